@@ -1,0 +1,38 @@
+# Each target sets up what it needs: `make demo` and `make test` work on a fresh machine with Python 3.11+.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test slow lint types check build clean
+
+demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a picture
+	$(BIN)/python -m benchmarks.sr1 --model tiny
+
+test: $(VENV)/.installed  ## the default tests: offline, some minutes on two cores
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.installed  ## the slow tests too
+	$(BIN)/python -m pytest -m "not network"
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+check: lint types
+
+build: $(VENV)/.installed  ## sdist and wheel in dist/
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+# one step: torch and torchvision have to come from the same build
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@

@@ -1,0 +1,61 @@
+"""Is this 3D object one of the classes we know, or something new? No training: a frozen OpenShape encoder.
+
+>>> from openshape_ood import score_novelty
+>>> from openshape_ood.synthetic import sample
+>>> result = score_novelty(sample("chair", 2048, seed=1), known=["chair", "sofa", "table"], model="tiny")
+>>> str(result.nearest[0])
+'chair'
+
+Names resolve on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from openshape_ood.checkpoints import list_checkpoints as list_checkpoints
+    from openshape_ood.encoders import ShapeEncoder as ShapeEncoder
+    from openshape_ood.errors import OpenShapeError as OpenShapeError
+    from openshape_ood.files import load_shape as load_shape
+    from openshape_ood.known import Known as Known
+    from openshape_ood.novelty import NoveltyResult as NoveltyResult
+    from openshape_ood.novelty import score_novelty as score_novelty
+    from openshape_ood.text import TextEncoder as TextEncoder
+
+_HOMES = {
+    "Known": "known",
+    "NoveltyResult": "novelty",
+    "OpenShapeError": "errors",
+    "ShapeEncoder": "encoders",
+    "TextEncoder": "text",
+    "list_checkpoints": "checkpoints",
+    "load_shape": "files",
+    "score_novelty": "novelty",
+}
+
+__all__ = [
+    "Known",
+    "NoveltyResult",
+    "OpenShapeError",
+    "ShapeEncoder",
+    "TextEncoder",
+    "list_checkpoints",
+    "load_shape",
+    "score_novelty",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

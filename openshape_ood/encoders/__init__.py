@@ -1,0 +1,155 @@
+"""ShapeEncoder: a row of the registry -> a file -> a network -> embeddings of clouds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from openshape_ood.checkpoints import Checkpoint, find_checkpoint
+from openshape_ood.encoders.grouping import farthest_point_sampling, farthest_point_sampling_dgl
+from openshape_ood.encoders.pointbert import PointBERT
+from openshape_ood.encoders.weights import load_strictly, read_weights
+from openshape_ood.errors import InputError, UnknownNameError, WeightsError
+from openshape_ood.hub import fetch, sha256
+from openshape_ood.points import check_seed, prepare
+from openshape_ood.shapes import Shape, list_shapes, resolve_ups
+
+SAMPLERS = {"torch": farthest_point_sampling, "dgl": farthest_point_sampling_dgl}
+
+
+class ShapeEncoder:
+    """A frozen encoder: clouds, meshes and files in, embeddings out.
+
+    name: its row in the registry; embedding_dim: d; num_points: points a cloud is resampled to; up: the
+    gravity axis it was trained with; checkpoint_hash: sha256 of the weights file; network: the bare torch
+    module; device: where it runs; row: everything the registry says.
+    """
+
+    def __init__(self, row: Checkpoint, network: PointBERT, checkpoint_hash: str, device: torch.device) -> None:
+        self.row = row
+        self.name = row.name
+        self.embedding_dim = row.sizes.embedding_dim
+        self.num_points = row.points.count
+        self.up = row.points.up
+        self.checkpoint_hash = checkpoint_hash
+        self.device = device
+        self.network = network.to(device).eval().requires_grad_(False)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str = "vitb32",
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        registry: str | os.PathLike[str] | None = None,
+        device: str | torch.device | None = None,
+        sampler: Literal["torch", "dgl"] = "torch",
+    ) -> ShapeEncoder:
+        """The encoder called `name`, from the Hub, the package, or the file `checkpoint`.
+
+        A downloaded file must have the registered sha256; one given as `checkpoint` is loaded strictly and
+        its hash recorded. `device` None takes CUDA, then MPS, then the CPU. Raises `UnknownNameError`,
+        `RegistryError`, or a `CheckpointError` that says how to get the file.
+        """
+        row = find_checkpoint(name, registry)
+        if sampler not in SAMPLERS:
+            raise UnknownNameError(f"unknown sampler {sampler!r}; known: {', '.join(SAMPLERS)}")
+        target = find_device(device)
+        path = Path(checkpoint) if checkpoint is not None else fetch(row)
+        if not path.is_file():
+            raise WeightsError(f"{name}: no checkpoint file at {path}")
+        network = PointBERT(row.sizes, SAMPLERS[sampler])
+        load_strictly(network, read_weights(path, row.keys, name), path, name)
+        return cls(row, network, sha256(path), target)
+
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        normalize: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> np.ndarray:
+        """Embeddings (b, d) float32 of b shapes; unit vectors unless `normalize` is False.
+
+        shapes: one cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes,
+        paths, or trimesh objects. Any frame and unit: clouds are centred and scaled here. Colour 0-1 or
+        0-255, or none. up: gravity axis of the data, "y", "z" or "x" with an optional "-", or "file"; one
+        for all, or one a shape. seed: of resampling and surface sampling. The same shape has the same
+        embedding alone or in any batch. Raises `CloudError` or `ShapeFileError` naming the shape.
+        """
+        listed = list_shapes(shapes)
+        ups = resolve_ups(up, listed)
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; expected at least 1")
+        check_seed(seed)
+        batches = [slice(i, i + batch_size) for i in range(0, len(listed), batch_size)]
+        rows = [self._encode_batch(listed[s], ups[s], seed) for s in _with_progress(batches, progress, len(listed))]
+        embeddings = np.concatenate(rows)
+        return self._unit(embeddings, listed) if normalize else embeddings
+
+    @property
+    def tower(self) -> str:
+        """The text tower whose embeddings may be compared with this encoder's."""
+        return self.row.text.tower
+
+    def _encode_batch(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
+        clouds = [self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)]
+        points = torch.from_numpy(np.stack(clouds)).to(self.device)
+        with torch.inference_mode(), _exact_convolutions():
+            return self.network(points).float().cpu().numpy()
+
+    def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
+        cloud = shape.load(self.num_points, seed)
+        points = self.row.points
+        return prepare(
+            cloud, count=points.count, up=up, to=points.up, colour=points.colour, seed=seed, name=shape.name
+        )
+
+    def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
+        norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+        bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
+        if len(bad):
+            raise WeightsError(
+                f"{self.name} gave {shapes[bad[0]].name} an embedding that is zero or not finite; "
+                "the weights are damaged or not those of this architecture"
+            )
+        return embeddings / norms
+
+    def __repr__(self) -> str:
+        return f"ShapeEncoder({self.name!r}, d={self.embedding_dim}, device={str(self.device)!r})"
+
+
+def find_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the best there is: CUDA, then MPS, then the CPU."""
+    if device is None:
+        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(best)
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return found
+
+
+def _exact_convolutions() -> Any:
+    # cuDNN would round convolutions to TF32, and choose among algorithms by speed
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
+def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="shape", disable=not progress) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(min(batch.stop, total) - batch.start)
+
+

@@ -1,0 +1,88 @@
+"""Reading checkpoints: strictly, and without running anything that a file might carry."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from openshape_ood.checkpoints import Keys
+from openshape_ood.errors import WeightsError
+
+# numpy numbers stand among the training state of some published files; these three rebuild nothing else
+_NUMPY_SCALARS = [np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]
+
+
+def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
+    """The tensors of the encoder called `name` in a .pt or .safetensors file, keyed as the network has them.
+
+    Raises `WeightsError` for what is no checkpoint, or would have to run code to be read.
+    """
+    content = _read_safetensors(path, name) if path.suffix == ".safetensors" else _read_torch(path, name)
+    if keys.inside and keys.inside in content:
+        content = content[keys.inside]
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
+    own = {k.removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
+    return {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
+
+
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> None:
+    """Put every tensor in its place. Raises `WeightsError` that lists what is missing, left over or misshapen."""
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    left_over = sorted(state.keys() - expected.keys())
+    misshapen = [
+        f"{k} is {tuple(state[k].shape)}, expected {tuple(expected[k].shape)}"
+        for k in sorted(expected.keys() & state.keys())
+        if state[k].shape != expected[k].shape
+    ]
+    problems = [
+        f"{label} {_some(entries)}"
+        for label, entries in (("missing keys:", missing), ("left-over keys:", left_over), ("wrong shapes:", misshapen))
+        if entries
+    ]
+    if problems:
+        raise WeightsError(
+            f"{name}: {path} does not hold the weights of {name}. {'; '.join(problems)}. "
+            "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
+        )
+    network.load_state_dict(state)
+
+
+def _some(entries: list[str], most: int = 4) -> str:
+    more = f" and {len(entries) - most} more" if len(entries) > most else ""
+    return ", ".join(entries[:most]) + more
+
+
+def _read_safetensors(path: Path, name: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{name}: cannot read {path} as safetensors: {error}") from error
+
+
+def _read_torch(path: Path, name: str) -> Any:
+    try:
+        with torch.serialization.safe_globals(_NUMPY_SCALARS):
+            # mapped, so that optimiser state beside the weights is never read
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read; "
+            "it was not run. Get the file from its publisher, or convert it to safetensors"
+        ) from error
+    except OSError as error:
+        raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error

@@ -1,0 +1,127 @@
+"""From any cloud to what an encoder was trained on: resample, exchange axes, centre, scale, colour.
+
+The order of the steps and the plain exchange of two columns are those of OpenShape's evaluation
+(github.com/Colin97/OpenShape_code, `src/data.py`); all of it in float64 until the cloud is centred.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import CloudError, InputError, UnknownNameError
+
+UPS = ("y", "z", "x", "-y", "-z", "-x")
+_COLUMN = {"x": 0, "y": 1, "z": 2}
+
+
+def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, colour: float, seed: int, name: str) -> np.ndarray:
+    """One checked cloud (n, 3|6) with gravity axis `up` -> (count, 6) float32 in the frame of an encoder.
+
+    xyz lies in the unit ball about the mean, rgb in [0, 1]; `colour` fills in where there is none.
+    """
+    cloud = cloud[resample(len(cloud), count, seed)]
+    xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
+    rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, colour)
+    return np.concatenate([xyz, rgb], axis=1).astype(np.float32)
+
+
+def check_cloud(value: Any, name: str) -> np.ndarray:
+    """A cloud (n, 3|6) as float64, rgb in [0, 1]. `name` stands in the messages: "shape 3", a path.
+
+    uint8 colours, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud.
+    """
+    given = np.asarray(value) if not _is_ragged(value) else None
+    if given is None or given.dtype.kind not in "fiub":
+        raise CloudError(f"{name} is not a table of numbers; expected (n, 3) xyz or (n, 6) xyz and rgb")
+    if given.ndim != 2 or given.shape[1] not in (3, 6):
+        raise CloudError(
+            f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb. "
+            "Drop other columns first: points[:, :3]"
+        )
+    if len(given) == 0:
+        raise CloudError(f"{name} has no points")
+    cloud = given.astype(np.float64)
+    if not np.isfinite(cloud).all():
+        bad = int((~np.isfinite(cloud).all(axis=1)).sum())
+        raise CloudError(
+            f"{name} has NaN or infinity in {bad} of {len(cloud)} points; "
+            "drop them first: points = points[np.isfinite(points).all(axis=1)]"
+        )
+    if not np.ptp(cloud[:, :3], axis=0).any():
+        raise CloudError(f"{name} is one point repeated {len(cloud)} times; a shape needs at least two different points")
+    if cloud.shape[1] == 6:
+        cloud[:, 3:] = unit_colours(cloud[:, 3:], given.dtype == np.uint8, name)
+    return cloud
+
+
+def _is_ragged(value: Any) -> bool:
+    try:
+        np.asarray(value)
+    except ValueError:
+        return True
+    return False
+
+
+def unit_colours(rgb: np.ndarray, is_uint8: bool, name: str) -> np.ndarray:
+    """Colours (n, 3) of 0-255 or 0-1 -> 0-1. Raises `CloudError` for values that are no colours."""
+    low, high = rgb.min(), rgb.max()
+    if low < 0 or high > 255:
+        raise CloudError(
+            f"{name}: columns 4 to 6 run from {low:.4g} to {high:.4g}; colours are 0-1 or 0-255. "
+            "They look like normals; drop them: points[:, :3]"
+        )
+    return rgb / 255 if is_uint8 or high > 1 else rgb
+
+
+def resample(n: int, count: int, seed: int) -> np.ndarray:
+    """Indices (count,) into n points: all of them first, then repeats, then a shuffle.
+
+    Depends on n, count and seed only. The shuffle matters: a ball query keeps the lowest indices, so
+    points in spatial order would bias every patch.
+    """
+    # RandomState, because its stream is frozen while that of a Generator may change with numpy
+    rng = np.random.RandomState([check_seed(seed), n])
+    if n >= count:
+        return rng.permutation(n)[:count]
+    return rng.permutation(np.concatenate([np.arange(n), rng.randint(n, size=count - n)]))
+
+
+def check_seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    return int(seed)
+
+
+def check_up(up: Any, name: str = "up") -> str:
+    if up not in UPS:
+        raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")
+    return str(up)
+
+
+def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
+    """Points (n, 3) with gravity axis `up` -> gravity axis `to`, by a plain exchange of two columns.
+
+    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a
+    turn, which keeps left and right.
+    """
+    source, target = _COLUMN[up[-1]], _COLUMN[to]
+    columns = [0, 1, 2]
+    columns[source], columns[target] = target, source
+    if up.startswith("-"):
+        xyz = xyz.copy()
+        xyz[:, [source, (source + 1) % 3]] *= -1
+    return xyz[:, columns]
+
+
+def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
+    """Mean at the origin, largest norm 1."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = xyz - xyz.mean(axis=0)
+        # twice, so that squares of very large or very small extents neither overflow nor vanish
+        centred = centred / np.abs(centred).max()
+        centred = centred / np.linalg.norm(centred, axis=1).max()
+    if not np.isfinite(centred).all():
+        raise CloudError(f"{name}: its extent is beyond float64, or lost in the distance from the origin")
+    return centred
