@@ -1,0 +1,160 @@
+"""Known: what an encoder knows, as embeddings. Everything a score compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError
+
+
+class Encoder(Protocol):
+    """What is asked of a shape encoder; `ShapeEncoder` is one, and a fake is a few lines."""
+
+    name: str
+    embedding_dim: int
+    checkpoint_hash: str
+
+    @property
+    def tower(self) -> str: ...
+
+    def encode(self, shapes: Any, up: str | Sequence[str] = "y", **settings: Any) -> np.ndarray: ...
+
+
+class NamesEncoder(Protocol):
+    """What is asked of a text encoder; `TextEncoder` is one."""
+
+    name: str
+
+    @property
+    def tower(self) -> str: ...
+
+    def encode(self, names: Sequence[str]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose embeddings these are: the checkpoint, its hash, or for names the text tower."""
+
+    name: str
+    tower: str
+    checkpoint_hash: str = ""
+
+    def fits(self, other: Identity) -> bool:
+        """Whether embeddings of both may be compared: one checkpoint, or one tower where a side is text."""
+        if self.checkpoint_hash and other.checkpoint_hash:
+            return self.checkpoint_hash == other.checkpoint_hash
+        return self.tower == other.tower
+
+    def __str__(self) -> str:
+        return f"{self.name} (sha256 {self.checkpoint_hash[:8]})" if self.checkpoint_hash else f"the text of {self.name}"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A bank of k known classes.
+
+    names (k,); anchors (k, d): a unit vector a class, its text embedding or its re-normalised mean example;
+    examples (m, d) unit vectors and labels (m,) into names, both empty for classes known by name only;
+    identity: the encoder they come from.
+    """
+
+    names: tuple[str, ...]
+    anchors: np.ndarray
+    examples: np.ndarray
+    labels: np.ndarray
+    identity: Identity
+
+    @classmethod
+    def from_names(cls, names: Sequence[str], text: NamesEncoder) -> Known:
+        """Classes by name. Raises `ClassNamesError` for none, blank or duplicate names."""
+        names = check_names(names)
+        anchors = unit(text.encode(names), "the text embedding of", names)
+        nothing = np.empty((0, anchors.shape[1])), np.empty(0, dtype=np.int64)
+        return cls(names, anchors, *nothing, Identity(text.name, text.tower))
+
+    @classmethod
+    def from_examples(
+        cls, examples: Mapping[str, Any], encoder: Encoder, up: str | Sequence[str] = "y", **settings: Any
+    ) -> Known:
+        """Classes by example: name -> shapes in any form `encode` takes, or ready embeddings (m, d)."""
+        names = check_names(list(examples))
+        embedded = [_embed(examples[name], name, encoder, up, settings) for name in names]
+        labels = np.repeat(np.arange(len(names)), [len(e) for e in embedded])
+        means = unit(np.stack([e.mean(axis=0) for e in embedded]), "the mean example of", names)
+        return cls(names, means, np.concatenate(embedded), labels, identity_of(encoder))
+
+    @property
+    def dim(self) -> int:
+        return self.anchors.shape[1]
+
+    def check_fits(self, identity: Identity) -> None:
+        """Raises `MixedEncodersError` when the bank comes from another encoder than `identity`."""
+        if not self.identity.fits(identity):
+            raise MixedEncodersError(
+                f"the known classes were embedded by {self.identity}, the shapes by {identity}; "
+                "embeddings of different encoders cannot be compared. Embed both with one encoder"
+            )
+
+
+def identity_of(encoder: Encoder) -> Identity:
+    return Identity(encoder.name, encoder.tower, encoder.checkpoint_hash)
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Class names as a tuple; raises `ClassNamesError` for none, blank, twice, or what is no list of strings."""
+    if isinstance(names, str):
+        raise ClassNamesError(f"known is the string {names!r}; expected a list of names: [{names!r}]")
+    names = tuple(names)
+    if not names:
+        raise ClassNamesError("there are no known classes; expected at least one name")
+    for i, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise ClassNamesError(f"known class {i} is {name!r}; expected a name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ClassNamesError(f"known classes are named twice: {', '.join(map(repr, twice))}")
+    return names
+
+
+def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
+    """Rows (m, d) scaled to length 1 in float64; refuses a zero or non-finite row, naming it."""
+    vectors = np.asarray(vectors, dtype=np.float64)
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
+    if len(bad):
+        row = repr(names[bad[0]]) if len(names) else f"row {bad[0]}"
+        raise InputError(f"{what} {row} is zero or not finite; expected a vector with a direction")
+    return vectors / norms
+
+
+def _embed(value: Any, name: str, encoder: Encoder, up: str | Sequence[str], settings: dict[str, Any]) -> np.ndarray:
+    if value is None:
+        raise InputError(
+            f"class {name!r} has no examples. Classes known by name and classes known by example cannot be mixed "
+            "yet: give names only, as a list, or examples for every class"
+        )
+    ready = _as_embeddings(value, name, encoder)
+    if ready is not None:
+        return unit(ready, f"the embedding of class {name!r},")
+    try:
+        return unit(encoder.encode(value, up=up, **settings), f"the embedding of class {name!r},")
+    except CloudError as error:
+        raise CloudError(f"examples of class {name!r}: {error}") from error
+
+
+def _as_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
+    """Ready embeddings (m, d), one (d,), or None where `value` is shapes."""
+    ndim, shape = getattr(value, "ndim", 0), tuple(getattr(value, "shape", ()))
+    if ndim not in (1, 2) or shape[-1] in (3, 6) and encoder.embedding_dim not in (3, 6):
+        return None
+    if shape[-1] != encoder.embedding_dim:
+        raise MixedEncodersError(
+            f"class {name!r} is an array of shape {shape}; {encoder.name} has embeddings of {encoder.embedding_dim} "
+            "and takes clouds (n, 3|6). Are these embeddings of another encoder?"
+        )
+    array = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+    return np.atleast_2d(array)

@@ -1,0 +1,148 @@
+"""score_novelty: shapes and known classes in, one novelty a shape out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.known import Encoder, Known, NamesEncoder, check_names, identity_of
+from openshape_ood.scores import cosine, find_score
+from openshape_ood.shapes import list_shapes, resolve_ups
+
+
+@dataclass(frozen=True)
+class NoveltyResult:
+    """What `score_novelty` found for b shapes and k classes; `np.asarray(result)` is its novelty.
+
+    novelty (b,) grows with novelty; nearest (b,) str: the class found nearest; similarity (b, k): cosine
+    with each class; classes (k,) str; shapes: a name each; up: the gravity axis each was read with;
+    method, encoder and checkpoint_hash: what produced it.
+    """
+
+    novelty: np.ndarray
+    nearest: np.ndarray
+    similarity: np.ndarray
+    classes: np.ndarray
+    shapes: tuple[str, ...]
+    up: tuple[str, ...]
+    method: str
+    encoder: str
+    checkpoint_hash: str
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.novelty, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        return len(self.novelty)
+
+    def __str__(self) -> str:
+        width = max(len("shape"), *(len(shape) for shape in self.shapes))
+        column = max(len("nearest"), *(len(name) for name in self.nearest))
+        head = f"{'shape':{width}}  {'nearest':{column}}  novelty"
+        rows = (
+            f"{shape:{width}}  {nearest:{column}}  {novelty:7.3f}"
+            for shape, nearest, novelty in zip(self.shapes, self.nearest, self.novelty, strict=True)
+        )
+        return "\n".join([head, *rows])
+
+
+def score_novelty(
+    shapes: Any,
+    known: Sequence[str] | Mapping[str, Any] | Known,
+    *,
+    encoder: Encoder | None = None,
+    text: NamesEncoder | None = None,
+    model: str = "vitb32",
+    method: str = "max_cosine",
+    up: str | Sequence[str] = "y",
+    known_up: str | None = None,
+    device: Any = None,
+    batch_size: int = 32,
+    seed: int = 0,
+    progress: bool = False,
+) -> NoveltyResult:
+    """How novel each shape is against the known classes.
+
+    shapes: whatever `ShapeEncoder.encode` takes. known: names, or name -> example shapes or ready
+    embeddings (m, d), or a `Known` bank. The encoder is `encoder`, or the checkpoint called `model`;
+    names go through `text`, or the tower that encoder was aligned with. method: a key of
+    `openshape_ood.scores.SCORES`. up: gravity axis of the shapes, "y", "z" or "x" with an optional "-",
+    or "file"; known_up: that of the example shapes, the same unless given.
+
+    Raises `InputError` for values that cannot be used and `FileError` for files, each saying what would.
+    """
+    listed = list_shapes(shapes)
+    ups = resolve_ups(up, listed)
+    score = find_score(method, has_examples=_has_examples(known))
+    encoder = encoder or _encoder(model, device)
+    settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
+    bank = _bank(known, encoder, text, _known_up(up, known_up, known), settings)
+    bank.check_fits(identity_of(encoder))
+    queries = encoder.encode([shape.value for shape in listed], up=ups, **settings)
+    names = np.array(bank.names)
+    return NoveltyResult(
+        novelty=score.novelty(queries, bank),
+        nearest=names[score.nearest(queries, bank)],
+        similarity=cosine(queries, bank),
+        classes=names,
+        shapes=tuple(shape.name for shape in listed),
+        up=tuple(ups),
+        method=method,
+        encoder=encoder.name,
+        checkpoint_hash=encoder.checkpoint_hash,
+    )
+
+
+def _has_examples(known: Any) -> bool:
+    """Whether the known classes come with examples; checks their names on the way, before any model loads."""
+    if isinstance(known, Known):
+        return len(known.examples) > 0
+    if isinstance(known, Mapping):
+        check_names(known)
+        return True
+    if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
+        raise InputError(
+            "known mixes names and examples; classes known by name and classes known by example cannot be mixed yet: "
+            "give names only, as a list, or a mapping with examples for every class"
+        )
+    if not isinstance(known, Sequence | np.ndarray | set | frozenset):
+        raise ClassNamesError(f"known is {type(known).__name__}; expected names, or a mapping from names to examples")
+    check_names(known)
+    return False
+
+
+def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
+    if known_up is not None:
+        return known_up
+    if isinstance(up, str):
+        return up
+    if isinstance(known, Mapping):
+        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+    return "y"
+
+
+def _encoder(model: str, device: Any) -> Encoder:
+    from openshape_ood.encoders import ShapeEncoder
+
+    return ShapeEncoder.from_pretrained(model, device=device)
+
+
+def _bank(known: Any, encoder: Encoder, text: NamesEncoder | None, up: str, settings: dict[str, Any]) -> Known:
+    if isinstance(known, Known):
+        return known
+    if isinstance(known, Mapping):
+        return Known.from_examples(known, encoder, up=up, **settings)
+    return Known.from_names(check_names(known), text or _text_of(encoder))
+
+
+def _text_of(encoder: Encoder) -> NamesEncoder:
+    from openshape_ood.text import TextEncoder
+
+    row = getattr(encoder, "row", None)
+    if row is None:
+        raise InputError(f"{encoder.name} has no text tower of its own; give text=, or example shapes")
+    return TextEncoder.from_row(row)
