@@ -1,0 +1,138 @@
+"""Everyday categories as generated meshes, sampled cleanly or through a simulated scanner.
+
+>>> cloud = scan("chair", points=1024, seed=7)
+>>> cloud.shape
+(1024, 3)
+>>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, metres
+0.0
+
+Nothing is stored: a category, a seed and a number of points name the same cloud for ever.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Collection
+from zlib import crc32
+
+import numpy as np
+
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.synthetic import furniture, household, scanner, seating, things
+from openshape_ood.synthetic.catalogue import CATEGORIES, Category
+from openshape_ood.synthetic.mesh import Mesh
+from openshape_ood.synthetic.sampling import sample_surface
+
+__all__ = ["CATEGORIES", "Category", "Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
+
+_BUILDERS = (furniture, household, seating, things)  # importing them fills CATEGORIES
+_STRETCH = 0.12  # of every axis, at most
+# what a stream of random numbers is for; the numbers are part of what a seed means, so never change them
+_VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
+
+
+def categories() -> tuple[str, ...]:
+    """Names of all categories, sorted.
+
+    >>> "chair" in categories()
+    True
+    """
+    return tuple(sorted(CATEGORIES))
+
+
+def synonyms(name: str) -> tuple[str, ...]:
+    """Other words for a category.
+
+    >>> len(synonyms("chair")) >= 8
+    True
+    """
+    return _category(name).synonyms
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """The structural kinds a category comes in.
+
+    >>> len(variants("chair")) >= 5
+    True
+    """
+    return _category(name).variants
+
+
+def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
+    """A mesh of a category, standing on y = 0 over the origin, y up, in metres.
+
+    The seed picks the variant, unless one is given, its dimensions and a stretch of each axis.
+
+    >>> float(generate("table", seed=3).vertices[:, 1].min())
+    0.0
+    """
+    entry = _category(category)
+    if variant is None:
+        variant = entry.variants[_stream(seed, category, _VARIANT).randint(len(entry.variants))]
+    elif variant not in entry.variants:
+        raise UnknownNameError(_unknown(f"variant of {category!r}", variant, entry.variants))
+    stretch = 1 + _stream(seed, category, _PROPORTIONS).uniform(-_STRETCH, _STRETCH, 3)
+    return entry.build(_stream(seed, category, _BUILD), variant).scaled(*stretch).grounded()
+
+
+def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
+    """A clean cloud (points, 3) float64, even over the surface of a category's shape or of a mesh.
+
+    >>> sample("table", points=100, seed=3).shape
+    (100, 3)
+    """
+    mesh, rng = _mesh_and_stream(category_or_mesh, seed, _SAMPLE)
+    return sample_surface(mesh, _count(points), rng)[0]
+
+
+def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float = 0.7) -> np.ndarray:
+    """A cloud (points, 3) float64 as an indoor depth scan would give it, turned about gravity at random.
+
+    `severity` runs from 0, the whole surface without noise, to 1; see `scanner`.
+
+    >>> scan("table", points=100, seed=3, severity=1.0).shape
+    (100, 3)
+    """
+    mesh, rng = _mesh_and_stream(category_or_mesh, seed, _SCAN)
+    return scanner.scan(mesh, _count(points), severity, rng)
+
+
+def _mesh_and_stream(category_or_mesh: str | Mesh, seed: int, purpose: int) -> tuple[Mesh, np.random.RandomState]:
+    if isinstance(category_or_mesh, Mesh):
+        return category_or_mesh, _stream(seed, "", purpose)
+    return generate(category_or_mesh, seed), _stream(seed, category_or_mesh, purpose)
+
+
+def _stream(seed: int, category: str, purpose: int) -> np.random.RandomState:
+    """Numbers of their own for every seed, category and purpose."""
+    number = _whole("seed", seed)
+    if not 0 <= number < 2**32:
+        raise InputError(f"seed is {number}; it must be from 0 to 2**32 - 1")
+    return np.random.RandomState([number, crc32(category.encode()), purpose])
+
+
+def _count(points: int) -> int:
+    number = _whole("points", points)
+    if number < 1:
+        raise InputError(f"points is {number}; a cloud needs at least 1")
+    return number
+
+
+def _whole(what: str, value: int) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(f"{what} is {value!r}; it must be a whole number") from None
+
+
+def _category(name: str) -> Category:
+    if name not in CATEGORIES:
+        raise UnknownNameError(_unknown("category", name, CATEGORIES))
+    return CATEGORIES[name]
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=3)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known are {', '.join(sorted(known))}"
+    return f"no {what} is called {name!r}; {hint}"

@@ -1,0 +1,359 @@
+"""A simulated indoor RGB-D scan of a mesh: what separates a scanned object from a CAD model.
+
+A scan sees one side of an object, through noise that grows along the line of sight, with holes,
+lost thin parts and cut-off ends, and comes with bits of its surroundings: floor, wall, things next
+to it. `severity` runs from 0 (an even sample of the whole surface) to 1 (the hardest scans).
+
+Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless
+they say metres; so a cup and a wardrobe are scanned alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from openshape_ood.errors import InputError
+from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, rotation
+from openshape_ood.synthetic.sampling import sample_oriented
+
+PIXELS = 48  # of the z-buffer along the longer side of the image; coarser closes gaps between samples
+LEAST_VISIBLE = 0.15  # of the object's surface; from a worse viewpoint nobody would have scanned it
+MOST_CROPPED = 0.35  # of the object's points, however little of its extent holds them
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The settings of one scan."""
+
+    views: int = 0  # viewpoints fused; 0 sees every side
+    azimuth: float = 0.0  # degrees of the middle viewpoint from the object's front (+z) towards +x
+    elevation: float = 20.0  # degrees above the horizon
+    spread: float = 0.0  # degrees of azimuth between neighbouring viewpoints
+    distance: float = 2.0  # camera to the middle of the object
+    range_noise: float = 0.0  # metres, standard deviation along the ray
+    noise: float = 0.0005  # metres, standard deviation in every direction
+    bumps: float = 0.0  # amplitude of the low-frequency error of the surface
+    lost: float = 0.0  # chance that a thin part is missing
+    holes: int = 0
+    hole_radius: float = 0.0
+    crop: float = 0.0  # cut off one end, a fraction of the object's length in that direction
+    floor: bool = False
+    wall: bool = False
+    clutter: int = 0  # pieces of other things
+    background: float = 0.0  # the most that floor, wall and clutter have of all points
+    falloff: float = 0.0  # 0 even density, 1 that of a single depth image
+    tilt: float = 0.0  # degrees from upright
+
+    @classmethod
+    def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
+        """Settings drawn at random; each grows with `severity` in [0, 1] on average."""
+        if not 0 <= severity <= 1:
+            raise InputError(f"severity is {severity!r}; it runs from 0 (clean) to 1 (hardest)")
+
+        def up_to(most: float) -> float:
+            return severity * most * rng.random_sample()
+
+        partial = rng.random_sample() < 2.5 * severity
+        wall = rng.random_sample() < 0.4 * severity
+        return cls(
+            views=(1 + rng.choice(3, p=_view_odds(severity))) if partial else 0,
+            azimuth=rng.uniform(-75, 75) if wall else rng.uniform(-180, 180),
+            elevation=rng.uniform(0, 50),
+            spread=rng.uniform(20, 60) * (1.5 - severity),
+            distance=rng.uniform(1.0, 2.5),
+            range_noise=up_to(0.016),
+            noise=0.0005 + up_to(0.008),
+            bumps=up_to(0.012),
+            lost=up_to(0.5),
+            holes=rng.randint(0, 1 + round(6 * severity)),
+            hole_radius=up_to(0.09),
+            crop=up_to(0.25) if rng.random_sample() < 0.5 else 0.0,
+            floor=rng.random_sample() < 0.8 * severity,
+            wall=wall,
+            clutter=rng.randint(0, 1 + round(4 * severity)),
+            background=up_to(0.25),
+            falloff=up_to(1.0),
+            tilt=up_to(5.0),
+        )
+
+
+def _view_odds(severity: float) -> np.ndarray:
+    """Chances (3,) of one, two and three viewpoints: the harder, the fewer."""
+    return (1 - severity) * np.array([0.1, 0.3, 0.6]) + severity * np.array([0.45, 0.35, 0.2])
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Oriented points: positions (n, 3), unit normals (n, 3), whether the object's own (n,)."""
+
+    cloud: np.ndarray
+    normals: np.ndarray
+    own: np.ndarray
+
+    def where(self, mask: np.ndarray) -> Surface:
+        return self.at(np.flatnonzero(mask))
+
+    def at(self, indices: np.ndarray) -> Surface:
+        return Surface(*(np.take(rows, indices, axis=0) for rows in (self.cloud, self.normals, self.own)))
+
+    def with_cloud(self, cloud: np.ndarray) -> Surface:
+        return Surface(cloud, self.normals, self.own)
+
+    def and_also(self, other: Surface) -> Surface:
+        pairs = ((self.cloud, other.cloud), (self.normals, other.normals), (self.own, other.own))
+        return Surface(*(np.concatenate(pair) for pair in pairs))
+
+
+def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, turn: bool = True) -> np.ndarray:
+    """A scanned cloud (points, 3) float64 of a grounded mesh: y up, metres, object still in place.
+
+    With `turn` the cloud is rotated about the axis of gravity by a random angle.
+
+    >>> scan(box(0.4, 0.8, 0.4).grounded(), 100, 0.7, np.random.RandomState(0)).shape
+    (100, 3)
+    """
+    cloud, _ = scan_with(Scan.of_severity(severity, rng), mesh, points, rng)
+    return cloud @ rotation("y", rng.uniform(0, 360)).T if turn else cloud
+
+
+def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """A cloud (points, 3) scanned under given settings, and which points are the object's own (points,)."""
+    extent = float(np.linalg.norm(mesh.size()))
+    scene = _scene(settings, mesh, max(4096, 4 * points), extent, rng)
+    cameras, seen = _view(settings, scene, extent, rng)
+    scene = scene.where(seen)
+    scene = _without_holes(settings, scene, extent, rng)
+    scene = _cropped(settings, scene, rng)
+    scene = _drawn(settings, scene, points, cameras[0], rng)
+    cloud = _noisy(settings, scene.cloud, cameras[0], extent, rng)
+    return cloud @ _tilt(settings.tilt, rng).T, scene.own
+
+
+# ------------------------------------------------------------------ the scene
+
+
+def _scene(settings: Scan, mesh: Mesh, dense: int, extent: float, rng: np.random.RandomState) -> Surface:
+    """Dense samples of the object, bumpy and without its lost parts, and of what is around it."""
+    cloud, normals, face = sample_oriented(mesh, dense, rng)
+    kept = _kept_parts(settings.lost, mesh.parts[face], rng)
+    thing = Surface(cloud, normals, np.ones(dense, dtype=bool)).where(kept)
+    thing = _bumpy(settings, thing, extent, rng)
+    return thing.and_also(_surroundings(settings, mesh, thing.cloud, extent, rng))
+
+
+def _kept_parts(lost: float, parts: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Mask (n,) without some small parts: depth cameras miss legs, handles and wires."""
+    share = np.bincount(parts) / len(parts)
+    gone = (share < 0.06) & (rng.random_sample(len(share)) < lost)
+    # an object of small parts only, a wire rack, must not vanish
+    return ~gone[parts] if share[gone].sum() < 0.3 else np.ones(len(parts), dtype=bool)
+
+
+def _bumpy(settings: Scan, surface: Surface, extent: float, rng: np.random.RandomState) -> Surface:
+    """Displaced by a few random plane waves, as fused depth maps that fit badly are."""
+    if not settings.bumps:
+        return surface
+    waves = rng.normal(size=(3, 3))
+    waves *= rng.uniform(4, 14, 3) / (extent * np.linalg.norm(waves, axis=0))
+    phases, directions = rng.uniform(0, 2 * np.pi, 3), rng.normal(size=(3, 3)) / 3
+    # the displacement is a field in space, not along the normals: both sides of a thin board move together
+    shift = np.sin(surface.cloud @ waves + phases) @ directions
+    return surface.with_cloud(surface.cloud + settings.bumps * extent * shift)
+
+
+def _surroundings(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: np.random.RandomState) -> Surface:
+    """Samples of floor, wall and clutter within the object's bounding box, grown a little."""
+    pieces = list(_pieces(settings, mesh, cloud, extent, rng)) if settings.background else []
+    if not pieces:
+        return Surface(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=bool))
+    around, normals, _ = sample_oriented(join(*pieces), len(cloud) // 4, rng)
+    margin = rng.uniform(0.02, 0.1, 3) * extent
+    low, high = mesh.vertices.min(axis=0) - margin, mesh.vertices.max(axis=0) + margin
+    inside = ((around >= low) & (around <= high)).all(axis=1)
+    return Surface(around, normals, np.zeros(len(around), dtype=bool)).where(inside)
+
+
+def _pieces(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: np.random.RandomState) -> Iterator[Mesh]:
+    width, height, depth = mesh.size() + 0.2 * extent
+    middle = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
+    ground = mesh.vertices[:, 1].min()
+    if settings.floor:
+        yield box(width, 0.0, depth).moved(middle[0], ground, middle[2])
+    if settings.wall:
+        behind = mesh.vertices[:, 2].min() - rng.uniform(0.005, 0.05) * extent
+        yield box(width, height, 0.0).moved(middle[0], ground + height / 2, behind)
+    for _ in range(settings.clutter):
+        yield _clutter(cloud, ground, extent, rng)
+
+
+def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.RandomState) -> Mesh:
+    """A box, ball or board that touches the object somewhere or stands on the floor there."""
+    width, height, depth = rng.uniform(0.06, 0.25, 3) * extent
+    kind = rng.randint(3)
+    if kind == 2:
+        depth = 0.0
+    piece = ellipsoid(width, height, depth, segments=10) if kind == 1 else box(width, height, depth)
+    x, y, z = cloud[rng.randint(len(cloud))]
+    base = y if rng.random_sample() < 0.5 else ground
+    # pushed outwards, so that it lies against the object rather than inside
+    outwards = 0.5 * max(width, depth) * np.sign([x, z])
+    return piece.turned("y", rng.uniform(0, 180)).moved(x + outwards[0], base + height / 2, z + outwards[1])
+
+
+# ------------------------------------------------------------------ the view
+
+
+def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Cameras (v, 3) and the mask (n,) of points they see, from a viewpoint that shows enough of the object."""
+    own = scene.cloud[scene.own]
+    middle = (own.min(axis=0) + own.max(axis=0)) / 2
+    cameras = middle + extent * settings.distance * _directions(settings, settings.azimuth)
+    best, seen, most = cameras, np.ones(len(scene.cloud), dtype=bool), 0.0
+    for _ in range(ATTEMPTS if settings.views else 0):
+        mask = np.any([visible(scene.cloud, scene.normals, camera) for camera in cameras], axis=0)
+        share = float(mask[scene.own].mean())
+        if share > most:
+            best, seen, most = cameras, mask, share
+        if share >= LEAST_VISIBLE:
+            break
+        # a box full of shelves shows little from anywhere: the best of a few viewpoints has to do
+        cameras = middle + extent * settings.distance * _directions(settings, rng.uniform(-180, 180))
+    return best, seen
+
+
+def _directions(settings: Scan, azimuth: float) -> np.ndarray:
+    """Unit vectors (v, 3) from the object towards neighbouring viewpoints."""
+    views = max(settings.views, 1)
+    around = np.radians(azimuth + settings.spread * (np.arange(views) - (views - 1) / 2))
+    up = np.radians(settings.elevation)
+    return np.stack([np.cos(up) * np.sin(around), np.full_like(around, np.sin(up)), np.cos(up) * np.cos(around)], 1)
+
+
+def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixels: int = PIXELS) -> np.ndarray:
+    """Mask (n,) of the points (n, 3) that no others hide from a camera (3,), by a z-buffer.
+
+    The cloud must be dense: a few samples a pixel of the image it fills.
+    """
+    row, column, depth, pixel = _projected(cloud, camera, pixels)
+    nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
+    np.minimum.at(nearest, (row + 1, column + 1), depth)
+    front = _spread(nearest)[row + 1, column + 1]
+    return depth <= front + _tolerance(cloud, normals, camera, depth * pixel)
+
+
+def _projected(cloud: np.ndarray, camera: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Row, column and depth (n,) of each point in perspective, and the width of a pixel at depth 1."""
+    forward = (cloud.min(axis=0) + cloud.max(axis=0)) / 2 - camera
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right) + 1e-12
+    x, y, depth = np.stack([right, np.cross(right, forward), forward]) @ (cloud - camera).T
+    depth = np.maximum(depth, 1e-6)
+    x, y = x / depth, y / depth
+    pixel = max(np.ptp(x), np.ptp(y), 1e-9) / pixels
+    return ((y - y.min()) / pixel).astype(np.intp), ((x - x.min()) / pixel).astype(np.intp), depth, float(pixel)
+
+
+def _spread(nearest: np.ndarray) -> np.ndarray:
+    """Each sample splatted over 3 x 3 pixels: the least depth of a pixel's neighbourhood."""
+    tall = nearest.copy()
+    tall[1:] = np.minimum(tall[1:], nearest[:-1])
+    tall[:-1] = np.minimum(tall[:-1], nearest[1:])
+    wide = tall.copy()
+    wide[:, 1:] = np.minimum(wide[:, 1:], tall[:, :-1])
+    wide[:, :-1] = np.minimum(wide[:, :-1], tall[:, 1:])
+    return wide
+
+
+def _tolerance(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """How much nearer (n,) a neighbouring pixel of the same surface may be: the more, the more it is oblique."""
+    cosine = np.maximum(_facing(cloud, normals, camera), 0.2)
+    return pixel * (0.5 + 1.5 * np.sqrt(1 / cosine**2 - 1))
+
+
+def _facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Cosine (n,) between ray and normal, whichever side the normal is on."""
+    rays = cloud - camera
+    return np.abs(np.einsum("ij,ij->i", rays, normals)) / (np.sqrt(np.einsum("ij,ij->i", rays, rays)) + 1e-12)
+
+
+# ------------------------------------------------------------------ what is lost and what is drawn
+
+
+def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> Surface:
+    """Patches missing: shiny, dark or never looked at."""
+    kept = np.ones(len(scene.cloud), dtype=bool)
+    for _ in range(settings.holes):
+        offset = scene.cloud - scene.cloud[rng.randint(len(scene.cloud))]
+        stretched = offset * rng.uniform(0.6, 1.4, 3) / (settings.hole_radius * extent * rng.uniform(0.4, 1) + 1e-12)
+        kept &= np.einsum("ij,ij->i", stretched, stretched) > 1
+    return scene.where(kept) if kept[scene.own].sum() > 0.6 * scene.own.sum() else scene
+
+
+def _cropped(settings: Scan, scene: Surface, rng: np.random.RandomState) -> Surface:
+    """One end cut off by a plane: the scan stopped there or the box around it was drawn too tight."""
+    if not settings.crop:
+        return scene
+    along = scene.cloud @ _crop_direction(rng)
+    own = along[scene.own]
+    limit = max(own.max() - settings.crop * np.ptp(own), np.quantile(own, 1 - MOST_CROPPED))
+    return scene.where(along <= limit)
+
+
+def _crop_direction(rng: np.random.RandomState) -> np.ndarray:
+    """A unit vector (3,): down or up now and then, else about level."""
+    around, which = rng.uniform(0, 2 * np.pi), rng.random_sample()
+    slope = -4.0 if which < 0.25 else 4.0 if which < 0.35 else rng.normal(0, 0.3)
+    direction = np.array([np.cos(around), slope, np.sin(around)])
+    return direction / np.linalg.norm(direction)
+
+
+def _drawn(settings: Scan, scene: Surface, points: int, camera: np.ndarray, rng: np.random.RandomState) -> Surface:
+    """Exactly `points` points, the background's at most at its share, in random order."""
+    own, other = np.flatnonzero(scene.own), np.flatnonzero(~scene.own)
+    around = min(len(other), int(settings.background * points))
+    weight = _density(settings.falloff, scene, camera)
+    chosen = [_choose(own, points - around, weight, rng), _choose(other, around, weight, rng)]
+    return scene.at(rng.permutation(np.concatenate(chosen)))
+
+
+def _density(falloff: float, scene: Surface, camera: np.ndarray) -> np.ndarray:
+    """Relative density (n,): a depth image has fewer points far away and on oblique surfaces."""
+    rays = scene.cloud - camera
+    single = np.maximum(_facing(scene.cloud, scene.normals, camera), 0.1) / np.einsum("ij,ij->i", rays, rays)
+    return single**falloff
+
+
+def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """`count` of the candidates by weight; all of them, and some again, when they are too few."""
+    missing = count - len(candidates)
+    if missing >= 0:
+        again = rng.randint(len(candidates), size=missing) if missing else np.empty(0, dtype=np.intp)
+        return np.concatenate([candidates, candidates[again]])
+    # the smallest of exponential times are a weighted draw without replacement
+    times = rng.exponential(size=len(candidates)) / weight[candidates]
+    return candidates[np.argpartition(times, count)[:count]]
+
+
+# ------------------------------------------------------------------ the sensor
+
+
+def _noisy(
+    settings: Scan, cloud: np.ndarray, camera: np.ndarray, extent: float, rng: np.random.RandomState
+) -> np.ndarray:
+    # a sensor errs by metres whatever it looks at, but a cup must stay a cup
+    most = 0.015 * extent
+    rays = cloud - camera
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    along = min(settings.range_noise, most) * rng.normal(size=(len(cloud), 1))
+    return cloud + along * rays + min(settings.noise, most) * rng.normal(size=cloud.shape)
+
+
+def _tilt(degrees: float, rng: np.random.RandomState) -> np.ndarray:
+    """Rotation (3, 3) by up to `degrees` off the upright, towards a random side."""
+    side = rotation("y", rng.uniform(0, 360))
+    return side @ rotation("x", degrees) @ side.T
