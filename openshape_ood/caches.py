@@ -1,0 +1,64 @@
+"""Where downloads and embeddings are kept, and a store of small arrays that survives a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
+
+
+def hub_folder() -> Path | None:
+    """Where files of the Hub are kept; None leaves that to huggingface_hub (HF_HOME, HF_HUB_CACHE)."""
+    moved = os.environ.get(CACHE_VARIABLE)
+    return Path(moved).expanduser() / "hub" if moved else None
+
+
+def own_folder(name: str) -> Path:
+    """Where this library keeps what it computed itself."""
+    moved = os.environ.get(CACHE_VARIABLE)
+    if moved:
+        return Path(moved).expanduser() / name
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "openshape_ood" / name
+
+
+class ArrayStore:
+    """Vectors (d,) float32 on disk, one file for each key; a file that cannot be used is as good as none."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self.folder = folder
+        self.dim = dim
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        try:
+            vector = np.load(self._path(key), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        sound = vector.shape == (self.dim,) and vector.dtype == np.float32 and np.isfinite(vector).all()
+        return vector if sound else None
+
+    def put(self, key: str, vector: NDArray[np.float32]) -> None:
+        """Kept if the disk allows it: a cache that cannot be written must not stop the work."""
+        with contextlib.suppress(OSError):
+            self._write(self._path(key), vector)
+
+    def _write(self, path: Path, vector: NDArray[np.float32]) -> None:
+        # a reader sees the old file or the whole new one: the temporary name is never read, and replacing is atomic
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, vector, allow_pickle=False)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"

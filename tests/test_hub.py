@@ -1,0 +1,253 @@
+"""Downloads end to end: a client in a process of its own, as its settings are read at import, and a local Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hub_server
+import pytest
+from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer
+
+from openshape_ood import errors, hub
+from openshape_ood.checkpoints import PACKAGE, find_checkpoint
+from openshape_ood.errors import WeightsError
+from openshape_ood.hub import fetch, sha256
+
+REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
+REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
+
+# fetches the named checkpoints, all at once, and prints what came of each as JSON
+CLIENT = """
+import json, sys, time, threading
+from openshape_ood import hub
+from openshape_ood.checkpoints import find_checkpoint
+
+registry, seconds, *names = sys.argv[1:]
+if seconds:
+    hub.SILENCE_SECONDS = hub.ANSWER_SECONDS = float(seconds)
+
+def fetch(name):
+    start = time.monotonic()
+    try:
+        outcome = {"path": str(hub.fetch(find_checkpoint(name, registry)))}
+    except Exception as error:
+        outcome = {"error": type(error).__name__, "message": str(error)}
+    outcomes[name] = {"seconds": time.monotonic() - start, **outcome}
+
+outcomes = {}
+threads = [threading.Thread(target=fetch, args=(name,)) for name in names]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HubServer]:
+    with hub_server.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("registry") / "mine.toml"
+    path.write_text("".join(table(name, f'repo = "lab/{name}"\nfile = "model.pt"') for name in REPOS))
+    return path
+
+
+def table(name: str, source: str) -> str:
+    return f"""
+["{name}"]
+architecture = "pointbert"
+licence = "MIT"
+sizes = {{ width = 8, depth = 1, heads = 1, head_width = 8, mlp_width = 8, patches = 2, radius = 0.4, \
+patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
+keys = {{ inside = "", prefix = "", body = "" }}
+text = {{ kind = "static", model = "text.safetensors", templates = "", average = "mean" }}
+points = {{ count = 16, up = "y", colour = 0.4 }}
+
+["{name}".source]
+sha256 = "{SHA256}"
+{source}
+"""
+
+
+def environment(server: HubServer | None, home: Path, **settings: str) -> dict[str, str]:
+    """Nothing of the caller's own Hub settings; without a server, an address where nobody listens."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "OPENSHAPE_")) and "proxy" not in k.lower()}
+    url = server.url if server else "http://127.0.0.1:9"
+    package = str(Path(__file__).parent.parent)
+    return {**kept, "HF_ENDPOINT": url, "HF_HOME": str(home), "PYTHONPATH": package, **settings}
+
+
+def run(registry: Path, names: list[str], env: dict[str, str], seconds: str = "", **streams: Any) -> dict[str, Any]:
+    command = [sys.executable, "-c", CLIENT, str(registry), seconds, *names]
+    streams = streams or {"stderr": subprocess.PIPE}
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=120, **streams)
+    return json.loads(done.stdout)
+
+
+FAILURES = {
+    "gone": ("ServerError", "does not know the repository"),
+    "no-revision": ("ServerError", "no revision 'main'"),
+    "no-file": ("ServerError", "no such file"),
+    "private": ("ServerError", "HF_TOKEN"),
+    "gated": ("ServerError", "licence must be accepted"),
+    "forbidden": ("ServerError", "forbids it (HTTP 403)"),
+    "broken": ("ServerError", "HTTP 500"),
+    "busy": ("ServerError", "HTTP 503"),
+    "portal": ("ServerError", "login page"),
+    "mute": ("OfflineError", "cannot reach http://127.0.0.1"),
+    "stalls": ("TransferError", "broke off after"),
+    "short": ("TransferError", "broke off after"),
+    "restarts": ("TransferError", "broke off after"),
+    "other": ("HashError", "Delete the file and try again"),
+    "a..b": ("RegistryError", "is no repository"),
+}
+
+
+@pytest.fixture(scope="module")
+def failures(server: HubServer, registry: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    env = environment(server, tmp_path_factory.mktemp("home"))
+    return run(registry, list(FAILURES), env, seconds="3")
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_each_failure_is_its_own_error(failures: dict[str, Any], name: str) -> None:
+    kind, words = FAILURES[name]
+    outcome = failures[name]
+    assert outcome.get("error") == kind
+    assert issubclass(getattr(errors, kind), OSError)
+    assert f"checkpoint {name!r}" in outcome["message"]
+    assert words in outcome["message"]
+
+
+@pytest.mark.parametrize("name", [name for name in FAILURES if FAILURES[name][0] not in ("HashError", "RegistryError")])
+def test_a_failed_download_says_how_to_go_on(failures: dict[str, Any], name: str) -> None:
+    message = failures[name]["message"]
+    assert f"hf download lab/{name} model.pt" in message
+    assert f"https://huggingface.co/lab/{name}/blob/main/model.pt" in message
+    assert 'checkpoint="model.pt"' in message
+    assert '"tiny" is inside the package and runs offline' in message
+
+
+def test_a_wrong_hash_names_the_file_that_must_go(failures: dict[str, Any]) -> None:
+    message = failures["other"]["message"]
+    path = Path(next(line for line in message.splitlines() if line.startswith("  file ")).split()[-1])
+    found = hashlib.sha256(CONTENT[::-1]).hexdigest()
+    assert path.is_file() and not path.is_symlink()
+    assert f"expected  sha256 {SHA256}" in message
+    assert f"found     sha256 {found}" in message
+    assert "checkpoint=PATH" in message
+
+
+@pytest.mark.slow
+def test_every_failure_is_said_within_forty_seconds(server: HubServer, registry: Path, tmp_path: Path) -> None:
+    outcomes = run(registry, list(FAILURES), environment(server, tmp_path))
+    assert {name: outcome.get("error") for name, outcome in outcomes.items()} == {k: v[0] for k, v in FAILURES.items()}
+    assert max(outcome["seconds"] for outcome in outcomes.values()) < 40
+
+
+def test_a_download_is_kept_and_needs_no_network_again(server: HubServer, registry: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = run(registry, ["sound", "blip"], environment(server, home))
+    path = Path(first["sound"]["path"])
+    assert path.is_relative_to(home) and path.read_bytes() == CONTENT
+    assert sha256(first["blip"]["path"]) == SHA256  # one 503 is no failure
+    asked = len(server.requests)
+    assert run(registry, ["sound"], environment(server, home))["sound"]["path"] == str(path)
+    assert len(server.requests) == asked
+    without = run(registry, ["sound", "gone"], environment(None, home))
+    assert without["sound"]["path"] == str(path)
+    assert without["gone"]["error"] == "OfflineError" and "refused" in without["gone"]["message"]
+    forbidden = run(registry, ["sound", "gone"], environment(server, home, HF_HUB_OFFLINE="1"))
+    assert forbidden["sound"]["path"] == str(path)
+    assert forbidden["gone"]["error"] == "OfflineError" and "HF_HUB_OFFLINE" in forbidden["gone"]["message"]
+
+
+def test_a_damaged_file_is_refused_until_deleted(server: HubServer, registry: Path, tmp_path: Path) -> None:
+    blob = Path(run(registry, ["sound"], environment(server, tmp_path))["sound"]["path"]).resolve()
+    blob.write_bytes(CONTENT[:-1] + b"?")
+    assert run(registry, ["sound"], environment(None, tmp_path))["sound"]["error"] == "HashError"
+    assert run(registry, ["sound"], environment(server, tmp_path))["sound"]["error"] == "HashError"
+    blob.unlink()
+    assert "path" in run(registry, ["sound"], environment(server, tmp_path))["sound"]
+
+
+def test_a_token_goes_to_the_hub_and_nowhere_else(server: HubServer, registry: Path, tmp_path: Path) -> None:
+    start = len(server.requests)
+    outcome = run(registry, ["private"], environment(server, tmp_path, HF_TOKEN=TOKEN))["private"]
+    assert sha256(outcome["path"]) == SHA256
+    tokens = {request.path: request.token for request in server.requests[start:]}
+    assert tokens["/lab/private/resolve/main/model.pt"] == f"Bearer {TOKEN}"
+    assert tokens["/storage/lab/private"] == ""
+
+
+def test_our_variable_moves_the_cache(server: HubServer, registry: Path, tmp_path: Path) -> None:
+    env = environment(server, tmp_path / "home", OPENSHAPE_OOD_CACHE=str(tmp_path / "moved"))
+    path = Path(run(registry, ["sound"], env)["sound"]["path"])
+    assert path.is_relative_to(tmp_path / "moved" / "hub")
+    (tmp_path / "file").touch()
+    env["OPENSHAPE_OOD_CACHE"] = str(tmp_path / "file")
+    outcome = run(registry, ["sound"], env)["sound"]
+    assert outcome["error"] == "TransferError" and "OPENSHAPE_OOD_CACHE" in outcome["message"]
+
+
+def test_a_progress_bar_is_drawn_on_a_terminal(server: HubServer, registry: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    try:
+        run(registry, ["sound"], environment(server, tmp_path), stderr=theirs)
+        os.set_blocking(ours, False)
+        shown = b"".join(iter(lambda: _read_if_any(ours), b"")).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "100%" in shown and "600k/600k" in shown
+
+
+def _read_if_any(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def test_another_process_that_downloads_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "SILENCE_SECONDS", 0.1)
+    (tmp_path / "blobs").mkdir()
+    watch = hub._Watch(tmp_path)
+    with open(tmp_path / "blobs" / "etag.1234.incomplete", "wb", buffering=0) as file:
+        for _ in range(6):
+            time.sleep(0.04)
+            file.write(b"more")
+            watch.check()
+    time.sleep(0.15)
+    with pytest.raises(hub._Silence):
+        watch.check()
+
+
+def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        table("packed", 'package = "templates.toml"')
+        + table("beside", 'file = "m.pt"')
+        + table("lost", 'file = "n.pt"')
+    )
+    shutil.copy(__file__, tmp_path / "m.pt")
+    assert fetch(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "templates.toml"
+    assert fetch(find_checkpoint("beside", tmp_path / "mine.toml")) == tmp_path / "m.pt"
+    with pytest.raises(WeightsError, match=r"'lost'.*no file.*n\.pt"):
+        fetch(find_checkpoint("lost", tmp_path / "mine.toml"))
