@@ -1,0 +1,8 @@
+"""`python -m benchmarks.sr1`: 3DOS synthetic to real, known: chair, bookshelf, door, sink, sofa."""
+
+import sys
+
+from benchmarks.protocol import main
+
+if __name__ == "__main__":
+    sys.exit(main("sr1"))

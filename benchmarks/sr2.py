@@ -1,0 +1,8 @@
+"""`python -m benchmarks.sr2`: 3DOS synthetic to real, known: bed, toilet, desk/table, monitor."""
+
+import sys
+
+from benchmarks.protocol import main
+
+if __name__ == "__main__":
+    sys.exit(main("sr2"))
