@@ -15,6 +15,7 @@ POINTS = 2048
 SEVERITY = 0.8
 # support and test shapes of a run have these seeds, plus 1,000 times the run's own; training begins at 2**24
 FIRST_SUPPORT, FIRST_TEST = 0, 5_000_000
+MOST_SEEDS = 4_000
 
 
 def load(split: Split, per_class: int, seed: int, progress: bool = True) -> BenchmarkData:

@@ -217,6 +217,8 @@ def parse(split: Split, argv: Sequence[str] | None = None) -> argparse.Namespace
     args = parser.parse_args(argv)
     if args.per_class < 1:
         parser.error(f"--per-class is {args.per_class}; expected at least 1")
+    if not 0 <= args.seed < generated.MOST_SEEDS:
+        parser.error(f"--seed is {args.seed}; expected 0 to {generated.MOST_SEEDS - 1}")
     return args
 
 

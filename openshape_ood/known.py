@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError
+from openshape_ood.points import to_numpy
 
 
 class Encoder(Protocol):
@@ -21,7 +22,15 @@ class Encoder(Protocol):
     @property
     def tower(self) -> str: ...
 
-    def encode(self, shapes: Any, up: str | Sequence[str] = "y", **settings: Any) -> np.ndarray: ...
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> np.ndarray: ...
 
 
 class NamesEncoder(Protocol):
@@ -50,10 +59,12 @@ class Identity:
         return self.tower == other.tower
 
     def __str__(self) -> str:
-        return f"{self.name} (sha256 {self.checkpoint_hash[:8]})" if self.checkpoint_hash else f"the text of {self.name}"
+        if not self.checkpoint_hash:
+            return f"the text tower of {self.name}"
+        return f"{self.name} (sha256 {self.checkpoint_hash[:8]})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
     """A bank of k known classes.
 
@@ -81,7 +92,7 @@ class Known:
         cls, examples: Mapping[str, Any], encoder: Encoder, up: str | Sequence[str] = "y", **settings: Any
     ) -> Known:
         """Classes by example: name -> shapes in any form `encode` takes, or ready embeddings (m, d)."""
-        names = check_names(list(examples))
+        names = check_examples(examples)
         embedded = [_embed(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(e) for e in embedded])
         means = unit(np.stack([e.mean(axis=0) for e in embedded]), "the mean example of", names)
@@ -106,6 +117,8 @@ def identity_of(encoder: Encoder) -> Identity:
 
 def check_names(names: Any) -> tuple[str, ...]:
     """Class names as a tuple; raises `ClassNamesError` for none, blank, twice, or what is no list of strings."""
+    if isinstance(names, np.ndarray):
+        names = names.tolist()
     if isinstance(names, str):
         raise ClassNamesError(f"known is the string {names!r}; expected a list of names: [{names!r}]")
     names = tuple(names)
@@ -120,6 +133,17 @@ def check_names(names: Any) -> tuple[str, ...]:
     return names
 
 
+def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of classes known by example; raises `InputError` where one is known by name only."""
+    for name, value in examples.items():
+        if value is None:
+            raise InputError(
+                f"class {name!r} has no examples. Classes known by name and classes known by example cannot be mixed "
+                "yet: give names only, as a list, or examples for every class"
+            )
+    return check_names(list(examples))
+
+
 def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
     """Rows (m, d) scaled to length 1 in float64; refuses a zero or non-finite row, naming it."""
     vectors = np.asarray(vectors, dtype=np.float64)
@@ -132,11 +156,6 @@ def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
 
 
 def _embed(value: Any, name: str, encoder: Encoder, up: str | Sequence[str], settings: dict[str, Any]) -> np.ndarray:
-    if value is None:
-        raise InputError(
-            f"class {name!r} has no examples. Classes known by name and classes known by example cannot be mixed "
-            "yet: give names only, as a list, or examples for every class"
-        )
     ready = _as_embeddings(value, name, encoder)
     if ready is not None:
         return unit(ready, f"the embedding of class {name!r},")
@@ -148,13 +167,17 @@ def _embed(value: Any, name: str, encoder: Encoder, up: str | Sequence[str], set
 
 def _as_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
     """Ready embeddings (m, d), one (d,), or None where `value` is shapes."""
+    if isinstance(value, list | tuple) and value and np.ndim(value[0]) == 1:
+        value = np.stack([to_numpy(row) for row in value])
     ndim, shape = getattr(value, "ndim", 0), tuple(getattr(value, "shape", ()))
-    if ndim not in (1, 2) or shape[-1] in (3, 6) and encoder.embedding_dim not in (3, 6):
+    is_cloud = ndim == 2 and shape[-1] in (3, 6) and encoder.embedding_dim not in (3, 6)
+    if ndim not in (1, 2) or is_cloud:
         return None
     if shape[-1] != encoder.embedding_dim:
         raise MixedEncodersError(
             f"class {name!r} is an array of shape {shape}; {encoder.name} has embeddings of {encoder.embedding_dim} "
             "and takes clouds (n, 3|6). Are these embeddings of another encoder?"
         )
-    array = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
-    return np.atleast_2d(array)
+    if not shape[0]:
+        raise InputError(f"class {name!r} has no examples: its embeddings have the shape {shape}")
+    return np.atleast_2d(to_numpy(value))

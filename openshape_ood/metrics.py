@@ -47,6 +47,8 @@ def balanced_accuracy(labels: Any, predictions: Any) -> float:
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if not len(labels):
         raise InputError("no labels; expected at least one")
+    if labels.shape != predictions.shape:
+        raise InputError(f"labels {labels.shape} and predictions {predictions.shape}; expected one prediction a label")
     return float(np.mean([np.mean(predictions[labels == c] == c) for c in np.unique(labels)]))
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known import Encoder, Known, NamesEncoder, check_names, identity_of
+from openshape_ood.known import Encoder, Known, NamesEncoder, check_examples, check_names, identity_of
+from openshape_ood.points import check_up
 from openshape_ood.scores import cosine, find_score
 from openshape_ood.shapes import list_shapes, resolve_ups
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoveltyResult:
     """What `score_novelty` found for b shapes and k classes; `np.asarray(result)` is its novelty.
 
@@ -78,9 +79,12 @@ def score_novelty(
     listed = list_shapes(shapes)
     ups = resolve_ups(up, listed)
     score = find_score(method, has_examples=_has_examples(known))
+    known_up = _known_up(up, known_up, known)
+    if isinstance(encoder, str):
+        raise InputError(f"encoder is the name {encoder!r}; expected a ShapeEncoder, or model={encoder!r}")
     encoder = encoder or _encoder(model, device)
-    settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
-    bank = _bank(known, encoder, text, _known_up(up, known_up, known), settings)
+    settings: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "progress": progress}
+    bank = _bank(known, encoder, text, known_up, device, settings)
     bank.check_fits(identity_of(encoder))
     queries = encoder.encode([shape.value for shape in listed], up=ups, **settings)
     names = np.array(bank.names)
@@ -89,7 +93,7 @@ def score_novelty(
         nearest=names[score.nearest(queries, bank)],
         similarity=cosine(queries, bank),
         classes=names,
-        shapes=tuple(shape.name for shape in listed),
+        shapes=tuple(shape.path or shape.name for shape in listed),
         up=tuple(ups),
         method=method,
         encoder=encoder.name,
@@ -102,22 +106,24 @@ def _has_examples(known: Any) -> bool:
     if isinstance(known, Known):
         return len(known.examples) > 0
     if isinstance(known, Mapping):
-        check_names(known)
+        check_examples(known)
         return True
     if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
         raise InputError(
             "known mixes names and examples; classes known by name and classes known by example cannot be mixed yet: "
             "give names only, as a list, or a mapping with examples for every class"
         )
-    if not isinstance(known, Sequence | np.ndarray | set | frozenset):
-        raise ClassNamesError(f"known is {type(known).__name__}; expected names, or a mapping from names to examples")
+    if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
+        raise ClassNamesError(
+            f"known is {type(known).__name__}; expected a list of names, or a mapping from names to examples"
+        )
     check_names(known)
     return False
 
 
 def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
     if known_up is not None:
-        return known_up
+        return known_up if known_up == "file" else check_up(known_up, "known_up")
     if isinstance(up, str):
         return up
     if isinstance(known, Mapping):
@@ -131,18 +137,20 @@ def _encoder(model: str, device: Any) -> Encoder:
     return ShapeEncoder.from_pretrained(model, device=device)
 
 
-def _bank(known: Any, encoder: Encoder, text: NamesEncoder | None, up: str, settings: dict[str, Any]) -> Known:
+def _bank(
+    known: Any, encoder: Encoder, text: NamesEncoder | None, up: str, device: Any, settings: dict[str, Any]
+) -> Known:
     if isinstance(known, Known):
         return known
     if isinstance(known, Mapping):
         return Known.from_examples(known, encoder, up=up, **settings)
-    return Known.from_names(check_names(known), text or _text_of(encoder))
+    return Known.from_names(check_names(known), text or _text_of(encoder, device))
 
 
-def _text_of(encoder: Encoder) -> NamesEncoder:
+def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
     from openshape_ood.text import TextEncoder
 
     row = getattr(encoder, "row", None)
     if row is None:
         raise InputError(f"{encoder.name} has no text tower of its own; give text=, or example shapes")
-    return TextEncoder.from_row(row)
+    return TextEncoder(row, device=device)

@@ -20,7 +20,8 @@ TABLE_ELEMENTS = 1 << 24
 
 def cosine(queries: np.ndarray, known: Known) -> np.ndarray:
     """Cosine (b, k) of every query with every class anchor."""
-    return _unit_queries(queries, known) @ known.anchors.T
+    # rounding takes the cosine of a vector with itself beyond 1, and its novelty below 0
+    return np.clip(_unit_queries(queries, known) @ known.anchors.T, -1, 1)
 
 
 def max_cosine(queries: np.ndarray, known: Known) -> np.ndarray:
@@ -104,6 +105,8 @@ def _chord(cosines: np.ndarray) -> np.ndarray:
 def _nearest_example(queries: np.ndarray, known: Known) -> tuple[np.ndarray, np.ndarray]:
     """Largest cosine (b,) with an example, and which (b,); in blocks of queries."""
     z = _unit_queries(queries, known)
+    if not len(known.examples):
+        raise InputError(f"the known classes of {known.identity} are names only; nearest examples need example shapes")
     rows = max(1, TABLE_ELEMENTS // max(1, len(known.examples)))
     index = [(z[i : i + rows] @ known.examples.T).argmax(axis=1) for i in range(0, len(z), rows)]
     best = np.concatenate(index) if index else np.empty(0, dtype=np.int64)

@@ -1,0 +1,68 @@
+"""A shape encoder and a text encoder of a few lines, for tests that need no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.points import exchange
+from openshape_ood.shapes import list_shapes, resolve_ups
+
+
+def box(width: float, height: float, depth: float) -> np.ndarray:
+    """The corners (8, 3) of a box, y up, standing on the ground."""
+    return np.array([(x * width, y * height, z * depth) for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
+
+
+POLE, PLATE, SLAB = box(0.1, 2, 0.1), box(1, 0.1, 1), box(2, 0.1, 0.2)
+
+
+@dataclass
+class FakeEncoder:
+    """Embeds a cloud as its extents and the mean height above its lowest point, as a unit vector."""
+
+    name: str = "fake"
+    tower: str = "words"
+    checkpoint_hash: str = "f" * 64
+    embedding_dim: int = 4
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> np.ndarray:
+        listed = list_shapes(shapes)
+        ups = resolve_ups(up, listed)
+        self.calls.append({"up": ups, "batch_size": batch_size, "seed": seed, "progress": progress})
+        clouds = [shape.load(points=100, seed=0)[:, :3] for shape in listed]
+        return np.stack([self._embed(exchange(cloud, u, "y")) for cloud, u in zip(clouds, ups, strict=True)])
+
+    def _embed(self, xyz: np.ndarray) -> np.ndarray:
+        features = np.append(np.ptp(xyz, axis=0), (xyz[:, 1] - xyz[:, 1].min()).mean())
+        return (features / np.linalg.norm(features)).astype(np.float32)
+
+
+@dataclass
+class FakeText:
+    """Embeds the names that it was given vectors for."""
+
+    vectors: Mapping[str, Any]
+    name: str = "fake"
+    tower: str = "words"
+
+    def encode(self, names: Sequence[str]) -> np.ndarray:
+        return np.array([self.vectors[name] for name in names], dtype=np.float32)
+
+
+def words() -> FakeText:
+    """Names whose vectors are the embeddings of boxes that look like them."""
+    boxes = {"pole": POLE, "plate": PLATE, "slab": SLAB}
+    return FakeText({name: FakeEncoder().encode(cloud)[0] for name, cloud in boxes.items()})

@@ -1,0 +1,97 @@
+"""Which module may import which, and where each heavy package has its home."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import openshape_ood
+
+PACKAGE = Path(openshape_ood.__file__).parent
+
+# a module imports from lines above its own only; those of one line do not know each other
+ORDER = """
+    errors architectures caches
+    checkpoints points metrics synthetic
+    files known hub
+    shapes scores
+    encoders
+    towers
+    text
+    novelty
+    __init__
+"""
+LEVEL = {module: level for level, line in enumerate(ORDER.split("\n")) for module in line.split()}
+
+HOMES = {
+    "dgl": {"encoders.grouping"},
+    "einops": {"encoders.pointbert"},
+    "h5py": set(),
+    "huggingface_hub": {"hub"},
+    "laspy": {"files.clouds"},
+    "matplotlib": set(),
+    "open_clip": {"towers"},
+    "sklearn": {"metrics"},
+    "tokenizers": {"towers"},
+    "torch_redstone": {"encoders.pointbert"},
+    "trimesh": {"files.meshes", "files.__init__", "files.ply"},
+}
+HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names that a module imports, at its top or later."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_arrow_goes_up_or_sideways(module: str) -> None:
+    part = module.partition(".")[0]
+    ours = {name.split(".")[1] for name in imported(MODULES[module]) if name.startswith("openshape_ood.")} - {part}
+    assert {name for name in ours if LEVEL[name] >= LEVEL[part]} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_packages_stay_at_home(module: str) -> None:
+    roots = {name.partition(".")[0] for name in imported(MODULES[module])}
+    assert {root for root in roots & HOMES.keys() if module not in HOMES[root]} == set()
+    assert not roots & {"benchmarks", "tests", "notebooks"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Top-level packages that are loaded in a fresh interpreter after `statement`."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement, allowed",
+    [
+        ("import openshape_ood; dir(openshape_ood); openshape_ood.__version__", set()),
+        ("from openshape_ood import OpenShapeError", set()),
+        ("from openshape_ood import list_checkpoints; list_checkpoints()", set()),
+        ("from openshape_ood.metrics import ood_metrics", {"numpy"}),
+        ("from openshape_ood import Known", {"numpy"}),
+        ("from openshape_ood import score_novelty, TextEncoder, load_shape", {"numpy"}),
+    ],
+)
+def test_importing_is_cheap(statement: str, allowed: set[str]) -> None:
+    assert modules_after(statement) & HEAVY <= allowed

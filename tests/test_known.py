@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, words
+
+from openshape_ood import Known, OpenShapeError
+from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError
+from openshape_ood.known import Identity, check_names, identity_of, unit
+
+EMBEDDINGS = np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        ([], "no known classes"),
+        ((), "no known classes"),
+        ("chair", r"the string 'chair'; expected a list of names: \['chair'\]"),
+        (np.array("chair"), "the string 'chair'"),
+        ([""], "known class 0 is ''"),
+        (["chair", " \t\n"], "known class 1 is"),
+        (["chair", None], "known class 1 is None"),
+        ([3], "known class 0 is 3"),
+        ([b"chair"], "known class 0 is b'chair'"),
+        (["chair", "sofa", "chair"], "named twice: 'chair'"),
+        (np.array(["chair", "chair"]), "named twice: 'chair'"),
+    ],
+)
+def test_names_that_cannot_be_used(names: Any, message: str) -> None:
+    with pytest.raises(ClassNamesError, match=message):
+        check_names(names)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, iter, lambda names: dict.fromkeys(names).keys()])
+def test_names_come_in_any_ordered_form(kind: Callable[[list[str]], Any]) -> None:
+    assert check_names(kind(["night_stand", "椅子"])) == ("night_stand", "椅子")
+
+
+def test_names_become_unit_anchors_without_examples() -> None:
+    bank = Known.from_names(["a", "b"], FakeText({"a": [3, 0, 4], "b": [0, 0.5, 0]}))
+    np.testing.assert_allclose(bank.anchors, [[0.6, 0, 0.8], [0, 1, 0]], atol=1e-7)
+    assert (bank.names, bank.dim, bank.examples.shape, bank.labels.shape) == (("a", "b"), 3, (0, 3), (0,))
+    assert bank.identity == Identity("fake", "words")
+
+
+def test_a_name_without_a_direction() -> None:
+    with pytest.raises(InputError, match="text embedding of 'b' is zero"):
+        Known.from_names(["a", "b"], FakeText({"a": [1, 0], "b": [0, 0]}))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [POLE, POLE[None], [POLE, POLE], torch.from_numpy(POLE), POLE.tolist(), np.hstack([POLE, np.full((8, 3), 0.5)])],
+    ids=["cloud", "stack", "list", "torch", "nested lists", "coloured"],
+)
+def test_examples_as_shapes(shapes: Any) -> None:
+    encoder = FakeEncoder()
+    bank = Known.from_examples({"pole": shapes, "plate": [PLATE, SLAB]}, encoder)
+    np.testing.assert_allclose(bank.anchors[0], encoder.encode(POLE)[0], atol=1e-6)
+    assert bank.labels.tolist() == [0] * (len(bank.examples) - 2) + [1, 1]
+    assert bank.identity == identity_of(encoder)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [np.asarray, lambda e: e.astype(np.float32), torch.from_numpy, lambda e: torch.from_numpy(e).requires_grad_()],
+)
+def test_examples_as_ready_embeddings_are_not_embedded_again(kind: Callable[[np.ndarray], Any]) -> None:
+    encoder = FakeEncoder()
+    bank = Known.from_examples({"a": kind(EMBEDDINGS), "b": kind(EMBEDDINGS)[1]}, encoder)
+    np.testing.assert_allclose(bank.examples, [[0.6, 0, 0, 0.8], [0, 1, 0, 0], [0, 1, 0, 0]], atol=1e-7)
+    assert bank.labels.tolist() == [0, 0, 1]
+    assert not encoder.calls
+
+
+def test_the_anchor_is_the_unit_mean_of_unit_examples() -> None:
+    anchor = Known.from_examples({"a": EMBEDDINGS}, FakeEncoder()).anchors[0]
+    np.testing.assert_allclose(anchor, np.array([0.6, 1, 0, 0.8]) / np.sqrt(2), atol=1e-12)
+
+
+def test_settings_and_axis_reach_the_encoder() -> None:
+    encoder = FakeEncoder()
+    Known.from_examples({"pole": POLE}, encoder, up="z", batch_size=7, seed=3)
+    assert encoder.calls == [{"up": ["z"], "batch_size": 7, "seed": 3, "progress": False}]
+
+
+@pytest.mark.parametrize(
+    "examples, error, message",
+    [
+        ({}, ClassNamesError, "no known classes"),
+        ({"": POLE}, ClassNamesError, "known class 0"),
+        ({1: POLE}, ClassNamesError, "known class 0 is 1"),
+        ({"pole": POLE, "sofa": None}, InputError, "class 'sofa' has no examples.*cannot be mixed"),
+        ({"pole": []}, CloudError, "examples of class 'pole': the list of shapes is empty"),
+        ({"pole": np.empty((0, 4))}, InputError, "class 'pole' has no examples"),
+        ({"pole": [POLE, POLE * np.nan]}, CloudError, "examples of class 'pole': .*shape 1"),
+        ({"pole": [POLE[:1]]}, CloudError, "examples of class 'pole'"),
+        ({"pole": 3}, CloudError, "examples of class 'pole': shapes is int"),
+        (
+            {"pole": np.ones((5, 9))},
+            MixedEncodersError,
+            r"'pole' is an array of shape \(5, 9\); fake has embeddings of 4",
+        ),
+        ({"pole": np.ones(512)}, MixedEncodersError, r"\(512,\)"),
+        ({"pole": EMBEDDINGS * [[1], [0]]}, InputError, "embedding of class 'pole', row 1 is zero"),
+        ({"pole": EMBEDDINGS * np.nan}, InputError, "not finite"),
+        ({"a": EMBEDDINGS, "b": np.array([[1, 0, 0, 0], [-1, 0, 0, 0]])}, InputError, "mean example of 'b' is zero"),
+        ({"pole": "no such file.ply"}, OpenShapeError, "no such file.ply"),
+    ],
+)
+def test_examples_that_cannot_be_used(examples: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Known.from_examples(examples, FakeEncoder())
+
+
+def test_clouds_are_told_from_embeddings_by_their_width() -> None:
+    assert len(Known.from_examples({"pole": POLE}, FakeEncoder()).examples) == 1  # one cloud of 8 points, not 8 rows
+    assert len(Known.from_examples({"a": np.eye(6)}, FakeEncoder(embedding_dim=6)).examples) == 6
+
+
+TEXT = Identity("vitb32", "ViT-B-32")
+SHAPES = Identity("vitb32", "ViT-B-32", "aaaa1111")
+
+
+@pytest.mark.parametrize(
+    "other, fits",
+    [
+        (SHAPES, True),
+        (Identity("renamed", "ViT-B-32", "aaaa1111"), True),
+        (Identity("vitb32", "ViT-B-32", "bbbb2222"), False),
+        (TEXT, True),
+        (Identity("vitg14", "ViT-bigG-14"), False),
+    ],
+)
+def test_which_embeddings_may_be_compared(other: Identity, fits: bool) -> None:
+    assert SHAPES.fits(other) is other.fits(SHAPES) is fits
+
+
+def test_texts_of_one_tower_may_be_compared() -> None:
+    assert TEXT.fits(Identity("another", "ViT-B-32"))
+    assert not TEXT.fits(Identity("vitb32", "ViT-L-14"))
+
+
+def test_a_bank_of_another_encoder_names_both() -> None:
+    bank = Known.from_examples({"pole": POLE}, FakeEncoder())
+    other = FakeEncoder(name="other", checkpoint_hash="0123456789")
+    with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\).*other \(sha256 01234567\)"):
+        bank.check_fits(identity_of(other))
+    with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*other \(sha256 01234567\)"):
+        Known.from_names(["pole"], words()).check_fits(Identity("other", "another tower", "0123456789"))
+
+
+def test_banks_can_be_compared_and_hashed() -> None:
+    bank, twin = (Known.from_names(["pole"], words()) for _ in range(2))
+    assert bank == bank
+    assert bank != twin
+    assert len({bank, twin}) == 2
+
+
+def test_unit_names_the_row() -> None:
+    np.testing.assert_allclose(unit([[3, 4], [0, 1e-30]], "row of"), [[0.6, 0.8], [0, 1]])
+    with pytest.raises(InputError, match="vector of 'b' is zero or not finite"):
+        unit([[1, 0], [np.inf, 0]], "vector of", ["a", "b"])
