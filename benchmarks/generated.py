@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.objects import BenchmarkData, Objects, collect
 from benchmarks.splits import ObjectClass, Split
+from openshape_ood.errors import InputError
 from openshape_ood.synthetic import sample, scan
 
 POINTS = 2048
@@ -20,6 +21,10 @@ MOST_SEEDS = 4_000
 
 def load(split: Split, per_class: int, seed: int, progress: bool = True) -> BenchmarkData:
     """`per_class` clean shapes of every known class, as many scans of every class, known or novel."""
+    if not 1 <= per_class <= 1000:
+        raise InputError(f"per_class is {per_class}; expected 1 to 1000 shapes a class")
+    if not 0 <= seed < MOST_SEEDS:
+        raise InputError(f"seed is {seed}; generated benchmarks take 0 to {MOST_SEEDS - 1}")
     with _bar(split, per_class, progress) as bar:
 
         def clean(category: str, i: int) -> np.ndarray:

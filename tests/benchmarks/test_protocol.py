@@ -126,7 +126,8 @@ def test_real_data_with_a_class_that_is_absent(tmp_path: Path) -> None:
         (["--registry", "no such file"], "no such file"),
         (["--device", "abacus"], "abacus"),
         (["--out", "/dev/null/results"], "/dev/null/results"),
-        (["--seed", "-1"], "seed"),
+        (["--seed", "-1"], "seed is -1; generated benchmarks take 0 to"),
+        (["--per-class", "0"], "per_class is 0; expected 1 to 1000"),
     ],
 )
 def test_bad_settings_end_in_one_line(
@@ -146,7 +147,7 @@ def test_bad_settings_end_in_one_line(
 
 
 def test_options_that_do_not_exist_end_in_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    for settings in (["--modle", "tiny"], ["--per-class", "0"]):
+    for settings in (["--modle", "tiny"], ["--per-class", "many"]):
         with pytest.raises(SystemExit, match="2"):
             main("sr1", settings)
         assert "usage: python -m benchmarks.sr1" in capsys.readouterr().err
