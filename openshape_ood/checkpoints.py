@@ -154,8 +154,9 @@ def _value(kind: type, value: Any, where: str, field: str) -> Any:
 
 
 def _type_name(value: Any) -> str:
-    names = {str: "a string", int: "a whole number", float: "a number", dict: "a table", bool: "a boolean", list: "a list"}
-    return names.get(value if isinstance(value, type) else type(value), "a table")
+    kind = value if isinstance(value, type) else type(value)
+    names = {str: "a string", int: "a whole number", float: "a number", bool: "a boolean", list: "a list"}
+    return names.get(kind, "a table")
 
 
 def _check(row: Checkpoint) -> None:
@@ -166,8 +167,11 @@ def _check(row: Checkpoint) -> None:
     _one_of(row, "points.up", row.points.up, ("x", "y", "z"))
     for field in fields(row.sizes):
         value = getattr(row.sizes, field.name)
-        if value <= 0 and field.name != "projection" or value < 0:
+        least = 0 if field.name == "projection" else 1e-9
+        if not value >= least:  # so that NaN is refused
             raise RegistryError(f"[{row.name}.sizes] field {field.name!r} is {value}; expected a positive number")
+    if row.sizes.channels != 6:
+        raise RegistryError(f"[{row.name}.sizes] field 'channels' is {row.sizes.channels}; clouds have 6: xyz and rgb")
     if row.points.count < 1:
         raise RegistryError(f"[{row.name}.points] field 'count' is {row.points.count}; expected a positive number")
     if not 0 <= row.points.colour <= 1:

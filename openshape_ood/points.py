@@ -12,6 +12,12 @@ import numpy as np
 
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
 
+# cells a radius: far coarser than what a distant origin does to float64, far finer than any patch
+CELLS = 1 << 16
+
+# how far colours may stray from [0, 1] without meaning anything by it
+ROUNDING = 1e-3
+
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 _COLUMN = {"x": 0, "y": 1, "z": 2}
 
@@ -22,9 +28,19 @@ def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, colour: float, s
     xyz lies in the unit ball about the mean, rgb in [0, 1]; `colour` fills in where there is none.
     """
     cloud = cloud[resample(len(cloud), count, seed)]
+    _check_distinct(cloud[:, :3], name)
     xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
     rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, colour)
     return np.concatenate([xyz, rgb], axis=1).astype(np.float32)
+
+
+def to_numpy(value: Any) -> Any:
+    """A torch tensor, from whichever device, as a numpy array; anything else as it is."""
+    if not hasattr(value, "detach"):
+        return value
+    tensor = value.detach().cpu()
+    # numpy has no bfloat16
+    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
 
 
 def check_cloud(value: Any, name: str) -> np.ndarray:
@@ -43,17 +59,29 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
     if len(given) == 0:
         raise CloudError(f"{name} has no points")
     cloud = given.astype(np.float64)
-    if not np.isfinite(cloud).all():
-        bad = int((~np.isfinite(cloud).all(axis=1)).sum())
+    _check_finite(cloud, name)
+    _check_distinct(cloud[:, :3], name)
+    if cloud.shape[1] == 6:
+        cloud[:, 3:] = unit_colours(given[:, 3:], f"{name}: columns 4 to 6")
+    return cloud
+
+
+def _check_finite(values: np.ndarray, name: str) -> None:
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
         raise CloudError(
-            f"{name} has NaN or infinity in {bad} of {len(cloud)} points; "
+            f"{name} has NaN or infinity in {int((~finite).sum())} of {len(values)} points; "
             "drop them first: points = points[np.isfinite(points).all(axis=1)]"
         )
-    if not np.ptp(cloud[:, :3], axis=0).any():
-        raise CloudError(f"{name} is one point repeated {len(cloud)} times; a shape needs at least two different points")
-    if cloud.shape[1] == 6:
-        cloud[:, 3:] = unit_colours(cloud[:, 3:], given.dtype == np.uint8, name)
-    return cloud
+
+
+def _check_distinct(xyz: np.ndarray, name: str) -> None:
+    # also after resampling, which can leave out the few points that differ
+    if (xyz == xyz[0]).all():
+        raise CloudError(
+            f"{name} is one point repeated {len(xyz)} times; a shape needs at least two different points. "
+            "Drop repeats first: np.unique(points, axis=0)"
+        )
 
 
 def _is_ragged(value: Any) -> bool:
@@ -64,15 +92,20 @@ def _is_ragged(value: Any) -> bool:
     return False
 
 
-def unit_colours(rgb: np.ndarray, is_uint8: bool, name: str) -> np.ndarray:
-    """Colours (n, 3) of 0-255 or 0-1 -> 0-1. Raises `CloudError` for values that are no colours."""
+def unit_colours(rgb: np.ndarray, name: str) -> np.ndarray:
+    """Colours (n, 3) of any type as float64 in [0, 1]; raises `CloudError` for values that are no colours.
+
+    uint8, or any value above 1, means 0-255; uint16 above that means 0-65535.
+    """
+    _check_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
-    if low < 0 or high > 255:
+    if low < -ROUNDING or (high > 255 and rgb.dtype != np.uint16):
         raise CloudError(
-            f"{name}: columns 4 to 6 run from {low:.4g} to {high:.4g}; colours are 0-1 or 0-255. "
+            f"{name} run from {low:.4g} to {high:.4g}; colours are 0-1 or 0-255. "
             "They look like normals; drop them: points[:, :3]"
         )
-    return rgb / 255 if is_uint8 or high > 1 else rgb
+    scale = 65535 if high > 255 else 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
+    return (rgb.astype(np.float64) / scale).clip(0, 1)
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:
@@ -116,7 +149,11 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
 
 def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
-    """Mean at the origin, largest norm 1."""
+    """Mean at the origin, largest norm 1, to the nearest 1/CELLS.
+
+    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A
+    translation changes those digits; rounding to cells takes them away, so that the same points are picked.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         centred = xyz - xyz.mean(axis=0)
         # twice, so that squares of very large or very small extents neither overflow nor vanish
@@ -124,4 +161,4 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
         centred = centred / np.linalg.norm(centred, axis=1).max()
     if not np.isfinite(centred).all():
         raise CloudError(f"{name}: its extent is beyond float64, or lost in the distance from the origin")
-    return centred
+    return np.round(centred * CELLS) / CELLS

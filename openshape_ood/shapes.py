@@ -13,7 +13,7 @@ import numpy as np
 
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.files import file_up, load_shape, sample_mesh
-from openshape_ood.points import check_cloud, check_up
+from openshape_ood.points import check_cloud, check_up, to_numpy
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Shape:
     def load(self, points: int, seed: int) -> np.ndarray:
         """Its cloud (n, 3|6) float64, checked; `points` are sampled where it has a surface."""
         if self.path is not None:
-            return check_cloud(load_shape(self.path, points=points, seed=seed), self.name)
+            return load_shape(self.path, points=points, seed=seed)
         if _is_trimesh(self.value):
-            return check_cloud(sample_mesh(self.value, points, seed, self.name), self.name)
-        return check_cloud(_to_numpy(self.value), self.name)
+            return sample_mesh(self.value, points, seed, self.name)
+        return check_cloud(to_numpy(self.value), self.name)
 
     def up(self) -> str:
         """The gravity axis that its file states; y for what comes from no file."""
@@ -49,7 +49,7 @@ def list_shapes(shapes: Any) -> list[Shape]:
         return [Shape(shapes, os.fspath(shapes))]
     if _is_trimesh(shapes):
         return [Shape(shapes, "the shape")]
-    if isinstance(shapes, Mapping) or not isinstance(shapes, Iterable):
+    if isinstance(shapes, Mapping | bytes) or not isinstance(shapes, Iterable):
         raise CloudError(
             f"shapes is {type(shapes).__name__}; expected a cloud (n, 3|6), a stack (b, n, 3|6), a path, "
             "a trimesh object, or a list of these"
@@ -69,10 +69,11 @@ def _list_array(shapes: Any) -> list[Shape]:
         return [Shape(shapes, "the shape")]
     if shapes.ndim == 3 and len(shapes):
         return [Shape(cloud, f"shape {i}") for i, cloud in enumerate(shapes)]
-    if shapes.ndim == 1 and getattr(shapes, "dtype", None) == object:
+    if shapes.ndim == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU":
         return list_shapes(list(shapes))
     raise CloudError(
-        f"shapes has the shape {tuple(shapes.shape)}; expected one cloud (n, 3|6) or a stack of at least one (b, n, 3|6)"
+        f"shapes has the shape {tuple(shapes.shape)}; expected one cloud (n, 3|6), or a stack (b, n, 3|6) of at "
+        "least one"
     )
 
 
@@ -91,13 +92,9 @@ def _is_trimesh(value: Any) -> bool:
     return trimesh is not None and isinstance(value, trimesh.Trimesh | trimesh.Scene | trimesh.PointCloud)
 
 
-def _to_numpy(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
 def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
     """One gravity axis a shape; "file" asks each shape's file."""
-    given = [up] * len(shapes) if isinstance(up, str) else list(up)
+    given = list(up) if isinstance(up, Iterable) and not isinstance(up, str) else [up] * len(shapes)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
     return [shape.up() if u == "file" else check_up(u) for u, shape in zip(given, shapes, strict=True)]

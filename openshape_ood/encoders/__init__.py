@@ -86,8 +86,8 @@ class ShapeEncoder:
         """
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
-        if batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}; expected at least 1")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
         check_seed(seed)
         batches = [slice(i, i + batch_size) for i in range(0, len(listed), batch_size)]
         rows = [self._encode_batch(listed[s], ups[s], seed) for s in _with_progress(batches, progress, len(listed))]
@@ -108,9 +108,7 @@ class ShapeEncoder:
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
         cloud = shape.load(self.num_points, seed)
         points = self.row.points
-        return prepare(
-            cloud, count=points.count, up=up, to=points.up, colour=points.colour, seed=seed, name=shape.name
-        )
+        return prepare(cloud, count=points.count, up=up, to=points.up, colour=points.colour, seed=seed, name=shape.name)
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -133,8 +131,8 @@ def find_device(device: str | torch.device | None) -> torch.device:
         return torch.device(best)
     try:
         found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(0, device=found).cpu()  # back, for "meta" holds no data
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return found
 
@@ -151,5 +149,3 @@ def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator
         for batch in batches:
             yield batch
             bar.update(min(batch.stop, total) - batch.start)
-
-

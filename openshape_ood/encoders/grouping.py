@@ -68,9 +68,7 @@ def ball_query(xyz: Tensor, centres: Tensor, radius: float, count: int) -> Tenso
     xyz, centres = xyz.float(), centres.float()
     b, n, p = xyz.shape[0], xyz.shape[1], centres.shape[1]
     rows = max(1, TABLE_ELEMENTS // max(1, n * p))
-    groups = [
-        _ball_query(xyz[i : i + rows], centres[i : i + rows], radius, count) for i in range(0, b, rows)
-    ]
+    groups = [_ball_query(xyz[i : i + rows], centres[i : i + rows], radius, count) for i in range(0, b, rows)]
     return torch.cat(groups)
 
 

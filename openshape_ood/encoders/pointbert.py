@@ -9,6 +9,7 @@ of PointNet++, arXiv 1706.02413.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal, overload
 
 import torch
@@ -30,7 +31,7 @@ class SetAbstraction(nn.Module):
         super().__init__()
         self.sizes, self.sampler = sizes, sampler
         widths = [sizes.channels + 3, 64, 64, sizes.patch_width]
-        pairs = list(zip(widths, widths[1:], strict=False))
+        pairs = list(pairwise(widths))
         self.mlp_convs = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairs)
         self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(b) for _, b in pairs)
 
@@ -82,18 +83,18 @@ class FeedForward(nn.Module):
 class Transformer(nn.Module):
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
+        # an Attention and a FeedForward in turn
         self.layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    PreNorm(sizes.width, Attention(sizes.width, sizes.heads, sizes.head_width)),
-                    PreNorm(sizes.width, FeedForward(sizes.width, sizes.mlp_width)),
-                ]
+            nn.Sequential(
+                PreNorm(sizes.width, Attention(sizes.width, sizes.heads, sizes.head_width)),
+                PreNorm(sizes.width, FeedForward(sizes.width, sizes.mlp_width)),
             )
             for _ in range(sizes.depth)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        for attention, feed_forward in self.layers:
+        for layer in self.layers:
+            attention, feed_forward = layer.children()
             x = x + attention(x)
             x = x + feed_forward(x)
         return x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +16,14 @@ from torch import Tensor, nn
 from openshape_ood.checkpoints import Keys
 from openshape_ood.errors import WeightsError
 
-# numpy numbers stand among the training state of some published files; these three rebuild nothing else
-_NUMPY_SCALARS = [np._core.multiarray.scalar, np.dtype, np.dtypes.Float64DType]
+# numpy numbers stand among the training state of some published files; these rebuild nothing else
+_SCALAR = np.float64(0).__reduce__()[0]
+_NUMPY_SCALARS: list[Any] = [
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # its name before numpy 2
+    np.dtype,
+    *(type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"),
+]
 
 
 def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
@@ -25,11 +32,11 @@ def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
     Raises `WeightsError` for what is no checkpoint, or would have to run code to be read.
     """
     content = _read_safetensors(path, name) if path.suffix == ".safetensors" else _read_torch(path, name)
-    if keys.inside and keys.inside in content:
-        content = content[keys.inside]
+    if keys.inside and isinstance(content, Mapping):
+        content = content.get(keys.inside, content)
     if not isinstance(content, Mapping):
         raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
-    own = {k.removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
+    own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
     return {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
 
 
@@ -73,7 +80,8 @@ def _read_safetensors(path: Path, name: str) -> dict[str, Tensor]:
 
 def _read_torch(path: Path, name: str) -> Any:
     try:
-        with torch.serialization.safe_globals(_NUMPY_SCALARS):
+        with torch.serialization.safe_globals(_NUMPY_SCALARS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
             # mapped, so that optimiser state beside the weights is never read
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
@@ -83,6 +91,6 @@ def _read_torch(path: Path, name: str) -> Any:
         ) from error
     except OSError as error:
         raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+    except Exception as error:  # damaged bytes make torch's reader fail in any way
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error

@@ -15,41 +15,12 @@ import numpy as np
 
 from openshape_ood.errors import CloudError
 from openshape_ood.files.guards import MAX_BYTES, MAX_RATIO, SLACK, SideFiles, check_las, require_bytes
+from openshape_ood.points import check_cloud, unit_colours
 
 COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positions", "vertices", "cloud", "pc")
 COLOURS = ("rgb", "colors", "colours", "color", "colour")
 MAX_TOP = 100  # lines of comments and names that may stand before the numbers of a text file
-ROUNDING = 1e-3  # how far colours may stray from [0, 1] without meaning anything by it
 CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
-
-
-def as_cloud(array: np.ndarray) -> np.ndarray:
-    """(n, 3) or (n, 6) of any numeric type as float64, colour scaled to [0, 1]."""
-    if array.ndim != 2 or array.shape[1] not in (3, 6):
-        raise CloudError(f"an array of shape {array.shape}, expected (n, 3): x y z, or (n, 6): x y z red green blue")
-    if len(array) == 0:
-        raise CloudError("it holds no points")
-    if array.dtype.kind not in "iuf":
-        raise CloudError(f"values of type {array.dtype}, expected numbers")
-    xyz = array[:, :3].astype(np.float64)
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array).all(axis=1)).sum())
-        raise CloudError(f"{bad} of {len(array)} points hold NaN or infinite values; drop those rows first")
-    return xyz if array.shape[1] == 3 else np.hstack([xyz, unit_colour(array[:, 3:])])
-
-
-def unit_colour(rgb: np.ndarray) -> np.ndarray:
-    """(n, 3) colours as float64 in [0, 1]; 8-bit values and any above 1 mean 0-255, 16-bit ones above that 0-65535."""
-    if not np.isfinite(rgb).all():
-        raise CloudError("its colours hold NaN or infinite values")
-    top = rgb.max(initial=0)
-    if rgb.min(initial=0) < -ROUNDING or (top > 255 and rgb.dtype != np.uint16):
-        raise CloudError(
-            f"colour columns range from {rgb.min():.3g} to {top:.3g}, expected 0 to 1 or 0 to 255: "
-            "they look like normals; drop them, e.g. points[:, :3]"
-        )
-    scale = 65535 if top > 255 else 255 if top > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
-    return (rgb.astype(np.float64) / scale).clip(0, 1)
 
 
 def named_cloud(columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -57,7 +28,7 @@ def named_cloud(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     columns = {name.lower(): values for name, values in columns.items()}
     if not {"x", "y", "z"} <= columns.keys():
         raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
-    cloud = as_cloud(np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"]))
+    cloud = check_cloud(np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"]), "it")
     rgb = named_colour(columns)
     return cloud if rgb is None else np.hstack([cloud, rgb])
 
@@ -65,7 +36,7 @@ def named_cloud(columns: Mapping[str, np.ndarray]) -> np.ndarray:
 def named_colour(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
     for channels in CHANNELS:
         if set(channels) <= columns.keys():
-            return unit_colour(np.column_stack([columns[name] for name in channels]))
+            return unit_colours(np.column_stack([columns[name] for name in channels]), "its colours")
     return None
 
 
@@ -99,7 +70,7 @@ def _array_cloud(array: np.ndarray) -> np.ndarray:
             f"{array.shape[1]} columns, expected 3 (x y z) or 6 (x y z red green blue); "
             "keep the ones that matter, e.g. points[:, :3]"
         )
-    return as_cloud(array)
+    return check_cloud(array, "it")
 
 
 def read_npz(data: bytes, side: SideFiles) -> np.ndarray:
@@ -119,7 +90,7 @@ def read_npz(data: bytes, side: SideFiles) -> np.ndarray:
 def _npz_colour(arrays: Mapping[str, np.ndarray]) -> np.ndarray | None:
     for name in COLOURS:
         if name in arrays and arrays[name].ndim == 2 and arrays[name].shape[1] in (3, 4):
-            return unit_colour(arrays[name][:, :3])
+            return unit_colours(arrays[name][:, :3], "its colours")
     return named_colour({name: array for name, array in arrays.items() if array.ndim == 1})
 
 
@@ -163,7 +134,7 @@ def read_text(data: bytes, side: SideFiles) -> np.ndarray:
             f"{table.shape[1]} columns without names, expected 3 (x y z) or 6 (x y z red green blue); "
             "drop the others or name them in a first line such as 'x y z nx ny nz'"
         )
-    return as_cloud(table)
+    return check_cloud(table, "it")
 
 
 def _split(line: str) -> list[str]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.files import guards
-from openshape_ood.files.clouds import as_cloud, unit_colour
 from openshape_ood.files.guards import SideFiles
+from openshape_ood.points import check_cloud, check_seed, unit_colours
 
 if TYPE_CHECKING:
     from trimesh import Scene, Trimesh
@@ -43,7 +43,8 @@ def _colour_off(mesh: Any, data: bytes) -> None:
     lines = (line.partition(b"#")[0].split() for line in data.partition(b"COFF")[2].splitlines())
     _, *rows = [words for words in lines if words]
     if all(len(row) >= 6 for row in rows[: len(mesh.vertices)]):
-        mesh.visual.vertex_colors = unit_colour(np.array([row[3:6] for row in rows[: len(mesh.vertices)]], float))
+        rgb = np.array([row[3:6] for row in rows[: len(mesh.vertices)]], dtype=np.float64)
+        mesh.visual.vertex_colors = unit_colours(rgb, "its colours")
 
 
 def read_stl(data: bytes, side: SideFiles) -> Geometry:
@@ -122,14 +123,13 @@ def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, na
     if not clouds:
         raise CloudError(f"{name} has no faces and no points")
     xyz, rgb = (np.concatenate(columns) for columns in zip(*clouds, strict=True))
-    return as_cloud(_with_colour(xyz, rgb))
+    return check_cloud(_with_colour(xyz, rgb), name)
 
 
 def check_draw(points: int, seed: int) -> None:
     if not isinstance(points, (int, np.integer)) or points < 1:
         raise InputError(f"points={points!r}, expected a whole number from 1 up")
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise InputError(f"seed={seed!r}, expected a whole number from 0 to 2**32 - 1")
+    check_seed(seed)
 
 
 def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:

@@ -1,0 +1,230 @@
+"""The steps from any cloud to what an encoder was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.points import (
+    CELLS,
+    UPS,
+    check_cloud,
+    check_seed,
+    check_up,
+    exchange,
+    prepare,
+    resample,
+    to_unit_ball,
+    unit_colours,
+)
+
+PROPERTY = settings(max_examples=50, deadline=None, derandomize=True, database=None)
+XYZ = np.array([[1.0, 2, 3], [-4, 5, -6]])
+
+
+def cloud(n: int = 100, seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).standard_normal((n, 3)) * [1, 2, 3]
+
+
+def lattice(step: float = 0.01) -> np.ndarray:
+    axis = np.arange(9) * step
+    return np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(-1, 3)
+
+
+# resampling
+
+
+@PROPERTY
+@given(n=st.integers(1, 400), count=st.integers(1, 400), seed=st.integers(0, 2**32 - 1))
+def test_resampling_keeps_all_points_it_can(n: int, count: int, seed: int) -> None:
+    indices = resample(n, count, seed)
+    assert indices.shape == (count,)
+    assert set(indices) <= set(range(n))
+    assert len(set(indices)) == min(n, count)
+    assert np.array_equal(indices, resample(n, count, seed))
+
+
+@pytest.mark.parametrize("n", [50, 100, 400])
+def test_resampling_shuffles(n: int) -> None:
+    indices = resample(n, 100, 0)
+    assert not np.array_equal(indices, np.sort(indices))
+    assert not np.array_equal(indices, resample(n, 100, 1))
+
+
+def test_the_draw_of_a_smaller_cloud_is_not_that_of_a_larger() -> None:
+    assert not np.array_equal(resample(100, 50, 0), resample(101, 50, 0))
+
+
+def test_the_draw_is_the_same_on_any_day() -> None:
+    # as drawn when this was written, with a generator whose stream is frozen
+    assert resample(4, 6, seed=0).tolist() == [2, 0, 3, 3, 2, 1]
+    assert resample(7, 5, seed=3).tolist() == [4, 6, 1, 5, 2]
+
+
+# gravity
+
+
+@pytest.mark.parametrize(
+    "up, to, expected",
+    [
+        ("y", "y", [1, 2, 3]),
+        ("z", "y", [1, 3, 2]),
+        ("y", "z", [1, 3, 2]),
+        ("x", "y", [2, 1, 3]),
+        ("x", "z", [3, 2, 1]),
+        ("-y", "y", [1, -2, -3]),
+        ("-z", "y", [-1, -3, 2]),
+        ("-x", "y", [-2, -1, 3]),
+        ("-y", "z", [1, -3, -2]),
+    ],
+)
+def test_exchange(up: str, to: str, expected: list[float]) -> None:
+    assert exchange(XYZ[:1], up, to).tolist() == [expected]
+
+
+@pytest.mark.parametrize("up", UPS)
+@pytest.mark.parametrize("to", ["y", "z"])
+def test_what_was_up_is_up(up: str, to: str) -> None:
+    tip = np.zeros((1, 3))
+    tip[0, "xyz".index(up[-1])] = -1 if up.startswith("-") else 1
+    assert exchange(tip, up, to)[0, "xyz".index(to)] == 1
+
+
+@pytest.mark.parametrize("up", UPS)
+def test_an_exchange_leaves_the_given_points_alone(up: str) -> None:
+    given = XYZ.copy()
+    exchange(given, up, "y")
+    assert np.array_equal(given, XYZ)
+
+
+@pytest.mark.parametrize("up", ["x", "y", "z"])
+def test_an_exchange_undoes_itself(up: str) -> None:
+    assert np.array_equal(exchange(exchange(XYZ, up, "y"), up, "y"), XYZ)
+
+
+@pytest.mark.parametrize("up", UPS)
+def test_half_a_turn_keeps_left_and_right(up: str) -> None:
+    frame = exchange(np.eye(3), up, "y")
+    assert np.linalg.det(frame) == (1 if up.endswith("y") else -1), "one exchange is one reflection, a turn none"
+
+
+@pytest.mark.parametrize("up", ["Y", "", "file", None, 5, ["y"]])
+def test_axes_that_do_not_exist(up: Any) -> None:
+    with pytest.raises(UnknownNameError, match="expected one of y, z, x, -y, -z, -x"):
+        check_up(up)
+
+
+# unit ball
+
+
+@pytest.mark.parametrize("scale", [1, 1e150, 1e-150, 1e-300])
+def test_unit_ball(scale: float) -> None:
+    ball = to_unit_ball(cloud() * scale, "it")
+    assert np.abs(ball.mean(axis=0)).max() < 1 / CELLS
+    assert np.linalg.norm(ball, axis=1).max() == pytest.approx(1, abs=2 / CELLS)
+    centred = cloud() - cloud().mean(axis=0)
+    assert np.abs(ball - centred / np.linalg.norm(centred, axis=1).max()).max() <= 0.51 / CELLS
+
+
+@pytest.mark.parametrize("offset", [(1e6, 0, 0), (4e6, 5e6, 123.4), (-7.1e6, 1 / 3, 0.1)])
+@pytest.mark.parametrize("step", [1, 0.1, 0.01, 1 / 3])
+def test_a_regular_cloud_is_the_same_to_the_last_digit_wherever_it_lies(step: float, offset: tuple[float, ...]) -> None:
+    assert np.array_equal(to_unit_ball(lattice(step) + offset, "it"), to_unit_ball(lattice(step), "it"))
+
+
+def test_the_cells_are_exact_in_float32() -> None:
+    ball = to_unit_ball(cloud(), "it")
+    assert np.array_equal(ball, ball.astype(np.float32))
+
+
+def test_extents_beyond_float64() -> None:
+    with pytest.raises(CloudError, match="it: its extent is beyond float64"):
+        to_unit_ball(np.array([[1.7e308, 0, 0], [-1.7e308, 0, 1], [1.7e308, 0, 2]]), "it")
+
+
+# colour
+
+
+@pytest.mark.parametrize(
+    "rgb, is_uint8, expected",
+    [
+        ([0, 0.5, 1], False, [0, 0.5, 1]),
+        ([0, 51, 255], False, [0, 0.2, 1]),
+        ([0, 0, 1.02], False, [0, 0, 0.004]),
+        ([0, 1, 1], True, [0, 1 / 255, 1 / 255]),
+        ([0, 0, 0], False, [0, 0, 0]),
+    ],
+)
+def test_colours(rgb: list[float], is_uint8: bool, expected: list[float]) -> None:
+    assert unit_colours(np.array([rgb], np.uint8 if is_uint8 else float), "it")[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rgb", [[-0.01, 0, 1], [0, 0, 255.5], [-1, -1, -1]])
+def test_what_is_no_colour(rgb: list[float]) -> None:
+    with pytest.raises(CloudError, match=r"it run from .* normals; drop them: points\[:, :3\]"):
+        unit_colours(np.array([rgb], float), "it")
+
+
+# clouds
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int32, np.uint8, np.longdouble, ">f8"])
+def test_clouds_of_any_type(dtype: Any) -> None:
+    checked = check_cloud((cloud() + 20).astype(dtype), "it")
+    assert checked.dtype == np.float64
+    assert np.array_equal(checked, (cloud() + 20).astype(dtype).astype(np.float64))
+
+
+def test_a_checked_cloud_is_a_copy() -> None:
+    given = cloud()
+    check_cloud(given, "it")[:] = 0
+    assert np.array_equal(given, cloud())
+
+
+def test_a_cloud_from_lists_at_the_edge_of_float64() -> None:
+    assert check_cloud([[-1.7e308, 0, 0], [1.7e308, 1, 1]], "it").shape == (2, 3)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1, np.uint32(7)])
+def test_seeds(seed: Any) -> None:
+    assert check_seed(seed) == seed
+    assert type(check_seed(seed)) is int
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.0, "1", None, False])
+def test_wrong_seeds(seed: Any) -> None:
+    with pytest.raises(InputError, match="seed is"):
+        check_seed(seed)
+
+
+# all together
+
+
+@pytest.mark.parametrize("n", [10, 100, 1000])
+@pytest.mark.parametrize("colour", [None, 0.25])
+def test_prepare(n: int, colour: float | None) -> None:
+    given = cloud(n) if colour is None else np.hstack([cloud(n), np.full((n, 3), colour)])
+    ready = prepare(given, count=100, up="y", to="y", colour=0.4, seed=0, name="it")
+    assert ready.shape == (100, 6)
+    assert ready.dtype == np.float32
+    assert np.all(ready[:, 3:] == np.float32(colour or 0.4))
+    assert np.linalg.norm(ready[:, :3], axis=1).max() == pytest.approx(1, abs=2 / CELLS)
+
+
+def test_colours_follow_their_points() -> None:
+    order = np.linspace(0, 1, 50)
+    given = np.stack([order, order**2, -order, order, order, order], axis=1)
+    ready = prepare(given, count=80, up="z", to="y", colour=0.4, seed=3, name="it")
+    ready = ready[np.argsort(ready[:, 0])]
+    assert np.all(np.diff(ready[:, 3]) >= 0)
+
+
+def test_repeats_that_hide_the_rest() -> None:
+    nearly = np.vstack([np.full((5000, 3), 0.1), [[1, 2, 3]]])
+    with pytest.raises(CloudError, match=r"it is one point repeated 10 times.*np.unique\(points, axis=0\)"):
+        prepare(nearly, count=10, up="y", to="y", colour=0.4, seed=0, name="it")
