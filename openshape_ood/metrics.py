@@ -25,8 +25,8 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
     Source: 3DOS, arXiv 2207.11554, and its code, github.com/antoalli/3D_OS `utils/ood_metrics.py`.
     Raises `InputError` for an empty list, NaN or infinity.
 
-    >>> ood_metrics(known=[0.1, 0.2, 0.3], novel=[0.25, 0.8])["auroc"]
-    0.8333333333333334
+    >>> ood_metrics(known=[0.1, 0.2, 0.3, 0.4], novel=[0.35, 0.8])["auroc"]
+    0.875
     """
     from sklearn.metrics import roc_auc_score, roc_curve
 

@@ -402,10 +402,14 @@ def test_the_towers_of_the_published_encoders(name: str, repo: str, monkeypatch:
 )
 def test_registries_that_name_no_usable_tower(tmp_path: Path, model: str, pretrained: str, words: str) -> None:
     (tmp_path / "mine.toml").write_text(row("mine", "open_clip", model, pretrained))
-    with pytest.raises(RegistryError, match=words):
+
+    def tower_file() -> Path:
         checkpoint = find_checkpoint("mine", tmp_path / "mine.toml")
         clip_config(checkpoint)
-        clip_file(checkpoint)
+        return clip_file(checkpoint)
+
+    with pytest.raises(RegistryError, match=words):
+        tower_file()
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])

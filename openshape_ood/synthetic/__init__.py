@@ -19,14 +19,14 @@ from zlib import crc32
 import numpy as np
 
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.synthetic import furniture, household, scanner, seating, things
+from openshape_ood.synthetic import builders, scanner
 from openshape_ood.synthetic.catalogue import CATEGORIES, Category
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_surface
 
 __all__ = ["CATEGORIES", "Category", "Mesh", "categories", "generate", "sample", "scan", "synonyms", "variants"]
 
-_BUILDERS = (furniture, household, seating, things)  # importing them fills CATEGORIES
+_BUILDERS = builders  # importing it fills CATEGORIES
 _STRETCH = 0.12  # of every axis, at most
 # what a stream of random numbers is for; the numbers are part of what a seed means, so never change them
 _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)

@@ -1,0 +1,7 @@
+"""One module a category, or a few close ones: importing this package enters them all into the catalogue."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

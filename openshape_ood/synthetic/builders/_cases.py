@@ -1,0 +1,149 @@
+"""Case furniture: a case whose front is divided into cells.
+
+A `Cell`, in fractions of the front, is a door, a drawer, glass or open; `fitted` turns such a
+description into a case with its fronts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from openshape_ood.synthetic.builders._bases import based
+from openshape_ood.synthetic.builders._blocks import Rows, blocks, slab
+from openshape_ood.synthetic.builders._chance import Random, chance, pick
+from openshape_ood.synthetic.builders._contents import books, clothes
+from openshape_ood.synthetic.builders._fronts import Style, cupboard_door, drawer, style_of
+from openshape_ood.synthetic.mesh import Mesh, join
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A rectangle of a front in fractions of its width and height, and what fills it.
+
+    Kinds: left, right (doors by their hinge), pair (two doors), glass, bars (glazed doors), drawer, flap,
+    and without a front open, shelves, books, rail (clothes).
+    """
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    kind: str
+
+
+WHOLE = Cell(0, 1, 0, 1, "open")
+
+
+def columns(kinds: Sequence[str], within: Cell = WHOLE, weights: Sequence[float] | None = None) -> list[Cell]:
+    """Cells side by side from the left."""
+    edges = within.x0 + (within.x1 - within.x0) * _shares(kinds, weights)
+    return [Cell(a, b, within.y0, within.y1, k) for a, b, k in zip(edges, edges[1:], kinds, strict=False)]
+
+
+def rows(kinds: Sequence[str], within: Cell = WHOLE, weights: Sequence[float] | None = None) -> list[Cell]:
+    """Cells one over the other from below."""
+    edges = within.y0 + (within.y1 - within.y0) * _shares(kinds, weights)
+    return [Cell(within.x0, within.x1, a, b, k) for a, b, k in zip(edges, edges[1:], kinds, strict=False)]
+
+
+def _shares(kinds: Sequence[str], weights: Sequence[float] | None) -> np.ndarray:
+    shares = np.ones(len(kinds)) if weights is None else np.asarray(weights, dtype=np.float64)
+    return np.concatenate([[0.0], np.cumsum(shares) / shares.sum()])
+
+
+def grid(kind: str, across: int, up: int, within: Cell = WHOLE) -> list[Cell]:
+    return [cell for column in columns(["open"] * across, within) for cell in rows([kind] * up, column)]
+
+
+def carcass(width: float, height: float, depth: float, t: float, back: bool = True) -> Mesh:
+    """A case open at the front, from y = 0, centred in x and z."""
+    x, z = width / 2, depth / 2
+    walls = [
+        (-x, t - x, 0, height, -z, z),
+        (x - t, x, 0, height, -z, z),
+        (-x, x, 0, t, -z, z),
+        (-x, x, height - t, height, -z, z),
+    ]
+    if back:
+        walls.append((-x, x, 0, height, -z, 0.006 - z))
+    return blocks(walls)
+
+
+def fitted(
+    rng: Random, style: Style, width: float, height: float, depth: float, cells: Sequence[Cell], back: bool = True
+) -> Mesh:
+    """A case from y = 0 with the fronts and compartments that `cells` describe."""
+    built = [_fill(rng, style, cell, width, height, depth) for cell in cells]
+    shut = not any(open_inside for _, open_inside in built)
+    case = slab(width, height, depth) if shut and chance(rng, 0.6) else carcass(width, height, depth, style.board, back)
+    return join(case, *[mesh for meshes, _ in built for mesh in meshes])
+
+
+def _fill(rng: Random, style: Style, cell: Cell, width: float, height: float, depth: float) -> tuple[list[Mesh], bool]:
+    """The meshes of one cell and whether one can see into it."""
+    x0, x1, y0, y1 = (cell.x0 - 0.5) * width, (cell.x1 - 0.5) * width, cell.y0 * height, cell.y1 * height
+    z, kind = depth / 2, cell.kind
+    if kind in ("open", "shelves", "books", "rail"):
+        return _compartment(rng, style.board, x0, x1, y0, y1, depth, kind), True
+    if kind == "drawer":
+        out = rng.uniform(0.08, 0.7) * depth if chance(rng, style.ajar) else 0.0
+        return [drawer(style, x0, x1, y0, y1, depth, out).moved(z=z)], out > 0
+    if kind == "flap":
+        return [drawer(style, x0, x1, y0, y1, depth, 0.0).moved(z=z)], False
+    angle = rng.uniform(15, 120) if chance(rng, style.ajar) else 0.0
+    panel = kind if kind in ("glass", "bars", "louvre") else style.panel
+    hinge = pick(rng, ("left", "right")) if kind not in ("left", "right") else kind
+    sides = [(x0, (x0 + x1) / 2, "left"), ((x0 + x1) / 2, x1, "right")] if kind == "pair" else [(x0, x1, hinge)]
+    doors = [cupboard_door(style, a, b, y0, y1, side, panel, angle).moved(z=z) for a, b, side in sides]
+    if angle == 0 and panel not in ("glass", "bars"):
+        return doors, False
+    return doors + _compartment(rng, style.board, x0, x1, y0, y1, depth, "shelves"), True
+
+
+def _compartment(
+    rng: Random, t: float, x0: float, x1: float, y0: float, y1: float, depth: float, kind: str
+) -> list[Mesh]:
+    """Boards round an opening, with shelves, books or a rail of clothes in it."""
+    z = depth / 2
+    walls: Rows = [(x0, x0 + t, y0, y1, -z, z), (x1 - t, x1, y0, y1, -z, z), (x0, x1, y0, y0 + t, -z, z)]
+    count = max(1, int((y1 - y0) / rng.uniform(0.25, 0.42))) if kind in ("shelves", "books") else 1
+    levels = np.linspace(y0, y1, count + 1)
+    walls += [(x0, x1, y, y + t, -z, 0.96 * z) for y in levels[1:-1]]
+    meshes = [blocks(walls)]
+    if kind == "books":
+        lines = [
+            books(rng, x0 + t, x1 - t, y + t, depth, levels[1] - y0 - 2 * t) for y in levels[:-1] if chance(rng, 0.75)
+        ]
+        meshes += [blocks(line) for line in lines if len(line)]
+    if kind == "rail":
+        meshes += clothes(rng, x0 + t, x1 - t, y1 - 0.1, depth, y1 - y0 - 0.15)
+    return meshes
+
+
+def cornice(rng: Random, width: float, depth: float, y: float) -> Mesh:
+    """A stepped moulding that crowns a case."""
+    out, high = rng.uniform(0.02, 0.06), rng.uniform(0.03, 0.08)
+    return join(
+        slab(width + out, high / 2, depth + out, y), slab(width + 2 * out, high / 2, depth + 2 * out, y + high / 2)
+    )
+
+
+def cased(
+    rng: Random,
+    size: tuple[float, float, float],
+    cells: Sequence[Cell],
+    base: str,
+    lift: float,
+    style: Style | None = None,
+) -> Mesh:
+    """A finished piece: case, sometimes an overhanging top, on its base; `size` is that of the case."""
+    width, height, depth = size
+    style = style or style_of(rng)
+    case = fitted(rng, style, width, height, depth, cells)
+    if chance(rng, 0.4):
+        over = rng.uniform(0, 0.03)
+        case = join(case, slab(width + 2 * over, rng.uniform(0.015, 0.04), depth + 2 * over, height))
+    return based(rng, case, width, depth, base, lift)
