@@ -62,21 +62,24 @@ def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> 
 
 def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Any]:
     """Real shapes below a folder: share whose nearest name, among all that occur there, is the right one."""
-    truth = tomllib.loads(Path(__file__).with_name("real.toml").read_text(encoding="utf-8"))
+    tables = tomllib.loads(Path(__file__).with_name("real.toml").read_text(encoding="utf-8"))
+    truth, up = tables["is"], tables["up"]
     paths = sorted(p for p in folder.rglob("*") if p.stem in truth and p.suffix.lower() in SUFFIXES)
     names = sorted({truth[p.stem] for p in paths})
     known = Known.from_names(names, text)
-    similarity = cosine(encoder.encode(paths, up="file"), known)
-    found = [names[i] for i in similarity.argmax(axis=1)]
+    queries = encoder.encode(paths, up=[up.get(p.stem, "file") for p in paths])
+    found = [names[i] for i in cosine(queries, known).argmax(axis=1)]
     rows = [{"file": p.name, "is": truth[p.stem], "found": f} for p, f in zip(paths, found, strict=True)]
-    return {"classes": len(names), "shapes": len(rows), "accuracy": _share(rows), "each": rows} | _benchmark_part(
-        rows, paths, encoder, text
-    )
+    return {
+        "classes": len(names),
+        "shapes": len(rows),
+        "accuracy": _share(rows),
+        "each": rows,
+        **_benchmark_part(rows, queries, text),
+    }
 
 
-def _benchmark_part(
-    rows: list[dict[str, str]], paths: list[Path], encoder: ShapeEncoder, text: TextEncoder
-) -> dict[str, Any]:
+def _benchmark_part(rows: list[dict[str, str]], queries: np.ndarray, text: TextEncoder) -> dict[str, Any]:
     """The same among the classes of 3DOS alone."""
     splits = [load_split(name) for name in ("sr1", "sr2")]
     classes = {g for s in splits for c in s.known + s.novel2 for g in c.generated}
@@ -84,8 +87,7 @@ def _benchmark_part(
     names = sorted({rows[i]["is"] for i in kept})
     if not names:
         return {}
-    queries = encoder.encode([paths[i] for i in kept], up="file")
-    found = cosine(queries, Known.from_names(names, text)).argmax(axis=1)
+    found = cosine(queries[kept], Known.from_names(names, text)).argmax(axis=1)
     right = [names[f] == rows[i]["is"] for f, i in zip(found, kept, strict=True)]
     return {"benchmark_classes": len(names), "benchmark_shapes": len(kept), "benchmark_accuracy": float(np.mean(right))}
 
