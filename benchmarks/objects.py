@@ -39,6 +39,10 @@ class BenchmarkData:
     novel2: Objects
     absent: tuple[str, ...] = ()
 
+    @property
+    def sets(self) -> dict[str, Objects]:
+        return {"support": self.support, "known": self.test_known, "novel1": self.novel1, "novel2": self.novel2}
+
 
 def collect(parts: list[tuple[str, list[np.ndarray]]]) -> Objects:
     """(title, clouds) pairs as one list of objects."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import generated, threedos
-from benchmarks.objects import BenchmarkData, Objects
+from benchmarks.objects import BenchmarkData
 from benchmarks.splits import Split, load_split
 from openshape_ood import Known, OpenShapeError, ShapeEncoder, TextEncoder, __version__
 from openshape_ood.known import identity_of
@@ -62,14 +62,10 @@ class MethodResult:
 
 
 def embed(data: BenchmarkData, encoder: ShapeEncoder, args: argparse.Namespace) -> Embedded:
-    def encode(objects: Objects) -> np.ndarray:
-        if not len(objects):
-            return np.empty((0, encoder.embedding_dim), dtype=np.float32)
-        return encoder.encode(
-            objects.clouds, up="y", batch_size=args.batch_size, seed=args.seed, progress=args.progress
-        )
-
-    return Embedded(encode(data.support), encode(data.test_known), encode(data.novel1), encode(data.novel2))
+    sets = data.sets.values()
+    clouds = [cloud for objects in sets for cloud in objects.clouds]
+    z = encoder.encode(clouds, up="y", batch_size=args.batch_size, seed=args.seed, progress=args.progress)
+    return Embedded(*np.split(z, np.cumsum([len(objects) for objects in sets])[:-1]))
 
 
 def banks(data: BenchmarkData, embedded: Embedded, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Known]:
@@ -132,12 +128,11 @@ def report(
     """Everything about a run that a reader of its figures may ask for."""
     import torch
 
-    sets = {"support": data.support, "known": data.test_known, "novel1": data.novel1, "novel2": data.novel2}
     return {
         "benchmark": split.name,
         "title": split.title,
         "data": data.source,
-        "counts": {name: objects.counts() for name, objects in sets.items()},
+        "counts": {name: objects.counts() for name, objects in data.sets.items()},
         "absent": list(data.absent),
         "model": encoder.name,
         "checkpoint_sha256": encoder.checkpoint_hash,
@@ -187,8 +182,7 @@ def run(split: Split, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(split: Split, data: BenchmarkData, encoder: ShapeEncoder, results: Sequence[MethodResult]) -> str:
-    sets = {"support": data.support, "known": data.test_known, "novel1": data.novel1, "novel2": data.novel2}
-    counts = ", ".join(f"{name} {len(objects)}" for name, objects in sets.items())
+    counts = ", ".join(f"{name} {len(objects)}" for name, objects in data.sets.items())
     lines = [
         f"{split.title}: {', '.join(c.title for c in data.known)} known",
         f"novel1: {', '.join(sorted(data.novel1.counts()))}; novel2: {', '.join(sorted(data.novel2.counts()))}",
