@@ -10,6 +10,7 @@ examples; zero-shot classes of real shapes.
 from __future__ import annotations
 
 import argparse
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,18 @@ FIRST_FEW_SEED, FIRST_QUERY_SEED = 9_000_000, 9_100_000
 def untrained(name: str = "tiny") -> ShapeEncoder:
     row = find_checkpoint(name)
     return ShapeEncoder(row, initial_network(row, seed=0), "untrained", torch.device("cpu"))
+
+
+def check_left_out(name: str, path: str) -> tuple[str, str]:
+    """The pair, once the file says that its training saw none of the benchmark's novel classes."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        trained = json.loads(file.metadata()["training"])["categories"]
+    seen = sorted(set(trained) & set(load_split(name).novel_categories))
+    if seen:
+        raise SystemExit(f"{path} was trained with {', '.join(seen)}, which are novel in {name}")
+    return name, path
 
 
 def benchmark(name: str, encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -108,7 +121,7 @@ def markdown(content: dict[str, Any]) -> str:
                 figures = (r["accuracy"], both["auroc"], both["fpr95"])
                 cells = " | ".join(f"{100 * value:.1f}" for value in figures)
                 lines.append(f"| {name.upper()} | {network} | {r['known_by']} | {cells} |")
-    lines += ["", "| never trained, 6 categories | by name | by five examples |", "| --- | ---: | ---: |"]
+    lines += ["", f"| never trained, {len(UNSEEN)} categories | by name | by five examples |", "| --- | ---: | ---: |"]
     for kind, row in content["never_trained"].items():
         lines.append(f"| {kind} | {100 * row['by_name']:.1f} | {100 * row['by_five_examples']:.1f} |")
     if "zero_shot" in content:
@@ -142,7 +155,7 @@ def main() -> None:
     text = TextEncoder.from_pretrained("tiny")
     shipped = ShapeEncoder.from_pretrained("tiny", checkpoint=args.checkpoint, device="cpu")
     content: dict[str, Any] = {"checkpoint_sha256": shipped.checkpoint_hash, "per_class": args.per_class}
-    left_out = dict(pair.split("=", 1) for pair in args.left_out)
+    left_out = dict(check_left_out(*pair.split("=", 1)) for pair in args.left_out)
     for name in ("sr1", "sr2"):
         networks = {"trained": shipped, "untrained": untrained()}
         if name in left_out:

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.objects import BenchmarkData, Objects
 from benchmarks.splits import Split
+from openshape_ood.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from benchmarks.protocol import MethodResult
@@ -23,8 +24,11 @@ POINTS_DRAWN = 1200
 
 def draw(path: Path, split: Split, data: BenchmarkData, results: Sequence[MethodResult], model: str) -> Path:
     """Write the picture to `path` (PNG) and return it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("pictures need matplotlib: pip install -e '.[benchmarks]'") from error
 
     figure = Figure(figsize=(13, 11), layout="constrained")
     FigureCanvasAgg(figure)

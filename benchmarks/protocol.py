@@ -123,7 +123,12 @@ def table(results: Sequence[MethodResult]) -> str:
 
 
 def report(
-    split: Split, data: BenchmarkData, encoder: ShapeEncoder, results: Sequence[MethodResult], args: argparse.Namespace
+    split: Split,
+    data: BenchmarkData,
+    encoder: ShapeEncoder,
+    text: TextEncoder,
+    results: Sequence[MethodResult],
+    args: argparse.Namespace,
 ) -> dict[str, Any]:
     """Everything about a run that a reader of its figures may ask for."""
     import torch
@@ -136,6 +141,7 @@ def report(
         "absent": list(data.absent),
         "model": encoder.name,
         "checkpoint_sha256": encoder.checkpoint_hash,
+        "text": {"tower": text.tower, "templates": len(text.templates), "average": text.average},
         "preprocessing": {"points": encoder.num_points, "data_up": "y", "encoder_up": encoder.up, "seed": args.seed},
         "device": str(encoder.device),
         "versions": {"openshape_ood": __version__, "torch": torch.__version__, "python": platform.python_version()},
@@ -172,7 +178,7 @@ def run(split: Split, args: argparse.Namespace) -> dict[str, Any]:
     for bank in known_banks.values():
         bank.check_fits(identity_of(encoder))
     results = evaluate(data, embedded, known_banks)
-    content = report(split, data, encoder, results, args) | {"seconds": round(time.perf_counter() - started, 1)}
+    content = report(split, data, encoder, text, results, args) | {"seconds": round(time.perf_counter() - started, 1)}
     stem = f"{split.name}-{encoder.name}-{'3dos' if args.data_root else 'generated'}"
     write_json(args.out / f"{stem}.json", content)
     picture = draw(args.out / f"{stem}.png", split, data, results, encoder.name)

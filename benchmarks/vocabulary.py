@@ -1,4 +1,4 @@
-"""Which categories `tiny` is trained with, and by which names."""
+"""Which categories `tiny` is trained with, and by which names. `python -m benchmarks.vocabulary` lists them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def trained_categories() -> list[str]:
 def trained_names() -> list[str]:
     """All names the encoder of `tiny` was trained with: categories and their synonyms."""
     return [name for c in trained_categories() for name in (c, *synonyms(c))]
+
+
+if __name__ == "__main__":
+    for category in trained_categories():
+        print(f"- **{category}**: {', '.join(synonyms(category))}")

@@ -8,6 +8,7 @@ OpenShapeError
 │   └── MixedEncodersError              embeddings of different encoders put together
 ├── FileError           (OSError)       a file that cannot be used
 │   ├── ShapeFileError                  a shape that cannot be read, or is hostile
+│   │   └── NoSuchShapeError            (also FileNotFoundError) a path where there is no file
 │   ├── RegistryError   (ValueError)    the registry: unknown, missing or ill-typed fields
 │   └── CheckpointError                 weights that cannot be had or used
 │       ├── OfflineError                the Hub cannot be reached, or may not be
@@ -49,6 +50,10 @@ class FileError(OpenShapeError, OSError):
 
 class ShapeFileError(FileError):
     """A shape file that cannot be read, or that is hostile."""
+
+
+class NoSuchShapeError(ShapeFileError, FileNotFoundError):
+    """A path where there is no file; `except FileNotFoundError` catches it too."""
 
 
 class RegistryError(FileError, ValueError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError
+from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
 from openshape_ood.points import to_numpy
 
 
@@ -126,7 +128,7 @@ def check_names(names: Any) -> tuple[str, ...]:
         raise ClassNamesError("there are no known classes; expected at least one name")
     for i, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
-            raise ClassNamesError(f"known class {i} is {name!r}; expected a name")
+            raise ClassNamesError(f"known class {i} is {reprlib.repr(name)}; expected a name")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ClassNamesError(f"known classes are named twice: {', '.join(map(repr, twice))}")
@@ -136,12 +138,18 @@ def check_names(names: Any) -> tuple[str, ...]:
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of classes known by example; raises `InputError` where one is known by name only."""
     for name, value in examples.items():
-        if value is None:
+        words = value if isinstance(value, list | tuple) and value else [value]
+        if all(word is None or _is_word(word) for word in words):
             raise InputError(
-                f"class {name!r} has no examples. Classes known by name and classes known by example cannot be mixed "
-                "yet: give names only, as a list, or examples for every class"
+                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Classes known by name and "
+                "classes known by example cannot be mixed yet: give names only, as a list, or examples for every class"
             )
     return check_names(list(examples))
+
+
+def _is_word(value: Any) -> bool:
+    """Whether a string is more likely a name than the path of a shape."""
+    return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
 
 
 def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
@@ -163,21 +171,31 @@ def _embed(value: Any, name: str, encoder: Encoder, up: str | Sequence[str], set
         return unit(encoder.encode(value, up=up, **settings), f"the embedding of class {name!r},")
     except CloudError as error:
         raise CloudError(f"examples of class {name!r}: {error}") from error
+    except ShapeFileError as error:
+        raise ShapeFileError(f"examples of class {name!r}: {error}") from error
 
 
 def _as_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
-    """Ready embeddings (m, d), one (d,), or None where `value` is shapes."""
-    if isinstance(value, list | tuple) and value and np.ndim(value[0]) == 1:
-        value = np.stack([to_numpy(row) for row in value])
-    ndim, shape = getattr(value, "ndim", 0), tuple(getattr(value, "shape", ()))
-    is_cloud = ndim == 2 and shape[-1] in (3, 6) and encoder.embedding_dim not in (3, 6)
-    if ndim not in (1, 2) or is_cloud:
+    """Ready embeddings (m, d): an array of them, one (d,), or a list of either; None where `value` is shapes."""
+    vectors = _stacked(value)
+    if vectors is None or (vectors.shape[1] in (3, 6) and encoder.embedding_dim not in (3, 6)):
         return None
-    if shape[-1] != encoder.embedding_dim:
+    if vectors.shape[1] != encoder.embedding_dim:
         raise MixedEncodersError(
-            f"class {name!r} is an array of shape {shape}; {encoder.name} has embeddings of {encoder.embedding_dim} "
-            "and takes clouds (n, 3|6). Are these embeddings of another encoder?"
+            f"class {name!r} is an array of shape {vectors.shape}; {encoder.name} has embeddings of "
+            f"{encoder.embedding_dim} and takes clouds (n, 3|6). Are these embeddings of another encoder?"
         )
-    if not shape[0]:
-        raise InputError(f"class {name!r} has no examples: its embeddings have the shape {shape}")
-    return np.atleast_2d(to_numpy(value))
+    if not len(vectors):
+        raise InputError(f"class {name!r} has no examples: its embeddings have the shape {vectors.shape}")
+    return vectors
+
+
+def _stacked(value: Any) -> np.ndarray | None:
+    """Numbers of one or two axes as a table (m, d); lists of tables one below the other; None for all else."""
+    items = value if isinstance(value, list | tuple) else [value]
+    try:
+        tables = [np.asarray(to_numpy(item)) for item in items]
+        numbers = all(table.ndim in (1, 2) and table.dtype.kind in "fiub" for table in tables)
+        return np.concatenate([np.atleast_2d(table) for table in tables]) if numbers and tables else None
+    except ValueError:  # tables of different widths, or ragged ones: clouds, and those are checked elsewhere
+        return None

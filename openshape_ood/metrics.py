@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import InputError
+from openshape_ood.points import to_numpy
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out", "detection_error")
 
@@ -53,7 +54,10 @@ def balanced_accuracy(labels: Any, predictions: Any) -> float:
 
 
 def _scores(values: Any, name: str) -> np.ndarray:
-    scores = np.asarray(values, dtype=np.float64).ravel()
+    try:
+        scores = np.asarray(to_numpy(values), dtype=np.float64).ravel()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the scores of {name} objects are no numbers; expected novelty (m,)") from error
     if not len(scores):
         raise InputError(f"no scores of {name} objects; expected at least one")
     if not np.isfinite(scores).all():

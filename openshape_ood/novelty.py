@@ -80,8 +80,8 @@ def score_novelty(
     ups = resolve_ups(up, listed)
     score = find_score(method, has_examples=_has_examples(known))
     known_up = _known_up(up, known_up, known)
-    if isinstance(encoder, str):
-        raise InputError(f"encoder is the name {encoder!r}; expected a ShapeEncoder, or model={encoder!r}")
+    if isinstance(encoder, str) or isinstance(text, str):
+        raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
     encoder = encoder or _encoder(model, device)
     settings: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "progress": progress}
     bank = _bank(known, encoder, text, known_up, device, settings)
@@ -115,7 +115,8 @@ def _has_examples(known: Any) -> bool:
         )
     if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
         raise ClassNamesError(
-            f"known is {type(known).__name__}; expected a list of names, or a mapping from names to examples"
+            f"known is {type(known).__name__}; expected a list of names, known=list(...), or a mapping from names to "
+            "examples"
         )
     check_names(known)
     return False
@@ -153,4 +154,4 @@ def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
     row = getattr(encoder, "row", None)
     if row is None:
         raise InputError(f"{encoder.name} has no text tower of its own; give text=, or example shapes")
-    return TextEncoder(row, device=device)
+    return TextEncoder(row, device=getattr(encoder, "device", None) if device is None else device)

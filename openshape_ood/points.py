@@ -48,14 +48,15 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
 
     uint8 colours, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud.
     """
+    if np.ma.is_masked(value):
+        raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
     given = np.asarray(value) if not _is_ragged(value) else None
     if given is None or given.dtype.kind not in "fiub":
         raise CloudError(f"{name} is not a table of numbers; expected (n, 3) xyz or (n, 6) xyz and rgb")
     if given.ndim != 2 or given.shape[1] not in (3, 6):
-        raise CloudError(
-            f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb. "
-            "Drop other columns first: points[:, :3]"
-        )
+        transposed = given.ndim == 2 and given.shape[0] in (3, 6)
+        remedy = "Turn it round: points.T" if transposed else "Drop other columns first: points[:, :3]"
+        raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb. {remedy}")
     if len(given) == 0:
         raise CloudError(f"{name} has no points")
     cloud = given.astype(np.float64)
@@ -95,16 +96,17 @@ def _is_ragged(value: Any) -> bool:
 def unit_colours(rgb: np.ndarray, name: str) -> np.ndarray:
     """Colours (n, 3) of any type as float64 in [0, 1]; raises `CloudError` for values that are no colours.
 
-    uint8, or any value above 1, means 0-255; uint16 above that means 0-65535.
+    uint8, or any value above 1, means 0-255. Colours may stray 0.001 from [0, 1], as rounding makes them, and
+    are clipped.
     """
     _check_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
-    if low < -ROUNDING or (high > 255 and rgb.dtype != np.uint16):
+    if low < -ROUNDING or high > 255:
         raise CloudError(
             f"{name} run from {low:.4g} to {high:.4g}; colours are 0-1 or 0-255. "
             "They look like normals; drop them: points[:, :3]"
         )
-    scale = 65535 if high > 255 else 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
+    scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
     return (rgb.astype(np.float64) / scale).clip(0, 1)
 
 

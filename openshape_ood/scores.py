@@ -73,7 +73,7 @@ SCORES = {
 
 def find_score(method: str, has_examples: bool) -> Score:
     """The score called `method`; raises `UnknownNameError` with the closest names, or says what it lacks."""
-    if method not in SCORES:
+    if not isinstance(method, str) or method not in SCORES:
         close = difflib.get_close_matches(str(method), SCORES, n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownNameError(f"unknown method {method!r}; known: {', '.join(SCORES)}{hint}")

@@ -49,7 +49,8 @@ def list_shapes(shapes: Any) -> list[Shape]:
         return [Shape(shapes, os.fspath(shapes))]
     if _is_trimesh(shapes):
         return [Shape(shapes, "the shape")]
-    if isinstance(shapes, Mapping | bytes) or not isinstance(shapes, Iterable):
+    # a set has no order for the embeddings to follow
+    if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
         raise CloudError(
             f"shapes is {type(shapes).__name__}; expected a cloud (n, 3|6), a stack (b, n, 3|6), a path, "
             "a trimesh object, or a list of these"

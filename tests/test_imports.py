@@ -17,8 +17,8 @@ PACKAGE = Path(openshape_ood.__file__).parent
 # a module imports from lines above its own only; those of one line do not know each other
 ORDER = """
     errors architectures caches
-    checkpoints points metrics synthetic
-    files known hub
+    checkpoints points synthetic
+    files known hub metrics
     shapes scores
     encoders
     towers

@@ -9,7 +9,7 @@ import torch
 from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, words
 
 from openshape_ood import Known, OpenShapeError
-from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError
+from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
 from openshape_ood.known import Identity, check_names, identity_of, unit
 
 EMBEDDINGS = np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]])
@@ -95,8 +95,12 @@ def test_settings_and_axis_reach_the_encoder() -> None:
         ({}, ClassNamesError, "no known classes"),
         ({"": POLE}, ClassNamesError, "known class 0"),
         ({1: POLE}, ClassNamesError, "known class 0 is 1"),
-        ({"pole": POLE, "sofa": None}, InputError, "class 'sofa' has no examples.*cannot be mixed"),
+        ({"pole": POLE, "sofa": None}, InputError, "class 'sofa' has None where.*cannot be mixed"),
         ({"pole": []}, CloudError, "examples of class 'pole': the list of shapes is empty"),
+        ({"pole": POLE, "sofa": "sofa"}, InputError, "class 'sofa' has 'sofa' where.*cannot be mixed"),
+        ({"pole": POLE, "sofa": ["sofa", "couch"]}, InputError, "class 'sofa' has .*couch.* where.*cannot be mixed"),
+        ({"pole": [[0, 0, 0], [1, 1]]}, CloudError, "examples of class 'pole'"),
+        ({"pole": "missing.ply"}, ShapeFileError, "examples of class 'pole': missing.ply: no such file"),
         ({"pole": np.empty((0, 4))}, InputError, "class 'pole' has no examples"),
         ({"pole": [POLE, POLE * np.nan]}, CloudError, "examples of class 'pole': .*shape 1"),
         ({"pole": [POLE[:1]]}, CloudError, "examples of class 'pole'"),
@@ -106,7 +110,7 @@ def test_settings_and_axis_reach_the_encoder() -> None:
             MixedEncodersError,
             r"'pole' is an array of shape \(5, 9\); fake has embeddings of 4",
         ),
-        ({"pole": np.ones(512)}, MixedEncodersError, r"\(512,\)"),
+        ({"pole": np.ones(512)}, MixedEncodersError, r"\(1, 512\)"),
         ({"pole": EMBEDDINGS * [[1], [0]]}, InputError, "embedding of class 'pole', row 1 is zero"),
         ({"pole": EMBEDDINGS * np.nan}, InputError, "not finite"),
         ({"a": EMBEDDINGS, "b": np.array([[1, 0, 0, 0], [-1, 0, 0, 0]])}, InputError, "mean example of 'b' is zero"),
@@ -166,3 +170,9 @@ def test_unit_names_the_row() -> None:
     np.testing.assert_allclose(unit([[3, 4], [0, 1e-30]], "row of"), [[0.6, 0.8], [0, 1]])
     with pytest.raises(InputError, match="vector of 'b' is zero or not finite"):
         unit([[1, 0], [np.inf, 0]], "vector of", ["a", "b"])
+
+
+@pytest.mark.parametrize("one", [EMBEDDINGS[0], EMBEDDINGS[:1], torch.tensor(EMBEDDINGS[0]), EMBEDDINGS[0].tolist()])
+def test_embeddings_in_a_list(one: Any) -> None:
+    bank = Known.from_examples({"pole": [one, one]}, FakeEncoder())
+    np.testing.assert_allclose(bank.examples, [[0.6, 0, 0, 0.8]] * 2)

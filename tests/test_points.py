@@ -228,3 +228,16 @@ def test_repeats_that_hide_the_rest() -> None:
     nearly = np.vstack([np.full((5000, 3), 0.1), [[1, 2, 3]]])
     with pytest.raises(CloudError, match=r"it is one point repeated 10 times.*np.unique\(points, axis=0\)"):
         prepare(nearly, count=10, up="y", to="y", colour=0.4, seed=0, name="it")
+
+
+def test_masked_arrays_are_refused_where_something_is_masked() -> None:
+    masked = np.ma.masked_array(cloud(), mask=cloud() > np.inf)
+    assert np.array_equal(check_cloud(masked, "it"), cloud())
+    masked[3] = np.ma.masked
+    with pytest.raises(CloudError, match=r"it is a masked array; drop what is masked first: points\[~points.mask"):
+        check_cloud(masked, "it")
+
+
+def test_a_transposed_cloud_is_told_to_turn_round() -> None:
+    with pytest.raises(CloudError, match=r"Turn it round: points.T"):
+        check_cloud(cloud().T, "it")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openshape_ood.errors import CloudError, MissingPackageError, ShapeFileError
+from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
 from openshape_ood.files import clouds, meshes, ply
 from openshape_ood.files.guards import MAX_BYTES, SideFiles
 from openshape_ood.files.meshes import sample_mesh
@@ -49,17 +49,16 @@ SUFFIXES = tuple(READERS)
 INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install pycollada"}
 
 
-class NoSuchShapeError(ShapeFileError, FileNotFoundError):
-    """A path that does not exist; `except FileNotFoundError` catches it too."""
-
-
 def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
     """The shape in a file as (n, 3) coordinates or (n, 6) coordinates and colour in [0, 1], float64.
 
     Meshes are sampled evenly over their surface: `points` and `seed` concern them alone. Clouds come whole.
     Coordinates are in the file's own frame and units; `file_up` says which axis points up.
+
+    Raises `ShapeFileError` naming the file, `NoSuchShapeError` where there is none, `InputError` for `points` or
+    `seed` that cannot be, `MissingPackageError` for a format whose package is an extra.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     meshes.check_draw(points, seed)
     reader = _reader(path)
     data = _read(path)
@@ -69,11 +68,15 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The axis that points up in a file: "y", unless a COLLADA file declares "x" or "z"."""
-    path = Path(path)
+    """The axis that points up in a file: "y", unless a COLLADA file declares "x" or "z".
+
+    Raises `ShapeFileError` for a file that cannot be read.
+    """
+    path = Path(path).expanduser()
     if path.suffix.lower() != ".dae":
         return "y"
-    declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", _read(path))
+    document = re.sub(rb"<!--.*?-->", b"", _read(path), flags=re.DOTALL)
+    declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", document)
     return declared[1].decode().lower() if declared else "y"
 
 
@@ -87,7 +90,8 @@ def _reader(path: Path) -> Reader:
 
 def _read(path: Path) -> bytes:
     if not path.exists():
-        raise NoSuchShapeError(f"{path}: no such file")
+        pattern = "; a pattern has to be expanded first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else ""
+        raise NoSuchShapeError(f"{path}: no such file{pattern}")
     if not path.is_file():  # opening a pipe would wait for ever, a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
     if path.stat().st_size > MAX_BYTES:

@@ -36,7 +36,10 @@ def named_cloud(columns: Mapping[str, np.ndarray]) -> np.ndarray:
 def named_colour(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
     for channels in CHANNELS:
         if set(channels) <= columns.keys():
-            return unit_colours(np.column_stack([columns[name] for name in channels]), "its colours")
+            rgb = np.column_stack([columns[name] for name in channels])
+            # LAS, and some PLY files, have 16-bit colours
+            wide = rgb.dtype == np.uint16 and rgb.max(initial=0) > 255
+            return unit_colours(rgb / 65535 if wide else rgb, "its colours")
     return None
 
 

@@ -112,7 +112,8 @@ def _parse(data: bytes, kind: str, side: SideFiles) -> Scene:
 def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, name: str = "the mesh") -> np.ndarray:
     """Points drawn evenly over the surface of a trimesh Trimesh or Scene: (points, 3), or (points, 6) with colour.
 
-    A PointCloud, or a Scene of nothing else, comes whole. Scenes are flattened with their transforms.
+    A PointCloud, or a Scene of nothing else, comes whole. Scenes are flattened with their transforms. Raises
+    `CloudError`, with `name` in it, for what has no surface and no points, `InputError` for `points` or `seed`.
     """
     check_draw(points, seed)
     parts = _parts(mesh_or_scene, name)

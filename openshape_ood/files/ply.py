@@ -33,10 +33,6 @@ class Element:
     count: int
     properties: list[tuple[str, str, str]] = field(default_factory=list)
 
-    @property
-    def has_lists(self) -> bool:
-        return any(length for _, _, length in self.properties)
-
 
 def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
     """A mesh where the file has faces, else a cloud (n, 3) or (n, 6)."""

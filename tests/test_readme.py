@@ -1,0 +1,17 @@
+"""The README's example, as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_example_runs() -> None:
+    [example] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(example, str(README), "exec"), names)
+    result = names["result"]
+    assert list(result.nearest)[0] == "chair"  # type: ignore[attr-defined]
+    assert result.novelty[0] < result.novelty[1]  # type: ignore[attr-defined]
