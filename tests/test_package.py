@@ -1,0 +1,32 @@
+"""What an installed copy carries."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CARRIED = ("checkpoints.toml", "templates.toml", "py.typed", "tiny/encoder.safetensors", "tiny/text.safetensors")
+
+
+def test_the_wheel_carries_tiny_and_no_benchmarks(tmp_path: Path) -> None:
+    source = tmp_path / "source"  # a copy, because building leaves folders behind
+    shutil.copytree(ROOT / "openshape_ood", source / "openshape_ood", symlinks=True)
+    for name in ("setup.cfg", "pyproject.toml", "checkpoints.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
+    [wheel] = tmp_path.glob("openshape_ood-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        registry = archive.read("openshape_ood/checkpoints.toml")
+    assert {f"openshape_ood/{name}" for name in CARRIED} <= set(names)
+    assert registry == (ROOT / "checkpoints.toml").read_bytes()
+    assert not [name for name in names if name.startswith(("benchmarks", "tests"))]
+
+
+def test_tiny_is_small() -> None:
+    assert sum(path.stat().st_size for path in (ROOT / "openshape_ood" / "tiny").iterdir()) <= 12_000_000
