@@ -7,16 +7,18 @@ OPENSHAPE_OOD_CHECKPOINTS names (that file alone is then the registry).
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from openshape_ood.architectures import ARCHITECTURES, PointBERTSizes
-from openshape_ood.errors import RegistryError, UnknownNameError
+from openshape_ood.errors import InputError, OpenShapeError, RegistryError, UnknownNameError
 
 PACKAGE = Path(__file__).parent
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
@@ -53,6 +55,8 @@ class Text:
     templates: str
     average: str
     pretrained: str = ""
+    revision: str = "main"
+    sha256: str = ""
 
     @property
     def tower(self) -> str:
@@ -94,9 +98,9 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None) -> list[str
 
 
 def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Checkpoint:
-    """The row called `name`; raises `UnknownNameError` with the known names otherwise."""
+    """The row called `name`. Raises `UnknownNameError` with the known names, or `RegistryError`."""
     rows = load_registry(registry)
-    if name not in rows:
+    if not isinstance(name, str) or name not in rows:
         close = difflib.get_close_matches(str(name), rows, n=1, cutoff=0.4)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{hint}")
@@ -105,7 +109,9 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Checkpoint]:
     """All rows of a registry, checked field by field. Raises `RegistryError` naming table and field."""
-    path = Path(registry or os.environ.get(REGISTRY_VARIABLE) or PACKAGE / "checkpoints.toml")
+    if registry is None:
+        registry = os.environ.get(REGISTRY_VARIABLE) or PACKAGE / "checkpoints.toml"
+    path = given_path(registry, "registry", RegistryError)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -113,6 +119,21 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, C
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
     return {name: _checkpoint(name, table, path) for name, table in tables.items()}
+
+
+def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) -> Path:
+    """The path that a caller gave as the argument `name`, its ~ expanded."""
+    try:
+        return Path(given).expanduser()
+    except (TypeError, RuntimeError) as cause:  # no path; no such home
+        raise error(f"{name} is {given!r}; expected the path of a file ({cause})") from None
+
+
+@cache
+def template_lists() -> dict[str, tuple[str, ...]]:
+    """The lists of templates.toml: sentences with one {} each."""
+    lists = tomllib.loads((PACKAGE / "templates.toml").read_text(encoding="utf-8"))
+    return {name: tuple(sentences) for name, sentences in lists.items()}
 
 
 def _checkpoint(name: str, table: Any, path: Path) -> Checkpoint:
@@ -162,22 +183,40 @@ def _type_name(value: Any) -> str:
 def _check(row: Checkpoint) -> None:
     """What the types alone do not say."""
     _one_of(row, "architecture", row.architecture, ARCHITECTURES)
-    _one_of(row, "text.kind", row.text.kind, ("open_clip", "static"))
-    _one_of(row, "text.average", row.text.average, ("mean", "mean_of_units"))
     _one_of(row, "points.up", row.points.up, ("x", "y", "z"))
     for field in fields(row.sizes):
-        value = getattr(row.sizes, field.name)
-        least = 0 if field.name == "projection" else 1e-9
-        if not value >= least:  # so that NaN is refused
-            raise RegistryError(f"[{row.name}.sizes] field {field.name!r} is {value}; expected a positive number")
+        _check_size(row, field.name, getattr(row.sizes, field.name))
     if row.sizes.channels != 6:
         raise RegistryError(f"[{row.name}.sizes] field 'channels' is {row.sizes.channels}; clouds have 6: xyz and rgb")
     if row.points.count < 1:
         raise RegistryError(f"[{row.name}.points] field 'count' is {row.points.count}; expected a positive number")
     if not 0 <= row.points.colour <= 1:
         raise RegistryError(f"[{row.name}.points] field 'colour' is {row.points.colour}; expected 0 to 1")
-    _check_source(row)
+    _check_sha256(row, "source", row.source.sha256)
+    if bool(row.source.package) == bool(row.source.file):
+        raise RegistryError(f"[{row.name}.source] takes either 'package' or 'file' (with 'repo' when it is on the Hub)")
+    _check_text(row)
     _check_activation(row)
+
+
+def _check_size(row: Checkpoint, field: str, value: float) -> None:
+    may_be_zero = field == "projection"  # for no projection
+    if not (0 < value < math.inf or (may_be_zero and value == 0)):  # so that NaN is refused
+        expected = "0 or more" if may_be_zero else "a positive, finite number"
+        raise RegistryError(f"[{row.name}.sizes] field {field!r} is {value}; expected {expected}")
+
+
+def _check_text(row: Checkpoint) -> None:
+    text = row.text
+    _one_of(row, "text.kind", text.kind, ("open_clip", "static"))
+    _one_of(row, "text.average", text.average, ("mean", "mean_of_units"))
+    if text.templates:
+        _one_of(row, "text.templates", text.templates, template_lists())
+    if not text.model:
+        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
+        raise RegistryError(f"[{row.name}.text] field 'model' is empty; expected {expected}")
+    if text.sha256:
+        _check_sha256(row, "text", text.sha256)
 
 
 def _one_of(row: Checkpoint, field: str, value: str, known: Any) -> None:
@@ -186,12 +225,9 @@ def _one_of(row: Checkpoint, field: str, value: str, known: Any) -> None:
         raise RegistryError(f"[{table}] field {last!r} is {value!r}; known: {', '.join(known)}")
 
 
-def _check_source(row: Checkpoint) -> None:
-    source = row.source
-    if not re.fullmatch(r"[0-9a-f]{64}", source.sha256):
-        raise RegistryError(f"[{row.name}.source] field 'sha256' is {source.sha256!r}; expected 64 hexadecimal digits")
-    if bool(source.package) == bool(source.file):
-        raise RegistryError(f"[{row.name}.source] takes either 'package' or 'file' (with 'repo' when it is on the Hub)")
+def _check_sha256(row: Checkpoint, table: str, value: str) -> None:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise RegistryError(f"[{row.name}.{table}] field 'sha256' is {value!r}; expected 64 hexadecimal digits")
 
 
 def _check_activation(row: Checkpoint) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from openshape_ood.caches import CACHE_VARIABLE, hub_folder
 from openshape_ood.checkpoints import PACKAGE, Checkpoint, source_kind
@@ -36,25 +36,30 @@ ANSWER_SECONDS = 10.0  # for one answer of the Hub
 SILENCE_SECONDS = 30.0  # without anything new before a download is given up
 CHUNK_BYTES = 128 * 1024
 BUSY_STATUSES = (408, 429, 500, 502, 503, 504)
+REMEDIES = {
+    "hub": "Delete the file and try again",
+    "package": "Install the package again",
+    "beside": "Correct `sha256` in the registry",
+}
 
 
 def fetch(row: Checkpoint, progress: bool = True) -> Path:
-    """The file with the weights of `row`, downloaded first if need be."""
-    kind = source_kind(row)
+    """The file with the weights of `row`, downloaded first if need be; its sha256 is the registered one."""
+    kind, source = source_kind(row), row.source
+    wanted = _Wanted(row.name, "encoder", source.sha256, source.repo, source.file, source.revision)
     if kind == "hub":
-        return _fetch_pinned(row, progress)
-    path = PACKAGE / row.source.package if kind == "package" else row.folder / row.source.file
+        return _fetch_from_hub(wanted, progress)
+    path = PACKAGE / source.package if kind == "package" else row.folder / source.file
     if not path.is_file():
-        raise WeightsError(
-            f"checkpoint {row.name!r}: there is no file {path}; pass checkpoint=PATH to load another one"
-        )
+        raise WeightsError(f"{wanted.what}: there is no file {path}; to load another one: {wanted.call('PATH')}")
+    _check_hash(wanted, path, REMEDIES[kind])
     return path
 
 
-def download(repo: str, file: str, revision: str = "main", *, what: str, progress: bool = True) -> Path:
-    """A file of the Hub, from its cache if it is there; `what` names it in errors."""
-    wanted = _Wanted(what, repo, file, revision)
-    return _cached(wanted) or _download(wanted, progress)
+def fetch_tower(row: Checkpoint, repo: str, file: str, progress: bool = True) -> Path:
+    """A file of the Hub with the text tower of `row`, at the registered revision, checked if a sha256 is registered."""
+    text = row.text
+    return _fetch_from_hub(_Wanted(row.name, "text", text.sha256, repo, file, text.revision), progress)
 
 
 def sha256(path: str | Path) -> str:
@@ -65,46 +70,57 @@ def sha256(path: str | Path) -> str:
 
 @dataclass(frozen=True)
 class _Wanted:
-    what: str
+    """A file of the row `name`; without a `sha256` any content will do."""
+
+    name: str
+    part: Literal["encoder", "text"]
+    sha256: str
     repo: str
     file: str
     revision: str
 
     @property
+    def what(self) -> str:
+        return f"checkpoint {self.name!r}" if self.part == "encoder" else f"text tower of {self.name!r}"
+
+    def call(self, path: str) -> str:
+        """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
+        kind = "ShapeEncoder" if self.part == "encoder" else "TextEncoder"
+        return f'{self.part}={kind}.from_pretrained("{self.name}", checkpoint={path})'
+
+    @property
     def by_hand(self) -> str:
+        call = self.call(f'"{Path(self.file).name}"')
         return (
-            f"To get it by hand, on any machine with a network: `hf download {self.repo} {self.file}`, or open "
-            f"https://huggingface.co/{self.repo}/blob/{self.revision}/{self.file}; then pass "
-            f'checkpoint="{Path(self.file).name}" with the path of that file. The checkpoint "tiny" is inside the '
-            "package and runs offline."
+            f"To get it by hand, on any machine with a network: `hf download {self.repo} {self.file} --revision "
+            f"{self.revision}`, or open https://huggingface.co/{self.repo}/blob/{self.revision}/{self.file}; then "
+            f"hand {call} to score_novelty, with the path of that file. "
+            'The checkpoint "tiny" is inside the package and runs offline.'
         )
 
 
-def _fetch_pinned(row: Checkpoint, progress: bool) -> Path:
-    source = row.source
-    wanted = _Wanted(f"checkpoint {row.name!r}", source.repo, source.file, source.revision)
+def _fetch_from_hub(wanted: _Wanted, progress: bool) -> Path:
     cached = _cached(wanted)
-    if cached and sha256(cached) == source.sha256:
+    if cached and wanted.sha256 in ("", sha256(cached)):
         return cached
     try:
         path = _download(wanted, progress)
     except OfflineError:
         if cached:  # there is a file after all, only not the right one
-            _check_hash(row, cached)
+            _check_hash(wanted, cached, REMEDIES["hub"])
         raise
-    _check_hash(row, path)
+    _check_hash(wanted, path, REMEDIES["hub"])
     return path
 
 
-def _check_hash(row: Checkpoint, path: Path) -> None:
-    found = sha256(path)
-    if found == row.source.sha256:
+def _check_hash(wanted: _Wanted, path: Path, remedy: str) -> None:
+    if not wanted.sha256 or wanted.sha256 == (found := sha256(path)):
         return
     # resolved, for the cached name is a link: were it alone deleted, the Hub's client would link the same bytes again
     raise HashError(
-        f"checkpoint {row.name!r}: the downloaded file is not the registered one.\n  file      {path.resolve()}\n"
-        f"  expected  sha256 {row.source.sha256}\n  found     sha256 {found}\n"
-        "Delete the file and try again, or pass checkpoint=PATH to load it as it is, if you trust it."
+        f"{wanted.what}: the file is not the registered one.\n  file      {path.resolve()}\n"
+        f"  expected  sha256 {wanted.sha256}\n  found     sha256 {found}\n"
+        f"{remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
     )
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.caches import ArrayStore, own_folder
-from openshape_ood.checkpoints import PACKAGE, Checkpoint, find_checkpoint
+from openshape_ood.checkpoints import Checkpoint, find_checkpoint, given_path, template_lists
 from openshape_ood.errors import ClassNamesError, InputError, UnknownNameError, WeightsError
 from openshape_ood.towers import ClipTower, StaticTower, Tower, clip_file, clip_precision, file_hash, static_file
 
@@ -59,7 +57,7 @@ class TextEncoder:
         self.average = _check_average(row.text.average if average is None else average)
         self.aliases = _check_aliases(aliases or {})
         self._row = row
-        self._checkpoint = None if checkpoint is None else Path(checkpoint)
+        self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
         self._device = device
         # static vectors are quicker computed than looked up
         keep = cache and row.text.kind == "open_clip"
@@ -85,6 +83,9 @@ class TextEncoder:
         templates.toml, "" for the bare name, or sentences with one {} each. average: "mean" (of the sentences'
         embeddings, then normalised) or "mean_of_units" (each normalised first). aliases: name -> the word or
         words to use instead; several are averaged as unit vectors. cache: keep embeddings on disk.
+
+        Raises `UnknownNameError` for a name, templates or an average that there is not, `RegistryError`,
+        `ClassNamesError` for aliases that are no words, `InputError` for other values that cannot be used.
         """
         return cls(
             find_checkpoint(name, registry),
@@ -99,7 +100,9 @@ class TextEncoder:
     def encode(self, names: Sequence[str]) -> Embeddings:
         """Unit vectors (k, d) float32 of k class names, in their order.
 
-        Underscores become spaces. Raises `ClassNamesError` for no names, blank, repeated or unknown ones.
+        Underscores become spaces. Raises `ClassNamesError` for no names, blank, repeated, unknown or too long
+        ones. What loads the tower may raise, too: `RegistryError`, `InputError` for a device that is not there,
+        and a `CheckpointError`: `WeightsError`, or what kept a download from succeeding, and what to do about it.
         """
         words = {name: self.aliases.get(name.casefold(), (name,)) for name in clean_names(names)}
         vectors = self._words(list(dict.fromkeys(word for several in words.values() for word in several)))
@@ -109,7 +112,7 @@ class TextEncoder:
 
     def _words(self, words: Sequence[str]) -> dict[str, Embeddings]:
         """Each word's unit vector, from the cache as far as possible."""
-        known = {word: vector for word in words if (vector := self._cached(word)) is not None}
+        known = self._cached(words)
         missing = [word for word in words if word not in known]
         for i in range(0, len(missing), WORDS_AT_ONCE):
             for word, vector in self._computed(missing[i : i + WORDS_AT_ONCE]):
@@ -141,33 +144,41 @@ class TextEncoder:
             return StaticTower(self._checkpoint or static_file(self._row), self._row)
         return ClipTower.load(self._row, self._checkpoint or clip_file(self._row), self._device)
 
-    def _cached(self, word: str) -> Embeddings | None:
+    def _cached(self, words: Sequence[str]) -> dict[str, Embeddings]:
+        """What the cache has of `words`, all in one precision: those of two must not be compared."""
+        if self._device is None:  # asking which device is best would mean importing torch
+            for precision in ("float32", "float16"):
+                found = self._stored(words, precision)
+                if len(found) == len(words):
+                    return found
+        return self._stored(words, self._precision) if self._store else {}
+
+    def _stored(self, words: Sequence[str], precision: str) -> dict[str, Embeddings]:
         if self._store is None:
-            return None
-        found = (self._store.get(self._key(word, precision)) for precision in self._precisions)
-        return next((vector for vector in found if vector is not None), None)
+            return {}
+        found = {word: self._store.get(self._key(word, precision)) for word in words}
+        return {word: vector for word, vector in found.items() if vector is not None}
 
     def _keep(self, word: str, vector: Embeddings) -> None:
         if self._store is not None:
             self._store.put(self._key(word, self._loaded.precision), vector)
 
-    @property
-    def _precisions(self) -> Sequence[str]:
-        """Which embeddings may be taken from the cache: asking for the best device would mean importing torch."""
-        if self._device is None:
-            return ("float32", "float16")
-        import torch
+    @cached_property
+    def _precision(self) -> str:
+        """Of the embeddings that the device gives."""
+        from openshape_ood.encoders import find_device
 
-        return (clip_precision(torch.device(self._device)),)
+        return clip_precision(find_device(self._device))
 
     def _key(self, word: str, precision: str) -> str:
         return json.dumps([1, self._weights, precision, self.average, self.templates, word])
 
     @cached_property
     def _weights(self) -> str:
-        """Whose embeddings these are: the tower, and the hash of a file given by hand."""
-        given = f" sha256:{file_hash(self._checkpoint, self._row)}" if self._checkpoint else ""
-        return self.tower + given
+        """Whose embeddings these are: the tower, and which file of it."""
+        if self._checkpoint:
+            return f"{self.tower} sha256:{file_hash(self._checkpoint, self._row)}"
+        return f"{self.tower} revision:{self._row.text.revision} sha256:{self._row.text.sha256}"
 
     def _warn_untrained(self, names: Sequence[str], anchors: Embeddings) -> None:
         if self._row.text.kind != "static":
@@ -250,7 +261,10 @@ def _check_aliases(aliases: Any) -> dict[str, tuple[str, ...]]:
 
 
 def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or one's own."""
+    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or one's own.
+
+    Raises `UnknownNameError` for a list there is not, `InputError` for sentences that cannot be used.
+    """
     if isinstance(templates, str):
         return _named_templates(templates) if templates else ("{}",)
     sentences = tuple(templates)
@@ -263,10 +277,10 @@ def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _named_templates(name: str) -> tuple[str, ...]:
-    lists = tomllib.loads((PACKAGE / "templates.toml").read_text(encoding="utf-8"))
+    lists = template_lists()
     if name not in lists:
         raise UnknownNameError(f"unknown templates {name!r}; known: {', '.join(lists)}")
-    return tuple(lists[name])
+    return lists[name]
 
 
 def _unit(vectors: Any) -> Embeddings:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from openshape_ood.checkpoints import PACKAGE, Checkpoint
+from openshape_ood.checkpoints import PACKAGE, Checkpoint, Keys
 from openshape_ood.errors import ClassNamesError, RegistryError, WeightsError
-from openshape_ood.hub import download, sha256
+from openshape_ood.hub import fetch_tower, sha256
 
 if TYPE_CHECKING:
     import torch
@@ -182,14 +182,14 @@ def clip_precision(device: torch.device) -> str:
 
 
 def clip_file(row: Checkpoint) -> Path:
-    """The tower's weights on the Hub, downloaded if need be."""
+    """The tower's weights on the Hub, downloaded if need be. Raises `RegistryError` or a `CheckpointError`."""
     repo, file = os.path.split(_pretrained_config(row).get("hf_hub", "") if row.text.pretrained else "")
     if not repo:
         raise RegistryError(
             f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r}); "
             "pass checkpoint=PATH to TextEncoder.from_pretrained"
         )
-    return download(repo, file or HUB_FILE, what=f"text tower of {row.name!r}")
+    return fetch_tower(row, repo, file or HUB_FILE)
 
 
 def static_file(row: Checkpoint) -> Path:
@@ -242,7 +242,6 @@ def _lazy_text_tensors(path: Path, network: nn.Module, row: Checkpoint) -> Itera
 
 
 def _mapped_text_tensors(path: Path, network: nn.Module, row: Checkpoint) -> Iterator[tuple[str, Tensor]]:
-    from openshape_ood.checkpoints import Keys
     from openshape_ood.encoders.weights import read_weights
 
     # memory-mapped, so that the image side is never read

@@ -49,7 +49,7 @@ def registry(tmp_path: Path) -> Registry:
             for name in tables:
                 table = table[name]
             if value is ...:
-                del table[field]
+                table.pop(field, None)
             else:
                 table[field] = value
         path = tmp_path / "mine.toml"
@@ -164,7 +164,8 @@ def test_a_list_or_table_is_no_value(registry: Registry, value: Any) -> None:
 
 @pytest.mark.parametrize("table, field, kind", places())
 def test_every_field_is_needed_but_those_with_a_default(registry: Registry, table: str, field: str, kind: type) -> None:
-    has_default = {"source.package", "source.repo", "source.revision", "text.pretrained"}
+    has_default = {"source.package", "source.repo", "source.revision"}
+    has_default |= {"text.pretrained", "text.revision", "text.sha256"}
     where = place(table, field)
     if where in has_default - {"source.package"}:
         assert "mine" in load_registry(registry({where: ...}))
@@ -210,6 +211,8 @@ def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> Non
         ("architecture", "pointnet"),
         ("text.kind", "clip"),
         ("text.average", "median"),
+        ("text.templates", "modelnet40_65"),
+        ("text.sha256", "491a08f1"),
         ("points.up", "w"),
         ("points.up", "-y"),
         ("points.count", 0),
@@ -221,6 +224,7 @@ def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> Non
         ("sizes.depth", -12),
         ("sizes.radius", 0.0),
         ("sizes.radius", float("nan")),
+        ("sizes.radius", float("inf")),
         ("sizes.projection", -1),
         ("source.sha256", "491a08f1"),
         ("source.sha256", "Z" * 64),
@@ -232,6 +236,12 @@ def test_values_out_of_range(registry: Registry, where: str, value: Any) -> None
     table, _, field = where.rpartition(".")
     message = refusal(registry({where: value}))
     assert f"{shown(table)} field {field!r} is {value!r}" in message
+
+
+def test_refusals_say_what_would_do(registry: Registry) -> None:
+    assert refusal(registry({"sizes.projection": -1})).endswith("expected 0 or more")
+    assert "known: modelnet40_64" in refusal(registry({"text.templates": "modelnet"}))
+    assert "[mine.text] field 'model' is empty" in refusal(registry({"text.model": "", "text.pretrained": ""}))
 
 
 @pytest.mark.parametrize("changes", [{"source.package": "x.pt"}, {"source.file": ...}])
@@ -264,7 +274,7 @@ def test_unknown_checkpoints_are_answered_with_the_known(given: str, meant: str)
         assert f"did you mean {meant!r}?" in str(caught.value)
 
 
-@pytest.mark.parametrize("given", ["", "resnet", 5, None])
+@pytest.mark.parametrize("given", ["", "resnet", 5, None, ["tiny"], {}])
 def test_names_far_from_all(given: Any) -> None:
     with pytest.raises(InputError, match="unknown checkpoint"):
         find_checkpoint(given)
@@ -287,6 +297,19 @@ def test_rows_that_are_no_tables(tmp_path: Path, content: str) -> None:
 def test_a_registry_that_cannot_be_read(tmp_path: Path) -> None:
     assert "No such file" in refusal(tmp_path / "none.toml")
     assert "directory" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("given", [{}, [], 0, 5, b"mine.toml"])
+def test_a_registry_that_is_no_path(given: Any) -> None:
+    with pytest.raises(RegistryError, match=r"registry is .*; expected the path of a file"):
+        load_registry(given)
+
+
+def test_a_registry_at_home(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(registry({}).parent))
+    assert list_checkpoints("~/mine.toml") == ["mine"]
+    monkeypatch.setenv(REGISTRY_VARIABLE, "~/mine.toml")
+    assert list_checkpoints() == ["mine"]
 
 
 def test_registry_errors_are_file_errors_and_value_errors() -> None:

@@ -20,13 +20,13 @@ from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer
 
 from openshape_ood import errors, hub
 from openshape_ood.checkpoints import PACKAGE, find_checkpoint
-from openshape_ood.errors import WeightsError
+from openshape_ood.errors import HashError, WeightsError
 from openshape_ood.hub import fetch, sha256
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
 REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
 
-# fetches the named checkpoints, all at once, and prints what came of each as JSON
+# fetches the named checkpoints (or text towers: "text NAME"), all at once, and prints what came of each as JSON
 CLIENT = """
 import json, sys, time, threading
 from openshape_ood import hub
@@ -39,7 +39,9 @@ if seconds:
 def fetch(name):
     start = time.monotonic()
     try:
-        outcome = {"path": str(hub.fetch(find_checkpoint(name, registry)))}
+        row = find_checkpoint(name.removeprefix("text "), registry)
+        path = hub.fetch_tower(row, f"lab/{row.name}", "model.pt") if name.startswith("text ") else hub.fetch(row)
+        outcome = {"path": str(path)}
     except Exception as error:
         outcome = {"error": type(error).__name__, "message": str(error)}
     outcomes[name] = {"seconds": time.monotonic() - start, **outcome}
@@ -67,7 +69,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def table(name: str, source: str) -> str:
+def table(name: str, source: str, sha256: str = SHA256, text: str = "") -> str:
     return f"""
 ["{name}"]
 architecture = "pointbert"
@@ -75,11 +77,11 @@ licence = "MIT"
 sizes = {{ width = 8, depth = 1, heads = 1, head_width = 8, mlp_width = 8, patches = 2, radius = 0.4, \
 patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
 keys = {{ inside = "", prefix = "", body = "" }}
-text = {{ kind = "static", model = "text.safetensors", templates = "", average = "mean" }}
+text = {{ kind = "static", model = "text.safetensors", templates = "", average = "mean" {text} }}
 points = {{ count = 16, up = "y", colour = 0.4 }}
 
 ["{name}".source]
-sha256 = "{SHA256}"
+sha256 = "{sha256}"
 {source}
 """
 
@@ -139,7 +141,8 @@ def test_a_failed_download_says_how_to_go_on(failures: dict[str, Any], name: str
     message = failures[name]["message"]
     assert f"hf download lab/{name} model.pt" in message
     assert f"https://huggingface.co/lab/{name}/blob/main/model.pt" in message
-    assert 'checkpoint="model.pt"' in message
+    call = f'encoder=ShapeEncoder.from_pretrained("{name}", checkpoint="model.pt")'
+    assert f"hand {call} to score_novelty" in message
     assert '"tiny" is inside the package and runs offline' in message
 
 
@@ -150,7 +153,7 @@ def test_a_wrong_hash_names_the_file_that_must_go(failures: dict[str, Any]) -> N
     assert path.is_file() and not path.is_symlink()
     assert f"expected  sha256 {SHA256}" in message
     assert f"found     sha256 {found}" in message
-    assert "checkpoint=PATH" in message
+    assert 'encoder=ShapeEncoder.from_pretrained("other", checkpoint=PATH)' in message
 
 
 @pytest.mark.slow
@@ -184,6 +187,24 @@ def test_a_damaged_file_is_refused_until_deleted(server: HubServer, registry: Pa
     assert run(registry, ["sound"], environment(server, tmp_path))["sound"]["error"] == "HashError"
     blob.unlink()
     assert "path" in run(registry, ["sound"], environment(server, tmp_path))["sound"]
+
+
+def test_text_towers_are_pinned_as_far_as_registered(server: HubServer, tmp_path: Path) -> None:
+    registry, pins = tmp_path / "mine.toml", {"sound": SHA256, "other": SHA256, "blip": "", "gone": ""}
+    texts = {name: f', revision = "v2", sha256 = "{digest}"' for name, digest in pins.items()}
+    registry.write_text("".join(table(name, 'file = "model.pt"', text=text) for name, text in texts.items()))
+    start = len(server.requests)
+    outcomes = run(registry, [f"text {name}" for name in pins], environment(server, tmp_path))
+    assert all(sha256(outcomes[f"text {name}"]["path"]) == SHA256 for name in ("sound", "blip"))
+    assert "/lab/sound/resolve/v2/model.pt" in {request.path for request in server.requests[start:]}
+    wrong, missing = outcomes["text other"], outcomes["text gone"]
+    assert wrong["error"] == "HashError" and wrong["message"].startswith("text tower of 'other'")
+    assert 'text=TextEncoder.from_pretrained("other", checkpoint=PATH)' in wrong["message"]
+    assert missing["error"] == "ServerError" and "model.pt --revision v2" in missing["message"]
+    assert 'hand text=TextEncoder.from_pretrained("gone", checkpoint="model.pt") to' in missing["message"]
+    asked = len(server.requests)
+    assert "path" in run(registry, ["text sound"], environment(server, tmp_path))["text sound"]
+    assert len(server.requests) == asked
 
 
 def test_a_token_goes_to_the_hub_and_nowhere_else(server: HubServer, registry: Path, tmp_path: Path) -> None:
@@ -240,12 +261,18 @@ def test_another_process_that_downloads_is_no_silence(tmp_path: Path) -> None:
 
 def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
-        table("packed", 'package = "templates.toml"')
-        + table("beside", 'file = "m.pt"')
+        table("packed", 'package = "templates.toml"', sha256(PACKAGE / "templates.toml"))
+        + table("beside", 'file = "m.pt"', sha256(__file__))
         + table("lost", 'file = "n.pt"')
+        + table("packed-other", 'package = "templates.toml"')
+        + table("beside-other", 'file = "m.pt"')
     )
     shutil.copy(__file__, tmp_path / "m.pt")
     assert fetch(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "templates.toml"
     assert fetch(find_checkpoint("beside", tmp_path / "mine.toml")) == tmp_path / "m.pt"
     with pytest.raises(WeightsError, match=r"'lost'.*no file.*n\.pt"):
         fetch(find_checkpoint("lost", tmp_path / "mine.toml"))
+    with pytest.raises(HashError, match=r"(?s)'packed-other'.*templates\.toml.*Install the package again"):
+        fetch(find_checkpoint("packed-other", tmp_path / "mine.toml"))
+    with pytest.raises(HashError, match=r"(?s)'beside-other'.*m\.pt.*Correct `sha256` in the registry"):
+        fetch(find_checkpoint("beside-other", tmp_path / "mine.toml"))

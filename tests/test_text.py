@@ -382,11 +382,11 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
 )
 def test_the_towers_of_the_published_encoders(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(towers, "download", lambda repo, file, what: asked.append((repo, file, what)))
+    monkeypatch.setattr(towers, "fetch_tower", lambda row, repo, file: asked.append((row.name, repo, file)))
     checkpoint = find_checkpoint(name)
     assert clip_config(checkpoint)["embed_dim"] == checkpoint.sizes.embedding_dim
     clip_file(checkpoint)
-    assert asked == [(repo, "open_clip_model.safetensors", f"text tower of {name!r}")]
+    assert asked == [(name, repo, "open_clip_model.safetensors")]
 
 
 @pytest.mark.parametrize(
@@ -433,6 +433,52 @@ def test_a_known_vocabulary_never_loads_the_tower(clip: Callable[..., TextEncode
     found, modules = run(program, str(clip_folder / "whole.safetensors"), str(clip_folder / "mini.toml")).split()
     assert modules == "set()"
     np.testing.assert_array_equal(np.frombuffer(bytes.fromhex(found), np.float32).reshape(expected.shape), expected)
+
+
+def store(text: TextEncoder, precision: str, vectors: dict[str, np.ndarray]) -> None:
+    """As if `text` had once computed these on a device of that precision."""
+    assert text._store is not None
+    for word, vector in vectors.items():
+        text._store.put(text._key(word, precision), vector.astype(np.float32))
+
+
+def test_anchors_of_one_call_have_one_precision(
+    clip: Callable[..., TextEncoder], loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    text, single, half = clip(device=None), np.eye(3, DIM), np.eye(3, DIM, 4)
+    store(text, "float16", dict(zip(NAMES, half, strict=True)))
+    np.testing.assert_array_equal(text.encode(NAMES), half)
+    store(text, "float32", dict(zip(NAMES[:1], single, strict=False)))
+    np.testing.assert_array_equal(text.encode(NAMES), half)
+    np.testing.assert_array_equal(text.encode(NAMES[:1]), single[:1])
+    assert loads == []
+    mixed = text.encode([*NAMES[:2], "sofa"])  # no precision has them all: that of the device goes on
+    np.testing.assert_array_equal(mixed, [single[0], *clip(cache=False).encode([NAMES[1], "sofa"])])
+
+
+def test_what_is_cached_belongs_to_its_file(tmp_path: Path) -> None:
+    rows = row("mine", "open_clip", "ViT-B-32-quickgelu", "openai", dim=DIM)
+    for pins in ("", ', revision = "v2"', f', sha256 = "{"1" * 64}"'):
+        (tmp_path / "mine.toml").write_text(rows.replace('average = "mean"', f'average = "mean"{pins}'))
+        text = TextEncoder.from_pretrained("mine", registry=tmp_path / "mine.toml", device="cpu")
+        assert not text._cached(["chair"])
+        store(text, "float32", {"chair": np.eye(1, DIM)[0]})
+        np.testing.assert_array_equal(text.encode(["chair"]), np.eye(1, DIM))
+
+
+def test_a_checkpoint_at_home(
+    clip: Callable[..., TextEncoder], clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(clip_folder))
+    text = TextEncoder.from_pretrained(
+        "quick", checkpoint="~/whole.safetensors", registry="~/mini.toml", templates="", device="cpu"
+    )
+    np.testing.assert_array_equal(text.encode(["chair"]), clip(templates="", cache=False).encode(["chair"]))
+    with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
+        TextEncoder.from_pretrained("tiny", checkpoint=5)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from openshape_ood.checkpoints import Checkpoint, find_checkpoint
+from openshape_ood.checkpoints import Checkpoint, find_checkpoint, given_path
 from openshape_ood.encoders.grouping import farthest_point_sampling, farthest_point_sampling_dgl
 from openshape_ood.encoders.pointbert import PointBERT
 from openshape_ood.encoders.weights import load_strictly, read_weights
@@ -52,20 +54,21 @@ class ShapeEncoder:
     ) -> ShapeEncoder:
         """The encoder called `name`, from the Hub, the package, or the file `checkpoint`.
 
-        A downloaded file must have the registered sha256; one given as `checkpoint` is loaded strictly and
-        its hash recorded. `device` None takes CUDA, then MPS, then the CPU. Raises `UnknownNameError`,
-        `RegistryError`, or a `CheckpointError` that says how to get the file.
+        The registry's file must have the registered sha256; one given as `checkpoint` is loaded strictly and
+        its hash recorded. `device` None takes CUDA, then MPS, then the CPU.
+
+        Raises `UnknownNameError` for a name or sampler that there is not, `InputError` for a device that cannot
+        be used, `RegistryError`, and a `CheckpointError` for the file: `WeightsError`, `HashError`, or what kept
+        a download from succeeding, and how to get it.
         """
         row = find_checkpoint(name, registry)
         if sampler not in SAMPLERS:
             raise UnknownNameError(f"unknown sampler {sampler!r}; known: {', '.join(SAMPLERS)}")
         target = find_device(device)
-        path = Path(checkpoint) if checkpoint is not None else fetch(row)
-        if not path.is_file():
-            raise WeightsError(f"{name}: no checkpoint file at {path}")
+        path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
         network = PointBERT(row.sizes, SAMPLERS[sampler])
         load_strictly(network, read_weights(path, row.keys, name), path, name)
-        return cls(row, network, sha256(path), target)
+        return cls(row, network, row.source.sha256 if checkpoint is None else sha256(path), target)
 
     def encode(
         self,
@@ -82,7 +85,11 @@ class ShapeEncoder:
         paths, or trimesh objects. Any frame and unit: clouds are centred and scaled here. Colour 0-1 or
         0-255, or none. up: gravity axis of the data, "y", "z" or "x" with an optional "-", or "file"; one
         for all, or one a shape. seed: of resampling and surface sampling. The same shape has the same
-        embedding alone or in any batch. Raises `CloudError` or `ShapeFileError` naming the shape.
+        embedding alone or in any batch, whatever torch's global settings.
+
+        Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
+        whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
+        embedding without a direction.
         """
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
@@ -102,7 +109,7 @@ class ShapeEncoder:
     def _encode_batch(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
         clouds = [self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)]
         points = torch.from_numpy(np.stack(clouds)).to(self.device)
-        with torch.inference_mode(), _exact_convolutions():
+        with torch.inference_mode(), _exact(self.device):
             return self.network(points).float().cpu().numpy()
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
@@ -137,9 +144,42 @@ def find_device(device: str | torch.device | None) -> torch.device:
     return found
 
 
-def _exact_convolutions() -> Any:
+def _given_file(checkpoint: str | os.PathLike[str], name: str) -> Path:
+    path = given_path(checkpoint, "checkpoint")
+    if not path.is_file():
+        raise WeightsError(f"{name}: no checkpoint file at {path}")
+    return path
+
+
+@contextmanager
+def _exact(device: torch.device) -> Iterator[None]:
+    """Single precision, always by the same algorithms, whatever a caller's training has set for speed."""
     # cuDNN would round convolutions to TF32, and choose among algorithms by speed
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    restore = _set_matmul_precision()
+    try:
+        with cudnn, torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        restore()
+
+
+def _set_matmul_precision() -> Callable[[], None]:
+    """Sets products of matrices to full single precision; what it returns undoes that."""
+    backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
+    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # before torch 2.9
+        restore = partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+        torch.set_float32_matmul_precision("highest")
+        return restore
+    # not by the setting for all backends, which cannot be read once a caller has set one alone
+    before = [backend.fp32_precision for backend in backends]
+    _set_each(backends, ["ieee"] * len(backends))
+    return partial(_set_each, backends, before)
+
+
+def _set_each(backends: list[Any], precisions: list[str]) -> None:
+    for backend, precision in zip(backends, precisions, strict=True):
+        backend.fp32_precision = precision
 
 
 def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:

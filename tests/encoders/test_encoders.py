@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openshape_ood import ShapeEncoder
+from openshape_ood import ShapeEncoder, hub
 from openshape_ood.encoders import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
-from openshape_ood.hub import fetch
+from openshape_ood.hub import fetch, sha256
 
 SAME = 1e-5
 PROPERTY = settings(max_examples=6, deadline=None, derandomize=True, database=None)
@@ -451,6 +452,55 @@ def test_devices(device: Any) -> None:
 def test_devices_that_are_not_there(device: Any) -> None:
     with pytest.raises(InputError, match=r"device .* cannot be used here: "):
         ShapeEncoder.from_pretrained("tiny", device=device)
+
+
+@contextmanager
+def everyday_training() -> Iterator[None]:
+    """The settings that make training quick and embeddings rough."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            yield
+            assert torch.get_float32_matmul_precision() == "medium" and torch.is_autocast_enabled("cpu")
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_settings_of_torch_change_nothing(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
+    with everyday_training():
+        rough = torch.ones(8, 8).mul(1.001) @ torch.eye(8)
+        assert not torch.equal(rough.float(), torch.full((8, 8), 1.001))  # the settings are at work
+        assert np.array_equal(tiny.encode(clouds), embeddings)
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="torch before 2.9")
+def test_a_setting_for_one_backend(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
+    backend: Any = torch.backends.cuda.matmul  # torch's common setting cannot be read while this one differs
+    before = backend.fp32_precision
+    backend.fp32_precision = "tf32"
+    try:
+        assert np.array_equal(tiny.encode(clouds), embeddings)
+        assert backend.fp32_precision == "tf32"
+    finally:
+        backend.fp32_precision = before
+
+
+def test_a_fetched_file_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(hub, "sha256", lambda path: hashed.append(path) or sha256(path))
+    monkeypatch.setattr("openshape_ood.encoders.sha256", hub.sha256)
+    encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
+    assert encoder.checkpoint_hash == sha256(hashed[0]) and len(hashed) == 1
+
+
+def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = fetch(tiny.row)
+    monkeypatch.setenv("HOME", str(path.parent))
+    encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=f"~/{path.name}", device="cpu")
+    assert encoder.checkpoint_hash == tiny.checkpoint_hash
+    with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
+        ShapeEncoder.from_pretrained("tiny", checkpoint=5)  # type: ignore[arg-type]
 
 
 def test_unknown_names() -> None:
