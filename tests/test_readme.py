@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from openshape_ood import NoveltyResult
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -13,5 +15,6 @@ def test_the_example_runs() -> None:
     names: dict[str, object] = {}
     exec(compile(example, str(README), "exec"), names)
     result = names["result"]
-    assert list(result.nearest)[0] == "chair"  # type: ignore[attr-defined]
-    assert result.novelty[0] < result.novelty[1]  # type: ignore[attr-defined]
+    assert isinstance(result, NoveltyResult)
+    assert result.nearest[0] == "chair"
+    assert result.novelty[0] < result.novelty[1]
