@@ -39,13 +39,13 @@ class Tower(Protocol):
 class ClipTower:
     """The text side of an open_clip model, in half precision on a GPU."""
 
-    def __init__(self, network: nn.Module, tokenizer: Any, device: torch.device, precision: str) -> None:
+    def __init__(self, network: Any, tokenizer: Any, device: torch.device, precision: str) -> None:
         self.network = network
         self.tokenizer = tokenizer
         self.device = device
         self.precision = precision
-        self.context: int = network.context_length  # type: ignore[assignment]
-        self.dim: int = network.output_dim  # type: ignore[assignment]
+        self.context: int = network.context_length
+        self.dim: int = network.output_dim
 
     @classmethod
     def load(

@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import trimesh
 
-trimesh = pytest.importorskip("trimesh")
-
-from openshape_ood.errors import CloudError, InputError, MissingPackageError, ShapeFileError  # noqa: E402
-from openshape_ood.files import SUFFIXES, file_up, load_shape, sample_mesh  # noqa: E402
+from openshape_ood.errors import CloudError, InputError, MissingPackageError, ShapeFileError
+from openshape_ood.files import SUFFIXES, file_up, load_shape, sample_mesh
 
 RED, GREEN, BLUE = np.eye(3)
 SIDES = np.array([1.0, 2.0, 3.0])

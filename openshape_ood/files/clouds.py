@@ -9,7 +9,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -301,7 +301,7 @@ def read_las(data: bytes, side: SideFiles) -> np.ndarray:
     return named_cloud({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
-def _las_columns(chunk: object) -> dict[str, np.ndarray]:
-    has_colour = "red" in chunk.point_format.dimension_names  # type: ignore[attr-defined]
+def _las_columns(chunk: Any) -> dict[str, np.ndarray]:
+    has_colour = "red" in chunk.point_format.dimension_names
     names = ("x", "y", "z", "red", "green", "blue") if has_colour else ("x", "y", "z")
     return {name: np.array(getattr(chunk, name)) for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -156,7 +157,7 @@ def vintage_car(rng: Random) -> Mesh:
 
 
 CAR_KINDS: Variants = {
-    **{kind: lambda rng, kind=kind: road_car(rng, kind) for kind in CARS},  # type: ignore[misc]
+    **{kind: partial(road_car, kind=kind) for kind in CARS},
     "racing": racing_car,
     "vintage": vintage_car,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -180,7 +181,7 @@ def lying_dog(rng: Random) -> Mesh:
 
 
 DOGS: Variants = {
-    **{kind: lambda rng, kind=kind: four_legged(rng, kind) for kind in BEASTS},  # type: ignore[misc]
+    **{kind: partial(four_legged, kind=kind) for kind in BEASTS},
     "sitting": sitting_dog,
     "lying": lying_dog,
 }
