@@ -39,7 +39,10 @@ def quantize(vectors: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def distill_wheel(wheel: Path, dim: int, folder: Path) -> None:
-    from model2vec.distill import distill
+    try:
+        from model2vec.distill import distill
+    except ModuleNotFoundError as error:
+        raise SystemExit('this needs model2vec: pip install "model2vec[distill]==0.10.0"') from error
 
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != WHEEL_SHA256:
@@ -56,7 +59,7 @@ def distill_wheel(wheel: Path, dim: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.distill_text", description=__doc__.split("\n")[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--dim", type=int, default=192)
     parser.add_argument("--folder", type=Path, default=FOLDER)

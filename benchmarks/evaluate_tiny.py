@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ from benchmarks import generated
 from benchmarks.protocol import banks, embed, evaluate, write_json
 from benchmarks.splits import load_split
 from benchmarks.train_tiny import initial_network
-from benchmarks.vocabulary import UNSEEN
+from benchmarks.vocabulary import UNSEEN, trained_categories
 from openshape_ood import Known, ShapeEncoder, TextEncoder
 from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.files import SUFFIXES
 from openshape_ood.scores import cosine
-from openshape_ood.synthetic import sample, scan
+from openshape_ood.synthetic import sample, scan, synonyms
 
 FEW = 5
 QUERIES = 40
@@ -43,6 +44,8 @@ def check_left_out(name: str, path: str) -> tuple[str, str]:
     """The pair, once the file says that its training saw none of the benchmark's novel classes."""
     from safetensors import safe_open
 
+    if name not in ("sr1", "sr2") or not Path(path).is_file():
+        raise SystemExit(f"error: --left-out {name}={path}; expected sr1=FILE or sr2=FILE")
     with safe_open(path, framework="numpy") as file:
         trained = json.loads(file.metadata()["training"])["categories"]
     seen = sorted(set(trained) & set(load_split(name).novel_categories))
@@ -73,11 +76,32 @@ def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> 
     }
 
 
+def steadiness(encoder: ShapeEncoder) -> dict[str, float]:
+    """Cosine between embeddings of the same shapes, one a category, resampled with two seeds."""
+    clouds = [sample(c, 2048, FIRST_QUERY_SEED) for c in trained_categories()]
+    cosines = (encoder.encode(clouds, seed=0) * encoder.encode(clouds, seed=1)).sum(axis=1)
+    return {"mean": float(cosines.mean()), "least": float(cosines.min())}
+
+
+def unwarned(text: TextEncoder) -> float:
+    """Share of the names of unseen categories that raise no warning."""
+    names = [name for c in UNSEEN for name in (c, *synonyms(c))]
+    silent = 0
+    for name in names:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            text.encode([name])
+        silent += not caught
+    return silent / len(names)
+
+
 def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Any]:
     """Real shapes below a folder: share whose nearest name, among all that occur there, is the right one."""
     tables = tomllib.loads(Path(__file__).with_name("real.toml").read_text(encoding="utf-8"))
     truth, up = tables["is"], tables["up"]
     paths = sorted(p for p in folder.rglob("*") if p.stem in truth and p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise SystemExit(f"error: none of the shapes that benchmarks/real.toml names is below {folder}")
     names = sorted({truth[p.stem] for p in paths})
     known = Known.from_names(names, text)
     queries = encoder.encode(paths, up=[up.get(p.stem, "file") for p in paths])
@@ -124,6 +148,12 @@ def markdown(content: dict[str, Any]) -> str:
     lines += ["", f"| never trained, {len(UNSEEN)} categories | by name | by five examples |", "| --- | ---: | ---: |"]
     for kind, row in content["never_trained"].items():
         lines.append(f"| {kind} | {100 * row['by_name']:.1f} | {100 * row['by_five_examples']:.1f} |")
+    seeds = content["two_seeds"]
+    lines += [
+        "",
+        f"Cosine of one shape's embeddings under two seeds: {seeds['mean']:.2f} on average, {seeds['least']:.2f} at "
+        f"least. Names of the never trained categories that raise no warning: {100 * content['unwarned']:.0f} %.",
+    ]
     if "zero_shot" in content:
         z = content["zero_shot"]
         lines += [
@@ -140,7 +170,7 @@ def markdown(content: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluate_tiny", description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", type=Path, help="weights to evaluate instead of the package's")
     parser.add_argument(
         "--left-out", nargs="*", default=[], metavar="NAME=FILE", help="networks trained with --leave-out NAME"
@@ -167,6 +197,7 @@ def main() -> None:
         for label, network in (("trained", shipped), ("untrained", untrained()))
         for kind, severity in (("mild scans", 0.2), ("hard scans", generated.SEVERITY))
     }
+    content["two_seeds"], content["unwarned"] = steadiness(shipped), unwarned(text)
     if args.real:
         content["zero_shot"] = zero_shot(args.real, shipped, text)
     args.out.parent.mkdir(parents=True, exist_ok=True)

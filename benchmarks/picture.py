@@ -32,15 +32,27 @@ def draw(path: Path, split: Split, data: BenchmarkData, results: Sequence[Method
 
     figure = Figure(figsize=(13, 11), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{split.title}, {model}\n{data.source}", fontsize=12)
+    figure.suptitle(f"{split.name.upper()} with {model}\n{data.source}", fontsize=12)
     top, middle, bottom = np.asarray(figure.subfigures(3, 1, height_ratios=[1.25, 1, 1]))
     names, prototypes = results[0], results[1]
     axes = top.subplots(1, 3)
     for axis, result in zip(axes[:2], (names, prototypes), strict=True):
         _histogram(axis, result)
     _roc(axes[2], results)
-    _sheet(middle, "least novel of all, by prototypes", data, prototypes, most=False)
-    _sheet(bottom, "most novel of all, by prototypes", data, prototypes, most=True)
+    _sheet(
+        middle,
+        "least novel of all by prototypes, the first of each class, coloured by height",
+        data,
+        prototypes,
+        most=False,
+    )
+    _sheet(
+        bottom,
+        "most novel of all by prototypes, the first of each class, coloured by height",
+        data,
+        prototypes,
+        most=True,
+    )
     partial = path.with_name(path.name + ".partial")
     figure.savefig(partial, format="png", dpi=110)
     os.replace(partial, path)
@@ -58,8 +70,9 @@ def _histogram(axis: Any, result: MethodResult) -> None:
             axis.hist(values, bins, density=True, histtype="step", color=colour, lw=1.5, label=title)
     threshold = np.quantile(result.known, 0.95)
     axis.axvline(threshold, color=GREY, ls="--", lw=1, label="keeps 95 % of known")
-    axis.set(title=f"by {result.known_by}", xlabel=f"novelty ({result.score})", yticks=[])
-    axis.legend(fontsize=8)
+    axis.set(title=f"by {result.known_by}", xlabel=f"novelty ({result.score})", ylabel="density", yticks=[])
+    axis.set_ylim(top=1.35 * axis.get_ylim()[1])  # room for the legend
+    axis.legend(fontsize=8, loc="upper center", ncols=2)
 
 
 def _roc(axis: Any, results: Sequence[MethodResult]) -> None:
@@ -78,15 +91,16 @@ def _roc(axis: Any, results: Sequence[MethodResult]) -> None:
 
 
 def _sheet(figure: Any, title: str, data: BenchmarkData, result: MethodResult, most: bool) -> None:
-    """The test shapes at one end of the novelty scale, each with its class."""
+    """The test shapes at one end of the novelty scale, the first of each class, coloured by height."""
     novelty = np.concatenate([result.known, result.novel1, result.novel2])
     objects = _joined(data.test_known, data.novel1, data.novel2)
-    order = np.argsort(-novelty if most else novelty, kind="stable")[:DRAWN]
+    order = np.argsort(-novelty if most else novelty, kind="stable")
+    _, first = np.unique(objects.titles[order], return_index=True)
     figure.suptitle(title, fontsize=10)
     axes = figure.subplots(1, DRAWN, subplot_kw={"projection": "3d"}, squeeze=False)[0]
     for axis in axes:
         axis.set_axis_off()
-    for axis, i in zip(axes, order, strict=False):
+    for axis, i in zip(axes, order[np.sort(first)], strict=False):
         side = "known" if i < len(result.known) else "novel"
         _cloud(axis, objects.clouds[i])
         axis.set_title(f"{objects.titles[i]} ({side})\n{novelty[i]:.2f}", fontsize=9)

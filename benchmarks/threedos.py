@@ -57,6 +57,8 @@ def _read_scans(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 def _read_h5(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import h5py
 
+    if not path.is_file():
+        raise ShapeFileError(f"there is no {path}; expected the layout of the 3DOS release, see benchmarks/README.md")
     try:
         with h5py.File(path) as file:
             clouds, labels = np.asarray(file["data"]), np.asarray(file["label"]).ravel()

@@ -155,17 +155,21 @@ def save(network: PointBERT, out: Path, facts: dict[str, object]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_tiny", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--leave-out", choices=("sr1", "sr2"), default="", help="show no novel class of it")
-    parser.add_argument("--samples", type=int, default=320_000)
+    parser.add_argument("--samples", type=int, default=320_000, help="shapes shown (default: 320,000)")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make shapes (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
     parser.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if args.samples < args.batch_size:
+        parser.error(f"--samples is {args.samples}; expected at least one batch, {args.batch_size}")
+    if not args.out.parent.is_dir():
+        parser.error(f"--out: there is no folder {args.out.parent}")
     torch.set_num_threads(args.threads)
     names = [c for c in trained_categories() if c not in left_out(args.leave_out)]
     started = time.time()

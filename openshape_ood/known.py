@@ -83,8 +83,10 @@ class Known:
 
     @classmethod
     def from_names(cls, names: Sequence[str], text: NamesEncoder) -> Known:
-        """Classes by name. Raises `ClassNamesError` for none, blank or duplicate names."""
+        """Classes by name, embedded by a `TextEncoder`. Raises `ClassNamesError` for none, blank or duplicate names."""
         names = check_names(names)
+        if isinstance(text, str) or hasattr(text, "checkpoint_hash"):
+            raise InputError(f"text is {text!r}; expected a TextEncoder, as TextEncoder.from_pretrained(...) gives it")
         anchors = unit(text.encode(names), "the text embedding of", names)
         nothing = np.empty((0, anchors.shape[1])), np.empty(0, dtype=np.int64)
         return cls(names, anchors, *nothing, Identity(text.name, text.tower))

@@ -72,7 +72,8 @@ def score_novelty(
     embeddings (m, d), or a `Known` bank. The encoder is `encoder`, or the checkpoint called `model`;
     names go through `text`, or the tower that encoder was aligned with. method: a key of
     `openshape_ood.scores.SCORES`. up: gravity axis of the shapes, "y", "z" or "x" with an optional "-",
-    or "file"; known_up: that of the example shapes, the same unless given.
+    or "file"; known_up: that of the example shapes, the same unless given. `encoder` goes before `model`; give it
+    when there is more than one call, for `model` is loaded each time.
 
     Raises `InputError` for values that cannot be used and `FileError` for files, each saying what would.
     """

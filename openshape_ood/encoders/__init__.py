@@ -185,7 +185,7 @@ def _set_each(backends: list[Any], precisions: list[str]) -> None:
 def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="shape", disable=not progress) as bar:
+    with tqdm(total=total, desc="embedding", unit="shape", disable=not progress) as bar:
         for batch in batches:
             yield batch
             bar.update(min(batch.stop, total) - batch.start)

@@ -68,7 +68,8 @@ def _npy(file: IO[bytes], held: int) -> np.ndarray:
 def _array_cloud(array: np.ndarray) -> np.ndarray:
     if array.dtype.names:
         return named_cloud({name: array[name] for name in array.dtype.names})
-    if array.ndim == 2 and array.shape[1] not in (3, 6):
+    is_transposed = array.ndim == 2 and array.shape[0] in (3, 6)
+    if array.ndim == 2 and array.shape[1] not in (3, 6) and not is_transposed:
         raise CloudError(
             f"{array.shape[1]} columns, expected 3 (x y z) or 6 (x y z red green blue); "
             "keep the ones that matter, e.g. points[:, :3]"
