@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known import Encoder, Known, NamesEncoder, check_examples, check_names, identity_of
+from openshape_ood.known import Encoder, Identity, Known, NamesEncoder, check_examples, check_names, identity_of
 from openshape_ood.points import check_up
 from openshape_ood.scores import cosine, find_score
 from openshape_ood.shapes import list_shapes, resolve_ups
@@ -83,7 +84,7 @@ def score_novelty(
     known_up = _known_up(up, known_up, known)
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
-    encoder = encoder or _encoder(model, device)
+    encoder = encoder or _encoder(model, device, known)
     settings: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "progress": progress}
     bank = _bank(known, encoder, text, known_up, device, settings)
     bank.check_fits(identity_of(encoder))
@@ -133,9 +134,12 @@ def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
     return "y"
 
 
-def _encoder(model: str, device: Any) -> Encoder:
+def _encoder(model: str, device: Any, known: Any) -> Encoder:
     from openshape_ood.encoders import ShapeEncoder
 
+    row = find_checkpoint(model)
+    if isinstance(known, Known):  # said before anything is downloaded
+        known.check_fits(Identity(row.name, row.text.tower, row.source.sha256))
     return ShapeEncoder.from_pretrained(model, device=device)
 
 

@@ -207,9 +207,8 @@ def clean_names(names: Any) -> list[str]:
     """
     if isinstance(names, str):
         raise ClassNamesError(f"names is the text {names!r}; expected a list of names: [{names!r}]")
-    if isinstance(names, set | frozenset) or not isinstance(
-        names, Iterable
-    ):  # a set has no order for the rows to follow
+    # a set has no order for the rows to follow
+    if isinstance(names, set | frozenset) or not isinstance(names, Iterable):
         raise ClassNamesError(f"names is a {type(names).__name__}; expected a list of strings")
     names = list(names)
     if not names:

@@ -246,3 +246,10 @@ def test_tiny_from_a_bank(clouds: dict[str, np.ndarray], tiny: ShapeEncoder) -> 
 def test_tiny_keeps_other_banks_out(clouds: dict[str, np.ndarray], tiny: ShapeEncoder) -> None:
     with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*the shapes by tiny"):
         score_novelty(clouds["chair"], Known.from_names(NAMES, words()), encoder=tiny)
+
+
+def test_a_bank_of_another_checkpoint_is_refused_before_anything_is_downloaded(tiny: ShapeEncoder) -> None:
+    bank = Known.from_examples({"pole": POLE}, tiny)
+    with pytest.raises(MixedEncodersError, match=r"embedded by tiny \(sha256 .*, the shapes by vitb32"):
+        score_novelty(POLE, bank)
+    assert score_novelty(POLE, bank, model="tiny").nearest[0] == "pole"
