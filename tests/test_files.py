@@ -443,6 +443,11 @@ class TestLas:
             load_shape(write(tmp_path / "c.las", b"LASF"))
 
 
+def test_an_obj_with_names_in_latin_1(tmp_path: Path) -> None:
+    text = "o caf\u00e9\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    assert load_shape(write(tmp_path / "latin.obj", text.encode("latin-1")), points=5).shape == (5, 3)
+
+
 class TestPaths:
     def test_a_path_that_does_not_exist(self, tmp_path: Path) -> None:
         for kind in (FileNotFoundError, ShapeFileError):

@@ -27,7 +27,16 @@ TRIMESH_TEXEL = (100, 100, 100, 255)  # and the texture it makes up, 2 x 2 of th
 
 
 def read_obj(data: bytes, side: SideFiles) -> Geometry:
-    return _parse(data, "obj", side)
+    return _parse(_as_utf8(data), "obj", side)
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Text in whichever encoding: only names in it are not ASCII, and trimesh would guess with one more package."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1").encode("utf-8")
+    return data
 
 
 def read_off(data: bytes, side: SideFiles) -> Geometry:
