@@ -14,8 +14,8 @@ import numpy as np
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import Known, unit
 
-# bounds the (queries, examples) table held at once: 2^24 float64 are 128 MiB
-TABLE_ELEMENTS = 1 << 24
+# bounds the (queries, examples) table held at once: 2^21 float64 are 16 MiB
+TABLE_ELEMENTS = 1 << 21
 
 
 def cosine(queries: np.ndarray, known: Known) -> np.ndarray:

@@ -101,6 +101,16 @@ class ShapeEncoder:
         embeddings = np.concatenate(rows)
         return self._unit(embeddings, listed) if normalize else embeddings
 
+    def encode_prepared(self, points: np.ndarray) -> np.ndarray:
+        """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
+
+        xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as `points.prepare`
+        gives them. Nothing is checked, resampled or scaled to length 1.
+        """
+        clouds = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32)).to(self.device)
+        with torch.inference_mode(), _exact(self.device):
+            return self.network(clouds).float().cpu().numpy()
+
     @property
     def tower(self) -> str:
         """The text tower whose embeddings may be compared with this encoder's."""
@@ -108,9 +118,7 @@ class ShapeEncoder:
 
     def _encode_batch(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
         clouds = [self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)]
-        points = torch.from_numpy(np.stack(clouds)).to(self.device)
-        with torch.inference_mode(), _exact(self.device):
-            return self.network(points).float().cpu().numpy()
+        return self.encode_prepared(np.stack(clouds))
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
         cloud = shape.load(self.num_points, seed)
