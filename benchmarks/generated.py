@@ -1,57 +1,87 @@
-"""Benchmark data that needs no download: clean generated shapes as known, simulated scans as test."""
+"""Benchmark data that needs no download: generated shapes as CAD models, simulated scans of them as scans."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.objects import BenchmarkData, Objects, collect
+from benchmarks.objects import BenchmarkData, Objects
 from benchmarks.splits import ObjectClass, Split
 from openshape_ood.errors import InputError
-from openshape_ood.synthetic import sample, scan
 
 POINTS = 2048
 SEVERITY = 0.8
-# support and test shapes of a run have these seeds, plus 1,000 times the run's own; training begins at 2**24
-FIRST_SUPPORT, FIRST_TEST = 0, 5_000_000
-MOST_SEEDS = 4_000
+# where the seeds of a run's shapes begin, one range a part; training begins at 2**24
+FIRST = {"support": 0, "validation": 2_500_000, "test": 5_000_000}
+RANGE = 2_500_000
+LEAST_STRIDE = 1000  # between the seeds of one data seed and the next
+# what a benchmark of each track is made of: whether support, and whether test shapes, are scans
+SCANNED = {"synthetic to real": (False, True), "synthetic": (False, False), "real": (True, True)}
 
 
-def load(split: Split, per_class: int, seed: int, progress: bool = True) -> BenchmarkData:
-    """`per_class` clean shapes of every known class, as many scans of every class, known or novel."""
-    if not 1 <= per_class <= 1000:
-        raise InputError(f"per_class is {per_class}; expected 1 to 1000 shapes a class")
-    if not 0 <= seed < MOST_SEEDS:
-        raise InputError(f"seed is {seed}; generated benchmarks take 0 to {MOST_SEEDS - 1}")
-    with _bar(split, per_class, progress) as bar:
+@dataclass(frozen=True)
+class Generated:
+    """A generated shape of a category, named by its seed; sampled cleanly or scanned."""
 
-        def clean(category: str, i: int) -> np.ndarray:
-            bar.update()
-            return sample(category, POINTS, FIRST_SUPPORT + 1000 * seed + i)
+    title: str
+    category: str
+    seed: int
+    scanned: bool
 
-        def scanned(category: str, i: int) -> np.ndarray:
-            bar.update()
-            return scan(category, POINTS, FIRST_TEST + 1000 * seed + i, severity=SEVERITY)
+    @property
+    def id(self) -> str:
+        return f"{self.category} {self.seed}"
 
-        return BenchmarkData(
-            source=f"generated shapes, simulated scans of severity {SEVERITY} (no data root given)",
-            known=split.known,
-            support=_objects(split.known, per_class, clean),
-            test_known=_objects(split.known, per_class, scanned),
-            novel1=_objects(split.novel1, per_class, scanned),
-            novel2=_objects(split.novel2, per_class, scanned),
+    def read(self) -> np.ndarray:
+        from openshape_ood.synthetic import sample, scan
+
+        cloud = (
+            scan(self.category, POINTS, self.seed, severity=SEVERITY)
+            if self.scanned
+            else sample(self.category, POINTS, self.seed)
+        )
+        return cloud.astype(np.float32)
+
+
+def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
+    """`per_class` shapes of every known class as support, half as many as validation, and `per_class` of every
+    class, known or novel, to test. Another seed has other shapes.
+
+    Raises `InputError` for a number of shapes or a seed beyond what there is.
+    """
+    stride = max(LEAST_STRIDE, per_class)
+    if not 1 <= per_class <= RANGE:
+        raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes a class")
+    if not 0 <= seed < RANGE // stride:
+        raise InputError(f"data seed is {seed}; with {per_class} shapes a class there are 0 to {RANGE // stride - 1}")
+    known, novel1, novel2 = (_made(classes) for classes in (split.known, split.novel1, split.novel2))
+    support_scanned, test_scanned = SCANNED[split.track]
+
+    def shapes(classes: Iterable[ObjectClass], part: str, count: int, scanned: bool) -> Objects:
+        first = FIRST[part] + stride * seed
+        # a class of several categories takes them in turn
+        return Objects(
+            tuple(
+                Generated(c.title, c.generated[i % len(c.generated)], first + i, scanned)
+                for c in classes
+                for i in range(count)
+            )
         )
 
+    return BenchmarkData(
+        source=f"generated shapes{f', simulated scans of severity {SEVERITY}' if test_scanned else ''}",
+        generated=True,
+        known=known,
+        support=shapes(known, "support", per_class, support_scanned),
+        validation=shapes(known, "validation", (per_class + 1) // 2, support_scanned),
+        test_known=shapes(known, "test", per_class, test_scanned),
+        novel1=shapes(novel1, "test", per_class, test_scanned),
+        novel2=shapes(novel2, "test", per_class, test_scanned),
+        absent=tuple(c.title for c in split.classes if not c.generated),
+    )
 
-def _objects(classes: Iterable[ObjectClass], per_class: int, make: Callable[[str, int], np.ndarray]) -> Objects:
-    # a class of several categories takes them in turn
-    return collect([(c.title, [make(c.generated[i % len(c.generated)], i) for i in range(per_class)]) for c in classes])
 
-
-def _bar(split: Split, per_class: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    classes = 2 * len(split.known) + len(split.novel1) + len(split.novel2)
-    return tqdm(total=classes * per_class, desc="shapes", unit="shape", disable=not progress, leave=False)
+def _made(classes: Iterable[ObjectClass]) -> tuple[ObjectClass, ...]:
+    return tuple(c for c in classes if c.generated)

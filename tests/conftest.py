@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import archive_server
 import pytest
 import torch
+from archive_server import TOP, ArchiveServer
 
+from benchmarks.data.archives import Archive
 from openshape_ood import ShapeEncoder
 
 # for networks this small threads cost more than they give, and much more on a busy machine
@@ -15,3 +20,15 @@ torch.set_num_threads(1)
 def tiny() -> ShapeEncoder:
     """The embedded encoder, through the real loader."""
     return ShapeEncoder.from_pretrained("tiny", device="cpu")
+
+
+@pytest.fixture
+def server() -> Iterator[ArchiveServer]:
+    """Archives over HTTP, for the tests of the download."""
+    with archive_server.running() as running:
+        yield running
+
+
+@pytest.fixture
+def archive(server: ArchiveServer) -> Archive:
+    return Archive(TOP, server.address, TOP, "the tests")

@@ -1,0 +1,123 @@
+"""`python -m benchmarks.data download`, against a local server."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+from archive_server import FILES, TOP, ArchiveServer, file, folders, tar_of, unpacked, whole_tar
+
+from benchmarks.data import download, unpack
+from benchmarks.data.__main__ import main
+from benchmarks.data.archives import Archive
+from benchmarks.data.disk import sole_user
+from benchmarks.data.download import install
+from benchmarks.data.fetch import Patience
+from openshape_ood.errors import ShapeFileError
+
+QUICK = Patience(silence=5, retries=2, pause=0)
+
+
+def command(archive: Archive, root: Path, *options: str, patience: Patience = QUICK) -> int:
+    table = root.with_name("archives.toml")
+    table.write_text(f'[{archive.name}]\naddress = "{archive.address}"\nfolder = "{archive.folder}"\nneeded_by = ""\n')
+    parser = argparse.ArgumentParser()
+    download.add_arguments(parser)
+    return download.run(
+        parser.parse_args(["--data-root", str(root), "--archives", str(table), "--quiet", *options]), patience
+    )
+
+
+def test_help_lists_the_archives(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["download", "--help"])
+    assert "\n  ScanObjectNN                 2.6 GB  sr1, sr2: the tested scans" in capsys.readouterr().out
+
+
+def test_command_leaves_the_folder_and_nothing_else(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "new" / "release"
+    root.parent.mkdir()
+    assert command(archive, root) == 0
+    assert unpacked(root) == FILES
+    assert [path.name for path in root.iterdir()] == [TOP]
+    said = capsys.readouterr()
+    assert said.out == (
+        f"{TOP}: unpacked 2 files to {root / TOP}\nNext: python -m benchmarks.data check --data-root {root}\n"
+    )
+    assert said.err == ""
+
+
+def test_command_skips_what_is_there(
+    archive: Archive, server: ArchiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "root" / TOP).mkdir(parents=True)
+    assert command(archive, tmp_path / "root") == 0
+    assert "there already, skipped" in capsys.readouterr().out
+    assert server.requests == []
+
+
+def test_command_tells_an_error_in_one_line(
+    archive: Archive, server: ArchiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.behaviours = ["404"]
+    assert command(archive, tmp_path / "root") == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert said.err.startswith(f"error: {TOP}: HTTP 404, the file is no longer there. By hand: open {archive.address}")
+
+
+def test_command_refuses_unknown_names(archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(archive, tmp_path / "root", "--only", "nonsense") == 1
+    assert capsys.readouterr().err == f"error: unknown archive 'nonsense'; known: {TOP}\n"
+
+
+def test_command_keeps_terminal_sequences_of_a_name_from_the_terminal(
+    archive: Archive, server: ArchiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.content = tar_of([*folders(), file(f"{TOP}/\x1b[2J\nerror, all is well")])
+    assert command(archive, tmp_path / "root") == 1
+    error = capsys.readouterr().err
+    assert "unprintable" in error and error[:-1].isprintable()
+
+
+def test_ctrl_c_leaves_no_half_unpacked_folder(
+    archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(unpack, "_write", interrupted)
+    assert command(archive, tmp_path / "root") == 130
+    assert sorted(path.name for path in (tmp_path / "root").iterdir()) == [f"{TOP}.tar", f"{TOP}.tar.json"]
+    assert "running the command again" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert command(archive, tmp_path / "root") == 0  # and the download counts
+    assert [path.name for path in (tmp_path / "root").iterdir()] == [TOP]
+
+
+def test_two_at_once_are_refused(archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with sole_user(tmp_path / "root"):
+        assert command(archive, tmp_path / "root") == 1
+    assert "another download" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_downloaded_tar_goes_unless_kept(archive: Archive, tmp_path: Path, keep: bool) -> None:
+    install(archive, tmp_path, keep=keep, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [TOP, f"{TOP}.tar"][: 1 + keep]
+
+
+def test_tar_put_there_by_hand_is_used_and_left(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    (tmp_path / f"{TOP}.tar").write_bytes(whole_tar())
+    install(archive, tmp_path, progress=False)
+    assert server.requests == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [TOP, f"{TOP}.tar"]
+
+
+def test_cut_of_untold_size_is_found_when_unpacked(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.sized, server.behaviours = False, ["cut"]
+    with pytest.raises(ShapeFileError, match=r"truncated.*Delete the file and run the command again"):
+        install(archive, tmp_path, progress=False)

@@ -1,0 +1,267 @@
+"""Downloads from a local server that fails in every way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import archive_server
+import pytest
+from archive_server import TOP, ArchiveServer, file, folders, tar_of
+
+from benchmarks.data import fetch
+from benchmarks.data.archives import Archive
+from benchmarks.data.fetch import Patience
+from openshape_ood.errors import FileError
+
+QUICK = Patience(silence=5, retries=2, pause=0)
+HASTY = Patience(silence=0.1, retries=1, pause=0)
+
+
+def got(archive: Archive, root: Path, patience: Patience = QUICK) -> bytes:
+    return fetch.fetch(archive, root, progress=False, patience=patience).read_bytes()
+
+
+def refusal(archive: Archive, root: Path, patience: Patience = QUICK) -> str:
+    with pytest.raises(FileError) as caught:
+        fetch.fetch(archive, root, progress=False, patience=patience)
+    return str(caught.value)
+
+
+def test_broken_download_is_taken_up_where_it_broke(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["cut", ""]
+    assert got(archive, tmp_path) == server.content
+    half = len(server.content) // 2
+    assert server.requests == [("", ""), (f"bytes={half}-", '"one"')]
+
+
+def test_next_run_takes_up_what_the_last_one_left(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["cut"]
+    message = refusal(archive, tmp_path, Patience(5, retries=0))
+    half = len(server.content) // 2
+    assert f"{half:,} of {len(server.content):,} bytes came. {half:,} bytes are kept; running the command" in message
+    server.behaviours = [""]
+    assert got(archive, tmp_path) == server.content
+    assert server.ranges == ["", f"bytes={half}-"]
+
+
+@pytest.mark.parametrize("etag", ["", 'W/"weak"', "1660316417951714d"])
+def test_validators_that_may_not_stand_in_if_range_are_compared_here(
+    etag: str, archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.etag = etag
+    server.behaviours = ["cut", ""]
+    assert got(archive, tmp_path) == server.content
+    assert server.requests[1] == (f"bytes={len(server.content) // 2}-", "")
+
+
+def test_silence_ends(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["stall"]
+    assert "nothing came for 0.1 seconds" in refusal(archive, tmp_path, HASTY)
+    # half of it, then half of the rest
+    assert len(server.requests) == 2 and server.ranges[1] == f"bytes={len(server.content) // 2}-"
+
+
+def test_retries_end_with_a_server_that_starts_all_over_again(
+    archive: Archive, server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "CHUNK", 1000)  # so that each half is more than what counts as getting on
+    monkeypatch.setattr(archive_server.Answer, "start", lambda *_: 0)
+    server.behaviours = ["cut"]
+    refusal(archive, tmp_path)
+    assert len(server.requests) == 1 + 2  # the first gets on, two more do not
+
+
+def test_server_without_ranges_sends_it_all_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["cut", "no ranges"]
+    assert got(archive, tmp_path) == server.content
+
+
+@pytest.mark.parametrize("etags", [('"one"', '"two"'), ("one", "two"), ("", "")])
+@pytest.mark.parametrize("length", [-512, 512])
+def test_changed_file_is_never_mixed(
+    etags: tuple[str, str], length: int, archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.etag, server.behaviours = etags[0], ["cut"]
+    refusal(archive, tmp_path, Patience(5, retries=0))
+    other = tar_of([*folders(), file(f"{TOP}/other.h5", b"o" * (len(server.content) + length))])
+    server.content, server.etag, server.behaviours = other, etags[1], [""]
+    assert got(archive, tmp_path) == other
+
+
+def test_file_that_became_shorter_than_what_is_there(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.etag, server.behaviours = "", ["cut"]
+    refusal(archive, tmp_path, Patience(5, retries=0))
+    server.content, server.behaviours = tar_of(folders()), [""]  # the server answers 416
+    assert got(archive, tmp_path) == server.content
+    assert server.ranges[-1] == ""
+
+
+def test_other_range_than_asked_for_is_not_taken(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["cut", "shifted", ""]
+    assert got(archive, tmp_path) == server.content
+
+
+def test_other_address_starts_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["cut"]
+    refusal(archive, tmp_path, Patience(5, retries=0))
+    server.behaviours = [""]
+    assert got(Archive(TOP, server.address + "&mirror", TOP, ""), tmp_path) == server.content
+    assert server.ranges[-1] == ""
+
+
+@pytest.mark.parametrize("note", ["", "{}", "[1]", '{"address": 1}', '{"address": "A", "size": "7"}'])
+def test_spoilt_note_starts_again(note: str, archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["cut"]
+    refusal(archive, tmp_path, Patience(5, retries=0))
+    (tmp_path / f"{TOP}.tar.json").write_text(note.replace("A", archive.address))
+    server.behaviours = [""]
+    assert got(archive, tmp_path) == server.content
+    assert server.ranges[-1] == ""
+
+
+def test_all_bytes_there_but_not_renamed_asks_nothing(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    (tmp_path / f"{TOP}.tar.partial").write_bytes(server.content)
+    (tmp_path / f"{TOP}.tar.json").write_text(json.dumps({"address": archive.address, "size": len(server.content)}))
+    assert got(archive, tmp_path) == server.content
+    assert server.requests == []
+
+
+def test_size_need_not_be_told(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.sized = False
+    assert got(archive, tmp_path) == server.content
+
+
+@pytest.mark.parametrize("before", ["", "cut"])
+def test_web_page_is_refused_and_not_kept(before: str, archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    if before:
+        server.behaviours = [before]
+        refusal(archive, tmp_path, Patience(5, retries=0))
+    server.behaviours = ["html"]
+    assert "a web page instead of a tar archive, which was not kept. By hand: open" in refusal(archive, tmp_path)
+    kept = {path.name: path.stat().st_size for path in tmp_path.glob("*.partial")}
+    assert kept == ({f"{TOP}.tar.partial": len(server.content) // 2} if before else {})
+
+
+@pytest.mark.parametrize(
+    "content, kind",
+    [
+        (b"\n <HTML><p>", "a web page"),
+        (b"\x1f\x8b" * 600, "a gzip file"),
+        (b"PK\3\4" * 300, "a zip file"),
+        (b"x" * 600, "an unknown kind"),
+        (b"", "an unknown kind"),
+        (bytes(10240), "an unknown kind"),
+    ],
+)
+def test_other_files_are_refused_at_their_beginning(
+    content: bytes, kind: str, archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.content = content
+    assert f"answered with {kind}" in refusal(archive, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "status, words, requests",
+    [
+        ("403", "forbids", 1),
+        ("401", "login", 1),
+        ("410", "no longer", 1),
+        ("418", "refuses", 1),
+        ("503", "busy", 3),
+        ("429", "busy", 3),
+    ],
+)
+def test_http_errors(
+    status: str, words: str, requests: int, archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.behaviours = [status]
+    message = refusal(archive, tmp_path)
+    assert f"HTTP {status}" in message and words in message and archive.address in message
+    assert f"put the file at {tmp_path / TOP}.tar and run" in message
+    assert len(server.requests) == requests
+
+
+def test_busy_server_is_asked_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["503", "429", ""]
+    assert got(archive, tmp_path) == server.content
+
+
+@pytest.mark.parametrize("target", ["to file", "to ftp", "to nonsense"])
+def test_redirects_away_from_http_are_refused(
+    target: str, archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.behaviours = [target]
+    assert "redirects" in refusal(archive, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_redirect_to_this_machine_is_followed_and_circles_end(
+    archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.behaviours = ["to itself", "cut", "to itself", ""]
+    assert got(archive, tmp_path) == server.content
+    assert server.ranges[-1] == f"bytes={len(server.content) // 2}-"  # it goes along
+    (tmp_path / f"{TOP}.tar").unlink()
+    server.behaviours = ["to itself"]
+    assert "HTTP 302, it redirects in a circle" in refusal(archive, tmp_path)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1/x", "http://x.org/x", "file:///etc/passwd", "ftp://x.org/x"])
+def test_network_may_not_send_us_to_this_machine(address: str) -> None:
+    request = urllib.request.Request("https://x.org/a.tar")
+    with pytest.raises(fetch._RefusedError, match="refused"):
+        fetch._Redirects().redirect_request(request, None, 302, "", {}, address)
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with archive_server.running(b"") as server:
+        address = server.address
+    message = refusal(Archive(TOP, address, TOP, ""), tmp_path, Patience(5, retries=1, pause=0))
+    assert "no connection" in message and "Check the network" in message
+
+
+def test_room_is_asked_for_before(
+    archive: Archive, server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=2 * len(server.content) - 1)  # packed and unpacked need one more
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert "free some space" in refusal(archive, tmp_path)
+    assert len(server.requests) == 1  # only the server knew the size
+    assert "free some space" in refusal(Archive(TOP, archive.address, TOP, "", 10**9), tmp_path)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
+def test_full_disk_is_no_broken_connection(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    (tmp_path / f"{TOP}.tar.partial").symlink_to("/dev/full")
+    assert "cannot be written (No space left on device); free some space" in refusal(archive, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_killed_download_is_resumed(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    server.behaviours = ["stall", ""]
+    code = (
+        "import sys; from pathlib import Path; from benchmarks.data.archives import Archive;"
+        "from benchmarks.data.fetch import fetch;"
+        "fetch(Archive(sys.argv[1], sys.argv[2], sys.argv[1], ''), Path(sys.argv[3]))"
+    )
+    half, partial = len(server.content) // 2, tmp_path / f"{TOP}.tar.partial"
+    child = subprocess.Popen([sys.executable, "-c", code, TOP, archive.address, str(tmp_path)])
+    try:
+        deadline = time.monotonic() + 60
+        while not (partial.is_file() and partial.stat().st_size == half) and time.monotonic() < deadline:
+            assert child.poll() is None
+            time.sleep(0.01)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert got(archive, tmp_path) == server.content
+    assert server.ranges == ["", f"bytes={half}-"]
