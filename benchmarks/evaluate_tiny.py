@@ -20,7 +20,11 @@ import numpy as np
 import torch
 
 from benchmarks import generated
-from benchmarks.protocol import banks, embed, evaluate, write_json
+from benchmarks.embedder import Embedder
+from benchmarks.output import write_json
+from benchmarks.protocol import Run
+from benchmarks.recipes import SEEDS, openshape
+from benchmarks.record import result_json
 from benchmarks.splits import load_split
 from benchmarks.train_tiny import initial_network
 from benchmarks.vocabulary import UNSEEN, trained_categories
@@ -55,9 +59,11 @@ def check_left_out(name: str, path: str) -> tuple[str, str]:
 
 
 def benchmark(name: str, encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
-    data = generated.load(load_split(name), args.per_class, args.seed, args.progress)
-    embedded = embed(data, encoder, args)
-    return [result.as_json() for result in evaluate(data, embedded, banks(data, embedded, encoder, text))]
+    data = generated.load(load_split(name), args.per_class, args.data_seed)
+    embedder = Embedder(encoder, None, args.batch_size, workers=1, progress=False)
+    settings = openshape(encoder.row)
+    run = Run(load_split(name), data, embedder, lambda templates: text, SEEDS, draws=1000)
+    return [result_json(result, settings) for result in run.results(settings)]
 
 
 def accuracy(queries: np.ndarray, labels: np.ndarray, known: Known) -> float:
@@ -143,7 +149,7 @@ def markdown(content: dict[str, Any]) -> str:
             for r in results:
                 both = r["both"]
                 figures = (r["accuracy"], both["auroc"], both["fpr95"])
-                cells = " | ".join(f"{100 * value:.1f}" for value in figures)
+                cells = " | ".join(f"{100 * figure['mean']:.1f}" for figure in figures)
                 lines.append(f"| {name.upper()} | {network} | {r['known_by']} | {cells} |")
     lines += ["", f"| never trained, {len(UNSEEN)} categories | by name | by five examples |", "| --- | ---: | ---: |"]
     for kind, row in content["never_trained"].items():
@@ -178,10 +184,9 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="folder of real shapes, named in benchmarks/real.toml")
     parser.add_argument("--per-class", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("results/tiny.json"))
     args = parser.parse_args()
-    args.progress = False
     text = TextEncoder.from_pretrained("tiny")
     shipped = ShapeEncoder.from_pretrained("tiny", checkpoint=args.checkpoint, device="cpu")
     content: dict[str, Any] = {"checkpoint_sha256": shipped.checkpoint_hash, "per_class": args.per_class}

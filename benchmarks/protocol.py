@@ -1,228 +1,199 @@
-"""One benchmark run: objects -> embeddings -> scores -> metrics -> a table, a JSON file and a picture."""
+"""One benchmark run: shapes -> embeddings -> scores -> figures."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import generated, threedos
-from benchmarks.objects import BenchmarkData
-from benchmarks.splits import Split, load_split
-from openshape_ood import Known, OpenShapeError, ShapeEncoder, TextEncoder, __version__
-from openshape_ood.known import identity_of
-from openshape_ood.metrics import METRICS, balanced_accuracy, ood_metrics
-from openshape_ood.scores import SCORES
+from benchmarks import copies, generated
+from benchmarks.ablation import Switch, ablate, switches
+from benchmarks.embedder import Embedder
+from benchmarks.evaluation import evaluate, labels_of
+from benchmarks.methods import Reference
+from benchmarks.objects import BenchmarkData, Objects
+from benchmarks.recipes import PROTOCOLS, Recipe, Settings, find_settings
+from benchmarks.results import Finished, MethodResult
+from benchmarks.splits import Split
+from openshape_ood.caches import own_folder
+from openshape_ood.errors import OpenShapeError, ShapeFileError
+from openshape_ood.known import Known, identity_of
 
-SHOWN = ("auroc", "fpr95", "aupr_in", "aupr_out")
-METHODS = (("names", "max_cosine"), ("prototypes", "prototype_distance"), ("nearest example", "nearest_distance"))
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Unit embeddings of a run's objects, set by set."""
-
-    support: np.ndarray
-    test_known: np.ndarray
-    novel1: np.ndarray
-    novel2: np.ndarray
+if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+    from openshape_ood import ShapeEncoder, TextEncoder
 
 
-@dataclass(frozen=True)
-class MethodResult:
-    """What one method found: novelty of each test set, the known objects' classes, and the figures."""
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What stays the same over a run and its ablation.
 
-    known_by: str
-    score: str
-    known: np.ndarray
-    novel1: np.ndarray
-    novel2: np.ndarray
-    predicted: np.ndarray
-    accuracy: float
-    balanced_accuracy: float
-    metrics: dict[str, dict[str, float]]
+    text: the text encoder for a list of templates, None to leave names out; data_root: where corrupted copies are
+    looked for, if they are not made.
+    """
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "known_by": self.known_by,
-            "score": self.score,
-            "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy,
-            **self.metrics,
-        }
+    split: Split
+    data: BenchmarkData
+    embedder: Embedder
+    text: Callable[[str], TextEncoder] | None
+    seeds: Sequence[int]
+    draws: int
+    data_root: Path | None = None
 
+    @property
+    def encoder(self) -> ShapeEncoder:
+        return self.embedder.encoder
 
-def embed(data: BenchmarkData, encoder: ShapeEncoder, args: argparse.Namespace) -> Embedded:
-    sets = data.sets.values()
-    clouds = [cloud for objects in sets for cloud in objects.clouds]
-    z = encoder.encode(clouds, up="y", batch_size=args.batch_size, seed=args.seed, progress=args.progress)
-    return Embedded(*np.split(z, np.cumsum([len(objects) for objects in sets])[:-1]))
+    def results(self, settings: Settings) -> list[MethodResult]:
+        return self.results_and_embeddings(settings)[0]
 
+    def results_and_embeddings(self, settings: Settings) -> tuple[list[MethodResult], list[dict[str, np.ndarray]]]:
+        """What every method finds under these settings; and the raw embeddings of each set, a mapping a seed."""
+        names = self._names(settings)  # before the long work, for a text tower may be missing
+        owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
+        support = self.support(settings)
+        embedded = self._embed({**self.data.sets, "support": support}, settings)
+        labels = labels_of(support, self.data)
+        references = [
+            Reference.of(names, owners, sets["support"], labels, self.encoder, settings.unit) for sets in embedded
+        ]
+        return evaluate(self.data, embedded, references, self.draws), embedded
 
-def banks(data: BenchmarkData, embedded: Embedded, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Known]:
-    """The known classes by name and by example. Names of one class stay apart: the best one counts."""
-    by_example = {c.title: embedded.support[data.support.titles == c.title] for c in data.known}
-    return {
-        "names": Known.from_names([name for c in data.known for name in c.names], text),
-        "examples": Known.from_examples(by_example, encoder),
-    }
+    def _names(self, settings: Settings) -> Known | None:
+        """The classes' names as a bank. Names of one class stay apart: the best one counts."""
+        if self.text is None:
+            return None
+        names = [name for c in self.data.known for name in c.names]
+        bank = Known.from_names(names, self.text(settings.templates))
+        bank.check_fits(identity_of(self.encoder))
+        return bank
 
+    def support(self, settings: Settings) -> Objects:
+        """The support shapes, and beside them the copies that the settings ask for."""
+        clean = self.data.support
+        if settings.support == "clean":
+            return clean
+        if settings.support == "with partial views":
+            return Objects(clean.shapes + copies.partial_views(clean).shapes)
+        if not self.data_root:
+            return Objects(clean.shapes + copies.damaged(clean).shapes)
+        from benchmarks.data import corrupted_support
 
-def evaluate(data: BenchmarkData, embedded: Embedded, known_banks: dict[str, Known]) -> list[MethodResult]:
-    titles = {name: c.title for c in data.known for name in (*c.names, c.title)}
-    return [
-        _evaluate(known_by, score, known_banks["names" if known_by == "names" else "examples"], data, embedded, titles)
-        for known_by, score in METHODS
-    ]
+        return Objects(clean.shapes + corrupted_support(self.split, self.data_root).of(self.data.known).shapes)
 
-
-def _evaluate(
-    known_by: str, score: str, bank: Known, data: BenchmarkData, embedded: Embedded, titles: dict[str, str]
-) -> MethodResult:
-    novelty = SCORES[score].novelty
-    known, novel1, novel2 = (novelty(z, bank) for z in (embedded.test_known, embedded.novel1, embedded.novel2))
-    nearest = SCORES[score].nearest(embedded.test_known, bank)
-    predicted = np.array([titles[bank.names[i]] for i in nearest])
-    pairs = {"novel1": novel1, "novel2": novel2, "both": np.concatenate([novel1, novel2])}
-    return MethodResult(
-        known_by=known_by,
-        score=score,
-        known=known,
-        novel1=novel1,
-        novel2=novel2,
-        predicted=predicted,
-        accuracy=float(np.mean(predicted == data.test_known.titles)),
-        balanced_accuracy=balanced_accuracy(data.test_known.titles, predicted),
-        metrics={name: ood_metrics(known, novel) for name, novel in pairs.items() if len(novel)},
-    )
-
-
-def table(results: Sequence[MethodResult]) -> str:
-    """The figures in percent: a row a method and novel set."""
-    columns = ("AUROC", 6), ("FPR95", 6), ("AUPR-in", 8), ("AUPR-out", 9), ("acc.", 6), ("bal.", 6)
-    head = " ".join([f"{'known by':16} {'against':8}", *(f"{name:>{width}}" for name, width in columns)])
-    rows = [head, "-" * len(head)]
-    for result in results:
-        for name, values in result.metrics.items():
-            first = name == next(iter(result.metrics))
-            auroc, fpr95, aupr_in, aupr_out = (100 * values[m] for m in SHOWN)
-            closed = f"{100 * result.accuracy:6.1f} {100 * result.balanced_accuracy:6.1f}" if first else ""
-            label = result.known_by if first else ""
-            figures = f"{auroc:6.1f} {fpr95:6.1f} {aupr_in:8.1f} {aupr_out:9.1f} {closed}"
-            rows.append(f"{label:16} {name:8} {figures}".rstrip())
-    return "\n".join(rows)
+    def _embed(self, sets: Mapping[str, Objects], settings: Settings) -> list[dict[str, np.ndarray]]:
+        by_recipe: dict[Recipe, dict[str, Objects]] = {}
+        for name, objects in sets.items():
+            by_recipe.setdefault(settings.recipe(name, self.encoder.row), {})[name] = objects
+        embedded: list[dict[str, np.ndarray]] = [{} for _ in self.seeds]
+        for recipe, same in by_recipe.items():
+            more = self.embedder.embed(same, recipe, self.seeds, settings.views)
+            embedded = [found | new for found, new in zip(embedded, more, strict=True)]
+        return embedded
 
 
-def report(
-    split: Split,
-    data: BenchmarkData,
-    encoder: ShapeEncoder,
-    text: TextEncoder,
-    results: Sequence[MethodResult],
-    args: argparse.Namespace,
-) -> dict[str, Any]:
-    """Everything about a run that a reader of its figures may ask for."""
-    import torch
+def run(split: Split, args: argparse.Namespace) -> Finished:
+    """Run one benchmark.
 
-    return {
-        "benchmark": split.name,
-        "title": split.title,
-        "data": data.source,
-        "counts": {name: objects.counts() for name, objects in data.sets.items()},
-        "absent": list(data.absent),
-        "model": encoder.name,
-        "checkpoint_sha256": encoder.checkpoint_hash,
-        "text": {"tower": text.tower, "templates": len(text.templates), "average": text.average},
-        "preprocessing": {"points": encoder.num_points, "data_up": "y", "encoder_up": encoder.up, "seed": args.seed},
-        "device": str(encoder.device),
-        "versions": {"openshape_ood": __version__, "torch": torch.__version__, "python": platform.python_version()},
-        "metrics": f"fractions; {', '.join(METRICS)} as in 3DOS: known is positive",
-        "results": [result.as_json() for result in results],
-    }
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
-
-
-def run(split: Split, args: argparse.Namespace) -> dict[str, Any]:
-    """Run one benchmark and write its files; returns the report."""
-    from benchmarks.picture import draw
+    Raises what the encoder, the data or the files raise; `ShapeFileError` for data that differ from the published
+    counts where `args.strict` forbids it.
+    """
+    from benchmarks.record import record
+    from openshape_ood import ShapeEncoder
 
     started = time.perf_counter()
-    args.out.mkdir(parents=True, exist_ok=True)
     encoder = ShapeEncoder.from_pretrained(
         args.model, checkpoint=args.checkpoint, registry=args.registry, device=args.device
     )
-    text = TextEncoder.from_pretrained(
-        args.model, checkpoint=args.text_checkpoint, registry=args.registry, device=args.device
-    )
-    data = (
-        threedos.load(split, args.data_root, args.progress)
-        if args.data_root
-        else generated.load(split, args.per_class, args.seed, args.progress)
-    )
-    embedded = embed(data, encoder, args)
-    known_banks = banks(data, embedded, encoder, text)
-    for bank in known_banks.values():
-        bank.check_fits(identity_of(encoder))
-    results = evaluate(data, embedded, known_banks)
-    content = report(split, data, encoder, text, results, args) | {"seconds": round(time.perf_counter() - started, 1)}
-    stem = f"{split.name}-{encoder.name}-{'3dos' if args.data_root else 'generated'}"
-    write_json(args.out / f"{stem}.json", content)
-    picture = draw(args.out / f"{stem}.png", split, data, results, encoder.name)
-    print(summary(split, data, encoder, results))
-    print(f"\n{content['seconds']} s. Figures: {args.out / f'{stem}.json'}\nPicture: {picture}")
-    return content
+    settings = replace(find_settings(args.protocol, encoder.row), views=args.views)
+    cache = cache_folder(args)
+    data = load(split, args, cache)
+    differs = _differences(split, data, args)
+    embedder = Embedder(encoder, cache, args.batch_size, args.workers, args.progress)
+    this = Run(split, data, embedder, _text(args), args.seeds, args.draws, args.data_root)
+    results, embedded = this.results_and_embeddings(settings)
+    report = record(this, settings, results, differs, args)
+    if args.ablate:
+        report["ablation"] = ablate(settings, _switches(this, settings), data, this.results, args.draws)
+    tally = embedder.tally
+    seconds = round(time.perf_counter() - started, 1)
+    report["run"] = {"seconds": seconds, "embedded": tally.embedded, "reused": tally.reused, "peak_mb": peak_memory()}
+    return Finished(split, data, encoder.name, settings.protocol, args.seeds, results, _unit(embedded[0]), report)
 
 
-def summary(split: Split, data: BenchmarkData, encoder: ShapeEncoder, results: Sequence[MethodResult]) -> str:
-    counts = ", ".join(f"{name} {len(objects)}" for name, objects in data.sets.items())
-    lines = [
-        f"{split.title}: {', '.join(c.title for c in data.known)} known",
-        f"novel1: {', '.join(sorted(data.novel1.counts()))}; novel2: {', '.join(sorted(data.novel2.counts()))}",
-        f"data: {data.source}; {counts}",
-        f"encoder: {encoder.name}, checkpoint {encoder.checkpoint_hash[:12]}, {encoder.num_points} points, "
-        f"{encoder.device}",
-    ]
-    if data.absent:
-        lines.append(f"left out, because the data have none of them: {', '.join(data.absent)}")
-    return "\n".join([*lines, "", table(results)])
+def _switches(this: Run, settings: Settings) -> list[Switch]:
+    """What there is to turn; without corrupted copies where the data have none."""
+    other = next(find_settings(name, this.encoder.row) for name in PROTOCOLS if name != settings.protocol)
+    turned = switches(settings, other)
+    copied = [switch for switch in turned if switch.settings.support == "with corrupted copies"]
+    for switch in copied:
+        try:
+            this.support(switch.settings)
+        except OpenShapeError as error:
+            print(f"ablation without corrupted copies: {error}", file=sys.stderr)
+            turned.remove(switch)
+    return turned
 
 
-def parse(split: Split, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{split.name}", description=split.title)
-    parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
-    parser.add_argument("--checkpoint", type=Path, help="a weights file at hand instead of the Hub's")
-    parser.add_argument("--text-checkpoint", type=Path, help="a file with the text tower's weights, likewise")
-    parser.add_argument("--registry", type=Path, help="a registry of your own")
-    parser.add_argument("--data-root", type=Path, help="the unpacked 3DOS release; without it, generated shapes")
-    parser.add_argument("--per-class", type=int, default=60, help="generated shapes a class (default: 60)")
-    parser.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results (default: results)")
-    parser.add_argument("--quiet", dest="progress", action="store_false", help="no progress bars")
-    return parser.parse_args(argv)
-
-
-def main(name: str, argv: Sequence[str] | None = None) -> int:
-    """The command: 0 when done, 1 with one line on stderr when something about the input was wrong."""
-    split = load_split(name)
+def peak_memory() -> int | None:
+    """Most memory that this process has held so far, in MB (2^20 bytes); the readers hold a few batches more."""
     try:
-        run(split, parse(split, argv))
-    except (OpenShapeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return None
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit)
+
+
+def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
+    from openshape_ood import TextEncoder
+
+    def with_templates(templates: str) -> TextEncoder:
+        return TextEncoder.from_pretrained(
+            args.model,
+            checkpoint=args.text_checkpoint,
+            registry=args.registry,
+            device=args.device,
+            templates=templates,
+        )
+
+    return None if args.no_names else with_templates
+
+
+def load(split: Split, args: argparse.Namespace, cache: Path | None) -> BenchmarkData:
+    if not args.data_root:
+        return generated.load(split, args.per_class, args.data_seed)
+    from benchmarks import data
+
+    return data.load(split, args.data_root, cache=cache, progress=args.progress)
+
+
+def cache_folder(args: argparse.Namespace) -> Path | None:
+    """Where embeddings and parsed files are kept; None with --no-cache."""
+    if args.no_cache:
+        return None
+    return args.cache or own_folder("benchmarks")
+
+
+def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) -> list[str]:
+    if data.generated:
+        return []
+    from benchmarks.data.check import differences
+
+    found = differences(split.name, data)
+    absent = [f"no object of {title}" for title in data.absent]
+    if args.strict and (found or absent):
+        raise ShapeFileError(
+            f"{args.data_root} is not the published data of {split.name}: {'; '.join(found + absent)}. "
+            "Without --strict it is used as it is"
+        )
+    return found
+
+
+def _unit(sets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in sets.items()}

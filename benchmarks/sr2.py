@@ -1,8 +1,8 @@
-"""`python -m benchmarks.sr2`: 3DOS synthetic to real, known: bed, toilet, desk/table, monitor."""
+"""`python -m benchmarks.sr2`: 3DOS synthetic to real, known: bed, toilet, desk or table, monitor."""
 
 import sys
 
-from benchmarks.protocol import main
+from benchmarks.command import main
 
 if __name__ == "__main__":
-    sys.exit(main("sr2"))
+    sys.exit(main("sr2", ["sr2"]))

@@ -1,0 +1,99 @@
+"""From one protocol towards the other, one switch at a time, and what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.evaluation import labels_of, pairs, right
+from benchmarks.intervals import accuracy_differences, paired_differences
+from benchmarks.objects import BenchmarkData
+from benchmarks.recipes import Settings
+from benchmarks.results import MethodResult
+
+VIEWS = 4
+METRICS = ("auroc", "fpr95")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One setting, or two that only make sense together, turned to another value."""
+
+    name: str
+    before: str
+    after: str
+    settings: Settings
+
+
+def switches(base: Settings, other: Settings) -> list[Switch]:
+    """Each switch in which the protocols differ, turned to the other's, then what neither protocol has."""
+    rows = [
+        Switch(
+            "points",
+            f"{base.support_points:,}/{base.test_points:,}",
+            f"{other.support_points:,}/{other.test_points:,}",
+            replace(base, support_points=other.support_points, test_points=other.test_points),
+        ),
+        Switch("colour", f"{base.colour:g}", f"{other.colour:g}", replace(base, colour=other.colour)),
+        Switch("axis", _axis(base), _axis(other), replace(base, exchange=other.exchange)),
+        Switch("normalisation", _features(base), _features(other), replace(base, unit=other.unit)),
+        Switch("templates", _templates(base), _templates(other), replace(base, templates=other.templates)),
+        _views(base),
+        Switch("support", "clean", "+ corrupted", replace(base, support="with corrupted copies")),
+        Switch("support", "clean", "+ partial", replace(base, support="with partial views")),
+    ]
+    return [row for row in rows if row.settings != base]
+
+
+def ablate(
+    base: Settings,
+    turned: Sequence[Switch],
+    data: BenchmarkData,
+    run: Callable[[Settings], Sequence[MethodResult]],
+    draws: int,
+) -> list[dict[str, Any]]:
+    """A row a switch and method: what turning the switch changes, with its paired bootstrap interval."""
+    before = run(base)
+    rows = []
+    for switch in turned:
+        for old, new in zip(before, run(switch.settings), strict=True):
+            rows.append(_row(switch, old, new, data, draws))
+    return rows
+
+
+def _row(switch: Switch, old: MethodResult, new: MethodResult, data: BenchmarkData, draws: int) -> dict[str, Any]:
+    labels = labels_of(data.test_known, data)
+    metrics = paired_differences(pairs(old.scored, "both"), pairs(new.scored, "both"), draws)
+    accuracy = accuracy_differences(right(old.scored, labels), right(new.scored, labels), labels, draws)
+    chosen = {name: metrics[name] for name in METRICS} | {"accuracy": accuracy["accuracy"]}
+    return {
+        "switch": switch.name,
+        "from": switch.before,
+        "to": switch.after,
+        "known_by": old.known_by,
+        **{name: _difference(values) for name, values in chosen.items()},
+    }
+
+
+def _difference(values: Sequence[float]) -> Mapping[str, float]:
+    return dict(zip(("difference", "low", "high"), np.round(values, 9).tolist(), strict=True))
+
+
+def _views(base: Settings) -> Switch:
+    after = VIEWS if base.views == 1 else 1
+    return Switch("views", str(base.views), str(after), replace(base, views=after))
+
+
+def _axis(settings: Settings) -> str:
+    return "exchanged" if settings.exchange else "as it is"
+
+
+def _features(settings: Settings) -> str:
+    return "unit" if settings.unit else "raw"
+
+
+def _templates(settings: Settings) -> str:
+    return settings.templates or "bare name"

@@ -1,0 +1,9 @@
+"""`python -m benchmarks.r2r`: 3DOS real to real, ScanObjectNN; two of its three sets known in turn."""
+
+import sys
+
+from benchmarks.command import main
+from benchmarks.splits import split_names
+
+if __name__ == "__main__":
+    sys.exit(main("r2r", split_names("real")))

@@ -1,0 +1,96 @@
+"""The two protocols, switch by switch: how clouds become embeddings, and what embeddings are held against."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from openshape_ood import __version__
+from openshape_ood.checkpoints import Checkpoint
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.points import check_cloud, prepare
+
+Support = Literal["clean", "with corrupted copies", "with partial views"]
+SEEDS = (1, 41, 13718)  # those of the 3DOS paper
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one cloud is prepared: a frozen record, and part of the name under which its embedding is kept.
+
+    points: how many it is resampled to; up and to: gravity axis before and after, the same where nothing is
+    exchanged; colour: grey where there is none.
+    """
+
+    points: int
+    up: str
+    to: str
+    colour: float
+
+    def prepare(self, cloud: np.ndarray, seed: int, name: str) -> np.ndarray:
+        """A cloud (n, 3) as the encoder takes it: (points, 6) float32."""
+        checked = check_cloud(cloud, name)
+        return prepare(checked, count=self.points, up=self.up, to=self.to, colour=self.colour, seed=seed, name=name)
+
+    def record(self, checkpoint_hash: str, seed: int, device: str) -> dict[str, Any]:
+        """All that an embedding depends on besides the cloud."""
+        return {"version": __version__, "checkpoint": checkpoint_hash, **asdict(self), "seed": seed, "device": device}
+
+
+def record_key(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every switch of a protocol.
+
+    support_points, test_points: what clouds are resampled to. colour: grey of clouds without colour. exchange:
+    whether data that is y up is brought to the encoder's own gravity axis. unit: cosines of unit vectors, or
+    else Euclidean distances of raw features. templates: a list in templates.toml, "" for the bare name. views:
+    embeddings a shape, each resampled and begun elsewhere, their unit vectors averaged. support: what stands
+    beside the clean support shapes.
+    """
+
+    protocol: str
+    support_points: int
+    test_points: int
+    colour: float
+    exchange: bool
+    unit: bool
+    templates: str
+    views: int = 1
+    support: Support = "clean"
+
+    def recipe(self, part: str, row: Checkpoint) -> Recipe:
+        """How the clouds of a set are prepared for an encoder; all benchmark data is y up."""
+        points = self.support_points if part == "support" else self.test_points
+        return Recipe(points, "y", row.points.up if self.exchange else "y", self.colour)
+
+
+def openshape(row: Checkpoint) -> Settings:
+    """The encoder's own preprocessing, as its registry row has it; cosines; its templates."""
+    points = row.points
+    exchange = points.up != "y"
+    return Settings("openshape", points.count, points.count, points.colour, exchange, True, row.text.templates)
+
+
+def seed(row: Checkpoint) -> Settings:
+    """The published reference run of a frozen OpenShape on 3DOS, github.com/HLWPOLITO/SemNov_AML_DAAI_23-24.
+
+    It had no names; by name, the bare ones are taken here.
+    """
+    return Settings("seed", 1024, 2048, 0.0, False, False, "")
+
+
+PROTOCOLS = {"openshape": openshape, "seed": seed}
+
+
+def find_settings(protocol: str, row: Checkpoint, **changed: Any) -> Settings:
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
+    return replace(PROTOCOLS[protocol](row), **changed)
