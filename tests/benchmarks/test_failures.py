@@ -1,0 +1,191 @@
+import base64
+import json
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from made_up_finished import READ, made_up_finished
+from PIL import Image
+
+from benchmarks.failures import draw_failures, missed, worst, write_failure_page
+from benchmarks.failures.page import STEPS, trace
+from benchmarks.pictures.canvas import number
+from openshape_ood.errors import MissingPackageError
+
+HOSTILE = '</script><script src="https://evil.example/x.js">{{plotly}}<img src=x onerror=alert(1)>\u2028{i} & {part}'
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: elements with their attributes, and the text of each kind of element."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def named(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def scripts(self):
+        return [text for tag, text in self.texts if tag == "script" and text.strip()]
+
+    @property
+    def data(self):
+        return json.loads(self.scripts[0])
+
+    @property
+    def visible(self):
+        return "\n".join(text for tag, text in self.texts if tag not in ("script", "style"))
+
+
+def test_the_worst_are_the_least_novel_of_the_novel():
+    finished = made_up_finished()
+    for result in finished.results:
+        # written out: all novel shapes with their novelty, sorted
+        rows = [(v, p, i) for p in ("novel1", "novel2") for i, v in enumerate(result.scored[0][p].novelty)]
+        expected = sorted(rows)[:5]
+        found = worst(finished, result, count=5)
+        assert [(f.novelty, f.part, f.index) for f in found] == expected
+        for f in found:
+            scored, z = result.scored[0][f.part], finished.embeddings
+            assert f.shape is finished.data.sets[f.part].shapes[f.index] and f.title == f.shape.title
+            assert f.nearest is finished.data.support.shapes[scored.example[f.index]]
+            assert f.taken_for == f.nearest.title == finished.data.known[scored.nearest[f.index]].title
+            cosine = sum(a * b for a, b in zip(z[f.part][f.index], z["support"][f.nearest_index], strict=True))
+            assert f.cosine == pytest.approx(cosine)
+            assert f.accepted == (f.novelty <= result.threshold)
+
+
+def test_the_missed_are_the_most_novel_of_the_known():
+    finished = made_up_finished()
+    result = finished.results[0]
+    found = missed(finished, result, count=4)
+    expected = sorted(result.scored[0]["known"].novelty, reverse=True)[:4]
+    assert [f.novelty for f in found] == expected and {f.part for f in found} == {"known"}
+
+
+def test_ties_stay_in_the_order_of_the_data_and_counts_in_bounds():
+    finished = made_up_finished(equal=True, per_class=2)
+    result = finished.results[0]
+    places = [("novel1", i) for i in range(4)] + [("novel2", i) for i in range(4)]
+    assert [(f.part, f.index) for f in worst(finished, result, count=100)] == places
+    assert [f.index for f in missed(finished, result, count=100)] == list(range(6))
+    assert worst(finished, result, count=0) == []
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"novel2": (), "validation": False, "per_class": 1}, id="no novel 2, no validation"),
+        pytest.param(
+            {"known": ("$a$ {b} 東京" + "c" * 80,), "equal": True, "ids": HOSTILE.replace("{{plotly}}", "")}, id="odd"
+        ),
+    ],
+)
+def test_the_sheet_and_the_page_are_written(tmp_path, case):
+    finished = made_up_finished(**case)
+    with Image.open(draw_failures(tmp_path / "made", finished, count=3)) as picture:
+        picture.verify()
+        assert picture.format == "PNG" and picture.width == 1600
+    assert write_failure_page(tmp_path / "made", finished, count=3).stat().st_size < 8_000_000
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["failures.html", "failures.png"]
+
+
+def test_the_page_has_every_pair_with_its_scores(tmp_path):
+    finished = made_up_finished()
+    page = Page(write_failure_page(tmp_path, finished, count=3))
+    failures = [f for r in finished.results for f in (*worst(finished, r, 3), *missed(finished, r, 3))]
+    assert len(page.data["pairs"]) == len(failures) == len([a for a in page.named("button") if "data-pair" in a]) == 18
+    for failure, pair in zip(failures, page.data["pairs"], strict=True):
+        for words in (pair["scores"], page.visible):
+            assert f"novelty {number(failure.novelty)} " in words
+            assert f"threshold {number(failure.threshold)}: {'accepted' if failure.accepted else 'rejected'}" in words
+            assert f"sample {failure.cosine:.4f}" in words
+        assert (
+            pair["tested"] == f"{failure.part}-{failure.index}" and pair["near"] == f"support-{failure.nearest_index}"
+        )
+        assert f"taken for {failure.taken_for}" in pair["heading"] and failure.shape.id in page.visible
+        assert failure.nearest.id in pair["nearText"]
+    assert set(page.data["clouds"]) == {pair[side] for pair in page.data["pairs"] for side in ("tested", "near")}
+
+
+def test_the_table_counts_what_each_threshold_accepts(tmp_path):
+    finished = made_up_finished()
+    page = Page(write_failure_page(tmp_path, finished, count=1))
+    for result in finished.results:
+        assert number(result.threshold) in page.visible
+        for part in ("validation", "known", "novel1", "novel2"):
+            novelty = result.scored[0][part].novelty
+            accepted = sum(1 for value in novelty if value <= result.threshold)
+            assert f"{accepted} of {len(novelty)} ({100 * accepted / len(novelty):.1f} %)" in page.visible
+
+
+def test_names_and_ids_cannot_break_out_of_the_page(tmp_path):
+    ids = HOSTILE.replace("{{plotly}}", "{{{{plotly}}}}")
+    finished = made_up_finished(known=("<b>chair</b>", "sofa"), ids=ids)
+    page = Page(write_failure_page(tmp_path, finished, count=2))
+    assert page.open == [] and not page.named("b")
+    assert len(page.named("script")) == 3 and all("onerror" not in image for image in page.named("img"))
+    shown = worst(finished, finished.results[0], 2)[0]
+    assert shown.shape.id in page.visible and "{{plotly}}" in shown.shape.id
+    assert shown.shape.id in page.data["pairs"][0]["testedText"]
+
+
+def test_the_page_needs_nothing_from_outside(tmp_path):
+    page = Page(write_failure_page(tmp_path, made_up_finished(), count=2))
+    addresses = [a[key] for _, a in page.elements for key in ("src", "href", "srcset", "data", "action") if key in a]
+    assert addresses and all(address.startswith(("data:image/png;base64,", "#method-")) for address in addresses)
+    _, plotly, own = page.scripts
+    assert "plotly.js" in plotly[:200]
+    rest = "".join(text for tag, text in page.texts if text is not plotly)
+    assert "http:" not in rest and "https:" not in rest and "url(" not in rest and "import" not in own
+    (policy,) = [a["content"] for a in page.named("meta") if "http-equiv" in a]
+    assert policy.startswith("default-src 'none'") and "http" not in policy and "eval" not in policy
+    for image in page.named("img"):
+        assert base64.b64decode(image["src"].split(",")[1]).startswith(b"\x89PNG") and image["alt"]
+
+
+def test_the_same_run_gives_the_same_files(tmp_path):
+    for write in (draw_failures, write_failure_page):
+        first, second = (write(tmp_path / name, made_up_finished(), count=2).read_bytes() for name in "ab")
+        assert first == second
+
+
+def test_only_the_shapes_shown_are_read_and_once_for_the_page(tmp_path):
+    READ.clear()
+    page = Page(write_failure_page(tmp_path, made_up_finished(per_class=20), count=2))
+    assert len(READ) == len(set(READ)) == len(page.data["clouds"]) <= 3 * 2 * 2 * 2
+
+
+def test_clouds_are_thinned_and_keep_their_proportions(tmp_path):
+    page = Page(write_failure_page(tmp_path, made_up_finished(points=5000), count=1))
+    for cloud in page.data["clouds"].values():
+        assert len(base64.b64decode(cloud["x"]["bdata"])) == 2 * 1500
+    cloud = np.array([[0, 0, 0], [1, 0, 0], [0, 4, 0], [0, 0, 2]], dtype=np.float32) + 7
+    x, y, z = (np.frombuffer(base64.b64decode(trace(cloud)[axis]["bdata"]), dtype="<i2") for axis in "xyz")
+    # x, -z, y about the middle (0.5, -1, 2) of the box, the longest side reaching from -STEPS to STEPS
+    assert (x / STEPS * 2).tolist() == [-0.5, 0.5, -0.5, -0.5]
+    assert (y / STEPS * 2).tolist() == [1, 1, 1, -1]
+    assert (z / STEPS * 2).tolist() == [-2, -2, 2, -2]
+    assert trace(np.ones((3, 3)))["x"]["dtype"] == "i2"  # a cloud of one place
+
+
+def test_without_plotly_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    with pytest.raises(MissingPackageError, match=r"the failure page needs plotly: pip install -e '\.\[benchmarks\]'"):
+        write_failure_page(tmp_path, made_up_finished())
+    assert list(tmp_path.iterdir()) == []

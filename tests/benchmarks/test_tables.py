@@ -1,0 +1,215 @@
+"""Tables for the terminal say what the report says, and fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from made_up_run import made_up_report
+
+from benchmarks.tables import (
+    WIDTH,
+    Table,
+    ablation_table,
+    confusion_table,
+    header,
+    markdown_words,
+    run_table,
+    spreadsheet_lines,
+)
+
+
+def figure(mean: float, spread: float = 0.0, seeds: int = 3) -> dict[str, Any]:
+    return {"mean": mean, "spread": spread, "low": mean - 0.02, "high": mean + 0.01, "seeds": [mean] * seeds}
+
+
+def change(difference: float, low: float, high: float) -> dict[str, float]:
+    return {"difference": difference, "low": low, "high": high}
+
+
+def line_with(text: str, words: str) -> str:
+    return next(line for line in text.splitlines() if words in line)
+
+
+def widest(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def test_figures_with_spread_and_interval():
+    report = made_up_report()
+    report["results"][0]["both"] = {
+        "auroc": figure(0.955, 0.0042),
+        "fpr95": figure(0.213),
+        "aupr_in": figure(0.9377),
+        "aupr_out": figure(0.9606),
+    }
+    report["results"][0] |= {"accuracy": figure(0.9533), "balanced_accuracy": figure(0.9488)}
+    cells = line_with(run_table(report), "both").split()
+    # 0.955 -> 95.5 %, spread 0.4 points, interval 0.935 to 0.965
+    assert cells == ["both", "95.5", "±0.4", "[93.5-96.5]", "21.3", "±0.0", "[19.3-22.3]", "93.8", "±0.0", "96.1"] + [
+        *("±0.0", "95.3", "±0.0", "94.9", "±0.0")
+    ]
+
+
+def test_a_single_seed_has_no_spread():
+    report = made_up_report()
+    for result in report["results"]:
+        for part in ("novel1", "novel2", "both"):
+            result[part] = {metric: figure(0.5, seeds=1) for metric in result[part]}
+    assert "±" not in line_with(run_table(report), "novel1")
+
+
+@pytest.mark.parametrize("benchmark", ["sr1", "sr2", "sn1", "sr12"])
+def test_all_fits_the_width(benchmark: str):
+    for generated in (True, False):
+        report = made_up_report(benchmark, "seed", "vitg14", generated)
+        for text in (header(report), run_table(report), confusion_table(report)):
+            assert widest(text) <= WIDTH
+
+
+def test_the_widest_figures_fit():
+    report = made_up_report()
+    for result in report["results"]:
+        result |= {"accuracy": figure(1.0, 0.12), "balanced_accuracy": figure(1.0, 0.12)}
+        for part in ("novel1", "novel2", "both"):
+            result[part] = {metric: figure(1.0, 0.12) for metric in result[part]}
+    assert widest(run_table(report)) <= WIDTH
+
+
+def test_long_names_are_cut_and_columns_stay_in_line():
+    report = made_up_report()
+    report["results"][0]["known_by"] = "names " * 30
+    report["results"][1]["confusion"] = {"c" * 90: {"k" * 90: 0.5, "l" * 90: 0.3}}
+    assert widest(run_table(report)) <= WIDTH and widest(confusion_table(report)) <= WIDTH
+    lines = run_table(report).splitlines()
+    assert line_with(run_table(report), "novel1").index("[") == lines[2].index("[")
+
+
+def test_columns_are_in_line():
+    table = Table(("name", "figure"), (("a", "1.0"), ("longer", "100.0")))
+    assert table.text() == "name    figure\n--------------\na          1.0\nlonger   100.0"
+
+
+def test_several_scores_of_a_kind_are_told_apart():
+    report = made_up_report()
+    report["results"][2]["known_by"] = "prototypes"
+    lines = spreadsheet_lines(report)
+    assert lines[2] == "prototypes: prototype_distance" and lines[4] == "prototypes: nearest_distance"
+
+
+def test_published_rows_stand_below_real_data_only():
+    real = run_table(made_up_report("sr1", "seed", "vitb32", generated=False))
+    assert "Published by others" in real and "github.com/HLWPOLITO" in real
+    assert "They are on the same test set" in " ".join(real.split())
+    cells = [line.split() for line in real.splitlines() if line.startswith("vitb32") and "seed" in line]
+    # the reference run's first novel set by nearest sample: 78.84 / 72.97 / 85.89 / 68.17
+    assert ["vitb32", "L2", "1-NN", "seed", "novel1", "78.8", "73.0", "85.9", "68.2"] in cells
+    made_up = run_table(made_up_report("sr1", "seed", "vitb32"))
+    assert "PointNet++" not in made_up and "not comparable" in made_up
+    assert "No published figures on SR12" in run_table(made_up_report("sr12", generated=False))
+
+
+def test_halves_are_rounded_up():
+    # AUPR-out 63.11 and AUROC 81.05, 74.85 of FPR95: the latter two are below their decimals as floats
+    lines = run_table(made_up_report("sr1", "seed", "vitb32", generated=False)).splitlines()
+    assert ["novel2", "81.1", "74.9", "87.2", "70.5"] in [line.split() for line in lines]
+
+
+def test_data_that_differ_are_loud():
+    report = made_up_report("sr1", generated=False)
+    report["data"]["counts"]["support"]["chair"] -= 8
+    report["data"] |= {"differs": ["support: 2,370 found, 2,378 published"], "absent": ["pillow"]}
+    text = header(report)
+    assert text.startswith("!!! COUNTS DIFFER FROM THE PUBLISHED ONES: support: 2,370 found, 2,378 published\n")
+    assert "!!! LEFT OUT" in text and "pillow" in text.splitlines()[1]
+    assert "support 2,370 (published 2,378), validation 340" in text
+    assert "DIFFER FROM THE PUBLISHED ONES" in " ".join(run_table(report).split())
+
+
+def test_header_says_what_was_run():
+    text = " ".join(header(made_up_report("sr2", "seed", "vitg14")).split())
+    for words in (
+        "SR2, synthetic to real (sr2)",
+        "known: bed, desk/table, monitor, toilet",
+        "novel2: bag, bin, box, cabinet, pillow",
+        "encoder: vitg14, checkpoint 9ae5b7877367, on cpu",
+        "protocol seed: support points 1,024; test points 2,048; colour 0; axes exchanged no; unit vectors no",
+        "seeds 1, 41, 13718",
+    ):
+        assert words in text
+    assert "!!!" not in text
+
+
+def test_a_run_without_names():
+    report = made_up_report()
+    report["text"] = None
+    report["results"] = report["results"][1:]
+    assert "text: none, known classes by examples only" in header(report)
+    assert "by names" not in confusion_table(report)
+
+
+def test_real_to_real_has_one_novel_set():
+    report = made_up_report("sr12")
+    assert "novel2" not in header(report).split("shapes:")[0] and "novel2" not in run_table(report)
+    for name, line in zip(spreadsheet_lines(report)[::2], spreadsheet_lines(report)[1::2], strict=True):
+        assert "four numbers" in name and line.count(",") == 3
+
+
+def test_spreadsheet_has_twelve_fractions_in_the_order_of_the_original():
+    report = made_up_report()
+    lines = spreadsheet_lines(report)
+    assert lines[0] == "names" and lines[1].startswith("to spreadsheet: ")
+    result = report["results"][0]
+    # written out: novel1, novel2, both; of each AUROC, FPR95, AUPR-in, AUPR-out
+    expected = []
+    for part in ("novel1", "novel2", "both"):
+        for metric in ("auroc", "fpr95", "aupr_in", "aupr_out"):
+            expected.append(sum(result[part][metric]["seeds"]) / 3)
+    found = [float(number) for number in lines[1].removeprefix("to spreadsheet: ").split(",")]
+    assert found == pytest.approx(expected, abs=1e-8) and len(found) == 12
+
+
+def test_prototype_accuracy_both_ways():
+    text = " ".join(run_table(made_up_report("sr1", "seed")).split())
+    assert "prototypes: accuracy as the 3DOS code prints it: 21.3" in text and "as it should be: 85.0" in text
+    assert "prints it" not in run_table(made_up_report("sr1", "openshape"))
+
+
+def test_shares_at_the_validation_threshold():
+    report = made_up_report()
+    report["results"][0]["kept"] = {"validation": 0.95, "known": 0.912, "novel1": 0.25, "novel2": 0.333}
+    assert ["names", "91.2", "25.0", "33.3"] in [line.split() for line in run_table(report).splitlines()]
+    for result in report["results"]:
+        result["kept"] = None
+    assert "validation" not in run_table(report)
+
+
+def test_confusion_names_the_most_frequent_first():
+    report = made_up_report()
+    report["results"] = report["results"][:1]
+    report["results"][0]["confusion"] = {"bed": {"chair": 0.2, "door": 0.0, "sofa": 0.7, "sink": 0.1}}
+    assert line_with(confusion_table(report), "bed").split(maxsplit=1)[1] == "sofa 70, chair 20, sink 10"
+    report["results"][0]["confusion"] = {}
+    assert confusion_table(report) == ""
+
+
+def test_ablation_marks_intervals_without_zero():
+    report = made_up_report()
+    assert ablation_table(report) == ""
+    rows = [("names", change(0.012, 0.003, 0.021)), ("prototypes", change(-0.01, -0.02, 0.001))]
+    report["ablation"] = [
+        {"switch": "colour", "from": "0.4", "to": "0", "known_by": by, "auroc": c, "fpr95": c, "accuracy": c}
+        for by, c in rows
+    ] + [{"switch": "views", "from": "1", "to": "4", "known_by": "names", "auroc": change(0, 0, 0)}]
+    text = ablation_table(report)
+    assert "+1.2 [+0.3 to +2.1] *" in text and "-1.0 [-2.0 to +0.1]  " in line_with(text, "colour") + "  "
+    assert line_with(text, "views").split() == ["views", "1", "4", "+0.0", "[+0.0", "to", "+0.0]", "-"]
+    assert text.count("change in points") == 3 and widest(text) <= WIDTH
+
+
+def test_markdown_cells_stay_cells():
+    table = Table(("a", "b", "c"), (("x|y", "1", "<b>_w_\nz"),), remarks=True)
+    lines = table.markdown().splitlines()
+    assert lines[1] == "| :--- | ---: | :--- |"
+    assert lines[2] == r"| x\|y | 1 | &lt;b>\_w\_ z |"
+    assert markdown_words("[a](b)") == r"\[a\](b)"
