@@ -12,7 +12,9 @@ from benchmarks.evaluation import labels_of, pairs, right
 from benchmarks.intervals import accuracy_differences, paired_differences
 from benchmarks.objects import BenchmarkData
 from benchmarks.recipes import Settings
-from benchmarks.results import MethodResult
+from benchmarks.results import Scored
+
+Judged = Sequence[Mapping[str, Scored]]  # what a method says of each set, a mapping a seed
 
 VIEWS = 4
 METRICS = ("auroc", "fpr95")
@@ -26,6 +28,10 @@ class Switch:
     before: str
     after: str
     settings: Settings
+
+    def applies_to(self, known_by: str) -> bool:
+        """Names have neither support nor raw features; examples have no sentence around them."""
+        return self.name not in (("support", "normalisation") if known_by == "names" else ("templates",))
 
 
 def switches(base: Settings, other: Settings) -> list[Switch]:
@@ -49,31 +55,35 @@ def switches(base: Settings, other: Settings) -> list[Switch]:
 
 
 def ablate(
-    base: Settings,
+    before: Mapping[str, Judged],
     turned: Sequence[Switch],
     data: BenchmarkData,
-    run: Callable[[Settings], Sequence[MethodResult]],
+    judge: Callable[[Settings], Mapping[str, Judged]],
     draws: int,
 ) -> list[dict[str, Any]]:
-    """A row a switch and method: what turning the switch changes, with its paired bootstrap interval."""
-    before = run(base)
+    """A row a switch and method: what turning the switch changes, with its paired bootstrap interval.
+
+    before: what each method, by what it knows the classes by, says as the run is; judge: the same under other
+    settings. Methods to which a switch does not apply have no row.
+    """
     rows = []
     for switch in turned:
-        for old, new in zip(before, run(switch.settings), strict=True):
-            rows.append(_row(switch, old, new, data, draws))
+        for known_by, new in judge(switch.settings).items():
+            if switch.applies_to(known_by):
+                rows.append(_row(switch, known_by, before[known_by], new, data, draws))
     return rows
 
 
-def _row(switch: Switch, old: MethodResult, new: MethodResult, data: BenchmarkData, draws: int) -> dict[str, Any]:
+def _row(switch: Switch, known_by: str, old: Judged, new: Judged, data: BenchmarkData, draws: int) -> dict[str, Any]:
     labels = labels_of(data.test_known, data)
-    metrics = paired_differences(pairs(old.scored, "both"), pairs(new.scored, "both"), draws)
-    accuracy = accuracy_differences(right(old.scored, labels), right(new.scored, labels), labels, draws)
+    metrics = paired_differences(pairs(old, "both"), pairs(new, "both"), draws)
+    accuracy = accuracy_differences(right(old, labels), right(new, labels), labels, draws)
     chosen = {name: metrics[name] for name in METRICS} | {"accuracy": accuracy["accuracy"]}
     return {
         "switch": switch.name,
         "from": switch.before,
         "to": switch.after,
-        "known_by": old.known_by,
+        "known_by": known_by,
         **{name: _difference(values) for name, values in chosen.items()},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,18 +22,31 @@ def main(command: str, names: Sequence[str], argv: Sequence[str] | None = None) 
     """Run the benchmarks of a command: 0 when done, 1 with one line on stderr when the input was wrong."""
     args = parse(command, names, argv)
     try:
-        _check(args)
-        args.out.mkdir(parents=True, exist_ok=True)  # before the work, whose results would else have no place
-        for name in args.set or names:
-            finished = run(load_split(name), args)
-            print(summary(finished, write_all(args.out, finished, args.pictures)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("once", append=True)
+            warnings.showwarning = _say
+            _run(args, names)
     except (OpenShapeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; what was embedded is kept, the same command goes on from there", file=sys.stderr)
+        kept = "" if args.no_cache else "; what was embedded is kept, the same command goes on from there"
+        print(f"stopped{kept}", file=sys.stderr)
         return 130
     return 0
+
+
+def _run(args: argparse.Namespace, names: Sequence[str]) -> None:
+    _check(args)
+    args.out.mkdir(parents=True, exist_ok=True)  # before the work, whose results would else have no place
+    for name in args.set or names:
+        finished = run(load_split(name), args)
+        print(summary(finished, write_all(args.out, finished, args.pictures)))
+
+
+def _say(message: Warning | str, category: object, filename: str, lineno: int, *_: object, **__: object) -> None:
+    """A warning as one line, without the place in the code that raised it."""
+    print(f"warning: {message}", file=sys.stderr)
 
 
 def summary(finished: Finished, files: Sequence[Path]) -> str:
@@ -52,7 +66,7 @@ def summary(finished: Finished, files: Sequence[Path]) -> str:
 
 def parse(command: str, names: Sequence[str], argv: Sequence[str] | None = None) -> argparse.Namespace:
     titles = "; ".join(load_split(name).title for name in names)
-    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{command}", description=titles)
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{command}", description=titles, allow_abbrev=False)
     if len(names) > 1:
         parser.add_argument(
             "--set", nargs="+", choices=names, metavar="SET", help=f"of {', '.join(names)} (default: all)"

@@ -14,12 +14,10 @@ from benchmarks.objects import Objects
 from benchmarks.recipes import Recipe
 from benchmarks.store import EmbeddingStore
 from benchmarks.stream import Tally, embed
+from openshape_ood.points import mean_view, view_seeds
 
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder
-
-# between the seeds of the views of a shape; a prime, so that the views of neighbouring seeds differ
-VIEW_STEP = 1_000_003
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Embedder:
         self._fill(list(dict.fromkeys(sets.values())), recipe, stores)
         return [
             {
-                name: _mean([stores[view].get(self._keys[objects]) for view in seen[seed]])
+                name: mean_view([stores[view].get(self._keys[objects]) for view in seen[seed]])
                 for name, objects in sets.items()
             }
             for seed in seeds
@@ -77,21 +75,6 @@ class Embedder:
 
     def _store(self, recipe: Recipe, seed: int) -> EmbeddingStore:
         if (recipe, seed) not in self._stores:
-            record = recipe.record(self.encoder.checkpoint_hash, seed, self.encoder.device.type)
+            record = recipe.record(self.encoder.row, self.encoder.checkpoint_hash, seed, self.encoder.device.type)
             self._stores[recipe, seed] = EmbeddingStore(self.cache, record, self.encoder.embedding_dim)
         return self._stores[recipe, seed]
-
-
-def view_seeds(seed: int, views: int) -> list[int]:
-    """The seeds of a shape's views; the first is the seed itself."""
-    return [(seed + VIEW_STEP * i) % 2**32 for i in range(views)]
-
-
-def _mean(views: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean (b, d) of the directions of the views, at their mean length; a single view as it is."""
-    if len(views) == 1:
-        return views[0]
-    lengths = [np.linalg.norm(view, axis=1, keepdims=True) for view in views]
-    direction = np.mean([view / length for view, length in zip(views, lengths, strict=True)], axis=0)
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    return (direction * np.mean(lengths, axis=0)).astype(np.float32)

@@ -20,7 +20,19 @@ def evaluate(
     data: BenchmarkData, embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference], draws: int
 ) -> list[MethodResult]:
     """Every method on every set: `embedded` and `references` hold one mapping, one reference, for each seed."""
-    return [_result(method, data, embedded, references, draws) for method in usable_methods(references[0])]
+    judged = judge(embedded, references)
+    return [_result(method, data, scored, references, draws) for method, scored in judged.items()]
+
+
+def judge(
+    embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]
+) -> dict[Method, tuple[Mapping[str, Scored], ...]]:
+    """What each method says of each set, a mapping a seed."""
+    queries = [{name: z for name, z in sets.items() if name != "support"} for sets in embedded]
+    return {
+        method: tuple(judge_all(method, sets, known) for sets, known in zip(queries, references, strict=True))
+        for method in usable_methods(references[0])
+    }
 
 
 def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
@@ -32,14 +44,10 @@ def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
 def _result(
     method: Method,
     data: BenchmarkData,
-    embedded: Sequence[Mapping[str, np.ndarray]],
+    scored: tuple[Mapping[str, Scored], ...],
     references: Sequence[Reference],
     draws: int,
 ) -> MethodResult:
-    scored = tuple(
-        judge_all(method, {name: z for name, z in sets.items() if name != "support"}, reference)
-        for sets, reference in zip(embedded, references, strict=True)
-    )
     labels = labels_of(data.test_known, data)
     accuracy, balanced = _accuracies(scored, labels, draws)
     return MethodResult(
@@ -51,7 +59,7 @@ def _result(
         metrics={name: _metrics(pairs(scored, name), draws) for name in novel_sets(scored[0])},
         confusion=_confusion(scored, data),
         printed_accuracy=_printed(scored, labels, references, draws) if method.known_by == "prototypes" else None,
-        threshold=_threshold(scored),
+        thresholds=_thresholds(scored),
     )
 
 
@@ -73,13 +81,12 @@ def right(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray) -> np.ndar
 
 def kept(result: MethodResult) -> dict[str, float] | None:
     """Share of each set that lies below the threshold of its seed, mean over the seeds."""
-    if result.threshold is None:
+    if result.thresholds is None:
         return None
-    limits = [_limit(s) for s in result.scored]
-    names = result.scored[0]
+    limited = list(zip(result.scored, result.thresholds, strict=True))
     return {
-        name: float(np.mean([np.mean(s[name].novelty <= t) for s, t in zip(result.scored, limits, strict=True)]))
-        for name in names
+        name: float(np.mean([np.mean(sets[name].novelty <= limit) for sets, limit in limited]))
+        for name in result.scored[0]
     }
 
 
@@ -122,9 +129,7 @@ def _confusion(scored: Sequence[Mapping[str, Scored]], data: BenchmarkData) -> d
     return rows
 
 
-def _threshold(scored: Sequence[Mapping[str, Scored]]) -> float | None:
-    return float(np.mean([_limit(s) for s in scored])) if "validation" in scored[0] else None
-
-
-def _limit(scored: Mapping[str, Scored]) -> float:
-    return float(np.quantile(scored["validation"].novelty, KEPT))
+def _thresholds(scored: Sequence[Mapping[str, Scored]]) -> tuple[float, ...] | None:
+    if "validation" not in scored[0]:
+        return None
+    return tuple(float(np.quantile(sets["validation"].novelty, KEPT)) for sets in scored)

@@ -6,23 +6,55 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recipes import SEEDS
 from benchmarks.results import Finished
+from openshape_ood.checkpoints import PACKAGE, find_checkpoint, list_checkpoints
+
+REGISTRY = PACKAGE / "checkpoints.toml"
+PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
 
 
 def stem(finished: Finished) -> str:
-    data = "generated" if finished.data.generated else "3dos"
-    return f"{finished.split.name}-{finished.model}-{finished.protocol}-{data}"
+    """Names a run's files: what was run, and every setting that is not the usual one."""
+    report = finished.report
+    settings, split = report["settings"], finished.split.name
+    usual = {"views": 1, "seeds": list(SEEDS), "data_seed": 0, "per_class": 60}
+    words = [split, finished.model, finished.protocol, "generated" if finished.data.generated else "3dos"]
+    for name, value in usual.items():
+        if settings[name] not in (None, value):
+            values = settings[name] if isinstance(settings[name], list) else [settings[name]]
+            words.append(f"{name.replace('_', '-')}-{'-'.join(map(str, values))}")
+    if report["text"] is None:
+        words.append("no-names")
+    if not _is_registered(report):
+        words.append(report["checkpoint_sha256"][:8])
+    return "-".join(words)
+
+
+def _is_registered(report: Mapping[str, Any]) -> bool:
+    """Whether the packaged registry has just this checkpoint, with these sizes."""
+    if report["model"] not in list_checkpoints(REGISTRY):
+        return False
+    row = find_checkpoint(report["model"], REGISTRY)
+    sizes = {"name": row.architecture, **asdict(row.sizes)}
+    return (row.source.sha256, sizes) == (report["checkpoint_sha256"], report["architecture"])
 
 
 def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path]:
-    """<stem>.json and .md in `out`, the rest in a folder beside them; each whole or not at all. The ones to look at."""
+    """<stem>.json and .md in `out`, the rest in a folder beside them; each whole or not at all. The ones to look at.
+
+    What an earlier run of that name left in the folder is removed first, so that nothing of it stands beside this.
+    """
     from benchmarks.report import write_report
 
     folder = out / stem(finished)
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (*PICTURES, "failures.html", "objects.csv"):
+        (folder / name).unlink(missing_ok=True)
     figures = write_json(out / f"{folder.name}.json", finished.report)
     write_objects(folder / "objects.csv", finished)
     drawn = _draw(folder, finished) if pictures else {}
@@ -42,7 +74,7 @@ def _draw(folder: Path, finished: Finished) -> dict[str, Path]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     os.replace(partial, path)
     return path
@@ -50,7 +82,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
 
 def write_objects(path: Path, finished: Finished) -> Path:
     """A row a shape, seed and method: its set, class, novelty, and what it was taken for."""
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["set", "id", "class", "seed", "known by", "novelty", "nearest class"])

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import copies, generated
-from benchmarks.ablation import Switch, ablate, switches
+from benchmarks.ablation import Judged, Switch, ablate, switches
 from benchmarks.embedder import Embedder
-from benchmarks.evaluation import evaluate, labels_of
+from benchmarks.evaluation import evaluate, judge, labels_of
 from benchmarks.methods import Reference
 from benchmarks.objects import BenchmarkData, Objects
 from benchmarks.recipes import PROTOCOLS, Recipe, Settings, find_settings
 from benchmarks.results import Finished, MethodResult
 from benchmarks.splits import Split
 from openshape_ood.caches import own_folder
-from openshape_ood.errors import OpenShapeError, ShapeFileError
+from openshape_ood.errors import CheckpointError, OpenShapeError, ShapeFileError
 from openshape_ood.known import Known, identity_of
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
@@ -50,26 +50,33 @@ class Run:
         return self.embedder.encoder
 
     def results(self, settings: Settings) -> list[MethodResult]:
-        return self.results_and_embeddings(settings)[0]
+        """What every method finds under these settings."""
+        return evaluate(self.data, *self.prepared(settings), self.draws)
 
-    def results_and_embeddings(self, settings: Settings) -> tuple[list[MethodResult], list[dict[str, np.ndarray]]]:
-        """What every method finds under these settings; and the raw embeddings of each set, a mapping a seed."""
+    def judged(self, settings: Settings) -> dict[str, Judged]:
+        """What every method, by what it knows the classes by, says of each set; without figures."""
+        return {method.known_by: scored for method, scored in judge(*self.prepared(settings)).items()}
+
+    def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
+        """Raw embeddings of each set, and what they are held against, for each seed."""
         names = self._names(settings)  # before the long work, for a text tower may be missing
         owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
         support = self.support(settings)
         embedded = self._embed({**self.data.sets, "support": support}, settings)
         labels = labels_of(support, self.data)
-        references = [
+        return embedded, [
             Reference.of(names, owners, sets["support"], labels, self.encoder, settings.unit) for sets in embedded
         ]
-        return evaluate(self.data, embedded, references, self.draws), embedded
 
     def _names(self, settings: Settings) -> Known | None:
         """The classes' names as a bank. Names of one class stay apart: the best one counts."""
         if self.text is None:
             return None
         names = [name for c in self.data.known for name in c.names]
-        bank = Known.from_names(names, self.text(settings.templates))
+        try:
+            bank = Known.from_names(names, self.text(settings.templates))
+        except CheckpointError as error:
+            raise type(error)(f"{error}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
         bank.check_fits(identity_of(self.encoder))
         return bank
 
@@ -110,16 +117,18 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
     encoder = ShapeEncoder.from_pretrained(
         args.model, checkpoint=args.checkpoint, registry=args.registry, device=args.device
     )
-    settings = replace(find_settings(args.protocol, encoder.row), views=args.views)
+    settings = replace(find_settings(args.protocol, encoder.row, split.track), views=args.views)
     cache = cache_folder(args)
     data = load(split, args, cache)
     differs = _differences(split, data, args)
     embedder = Embedder(encoder, cache, args.batch_size, args.workers, args.progress)
     this = Run(split, data, embedder, _text(args), args.seeds, args.draws, args.data_root)
-    results, embedded = this.results_and_embeddings(settings)
+    embedded, references = this.prepared(settings)
+    results = evaluate(data, embedded, references, args.draws)
     report = record(this, settings, results, differs, args)
     if args.ablate:
-        report["ablation"] = ablate(settings, _switches(this, settings), data, this.results, args.draws)
+        before = {result.known_by: result.scored for result in results}
+        report["ablation"] = ablate(before, _switches(this, settings), data, this.judged, args.draws)
     tally = embedder.tally
     seconds = round(time.perf_counter() - started, 1)
     report["run"] = {"seconds": seconds, "embedded": tally.embedded, "reused": tally.reused, "peak_mb": peak_memory()}
@@ -128,7 +137,9 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
 
 def _switches(this: Run, settings: Settings) -> list[Switch]:
     """What there is to turn; without corrupted copies where the data have none."""
-    other = next(find_settings(name, this.encoder.row) for name in PROTOCOLS if name != settings.protocol)
+    other = next(
+        find_settings(name, this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol
+    )
     turned = switches(settings, other)
     copied = [switch for switch in turned if switch.settings.support == "with corrupted copies"]
     for switch in copied:

@@ -12,7 +12,9 @@ from typing import Any
 from openshape_ood.checkpoints import find_checkpoint, list_checkpoints
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
-MOST, MOST_TRAINED = 10, 3
+MOST = 12  # rows under a run
+TRAINED, FROZEN = 3, 2  # of them for the best trained networks, and at least for the best other frozen encoders
+REFERENCE = "seed"  # the source whose settings are a protocol here
 KNOWN_BY = ("names", "prototypes", "nearest example", "")
 
 
@@ -38,9 +40,9 @@ class Reason:
 class Published:
     """A published row. All figures are in percent.
 
-    encoder: a checkpoint's name, or a network with "(trained)"; known_by: as in our results, "" where none fits;
-    settings: those of published.toml that are known; percent: "both" and, where known, "novel1" and "novel2" ->
-    metric -> figure.
+    encoder: a checkpoint's name, or a network with "(trained)" or "(trained once)"; known_by: as in our results, ""
+    where none fits; settings: those of published.toml that are known; percent: "both" and, where known, "novel1" and
+    "novel2" -> metric -> figure.
     """
 
     benchmark: str
@@ -57,13 +59,17 @@ class Published:
 
     @property
     def trained(self) -> bool:
-        return self.encoder.endswith("(trained)")
+        return "(trained" in self.encoder
+
+    @property
+    def support(self) -> str:
+        """What it looks shapes up in, as in our settings."""
+        return str(self.settings.get("support", "clean"))
 
     @property
     def label(self) -> str:
         """The method, with what stands beside its support shapes."""
-        support = self.settings.get("support", "clean")
-        return self.method if support == "clean" else f"{self.method}, {support.removeprefix('with ')}"
+        return self.method if self.support == "clean" else f"{self.method} + copies"
 
 
 @cache
@@ -92,7 +98,7 @@ def all_published() -> tuple[Published, ...]:
 def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
     method = _tables()["methods"][row["method"]]
     accuracy, balanced = (*row.get("accuracy", ()), None, None)[:2]
-    unit = {"unit": method["unit"]} if "unit" in method else {}
+    own = {key: method[key] for key in ("unit", "means", "templates") if key in method}
     return Published(
         benchmark=row["benchmark"],
         source=sources()[table["source"]],
@@ -100,7 +106,7 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
         method=row["method"],
         known_by=method["known_by"],
         score=method["score"],
-        settings=table["settings"] | unit,
+        settings=table["settings"] | own,
         # rows end with the last figure that is known
         percent={part: dict(zip(METRICS, row[part])) for part in ("novel1", "novel2", "both") if part in row},  # noqa: B905
         accuracy=accuracy,
@@ -110,15 +116,16 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
 
 
 def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
-    """The rows worth printing under a run, ten at most; none where nothing was published.
+    """The rows worth printing under a run, twelve at most; none where nothing was published.
 
-    Those of the same encoder come first, by what they know classes by; then the best trained networks and the best
-    other frozen encoders, by AUROC.
+    Those of the same encoder come first, by what they know classes by: the reference run's and the best others. Then
+    the best row of each of the best trained networks, and the best of other frozen encoders, by AUROC.
     """
     rows = [row for row in all_published() if row.benchmark == benchmark]
-    own = sorted((row for row in rows if row.encoder == model), key=lambda row: KNOWN_BY.index(row.known_by))[:MOST]
+    own = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
+    own = sorted(own[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
     others = _best(row for row in rows if row.encoder != model)
-    trained = [row for row in others if row.trained][: min(MOST_TRAINED, MOST - len(own))]
+    trained = _first_of_each(row for row in others if row.trained)[:TRAINED]
     frozen = [row for row in others if not row.trained][: MOST - len(own) - len(trained)]
     return own + trained + frozen
 
@@ -127,19 +134,38 @@ def _best(rows: Iterable[Published]) -> list[Published]:
     return sorted(rows, key=lambda row: -row.percent["both"]["auroc"])
 
 
+def _first_of_each(rows: Iterable[Published]) -> list[Published]:
+    """The first row of each training: one network has a row for every score."""
+    found: dict[tuple[str, ...], Published] = {}
+    for row in rows:
+        found.setdefault((row.source.name, row.encoder, row.support), row)
+    return list(found.values())
+
+
+def support_copies(benchmark: str) -> list[tuple[Published, Published]]:
+    """What corrupted copies did to a trained network: each score without them, and with them."""
+    rows = [row for row in all_published() if row.benchmark == benchmark and row.trained]
+    without = {(row.source.name, row.encoder, row.method): row for row in rows if row.support == "clean"}
+    copies = [row for row in rows if row.support == "with corrupted copies"]
+    return [(without[key], row) for row in copies if (key := (row.source.name, row.encoder, row.method)) in without]
+
+
 def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
-    """In words, what was different about a published row's run; "nothing that is known" where settings agree."""
+    """In words, what was different about a published row's run; "nothing that is known" where all agree."""
     here = report["settings"]
     found = [
         _encoder(row, report["model"]),
         _points(row.settings, here),
         _colour(row.settings, here),
         _axis(row, here),
-        _distance(row, here),
-        _support(row.settings, here),
+        _distance(row.settings, here),
+        _templates(row.settings, report),
+        _views(row.settings, here),
+        _support(row, here),
         _start(row.settings),
         _seeds(row, here),
         row.remark,
+        _data(report["data"]),
     ]
     return ", ".join(words for words in found if words) or "nothing that is known"
 
@@ -151,8 +177,8 @@ def _encoder(row: Published, model: str) -> str:
 
 
 def _points(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    keys = ("support_points", "test_points")
-    if any(key not in there for key in keys) or all(there[key] == here[key] for key in keys):
+    keys = [key for key in ("support_points", "test_points") if key in there]
+    if all(there[key] == here[key] for key in keys):
         return ""
     return f"{_slashed([there[key] for key in keys])} points (here {_slashed([here[key] for key in keys])})"
 
@@ -179,15 +205,29 @@ def _axis(row: Published, here: Mapping[str, Any]) -> str:
     return "axes exchanged (here not)" if there_right else "no axis exchange"
 
 
-def _distance(row: Published, here: Mapping[str, Any]) -> str:
-    if row.settings.get("unit", here["unit"]) == here["unit"]:
+def _distance(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Rows by names have cosines whatever the features of shapes are compared by, as ours."""
+    if there.get("unit", here["unit"]) != here["unit"]:
+        return "cosine (here raw L2)" if there["unit"] else "raw L2"
+    return "class means of raw features (here of unit vectors)" if here["unit"] and "means" in there else ""
+
+
+def _templates(there: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Only rows that use names have any."""
+    here = report["settings"]["templates"] if report["text"] else None
+    if there.get("templates", here) == here:
         return ""
-    return "cosine (here raw L2)" if row.settings["unit"] else "raw L2"
+    ours = "no names" if here is None else here or "bare names"
+    return f"{there['templates'] or 'bare names'} (here {ours})"
 
 
-def _support(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    support = there.get("support", here["support"])
-    return "" if support == here["support"] else f"support {support} (here {here['support']})"
+def _views(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    views = there.get("views", 1)
+    return "" if views == here["views"] else f"{views} view{'s' * (views > 1)} a shape (here {here['views']})"
+
+
+def _support(row: Published, here: Mapping[str, Any]) -> str:
+    return "" if row.support == here["support"] else f"support {row.support} (here {here['support']})"
 
 
 def _start(there: Mapping[str, Any]) -> str:
@@ -201,3 +241,7 @@ def _seeds(row: Published, here: Mapping[str, Any]) -> str:
         return ""
     kind = "training" if row.trained else "seed"
     return f"{there} {kind}{'s' * (there > 1)} (here {ours} seed{'s' * (ours > 1)})"
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    return "data (here other counts)" if data["differs"] or data["absent"] else ""

@@ -30,8 +30,13 @@ def record(
         "title": this.split.title,
         "protocol": settings.protocol,
         "data": _data(this, differs),
+        "classes": {
+            part: [[c.title, list(c.names)] for c in classes]
+            for part, classes in (("known", data.known), ("novel1", this.split.novel1), ("novel2", this.split.novel2))
+        },
         "model": encoder.name,
         "checkpoint_sha256": encoder.checkpoint_hash,
+        "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
         "text": _text(this, settings),
         "settings": switches
         | {
@@ -59,7 +64,12 @@ def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
     if this.text is None:
         return None
     text = this.text(settings.templates)
-    return {"tower": text.tower, "templates": len(text.templates), "average": text.average}
+    return {
+        "tower": text.tower,
+        "weights": text.weights,
+        "templates": len(text.templates),
+        "average": text.average,
+    }
 
 
 def _data(this: Run, differs: list[str]) -> dict[str, Any]:
@@ -86,12 +96,12 @@ def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
     shares = kept(result)
     return {
         "known_by": result.known_by,
-        "score": result.score,
+        "score": result.score if settings.unit or result.known_by == "names" else f"{result.score}, raw features",
         "accuracy": result.accuracy.as_json(),
         "balanced_accuracy": result.balanced_accuracy.as_json(),
         "printed_accuracy": printed.as_json() if printed else None,
         **{name: {m: figures[m].as_json() for m in SHOWN} for name, figures in result.metrics.items()},
-        "threshold": None if result.threshold is None else round(result.threshold, 6),
+        "thresholds": [round(limit, 6) for limit in result.thresholds] if result.thresholds else None,
         "kept": {name: round(share, 9) for name, share in shares.items()} if shares else None,
         "confusion": {n: {k: round(v, 9) for k, v in row.items()} for n, row in result.confusion.items()},
     }

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmarks import tables
-from benchmarks.published import Published, Reason, published_rows, reasons
+from benchmarks.published import Published, Reason, published_rows, reasons, support_copies
 from benchmarks.recipes import SEEDS
 from benchmarks.splits import load_split, split_names
 from benchmarks.tables import Table, markdown_words
@@ -24,12 +24,13 @@ def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mappi
     """Write a run's page to `path` (Markdown) and return it.
 
     finished_report: the run as its JSON file has it; pictures: title -> path relative to the page's folder, those
-    without a file are left out. The JSON file and what lies in the run's own folder are linked where they exist.
+    without a file are left out. The JSON file and what lies in the run's own folder are linked where they exist: what
+    an earlier run left there has to be gone before.
     """
     beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
     there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(page(finished_report, there), encoding="utf-8")
     os.replace(partial, path)
     return path
@@ -94,9 +95,9 @@ def _why(report: Mapping[str, Any]) -> Iterable[str]:
 
 def _data_reason(report: Mapping[str, Any]) -> Iterable[str]:
     data = report["data"]
-    missing = [f"no shapes of {title}" for title in data["absent"]]
-    if missing or data["differs"]:
-        yield f"- **data**: this run had others. {markdown_words('; '.join([*data['differs'], *missing]))}."
+    wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
+    if found := [*tables.count_differences(data["differs"]), *wanting]:
+        yield f"- **data**: this run had others. {markdown_words('; '.join(found))}."
 
 
 def _reason(reason: Reason, report: Mapping[str, Any]) -> str:
@@ -161,6 +162,19 @@ def _ablation(report: Mapping[str, Any]) -> Iterable[str]:
         yield table.markdown()
     if found:
         yield markdown_words(tables.ABLATION_NOTE)
+        yield from _copies(report)
+
+
+def _copies(report: Mapping[str, Any]) -> Iterable[str]:
+    """What others found of one of the switches; on generated shapes, nothing to compare with."""
+    pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
+    if pairs:
+        sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
+        yield (
+            f"What corrupted copies did to a trained {pairs[0][0].encoder.partition(' ')[0]}, in training and beside "
+            f"the support shapes; one training each, in percent (Source: {sources})."
+        )
+        yield tables.copies_table(pairs).markdown()
 
 
 def _pictures(pictures: Mapping[str, str]) -> Iterable[str]:
@@ -184,7 +198,9 @@ def _settings(report: Mapping[str, Any]) -> Iterable[str]:
         "protocol": report["protocol"],
         **settings,
         "text": tables.text_words(report["text"]),
+        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in tables.TEXT_WORDS},
         "checkpoint sha256": report["checkpoint_sha256"],
+        **({"architecture": tables.network_words(report["architecture"])} if "architecture" in report else {}),
         "device": report["device"],
         **versions,
         **run,

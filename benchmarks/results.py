@@ -56,8 +56,8 @@ class MethodResult:
     known_by: "names", "prototypes", "nearest example"; score: the formula's name. scored: a mapping a seed, from
     the set ("validation", "known", "novel1", "novel2"; those without shapes left out). metrics: "novel1",
     "novel2", "both" -> metric -> figure. printed_accuracy: prototype accuracy as the 3DOS code prints it.
-    confusion: novel class -> known class -> share of its shapes, mean over the seeds. threshold: the novelty that
-    keeps 95 % of the validation shapes, mean over the seeds; None without validation shapes.
+    confusion: novel class -> known class -> share of its shapes, mean over the seeds. thresholds: for each seed the
+    novelty that keeps 95 % of the validation shapes; None without validation shapes.
     """
 
     known_by: str
@@ -68,7 +68,12 @@ class MethodResult:
     metrics: Mapping[str, Mapping[str, Figure]]
     confusion: Mapping[str, Mapping[str, float]]
     printed_accuracy: Figure | None = None
-    threshold: float | None = None
+    thresholds: tuple[float, ...] | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """That of the first seed, which is the one that pictures show."""
+        return self.thresholds[0] if self.thresholds else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.recipes import record_key
+from openshape_ood.errors import FileError
 
 SHARD = re.compile(r"[0-9a-f]{64}\.safetensors")
+ABANDONED = 3600  # seconds
 # one shard a batch is safe against a kill, but thousands of small files are slow to open
 MOST_SHARDS = 64
 
@@ -51,8 +55,7 @@ class EmbeddingStore:
         # one growing table: thousands of small arrays, kept among large ones that come and go, fragment the memory
         self._table = np.empty((1024, dim), dtype=np.float32)
         if self.folder:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _replace(self.folder / "record.json", (json.dumps(record, indent=2) + "\n").encode())
+            _prepare(self.folder, record)
             self._open(self.folder)
 
     def __contains__(self, key: bytes) -> bool:
@@ -108,7 +111,8 @@ class EmbeddingStore:
             return [], np.empty((0, self.dim))
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             warnings.warn(f"{path}: {error}; removed, its clouds are embedded again", DamagedCacheWarning, stacklevel=2)
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             return [], np.empty((0, self.dim))
         return list(map(bytes, keys)), embeddings
 
@@ -121,9 +125,29 @@ def _write_shard(folder: Path, keys: Sequence[bytes], embeddings: np.ndarray) ->
     return _replace(folder / f"{hashlib.sha256(content).hexdigest()}.safetensors", content)
 
 
+def _prepare(folder: Path, record: Mapping[str, Any]) -> None:
+    """The folder with its record, which is written once: what is complete may be read-only."""
+    path = folder / "record.json"
+    if not path.is_file():
+        _replace(path, (json.dumps(record, indent=2) + "\n").encode())
+    for partial in folder.glob("*.partial"):  # of a run that was killed; one that is at work has newer ones
+        with contextlib.suppress(OSError):
+            if time.time() - partial.stat().st_mtime > ABANDONED:
+                partial.unlink()
+
+
 def _replace(path: Path, content: bytes) -> Path:
     # the process in the name, so that two runs that write the same shard do not share a temporary file
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise FileError(
+            f"cannot keep embeddings in {path.parent}: {error.strerror or error}. Another folder: --cache DIR; "
+            "none: --no-cache"
+        ) from error
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,7 +19,7 @@ from benchmarks.recipes import Recipe
 from benchmarks.store import EmbeddingStore, content_key
 from openshape_ood.errors import OpenShapeError
 
-AHEAD = 3  # batches a reader may be ahead of the encoder: bounds what is held
+AHEAD = 3  # batches a reader may be ahead of the encoder; a batch is its clouds, once for each seed and view
 
 
 class Network(Protocol):
@@ -125,8 +126,8 @@ def _readers(job: Job, batches: Sequence[tuple[Shape, ...]], workers: int) -> It
         yield _in_order(pool, batches, workers * AHEAD)
     except BrokenProcessPool as error:
         raise OpenShapeError(
-            "a reader process died, perhaps for want of memory. What was embedded is kept: run it again, with "
-            "--workers 0 to read in the main process"
+            "a reader process died, perhaps for want of memory. Run it again, with --workers 0 to read in the main "
+            "process; embeddings that are in the cache are not computed again"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -148,6 +149,7 @@ _job: Any = None  # of this reader process, set when it begins
 def _begin(job: Job) -> None:
     global _job
     _job = job
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
 
 
 def _work(batch: Sequence[Shape]) -> list[Read]:

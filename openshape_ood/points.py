@@ -6,11 +6,15 @@ The order of the steps and the plain exchange of two columns are those of OpenSh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
+
+# between the seeds of the views of a shape; a prime, so that the views of neighbouring seeds differ
+VIEW_STEP = 1_000_003
 
 # cells a radius: far coarser than what a distant origin does to float64, far finer than any patch
 CELLS = 1 << 16
@@ -121,6 +125,23 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
     if n >= count:
         return rng.permutation(n)[:count]
     return rng.permutation(np.concatenate([np.arange(n), rng.randint(n, size=count - n)]))
+
+
+def view_seeds(seed: int, views: int) -> list[int]:
+    """The seeds of a shape's views; the first is the seed itself."""
+    if isinstance(views, bool) or not isinstance(views, int | np.integer) or views < 1:
+        raise InputError(f"views is {views!r}; expected a whole number from 1 up")
+    return [(check_seed(seed) + VIEW_STEP * i) % 2**32 for i in range(views)]
+
+
+def mean_view(views: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean (b, d) of the directions of views, (b, d) each, at their mean length; a single view as it is."""
+    if len(views) == 1:
+        return views[0]
+    lengths = [np.linalg.norm(view, axis=1, keepdims=True) for view in views]
+    direction = np.mean([view / length for view, length in zip(views, lengths, strict=True)], axis=0)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    return (direction * np.mean(lengths, axis=0)).astype(np.float32)
 
 
 def check_seed(seed: int) -> int:

@@ -171,10 +171,10 @@ class TextEncoder:
         return clip_precision(find_device(self._device))
 
     def _key(self, word: str, precision: str) -> str:
-        return json.dumps([1, self._weights, precision, self.average, self.templates, word])
+        return json.dumps([1, self.weights, precision, self.average, self.templates, word])
 
     @cached_property
-    def _weights(self) -> str:
+    def weights(self) -> str:
         """Whose embeddings these are: the tower, and which file of it."""
         if self._checkpoint:
             return f"{self.tower} sha256:{file_hash(self._checkpoint, self._row)}"

@@ -102,7 +102,7 @@ def _method(
         balanced_accuracy=Figure((0.8,), 0.7, 0.9),
         metrics=_metrics(novelty),
         confusion=_confusion(scored[0], data),
-        threshold=float(np.mean(kept)) if kept else None,
+        thresholds=tuple(map(float, kept)) or None,
     )
 
 

@@ -105,7 +105,7 @@ def _result(data: BenchmarkData, known_by: str, score: str, seed: int, protocol:
         metrics=_metrics(scored),
         confusion=_confusion(data, scored, titles),
         printed_accuracy=_figure([0.2127] * 3) if (known_by, protocol) == ("prototypes", "seed") else None,
-        threshold=float(np.mean([np.quantile(one["validation"].novelty, 0.95) for one in scored])),
+        thresholds=tuple(float(np.quantile(one["validation"].novelty, 0.95)) for one in scored),
     )
 
 
@@ -165,9 +165,14 @@ def _report(finished: Finished) -> dict[str, Any]:
             "differs": [],
             "sha256": {name: f"{i}" * 64 for i, name in enumerate(data.sets)},
         },
+        "classes": {
+            part: [[c.title, list(c.names)] for c in getattr(finished.split, part)]
+            for part in ("known", "novel1", "novel2")
+        },
         "model": finished.model,
         "checkpoint_sha256": "9ae5b7877367" + "0" * 52,
-        "text": {"tower": "made-up", "templates": 1, "average": "mean"},
+        "architecture": {"name": "pointbert", "width": 128, "depth": 4},
+        "text": {"tower": "made-up", "templates": 1, "average": "mean", "sha256": "7e" * 32},
         "settings": {
             "support_points": 1024 if seed_protocol else 10_000,
             "test_points": 2048 if seed_protocol else 10_000,
@@ -187,21 +192,22 @@ def _report(finished: Finished) -> dict[str, Any]:
         "device": "cpu",
         "versions": {"openshape_ood": "0.1.0", "torch": "2.6.0", "python": "3.11.7", "numpy": "2.0.0"},
         "metrics": "fractions; as in 3DOS: known is positive",
-        "results": [_as_json(result) for result in finished.results],
+        "results": [_as_json(result, finished.protocol) for result in finished.results],
         "run": {"seconds": 1.5, "embedded": 100, "reused": 20},
     }
 
 
-def _as_json(result: MethodResult) -> dict[str, Any]:
+def _as_json(result: MethodResult, protocol: str) -> dict[str, Any]:
     printed = result.printed_accuracy
+    raw = ", raw features" if protocol == "seed" and result.known_by != "names" else ""
     return {
         "known_by": result.known_by,
-        "score": result.score,
+        "score": result.score + raw,
         "accuracy": result.accuracy.as_json(),
         "balanced_accuracy": result.balanced_accuracy.as_json(),
         "printed_accuracy": printed.as_json() if printed else None,
         **{part: {m: figure.as_json() for m, figure in of.items()} for part, of in result.metrics.items()},
-        "threshold": result.threshold,
+        "thresholds": list(result.thresholds) if result.thresholds else None,
         "kept": {part: 0.95 if part in ("validation", "known") else 0.4 for part in result.scored[0]},
         "confusion": {title: dict(shares) for title, shares in result.confusion.items()},
     }

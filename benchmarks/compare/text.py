@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.compare.rows import protocols_of, published_beside, rows_of
 from benchmarks.compare.runs import LONGEST, Run, plain
-from benchmarks.tables import SWITCHES, Table, markdown_words, setting_words, sources_of, wrapped
+from benchmarks.tables import SWITCHES, Table, count_differences, markdown_words, setting_words, sources_of, wrapped
 
 HEAD = ("benchmark", "model", "protocol", "data", "known by", "accuracy", "AUROC", "FPR95")
 CAPTION = (
@@ -64,7 +64,8 @@ def warnings(runs: Sequence[Run]) -> list[str]:
             found.append(f"{plain(benchmark.upper())} was run on different data ({words}): {_by_data(of)}")
     for run in runs:
         data = run.report["data"]
-        if wrong := [*data["differs"], *(f"no {title}" for title in data["absent"])]:
+        absent = [f"left out {title}" for title in data["absent"]]
+        if wrong := [*count_differences(data["differs"]), *absent]:
             found.append(f"{run.name}: its data are not the published: {'; '.join(map(plain, wrong))}")
     return found
 

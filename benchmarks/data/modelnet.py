@@ -164,7 +164,8 @@ def _starts(path: Path, stamp: _Stamp) -> list[int] | None:
 
 def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:
     """Parses the text files one by one into `path`, which is either whole or not there."""
-    partial = path.with_name(path.name + ".partial")
+    # the process in the name, so that two runs that parse the same files do not share a temporary file
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         starts = _write(partial, texts, stamp, progress)
@@ -172,7 +173,10 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool
     except ShapeFileError:
         raise
     except OSError as error:
-        raise ShapeFileError(f"cannot write the cache {path}: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise ShapeFileError(
+            f"cannot write the cache {path}: {reason}. Another folder: --cache DIR; none: --no-cache"
+        ) from error
     finally:
         if partial.is_file():
             partial.unlink()

@@ -19,7 +19,8 @@ class Failure:
     """A tested shape, what a method said of it under the first seed, and the known sample it lies nearest to.
 
     part, index: where it stands in the run, "known", "novel1" or "novel2"; nearest_index, among the support.
-    cosine: of its embedding with the sample's. threshold: the novelty up to which a shape is accepted as known.
+    cosine: of its embedding with the sample's. threshold: that of the first seed, the novelty up to which a shape is
+    accepted as known.
     """
 
     part: str

@@ -105,11 +105,13 @@ def _numbers(values: np.ndarray) -> dict[str, str]:
 
 
 def _summary(finished: Finished) -> str:
-    """The table at the top: what each method's threshold lets through."""
+    """The table at the top: what each method's threshold of the first seed lets through."""
     shown = [part for part in SETS if any(part in canvas.first_seed(r) for r in finished.results)]
-    head = "".join(f'<th scope="col">{canvas.SET_NAMES[part]} accepted</th>' for part in shown)
+    sets = [f"{canvas.SET_NAMES[part]} accepted" for part in shown]
+    names = ("method", "threshold of the first seed", "keeps", *sets)
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = "".join(_summary_row(i, result, shown) for i, result in enumerate(finished.results))
-    return f'<tr><th scope="col">method</th><th scope="col">threshold</th><th scope="col">keeps</th>{head}</tr>{rows}'
+    return f"<tr>{head}</tr>{rows}"
 
 
 def _summary_row(i: int, result: MethodResult, shown: list[str]) -> str:

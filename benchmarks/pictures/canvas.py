@@ -68,7 +68,7 @@ def png(
 
 
 def write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_bytes(content)
     os.replace(partial, path)
 
@@ -99,7 +99,8 @@ def first_seed(result: MethodResult) -> dict[str, Scored]:
 def limit(result: MethodResult) -> tuple[float, str] | None:
     """The novelty up to which a shape is accepted as known, and what it keeps.
 
-    That of the validation shapes; without any, that of the known test shapes; None without either.
+    Both of the first seed: that of the validation shapes; without any, that of the known test shapes; None without
+    either.
     """
     if result.threshold is not None:
         return result.threshold, "95 % of validation"

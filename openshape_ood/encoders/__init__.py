@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -15,10 +15,10 @@ import torch
 from openshape_ood.checkpoints import Checkpoint, find_checkpoint, given_path
 from openshape_ood.encoders.grouping import farthest_point_sampling, farthest_point_sampling_dgl
 from openshape_ood.encoders.pointbert import PointBERT
-from openshape_ood.encoders.weights import load_strictly, read_weights
+from openshape_ood.encoders.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.errors import InputError, UnknownNameError, WeightsError
 from openshape_ood.hub import fetch, sha256
-from openshape_ood.points import check_seed, prepare
+from openshape_ood.points import check_seed, mean_view, prepare, view_seeds
 from openshape_ood.shapes import Shape, list_shapes, resolve_ups
 
 SAMPLERS = {"torch": farthest_point_sampling, "dgl": farthest_point_sampling_dgl}
@@ -29,10 +29,18 @@ class ShapeEncoder:
 
     name: its row in the registry; embedding_dim: d; num_points: points a cloud is resampled to; up: the
     gravity axis it was trained with; checkpoint_hash: sha256 of the weights file; network: the bare torch
-    module; device: where it runs; row: everything the registry says.
+    module; device: where it runs; row: everything the registry says; temperature: what cosines with text were
+    divided by in training, where the file says so, else None.
     """
 
-    def __init__(self, row: Checkpoint, network: PointBERT, checkpoint_hash: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        row: Checkpoint,
+        network: PointBERT,
+        checkpoint_hash: str,
+        device: torch.device,
+        temperature: float | None = None,
+    ) -> None:
         self.row = row
         self.name = row.name
         self.embedding_dim = row.sizes.embedding_dim
@@ -40,6 +48,7 @@ class ShapeEncoder:
         self.up = row.points.up
         self.checkpoint_hash = checkpoint_hash
         self.device = device
+        self.temperature = temperature
         self.network = network.to(device).eval().requires_grad_(False)
 
     @classmethod
@@ -68,8 +77,10 @@ class ShapeEncoder:
         path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
         network = PointBERT(row.sizes, SAMPLERS[sampler])
         load_strictly(network, read_weights(path, row.keys, name), path, name)
-        return cls(row, network, row.source.sha256 if checkpoint is None else sha256(path), target)
+        digest = row.source.sha256 if checkpoint is None else sha256(path)
+        return cls(row, network, digest, target, read_temperature(path, row.keys, name))
 
+    @overload
     def encode(
         self,
         shapes: Any,
@@ -78,7 +89,33 @@ class ShapeEncoder:
         normalize: bool = True,
         seed: int = 0,
         progress: bool = False,
-    ) -> np.ndarray:
+        views: int = 1,
+        return_spread: Literal[False] = False,
+    ) -> np.ndarray: ...
+    @overload
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        normalize: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+        views: int = 1,
+        *,
+        return_spread: Literal[True],
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        normalize: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+        views: int = 1,
+        return_spread: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Embeddings (b, d) float32 of b shapes; unit vectors unless `normalize` is False.
 
         shapes: one cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes,
@@ -87,19 +124,48 @@ class ShapeEncoder:
         for all, or one a shape. seed: of resampling and surface sampling. The same shape has the same
         embedding alone or in any batch, whatever torch's global settings.
 
+        views: how many embeddings of each shape, every one sampled anew and begun at another point, are averaged
+        into a steadier one. With return_spread also their spread (b,): the mean of 1 - cosine between a view and
+        the average, 0 where all views agree.
+
         Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
         whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
         embedding without a direction.
         """
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
-        check_seed(seed)
+        _check_batch_size(batch_size)
+        seeds = view_seeds(seed, views)
         batches = [slice(i, i + batch_size) for i in range(0, len(listed), batch_size)]
-        rows = [self._encode_batch(listed[s], ups[s], seed) for s in _with_progress(batches, progress, len(listed))]
-        embeddings = np.concatenate(rows)
-        return self._unit(embeddings, listed) if normalize else embeddings
+        rows = [
+            [self._encode_batch(listed[s], ups[s], view) for view in seeds]
+            for s in _with_progress(batches, progress, len(listed))
+        ]
+        seen = [np.concatenate(view) for view in zip(*rows, strict=True)]
+        units = [self._unit(view, listed) for view in seen]  # also refuses views without a direction
+        mean = mean_view(seen)
+        embeddings = self._unit(mean, listed) if normalize else mean
+        return (embeddings, _spread(units, mean)) if return_spread else embeddings
+
+    def encode_patches(
+        self, shapes: Any, up: str | Sequence[str] = "y", batch_size: int = 32, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Patch tokens (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
+
+        Tokens are the last block's output before the projection, w wide; centres are in the encoder's own frame:
+        mean at the origin, largest norm 1. Arguments and errors as in `encode`.
+        """
+        listed = list_shapes(shapes)
+        ups = resolve_ups(up, listed)
+        check_seed(seed)
+        tokens, centres = [], []
+        for i in range(0, len(listed), _check_batch_size(batch_size)):
+            points = self._prepared(listed[i : i + batch_size], ups[i : i + batch_size], seed)
+            with torch.inference_mode(), _exact(self.device):
+                _, own, where = self.network(torch.from_numpy(points).to(self.device), patches=True)
+            tokens.append(own.float().cpu().numpy())
+            centres.append(where.float().cpu().numpy())
+        return np.concatenate(tokens), np.concatenate(centres)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
         """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
@@ -117,8 +183,10 @@ class ShapeEncoder:
         return self.row.text.tower
 
     def _encode_batch(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
-        clouds = [self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)]
-        return self.encode_prepared(np.stack(clouds))
+        return self.encode_prepared(self._prepared(shapes, ups, seed))
+
+    def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
+        return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
         cloud = shape.load(self.num_points, seed)
@@ -137,6 +205,18 @@ class ShapeEncoder:
 
     def __repr__(self) -> str:
         return f"ShapeEncoder({self.name!r}, d={self.embedding_dim}, device={str(self.device)!r})"
+
+
+def _check_batch_size(batch_size: Any) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
+    return int(batch_size)
+
+
+def _spread(views: Sequence[np.ndarray], mean: np.ndarray) -> np.ndarray:
+    """Mean over unit views (b, d) of 1 - cosine with their mean (b, d): (b,) from 0."""
+    direction = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return np.maximum(np.mean([1 - (view * direction).sum(axis=1) for view in views], axis=0), 0)
 
 
 def find_device(device: str | torch.device | None) -> torch.device:

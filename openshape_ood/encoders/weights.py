@@ -40,6 +40,22 @@ def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
     return {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
 
 
+def read_temperature(path: Path, keys: Keys, name: str) -> float | None:
+    """What the training of a file divided cosines with text by, where the file says so.
+
+    OpenShape keeps it beside the weights as the logarithm of its inverse, `logit_scale`
+    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only.
+    """
+    if path.suffix == ".safetensors" or not keys.inside:
+        return None
+    content = _read_torch(path, name)
+    beside = content.get("logit_scale") if isinstance(content, Mapping) else None
+    values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
+    numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
+    scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
+    return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
+
+
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> None:
     """Put every tensor in its place. Raises `WeightsError` that lists what is missing, left over or misshapen."""
     expected = network.state_dict()

@@ -65,7 +65,7 @@ def test_means_over_sr1_and_sr2_as_the_papers_print_them(tmp_path: Path, reports
 def test_published_rows_only_beside_real_data(tmp_path: Path, reports: dict[str, Any]):
     assert not any(row.published for row in rows_of([read_run(write(tmp_path, "a.json", reports["tiny"]))]))
     real = rows_of([read_run(write(tmp_path, "b.json", reports["sr1"]))])
-    assert sum(row.published for row in real) == 10 and {row.benchmark for row in real} == {"sr1"}
+    assert sum(row.published for row in real) == 12 and {row.benchmark for row in real} == {"sr1"}
 
 
 def test_runs_that_differ_in_a_setting_are_numbered(tmp_path: Path, reports: dict[str, Any]):
@@ -90,6 +90,8 @@ def test_runs_on_other_data_are_warned_of(tmp_path: Path, reports: dict[str, Any
     fewer = copy.deepcopy(reports["sr1"])
     fewer["data"]["counts"]["known"]["chair"] -= 1
     fewer["data"]["differs"] = ["known: 1,254 found, 1,255 published"]
+    fewer["data"]["differs"] += [f"known, class {i}: 1 found, 2 published" for i in range(5)]
+    fewer["data"]["absent"] = ["sofa"]
     a, b, c = (
         read_run(write(tmp_path, name, report))
         for name, report in {"a.json": reports["sr1"], "b.json": other, "c.json": fewer}.items()
@@ -98,7 +100,8 @@ def test_runs_on_other_data_are_warned_of(tmp_path: Path, reports: dict[str, Any
     assert warnings([a, b]) == ["SR1 was run on different data (sha256 of novel1): a.json against b.json"]
     found = warnings([a, c])
     assert found[0] == "SR1 was run on different data (numbers of shapes of known): a.json against c.json"
-    assert found[1] == "c.json: its data are not the published: known: 1,254 found, 1,255 published"
+    assert found[1].startswith("c.json: its data are not the published: known: 1,254 found, 1,255 published; known, c")
+    assert found[1].endswith("known, class 2: 1 found, 2 published; and 2 more; left out sofa")
 
 
 def test_the_command_prints_a_table_that_fits(tmp_path: Path, reports: dict[str, Any], capsys: Any):

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from made_up_shapes import MadeUp, Mean
 
-from benchmarks.embedder import Embedder, view_seeds
+from benchmarks.embedder import Embedder
 from benchmarks.objects import Objects
 from benchmarks.recipes import Recipe
 from benchmarks.store import content_key
+from openshape_ood.checkpoints import find_checkpoint
+from openshape_ood.points import view_seeds
 
 RECIPE = Recipe(points=64, up="y", to="y", colour=0.4)
 A, B = Objects(tuple(MadeUp(i) for i in range(5))), Objects(tuple(MadeUp(i) for i in range(5, 8)))
@@ -20,6 +22,7 @@ A, B = Objects(tuple(MadeUp(i) for i in range(5))), Objects(tuple(MadeUp(i) for 
 
 class Encoder(Mean):
     checkpoint_hash, embedding_dim, device = "ab" * 32, 12, SimpleNamespace(type="cpu")
+    row = find_checkpoint("tiny")
 
 
 def embedder(cache: Path | None = None) -> Any:

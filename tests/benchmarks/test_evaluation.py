@@ -115,7 +115,8 @@ def test_confusion_counts_what_novel_classes_are_taken_for() -> None:
 def test_the_threshold_keeps_95_percent_of_the_validation_shapes() -> None:
     for result in results(*made_up()):
         limits = [np.quantile(sets["validation"].novelty, 0.95) for sets in result.scored]
-        assert result.threshold == pytest.approx(np.mean(limits))
+        assert result.thresholds == pytest.approx(limits)
+        assert result.threshold == limits[0]
         accepted = [np.mean(s["novel2"].novelty <= t) for s, t in zip(result.scored, limits, strict=True)]
         shares = kept(result)
         assert shares is not None

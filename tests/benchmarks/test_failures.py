@@ -126,11 +126,13 @@ def test_the_page_has_every_pair_with_its_scores(tmp_path):
 def test_the_table_counts_what_each_threshold_accepts(tmp_path):
     finished = made_up_finished()
     page = Page(write_failure_page(tmp_path, finished, count=1))
+    assert "threshold of the first seed" in page.visible
     for result in finished.results:
-        assert number(result.threshold) in page.visible
+        # the first seed's own, of two
+        assert number(result.thresholds[0]) in page.visible and number(result.thresholds[1]) not in page.visible
         for part in ("validation", "known", "novel1", "novel2"):
             novelty = result.scored[0][part].novelty
-            accepted = sum(1 for value in novelty if value <= result.threshold)
+            accepted = sum(1 for value in novelty if value <= result.thresholds[0])
             assert f"{accepted} of {len(novelty)} ({100 * accepted / len(novelty):.1f} %)" in page.visible
 
 

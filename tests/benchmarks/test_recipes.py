@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import openshape_ood
 from benchmarks.recipes import SEEDS, Recipe, find_settings, openshape, record_key, seed
 from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.errors import CloudError, UnknownNameError
@@ -53,12 +58,28 @@ def test_bad_clouds_are_named() -> None:
 
 def test_every_field_of_the_record_counts() -> None:
     recipe = Recipe(64, "y", "y", 0.4)
-    records = [recipe.record("ab", 1, "cpu"), recipe.record("cd", 1, "cpu"), recipe.record("ab", 2, "cpu")]
-    records += [recipe.record("ab", 1, "cuda"), Recipe(65, "y", "y", 0.4).record("ab", 1, "cpu")]
+    tiny = find_checkpoint("tiny")
+    wider = replace(tiny, sizes=replace(tiny.sizes, radius=0.9))  # a radius is not in the weights
+    records = [recipe.record(tiny, "ab", 1, "cpu"), recipe.record(tiny, "cd", 1, "cpu")]
+    records += [recipe.record(tiny, "ab", 2, "cpu"), recipe.record(tiny, "ab", 1, "cuda")]
+    records += [Recipe(65, "y", "y", 0.4).record(tiny, "ab", 1, "cpu"), recipe.record(wider, "ab", 1, "cpu")]
     assert len({record_key(r) for r in records}) == len(records)
     assert record_key(dict(reversed(records[0].items()))) == record_key(records[0])
 
 
+def test_the_code_that_embeds_is_part_of_the_record() -> None:
+    record = Recipe(64, "y", "y", 0.4).record(find_checkpoint("tiny"), "ab", 1, "cpu")
+    folder = Path(openshape_ood.__file__).parent
+    names = ["points.py", *(f"encoders/{name}.py" for name in ("__init__", "grouping", "pointbert", "weights"))]
+    assert record["code"] == hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+
+
+def test_the_seed_protocol_samples_what_3dos_does_in_other_tracks() -> None:
+    row = find_checkpoint("vitb32")
+    assert (seed(row, "real").support_points, seed(row, "real").test_points) == (2048, 2048)
+    assert (seed(row, "synthetic").support_points, seed(row, "synthetic").test_points) == (1024, 1024)
+
+
 def test_unknown_protocols_are_named() -> None:
     with pytest.raises(UnknownNameError, match="unknown protocol 'sead'; known: openshape, seed"):
-        find_settings("sead", find_checkpoint("tiny"))
+        find_settings("sead", find_checkpoint("tiny"), "real")

@@ -48,7 +48,8 @@ def test_other_counts_and_absent_classes_come_first(tmp_path: Path):
     report["data"] |= {"differs": ["support: 2,370 found, 2,378 published"], "absent": ["pillow"]}
     page = page_of(report, tmp_path)
     assert section(page, "What was run").strip().startswith("> **COUNTS DIFFER")
-    assert "no shapes of pillow" in section(page, "Why the figures differ").splitlines()[1]
+    why = section(page, "Why the figures differ").splitlines()[1]
+    assert "2,370 found" in why and "left out for want of support or test shapes: pillow" in why
 
 
 def test_tables_have_as_many_cells_in_every_row(tmp_path: Path):
@@ -81,6 +82,8 @@ def test_settings_versions_counts_and_spreadsheet(tmp_path: Path):
         and "| torch version | 2.6.0 |" in settings
         and "9ae5b7877367" in settings
     )
+    assert "| architecture | pointbert: width 128, depth 4 |" in settings
+    assert f"| text sha256 | {'7e' * 32} |" in settings
     assert "| published | 2,378 | 340 | 1,255 | 788 | 847 |" in section(page, "Shapes")
     assert section(page, "For the spreadsheet").count("to spreadsheet: ") == 3
 
@@ -93,6 +96,30 @@ def test_ablation_has_its_section(tmp_path: Path):
     assert r"| colour | 0.4 | 0 | +1.0 \[+0.2 to +2.0\] \* |" in section(
         page_of(report, tmp_path), "What each switch is worth"
     )
+
+
+@pytest.mark.parametrize(
+    "benchmark, generated, shown", [("sr2", False, True), ("sr2", True, False), ("sr12", False, False)]
+)
+def test_what_copies_did_to_a_trained_network_stands_beside_the_ablation(
+    tmp_path: Path, benchmark: str, generated: bool, shown: bool
+):
+    report = made_up_report(benchmark, generated=generated)
+    heading = "What corrupted copies did to a trained DGCNN"
+    assert heading not in page_of(report, tmp_path)
+    change = {"difference": 0.01, "low": 0.002, "high": 0.02}
+    report["ablation"] = [{"switch": "colour", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
+    found = section(page_of(report, tmp_path), "What each switch is worth")
+    # AUROC 66.3 and 77.0, FPR95 88.1 and 68.5, without and with them
+    assert (heading in found, "| L2 1-NN | 66.3 | 77.0 | 88.1 | 68.5 |" in found) == (shown, shown)
+
+
+def test_a_report_of_an_earlier_version_is_still_written(tmp_path: Path):
+    report = made_up_report("sr1", generated=False)
+    del report["classes"], report["architecture"], report["text"]["sha256"]
+    for result in report["results"]:
+        result["threshold"] = result.pop("thresholds")[0]
+    assert "architecture" not in page_of(report, tmp_path)
 
 
 @pytest.mark.parametrize(

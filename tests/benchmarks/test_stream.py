@@ -10,6 +10,7 @@ from benchmarks.objects import Shape
 from benchmarks.recipes import Recipe
 from benchmarks.store import EmbeddingStore, content_key
 from benchmarks.stream import Tally, embed
+from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.errors import OpenShapeError, ShapeFileError
 
 RECIPE = Recipe(points=64, up="y", to="y", colour=0.4)
@@ -17,7 +18,9 @@ SHAPES = tuple(MadeUp(i) for i in range(10))
 
 
 def stores(root: Path | None = None, seeds: tuple[int, ...] = (1, 41)) -> dict[int, EmbeddingStore]:
-    return {seed: EmbeddingStore(root, RECIPE.record("ab" * 32, seed, "cpu"), 12) for seed in seeds}
+    return {
+        seed: EmbeddingStore(root, RECIPE.record(find_checkpoint("tiny"), "ab" * 32, seed, "cpu"), 12) for seed in seeds
+    }
 
 
 def run(

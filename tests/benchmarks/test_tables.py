@@ -12,8 +12,10 @@ from benchmarks.tables import (
     Table,
     ablation_table,
     confusion_table,
+    count_differences,
     header,
     markdown_words,
+    network_words,
     run_table,
     spreadsheet_lines,
 )
@@ -95,6 +97,10 @@ def test_several_scores_of_a_kind_are_told_apart():
     report["results"][2]["known_by"] = "prototypes"
     lines = spreadsheet_lines(report)
     assert lines[2] == "prototypes: prototype_distance" and lines[4] == "prototypes: nearest_distance"
+    seed = made_up_report("sr1", "seed")
+    seed["results"][2]["known_by"] = "prototypes"
+    assert spreadsheet_lines(seed)[2] == "prototypes: prototype_distance, raw features"
+    assert widest(run_table(seed)) <= WIDTH
 
 
 def test_published_rows_stand_below_real_data_only():
@@ -121,16 +127,38 @@ def test_data_that_differ_are_loud():
     report["data"] |= {"differs": ["support: 2,370 found, 2,378 published"], "absent": ["pillow"]}
     text = header(report)
     assert text.startswith("!!! COUNTS DIFFER FROM THE PUBLISHED ONES: support: 2,370 found, 2,378 published\n")
-    assert "!!! LEFT OUT" in text and "pillow" in text.splitlines()[1]
+    assert text.splitlines()[1] == "!!! LEFT OUT, for want of support or test shapes: pillow"
     assert "support 2,370 (published 2,378), validation 340" in text
     assert "DIFFER FROM THE PUBLISHED ONES" in " ".join(run_table(report).split())
+
+
+def test_many_classes_that_differ_do_not_bury_the_totals():
+    report = made_up_report("sr1", generated=False)
+    totals = [f"{part}: 22 found, 2,378 published" for part in ("support", "known")]
+    single = [f"known, class {i}: 2 found, 20 published" for i in range(11)]
+    report["data"]["differs"] = [totals[0], *single, totals[1]]
+    text = " ".join(header(report).splitlines())
+    assert all(words in " ".join(text.split()) for words in [*totals, *single[:3], "and 8 more"])
+    assert "class 3" not in text
+    assert count_differences([*totals, *single[:3]]) == [*totals, *single[:3]]
+    assert count_differences([]) == []
+
+
+def test_classes_are_in_label_order():
+    report = made_up_report("sr2")
+    report["classes"]["known"].reverse()
+    assert "known: monitor, desk/table, toilet, bed" in header(report)
+    report["data"]["counts"]["known"]["monitor"] = 0
+    assert "known: desk/table, toilet, bed" in header(report)
+    del report["classes"]
+    assert "known: bed, desk/table, toilet" in header(report)  # as they were counted
 
 
 def test_header_says_what_was_run():
     text = " ".join(header(made_up_report("sr2", "seed", "vitg14")).split())
     for words in (
         "SR2, synthetic to real (sr2)",
-        "known: bed, desk/table, monitor, toilet",
+        "known: bed, toilet, desk/table, monitor",
         "novel2: bag, bin, box, cabinet, pillow",
         "encoder: vitg14, checkpoint 9ae5b7877367, on cpu",
         "protocol seed: support points 1,024; test points 2,048; colour 0; axes exchanged no; unit vectors no",
@@ -179,6 +207,7 @@ def test_shares_at_the_validation_threshold():
     report = made_up_report()
     report["results"][0]["kept"] = {"validation": 0.95, "known": 0.912, "novel1": 0.25, "novel2": 0.333}
     assert ["names", "91.2", "25.0", "33.3"] in [line.split() for line in run_table(report).splitlines()]
+    assert "each seed at its own threshold" in run_table(report)
     for result in report["results"]:
         result["kept"] = None
     assert "validation" not in run_table(report)
@@ -205,6 +234,28 @@ def test_ablation_marks_intervals_without_zero():
     assert "+1.2 [+0.3 to +2.1] *" in text and "-1.0 [-2.0 to +0.1]  " in line_with(text, "colour") + "  "
     assert line_with(text, "views").split() == ["views", "1", "4", "+0.0", "[+0.0", "to", "+0.0]", "-"]
     assert text.count("change in points") == 3 and widest(text) <= WIDTH
+    assert "known against novel 1 and 2 together" in " ".join(text.split())
+
+
+def test_ablation_has_a_dash_where_a_switch_does_not_apply():
+    report = made_up_report()
+    same = change(0, -0.01, 0.01)
+    values = {"auroc": same, "fpr95": same, "accuracy": same}
+    # as ablate() leaves them out: names have no support, examples no templates
+    kept = {"colour": ("names", "prototypes"), "templates": ("names",), "support": ("prototypes",)}
+    report["ablation"] = [
+        {"switch": switch, "from": "a", "to": "b", "known_by": by} | values for switch, of in kept.items() for by in of
+    ]
+    cells = [line.split() for line in ablation_table(report).splitlines()]
+    assert ["templates", "a", "b", "+0.0", "[-1.0", "to", "+1.0]", "-"] in cells
+    assert ["support", "a", "b", "-", "+0.0", "[-1.0", "to", "+1.0]"] in cells
+    report["ablation"] = report["ablation"][2:3]
+    assert "by prototypes" not in ablation_table(report)
+
+
+def test_a_network_in_words():
+    assert network_words({"name": "pointbert", "width": 1280, "radius": 0.2}) == "pointbert: width 1,280, radius 0.2"
+    assert network_words({"name": "pointbert"}) == "pointbert"
 
 
 def test_markdown_cells_stay_cells():

@@ -19,6 +19,7 @@ from openshape_ood import ShapeEncoder, hub
 from openshape_ood.encoders import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
 from openshape_ood.hub import fetch, sha256
+from openshape_ood.points import check_cloud, prepare, view_seeds
 
 SAME = 1e-5
 PROPERTY = settings(max_examples=6, deadline=None, derandomize=True, database=None)
@@ -544,3 +545,63 @@ def test_quiet_unless_asked(tiny: ShapeEncoder, capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     assert out == ""
     assert "3/3" in err
+
+
+# views, patches
+
+
+def test_views_are_averaged_as_directions_and_begin_with_the_seed_itself(
+    tiny: ShapeEncoder, clouds: list[np.ndarray]
+) -> None:
+    views = [tiny.encode(clouds, seed=s).astype(np.float64) for s in view_seeds(7, 3)]
+    assert view_seeds(7, 3)[0] == 7
+    mean = np.mean(views, axis=0)
+    expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    found, spread = tiny.encode(clouds, seed=7, views=3, return_spread=True)
+    np.testing.assert_allclose(found, expected, atol=SAME)
+    written_out = [np.mean([1 - view[i] @ expected[i] for view in views]) for i in range(len(clouds))]
+    np.testing.assert_allclose(spread, written_out, atol=SAME)
+    np.testing.assert_allclose(tiny.encode(clouds[1], seed=7, views=3)[0], found[1], atol=SAME)
+
+
+def test_a_single_view_has_no_spread(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
+    found, spread = tiny.encode(clouds, return_spread=True)
+    np.testing.assert_array_equal(found, embeddings)
+    np.testing.assert_allclose(spread, 0, atol=1e-6)
+
+
+def test_averages_are_steadier_than_single_views(tiny: ShapeEncoder) -> None:
+    """Two averages over eight views each lie nearer together than two single views."""
+    shape = lattice()
+    single = [tiny.encode(shape, seed=s)[0] for s in (1, 2)]
+    averaged = [tiny.encode(shape, seed=s, views=8)[0] for s in (1, 2)]
+    assert 1 - averaged[0] @ averaged[1] < 1 - single[0] @ single[1]
+
+
+def test_raw_averages_keep_the_length(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:
+    raw = [np.linalg.norm(tiny.encode(clouds, seed=s, normalize=False), axis=1) for s in view_seeds(0, 4)]
+    averaged = np.linalg.norm(tiny.encode(clouds, normalize=False, views=4), axis=1)
+    np.testing.assert_allclose(averaged, np.mean(raw, axis=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("views", [0, -1, 1.5, True, "2"])
+def test_views_are_counted(tiny: ShapeEncoder, views: Any) -> None:
+    with pytest.raises(InputError, match="expected a whole number from 1 up"):
+        tiny.encode(cloud(), views=views)
+
+
+def test_patch_tokens_lie_in_the_unit_ball_and_in_any_batch(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:
+    tokens, centres = tiny.encode_patches(clouds, batch_size=2)
+    sizes = tiny.row.sizes
+    assert tokens.shape == (len(clouds), sizes.patches, sizes.width)
+    assert centres.shape == (len(clouds), sizes.patches, 3)
+    assert np.linalg.norm(centres, axis=2).max() <= 1 + 1e-4
+    alone, where = tiny.encode_patches(clouds[1])
+    np.testing.assert_allclose(tokens[1], alone[0], atol=1e-4)
+    np.testing.assert_array_equal(centres[1], where[0])
+
+
+def test_prepared_clouds_give_the_same_embedding(tiny: ShapeEncoder) -> None:
+    points = prepare(check_cloud(cloud(), "it"), count=1024, up="z", to="y", colour=0.4, seed=3, name="it")
+    raw = tiny.encode(cloud(), up="z", seed=3, normalize=False)
+    np.testing.assert_array_equal(tiny.encode_prepared(points[None]), raw)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.checkpoints import Keys, find_checkpoint
-from openshape_ood.encoders.weights import load_strictly, read_weights
+from openshape_ood.encoders.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.errors import CheckpointError, WeightsError
 from openshape_ood.hub import fetch
 
@@ -280,3 +280,22 @@ def test_no_such_file(tmp_path: Path) -> None:
 def test_weights_errors_are_file_errors() -> None:
     assert issubclass(WeightsError, CheckpointError)
     assert issubclass(CheckpointError, OSError)
+
+
+@pytest.mark.parametrize(
+    "beside, expected",
+    [
+        ({"logit_scale": {"module.logit_scale": torch.tensor(np.log(14.28))}}, 1 / 14.28),
+        ({"logit_scale": {"module.logit_scale": torch.tensor([np.log(100.0)])}}, 0.01),
+        ({}, None),
+        ({"logit_scale": {}}, None),
+        ({"logit_scale": "many"}, None),
+        ({"logit_scale": {"module.logit_scale": torch.tensor(float("nan"))}}, None),
+        ({"logit_scale": {"module.logit_scale": torch.zeros(3)}}, None),
+    ],
+)
+def test_the_temperature_is_the_files_own(beside: dict, expected: float | None, tmp_path: Path) -> None:
+    path = saved({"state_dict": {"module.ppat.x": torch.ones(1)}, **beside}, tmp_path)
+    found = read_temperature(path, TRAINING, "vitg14")
+    assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
+    assert read_temperature(path, PLAIN, "vitb32") is None
