@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +22,7 @@ FOLDER = "modelnet40_normal_resampled"
 CACHES = f"{FOLDER}/ood_sets_cache"
 CORRUPTED = "ModelNet40_corrupted"
 PARTS = ("train", "test")
+ABANDONED = 3600  # seconds since a file was last written to
 KINDS = ("lidar", "occlusion")
 SEVERITIES = (1, 2, 3, 4)
 # what the original calls the known set of a benchmark: in its caches, and among the corrupted copies
@@ -168,6 +170,9 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for abandoned in path.parent.glob(f"{path.name}.*.partial"):  # by a run that was killed
+            if time.time() - abandoned.stat().st_mtime > ABANDONED:
+                abandoned.unlink()
         starts = _write(partial, texts, stamp, progress)
         os.replace(partial, path)
     except ShapeFileError:

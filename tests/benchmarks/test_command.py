@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
+from independent import Answer, answers, cached, figures, key, models, read_release, scans
 from published import PUBLISHED, write_checkpoint
 from release_tree import write_release
 from safetensors.numpy import load
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
+from sklearn.metrics import roc_auc_score
 
 import openshape_ood
 from benchmarks.command import main
-from benchmarks.data.scanobjectnn import CLASSES
 from benchmarks.results import SHOWN
 from benchmarks.splits import load_split
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.hub import sha256
+from openshape_ood.points import resample
+from openshape_ood.text import UntrainedNameWarning
 
 ROOT = Path(__file__).parents[2]
 PER_CLASS = 2
 SETTINGS = ["--model", "tiny", "--quiet", "--device", "cpu", "--workers", "0", "--draws", "100", "--no-pictures"]
 GENERATED = [*SETTINGS, "--per-class", str(PER_CLASS)]
+STEM = f"sr2-tiny-openshape-generated-per-class-{PER_CLASS}"
 KNOWN_BY = ["names", "prototypes", "nearest example"]
+LONGER = 1000
 TRACKS = {"synthetic to real": ("sr1", "sr2"), "synthetic": ("sn1",), "real": ("sr12", "sr13", "sr23")}
 
 
@@ -120,7 +125,7 @@ def test_the_table_and_the_files_are_printed(done: tuple[dict[str, Any], str], o
     report, printed = done
     assert f"{100 * report['results'][0]['both']['auroc']['mean']:.1f}" in printed
     assert "to spreadsheet" in printed
-    for name in ("sr2-tiny-openshape-generated.json", "sr2-tiny-openshape-generated.md"):
+    for name in (f"{STEM}.json", f"{STEM}.md"):
         assert str(out / name) in printed
     assert f"{3 * (8 + 4 + 8 + 10 + 10)} embeddings computed" in printed
     wide = [line for line in printed.splitlines() if len(line) > 120]
@@ -128,18 +133,17 @@ def test_the_table_and_the_files_are_printed(done: tuple[dict[str, Any], str], o
 
 
 def test_everything_is_written_whole(done: tuple[dict[str, Any], str], out: Path) -> None:
-    stem = "sr2-tiny-openshape-generated"
-    assert sorted(path.name for path in out.iterdir()) == [stem, f"{stem}.json", f"{stem}.md"]
-    names = sorted(path.name for path in (out / stem).iterdir())
+    assert sorted(path.name for path in out.iterdir()) == [STEM, f"{STEM}.json", f"{STEM}.md"]
+    names = sorted(path.name for path in (out / STEM).iterdir())
     pictures = ["confusion", "embeddings", "failures", "histograms", "overview", "roc"]
     assert names == sorted([f"{p}.png" for p in pictures] + ["failures.html", "objects.csv"])
-    assert all((out / stem / f"{p}.png").read_bytes().startswith(b"\x89PNG") for p in pictures)
-    page = (out / f"{stem}.md").read_text(encoding="utf-8")
-    assert all(f"({stem}/{p}.png)" in page for p in pictures)
+    assert all((out / STEM / f"{p}.png").read_bytes().startswith(b"\x89PNG") for p in pictures)
+    page = (out / f"{STEM}.md").read_text(encoding="utf-8")
+    assert all(f"({STEM}/{p}.png)" in page for p in pictures)
 
 
 def test_the_table_of_shapes_gives_the_figures(done: tuple[dict[str, Any], str], out: Path) -> None:
-    with (out / "sr2-tiny-openshape-generated" / "objects.csv").open(encoding="utf-8", newline="") as file:
+    with (out / STEM / "objects.csv").open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["known by"] == "prototypes" and r["seed"] == "41"]
     assert len(rows) == 4 + 8 + 10 + 10
     novel, novelty = zip(
@@ -169,6 +173,27 @@ def test_what_one_benchmark_embedded_another_one_reuses(
     assert report["run"]["embedded"] == 3 * (10 + 5)
 
 
+def test_a_run_without_pictures_leaves_none_of_another(cache: Path, tmp_path: Path) -> None:
+    run("sr2", tmp_path, *GENERATED, "--cache", str(cache))
+    stale = tmp_path / STEM / "failures.html"
+    stale.write_text("of another run")
+    run("sr2", tmp_path, *GENERATED, "--cache", str(cache))
+    assert not stale.exists()
+    assert "failures.html" not in (tmp_path / f"{STEM}.md").read_text(encoding="utf-8")
+
+
+def test_another_network_with_the_same_weights_shares_no_embedding(cache: Path, tmp_path: Path) -> None:
+    """The radius of the patches is not in the weights file."""
+    registry = tmp_path / "checkpoints.toml"
+    text = (Path(openshape_ood.__file__).parent / "checkpoints.toml").read_text(encoding="utf-8")
+    registry.write_text(text.replace("radius = 0.3\n", "radius = 0.9\n", 1), encoding="utf-8")
+    report, _ = run("sr2", tmp_path / "out", *GENERATED, "--cache", str(cache), "--registry", str(registry))
+    assert report["architecture"]["radius"] == 0.9
+    assert report["run"]["reused"] == 0
+    (path,) = (tmp_path / "out").glob("*.json")
+    assert path.stem == f"{STEM}-{report['checkpoint_sha256'][:8]}"
+
+
 def test_names_can_be_left_out(cache: Path, tmp_path: Path) -> None:
     report, _ = run("sr2", tmp_path, *GENERATED, "--cache", str(cache), "--no-names")
     assert [r["known_by"] for r in report["results"]] == KNOWN_BY[1:]
@@ -177,10 +202,15 @@ def test_names_can_be_left_out(cache: Path, tmp_path: Path) -> None:
 
 def test_the_switches_are_turned_one_by_one(cache: Path, tmp_path: Path) -> None:
     report, printed = run("sr2", tmp_path, *GENERATED, "--cache", str(cache), "--seeds", "1", "--ablate")
-    names = ["points", "colour", "normalisation", "views", "support", "support"]  # tiny is y up, without templates
-    assert [(row["switch"], row["known_by"]) for row in report["ablation"]] == [(n, k) for n in names for k in KNOWN_BY]
-    by_name = [row for row in report["ablation"] if row["known_by"] == "names" and row["switch"] == "support"]
-    assert all(row["auroc"] == {"difference": 0, "low": 0, "high": 0} for row in by_name)  # names have no support
+    found = [(row["switch"], row["known_by"]) for row in report["ablation"]]
+    # tiny is y up and without templates; names have neither support nor raw features
+    assert found == [
+        *((switch, known_by) for switch in ("points", "colour") for known_by in KNOWN_BY),
+        *(("normalisation", known_by) for known_by in KNOWN_BY[1:]),
+        *(("views", known_by) for known_by in KNOWN_BY),
+        *(("support", known_by) for known_by in KNOWN_BY[1:]),
+        *(("support", known_by) for known_by in KNOWN_BY[1:]),
+    ]
     assert any(row["auroc"]["difference"] for row in report["ablation"])
     assert "+ corrupted" in printed and "normalisation" in printed
 
@@ -188,82 +218,38 @@ def test_the_switches_are_turned_one_by_one(cache: Path, tmp_path: Path) -> None
 # ------------------------------------------------------------------ the release, and figures computed otherwise
 
 
-def cached(cache: Path) -> dict[bytes, np.ndarray]:
-    """Every embedding below a cache folder, whatever wrote it."""
-    shards = [load(path.read_bytes()) for path in cache.rglob("*.safetensors")]
-    return {bytes(k): z for shard in shards for k, z in zip(shard["keys"], shard["embeddings"], strict=True)}
+@pytest.fixture(scope="module", params=["openshape", "seed"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
-def key(cloud: np.ndarray) -> bytes:
-    return hashlib.sha256(f"<f4{cloud.shape}".encode() + cloud.astype("<f4").tobytes()).digest()
+@pytest.fixture(scope="module")
+def release_cache(protocol: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embeddings of the release by one protocol and seed, which the benchmarks share."""
+    return tmp_path_factory.mktemp(f"{protocol} cache")
 
 
-def scans(release: Path, parts: tuple[str, ...]) -> list[tuple[str, np.ndarray]]:
-    """(class name, cloud) of ScanObjectNN files, read without the benchmark's reader."""
-    found = []
-    for part in parts:
-        path = release / "ScanObjectNN" / "h5_files" / "main_split" / f"{part}_objectdataset.h5"
-        with h5py.File(path) as file:
-            labels = np.asarray(file["label"]).ravel()
-            found += [(CLASSES[label], cloud) for label, cloud in zip(labels, file["data"][:], strict=True)]
-    return found
+@pytest.fixture(scope="module", params=[name for names in TRACKS.values() for name in names])
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
-def fpr95(known: np.ndarray, novel: np.ndarray) -> float:
-    truth = np.repeat([1, 0], [len(known), len(novel)])
-    fpr, tpr, _ = roc_curve(truth, -np.concatenate([known, novel]), drop_intermediate=False)
-    return float(np.interp(0.95, tpr, fpr))
+@pytest.fixture(scope="module")
+def released(
+    name: str, protocol: str, release: Path, release_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], str, Path]:
+    """A benchmark on the release: its report, what was printed, its folder."""
+    out = tmp_path_factory.mktemp(f"{name} {protocol}")
+    settings = [*SETTINGS, "--data-root", str(release), "--cache", str(release_cache), "--seeds", "1"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # tiny never heard of birdhouses
+        return *run(name, out, *settings, "--protocol", protocol), out
 
 
-def test_figures_of_sr1_computed_otherwise(release: Path, tmp_path: Path) -> None:
-    settings = [*SETTINGS, "--data-root", str(release), "--cache", str(tmp_path / "cache"), "--seeds", "1"]
-    report, _ = run("sr1", tmp_path / "out", *settings)
-    embeddings = {k: z / np.linalg.norm(z) for k, z in cached(tmp_path / "cache").items()}
-    split = load_split("sr1")
-    title = {name: c.title for c in split.classes for name in c.scanobjectnn}
-    tests = [(title[name], embeddings[key(cloud)]) for name, cloud in scans(release, ("training", "test"))]
-    known = [c.title for c in split.known]
-    z = {t: np.array([e for other, e in tests if other == t]) for t in title.values()}
-    test_known = np.concatenate([z[t] for t in known])
-    truth = np.repeat(known, [len(z[t]) for t in known])
-    novel = np.concatenate([z[c.title] for c in (*split.novel1, *split.novel2)])
-    support = {
-        c.title: np.array([embeddings[key(np.loadtxt(p, delimiter=",", dtype=np.float32)[:, :3])] for p in paths])
-        for c in split.known
-        for paths in [listed(release, c.modelnet40)]
-    }
-    anchors = {
-        "names": TextEncoder.from_pretrained("tiny").encode([c.names[0] for c in split.known]),
-        "prototypes": np.array([m / np.linalg.norm(m) for m in (support[t].mean(axis=0) for t in known)]),
-        "nearest example": np.concatenate([support[t] for t in known]),
-    }
-    owner = {"nearest example": np.repeat(known, [len(support[t]) for t in known])}
-    for result in report["results"]:
-        bank = anchors[result["known_by"]]
-        owners = owner.get(result["known_by"], np.array(known))
-        k, n = -(test_known @ bank.T).max(axis=1), -(novel @ bank.T).max(axis=1)
-        auroc = roc_auc_score(np.repeat([0, 1], [len(k), len(n)]), np.concatenate([k, n]))
-        assert result["both"]["auroc"]["mean"] == pytest.approx(auroc, abs=1e-9)
-        assert result["both"]["fpr95"]["mean"] == pytest.approx(fpr95(k, n), abs=1e-9)
-        guesses = owners[(test_known @ bank.T).argmax(axis=1)]
-        assert result["accuracy"]["mean"] == pytest.approx(np.mean(guesses == truth), abs=1e-9)
-        balanced = balanced_accuracy_score(truth, guesses)
-        assert result["balanced_accuracy"]["mean"] == pytest.approx(balanced, abs=1e-9)
-        chairs = owners[(z["bed"] @ bank.T).argmax(axis=1)] == "chair"
-        assert result["confusion"]["bed"]["chair"] == pytest.approx(chairs.mean(), abs=1e-9)
-
-
-def listed(release: Path, names: tuple[str, ...]) -> list[Path]:
-    folder = release / "modelnet40_normal_resampled"
-    ids = (folder / "modelnet40_train.txt").read_text(encoding="utf-8").split()
-    return [folder / n / f"{i}.txt" for i in ids for n in names if i.rpartition("_")[0] == n]
-
-
-@pytest.mark.filterwarnings("ignore::openshape_ood.text.UntrainedNameWarning")  # tiny never heard of birdhouses
-@pytest.mark.parametrize("name", [name for names in TRACKS.values() for name in names])
-def test_every_benchmark_runs_on_the_release(name: str, release: Path, cache: Path, tmp_path: Path) -> None:
-    settings = [*SETTINGS, "--data-root", str(release), "--cache", str(cache), "--seeds", "1"]
-    report, printed = run(name, tmp_path, *settings)
+def test_every_benchmark_runs_on_the_release(
+    name: str, protocol: str, released: tuple[dict[str, Any], str, Path]
+) -> None:
+    report, printed, out = released
     split = load_split(name)
     counts = report["data"]["counts"]
     assert set(counts["known"]) == {c.title for c in split.known}
@@ -277,45 +263,70 @@ def test_every_benchmark_runs_on_the_release(name: str, release: Path, cache: Pa
         assert report["data"]["published_counts"]["support"] in (2378, 1916)
         assert any("published" in line for line in report["data"]["differs"])
         assert "PointNet++" in printed  # published rows stand below ours
-    assert (tmp_path / f"{name}-tiny-openshape-3dos.md").is_file()
+    assert (out / f"{name}-tiny-{protocol}-3dos-seeds-1.md").is_file()
 
 
-def test_the_seed_protocol_takes_raw_features_and_distances(release: Path, tmp_path: Path) -> None:
+def test_figures_computed_otherwise(
+    name: str, protocol: str, released: tuple[dict[str, Any], str, Path], release: Path, release_cache: Path
+) -> None:
+    """Every figure of every method, from the cached embeddings, by `independent`."""
+    report, _, _ = released
+    split = load_split(name)
+    sets = {part: Counter(title for title, _ in clouds) for part, clouds in read_release(split, release).items()}
+    assert {part: counts for part, counts in report["data"]["counts"].items() if counts} == sets
+    words = [word for c in split.known for word in c.names]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrainedNameWarning)
+        names = dict(zip(words, TextEncoder.from_pretrained("tiny").encode(words), strict=True))
+    said, titles = answers(split, release, release_cache, unit=protocol == "openshape", names=names)
+    assert [result["known_by"] for result in report["results"]] == KNOWN_BY
+    for result in report["results"]:
+        check_figures(result, said[result["known_by"]], titles)
+
+
+def check_figures(result: dict[str, Any], said: Mapping[str, Answer], titles: Mapping[str, np.ndarray]) -> None:
+    """One method's part of a report of one seed has just the figures that `independent` computes."""
+    expected = figures(said, titles)
+    found = {name: number(result, name) for name in expected}
+    limit = found.pop("thresholds"), expected.pop("thresholds")
+    assert limit[0] == pytest.approx(limit[1], abs=1e-6)  # the report has six digits
+    assert found == pytest.approx(expected, rel=0, abs=1e-9)
+    shares = {f"{part}.{metric}" for part in ("novel1", "novel2", "both") if part in result for metric in SHOWN}
+    assert shares <= set(expected) and set(result["kept"]) == set(said)
+    assert all(set(row) == set(titles["known"]) for row in result["confusion"].values())
+
+
+def number(result: Mapping[str, Any], name: str) -> float:
+    """A figure of a report of one seed by its place: "novel1.auroc"."""
+    part: Any = result
+    for word in name.split("."):
+        part = part[word]
+    if isinstance(part, list):
+        (part,) = part
+    return part["mean"] if isinstance(part, dict) else part
+
+
+def test_the_seed_protocol_prints_what_3dos_prints(release: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "--data-root", str(release), "--cache", str(tmp_path / "cache"), "--seeds", "41"]
     report, printed = run("sr1", tmp_path / "out", *settings, "--protocol", "seed")
     assert report["settings"]["colour"] == 0 and not report["settings"]["unit"]
     assert (report["settings"]["support_points"], report["settings"]["test_points"]) == (1024, 2048)
-    embeddings = cached(tmp_path / "cache")
-    folders = list((tmp_path / "cache" / "embeddings").iterdir())
-    assert len(folders) == 2  # one recipe for support, one for what is tested
+    assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 2  # a recipe for support, one for tests
     split = load_split("sr1")
-    paths = [(c.title, p) for c in split.known for p in listed(release, c.modelnet40)]
-    support = np.array(
-        [embeddings[key(np.loadtxt(p, delimiter=",", dtype=np.float32)[:, :3])] for _, p in paths], dtype=np.float64
-    )
-    names = {c.scanobjectnn[0]: c.title for c in split.known}
-    tests = scans(release, ("training", "test"))
-    known = np.array([embeddings[key(c)] for n, c in tests if n in names], dtype=np.float64)
-    novel = np.array([embeddings[key(c)] for n, c in tests if n not in names], dtype=np.float64)
-    k, n = (np.linalg.norm(z[:, None] - support[None], axis=2).min(axis=1) for z in (known, novel))
-    nearest = report["results"][2]
-    assert nearest["both"]["auroc"]["mean"] == pytest.approx(
-        roc_auc_score(np.repeat([0, 1], [len(k), len(n)]), np.concatenate([k, n])), abs=1e-9
-    )
+    said, titles = answers(split, release, tmp_path / "cache", unit=False)
+    _, prototypes, example = report["results"]
+    assert example["printed_accuracy"] is None
     # 1/distance, the original's score, ranks the same
-    assert roc_auc_score(np.repeat([1, 0], [len(k), len(n)]), 1 / np.concatenate([k, n])) == pytest.approx(
-        nearest["both"]["auroc"]["mean"], abs=1e-9
-    )
-    assert nearest["printed_accuracy"] is None
-    # as it should be: the class of the nearest prototype; as printed: the label of the support shape of that index
-    known_titles = [c.title for c in split.known]
-    truth = np.array([names[n] for n, _ in tests if n in names])
-    prototypes = np.array([support[[t == title for t, _ in paths]].mean(axis=0) for title in known_titles])
-    index = np.linalg.norm(known[:, None] - prototypes[None], axis=2).argmin(axis=1)
-    by_listing = [title for title, _ in sorted(paths, key=lambda pair: pair[1].stem)]  # the listing is sorted
-    prototype = report["results"][1]
-    assert prototype["accuracy"]["mean"] == pytest.approx(np.mean(np.array(known_titles)[index] == truth))
-    assert prototype["printed_accuracy"]["mean"] == pytest.approx(np.mean(np.array(by_listing)[index] == truth))
+    known = said["nearest example"]["known"].novelty
+    novel = np.concatenate([said["nearest example"][part].novelty for part in ("novel1", "novel2")])
+    truth = np.repeat([1, 0], [len(known), len(novel)])
+    auroc = roc_auc_score(truth, 1 / np.concatenate([known, novel]))
+    assert example["both"]["auroc"]["mean"] == pytest.approx(auroc, rel=0, abs=1e-9)
+    # as printed: the label, in the sorted listing, of the support shape whose number is that of the nearest prototype
+    classes = [c.title for c in split.known]
+    taken = [titles["support"][classes.index(title)] for title in said["prototypes"]["known"].nearest]
+    expected = np.mean(np.array(taken) == titles["known"])
+    assert prototypes["printed_accuracy"]["mean"] == pytest.approx(expected, rel=0, abs=1e-9)
     assert "as the 3DOS code prints it" in printed
 
 
@@ -324,15 +335,61 @@ def test_the_seed_protocol_takes_raw_features_and_distances(release: Path, tmp_p
 def test_published_layouts_run_by_both_protocols(model: str, release: Path, tmp_path: Path) -> None:
     """Made-up weights in the published layouts: their axis, their points, their width; figures mean nothing."""
     checkpoint = write_checkpoint(model, tmp_path / "model.pt")
+    encoder = ShapeEncoder.from_pretrained(model, checkpoint=checkpoint, device="cpu")
     settings = ["--model", model, "--checkpoint", str(checkpoint), "--no-names", "--data-root", str(release)]
-    settings += ["--seeds", "1", "--quiet", "--draws", "100", "--batch-size", "8", "--no-cache", "--no-pictures"]
-    for protocol, points in (("openshape", (10_000, 10_000)), ("seed", (1024, 2048))):
-        report, _ = run("sr1", tmp_path / protocol, *settings, "--protocol", protocol)
+    settings += ["--seeds", "1", "--quiet", "--draws", "100", "--batch-size", "8", "--device", "cpu", "--no-pictures"]
+    split = load_split("sr1")
+    for protocol, points, colour in (("openshape", (10_000, 10_000), 0.4), ("seed", (1024, 2048), 0.0)):
+        out, cache = tmp_path / protocol, tmp_path / f"{protocol} cache"
+        report, _ = run("sr1", out, *settings, "--protocol", protocol, "--cache", str(cache))
         assert report["checkpoint_sha256"] == sha256(checkpoint)
+        exchange = protocol == "openshape" and model == "vitg14"
         used = report["settings"]
         assert (used["support_points"], used["test_points"]) == points
-        assert used["exchange"] == (protocol == "openshape" and model == "vitg14")
-        assert 0 < report["results"][0]["both"]["auroc"]["mean"] < 1
+        assert (used["exchange"], used["colour"]) == (exchange, colour)
+        clouds = models(release, "train", split.known)[3], scans(release, ("test",), split.novel2)[-1]
+        for (_, cloud), count in zip(clouds, points, strict=True):
+            check_embedding(cached(cache)[key(cloud)], cloud, encoder, count, exchange, colour)
+        said, titles = answers(split, release, cache, unit=protocol == "openshape")
+        for result in report["results"]:
+            check_figures(result, said[result["known_by"]], titles)
+            check_table(next(out.glob("*/objects.csv")), result["known_by"], said[result["known_by"]])
+
+
+def check_embedding(
+    found: np.ndarray, cloud: np.ndarray, encoder: ShapeEncoder, count: int, exchange: bool, colour: float
+) -> None:
+    """A cached embedding is that of the cloud prepared so, and far from that of one prepared otherwise."""
+    length = np.linalg.norm(found)
+    same = encoder.encode_prepared(prepared(cloud, count, exchange, colour)[None])[0]
+    assert np.linalg.norm(found - same) < 1e-4 * length
+    for other in (prepared(cloud, count, not exchange, colour), prepared(cloud, count, exchange, 0.4 - colour)):
+        assert np.linalg.norm(found - encoder.encode_prepared(other[None])[0]) > 1e-2 * length
+
+
+def prepared(cloud: np.ndarray, count: int, exchange: bool, colour: float) -> np.ndarray:
+    """A cloud (n, 3) as an encoder takes it, (count, 6): written out, but for the draw of seed 1."""
+    xyz = cloud[resample(len(cloud), count, 1)].astype(np.float64)
+    if exchange:
+        xyz = xyz[:, [0, 2, 1]]
+    xyz -= xyz.mean(axis=0)
+    xyz /= np.sqrt((xyz**2).sum(axis=1).max())
+    xyz = np.round(xyz * 2**16) / 2**16  # ties of distances stay ties
+    return np.hstack([xyz, np.full((count, 3), colour)]).astype(np.float32)
+
+
+def check_table(path: Path, known_by: str, said: Mapping[str, Answer]) -> None:
+    """objects.csv lists the shapes in their order; by its novelty they rank as by their distances."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["known by"] == known_by]
+    novelty = np.array([float(row["novelty"]) for row in rows])
+    order = [part for part in ("validation", "known", "novel1", "novel2") if part in said]
+    distances = np.concatenate([said[part].novelty for part in order])
+    assert [row["set"] for row in rows] == [part for part in order for _ in said[part].novelty]
+    assert [row["nearest class"] for row in rows] == [title for part in order for title in said[part].nearest]
+    assert np.ptp(distances) > 1e-3  # there is something to rank, at six digits
+    assert np.diff(distances[np.argsort(novelty, kind="stable")]).min() > -2e-6
+    assert novelty == pytest.approx(distances, rel=0, abs=2e-6)
 
 
 def test_strict_refuses_other_data(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -352,31 +409,102 @@ def test_commands_of_several_benchmarks_run_the_sets_that_are_asked_for(
     settings = [*SETTINGS, "--per-class", "1", "--cache", str(cache), "--out", str(tmp_path), "--seeds", "1"]
     with redirect_stdout(io.StringIO()):
         assert main(command, names, [*settings, "--set", names[1]]) == 0
-    assert [path.name for path in tmp_path.glob("*.json")] == [f"{names[1]}-tiny-openshape-generated.json"]
+    (path,) = tmp_path.glob("*.json")
+    assert path.name == f"{names[1]}-tiny-openshape-generated-seeds-1-per-class-1.json"
 
 
 # ------------------------------------------------------------------ killed in the middle
 
 
-def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    """SIGKILL once some shards are there; the second run gives the same JSON and computes only the rest."""
-    settings = ["--per-class", "8", "--batch-size", "4", "--device", "cpu", "--draws", "100"]
-    settings += ["--quiet", "--no-pictures"]
-    killed = [*settings, "--cache", str(tmp_path / "killed"), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.sr2", *killed], cwd=ROOT, start_new_session=True)
-    shards: list[Path] = []
-    while len(shards) < 9 and process.poll() is None:
-        time.sleep(0.01)
-        shards = list((tmp_path / "killed").rglob("*.safetensors"))
+def start(name: str, *settings: str) -> subprocess.Popen[bytes]:
+    """A benchmark as a process, the leader of a group with its readers."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *settings]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+
+
+def kill(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> None:
+    """SIGKILL to all of its group as soon as it is so far."""
+    while not ready():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    there = sum(len(load(path.read_bytes())["keys"]) for path in (tmp_path / "killed").rglob("*.safetensors"))
 
-    second, _ = run("sr2", tmp_path / "out", *killed[:-2], "--workers", "0")
+
+def shards(cache: Path) -> list[Path]:
+    return list(cache.rglob("*.safetensors"))
+
+
+def kept(cache: Path) -> int:
+    """How many embeddings a cache folder holds."""
+    return sum(len(load(path.read_bytes())["keys"]) for path in shards(cache))
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    """SIGKILL once some shards are there; the second run gives the same JSON and computes only the rest."""
+    settings = ["--per-class", "4", "--batch-size", "4", "--device", "cpu", "--draws", "100"]
+    settings += ["--quiet", "--no-pictures"]
+    killed = [*settings, "--cache", str(tmp_path / "killed")]
+    kill(start("sr2", *killed, "--out", str(tmp_path / "out")), lambda: len(shards(tmp_path / "killed")) >= 9)
+    there = kept(tmp_path / "killed")
+
+    second, _ = run("sr2", tmp_path / "out", *killed, "--workers", "0")
     whole, _ = run("sr2", tmp_path / "whole", *settings, "--cache", str(tmp_path / "other"), "--workers", "0")
     assert without_run(second) == without_run(whole)
     assert 0 < there < whole["run"]["embedded"]
     assert (second["run"]["reused"], second["run"]["embedded"]) == (there, whole["run"]["embedded"] - there)
+
+
+@pytest.fixture(scope="module")
+def long_release(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The release with some text files so long that parsing them takes a while."""
+    root = tmp_path_factory.mktemp("long") / "3D_OS_release_data"
+    shutil.copytree(release, root)
+    for path in (root / "modelnet40_normal_resampled").glob("[bc]*/*_000[12].txt"):  # of the train split
+        path.write_text(path.read_text() * LONGER)
+    return root
+
+
+def test_a_run_on_text_files_is_killed_while_it_parses_and_while_it_embeds(long_release: Path, tmp_path: Path) -> None:
+    """Two runs that are killed, and a third: the same JSON as of a single one, and no cloud embedded twice."""
+    settings = ["--data-root", str(long_release), "--batch-size", "4", "--device", "cpu", "--draws", "100"]
+    settings += ["--quiet", "--no-pictures"]
+    cache = tmp_path / "killed"
+    killed = [*settings, "--cache", str(cache)]
+
+    def parsing() -> bool:
+        return any(path.stat().st_size for path in cache.glob("modelnet40_sr1_train_*.partial"))
+
+    kill(start("sr1", *killed, "--out", str(tmp_path / "out")), parsing)
+    assert list(cache.glob("*.partial")) and not list(cache.glob("*.h5")) and not shards(cache)
+    kill(start("sr1", *killed, "--out", str(tmp_path / "out")), lambda: len(shards(cache)) >= 9)
+    there = kept(cache)
+    assert len(list(cache.glob("*.h5"))) == 2  # train and test
+    assert list((tmp_path / "out").iterdir()) == []
+
+    third, _ = run("sr1", tmp_path / "out", *killed, "--workers", "0")
+    whole, _ = run("sr1", tmp_path / "whole", *settings, "--cache", str(tmp_path / "other"), "--workers", "0")
+    assert without_run(third) == without_run(whole)
+    assert 0 < there < whole["run"]["embedded"]
+    assert (third["run"]["reused"], third["run"]["embedded"]) == (there, whole["run"]["embedded"] - there)
+
+
+def test_two_runs_at_once_share_a_fresh_cache(long_release: Path, tmp_path: Path) -> None:
+    settings = [*SETTINGS, "--data-root", str(long_release), "--batch-size", "4"]
+    shared = [*settings, "--cache", str(tmp_path / "shared")]
+    outs = [tmp_path / "one", tmp_path / "other"]
+    processes = [start("sr1", *shared, "--out", str(out)) for out in outs]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    reports = [json.loads(path.read_text(encoding="utf-8")) for out in outs for path in out.glob("*.json")]
+    alone, _ = run("sr1", tmp_path / "alone", *settings, "--no-cache")
+    after, _ = run("sr1", tmp_path / "after", *shared)
+    assert [without_run(report) for report in (*reports, after)] == [without_run(alone)] * 3
+    assert after["run"]["embedded"] == 0
+    assert not list((tmp_path / "shared").rglob("*.partial"))
 
 
 # ------------------------------------------------------------------ what goes wrong
