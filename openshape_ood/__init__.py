@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from openshape_ood.checkpoints import list_checkpoints as list_checkpoints
+    from openshape_ood.detector import NoveltyDetector as NoveltyDetector
+    from openshape_ood.embedder import ShapeEmbedder as ShapeEmbedder
     from openshape_ood.encoders import ShapeEncoder as ShapeEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
     from openshape_ood.files import load_shape as load_shape
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Known": "known",
+    "NoveltyDetector": "detector",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
+    "ShapeEmbedder": "embedder",
     "ShapeEncoder": "encoders",
     "TextEncoder": "text",
     "list_checkpoints": "checkpoints",
@@ -39,8 +43,10 @@ _HOMES = {
 
 __all__ = [
     "Known",
+    "NoveltyDetector",
     "NoveltyResult",
     "OpenShapeError",
+    "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "list_checkpoints",

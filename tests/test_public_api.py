@@ -13,8 +13,10 @@ ROOT = Path(__file__).parents[1]
 ERRORS = [e for e in vars(errors).values() if inspect.isclass(e) and e.__module__ == errors.__name__]
 PUBLIC = [
     "Known",
+    "NoveltyDetector",
     "NoveltyResult",
     "OpenShapeError",
+    "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "list_checkpoints",
