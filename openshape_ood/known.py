@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import reprlib
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,9 +71,12 @@ class Identity:
 class Known:
     """A bank of k known classes.
 
-    names (k,); anchors (k, d): a unit vector a class, its text embedding or its re-normalised mean example;
-    examples (m, d) unit vectors and labels (m,) into names, both empty for classes known by name only;
-    identity: the encoder they come from.
+    names (k,); anchors (k, d): a unit vector a class, its re-normalised mean example or else its text embedding;
+    examples (m, d) unit vectors and labels (m,) into names, both empty for classes known by name only; identity:
+    the encoder they come from. text (k, d): the text embedding of each class, empty for classes known by example
+    only; negatives (j, d): those of words for other things, if any were given. patches (n, w): unit patch tokens of
+    the examples, and patch_labels (n,), empty unless asked for. temperature: what cosines with text were divided by
+    when the encoder was trained, None where nobody says so.
     """
 
     names: tuple[str, ...]
@@ -80,27 +84,93 @@ class Known:
     examples: np.ndarray
     labels: np.ndarray
     identity: Identity
+    text: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    negatives: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    patches: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    patch_labels: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    temperature: float | None = None
 
     @classmethod
-    def from_names(cls, names: Sequence[str], text: NamesEncoder) -> Known:
-        """Classes by name, embedded by a `TextEncoder`. Raises `ClassNamesError` for none, blank or duplicate names."""
+    def from_names(cls, names: Sequence[str], text: NamesEncoder, negatives: Sequence[str] = ()) -> Known:
+        """Classes by name, embedded by a `TextEncoder`.
+
+        negatives: words for other things, of which the half farthest from the names is kept, as in NegLabel, arXiv
+        2403.20078. Raises `ClassNamesError` for none, blank or duplicate names.
+        """
         names = check_names(names)
         if isinstance(text, str) or hasattr(text, "checkpoint_hash"):
             raise InputError(f"text is {text!r}; expected a TextEncoder, as TextEncoder.from_pretrained(...) gives it")
         anchors = unit(text.encode(names), "the text embedding of", names)
         nothing = np.empty((0, anchors.shape[1])), np.empty(0, dtype=np.int64)
-        return cls(names, anchors, *nothing, Identity(text.name, text.tower))
+        return cls(
+            names,
+            anchors,
+            *nothing,
+            Identity(text.name, text.tower),
+            text=anchors,
+            negatives=_farther_half(anchors, check_names(negatives), text) if len(negatives) else np.empty((0, 0)),
+        )
 
     @classmethod
     def from_examples(
-        cls, examples: Mapping[str, Any], encoder: Encoder, up: str | Sequence[str] = "y", **settings: Any
+        cls,
+        examples: Mapping[str, Any],
+        encoder: Encoder,
+        up: str | Sequence[str] = "y",
+        *,
+        patches: bool = False,
+        **settings: Any,
     ) -> Known:
-        """Classes by example: name -> shapes in any form `encode` takes, or ready embeddings (m, d)."""
+        """Classes by example: name -> shapes in any form `encode` takes, or ready embeddings (m, d).
+
+        patches: keep the patch tokens of the examples too, which must then be shapes.
+        """
         names = check_examples(examples)
         embedded = [_embed(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(e) for e in embedded])
         means = unit(np.stack([e.mean(axis=0) for e in embedded]), "the mean example of", names)
-        return cls(names, means, np.concatenate(embedded), labels, identity_of(encoder))
+        tokens = _patches(examples, encoder, up, settings) if patches else {}
+        temperature = getattr(encoder, "temperature", None)
+        return cls(
+            names, means, np.concatenate(embedded), labels, identity_of(encoder), temperature=temperature, **tokens
+        )
+
+    @classmethod
+    def from_both(
+        cls,
+        names: Sequence[str],
+        examples: Mapping[str, Any],
+        encoder: Encoder,
+        text: NamesEncoder,
+        up: str | Sequence[str] = "y",
+        *,
+        patches: bool = False,
+        **settings: Any,
+    ) -> Known:
+        """Classes by name, all of them, and by example too, as many as there are examples of.
+
+        Raises `ClassNamesError` for examples of a class that is not among the names.
+        """
+        by_name = cls.from_names(names, text)
+        strangers = [name for name in examples if name not in by_name.names]
+        if strangers:
+            raise ClassNamesError(
+                f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "
+                f"{', '.join(map(repr, by_name.names))}; expected every class among the names"
+            )
+        by_example = cls.from_examples(examples, encoder, up, patches=patches, **settings)
+        by_name.check_fits(by_example.identity)
+        index = np.array([by_name.names.index(name) for name in by_example.names])
+        anchors = by_name.anchors.copy()
+        anchors[index] = by_example.anchors
+        return replace(
+            by_example,
+            names=by_name.names,
+            anchors=anchors,
+            labels=index[by_example.labels],
+            patch_labels=index[by_example.patch_labels],
+            text=by_name.text,
+        )
 
     @property
     def dim(self) -> int:
@@ -113,6 +183,33 @@ class Known:
                 f"the known classes were embedded by {self.identity}, the shapes by {identity}; "
                 "embeddings of different encoders cannot be compared. Embed both with one encoder"
             )
+
+
+def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:
+    """Unit embeddings (j, d) of the words whose best cosine with a class (k, d) is at most the median."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a word for something else is little known harms nothing
+        vectors = unit(text.encode(words), "the text embedding of", words)
+    best = (vectors @ anchors.T).max(axis=1)
+    return vectors[best <= np.median(best)]
+
+
+def _patches(
+    examples: Mapping[str, Any], encoder: Any, up: str | Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Unit patch tokens (n, w) of all examples, and their classes (n,)."""
+    if not hasattr(encoder, "encode_patches"):
+        raise InputError(f"{encoder.name} has no patch tokens; expected a ShapeEncoder")
+    passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed")}
+    tokens = []
+    for name, value in examples.items():
+        if _as_embeddings(value, name, encoder) is not None:
+            raise InputError(f"class {name!r} is given as embeddings; patch tokens need the example shapes themselves")
+        own, _ = encoder.encode_patches(value, up=up, **passed)
+        tokens.append(own.reshape(-1, own.shape[-1]))
+    labels = np.repeat(np.arange(len(tokens)), [len(own) for own in tokens])
+    rows = unit(np.concatenate(tokens), "the patch token in")
+    return {"patches": rows.astype(np.float32), "patch_labels": labels}
 
 
 def identity_of(encoder: Encoder) -> Identity:
@@ -143,8 +240,8 @@ def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
         words = value if isinstance(value, list | tuple) and value else [value]
         if all(word is None or _is_word(word) for word in words):
             raise InputError(
-                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Classes known by name and "
-                "classes known by example cannot be mixed yet: give names only, as a list, or examples for every class"
+                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes, or "
+                "None for a class of which there is only the name"
             )
     return check_names(list(examples))
 

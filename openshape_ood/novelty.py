@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import Encoder, Identity, Known, NamesEncoder, check_examples, check_names, identity_of
 from openshape_ood.points import check_up
-from openshape_ood.scores import cosine, find_score
+from openshape_ood.scores import DEFAULTS, Score, cosine, find_score
+from openshape_ood.scores.table import check_bank
 from openshape_ood.shapes import list_shapes, resolve_ups
+from openshape_ood.words import things
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,41 +61,52 @@ def score_novelty(
     encoder: Encoder | None = None,
     text: NamesEncoder | None = None,
     model: str = "vitb32",
-    method: str = "max_cosine",
+    method: str | None = None,
     up: str | Sequence[str] = "y",
     known_up: str | None = None,
     device: Any = None,
     batch_size: int = 32,
     seed: int = 0,
+    views: int = 1,
     progress: bool = False,
 ) -> NoveltyResult:
     """How novel each shape is against the known classes.
 
     shapes: whatever `ShapeEncoder.encode` takes. known: names, or name -> example shapes or ready
-    embeddings (m, d), or a `Known` bank. The encoder is `encoder`, or the checkpoint called `model`;
-    names go through `text`, or the tower that encoder was aligned with. method: a key of
-    `openshape_ood.scores.SCORES`. up: gravity axis of the shapes, "y", "z" or "x" with an optional "-",
-    or "file"; known_up: that of the example shapes, the same unless given. `encoder` goes before `model`; give it
-    when there is more than one call, for `model` is loaded each time.
+    embeddings (m, d), None for a class of which there is only the name, or a `Known` bank. The encoder is
+    `encoder`, or the checkpoint called `model`; names go through `text`, or the tower that encoder was aligned
+    with. method: a key of `openshape_ood.scores.SCORES`; None takes the one of `scores.DEFAULTS` for names, for
+    examples or for both. views: embeddings a shape, averaged. up: gravity axis of the shapes, "y", "z" or "x" with
+    an optional "-", or "file"; known_up: that of the example shapes, the same unless given. `encoder` goes before
+    `model`; give it when there is more than one call, for `model` is loaded each time.
 
     Raises `InputError` for values that cannot be used and `FileError` for files, each saying what would.
     """
     listed = list_shapes(shapes)
     ups = resolve_ups(up, listed)
-    score = find_score(method, has_examples=_has_examples(known))
+    kind = _how_known(known)
+    method = DEFAULTS[kind] if method is None else method
+    score = find_score(method, kind)
+    if score.needs == "patches" and views != 1:
+        raise InputError(f"views is {views}; method {method!r} takes the patches of one view. Leave views out")
     known_up = _known_up(up, known_up, known)
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
     encoder = encoder or _encoder(model, device, known)
     settings: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "progress": progress}
-    bank = _bank(known, encoder, text, known_up, device, settings)
+    if views != 1:
+        settings["views"] = views
+    bank = _bank(known, score, encoder, text, known_up, device, settings)
     bank.check_fits(identity_of(encoder))
-    queries = encoder.encode([shape.value for shape in listed], up=ups, **settings)
+    check_bank(score, method, bank)
+    values = [shape.value for shape in listed]
+    embeddings = encoder.encode(values, up=ups, **settings)
+    queries = _patches(encoder, values, ups, settings) if score.needs == "patches" else embeddings
     names = np.array(bank.names)
     return NoveltyResult(
         novelty=score.novelty(queries, bank),
         nearest=names[score.nearest(queries, bank)],
-        similarity=cosine(queries, bank),
+        similarity=cosine(embeddings, bank),
         classes=names,
         shapes=tuple(shape.path or shape.name for shape in listed),
         up=tuple(ups),
@@ -103,17 +116,24 @@ def score_novelty(
     )
 
 
-def _has_examples(known: Any) -> bool:
-    """Whether the known classes come with examples; checks their names on the way, before any model loads."""
+def _how_known(known: Any) -> Literal["names", "examples", "both"]:
+    """By name, by example, or some this way and some that; checks the names on the way, before any model loads."""
     if isinstance(known, Known):
-        return len(known.examples) > 0
+        if not len(known.examples):
+            return "names"
+        return "examples" if len(np.unique(known.labels)) == len(known.names) else "both"
     if isinstance(known, Mapping):
-        check_examples(known)
-        return True
+        with_examples = {name: value for name, value in known.items() if value is not None}
+        if with_examples:
+            check_examples(with_examples)
+        check_names(list(known))
+        if not with_examples:
+            return "names"
+        return "examples" if len(with_examples) == len(known) else "both"
     if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
         raise InputError(
-            "known mixes names and examples; classes known by name and classes known by example cannot be mixed yet: "
-            "give names only, as a list, or a mapping with examples for every class"
+            "known mixes names and examples in a list; give one mapping, with None for a class of which there is only "
+            'the name: {"chair": shapes, "sofa": None}'
         )
     if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
         raise ClassNamesError(
@@ -121,7 +141,7 @@ def _has_examples(known: Any) -> bool:
             "examples"
         )
     check_names(known)
-    return False
+    return "names"
 
 
 def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
@@ -144,13 +164,31 @@ def _encoder(model: str, device: Any, known: Any) -> Encoder:
 
 
 def _bank(
-    known: Any, encoder: Encoder, text: NamesEncoder | None, up: str, device: Any, settings: dict[str, Any]
+    known: Any,
+    score: Score,
+    encoder: Encoder,
+    text: NamesEncoder | None,
+    up: str,
+    device: Any,
+    settings: dict[str, Any],
 ) -> Known:
+    """The known classes with what the score needs of them."""
     if isinstance(known, Known):
         return known
-    if isinstance(known, Mapping):
-        return Known.from_examples(known, encoder, up=up, **settings)
-    return Known.from_names(check_names(known), text or _text_of(encoder, device))
+    examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
+    if len(examples) == len(known) and score.needs != "both":
+        return Known.from_examples(examples, encoder, up=up, patches=score.needs == "patches", **settings)
+    names = check_names(list(known))
+    text = text or _text_of(encoder, device)
+    if examples:
+        return Known.from_both(names, examples, encoder, text, up=up, **settings)
+    others = [word for word in things() if word not in names] if score.needs == "negatives" else []
+    return replace(Known.from_names(names, text, negatives=others), temperature=getattr(encoder, "temperature", None))
+
+
+def _patches(encoder: Any, values: list[Any], ups: Sequence[str], settings: Mapping[str, Any]) -> np.ndarray:
+    passed = {key: settings[key] for key in ("batch_size", "seed")}
+    return encoder.encode_patches(values, up=ups, **passed)[0]
 
 
 def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:

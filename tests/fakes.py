@@ -38,16 +38,28 @@ class FakeEncoder:
         batch_size: int = 32,
         seed: int = 0,
         progress: bool = False,
+        views: int = 1,
     ) -> np.ndarray:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
-        self.calls.append({"up": ups, "batch_size": batch_size, "seed": seed, "progress": progress})
+        call = {"up": ups, "batch_size": batch_size, "seed": seed, "progress": progress}
+        self.calls.append(call if views == 1 else {**call, "views": views})
         clouds = [shape.load(points=100, seed=0)[:, :3] for shape in listed]
         return np.stack([self._embed(exchange(cloud, u, "y")) for cloud, u in zip(clouds, ups, strict=True)])
 
     def _embed(self, xyz: np.ndarray) -> np.ndarray:
         features = np.append(np.ptp(xyz, axis=0), (xyz[:, 1] - xyz[:, 1].min()).mean())
         return (features / np.linalg.norm(features)).astype(np.float32)
+
+
+class PatchEncoder(FakeEncoder):
+    """A `FakeEncoder` with two patch tokens a cloud: its embedding, and that with the height left out."""
+
+    def encode_patches(
+        self, shapes: Any, up: str | Sequence[str] = "y", batch_size: int = 32, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        whole = self.encode(shapes, up, batch_size=batch_size, seed=seed)
+        return np.stack([whole, whole * [1, 0, 1, 1]], axis=1), np.zeros((len(whole), 2, 3))
 
 
 @dataclass

@@ -18,10 +18,10 @@ PACKAGE = Path(openshape_ood.__file__).parent
 ORDER = """
     errors architectures caches
     checkpoints points synthetic
-    files known hub metrics
-    shapes scores
-    encoders
-    towers
+    files known hub metrics neighbours calibration words
+    shapes scores banks
+    encoders references
+    towers detector embedder
     text
     novelty
     __init__
@@ -36,7 +36,8 @@ HOMES = {
     "laspy": {"files.clouds"},
     "matplotlib": set(),
     "open_clip": {"towers"},
-    "sklearn": {"metrics"},
+    "faiss": {"neighbours.index"},
+    "sklearn": {"metrics", "scores.by_examples", "detector", "embedder"},
     "tokenizers": {"towers"},
     "torch_redstone": {"encoders.pointbert"},
     "trimesh": {"files.meshes", "files.__init__", "files.ply"},

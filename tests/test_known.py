@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, words
+from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, PatchEncoder, words
 
-from openshape_ood import Known, OpenShapeError
+from openshape_ood import Known, OpenShapeError, ShapeEncoder, TextEncoder
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
 from openshape_ood.known import Identity, check_names, identity_of, unit
 
@@ -95,10 +95,14 @@ def test_settings_and_axis_reach_the_encoder() -> None:
         ({}, ClassNamesError, "no known classes"),
         ({"": POLE}, ClassNamesError, "known class 0"),
         ({1: POLE}, ClassNamesError, "known class 0 is 1"),
-        ({"pole": POLE, "sofa": None}, InputError, "class 'sofa' has None where.*cannot be mixed"),
+        (
+            {"pole": POLE, "sofa": None},
+            InputError,
+            "class 'sofa' has None where its examples.*None for a class of which there is only the name",
+        ),
         ({"pole": []}, CloudError, "examples of class 'pole': the list of shapes is empty"),
-        ({"pole": POLE, "sofa": "sofa"}, InputError, "class 'sofa' has 'sofa' where.*cannot be mixed"),
-        ({"pole": POLE, "sofa": ["sofa", "couch"]}, InputError, "class 'sofa' has .*couch.* where.*cannot be mixed"),
+        ({"pole": POLE, "sofa": "sofa"}, InputError, "class 'sofa' has 'sofa' where its examples were expected"),
+        ({"pole": POLE, "sofa": ["sofa", "couch"]}, InputError, "class 'sofa' has .*couch.* where its examples were"),
         ({"pole": [[0, 0, 0], [1, 1]]}, CloudError, "examples of class 'pole'"),
         ({"pole": "missing.ply"}, ShapeFileError, "examples of class 'pole': missing.ply: no such file"),
         ({"pole": np.empty((0, 4))}, InputError, "class 'pole' has no examples"),
@@ -176,3 +180,95 @@ def test_unit_names_the_row() -> None:
 def test_embeddings_in_a_list(one: Any) -> None:
     bank = Known.from_examples({"pole": [one, one]}, FakeEncoder())
     np.testing.assert_allclose(bank.examples, [[0.6, 0, 0, 0.8]] * 2)
+
+
+def test_names_are_their_own_text_and_examples_have_none() -> None:
+    by_name = Known.from_names(["pole", "slab"], words())
+    np.testing.assert_array_equal(by_name.text, by_name.anchors)
+    by_example = Known.from_examples({"pole": POLE}, FakeEncoder())
+    for bank in (by_name, by_example):
+        assert (bank.negatives.size, bank.patches.size, bank.patch_labels.size, bank.temperature) == (0, 0, 0, None)
+    assert by_example.text.size == 0
+
+
+def test_the_half_of_the_negatives_farthest_from_the_names_is_kept() -> None:
+    angles = {"a": 0, "b": 180, "near a": 10, "near b": 160, "middle": 80, "beside": 270}
+    text = FakeText({word: [np.cos(np.radians(t)), np.sin(np.radians(t))] for word, t in angles.items()})
+    bank = Known.from_names(["a", "b"], text, negatives=["near a", "middle", "beside", "near b"])
+    np.testing.assert_allclose(bank.negatives, text.encode(["middle", "beside"]), atol=1e-6)
+    assert bank.names == ("a", "b")
+
+
+@pytest.mark.parametrize("negatives", [["x", "x"], [""], "x", [3]])
+def test_negatives_that_cannot_be_used(negatives: Any) -> None:
+    with pytest.raises(ClassNamesError):
+        Known.from_names(["a"], FakeText({"a": [1, 0], "x": [0, 1]}), negatives=negatives)
+
+
+@pytest.mark.parametrize("text", ["tiny", FakeEncoder()])
+def test_names_need_a_text_encoder(text: Any) -> None:
+    with pytest.raises(InputError, match=r"expected a TextEncoder, as TextEncoder\.from_pretrained"):
+        Known.from_names(["a"], text)
+
+
+def test_names_that_read_the_same() -> None:
+    text = TextEncoder.from_pretrained("tiny")
+    with pytest.raises(ClassNamesError, match="night_stand"):
+        Known.from_names(["night_stand", "chair", "night stand"], text)
+
+
+def test_a_text_embedding_without_a_direction_is_named() -> None:
+    with pytest.raises(InputError, match="text embedding of 'b' is zero or not finite"):
+        Known.from_names(["a", "b"], FakeText({"a": [1, 0], "b": [np.nan, 0]}))
+
+
+def test_by_both_the_anchor_is_the_example_and_the_name_where_there_is_none() -> None:
+    encoder = FakeEncoder()
+    examples = {"slab": [SLAB, POLE], "pole": POLE}  # in another order than the names
+    bank = Known.from_both(["pole", "plate", "slab"], examples, encoder, words(), batch_size=5)
+    by_example = Known.from_examples(examples, FakeEncoder())
+    assert bank.names == ("pole", "plate", "slab")
+    assert bank.labels.tolist() == [2, 2, 0]
+    np.testing.assert_array_equal(bank.examples, by_example.examples)
+    np.testing.assert_array_equal(bank.anchors, [by_example.anchors[1], bank.text[1], by_example.anchors[0]])
+    np.testing.assert_array_equal(bank.text, Known.from_names(bank.names, words()).text)
+    assert bank.identity == identity_of(encoder)
+    assert {call["batch_size"] for call in encoder.calls} == {5}
+
+
+def test_by_both_of_two_encoders() -> None:
+    with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*other"):
+        Known.from_both(["pole"], {"pole": POLE}, FakeEncoder(name="other", tower="another"), words())
+    with pytest.raises(ClassNamesError, match="examples of 'ball', 'cube', but the known classes are 'pole'"):
+        Known.from_both(["pole"], {"ball": POLE, "pole": POLE, "cube": POLE}, FakeEncoder(), words())
+
+
+def test_patches_are_unit_rows_of_every_example() -> None:
+    bank = Known.from_examples({"pole": [POLE, PLATE], "slab": SLAB}, PatchEncoder(), patches=True)
+    tokens = PatchEncoder().encode_patches([POLE, PLATE, SLAB])[0].reshape(6, 4)
+    np.testing.assert_allclose(bank.patches, tokens / np.linalg.norm(tokens, axis=1, keepdims=True), atol=1e-6)
+    assert (bank.patches.dtype, bank.patch_labels.tolist()) == (np.float32, [0, 0, 0, 0, 1, 1])
+    both = Known.from_both(["plate", "slab", "pole"], {"pole": POLE}, PatchEncoder(), words(), patches=True)
+    assert both.patch_labels.tolist() == [2, 2]
+
+
+def test_patches_of_what_has_none() -> None:
+    with pytest.raises(InputError, match="fake has no patch tokens; expected a ShapeEncoder"):
+        Known.from_examples({"pole": POLE}, FakeEncoder(), patches=True)
+    with pytest.raises(InputError, match="class 'a' is given as embeddings; patch tokens need the example shapes"):
+        Known.from_examples({"a": EMBEDDINGS}, PatchEncoder(), patches=True)
+
+
+def test_settings_and_axis_reach_the_patches() -> None:
+    encoder = PatchEncoder()
+    Known.from_examples({"pole": POLE}, encoder, up="z", patches=True, batch_size=7, seed=3, views=2)
+    call = {"up": ["z"], "batch_size": 7, "seed": 3, "progress": False}
+    assert encoder.calls == [{**call, "views": 2}, call]
+
+
+def test_the_temperature_is_that_of_the_encoder(tiny: ShapeEncoder) -> None:
+    encoder = FakeEncoder()
+    encoder.temperature = 0.04  # type: ignore[attr-defined]
+    assert Known.from_examples({"pole": POLE}, encoder).temperature == 0.04
+    assert Known.from_both(["pole"], {"pole": POLE}, encoder, words()).temperature == 0.04
+    assert Known.from_examples({"pole": POLE}, tiny).temperature == getattr(tiny, "temperature", None)

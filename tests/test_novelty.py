@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fakes import PLATE, POLE, SLAB, FakeEncoder, box, words
+from fakes import PLATE, POLE, SLAB, FakeEncoder, PatchEncoder, box, words
 
-from openshape_ood import Known, NoveltyResult, ShapeEncoder, score_novelty
+from openshape_ood import Known, NoveltyResult, ShapeEncoder, TextEncoder, score_novelty
 from openshape_ood.errors import (
     ClassNamesError,
     CloudError,
@@ -18,7 +18,7 @@ from openshape_ood.errors import (
     MixedEncodersError,
     UnknownNameError,
 )
-from openshape_ood.scores import SCORES
+from openshape_ood.scores import DEFAULTS, SCORES
 from openshape_ood.synthetic import sample
 
 NAMES = ["pole", "plate", "slab"]
@@ -94,19 +94,30 @@ def test_shapes_come_in_any_form(shapes: Any) -> None:
     np.testing.assert_array_equal(by_name(shapes).novelty, by_name().novelty)
 
 
-@pytest.mark.parametrize("method", SCORES)
+BY_EXAMPLE = [method for method, score in SCORES.items() if score.needs != "negatives"]
+
+
+@pytest.mark.parametrize("method", [m for m in BY_EXAMPLE if m not in ("knn", "vim", "vote_entropy")])
 def test_every_method_by_example(method: str) -> None:
-    result = by_example([*SHAPES, *EXAMPLES["pole"]], method=method)
+    result = by_example([*SHAPES, *EXAMPLES["pole"]], text=words(), method=method)
     assert result.method == method
     assert result.nearest[[0, 1, 3, 4]].tolist() == ["pole", "slab", "pole", "pole"]
-    assert result.novelty[2] > result.novelty[[0, 1, 3, 4]].max()
+    assert result.novelty[2] >= result.novelty[[0, 1, 3, 4]].max()
 
 
-@pytest.mark.parametrize("method", SCORES)
+@pytest.mark.parametrize("method", BY_EXAMPLE)
 def test_similarity_is_the_cosine_whatever_the_method(method: str) -> None:
-    result = by_example(method=method)
-    np.testing.assert_array_equal(result.similarity, by_example().similarity)
-    np.testing.assert_allclose(1 - result.similarity.max(axis=1), by_example().novelty, atol=1e-12)
+    result = score_novelty(SHAPES, EXAMPLES, encoder=PatchEncoder(), text=words(), method=method)
+    expected = by_example(method="max_cosine")
+    np.testing.assert_allclose(result.similarity, expected.similarity, atol=1e-12)
+    np.testing.assert_allclose(1 - result.similarity.max(axis=1), expected.novelty, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["max_cosine", "mcm", "energy", "entropy", "margin"])
+def test_every_method_by_name(method: str) -> None:
+    result = by_name(method=method)
+    assert (result.method, result.nearest[:2].tolist()) == (method, ["pole", "slab"])
+    assert result.novelty[2] > result.novelty[:2].max()
 
 
 def test_nearest_follows_the_method() -> None:
@@ -116,7 +127,121 @@ def test_nearest_follows_the_method() -> None:
     query = {"query": np.array([[1.0, 0, 0.01, 0]])}
     bank = Known.from_examples(known, encoder)
     queries = Known.from_examples(query, encoder).examples
-    assert [bank.names[SCORES[m].nearest(queries, bank)[0]] for m in SCORES] == ["a", "a", "b"]
+    nearest = {
+        m: bank.names[SCORES[m].nearest(queries, bank)[0]] for m in SCORES if SCORES[m].needs in ("", "examples")
+    }
+    assert [method for method, name in nearest.items() if name == "b"] == ["nearest_distance", "knn"]
+
+
+SOME = {"pole": EXAMPLES["pole"], "plate": None, "slab": EXAMPLES["slab"]}
+NONE = dict.fromkeys(NAMES)
+
+
+@pytest.mark.parametrize("known, kind", [(NAMES, "names"), (NONE, "names"), (EXAMPLES, "examples"), (SOME, "both")])
+def test_the_method_taken_where_none_is_named(known: Any, kind: str) -> None:
+    result, same = (by_name(known=known, method=method) for method in (None, DEFAULTS[kind]))
+    assert result.method == DEFAULTS[kind]
+    np.testing.assert_array_equal(result.novelty, same.novelty)
+
+
+@pytest.mark.parametrize("known, kind", [(NAMES, "names"), (EXAMPLES, "examples"), (SOME, "both")])
+def test_a_bank_has_the_default_of_what_it_is_made_of(known: Any, kind: str) -> None:
+    banks = {
+        "names": lambda: Known.from_names(known, words()),
+        "examples": lambda: Known.from_examples(known, FakeEncoder()),
+        "both": lambda: Known.from_both(
+            NAMES, {name: value for name, value in known.items() if value is not None}, FakeEncoder(), words()
+        ),
+    }
+    result = score_novelty(SHAPES, banks[kind](), encoder=FakeEncoder())
+    expected = by_name(known=known)
+    assert (result.method, result.nearest.tolist()) == (expected.method, expected.nearest.tolist())
+    np.testing.assert_array_equal(result.novelty, expected.novelty)
+
+
+def test_a_bank_of_names_and_examples_of_every_class_is_one_of_examples() -> None:
+    bank = Known.from_both(NAMES, EXAMPLES, FakeEncoder(), words())
+    assert score_novelty(SHAPES, bank, encoder=FakeEncoder()).method == DEFAULTS["examples"]
+    for method in ("rank_fusion", "p_value_fusion"):
+        result = score_novelty(SHAPES, bank, encoder=FakeEncoder(), method=method)
+        np.testing.assert_array_equal(result.novelty, by_example(text=words(), method=method).novelty)
+
+
+@pytest.mark.parametrize(
+    "bank, method, message",
+    [
+        (lambda: Known.from_names(NAMES, words()), "neglabel", "needs a bank with negative words"),
+        (lambda: Known.from_names(NAMES, words()), "knn", "the known classes are names only"),
+        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "vote_entropy", "needs a bank with patch tokens"),
+        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "rank_fusion", "needs a bank with names and examples"),
+        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "the known classes are examples only"),
+        (lambda: Known.from_both(NAMES, {"pole": POLE}, FakeEncoder(), words()), "knn", "examples of every class"),
+    ],
+)
+def test_a_bank_that_lacks_what_the_method_needs(bank: Callable[[], Known], method: str, message: str) -> None:
+    encoder = PatchEncoder()
+    with pytest.raises(InputError, match=message):
+        score_novelty(SHAPES, bank(), encoder=encoder, method=method)
+    assert not encoder.calls
+
+
+@pytest.mark.parametrize("method", ["mcm", "entropy", "margin"])
+def test_one_known_class_and_a_softmax(method: str) -> None:
+    with pytest.raises(InputError, match=r"constant for one known class.*Use max_cosine, or negative words"):
+        by_name(known=["pole"], method=method)
+    with pytest.raises(InputError, match=r"constant for one known class.*Use max_cosine"):
+        by_example(known={"pole": POLE}, method=method)
+    assert by_name(known=["pole"]).novelty.shape == (3,)
+
+
+def test_a_class_of_one_example_and_a_covariance() -> None:
+    with pytest.raises(InputError, match=r"none of the 2 classes has two examples.*prototypes and nearest neighbours"):
+        by_example(known={"pole": POLE, "plate": PLATE}, method="mahalanobis")
+    assert np.isfinite(by_example(method="mahalanobis").novelty).all()  # pole has two
+
+
+def test_patches_come_from_the_encoder() -> None:
+    result = score_novelty(SHAPES, EXAMPLES, encoder=PatchEncoder(), method="vote_entropy")
+    assert (result.method, result.nearest[:2].tolist()) == ("vote_entropy", ["pole", "slab"])
+    with pytest.raises(InputError, match="fake has no patch tokens"):
+        by_example(method="vote_entropy")
+    known = {"pole": FakeEncoder().encode(POLE)}
+    with pytest.raises(InputError, match="class 'pole' is given as embeddings; patch tokens need the example shapes"):
+        score_novelty(SHAPES, known, encoder=PatchEncoder(), method="vote_entropy")
+
+
+def test_views_are_asked_of_the_encoder_for_shapes_and_examples() -> None:
+    encoder = FakeEncoder()
+    score_novelty(POLE, {"pole": POLE, "plate": None}, encoder=encoder, text=words(), views=3)
+    assert [call.get("views") for call in encoder.calls] == [3, 3]
+    encoder.calls.clear()
+    score_novelty(POLE, ["pole"], encoder=encoder, text=words())
+    assert "views" not in encoder.calls[0]  # an encoder without views is good enough
+
+
+def test_examples_of_another_dimension() -> None:
+    with pytest.raises(MixedEncodersError, match=r"'pole' is an array of shape \(2, 512\); fake has embeddings of 4"):
+        by_name(known={"pole": np.ones((2, 512)), "plate": None})
+
+
+def test_an_encoder_whose_embeddings_are_not_finite() -> None:
+    class Broken(FakeEncoder):
+        def _embed(self, xyz: np.ndarray) -> np.ndarray:
+            return super()._embed(xyz) * np.nan
+
+    with pytest.raises(InputError, match="query row 0 is zero or not finite"):
+        score_novelty(SHAPES, NAMES, encoder=Broken(), text=words())
+    with pytest.raises(InputError, match="embedding of class 'pole', row 0 is zero or not finite"):
+        score_novelty(SHAPES, EXAMPLES, encoder=Broken())
+
+
+def test_the_temperature_of_the_encoder_is_that_of_the_softmax() -> None:
+    encoder = FakeEncoder()
+    encoder.temperature = 0.5  # type: ignore[attr-defined]
+    novelty = score_novelty(SHAPES, NAMES, encoder=encoder, text=words(), method="mcm").novelty
+    cosines = by_name().similarity
+    expected = 1 - np.exp(cosines.max(axis=1) / 0.5) / np.exp(cosines / 0.5).sum(axis=1)
+    np.testing.assert_allclose(novelty, expected, atol=1e-9)
 
 
 def test_a_bank_is_embedded_once_and_used_often() -> None:
@@ -169,9 +294,16 @@ def test_settings_reach_the_encoder() -> None:
         (POLE, None, {}, ClassNamesError, "known is NoneType"),
         (POLE, 3, {}, ClassNamesError, "known is int"),
         (POLE, ["chair", {"sofa": POLE}], {}, InputError, "mixes names and examples"),
-        (POLE, {"chair": POLE, "sofa": None}, {}, InputError, "class 'sofa' has None where.*cannot be mixed"),
+        (POLE, {"chair": POLE, "": None}, {}, ClassNamesError, "known class 1 is ''"),
+        (POLE, {"chair": None, 3: None}, {}, ClassNamesError, "known class 1 is 3"),
+        (POLE, {"chair": POLE, "sofa": "sofa"}, {}, InputError, "class 'sofa' has 'sofa' where its examples"),
+        (POLE, {"chair": POLE, "sofa": [None]}, {}, InputError, "None for a class of which there is only the name"),
+        (POLE, {"chair": POLE, "sofa": None}, {"method": "knn"}, InputError, "needs examples of every class"),
+        (POLE, {"chair": None, "sofa": None}, {"method": "knn"}, InputError, "needs example shapes"),
+        (POLE, EXAMPLES, {"method": "neglabel"}, InputError, "needs names; the known classes are examples only"),
         (POLE, NAMES, {"method": "max_cosin"}, UnknownNameError, "did you mean 'max_cosine'"),
-        (POLE, NAMES, {"method": None}, UnknownNameError, "unknown method None"),
+        (POLE, NAMES, {"method": 3}, UnknownNameError, "unknown method 3"),
+        (POLE, NAMES, {"encoder": "vitb32"}, InputError, "give the name of a checkpoint as model="),
         (POLE, NAMES, {"method": "nearest_distance"}, InputError, "needs example shapes"),
         (POLE, NAMES, {"up": "up"}, UnknownNameError, "up is 'up'"),
         (POLE, NAMES, {"up": ["y", "z"]}, InputError, "2 entries for 1 shapes"),
@@ -253,3 +385,75 @@ def test_a_bank_of_another_checkpoint_is_refused_before_anything_is_downloaded(t
     with pytest.raises(MixedEncodersError, match=r"embedded by tiny \(sha256 .*, the shapes by vitb32"):
         score_novelty(POLE, bank)
     assert score_novelty(POLE, bank, model="tiny").nearest[0] == "pole"
+
+
+def made(name: str, count: int, seed: int = 0) -> list[np.ndarray]:
+    return [sample(name, 512, seed=seed + i) for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def tests() -> list[np.ndarray]:
+    """Five chairs, five sofas, five guitars."""
+    return [shape for name in ("chair", "sofa", "guitar") for shape in made(name, 5, seed=20)]
+
+
+@pytest.fixture(scope="module")
+def tiny_text() -> TextEncoder:
+    return TextEncoder.from_pretrained("tiny", device="cpu")
+
+
+@pytest.mark.parametrize("shown, named", [("chair", "sofa"), ("sofa", "chair")])
+@pytest.mark.parametrize("method", [None, "rank_fusion", "max_cosine"])
+def test_tiny_with_one_class_shown_and_one_only_named(
+    shown: str, named: str, method: str | None, tests: list[np.ndarray], tiny: ShapeEncoder, tiny_text: TextEncoder
+) -> None:
+    for known in ({shown: made(shown, 8), named: None}, {named: None, shown: made(shown, 8)}):
+        result = score_novelty(tests, known, encoder=tiny, text=tiny_text, method=method)
+        assert result.method == (method or DEFAULTS["both"])
+        found = result.nearest[:10] == np.repeat(["chair", "sofa"], 5)
+        assert found[:5].sum() >= 4
+        assert found[5:].sum() >= 4
+        assert np.isfinite(result.novelty).all()
+        assert result.novelty[10:].mean() >= result.novelty[:10].mean()
+
+
+def test_tiny_by_negative_words(tests: list[np.ndarray], tiny: ShapeEncoder, tiny_text: TextEncoder) -> None:
+    # nothing is said of words that tiny hardly knows: warnings are errors here
+    result = score_novelty(tests, ["chair", "sofa"], encoder=tiny, text=tiny_text, method="neglabel")
+    assert result.nearest[:10].tolist() == ["chair"] * 5 + ["sofa"] * 5
+    assert result.novelty[10:].min() > result.novelty[:10].max()
+    one = score_novelty(tests, ["chair"], encoder=tiny, text=tiny_text, method="neglabel")
+    assert one.novelty[5:].mean() > one.novelty[:5].mean()
+
+
+def test_tiny_by_the_votes_of_patches(tests: list[np.ndarray], tiny: ShapeEncoder) -> None:
+    known = {name: made(name, 6) for name in ("chair", "sofa")}
+    result = score_novelty(tests, known, encoder=tiny, method="vote_entropy")
+    assert result.nearest[:10].tolist() == ["chair"] * 5 + ["sofa"] * 5
+    assert result.novelty[10:].mean() > result.novelty[:10].mean()
+    bank = Known.from_examples(known, tiny, patches=True)
+    again = score_novelty(tests, bank, encoder=tiny, method="vote_entropy")
+    np.testing.assert_allclose(again.novelty, result.novelty, atol=1e-6)
+
+
+def test_tiny_from_several_views(tests: list[np.ndarray], tiny: ShapeEncoder) -> None:
+    known = {name: made(name, 2) for name in ("chair", "sofa")}
+    result = score_novelty(tests[:2], known, encoder=tiny, views=3)
+    bank = Known.from_examples({name: tiny.encode(value, views=3) for name, value in known.items()}, tiny)
+    expected = SCORES["prototype_distance"].novelty(tiny.encode(tests[:2], views=3), bank)
+    np.testing.assert_allclose(result.novelty, expected, atol=1e-4)
+    assert not np.allclose(result.novelty, score_novelty(tests[:2], known, encoder=tiny).novelty, atol=1e-4)
+    with pytest.raises(InputError, match="views"):
+        score_novelty(tests[:2], known, encoder=tiny, views=0)
+
+
+def test_tiny_refuses_names_that_read_the_same(tiny: ShapeEncoder, tiny_text: TextEncoder) -> None:
+    for known in (["night_stand", "night stand"], {"night_stand": POLE, "night stand": None}):
+        with pytest.raises(ClassNamesError, match="night_stand"):
+            score_novelty(POLE, known, encoder=tiny, text=tiny_text)
+
+
+def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
+    chairs = [sample("chair", 500, seed=s) for s in (1, 2)]
+    with pytest.raises(InputError, match="views is 3; method 'vote_entropy' takes the patches of one view"):
+        score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", views=3)
