@@ -244,6 +244,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     names = split_names("synthetic to real")
     parser.add_argument("--name", nargs="+", choices=names, default=list(names), help="benchmarks (default: both)")
     parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
+    parser.add_argument("--checkpoint", type=Path, help="a weights file at hand instead of the Hub's")
+    parser.add_argument("--text-checkpoint", type=Path, help="a file with the text tower's weights, likewise")
+    parser.add_argument("--registry", type=Path, help="a registry of your own")
     parser.add_argument("--data-root", type=Path, help="the unpacked 3DOS release; without it, generated shapes")
     parser.add_argument("--per-class", type=int, default=60, help="generated shapes a class (default: 60)")
     parser.add_argument("--data-seed", type=int, default=0, help="which generated shapes (default: 0)")
@@ -269,8 +272,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len(set(args.seeds)) < len(args.seeds):
             raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
         args.out.mkdir(parents=True, exist_ok=True)
-        encoder = ShapeEncoder.from_pretrained(args.model, device=args.device)
-        text = TextEncoder.from_pretrained(args.model, device=args.device)
+        where = {"registry": args.registry, "device": args.device}
+        encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
+        text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
         rows = [row for name in args.name for row in measure(name, args, encoder, text)]
         report = {
             "model": encoder.name,
