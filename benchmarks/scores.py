@@ -79,7 +79,7 @@ def banks(data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text:
     """From the embeddings (m, d) of the support; patch tokens are of the same shapes under the same seed."""
     names = [name for c in data.known for name in c.names]
     words = [word for word in things() if word not in names]
-    by_name = replace(Known.from_names(names, text, negatives=words), temperature=encoder.temperature)
+    by_name = Known.from_names(names, text, negatives=words, temperature=encoder.temperature)
     titles = data.support.titles
     by_class = {c.title: support[titles == c.title] for c in data.known}
     by_each_name = {name: by_class[c.title] for c in data.known for name in c.names}

@@ -91,11 +91,18 @@ class Known:
     temperature: float | None = None
 
     @classmethod
-    def from_names(cls, names: Sequence[str], text: NamesEncoder, negatives: Sequence[str] = ()) -> Known:
+    def from_names(
+        cls,
+        names: Sequence[str],
+        text: NamesEncoder,
+        negatives: Sequence[str] = (),
+        temperature: float | None = None,
+    ) -> Known:
         """Classes by name, embedded by a `TextEncoder`.
 
         negatives: words for other things, of which the half farthest from the names is kept, as in NegLabel, arXiv
-        2403.20078. Raises `ClassNamesError` for none, blank or duplicate names.
+        2403.20078. temperature: the shape encoder's own, `encoder.temperature`, which a text encoder does not know.
+        Raises `ClassNamesError` for none, blank or duplicate names.
         """
         names = check_names(names)
         if isinstance(text, str) or hasattr(text, "checkpoint_hash"):
@@ -108,6 +115,7 @@ class Known:
             *nothing,
             Identity(text.name, text.tower),
             text=anchors,
+            temperature=temperature,
             negatives=_farther_half(anchors, check_names(negatives), text) if len(negatives) else np.empty((0, 0)),
         )
 

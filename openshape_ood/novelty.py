@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -183,7 +183,7 @@ def _bank(
     if examples:
         return Known.from_both(names, examples, encoder, text, up=up, **settings)
     others = [word for word in things() if word not in names] if score.needs == "negatives" else []
-    return replace(Known.from_names(names, text, negatives=others), temperature=getattr(encoder, "temperature", None))
+    return Known.from_names(names, text, negatives=others, temperature=getattr(encoder, "temperature", None))
 
 
 def _patches(encoder: Any, values: list[Any], ups: Sequence[str], settings: Mapping[str, Any]) -> np.ndarray:
