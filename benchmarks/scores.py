@@ -30,7 +30,7 @@ from benchmarks.tables import Table
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.known import Known
 from openshape_ood.metrics import ood_metrics
-from openshape_ood.scores import SCORES, Score
+from openshape_ood.scores import DEFAULTS, SCORES, Score
 from openshape_ood.words import things
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
@@ -207,23 +207,25 @@ def _cells(row: Row) -> tuple[str, str, str]:
 
 def ranked(rows: Sequence[Row], group: str) -> list[str]:
     """The scores of a group, that with the largest AUROC over the benchmarks first."""
-    means = {
-        row.method: np.mean([r.auroc.mean for r in rows if r.method == row.method])
-        for row in rows
-        if row.known_by == group
-    }
-    return sorted(means, key=lambda method: -means[method])
+    methods = dict.fromkeys(row.method for row in rows if row.known_by == group)
+    return sorted(methods, key=lambda method: -_mean(rows, method))
 
 
 def recommendation(rows: Sequence[Row]) -> list[str]:
-    """What the figures speak for, a sentence a group."""
+    """What the figures speak for, a sentence a group; who has both names and examples may take any score."""
     lines = []
     for group in GROUPS:
-        best, *others = ranked(rows, group)
+        open_to = list(GROUPS) if group == "both" else [group]
+        best, *others = sorted((m for g in open_to for m in ranked(rows, g)), key=lambda m: -_mean(rows, m))
         close = [method for method in others if _overlap(rows, best, method)]
-        also = f"; {', '.join(close)} within its interval on every benchmark" if close else ""
-        lines.append(f"{group}: {best} has the largest mean AUROC{also}")
+        also = f"; within its interval on every benchmark: {', '.join(close)}" if close else ""
+        why = f"the largest mean AUROC, {100 * _mean(rows, best):.1f}{also}"
+        lines.append(f"{group}: {best}, for {why}. Default where none is named: {DEFAULTS[group]}")
     return lines
+
+
+def _mean(rows: Sequence[Row], method: str) -> float:
+    return float(np.mean([row.auroc.mean for row in rows if row.method == method]))
 
 
 def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import ClassNamesError, FileError, MixedEncodersError, OpenShapeError
+from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, OpenShapeError
 from openshape_ood.known import Identity, Known, check_names
 
 FORMAT = "openshape_ood bank 1"
@@ -57,7 +57,15 @@ def load_bank(path: str | os.PathLike[str]) -> Known:
         return _bank(header, load_file(path))
     except (OSError, SafetensorError) as error:
         raise FileError(f"cannot read the bank {path}: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, KeyError, TypeError, OpenShapeError) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        OpenShapeError,
+    ) as error:
         raise FileError(f"{path} is no bank of known classes, or a damaged one: {error}") from error
 
 
@@ -67,6 +75,8 @@ def join_banks(*banks: Known) -> Known:
     Raises `MixedEncodersError` naming both where two come from different encoders, and `ClassNamesError` for a class
     that occurs in two.
     """
+    if not banks:
+        raise InputError("there are no banks to join; expected at least one")
     first = banks[0]
     for other in banks[1:]:
         first.check_fits(other.identity)
@@ -83,13 +93,18 @@ def join_banks(*banks: Known) -> Known:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ClassNamesError(f"in more than one of the banks: {', '.join(map(repr, twice))}; expected each class once")
+    temperatures = sorted({bank.temperature for bank in banks if bank.temperature is not None})
+    if len(temperatures) > 1:
+        raise MixedEncodersError(f"the banks have the temperatures {temperatures}; expected those of one encoder")
     starts = np.cumsum([0, *(len(bank.names) for bank in banks)])
     shifted = {
         field: np.concatenate([getattr(bank, field) + start for bank, start in zip(banks, starts, strict=False)])
         for field in ("labels", "patch_labels")
     }
     stacked = {field: _stacked([getattr(bank, field) for bank in banks]) for field in ARRAYS if field not in shifted}
-    return Known(names=tuple(names), identity=first.identity, temperature=first.temperature, **stacked, **shifted)
+    return Known(
+        names=tuple(names), identity=first.identity, temperature=next(iter(temperatures), None), **stacked, **shifted
+    )
 
 
 def _stacked(arrays: list[np.ndarray]) -> np.ndarray:
@@ -127,13 +142,19 @@ def _check(known: Known) -> None:
         "anchors": (k, d),
         "examples": (len(known.labels), d),
         "text": (k, d) if known.text.size else known.text.shape,
-        "negatives": (len(known.negatives), known.negatives.shape[-1]),
+        "negatives": (len(known.negatives), d) if known.negatives.size else known.negatives.shape,
         "patches": (len(known.patch_labels), known.patches.shape[-1]),
     }
     for name, shape in expected.items():
         array = getattr(known, name)
         if array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
             raise ValueError(f"{name} is {array.shape} {array.dtype}; expected finite numbers {shape}")
+    for name in ("anchors", "examples", "text", "negatives"):
+        rows = getattr(known, name)
+        if rows.size and not np.allclose(np.linalg.norm(rows, axis=-1), 1, atol=1e-3):
+            raise ValueError(f"{name} are no unit vectors")
+    if known.temperature is not None and not 0 < known.temperature < np.inf:
+        raise ValueError(f"its temperature is {known.temperature}")
     for name in ("labels", "patch_labels"):
         labels = getattr(known, name)
         if labels.ndim != 1 or labels.dtype.kind != "i" or (len(labels) and not 0 <= labels.min() <= labels.max() < k):

@@ -85,7 +85,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     After `fit`: classes_ (k,); thresholds_ (k,), the novelty up to which a shape is known by each class; coverages_
     (k,), the share kept by it; offset_, minus the threshold of `fit`; n_features_in_, and feature_names_in_ of a
-    data frame. identity: the encoder of the embeddings, `embedder.identity`; set it, and `save` keeps it.
+    data frame. identity: the encoder of the embeddings, `embedder.identity`; set it after `fit`, which forgets an
+    earlier one, and `save` keeps it.
     """
 
     identity: Identity | None = None
@@ -106,6 +107,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         no table of finite numbers.
         """
         calibration_needed(self.coverage)
+        vars(self).pop("identity", None)  # of other embeddings, perhaps
         fit = self._method()
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], ensure_min_samples=2)  # noqa: N806
         classes, labels = np.unique(_labels(y, X), return_inverse=True)
@@ -259,6 +261,11 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
             raise FileError(f"cannot read the detector {path}: {getattr(error, 'strerror', None) or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise FileError(f"{path} is no detector, or a damaged one: {error}") from error
+        if identity is not None and detector.identity is None:
+            raise MixedEncodersError(
+                f"the detector {path} does not say whose embeddings it was fitted on, to be used with {identity}; "
+                "expected one whose identity was set before it was saved, or load without identity"
+            )
         if identity is not None and detector.identity is not None and not detector.identity.fits(identity):
             raise MixedEncodersError(
                 f"the detector {path} was fitted on embeddings of {detector.identity}, to be used with {identity}; "

@@ -194,12 +194,18 @@ class Known:
 
 
 def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:
-    """Unit embeddings (j, d) of the words whose best cosine with a class (k, d) is at most the median."""
+    """Unit embeddings (j, d) of the words whose best cosine with a class (k, d) is at most the median.
+
+    A word that is a class's own name has cosine 1 with it and is never kept.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a word for something else is little known harms nothing
         vectors = unit(text.encode(words), "the text embedding of", words)
     best = (vectors @ anchors.T).max(axis=1)
-    return vectors[best <= np.median(best)]
+    kept = (best <= np.median(best)) & (best < 1 - 1e-6)
+    if not kept.any():
+        raise ClassNamesError("every negative word is the name of a known class; expected words for other things")
+    return vectors[kept]
 
 
 def _patches(
@@ -251,7 +257,13 @@ def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
                 f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes, or "
                 "None for a class of which there is only the name"
             )
-    return check_names(list(examples))
+    names = check_names(list(examples))
+    same: dict[str, str] = {}
+    for name in names:
+        first = same.setdefault(" ".join(name.replace("_", " ").casefold().split()), name)
+        if first is not name:
+            raise ClassNamesError(f"known classes {first!r} and {name!r} are the same name; expected one of them")
+    return names
 
 
 def _is_word(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +86,9 @@ def score_novelty(
     ups = resolve_ups(up, listed)
     kind = _how_known(known)
     method = DEFAULTS[kind] if method is None else method
-    score = find_score(method, kind)
+    # a bank of names and examples of every class can be asked anything that it holds
+    anything = isinstance(known, Known) and kind == "examples" and known.text.size > 0
+    score = find_score(method, None if anything else kind)
     if score.needs == "patches" and views != 1:
         raise InputError(f"views is {views}; method {method!r} takes the patches of one view. Leave views out")
     known_up = _known_up(up, known_up, known)
@@ -173,8 +175,10 @@ def _bank(
     settings: dict[str, Any],
 ) -> Known:
     """The known classes with what the score needs of them."""
+    temperature = getattr(encoder, "temperature", None)
     if isinstance(known, Known):
-        return known
+        lacks = known.temperature is None and temperature is not None
+        return replace(known, temperature=temperature) if lacks else known
     examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
     if len(examples) == len(known) and score.needs != "both":
         return Known.from_examples(examples, encoder, up=up, patches=score.needs == "patches", **settings)
@@ -183,7 +187,7 @@ def _bank(
     if examples:
         return Known.from_both(names, examples, encoder, text, up=up, **settings)
     others = [word for word in things() if word not in names] if score.needs == "negatives" else []
-    return Known.from_names(names, text, negatives=others, temperature=getattr(encoder, "temperature", None))
+    return Known.from_names(names, text, negatives=others, temperature=temperature)
 
 
 def _patches(encoder: Any, values: list[Any], ups: Sequence[str], settings: Mapping[str, Any]) -> np.ndarray:

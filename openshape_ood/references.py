@@ -204,7 +204,14 @@ class Normal:
         rank[np.argsort(labels, kind="stable")] = np.arange(len(labels))
         fold, novelty = rank % FOLDS, np.empty(len(labels))
         for out in (fold == i for i in range(fold.max() + 1)):
-            novelty[out] = self.fit(examples[~out], labels[~out], self.relative).novelty(examples[out])
+            try:
+                left = self.fit(examples[~out], labels[~out], self.relative)
+            except InputError as error:
+                raise InputError(
+                    f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
+                    "none. Expected three or more, that differ, in at least one class; or prototypes"
+                ) from error
+            novelty[out] = left.novelty(examples[out])
         return novelty
 
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from openshape_ood import Known, ShapeEncoder, TextEncoder
 from openshape_ood.banks import FORMAT, join_banks, load_bank, save_bank
-from openshape_ood.errors import ClassNamesError, FileError, MixedEncodersError
+from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError
 from openshape_ood.synthetic import sample
 
 
@@ -137,3 +137,29 @@ def test_patches_need_shapes_and_an_encoder_that_has_them(tiny: ShapeEncoder) ->
 def test_names_keep_their_tower(tmp_path: Path) -> None:
     bank = Known.from_names(["chair"], TextEncoder.from_pretrained("tiny"))
     assert load_bank(save_bank(bank, tmp_path / "b.safetensors")).identity == bank.identity
+
+
+@pytest.mark.parametrize(
+    "header, arrays, message",
+    [
+        ({"identity": "tiny"}, {}, "no bank of known classes"),
+        ({"temperature": 0.0}, {}, "its temperature is 0.0"),
+        ({"temperature": float("nan")}, {}, "its temperature is nan"),
+        ({}, {"anchors": np.array(1.0)}, "no bank of known classes"),
+        ({}, {"anchors": np.zeros((2, 4))}, "anchors are no unit vectors"),
+        ({}, {"negatives": np.ones((4, 7))}, r"negatives is \(4, 7\)"),
+    ],
+)
+def test_malformed_banks_are_refused_in_one_way(header: dict, arrays: dict, message: str, tmp_path: Path) -> None:
+    path = damaged(save_bank(by_example(), tmp_path / "b.safetensors"), header, **arrays)
+    with pytest.raises(FileError, match=message):
+        load_bank(path)
+
+
+def test_joined_banks_have_one_temperature() -> None:
+    first, second = by_example(), Known.from_examples({"plate": PLATE}, FakeEncoder())
+    assert join_banks(first, replace(second, temperature=0.02)).temperature == 0.02
+    with pytest.raises(MixedEncodersError, match="the temperatures"):
+        join_banks(replace(first, temperature=0.01), replace(second, temperature=0.02))
+    with pytest.raises(InputError, match="no banks to join"):
+        join_banks()

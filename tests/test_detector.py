@@ -434,3 +434,23 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         fitted().save(tmp_path / "nowhere" / "detector.safetensors")
     with pytest.raises(FileError, match=r"a \.safetensors file"):
         fitted().save(tmp_path / "detector.pkl")
+
+
+def test_an_identity_is_forgotten_by_another_fit_and_asked_for_when_loaded(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    detector = NoveltyDetector().fit(rng.normal(size=(30, 4)))
+    detector.identity = Identity("tiny", "words", "ab" * 32)
+    detector.fit(rng.normal(size=(30, 6)))
+    assert detector.identity is None
+    path = tmp_path / "detector.safetensors"
+    detector.save(path)
+    assert NoveltyDetector.load(path).identity is None
+    with pytest.raises(MixedEncodersError, match="does not say whose embeddings"):
+        NoveltyDetector.load(path, Identity("vitb32", "words", "cd" * 32))
+
+
+@pytest.mark.parametrize("method", ["mahalanobis", "relative_mahalanobis"])
+def test_too_few_examples_to_leave_one_out_of_a_covariance(method: str) -> None:
+    rows = np.random.default_rng(0).normal(size=(3, 4))
+    with pytest.raises(InputError, match="too few examples to leave any out of a covariance: of 3"):
+        NoveltyDetector(method).fit(rows, ["a", "a", "b"])

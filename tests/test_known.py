@@ -272,3 +272,16 @@ def test_the_temperature_is_that_of_the_encoder(tiny: ShapeEncoder) -> None:
     assert Known.from_examples({"pole": POLE}, encoder).temperature == 0.04
     assert Known.from_both(["pole"], {"pole": POLE}, encoder, words()).temperature == 0.04
     assert Known.from_examples({"pole": POLE}, tiny).temperature == getattr(tiny, "temperature", None)
+
+
+def test_a_known_name_is_no_negative_word() -> None:
+    bank = Known.from_names(["pole"], words(), negatives=["pole", "plate", "slab"])
+    assert len(bank.negatives) and (bank.negatives @ bank.text[0]).max() < 0.999
+    with pytest.raises(ClassNamesError, match="every negative word is the name of a known class"):
+        Known.from_names(["pole"], words(), negatives=["pole"])
+
+
+@pytest.mark.parametrize("pair", [("arm chair", "arm_chair"), ("chair", "Chair"), ("chair", "chair ")])
+def test_examples_of_one_class_under_two_spellings_are_refused(pair: tuple[str, str]) -> None:
+    with pytest.raises(ClassNamesError, match="are the same name"):
+        Known.from_examples(dict.fromkeys(pair, POLE), FakeEncoder())

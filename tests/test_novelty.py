@@ -174,7 +174,7 @@ def test_a_bank_of_names_and_examples_of_every_class_is_one_of_examples() -> Non
         (lambda: Known.from_names(NAMES, words()), "knn", "the known classes are names only"),
         (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "vote_entropy", "needs a bank with patch tokens"),
         (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "rank_fusion", "needs a bank with names and examples"),
-        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "the known classes are examples only"),
+        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "needs names and nothing else"),
         (lambda: Known.from_both(NAMES, {"pole": POLE}, FakeEncoder(), words()), "knn", "examples of every class"),
     ],
 )
@@ -300,7 +300,7 @@ def test_settings_reach_the_encoder() -> None:
         (POLE, {"chair": POLE, "sofa": [None]}, {}, InputError, "None for a class of which there is only the name"),
         (POLE, {"chair": POLE, "sofa": None}, {"method": "knn"}, InputError, "needs examples of every class"),
         (POLE, {"chair": None, "sofa": None}, {"method": "knn"}, InputError, "needs example shapes"),
-        (POLE, EXAMPLES, {"method": "neglabel"}, InputError, "needs names; the known classes are examples only"),
+        (POLE, EXAMPLES, {"method": "neglabel"}, InputError, "needs names and nothing else"),
         (POLE, NAMES, {"method": "max_cosin"}, UnknownNameError, "did you mean 'max_cosine'"),
         (POLE, NAMES, {"method": 3}, UnknownNameError, "unknown method 3"),
         (POLE, NAMES, {"encoder": "vitb32"}, InputError, "give the name of a checkpoint as model="),
@@ -457,3 +457,15 @@ def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
     chairs = [sample("chair", 500, seed=s) for s in (1, 2)]
     with pytest.raises(InputError, match="views is 3; method 'vote_entropy' takes the patches of one view"):
         score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", views=3)
+
+
+def test_a_bank_made_by_hand_takes_the_encoders_temperature() -> None:
+    class Warm(FakeEncoder):
+        temperature = 1.0
+
+    bank = Known.from_names(["pole", "plate"], words())
+    by_hand = score_novelty(SLAB, bank, encoder=Warm(), method="mcm")
+    by_name = score_novelty(SLAB, ["pole", "plate"], encoder=Warm(), text=words(), method="mcm")
+    assert by_hand.novelty == pytest.approx(by_name.novelty)
+    own = Known.from_names(["pole", "plate"], words(), temperature=0.5)
+    assert score_novelty(SLAB, own, encoder=Warm(), method="mcm").novelty != pytest.approx(by_name.novelty)

@@ -436,7 +436,7 @@ USABLE = {
 }
 LACKS = {
     "names": r"needs example shapes, known=\{name: shapes\}; the known classes are names only",
-    "examples": "needs names; the known classes are examples only",
+    "examples": r"needs names and nothing else, known=\[name, \.\.\.\]; the known classes come with examples",
     "both": "needs examples of every class, or names only; some of the known classes have examples and some have none",
 }
 

@@ -210,17 +210,18 @@ SCORES = {
 DEFAULTS = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
 
-def find_score(method: str, known: Literal["names", "examples", "both"]) -> Score:
+def find_score(method: str, known: Literal["names", "examples", "both"] | None) -> Score:
     """The score called `method`; raises `UnknownNameError` with the closest names, or says what it lacks.
 
-    known: how the classes are known: by name, by example, or some this way and some that.
+    known: how the classes are known: by name, by example, or some this way and some that; None leaves that to
+    `check_bank`.
     """
     if not isinstance(method, str) or method not in SCORES:
         close = difflib.get_close_matches(str(method), SCORES, n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownNameError(f"unknown method {method!r}; known: {', '.join(SCORES)}{hint}")
     score = SCORES[method]
-    if score.needs not in USABLE[known]:
+    if known and score.needs not in USABLE[known]:
         usable = ", ".join(name for name, other in SCORES.items() if other.needs in USABLE[known])
         raise InputError(f"method {method!r} needs {_LACKS[known]}. With these: {usable}")
     return score
@@ -233,7 +234,7 @@ USABLE: dict[str, tuple[Needs, ...]] = {
 }
 _LACKS = {
     "names": "example shapes, known={name: shapes}; the known classes are names only",
-    "examples": "names; the known classes are examples only",
+    "examples": "names and nothing else, known=[name, ...]; the known classes come with examples",
     "both": "examples of every class, or names only; some of the known classes have examples and some have none",
 }
 

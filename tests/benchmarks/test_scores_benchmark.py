@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.results import Figure
 from benchmarks.scores import GROUPS, Row, main, ranked, recommendation
-from openshape_ood.scores import SCORES
+from openshape_ood.scores import DEFAULTS, SCORES
 
 SMALL = ["--per-class", "3", "--seeds", "1", "--draws", "100", "--quiet", "--no-cache", "--workers", "0"]
 
@@ -42,7 +42,7 @@ def test_names_do_better_than_chance(done: tuple[dict[str, Any], str]) -> None:
 def test_the_table_names_all_and_recommends(done: tuple[dict[str, Any], str]) -> None:
     _, printed = done
     assert all(f" {method} " in printed for method in SCORES)
-    assert [line.split(":")[0] for line in printed.splitlines() if "has the largest" in line] == list(GROUPS)
+    assert [line.split(":")[0] for line in printed.splitlines() if "the largest mean" in line] == list(GROUPS)
 
 
 def made_up(benchmark: str, method: str, auroc: float) -> Row:
@@ -60,8 +60,13 @@ def test_the_best_is_the_best_on_average() -> None:
     ]
     close = [made_up("sr1", "e", 0.79), made_up("sr2", "e", 0.84)]
     lines = recommendation([*rows, *close, *others])
-    assert lines[0] == "names: b has the largest mean AUROC; e within its interval on every benchmark"
-    assert lines[1:] == ["examples: c has the largest mean AUROC", "both: d has the largest mean AUROC"]
+    best = "b, for the largest mean AUROC, 82.5; within its interval on every benchmark: e"
+    assert [line.split(". Default")[0] for line in lines] == [
+        f"names: {best}",
+        "examples: c, for the largest mean AUROC, 50.0",
+        f"both: {best}",  # who has both may leave the examples aside
+    ]
+    assert all(line.endswith(f"none is named: {DEFAULTS[line.split(':')[0]]}") for line in lines)
 
 
 @pytest.mark.parametrize(
