@@ -107,7 +107,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         no table of finite numbers.
         """
         calibration_needed(self.coverage)
-        vars(self).pop("identity", None)  # of other embeddings, perhaps
+        self.__dict__.pop("identity", None)  # of other embeddings, perhaps
         fit = self._method()
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], ensure_min_samples=2)  # noqa: N806
         classes, labels = np.unique(_labels(y, X), return_inverse=True)
