@@ -205,7 +205,7 @@ SCORES = {
     "p_value_fusion": Score(p_value_fusion, partial(_fused_nearest, "p values"), "both"),
 }
 
-# what is taken where no method is named; the evidence stands in benchmarks/README.md
+# what is taken where no method is named; the evidence stands in README.md, by `python -m benchmarks.scores`
 # where some classes have examples and some have none, names are the one thing that all of them have
 DEFAULTS = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
 
