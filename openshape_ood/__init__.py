@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from openshape_ood.embedder import ShapeEmbedder as ShapeEmbedder
     from openshape_ood.encoders import ShapeEncoder as ShapeEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
+    from openshape_ood.explanation import Explanation as Explanation
+    from openshape_ood.explanation import PatchBank as PatchBank
+    from openshape_ood.explanation import explain_novelty as explain_novelty
     from openshape_ood.files import load_shape as load_shape
     from openshape_ood.known import Known as Known
     from openshape_ood.novelty import NoveltyResult as NoveltyResult
@@ -29,26 +32,32 @@ if TYPE_CHECKING:
     from openshape_ood.text import TextEncoder as TextEncoder
 
 _HOMES = {
+    "Explanation": "explanation",
     "Known": "known",
     "NoveltyDetector": "detector",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
+    "PatchBank": "explanation",
     "ShapeEmbedder": "embedder",
     "ShapeEncoder": "encoders",
     "TextEncoder": "text",
+    "explain_novelty": "explanation",
     "list_checkpoints": "checkpoints",
     "load_shape": "files",
     "score_novelty": "novelty",
 }
 
 __all__ = [
+    "Explanation",
     "Known",
     "NoveltyDetector",
     "NoveltyResult",
     "OpenShapeError",
+    "PatchBank",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
+    "explain_novelty",
     "list_checkpoints",
     "load_shape",
     "score_novelty",

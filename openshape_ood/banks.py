@@ -22,6 +22,7 @@ import numpy as np
 
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, OpenShapeError
 from openshape_ood.known import Identity, Known, check_names
+from openshape_ood.saving import save_whole
 
 FORMAT = "openshape_ood bank 1"
 ARRAYS = ("anchors", "examples", "labels", "text", "negatives", "patches", "patch_labels")
@@ -35,14 +36,7 @@ def save_bank(known: Known, path: str | os.PathLike[str]) -> Path:
     words = {"format": FORMAT, "names": known.names, "temperature": known.temperature}
     header = json.dumps({**words, "identity": asdict(known.identity)})
     content = save({name: np.ascontiguousarray(getattr(known, name)) for name in ARRAYS}, {"bank": header})
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FileError(f"cannot write the bank {path}: {error.strerror or error}") from error
-    return path
+    return save_whole(path, content, "the bank")
 
 
 def load_bank(path: str | os.PathLike[str]) -> Known:

@@ -33,6 +33,7 @@ from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEn
 from openshape_ood.known import Identity
 from openshape_ood.points import to_numpy
 from openshape_ood.references import Neighbours, Normal, Prototypes, Reference, read_reference
+from openshape_ood.saving import save_whole
 
 FORMAT = "openshape_ood detector 1"
 
@@ -231,14 +232,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
             for name, array in part.reference.arrays().items()
         }
         content = save(arrays, {"detector": json.dumps(self._header())})
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            temporary.write_bytes(content)
-            os.replace(temporary, path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise FileError(f"cannot write the detector {path}: {error.strerror or error}") from error
-        return path
+        return save_whole(path, content, "the detector")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], identity: Identity | None = None) -> NoveltyDetector:

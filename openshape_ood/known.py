@@ -61,6 +61,14 @@ class Identity:
             return self.checkpoint_hash == other.checkpoint_hash
         return self.tower == other.tower
 
+    def check_fits(self, shapes: Identity) -> None:
+        """Raises `MixedEncodersError` where known classes of this identity meet shapes of another."""
+        if not self.fits(shapes):
+            raise MixedEncodersError(
+                f"the known classes were embedded by {self}, the shapes by {shapes}; "
+                "embeddings of different encoders cannot be compared. Embed both with one encoder"
+            )
+
     def __str__(self) -> str:
         if not self.checkpoint_hash:
             return f"the text tower of {self.name}"
@@ -186,11 +194,7 @@ class Known:
 
     def check_fits(self, identity: Identity) -> None:
         """Raises `MixedEncodersError` when the bank comes from another encoder than `identity`."""
-        if not self.identity.fits(identity):
-            raise MixedEncodersError(
-                f"the known classes were embedded by {self.identity}, the shapes by {identity}; "
-                "embeddings of different encoders cannot be compared. Embed both with one encoder"
-            )
+        self.identity.check_fits(identity)
 
 
 def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:

@@ -38,6 +38,14 @@ def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, colour: float, s
     return np.concatenate([xyz, rgb], axis=1).astype(np.float32)
 
 
+def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> np.ndarray:
+    """Every point (n, 3) of a cloud in the frame into which `prepare` brings its sample, within the rounding."""
+    xyz = exchange(cloud[:, :3], up, to)
+    sampled = xyz[resample(len(cloud), count, seed)]
+    centre = sampled.mean(axis=0)
+    return (xyz - centre) / np.linalg.norm(sampled - centre, axis=1).max()
+
+
 def to_numpy(value: Any) -> Any:
     """A torch tensor, from whichever device, as a numpy array; anything else as it is."""
     if not hasattr(value, "detach"):

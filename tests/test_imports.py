@@ -16,14 +16,19 @@ PACKAGE = Path(openshape_ood.__file__).parent
 
 # a module imports from lines above its own only; those of one line do not know each other
 ORDER = """
-    errors architectures caches
+    errors architectures caches colours
+    saving
     checkpoints points synthetic
     files known hub metrics neighbours calibration words
     shapes scores banks
     encoders references
     towers detector embedder
     text
-    novelty
+    novelty explanation
+    plots
+    app
+    cli
+    __main__
     __init__
 """
 LEVEL = {module: level for level, line in enumerate(ORDER.split("\n")) for module in line.split()}
@@ -34,7 +39,10 @@ HOMES = {
     "h5py": set(),
     "huggingface_hub": {"hub"},
     "laspy": {"files.clouds"},
-    "matplotlib": set(),
+    "gradio": {"app.page"},
+    "matplotlib": {"plots.files"},
+    "plotly": {"plots.turnable"},
+    "pyarrow": {"cli.tables"},
     "open_clip": {"towers"},
     "faiss": {"neighbours.index"},
     "sklearn": {"metrics", "scores.by_examples", "detector", "embedder"},

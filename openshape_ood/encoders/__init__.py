@@ -14,7 +14,7 @@ import torch
 
 from openshape_ood.checkpoints import Checkpoint, find_checkpoint, given_path
 from openshape_ood.encoders.grouping import farthest_point_sampling, farthest_point_sampling_dgl
-from openshape_ood.encoders.pointbert import PointBERT
+from openshape_ood.encoders.pointbert import STAGES, PointBERT, Stage
 from openshape_ood.encoders.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.errors import InputError, UnknownNameError, WeightsError
 from openshape_ood.hub import fetch, sha256
@@ -148,24 +148,35 @@ class ShapeEncoder:
         return (embeddings, _spread(units, mean)) if return_spread else embeddings
 
     def encode_patches(
-        self, shapes: Any, up: str | Sequence[str] = "y", batch_size: int = 32, seed: int = 0
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        seed: int = 0,
+        stage: Stage = "tokens",
+        progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Patch tokens (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
+        """One feature a patch (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
 
-        Tokens are the last block's output before the projection, w wide; centres are in the encoder's own frame:
-        mean at the origin, largest norm 1. Arguments and errors as in `encode`.
+        stage: "tokens", the last block's output before the projection; "projected", those through the projection,
+        w = d, as embeddings of names are; "local", what the set abstraction makes of a patch's points alone, before
+        the transformer has mixed the patches. Centres are points of the cloud in the encoder's own frame: mean at the
+        origin, largest norm 1. The other arguments and errors as in `encode`.
         """
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
         check_seed(seed)
-        tokens, centres = [], []
-        for i in range(0, len(listed), _check_batch_size(batch_size)):
-            points = self._prepared(listed[i : i + batch_size], ups[i : i + batch_size], seed)
+        if stage not in STAGES:
+            raise UnknownNameError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
+        batches = [slice(i, i + batch_size) for i in range(0, len(listed), _check_batch_size(batch_size))]
+        features, centres = [], []
+        for s in _with_progress(batches, progress, len(listed)):
+            points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
             with torch.inference_mode(), _exact(self.device):
-                _, own, where = self.network(torch.from_numpy(points).to(self.device), patches=True)
-            tokens.append(own.float().cpu().numpy())
+                own, where = self.network.patches(points, stage)
+            features.append(own.float().cpu().numpy())
             centres.append(where.float().cpu().numpy())
-        return np.concatenate(tokens), np.concatenate(centres)
+        return np.concatenate(features), np.concatenate(centres)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
         """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
@@ -176,6 +187,11 @@ class ShapeEncoder:
         clouds = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32)).to(self.device)
         with torch.inference_mode(), _exact(self.device):
             return self.network(clouds).float().cpu().numpy()
+
+    @property
+    def patch_radius(self) -> float:
+        """Radius of a patch, in the encoder's own frame, where the largest norm is 1."""
+        return self.row.sizes.radius
 
     @property
     def tower(self) -> str:

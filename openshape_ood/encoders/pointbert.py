@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal, overload
+from typing import Literal, get_args, overload
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,8 @@ from openshape_ood.architectures import PointBERTSizes
 from openshape_ood.encoders.grouping import ball_query, farthest_point_sampling, gather
 
 Sampler = Callable[[Tensor, int], Tensor]
+Stage = Literal["tokens", "projected", "local"]
+STAGES = get_args(Stage)
 
 
 class SetAbstraction(nn.Module):
@@ -134,3 +136,14 @@ class PointBERT(nn.Module):
         tokens = self.transformer(supercat([start, tokens], dim=1))
         embedding = self.proj(tokens[:, 0])
         return (embedding, tokens[:, 1:], centres) if patches else embedding
+
+    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
+        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centres (b, p, 3).
+
+        "local" is the set abstraction's output, for which the transformer does not run.
+        """
+        if stage == "local":
+            centres, features = self.sa(points)
+            return features, centres
+        _, tokens, centres = self(points, patches=True)
+        return (self.proj(tokens) if stage == "projected" else tokens), centres
