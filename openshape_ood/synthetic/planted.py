@@ -40,9 +40,9 @@ def plant(
 ) -> Planted:
     """A shape of category `host`, cut off at `keep` of its height, with a shape of category `donor` in its place.
 
-    The donor stands on its end where the cut-off part was, a little higher than it. keep 1 leaves the host whole, and
-    the donor stands on top. Same arguments, same shape. Raises `UnknownNameError` for a category or variant that
-    there is not and `InputError` for a share outside (0, 1].
+    The donor stands on its end where the cut-off part was, higher than it by two fifths at most. keep 1 leaves the
+    host whole, and the donor stands on top. Same arguments, same shape. Raises `UnknownNameError` for a category or
+    variant that there is not and `InputError` for a share outside (0, 1].
     """
     if not 0 < keep <= 1:
         raise InputError(f"keep is {keep!r}; expected a share of the host's height, above 0 and at most 1")
@@ -66,7 +66,8 @@ def _cut(mesh: Mesh, keep: float) -> tuple[Mesh, np.ndarray, float]:
         return mesh, np.array([0.0, top, 0.0]), 0.8 * tall
     body = Mesh(mesh.vertices, mesh.faces[~above], mesh.parts[~above])
     foot = np.median(middle[above], axis=0)
-    return body, np.array([foot[0], keep * tall, foot[2]]), 1.15 * (1 - keep) * tall
+    top = min(keep * tall, float(body.vertices[body.faces, 1].max()))  # nothing floats above what is left
+    return body, np.array([foot[0], top, foot[2]]), 1.4 * (1 - keep) * tall
 
 
 def _on_end(mesh: Mesh) -> Mesh:
