@@ -71,7 +71,10 @@ def measure(
     banks = {stage: PatchBank.from_examples(shapes, encoder, stage=stage) for stage in ("local", "tokens")}
     known = Known.from_examples(shapes, encoder)
     work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + count)]
-    return [_measured(*one, points, encoder, text, banks, known) for one in _bar(work, progress)]
+    return [
+        _measured(host, donor, keep, seed, points, encoder, text, banks, known)
+        for host, donor, keep, seed in _bar(work, progress)
+    ]
 
 
 def _measured(
@@ -126,9 +129,10 @@ def _position(found: Explanation, bank: Any, encoder: ShapeEncoder) -> np.ndarra
     from openshape_ood.neighbours import nearest
     from openshape_ood.points import in_frame
 
-    frame = {"count": encoder.num_points, "up": found.up, "to": encoder.up, "seed": 0}
-    places = in_frame(np.concatenate([found.patch_centres, found.points[:, :3]]), **frame)
-    centres, points = np.split(places, [len(found.patch_centres)])
+    # the shape's own points alone say what its frame is
+    points = in_frame(found.points, count=encoder.num_points, up=found.up, to=encoder.up, seed=0)
+    own = nearest(found.patch_centres, found.points[:, :3], metric="euclidean")[1][:, 0]
+    centres = points[own]
     distance = nearest(centres, bank.centres, metric="euclidean")[0][:, 0]
     return spread(points, centres, encoder.patch_radius) @ distance
 

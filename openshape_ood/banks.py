@@ -68,6 +68,11 @@ def join_banks(*banks: Known) -> Known:
 
     Raises `MixedEncodersError` naming both where two come from different encoders, and `ClassNamesError` for a class
     that occurs in two.
+
+    >>> from openshape_ood import Known, TextEncoder
+    >>> text = TextEncoder.from_pretrained("tiny")
+    >>> join_banks(Known.from_names(["chair", "sofa"], text), Known.from_names(["lamp"], text)).names
+    ('chair', 'sofa', 'lamp')
     """
     if not banks:
         raise InputError("there are no banks to join; expected at least one")

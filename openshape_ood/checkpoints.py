@@ -98,7 +98,12 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None) -> list[str
 
 
 def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Checkpoint:
-    """The row called `name`. Raises `UnknownNameError` with the known names, or `RegistryError`."""
+    """The row called `name`. Raises `UnknownNameError` with the known names, or `RegistryError`.
+
+    >>> row = find_checkpoint("vitg14")
+    >>> row.points.up, row.sizes.embedding_dim
+    ('z', 1280)
+    """
     rows = load_registry(registry)
     if not isinstance(name, str) or name not in rows:
         close = difflib.get_close_matches(str(name), rows, n=1, cutoff=0.4)

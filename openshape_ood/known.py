@@ -111,6 +111,11 @@ class Known:
         negatives: words for other things, of which the half farthest from the names is kept, as in NegLabel, arXiv
         2403.20078. temperature: the shape encoder's own, `encoder.temperature`, which a text encoder does not know.
         Raises `ClassNamesError` for none, blank or duplicate names.
+
+        >>> from openshape_ood import TextEncoder
+        >>> bank = Known.from_names(["chair", "sofa"], TextEncoder.from_pretrained("tiny"))
+        >>> bank.names, bank.anchors.shape
+        (('chair', 'sofa'), (2, 192))
         """
         names = check_names(names)
         if isinstance(text, str) or hasattr(text, "checkpoint_hash"):
@@ -140,6 +145,13 @@ class Known:
         """Classes by example: name -> shapes in any form `encode` takes, or ready embeddings (m, d).
 
         patches: keep the patch tokens of the examples too, which must then be shapes.
+
+        >>> from openshape_ood import ShapeEncoder
+        >>> from openshape_ood.synthetic import sample
+        >>> shapes = {"chair": [sample("chair", 500, seed) for seed in range(3)], "lamp": sample("lamp", 500, seed=0)}
+        >>> bank = Known.from_examples(shapes, ShapeEncoder.from_pretrained("tiny"))
+        >>> bank.examples.shape, bank.labels.tolist()
+        ((4, 192), [0, 0, 0, 1])
         """
         names = check_examples(examples)
         embedded = [_embed(examples[name], name, encoder, up, settings) for name in names]

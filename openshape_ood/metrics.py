@@ -44,7 +44,11 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
 
 
 def balanced_accuracy(labels: Any, predictions: Any) -> float:
-    """Mean over the classes that occur in `labels` (b,) of the share of each that is predicted right."""
+    """Mean over the classes that occur in `labels` (b,) of the share of each that is predicted right.
+
+    >>> balanced_accuracy(["chair", "chair", "chair", "sofa"], ["chair", "chair", "sofa", "chair"])
+    0.3333333333333333
+    """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if not len(labels):
         raise InputError("no labels; expected at least one")

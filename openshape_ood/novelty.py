@@ -81,6 +81,13 @@ def score_novelty(
     `model`; give it when there is more than one call, for `model` is loaded each time.
 
     Raises `InputError` for values that cannot be used and `FileError` for files, each saying what would.
+
+    >>> from openshape_ood.synthetic import sample
+    >>> shapes = [sample("chair", 2048, seed=1), sample("guitar", 2048, seed=1)]
+    >>> print(score_novelty(shapes, known=["chair", "sofa", "table"], model="tiny"))
+    shape    nearest  novelty
+    shape 0  chair      0.637
+    shape 1  sofa       1.032
     """
     listed = list_shapes(shapes)
     ups = resolve_ups(up, listed)

@@ -110,6 +110,9 @@ def unit_colours(rgb: np.ndarray, name: str) -> np.ndarray:
 
     uint8, or any value above 1, means 0-255. Colours may stray 0.001 from [0, 1], as rounding makes them, and
     are clipped.
+
+    >>> unit_colours(np.array([[255, 0, 51]], dtype=np.uint8), "a cloud").tolist()
+    [[1.0, 0.0, 0.2]]
     """
     _check_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
@@ -127,6 +130,9 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
     Depends on n, count and seed only. The shuffle matters: a ball query keeps the lowest indices, so
     points in spatial order would bias every patch.
+
+    >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
+    (0, 5, 5)
     """
     # RandomState, because its stream is frozen while that of a Generator may change with numpy
     rng = np.random.RandomState([check_seed(seed), n])
@@ -169,6 +175,9 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
     That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a
     turn, which keeps left and right.
+
+    >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
+    [[1.0, 3.0, 2.0]]
     """
     source, target = _COLUMN[up[-1]], _COLUMN[to]
     columns = [0, 1, 2]
@@ -184,6 +193,9 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
 
     Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A
     translation changes those digits; rounding to cells takes them away, so that the same points are picked.
+
+    >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
+    [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centred = xyz - xyz.mean(axis=0)

@@ -103,6 +103,10 @@ class TextEncoder:
         Underscores become spaces. Raises `ClassNamesError` for no names, blank, repeated, unknown or too long
         ones. What loads the tower may raise, too: `RegistryError`, `InputError` for a device that is not there,
         and a `CheckpointError`: `WeightsError`, or what kept a download from succeeding, and what to do about it.
+
+        >>> chair, armchair, guitar = TextEncoder.from_pretrained("tiny").encode(["chair", "armchair", "guitar"])
+        >>> bool(chair @ armchair > chair @ guitar)
+        True
         """
         words = {name: self.aliases.get(name.casefold(), (name,)) for name in clean_names(names)}
         vectors = self._words(list(dict.fromkeys(word for several in words.values() for word in several)))
@@ -263,6 +267,9 @@ def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
     """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or one's own.
 
     Raises `UnknownNameError` for a list there is not, `InputError` for sentences that cannot be used.
+
+    >>> find_templates("")
+    ('{}',)
     """
     if isinstance(templates, str):
         return _named_templates(templates) if templates else ("{}",)

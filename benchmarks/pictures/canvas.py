@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from benchmarks.results import Finished, MethodResult, Scored
+from openshape_ood.colours import AMBER, BLACK, BLUE, CLASSES, GREEN, ORANGE, PURPLE, SKY
 from openshape_ood.errors import MissingPackageError
+from openshape_ood.plots import clouds
+from openshape_ood.plots.canvas import GREY, new_figure, number, short
+from openshape_ood.plots.files import DPI, rendered
+from openshape_ood.plots.paint import viridis
+from openshape_ood.plots.view import thinned as thinned_rows
+from openshape_ood.plots.view import view
+from openshape_ood.saving import save_whole
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; their yellow is too faint on white
-BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
-CYCLE = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)
-GREY = "#666666"
+__all__ = ["AMBER", "BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "PURPLE", "SKY", "number", "short", "view"]
+
+CYCLE = CLASSES
 SET_COLOURS = {"known": BLUE, "novel1": ORANGE, "novel2": GREEN, "validation": BLACK}
 SET_NAMES = {
     "known": "known",
@@ -34,15 +31,13 @@ SET_NAMES = {
     "validation": "validation",
 }
 TEST_SETS = ("known", "novel1", "novel2")
-DPI = 110
 POINTS_DRAWN = 1200
 KEPT = 0.95
 
 
 def save(path: Path, size: tuple[float, float], fill: Callable[[Any], None], dpi: int = DPI) -> Path:
     """A PNG of `size` inches, filled by `fill(figure)`: whole under its name, or not at all."""
-    write(path, png(size, fill, dpi))
-    return path
+    return save_whole(path, png(size, fill, dpi), "the picture")
 
 
 def png(
@@ -52,25 +47,19 @@ def png(
     layout: Literal["constrained"] | None = "constrained",
 ) -> bytes:
     try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
+        figure = new_figure(size, layout)
+    except MissingPackageError as error:
         raise MissingPackageError("pictures need matplotlib: pip install -e '.[benchmarks]'") from error
+    from matplotlib import rc_context
+
     # names come from data sets: a dollar sign in one starts no formula
-    with matplotlib.rc_context({"text.parse_math": False}):
-        figure = Figure(figsize=size, layout=layout)
-        FigureCanvasAgg(figure)
+    with rc_context({"text.parse_math": False}):
         fill(figure)
-        file = BytesIO()
-        figure.savefig(file, format="png", dpi=dpi)
-    return file.getvalue()
+        return rendered(figure, "png", dpi)
 
 
 def write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    save_whole(path, content, "the page")
 
 
 def title(figure: Any, finished: Finished, what: str, seed: str = "") -> None:
@@ -117,40 +106,12 @@ def grid(figure: Any, count: int, columns: int, **options: Any) -> list[Any]:
     return axes[:count]
 
 
-def short(text: str, length: int) -> str:
-    """At most `length` characters, those left out in the middle; what no font can draw becomes "?"."""
-    drawable = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    if len(drawable) <= length:
-        return drawable
-    tail = (length - 1) // 2
-    return f"{drawable[: length - 1 - tail]}…{drawable[len(drawable) - tail :]}"
-
-
-def number(value: float) -> str:
-    """A novelty or a threshold as people read it."""
-    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
-
-
 def thinned(cloud: np.ndarray, points: int) -> np.ndarray:
     """At most `points` points (p, 3) of a cloud (n, 3 or more), evenly out of its order."""
-    return cloud[np.linspace(0, len(cloud) - 1, min(len(cloud), points)).astype(int), :3]
+    return cloud[thinned_rows(len(cloud), points), :3]
 
 
 def draw_cloud(axis: Any, cloud: np.ndarray, size: float = 2.0, points: int = POINTS_DRAWN) -> None:
     """A y-up cloud as seen from in front, a little from the right and from above, coloured by height."""
-    across, up, near, height = view(thinned(cloud, points))
-    order = np.argsort(near, kind="stable")  # the nearest are drawn last
-    axis.scatter(across[order], up[order], c=height[order], s=size, cmap="viridis", linewidths=0)
-    axis.set_axis_off()
-    axis.set_aspect("equal")
-    half = 0.53 * max(np.ptp(across), np.ptp(up), 1e-9)
-    axis.set_xlim(*(np.mean([across.min(), across.max()]) + half * np.array([-1, 1])))
-    axis.set_ylim(*(np.mean([up.min(), up.max()]) + half * np.array([-1, 1])))
-
-
-def view(cloud: np.ndarray, turn: float = 30.0, tilt: float = 20.0) -> tuple[np.ndarray, ...]:
-    """Where the points of a y-up cloud (p, 3) lie in the picture: across, up, towards the eye; and their height."""
-    x, y, z = cloud.T.astype(np.float64)
-    a, b = np.deg2rad(turn), np.deg2rad(tilt)
-    across, near = np.cos(a) * x - np.sin(a) * z, np.sin(a) * x + np.cos(a) * z
-    return across, np.cos(b) * y - np.sin(b) * near, np.sin(b) * y + np.cos(b) * near, y
+    shown = thinned(cloud, points)
+    clouds.draw(axis, shown, viridis(shown[:, 1].astype(np.float64)), size=size, edges=False)

@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.pictures import canvas
 from benchmarks.results import Finished, MethodResult, Scored
+from openshape_ood.plots import histograms
 
 COLUMNS = 3
-MOST_BINS, LEAST_BINS = 30, 8
 
 
 def draw(path: Path, finished: Finished) -> Path:
@@ -56,13 +56,6 @@ def panel(axis: Any, result: MethodResult) -> None:
 
 
 def bin_edges(scored: Mapping[str, Scored]) -> list[float]:
-    """Edges that hold all values, even where these are all the same."""
-    values = np.concatenate([one.novelty for one in scored.values()])
-    low, high = float(values.min()), float(values.max())
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
-        half = 0.5 * max(abs(low), 1e-3)
-        low, high = low - half, high + half
-    # as many as the smallest set can fill
-    smallest = min(len(one.novelty) for one in scored.values())
-    bins = int(np.clip(3 * np.sqrt(smallest), LEAST_BINS, MOST_BINS))
-    return np.linspace(low, high, bins + 1).tolist()
+    """Edges that hold all values, as many as the smallest set can fill."""
+    sets = [one.novelty for one in scored.values()]
+    return histograms.bin_edges(sets, min(map(len, sets)))

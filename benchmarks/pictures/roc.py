@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.pictures import canvas
 from benchmarks.results import Finished, MethodResult, Scored
+from openshape_ood.plots.curves import curve
 
 LINES = ("-", "--", "-.", ":")
 
@@ -52,12 +53,3 @@ def panel(axis: Any, results: Sequence[MethodResult], against: str) -> None:
 def novelty_of(scored: Mapping[str, Scored], against: str) -> np.ndarray:
     parts = ("novel1", "novel2") if against == "both" else (against,)
     return np.concatenate([scored[part].novelty for part in parts if part in scored] or [np.empty(0)])
-
-
-def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of novel, and of known, accepted as the threshold rises."""
-    from sklearn.metrics import roc_curve
-
-    is_known = np.arange(len(known) + len(novel)) < len(known)
-    fpr, tpr, _ = roc_curve(is_known, -np.concatenate([known, novel]), drop_intermediate=False)
-    return fpr, tpr

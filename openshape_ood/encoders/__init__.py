@@ -131,6 +131,11 @@ class ShapeEncoder:
         Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
         whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
         embedding without a direction.
+
+        >>> from openshape_ood.synthetic import sample
+        >>> encoder = ShapeEncoder.from_pretrained("tiny")
+        >>> encoder.encode([sample("chair", 500, seed=1), sample("lamp", 900, seed=1)]).shape
+        (2, 192)
         """
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
@@ -162,6 +167,11 @@ class ShapeEncoder:
         w = d, as embeddings of names are; "local", what the set abstraction makes of a patch's points alone, before
         the transformer has mixed the patches. Centres are points of the cloud in the encoder's own frame: mean at the
         origin, largest norm 1. The other arguments and errors as in `encode`.
+
+        >>> from openshape_ood.synthetic import sample
+        >>> tokens, centres = ShapeEncoder.from_pretrained("tiny").encode_patches(sample("chair", 500, seed=1))
+        >>> tokens.shape, centres.shape
+        ((1, 48, 128), (1, 48, 3))
         """
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)

@@ -57,6 +57,13 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
     Raises `ShapeFileError` naming the file, `NoSuchShapeError` where there is none, `InputError` for `points` or
     `seed` that cannot be, `MissingPackageError` for a format whose package is an extra.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "cloud.xyz"
+    ...     _ = path.write_text("0 0 0\\n1 0 0\\n")
+    ...     load_shape(path).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
     path = Path(path).expanduser()
     meshes.check_draw(points, seed)
@@ -71,6 +78,9 @@ def file_up(path: str | os.PathLike[str]) -> str:
     """The axis that points up in a file: "y", unless a COLLADA file declares "x" or "z".
 
     Raises `ShapeFileError` for a file that cannot be read.
+
+    >>> file_up("chair.glb")  # glTF is y up; only COLLADA files are opened
+    'y'
     """
     path = Path(path).expanduser()
     if path.suffix.lower() != ".dae":

@@ -38,6 +38,9 @@ def nearest_cosine_distance(queries: Any, examples: Any) -> np.ndarray:
     """1 - max_i cos(z, s_i) over the examples s_i: (b,), 0 (the direction of an example) to 2.
 
     The cosine nearest neighbour of 3DOS, arXiv 2207.11554. Exact, in blocks.
+
+    >>> nearest_cosine_distance([[2, 0], [0, 3]], examples=[[1, 0], [-1, 0]]).tolist()
+    [0.0, 1.0]
     """
     return knn_distance(queries, examples, k=1, metric="cosine")
 
@@ -46,6 +49,9 @@ def nearest_euclidean_distance(queries: Any, examples: Any) -> np.ndarray:
     """min_i |z - s_i| over the examples s_i, embeddings as they are: (b,), from 0.
 
     The L2 nearest neighbour of 3DOS, arXiv 2207.11554. Exact, in blocks.
+
+    >>> nearest_euclidean_distance([[3, 4]], examples=[[0, 0], [9, 9]]).tolist()
+    [5.0]
     """
     return knn_distance(queries, examples, k=1, metric="euclidean")
 
@@ -56,6 +62,9 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
     Sun et al., "Out-of-distribution detection with deep nearest neighbors", arXiv 2204.06507, who take the Euclidean
     distance of unit vectors, sqrt(2 (1 - cos)): the same order as "cosine".
     Raises `InputError` also for k below 1 or above m, `UnknownNameError` for another metric.
+
+    >>> knn_distance([[0, 0]], examples=[[1, 0], [0, 2], [3, 0]], k=2, metric="euclidean").tolist()
+    [2.0]
     """
     check_choice(metric, "metric", METRICS)
     z, known = _pair(queries, "queries", "bd", examples, "examples", "md")
@@ -67,6 +76,9 @@ def prototype_cosine_distance(queries: Any, prototypes: Any) -> np.ndarray:
     """1 - max_c cos(z, p_c) over the class prototypes (k, d): (b,), 0 to 2.
 
     Cosine prototypes of 3DOS, arXiv 2207.11554, after Snell et al., "Prototypical networks", arXiv 1703.05175.
+
+    >>> prototype_cosine_distance([[1, 0]], prototypes=[[0, 1], [0, -1]]).tolist()
+    [1.0]
     """
     return _nearest_prototype(queries, prototypes, "cosine")
 
@@ -75,6 +87,9 @@ def prototype_euclidean_distance(queries: Any, prototypes: Any) -> np.ndarray:
     """min_c |z - p_c| over the class prototypes (k, d), embeddings as they are: (b,), from 0.
 
     Snell et al., "Prototypical networks", arXiv 1703.05175.
+
+    >>> prototype_euclidean_distance([[0, 0]], prototypes=[[3, 4], [0, 1]]).tolist()
+    [1.0]
     """
     return _nearest_prototype(queries, prototypes, "euclidean")
 
@@ -149,6 +164,12 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
     """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c): the squared distance (b,) to the nearest class, from 0, in variances.
 
     Lee et al., "A simple unified framework for detecting out-of-distribution samples", arXiv 1807.03888.
+
+    >>> examples = [[0, 0], [0, 2], [4, 0], [4, 2]]
+    >>> gaussian = Gaussian.fit(examples, ["a", "a", "b", "b"])
+    >>> near, far = mahalanobis_distance([[0, 1], [2, 1]], gaussian)  # the mean of a; between both
+    >>> bool(near < 1e-12 < far)
+    True
     """
     z = _pair(queries, "queries", "bd", gaussian.means, "the fitted means", "kd")[0]
     distance = np.empty(len(z))

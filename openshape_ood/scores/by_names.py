@@ -43,6 +43,9 @@ def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
     MCM: Ming et al., "Delving into out-of-distribution detection with vision-language representations",
     arXiv 2211.13445. Computed as the sum of the other p_c, which stays exact where the best is nearly 1.
+
+    >>> softmax_uncertainty([[0.5, 0.5], [1.0, -1.0]], temperature=0.5).round(3).tolist()
+    [0.5, 0.018]
     """
     others, _ = _others(cosines, temperature, "softmax_uncertainty")
     rest = others.sum(axis=1)
@@ -54,6 +57,9 @@ def energy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
     Not constant for one class: there it is -z·t. Towards τ = 0 it is -max_c z·t_c.
     Liu et al., "Energy-based out-of-distribution detection", arXiv 2010.03759.
+
+    >>> energy([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()
+    [-0.507, -0.9]
     """
     table, scale = _cosines(cosines, "cosines"), check_positive(temperature, "temperature")
     others, _ = _relative(table, scale)
@@ -65,6 +71,9 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
     Chan et al., "Entropy maximization and meta classification for out-of-distribution detection in semantic
     segmentation", arXiv 2012.06575, here over names.
+
+    >>> entropy([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()  # ln 2, none
+    [0.693, 0.0]
     """
     others, below = _others(cosines, temperature, "entropy")
     rest = others.sum(axis=1)
@@ -76,6 +85,9 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     """1 - (p_(1) - p_(2)), the two largest p_c of cosines (b, k): (b,), 0 (no doubt) to 1 (two names alike).
 
     Scheffer et al., "Active hidden Markov models for information extraction", 2001, where it is called the margin.
+
+    >>> margin_uncertainty([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()
+    [1.0, 0.0]
     """
     others, _ = _others(cosines, temperature, "margin_uncertainty")
     rest = others.sum(axis=1)
@@ -93,6 +105,9 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
     NegLabel: Jiang et al., "Negative label guided OOD detection with pretrained vision-language models",
     arXiv 2403.20078.
     Raises `InputError` also for other numbers of queries, or more groups than words.
+
+    >>> negative_label_share([[0.5], [0.1]], negatives=[[0.5], [0.4]], temperature=0.1).round(3).tolist()
+    [0.5, 0.953]
     """
     known, words = _cosines(cosines, "cosines"), _cosines(negatives, "negatives", "bj")
     check_rows(known, "cosines", words, "negatives")
@@ -113,6 +128,9 @@ def usable_negatives(anchors: Any, words: Any, closest: float) -> np.ndarray:
 
     The mining step of NegLabel, arXiv 2403.20078, with a bound instead of a fixed number of the farthest words.
     Raises `InputError` for embeddings that are no finite tables, of two widths, or another `closest`.
+
+    >>> usable_negatives([[1, 0]], words=[[1, 0.1], [0, 1]], closest=0.5).tolist()
+    [False, True]
     """
     known, candidates = array(anchors, "anchors", "kd"), array(words, "words", "jd")
     check_widths(candidates, "words", known, "anchors")

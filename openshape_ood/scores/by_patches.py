@@ -29,6 +29,11 @@ def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarr
     squared distance of unit vectors, 2 (1 - cos): twice this.
     Raises `InputError` for NaN, infinity, no patches, an empty bank, labels that do not fit, and
     `MixedEncodersError`, one of them, for tokens of another width.
+
+    >>> bank, labels = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
+    >>> agree, split = [[2.0, 1.0], [3.0, 1.0]], [[2.0, 1.0], [1.0, 2.0]]
+    >>> vote_entropy([agree, split], bank, labels, classes=2).round(3).tolist()
+    [0.0, 0.073]
     """
     tokens, known = array(patches, "patches", "bpw"), array(bank, "bank tokens", "nw")
     check_widths(tokens, "patches", known, "bank tokens")

@@ -36,6 +36,9 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
     novelties: a (b,) for each score, of the same queries in the same order; references: an (m,) for each, the novelty
     of known shapes by that score. The mean of ranks is Borda's count: Dwork et al., "Rank aggregation methods for the
     web", 2001.
+
+    >>> rank_fusion([[2.5], [0.5]], references=[[1, 2, 3, 4], [1, 2, 3, 4]]).tolist()  # ranks 1/2 and 0
+    [0.25]
     """
     if len(novelties) != len(references):
         raise InputError(f"there are {len(novelties)} scores and {len(references)} references; expected one for each")
@@ -51,6 +54,9 @@ def p_value_fusion(p_values: Sequence[Any], how: str = "fisher") -> np.ndarray:
     and nearly a p value where small (Wilson, 2019, "The harmonic mean p-value"). "least": the smallest; L times that
     is a p value whatever the dependence (Bonferroni).
     Raises `InputError` for a p value outside (0, 1], `UnknownNameError` for another `how`.
+
+    >>> p_value_fusion([[1.0, 0.05], [1.0, 0.05]]).round(2).tolist()
+    [0.0, 4.05]
     """
     check_choice(how, "fusion", FUSIONS)
     p = _together([_checked(values) for values in p_values], "p values")

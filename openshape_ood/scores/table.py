@@ -215,6 +215,9 @@ def find_score(method: str, known: Literal["names", "examples", "both"] | None) 
 
     known: how the classes are known: by name, by example, or some this way and some that; None leaves that to
     `check_bank`.
+
+    >>> find_score("knn", "examples").needs
+    'examples'
     """
     if not isinstance(method, str) or method not in SCORES:
         close = difflib.get_close_matches(str(method), SCORES, n=2, cutoff=0.4)

@@ -1,0 +1,139 @@
+"""One cloud, seen from in front, a little from the right and from above."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.colours import ramp
+from openshape_ood.plots import canvas
+from openshape_ood.plots.checks import one_cloud
+from openshape_ood.plots.paint import Paint, choose_paint
+from openshape_ood.plots.view import thinned, upright, view
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE = (5.6, 5.6)  # inches
+MOST = 10_000  # points drawn
+INK = 0.45  # share of the axes that the points' areas add up to
+EDGE = 0.55  # how light a point's edge is beside the point: light ones stand out from white paper, near ones from far
+
+
+def cloud(
+    points: Any,
+    colour: str = "height",
+    values: Any = None,
+    *,
+    up: str = "y",
+    ax: Axes | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    title: str | None = None,
+    legend: bool = True,
+) -> Axes:
+    """Draw one shape, coloured by `colour`.
+
+    points: a cloud (n, 3|6), a path or a trimesh object; a surface is sampled to 10,000 points. colour: "height" above
+    the ground, "rgb" for the cloud's own colours, "novelty" or "class" for `values` (n,), one number or name a point.
+    up: gravity axis, "y", "z" or "x" with an optional "-", or "file". low, high: ends of the novelties' ramp, where it
+    is grey and dark red; the least and the largest value unless given. legend: whether to say what novelty colours and
+    class colours mean. More than 10,000 points are thinned out evenly. With more than seven classes, the rarer ones
+    share a grey.
+
+    Raises `InputError` for values that do not fit the points, `UnknownNameError` for a colour or an axis that does not
+    exist, `FileError` for a file that cannot be read, `MissingPackageError` without matplotlib.
+
+    >>> from openshape_ood.synthetic import sample
+    >>> chair = sample("chair", 300, seed=1)
+    >>> ax = cloud(chair, "novelty", chair[:, 1])
+    """
+    table, up = one_cloud(points, up)
+    paint = choose_paint(table, up, colour, values, low, high)
+    ax = canvas.axes_or_new(ax, SIZE)
+    draw_painted(ax, table, up, paint, legend)
+    if title is not None:
+        canvas.title(ax, title, fontsize=font_size(ax, 12))
+    return ax
+
+
+def draw_painted(ax: Axes, table: np.ndarray, up: str, paint: Paint, legend: bool, limit: float = np.nan) -> None:
+    """A cloud (n, 3|6) with its colours, and below it what these mean."""
+    chosen = thinned(len(table), MOST)
+    draw(ax, upright(table[chosen], up), paint.rgb()[chosen])
+    ax.set_adjustable("datalim")  # axes that shrink to a square lead the layout astray: it cuts off what is below
+    if legend and paint.colour == "novelty":
+        _bar(ax, paint.low, paint.high, limit)
+    if legend and paint.colour == "class":
+        _key(ax, paint.classes)
+
+
+def draw(ax: Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
+    """Points (n, 3), y up, in colours (n, 3), those nearer to the eye over those behind; size in square points."""
+    across, rise, near, _ = view(xyz)
+    order = np.argsort(near, kind="stable")
+    across, rise, rgb = across[order], rise[order], rgb[order]
+    if size is None:
+        size = _fitting_size(ax, len(xyz))
+    # as an image also in SVG and PDF, which thousands of circles would make slow to open
+    style: dict[str, Any] = {"linewidths": min(0.5, 0.13 * size**0.5), "edgecolors": EDGE * rgb}
+    ax.scatter(across, rise, s=size, c=rgb, rasterized=True, **(style if edges else {"linewidths": 0}))
+    ax.set_axis_off()
+    ax.set_aspect("equal")
+    half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9)
+    # not as fixed limits, which matplotlib warns of widening
+    ax.set_xlim(*(np.mean([across.min(), across.max()]) + half * np.array([-1, 1])), auto=True)
+    ax.set_ylim(*(np.mean([rise.min(), rise.max()]) + half * np.array([-1, 1])), auto=True)
+
+
+def _fitting_size(ax: Axes, n: int) -> float:
+    """Square points a point, so that few of them are seen and many do not run together."""
+    return float(np.clip(INK * min(_extent(ax)) ** 2 / n, 1.0, 60.0))
+
+
+def _extent(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes in points, before the layout."""
+    box, figure = ax.get_position(), ax.figure
+    points = 72 / figure.dpi
+    return points * box.width * figure.bbox.width, points * box.height * figure.bbox.height
+
+
+def font_size(ax: Axes, largest: float) -> float:
+    """Points, smaller where the axes are narrow."""
+    return float(np.clip(largest * _extent(ax)[0] / 300, 0.65 * largest, largest))
+
+
+def _bar(ax: Axes, low: float, high: float, limit: float) -> None:
+    """A small colour bar below the cloud, from known to novel."""
+    bar = ax.inset_axes((0.18, -0.075, 0.64, 0.028))
+    bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
+    bar.set(yticks=[], xlim=(0, 1), ylim=(0, 1))
+    size = font_size(ax, 10)
+    bar.set_xticks([0, 1], [f"known\n{low:.3g}", f"novel\n{high:.3g}"], fontsize=size)
+    bar.tick_params(length=0, pad=3)
+    bar.spines[:].set(linewidth=0.5, color=canvas.GREY)
+    if low <= limit <= high and high > low:
+        share = (limit - low) / (high - low)
+        bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
+        bar.text(share, -0.75, f"95 % of known\nup to {limit:.3g}", ha="center", va="top", fontsize=0.9 * size)
+
+
+def _key(ax: Axes, classes: dict[str, str]) -> None:
+    """A dot and a name a class, below the cloud."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker="o", ms=8, lw=0, label=canvas.short(name, 24))
+        for name, colour in classes.items()
+    ]
+    # a row too wide would leave the cloud no room; a letter takes some 6 points
+    widest = 6 * (4 + max(len(str(handle.get_label())) for handle in handles))
+    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(handles), 4)))
+    style: dict[str, Any] = {
+        "frameon": False,
+        "fontsize": font_size(ax, 10),
+        "handletextpad": 0.1,
+        "columnspacing": 1.2,
+    }
+    canvas.legend(ax, handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=columns, **style)

@@ -1,0 +1,79 @@
+"""Pictures to files: whole under their name, or not at all."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openshape_ood.errors import InputError
+from openshape_ood.saving import save_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DPI = 110
+# what would tell two files of one picture apart
+UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+SUFFIXES = tuple(f".{name}" for name in UNDATED)
+
+
+def save(picture: Any, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
+    """Write a picture to `path`, which is returned: PNG, SVG or PDF of axes or a figure, HTML of a plotly figure.
+
+    The HTML holds plotly itself (some 5 MB) and needs no network. dpi: pixels an inch, of PNG and of the points in SVG
+    and PDF. The same picture gives the same bytes.
+
+    Raises `InputError` for another suffix or what is no picture, `FileError` where nothing can be written.
+
+    >>> save(object(), "picture.jpeg")
+    Traceback (most recent call last):
+    openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
+    """
+    path = Path(path)
+    if hasattr(picture, "to_html"):
+        _check_suffix(
+            path, (".html",), "a plotly figure is", "cloud() and explanation() draw what fits into the others"
+        )
+        content = _html(picture)
+    else:
+        _check_suffix(
+            path, SUFFIXES, "axes and figures of matplotlib are", "turnable() draws what fits into .html", picture
+        )
+        content = rendered(_figure(picture), path.suffix.lower()[1:], dpi)
+    return save_whole(path, content, "the picture")
+
+
+def rendered(figure: Figure, form: str, dpi: int) -> bytes:
+    """The bytes of a PNG, SVG or PDF file, the same for the same picture."""
+    from matplotlib import rc_context
+
+    file = BytesIO()
+    with rc_context({"svg.hashsalt": "openshape_ood"} if form == "svg" else {}):
+        figure.savefig(file, format=form, dpi=dpi, metadata=UNDATED[form])
+    return file.getvalue()
+
+
+def _check_suffix(path: Path, suffixes: tuple[str, ...], what: str, hint: str, picture: Any = None) -> None:
+    if picture is not None:
+        _figure(picture)
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {hint}")
+
+
+def _figure(picture: Any) -> Figure:
+    """The whole figure, also of axes or a part."""
+    figure = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
+    if figure is None:
+        raise InputError(
+            f"the picture is {type(picture).__name__}; expected axes or a figure of matplotlib, or of plotly"
+        )
+    return figure
+
+
+def _html(figure: Any) -> bytes:
+    config = {"displaylogo": False, "responsive": True}
+    # without an id of its own it would be a random one
+    page = figure.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")
+    return str(page).encode("utf-8", "replace")

@@ -1,0 +1,96 @@
+"""The most and the least novel of many shapes, on one sheet."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.colours import BLUE, ORANGE
+from openshape_ood.errors import InputError
+from openshape_ood.plots import canvas
+from openshape_ood.plots.checks import finite, finite_number, names
+from openshape_ood.plots.clouds import draw
+from openshape_ood.plots.paint import viridis
+from openshape_ood.plots.view import thinned, upright
+from openshape_ood.shapes import Shape, list_shapes, resolve_ups
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+COLUMNS = 6
+CELL = (1.45, 1.85)  # inches
+MOST = 2000  # points drawn of a shape
+LONGEST = 18  # characters of a title
+
+
+def contact_sheet(
+    shapes: Any,
+    novelty: Any,
+    *,
+    titles: Any = None,
+    count: int = 6,
+    up: Any = "y",
+    figure: Figure | SubFigure | None = None,
+    threshold: float | None = None,
+) -> Figure | SubFigure:
+    """Draw the `count` most novel and the `count` least novel of b shapes, coloured by height.
+
+    shapes: whatever `ShapeEncoder.encode` takes; only those drawn are read. novelty (b,): a `NoveltyResult` will do.
+    titles (b,): a name each, else that of the file. up: gravity axis, one for all or one a shape. threshold: the
+    novelty up to which a shape is known; each is then called known or novel. Of fewer than twice `count` shapes each is
+    drawn once. Ties keep the order of the shapes.
+
+    Raises `InputError` for values that do not fit the shapes, `FileError` for a file that cannot be read,
+    `MissingPackageError` without matplotlib.
+
+    >>> from openshape_ood.synthetic import sample
+    >>> sheet = contact_sheet([sample("chair", 200, seed=s) for s in range(3)], [0.2, 0.9, 0.4], count=1)
+    >>> [part.get_suptitle() for part in sheet.subfigs]
+    ['most novel', 'least novel']
+    """
+    listed = list_shapes(shapes)
+    values = finite(novelty, "novelties", len(listed))
+    ups = resolve_ups(up, listed)
+    named = names(titles, "titles", len(listed)) if titles is not None else [_name(shape) for shape in listed]
+    line = None if threshold is None else finite_number(threshold, "the values of threshold")
+    blocks = {title: places for title, places in ends(values, count).items() if len(places)}
+    rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
+    columns = min(COLUMNS, max(map(len, blocks.values())))
+    if figure is None:
+        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
+    for part, (title, places), count_rows in zip(parts, blocks.items(), rows, strict=True):
+        part.suptitle(title, fontsize=12, fontweight="bold")
+        axes = part.subplots(count_rows, columns, squeeze=False)
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for ax, i in zip(axes.flat, places.tolist(), strict=False):
+            _cell(ax, listed[i], ups[i], str(named[i]), float(values[i]), line)
+    return figure
+
+
+def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
+    """Indices of the most novel first, and of the least novel first, at most `count` each and none in both."""
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise InputError(f"count is {count!r}; expected a whole number from 1 up")
+    b = len(novelty)
+    most = np.argsort(-novelty, kind="stable")[: min(count, b - b // 2)]
+    rest = np.setdiff1d(np.arange(b), most)
+    return {"most novel": most, "least novel": rest[np.argsort(novelty[rest], kind="stable")][:count]}
+
+
+def _name(shape: Shape) -> str:
+    return PurePath(shape.path).name if shape.path is not None else shape.name
+
+
+def _cell(ax: Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
+    cloud = shape.load(MOST, seed=0)
+    xyz = upright(cloud[thinned(len(cloud), MOST)], up)
+    draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
+    verdict, colour = "", "black"
+    if threshold is not None:
+        verdict, colour = (", novel", ORANGE) if novelty > threshold else (", known", BLUE)
+    canvas.title(ax, f"{canvas.short(title, LONGEST)}\n{canvas.number(novelty)}{verdict}", fontsize=9.5, color=colour)

@@ -1,0 +1,115 @@
+"""A cloud to turn with the mouse, in a notebook or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.colours import NOVELTY
+from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.plots.checks import one_cloud
+from openshape_ood.plots.explained import heading, is_explanation, paint_explanation
+from openshape_ood.plots.paint import Paint, choose_paint
+from openshape_ood.plots.view import TILT, TURN, thinned, upright
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MOST = 20_000  # points
+DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
+
+
+def turnable(
+    points: Any,
+    colour: str | None = None,
+    values: Any = None,
+    *,
+    up: str = "y",
+    low: float | None = None,
+    high: float | None = None,
+    title: str | None = None,
+    legend: bool = True,
+) -> Figure:
+    """A plotly figure of one shape, or of what `explain_novelty` found, coloured as `cloud` and `explanation` do.
+
+    points: as for `cloud`, or an explanation, which brings its own values, ends of the ramp and axis. colour: "novelty"
+    unless given for an explanation, "height" for anything else. The scene is z up, as plotly turns it, and the shape
+    stands upright in it whatever its `up`. More than 20,000 points are thinned out evenly.
+
+    Raises what `cloud` raises, and `MissingPackageError` without plotly.
+
+    >>> from openshape_ood.synthetic import sample
+    >>> figure = turnable(sample("chair", 300, seed=1))
+    >>> len(figure.data[0].x)
+    300
+    """
+    if is_explanation(points):
+        if values is not None or low is not None or high is not None:
+            raise InputError("an explanation brings its own values, low and high; leave them out")
+        table, paint = paint_explanation(points, colour or "novelty")
+        up, title = points.up, heading(points) if title is None else title
+    else:
+        table, up = one_cloud(points, up)
+        paint = choose_paint(table, up, colour or "height", values, low, high)
+    try:
+        from plotly import graph_objects
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("turnable needs plotly: pip install 'openshape-ood[plots]'") from error
+    chosen = thinned(len(table), MOST)
+    x, y, z = upright(table[chosen], up).astype(np.float32).T
+    places = {"x": x, "y": -z, "z": y}
+    figure = graph_objects.Figure([graph_objects.Scatter3d(trace) for trace in _traces(places, paint, chosen, legend)])
+    return figure.update_layout(_layout(title))
+
+
+def _traces(places: dict[str, np.ndarray], paint: Paint, chosen: np.ndarray, legend: bool) -> Iterator[dict[str, Any]]:
+    """One trace; by class one a class, so that a click in the legend hides it."""
+    values = paint.values[chosen]
+    size = 3.5 if len(chosen) <= 3000 else 2.3
+    if paint.colour == "class":
+        for name, colour in paint.classes.items():
+            own = values == name
+            mine = {axis: places[axis][own] for axis in places}
+            label = _plain(name)
+            marker = {"size": size, "color": colour}
+            yield mine | {"mode": "markers", "name": label, "showlegend": legend, "marker": marker, "hoverinfo": "name"}
+        return
+    # 3D points have no transparency to lose; a line about each would hide the colours
+    marker = {"size": size, "line": {"width": 0}, **_marker(paint, values, legend)}
+    hover = {"hovertemplate": "novelty %{marker.color:.4g}<extra></extra>"} if paint.colour == "novelty" else {}
+    yield places | {"mode": "markers", "showlegend": False, "marker": marker, "hoverinfo": "skip", **hover}
+
+
+def _marker(paint: Paint, values: np.ndarray, legend: bool) -> dict[str, Any]:
+    if paint.colour == "rgb":
+        return {"color": [f"rgb({r},{g},{b})" for r, g, b in np.rint(255 * values).astype(int)]}
+    scale = {"color": values, "cmin": paint.low, "cmax": paint.high if paint.high > paint.low else paint.low + 1.0}
+    if paint.colour == "height":
+        return scale | {"colorscale": "Viridis"}
+    low, high = scale["cmin"], scale["cmax"]
+    texts = [f"{low:.3g} known", f"{high:.3g} novel"]
+    ticks = {"tickvals": [low, high], "ticktext": texts}
+    bar = {"title": {"text": "novelty"}, "thickness": 14, "len": 0.6, **ticks}
+    return scale | {"colorscale": [list(stop) for stop in NOVELTY], "showscale": legend, "colorbar": bar}
+
+
+def _layout(title: str | None) -> dict[str, Any]:
+    turn, tilt = np.deg2rad(TURN), np.deg2rad(TILT)
+    eye = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
+    hidden = {"visible": False, "showbackground": False}
+    camera = {"eye": dict(zip("xyz", eye.tolist(), strict=True)), "projection": {"type": "orthographic"}}
+    scene = {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera}
+    top = 70 if title else 0
+    heading = {"text": _plain(title or "").replace("\n", "<br>"), "font": {"size": 15}, "x": 0.5, "xanchor": "center"}
+    margin = {"l": 0, "r": 0, "b": 0, "t": top}
+    legend = {"itemsizing": "constant", "font": {"size": 14}}
+    return {"scene": scene, "margin": margin, "title": heading, "legend": legend, "paper_bgcolor": "white"}
+
+
+def _plain(text: str) -> str:
+    """Text in which plotly, which knows some HTML, finds none, and which UTF-8 can spell."""
+    # a dollar sign would start a formula on a page that has MathJax
+    return escape(text.encode("utf-8", "replace").decode(), quote=False).replace("$", "&#36;")

@@ -1,0 +1,146 @@
+"""The documentation: its examples run, its links lead somewhere, its API pages leave nothing public out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trimesh
+from typer.testing import CliRunner
+
+import openshape_ood
+from openshape_ood.cli.commands import app
+from openshape_ood.synthetic import sample, scan
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "notebooks" not in page.parts)
+TARGET = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+# what a browser would load without being asked to; ordinary links may lead anywhere
+FROM_ELSEWHERE = re.compile(
+    r"<(?:script|img|iframe|source|video|link)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^\"'\s>]+"
+    r"|@import\s*[\"'](?:https?:)?//|url\([\"']?(?:https?:)?//|import\([\"'](?:https?:)?//",
+    re.IGNORECASE,
+)
+NAV_PAGE = re.compile(r":\s+(\S+\.(?:md|ipynb))\s*$", re.MULTILINE)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text_of(page), flags=re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(DOCS).as_posix()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_blocks(page)], ids=name_of)
+def test_the_python_of_a_page_runs_from_its_first_block_to_its_last(page: Path) -> None:
+    names: dict[str, object] = {}
+    for i, block in enumerate(python_blocks(page)):
+        exec(compile(block, f"{name_of(page)}, block {i}", "exec"), names)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders that the command line's page speaks of."""
+    folder = tmp_path_factory.mktemp("shapes")
+    write_cloud(folder / "scans" / "one.ply", scan("chair", 600, seed=1))
+    write_cloud(folder / "scans" / "two.ply", scan("guitar", 600, seed=1))
+    for name in ("chair", "sofa"):
+        for seed in range(3):
+            write_cloud(folder / "support" / name / f"{seed}.ply", sample(name, 600, seed))
+    for seed in range(100, 119):  # 19 promise 95 %
+        write_cloud(folder / "held_out" / f"{seed}.ply", sample("chair", 600, seed))
+    return folder
+
+
+def write_cloud(path: Path, cloud: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trimesh.PointCloud(cloud).export(path)
+
+
+COMMANDS = sorted(set(re.findall(r"^\$ openshape-ood (.*?)(?:\s+#.*)?$", "\n".join(map(text_of, PAGES)), re.MULTILINE)))
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "fetch" not in c and "serve" not in c])
+def test_a_command_of_the_pages_succeeds(command: str, shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shapes)
+    done = CliRunner().invoke(app, shlex.split(command))
+    assert done.exit_code == 0, done.output
+
+
+def test_the_pages_name_benchmarks_and_options_that_there_are() -> None:
+    text = "\n".join(map(text_of, [*PAGES, ROOT / "benchmarks" / "README.md"]))
+    source = "\n".join(map(text_of, (ROOT / "benchmarks").rglob("*.py")))
+    for module, rest in re.findall(r"python -m benchmarks\.(\w+)([^`\n#]*)", text):
+        assert (ROOT / "benchmarks" / f"{module}.py").is_file() or (ROOT / "benchmarks" / module).is_dir(), module
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert f'"{option}"' in source, f"{module} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_relative_links_and_pictures_lead_to_files(page: Path) -> None:
+    targets = TARGET.findall(without_code(text_of(page)))
+    missing = [t for t in targets if t.partition("#")[0] and not (page.parent / t.partition("#")[0]).is_file()]
+    assert not missing
+
+
+def test_the_navigation_names_every_page_and_only_pages_that_there_are() -> None:
+    named = NAV_PAGE.findall(text_of(ROOT / "mkdocs.yml").partition("\nnav:")[2])
+    assert len(named) == len(set(named))
+    assert not [name for name in named if not (DOCS / name).is_file()]
+    assert {name for name in named if name.endswith(".md")} == {name_of(page) for page in PAGES}
+    assert {Path(name).name for name in named if name.endswith(".ipynb")} == {
+        notebook.name for notebook in (ROOT / "notebooks").glob("*.ipynb")
+    }
+
+
+def test_every_public_name_has_its_entry_on_an_api_page() -> None:
+    entries = re.findall(r"^::: (\S+)$", "\n".join(map(text_of, sorted((DOCS / "api").glob("*.md")))), re.MULTILINE)
+    assert not [
+        name
+        for name in openshape_ood.__all__
+        if entries.count(f"openshape_ood.{name}") != 1 and name != "OpenShapeError"
+    ]
+    assert "openshape_ood.errors" in entries  # which has OpenShapeError and all that derive from it
+
+
+def test_pages_are_short() -> None:
+    long = {name_of(page): len(text_of(page).splitlines()) for page in PAGES}
+    assert max(long.values()) <= 150
+
+
+def test_included_pages_exist() -> None:
+    for page in PAGES:
+        for path in re.findall(r"<!-- include: (\S+) -->", text_of(page)):
+            assert (ROOT / path).is_file(), f"{name_of(page)} includes {path}"
+
+
+def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    built = list((tmp_path / "site").rglob("*.html"))
+    assert len(built) > len(PAGES)
+    for page in built:
+        assert not FROM_ELSEWHERE.findall(text_of(page)), page.name
+    entries = "".join(text_of(page) for page in built if page.parent.name == "api")
+    assert not [
+        name for name in openshape_ood.__all__ if not re.search(rf'id="openshape_ood\.(\w+\.)?{name}"', entries)
+    ]
+    assert "<blockquote>" not in entries  # as which Markdown would take the examples of docstrings
