@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint types check build clean
+.PHONY: demo test slow lint types check docs notebooks build clean
 
 demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a picture
 	$(BIN)/python -m benchmarks.sr1 --model tiny
@@ -23,6 +23,12 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 check: lint types
+
+docs: $(VENV)/.installed  ## the documentation in build/site; python -m http.server -d build/site shows it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+notebooks: $(VENV)/.installed  ## run the notebooks and write their outputs
+	$(BIN)/python -m notebooks.execute
 
 build: $(VENV)/.installed  ## sdist and wheel in dist/
 	$(BIN)/python -m build

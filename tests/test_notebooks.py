@@ -1,0 +1,124 @@
+"""The notebooks: each runs from first to last and says what its committed outputs say; these are small and clean."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from notebooks.execute import FOLDER, METADATA, NOTEBOOKS, execute
+
+NAMES = (
+    "01_quickstart",
+    "02_known_by_names_or_by_examples",
+    "03_reading_the_benchmark",
+    "04_why_is_it_novel",
+    "05_thresholds_that_keep_their_promise",
+)
+LARGEST = 1_500_000  # bytes, all of them together
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def committed(name: str) -> NotebookNode:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def kinds(cell: NotebookNode) -> list[str]:
+    """What a cell put out, in order: streams by name, the rest by its richest type."""
+    return [o.name if o.output_type == "stream" else min(o.data) for o in cell.outputs]
+
+
+def words(cell: NotebookNode) -> str:
+    return "".join(o.text if o.output_type == "stream" else o.data["text/plain"] for o in cell.outputs)
+
+
+def alike(ours: str, theirs: str) -> bool:
+    """The same words, and numbers that differ by two in the last place at most, as computers round differently."""
+
+    def close(one: str, other: str) -> bool:
+        decimals = len(one.partition(".")[2])
+        return len(other.partition(".")[2]) == decimals and abs(float(one) - float(other)) <= 2.01 * 10**-decimals
+
+    plain = [re.sub(r"\s+", " ", NUMBER.sub("#", text)) for text in (ours, theirs)]
+    return plain[0] == plain[1] and all(map(close, NUMBER.findall(ours), NUMBER.findall(theirs)))
+
+
+def files() -> set[Path]:
+    return {path for path in FOLDER.rglob("*") if "__pycache__" not in path.parts}
+
+
+def test_numbers_may_differ_in_the_last_place_and_words_may_not() -> None:
+    assert alike("kept: 95.1 %", "kept:  95.3 %")
+    assert not alike("kept: 95.1 %", "kept: 95.4 %")
+    assert not alike("kept: 95.1 %", "kept: 95 %")
+    assert not alike("95 kept", "95 left")
+
+
+def test_these_are_the_notebooks() -> None:
+    assert NOTEBOOKS == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_offline_and_says_what_is_committed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path))
+    before = files()
+    there, here = code(committed(name)), code(execute(name))
+    assert files() == before, "it leaves something behind"
+    for old, new in zip(there, here, strict=True):
+        assert kinds(new) == kinds(old), new.source
+        assert "stderr" not in kinds(new), words(new)
+        assert alike(words(new), words(old)), f"{new.source}\n\nnow\n{words(new)}\ncommitted\n{words(old)}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_was_run_in_order_and_keeps_nothing_but_outputs(name: str) -> None:
+    notebook = committed(name)
+    assert notebook.metadata == METADATA
+    assert all(cell.metadata == {} for cell in notebook.cells)
+    assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+    assert {kind for cell in code(notebook) for kind in kinds(cell)} <= {"stdout", "image/png", "text/plain"}
+    assert "image/png" in {kind for cell in code(notebook) for kind in kinds(cell)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_no_place_and_no_person(name: str) -> None:
+    text = "".join(words(cell) for cell in code(committed(name)))
+    for word in (
+        r"/(home|root|Users|tmp)\b",
+        r"\b[A-Z]:\\",
+        re.escape(str(Path.home())),
+        re.escape(str(FOLDER.parent)),
+    ):
+        assert not re.search(word, text), word
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_cell_chooses_the_model_and_words_lead_to_every_piece_of_code(name: str) -> None:
+    notebook = committed(name)
+    (choice,) = [cell for cell in code(notebook) if re.search(r'^MODEL = "tiny"  # or "vitb32"', cell.source, re.M)]
+    assert choice is code(notebook)[0]
+    assert not any(re.search(r'"(tiny|vitb32)"', cell.source) for cell in code(notebook)[1:])
+    assert notebook.cells[0].source.startswith("# ")
+    assert not any(a.cell_type == b.cell_type == "code" for a, b in pairwise(notebook.cells))
+
+
+def test_links_between_them_lead_somewhere() -> None:
+    for name in NAMES:
+        for cell in committed(name).cells:
+            for link in re.findall(r"\]\(([^)#]+)\)", cell.source if cell.cell_type == "markdown" else ""):
+                assert (FOLDER / link).exists(), f"{name}: {link}"
+
+
+def test_they_are_small() -> None:
+    assert sum((FOLDER / f"{name}.ipynb").stat().st_size for name in NAMES) < LARGEST
