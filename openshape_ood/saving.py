@@ -16,6 +16,7 @@ def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
         partial.write_bytes(content)
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise FileError(f"cannot write {what} {path}: {error.strerror or error}") from error
+    finally:  # also when interrupted
+        partial.unlink(missing_ok=True)
     return path

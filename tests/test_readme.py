@@ -1,19 +1,23 @@
-"""The README's example, as it stands."""
+"""The README's examples, as they stand."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from openshape_ood import NoveltyResult
+from openshape_ood import Explanation, NoveltyResult
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_the_example_runs() -> None:
-    [example] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+def test_the_examples_run_one_after_the_other() -> None:
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     names: dict[str, object] = {}
-    exec(compile(example, str(README), "exec"), names)
+    for example in examples:
+        exec(compile(example, str(README), "exec"), names)
+    why = names["why"]
+    assert isinstance(why, Explanation)
+    assert len(why) == 2048 and (why.novelty > why.limit).any()
     result = names["result"]
     assert isinstance(result, NoveltyResult)
     assert result.nearest[0] == "chair"

@@ -1,0 +1,27 @@
+"""The command line `openshape-ood`; each command is a module of its own.
+
+Whatever is heavy is imported inside the function that uses it, so that --help answers at once. Results go to the
+standard output; notes, failures and progress to the standard error. Exit codes: 0 all well, 1 some of the input failed
+or something is wrong, 2 wrong usage or nothing could be done, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """The entry point `openshape-ood`."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # also before a command has begun
+        sys.exit(130)
+
+
+def _run() -> None:
+    from openshape_ood.cli.commands import app
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding lacks is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    app()

@@ -1,0 +1,149 @@
+"""Printing: results on the standard output, all else on the standard error.
+
+Names of files and messages about them come from outside: what cannot be printed is shown escaped, and nothing in
+them is taken for markup.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDE = 100_000  # columns of a file or a pipe: nothing there is folded
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be used, as the user gave it, and why."""
+
+    file: str
+    reason: str
+
+
+def shown(text: Any) -> str:
+    r"""Text that is safe to print: control characters and broken bytes escaped.
+
+    >>> print(shown("a\nb\x1b[2J"))
+    a\nb\x1b[2J
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    class Quitting(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # the error itself, as rich calls this where it was caught
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDE
+    return Quitting(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
+
+
+def print_line(text: str, style: str = "") -> None:
+    """A line of the result."""
+    console().print(text, style=style or None)
+
+
+def print_note(text: str, style: str = "dim") -> None:
+    console(stderr=True).print(text, style=style)
+
+
+def print_error(message: str) -> None:
+    from rich.text import Text
+
+    lines = "\n".join(shown(line) for line in message.splitlines())
+    console(stderr=True).print(Text("error: ", style="bold red") + Text(lines, style="red"))
+
+
+def print_failures(failures: Sequence[Failure]) -> None:
+    """One line each, on the standard error."""
+    from rich.text import Text
+
+    out = console(stderr=True)
+    for failure in failures:
+        reason = shown(" ".join(failure.reason.split()))
+        name = shown(failure.file)
+        line = reason if name in reason else f"{name}: {reason}"
+        out.print(Text("failed: ", style="bold red") + Text(line))
+
+
+def new_table(*columns: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="fold",
+            no_wrap=column not in fold,
+            style=None,
+        )
+    return table
+
+
+def text(value: Any, style: str = "") -> Any:
+    """A cell of a table."""
+    from rich.text import Text
+
+    return Text(shown(value), style=style)
+
+
+def print_json(content: Any) -> None:
+    """The one thing on the standard output; numbers that are none become null."""
+    sys.stdout.write(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def plain(value: Any) -> Any:
+    """Numpy's numbers and arrays as Python's, NaN and infinity as None.
+
+    >>> plain({"a": float("nan"), "b": (1, 2)})
+    {'a': None, 'b': [1, 2]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+class Bar:
+    """How far it is; `step` counts one file."""
+
+    def __init__(self, progress: Any = None, task: Any = None) -> None:
+        self._progress, self._task = progress, task
+
+    def step(self) -> None:
+        if self._progress is not None:
+            self._progress.advance(self._task)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Bar]:
+    """A bar on the standard error, where that is a terminal."""
+    out = console(stderr=True)
+    if not out.is_terminal or total < 2:
+        yield Bar()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=out, transient=True) as bars:
+        yield Bar(bars, bars.add_task(what, total=total))

@@ -1,0 +1,276 @@
+"""openshape-ood doctor: what is installed, what works offline, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from openshape_ood import __version__
+from openshape_ood.cli import options
+from openshape_ood.cli.console import console, new_table, print_json, print_line, shown, text
+
+# what is imported -> the distribution; all of these are ordinary dependencies
+NEEDED = {
+    "torch": "torch",
+    "open_clip": "open_clip_torch",
+    "huggingface_hub": "huggingface_hub",
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "safetensors": "safetensors",
+    "tokenizers": "tokenizers",
+    "trimesh": "trimesh",
+    "collada": "pycollada",
+    "PIL": "pillow",
+}
+# what is imported -> the distribution, the extra that brings it, what for
+EXTRAS = {
+    "matplotlib": ("matplotlib", "plots", "pictures"),
+    "plotly": ("plotly", "plots", "pictures to turn"),
+    "gradio": ("gradio", "app", "the web page"),
+    "pyarrow": ("pyarrow", "parquet", "embed to .parquet"),
+    "laspy": ("laspy", "las", "LAS and LAZ files"),
+    "faiss": ("faiss-cpu", "faiss", "approximate search in large banks"),
+}
+SETTINGS = (
+    "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_ENDPOINT",
+    "OPENSHAPE_OOD_CACHE",
+    "OPENSHAPE_OOD_CHECKPOINTS",
+    "XDG_CACHE_HOME",
+    "CUDA_VISIBLE_DEVICES",
+)
+NETWORK_SECONDS = 10
+
+EXAMPLES = """
+  openshape-ood doctor
+  openshape-ood doctor --network
+  openshape-ood doctor --json
+"""
+
+
+@options.with_examples(EXAMPLES)
+def doctor(
+    network: Annotated[bool, typer.Option("--network", help="Ask the Hugging Face Hub whether it answers.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Say what is installed, what works offline (tiny always should), what is missing and how to get it.
+
+    Exit code 1 where something is wrong. Without --network nothing is asked of the network.
+    """
+    report = examine(network)
+    if json:
+        print_json(report)
+    else:
+        _print(report)
+    if report["problems"]:
+        raise typer.Exit(1)
+
+
+def examine(network: bool) -> dict[str, Any]:
+    """The whole report, as --json prints it."""
+    report: dict[str, Any] = {
+        "versions": {
+            "openshape-ood": __version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        },
+        "needed": {name: _version(name) for name in NEEDED.values()},
+        "extras": [
+            {"package": name, "extra": extra, "for": purpose, "version": _version(name)}
+            for name, extra, purpose in EXTRAS.values()
+        ],
+        "devices": _devices(),
+        "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+        "caches": [_cache(what, path) for what, path in _cache_folders().items()],
+        "checkpoints": _checkpoints(),
+        "self_test": _self_test(),
+    }
+    if network:
+        report["network"] = _network()
+    return {**report, "problems": _problems(report)}
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    try:
+        import torch
+    except ImportError:
+        return []
+    found = [f"cpu ({torch.get_num_threads()} threads)"]
+    if torch.cuda.is_available():
+        found += [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def _cache_folders() -> dict[str, Path]:
+    from openshape_ood.caches import hub_folder, own_folder
+
+    return {"downloads": hub_folder() or _usual_hub_folder(), "text embeddings": own_folder("text")}
+
+
+def _usual_hub_folder() -> Path:
+    """Where the Hub's client keeps files, by its documentation."""
+    given = os.environ.get("HF_HUB_CACHE")
+    if given:
+        return Path(given).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("HF_HOME") or Path(cache) / "huggingface").expanduser() / "hub"
+
+
+def _cache(what: str, folder: Path) -> dict[str, Any]:
+    return {"what": what, "path": str(folder), "bytes": _size(folder), "writable": _writable(folder)}
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below, links not followed: the Hub's cache links each file to one copy."""
+    total = 0
+    for here, _, files in os.walk(folder):
+        for name in files:
+            path = os.path.join(here, name)
+            if not os.path.islink(path):
+                try:
+                    total += os.lstat(path).st_size
+                except OSError:
+                    continue
+    return total
+
+
+def _writable(folder: Path) -> bool:
+    there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    return there is not None and there.is_dir() and os.access(there, os.W_OK)
+
+
+def _checkpoints() -> list[dict[str, Any]]:
+    from openshape_ood.checkpoints import load_registry
+    from openshape_ood.cli.cached import encoder_part, text_part
+    from openshape_ood.errors import OpenShapeError
+
+    try:
+        rows = load_registry().values()
+    except OpenShapeError as error:
+        return [{"name": "registry", "error": str(error)}]
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        try:
+            encoder, tower = encoder_part(row), text_part(row)
+        except (OpenShapeError, ImportError) as error:
+            found.append({"name": row.name, "error": str(error)})
+            continue
+        ready = encoder.path is not None and tower.path is not None
+        found.append(
+            {
+                "name": row.name,
+                "encoder": encoder.place,
+                "text": tower.place,
+                "works_offline": ready,
+                "get": None if ready else f"openshape-ood checkpoints fetch {row.name}",
+            }
+        )
+    return found
+
+
+def _self_test() -> dict[str, Any]:
+    """A generated chair, embedded by tiny, is nearest to the word chair."""
+    try:
+        from openshape_ood import score_novelty
+        from openshape_ood.synthetic import sample
+
+        result = score_novelty(sample("chair", 2048, seed=1), ["chair", "sofa", "table"], model="tiny")
+        nearest = str(result.nearest[0])
+    except Exception as error:  # whatever it is, it is what the doctor was called for
+        return {"ok": False, "message": f"{type(error).__name__}: {error}"}
+    return {"ok": nearest == "chair", "message": f"tiny takes a generated chair for a {nearest}"}
+
+
+def _network() -> dict[str, Any]:
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    url = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    if not url.startswith(("http://", "https://")):
+        return {"ok": False, "message": f"HF_ENDPOINT is {url}; expected an address that begins with https://"}
+    try:
+        # http or https, as checked above
+        with urlopen(Request(url, method="HEAD"), timeout=NETWORK_SECONDS) as answer:  # noqa: S310
+            return {"ok": True, "message": f"{url} answers with HTTP {answer.status}"}
+    except HTTPError as error:
+        return {"ok": error.code < 500, "message": f"{url} answers with HTTP {error.code}"}
+    except (OSError, ValueError) as error:
+        return {"ok": False, "message": f"{url} cannot be reached: {getattr(error, 'reason', error)}"}
+
+
+def _problems(report: dict[str, Any]) -> list[str]:
+    """What is wrong, each with what to do; a checkpoint that was never downloaded is no such thing."""
+    problems = [
+        f"{name} is not installed: pip install '{name}', or install openshape-ood again"
+        for name, version in report["needed"].items()
+        if version is None
+    ]
+    problems += [
+        f"the folder for {cache['what']} cannot be written: {cache['path']}; set OPENSHAPE_OOD_CACHE to another"
+        for cache in report["caches"]
+        if not cache["writable"]
+    ]
+    problems += [f"{one['name']}: {one['error']}" for one in report["checkpoints"] if "error" in one]
+    for check in ("self_test", "network"):
+        if check in report and not report[check]["ok"]:
+            problems.append(report[check]["message"])
+    return problems
+
+
+def _print(report: dict[str, Any]) -> None:
+    versions = [*report["versions"].items(), *((k, v or "missing") for k, v in report["needed"].items())]
+    print_line("Versions", "bold")
+    print_line("  " + ", ".join(f"{name} {version}" for name, version in versions))
+    print_line(f"  {sys.executable}")
+    print_line("Extras", "bold")
+    for one in report["extras"]:
+        how = f"missing: pip install 'openshape-ood[{one['extra']}]'"
+        print_line(f"  {one['package']} {one['version'] or how} ({one['for']})", "" if one["version"] else "yellow")
+    print_line("Devices", "bold")
+    print_line(f"  {', '.join(report['devices']) or 'none: torch is missing'}")
+    print_line("Settings", "bold")
+    print_line("  " + (", ".join(f"{k}={shown(v)}" for k, v in report["settings"].items()) or "no variable is set"))
+    print_line("Caches", "bold")
+    for cache in report["caches"]:
+        print_line(f"  {cache['what']}: {cache['path']}, {cache['bytes'] / 2**20:.1f} MiB")
+    print_line("Checkpoints", "bold")
+    console().print(_checkpoint_table(report["checkpoints"]))
+    print_line("Self-test", "bold")
+    for check in ("self_test", "network"):
+        if check in report:
+            print_line(f"  {report[check]['message']}", "green" if report[check]["ok"] else "bold red")
+    for problem in report["problems"]:
+        print_line(f"problem: {problem}", "bold red")
+    if not report["problems"]:
+        print_line("all well", "green")
+
+
+def _checkpoint_table(checkpoints: list[dict[str, Any]]) -> Any:
+    table = new_table("name", "encoder", "text tower", "offline", "how to get it", fold=["how to get it"])
+    for one in checkpoints:
+        if "error" in one:
+            table.add_row(text(one["name"]), "", "", text("no", "bold red"), text(one["error"]))
+            continue
+        ready = text("works", "green") if one["works_offline"] else text("no", "yellow")
+        table.add_row(text(one["name"]), text(one["encoder"]), text(one["text"]), ready, text(one["get"] or ""))
+    return table

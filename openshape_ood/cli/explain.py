@@ -1,0 +1,238 @@
+"""openshape-ood explain: where is a shape novel?"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import (
+    Failure,
+    console,
+    new_table,
+    print_failures,
+    print_json,
+    print_line,
+    print_note,
+    shown,
+    text,
+)
+from openshape_ood.errors import ClassNamesError, InputError, MissingPackageError
+
+if TYPE_CHECKING:
+    from openshape_ood.cli.classes import Classes
+    from openshape_ood.cli.reading import Reading
+    from openshape_ood.encoders import ShapeEncoder
+    from openshape_ood.explanation import Explanation
+
+EXAMPLES = """
+  openshape-ood explain chair.ply --known chair --generated --model tiny
+  openshape-ood explain scan.ply --examples support/ --out where.ply
+  openshape-ood explain scan.ply --examples support/ --picture where.png
+"""
+GENERATED = 20  # shapes a class
+POINTS = 2048
+PICTURES = (".png", ".svg", ".pdf", ".html")
+REGION = 0.2
+
+
+@options.with_examples(EXAMPLES)
+def explain(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="One shape.")],
+    known: options.Names = None,
+    examples: options.Examples = None,
+    generated: Annotated[
+        bool,
+        typer.Option(
+            "--generated",
+            help="Generated shapes as examples of the names of --known, where these are generated categories.",
+            rich_help_panel=options.KNOWN,
+        ),
+    ] = False,
+    known_up: options.KnownUp = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write the coloured cloud: .ply.", rich_help_panel=options.RESULT
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            "--picture",
+            metavar="FILE",
+            help="Draw it: .png, .svg, .pdf, or .html to turn it (needs pip install 'openshape-ood\\[plots]').",
+            rich_help_panel=options.RESULT,
+        ),
+    ] = None,
+    colour: Annotated[
+        Literal["novelty", "class"],
+        typer.Option("--colour", help="What the colours mean.", rich_help_panel=options.RESULT),
+    ] = "novelty",
+    model: options.Model = "vitb32",
+    checkpoint: options.CheckpointFile = None,
+    text_checkpoint: options.TextCheckpoint = None,
+    up: options.Up = "file",
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    batch_size: options.BatchSize = 32,
+    json: options.Json = False,
+) -> None:
+    """Explain one shape: a novelty and a nearest class for each of its points.
+
+    With example shapes its patches are compared with theirs. With names alone they are compared with the names, which
+    says far less.
+    """
+    from openshape_ood.cli.classes import gather
+    from openshape_ood.cli.inputs import File
+    from openshape_ood.cli.loading import check_up, load_encoder, load_text
+    from openshape_ood.cli.reading import Reading, warn_of_axes
+    from openshape_ood.explanation import explain_novelty
+
+    _check_files(out, picture)
+    check_up(up)
+    if known_up is not None:
+        check_up(known_up)
+    wanted = gather(known, examples)
+    if generated:
+        _check_generated(wanted)
+    encoder = load_encoder(model, checkpoint, device)
+    failures: list[Failure] = []
+    reading = Reading(encoder.num_points, known_up or up, seed, batch_size=batch_size)
+    found = explain_novelty(
+        file,
+        _support(wanted, generated, encoder, reading, failures),
+        encoder=encoder,
+        text=load_text(encoder, text_checkpoint),
+        up=up,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    if out is not None:
+        found.save(out, by=colour)
+    if picture is not None:
+        _draw(found, picture, colour)
+    record = _record(found, out, picture, failures)
+    if json:
+        print_json(record)
+    else:
+        _print(found, record)
+    if found.by == "text":
+        print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
+    print_failures(failures)
+    warn_of_axes([File(file, file)], up)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _check_files(out: Path | None, picture: Path | None) -> None:
+    """Told before the work, not after it."""
+    for option, path, suffixes in (("--out", out, (".ply",)), ("--picture", picture, PICTURES)):
+        if path is None:
+            continue
+        if path.suffix.lower() not in suffixes:
+            raise InputError(f"{option} is {path}; expected a name that ends in {', '.join(suffixes)}")
+        if not path.expanduser().parent.is_dir():
+            raise InputError(f"{option} is {path}; there is no folder {path.parent}")
+    package = "plotly" if picture is not None and picture.suffix.lower() == ".html" else "matplotlib"
+    if picture is not None and find_spec(package) is None:
+        raise MissingPackageError(f"--picture {picture} needs {package}: pip install 'openshape-ood[plots]'")
+
+
+def _check_generated(wanted: Classes) -> None:
+    from openshape_ood.cli.limits import category_of
+
+    strange = [name for name in wanted.by_name if not category_of(name)]
+    if strange:
+        raise ClassNamesError(
+            f"--generated: there is no generated category for {', '.join(map(repr, strange))}; "
+            "expected names as in openshape_ood.synthetic.categories(), or --examples FOLDER"
+        )
+
+
+def _support(wanted: Classes, generated: bool, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]) -> Any:
+    """What `explain_novelty` takes as known: names, or a bank of the patches of examples."""
+    from openshape_ood.cli.classes import usable
+    from openshape_ood.explanation import PatchBank
+
+    made = {name: _generated(name) for name in wanted.by_name} if generated else {}
+    if not made and not wanted.with_files:
+        return wanted.by_name
+    if wanted.by_name and not generated:
+        print_note(
+            f"note: no examples of {', '.join(map(shown, wanted.by_name))}; what is theirs looks novel", "yellow"
+        )
+    files = usable(wanted.with_files, encoder, reading, failures)
+    shapes: dict[str, list[Any]] = {name: [file.path for file in own] for name, (own, _) in files.items()}
+    if made and shapes and reading.up not in ("y", "file"):
+        raise InputError("generated shapes are y up, the examples are not; expected --known-up y, or no --generated")
+    up = "y" if made and reading.up != "file" else reading.up
+    order = {name: {**made, **shapes}[name] for name in wanted.examples if name in made or name in shapes}
+    return PatchBank.from_examples(order, encoder, up, batch_size=reading.batch_size, seed=reading.seed)
+
+
+def _generated(name: str) -> list[Any]:
+    from openshape_ood.cli.limits import category_of
+    from openshape_ood.synthetic import sample
+
+    return [sample(category_of(name), POINTS, seed) for seed in range(GENERATED)]
+
+
+def _draw(found: Explanation, path: Path, colour: str) -> None:
+    from openshape_ood import plots
+
+    if path.suffix.lower() == ".html":
+        plots.save(plots.turnable(found, colour=colour), path)
+    else:
+        plots.save(plots.explanation(found, colour=colour), path)
+
+
+def _record(found: Explanation, out: Path | None, picture: Path | None, failures: list[Failure]) -> dict[str, Any]:
+    """What --json prints."""
+    region = found.region(REGION)
+    place = found.points[region, :3]
+    beyond = found.novelty > found.limit
+    return {
+        "file": found.shape,
+        "points": len(found),
+        "up": found.up,
+        "by": found.by,
+        "model": found.encoder,
+        "checkpoint_sha256": found.checkpoint_hash,
+        "classes": [str(name) for name in found.classes],
+        "class_shares": found.shares(),
+        "limit": found.limit,
+        "usual": found.usual,
+        "share_beyond_limit": None if found.limit != found.limit else float(beyond.mean()),
+        "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
+        "most_novel_region": {
+            "share": REGION,
+            "centre": place.mean(axis=0),
+            "low": place.min(axis=0),
+            "high": place.max(axis=0),
+            "novelty": found.novelty[region].mean(),
+        },
+        "out": None if out is None else str(out),
+        "picture": None if picture is None else str(picture),
+        "failed": [{"file": failure.file, "reason": failure.reason} for failure in failures],
+    }
+
+
+def _print(found: Explanation, record: dict[str, Any]) -> None:
+    table = new_table("nearest class", "share of points", right=["share of points"])
+    for name, share in sorted(record["class_shares"].items(), key=lambda item: -item[1]):
+        table.add_row(text(name), f"{share:.0%}")
+    console().print(table)
+    region = record["most_novel_region"]
+    x, y, z = region["centre"]
+    print_line(
+        f"{shown(found.shape)}: {len(found)} points, the most novel fifth about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
+        f"{region['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"
+    )
+    if record["share_beyond_limit"] is not None:
+        print_line(f"{record['share_beyond_limit']:.0%} of the points are beyond {found.limit:.3f}, known shapes' 95 %")
+    written = ", ".join(shown(record[key]) for key in ("out", "picture") if record[key])
+    print_line(f"{found.encoder}, by {found.by}, up {found.up}{f'; written: {written}' if written else ''}")

@@ -1,0 +1,101 @@
+"""What the user gave -> shape files: files as they are, folders searched, patterns expanded."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from openshape_ood.cli.console import Failure
+from openshape_ood.files import SUFFIXES
+
+# what lies beside meshes; an unquoted pattern brings these along
+SIDE_FILES = (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp", ".bin")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to read: its path as the user gave it, and an id, the path inside the folder that was searched."""
+
+    path: str
+    id: str
+
+
+@dataclass
+class Found:
+    """files: in the order given; ignored: how many are no shapes; failures: what is not there."""
+
+    files: list[File] = field(default_factory=list)
+    ignored: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def find_files(given: Iterable[str | Path]) -> Found:
+    """The shape files among what was given, each once."""
+    found = Found()
+    for word in given:
+        path = os.path.expanduser(word)
+        if os.path.isdir(path):
+            _search(path, found)
+        elif not os.path.lexists(path) and glob.has_magic(path):
+            _expand(path, found)
+        elif _suffix(path) in SIDE_FILES and os.path.isfile(path):
+            found.ignored += 1
+        else:  # also what is not there, or no shape: reading it says so
+            found.files.append(File(path, os.path.basename(path)))
+    found.files = list(_with_ids(_once(found.files)))
+    return found
+
+
+def _expand(pattern: str, found: Found) -> None:
+    matches = sorted(glob.glob(pattern, recursive=True))
+    if not matches:
+        found.failures.append(Failure(pattern, "no file matches this pattern"))
+    for path in matches:
+        if os.path.isdir(path):
+            if "**" not in pattern:  # that has brought what is in it already
+                _search(path, found)
+        else:
+            _take(path, os.path.basename(path), found)
+
+
+def _search(folder: str, found: Found) -> None:
+    def note(error: OSError) -> None:
+        found.failures.append(Failure(str(error.filename), f"cannot be searched: {error.strerror or error}"))
+
+    for here, folders, files in os.walk(folder, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = os.path.join(here, name)
+            _take(path, os.path.relpath(path, folder), found)
+
+
+def _take(path: str, name: str, found: Found) -> None:
+    if _suffix(path) in SUFFIXES and not os.path.basename(path).startswith("."):
+        found.files.append(File(path, Path(name).as_posix()))
+    else:
+        found.ignored += 1
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _once(files: Iterable[File]) -> Iterator[File]:
+    seen: set[str] = set()
+    for file in files:
+        place = os.path.abspath(file.path)
+        if place not in seen:
+            seen.add(place)
+            yield file
+
+
+def _with_ids(files: Iterable[File]) -> Iterator[File]:
+    """Ids that tell the files apart: where two folders hold the same name, the whole path."""
+    listed = list(files)
+    count = Counter(file.id for file in listed)
+    for file in listed:
+        yield file if count[file.id] == 1 else replace(file, id=Path(file.path).as_posix())

@@ -1,0 +1,124 @@
+"""Files -> an encoder, in batches: each is read by itself, and one that cannot be used stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from openshape_ood.cli.console import Bar, Failure, print_note
+from openshape_ood.cli.inputs import File
+from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
+
+POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colours
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes."""
+
+    points: int
+    up: str = "y"
+    seed: int = 0
+    views: int = 1
+    batch_size: int = 32
+
+
+@dataclass
+class Batch:
+    """Files that were read: what the encoder gets of each, and its gravity axis."""
+
+    files: list[File] = field(default_factory=list)
+    shapes: list[Any] = field(default_factory=list)
+    ups: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Done(Generic[Result]):
+    """A batch and what came of it."""
+
+    batch: Batch
+    result: Result
+
+
+def encode_files(
+    files: Iterable[File],
+    reading: Reading,
+    encode: Callable[[list[Any], list[str]], Result],
+    failures: list[Failure],
+    bar: Bar,
+) -> Iterator[Done[Result]]:
+    """`encode(shapes, ups)` of all files that can be used, batch by batch in their order; the others go to `failures`.
+
+    Of each file `encode` gets the cloud, or for several views the path, as these sample a surface anew.
+    """
+    for batch in _batches(files, reading, failures, bar):
+        try:
+            yield Done(batch, encode(batch.shapes, batch.ups))
+            continue
+        except (CloudError, ShapeFileError):
+            pass  # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+        for file, shape, up in zip(batch.files, batch.shapes, batch.ups, strict=True):
+            try:
+                result = encode([shape], [up])
+            except (CloudError, ShapeFileError) as error:
+                failures.append(Failure(file.path, str(error)))
+            else:
+                yield Done(Batch([file], [shape], [up]), result)
+
+
+def nothing_found(given: Sequence[str], ignored: int) -> str:
+    """What to say where no file is a shape."""
+    from openshape_ood.files import SUFFIXES
+
+    where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
+    return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
+
+
+def warn_of_axes(files: Iterable[File], up: str) -> None:
+    """A word where files themselves say that another axis than `up` points up; nothing is guessed."""
+    if up == "file":
+        return
+    found = [own for own in (_own_up(file.path) for file in files) if own not in ("", up)]
+    if found:
+        axes = " or ".join(sorted(set(found)))
+        said = "file says" if len(found) == 1 else "files say"
+        print_note(f"note: {len(found)} {said} that {axes} is up, and was read with up {up}; try --up file", "yellow")
+
+
+def _own_up(path: str) -> str:
+    from openshape_ood.files import file_up
+
+    try:
+        return file_up(path) if path.lower().endswith(".dae") else ""
+    except OpenShapeError:
+        return ""
+
+
+def _batches(files: Iterable[File], reading: Reading, failures: list[Failure], bar: Bar) -> Iterator[Batch]:
+    batch, points = Batch(), 0
+    for file in files:
+        try:
+            cloud, up = _read(file.path, reading)
+        except (OpenShapeError, OSError, ValueError) as error:  # the system's own, as of a name that is too long
+            failures.append(Failure(file.path, str(error)))
+        else:
+            batch.files.append(file)
+            batch.shapes.append(cloud if reading.views == 1 else file.path)
+            batch.ups.append(up)
+            points += len(cloud)
+        bar.step()
+        if len(batch.files) == reading.batch_size or points > POINTS_AT_ONCE:
+            yield batch
+            batch, points = Batch(), 0
+    if batch.files:
+        yield batch
+
+
+def _read(path: str, reading: Reading) -> tuple[Any, str]:
+    from openshape_ood.files import file_up, load_shape
+
+    cloud = load_shape(path, points=reading.points, seed=reading.seed)
+    return cloud, file_up(path) if reading.up == "file" else reading.up

@@ -1,0 +1,46 @@
+"""openshape-ood serve: the web page."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import print_json
+
+EXAMPLES = """
+  openshape-ood serve --open
+  openshape-ood serve --port 8000 --known chair sofa 'night stand'
+"""
+
+
+@options.with_examples(EXAMPLES)
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; this machine alone, unless told.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
+    known: options.Names = None,
+    model: options.Model = "tiny",
+    max_file_mb: Annotated[
+        int | None, typer.Option("--max-file-mb", min=1, help="The largest upload; 100 if left out.")
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Serve the web page: drop a shape, see whether it is novel and where. Ctrl-C ends it.
+
+    Needs pip install 'openshape-ood\\[app]'. There is no password: who reaches the address can use the page.
+    tiny works offline; the others are downloaded on first use.
+    """
+    from openshape_ood import app
+    from openshape_ood.cli.classes import gather
+
+    names = list(gather(known).examples) if known else app.KNOWN
+    if json:
+        print_json({"host": host, "port": port, "model": model, "known": list(names)})
+    with contextlib.redirect_stdout(sys.stderr if json else sys.stdout):
+        app.serve(host, port, model, known=names, max_file_mb=max_file_mb, open_browser=open_browser)

@@ -1,0 +1,83 @@
+"""openshape-ood checkpoints: downloads from a local Hub, in processes, as its settings are read at import."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hub_server
+import pytest
+from cli_runs import run, run_json
+from hub_server import HubServer
+from test_hub import environment, table
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[HubServer]:
+    with hub_server.running() as running:
+        yield running
+
+
+@pytest.fixture
+def env(hub: HubServer, tmp_path: Path) -> dict[str, str]:
+    rows = [table(name, f'repo = "lab/{name}"\nfile = "model.pt"') for name in ("sound", "gone", "other")]
+    (tmp_path / "mine.toml").write_text("".join(rows))
+    (tmp_path / "text.safetensors").touch()
+    registry = str(tmp_path / "mine.toml")
+    return environment(hub, tmp_path / "home", OPENSHAPE_OOD_CHECKPOINTS=registry)
+
+
+def checkpoints(env: dict[str, str], *words: str, code: int) -> Any:
+    command = [sys.executable, "-m", "openshape_ood", "checkpoints", *words, "--json"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_fetch_and_verify(env: dict[str, str]) -> None:
+    fetched = checkpoints(env, "fetch", "sound", "gone", code=1)
+    assert [(one["checkpoint"], one["part"]) for one in fetched["fetched"]] == [
+        ("sound", "encoder"),
+        ("sound", "text"),
+        ("gone", "text"),  # its text tower lies beside the registry
+    ]
+    assert fetched["failed"][0]["file"] == "gone (encoder)"
+    assert "does not know the repository" in fetched["failed"][0]["reason"]
+    assert checkpoints(env, "verify", "sound", code=0)["files"][0]["status"] == "sound"
+    assert checkpoints(env, "verify", "gone", code=1)["files"][0]["status"] == "missing"
+    assert checkpoints(env, "list", code=0)["checkpoints"][0]["here"] is True
+    blob = Path(fetched["fetched"][0]["path"]).resolve()
+    os.truncate(blob, 100)
+    damaged = checkpoints(env, "verify", code=1)
+    assert damaged["ok"] is False and damaged["files"][0]["status"] == "damaged"
+
+
+def test_nothing_fetched_is_2(env: dict[str, str]) -> None:
+    failed = checkpoints(env, "fetch", "other", "--no-text", code=2)["failed"]
+    assert "is not the registered one" in failed[0]["reason"]
+
+
+def test_list_and_show() -> None:
+    found = {row["name"]: row for row in run_json("checkpoints", "list")["checkpoints"]}
+    assert found["tiny"]["here"] and found["vitg14"]["up"] == "z"
+    assert "in the package" in run("checkpoints", "list").stdout
+    shown = run_json("checkpoints", "show", "tiny")
+    assert shown["sizes"]["projection"] == 192 and shown["files"][0]["source"] == "package"
+    assert "embeddings" not in shown and "folder" not in shown
+    assert "points.count" in run("checkpoints", "show", "vitb32").stdout
+
+
+def test_verify_what_is_in_the_package() -> None:
+    files = run_json("checkpoints", "verify", "tiny")["files"]
+    assert [one["status"] for one in files] == ["sound", "present"]  # no hash is registered for the text vectors
+
+
+def test_names_that_there_are_not() -> None:
+    for command in ("show", "fetch", "verify"):
+        result = run("checkpoints", command, "tinny")
+        assert result.exit_code == 2 and "did you mean 'tiny'" in result.stderr

@@ -1,0 +1,63 @@
+"""openshape-ood doctor."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from cli_runs import run, run_json
+
+from openshape_ood.cli import doctor
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_what_works_offline_and_how_to_get_the_rest(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    (own_cache / "text").mkdir(parents=True)
+    (own_cache / "text" / "one.npy").write_bytes(b"12345")
+    found = run_json("doctor")
+    checkpoints = {one["name"]: one for one in found["checkpoints"]}
+    assert checkpoints["tiny"]["works_offline"] and checkpoints["tiny"]["get"] is None
+    assert not checkpoints["vitb32"]["works_offline"]
+    assert checkpoints["vitb32"]["get"] == "openshape-ood checkpoints fetch vitb32"
+    assert {cache["what"]: cache["bytes"] for cache in found["caches"]} == {"downloads": 0, "text embeddings": 5}
+    assert found["settings"]["OPENSHAPE_OOD_CACHE"] == str(own_cache)
+    assert found["self_test"]["ok"] and found["problems"] == [] and "network" not in found
+
+
+def test_for_people() -> None:
+    result = run("doctor")
+    assert result.exit_code == 0 and "all well" in result.stdout
+    assert "openshape-ood checkpoints fetch vitl14" in result.stdout
+
+
+def test_missing_extras_are_no_problem_and_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "gradio" else "1")
+    result = run("doctor")
+    assert result.exit_code == 0 and "gradio missing: pip install 'openshape-ood[app]'" in result.stdout
+
+
+def test_something_wrong_is_1(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_cache.write_text("a file where the cache should be")
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "scipy" else "1")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "problem: scipy is not installed" in result.stdout
+    assert "set OPENSHAPE_OOD_CACHE to another" in result.stdout
+
+
+def test_the_network_is_asked_where_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    found = run_json("doctor", "--network", code=1)
+    assert not found["network"]["ok"] and "cannot be reached" in found["network"]["message"]
+    monkeypatch.setenv("HF_ENDPOINT", "file:///etc/hostname")
+    assert "HF_ENDPOINT" in run_json("doctor", "--network", code=1)["network"]["message"]

@@ -1,0 +1,88 @@
+"""openshape-ood explain and demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runs import run, run_json, write_shape
+
+from openshape_ood import ShapeEncoder
+from openshape_ood.errors import NoSuchShapeError
+from openshape_ood.explanation import explain_novelty
+from openshape_ood.files import load_shape
+from openshape_ood.synthetic.planted import plant
+
+
+@pytest.fixture
+def chair(tmp_path: Path) -> Path:
+    np.save(tmp_path / "chair.npy", plant("chair", "guitar", 1024, 101, 0.52, "parsons").cloud)
+    return tmp_path / "chair.npy"
+
+
+def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
+    found = run_json("explain", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    expected = explain_novelty(chair, {"chair": paths}, encoder=tiny)
+    assert found["by"] == "local" and found["points"] == 1024 and found["class_shares"] == {"chair": 1.0}
+    assert found["limit"] == pytest.approx(expected.limit)
+    assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
+    region = expected.points[expected.region(0.2)]
+    assert found["most_novel_region"]["centre"] == pytest.approx(region.mean(axis=0).tolist())
+
+
+def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    out, picture = tmp_path / "where.ply", tmp_path / "where.png"
+    words = ["--known", "chair", "couch", "--generated", "--model", "tiny"]
+    result = run("explain", chair, *words, "--out", out, "--picture", picture)
+    assert result.exit_code == 0, result.output
+    assert "nearest class" in result.stdout and "known shapes' 95 %" in result.stdout
+    assert load_shape(out).shape == (1024, 6)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_by_names_says_that_this_says_little(chair: Path) -> None:
+    found = run_json("explain", chair, "--known", "chair", "guitar", "--model", "tiny")
+    assert found["by"] == "text" and found["limit"] is None and found["share_beyond_limit"] is None
+    assert "--examples" in run("explain", chair, "--known", "chair", "--model", "tiny").stderr
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--known", "chair", "--out", "x.obj"], ".ply"),
+        (["--known", "chair", "--picture", "x.bmp"], ".png"),
+        (["--known", "robot arm", "--generated"], "no generated category for 'robot arm'"),
+        ([], "no known classes"),
+    ],
+)
+def test_wrong_usage_of_explain(chair: Path, words: list[str], message: str) -> None:
+    result = run("explain", chair, *words, "--model", "tiny")
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_a_file_that_cannot_be_read_is_2(tmp_path: Path) -> None:
+    result = run("explain", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
+    assert result.exit_code == 2 and "no such file" in result.stderr
+
+
+def test_the_demo_shows_known_and_novel_and_writes_two_files(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = run_json("demo", "--folder", tmp_path)
+    verdicts = {row["shape"]: row["verdict"] for row in found["shapes"]}
+    assert verdicts["chair 1"] == "known" and verdicts["guitar"] == "novel" and len(verdicts) == 11
+    assert {path.name for path in tmp_path.iterdir()} == {"demo.png", "demo.ply"}
+    assert run("demo", "--folder", tmp_path / "gone").exit_code == 2
+
+
+def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openshape_ood.cli.explain.find_spec", lambda name: None)
+    result = run("explain", chair, "--known", "chair", "--picture", "x.html", "--model", "vitb32")
+    assert result.exit_code == 2 and "needs plotly: pip install 'openshape-ood[plots]'" in result.stderr
+
+
+def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
+    result = run("--debug", "explain", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
+    assert isinstance(result.exception, NoSuchShapeError)

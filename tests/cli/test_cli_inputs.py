@@ -1,0 +1,105 @@
+"""Which files a folder, a pattern or a name stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from openshape_ood.cli.classes import gather
+from openshape_ood.cli.console import shown
+from openshape_ood.cli.group import repeat_options
+from openshape_ood.cli.inputs import find_files
+from openshape_ood.errors import ClassNamesError, FileError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.ply", "a.OBJ", "a.mtl", "skin.png", "sub/c.npy", "sub/notes.md", ".hidden.ply", ".git/d.ply"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def names(given: list[str | Path], start: Path) -> list[str]:
+    return [os.path.relpath(file.path, start) for file in find_files(given).files]
+
+
+def test_a_folder_is_searched_through_and_through(folder: Path) -> None:
+    found = find_files([folder])
+    assert [file.id for file in found.files] == ["a.OBJ", "b.ply", "sub/c.npy"]
+    assert found.ignored == 4  # mtl, png, md and the hidden file; a hidden folder is not entered
+    assert not found.failures
+
+
+def test_patterns_are_expanded(folder: Path) -> None:
+    assert names([f"{folder}/*.ply"], folder) == ["b.ply"]
+    assert names([f"{folder}/**/*.npy"], folder) == ["sub/c.npy"]
+    assert names([f"{folder}/*"], folder) == ["a.OBJ", "b.ply", "sub/c.npy"]
+    assert [failure.reason for failure in find_files([f"{folder}/*.stl"]).failures] == ["no file matches this pattern"]
+
+
+def test_a_name_with_brackets_is_a_name_if_there_is_such_a_file(folder: Path) -> None:
+    (folder / "b[1].ply").touch()
+    assert names([folder / "b[1].ply"], folder) == ["b[1].ply"]
+
+
+def test_each_file_comes_once_and_side_files_that_a_shell_brings_are_ignored(folder: Path) -> None:
+    assert names([folder / "b.ply", folder], folder) == ["b.ply", "a.OBJ", "sub/c.npy"]
+    assert find_files([folder / "a.mtl", folder / "b.ply"]).ignored == 1
+
+
+def test_what_was_named_is_tried_whatever_it_is(folder: Path) -> None:
+    assert names([folder / "gone.ply", folder / "sub" / "notes.md"], folder) == ["gone.ply", "sub/notes.md"]
+
+
+def test_ids_tell_files_apart(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "c.npy").touch()
+    ids = [file.id for file in find_files([folder / "sub", folder / "other"]).files]
+    assert ids == [f"{folder}/sub/c.npy", f"{folder}/other/c.npy"]
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--known", "a", "b"], ["--known", "a", "--known", "b"]),
+        (["--known=a", "b", "--json"], ["--known=a", "--known", "b", "--json"]),
+        (["--known", "a", "--known", "b"], ["--known", "a", "--known", "b"]),
+        (["--calibrate", "x", "y", "--up", "-y"], ["--calibrate", "x", "--calibrate", "y", "--up", "-y"]),
+        (["--known", "a", "--", "b", "c"], ["--known", "a", "--", "b", "c"]),
+        (["--examples", "a", "b"], ["--examples", "a", "b"]),
+    ],
+)
+def test_several_words_after_an_option(words: list[str], expected: list[str]) -> None:
+    assert repeat_options(words) == expected
+
+
+def test_classes_of_names_and_folders_are_one(folder: Path) -> None:
+    (folder / "kinds" / "Night_Stand").mkdir(parents=True)
+    (folder / "kinds" / "Night_Stand" / "a.ply").touch()
+    wanted = gather(["chair, sofa", "night stand"], [folder / "kinds"])
+    assert list(wanted.examples) == ["chair", "sofa", "night stand"]
+    assert wanted.by_name == ["chair", "sofa"] and wanted.kind == "both"
+    assert gather(["chair"]).kind == "names" and gather(None, [folder / "kinds"]).kind == "examples"
+
+
+def test_known_classes_that_cannot_be(folder: Path) -> None:
+    with pytest.raises(ClassNamesError, match="no known classes"):
+        gather(None)
+    with pytest.raises(ClassNamesError, match=r"'b.ply' looks like a file.*after --"):
+        gather(["chair", "b.ply"])
+    with pytest.raises(ClassNamesError, match="twice"):
+        gather(["chair", "chair"])
+    with pytest.raises(FileError, match="no subfolders"):
+        gather(None, [folder / "sub"])
+    (folder / "sub" / "empty").mkdir()
+    with pytest.raises(FileError, match="no shape files in 'empty'"):
+        gather(None, [folder / "sub"])
+    with pytest.raises(FileError, match="no folder of examples"):
+        gather(None, [folder / "gone"])
+
+
+def test_nothing_in_a_name_reaches_the_terminal_as_a_command() -> None:
+    assert shown("a\x1b[31m\n\udcff[bold]") == "a\\x1b[31m\\n\\udcff[bold]"

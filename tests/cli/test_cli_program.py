@@ -1,0 +1,116 @@
+"""The program as a process: what it imports, its streams and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_runs import run, run_json, write_shape
+
+import openshape_ood
+from openshape_ood.cli.commands import app
+
+PROGRAM = [sys.executable, "-m", "openshape_ood"]
+ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent), "OMP_NUM_THREADS": "1"}
+COMMANDS = ["score", "embed", "explain", "checkpoints", "doctor", "demo", "serve"]
+
+
+def test_the_version() -> None:
+    done = subprocess.run([*PROGRAM, "--version"], env=ENV, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"openshape-ood {openshape_ood.__version__}\n")
+    assert run_json("--version") == {"openshape_ood": openshape_ood.__version__}
+
+
+@pytest.mark.parametrize("words", [[], ["score"], ["checkpoints", "fetch"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom openshape_ood.cli import main\n"
+        f"sys.argv = ['openshape-ood', *{words!r}, '--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=ENV, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    heavy = {"torch", "open_clip", "numpy", "matplotlib", "gradio", "pyarrow", "trimesh", "huggingface_hub", "sklearn"}
+    assert not heavy & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_examples_and_says_that_tiny_works_offline(command: str) -> None:
+    text = " ".join(run(command, "--help").stdout.split())
+    assert ("Examples:" in text and "--json" in text) or command == "checkpoints"
+    assert "tiny" in text and "offline" in text
+
+
+def test_help_without_a_command() -> None:
+    shown = run("--help").stdout
+    assert all(command in shown for command in COMMANDS)
+    assert "--install-completion" in shown and len(app.registered_commands) == 6
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    files = [write_shape(tmp_path / f"{i}.npy", "chair", seed=i) for i in range(3)]
+    words = ["score", *map(str, files), "--known", "chair", "--model", "tiny", "--threshold", "1"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    for extra in ([], ["--json"]):
+        done = subprocess.run([*PROGRAM, *words, *extra], env=ENV, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+        assert (done.returncode, done.stderr) == (141, b"")
+    os.close(writer)
+
+
+def test_an_interrupt_ends_it_with_130_and_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(openshape_ood.ShapeEncoder, "encode", interrupt)
+    write_shape(tmp_path / "shapes" / "a.npy", "chair")
+    result = run("embed", tmp_path / "shapes", "--out", tmp_path / "x.npz", "--model", "tiny")
+    assert result.exit_code == 130 and not result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["shapes"]
+
+
+def test_a_bar_on_a_terminal_and_on_the_standard_error_alone(tmp_path: Path) -> None:
+    for i in range(3):
+        write_shape(tmp_path / f"{i}.npy", "chair", seed=i)
+    ours, theirs = pty.openpty()
+    words = ["embed", str(tmp_path), "--out", str(tmp_path / "x.npz"), "--model", "tiny", "--json"]
+    env = {**ENV, "TERM": "xterm"}
+    try:
+        done = subprocess.run([*PROGRAM, *words], env=env, stdout=subprocess.PIPE, stderr=theirs, timeout=60)
+        os.set_blocking(ours, False)
+        seen = os.read(ours, 65536)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == 0 and done.stdout.startswith(b"{\n") and b"embedding" not in done.stdout.splitlines()[0]
+    assert b"3/3" in seen
+
+
+def test_serve_hands_over_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from openshape_ood import app as page
+
+    asked: dict[str, object] = {}
+
+    def serve(host: str, port: int, model: str, **rest: object) -> None:
+        asked.update(host=host, port=port, model=model, **rest)
+        print("the address")
+
+    monkeypatch.setattr(page, "serve", serve)
+    result = run("serve", "--port", "0", "--known", "chair", "night stand", "--open")
+    assert result.exit_code == 0 and "the address" in result.stdout
+    assert asked == {
+        "host": "127.0.0.1",
+        "port": 0,
+        "model": "tiny",
+        "known": ["chair", "night stand"],
+        "max_file_mb": None,
+        "open_browser": True,
+    }
+    assert run_json("serve", "--port", "1")["known"] == list(page.KNOWN)

@@ -1,0 +1,199 @@
+"""openshape-ood score, on the embedded encoder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runs import run, run_json, write_shape
+
+from openshape_ood import Known, ShapeEncoder, TextEncoder, score_novelty
+from openshape_ood.banks import save_bank
+from openshape_ood.calibration import p_values, threshold
+from openshape_ood.generated_calibration import calibration_scans
+
+KNOWN = ["--known", "chair", "sofa", "--model", "tiny"]
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Two good files, a broken, an empty and one of a single point, and others."""
+    folder = tmp_path / "mixed"
+    write_shape(folder / "chair.npy", "chair")
+    write_shape(folder / "sub" / "guitar.npy", "guitar")
+    (folder / "broken[bold].ply").write_bytes(b"ply\nformat ascii 1.0\n")
+    (folder / "empty.obj").touch()
+    np.save(folder / "point.npy", np.ones((9, 3)))
+    (folder / "notes.md").touch()
+    return folder
+
+
+def test_the_good_are_scored_the_bad_listed_and_the_code_is_1(mixed: Path) -> None:
+    result = run("score", mixed, *KNOWN, "--threshold", "0.9")
+    assert result.exit_code == 1
+    assert "chair.npy" in result.stdout and "guitar.npy" in result.stdout
+    failed = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 3
+    assert any("broken[bold].ply" in line for line in failed)
+    assert any("empty (0 bytes)" in line for line in failed)
+    assert any("one point repeated 9 times" in line for line in failed)
+    assert "2 scored, 3 failed, 1 ignored" in result.stdout
+
+
+def test_scores_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> None:
+    found = run_json("score", mixed, *KNOWN, "--threshold", "0.9", code=1)
+    paths = [mixed / "chair.npy", mixed / "sub" / "guitar.npy"]
+    expected = score_novelty(paths, ["chair", "sofa"], encoder=tiny)
+    assert [row["file"] for row in found["shapes"]] == [str(path) for path in paths]
+    assert [row["novelty"] for row in found["shapes"]] == pytest.approx(expected.novelty.tolist())
+    assert [row["nearest"] for row in found["shapes"]] == expected.nearest.tolist()
+    assert found["shapes"][0]["similarity"] == pytest.approx(expected.similarity[0].max())
+    assert [row["verdict"] for row in found["shapes"]] == ["known", "novel"]
+    assert found["method"] == "max_cosine" and found["checkpoint_sha256"] == tiny.checkpoint_hash
+    assert {Path(failure["file"]).name for failure in found["failed"]} == {"broken[bold].ply", "empty.obj", "point.npy"}
+    assert found["counts"] == {"scored": 2, "failed": 3, "ignored": 1}
+
+
+def test_without_a_threshold_tiny_is_calibrated_on_generated_scans(mixed: Path, tiny: ShapeEncoder) -> None:
+    words = ["--known", "chair", "couch", "--model", "tiny"]  # couch: a word for sofa
+    found = run_json("score", mixed / "chair.npy", *words)
+    scans = calibration_scans(["chair", "sofa"])
+    novelty = score_novelty(scans, ["chair", "couch"], encoder=tiny).novelty
+    assert found["threshold"]["value"] == pytest.approx(threshold(novelty, 0.95))
+    assert found["threshold"] | {"value": 0} == {
+        "value": 0,
+        "source": "generated",
+        "coverage": 0.95,
+        "calibration_shapes": 100,
+    }
+    assert found["shapes"][0]["p_value"] == pytest.approx(p_values([found["shapes"][0]["novelty"]], novelty)[0])
+    line = run("score", mixed / "chair.npy", *words).stdout
+    assert "keeps 95% of 100 generated scans of chair, couch" in line and "--calibrate" in line
+
+
+def test_calibration_on_shapes_of_the_user(mixed: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    paths = [write_shape(tmp_path / "mine" / f"{i}.npy", "chair", seed=i) for i in range(9)]
+    words = ["score", mixed / "chair.npy", *KNOWN, "--calibrate", *paths]
+    found = run_json(*words, "--coverage", "0.9")
+    novelty = score_novelty(paths, ["chair", "sofa"], encoder=tiny).novelty
+    assert found["threshold"]["value"] == pytest.approx(novelty.max())  # the ceil(0.9 * 10) = 9th of 9
+    few = run(*words)
+    assert few.exit_code == 2 and "19 or more" in few.stderr and "--coverage" in few.stderr
+
+
+def test_no_verdict_where_nothing_says_where_novel_begins(mixed: Path) -> None:
+    found = run_json("score", mixed / "chair.npy", "--known", "chair", "wooden seat", "--model", "tiny")
+    assert found["shapes"][0]["verdict"] is None and found["shapes"][0]["p_value"] is None
+    assert found["threshold"] == {"value": None, "source": "none", "coverage": None, "calibration_shapes": None}
+    assert "--calibrate" in run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny").stdout
+
+
+def test_names_that_tiny_hardly_knows_are_told(mixed: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = run("score", mixed / "chair.npy", "--known", "chair", "quasar", "--model", "tiny")
+    assert result.exit_code == 0 and "quasar" in result.stderr and "note:" in result.stderr
+
+
+@pytest.mark.parametrize("method", ["prototype_distance", "knn", "vote_entropy"])
+def test_known_by_examples(mixed: Path, tmp_path: Path, tiny: ShapeEncoder, method: str) -> None:
+    shapes = {
+        name: [write_shape(tmp_path / "support" / name / f"{seed}.npy", name, seed=seed) for seed in (5, 6, 7)]
+        for name in ("chair", "sofa")
+    }
+    (tmp_path / "support" / "sofa" / "bad.ply").write_text("no")
+    words = ["--examples", tmp_path / "support", "--method", method, "--model", "tiny", "--threshold", "1"]
+    found = run_json("score", mixed / "chair.npy", *words, code=1)  # a bad example is a failure too
+    expected = score_novelty([mixed / "chair.npy"], shapes, encoder=tiny, method=method)
+    assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
+    assert [Path(failure["file"]).name for failure in found["failed"]] == ["bad.ply"]
+
+
+def test_views_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> None:
+    (mixed / "box.off").write_text("OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 1 2\n3 0 1 3\n3 0 2 3\n3 1 2 3\n")
+    found = run_json("score", mixed / "box.off", *KNOWN, "--views", "3", "--seed", "4", "--threshold", "1")
+    expected = score_novelty([mixed / "box.off"], ["chair", "sofa"], encoder=tiny, views=3, seed=4)
+    assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
+
+
+def test_known_by_a_bank(mixed: Path, tmp_path: Path) -> None:
+    names = Known.from_names(["chair", "sofa"], TextEncoder.from_pretrained("tiny"))
+    path = save_bank(names, tmp_path / "seats.safetensors")
+    by_bank = run_json("score", mixed / "chair.npy", "--bank", path, "--model", "tiny")
+    by_name = run_json("score", mixed / "chair.npy", *KNOWN)
+    assert by_bank["shapes"][0]["novelty"] == pytest.approx(by_name["shapes"][0]["novelty"])
+    more = run_json("score", mixed / "chair.npy", "--bank", path, "--known", "table", "--model", "tiny")
+    assert more["classes"] == ["chair", "sofa", "table"]
+
+
+def test_the_table_is_written_in_order_and_nothing_is_lost(mixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.csv"
+    words = ["score", mixed / "chair.npy", mixed / "sub", mixed / "empty.obj", *KNOWN, "--sort", "novelty"]
+    assert run(*words, "--out", out).exit_code == 1
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [Path(row["file"]).name for row in rows] == ["guitar.npy", "chair.npy", "empty.obj"]
+    assert [row["status"] for row in rows] == ["scored", "scored", "failed"]
+    assert rows[2]["error"] and not rows[0]["error"]
+    found = run_json(*words, "--out", tmp_path / "table.json", code=1)
+    assert json.loads((tmp_path / "table.json").read_text()) == found
+    assert {path.name for path in tmp_path.iterdir()} == {"mixed", "table.csv", "table.json"}
+
+
+def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: Path) -> None:
+    document = "<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>"
+    (tmp_path / "a.dae").write_text(document)
+    chair = write_shape(tmp_path / "chair.npy", "chair")
+    result = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1", "--up", "y")
+    assert "up y:" in result.stdout
+    assert "1 file says that z is up" in result.stderr
+    asked = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1")
+    assert "up file (what each file says, else y)" in asked.stdout
+    assert "says that z is up" not in asked.stderr
+    assert run_json("score", chair, *KNOWN, "--up", "-z")["shapes"][0]["up"] == "-z"
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["score", "chair.npy", "--model", "tiny"], "no known classes"),
+        (["score", "chair.npy", *KNOWN, "--model", "tinny"], "did you mean 'tiny'"),
+        (["score", "chair.npy", *KNOWN, "--method", "knn"], "needs example shapes"),
+        (["score", "chair.npy", *KNOWN, "--method", "knm"], "did you mean 'knn'"),
+        (["score", "chair.npy", *KNOWN, "--up", "q"], "--up is 'q'"),
+        (["score", "chair.npy", *KNOWN, "--out", "x.xlsx"], ".csv or .json"),
+        (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
+        (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "expected one of them"),
+        (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
+        (["score", "chair.npy", *KNOWN, "--coverage", "95"], "between 0 and 1"),
+        (["score", ".", *KNOWN], "no shape files"),
+        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Missing argument"),
+        (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
+        (["score", "a.ply", *KNOWN], "no such file"),
+        (["score", "a.ply", "--bank", "b.txt", "--model", "tiny"], "a bank is a .safetensors file"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_wrong_usage_and_nothing_done_are_2(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*words)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output and not result.stdout
+
+
+def test_an_error_is_json_too_where_that_was_asked_for(tmp_path: Path) -> None:
+    chair = write_shape(tmp_path / "chair.npy", "chair")
+    found = run_json("score", chair, "--known", "chair", "--model", "tinny", code=2)
+    assert found["error"]["type"] == "UnknownNameError" and "tinny" in found["error"]["message"]
+
+
+def test_a_file_that_cannot_be_had_says_so_for_the_command_line(tmp_path: Path) -> None:
+    chair = write_shape(tmp_path / "chair.npy", "chair")
+    result = run("score", chair, "--known", "chair", "--model", "tiny", "--checkpoint", tmp_path / "gone.pt")
+    assert result.exit_code == 2 and "--model tiny" in result.stderr
