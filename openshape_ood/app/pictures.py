@@ -1,0 +1,54 @@
+"""Small pictures of clouds for the bank's table, as PNG."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+
+import numpy as np
+
+from openshape_ood.colours import hex_to_rgb
+
+INK = "#1F3B57"
+DRAWN = 3000  # points
+TURN, TILT = np.radians(35), np.radians(20)
+
+
+def thumbnail(cloud: np.ndarray, size: int = 44) -> bytes:
+    """A PNG (size, size) of a cloud (n, 3|6), y up, seen from above its front left; nearer points are darker.
+
+    >>> thumbnail(np.eye(3))[:8]
+    b'\\x89PNG\\r\\n\\x1a\\n'
+    """
+    from PIL import Image
+
+    shown = cloud[np.random.RandomState(0).permutation(len(cloud))[:DRAWN], :3].astype(np.float64)
+    across, up, depth = _seen(shown)
+    big = 2 * size
+    image = np.full((big, big), -np.inf)
+    for right in (0, 1):
+        for down in (0, 1):  # a point is two by two pixels
+            rows = (big - 3 - up * (big - 4)).astype(int) + down
+            columns = (1 + across * (big - 4)).astype(int) + right
+            np.maximum.at(image, (rows, columns), depth)
+    covered = np.isfinite(image)
+    strength = np.where(covered, 0.35 + 0.65 * np.where(covered, image, 0), 0)[..., None]
+    pixels = 1 - strength * (1 - hex_to_rgb(INK))
+    content = io.BytesIO()
+    Image.fromarray((pixels * 255).round().astype(np.uint8)).resize((size, size)).save(content, "PNG")
+    return content.getvalue()
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG as an address that needs no request."""
+    return f"data:image/png;base64,{b64encode(png).decode('ascii')}"
+
+
+def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Across, up and nearness (n,), each in [0, 1], the first two in proportion."""
+    x, y, z = (xyz - (xyz.min(axis=0) + xyz.max(axis=0)) / 2).T
+    across, away = np.cos(TURN) * x + np.sin(TURN) * z, np.cos(TURN) * z - np.sin(TURN) * x
+    up, near = np.cos(TILT) * y - np.sin(TILT) * away, np.cos(TILT) * away + np.sin(TILT) * y
+    span = 2 * max(np.abs(across).max(), np.abs(up).max(), 1e-12)
+    depth = (near - near.min()) / max(np.ptp(near), 1e-12)
+    return (across / span + 0.5).clip(0, 1), (up / span + 0.5).clip(0, 1), depth

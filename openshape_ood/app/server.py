@@ -1,0 +1,158 @@
+"""Where the page listens: one address, loopback unless told, with nothing shared, counted or loaded from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.app.limits import MAX_FILE_MB, QUEUE, SESSIONS
+from openshape_ood.checkpoints import find_checkpoint
+from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.text import clean_names
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# what a browser may load for the page: what comes from here, and nothing else whoever asks for it
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+HEADERS = {
+    b"content-security-policy": POLICY.encode("ascii"),
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+}
+
+
+def run(
+    host: str, port: int, model: str, known: Sequence[str], max_file_mb: int | None = None, open_browser: bool = False
+) -> None:
+    """See `openshape_ood.app.serve`."""
+    find_checkpoint(model)
+    clean_names(known)
+    port = _free_port(host, port)
+    with _folder() as root, _stopped_politely() as stopped:
+        blocks = launch(root, host, port, model, known, max_file_mb or MAX_FILE_MB, open_browser)
+        try:
+            print(f"The page is at http://{f'[{host}]' if ':' in host else host}:{port}/ (Ctrl+C ends it)", flush=True)
+            if host not in LOOPBACK:
+                print(f"It has no password, and whoever reaches {host} can use it.", flush=True)
+            stopped.wait()
+        finally:
+            blocks.close(verbose=False)
+
+
+def launch(
+    root: Path, host: str, port: int, model: str, known: Sequence[str], max_file_mb: int, open_browser: bool
+) -> Any:
+    """Start the server in threads of its own and give the gradio Blocks; files of visitors lie below `root`."""
+    # read when gradio is imported or asked; what this machine asks of itself goes through no proxy
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(root / "files")
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
+        dict.fromkeys([*filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]), *LOOPBACK])
+    )
+    try:
+        import gradio  # noqa: F401
+        import plotly  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
+    from openshape_ood.app.page import build
+    from openshape_ood.app.scoring import Scorer
+
+    (root / "results").mkdir(parents=True, exist_ok=True)
+    blocks, look = build(Scorer(), root / "results", model, known, max_file_mb)
+    blocks.queue(max_size=QUEUE)
+    blocks.launch(
+        server_name=host,
+        server_port=port,
+        inbrowser=open_browser,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        show_error=False,
+        max_file_size=max_file_mb * 2**20,
+        state_session_capacity=SESSIONS,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        footer_links=[],
+        app_kwargs={"middleware": _middleware(host)},
+        **look,
+    )
+    return blocks
+
+
+def _middleware(host: str) -> list[Any]:
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    # a page elsewhere that has its own name point to this machine gets nothing
+    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
+    return [*(guard if host in ("127.0.0.1", "localhost") else []), Middleware(WithHeaders)]
+
+
+class WithHeaders:
+    """ASGI: every answer carries `HEADERS`."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def with_headers(event: Any) -> None:
+            if event["type"] == "http.response.start":
+                event = {**event, "headers": [*event.get("headers", []), *HEADERS.items()]}
+            await send(event)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port itself, or a free one for 0. Raises `InputError` for what is no port or is taken."""
+    if not 0 <= port < 2**16:
+        raise InputError(f"port is {port}; expected 1 to 65535, or 0 for any free one")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot listen on {host}, port {port}: {reason}; another port may do, or 0 for any"
+        ) from error
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for this run alone, removed with it."""
+    root = Path(tempfile.mkdtemp(prefix="openshape-ood-page-"))
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def _stopped_politely() -> Iterator[threading.Event]:
+    """An event that Ctrl+C and the wish of the system to end the program set, so that the folder is removed."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,114 @@
+"""One visitor's shape and bank of known classes. Nothing here is shared: every change gives a new `Session`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import numpy as np
+
+from openshape_ood.app.limits import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.points import check_up, exchange
+from openshape_ood.text import clean_names
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """The shape on the page: name, as the visitor gave it; cloud (n, 3|6) float64 in its own frame and units; note:
+    what was done to it on reading.
+    """
+
+    name: str
+    cloud: np.ndarray
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A shape that belongs to a known class: cloud (n, 3|6) float32, y up; key tells equal ones apart."""
+
+    name: str
+    cloud: np.ndarray
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """names (k,): the known classes; examples: by class; shape: the one on the page, None before the first.
+
+    Examples of a class that is taken out of the names are kept, and count again when it comes back.
+    """
+
+    names: tuple[str, ...] = ()
+    examples: tuple[tuple[str, Example], ...] = ()
+    shape: Shape | None = None
+
+    def of(self, name: str) -> tuple[Example, ...]:
+        """The examples of a class."""
+        return tuple(example for owner, example in self.examples if owner == name)
+
+    def known(self) -> dict[str, tuple[Example, ...]]:
+        """Class -> its examples, none for a class known by name only."""
+        return {name: self.of(name) for name in self.names}
+
+    def with_shape(self, shape: Shape) -> Session:
+        return replace(self, shape=shape)
+
+    def with_names(self, text: str) -> Session:
+        """The same with the class names in a text; raises `ClassNamesError` for none, too many, or one twice."""
+        return replace(self, names=parse_names(text))
+
+    def with_example(self, name: str, up: str) -> Session:
+        """The same with the shape on the page, whose gravity axis is `up`, as an example of class `name`.
+
+        A class that is new is added to the names. Raises `InputError` where there is no shape, for an example that
+        the class has already, and for more than the page keeps.
+        """
+        if self.shape is None:
+            raise InputError("there is no shape yet; drop one or pick an example first")
+        if not name or not name.strip():
+            raise ClassNamesError("choose the class that the shape belongs to, or type a new one")
+        (name,) = parse_names(name, "the class is")
+        name = next((known for known in self.names if known.casefold() == name.casefold()), name)
+        if len(self.examples) >= MAX_EXAMPLES:
+            raise InputError(f"the bank has {MAX_EXAMPLES} examples already, as many as this page keeps")
+        example = _example(self.shape, check_up(up))
+        if any(example.key == other.key for other in self.of(name)):
+            raise InputError(f"{self.shape.name} is an example of {name} already")
+        names = self.names if name in self.names else parse_names("\n".join([*self.names, name]))
+        return replace(self, names=names, examples=(*self.examples, (name, example)))
+
+    def without_examples(self) -> Session:
+        """The same with the names alone."""
+        return replace(self, examples=())
+
+
+def parse_names(text: str, what: str = "the known classes are") -> tuple[str, ...]:
+    """Class names from a text, one a line or with commas between them.
+
+    >>> parse_names("chair, night_stand\\nsofa,")
+    ('chair', 'night stand', 'sofa')
+
+    Raises `ClassNamesError` for none, too many, too long or repeated ones.
+    """
+    if len(text) > 2 * MAX_CLASSES * MAX_NAME:
+        raise ClassNamesError(f"{what} a text of {len(text):,} characters; expected at most {MAX_CLASSES} names")
+    names = tuple(clean_names([name for name in re.split(r"[,;\n]", text) if name.strip()]))
+    if len(names) > MAX_CLASSES:
+        raise ClassNamesError(f"{what} {len(names)} names; this page takes at most {MAX_CLASSES}")
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise ClassNamesError(f"{name[:MAX_NAME]}… has {len(name)} characters; this page takes at most {MAX_NAME}")
+    return names
+
+
+def _example(shape: Shape, up: str) -> Example:
+    cloud = shape.cloud
+    if len(cloud) > EXAMPLE_POINTS:
+        cloud = cloud[np.random.RandomState(0).permutation(len(cloud))[:EXAMPLE_POINTS]]
+    # about its own middle: float32 would blur a scan that lies far from its origin
+    xyz = exchange(cloud[:, :3] - cloud[:, :3].mean(axis=0), up, "y")
+    upright = np.concatenate([xyz, cloud[:, 3:]], axis=1).astype(np.float32)
+    return Example(shape.name, upright, sha256(upright.tobytes()).hexdigest())

@@ -1,0 +1,316 @@
+"""The page in a real browser, headless Chromium, on `tiny`.
+
+With OPENSHAPE_OOD_SCREENSHOTS=1 in the environment it renews docs/images/app-*.png.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import hostile_uploads
+import numpy as np
+import pytest
+from PIL import Image
+
+from openshape_ood import load_shape
+from openshape_ood.synthetic.planted import plant
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome in PATH"),
+    pytest.mark.skipif(find_spec("gradio") is None, reason="the page needs the extra [app]"),
+]
+
+WAIT = 60_000  # milliseconds, on a busy machine; all of it is done in a few seconds on a quiet one
+MOST_GROWTH = 200 * 2**20
+SHOWN = 300  # pixels of the page, from the top, after each hostile upload
+DROP = """([zone, name, content]) => {
+    const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+    const carried = new DataTransfer();
+    carried.items.add(new File([bytes], name));
+    zone.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}));
+}"""
+
+DROP_LARGE = """zone => {
+    const carried = new DataTransfer();
+    carried.items.add(new File([new Uint8Array(101 * 2 ** 20)], 'hall.npy'));
+    zone.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}));
+}"""
+
+
+@dataclass
+class Server:
+    process: subprocess.Popen[str]
+    address: str
+    temp: Path
+
+    def memory(self, field: str = "VmRSS") -> int:
+        """Bytes of memory that the server holds, or with VmHWM has held at most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(re.findall(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)[0])
+
+
+@contextmanager
+def serving(temp: Path, **arguments: Any) -> Iterator[Server]:
+    """`serve` in a process of its own, as the command line would start it."""
+    code = f"from openshape_ood.app import serve; serve(port=0, **{arguments!r})"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TMPDIR": str(temp)}
+    environment.pop("HF_TOKEN", None)
+    log = temp / "server.log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=temp
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            address = re.search(r"http://\S+", said)
+            assert address, f"the server said {said!r} and {log.read_text()!r}"
+            yield Server(process, address[0], temp)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as temp:
+        with serving(Path(temp)) as running:
+            yield running
+        assert running.process.returncode == 0
+        assert [path.name for path in Path(temp).iterdir()] == ["server.log"]  # nothing is left behind
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with playwright_api.sync_playwright() as driver:
+        flags = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """A browser tab of its own, and what it asked for."""
+
+    def __init__(self, chromium: Any, address: str) -> None:
+        self.asked: list[str] = []
+        self.wrong: list[str] = []
+        self.page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        self.page.set_default_timeout(WAIT)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.goto(address)
+        self.sees("#verdict", "chair with a guitar for a back")
+
+    def drop(self, path: Path) -> None:
+        content = base64.b64encode(path.read_bytes()).decode()
+        self.page.evaluate(DROP, [self.zone(), path.name, content])
+
+    def zone(self) -> Any:
+        """The element that files are dropped on."""
+        return self.page.locator("#drop button[aria-dropeffect]").first.element_handle()
+
+    def sees(self, place: str, text: str) -> str:
+        """Wait until a text stands in a place; the whole text there."""
+        self.page.locator(place, has_text=text).first.wait_for()
+        return self.page.locator(place).first.inner_text()
+
+    def sees_a_picture(self) -> None:
+        self.page.locator("#plot canvas").first.wait_for()
+
+    def download(self, button: str, folder: Path) -> Path:
+        with self.page.expect_download() as waited:
+            self.page.locator(button).click()
+        path = folder / waited.value.suggested_filename
+        waited.value.save_as(path)
+        return path
+
+    def screenshot(self, height: int = 900) -> Image.Image:
+        self.page.wait_for_timeout(1500)  # the last frame of the picture, the last fade
+        shown = self.page.screenshot(clip={"x": 0, "y": 0, "width": 1280, "height": height})
+        return Image.open(io.BytesIO(shown)).convert("RGB")
+
+
+@pytest.fixture
+def visitor(chromium: Any, server: Server) -> Iterator[Visitor]:
+    visitor = Visitor(chromium, server.address)
+    yield visitor
+    visitor.page.context.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: the docs when they are to be renewed."""
+    if not os.environ.get("OPENSHAPE_OOD_SCREENSHOTS"):
+        return tmp_path
+    (ROOT / "docs" / "images").mkdir(parents=True, exist_ok=True)
+    return ROOT / "docs" / "images"
+
+
+@pytest.fixture
+def shape(tmp_path: Path) -> Path:
+    """A chair with a guitar for a back as a PLY of text, z up and in millimetres."""
+    points = plant("chair", "guitar", 3000, seed=22).cloud[:, [0, 2, 1]] * 1000
+    header = f"ply\nformat ascii 1.0\nelement vertex {len(points)}\n"
+    properties = "".join(f"property float {axis}\n" for axis in "xyz")
+    rows = "\n".join(" ".join(f"{value:.3f}" for value in point) for point in points)
+    path = tmp_path / "from my garage.ply"
+    path.write_text(f"{header}{properties}end_header\n{rows}\n")
+    return path
+
+
+def choose(visitor: Visitor, dropdown: str, option: str) -> None:
+    visitor.page.locator(f"{dropdown} input").click()
+    visitor.page.get_by_role("option", name=option, exact=True).click()
+
+
+def examples(visitor: Visitor) -> dict[str, str]:
+    """Class -> number of examples, as the table has them."""
+    rows = visitor.page.locator("#bank tbody tr").all()
+    cells = [[cell.inner_text() for cell in row.locator("td").all()] for row in rows]
+    return {row[0]: row[2] for row in cells}
+
+
+def test_a_shape_is_dropped_judged_added_and_downloaded(
+    visitor: Visitor, chromium: Any, server: Server, shape: Path, tmp_path: Path, pictures: Path
+) -> None:
+    visitor.drop(shape)
+    visitor.sees("#verdict", "from my garage.ply")
+    choose(visitor, "#up", "z")
+    said = visitor.sees("#verdict", "3,000 points, z up")
+    assert "Novel" in said and "p = 0.0" in said
+    assert visitor.page.locator("#bars .bar").count() == 5
+    visitor.sees("#compared", "24 generated whole models of each class")
+    visitor.sees_a_picture()
+
+    assert set(examples(visitor).values()) == {"0"}
+    visitor.page.locator("#owner input").fill("guitar chair")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.locator("#add").click()
+    visitor.sees("#message", "from my garage.ply is now an example of guitar chair, which has 1")
+    visitor.sees("#bank", "guitar chair")
+    assert examples(visitor)["guitar chair"] == "1" and visitor.page.locator("#bank img").count() == 1
+
+    cloud = visitor.download("#ply", tmp_path)
+    assert cloud.name == "from_my_garage.novelty.ply"
+    coloured, given = load_shape(cloud), load_shape(shape)
+    assert np.allclose(coloured[:, :3], given)  # in the frame and units of the file
+    assert len(np.unique(coloured[:, 3:], axis=0)) > 20
+    figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
+    assert (figures["verdict"], figures["up"], figures["encoder"]) == ("novel", "z", "tiny")
+    assert f"p = {figures['p_value']:.3f}" in said
+    if pictures != tmp_path:
+        visitor.screenshot().save(pictures / "app-scored.png")
+
+    visitor.page.get_by_role("button", name="scan of a piano").click()
+    visitor.sees("#verdict", "scan of a piano")
+    assert examples(visitor)["guitar chair"] == "1"  # what is scored next is compared with it
+
+    other = Visitor(chromium, server.address)
+    assert "guitar chair" not in examples(other)  # another visitor, another bank
+    other.page.context.close()
+
+    everything = {urlsplit(url).hostname for url in visitor.asked if not url.startswith(("data:", "blob:"))}
+    assert everything == {"127.0.0.1"}
+    assert visitor.wrong == []
+
+
+@pytest.mark.slow
+def test_names_are_shown_and_never_run(visitor: Visitor, shape: Path, tmp_path: Path) -> None:
+    evil = tmp_path / "{{1+1}} ${alert(1)} &lt;i&gt;.ply"
+    shutil.copy(shape, evil)
+    visitor.page.on("dialog", lambda dialog: visitor.wrong.append(dialog.message))
+    visitor.page.locator("#names textarea, #names input").first.fill("chair, <img src=x onerror=alert(1)>, ${1+1}")
+    visitor.drop(evil)
+    visitor.sees("#verdict", ".ply")
+    said = visitor.sees("#bars", "onerror=alert(1)")
+    assert "<img src=x onerror=alert(1)>" in said and "${1+1}" in said
+    assert visitor.page.locator("img[src='x']").count() == 0
+    assert visitor.wrong == []
+
+
+def hostile(folder: Path) -> dict[str, tuple[Path, str]]:
+    """What is dropped, and what the visitor is to read."""
+    make: dict[str, tuple[Callable[[Path], Path], str]] = {
+        "a header that claims 2 GB.ply": (hostile_uploads.ply_of_2_gb, "would take 2,160,000,000 bytes"),
+        "a pickle.npy": (
+            lambda path: hostile_uploads.pickle_as_npy(path, folder / "sprung"),
+            "pickles are never loaded",
+        ),
+        "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "is a decompression bomb"),
+        "a zip bomb.3mf": (lambda path: hostile_uploads.zip_bomb(path, 500), ".3mf is not read; these are: .ply .obj"),
+    }
+    return {name: (function(folder / name), said) for name, (function, said) in make.items()}
+
+
+@pytest.mark.slow  # what reads them is tested without a browser in test_app_reading.py
+def test_hostile_uploads_are_refused_and_the_page_goes_on(
+    visitor: Visitor, server: Server, shape: Path, tmp_path: Path, pictures: Path
+) -> None:
+    shown = []
+    visitor.sees_a_picture()
+    for name, (path, refusal) in hostile(tmp_path).items():
+        before = server.memory() if sys.platform == "linux" else 0
+        visitor.drop(path)
+        said = visitor.sees("#message.refused", refusal)
+        assert name.split(".")[0] in said
+        visitor.sees("#verdict", "chair with a guitar for a back")  # what stood there still does
+        after, most = (server.memory(), server.memory("VmHWM")) if sys.platform == "linux" else (0, 0)
+        figures = ", ".join(f"{value / 2**20:.0f}" for value in (before, after, most))
+        print(f"{name}: {said}\n  MiB of the server before, after, at most: {figures}")  # shown by pytest -rP
+        assert after - before < MOST_GROWTH and most - before < 2 * MOST_GROWTH
+        if pictures != tmp_path:
+            shown.append(visitor.screenshot(height=SHOWN))
+    assert not (tmp_path / "sprung").exists()
+
+    visitor.page.evaluate(DROP_LARGE, visitor.zone())
+    visitor.sees("body", "exceed the maximum allowed size of 100.0 Mb")
+
+    visitor.drop(shape)
+    visitor.sees("#verdict", "from my garage.ply")  # the page still scores
+    assert visitor.page.locator("#message").count() == 0
+    if shown:
+        _stacked(shown).save(pictures / "app-hostile.png")
+
+
+def _stacked(pictures: list[Image.Image]) -> Image.Image:
+    stack = Image.new("RGB", (pictures[0].width, sum(picture.height for picture in pictures)))
+    for i, picture in enumerate(pictures):
+        stack.paste(picture, (0, i * picture.height))
+    return stack
+
+
+def test_no_file_of_the_machine_is_served(chromium: Any, server: Server) -> None:
+    ask = chromium.new_context().request
+    inside = "/".join([".."] * 12) + "/etc/passwd"
+    for path in ("/etc/passwd", inside, inside.replace("/", "%2F"), str(server.temp / "server.log"), "setup.cfg"):
+        assert ask.get(f"{server.address}gradio_api/file={path}").status in (403, 404), path
+    answer = ask.get(server.address)
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert ask.get(server.address, headers={"Host": "evil.example"}).status == 400
+    assert ask.get(f"{server.address}gradio_api/info").json()["named_endpoints"] == {}

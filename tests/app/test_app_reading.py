@@ -1,0 +1,187 @@
+"""Uploads are read by a process that can be killed."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import hostile_uploads
+import numpy as np
+import pytest
+
+from openshape_ood.app import reading
+from openshape_ood.app.limits import MAX_POINTS
+from openshape_ood.app.reading import main, read_upload
+from openshape_ood.errors import MissingPackageError, ShapeFileError
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel bounds a process's memory on Linux alone")
+
+
+@pytest.fixture
+def cloud() -> np.ndarray:
+    return np.random.RandomState(0).standard_normal((500, 3))
+
+
+def test_a_cloud_comes_back_whole(tmp_path: Path, cloud: np.ndarray) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    upload = read_upload(tmp_path / "lamp.npy")
+    assert np.array_equal(upload.cloud, cloud)
+    assert (upload.name, upload.points, upload.up) == ("lamp.npy", 500, "y")
+
+
+def test_a_large_cloud_is_thinned(tmp_path: Path) -> None:
+    many = np.arange(3.0 * (MAX_POINTS + 5000)).reshape(-1, 3)
+    np.save(tmp_path / "hall.npy", many)
+    upload = read_upload(tmp_path / "hall.npy")
+    assert upload.points == MAX_POINTS + 5000
+    assert upload.cloud.shape == (MAX_POINTS, 3)
+    assert set(upload.cloud[:, 0]) <= set(many[:, 0])  # points of the file, none twice
+    assert (np.diff(upload.cloud[:, 0]) > 0).all()
+
+
+def test_the_files_own_axis_is_passed_on(tmp_path: Path) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    content = trimesh.exchange.dae.export_collada(trimesh.creation.box())
+    (tmp_path / "box.dae").write_bytes(content.replace(b"Y_UP", b"Z_UP"))
+    assert read_upload(tmp_path / "box.dae").up == ("z" if b"Y_UP" in content else "y")
+
+
+@pytest.mark.parametrize(
+    "make, name, said",
+    [
+        (hostile_uploads.ply_of_2_gb, "large.ply", "2,160,000,000 bytes"),
+        (hostile_uploads.glb_of_gigapixels, "box.glb", "'wallpaper' is a decompression bomb"),
+        (hostile_uploads.npz_bomb, "points.npz", "314,572,928 bytes; refused as a zip bomb"),
+    ],
+)
+def test_hostile_files_are_refused_by_name(tmp_path: Path, make: object, name: str, said: str) -> None:
+    path = make(tmp_path / name)  # type: ignore[operator]
+    with pytest.raises(ShapeFileError, match=said) as refusal:
+        read_upload(path)
+    assert name in str(refusal.value)
+    assert str(tmp_path) not in str(refusal.value)
+    assert "reading-" not in str(refusal.value)  # nor the folder in which it was read
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    path = hostile_uploads.pickle_as_npy(tmp_path / "array.npy", tmp_path / "sprung")
+    with pytest.raises(ShapeFileError, match=r"“array\.npy” .*pickles are never loaded"):
+        read_upload(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_other_suffixes_are_refused_unopened(tmp_path: Path) -> None:
+    path = hostile_uploads.zip_bomb(tmp_path / "part.3mf", megabytes=1)
+    with pytest.raises(ShapeFileError, match=r"part\.3mf: \.3mf is not read; these are: \.ply \.obj"):
+        read_upload(path)
+
+
+def test_too_many_bytes(tmp_path: Path, cloud: np.ndarray) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    with pytest.raises(ShapeFileError, match=r"lamp\.npy is larger than"):
+        read_upload(tmp_path / "lamp.npy", max_bytes=1000)
+
+
+def test_a_reader_that_takes_too_long_is_killed(tmp_path: Path, cloud: np.ndarray) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    start = time.monotonic()
+    with pytest.raises(ShapeFileError, match=r"lamp\.npy: reading it took more than 0\.01 s and was stopped"):
+        read_upload(tmp_path / "lamp.npy", seconds=0.01)
+    assert time.monotonic() - start < 30
+
+
+@LINUX
+def test_a_reader_that_asks_for_too_much_memory(tmp_path: Path) -> None:
+    np.save(tmp_path / "hall.npy", np.random.RandomState(0).standard_normal((3_000_000, 3)))  # 72 MB
+    with pytest.raises(ShapeFileError, match=r"“hall\.npy” needs more memory than the 0\.244 GiB"):
+        read_upload(tmp_path / "hall.npy", memory=250 * 2**20)
+
+
+def test_a_reader_that_dies_is_reported(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    monkeypatch.setattr(reading, "_run", lambda *_: -9)
+    with pytest.raises(ShapeFileError, match="ended without a result"):
+        read_upload(tmp_path / "lamp.npy")
+
+
+def test_the_result_of_a_reader_is_not_trusted(
+    tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parser that was taken over could write what it likes; a pickle in an .npy is still not loaded."""
+    np.save(tmp_path / "lamp.npy", cloud)
+
+    def taken_over(arguments: list[str], *_: object) -> int:
+        trap = hostile_uploads.Trap(tmp_path / "sprung")
+        np.save(arguments[1], np.array([trap], dtype=object), allow_pickle=True)
+        Path(arguments[1]).with_suffix(".json").write_text(json.dumps({"points": 1, "up": "y"}))
+        return 0
+
+    monkeypatch.setattr(reading, "_run", taken_over)
+    with pytest.raises(ShapeFileError, match=r"lamp\.npy"):
+        read_upload(tmp_path / "lamp.npy")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_places_for_readers_are_given_back(tmp_path: Path) -> None:
+    path = hostile_uploads.ply_of_2_gb(tmp_path / "large.ply")
+    for _ in range(reading.READERS + 1):
+        with pytest.raises(ShapeFileError, match="bytes"):
+            read_upload(path)
+
+
+def test_when_all_readers_are_busy(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    monkeypatch.setattr(reading, "WAIT_SECONDS", 0)
+    for _ in range(reading.READERS):
+        assert reading._places.acquire(timeout=0)
+    try:
+        with pytest.raises(ShapeFileError, match="others are reading"):
+            read_upload(tmp_path / "lamp.npy")
+    finally:
+        for _ in range(reading.READERS):
+            reading._places.release()
+
+
+def test_readers_inherit_no_secrets(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    seen: dict[str, str] = {}
+
+    class Started:
+        def __init__(self, _: list[str], env: dict[str, str], **__: object) -> None:
+            seen.update(env)
+
+        def wait(self, timeout: float) -> int:
+            return 1
+
+        def poll(self) -> int:
+            return 1
+
+    monkeypatch.setattr(reading.subprocess, "Popen", Started)
+    with pytest.raises(ShapeFileError, match="without a result"):
+        read_upload(tmp_path / "lamp.npy")
+    assert "HF_TOKEN" not in seen and "PYTHONPATH" in seen
+
+
+def test_a_missing_package_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scan.las").write_bytes(b"LASF")
+
+    def without(arguments: list[str], *_: object) -> int:
+        said = {"error": "needs laspy: pip install laspy", "missing": True}
+        Path(arguments[1]).with_suffix(".json").write_text(json.dumps(said))
+        return 0
+
+    monkeypatch.setattr(reading, "_run", without)
+    with pytest.raises(MissingPackageError, match=re.escape("pip install laspy")):
+        read_upload(tmp_path / "scan.las")
+
+
+def test_the_other_side_reports_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_bound", lambda *_: None)  # bounds would hold for the test run itself
+    (tmp_path / "shape.ply").write_bytes(b"ply\n")
+    assert main([str(tmp_path / "shape.ply"), str(tmp_path / "cloud.npy"), "1", "1"]) == 0
+    assert "shape.ply" in json.loads((tmp_path / "cloud.json").read_text())["error"]
+    assert not (tmp_path / "cloud.npy").exists()
