@@ -23,7 +23,7 @@ class Offered:
 
 FIRST = "chair with a guitar for a back"
 EXAMPLES = {
-    FIRST: Offered(lambda: plant("chair", "guitar", POINTS, seed=20).cloud, "whole model"),
+    FIRST: Offered(lambda: plant("chair", "guitar", POINTS, 109, 0.45, "parsons", "acoustic").cloud, "whole model"),
     "chair": Offered(lambda: sample("chair", POINTS, seed=3), "whole model"),
     "guitar": Offered(lambda: sample("guitar", POINTS, seed=3), "whole model"),
     "airplane": Offered(lambda: sample("airplane", POINTS, seed=3), "whole model"),

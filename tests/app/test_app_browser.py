@@ -175,7 +175,7 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def shape(tmp_path: Path) -> Path:
     """A chair with a guitar for a back as a PLY of text, z up and in millimetres."""
-    points = plant("chair", "guitar", 3000, seed=22).cloud[:, [0, 2, 1]] * 1000
+    points = plant("chair", "guitar", 3000, 109, 0.45, "parsons", "acoustic").cloud[:, [0, 2, 1]] * 1000
     header = f"ply\nformat ascii 1.0\nelement vertex {len(points)}\n"
     properties = "".join(f"property float {axis}\n" for axis in "xyz")
     rows = "\n".join(" ".join(f"{value:.3f}" for value in point) for point in points)
