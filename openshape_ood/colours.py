@@ -36,11 +36,13 @@ def hex_to_rgb(colour: str) -> np.ndarray:
 def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Colours (n, 3) in [0, 1] of values (n,): grey at `low` and below, dark red at `high` and above.
 
+    Where `low` and `high` are one, what lies above is dark red.
+
     >>> ramp(np.array([0.0, 1.0]), 0.2, 0.8).round(2).tolist()
     [[0.82, 0.84, 0.86], [0.43, 0.06, 0.07]]
     """
-    span = high - low if high > low else 1.0
-    share = ((np.asarray(values, dtype=np.float64) - low) / span).clip(0, 1)
+    beyond = np.asarray(values, dtype=np.float64) - low
+    share = (beyond / (high - low)).clip(0, 1) if high > low else (beyond > 0).astype(np.float64)
     places = [place for place, _ in NOVELTY]
     stops = np.stack([hex_to_rgb(colour) for _, colour in NOVELTY])
     return np.stack([np.interp(share, places, stops[:, channel]) for channel in range(3)], axis=1)

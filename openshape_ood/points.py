@@ -90,6 +90,8 @@ def _check_finite(values: np.ndarray, name: str) -> None:
 
 def _check_distinct(xyz: np.ndarray, name: str) -> None:
     # also after resampling, which can leave out the few points that differ
+    if len(xyz) == 1:
+        raise CloudError(f"{name} has a single point; a shape needs at least two different points")
     if (xyz == xyz[0]).all():
         raise CloudError(
             f"{name} is one point repeated {len(xyz)} times; a shape needs at least two different points. "

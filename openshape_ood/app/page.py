@@ -23,6 +23,7 @@ from openshape_ood.points import UPS
 
 HEIGHT = 310  # pixels of the picture
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
+STATE_UP = (".dae", ".glb", ".gltf")  # formats that state their gravity axis
 COLOURS = {"novelty": "novelty", "nearest class": "class"}
 Update = dict[Any, Any]
 
@@ -192,10 +193,12 @@ class _Page:
         finally:
             Path(path).unlink(missing_ok=True)  # what was read is in memory, what was refused is not wanted
         folder, names, model, method, up, origin, colour = settings
-        stated = upload.up if upload.up != "y" else up
-        session = session.with_shape(Shape(upload.name, upload.cloud, _note(upload, stated != up)))
-        update = self._scored(session, folder, names, model, method, stated, origin, colour)
-        return {**update, self.dropped: None, self.up: stated}
+        stated = upload.up if Path(upload.name).suffix.lower() in STATE_UP else ""
+        # an axis that came with the file before is not this file's
+        axis = stated or ("y" if session.shape is not None and session.shape.stated == up else up)
+        session = session.with_shape(Shape(upload.name, upload.cloud, _note(upload, bool(stated)), stated))
+        update = self._scored(session, folder, names, model, method, axis, origin, colour)
+        return {**update, self.dropped: None, self.up: axis}
 
     @_answered
     def on_example(self, name: str, session: Session, *settings: Any) -> Update:
@@ -271,10 +274,10 @@ class _Page:
         }
 
 
-def _note(upload: Upload, turned: bool) -> str:
+def _note(upload: Upload, stated: bool) -> str:
     kept = len(upload.cloud)
     notes = [f"thinned from {upload.points:,} to {kept:,} points" if kept < upload.points else f"{kept:,} points"]
-    return ", ".join([*notes, f"its file says that {upload.up} is up"] if turned else notes)
+    return ", ".join([*notes, f"its file says that {upload.up} is up"] if stated else notes)
 
 
 def _picture(verdict: Verdict, colour: str) -> Any:

@@ -17,12 +17,13 @@ from openshape_ood.text import clean_names
 @dataclass(frozen=True, eq=False)
 class Shape:
     """The shape on the page: name, as the visitor gave it; cloud (n, 3|6) float64 in its own frame and units; note:
-    what was done to it on reading.
+    what was done to it on reading; stated: the gravity axis its file states, "" where it states none.
     """
 
     name: str
     cloud: np.ndarray
     note: str = ""
+    stated: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,7 +89,7 @@ def new_table(*columns: str, right: Sequence[str] = (), fold: Sequence[str] = ()
             justify="right" if column in right else "left",
             overflow="fold",
             no_wrap=column not in fold,
-            style=None,
+            min_width=16 if column in fold else None,
         )
     return table
 

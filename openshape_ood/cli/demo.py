@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KNOWN = ("chair", "sofa", "table")
 STRANGERS = ("guitar", "bicycle", "toilet", "dog")
 POINTS = 2048
-EXAMPLES = 20  # chairs that the planted one is compared with
+EXAMPLES = 80  # chairs that the planted one is compared with
 PLANTED_SEED = 101  # a chair whose seat and legs stay whole
 PLANTED = "a chair with a guitar for a back"
 

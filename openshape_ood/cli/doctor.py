@@ -27,6 +27,8 @@ NEEDED = {
     "trimesh": "trimesh",
     "collada": "pycollada",
     "PIL": "pillow",
+    "typer": "typer",
+    "rich": "rich",
 }
 # what is imported -> the distribution, the extra that brings it, what for
 EXTRAS = {

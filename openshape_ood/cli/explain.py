@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from openshape_ood.explanation import Explanation
 
 EXAMPLES = """
-  openshape-ood explain chair.ply --known chair --generated --model tiny
+  openshape-ood explain chair.ply --known chair --generated models --model tiny
   openshape-ood explain scan.ply --examples support/ --out where.ply
   openshape-ood explain scan.ply --examples support/ --picture where.png
 """
-GENERATED = 20  # shapes a class
+GENERATED = 80  # shapes a class; of fewer, what is usual is told badly
 POINTS = 2048
 PICTURES = (".png", ".svg", ".pdf", ".html")
 REGION = 0.2
@@ -45,13 +45,14 @@ def explain(
     known: options.Names = None,
     examples: options.Examples = None,
     generated: Annotated[
-        bool,
+        Literal["models", "scans"] | None,
         typer.Option(
             "--generated",
-            help="Generated shapes as examples of the names of --known, where these are generated categories.",
+            help="Generated shapes as examples of the names of --known, where these are generated categories: whole "
+            "models, or scans, whichever the shape itself is.",
             rich_help_panel=options.KNOWN,
         ),
-    ] = False,
+    ] = None,
     known_up: options.KnownUp = None,
     out: Annotated[
         Path | None,
@@ -153,12 +154,14 @@ def _check_generated(wanted: Classes) -> None:
         )
 
 
-def _support(wanted: Classes, generated: bool, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]) -> Any:
+def _support(
+    wanted: Classes, generated: str | None, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]
+) -> Any:
     """What `explain_novelty` takes as known: names, or a bank of the patches of examples."""
     from openshape_ood.cli.classes import usable
     from openshape_ood.explanation import PatchBank
 
-    made = {name: _generated(name) for name in wanted.by_name} if generated else {}
+    made = {name: _generated(name, generated) for name in wanted.by_name} if generated else {}
     if not made and not wanted.with_files:
         return wanted.by_name
     if wanted.by_name and not generated:
@@ -174,11 +177,12 @@ def _support(wanted: Classes, generated: bool, encoder: ShapeEncoder, reading: R
     return PatchBank.from_examples(order, encoder, up, batch_size=reading.batch_size, seed=reading.seed)
 
 
-def _generated(name: str) -> list[Any]:
+def _generated(name: str, kind: str) -> list[Any]:
     from openshape_ood.cli.limits import category_of
-    from openshape_ood.synthetic import sample
+    from openshape_ood.synthetic import sample, scan
 
-    return [sample(category_of(name), POINTS, seed) for seed in range(GENERATED)]
+    make = sample if kind == "models" else scan
+    return [make(category_of(name), POINTS, seed) for seed in range(GENERATED)]
 
 
 def _draw(found: Explanation, path: Path, colour: str) -> None:
@@ -229,10 +233,12 @@ def _print(found: Explanation, record: dict[str, Any]) -> None:
     region = record["most_novel_region"]
     x, y, z = region["centre"]
     print_line(
-        f"{shown(found.shape)}: {len(found)} points, the most novel fifth about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
+        f"{shown(found.shape)}: {len(found)} points, the most novel fifth lies about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
         f"{region['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"
     )
     if record["share_beyond_limit"] is not None:
         print_line(f"{record['share_beyond_limit']:.0%} of the points are beyond {found.limit:.3f}, known shapes' 95 %")
+        if record["share_beyond_limit"] > 0.5:
+            print_note("more than half: is it a scan compared with whole models, or another axis up?")
     written = ", ".join(shown(record[key]) for key in ("out", "picture") if record[key])
     print_line(f"{found.encoder}, by {found.by}, up {found.up}{f'; written: {written}' if written else ''}")

@@ -148,7 +148,7 @@ def score(
     if sort == "novelty":
         rows.sort(key=lambda row: -row.novelty)
     record = _record(rows, failures, found.ignored, scorer, limit)
-    if out is not None and rows:
+    if out is not None and (rows or failures):
         _write(out, record, rows, failures)
     if json:
         print_json(record)

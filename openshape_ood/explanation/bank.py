@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import CloudError, InputError, ShapeFileError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError
 from openshape_ood.explanation.spreading import spread
 from openshape_ood.known import Identity, check_examples, identity_of, unit
 from openshape_ood.neighbours import nearest
 
 COMPARED = 32  # shapes that say what is usual; more say the same, and each searches the whole bank
 KEPT = 0.95
+STAGES = ("local", "tokens")
 
 
 @dataclass(frozen=True, eq=False)
 class PatchBank:
     """Patches of example shapes of k known classes, from one encoder.
+
+    What is usual is told by comparing the examples with one another: 40 and more a class are needed to tell it well; of
+    five chairs each is strange beside the other four, and then nothing looks novel.
 
     names (k,); patches (m, w): a unit vector a patch; labels (m,): their classes; centres (m, 3) in the encoder's own
     frame; stage: which features they are, see `ShapeEncoder.encode_patches`; usual and limit: what half and 95 % of
@@ -35,6 +39,9 @@ class PatchBank:
     usual: float
     limit: float
 
+    def __repr__(self) -> str:
+        return f"PatchBank({', '.join(self.names)}: {len(self.patches)} {self.stage} patches of {self.identity})"
+
     @classmethod
     def from_examples(
         cls,
@@ -47,21 +54,22 @@ class PatchBank:
         seed: int = 0,
         progress: bool = False,
     ) -> PatchBank:
-        """From name -> example shapes, in any form that `ShapeEncoder.encode` takes; at least two shapes in all.
+        """From name -> example shapes, in any form that `ShapeEncoder.encode` takes.
 
-        Raises `InputError` for embeddings in place of shapes and for too few shapes, `CloudError` and
-        `ShapeFileError` naming the class.
+        Raises `InputError` where no class has two different shapes, and for embeddings in place of shapes; `CloudError`
+        and `ShapeFileError` naming the class.
         """
         names = check_examples(examples)
+        check_encoder(encoder)
+        if stage not in STAGES:
+            raise UnknownNameError(f"unknown stage {stage!r} of a bank; known: {', '.join(STAGES)}")
         found = [_encoded(name, examples[name], encoder, up, stage, batch_size, seed, progress) for name in names]
         shapes = np.concatenate([features for features, _ in found])
         places = np.concatenate([centres for _, centres in found])
         labels = np.repeat(np.arange(len(names)), [len(features) for features, _ in found])
-        if len(shapes) < 2:
-            raise InputError("there is one example shape in all; expected at least two, to tell what is usual")
         count, patches, width = shapes.shape
         rows = unit(shapes.reshape(-1, width), "the patch").astype(np.float32)
-        usual, limit = _usual(rows.reshape(count, patches, width), places, encoder.patch_radius)
+        usual, limit = _usual(rows.reshape(count, patches, width), labels, places, encoder.patch_radius)
         return cls(
             names=names,
             patches=rows,
@@ -71,6 +79,14 @@ class PatchBank:
             stage=stage,
             usual=usual,
             limit=limit,
+        )
+
+
+def check_encoder(encoder: Any) -> None:
+    """Raises `InputError` for what gives no patches."""
+    if not hasattr(encoder, "encode_patches"):
+        raise InputError(
+            f"encoder is {encoder!r:.60}; expected a ShapeEncoder, as ShapeEncoder.from_pretrained(...) gives it"
         )
 
 
@@ -86,12 +102,21 @@ def _encoded(name: str, value: Any, encoder: Any, up: Any, *settings: Any) -> tu
         raise ShapeFileError(f"examples of class {name!r}: {error}") from error
 
 
-def _usual(shapes: np.ndarray, centres: np.ndarray, radius: float) -> tuple[float, float]:
-    """Median and 95 % quantile of the novelty of patches (b, p, w) of known shapes, each against all the others."""
-    chosen = np.unique(np.linspace(0, len(shapes) - 1, min(COMPARED, len(shapes))).astype(int))
+def _usual(shapes: np.ndarray, labels: np.ndarray, centres: np.ndarray, radius: float) -> tuple[float, float]:
+    """Median and 95 % quantile of the novelty of patches (b, p, w) of known shapes, each against all other shapes.
+
+    labels (b,): the classes. Copies of a shape count as that shape, and a class of one says nothing about its like.
+    """
+    _, first, owner = np.unique(shapes.reshape(len(shapes), -1), axis=0, return_index=True, return_inverse=True)
+    originals = np.sort(first)
+    told = [i for i in originals if (labels[originals] == labels[i]).sum() > 1]
+    if not told:
+        raise InputError(
+            "no class has two different example shapes; expected at least two of one, to tell what is usual"
+        )
     novelty = []
-    for i in chosen:
-        others = np.delete(shapes, i, axis=0)
+    for i in (told[j] for j in np.unique(np.linspace(0, len(told) - 1, min(COMPARED, len(told))).astype(int))):
+        others = shapes[owner.reshape(-1) != owner.reshape(-1)[i]]
         distance, _ = nearest(shapes[i], others.reshape(-1, shapes.shape[-1]))
         novelty.append(spread(centres[i], centres[i], radius) @ distance[:, 0])
     return float(np.quantile(novelty, 0.5)), float(np.quantile(novelty, KEPT))

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, UnknownNameError
-from openshape_ood.explanation.bank import PatchBank
+from openshape_ood.explanation.bank import PatchBank, check_encoder
 from openshape_ood.explanation.result import Explanation
 from openshape_ood.explanation.spreading import spread
-from openshape_ood.known import Known, NamesEncoder, check_names, identity_of, unit
+from openshape_ood.known import Identity, Known, NamesEncoder, check_names, identity_of, unit
 from openshape_ood.neighbours import nearest
 from openshape_ood.points import check_up, in_frame, resample
 from openshape_ood.shapes import Shape, list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
-BLOCK = 1 << 16  # points whose weights are held at once
+BLOCK = 1 << 13  # points whose weights are held at once
 
 
 def explain_novelty(
@@ -51,9 +52,12 @@ def explain_novelty(
     one = _one(shape)
     axis = resolve_ups(up if up == "file" else check_up(up), [one])[0]
     by = _check_by(by, known)
+    if known_up is not None and isinstance(known, PatchBank):
+        raise InputError("known_up is for example shapes; the bank's were read when it was made. Leave known_up out")
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
-    encoder = encoder or _encoder(model, device)
+    encoder = encoder or _encoder(model, device, known)
+    check_encoder(encoder)
     settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
     reference = _reference(known, by, encoder, text, up if known_up is None else known_up, settings)
     cloud = one.load(encoder.num_points, seed)
@@ -179,9 +183,12 @@ def _nearest_places(centres: np.ndarray, places: np.ndarray) -> np.ndarray:
     return nearest(centres.astype(np.float64), places, metric="euclidean")[1][:, 0]
 
 
-def _encoder(model: str, device: Any) -> Any:
+def _encoder(model: str, device: Any, known: Any) -> Any:
     from openshape_ood.encoders import ShapeEncoder
 
+    row = find_checkpoint(model)
+    if isinstance(known, PatchBank | Known):  # said before anything is downloaded
+        known.identity.check_fits(Identity(row.name, row.text.tower, row.source.sha256))
     return ShapeEncoder.from_pretrained(model, device=device)
 
 

@@ -43,6 +43,9 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.points)
 
+    def __repr__(self) -> str:
+        return f"Explanation({self.shape!r}, {len(self)} points, by {self.by!r} against {', '.join(self.classes)})"
+
     def bounds(self) -> tuple[float, float]:
         """Where the colours begin and end: what is usual is grey, twice as far beyond it as the limit is dark red.
 
@@ -63,8 +66,11 @@ class Explanation:
         return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index()]
 
     def region(self, share: float = 0.2) -> np.ndarray:
-        """The most novel region (n,) bool: the share of the points that lies nearest the most novel point."""
-        if not 0 < share <= 1:
+        """The most novel region (n,) bool: a ball about the most novel point with that share of the points.
+
+        Raises `InputError` for a share outside (0, 1].
+        """
+        if not isinstance(share, int | float) or not 0 < share <= 1:
             raise InputError(f"share is {share!r}; expected a part of the points, above 0 and at most 1")
         return around(self.points[:, :3], int(self.novelty.argmax()), share)
 

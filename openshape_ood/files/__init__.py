@@ -94,6 +94,8 @@ def _reader(path: Path) -> Reader:
     if path.is_dir():
         raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
     if path.suffix.lower() not in READERS:
+        if not path.exists():
+            raise NoSuchShapeError(f"{path}: no such file or folder")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
     return READERS[path.suffix.lower()]
 

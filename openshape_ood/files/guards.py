@@ -109,7 +109,9 @@ def check_image(data: bytes, name: str) -> None:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             check_pixels(image.size, name)
     except Image.DecompressionBombError as error:
-        raise ShapeFileError(f"image {name!r} is a decompression bomb: {error}") from error
+        raise ShapeFileError(
+            f"image {name!r} has far more than {MAX_PIXELS / 2**20:.0f} MPixel, like a decompression bomb; scale it down"
+        ) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
         if isinstance(error, ShapeFileError):
             raise

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn
 INK = 0.45  # share of the axes that the points' areas add up to
-EDGE = 0.55  # how light a point's edge is beside the point: light ones stand out from white paper, near ones from far
+EDGE = 0.85  # how light a point's edge is beside the point: light ones stand out from white paper, near ones from far
 
 
 def cloud(

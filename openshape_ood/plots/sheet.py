@@ -59,6 +59,8 @@ def contact_sheet(
     blocks = {title: places for title, places in ends(values, count).items() if len(places)}
     rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
     columns = min(COLUMNS, max(map(len, blocks.values())))
+    if figure is not None and not hasattr(figure, "subfigures"):
+        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     if figure is None:
         figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))

@@ -35,7 +35,7 @@ def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out, picture = tmp_path / "where.ply", tmp_path / "where.png"
-    words = ["--known", "chair", "couch", "--generated", "--model", "tiny"]
+    words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny"]
     result = run("explain", chair, *words, "--out", out, "--picture", picture)
     assert result.exit_code == 0, result.output
     assert "nearest class" in result.stdout and "known shapes' 95 %" in result.stdout
@@ -54,7 +54,7 @@ def test_by_names_says_that_this_says_little(chair: Path) -> None:
     [
         (["--known", "chair", "--out", "x.obj"], ".ply"),
         (["--known", "chair", "--picture", "x.bmp"], ".png"),
-        (["--known", "robot arm", "--generated"], "no generated category for 'robot arm'"),
+        (["--known", "robot arm", "--generated", "scans"], "no generated category for 'robot arm'"),
         ([], "no known classes"),
     ],
 )

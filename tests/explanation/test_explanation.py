@@ -100,10 +100,13 @@ def test_a_known_shape_stays_mostly_below_the_limit(tiny: ShapeEncoder, bank: Pa
 
 
 def test_the_limit_compares_each_shape_with_the_others_only(tiny: ShapeEncoder) -> None:
-    twice = PatchBank.from_examples({"chair": [EXAMPLES["chair"][0]] * 2}, tiny)
-    assert twice.limit == pytest.approx(0, abs=1e-6)  # its twin is in the bank
-    alone = PatchBank.from_examples({"chair": EXAMPLES["chair"][:2]}, tiny)
-    assert alone.limit > 0.005
+    pair = PatchBank.from_examples({"chair": EXAMPLES["chair"][:2]}, tiny)
+    assert pair.limit > 0.005
+    # a copy is no other shape, and a class of one has no like to be compared with
+    copied = PatchBank.from_examples({"chair": [*EXAMPLES["chair"][:2], EXAMPLES["chair"][0]]}, tiny)
+    assert copied.limit == pair.limit
+    beside = PatchBank.from_examples({"chair": EXAMPLES["chair"][:2], "lamp": [sample("lamp", 1024, 1)]}, tiny)
+    assert 0 < beside.limit <= pair.limit  # the chairs alone say it; the lamp can only be nearer
 
 
 def test_by_tokens_and_by_names(tiny: ShapeEncoder) -> None:
@@ -178,7 +181,8 @@ def test_it_is_whole_or_not_there(found: Explanation, tmp_path: Path) -> None:
         (["chair"], "guess", "by is 'guess'; expected one of 'local', 'tokens', 'text'"),
         ("chair", None, "known is 'chair'; expected a list of names"),
         ({"chair": None}, "local", "only names"),
-        ({"chair": EXAMPLES["chair"][:1]}, None, "one example shape in all"),
+        ({"chair": EXAMPLES["chair"][:1]}, None, "no class has two different example shapes"),
+        ({"chair": EXAMPLES["chair"][:1] * 2}, None, "no class has two different example shapes"),
         ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "Patches need the example shapes"),
         ([], None, "no known classes"),
     ],
@@ -209,7 +213,26 @@ def test_a_bank_of_another_encoder_is_refused(tiny: ShapeEncoder, bank: PatchBan
         explain_novelty(EXAMPLES["chair"][0], other, encoder=tiny)
 
 
-@pytest.mark.parametrize("share", [0, -1, 1.5, float("nan")])
+def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: PatchBank) -> None:
+    with pytest.raises(MixedEncodersError, match=r"by tiny .* by vitb32"):
+        explain_novelty(EXAMPLES["chair"][0], bank)
+
+
+def test_what_a_bank_cannot_be_made_of(tiny: ShapeEncoder, bank: PatchBank) -> None:
+    with pytest.raises(InputError, match="encoder is 'tiny'; expected a ShapeEncoder"):
+        PatchBank.from_examples(EXAMPLES, "tiny")
+    with pytest.raises(InputError, match="unknown stage 'projected' of a bank; known: local, tokens"):
+        PatchBank.from_examples(EXAMPLES, tiny, stage="projected")
+    with pytest.raises(InputError, match="Leave known_up out"):
+        explain_novelty(EXAMPLES["chair"][0], bank, encoder=tiny, known_up="z")
+
+
+def test_they_print_in_a_line(bank: PatchBank, found: Explanation) -> None:
+    assert repr(found) == "Explanation('the shape', 1500 points, by 'local' against chair, table)"
+    assert repr(bank).startswith("PatchBank(chair, table: 1152 local patches of tiny (sha256")
+
+
+@pytest.mark.parametrize("share", ["a", 0, -1, 1.5, float("nan")])
 def test_a_region_is_a_part(found: Explanation, share: float) -> None:
     with pytest.raises(InputError, match="share is"):
         found.region(share)
