@@ -110,7 +110,7 @@ def check_image(data: bytes, name: str) -> None:
             check_pixels(image.size, name)
     except Image.DecompressionBombError as error:
         raise ShapeFileError(
-            f"image {name!r} has far more than {MAX_PIXELS / 2**20:.0f} MPixel, like a decompression bomb; scale it down"
+            f"image {name!r} has far more than {MAX_PIXELS / 2**20:.0f} MPixel, a decompression bomb? Scale it down"
         ) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
         if isinstance(error, ShapeFileError):

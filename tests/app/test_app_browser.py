@@ -262,7 +262,7 @@ def hostile(folder: Path) -> dict[str, tuple[Path, str]]:
             lambda path: hostile_uploads.pickle_as_npy(path, folder / "sprung"),
             "pickles are never loaded",
         ),
-        "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "like a decompression bomb"),
+        "gigapixels.glb": (hostile_uploads.glb_of_gigapixels, "a decompression bomb?"),
         "a zip bomb.3mf": (lambda path: hostile_uploads.zip_bomb(path, 500), ".3mf is not read; these are: .ply .obj"),
     }
     return {name: (function(folder / name), said) for name, (function, said) in make.items()}
