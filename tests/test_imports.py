@@ -20,7 +20,7 @@ ORDER = """
     saving
     checkpoints points synthetic
     files known hub metrics neighbours calibration words
-    shapes scores banks generated_calibration
+    shapes scores banks generated_calibration streaming
     encoders references
     towers detector embedder
     text
@@ -102,6 +102,7 @@ def modules_after(statement: str) -> set[str]:
         ("from openshape_ood import list_checkpoints; list_checkpoints()", set()),
         ("from openshape_ood.metrics import ood_metrics", {"numpy"}),
         ("from openshape_ood import Known", {"numpy"}),
+        ("import openshape_ood.streaming", {"numpy"}),
         ("from openshape_ood import score_novelty, TextEncoder, load_shape", {"numpy"}),
     ],
 )

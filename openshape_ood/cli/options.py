@@ -131,4 +131,14 @@ Device = Annotated[
     ),
 ]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Shapes encoded at once.", rich_help_panel=ENCODER)]
+Readers = Annotated[
+    int | None,
+    typer.Option(
+        "--readers",
+        metavar="N",
+        min=0,
+        help="Processes that read files ahead of the encoder, 0 for none; set by the number of files if left out.",
+        rich_help_panel=ENCODER,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on the standard output, for machines.")]

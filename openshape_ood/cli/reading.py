@@ -1,8 +1,12 @@
-"""Files -> an encoder, in batches: each is read by itself, and one that cannot be used stops nothing."""
+"""Files -> an encoder, in batches: each is read by itself, and one that cannot be used stops nothing.
+
+Many files are read by worker processes, ahead of the encoder; a few by this one, before workers would have begun.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -11,19 +15,24 @@ from openshape_ood.cli.inputs import File
 from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
 
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colours
+MANY = 64  # files; more are read by workers unless it is said by how many
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes."""
+    """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
+
+    readers: processes that read, 0 for none beside this one; None for as many as suit the number of files.
+    """
 
     points: int
     up: str = "y"
     seed: int = 0
     views: int = 1
     batch_size: int = 32
+    readers: int | None = None
 
 
 @dataclass
@@ -44,7 +53,7 @@ class Done(Generic[Result]):
 
 
 def encode_files(
-    files: Iterable[File],
+    files: Sequence[File],
     reading: Reading,
     encode: Callable[[list[Any], list[str]], Result],
     failures: list[Failure],
@@ -54,19 +63,24 @@ def encode_files(
 
     Of each file `encode` gets the cloud, or for several views the path, as these sample a surface anew.
     """
-    for batch in _batches(files, reading, failures, bar):
-        try:
-            yield Done(batch, encode(batch.shapes, batch.ups))
-            continue
-        except (CloudError, ShapeFileError):
-            pass  # rare: a cloud whose few different points sampling leaves out, or a file that has changed
-        for file, shape, up in zip(batch.files, batch.shapes, batch.ups, strict=True):
+    with closing(_batches(files, reading, failures, bar)) as batches:
+        for batch in batches:
             try:
-                result = encode([shape], [up])
-            except (CloudError, ShapeFileError) as error:
-                failures.append(Failure(file.path, str(error)))
-            else:
-                yield Done(Batch([file], [shape], [up]), result)
+                yield Done(batch, encode(batch.shapes, batch.ups))
+            except (CloudError, ShapeFileError):  # rare: a file that has changed, or a cloud whose few different
+                yield from _one_by_one(batch, encode, failures)  # points sampling leaves out
+
+
+def _one_by_one(
+    batch: Batch, encode: Callable[[list[Any], list[str]], Result], failures: list[Failure]
+) -> Iterator[Done[Result]]:
+    for file, shape, up in zip(batch.files, batch.shapes, batch.ups, strict=True):
+        try:
+            result = encode([shape], [up])
+        except (CloudError, ShapeFileError) as error:
+            failures.append(Failure(file.path, str(error)))
+        else:
+            yield Done(Batch([file], [shape], [up]), result)
 
 
 def nothing_found(given: Sequence[str], ignored: int) -> str:
@@ -97,28 +111,32 @@ def _own_up(path: str) -> str:
         return ""
 
 
-def _batches(files: Iterable[File], reading: Reading, failures: list[Failure], bar: Bar) -> Iterator[Batch]:
+def _batches(
+    files: Sequence[File], reading: Reading, failures: list[Failure], bar: Bar
+) -> Generator[Batch, None, None]:
+    from openshape_ood.streaming import read_shapes
+
+    paths = [file.path for file in files]
+    reads = read_shapes(
+        paths, points=reading.points, seed=reading.seed, up=reading.up, workers=_readers(reading, len(files))
+    )
     batch, points = Batch(), 0
-    for file in files:
-        try:
-            cloud, up = _read(file.path, reading)
-        except (OpenShapeError, OSError, ValueError) as error:  # the system's own, as of a name that is too long
-            failures.append(Failure(file.path, str(error)))
-        else:
-            batch.files.append(file)
-            batch.shapes.append(cloud if reading.views == 1 else file.path)
-            batch.ups.append(up)
-            points += len(cloud)
-        bar.step()
-        if len(batch.files) == reading.batch_size or points > POINTS_AT_ONCE:
-            yield batch
-            batch, points = Batch(), 0
+    with closing(reads):  # with them end the workers
+        for file, read in zip(files, reads, strict=True):
+            if read.cloud is None:
+                failures.append(Failure(file.path, read.error or "it cannot be read"))
+            else:
+                batch.files.append(file)
+                batch.shapes.append(read.cloud if reading.views == 1 else file.path)
+                batch.ups.append(read.up)
+                points += len(read.cloud)
+            bar.step()
+            if len(batch.files) == reading.batch_size or points > POINTS_AT_ONCE:
+                yield batch
+                batch, points = Batch(), 0
     if batch.files:
         yield batch
 
 
-def _read(path: str, reading: Reading) -> tuple[Any, str]:
-    from openshape_ood.files import file_up, load_shape
-
-    cloud = load_shape(path, points=reading.points, seed=reading.seed)
-    return cloud, file_up(path) if reading.up == "file" else reading.up
+def _readers(reading: Reading, count: int) -> int | None:
+    return 0 if reading.readers is None and count <= MANY else reading.readers

@@ -114,6 +114,7 @@ def score(
     seed: options.Seed = 0,
     device: options.Device = None,
     batch_size: options.BatchSize = 32,
+    readers: options.Readers = None,
     json: options.Json = False,
 ) -> None:
     """Score shapes: how novel each is, what it is nearest to, and whether it is novel."""
@@ -137,7 +138,7 @@ def score(
         raise InputError(nothing_found(files, found.ignored))
 
     encoder = load_encoder(model, checkpoint, device)
-    reading, failures = Reading(encoder.num_points, up, seed, views, batch_size), found.failures
+    reading, failures = Reading(encoder.num_points, up, seed, views, batch_size, readers), found.failures
     text_encoder, support = load_text(encoder, text_checkpoint), replace(reading, up=known_up or up)
     classes_bank = classes.build(wanted, method, encoder, text_encoder, support, failures)
     scorer = Scorer(encoder, classes_bank, method, reading)
