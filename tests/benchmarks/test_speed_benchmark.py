@@ -1,0 +1,336 @@
+"""`python -m benchmarks.speed`, small; no time is asserted, only that it was taken."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.speed import memory, products
+from benchmarks.speed.__main__ import main, parse
+from benchmarks.speed.clock import Clock, Quartiles, Turns, exact, take_turns
+from benchmarks.speed.contenders import LIMIT, STAGES, agreement, load_ours, overlapped, relative, staged
+from benchmarks.speed.measuring import Settings, measure
+from benchmarks.speed.pipeline import prepared, read, write_files
+from benchmarks.speed.plain import PlainPointBERT, random_weights
+from benchmarks.speed.reference import Reference
+from openshape_ood.architectures import PointBERTSizes
+from openshape_ood.checkpoints import Checkpoint, find_checkpoint
+from openshape_ood.encoders.grouping import ball_query, farthest_point_sampling
+from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
+
+CPU = torch.device("cpu")
+SMALL = PointBERTSizes(
+    width=16,
+    depth=2,
+    heads=2,
+    head_width=8,
+    mlp_width=32,
+    patches=10,
+    radius=0.3,
+    patch_points=6,
+    patch_width=20,
+    channels=6,
+    projection=12,
+)
+
+
+@pytest.fixture(scope="module")
+def row() -> Checkpoint:
+    return find_checkpoint("tiny")
+
+
+@pytest.fixture(scope="module")
+def points(row: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
+    """Three prepared clouds (3, 300, 6) that were files."""
+    files = write_files(tmp_path_factory.mktemp("files"), 3, 300)
+    return torch.from_numpy(prepared(row, read(files.clouds, 300), 300))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str, Path]:
+    out, printed = tmp_path_factory.mktemp("speed"), io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(io.StringIO()):
+        assert main(["--quick", "--threads", "1", "--no-memory", "--out", str(out)]) == 0
+    return json.loads((out / "speed-cpu-quick.json").read_text(encoding="utf-8")), printed.getvalue(), out
+
+
+def test_the_plain_way_gives_the_same_embeddings(row: Checkpoint, points: torch.Tensor) -> None:
+    weights = random_weights(row.sizes)
+    ours, plain = load_ours(row, weights, CPU, "float32"), PlainPointBERT(row.sizes, weights)
+    found = agreement(ours.network, plain, points, "float32")
+    assert found.embedding < LIMIT and found.whole < LIMIT
+    assert found.picked == found.members == 1
+    assert ours.encode_prepared(points.numpy()) == pytest.approx(plain(points).numpy(), abs=1e-4)
+
+
+def test_other_weights_are_noticed(row: Checkpoint, points: torch.Tensor) -> None:
+    ours = load_ours(row, random_weights(row.sizes, seed=1), CPU, "float32")
+    with pytest.raises(OpenShapeError, match="do not compute the same"):
+        agreement(ours.network, PlainPointBERT(row.sizes, random_weights(row.sizes)), points, "float32")
+
+
+def test_lower_precision_stays_near(row: Checkpoint, points: torch.Tensor) -> None:
+    weights = random_weights(row.sizes)
+    ours = load_ours(row, weights, CPU, "bfloat16")
+    found = agreement(ours.network, PlainPointBERT(row.sizes, weights, dtype=torch.bfloat16), points, "bfloat16")
+    assert LIMIT < found.embedding < 0.1 and found.members == 1
+
+
+def test_plain_grouping_is_that_of_the_library(points: torch.Tensor) -> None:
+    """Duplicates and short groups included."""
+    doubled = torch.cat([points[:, :100], points[:, :100]], dim=1)
+    for clouds, radius in ((points, 0.3), (doubled, 0.05)):
+        plain = PlainPointBERT(replace(SMALL, radius=radius), {})
+        picked = plain.sample(clouds)
+        assert torch.equal(picked, farthest_point_sampling(clouds[..., :3], 10))
+        centres, members = plain.group(clouds, picked)
+        assert torch.equal(members, ball_query(clouds[..., :3], centres, radius, 6))
+
+
+def test_random_weights_are_those_of_a_seed() -> None:
+    first, again, other = (random_weights(SMALL, seed) for seed in (0, 0, 1))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["cls_token"], other["cls_token"])
+
+
+def test_operations_of_the_plain_way() -> None:
+    # 2 clouds, 10 patches of 6: 120 members; 11 tokens each, 22 together
+    abstraction = 2 * 120 * (9 * 64 + 64 * 64 + 64 * 20)
+    lift = 2 * 20 * 23 * 16
+    # qkv 16 -> 48, scores and mixing of 2 heads of 8, output 16 -> 16, feed-forward 16 -> 32 -> 16
+    block = 2 * 22 * 16 * 48 + 2 * (2 * 2) * 11 * 11 * 8 * 2 + 2 * 22 * 16 * 16 + 2 * 22 * 16 * 32 * 2
+    projection = 2 * 2 * 16 * 12
+    assert products.flop(products.plain(SMALL, 2)) == {
+        "abstract": abstraction,
+        "transform": lift + 2 * block + projection,
+    }
+
+
+def test_operations_that_are_needed() -> None:
+    # the first layer on 2 x 50 points and, for the centres, on 2 x 10; then as in the plain way
+    abstraction = 2 * 100 * 6 * 64 + 2 * 20 * 3 * 64 + 2 * 120 * (64 * 64 + 64 * 20)
+    lift, projection = 2 * 20 * 23 * 16, 2 * 2 * 16 * 12
+    whole = 2 * 22 * 16 * 48 + 2 * (2 * 2) * 11 * 11 * 8 * 2 + 2 * 22 * 16 * 16 + 2 * 22 * 16 * 32 * 2
+    # keys and values of all 22 tokens; query, one row of scores, output and feed-forward of 2
+    last = 2 * 22 * 16 * 32 + 2 * 2 * 16 * 16 + 2 * 4 * 11 * 8 * 2 + 2 * 2 * 16 * 16 + 2 * 2 * 16 * 32 * 2
+    assert products.flop(products.needed(SMALL, 2, 50)) == {
+        "abstract": abstraction,
+        "transform": lift + whole + last + projection,
+    }
+
+
+def test_the_bound_multiplies_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a product is done in pieces: the multiplications of the pieces add up to the count."""
+    monkeypatch.setattr(products, "LARGEST", 500)
+    counted = {"abstract": 0, "transform": 0}
+    stage = ["abstract"]
+    real = {"mm": torch.mm, "bmm": torch.bmm}
+
+    def counting(name: str) -> Any:
+        def multiply(a: torch.Tensor, b: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
+            counted[stage[0]] += 2 * a.numel() * b.shape[-1]
+            return real[name](a, b, out=out)
+
+        return multiply
+
+    for name in real:
+        monkeypatch.setattr(torch, name, counting(name))
+    clock = Clock()
+    monkeypatch.setattr(clock, "mark", lambda done: stage.__setitem__(0, "transform"))
+    products.Bound(list(products.needed(SMALL, 3, 50)), CPU, torch.float32)(clock)
+    assert counted == products.flop(products.needed(SMALL, 3, 50))
+
+
+def test_turns_are_taken_in_turn() -> None:
+    order: list[str] = []
+
+    def named(name: str) -> Any:
+        def run(clock: Clock) -> None:
+            order.append(name)
+            clock.mark("first")
+            clock.mark("second")
+            clock.mark("first")
+
+        return run
+
+    turns = take_turns({"a": named("a"), "b": named("b")}, {"a": Clock, "b": Clock}, CPU, 2, 0)
+    assert order == ["a", "b"] * 3  # once to warm up
+    assert turns.count == 2 and turns.stages("b") == ["first", "second"]
+    assert take_turns({"a": named("a")}, {"a": Clock}, CPU, None, 0).count == 3  # the least
+
+
+def test_ratios_are_taken_within_a_turn() -> None:
+    turns = Turns({"slow": [{"x": 2.0, "y": 1.0}, {"x": 40.0, "y": 20.0}], "fast": [{"x": 1.0}, {"x": 10.0}]})
+    assert turns.ratio("slow", "fast") == Quartiles(4.5, 3.75, 5.25)  # of 3 and 6
+    assert turns.time("slow", ("x",)).median == 21
+
+
+def test_all_passes_of_a_network_agree(row: Checkpoint, points: torch.Tensor) -> None:
+    ours = load_ours(row, random_weights(row.sizes), CPU, "float32")
+    clock, many = Clock(), Clock(of=8)
+    with exact(CPU):
+        embedding = staged(ours.network, points)(clock)
+    assert isinstance(embedding, torch.Tensor)
+    assert np.array_equal(embedding.numpy(), ours.encode_prepared(points.numpy()))
+    overlapped(ours, points)(many)
+    assert tuple(clock.seconds()) == STAGES and list(many.seconds()) == ["whole"]
+
+
+def test_the_report_has_what_the_tables_show(done: tuple[dict[str, Any], str, Path]) -> None:
+    report, printed, out = done
+    assert [(cell["model"], cell["batch"], cell["turns"]) for cell in report["cells"]] == [
+        ("tiny", 1, 1),
+        ("tiny", 2, 1),
+    ]
+    for cell in report["cells"]:
+        assert set(cell["ratios"]) == {"plain / ours", "ours / bound", "plain / bound"}
+        assert set(cell["ratios"]["plain / ours"]) == {"all", "all but sampling", *STAGES}
+        assert set(cell["ratios"]["ours / bound"]) == {"both", "abstract", "transform"}
+        assert set(cell["seconds"]["files"]) == {"read", "prepare", "score", "read meshes"}
+        figures = [figure for who in cell["seconds"].values() for figure in who.values()]
+        assert all(0 < figure["quartile_1"] <= figure["median"] <= figure["quartile_3"] for figure in figures)
+        assert cell["agreement"]["embedding"] < LIMIT
+        assert 0 < cell["flop"]["needed"]["transform"] < cell["flop"]["plain"]["transform"]
+    assert report["settings"]["threads"] == 1 and report["versions"]["torch"] == torch.__version__
+    assert "plain / ours" in printed and "ON THIS MACHINE" in printed and "set abstraction" in printed
+    assert sorted(path.suffix for path in out.iterdir()) == [".json", ".png"]
+
+
+def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
+    found = memory.peak(memory.Asked("plain", "tiny", "float32", 2, 256, "cpu", 1))
+    assert 0 < found["loaded"] <= found["whole"]
+
+
+def test_what_goes_wrong_in_the_other_process_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = memory.Asked("plain", "tiny", "float32", 1, 64, "cpu", 1)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(OpenShapeError, match="peak memory of plain, tiny, batch 1: exit status 1"):
+        memory.peak(asked)
+    settings = Settings(CPU, 1, 64, 1, 0, None, memory=True)
+    (cell,) = measure("tiny", "float32", [1], settings)
+    assert cell.memory == {} and "note: peak memory of plain" in capsys.readouterr().err  # the times are kept
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--batch", "0"], "--batch is 0"),
+        (["--quick", "--points", "-1"], "--points is -1"),
+        (["--quick", "--device", "nonsense"], "'nonsense' cannot be used"),
+        (["--quick", "--device", "meta"], "cannot be used"),
+        (["--quick", "--no-memory", "--reference", "/no/such/folder"], "expected a checkout"),
+    ],
+)
+def test_wrong_options_are_said(argv: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*argv, "--threads", "1", "--out", str(tmp_path)]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--quick", "--device", "cuda", "--out", str(tmp_path)]) == 1
+    assert "device 'cuda' cannot be used here" in capsys.readouterr().err
+
+
+def test_quick_is_small_but_for_what_is_asked() -> None:
+    args = parse(["--quick", "--batch", "3"])
+    assert (args.model, args.batch, args.points, args.repeats) == (["tiny"], [3], 256, 1)
+    assert parse([]).model == ["vitg14", "vitb32"]
+
+
+# the reference's modules, their network a stand-in of the plain way with the same parameters by other means
+BODY = """
+import torch
+from . import pointnet_util
+
+class SetAbstraction(torch.nn.Module):
+    def forward(self, points):
+        picked = pointnet_util.farthest_point_sample(points[..., :3], 48)
+        return pointnet_util.query_ball_point(0.3, 24, points[..., :3], picked)
+
+class PointPatchTransformer(torch.nn.Module):
+    def __init__(self, *sizes, dim_head):
+        super().__init__()
+        self.sizes, self.sa, self.given = sizes, SetAbstraction(), {}
+    def load_state_dict(self, weights):
+        self.given = weights
+    def forward(self, x):
+        print("said by a stand-in")
+        return self.sa(x.transpose(1, 2))
+
+class Projected(torch.nn.Module):
+    def __init__(self, ppat, proj):
+        super().__init__()
+        self.ppat, self.proj = ppat, proj
+    def load_state_dict(self, weights):
+        assert all(key.startswith(("ppat.", "proj.")) for key in weights)
+    def forward(self, x):
+        return self.ppat(x)
+"""
+UTIL = """
+def farthest_point_sample(xyz, npoint):
+    return xyz[:, :npoint]
+
+def query_ball_point(radius, nsample, xyz, new_xyz):
+    return new_xyz.sum(dim=1)
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    package = tmp_path / "openshape"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "ppat_rgb.py").write_text(BODY)
+    (package / "pointnet_util.py").write_text(UTIL)
+    before = list(sys.path)
+    yield tmp_path
+    assert sys.path == before
+    for name in [name for name in sys.modules if name.partition(".")[0] == "openshape"]:
+        del sys.modules[name]
+
+
+def test_the_stages_of_a_reference_are_timed(
+    checkout: Path, row: Checkpoint, points: torch.Tensor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference, clock = Reference(checkout, row.sizes, random_weights(row.sizes), CPU), Clock()
+    found = reference.pass_of(points)(clock)
+    assert tuple(clock.seconds()) == STAGES
+    assert torch.equal(torch.as_tensor(found), points[:, :48, :3].sum(dim=1))
+    picked = points[:, 5:9, :3]
+    assert torch.equal(reference.embed(points, picked), picked.sum(dim=1))
+    assert torch.equal(torch.as_tensor(reference.pass_of(points)(clock)), points[:, :48, :3].sum(dim=1))  # put back
+    assert capsys.readouterr().out == ""
+
+
+def test_a_missing_package_of_the_reference_is_named(checkout: Path, row: Checkpoint) -> None:
+    (checkout / "openshape" / "pointnet_util.py").write_text("import torch_redstone_of_the_tests\n")
+    with pytest.raises(MissingPackageError, match="needs torch_redstone_of_the_tests: pip install"):
+        Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
+
+
+def test_a_checkout_that_is_not_whole_is_said(checkout: Path, row: Checkpoint) -> None:
+    util = checkout / "openshape" / "pointnet_util.py"
+    util.write_text("")
+    with pytest.raises(InputError, match="lacks farthest_point_sample, query_ball_point"):
+        Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
+    util.unlink()
+    with pytest.raises(InputError, match=r"has no openshape/pointnet_util\.py"):
+        Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
+
+
+def test_relative_difference_is_the_worst_row() -> None:
+    a = torch.tensor([[3.0, 4.0], [0.0, 2.0]])
+    assert relative(a, torch.tensor([[3.0, 4.0], [0.0, 1.0]])) == 1
