@@ -1,11 +1,12 @@
-"""Where downloads and embeddings are kept, and a store of small arrays that survives a crash."""
+"""Where downloads and what was computed from them are kept, and a store of small arrays that survives a crash."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,22 @@ def own_folder(name: str) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "openshape_ood" / name
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, which becomes `path` if nothing was raised and is gone otherwise.
+
+    A reader sees the old file or the whole new one, however many processes and threads write at once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:  # also when interrupted
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
 class ArrayStore:
     """Vectors (d,) float32 on disk, one file for each key; a file that cannot be used is as good as none."""
 
@@ -45,20 +62,8 @@ class ArrayStore:
 
     def put(self, key: str, vector: NDArray[np.float32]) -> None:
         """Kept if the disk allows it: a cache that cannot be written must not stop the work."""
-        with contextlib.suppress(OSError):
-            self._write(self._path(key), vector)
-
-    def _write(self, path: Path, vector: NDArray[np.float32]) -> None:
-        # a reader sees the old file or the whole new one: the temporary name is never read, and replacing is atomic
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.save(file, vector, allow_pickle=False)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with contextlib.suppress(OSError), replacing(self._path(key)) as partial, open(partial, "wb") as file:
+            np.save(file, vector, allow_pickle=False)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"

@@ -45,21 +45,32 @@ REMEDIES = {
 
 def fetch(row: Checkpoint, progress: bool = True) -> Path:
     """The file with the weights of `row`, downloaded first if need be; its sha256 is the registered one."""
-    kind, source = source_kind(row), row.source
-    wanted = _Wanted(row.name, "encoder", source.sha256, source.repo, source.file, source.revision)
+    kind, wanted = source_kind(row), _encoder(row)
     if kind == "hub":
         return _fetch_from_hub(wanted, progress)
-    path = PACKAGE / source.package if kind == "package" else row.folder / source.file
+    path = _own_file(row)
     if not path.is_file():
         raise WeightsError(f"{wanted.what}: there is no file {path}; to load another one: {wanted.call('PATH')}")
     _check_hash(wanted, path, REMEDIES[kind])
     return path
 
 
+def cached(row: Checkpoint) -> Path | None:
+    """The file that `fetch` gives, if it is on this machine: asks no network, and does not look inside."""
+    if source_kind(row) == "hub":
+        return _cached(_encoder(row))
+    path = _own_file(row)
+    return path if path.is_file() else None
+
+
 def fetch_tower(row: Checkpoint, repo: str, file: str, progress: bool = True) -> Path:
     """A file of the Hub with the text tower of `row`, at the registered revision, checked if a sha256 is registered."""
-    text = row.text
-    return _fetch_from_hub(_Wanted(row.name, "text", text.sha256, repo, file, text.revision), progress)
+    return _fetch_from_hub(_tower(row, repo, file), progress)
+
+
+def cached_tower(row: Checkpoint, repo: str, file: str) -> Path | None:
+    """The file that `fetch_tower` gives, if it is on this machine: asks no network, and does not look inside."""
+    return _cached(_tower(row, repo, file))
 
 
 def sha256(path: str | Path) -> str:
@@ -97,6 +108,20 @@ class _Wanted:
             f"hand {call} to score_novelty, with the path of that file. "
             'The checkpoint "tiny" is inside the package and runs offline.'
         )
+
+
+def _encoder(row: Checkpoint) -> _Wanted:
+    source = row.source
+    return _Wanted(row.name, "encoder", source.sha256, source.repo, source.file, source.revision)
+
+
+def _tower(row: Checkpoint, repo: str, file: str) -> _Wanted:
+    return _Wanted(row.name, "text", row.text.sha256, repo, file, row.text.revision)
+
+
+def _own_file(row: Checkpoint) -> Path:
+    """Where the weights of a row are that is not on the Hub."""
+    return PACKAGE / row.source.package if row.source.package else row.folder / row.source.file
 
 
 def _fetch_from_hub(wanted: _Wanted, progress: bool) -> Path:

@@ -240,7 +240,8 @@ def _check_distinct(cleaned: Sequence[str], given: Sequence[str]) -> None:
         earlier = first.setdefault(name.casefold(), i)
         if earlier != i:
             raise ClassNamesError(
-                f"class names {earlier} and {i} are the same: {given[earlier]!r} and {given[i]!r}; name each class once"
+                f"class names {given[earlier]!r} and {given[i]!r} ({earlier + 1} and {i + 1} of them) are the same; "
+                "name each class once"
             )
 
 

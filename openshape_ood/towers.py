@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from openshape_ood.checkpoints import PACKAGE, Checkpoint, Keys
 from openshape_ood.errors import ClassNamesError, RegistryError, WeightsError
-from openshape_ood.hub import fetch_tower, sha256
+from openshape_ood.hub import cached_tower, fetch_tower, sha256
 
 if TYPE_CHECKING:
     import torch
@@ -181,15 +181,34 @@ def clip_precision(device: torch.device) -> str:
     return "float16" if device.type == "cuda" else "float32"
 
 
-def clip_file(row: Checkpoint) -> Path:
+def clip_file(row: Checkpoint, progress: bool = True) -> Path:
     """The tower's weights on the Hub, downloaded if need be. Raises `RegistryError` or a `CheckpointError`."""
+    return fetch_tower(row, *_hub_address(row), progress=progress)
+
+
+def cached_file(row: Checkpoint) -> Path | None:
+    """The file of the text tower, if it is on this machine: asks no network, and does not look inside.
+
+    Takes seconds for an open_clip tower, as open_clip is imported. Raises `RegistryError` where it has no address on
+    the Hub.
+    """
+    if row.text.kind == "open_clip":
+        return cached_tower(row, *_hub_address(row))
+    try:
+        return static_file(row)
+    except WeightsError:
+        return None
+
+
+def _hub_address(row: Checkpoint) -> tuple[str, str]:
+    """Repository and file of an open_clip tower."""
     repo, file = os.path.split(_pretrained_config(row).get("hf_hub", "") if row.text.pretrained else "")
     if not repo:
         raise RegistryError(
             f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r}); "
             "pass checkpoint=PATH to TextEncoder.from_pretrained"
         )
-    return fetch_tower(row, repo, file or HUB_FILE)
+    return repo, file or HUB_FILE
 
 
 def static_file(row: Checkpoint) -> Path:

@@ -207,6 +207,23 @@ def test_text_towers_are_pinned_as_far_as_registered(server: HubServer, tmp_path
     assert len(server.requests) == asked
 
 
+def test_what_is_cached_is_found_without_a_look_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(table("mine", 'repo = "lab/mine"\nfile = "model.pt"', text=', revision = "v2"'))
+    row = find_checkpoint("mine", tmp_path / "mine.toml")
+    assert hub.cached(row) is None is hub.cached_tower(row, "lab/tower", "text.pt")
+    repos = tmp_path / "hub"
+    for repo, revision, file in (("mine", "main", "model.pt"), ("tower", "v2", "text.pt")):
+        folder = repos / f"models--lab--{repo}"
+        (folder / "refs").mkdir(parents=True)
+        (folder / "refs" / revision).write_text("0" * 40)
+        (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+        (folder / "snapshots" / ("0" * 40) / file).write_bytes(b"whatever it is")
+    assert hub.cached(row) == repos / "models--lab--mine" / "snapshots" / ("0" * 40) / "model.pt"
+    found = hub.cached_tower(row, "lab/tower", "text.pt")
+    assert found == repos / "models--lab--tower" / "snapshots" / ("0" * 40) / "text.pt"
+
+
 def test_a_token_goes_to_the_hub_and_nowhere_else(server: HubServer, registry: Path, tmp_path: Path) -> None:
     start = len(server.requests)
     outcome = run(registry, ["private"], environment(server, tmp_path, HF_TOKEN=TOKEN))["private"]
@@ -268,8 +285,10 @@ def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
         + table("beside-other", 'file = "m.pt"')
     )
     shutil.copy(__file__, tmp_path / "m.pt")
-    assert fetch(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "templates.toml"
-    assert fetch(find_checkpoint("beside", tmp_path / "mine.toml")) == tmp_path / "m.pt"
+    for find in (fetch, hub.cached):
+        assert find(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "templates.toml"
+        assert find(find_checkpoint("beside", tmp_path / "mine.toml")) == tmp_path / "m.pt"
+    assert hub.cached(find_checkpoint("lost", tmp_path / "mine.toml")) is None
     with pytest.raises(WeightsError, match=r"'lost'.*no file.*n\.pt"):
         fetch(find_checkpoint("lost", tmp_path / "mine.toml"))
     with pytest.raises(HashError, match=r"(?s)'packed-other'.*templates\.toml.*Install the package again"):

@@ -20,11 +20,11 @@ ORDER = """
     saving
     checkpoints points synthetic
     files known hub metrics neighbours calibration words
-    shapes scores banks generated_calibration streaming
-    encoders references
+    shapes scores banks generated_calibration streaming stripped
+    encoders references tables
     towers detector embedder
     text
-    novelty explanation
+    novelty explanation engines
     plots
     app
     cli
@@ -43,12 +43,14 @@ HOMES = {
     "gradio": {"app"},
     "matplotlib": {"plots"},
     "plotly": {"plots.turning", "app.server"},
-    "pyarrow": {"cli.tables"},
+    "pyarrow": {"tables"},
     "open_clip": {"towers"},
     "faiss": {"neighbours.index"},
+    "ray": {"engines.on_ray"},
     "sklearn": {"metrics", "scores.by_examples", "detector", "embedder", "plots.curves", "plots.maps"},
     "tokenizers": {"towers"},
     "torch_redstone": {"encoders.pointbert"},
+    "triton": {"encoders.kernels"},
     "trimesh": {"files.meshes", "files.__init__", "files.ply"},
 }
 HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}

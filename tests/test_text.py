@@ -18,9 +18,17 @@ from safetensors.numpy import save_file
 from openshape_ood import towers
 from openshape_ood.caches import ArrayStore, own_folder
 from openshape_ood.checkpoints import find_checkpoint
-from openshape_ood.errors import ClassNamesError, InputError, RegistryError, UnknownNameError, WeightsError
+from openshape_ood.errors import (
+    ClassNamesError,
+    InputError,
+    OfflineError,
+    RegistryError,
+    UnknownNameError,
+    WeightsError,
+)
+from openshape_ood.hub import sha256
 from openshape_ood.text import TextEncoder, UntrainedNameWarning, clean_names, find_templates
-from openshape_ood.towers import ClipTower, clip_config, clip_file, text_keys
+from openshape_ood.towers import ClipTower, cached_file, clip_config, clip_file, text_keys
 
 DIM = 16
 VOCABULARY = ["[PAD]", "[UNK]", "night", "stand", "sofa", "chair", "désk", "椅子", "monitor", "display"]
@@ -63,7 +71,10 @@ def test_names_are_cleaned() -> None:
         ([], "no class names"),
         (["chair", " _ "], r"name 1 is blank \(' _ '\)"),
         (["chair", 3], "name 1 is 3"),
-        (["night_stand", "sofa", "Night  stand"], "names 0 and 2 are the same: 'night_stand' and 'Night  stand'"),
+        (
+            ["night_stand", "sofa", "Night  stand"],
+            r"names 'night_stand' and 'Night  stand' \(1 and 3 of them\) are the same",
+        ),
         ({"chair", "sofa"}, "names is a set"),
         (5, "names is a int"),
         (["chair\ud800"], "not text"),
@@ -382,11 +393,15 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
 )
 def test_the_towers_of_the_published_encoders(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(towers, "fetch_tower", lambda row, repo, file: asked.append((row.name, repo, file)))
+    monkeypatch.setattr(towers, "fetch_tower", lambda row, *address, progress: asked.append((*address, progress)))
+    monkeypatch.setattr(towers, "cached_tower", lambda row, *address: asked.append(address))
     checkpoint = find_checkpoint(name)
     assert clip_config(checkpoint)["embed_dim"] == checkpoint.sizes.embedding_dim
     clip_file(checkpoint)
-    assert asked == [(name, repo, "open_clip_model.safetensors")]
+    clip_file(checkpoint, progress=False)
+    assert cached_file(checkpoint) is None
+    address = (repo, "open_clip_model.safetensors")
+    assert asked == [(*address, True), (*address, False), address]
 
 
 @pytest.mark.parametrize(
@@ -433,6 +448,60 @@ def test_a_known_vocabulary_never_loads_the_tower(clip: Callable[..., TextEncode
     found, modules = run(program, str(clip_folder / "whole.safetensors"), str(clip_folder / "mini.toml")).split()
     assert modules == "set()"
     np.testing.assert_array_equal(np.frombuffer(bytes.fromhex(found), np.float32).reshape(expected.shape), expected)
+
+
+@pytest.fixture
+def scorable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A registry with an encoder beside it and a tower of the Hub that is not here; the names are in the cache."""
+    import torch
+    from hub_cache import weights
+
+    path = tmp_path / "mine.toml"
+    path.write_text(row("mine", "open_clip", "ViT-B-32-quickgelu", "openai"))
+    torch.save(weights(find_checkpoint("mine", path)), tmp_path / "encoder.pt")
+    path.write_text(path.read_text().replace("0" * 64, sha256(tmp_path / "encoder.pt")))
+    text = TextEncoder.from_pretrained("mine", registry=path, device="cpu")
+    store(text, "float32", dict(zip(NAMES, np.eye(3, DIM), strict=True)))
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return path
+
+
+SCORED = f"""
+import numpy as np
+from openshape_ood import score_novelty
+result = score_novelty(np.random.RandomState(0).rand(50, 3), {NAMES!r}, model="mine", device="cpu")
+assert result.classes.tolist() == {NAMES!r}, result.classes
+"""
+SCORED_BY_COMMAND = f"""
+import sys
+import numpy as np
+np.save("shape.npy", np.random.RandomState(0).rand(50, 3))
+sys.argv[1:] = ["score", "shape.npy", "--model", "mine", "--up", "y", "--device", "cpu", "--known", *{NAMES!r}]
+from openshape_ood.cli.commands import app
+assert not app(standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("program", [SCORED, SCORED_BY_COMMAND], ids=["score_novelty", "command"])
+def test_scoring_known_names_needs_no_tower(
+    scorable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    assert cached_file(find_checkpoint("mine")) is None
+    monkeypatch.chdir(tmp_path)
+    found = run(program + "\nimport sys\nprint({'open_clip', 'huggingface_hub'} & set(sys.modules))")
+    assert found.endswith("set()")
+
+
+def test_a_name_that_is_not_in_the_cache_needs_the_tower(scorable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> Path:
+        raise OfflineError("nobody answers")
+
+    monkeypatch.setattr("openshape_ood.text.clip_file", gone)
+    text = TextEncoder.from_pretrained("mine", device="cpu")
+    assert text.encode(NAMES).shape == (3, DIM)
+    with pytest.raises(OfflineError):
+        text.encode([*NAMES, "sofa"])
 
 
 def store(text: TextEncoder, precision: str, vectors: dict[str, np.ndarray]) -> None:

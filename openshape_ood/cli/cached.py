@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """The encoder or the text tower of a checkpoint: its file, None where it is not here; sha256 as registered, ""
-    where none is; source: "package", "hub" or "beside" the registry, or why it cannot be told."""
+    """The encoder or the text tower of a checkpoint, or the encoder's stripped file: that file, None where it is not
+    here; sha256 as registered, "" where none is; source: "package", "hub", "beside" the registry, or "stripped"."""
 
     checkpoint: str
     part: str
@@ -28,47 +28,48 @@ class Part:
         """For a table: where it is."""
         if self.path is None:
             return "not downloaded" if self.source == "hub" else "missing"
-        return {"package": "in the package", "hub": "in the cache", "beside": "beside the registry"}[self.source]
+        places = {
+            "package": "in the package",
+            "hub": "in the cache",
+            "beside": "beside the registry",
+            "stripped": "in the cache, stripped",
+        }
+        return places[self.source]
 
 
 def encoder_part(row: Checkpoint) -> Part:
-    from openshape_ood.checkpoints import PACKAGE, source_kind
+    """What the encoder would be loaded from if there were no network: the file of the registry, or its stripped one."""
+    registered = registered_part(row)
+    stripped = stripped_part(row)
+    return stripped if stripped and registered.path is None else registered
 
-    source, kind = row.source, source_kind(row)
-    if kind == "hub":
-        path = _in_cache(row, "encoder", source.sha256, source.repo, source.file, source.revision)
-    else:
-        path = PACKAGE / source.package if kind == "package" else row.folder / source.file
-    return Part(row.name, "encoder", path if path and path.is_file() else None, source.sha256, kind)
+
+def registered_part(row: Checkpoint) -> Part:
+    """The encoder's file as the registry names it."""
+    from openshape_ood import hub
+    from openshape_ood.checkpoints import source_kind
+
+    return Part(row.name, "encoder", hub.cached(row), row.source.sha256, source_kind(row))
+
+
+def stripped_part(row: Checkpoint) -> Part | None:
+    """The encoder's stripped file, if there is one; its sha256 is not registered, as it is written here."""
+    from openshape_ood import stripped
+
+    path = stripped.find(row)
+    return Part(row.name, "encoder", path, "", "stripped") if path else None
 
 
 def text_part(row: Checkpoint) -> Part:
     """Of an open_clip tower, only what the Hub's client keeps is found. Takes seconds, as open_clip is imported."""
-    from openshape_ood.towers import static_file
+    from openshape_ood import towers
+    from openshape_ood.checkpoints import PACKAGE
 
-    text = row.text
-    if text.kind == "static":
-        try:
-            return Part(row.name, "text", static_file(row), text.sha256, "package")
-        except OpenShapeError:
-            return Part(row.name, "text", None, text.sha256, "beside")
     try:
-        path = _in_cache(row, "text", text.sha256, *_tower_file(row), text.revision)
+        path = towers.cached_file(row)
     except OpenShapeError:  # a tower without weights on the Hub
         path = None
-    return Part(row.name, "text", path, text.sha256, "hub")
-
-
-def _tower_file(row: Checkpoint) -> tuple[str, str]:
-    from openshape_ood import towers
-
-    repo, _, file = towers._pretrained_config(row).get("hf_hub", "").rpartition("/")
-    return repo, file or towers.HUB_FILE
-
-
-def _in_cache(row: Checkpoint, part: str, sha256: str, repo: str, file: str, revision: str) -> Path | None:
-    from openshape_ood import hub
-
-    if not repo:
-        return None
-    return hub._cached(hub._Wanted(row.name, part, sha256, repo, file, revision))  # type: ignore[arg-type]
+    if row.text.kind == "open_clip":
+        return Part(row.name, "text", path, row.text.sha256, "hub")
+    source = "package" if path and path.is_relative_to(PACKAGE) else "beside"
+    return Part(row.name, "text", path, row.text.sha256, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,10 +68,9 @@ def list_all(json: Json = False) -> None:
 def show(name: Name, json: Json = False) -> None:
     """Show all that the registry says of one checkpoint, and where its files are."""
     from openshape_ood.checkpoints import find_checkpoint
-    from openshape_ood.cli.cached import encoder_part, text_part
 
     row = find_checkpoint(name)
-    parts = [encoder_part(row), text_part(row)]
+    parts = _parts(row)
     fields = {key: value for key, value in asdict(row).items() if key != "folder"}
     if json:
         print_json({**fields, "files": [_part_record(part) for part in parts]})
@@ -81,7 +81,8 @@ def show(name: Name, json: Json = False) -> None:
         for field, entry in inner:
             table.add_row(text(f"{key}.{field}".rstrip(".")), text("-" if entry == "" else entry))
     for part in parts:
-        table.add_row(text(f"{part.part} file"), text(part.path or part.place))
+        what = "encoder, stripped" if part.source == "stripped" else part.part
+        table.add_row(text(f"{what} file"), text(part.path or part.place))
     console().print(table)
 
 
@@ -93,7 +94,9 @@ def fetch(
 ) -> None:
     """Download checkpoints and their text towers, so that they work offline from then on.
 
-    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honoured.
+    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honoured. Beside each
+    encoder a stripped file is kept, without the optimiser's state, from which it starts at once; the download itself
+    is then no longer needed.
     """
     from openshape_ood.checkpoints import find_checkpoint
 
@@ -109,6 +112,8 @@ def fetch(
             fetched.append(outcome)
             if not json:
                 print_line(f"{outcome['checkpoint']}, {part}: {shown(outcome['path'])}")
+                if outcome.get("stripped"):
+                    print_line(f"{outcome['checkpoint']}, {part}, stripped: {shown(outcome['stripped'])}")
     if json:
         failed = [{"file": failure.file, "reason": failure.reason} for failure in failures]
         print_json({"fetched": fetched, "failed": failed})
@@ -127,13 +132,13 @@ def verify(
 ) -> None:
     """Compute the sha256 of the files that are here, and compare it with the registered one.
 
-    Exit code 1 where a file is damaged, or one of a checkpoint that was named is missing.
+    A stripped file is compared with the digest it was written with. Exit code 1 where a file is damaged, or one of a
+    checkpoint that was named is missing.
     """
     from openshape_ood.checkpoints import find_checkpoint, list_checkpoints
-    from openshape_ood.cli.cached import encoder_part, text_part
 
     rows = [find_checkpoint(name) for name in names or list_checkpoints()]
-    found = [_verified(part) for row in rows for part in (encoder_part(row), text_part(row))]
+    found = [_verified(row, part) for row in rows for part in _parts(row)]
     bad = [one for one in found if one["status"] == "damaged" or (one["status"] == "missing" and names)]
     if json:
         print_json({"files": found, "ok": not bad})
@@ -141,7 +146,8 @@ def verify(
         table = new_table("checkpoint", "part", "status", "file", fold=["file"])
         for one in found:
             style = {"sound": "green", "damaged": "bold red"}.get(one["status"], "yellow")
-            table.add_row(one["checkpoint"], one["part"], text(one["status"], style), text(one["path"] or "-"))
+            part = "encoder, stripped" if one["source"] == "stripped" else one["part"]
+            table.add_row(one["checkpoint"], part, text(one["status"], style), text(one["path"] or "-"))
         console().print(table)
         if any(one["status"] == "damaged" for one in found):
             print_note("delete a damaged file and fetch it again: openshape-ood checkpoints fetch NAME")
@@ -152,30 +158,70 @@ def verify(
 def _fetch(row: Checkpoint, part: str) -> dict[str, Any] | Failure:
     import sys
 
-    from openshape_ood import hub, towers
+    from openshape_ood import towers
     from openshape_ood.errors import OpenShapeError
 
+    progress = sys.stderr.isatty()
     try:
         if part == "encoder":
-            path = hub.fetch(row, progress=sys.stderr.isatty())
-        else:
-            path = towers.static_file(row) if row.text.kind == "static" else towers.clip_file(row)
+            return {"checkpoint": row.name, "part": part, **_fetch_encoder(row, progress)}
+        path = towers.static_file(row) if row.text.kind == "static" else towers.clip_file(row, progress)
     except OpenShapeError as error:
         return Failure(f"{row.name} ({part})", str(error))
     return {"checkpoint": row.name, "part": part, "path": str(path)}
 
 
-def _verified(part: Part) -> dict[str, Any]:
+def _fetch_encoder(row: Checkpoint, progress: bool) -> dict[str, str | None]:
+    """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
+    from openshape_ood import hub, stripped
+
+    kept = stripped.stripped_path(row) if stripped.is_sound(row) else None
+    if kept and hub.cached(row) is None:
+        return {"path": str(kept), "stripped": str(kept)}
+    path = hub.fetch(row, progress)
+    kept = kept or _strip(row, path)
+    return {"path": str(path), "stripped": str(kept) if kept else None}
+
+
+def _strip(row: Checkpoint, path: Path) -> Path | None:
+    from openshape_ood import stripped
+    from openshape_ood.errors import WeightsError
+
+    if stripped.stripped_path(row) is None:  # before torch is loaded
+        return None
+    from openshape_ood.encoders.weights import read_temperature, read_weights
+
+    try:
+        tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
+    except WeightsError:  # the registered file all the same: whoever loads it is told
+        return None
+    return stripped.keep(row, stripped.Weights(tensors, temperature, path))
+
+
+def _parts(row: Checkpoint) -> list[Part]:
+    """All files of a checkpoint: the encoder's, unless its stripped one stands in for it; that; the text tower's."""
+    from openshape_ood.cli.cached import registered_part, stripped_part, text_part
+
+    encoder, stripped = registered_part(row), stripped_part(row)
+    encoders = [part for part in (encoder, stripped) if part and part.path] or [encoder]
+    return [*encoders, text_part(row)]
+
+
+def _verified(row: Checkpoint, part: Part) -> dict[str, Any]:
     """status: "sound", "damaged", "missing", or "present" where no hash is registered."""
+    from openshape_ood import stripped
     from openshape_ood.hub import sha256
 
+    found = None
     if part.path is None:
-        status, found = "missing", None
+        status = "missing"
+    elif part.source == "stripped":
+        status = "sound" if stripped.is_sound(row) else "damaged"
     elif part.sha256:
         found = sha256(part.path)
         status = "sound" if found == part.sha256 else "damaged"
     else:
-        status, found = "present", None
+        status = "present"
     return {**_part_record(part), "status": status, "found_sha256": found}
 
 

@@ -126,7 +126,11 @@ def _devices() -> list[str]:
 def _cache_folders() -> dict[str, Path]:
     from openshape_ood.caches import hub_folder, own_folder
 
-    return {"downloads": hub_folder() or _usual_hub_folder(), "text embeddings": own_folder("text")}
+    return {
+        "downloads": hub_folder() or _usual_hub_folder(),
+        "stripped encoders": own_folder("encoders"),
+        "text embeddings": own_folder("text"),
+    }
 
 
 def _usual_hub_folder() -> Path:

@@ -233,7 +233,7 @@ def _print(found: Explanation, record: dict[str, Any]) -> None:
     region = record["most_novel_region"]
     x, y, z = region["centre"]
     print_line(
-        f"{shown(found.shape)}: {len(found)} points, the most novel fifth lies about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
+        f"{shown(found.shape)}: {len(found)} points, most novel about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
         f"{region['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"
     )
     if record["share_beyond_limit"] is not None:

@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.errors import FileError, InputError, MissingPackageError
+from openshape_ood.errors import FileError, InputError
 from openshape_ood.saving import save_whole
+from openshape_ood.tables.arrow import check_parquet, text, to_bytes
 
 FORMAT = "openshape_ood embeddings 1"
 
@@ -90,50 +90,44 @@ def write_parquet(table: Embedded, path: Path) -> Path:
     The header is in the schema's metadata, under `openshape_ood`. Raises `MissingPackageError` without pyarrow.
     """
     arrow = check_parquet()
-    from pyarrow import parquet
 
     n, lost = len(table.ids), len(table.failed)
     flat = arrow.array(_contiguous(table).ravel())
     found = arrow.FixedSizeListArray.from_arrays(flat, table.embeddings.shape[1])
     columns = {
-        "id": arrow.array([*map(_text, table.ids), *(_text(one.id) for one in table.failed)], arrow.string()),
-        "path": arrow.array([*map(_text, table.paths), *(_text(one.path) for one in table.failed)], arrow.string()),
+        "id": arrow.array([*map(text, table.ids), *(text(one.id) for one in table.failed)], arrow.string()),
+        "path": arrow.array([*map(text, table.paths), *(text(one.path) for one in table.failed)], arrow.string()),
         "embedding": arrow.concat_arrays([found, arrow.nulls(lost, found.type)]),
         "up": arrow.array([*table.ups, *[None] * lost], arrow.string()),
         "checkpoint_sha256": arrow.array([table.checkpoint_sha256] * (n + lost), arrow.string()),
         "status": arrow.array(["embedded"] * n + ["failed"] * lost, arrow.string()),
-        "error": arrow.array([*[None] * n, *(_text(one.error) for one in table.failed)], arrow.string()),
+        "error": arrow.array([*[None] * n, *(text(one.error) for one in table.failed)], arrow.string()),
     }
     rows = arrow.table(columns).replace_schema_metadata({"openshape_ood": json.dumps(table.header())})
-    buffer = arrow.BufferOutputStream()
-    parquet.write_table(rows, buffer)
-    return save_whole(path, buffer.getvalue().to_pybytes(), "the embeddings")
+    return save_whole(path, to_bytes(rows), "the embeddings")
 
 
 Writer = Callable[[Embedded, Path], Path]
 WRITERS: dict[str, Writer] = {".safetensors": write_safetensors, ".npz": write_npz, ".parquet": write_parquet}
 
 
+def is_folder(path: Path) -> bool:
+    """Whether embeddings are to go into a folder of parts rather than into one file."""
+    return path.is_dir() or not path.suffix
+
+
 def check_table(path: Path) -> Writer:
     """What writes a file of this name. Raises `InputError`, `FileError` or `MissingPackageError` before any work."""
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
-        raise InputError(f"--out is {path}; expected a name that ends in {', '.join(WRITERS)}")
+        raise InputError(
+            f"--out is {path}; expected a name that ends in {', '.join(WRITERS)}, or a folder, without an ending"
+        )
     if not path.expanduser().parent.is_dir():
         raise FileError(f"--out is {path}; there is no folder {path.parent}")
     if suffix == ".parquet":
         check_parquet()
     return WRITERS[suffix]
-
-
-def check_parquet() -> ModuleType:
-    """The module pyarrow. Raises `MissingPackageError`."""
-    try:
-        import pyarrow
-    except ImportError as error:
-        message = "writing Parquet needs pyarrow: pip install 'openshape-ood[parquet]'; .safetensors and .npz do not"
-        raise MissingPackageError(message) from error
-    return pyarrow
 
 
 def _contiguous(table: Embedded) -> np.ndarray:
@@ -142,8 +136,3 @@ def _contiguous(table: Embedded) -> np.ndarray:
 
 def _failed(table: Embedded) -> list[dict[str, str]]:
     return [{"id": one.id, "path": one.path, "error": one.error} for one in table.failed]
-
-
-def _text(value: str) -> str:
-    """Broken bytes of a file name, which Parquet's text cannot hold, escaped."""
-    return value.encode("utf-8", errors="backslashreplace").decode()

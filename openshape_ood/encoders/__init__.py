@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 import torch
 
+from openshape_ood import stripped
 from openshape_ood.checkpoints import Checkpoint, find_checkpoint, given_path
-from openshape_ood.encoders.grouping import farthest_point_sampling, farthest_point_sampling_dgl
+from openshape_ood.encoders.exact import exact
+from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.encoders.pointbert import STAGES, PointBERT, Stage
+from openshape_ood.encoders.samplers import SAMPLERS as SAMPLERS
+from openshape_ood.encoders.samplers import Sampler, check_sampler, find_grouping
 from openshape_ood.encoders.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.errors import InputError, UnknownNameError, WeightsError
 from openshape_ood.hub import fetch, sha256
 from openshape_ood.points import check_seed, mean_view, prepare, view_seeds
 from openshape_ood.shapes import Shape, list_shapes, resolve_ups
+from openshape_ood.stripped import Weights
 
-SAMPLERS = {"torch": farthest_point_sampling, "dgl": farthest_point_sampling_dgl}
+Precision = Literal["float32", "bfloat16", "float16"]
+PRECISIONS = get_args(Precision)
 
 
 class ShapeEncoder:
@@ -30,7 +34,7 @@ class ShapeEncoder:
     name: its row in the registry; embedding_dim: d; num_points: points a cloud is resampled to; up: the
     gravity axis it was trained with; checkpoint_hash: sha256 of the weights file; network: the bare torch
     module; device: where it runs; row: everything the registry says; temperature: what cosines with text were
-    divided by in training, where the file says so, else None.
+    divided by in training, where the file says so, else None; precision: of the network's products.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class ShapeEncoder:
         checkpoint_hash: str,
         device: torch.device,
         temperature: float | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.row = row
         self.name = row.name
@@ -49,7 +54,8 @@ class ShapeEncoder:
         self.checkpoint_hash = checkpoint_hash
         self.device = device
         self.temperature = temperature
-        self.network = network.to(device).eval().requires_grad_(False)
+        self.precision = precision
+        self.network = network.prepare(getattr(torch, precision)).to(device)
 
     @classmethod
     def from_pretrained(
@@ -59,26 +65,38 @@ class ShapeEncoder:
         checkpoint: str | os.PathLike[str] | None = None,
         registry: str | os.PathLike[str] | None = None,
         device: str | torch.device | None = None,
-        sampler: Literal["torch", "dgl"] = "torch",
+        sampler: Sampler = "auto",
+        precision: Precision = "float32",
     ) -> ShapeEncoder:
         """The encoder called `name`, from the Hub, the package, or the file `checkpoint`.
 
         The registry's file must have the registered sha256; one given as `checkpoint` is loaded strictly and
         its hash recorded. `device` None takes CUDA, then MPS, then the CPU.
 
-        Raises `UnknownNameError` for a name or sampler that there is not, `InputError` for a device that cannot
-        be used, `RegistryError`, and a `CheckpointError` for the file: `WeightsError`, `HashError`, or what kept
-        a download from succeeding, and how to get it.
+        sampler: what picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they
+        run on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1). precision: of the set abstraction's and transformer's
+        products; patches are always picked in float32, the default, for which alone the promises of `encode` hold.
+
+        Raises `UnknownNameError` for a name, sampler or precision that there is not, `InputError` for a device or
+        sampler that cannot be used, `RegistryError`, and a `CheckpointError` for the file: `WeightsError`,
+        `HashError`, or what kept a download from succeeding, and how to get it.
         """
         row = find_checkpoint(name, registry)
-        if sampler not in SAMPLERS:
-            raise UnknownNameError(f"unknown sampler {sampler!r}; known: {', '.join(SAMPLERS)}")
+        check_sampler(sampler)
+        if precision not in PRECISIONS:
+            raise UnknownNameError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         target = find_device(device)
-        path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
-        network = PointBERT(row.sizes, SAMPLERS[sampler])
-        load_strictly(network, read_weights(path, row.keys, name), path, name)
-        digest = row.source.sha256 if checkpoint is None else sha256(path)
-        return cls(row, network, digest, target, read_temperature(path, row.keys, name))
+        weights = stripped.read(row) if checkpoint is None else None
+        if weights is None:
+            path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
+            weights = Weights(read_weights(path, row.keys, name), read_temperature(path, row.keys, name), path)
+        with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
+            network = PointBERT(row.sizes, find_grouping(sampler, target))
+        load_strictly(network, weights.tensors, weights.path, name, weights.mapped)
+        if checkpoint is None:
+            stripped.keep(row, weights)
+        digest = row.source.sha256 if checkpoint is None else sha256(weights.path)
+        return cls(row, network, digest, target, weights.temperature, precision)
 
     @overload
     def encode(
@@ -142,10 +160,9 @@ class ShapeEncoder:
         _check_batch_size(batch_size)
         seeds = view_seeds(seed, views)
         batches = [slice(i, i + batch_size) for i in range(0, len(listed), batch_size)]
-        rows = [
-            [self._encode_batch(listed[s], ups[s], view) for view in seeds]
-            for s in _with_progress(batches, progress, len(listed))
-        ]
+        prepared = (self._prepared(listed[s], ups[s], view) for s in batches for view in seeds)
+        done = embed_batches(self.network, prepared, self.device)
+        rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(listed))]
         seen = [np.concatenate(view) for view in zip(*rows, strict=True)]
         units = [self._unit(view, listed) for view in seen]  # also refuses views without a direction
         mean = mean_view(seen)
@@ -182,7 +199,7 @@ class ShapeEncoder:
         features, centres = [], []
         for s in _with_progress(batches, progress, len(listed)):
             points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
-            with torch.inference_mode(), _exact(self.device):
+            with torch.inference_mode(), exact(self.device):
                 own, where = self.network.patches(points, stage)
             features.append(own.float().cpu().numpy())
             centres.append(where.float().cpu().numpy())
@@ -194,9 +211,7 @@ class ShapeEncoder:
         xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as `points.prepare`
         gives them. Nothing is checked, resampled or scaled to length 1.
         """
-        clouds = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32)).to(self.device)
-        with torch.inference_mode(), _exact(self.device):
-            return self.network(clouds).float().cpu().numpy()
+        return next(embed_batches(self.network, [np.ascontiguousarray(points, dtype=np.float32)], self.device))
 
     @property
     def patch_radius(self) -> float:
@@ -207,9 +222,6 @@ class ShapeEncoder:
     def tower(self) -> str:
         """The text tower whose embeddings may be compared with this encoder's."""
         return self.row.text.tower
-
-    def _encode_batch(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
-        return self.encode_prepared(self._prepared(shapes, ups, seed))
 
     def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
         return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
@@ -263,37 +275,6 @@ def _given_file(checkpoint: str | os.PathLike[str], name: str) -> Path:
     if not path.is_file():
         raise WeightsError(f"{name}: no checkpoint file at {path}")
     return path
-
-
-@contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
-    """Single precision, always by the same algorithms, whatever a caller's training has set for speed."""
-    # cuDNN would round convolutions to TF32, and choose among algorithms by speed
-    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    restore = _set_matmul_precision()
-    try:
-        with cudnn, torch.autocast(device.type, enabled=False):
-            yield
-    finally:
-        restore()
-
-
-def _set_matmul_precision() -> Callable[[], None]:
-    """Sets products of matrices to full single precision; what it returns undoes that."""
-    backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
-    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # before torch 2.9
-        restore = partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-        torch.set_float32_matmul_precision("highest")
-        return restore
-    # not by the setting for all backends, which cannot be read once a caller has set one alone
-    before = [backend.fp32_precision for backend in backends]
-    _set_each(backends, ["ieee"] * len(backends))
-    return partial(_set_each, backends, before)
-
-
-def _set_each(backends: list[Any], precisions: list[str]) -> None:
-    for backend, precision in zip(backends, precisions, strict=True):
-        backend.fp32_precision = precision
 
 
 def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:

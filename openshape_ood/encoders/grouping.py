@@ -1,8 +1,8 @@
 """Farthest-point sampling and ball query: geometry without weights.
 
-Plain torch and right on any device. Distances are computed element by element and always in float32:
-a matrix product would round differently with the batch size (and lose digits under TF32 or autocast),
-and points near the rim of a ball would change sides.
+Plain torch and right on any device; on the CPU the same arithmetic is done by `cpu_grouping`. Distances are
+computed element by element and always in float32: a matrix product would round differently with the batch size
+(and lose digits under TF32 or autocast), and points near the rim of a ball would change sides.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import torch
 from torch import Tensor
 
+from openshape_ood.encoders import cpu_grouping
 from openshape_ood.errors import MissingPackageError
 
 # bounds the (p, n) distance tables held at once: 2^25 float32 are 128 MiB
@@ -31,13 +32,25 @@ def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
     Each next point is the one farthest from all before it; the lowest index wins a tie. When the
     cloud has fewer different points than `count`, point 0 is repeated.
     """
-    xyz = xyz.float()
-    x, y, z = xyz.unbind(-1)
+    xyz = xyz.detach().float()
+    if _by_numpy(xyz):
+        return torch.from_numpy(cpu_grouping.farthest_point_sampling(xyz.numpy(), count))
+    return _sample(xyz, count)
+
+
+def _by_numpy(xyz: Tensor) -> bool:
+    # torch.compile cannot look into numpy's buffers
+    return xyz.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _sample(xyz: Tensor, count: int) -> Tensor:
+    axes = xyz.transpose(1, 2).contiguous()  # (b, 3, n): each coordinate in one piece
     picked = torch.zeros(xyz.shape[0], count, dtype=torch.long, device=xyz.device)
     distance = torch.full(xyz.shape[:2], torch.inf, device=xyz.device)
     for i in range(1, count):
-        cx, cy, cz = gather(xyz, picked[:, i - 1 : i]).unbind(-1)
-        distance = torch.minimum(distance, (x - cx).square() + (y - cy).square() + (z - cz).square())
+        last = picked[:, None, i - 1 : i].expand(-1, 3, -1)
+        x, y, z = (axes - axes.gather(2, last)).square_().unbind(1)
+        torch.minimum(distance, x.add_(y).add_(z), out=distance)
         picked[:, i] = distance.argmax(dim=1)
     return picked
 
@@ -65,14 +78,20 @@ def ball_query(xyz: Tensor, centres: Tensor, radius: float, count: int) -> Tenso
     The lowest indices are kept; short groups repeat their first member. A centre is expected to be a
     point of the cloud, so that no group is empty (an empty one holds index 0).
     """
-    xyz, centres = xyz.float(), centres.float()
+    xyz, centres = xyz.detach().float(), centres.detach().float()
+    if _by_numpy(xyz):
+        return torch.from_numpy(cpu_grouping.ball_query(xyz.numpy(), centres.numpy(), radius, count))
+    return _query(xyz, centres, radius, count)
+
+
+def _query(xyz: Tensor, centres: Tensor, radius: float, count: int) -> Tensor:
     b, n, p = xyz.shape[0], xyz.shape[1], centres.shape[1]
     rows = max(1, TABLE_ELEMENTS // max(1, n * p))
-    groups = [_ball_query(xyz[i : i + rows], centres[i : i + rows], radius, count) for i in range(0, b, rows)]
+    groups = [_query_at_once(xyz[i : i + rows], centres[i : i + rows], radius, count) for i in range(0, b, rows)]
     return torch.cat(groups)
 
 
-def _ball_query(xyz: Tensor, centres: Tensor, radius: float, count: int) -> Tensor:
+def _query_at_once(xyz: Tensor, centres: Tensor, radius: float, count: int) -> Tensor:
     inside = _squared_distances(centres, xyz) <= radius**2
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
     keep = inside & (rank <= count)
@@ -88,4 +107,10 @@ def _ball_query(xyz: Tensor, centres: Tensor, radius: float, count: int) -> Tens
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """(b, p, n) squared distances as |a|^2 - 2ab + |b|^2, the form the published weights were trained with."""
     product = sum(a[:, :, None, i] * b[:, None, :, i] for i in range(3))
-    return (a.square().sum(-1)[:, :, None] - 2 * product) + b.square().sum(-1)[:, None, :]
+    return (_squared_norms(a)[:, :, None] - 2 * product) + _squared_norms(b)[:, None, :]
+
+
+def _squared_norms(points: Tensor) -> Tensor:
+    # added one by one: a sum over the axis adds in an order of its own on a GPU, and points on the rim change sides
+    x, y, z = points.square().unbind(-1)
+    return x + y + z

@@ -8,7 +8,6 @@ of PointNet++, arXiv 1706.02413.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal, get_args, overload
 
@@ -19,35 +18,44 @@ from torch import Tensor, nn
 from torch_redstone import Lambda, supercat
 
 from openshape_ood.architectures import PointBERTSizes
-from openshape_ood.encoders.grouping import ball_query, farthest_point_sampling, gather
+from openshape_ood.encoders.abstraction import abstract
+from openshape_ood.encoders.folding import FoldedAbstraction
+from openshape_ood.encoders.grouping import gather
+from openshape_ood.encoders.samplers import PLAIN, Grouping
 
-Sampler = Callable[[Tensor, int], Tensor]
 Stage = Literal["tokens", "projected", "local"]
 STAGES = get_args(Stage)
 
+# tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
+# still the products would spend their time on arranging the weights
+TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
+
 
 class SetAbstraction(nn.Module):
-    """Points -> patch centres and one feature a patch: sample, group, a small MLP, maximum."""
+    """Groups of points -> one feature a patch: a small MLP and its maximum, as published and as it is trained.
 
-    def __init__(self, sizes: PointBERTSizes, sampler: Sampler) -> None:
+    For inference the same is done by `abstraction.abstract`.
+    """
+
+    def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
-        self.sizes, self.sampler = sizes, sampler
         widths = [sizes.channels + 3, 64, 64, sizes.patch_width]
         pairs = list(pairwise(widths))
         self.mlp_convs = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairs)
         self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(b) for _, b in pairs)
 
-    def forward(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, n, c) -> centres (b, p, 3), features (b, p, s)."""
-        xyz = points[..., :3]
-        centres = gather(xyz, self.sampler(xyz, self.sizes.patches))
-        members = ball_query(xyz, centres, self.sizes.radius, self.sizes.patch_points)
+    def forward(self, points: Tensor, centres: Tensor, members: Tensor) -> Tensor:
+        """Points (b, n, c), centres (b, p, 3), members (b, p, k) -> features (b, p, s)."""
         group = gather(points, members)
         offsets = group[..., :3] - centres[:, :, None]
         x = rearrange(torch.cat([offsets, group], dim=-1), "b p k c -> b c k p")
         for conv, norm in zip(self.mlp_convs, self.mlp_bns, strict=True):
             x = F.relu(norm(conv(x)))
-        return centres, rearrange(x.amax(dim=2), "b s p -> b p s")
+        return rearrange(x.amax(dim=2), "b s p -> b p s")
+
+    def folded(self, dtype: torch.dtype = torch.float32) -> FoldedAbstraction:
+        """The same weights for inference."""
+        return FoldedAbstraction(self.mlp_convs, self.mlp_bns, dtype)
 
 
 class PreNorm(nn.Module):
@@ -55,8 +63,8 @@ class PreNorm(nn.Module):
         super().__init__()
         self.norm, self.fn = nn.LayerNorm(width), fn
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fn(self.norm(x))
+    def forward(self, x: Tensor, *args: int | None) -> Tensor:
+        return self.fn(self.norm(x), *args)
 
 
 class Attention(nn.Module):
@@ -66,8 +74,16 @@ class Attention(nn.Module):
         self.to_qkv = nn.Linear(width, 3 * heads * head_width, bias=False)
         self.to_out = nn.Sequential(nn.Linear(heads * head_width, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = rearrange(self.to_qkv(x), "b t (three h w) -> three b h t w", three=3, h=self.heads)
+    def forward(self, x: Tensor, first: int | None = None) -> Tensor:
+        """(b, t, w) -> (b, t, w): what every token, or only the `first` ones, take from all."""
+        weight = self.to_qkv.weight
+        x = x.to(weight.dtype)
+        if first is None:
+            q, k, v = rearrange(self.to_qkv(x), "b t (three h w) -> three b h t w", three=3, h=self.heads)
+        else:
+            queries, others = weight.tensor_split([len(weight) // 3])
+            q = rearrange(F.linear(x[:, :first], queries), "b t (h w) -> b h t w", h=self.heads)
+            k, v = rearrange(F.linear(x, others), "b t (two h w) -> two b h t w", two=2, h=self.heads)
         mixed = F.scaled_dot_product_attention(q, k, v)
         return self.to_out(rearrange(mixed, "b h t w -> b t (h w)"))
 
@@ -79,27 +95,37 @@ class FeedForward(nn.Module):
         self.net = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Identity(), nn.Linear(hidden, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)
+        return self.net(x.to(next(self.net.parameters()).dtype))
+
+
+class Block(nn.Sequential):
+    """An Attention and a FeedForward; the sum that they add to stays in float32, whatever their precision."""
+
+    def __init__(self, sizes: PointBERTSizes) -> None:
+        super().__init__(
+            PreNorm(sizes.width, Attention(sizes.width, sizes.heads, sizes.head_width)),
+            PreNorm(sizes.width, FeedForward(sizes.width, sizes.mlp_width)),
+        )
+
+    def forward(self, x: Tensor, first: int | None = None) -> Tensor:
+        """(b, t, w) -> (b, t, w), or the `first` tokens of it."""
+        attention, feed_forward = self
+        x = x[:, :first] + attention(x, first)
+        return x + feed_forward(x)
 
 
 class Transformer(nn.Module):
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
-        # an Attention and a FeedForward in turn
-        self.layers = nn.ModuleList(
-            nn.Sequential(
-                PreNorm(sizes.width, Attention(sizes.width, sizes.heads, sizes.head_width)),
-                PreNorm(sizes.width, FeedForward(sizes.width, sizes.mlp_width)),
-            )
-            for _ in range(sizes.depth)
-        )
+        self.layers = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
 
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            attention, feed_forward = layer.children()
-            x = x + attention(x)
-            x = x + feed_forward(x)
-        return x
+    def forward(self, x: Tensor, patches: bool = False) -> tuple[Tensor, Tensor | None]:
+        """(b, 1 + p, w), the class token first -> it (b, w), and with `patches` the others (b, p, w)."""
+        *layers, last = self.layers
+        for layer in layers:
+            x = layer(x)
+        # by itself even where the others are wanted too, so that it is the same number for number
+        return last(x, 1)[:, 0], last(x)[:, 1:] if patches else None
 
 
 class PointBERT(nn.Module):
@@ -108,11 +134,11 @@ class PointBERT(nn.Module):
     Sampling starts at point 0, so the order of the points matters: shuffle them once, with a seed.
     """
 
-    def __init__(self, sizes: PointBERTSizes, sampler: Sampler = farthest_point_sampling) -> None:
+    def __init__(self, sizes: PointBERTSizes, grouping: Grouping = PLAIN) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.sizes, self.grouping = sizes, grouping
         self.cls_token = nn.Parameter(torch.zeros(sizes.width))
-        self.sa = SetAbstraction(sizes, sampler)
+        self.sa = SetAbstraction(sizes)
         self.lift = nn.Sequential(
             nn.Conv1d(sizes.patch_width + 3, sizes.width, 1),
             Lambda(lambda x: rearrange(x, "b w p -> b p w")),
@@ -120,6 +146,20 @@ class PointBERT(nn.Module):
         )
         self.transformer = Transformer(sizes)
         self.proj = nn.Linear(sizes.width, sizes.projection) if sizes.projection else nn.Identity()
+        self.folded: FoldedAbstraction | None = None
+
+    def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
+        """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.
+
+        Sampling, grouping, norms, sums and the final projection stay in float32. From then on the network is for
+        inference only: later changes to the weights of `sa` go unnoticed.
+        """
+        self.eval().requires_grad_(False)
+        self.folded = self.sa.folded(dtype)
+        for module in (*self.transformer.modules(), *self.lift):
+            if isinstance(module, nn.Linear | nn.Conv1d):
+                module.to(dtype)
+        return self
 
     @overload
     def forward(self, points: Tensor, patches: Literal[False] = False) -> Tensor: ...
@@ -130,12 +170,40 @@ class PointBERT(nn.Module):
 
         xyz in the unit ball, rgb in [0, 1]. Patch tokens are the last block's output, before the projection.
         """
-        centres, features = self.sa(points)
-        tokens = self.lift(rearrange(torch.cat([centres, features], dim=-1), "b p c -> b c p"))
-        start = repeat(self.cls_token, "w -> b 1 w", b=len(points))
-        tokens = self.transformer(supercat([start, tokens], dim=1))
-        embedding = self.proj(tokens[:, 0])
-        return (embedding, tokens[:, 1:], centres) if patches else embedding
+        centres, features = self._local(points)
+        if not patches:
+            return self.transform(centres, features)
+        return *self.transform(centres, features, patches=True), centres
+
+    def sample(self, points: Tensor) -> Tensor:
+        """(b, n, 6) -> which points are patch centres (b, p) int64."""
+        return self.grouping.sample(points[..., :3], self.sizes.patches)
+
+    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, n, 6), (b, p) -> patch centres (b, p, 3) and which points belong to each, members (b, p, k) int64."""
+        xyz = points[..., :3]
+        centres = gather(xyz, picked)
+        return centres, self.grouping.query(xyz, centres, self.sizes.radius, self.sizes.patch_points)
+
+    def abstract(self, points: Tensor, centres: Tensor, members: Tensor) -> Tensor:
+        """(b, n, 6), (b, p, 3), (b, p, k) -> one feature a patch (b, p, s), of its own points alone."""
+        if self.folded is None:
+            return self.sa(points, centres, members)
+        return abstract(self.folded, points, centres, members)
+
+    @overload
+    def transform(self, centres: Tensor, features: Tensor, patches: Literal[False] = False) -> Tensor: ...
+    @overload
+    def transform(self, centres: Tensor, features: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor]: ...
+    def transform(self, centres: Tensor, features: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """(b, p, 3), (b, p, s) -> embedding (b, d); with `patches` also patch tokens (b, p, w)."""
+        most = TOKENS if centres.device.type == "cpu" else TOKENS_ON_A_GPU
+        clouds = max(1, most // (self.sizes.patches + 1))
+        parts = 1 if self.folded is None else max(1, -(-len(centres) // clouds))
+        pairs = zip(centres.chunk(parts), features.chunk(parts), strict=True)
+        done = [self.transformer(self._tokens(*pair), patches) for pair in pairs]
+        embedding = self.proj(torch.cat([own for own, _ in done]))
+        return (embedding, torch.cat([others for _, others in done])) if patches else embedding
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
         """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centres (b, p, 3).
@@ -143,7 +211,19 @@ class PointBERT(nn.Module):
         "local" is the set abstraction's output, for which the transformer does not run.
         """
         if stage == "local":
-            centres, features = self.sa(points)
+            centres, features = self._local(points)
             return features, centres
         _, tokens, centres = self(points, patches=True)
         return (self.proj(tokens) if stage == "projected" else tokens), centres
+
+    def _local(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        centres, members = self.group(points, self.sample(points))
+        return centres, self.abstract(points, centres, members)
+
+    def _tokens(self, centres: Tensor, features: Tensor) -> Tensor:
+        """The transformer's input (b, 1 + p, w), the class token first."""
+        pointwise, _, norm = self.lift
+        weight, bias = pointwise.parameters()
+        x = torch.cat([centres, features], dim=-1).to(weight.dtype)
+        tokens = norm(F.linear(x, weight[..., 0], bias).float())
+        return supercat([repeat(self.cls_token, "w -> b 1 w", b=len(tokens)), tokens], dim=1)

@@ -56,8 +56,11 @@ def read_temperature(path: Path, keys: Keys, name: str) -> float | None:
     return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
 
 
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> None:
-    """Put every tensor in its place. Raises `WeightsError` that lists what is missing, left over or misshapen."""
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str, mapped: bool = False) -> None:
+    """Put every tensor in its place. Raises `WeightsError` that lists what is missing, left over or misshapen.
+
+    The network may be on the device "meta". mapped: nobody writes to the file, so that its tensors need no copy.
+    """
     expected = network.state_dict()
     missing = sorted(expected.keys() - state.keys())
     left_over = sorted(state.keys() - expected.keys())
@@ -76,7 +79,8 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, n
             f"{name}: {path} does not hold the weights of {name}. {'; '.join(problems)}. "
             "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
         )
-    network.load_state_dict(state)
+    own = {key: state[key].to(tensor.dtype, copy=not mapped) for key, tensor in expected.items()}
+    network.load_state_dict(own, assign=True)
 
 
 def _some(entries: list[str], most: int = 4) -> str:

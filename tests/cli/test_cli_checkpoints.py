@@ -13,8 +13,11 @@ from typing import Any
 import hub_server
 import pytest
 from cli_runs import run, run_json
+from hub_cache import delete_download, download
 from hub_server import HubServer
 from test_hub import environment, table
+
+from openshape_ood.cli.doctor import examine
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,57 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
 def test_nothing_fetched_is_2(env: dict[str, str]) -> None:
     failed = checkpoints(env, "fetch", "other", "--no-text", code=2)["failed"]
     assert "is not the registered one" in failed[0]["reason"]
+
+
+@pytest.fixture
+def downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache, with the checkpoint "mine" downloaded; its text vectors are missing."""
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(download(tmp_path, tmp_path / "cache")))
+    return tmp_path / "cache"
+
+
+def test_fetch_makes_the_stripped_file_that_does_without_the_download(downloaded: Path) -> None:
+    (fetched,) = run_json("checkpoints", "fetch", "mine", "--no-text")["fetched"]
+    stripped = Path(fetched["stripped"])
+    assert stripped.parent == downloaded / "encoders" and Path(fetched["path"]).name == "model.pt"
+    assert str(stripped) in "".join(run("checkpoints", "fetch", "mine", "--no-text").stdout.split("\n"))
+    delete_download(downloaded)
+    (again,) = run_json("checkpoints", "fetch", "mine", "--no-text")["fetched"]
+    assert again["path"] == again["stripped"] == str(stripped)
+    stripped.unlink()
+    assert fetched_nothing()
+
+
+def fetched_nothing() -> bool:
+    (row,) = run_json("checkpoints", "list")["checkpoints"]
+    return not row["here"] and row["path"] is None
+
+
+def test_list_show_and_verify_know_the_stripped_file(downloaded: Path) -> None:
+    stripped = Path(run_json("checkpoints", "fetch", "mine", "--no-text")["fetched"][0]["stripped"])
+    assert sources("show") == ["hub", "stripped", "beside"]
+    assert statuses() == ["sound", "sound", "missing"]
+    delete_download(downloaded)
+    (row,) = run_json("checkpoints", "list")["checkpoints"]
+    assert row["here"] and row["path"] == str(stripped)
+    assert "in the cache, stripped" in run("checkpoints", "list").stdout
+    assert sources("show") == sources("verify") == ["stripped", "beside"]
+    assert examine(network=False)["checkpoints"][0]["encoder"] == "in the cache, stripped"
+    assert "encoder, stripped file" in run("checkpoints", "show", "mine").stdout
+    content = bytearray(stripped.read_bytes())
+    content[-1] ^= 1
+    stripped.write_bytes(content)
+    assert statuses(code=1) == ["damaged", "missing"]
+    assert "encoder, stripped" in run("checkpoints", "verify").stdout
+
+
+def sources(command: str) -> list[str]:
+    return [part["source"] for part in run_json("checkpoints", command, *["mine"] * (command == "show"))["files"]]
+
+
+def statuses(code: int = 0) -> list[str]:
+    return [one["status"] for one in run_json("checkpoints", "verify", code=code)["files"]]
 
 
 def test_list_and_show() -> None:

@@ -29,7 +29,11 @@ def test_what_works_offline_and_how_to_get_the_rest(own_cache: Path, monkeypatch
     assert checkpoints["tiny"]["works_offline"] and checkpoints["tiny"]["get"] is None
     assert not checkpoints["vitb32"]["works_offline"]
     assert checkpoints["vitb32"]["get"] == "openshape-ood checkpoints fetch vitb32"
-    assert {cache["what"]: cache["bytes"] for cache in found["caches"]} == {"downloads": 0, "text embeddings": 5}
+    assert {cache["what"]: cache["bytes"] for cache in found["caches"]} == {
+        "downloads": 0,
+        "stripped encoders": 0,
+        "text embeddings": 5,
+    }
     assert found["settings"]["OPENSHAPE_OOD_CACHE"] == str(own_cache)
     assert found["self_test"]["ok"] and found["problems"] == [] and "network" not in found
 

@@ -323,7 +323,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "nan colour": (with_entry(np.nan, 4), "NaN or infinity in 1 of 50 points"),
     "no points": (cloud(0), "has no points"),
     "no points in a tensor": (torch.zeros(0, 6), "has no points"),
-    "one point": (cloud(1), "is one point repeated 1 times; a shape needs at least two different points"),
+    "one point": (cloud(1), "has a single point; a shape needs at least two different points"),
     "one point repeated": (np.tile(cloud(1), (90, 1)), "is one point repeated 90 times"),
     "one point in many colours": (np.hstack([np.ones((9, 3)), cloud(9, colour=True)[:, 3:]]), "is one point repeated"),
     "two columns": (cloud()[:, :2], r"has the shape \(1500, 2\); expected \(n, 3\) xyz or \(n, 6\)"),
@@ -507,8 +507,23 @@ def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatc
 def test_unknown_names() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'; known: tiny, .*did you mean 'tiny'"):
         ShapeEncoder.from_pretrained("tinny")
-    with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: torch, dgl"):
+    with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: auto, torch, triton, dgl"):
         ShapeEncoder.from_pretrained("tiny", sampler="fps")  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="unknown precision 'half'; known: float32, bfloat16, float16"):
+        ShapeEncoder.from_pretrained("tiny", precision="half")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("precision, limit", [("bfloat16", 1e-3), ("float16", 1e-5)])
+def test_reduced_precision(
+    tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray, precision: Any, limit: float
+) -> None:
+    encoder = ShapeEncoder.from_pretrained("tiny", device="cpu", precision=precision)
+    rough = encoder.encode(clouds)
+    assert (tiny.precision, encoder.precision) == ("float32", precision)
+    assert rough.dtype == np.float32
+    assert 0 < (1 - (rough * embeddings).sum(axis=1)).max() <= limit  # cosines
+    centres = [one.encode_patches(clouds[:2])[1] for one in (encoder, tiny)]
+    np.testing.assert_array_equal(*centres)
 
 
 def test_another_sampler(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:

@@ -57,15 +57,37 @@ def repeated(seed: int = 0) -> Tensor:
     return points[np.random.RandomState(seed).randint(0, 40, 160)][None]
 
 
+# the torch versions of a GPU, and what takes their place on the CPU
+SAMPLERS = {"cpu": farthest_point_sampling, "any device": grouping._sample}
+QUERIES = {"cpu": ball_query, "any device": grouping._query}
+
 CLOUDS = {"random": random_clouds(), "grid": grid(), "repeated": repeated()}
 
 
 @pytest.mark.parametrize("kind", CLOUDS)
 @pytest.mark.parametrize("count", [1, 2, 30])
-def test_sampling(kind: str, count: int) -> None:
+@pytest.mark.parametrize("where", SAMPLERS)
+def test_sampling(kind: str, count: int, where: str) -> None:
     xyz = CLOUDS[kind]
     expected = [reference_sampling(cloud.numpy(), count) for cloud in xyz]
-    assert farthest_point_sampling(xyz, count).tolist() == expected
+    assert SAMPLERS[where](xyz, count).tolist() == expected
+
+
+@pytest.mark.parametrize("kind", CLOUDS)
+def test_strided_clouds_and_more_points_than_there_are(kind: str) -> None:
+    xyz = torch.cat([CLOUDS[kind], CLOUDS[kind]], dim=-1)[..., :3]
+    count = xyz.shape[1] + 5
+    assert torch.equal(farthest_point_sampling(xyz, count), grouping._sample(xyz, count))
+    assert torch.equal(ball_query(xyz, xyz[:, :9], 0.4, 16), grouping._query(xyz, xyz[:, :9], 0.4, 16))
+    assert torch.equal(ball_query(xyz, xyz[:, :0], 0.4, 16), grouping._query(xyz, xyz[:, :0], 0.4, 16))
+
+
+def test_both_keep_the_same_members_of_large_clouds() -> None:
+    xyz = random_clouds(2, 10_000, seed=3)
+    centres = gather(xyz, farthest_point_sampling(xyz, 50))
+    assert torch.equal(farthest_point_sampling(xyz, 50), grouping._sample(xyz, 50))
+    for radius, count in ((0.2, 64), (0.4, 256)):
+        assert torch.equal(ball_query(xyz, centres, radius, count), grouping._query(xyz, centres, radius, count))
 
 
 def test_sampling_starts_at_point_0_and_breaks_ties_by_the_lowest_index() -> None:
@@ -125,22 +147,24 @@ def test_without_dgl(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("radius", [0.25, 0.5, 1.0])  # on the grid many points lie on the very rim
 @pytest.mark.parametrize("count", [1, 7, 200])
-def test_query_on_the_rim(radius: float, count: int) -> None:
+@pytest.mark.parametrize("where", QUERIES)
+def test_query_on_the_rim(radius: float, count: int, where: str) -> None:
     xyz = grid()
     centres = xyz[:, :30]
     expected = reference_query(xyz[0].numpy(), centres[0].numpy(), radius, count)
-    assert ball_query(xyz, centres, radius, count)[0].tolist() == expected
+    assert QUERIES[where](xyz, centres, radius, count)[0].tolist() == expected
 
 
 @pytest.mark.parametrize("kind", ["random", "repeated"])
 @pytest.mark.parametrize("radius, count", [(0.2, 16), (0.4, 4), (5.0, 300)])
-def test_query(kind: str, radius: float, count: int) -> None:
+@pytest.mark.parametrize("where", QUERIES)
+def test_query(kind: str, radius: float, count: int, where: str) -> None:
     xyz = CLOUDS[kind]
     centres = xyz[:, ::7]
     distances = torch.cdist(centres.double(), xyz.double())
     assert (distances - radius).abs().min() > 1e-6, "a point too near the rim for a reference in other arithmetic"
     expected = [reference_query(c.numpy(), m.numpy(), radius, count) for c, m in zip(xyz, centres, strict=True)]
-    assert ball_query(xyz, centres, radius, count).tolist() == expected
+    assert QUERIES[where](xyz, centres, radius, count).tolist() == expected
 
 
 def test_query_keeps_the_lowest_indices_and_repeats_the_first() -> None:
@@ -152,7 +176,8 @@ def test_query_keeps_the_lowest_indices_and_repeats_the_first() -> None:
 
 
 def test_an_empty_ball_holds_index_0() -> None:
-    assert ball_query(random_clouds(1), torch.full((1, 1, 3), 50.0), 0.1, 3).tolist() == [[[0, 0, 0]]]
+    for query in QUERIES.values():
+        assert query(random_clouds(1), torch.full((1, 1, 3), 50.0), 0.1, 3).tolist() == [[[0, 0, 0]]]
 
 
 def test_a_group_is_the_same_alone_as_in_a_batch() -> None:
@@ -167,7 +192,7 @@ def test_groups_do_not_depend_on_the_room_for_tables(elements: int, monkeypatch:
     xyz = random_clouds(5, 300)
     whole = ball_query(xyz, xyz[:, :20], 0.4, 16)
     monkeypatch.setattr(grouping, "TABLE_ELEMENTS", elements)
-    assert torch.equal(ball_query(xyz, xyz[:, :20], 0.4, 16), whole)
+    assert torch.equal(grouping._query(xyz, xyz[:, :20], 0.4, 16), whole)
 
 
 def test_groups_under_autocast_are_those_of_float32() -> None:

@@ -1,0 +1,41 @@
+"""Torch's global settings as embeddings need them, for as long as they are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def exact(device: torch.device) -> Iterator[None]:
+    """Single precision, always by the same algorithms, whatever a caller's training has set for speed."""
+    # cuDNN would round convolutions to TF32, and choose among algorithms by speed
+    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    restore = _set_matmul_precision()
+    try:
+        with cudnn, torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        restore()
+
+
+def _set_matmul_precision() -> Callable[[], None]:
+    """Sets products of matrices to full single precision; what it returns undoes that."""
+    backends: list[Any] = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
+    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # before torch 2.9
+        restore = partial(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+        torch.set_float32_matmul_precision("highest")
+        return restore
+    # not by the setting for all backends, which cannot be read once a caller has set one alone
+    before = [backend.fp32_precision for backend in backends]
+    _set_each(backends, ["ieee"] * len(backends))
+    return partial(_set_each, backends, before)
+
+
+def _set_each(backends: list[Any], precisions: list[str]) -> None:
+    for backend, precision in zip(backends, precisions, strict=True):
+        backend.fp32_precision = precision

@@ -1,0 +1,112 @@
+"""openshape-ood embed --out DIR: folders, patterns and lists into a table, again and again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runs import run, run_json, write_shape
+
+from openshape_ood import tables
+from openshape_ood.cli.listing import list_items
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_shape(tmp_path / "shapes" / "chair" / "1.npy", "chair")
+    write_shape(tmp_path / "shapes" / "sofa" / "1.npy", "sofa")
+    (tmp_path / "shapes" / "bad.ply").write_text("no")
+    return tmp_path / "shapes"
+
+
+def embed(given: Any, out: Path, *more: str, code: int = 0) -> Any:
+    return run_json("embed", given, "--out", out, "--model", "tiny", "--readers", "0", *more, code=code)
+
+
+def test_a_folder_into_a_folder(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = embed(folder, out, code=1)
+    assert found["counts"] | {"ignored": 0} == {
+        "given": 3, "embedded": 2, "reused": 0, "failed": 1, "skipped": 0, "ignored": 0, "rows": 2, "errors": 1,
+    }  # fmt: skip
+    assert tables.written_ids(out) == {"chair/1.npy", "sofa/1.npy"}
+    assert tables.known_from(out).names == ("chair", "sofa")
+    write_shape(folder / "chair" / "2.npy", "chair", seed=2)
+    again = embed(folder, out, code=1)["counts"]
+    assert (again["embedded"], again["reused"], again["skipped"], again["rows"]) == (1, 2, 1, 3)
+    tried = embed(folder, out, "--retry-failed", code=1)["counts"]
+    assert (tried["embedded"], tried["failed"], tried["skipped"]) == (0, 1, 0)
+
+
+def test_words_for_people(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ("embed", folder, "--out", out, "--model", "tiny", "--readers", "0")
+    first, second = run(*words), run(*words)
+    assert first.exit_code == second.exit_code == 1
+    assert "2 embeddings of 192 numbers" in first.stdout and "2 embedded now, 0 there already" in first.stdout
+    assert "bad.ply" in first.stderr
+    assert "0 embedded now, 2 there already" in second.stdout and "--retry-failed" in second.stderr
+
+
+def test_ids_do_not_depend_on_what_else_is_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [item.id for item in list_items([str(folder)]).items]
+    assert ids == ["bad.ply", "chair/1.npy", "sofa/1.npy"]
+    assert [item.id for item in list_items([f"{folder}/*/1.npy"]).items] == ids[1:]
+    assert [item.id for item in list_items([f"{folder}/**/1.npy"]).items] == ids[1:]
+    assert [item.id for item in list_items([str(folder / "chair" / "1.npy")]).items] == ["1.npy"]
+    monkeypatch.chdir(folder)
+    assert [item.id for item in list_items(["."]).items] == ids
+    assert [item.id for item in list_items(["*/1.npy"]).items] == ids[1:]
+    assert [item.id for item in list_items(["chair/1.npy"]).items] == ["1.npy"]
+
+
+def test_a_list(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,id,up\nshapes/chair/1.npy,c,z\nshapes/sofa/1.npy,s,\n")
+    assert embed(tmp_path / "list.csv", tmp_path / "out")["counts"]["rows"] == 2
+    assert tables.written_ids(tmp_path / "out") == {"c", "s"}
+
+
+def test_ids_that_are_not_unique_are_refused(folder: Path, tmp_path: Path) -> None:
+    result = run("embed", folder / "chair", folder / "sofa", "--out", tmp_path / "out", "--model", "tiny")
+    assert result.exit_code == 2 and "two shapes have the id '1.npy'" in result.stderr
+
+
+def test_a_folder_of_other_settings_is_refused(folder: Path, tmp_path: Path) -> None:
+    embed(folder, tmp_path / "out", code=1)
+    result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny", "--views", "2")
+    assert result.exit_code == 2 and "views 1, asked for was views 2" in result.stderr
+
+
+def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
+    def refused(*words: str | Path) -> str:
+        result = run("embed", folder, "--model", "tiny", *words)
+        assert result.exit_code == 2
+        return result.stderr
+
+    assert "need a folder" in refused("--out", tmp_path / "x.npz", "--engine", "ray")
+    assert "are for --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
+    assert "known: local, ray" in refused("--out", tmp_path / "out", "--engine", "spark")
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_but_failures(folder: Path, tmp_path: Path) -> None:
+    found = embed(folder / "bad.ply", tmp_path / "out", code=2)
+    assert found["counts"]["errors"] == 1
+    result = run("embed", tmp_path / "nothing*", "--out", tmp_path / "other", "--model", "tiny")
+    assert result.exit_code == 2
+
+
+def test_without_pyarrow(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny")
+    assert result.exit_code == 2 and "pip install 'openshape-ood[parquet]'" in result.stderr
+
+
+def test_without_ray(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny", "--engine", "ray")
+    assert result.exit_code == 2 and "pip install 'openshape-ood[ray]'" in result.stderr

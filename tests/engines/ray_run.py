@@ -1,0 +1,45 @@
+"""A run of the Ray engine in a process of its own, which prints what it saw as JSON: python ray_run.py IN OUT MODE.
+
+MODE is plain; kill, which ends a worker after the first part; or poison, where one shape ends whoever reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from openshape_ood.cli.listing import list_items
+from openshape_ood.engines import Cluster, Item, Settings, embed, on_ray
+
+POISON = "chair/4.obj"
+
+
+class Poisoned(on_ray.Worker):
+    def _embed(self, items: Sequence[Item]) -> None:
+        if any(item.id == POISON for item in items):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super()._embed(items)
+
+
+def main(shapes: str, out: str, mode: str) -> None:
+    if mode == "poison":
+        on_ray.Worker = Poisoned  # type: ignore[misc]
+    workers: list[int] = []
+
+    def step(count: int, process: int) -> None:
+        if mode == "kill" and not workers:
+            os.kill(process, signal.SIGKILL)
+        workers.append(process)
+
+    settings = Settings("tiny", device="cpu", part_rows=5)
+    cluster = Cluster(workers=2, store_bytes=100 * 2**20)
+    done = embed(list_items([shapes]).items, out, settings, engine="ray", cluster=cluster, step=step)
+    failed = {one.id: one.error for one in done.failed}
+    print(json.dumps({"rows": done.rows, "failed": failed, "given": done.given, "workers": workers}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""Lists of shapes as Parquet and as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from openshape_ood.engines import Item, is_list, read_list
+from openshape_ood.errors import FileError, InputError
+
+arrow = pytest.importorskip("pyarrow")
+
+
+def test_text(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('id,path,up\n7,a/chair.ply,z\n"x, y",/data/lamp.obj,\n', encoding="utf-8-sig")
+    assert is_list(path)
+    assert list(read_list(path)) == [
+        Item("7", str(tmp_path / "a/chair.ply"), "z"),
+        Item("x, y", "/data/lamp.obj", None),
+    ]
+    plain = tmp_path / "list.txt"
+    plain.write_text("path\na.ply\nb/c.ply\n")
+    assert [item.id for item in read_list(plain)] == ["a.ply", "b/c.ply"]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    table = arrow.table({"id": arrow.array([1, 2]), "path": ["a.ply", "b.ply"], "other": [0.5, 0.5]})
+    pytest.importorskip("pyarrow.parquet").write_table(table, path)
+    assert is_list(path)
+    assert list(read_list(path)) == [Item("1", str(tmp_path / "a.ply")), Item("2", str(tmp_path / "b.ply"))]
+
+
+def test_clouds_as_text_are_no_lists(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.txt"
+    path.write_text("0 0 0\n1 1 1\n")
+    assert not is_list(path) and not is_list(tmp_path) and not is_list(tmp_path / "none.csv")
+    assert not is_list(tmp_path / "chair.ply")
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("path,up\na.ply,z\n,y\n")
+    with pytest.raises(InputError, match="row 2 has no path"):
+        list(read_list(path))
+    path.write_text("path,up\na.ply,down\n")
+    with pytest.raises(InputError, match="up of row 1"):
+        list(read_list(path))
+    no_path = tmp_path / "list.parquet"
+    pytest.importorskip("pyarrow.parquet").write_table(arrow.table({"file": ["a.ply"]}), no_path)
+    with pytest.raises(FileError, match="no column path"):
+        list(read_list(no_path))
+    with pytest.raises(FileError, match="cannot read"):
+        list(read_list(tmp_path / "none.parquet"))

@@ -1,0 +1,169 @@
+"""The local engine: every shape once, a bad file, runs that go on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from shape_files import BROKEN, write_files
+
+from openshape_ood import ShapeEncoder, tables
+from openshape_ood.engines import Item, Settings, embed, running, work
+from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
+
+pytest.importorskip("pyarrow")
+TINY = Settings("tiny", device="cpu", readers=0, part_rows=16)
+
+
+def table(folder: Path) -> dict[str, np.ndarray]:
+    rows = Counter[str]()
+    found: dict[str, np.ndarray] = {}
+    for batch in tables.read_embeddings(folder):
+        rows.update(batch["id"])
+        found |= dict(zip(batch["id"], batch["embedding"], strict=True))
+    assert set(rows.values()) <= {1}
+    return found
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[Item]:
+    return write_files(tmp_path / "in", 40)
+
+
+def test_rows_are_those_of_the_encoder(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    seen: list[int] = []
+    done = embed(items, tmp_path / "out", TINY, step=lambda count, process: seen.append(count))
+    assert (done.given, done.embedded, done.reused, done.rows, done.errors) == (41, 40, 0, 40, 1)
+    assert [(one.id, Path(one.path).name) for one in done.failed] == [(BROKEN, "broken.ply")]
+    assert sum(seen) == 41
+    found = table(tmp_path / "out")
+    good = [item for item in items if item.id != BROKEN]
+    expected = tiny.encode([item.path for item in good])
+    np.testing.assert_allclose([found[item.id] for item in good], expected, atol=1e-6)
+    assert len(list((tmp_path / "out" / "embeddings").iterdir())) == 3  # 41 files, 16 a part
+
+
+def test_reader_processes_change_nothing(items: list[Item], tmp_path: Path) -> None:
+    embed(items, tmp_path / "here", TINY)
+    embed(items, tmp_path / "apart", replace(TINY, readers=1))
+    here, apart = table(tmp_path / "here"), table(tmp_path / "apart")
+    assert here.keys() == apart.keys()
+    np.testing.assert_array_equal([here[id] for id in here], [apart[id] for id in here])
+
+
+def test_a_run_that_was_cut_off_goes_on(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, calls = work.write_part, []
+
+    def cut_off(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        write(*given)
+
+    monkeypatch.setattr(work, "write_part", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        embed(items, tmp_path / "out", TINY)
+    done = embed(items, tmp_path / "out", TINY)
+    # of the three parts of 16, 16 and 9 the first was written
+    assert (done.reused, done.skipped, done.embedded, done.rows, done.errors) == (16, 0, 24, 40, 1)
+    assert len(table(tmp_path / "out")) == 40
+
+
+def test_only_what_is_new_is_embedded(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed(items[:10], tmp_path / "out", TINY)
+    done = embed(items, tmp_path / "out", TINY)
+    assert (done.reused, done.embedded + len(done.failed)) == (10, 31)
+    monkeypatch.setattr(Settings, "load", lambda self: 1 / 0)  # nothing is left to be done
+    again = embed(items, tmp_path / "out", TINY)
+    assert (again.reused, again.skipped, again.embedded, again.failed) == (40, 1, 0, [])
+
+
+def test_failed_shapes_are_tried_again_when_asked(items: list[Item], tmp_path: Path) -> None:
+    embed(items[:3], tmp_path / "out", TINY)
+    broken = next(item for item in items if item.id == BROKEN)
+    embed([*items[:3], broken], tmp_path / "out", TINY)
+    good = next(item for item in items if item.path.endswith(".obj"))
+    Path(broken.path).unlink()
+    Path(broken.path).symlink_to(good.path)  # still no PLY
+    assert [one.id for one in embed([broken], tmp_path / "out", TINY, retry_failed=True).failed] == [BROKEN]
+    Path(broken.path).unlink()
+    vertices = "\n".join(f"{i} {i * i % 7} {i * i * i % 5}" for i in range(50))
+    head = (
+        "ply\nformat ascii 1.0\nelement vertex 50\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+    )
+    Path(broken.path).write_text(head + vertices + "\n")
+    assert embed([broken], tmp_path / "out", TINY).skipped == 1
+    done = embed([broken], tmp_path / "out", TINY, retry_failed=True)
+    assert (done.embedded, done.errors, done.rows) == (1, 0, 4)
+
+
+def test_axes_of_a_list_and_several_views(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    turned = [replace(items[0], up="z"), items[1]]
+    embed(turned, tmp_path / "up", TINY)
+    expected = tiny.encode([item.path for item in turned], up=["z", "y"])
+    found = table(tmp_path / "up")
+    np.testing.assert_allclose([found[item.id] for item in turned], expected, atol=1e-6)
+    (batch,) = tables.read_embeddings(tmp_path / "up", ("id", "preprocessing"))
+    ups = {id: json.loads(how)["up"] for id, how in zip(batch["id"], batch["preprocessing"], strict=True)}
+    assert ups == {turned[0].id: "z", turned[1].id: "y"}
+    embed(items[:2], tmp_path / "views", replace(TINY, views=2, seed=5))
+    found = table(tmp_path / "views")
+    expected = tiny.encode([item.path for item in items[:2]], views=2, seed=5)
+    np.testing.assert_allclose([found[item.id] for item in items[:2]], expected, atol=1e-6)
+
+
+def test_the_temperature_goes_with_the_parts(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    embed(items[:2], tmp_path / "out", TINY)
+    origin = tables.origin_of(tmp_path / "out")
+    assert (origin.checkpoint_hash, origin.temperature) == (tiny.checkpoint_hash, tiny.temperature)
+
+
+def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    embed(items[:2], out, TINY)
+    with pytest.raises(InputError, match="seed 0, asked for was seed 1"):
+        embed(items, out, replace(TINY, seed=1))
+    with pytest.raises(MixedEncodersError, match=r"tiny.*asked for was vitb32"):
+        embed(items, out, replace(TINY, model="vitb32"))
+    with pytest.raises(InputError, match="two shapes have the id"):
+        embed([items[0], Item(items[0].id, "other.ply")], out, TINY)
+    with pytest.raises(InputError, match=r"already, from .*asked for was /elsewhere"):
+        embed([replace(items[0], path="/elsewhere/x.ply")], out, TINY)
+    with pytest.raises(UnknownNameError, match="local, ray"):
+        embed(items, out, TINY, engine="spark")
+    with pytest.raises(InputError, match="precision"):
+        embed(items, out, replace(TINY, precision="int8"))
+    with pytest.raises(WeightsError, match="no checkpoint file"):
+        embed(items, out, replace(TINY, checkpoint="nowhere.pt"))
+
+
+def test_other_weights_on_a_worker_are_refused(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    origin = replace(TINY.origin(), checkpoint_hash="ef" * 32)
+    with pytest.raises(MixedEncodersError, match="on every machine"):
+        next(work.embed_parts(tiny, items, TINY, origin, tmp_path, lambda count: None))
+
+
+def test_a_shape_that_no_engine_accounts_for_is_told(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.local, "run", lambda *given: None)
+    with pytest.raises(Exception, match="41 shapes are neither"):
+        embed(items, tmp_path / "out", TINY)
+
+
+def test_a_shape_that_cannot_be_embedded_costs_itself_only(tmp_path: Path) -> None:
+    # two different points among thousands, which sampling to 1,024 leaves out
+    cloud = np.zeros((50_000, 3))
+    cloud[-1] = 1
+    items = write_files(tmp_path / "in", 4)
+    np.save(tmp_path / "in" / "same.npy", cloud)
+    same = Item("same.npy", str(tmp_path / "in" / "same.npy"))
+    for views in (1, 2):
+        done = embed([*items, same], tmp_path / f"out{views}", replace(TINY, views=views))
+        assert (done.rows, sorted(one.id for one in done.failed)) == (4, [BROKEN, "same.npy"])
+        assert all("one point repeated" in one.error for one in done.failed if one.id == "same.npy")

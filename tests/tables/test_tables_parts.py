@@ -1,0 +1,128 @@
+"""Folders of embeddings: the schema, parts, errors, and every id once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_table import HOW, ORIGIN, part, vectors, write_table
+
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
+from openshape_ood.tables import (
+    COLUMNS,
+    Counts,
+    Origin,
+    forget_errors,
+    locked,
+    open_folder,
+    read_embeddings,
+    read_errors,
+    settle,
+    write_part,
+    written_ids,
+)
+
+parquet = pytest.importorskip("pyarrow.parquet")
+SETTINGS = {"points": 4, "up": "y"}
+
+
+def test_schema_and_values(tmp_path: Path) -> None:
+    embeddings = vectors(2)
+    write_part(tmp_path, part(["a", "b\udcff"], embeddings, failed=("c",)), ORIGIN)
+    (good,), (bad,) = (list((tmp_path / name).iterdir()) for name in ("embeddings", "errors"))
+    assert good.name == bad.name
+    table = parquet.read_table(good)
+    assert table.column_names == list(COLUMNS)
+    assert str(table.schema.field("embedding").type) == "fixed_size_list<element: float>[8]"
+    rows = table.to_pylist()
+    assert rows[0] == {
+        "id": "a",
+        "path": "/in/a",
+        "embedding": embeddings[0].tolist(),
+        "checkpoint": "tiny",
+        "checkpoint_hash": ORIGIN.checkpoint_hash,
+        "preprocessing": HOW,
+        "status": "ok",
+        "error": None,
+    }
+    assert rows[1]["id"] == "b\\udcff"
+    lost = parquet.read_table(bad).to_pylist()[0]
+    assert (lost["status"], lost["error"], lost["embedding"]) == ("error", "no cloud", None)
+    assert parquet.read_table(bad).schema.equals(table.schema)
+
+
+def test_the_same_part_twice_is_there_once(tmp_path: Path) -> None:
+    write_part(tmp_path, part(["a"], vectors(1), failed=("b",)), ORIGIN)
+    write_part(tmp_path, part(["a", "b"], vectors(2)), ORIGIN)
+    assert len(list((tmp_path / "embeddings").iterdir())) == 1
+    assert written_ids(tmp_path) == {"a", "b"} and list(read_errors(tmp_path)) == []
+
+
+def test_settling_leaves_every_id_once(tmp_path: Path) -> None:
+    write_part(tmp_path, part(["a", "b"], vectors(2), failed=("c", "d")), ORIGIN)
+    write_part(tmp_path, part(["b", "c"], vectors(2, 1), failed=("d",)), ORIGIN)
+    (tmp_path / "embeddings" / "part-x.parquet.7.partial").write_bytes(b"half")
+    assert settle(tmp_path) == Counts(rows=3, errors=1, removed=1)
+    assert sorted(id for batch in read_embeddings(tmp_path) for id in batch["id"]) == ["a", "b", "c"]
+    assert [one.id for one in read_errors(tmp_path)] == ["d"]
+    assert not list(tmp_path.rglob("*.partial"))
+    forget_errors(tmp_path, {"d"})
+    assert list(read_errors(tmp_path)) == []
+
+
+@pytest.mark.parametrize("batch_rows", [1, 4, 7, 100])
+def test_reading_in_batches(tmp_path: Path, batch_rows: int) -> None:
+    embeddings, ids = vectors(10), [f"{i}" for i in range(10)]
+    write_table(tmp_path, ids, embeddings, rows=3)
+    batches = list(read_embeddings(tmp_path, batch_rows=batch_rows))
+    assert [len(batch["id"]) for batch in batches[:-1]] == [batch_rows] * (len(batches) - 1)
+    assert sum(len(batch["id"]) for batch in batches) == 10
+    found = {id: row for batch in batches for id, row in zip(batch["id"], batch["embedding"], strict=True)}
+    np.testing.assert_array_equal([found[id] for id in ids], embeddings)
+
+
+def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no embeddings"):
+        list(read_embeddings(tmp_path))
+    write_table(tmp_path, ["a"], vectors(1), rows=1)
+    with pytest.raises(InputError, match="known: id, path"):
+        list(read_embeddings(tmp_path, ("colour",)))
+    (tmp_path / "embeddings" / "part-z.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(FileError, match="part-z"):
+        written_ids(tmp_path)
+
+
+def test_tables_of_two_encoders_are_not_read_as_one(tmp_path: Path) -> None:
+    write_part(tmp_path / "a", part(["a"], vectors(1)), ORIGIN)
+    write_part(tmp_path / "b", part(["b"], vectors(1)), Origin("tiny", "cd" * 32, "tower", 8))
+    files = [next((tmp_path / name / "embeddings").iterdir()) for name in "ab"]
+    with pytest.raises(MixedEncodersError, match="expected one encoder"):
+        list(read_embeddings(files))
+
+
+def test_a_folder_of_another_checkpoint_or_other_settings_is_refused_with_both_named(tmp_path: Path) -> None:
+    open_folder(tmp_path, ORIGIN, SETTINGS)
+    open_folder(tmp_path, ORIGIN, SETTINGS)
+    with pytest.raises(MixedEncodersError, match=r"tiny \(sha256 abababab\).*vitb32 \(sha256 cdcdcdcd\)"):
+        open_folder(tmp_path, Origin("vitb32", "cd" * 32, "tower", 8), SETTINGS)
+    with pytest.raises(InputError, match="made with up y, asked for was up z"):
+        open_folder(tmp_path, ORIGIN, {**SETTINGS, "up": "z"})
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "chair.ply").write_text("ply")
+    with pytest.raises(FileError, match=r"chair\.ply"):
+        open_folder(tmp_path, ORIGIN, SETTINGS)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(FileError, match="manifest"):
+        open_folder(tmp_path, ORIGIN, SETTINGS)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(FileError, match="another run"), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass
