@@ -216,6 +216,9 @@ def _into_folder(
     listed = list_items(files)
     if not listed.items and not listed.failures:
         raise InputError(nothing_found(files, listed.ignored))
+    if not listed.items:
+        print_failures(listed.failures)
+        raise typer.Exit(2)
     with progress("embedding", len(listed.items)) as bar:
 
         def step(count: int, process: int) -> None:

@@ -91,7 +91,7 @@ class ShapeEncoder:
             path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
             weights = Weights(read_weights(path, row.keys, name), read_temperature(path, row.keys, name), path)
         with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
-            network = PointBERT(row.sizes, find_grouping(sampler, target))
+            network = PointBERT(row.sizes, find_grouping(sampler, target)).float()  # whatever the default type
         load_strictly(network, weights.tensors, weights.path, name, weights.mapped)
         if checkpoint is None:
             stripped.keep(row, weights)
@@ -211,7 +211,10 @@ class ShapeEncoder:
         xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as `points.prepare`
         gives them. Nothing is checked, resampled or scaled to length 1.
         """
-        return next(embed_batches(self.network, [np.ascontiguousarray(points, dtype=np.float32)], self.device))
+        if not len(points):
+            return np.empty((0, self.embedding_dim), dtype=np.float32)
+        clouds = np.require(points, np.float32, ["C", "W"])  # torch warns of what is read-only
+        return next(embed_batches(self.network, [clouds], self.device))
 
     @property
     def patch_radius(self) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,39 @@ import torch
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
     """Single precision, always by the same algorithms, whatever a caller's training has set for speed."""
-    # cuDNN would round convolutions to TF32, and choose among algorithms by speed
-    cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    restore = _set_matmul_precision()
+    _SETTINGS.enter()
     try:
-        with cudnn, torch.autocast(device.type, enabled=False):
+        with torch.autocast(device.type, enabled=False):  # each thread has its own
             yield
     finally:
-        restore()
+        _SETTINGS.leave()
+
+
+class _Shared:
+    """Settings of the whole process: the first thread that embeds sets them, the last to leave restores them."""
+
+    def __init__(self) -> None:
+        self._lock, self._undo, self._inside = threading.Lock(), ExitStack(), 0
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                # cuDNN would round convolutions to TF32, and choose among algorithms by speed
+                exactly = torch.backends.cudnn.flags(
+                    enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+                )
+                self._undo.enter_context(exactly)
+                self._undo.callback(_set_matmul_precision())
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._undo.close()
+
+
+_SETTINGS = _Shared()
 
 
 def _set_matmul_precision() -> Callable[[], None]:

@@ -128,6 +128,11 @@ class Transformer(nn.Module):
         return last(x, 1)[:, 0], last(x)[:, 1:] if patches else None
 
 
+def _patches_first(x: Tensor) -> Tensor:
+    # a function of the module, as a lambda cannot be pickled
+    return rearrange(x, "b w p -> b p w")
+
+
 class PointBERT(nn.Module):
     """Clouds in the encoder's own frame -> embeddings, not normalised.
 
@@ -141,7 +146,7 @@ class PointBERT(nn.Module):
         self.sa = SetAbstraction(sizes)
         self.lift = nn.Sequential(
             nn.Conv1d(sizes.patch_width + 3, sizes.width, 1),
-            Lambda(lambda x: rearrange(x, "b w p -> b p w")),
+            Lambda(_patches_first),
             nn.LayerNorm(sizes.width),
         )
         self.transformer = Transformer(sizes)

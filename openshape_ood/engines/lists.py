@@ -44,10 +44,16 @@ def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:
         return
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            for row in csv.DictReader(file, skipinitialspace=True):
-                yield tuple(row.get(name) for name in COLUMNS)
+            lines = csv.reader(file, skipinitialspace=True)
+            places = {name.strip(): i for i, name in enumerate(next(lines, []))}
+            for line in filter(None, lines):
+                yield tuple(_cell(line, places.get(name)) for name in COLUMNS)
     except (OSError, csv.Error) as error:
         raise FileError(f"cannot read the list {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _cell(line: list[str], place: int | None) -> str | None:
+    return line[place].strip() if place is not None and place < len(line) else None
 
 
 def _header(path: Path) -> list[str]:

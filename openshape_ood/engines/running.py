@@ -82,10 +82,10 @@ def embed(
 def _by_id(items: Iterable[Item]) -> dict[str, Item]:
     asked: dict[str, Item] = {}
     for item in items:
-        if item.id != text(item.id):
-            item = replace(item, id=text(item.id))
+        # absolute, for the run that goes on may be started elsewhere
+        item = replace(item, id=text(item.id), path=absolute(item.path))
         first = asked.setdefault(item.id, item)
-        if first is not item:
+        if first != item:
             raise InputError(
                 f"two shapes have the id {item.id!r}: {first.path} and {item.path}; expected each id once. Give one "
                 "folder that holds both, or a list with a column id"
@@ -113,8 +113,9 @@ def _drop_written(todo: dict[str, Item], folder: Path) -> int:
 def _drop_failed(todo: dict[str, Item], folder: Path) -> int:
     before = len(todo)
     for part in written(folder, ERRORS):
-        for id, _ in part:
-            todo.pop(id, None)
+        for id, path in part:
+            if id in todo and absolute(text(todo[id].path)) == absolute(path):  # else another file's failure
+                del todo[id]
     return before - len(todo)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from openshape_ood.tables.arrow import text
 if TYPE_CHECKING:
     from openshape_ood.encoders import ShapeEncoder
 
+FIRST_ROWS = 64  # of the first part, where parts may take so long only
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colours
 
 
@@ -50,19 +52,23 @@ def embed_parts(
     origin: Origin,
     out: Path,
     step: Callable[[int], None],
+    seconds: float | None = None,
 ) -> Generator[Part]:
     """Reads, embeds and writes the items, `part_rows` a part; what was written, part by part.
 
-    The same items in the same order make the same parts. `step` is told how many more files were read. A file that
-    cannot be used is an error row of its part and stops nothing. Raises `MixedEncodersError` for an encoder whose
-    weights are others than those of `origin`, `FileError` where a part cannot be written.
+    The same items in the same order make the same parts, unless `seconds` says how long a part may take: then the first
+    is small, and the next ones as large as that allows, so that a run that is killed loses little. `step` is told how
+    many more files were read. A file that cannot be used is an error row of its part and stops nothing. Raises
+    `MixedEncodersError` for an encoder whose weights are others than those of `origin`, `WeightsError` where no
+    embedding of a batch can be used, `FileError` where a part cannot be written.
     """
     check_weights(encoder, origin)
     origin = replace(origin, temperature=encoder.temperature)
     prepared = prepares(items, settings)
     with contextlib.closing(read_items(items, encoder.row.points, settings)) as reads:
-        for i in range(0, len(items), settings.part_rows):
-            asked = items[i : i + settings.part_rows]
+        first, rows = 0, settings.part_rows if seconds is None else min(FIRST_ROWS, settings.part_rows)
+        while first < len(items):
+            asked, began = items[first : first + rows], time.monotonic()
             grown = _Growing()
             batches = _batches(asked, islice(reads, len(asked)), settings, grown, step)
             embed = _embed_prepared if prepared else _embed
@@ -70,6 +76,10 @@ def embed_parts(
             part = _finished(asked, grown, origin.dimensions)
             write_part(out, part, origin)
             yield part
+            first += rows
+            if seconds is not None:
+                fitting = int(len(asked) * seconds / max(time.monotonic() - began, 1e-3))
+                rows = max(1, min(fitting, 4 * rows, settings.part_rows))
 
 
 def check_weights(encoder: ShapeEncoder, origin: Origin) -> None:
@@ -120,10 +130,17 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: 
             yield np.stack(batch.shapes)
 
     for rows in embed_batches(encoder.network, clouds(), encoder.device):
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not (np.isfinite(lengths).all() and lengths.all()):
-            raise WeightsError(f"{encoder.name} gave an embedding that is zero or not finite; its weights are damaged")
-        _add(waiting.popleft(), rows / lengths, settings, grown)
+        batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
+        sound = np.isfinite(lengths) & (lengths > 0)
+        if not sound.any():
+            raise WeightsError(
+                f"{encoder.name} gave only embeddings that are zero or not finite; its weights are damaged"
+            )
+        for i in np.flatnonzero(~sound):
+            grown.failed.append(_failed(batch.items[i], "its embedding is zero or not finite", batch.ups[i], settings))
+        kept = np.flatnonzero(sound).tolist()
+        chosen = _Batch([batch.items[i] for i in kept], [], [batch.ups[i] for i in kept])
+        _add(chosen, rows[kept] / lengths[kept, None], settings, grown)
 
 
 def _embed(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: Settings, grown: _Growing) -> None:
@@ -132,13 +149,13 @@ def _embed(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: Settings,
         try:
             _add(batch, _encode(encoder, batch, settings), settings, grown)
             continue
-        except (CloudError, ShapeFileError):
+        except (CloudError, ShapeFileError, WeightsError):
             pass  # rare: a cloud whose few different points sampling leaves out, or a file that has changed
         for item, shape, up in zip(batch.items, batch.shapes, batch.ups, strict=True):
             single = _Batch([item], [shape], [up])
             try:
                 _add(single, _encode(encoder, single, settings), settings, grown)
-            except (CloudError, ShapeFileError) as error:
+            except (CloudError, ShapeFileError, WeightsError) as error:
                 grown.failed.append(_failed(item, str(error), up, settings))
 
 

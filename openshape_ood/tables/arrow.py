@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -130,7 +131,9 @@ def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | 
 
 
 def _word(value: Any) -> str | None:
-    return None if value is None else str(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of ids with gaps comes as floats
+    return None if value is None else os.fsdecode(value) if isinstance(value, bytes) else str(value)
 
 
 def text(value: str) -> str:

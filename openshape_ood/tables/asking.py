@@ -16,7 +16,7 @@ from openshape_ood.neighbours.tables import check_k
 from openshape_ood.scores import DEFAULTS, find_score
 from openshape_ood.scores.table import check_bank
 from openshape_ood.tables.arrow import Origin
-from openshape_ood.tables.parts import BATCH_ROWS, origin_of, read_embeddings
+from openshape_ood.tables.parts import BATCH_ROWS, origin_of, read_embeddings, sources
 
 Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -37,7 +37,8 @@ def known_from(source: Source, labels: Mapping[str, str] | Literal["folder"] = "
     is left.
     """
     rows: dict[str, list[np.ndarray]] = {}
-    for batch in read_embeddings(source, ("id", "embedding")):
+    files = sources(source)
+    for batch in read_embeddings(files or source, ("id", "embedding")):
         names = [_class(id, labels) for id in batch["id"]]
         for name in dict.fromkeys(name for name in names if name is not None):
             chosen = [i for i, other in enumerate(names) if other == name]
@@ -45,7 +46,7 @@ def known_from(source: Source, labels: Mapping[str, str] | Literal["folder"] = "
     if not rows:
         raise InputError(f"no row of {source} has a class; expected ids among the labels")
     examples = {name: np.concatenate(rows[name]) for name in sorted(rows)}
-    return Known.from_examples(examples, _Embedded(origin_of(source)))
+    return Known.from_examples(examples, _Embedded(origin_of(files)))
 
 
 def nearest(
@@ -58,7 +59,8 @@ def nearest(
     """
     queries = np.asarray(queries)
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0
-    for batch in read_embeddings(source, ("id", "embedding"), batch_rows):
+    files = sources(source)
+    for batch in read_embeddings(files or source, ("id", "embedding"), batch_rows):
         own = neighbours.nearest(queries, batch["embedding"], check_k(min(k, len(batch["id"])), k), metric)
         distances = np.concatenate([distances, own[0]], axis=1)
         ids = np.concatenate([ids, np.array(batch["id"], dtype=object)[own[1]]], axis=1)
@@ -77,7 +79,8 @@ def score_table(
     method: a key of `scores.SCORES` that needs embeddings only; None takes the default for the bank. Raises
     `MixedEncodersError` where the bank is from another encoder, `InputError` for a method that the bank cannot answer.
     """
-    origin = origin_of(source)
+    files = sources(source)
+    origin = origin_of(files or source)
     known.check_fits(Identity(origin.checkpoint, origin.tower, origin.checkpoint_hash))
     if known.temperature is None and origin.temperature is not None:
         known = replace(known, temperature=origin.temperature)

@@ -18,7 +18,7 @@ NAME, LOCK = "manifest.json", ".lock"
 
 
 def open_folder(folder: Path, origin: Origin, preprocessing: Mapping[str, Any]) -> None:
-    """Makes a folder for embeddings of this origin and preprocessing, or checks that it is one.
+    """Makes a folder for embeddings of this origin and preprocessing, or checks that it is one or holds none yet.
 
     Raises `MixedEncodersError` for a folder of another checkpoint, `InputError` for one of other preprocessing, each
     naming both, and `FileError` for a folder of other things.
@@ -29,6 +29,9 @@ def open_folder(folder: Path, origin: Origin, preprocessing: Mapping[str, Any]) 
         _write(path, origin, preprocessing)
         return
     found = read_manifest(folder)
+    if not any(folder.glob("*/part-*.parquet")):  # an earlier run that came to nothing binds none
+        _write(path, origin, preprocessing)
+        return
     if found["checkpoint_hash"] != origin.checkpoint_hash:
         there = f"{found['checkpoint']} (sha256 {str(found['checkpoint_hash'])[:8]})"
         raise MixedEncodersError(f"{folder} holds embeddings by {there}, asked for was {origin}; give another --out")

@@ -190,7 +190,8 @@ class _Held:
 
 def origin_of(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Origin:
     """What made the embeddings. Raises `FileError` where there are none."""
-    first = next(iter(sources(source)), None)
+    files = sources(source)
+    first = next(iter(files), None)
     if first is None or not first.exists():
         raise FileError(f"there are no embeddings in {source}; expected what `openshape-ood embed --out DIR` wrote")
     return read_origin(first)

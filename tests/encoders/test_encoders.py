@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -620,3 +622,48 @@ def test_prepared_clouds_give_the_same_embedding(tiny: ShapeEncoder) -> None:
     points = prepare(check_cloud(cloud(), "it"), count=1024, up="z", to="y", colour=0.4, seed=3, name="it")
     raw = tiny.encode(cloud(), up="z", seed=3, normalize=False)
     np.testing.assert_array_equal(tiny.encode_prepared(points[None]), raw)
+
+
+def test_threads_at_once_disturb_neither_each_other_nor_the_settings(tiny: ShapeEncoder) -> None:
+    clouds = [random_cloud(seed) for seed in range(4)]
+    alone = [tiny.encode(cloud) for cloud in clouds]
+    before = (torch.backends.cudnn.deterministic, torch.get_float32_matmul_precision())
+    torch.set_float32_matmul_precision("medium")  # rounds to bfloat16 where the CPU can
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(tiny.encode, clouds * 6))
+        assert torch.get_float32_matmul_precision() == "medium"
+        assert torch.backends.cudnn.deterministic == before[0]
+    finally:
+        torch.set_float32_matmul_precision(before[1])
+    for i, embedding in enumerate(found):
+        np.testing.assert_allclose(embedding, alone[i % 4], atol=1e-6)
+
+
+def random_cloud(seed: int) -> np.ndarray:
+    return np.random.RandomState(seed).uniform(-1, 1, (3000, 3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_default_type_of_the_caller_changes_nothing(tiny: ShapeEncoder, dtype: torch.dtype) -> None:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        other = ShapeEncoder.from_pretrained("tiny", device="cpu")
+        found = other.encode(random_cloud(1))
+    finally:
+        torch.set_default_dtype(before)
+    np.testing.assert_allclose(found, tiny.encode(random_cloud(1)), atol=1e-6)
+
+
+def test_an_encoder_can_be_pickled(tiny: ShapeEncoder) -> None:
+    copied = pickle.loads(pickle.dumps(tiny))
+    np.testing.assert_array_equal(copied.encode(random_cloud(1)), tiny.encode(random_cloud(1)))
+
+
+def test_prepared_clouds_may_be_read_only_or_none(tiny: ShapeEncoder) -> None:
+    clouds = np.random.RandomState(0).uniform(-0.5, 0.5, (1, 1024, 6)).astype(np.float32)
+    writable = tiny.encode_prepared(clouds)
+    clouds.setflags(write=False)
+    np.testing.assert_array_equal(tiny.encode_prepared(clouds), writable)
+    assert tiny.encode_prepared(clouds[:0]).shape == (0, 192)

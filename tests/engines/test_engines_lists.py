@@ -54,3 +54,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
         list(read_list(no_path))
     with pytest.raises(FileError, match="cannot read"):
         list(read_list(tmp_path / "none.parquet"))
+
+
+def test_spaces_around_the_commas_of_a_list_mean_nothing(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("id , path , up\n a , x.ply , z \n\n b , y.ply , \n")
+    found = [(item.id, Path(item.path).name, item.up) for item in read_list(tmp_path / "list.csv")]
+    assert found == [("a", "x.ply", "z"), ("b", "y.ply", None)]

@@ -167,3 +167,57 @@ def test_a_shape_that_cannot_be_embedded_costs_itself_only(tmp_path: Path) -> No
         done = embed([*items, same], tmp_path / f"out{views}", replace(TINY, views=views))
         assert (done.rows, sorted(one.id for one in done.failed)) == (4, [BROKEN, "same.npy"])
         assert all("one point repeated" in one.error for one in done.failed if one.id == "same.npy")
+
+
+def test_an_embedding_without_a_direction_costs_its_shape_only(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openshape_ood.encoders import pipeline
+
+    embed_batches = pipeline.embed_batches
+
+    def overflown(*given: Any) -> Any:
+        for rows in embed_batches(*given):
+            rows[0] = np.nan
+            yield rows
+
+    monkeypatch.setattr(pipeline, "embed_batches", overflown)
+    done = embed(items, tmp_path / "out", replace(TINY, part_rows=64, batch_size=20))
+    assert (done.rows, done.errors) == (38, 3)  # two batches, and the broken file
+    assert sum("not finite" in one.error for one in done.failed) == 2
+
+
+def test_a_run_goes_on_from_another_working_folder(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(folder: str) -> list[Item]:
+        return [replace(item, path=f"{folder}/{Path(item.path).relative_to(tmp_path / 'in')}") for item in items]
+
+    monkeypatch.chdir(tmp_path)
+    first = embed(listed("in"), "out", TINY)
+    monkeypatch.chdir(tmp_path / "in")
+    again = embed(listed("."), "../out", TINY)
+    assert (first.embedded, again.embedded, again.reused) == (40, 0, 40)
+
+
+def test_a_failure_is_of_its_file_and_the_same_file_twice_is_one(items: list[Item], tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.npy").write_bytes(b"nothing")
+    assert embed([Item("x.npy", str(tmp_path / "bad" / "x.npy"))], tmp_path / "out", TINY).errors == 1
+    good = next(item for item in items if item.id != BROKEN)
+    done = embed([Item("x.npy", good.path)] * 2, tmp_path / "out", TINY)
+    assert (done.given, done.embedded, done.rows, done.errors) == (1, 1, 1, 0)
+
+
+def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        embed(items, tmp_path / "out", replace(TINY, up="z", device="nowhere"))
+    assert embed(items, tmp_path / "out", TINY).rows == 40
+
+
+def test_parts_are_as_large_as_their_time_allows(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    whole = replace(TINY, part_rows=1000)
+    parts = list(work.embed_parts(tiny, items * 8, whole, TINY.origin(), tmp_path, lambda count: None, seconds=1e9))
+    assert [len(part.asked) for part in parts] == [64, 256, 8]
+    hasty = list(work.embed_parts(tiny, items, whole, TINY.origin(), tmp_path, lambda count: None, seconds=0))
+    assert [len(part.asked) for part in hasty] == [41]  # the first is written whatever it took

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from openshape_ood.tables import (
     Counts,
     Origin,
     forget_errors,
+    known_from,
     locked,
+    nearest,
     open_folder,
     read_embeddings,
     read_errors,
@@ -103,7 +106,11 @@ def test_tables_of_two_encoders_are_not_read_as_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_checkpoint_or_other_settings_is_refused_with_both_named(tmp_path: Path) -> None:
-    open_folder(tmp_path, ORIGIN, SETTINGS)
+    other = replace(ORIGIN, checkpoint="vitb32", checkpoint_hash="cd" * 32)
+    open_folder(tmp_path, other, SETTINGS)
+    open_folder(tmp_path, ORIGIN, SETTINGS)  # nothing was embedded: nothing is mixed
+    (tmp_path / "embeddings").mkdir()
+    (tmp_path / "embeddings" / "part-1.parquet").touch()
     open_folder(tmp_path, ORIGIN, SETTINGS)
     with pytest.raises(MixedEncodersError, match=r"tiny \(sha256 abababab\).*vitb32 \(sha256 cdcdcdcd\)"):
         open_folder(tmp_path, Origin("vitb32", "cd" * 32, "tower", 8), SETTINGS)
@@ -126,3 +133,10 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
         pass
     with locked(tmp_path):
         pass
+
+
+def test_a_generator_of_files_is_read_once(tmp_path: Path) -> None:
+    write_part(tmp_path, part(["a/1", "b/1"], vectors(2)), ORIGIN)
+    files = list((tmp_path / "embeddings").glob("*.parquet"))
+    assert known_from(file for file in files).names == ("a", "b")
+    assert nearest(vectors(1), (file for file in files), k=1)[1].tolist() == [["a/1"]]
