@@ -108,7 +108,9 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
         score=method["score"],
         settings=table["settings"] | own,
         # rows end with the last figure that is known
-        percent={part: dict(zip(METRICS, row[part])) for part in ("novel1", "novel2", "both") if part in row},  # noqa: B905
+        percent={
+            part: dict(zip(METRICS, row[part], strict=False)) for part in ("novel1", "novel2", "both") if part in row
+        },
         accuracy=accuracy,
         balanced_accuracy=balanced,
         remark=row.get("remark", table.get("remark", "")),

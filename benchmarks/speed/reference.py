@@ -39,7 +39,8 @@ class Reference:
     def __init__(
         self, folder: Path, sizes: PointBERTSizes, weights: Mapping[str, Tensor], device: torch.device
     ) -> None:
-        body, self._util = _modules(folder)
+        body, util = _modules(folder)
+        self._util: Any = util  # a checkout's module, whose functions are replaced by ones that take the time
         self._network = _network(body, sizes, weights, folder).to(device).eval()
         self._clock: Clock | None = None
         plain = PlainPointBERT(sizes, {}, device)
@@ -62,11 +63,11 @@ class Reference:
     def embed(self, points: Tensor, picked: Tensor) -> Tensor:
         """Embeddings (b, d) with given patch centres (b, p): its own sampling begins at a point drawn at random."""
         own = self._util.farthest_point_sample
-        self._util.farthest_point_sample = lambda *_: picked  # type: ignore[attr-defined]
+        self._util.farthest_point_sample = lambda *_: picked
         try:
             return self._run(points.transpose(1, 2).contiguous())
         finally:
-            self._util.farthest_point_sample = own  # type: ignore[attr-defined]
+            self._util.farthest_point_sample = own
 
     def _run(self, channels_first: Tensor) -> Tensor:
         with redirect_stdout(io.StringIO()):  # some copies print the shape of every input
@@ -77,8 +78,8 @@ class Reference:
         sampler, query = (getattr(self._util, name) for name in CALLED)
         if plain is not None:
             sampler = _loop(plain)
-        self._util.farthest_point_sample = self._marking(sampler, "sample")  # type: ignore[attr-defined]
-        self._util.query_ball_point = self._marking(query, "group")  # type: ignore[attr-defined]
+        self._util.farthest_point_sample = self._marking(sampler, "sample")
+        self._util.query_ball_point = self._marking(query, "group")
 
     def _marking(self, function: Callable[..., Any], stage: str) -> Callable[..., Any]:
         def marking(*args: Any) -> Any:
