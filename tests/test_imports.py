@@ -42,7 +42,7 @@ HOMES = {
     "laspy": {"files.clouds"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
-    "plotly": {"plots.turning", "app.server"},
+    "plotly": {"plots.turning"},
     "pyarrow": {"tables"},
     "open_clip": {"towers"},
     "faiss": {"neighbours.index"},

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,8 @@ def launch(
         dict.fromkeys([*filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]), *LOOPBACK])
     )
     try:
-        import gradio  # noqa: F401
-        import plotly  # noqa: F401
+        for package in ("gradio", "plotly"):  # said here, before anything is built
+            import_module(package)
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
     from openshape_ood.app.page import build
