@@ -2,8 +2,8 @@
 
 import sys
 
-from benchmarks.command import main
-from benchmarks.splits import split_names
+from benchmarks.threedos.command import main
+from benchmarks.threedos.splits import split_names
 
 if __name__ == "__main__":
     sys.exit(main("r2r", split_names("real")))

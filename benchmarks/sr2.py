@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.command import main
+from benchmarks.threedos.command import main
 
 if __name__ == "__main__":
     sys.exit(main("sr2", ["sr2"]))

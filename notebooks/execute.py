@@ -87,7 +87,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
 
 
 def small_png(picture: str) -> str:
-    """A PNG in base64 with 256 colours, which shows the same in a third of the bytes."""
+    """A PNG in base64 with 256 colors, which shows the same in a third of the bytes."""
     written = io.BytesIO()
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
         image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(written, "PNG", optimize=True)

@@ -17,33 +17,33 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from openshape_ood.checkpoints import list_checkpoints as list_checkpoints
-    from openshape_ood.detector import NoveltyDetector as NoveltyDetector
-    from openshape_ood.embedder import ShapeEmbedder as ShapeEmbedder
-    from openshape_ood.encoders import ShapeEncoder as ShapeEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder as ShapeEncoder
+    from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
-    from openshape_ood.explanation import Explanation as Explanation
-    from openshape_ood.explanation import PatchBank as PatchBank
-    from openshape_ood.explanation import explain_novelty as explain_novelty
-    from openshape_ood.files import load_shape as load_shape
     from openshape_ood.known import Known as Known
+    from openshape_ood.localization import Explanation as Explanation
+    from openshape_ood.localization import PatchBank as PatchBank
+    from openshape_ood.localization import explain_novelty as explain_novelty
     from openshape_ood.novelty import NoveltyResult as NoveltyResult
     from openshape_ood.novelty import score_novelty as score_novelty
-    from openshape_ood.text import TextEncoder as TextEncoder
+    from openshape_ood.registry.rows import list_checkpoints as list_checkpoints
+    from openshape_ood.shapes.reading import load_shape as load_shape
+    from openshape_ood.sklearn_api.detector import NoveltyDetector as NoveltyDetector
+    from openshape_ood.sklearn_api.embedder import ShapeEmbedder as ShapeEmbedder
 
 _HOMES = {
-    "Explanation": "explanation",
+    "Explanation": "localization",
     "Known": "known",
-    "NoveltyDetector": "detector",
+    "NoveltyDetector": "sklearn_api",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
-    "PatchBank": "explanation",
-    "ShapeEmbedder": "embedder",
-    "ShapeEncoder": "encoders",
-    "TextEncoder": "text",
-    "explain_novelty": "explanation",
-    "list_checkpoints": "checkpoints",
-    "load_shape": "files",
+    "PatchBank": "localization",
+    "ShapeEmbedder": "sklearn_api",
+    "ShapeEncoder": "encoders.shape_encoder",
+    "TextEncoder": "encoders.text.encoder",
+    "explain_novelty": "localization",
+    "list_checkpoints": "registry.rows",
+    "load_shape": "shapes.reading",
     "score_novelty": "novelty",
 }
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, OpenShapeError
 from openshape_ood.known import Identity, Known, check_names
-from openshape_ood.saving import save_whole
+from openshape_ood.storage import save_whole
 
 FORMAT = "openshape_ood bank 1"
 ARRAYS = ("anchors", "examples", "labels", "text", "negatives", "patches", "patch_labels")

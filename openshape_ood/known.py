@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-from openshape_ood.points import to_numpy
+from openshape_ood.shapes.points import to_numpy
 
 
 class Encoder(Protocol):
@@ -79,7 +79,7 @@ class Identity:
 class Known:
     """A bank of k known classes.
 
-    names (k,); anchors (k, d): a unit vector a class, its re-normalised mean example or else its text embedding;
+    names (k,); anchors (k, d): a unit vector a class, its re-normalized mean example or else its text embedding;
     examples (m, d) unit vectors and labels (m,) into names, both empty for classes known by name only; identity:
     the encoder they come from. text (k, d): the text embedding of each class, empty for classes known by example
     only; negatives (j, d): those of words for other things, if any were given. patches (n, w): unit patch tokens of

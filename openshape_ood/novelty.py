@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checkpoints import find_checkpoint
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import Encoder, Identity, Known, NamesEncoder, check_examples, check_names, identity_of
-from openshape_ood.points import check_up
-from openshape_ood.scores import DEFAULTS, Score, cosine, find_score
-from openshape_ood.scores.table import check_bank
-from openshape_ood.shapes import list_shapes, resolve_ups
-from openshape_ood.words import things
+from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.scoring import DEFAULTS, Score, cosine, find_score
+from openshape_ood.scoring.table import check_bank
+from openshape_ood.scoring.words import things
+from openshape_ood.shapes.points import check_up
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def score_novelty(
     device: Any = None,
     batch_size: int = 32,
     seed: int = 0,
-    views: int = 1,
+    num_samples: int = 1,
     progress: bool = False,
 ) -> NoveltyResult:
     """How novel each shape is against the known classes.
@@ -75,8 +75,8 @@ def score_novelty(
     shapes: whatever `ShapeEncoder.encode` takes. known: names, or name -> example shapes or ready
     embeddings (m, d), None for a class of which there is only the name, or a `Known` bank. The encoder is
     `encoder`, or the checkpoint called `model`; names go through `text`, or the tower that encoder was aligned
-    with. method: a key of `openshape_ood.scores.SCORES`; None takes the one of `scores.DEFAULTS` for names, for
-    examples or for both. views: embeddings a shape, averaged. up: gravity axis of the shapes, "y", "z" or "x" with
+    with. method: a key of `openshape_ood.scoring.SCORES`; None takes the one of `scores.DEFAULTS` for names, for
+    examples or for both. num_samples: embeddings a shape, averaged. up: gravity axis of the shapes, "y", "z", "x" with
     an optional "-", or "file"; known_up: that of the example shapes, the same unless given. `encoder` goes before
     `model`; give it when there is more than one call, for `model` is loaded each time.
 
@@ -96,15 +96,17 @@ def score_novelty(
     # a bank of names and examples of every class can be asked anything that it holds
     anything = isinstance(known, Known) and kind == "examples" and known.text.size > 0
     score = find_score(method, None if anything else kind)
-    if score.needs == "patches" and views != 1:
-        raise InputError(f"views is {views}; method {method!r} takes the patches of one view. Leave views out")
+    if score.needs == "patches" and num_samples != 1:
+        raise InputError(
+            f"num_samples is {num_samples}; method {method!r} takes the patches of one view. Leave num_samples out"
+        )
     known_up = _known_up(up, known_up, known)
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
     encoder = encoder or _encoder(model, device, known)
     settings: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "progress": progress}
-    if views != 1:
-        settings["views"] = views
+    if num_samples != 1:
+        settings["num_samples"] = num_samples
     bank = _bank(known, score, encoder, text, known_up, device, settings)
     bank.check_fits(identity_of(encoder))
     check_bank(score, method, bank)
@@ -164,7 +166,7 @@ def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
 
 
 def _encoder(model: str, device: Any, known: Any) -> Encoder:
-    from openshape_ood.encoders import ShapeEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     row = find_checkpoint(model)
     if isinstance(known, Known):  # said before anything is downloaded
@@ -203,7 +205,7 @@ def _patches(encoder: Any, values: list[Any], ups: Sequence[str], settings: Mapp
 
 
 def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
-    from openshape_ood.text import TextEncoder
+    from openshape_ood.encoders.text.encoder import TextEncoder
 
     row = getattr(encoder, "row", None)
     if row is None:

@@ -23,7 +23,7 @@ class Request(NamedTuple):
 class ArchiveServer(ThreadingHTTPServer):
     """Serves `content` under every path. What it does wrong:
 
-    behaviours  one word an answer, the last one for all that follow: "" well, "cut" (ends after half of what was
+    behaviors  one word an answer, the last one for all that follow: "" well, "cut" (ends after half of what was
                 asked for), "stall" (goes silent there), "no ranges" (always the whole file), "html", "to file",
                 "to ftp", "to nonsense", "to itself", "shifted" (a range that was not asked for), or an HTTP status
     etag        of the file, as it stands in the header; "" sends none
@@ -36,7 +36,7 @@ class ArchiveServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.content = content
         self.etag = '"one"'
-        self.behaviours: list[str] = [""]
+        self.behaviors: list[str] = [""]
         self.sized = True
         self.requests: list[Request] = []
         self.closing = threading.Event()
@@ -59,40 +59,40 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server = self.server
         server.requests.append(Request(self.headers.get("Range", ""), self.headers.get("If-Range", "")))
-        behaviour = server.behaviours.pop(0) if len(server.behaviours) > 1 else server.behaviours[0]
+        behavior = server.behaviors.pop(0) if len(server.behaviors) > 1 else server.behaviors[0]
         places = {
             "to file": "file:///etc/passwd",
             "to ftp": "ftp://127.0.0.1/file.tar",
             "to nonsense": "http://[",
             "to itself": self.path,
         }
-        if behaviour == "html":
+        if behavior == "html":
             self.send(200, {"Content-Type": "text/html; charset=utf-8"}, b"<!DOCTYPE html><html>Log in</html>")
-        elif behaviour in places:
-            self.send(302, {"Location": places[behaviour]}, b"")
-        elif behaviour.isdigit():
-            self.send(int(behaviour), {}, b"")
+        elif behavior in places:
+            self.send(302, {"Location": places[behavior]}, b"")
+        elif behavior.isdigit():
+            self.send(int(behavior), {}, b"")
         else:
-            self.send_content(behaviour)
+            self.send_content(behavior)
 
-    def send_content(self, behaviour: str) -> None:
-        content, start = self.server.content, self.start(behaviour)
+    def send_content(self, behavior: str) -> None:
+        content, start = self.server.content, self.start(behavior)
         headers = {"Content-Type": "application/binary"} | ({"ETag": self.server.etag} if self.server.etag else {})
         if start > len(content):
             return self.send(416, {"Content-Range": f"bytes */{len(content)}"}, b"")
-        if start and behaviour == "shifted":
+        if start and behavior == "shifted":
             start -= 1
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         rest = content[start:]
-        body = rest[: len(rest) // 2] if behaviour in ("cut", "stall") else rest
+        body = rest[: len(rest) // 2] if behavior in ("cut", "stall") else rest
         self.send(206 if start else 200, headers, body, len(rest))
-        if behaviour == "stall":
+        if behavior == "stall":
             self.server.closing.wait(60)
 
-    def start(self, behaviour: str) -> int:
+    def start(self, behavior: str) -> int:
         condition = self.headers.get("If-Range", self.server.etag)
-        if behaviour == "no ranges" or condition != self.server.etag:
+        if behavior == "no ranges" or condition != self.server.etag:
             return 0
         return int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
 

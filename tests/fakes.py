@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.points import exchange
-from openshape_ood.shapes import list_shapes, resolve_ups
+from openshape_ood.shapes.points import exchange
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 
 def box(width: float, height: float, depth: float) -> np.ndarray:
@@ -38,12 +38,12 @@ class FakeEncoder:
         batch_size: int = 32,
         seed: int = 0,
         progress: bool = False,
-        views: int = 1,
+        num_samples: int = 1,
     ) -> np.ndarray:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
         call = {"up": ups, "batch_size": batch_size, "seed": seed, "progress": progress}
-        self.calls.append(call if views == 1 else {**call, "views": views})
+        self.calls.append(call if num_samples == 1 else {**call, "num_samples": num_samples})
         clouds = [shape.load(points=100, seed=0)[:, :3] for shape in listed]
         return np.stack([self._embed(exchange(cloud, u, "y")) for cloud, u in zip(clouds, ups, strict=True)])
 

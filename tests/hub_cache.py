@@ -10,9 +10,9 @@ from published import made_up
 from test_hub import table
 from torch import Tensor
 
-from openshape_ood.checkpoints import Checkpoint, find_checkpoint
-from openshape_ood.encoders.pointbert import PointBERT
-from openshape_ood.hub import sha256
+from openshape_ood.encoders.pointbert.network import PointBERT
+from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.rows import Checkpoint, find_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEMPERATURE = 0.07
@@ -26,7 +26,7 @@ def weights(row: Checkpoint) -> dict[str, Tensor]:
 
 
 def training_checkpoint(state: dict[str, Tensor]) -> dict[str, Any]:
-    """What `torch.load` gives: the weights, the optimiser's two moments of each, and the temperature."""
+    """What `torch.load` gives: the weights, the optimizer's two moments of each, and the temperature."""
     moments = {
         i: {"exp_avg": torch.zeros_like(v), "exp_avg_sq": torch.ones_like(v)} for i, v in enumerate(state.values())
     }

@@ -18,7 +18,7 @@ from safetensors.numpy import load
 from sklearn.metrics import balanced_accuracy_score, precision_recall_curve
 from sklearn.model_selection import train_test_split
 
-from benchmarks.splits import ObjectClass, Split
+from benchmarks.threedos.splits import ObjectClass, Split
 
 # in the order of the labels of ScanObjectNN's files: github.com/antoalli/3D_OS `datasets/scanobject.py`
 SCANNED = (

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.objects import BenchmarkData, Objects
-from benchmarks.results import Figure, Finished, MethodResult, Scored
-from benchmarks.splits import ObjectClass, Split
-from openshape_ood.metrics import ood_metrics
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.results import Figure, Finished, MethodResult, Scored
+from benchmarks.threedos.splits import ObjectClass, Split
+from openshape_ood.decisions.metrics import ood_metrics
 
 METHODS = (("names", "max_cosine"), ("prototypes", "prototype_distance"), ("nearest example", "nearest_distance"))
 READ: list[str] = []  # ids of the shapes that were read, in order

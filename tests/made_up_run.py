@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.objects import BenchmarkData, Objects
-from benchmarks.results import SHOWN, Figure, Finished, MethodResult, Scored
-from benchmarks.splits import ObjectClass, load_split
-from openshape_ood.metrics import balanced_accuracy, ood_metrics
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.results import SHOWN, Figure, Finished, MethodResult, Scored
+from benchmarks.threedos.splits import ObjectClass, load_split
+from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
 
 SEEDS = (1, 41, 13718)
 METHODS = (("names", "max_cosine"), ("prototypes", "prototype_distance"), ("nearest example", "nearest_distance"))
@@ -176,11 +176,11 @@ def _report(finished: Finished) -> dict[str, Any]:
         "settings": {
             "support_points": 1024 if seed_protocol else 10_000,
             "test_points": 2048 if seed_protocol else 10_000,
-            "colour": 0.0 if seed_protocol else 0.4,
+            "color": 0.0 if seed_protocol else 0.4,
             "exchange": not seed_protocol,
             "unit": not seed_protocol,
             "templates": "",
-            "views": 1,
+            "num_samples": 1,
             "support": "clean",
             "encoder_up": "z" if finished.model == "vitg14" else "y",
             "seeds": list(SEEDS),

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.checkpoints import find_checkpoint
+from openshape_ood.registry.rows import find_checkpoint
 
 # name -> (feed-forward width, patch feature width, projection): all in which the published networks' keys differ
 PUBLISHED = {"vitb32": (1024, 128, 0), "vitl14": (1024, 128, 768), "vitg14": (1536, 256, 1280)}
 WIDTH, DEPTH, CHANNELS = 512, 12, 6
 
-# name -> clouds, points, seed, colour (None: random)
+# name -> clouds, points, seed, color (None: random)
 CASES = {"rgb_10000": (3, 10_000, 0, None), "grey_10000": (2, 10_000, 1, 0.4), "black_2048": (2, 2_048, 2, 0.0)}
 
 
@@ -100,8 +100,8 @@ def write_checkpoint(name: str, path: Path, value: Callable[[str, tuple[int, ...
 
 
 def clouds(case: str) -> np.ndarray:
-    """The clouds (b, n, 6) float32 of a case: flattened balls, centred and scaled, in the encoder's own frame."""
-    count, points, seed, colour = CASES[case]
+    """The clouds (b, n, 6) float32 of a case: flattened balls, centered and scaled, in the encoder's own frame."""
+    count, points, seed, color = CASES[case]
     rng = np.random.RandomState(1000 + seed)
     directions = rng.standard_normal((count, points, 3))
     radii = rng.uniform(size=(count, points, 1)) ** (1 / 3)
@@ -110,5 +110,5 @@ def clouds(case: str) -> np.ndarray:
     xyz[:, :, 1] *= rng.uniform(0.3, 1.0, size=(count, 1))
     xyz -= xyz.mean(axis=1, keepdims=True)
     xyz /= np.linalg.norm(xyz, axis=-1).max(axis=1)[:, None, None]
-    rgb = rng.uniform(size=(count, points, 3)) if colour is None else np.full((count, points, 3), colour)
+    rgb = rng.uniform(size=(count, points, 3)) if color is None else np.full((count, points, 3), color)
     return np.concatenate([xyz, rgb], axis=-1).astype(np.float32)

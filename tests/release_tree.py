@@ -18,8 +18,8 @@ import numpy as np
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the repository, for `benchmarks`
 
-from benchmarks.data import modelnet, scanobjectnn, shapenet
-from benchmarks.splits import ObjectClass, Split, load_split, split_names
+from benchmarks.threedos.data import modelnet, scanobjectnn, shapenet
+from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from openshape_ood.synthetic import categories, sample, scan
 
 SEVERITY = 0.7  # of the scans
@@ -48,7 +48,7 @@ def write_release(
     models = _modelnet_clouds(per_class, seed, points)
     _write_text(root, models)
     for name in modelnet.SETS:
-        _write_labelled(root, load_split(name), models, modelnet_cache, seed)
+        _write_labeled(root, load_split(name), models, modelnet_cache, seed)
     for part, first in (("training", 0), ("test", 50_000)):
         _write_scans(scanobjectnn.path_of(root, part), per_class, _SCANS + first, seed)
     for i, part in enumerate(shapenet.PARTS):
@@ -104,8 +104,8 @@ def _modelnet_names() -> list[tuple[str, str]]:
 
 def _unit(cloud: np.ndarray) -> np.ndarray:
     """In the unit sphere about the mean, as the release has its CAD models."""
-    centred = cloud - cloud.mean(axis=0)
-    return centred / np.linalg.norm(centred, axis=1).max()
+    centered = cloud - cloud.mean(axis=0)
+    return centered / np.linalg.norm(centered, axis=1).max()
 
 
 def _write_text(root: Path, models: dict[str, dict[str, np.ndarray]]) -> None:
@@ -119,9 +119,7 @@ def _write_text(root: Path, models: dict[str, dict[str, np.ndarray]]) -> None:
     (folder / "modelnet40_shape_names.txt").write_text("".join(f"{name}\n" for name in SHAPE_NAMES))
 
 
-def _write_labelled(
-    root: Path, split: Split, models: dict[str, dict[str, np.ndarray]], caches: bool, seed: int
-) -> None:
+def _write_labeled(root: Path, split: Split, models: dict[str, dict[str, np.ndarray]], caches: bool, seed: int) -> None:
     """The original's caches of a known set, where wanted, and the corrupted copies of its support."""
     labels = {name: i for i, c in enumerate(split.known) for name in c.modelnet40}
     for part, clouds in models.items():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, false_discovery_control
 
-from openshape_ood.calibration import (
+from openshape_ood.decisions.calibration import (
     benjamini_hochberg,
     calibration_needed,
     coverage_law,

@@ -10,8 +10,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from openshape_ood.architectures import PointBERTSizes
-from openshape_ood.checkpoints import (
+from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError
+from openshape_ood.registry.architectures import PointBERTSizes
+from openshape_ood.registry.rows import (
     PACKAGE,
     REGISTRY_VARIABLE,
     Checkpoint,
@@ -24,7 +25,6 @@ from openshape_ood.checkpoints import (
     load_registry,
     source_kind,
 )
-from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError
 
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14"]
 TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "points": Points}
@@ -116,15 +116,15 @@ def test_rows(name: str, dim: int, up: str, kind: str, tower: str) -> None:
 
 def test_published_rows_share_what_they_were_trained_with() -> None:
     rows = [find_checkpoint(name) for name in NAMES[1:]]
-    assert {(r.points.count, r.points.colour, r.text.templates, r.text.average) for r in rows} == {
+    assert {(r.points.count, r.points.color, r.text.templates, r.text.average) for r in rows} == {
         (10_000, 0.4, "modelnet40_64", "mean")
     }
     assert len({r.source.sha256 for r in rows}) == 3
 
 
 def test_a_row_of_ones_own(registry: Registry) -> None:
-    row = find_checkpoint("mine", registry({"points.colour": 0.5}))
-    assert row.points.colour == 0.5
+    row = find_checkpoint("mine", registry({"points.color": 0.5}))
+    assert row.points.color == 0.5
     assert row.sizes == find_checkpoint("vitb32").sizes
 
 
@@ -200,9 +200,9 @@ def test_a_row_cannot_set_what_the_library_sets(registry: Registry, field: str) 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> None:
-    colour = find_checkpoint("mine", registry({"points.colour": value})).points.colour
-    assert isinstance(colour, float)
-    assert colour == value
+    color = find_checkpoint("mine", registry({"points.color": value})).points.color
+    assert isinstance(color, float)
+    assert color == value
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> Non
         ("points.up", "-y"),
         ("points.count", 0),
         ("points.count", -1),
-        ("points.colour", 1.1),
-        ("points.colour", -0.1),
-        ("points.colour", float("nan")),
+        ("points.color", 1.1),
+        ("points.color", -0.1),
+        ("points.color", float("nan")),
         ("sizes.width", 0),
         ("sizes.depth", -12),
         ("sizes.radius", 0.0),

@@ -18,10 +18,10 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_sco
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
-from openshape_ood.calibration import expected_coverage, leave_one_out, threshold
-from openshape_ood.detector import METHODS, NoveltyDetector
+from openshape_ood.decisions.calibration import expected_coverage, leave_one_out, threshold
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import Identity
+from openshape_ood.sklearn_api.detector import METHODS, NoveltyDetector
 
 NAMES = ["bed", "chair", "lamp"]
 
@@ -70,8 +70,8 @@ def by_hand(method: str, queries: np.ndarray, X: np.ndarray, labels: np.ndarray)
         distances = np.array([[(q - m) @ np.linalg.solve(covariances[0], q - m) for m in means] for q in queries])
         if method == "mahalanobis":
             return distances.min(axis=1)
-        centred = queries - X.mean(axis=0)
-        return distances.min(axis=1) - [c @ np.linalg.solve(covariances[1], c) for c in centred]
+        centered = queries - X.mean(axis=0)
+        return distances.min(axis=1) - [c @ np.linalg.solve(covariances[1], c) for c in centered]
     metric = "euclidean" if method.endswith("euclidean") else "cosine"
     if method.startswith("prototype"):
         rows = X if metric == "euclidean" else unit(X)
@@ -281,7 +281,7 @@ def test_neither_order_nor_length_matters_to_a_cosine(seed: int, scale: float, m
         ({"method": "knn", "k": 90}, None, None, InputError, "k is 90 for 90 examples"),
         ({"method": "knn_euclidean", "k": 1.5}, None, None, InputError, "k is 1.5"),
         ({"method": "relative_mahalanobis"}, np.eye(3), None, InputError, "Use mahalanobis"),
-        ({"method": "mahalanobis"}, np.eye(3), ["a", "b", "c"], InputError, "prototypes and nearest neighbours work"),
+        ({"method": "mahalanobis"}, np.eye(3), ["a", "b", "c"], InputError, "prototypes and nearest neighbors work"),
         ({}, np.eye(3), ["a", "b", "novel"], ClassNamesError, "stands for novel"),
         ({}, np.eye(3), [0, 1, -1], ClassNamesError, "stands for novel"),
         ({}, np.eye(3), np.array(["a", 2, None], dtype=object), InputError, "neither all names nor all numbers"),
@@ -332,7 +332,7 @@ def test_scikit_learns_tools_work_with_it() -> None:
     search = GridSearchCV(NoveltyDetector(), {"method": ["prototype", "knn"], "k": [1, 3]}, cv=folds, n_jobs=1)
     assert search.fit(X, labels).best_score_ > 0.8
     assert set(search.predict(QUERIES)) == {1, -1}
-    # novel rows in the test fold, labelled by what is in no training fold
+    # novel rows in the test fold, labeled by what is in no training fold
     both, names = np.concatenate([X, -X[:20]]), [*labels, *["ufo"] * 20]
     one = [(np.arange(0, 90, 2), np.concatenate([np.arange(1, 90, 2), np.arange(90, 110)]))]
     detector = NoveltyDetector().fit(both[one[0][0]], labels[::2])

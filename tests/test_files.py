@@ -23,7 +23,7 @@ import pytest
 import trimesh
 
 from openshape_ood.errors import CloudError, InputError, MissingPackageError, ShapeFileError
-from openshape_ood.files import SUFFIXES, file_up, load_shape, sample_mesh
+from openshape_ood.shapes.reading import SUFFIXES, file_up, load_shape, sample_mesh
 
 RED, GREEN, BLUE = np.eye(3)
 SIDES = np.array([1.0, 2.0, 3.0])
@@ -58,7 +58,7 @@ def refused(message: str, megabytes: float = 30) -> Iterator[None]:
 
 
 def on_box(points: np.ndarray, sides: np.ndarray = SIDES) -> bool:
-    """Whether all points lie on the surface of a centred box."""
+    """Whether all points lie on the surface of a centered box."""
     reach = np.abs(points[:, :3]) / (sides / 2)
     return bool((np.abs(reach.max(axis=1) - 1) < 1e-5).all())
 
@@ -74,17 +74,17 @@ class TestMeshes:
         assert np.ptp(points[:, :3], axis=0) == pytest.approx(SIDES, abs=0.1)
 
     @pytest.mark.parametrize("suffix", ["ply", "obj", "glb", "off", "stl"])
-    def test_a_mesh_without_colour_has_three_columns(self, tmp_path: Path, box: Any, suffix: str) -> None:
+    def test_a_mesh_without_color_has_three_columns(self, tmp_path: Path, box: Any, suffix: str) -> None:
         assert load_shape(write(tmp_path / f"box.{suffix}", box.export(file_type=suffix))).shape == (10_000, 3)
 
     @pytest.mark.parametrize("suffix", ["ply", "obj", "glb"])
-    def test_vertex_colours_are_blended(self, tmp_path: Path, box: Any, suffix: str) -> None:
+    def test_vertex_colors_are_blended(self, tmp_path: Path, box: Any, suffix: str) -> None:
         box.visual.vertex_colors = np.where(box.vertices[:, 2:] > 0, [255, 0, 0, 255], [0, 0, 255, 255])
         points = load_shape(write(tmp_path / f"box.{suffix}", box.export(file_type=suffix)), points=300)
         height = points[:, 2] / SIDES[2] + 0.5
         assert points[:, 3:] == pytest.approx(np.stack([height, 0 * height, 1 - height], axis=1), abs=1e-5)
 
-    def test_face_colours(self, tmp_path: Path, box: Any) -> None:
+    def test_face_colors(self, tmp_path: Path, box: Any) -> None:
         box.visual.face_colors = np.where(box.face_normals[:, :1] > 0.5, [0, 255, 0, 255], [0, 0, 255, 255])
         points = load_shape(write(tmp_path / "box.ply", box.export(file_type="ply")), points=300)
         lit = points[:, 0] > SIDES[0] / 2 - 1e-9
@@ -117,7 +117,7 @@ class TestMeshes:
         root, split = np.sqrt(draw[1]), draw[2]
         assert sample_mesh(triangle, 1, 0, "it")[0] == pytest.approx([root * (1 - split), root * split, 0])
 
-    def test_a_million_metres_away_nothing_moves(self, tmp_path: Path) -> None:
+    def test_a_million_meters_away_nothing_moves(self, tmp_path: Path) -> None:
         corners = np.array([[0, 0, 0], [1e-3, 0, 0], [0, 1e-3, 0]]) + 1e6
         body = struct.pack("<9d", *corners.ravel()) + struct.pack("<B3i", 3, 0, 1, 2)
         path = write(tmp_path / "far.ply", ply_header("binary_little_endian", "double", faces=1) + body)
@@ -141,7 +141,7 @@ class TestMeshes:
         path = write(tmp_path / "big.ply", ply_header("binary_big_endian", "float", faces=1) + body)
         assert load_shape(path, points=100)[:, :2].sum(axis=1).max() <= 1
 
-    def test_vertex_colours_of_coff(self, tmp_path: Path) -> None:
+    def test_vertex_colors_of_coff(self, tmp_path: Path) -> None:
         rows = "0 0 0 255 0 0 255\n1 0 0 255 0 0 255\n0 1 0 255 0 0 255\n3 0 1 2\n"
         points = load_shape(write(tmp_path / "c.off", f"COFF # comment\n3 1 0\n{rows}"), points=5)
         assert points[:, 3:] == pytest.approx(np.tile(RED, (5, 1)))
@@ -157,7 +157,7 @@ class TestMeshes:
         assert on_box(points[~far])
         assert on_box(points[far] - [10, 0, 0], 2 * SIDES)
 
-    def test_parts_without_colour_are_grey_beside_those_with(self, box: Any) -> None:
+    def test_parts_without_color_are_grey_beside_those_with(self, box: Any) -> None:
         painted = box.copy()
         painted.visual.face_colors = [255, 0, 0, 255]
         painted.apply_translation([10, 0, 0])
@@ -173,7 +173,7 @@ class TestMeshes:
 
 
 class TestMaterials:
-    def test_a_texture_colours_the_halves_it_covers(self, tmp_path: Path) -> None:
+    def test_a_texture_colors_the_halves_it_covers(self, tmp_path: Path) -> None:
         halves(tmp_path / "halves.png")
         write(tmp_path / "square.mtl", "newmtl m\nKd 0.5 0.5 0.5\nmap_Kd halves.png\n")
         assert_halves(load_shape(write(tmp_path / "square.obj", SQUARE_OBJ)))
@@ -203,7 +203,7 @@ class TestMaterials:
         assert np.array_equal(points[:, 3] == 1, points[:, 1] > 0.5)
 
     @pytest.mark.parametrize("suffix", ["obj", "glb", "dae"])
-    def test_a_plain_material_colours_everything(self, tmp_path: Path, suffix: str) -> None:
+    def test_a_plain_material_colors_everything(self, tmp_path: Path, suffix: str) -> None:
         path = tmp_path / f"square.{suffix}"
         if suffix == "obj":
             write(tmp_path / "square.mtl", "newmtl m\nKd 0 0 1\n")
@@ -215,7 +215,7 @@ class TestMaterials:
         assert load_shape(path, points=20)[:, 3:] == pytest.approx(np.tile(BLUE, (20, 1)))
 
     @pytest.mark.parametrize("mtl", ["", "newmtl m\nmap_Kd gone.png\n"])
-    def test_without_its_texture_a_shape_has_no_colour(self, tmp_path: Path, mtl: str) -> None:
+    def test_without_its_texture_a_shape_has_no_color(self, tmp_path: Path, mtl: str) -> None:
         if mtl:
             write(tmp_path / "square.mtl", mtl)
         assert load_shape(write(tmp_path / "square.obj", SQUARE_OBJ), points=20).shape == (20, 3)
@@ -242,7 +242,7 @@ class TestCollada:
         assert points[:, :3].min(axis=0) == pytest.approx([5, 0, 0], abs=2)
         assert points[:, :3].max(axis=0) == pytest.approx([105, 100, 0], abs=5)
 
-    def test_vertex_colours(self, tmp_path: Path, box: Any) -> None:
+    def test_vertex_colors(self, tmp_path: Path, box: Any) -> None:
         box.visual.vertex_colors = np.where(box.vertices[:, 2:] > 0, [255, 0, 0, 255], [0, 0, 255, 255])
         points = load_shape(write(tmp_path / "box.dae", box.export(file_type="dae")), points=100)
         assert points[:, 3] == pytest.approx(points[:, 2] / SIDES[2] + 0.5, abs=1e-5)
@@ -299,19 +299,19 @@ class TestClouds:
         write_cloud(path, cloud[:, :columns])
         assert load_shape(path, points=7) == pytest.approx(cloud[:, :columns], abs=1e-12)
 
-    def test_precision_is_kept_a_million_metres_away(self, tmp_path: Path, cloud: np.ndarray) -> None:
+    def test_precision_is_kept_a_million_meters_away(self, tmp_path: Path, cloud: np.ndarray) -> None:
         far = cloud[:, :3] + 1e6
         for suffix in ("npy", "csv", "ply"):
             write_cloud(tmp_path / f"far.{suffix}", far)
             assert np.array_equal(load_shape(tmp_path / f"far.{suffix}"), far)
 
     @pytest.mark.parametrize("scale, dtype", [(1, np.float32), (255, np.uint8), (255, np.float64), (255, np.int64)])
-    def test_colour_ranges(self, tmp_path: Path, cloud: np.ndarray, scale: int, dtype: Any) -> None:
+    def test_color_ranges(self, tmp_path: Path, cloud: np.ndarray, scale: int, dtype: Any) -> None:
         rgb = cloud[:, 3:] * scale
         np.savez(tmp_path / "c.npz", points=cloud[:, :3], colors=rgb.round().astype(dtype) if scale > 1 else rgb)
         assert load_shape(tmp_path / "c.npz")[:, 3:] == pytest.approx(cloud[:, 3:], abs=1e-6)
 
-    def test_all_dark_8_bit_colours_stay_dark(self, tmp_path: Path, cloud: np.ndarray) -> None:
+    def test_all_dark_8_bit_colors_stay_dark(self, tmp_path: Path, cloud: np.ndarray) -> None:
         np.savez(tmp_path / "c.npz", points=cloud[:, :3], rgb=np.ones((50, 3), np.uint8))
         assert load_shape(tmp_path / "c.npz")[:, 3:] == pytest.approx(1 / 255)
 
@@ -341,7 +341,7 @@ class TestClouds:
         np.savetxt(text, table, delimiter=",", header="x,y,z,nx,ny,nz,red,green,blue", comments="")
         assert load_shape(write(tmp_path / "c.csv", text.getvalue())) == pytest.approx(cloud)
 
-    def test_properties_of_ply_beyond_colour_are_left_out(self, tmp_path: Path) -> None:
+    def test_properties_of_ply_beyond_color_are_left_out(self, tmp_path: Path) -> None:
         names = ["x", "nx", "y", "ny", "z", "nz"]
         lines = ["ply", "format ascii 1.0", "element vertex 2", *(f"property float {name}" for name in names)]
         lines += [f"property uchar {name}" for name in ("red", "green", "blue", "alpha")]
@@ -360,7 +360,7 @@ class TestClouds:
             load_shape(tmp_path / "c.npy")
 
     @pytest.mark.parametrize("value", [-0.7, 300.0])
-    def test_normals_are_not_taken_for_colours(self, tmp_path: Path, cloud: np.ndarray, value: float) -> None:
+    def test_normals_are_not_taken_for_colors(self, tmp_path: Path, cloud: np.ndarray, value: float) -> None:
         cloud[0, 4] = value
         np.save(tmp_path / "c.npy", cloud)
         with refused(r"look like normals.*points\[:, :3\]"):
@@ -378,7 +378,7 @@ class TestClouds:
 class TestPcd:
     @pytest.mark.parametrize("kind", ["ascii", "binary", "binary_compressed"])
     @pytest.mark.parametrize("packed", ["F", "U"])
-    def test_packed_colours(self, tmp_path: Path, cloud: np.ndarray, kind: str, packed: str) -> None:
+    def test_packed_colors(self, tmp_path: Path, cloud: np.ndarray, kind: str, packed: str) -> None:
         path = write(tmp_path / "c.pcd", pcd(cloud, kind, packed))
         assert load_shape(path) == pytest.approx(cloud, abs=1e-6)
 
@@ -406,7 +406,7 @@ class TestPcd:
 
 class TestLas:
     @pytest.mark.parametrize("suffix", ["las", "laz"])
-    def test_scaled_coordinates_and_16_bit_colours(self, tmp_path: Path, cloud: np.ndarray, suffix: str) -> None:
+    def test_scaled_coordinates_and_16_bit_colors(self, tmp_path: Path, cloud: np.ndarray, suffix: str) -> None:
         cloud[:, :3] += 1e6
         write_las(tmp_path / f"c.{suffix}", cloud)
         assert load_shape(tmp_path / f"c.{suffix}") == pytest.approx(cloud, abs=1e-4)
@@ -723,9 +723,9 @@ def pcd_header(count: int, kind: str, fields: str, sizes: str, types: str) -> by
 def pcd(cloud: np.ndarray, kind: str, packed: str) -> bytes:
     rgb = (cloud[:, 3:] * 255).round().astype(np.uint32)
     bits = rgb[:, 0] << 16 | rgb[:, 1] << 8 | rgb[:, 2]
-    colour = bits.view(np.float32) if packed == "F" else bits
+    color = bits.view(np.float32) if packed == "F" else bits
     header = pcd_header(len(cloud), kind, "x y z rgb", "4 4 4 4", f"F F F {packed}")
-    columns = [*cloud[:, :3].T.astype("<f4"), colour]
+    columns = [*cloud[:, :3].T.astype("<f4"), color]
     if kind == "ascii":
         rows = [" ".join(f"{value:.9g}" for value in row) for row in zip(*columns, strict=True)]
         return header + "\n".join(rows).encode()

@@ -18,10 +18,11 @@ import hub_server
 import pytest
 from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer
 
-from openshape_ood import errors, hub
-from openshape_ood.checkpoints import PACKAGE, find_checkpoint
+from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
-from openshape_ood.hub import fetch, sha256
+from openshape_ood.registry import hub
+from openshape_ood.registry.hub import fetch, sha256
+from openshape_ood.registry.rows import PACKAGE, find_checkpoint
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
 REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
@@ -29,8 +30,8 @@ REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
 # fetches the named checkpoints (or text towers: "text NAME"), all at once, and prints what came of each as JSON
 CLIENT = """
 import json, sys, time, threading
-from openshape_ood import hub
-from openshape_ood.checkpoints import find_checkpoint
+from openshape_ood.registry import hub
+from openshape_ood.registry.rows import find_checkpoint
 
 registry, seconds, *names = sys.argv[1:]
 if seconds:
@@ -78,7 +79,7 @@ sizes = {{ width = 8, depth = 1, heads = 1, head_width = 8, mlp_width = 8, patch
 patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
 keys = {{ inside = "", prefix = "", body = "" }}
 text = {{ kind = "static", model = "text.safetensors", templates = "", average = "mean" {text} }}
-points = {{ count = 16, up = "y", colour = 0.4 }}
+points = {{ count = 16, up = "y", color = 0.4 }}
 
 ["{name}".source]
 sha256 = "{sha256}"

@@ -16,15 +16,16 @@ PACKAGE = Path(openshape_ood.__file__).parent
 
 # a module imports from lines above its own only; those of one line do not know each other
 ORDER = """
-    errors architectures caches colours
-    saving
-    checkpoints points synthetic
-    files known hub metrics neighbours calibration words
-    shapes scores banks generated_calibration streaming stripped
-    encoders references tables
-    towers detector embedder
-    text
-    novelty explanation engines
+    errors
+    checks storage devices workers
+    shapes
+    registry
+    synthetic
+    encoders
+    scoring decisions
+    known
+    banks
+    sklearn_api novelty localization embedding_store
     plots
     app
     cli
@@ -45,7 +46,7 @@ HOMES = {
     "plotly": {"plots.turning"},
     "pyarrow": {"tables"},
     "open_clip": {"towers"},
-    "faiss": {"neighbours.index"},
+    "faiss": {"neighbors.index"},
     "ray": {"engines.on_ray"},
     "sklearn": {"metrics", "scores.by_examples", "detector", "embedder", "plots.curves", "plots.maps"},
     "tokenizers": {"towers"},
@@ -102,9 +103,9 @@ def modules_after(statement: str) -> set[str]:
         ("import openshape_ood; dir(openshape_ood); openshape_ood.__version__", set()),
         ("from openshape_ood import OpenShapeError", set()),
         ("from openshape_ood import list_checkpoints; list_checkpoints()", set()),
-        ("from openshape_ood.metrics import ood_metrics", {"numpy"}),
+        ("from openshape_ood.decisions.metrics import ood_metrics", {"numpy"}),
         ("from openshape_ood import Known", {"numpy"}),
-        ("import openshape_ood.streaming", {"numpy"}),
+        ("import openshape_ood.shapes.streaming", {"numpy"}),
         ("from openshape_ood import score_novelty, TextEncoder, load_shape", {"numpy"}),
     ],
 )

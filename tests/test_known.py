@@ -56,7 +56,7 @@ def test_a_name_without_a_direction() -> None:
 @pytest.mark.parametrize(
     "shapes",
     [POLE, POLE[None], [POLE, POLE], torch.from_numpy(POLE), POLE.tolist(), np.hstack([POLE, np.full((8, 3), 0.5)])],
-    ids=["cloud", "stack", "list", "torch", "nested lists", "coloured"],
+    ids=["cloud", "stack", "list", "torch", "nested lists", "colored"],
 )
 def test_examples_as_shapes(shapes: Any) -> None:
     encoder = FakeEncoder()
@@ -261,9 +261,9 @@ def test_patches_of_what_has_none() -> None:
 
 def test_settings_and_axis_reach_the_patches() -> None:
     encoder = PatchEncoder()
-    Known.from_examples({"pole": POLE}, encoder, up="z", patches=True, batch_size=7, seed=3, views=2)
+    Known.from_examples({"pole": POLE}, encoder, up="z", patches=True, batch_size=7, seed=3, num_samples=2)
     call = {"up": ["z"], "batch_size": 7, "seed": 3, "progress": False}
-    assert encoder.calls == [{**call, "views": 2}, call]
+    assert encoder.calls == [{**call, "num_samples": 2}, call]
 
 
 def test_the_temperature_is_that_of_the_encoder(tiny: ShapeEncoder) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openshape_ood.decisions.metrics import METRICS, balanced_accuracy, ood_metrics
 from openshape_ood.errors import InputError
-from openshape_ood.metrics import METRICS, balanced_accuracy, ood_metrics
 
 # From the reference code of 3DOS (github.com/antoalli/3D_OS, utils/ood_metrics.py) on the scores of `made_up`:
 # seed, objects (known, novel1, novel2), rounded or not -> metrics in the order of METRICS

@@ -18,7 +18,7 @@ from openshape_ood.errors import (
     MixedEncodersError,
     UnknownNameError,
 )
-from openshape_ood.scores import DEFAULTS, SCORES
+from openshape_ood.scoring import DEFAULTS, SCORES
 from openshape_ood.synthetic import sample
 
 NAMES = ["pole", "plate", "slab"]
@@ -195,7 +195,7 @@ def test_one_known_class_and_a_softmax(method: str) -> None:
 
 
 def test_a_class_of_one_example_and_a_covariance() -> None:
-    with pytest.raises(InputError, match=r"none of the 2 classes has two examples.*prototypes and nearest neighbours"):
+    with pytest.raises(InputError, match=r"none of the 2 classes has two examples.*prototypes and nearest neighbors"):
         by_example(known={"pole": POLE, "plate": PLATE}, method="mahalanobis")
     assert np.isfinite(by_example(method="mahalanobis").novelty).all()  # pole has two
 
@@ -212,11 +212,11 @@ def test_patches_come_from_the_encoder() -> None:
 
 def test_views_are_asked_of_the_encoder_for_shapes_and_examples() -> None:
     encoder = FakeEncoder()
-    score_novelty(POLE, {"pole": POLE, "plate": None}, encoder=encoder, text=words(), views=3)
-    assert [call.get("views") for call in encoder.calls] == [3, 3]
+    score_novelty(POLE, {"pole": POLE, "plate": None}, encoder=encoder, text=words(), num_samples=3)
+    assert [call.get("num_samples") for call in encoder.calls] == [3, 3]
     encoder.calls.clear()
     score_novelty(POLE, ["pole"], encoder=encoder, text=words())
-    assert "views" not in encoder.calls[0]  # an encoder without views is good enough
+    assert "num_samples" not in encoder.calls[0]  # an encoder without num_samples is good enough
 
 
 def test_examples_of_another_dimension() -> None:
@@ -438,13 +438,13 @@ def test_tiny_by_the_votes_of_patches(tests: list[np.ndarray], tiny: ShapeEncode
 
 def test_tiny_from_several_views(tests: list[np.ndarray], tiny: ShapeEncoder) -> None:
     known = {name: made(name, 2) for name in ("chair", "sofa")}
-    result = score_novelty(tests[:2], known, encoder=tiny, views=3)
-    bank = Known.from_examples({name: tiny.encode(value, views=3) for name, value in known.items()}, tiny)
-    expected = SCORES["prototype_distance"].novelty(tiny.encode(tests[:2], views=3), bank)
+    result = score_novelty(tests[:2], known, encoder=tiny, num_samples=3)
+    bank = Known.from_examples({name: tiny.encode(value, num_samples=3) for name, value in known.items()}, tiny)
+    expected = SCORES["prototype_distance"].novelty(tiny.encode(tests[:2], num_samples=3), bank)
     np.testing.assert_allclose(result.novelty, expected, atol=1e-4)
     assert not np.allclose(result.novelty, score_novelty(tests[:2], known, encoder=tiny).novelty, atol=1e-4)
-    with pytest.raises(InputError, match="views"):
-        score_novelty(tests[:2], known, encoder=tiny, views=0)
+    with pytest.raises(InputError, match="num_samples"):
+        score_novelty(tests[:2], known, encoder=tiny, num_samples=0)
 
 
 def test_tiny_refuses_names_that_read_the_same(tiny: ShapeEncoder, tiny_text: TextEncoder) -> None:
@@ -455,8 +455,8 @@ def test_tiny_refuses_names_that_read_the_same(tiny: ShapeEncoder, tiny_text: Te
 
 def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
     chairs = [sample("chair", 500, seed=s) for s in (1, 2)]
-    with pytest.raises(InputError, match="views is 3; method 'vote_entropy' takes the patches of one view"):
-        score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", views=3)
+    with pytest.raises(InputError, match="num_samples is 3; method 'vote_entropy' takes the patches of one view"):
+        score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", num_samples=3)
 
 
 def test_a_bank_made_by_hand_takes_the_encoders_temperature() -> None:

@@ -9,7 +9,13 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CARRIED = ("checkpoints.toml", "templates.toml", "py.typed", "tiny/encoder.safetensors", "tiny/text.safetensors")
+CARRIED = (
+    "registry/checkpoints.toml",
+    "encoders/text/templates.toml",
+    "py.typed",
+    "registry/tiny/encoder.safetensors",
+    "registry/tiny/text.safetensors",
+)
 
 
 def test_the_wheel_carries_tiny_and_no_benchmarks(tmp_path: Path) -> None:
@@ -22,11 +28,11 @@ def test_the_wheel_carries_tiny_and_no_benchmarks(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("openshape_ood-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        registry = archive.read("openshape_ood/checkpoints.toml")
+        registry = archive.read("openshape_ood/registry/checkpoints.toml")
     assert {f"openshape_ood/{name}" for name in CARRIED} <= set(names)
     assert registry == (ROOT / "checkpoints.toml").read_bytes()
     assert not [name for name in names if name.startswith(("benchmarks", "tests"))]
 
 
 def test_tiny_is_small() -> None:
-    assert sum(path.stat().st_size for path in (ROOT / "openshape_ood" / "tiny").iterdir()) <= 12_000_000
+    assert sum(path.stat().st_size for path in (ROOT / "openshape_ood" / "registry" / "tiny").iterdir()) <= 12_000_000

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
-from openshape_ood.points import (
+from openshape_ood.shapes.points import (
     CELLS,
     UPS,
     check_cloud,
@@ -20,7 +20,7 @@ from openshape_ood.points import (
     prepare,
     resample,
     to_unit_ball,
-    unit_colours,
+    unit_colors,
 )
 
 PROPERTY = settings(max_examples=50, deadline=None, derandomize=True, database=None)
@@ -127,8 +127,8 @@ def test_unit_ball(scale: float) -> None:
     ball = to_unit_ball(cloud() * scale, "it")
     assert np.abs(ball.mean(axis=0)).max() < 1 / CELLS
     assert np.linalg.norm(ball, axis=1).max() == pytest.approx(1, abs=2 / CELLS)
-    centred = cloud() - cloud().mean(axis=0)
-    assert np.abs(ball - centred / np.linalg.norm(centred, axis=1).max()).max() <= 0.51 / CELLS
+    centered = cloud() - cloud().mean(axis=0)
+    assert np.abs(ball - centered / np.linalg.norm(centered, axis=1).max()).max() <= 0.51 / CELLS
 
 
 @pytest.mark.parametrize("offset", [(1e6, 0, 0), (4e6, 5e6, 123.4), (-7.1e6, 1 / 3, 0.1)])
@@ -147,7 +147,7 @@ def test_extents_beyond_float64() -> None:
         to_unit_ball(np.array([[1.7e308, 0, 0], [-1.7e308, 0, 1], [1.7e308, 0, 2]]), "it")
 
 
-# colour
+# color
 
 
 @pytest.mark.parametrize(
@@ -160,14 +160,14 @@ def test_extents_beyond_float64() -> None:
         ([0, 0, 0], False, [0, 0, 0]),
     ],
 )
-def test_colours(rgb: list[float], is_uint8: bool, expected: list[float]) -> None:
-    assert unit_colours(np.array([rgb], np.uint8 if is_uint8 else float), "it")[0] == pytest.approx(expected)
+def test_colors(rgb: list[float], is_uint8: bool, expected: list[float]) -> None:
+    assert unit_colors(np.array([rgb], np.uint8 if is_uint8 else float), "it")[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("rgb", [[-0.01, 0, 1], [0, 0, 255.5], [-1, -1, -1]])
-def test_what_is_no_colour(rgb: list[float]) -> None:
+def test_what_is_no_color(rgb: list[float]) -> None:
     with pytest.raises(CloudError, match=r"it run from .* normals; drop them: points\[:, :3\]"):
-        unit_colours(np.array([rgb], float), "it")
+        unit_colors(np.array([rgb], float), "it")
 
 
 # clouds
@@ -206,20 +206,20 @@ def test_wrong_seeds(seed: Any) -> None:
 
 
 @pytest.mark.parametrize("n", [10, 100, 1000])
-@pytest.mark.parametrize("colour", [None, 0.25])
-def test_prepare(n: int, colour: float | None) -> None:
-    given = cloud(n) if colour is None else np.hstack([cloud(n), np.full((n, 3), colour)])
-    ready = prepare(given, count=100, up="y", to="y", colour=0.4, seed=0, name="it")
+@pytest.mark.parametrize("color", [None, 0.25])
+def test_prepare(n: int, color: float | None) -> None:
+    given = cloud(n) if color is None else np.hstack([cloud(n), np.full((n, 3), color)])
+    ready = prepare(given, count=100, up="y", to="y", color=0.4, seed=0, name="it")
     assert ready.shape == (100, 6)
     assert ready.dtype == np.float32
-    assert np.all(ready[:, 3:] == np.float32(colour or 0.4))
+    assert np.all(ready[:, 3:] == np.float32(color or 0.4))
     assert np.linalg.norm(ready[:, :3], axis=1).max() == pytest.approx(1, abs=2 / CELLS)
 
 
-def test_colours_follow_their_points() -> None:
+def test_colors_follow_their_points() -> None:
     order = np.linspace(0, 1, 50)
     given = np.stack([order, order**2, -order, order, order, order], axis=1)
-    ready = prepare(given, count=80, up="z", to="y", colour=0.4, seed=3, name="it")
+    ready = prepare(given, count=80, up="z", to="y", color=0.4, seed=3, name="it")
     ready = ready[np.argsort(ready[:, 0])]
     assert np.all(np.diff(ready[:, 3]) >= 0)
 
@@ -227,7 +227,7 @@ def test_colours_follow_their_points() -> None:
 def test_repeats_that_hide_the_rest() -> None:
     nearly = np.vstack([np.full((5000, 3), 0.1), [[1, 2, 3]]])
     with pytest.raises(CloudError, match=r"it is one point repeated 10 times.*np.unique\(points, axis=0\)"):
-        prepare(nearly, count=10, up="y", to="y", colour=0.4, seed=0, name="it")
+        prepare(nearly, count=10, up="y", to="y", color=0.4, seed=0, name="it")
 
 
 def test_masked_arrays_are_refused_where_something_is_masked() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openshape_ood.errors import FileError
-from openshape_ood.saving import save_whole
+from openshape_ood.storage import save_whole
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

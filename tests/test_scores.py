@@ -11,11 +11,12 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import chi2, entropy
 from sklearn.covariance import LedoitWolf
 
-from openshape_ood import Known, scores
+from openshape_ood import Known
+from openshape_ood import scoring as scores
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import unit as unit_rows
-from openshape_ood.scores import DEFAULTS, SCORES, Score, cosine, find_score
-from openshape_ood.scores.table import check_bank
+from openshape_ood.scoring import DEFAULTS, SCORES, Score, cosine, find_score
+from openshape_ood.scoring.table import check_bank
 
 D, W = 16, 6
 RANDOM = np.random.RandomState(0)
@@ -110,8 +111,8 @@ def mahalanobis(z: np.ndarray) -> float:
 
 
 def relative_mahalanobis(z: np.ndarray) -> float:
-    shared, centre, background = gaussian()
-    return to_class(z, shared) - (z - centre) @ background @ (z - centre)
+    shared, center, background = gaussian()
+    return to_class(z, shared) - (z - center) @ background @ (z - center)
 
 
 def vim(z: np.ndarray) -> float:
@@ -264,7 +265,7 @@ def test_prototypes_stand_in_for_names(method: str) -> None:
 
 
 @pytest.mark.parametrize("m", [1, 3, 5, 7])
-def test_the_fifth_neighbour_or_the_last_that_there_is(m: int) -> None:
+def test_the_fifth_neighbor_or_the_last_that_there_is(m: int) -> None:
     rows = EXAMPLES["c"][:m]
     expected = [sorted(np.linalg.norm(unit(q) - unit(e)) for e in rows)[min(5, m) - 1] for q in QUERIES]
     np.testing.assert_allclose(novelty_of("knn", bank({"only": rows})), expected, atol=1e-12)
@@ -353,7 +354,7 @@ def with_twins() -> Known:
     return replace(FULL, **twice, patch_labels=np.repeat(FULL.patch_labels, 2))
 
 
-# a twin is a neighbour of its own, more to fit a covariance or a subspace to, and a reference beside its other half
+# a twin is a neighbor of its own, more to fit a covariance or a subspace to, and a reference beside its other half
 TWINS_MATTER = {"knn", "vim", "mahalanobis", "relative_mahalanobis", "rank_fusion", "p_value_fusion"}
 
 
@@ -362,7 +363,7 @@ def test_an_example_given_twice_changes_nothing(method: str) -> None:
     np.testing.assert_allclose(novelty_of(method, with_twins()), novelty_of(method), rtol=1e-9, atol=1e-9)
 
 
-def test_examples_given_twice_are_nearer_neighbours() -> None:
+def test_examples_given_twice_are_nearer_neighbors() -> None:
     expected = [sorted(np.linalg.norm(unit(q) - e) for e in ALL)[2] for q in QUERIES]  # the fifth of twice as many
     np.testing.assert_allclose(novelty_of("knn", with_twins()), expected, atol=1e-9)
 
@@ -524,7 +525,7 @@ def test_one_class_by_example(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["mahalanobis", "relative_mahalanobis"])
 def test_one_example_of_each_class_has_no_covariance(method: str) -> None:
-    with pytest.raises(InputError, match=r"none of the 3 classes has two examples.*prototypes and nearest neighbours"):
+    with pytest.raises(InputError, match=r"none of the 3 classes has two examples.*prototypes and nearest neighbors"):
         novelty_of(method, bank({name: rows[:1] for name, rows in EXAMPLES.items()}))
 
 

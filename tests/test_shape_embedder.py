@@ -13,10 +13,11 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_sco
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
-from openshape_ood import ShapeEncoder, embedder
-from openshape_ood.detector import NoveltyDetector
-from openshape_ood.embedder import ShapeEmbedder
+from openshape_ood import ShapeEncoder
 from openshape_ood.errors import CloudError, InputError, MixedEncodersError, NoSuchShapeError, UnknownNameError
+from openshape_ood.sklearn_api import embedder
+from openshape_ood.sklearn_api.detector import NoveltyDetector
+from openshape_ood.sklearn_api.embedder import ShapeEmbedder
 from openshape_ood.synthetic import sample
 
 # clouds of different sizes, so that no array can hold them
@@ -63,8 +64,8 @@ def test_settings_reach_the_encoder(tiny: ShapeEncoder) -> None:
     turned = [cloud[:, [0, 2, 1, *range(3, cloud.shape[1])]] for cloud in CLOUDS[:2]]
     found = tiny_embedder(up="z", seed=7, batch_size=1).transform(turned)
     np.testing.assert_allclose(found, tiny.encode(turned, up="z", seed=7), atol=1e-6)
-    found = tiny_embedder(views=2).transform(CLOUDS[:2])
-    np.testing.assert_allclose(found, tiny.encode(CLOUDS[:2], views=2), atol=1e-6)
+    found = tiny_embedder(num_samples=2).transform(CLOUDS[:2])
+    np.testing.assert_allclose(found, tiny.encode(CLOUDS[:2], num_samples=2), atol=1e-6)
 
 
 def test_the_encoder_is_loaded_when_needed_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +90,7 @@ def test_the_encoder_is_loaded_when_needed_and_once(monkeypatch: pytest.MonkeyPa
 def test_another_file_in_place_of_a_checkpoint_is_loaded_anew(tmp_path: Path, tiny: ShapeEncoder) -> None:
     import os
 
-    from openshape_ood.checkpoints import PACKAGE
+    from openshape_ood.registry.rows import PACKAGE
 
     path = tmp_path / "own.safetensors"
     shutil.copy(PACKAGE / tiny.row.source.package, path)
@@ -145,7 +146,7 @@ def test_names_of_the_outputs_and_containers() -> None:
 def test_scikit_learn_knows_what_it_is() -> None:
     tags = get_tags(tiny_embedder())
     assert not tags.requires_fit and tags.no_validation and not tags.input_tags.two_d_array
-    assert clone(ShapeEmbedder("tiny", up="z", views=4)).get_params()["views"] == 4
+    assert clone(ShapeEmbedder("tiny", up="z", num_samples=4)).get_params()["num_samples"] == 4
 
 
 def test_the_identity_goes_into_the_detectors_file(tmp_path: Path, tiny: ShapeEncoder, embeddings: np.ndarray) -> None:
@@ -197,7 +198,7 @@ def test_settings_are_checked_by_fit(settings: dict[str, Any], error: type[Excep
     [
         ({"batch_size": 0}, "batch_size"),
         ({"seed": -1}, "seed"),
-        ({"views": 0}, "views"),
+        ({"num_samples": 0}, "num_samples"),
         ({"device": "abacus"}, "device"),
     ],
 )

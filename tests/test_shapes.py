@@ -11,7 +11,7 @@ import torch
 import trimesh
 
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError
-from openshape_ood.shapes import Shape, list_shapes, resolve_ups
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 CLOUD = np.arange(12.0).reshape(4, 3)
 STACK = np.stack([CLOUD, CLOUD + 1])

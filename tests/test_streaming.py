@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import openshape_ood
-from openshape_ood import streaming
-from openshape_ood.checkpoints import Points
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.files import load_shape
-from openshape_ood.points import prepare
-from openshape_ood.streaming import Read, read_shapes
+from openshape_ood.registry.rows import Points
+from openshape_ood.shapes import streaming
+from openshape_ood.shapes.points import prepare
+from openshape_ood.shapes.reading import load_shape
+from openshape_ood.shapes.streaming import Read, read_shapes
 
 PACKAGE = Path(openshape_ood.__file__).parent.parent
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
@@ -51,7 +51,7 @@ def open(stream, **_):
 
 
 @pytest.fixture
-def misbehaviour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def misbehavior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of .las files whose reading kills the process, ends it, takes a minute, prints, ..."""
     (tmp_path / "parser").mkdir()
     (tmp_path / "parser" / "laspy.py").write_text(LASPY, encoding="utf-8")
@@ -106,9 +106,9 @@ def leaves_nothing() -> Iterator[None]:
 def test_reads_come_in_order_and_are_what_load_shape_gives(tmp_path: Path, workers: int) -> None:
     paths = clouds(tmp_path, 9)
     (tmp_path / "solid.obj").write_text(TETRAHEDRON, encoding="utf-8")
-    coloured = "\n".join(f"{line} 1 0 0.5" if line[0] == "v" else line for line in TETRAHEDRON.splitlines())
-    (tmp_path / "coloured.obj").write_text(coloured, encoding="utf-8")
-    paths[4:4] = [tmp_path / "solid.obj", tmp_path / "coloured.obj"]
+    colored = "\n".join(f"{line} 1 0 0.5" if line[0] == "v" else line for line in TETRAHEDRON.splitlines())
+    (tmp_path / "colored.obj").write_text(colored, encoding="utf-8")
+    paths[4:4] = [tmp_path / "solid.obj", tmp_path / "colored.obj"]
     reads = list(read_shapes(map(str, paths), points=500, seed=7, up="z", workers=workers, ahead=4))
     assert [(read.index, read.path, read.up, read.error) for read in reads] == [
         (i, str(path), "z", None) for i, path in enumerate(paths)
@@ -136,9 +136,9 @@ def test_a_bad_file_costs_that_file_only(tmp_path: Path, workers: int) -> None:
     assert "is a folder" in str(reads[4].error)
 
 
-def test_a_worker_that_is_killed_costs_the_file_it_read(misbehaviour: Path) -> None:
-    good = clouds(misbehaviour / "good", 10)
-    paths = [*good[:3], misbehaviour / "die.las", *good[3:6], misbehaviour / "leave.las", *good[6:]]
+def test_a_worker_that_is_killed_costs_the_file_it_read(misbehavior: Path) -> None:
+    good = clouds(misbehavior / "good", 10)
+    paths = [*good[:3], misbehavior / "die.las", *good[3:6], misbehavior / "leave.las", *good[6:]]
     reads = list(read_shapes(paths, points=9, seed=0, workers=2))
     assert [place(read) for read in reads if read.error is None] == list(range(10))
     died, left = reads[3], reads[7]
@@ -146,10 +146,10 @@ def test_a_worker_that_is_killed_costs_the_file_it_read(misbehaviour: Path) -> N
     assert left.error == f"{left.path}: the process that read it ended with status 3"
 
 
-def test_a_file_that_takes_too_long_is_given_up(misbehaviour: Path) -> None:
-    good = clouds(misbehaviour / "good", 6)
+def test_a_file_that_takes_too_long_is_given_up(misbehavior: Path) -> None:
+    good = clouds(misbehavior / "good", 6)
     started = time.monotonic()
-    paths = [misbehaviour / "hang.las", *good[:3], misbehaviour / "hang.las", *good[3:]]
+    paths = [misbehavior / "hang.las", *good[:3], misbehavior / "hang.las", *good[3:]]
     reads = list(read_shapes(paths, points=9, seed=0, workers=2, timeout=1))
     assert time.monotonic() - started < 20  # rather than two minutes
     assert [place(read) for read in reads if read.error is None] == list(range(6))
@@ -157,9 +157,9 @@ def test_a_file_that_takes_too_long_is_given_up(misbehaviour: Path) -> None:
     assert reads[4].error is not None and "1 s" in reads[4].error
 
 
-def test_noise_and_want_of_memory_end_no_worker(misbehaviour: Path) -> None:
-    (good,) = clouds(misbehaviour / "good", 1)
-    paths = [misbehaviour / "print.las", misbehaviour / "memory.las", good]
+def test_noise_and_want_of_memory_end_no_worker(misbehavior: Path) -> None:
+    (good,) = clouds(misbehavior / "good", 1)
+    paths = [misbehavior / "print.las", misbehavior / "memory.las", good]
     noise, memory, last = read_shapes(paths, points=9, seed=0, workers=1)
     assert noise.error is not None and "misbehaved: print" in noise.error
     assert memory.error is not None and "memory.las" in memory.error
@@ -221,10 +221,10 @@ def test_a_cloud_larger_than_the_room_and_the_pipe_passes(tmp_path: Path, monkey
 
 
 @in_proc
-def test_closing_early_ends_workers_that_hang(misbehaviour: Path) -> None:
-    (good,) = clouds(misbehaviour / "good", 1)
+def test_closing_early_ends_workers_that_hang(misbehavior: Path) -> None:
+    (good,) = clouds(misbehavior / "good", 1)
     before = children()
-    paths = [good, misbehaviour / "hang.las", misbehaviour / "hang.las"]
+    paths = [good, misbehavior / "hang.las", misbehavior / "hang.las"]
     with closing(read_shapes(paths, points=9, seed=0, workers=3)) as reads:
         assert place(next(reads)) == 0
         workers = children() - before
@@ -256,7 +256,7 @@ def test_without_look_ahead_nothing_starts(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from openshape_ood.streaming import read_shapes
+from openshape_ood.shapes.streaming import read_shapes
 reads = read_shapes(sys.argv[1:], points=9, seed=0, workers=2)
 first = next(reads)
 print(first.cloud.shape, first.error, *(name for name in ("torch", "multiprocessing.spawn") if name in sys.modules))
@@ -285,13 +285,13 @@ def test_no_main_guard_is_needed(tmp_path: Path, how: str) -> None:
 
 @in_proc
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_the_program(misbehaviour: Path, number: signal.Signals) -> None:
+def test_workers_end_with_the_program(misbehavior: Path, number: signal.Signals) -> None:
     """Ctrl-C, and an end that leaves no time to clean up; while a worker reads a file that takes for ever."""
-    (good,) = clouds(misbehaviour / "good", 1)
+    (good,) = clouds(misbehavior / "good", 1)
     code = SCRIPT + "print(next(reads))"
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(misbehaviour / "parser"), str(PACKAGE)])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(misbehavior / "parser"), str(PACKAGE)])}
     program = subprocess.Popen(
-        [sys.executable, "-c", code, good, misbehaviour / "hang.las"],
+        [sys.executable, "-c", code, good, misbehavior / "hang.las"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -323,10 +323,10 @@ def gone(processes: set[int]) -> bool:
 
 def test_clouds_come_ready_for_an_encoder(tmp_path: Path) -> None:
     paths = clouds(tmp_path, 3)
-    frame = Points(count=16, up="z", colour=0.4)
+    frame = Points(count=16, up="z", color=0.4)
     for read in read_shapes(paths, points=9, seed=5, up="x", frame=frame, workers=1):
         cloud = load_shape(read.path)
-        expected = prepare(cloud, count=16, up="x", to="z", colour=0.4, seed=5, name="a cloud")
+        expected = prepare(cloud, count=16, up="x", to="z", color=0.4, seed=5, name="a cloud")
         assert read.cloud is not None and read.cloud.dtype == np.float32 and read.up == "x"
         np.testing.assert_array_equal(read.cloud, expected)
 
@@ -386,6 +386,6 @@ def test_what_is_announced_is_checked(said: dict[str, object]) -> None:
 
 def test_workers_load_little() -> None:
     """A worker is there in a moment: no torch, and trimesh only when there is a mesh."""
-    code = "import openshape_ood.streaming, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
+    code = "import openshape_ood.shapes.streaming, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE)
     assert done.stdout.strip() == ""

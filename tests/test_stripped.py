@@ -18,10 +18,12 @@ from hub_cache import TEMPERATURE, delete_download, download, training_checkpoin
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from openshape_ood import ShapeEncoder, encoders, hub, stripped
-from openshape_ood.checkpoints import Checkpoint, find_checkpoint
+from openshape_ood import ShapeEncoder
+from openshape_ood.encoders import shape_encoder as encoders
 from openshape_ood.errors import OfflineError, WeightsError
-from openshape_ood.stripped import Weights
+from openshape_ood.registry import hub, stripped
+from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry.stripped import Weights
 
 CLOUDS = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 16, 6)).astype(np.float32)
 
@@ -258,8 +260,8 @@ def test_what_is_not_finished_leaves_nothing(
 def test_two_processes_at_once(row: Checkpoint, registry: Path, cache: Path) -> None:
     program = (
         "import sys; from openshape_ood import ShapeEncoder, hub, stripped\n"
-        "from openshape_ood.checkpoints import find_checkpoint\n"
-        "from openshape_ood.encoders.weights import read_weights\n"
+        "from openshape_ood.registry.rows import find_checkpoint\n"
+        "from openshape_ood.registry.weights import read_weights\n"
         "row = find_checkpoint('mine', sys.argv[1]); path = hub.fetch(row)\n"
         "weights = stripped.Weights(read_weights(path, row.keys, 'mine'), 0.5, path)\n"
         "for _ in range(100): assert stripped.keep(row, weights) and stripped.read(row).mapped\n"

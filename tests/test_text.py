@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from openshape_ood import towers
-from openshape_ood.caches import ArrayStore, own_folder
-from openshape_ood.checkpoints import find_checkpoint
+from openshape_ood.encoders.text import towers
+from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, clean_names, find_templates
+from openshape_ood.encoders.text.towers import ClipTower, cached_file, clip_config, clip_file, text_keys
 from openshape_ood.errors import (
     ClassNamesError,
     InputError,
@@ -26,9 +26,9 @@ from openshape_ood.errors import (
     UnknownNameError,
     WeightsError,
 )
-from openshape_ood.hub import sha256
-from openshape_ood.text import TextEncoder, UntrainedNameWarning, clean_names, find_templates
-from openshape_ood.towers import ClipTower, cached_file, clip_config, clip_file, text_keys
+from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.storage import ArrayStore, own_folder
 
 DIM = 16
 VOCABULARY = ["[PAD]", "[UNK]", "night", "stand", "sofa", "chair", "désk", "椅子", "monitor", "display"]
@@ -41,7 +41,7 @@ sizes = {{ width = {dim}, depth = 1, heads = 1, head_width = 8, mlp_width = 8, p
 patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
 source = {{ file = "encoder.pt", sha256 = "{zeros}" }}
 keys = {{ inside = "", prefix = "", body = "" }}
-points = {{ count = 16, up = "y", colour = 0.4 }}
+points = {{ count = 16, up = "y", color = 0.4 }}
 text = {{ kind = "{kind}", model = "{model}", pretrained = "{pretrained}", templates = "", average = "mean" }}
 """
 
@@ -440,7 +440,7 @@ def test_text_keys_of_whole_and_custom_models(prefix: str) -> None:
 def test_a_known_vocabulary_never_loads_the_tower(clip: Callable[..., TextEncoder], clip_folder: Path) -> None:
     expected = clip().encode(NAMES)
     program = (
-        "import sys, numpy as np; from openshape_ood.text import TextEncoder;"
+        "import sys, numpy as np; from openshape_ood.encoders.text.encoder import TextEncoder;"
         "text = TextEncoder.from_pretrained('quick', checkpoint=sys.argv[1], registry=sys.argv[2],"
         f"templates={TEMPLATES!r}); anchors = text.encode({NAMES!r});"
         "print(anchors.tobytes().hex(), {'torch', 'open_clip', 'huggingface_hub'} & set(sys.modules))"
@@ -497,7 +497,7 @@ def test_a_name_that_is_not_in_the_cache_needs_the_tower(scorable: Path, monkeyp
     def gone(*_: object) -> Path:
         raise OfflineError("nobody answers")
 
-    monkeypatch.setattr("openshape_ood.text.clip_file", gone)
+    monkeypatch.setattr("openshape_ood.encoders.text.encoder.clip_file", gone)
     text = TextEncoder.from_pretrained("mine", device="cpu")
     assert text.encode(NAMES).shape == (3, DIM)
     with pytest.raises(OfflineError):
@@ -622,7 +622,7 @@ def test_a_crash_in_the_middle_of_a_write(own_cache: Path, monkeypatch: pytest.M
 
 def test_two_processes_may_write_at_once(own_cache: Path) -> None:
     program = (
-        "import sys, numpy as np; from pathlib import Path; from openshape_ood.caches import ArrayStore\n"
+        "import sys, numpy as np; from pathlib import Path; from openshape_ood.storage import ArrayStore\n"
         "store = ArrayStore(Path(sys.argv[1]), 5000)\n"
         "for i in range(300):\n"
         "    store.put('chair', np.full(5000, i, np.float32)); found = store.get('chair')\n"

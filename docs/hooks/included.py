@@ -1,6 +1,6 @@
 """Pages whose text stands elsewhere in the checkout: a page that says `<!-- include: PATH -->` becomes that file.
 
-Such a file links to its neighbours in the checkout. A link to what is a page here goes there; what is none, such as a
+Such a file links to its neighbors in the checkout. A link to what is a page here goes there; what is none, such as a
 TOML table, is named, for the site does not hold it.
 """
 

@@ -15,7 +15,7 @@ POINTS = 4096
 
 @dataclass(frozen=True)
 class Offered:
-    """A shape on offer, y up, metres; origin: whole model or scan, as `scoring.ORIGINS` has it."""
+    """A shape on offer, y up, meters; origin: whole model or scan, as `scoring.ORIGINS` has it."""
 
     make: Callable[[], np.ndarray]
     origin: str

@@ -16,15 +16,15 @@ from openshape_ood.app.reading import Upload, read_upload
 from openshape_ood.app.results import remove_results, save_results
 from openshape_ood.app.scoring import AUTOMATIC, METHODS, MODEL, ORIGINS, Scorer, Verdict
 from openshape_ood.app.session import Session, Shape
-from openshape_ood.checkpoints import list_checkpoints
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.plots import turnable
-from openshape_ood.points import UPS
+from openshape_ood.registry.rows import list_checkpoints
+from openshape_ood.shapes.points import UPS
 
 HEIGHT = 310  # pixels of the picture
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
 STATE_UP = (".dae", ".glb", ".gltf")  # formats that state their gravity axis
-COLOURS = {"novelty": "novelty", "nearest class": "class"}
+COLORS = {"novelty": "novelty", "nearest class": "class"}
 Update = dict[Any, Any]
 
 
@@ -136,20 +136,20 @@ class _Page:
     def _right(self, gr: Any) -> None:
         self.message = gr.HTML("")
         self.said = gr.HTML('<div class="box open"><h2>Drop a shape or pick an example.</h2></div>')
-        self.colour = gr.Radio(
-            list(COLOURS), value="novelty", label="Coloured by", elem_id="colour", container=False, visible=False
+        self.color = gr.Radio(
+            list(COLORS), value="novelty", label="Colored by", elem_id="color", container=False, visible=False
         )
         self.plot = gr.Plot(show_label=False, visible=False, elem_id="plot", container=False)
         self.compared = gr.HTML("")
         self.bars = gr.HTML("")
         with gr.Row():
-            self.cloud = gr.DownloadButton("Coloured PLY", visible=False, elem_id="ply", size="md")
+            self.cloud = gr.DownloadButton("Colored PLY", visible=False, elem_id="ply", size="md")
             self.figures = gr.DownloadButton("Figures as JSON", visible=False, elem_id="json", size="md")
 
     def connect(self, gr: Any, blocks: Any, opens_with_example: bool) -> None:
-        settings = [self.session, self.folder, self.names, self.model, self.method, self.up, self.origin, self.colour]
+        settings = [self.session, self.folder, self.names, self.model, self.method, self.up, self.origin, self.color]
         shown = [
-            *(self.session, self.verdict, self.folder, self.dropped, self.message, self.said, self.colour, self.plot),
+            *(self.session, self.verdict, self.folder, self.dropped, self.message, self.said, self.color, self.plot),
             *(
                 self.compared,
                 self.bars,
@@ -177,7 +177,7 @@ class _Page:
         gr.on([self.score.click, self.names.submit, *self._choices()], self.on_score, settings, **common)
         self.add.click(self.on_add, [self.owner, self.session, self.up, self.verdict], **common)
         self.clear.click(self.on_clear, [self.session], **common)
-        self.colour.input(self.on_colour, [self.verdict, self.colour], **common)
+        self.color.input(self.on_color, [self.verdict, self.color], **common)
         if opens_with_example:
             blocks.load(functools.partial(self.on_example, FIRST), settings, **common)
 
@@ -192,20 +192,20 @@ class _Page:
             upload = read_upload(path, max_bytes=self.max_file_mb * 2**20)
         finally:
             Path(path).unlink(missing_ok=True)  # what was read is in memory, what was refused is not wanted
-        folder, names, model, method, up, origin, colour = settings
+        folder, names, model, method, up, origin, color = settings
         stated = upload.up if Path(upload.name).suffix.lower() in STATE_UP else ""
         # an axis that came with the file before is not this file's
         axis = stated or ("y" if session.shape is not None and session.shape.stated == up else up)
         session = session.with_shape(Shape(upload.name, upload.cloud, _note(upload, bool(stated)), stated))
-        update = self._scored(session, folder, names, model, method, axis, origin, colour)
+        update = self._scored(session, folder, names, model, method, axis, origin, color)
         return {**update, self.dropped: None, self.up: axis}
 
     @_answered
     def on_example(self, name: str, session: Session, *settings: Any) -> Update:
-        folder, names, model, method, _, _, colour = settings
+        folder, names, model, method, _, _, color = settings
         offered = EXAMPLES[name]
         session = session.with_shape(Shape(name, offered.make(), "generated"))
-        update = self._scored(session, folder, names, model, method, "y", offered.origin, colour)
+        update = self._scored(session, folder, names, model, method, "y", offered.origin, color)
         return {**update, self.up: "y", self.origin: offered.origin}
 
     @_answered
@@ -237,8 +237,8 @@ class _Page:
         return {self.session: session, self.message: words.message(said), self.bank: words.bank(session)}
 
     @_answered
-    def on_colour(self, verdict: Verdict | None, colour: str) -> Update:
-        return {} if verdict is None else {self.plot: _picture(verdict, colour)}
+    def on_color(self, verdict: Verdict | None, color: str) -> Update:
+        return {} if verdict is None else {self.plot: _picture(verdict, color)}
 
     def _scored(
         self,
@@ -249,7 +249,7 @@ class _Page:
         method: str,
         up: str,
         origin: str,
-        colour: str,
+        color: str,
     ) -> Update:
         import gradio as gr
 
@@ -263,8 +263,8 @@ class _Page:
             self.folder: str(cloud.parent),
             self.message: "",
             self.said: words.verdict(verdict),
-            self.colour: gr.update(visible=True),
-            self.plot: gr.update(value=_picture(verdict, colour), visible=True),
+            self.color: gr.update(visible=True),
+            self.plot: gr.update(value=_picture(verdict, color), visible=True),
             self.compared: words.compared(verdict),
             self.bars: words.bars(verdict),
             self.bank: words.bank(session),
@@ -280,11 +280,11 @@ def _note(upload: Upload, stated: bool) -> str:
     return ", ".join([*notes, f"its file says that {upload.up} is up"] if stated else notes)
 
 
-def _picture(verdict: Verdict, colour: str) -> Any:
-    figure = turnable(verdict.explanation, COLOURS.get(colour, "novelty"), title="")
+def _picture(verdict: Verdict, color: str) -> Any:
+    figure = turnable(verdict.explanation, COLORS.get(color, "novelty"), title="")
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
     sides = {axis: FILLED * span / max(spans.values()) for axis, span in spans.items()}
-    # a shape that was turned stays so when its colours change
+    # a shape that was turned stays so when its colors change
     figure.update_layout(height=HEIGHT, uirevision=verdict.shape.name)
     return figure.update_scenes(aspectmode="manual", aspectratio=sides)
 
@@ -307,8 +307,8 @@ STYLE = """
 #model input, #method input, #up input, #origin input { font-size: .82rem; margin-left: -6px; }
 #adding { align-items: flex-end; }
 #adding button { min-height: 38px; }
-#colour { margin-bottom: -8px; }
-#colour label { padding: 3px 10px; font-size: .85rem; }
+#color { margin-bottom: -8px; }
+#color label { padding: 3px 10px; font-size: .85rem; }
 .html-container:not(:has(*)), .block:has(> .html-container:empty) { display: none; }
 #columns { gap: 26px; }
 #examples { gap: 6px; }

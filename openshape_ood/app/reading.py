@@ -30,8 +30,8 @@ from openshape_ood.app.limits import (
     WAIT_SECONDS,
 )
 from openshape_ood.errors import MissingPackageError, OpenShapeError, ShapeFileError
-from openshape_ood.files import SUFFIXES, file_up, load_shape
-from openshape_ood.points import check_cloud, check_up
+from openshape_ood.shapes.points import check_cloud, check_up
+from openshape_ood.shapes.reading import SUFFIXES, file_up, load_shape
 
 # all that a parser needs of the environment: tokens and passwords stay behind
 PASSED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")

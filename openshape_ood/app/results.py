@@ -1,4 +1,4 @@
-"""What can be downloaded: the coloured cloud as PLY, all figures as JSON."""
+"""What can be downloaded: the colored cloud as PLY, all figures as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from openshape_ood.app.scoring import COVERAGE, SCANS, Verdict
 from openshape_ood.app.session import Session
-from openshape_ood.saving import save_whole
+from openshape_ood.storage import save_whole
 
 
 def save_results(verdict: Verdict, session: Session, root: Path) -> tuple[Path, Path]:
@@ -60,8 +60,8 @@ def report(verdict: Verdict, session: Session) -> dict[str, Any]:
         "explanation": {
             "by": found.by,
             "compared": verdict.compared,
-            "colours": [float(bound) for bound in found.bounds()],
-            "patch_centres": found.patch_centres.round(6).tolist(),
+            "colors": [float(bound) for bound in found.bounds()],
+            "patch_centers": found.patch_centers.round(6).tolist(),
             "patch_novelty": found.patch_novelty.astype(float).round(6).tolist(),
             "patch_nearest": found.patch_nearest.tolist(),
         },

@@ -11,29 +11,29 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood import calibration
 from openshape_ood.app.session import Example, Session, Shape
-from openshape_ood.encoders import ShapeEncoder
+from openshape_ood.decisions import calibration
+from openshape_ood.encoders.shape_encoder import ShapeEncoder
+from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError
-from openshape_ood.explanation import Explanation, PatchBank, explain_novelty
-from openshape_ood.generated_calibration import (
+from openshape_ood.known import Known
+from openshape_ood.localization import Explanation, PatchBank, explain_novelty
+from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.scoring import DEFAULTS, SCORES
+from openshape_ood.scoring.words import things
+from openshape_ood.synthetic import sample, scan
+from openshape_ood.synthetic.calibration import (
     FIRST_SEED,
     SCANS,
     calibration_models,
     calibration_scans,
     can_generate,
 )
-from openshape_ood.known import Known
-from openshape_ood.novelty import NoveltyResult, score_novelty
-from openshape_ood.scores import DEFAULTS, SCORES
-from openshape_ood.synthetic import sample, scan
-from openshape_ood.text import TextEncoder, UntrainedNameWarning
-from openshape_ood.words import things
 
 AUTOMATIC = "automatic"
 METHODS = (AUTOMATIC, *(name for name, score in SCORES.items() if score.needs != "patches"))
 COVERAGE = 0.95  # share of known shapes that the verdict keeps
-COMPARED = 24  # generated shapes a class that the colours compare with
+COMPARED = 24  # generated shapes a class that the colors compare with
 MODEL, SCAN = ORIGINS = ("whole model", "scan")
 FIRST_COMPARED = FIRST_SEED + 10_000
 KEPT = 512  # embeddings of examples, and calibration sets, that are remembered
@@ -56,7 +56,7 @@ class Calibration:
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """What was found of one shape: result (of b = 1); calibration, None where there is none, and with it no p_value
-    and no is_novel; explanation: where it is novel; compared: what its colours compare with; remarks for the visitor.
+    and no is_novel; explanation: where it is novel; compared: what its colors compare with; remarks for the visitor.
     """
 
     shape: Shape
@@ -181,7 +181,7 @@ class Scorer:
     def _explain(
         self, session: Session, shape: Shape, encoder: ShapeEncoder, bank: Known, up: str, origin: str
     ) -> tuple[Explanation, str]:
-        """Where the shape is novel, and in words what its colours compare with."""
+        """Where the shape is novel, and in words what its colors compare with."""
         known = session.known()
         generated = _generated(encoder, session.names)
         added = sum(len(own) for own in known.values())
@@ -192,7 +192,7 @@ class Scorer:
         words = [f"{COMPARED} generated {origin}s of each class"] if generated else []
         words += [f"the {added} example{plural} that you added"] if added else []
         return explain_novelty(shape.cloud, patches, encoder=encoder, up=up), (
-            f"Each patch of the shape is compared with the patches of {' and of '.join(words)}: grey is usual among "
+            f"Each patch of the shape is compared with the patches of {' and of '.join(words)}: gray is usual among "
             "them, dark red is like none of them."
         )
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.app.limits import MAX_FILE_MB, QUEUE, SESSIONS
-from openshape_ood.checkpoints import find_checkpoint
+from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.text import clean_names
+from openshape_ood.registry.rows import find_checkpoint
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # what a browser may load for the page: what comes from here, and nothing else whoever asks for it

@@ -9,9 +9,9 @@ from hashlib import sha256
 import numpy as np
 
 from openshape_ood.app.limits import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.points import check_up, exchange
-from openshape_ood.text import clean_names
+from openshape_ood.shapes.points import check_up, exchange
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from html import escape
 from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.scoring import COVERAGE, SCANS, Verdict
 from openshape_ood.app.session import Example, Session
-from openshape_ood.files import SUFFIXES
+from openshape_ood.shapes.reading import SUFFIXES
 
 BARS = 6  # classes that get one
 THUMBNAILS = 5  # a class
@@ -79,7 +79,7 @@ def bars(found: Verdict) -> str:
 
 
 def compared(found: Verdict) -> str:
-    """What the colours of the picture mean."""
+    """What the colors of the picture mean."""
     return f'<div id="compared"><p>{escape(found.compared)}</p></div>'
 
 

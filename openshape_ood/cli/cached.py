@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from openshape_ood.errors import OpenShapeError
 
 if TYPE_CHECKING:
-    from openshape_ood.checkpoints import Checkpoint
+    from openshape_ood.registry.rows import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ def encoder_part(row: Checkpoint) -> Part:
 
 def registered_part(row: Checkpoint) -> Part:
     """The encoder's file as the registry names it."""
-    from openshape_ood import hub
-    from openshape_ood.checkpoints import source_kind
+    from openshape_ood.registry import hub
+    from openshape_ood.registry.rows import source_kind
 
     return Part(row.name, "encoder", hub.cached(row), row.source.sha256, source_kind(row))
 
 
 def stripped_part(row: Checkpoint) -> Part | None:
     """The encoder's stripped file, if there is one; its sha256 is not registered, as it is written here."""
-    from openshape_ood import stripped
+    from openshape_ood.registry import stripped
 
     path = stripped.find(row)
     return Part(row.name, "encoder", path, "", "stripped") if path else None
@@ -62,8 +62,8 @@ def stripped_part(row: Checkpoint) -> Part | None:
 
 def text_part(row: Checkpoint) -> Part:
     """Of an open_clip tower, only what the Hub's client keeps is found. Takes seconds, as open_clip is imported."""
-    from openshape_ood import towers
-    from openshape_ood.checkpoints import PACKAGE
+    from openshape_ood.encoders.text import towers
+    from openshape_ood.registry.rows import PACKAGE
 
     try:
         path = towers.cached_file(row)

@@ -22,8 +22,8 @@ from openshape_ood.cli.console import (
 from openshape_ood.cli.options import Json, checkpoint_names
 
 if TYPE_CHECKING:
-    from openshape_ood.checkpoints import Checkpoint
     from openshape_ood.cli.cached import Part
+    from openshape_ood.registry.rows import Checkpoint
 
 app = typer.Typer(
     help="""The encoders: list, show, fetch, verify.
@@ -47,8 +47,8 @@ WithText = Annotated[bool, typer.Option("--text/--no-text", help="The text tower
 @app.command("list")
 def list_all(json: Json = False) -> None:
     """List the checkpoints and whether they are here; tiny always is and works offline."""
-    from openshape_ood.checkpoints import load_registry
     from openshape_ood.cli.cached import encoder_part
+    from openshape_ood.registry.rows import load_registry
 
     rows = list(load_registry().values())
     parts = [encoder_part(row) for row in rows]
@@ -67,7 +67,7 @@ def list_all(json: Json = False) -> None:
 @app.command("show")
 def show(name: Name, json: Json = False) -> None:
     """Show all that the registry says of one checkpoint, and where its files are."""
-    from openshape_ood.checkpoints import find_checkpoint
+    from openshape_ood.registry.rows import find_checkpoint
 
     row = find_checkpoint(name)
     parts = _parts(row)
@@ -94,11 +94,11 @@ def fetch(
 ) -> None:
     """Download checkpoints and their text towers, so that they work offline from then on.
 
-    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honoured. Beside each
-    encoder a stripped file is kept, without the optimiser's state, from which it starts at once; the download itself
+    The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honored. Beside each
+    encoder a stripped file is kept, without the optimizer's state, from which it starts at once; the download itself
     is then no longer needed.
     """
-    from openshape_ood.checkpoints import find_checkpoint
+    from openshape_ood.registry.rows import find_checkpoint
 
     rows = [find_checkpoint(name) for name in names]  # all names, before the first download
     fetched: list[dict[str, Any]] = []
@@ -135,7 +135,7 @@ def verify(
     A stripped file is compared with the digest it was written with. Exit code 1 where a file is damaged, or one of a
     checkpoint that was named is missing.
     """
-    from openshape_ood.checkpoints import find_checkpoint, list_checkpoints
+    from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
 
     rows = [find_checkpoint(name) for name in names or list_checkpoints()]
     found = [_verified(row, part) for row in rows for part in _parts(row)]
@@ -158,7 +158,7 @@ def verify(
 def _fetch(row: Checkpoint, part: str) -> dict[str, Any] | Failure:
     import sys
 
-    from openshape_ood import towers
+    from openshape_ood.encoders.text import towers
     from openshape_ood.errors import OpenShapeError
 
     progress = sys.stderr.isatty()
@@ -173,7 +173,7 @@ def _fetch(row: Checkpoint, part: str) -> dict[str, Any] | Failure:
 
 def _fetch_encoder(row: Checkpoint, progress: bool) -> dict[str, str | None]:
     """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
-    from openshape_ood import hub, stripped
+    from openshape_ood.registry import hub, stripped
 
     kept = stripped.stripped_path(row) if stripped.is_sound(row) else None
     if kept and hub.cached(row) is None:
@@ -184,12 +184,12 @@ def _fetch_encoder(row: Checkpoint, progress: bool) -> dict[str, str | None]:
 
 
 def _strip(row: Checkpoint, path: Path) -> Path | None:
-    from openshape_ood import stripped
     from openshape_ood.errors import WeightsError
+    from openshape_ood.registry import stripped
 
     if stripped.stripped_path(row) is None:  # before torch is loaded
         return None
-    from openshape_ood.encoders.weights import read_temperature, read_weights
+    from openshape_ood.registry.weights import read_temperature, read_weights
 
     try:
         tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
@@ -209,8 +209,8 @@ def _parts(row: Checkpoint) -> list[Part]:
 
 def _verified(row: Checkpoint, part: Part) -> dict[str, Any]:
     """status: "sound", "damaged", "missing", or "present" where no hash is registered."""
-    from openshape_ood import stripped
-    from openshape_ood.hub import sha256
+    from openshape_ood.registry import stripped
+    from openshape_ood.registry.hub import sha256
 
     found = None
     if part.path is None:

@@ -13,12 +13,12 @@ from openshape_ood.cli.console import Bar, Failure, print_note, progress, shown
 from openshape_ood.cli.inputs import File, find_files
 from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import ClassNamesError, FileError, InputError
-from openshape_ood.files import SUFFIXES
+from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
-    from openshape_ood.encoders import ShapeEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+    from openshape_ood.encoders.text.encoder import TextEncoder
     from openshape_ood.known import Known
-    from openshape_ood.text import TextEncoder
 
 HOW = (
     "no known classes; expected names (--known chair sofa table), a folder with a subfolder of shapes a class "
@@ -106,8 +106,8 @@ def _built(
     failures: list[Failure],
 ) -> Known:
     from openshape_ood.known import Known
-    from openshape_ood.scores import SCORES
-    from openshape_ood.words import things
+    from openshape_ood.scoring import SCORES
+    from openshape_ood.scoring.words import things
 
     needs = SCORES[method].needs if method else ""
     names = list(classes.examples)
@@ -139,7 +139,7 @@ def _embed(
     import numpy as np
 
     def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(shapes, ups, reading.batch_size, seed=reading.seed, views=reading.views)
+        return encoder.encode(shapes, ups, reading.batch_size, seed=reading.seed, num_samples=reading.num_samples)
 
     before = len(failures)
     done = list(encode_files(files, reading, encode, failures, bar))

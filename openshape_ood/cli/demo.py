@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from openshape_ood.cli.limits import Limit
-    from openshape_ood.explanation import Explanation
+    from openshape_ood.localization import Explanation
     from openshape_ood.novelty import NoveltyResult
 
 KNOWN = ("chair", "sofa", "table")
@@ -82,7 +82,7 @@ def _shapes(seed: int) -> dict[str, np.ndarray]:
 
 
 def _explain(cloud: np.ndarray, encoder: Any) -> Explanation:
-    from openshape_ood.explanation import explain_novelty
+    from openshape_ood.localization import explain_novelty
     from openshape_ood.synthetic import sample
 
     chairs = [sample("chair", POINTS, 1000 + i) for i in range(EXAMPLES)]
@@ -122,6 +122,6 @@ def _print(rows: list[dict[str, Any]], limit: Limit, written: list[Path]) -> Non
     print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
     console().print(table)
     print_line(limit.words.partition(";")[0])
-    print_line("A score is of the whole shape. Where it is novel, the explanation says: the guitar, coloured in")
+    print_line("A score is of the whole shape. Where it is novel, the explanation says: the guitar, colored in")
     print_line(" and ".join(shown(path) for path in written))
     print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")

@@ -124,7 +124,7 @@ def _devices() -> list[str]:
 
 
 def _cache_folders() -> dict[str, Path]:
-    from openshape_ood.caches import hub_folder, own_folder
+    from openshape_ood.storage import hub_folder, own_folder
 
     return {
         "downloads": hub_folder() or _usual_hub_folder(),
@@ -166,9 +166,9 @@ def _writable(folder: Path) -> bool:
 
 
 def _checkpoints() -> list[dict[str, Any]]:
-    from openshape_ood.checkpoints import load_registry
     from openshape_ood.cli.cached import encoder_part, text_part
     from openshape_ood.errors import OpenShapeError
+    from openshape_ood.registry.rows import load_registry
 
     try:
         rows = load_registry().values()

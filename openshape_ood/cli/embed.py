@@ -20,12 +20,12 @@ from openshape_ood.cli.console import (
 from openshape_ood.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from openshape_ood.engines import Cluster, Settings, Summary
+    from openshape_ood.embedding_store.jobs import Cluster, Settings, Summary
 
 EXAMPLES = """
   openshape-ood embed scans/ --out scans.safetensors --model tiny
   openshape-ood embed 'meshes/**/*.glb' --out meshes.parquet --up file
-  openshape-ood embed scans/ --out scans.npz --views 8 --json
+  openshape-ood embed scans/ --out scans.npz --num-samples 8 --json
   openshape-ood embed scans/ --out embedded/          # run it again to go on
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
@@ -57,7 +57,7 @@ def embed(
     model: options.Model = "vitb32",
     checkpoint: options.CheckpointFile = None,
     up: options.Up = "file",
-    views: options.Views = 1,
+    num_samples: options.Views = 1,
     seed: options.Seed = 0,
     device: options.Device = None,
     batch_size: options.BatchSize = 32,
@@ -119,10 +119,10 @@ def embed(
 
     check_up(up)
     if is_folder(out):
-        from openshape_ood.engines import Cluster, Settings
+        from openshape_ood.embedding_store.jobs import Cluster, Settings
 
         weights = None if checkpoint is None else str(checkpoint)
-        settings = Settings(model, weights, device, up, seed, views, precision, batch_size, readers)
+        settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
         cluster = Cluster(address, workers, cpus, gpus) if engine == "ray" else None
         usual = (address, workers, cpus, gpus) == (None, None, 1, None)
         if cluster is None and not usual:
@@ -133,7 +133,7 @@ def embed(
         "local", None, None, 1, None, None, "float32", False,
     ):  # fmt: skip
         raise InputError(f"--out is {out}, a file; the options for many shapes need a folder, as --out embedded/")
-    _into_file(files, out, model, checkpoint, up, views, seed, device, batch_size, json)
+    _into_file(files, out, model, checkpoint, up, num_samples, seed, device, batch_size, json)
 
 
 def _into_file(
@@ -142,7 +142,7 @@ def _into_file(
     model: str,
     checkpoint: Path | None,
     up: str,
-    views: int,
+    num_samples: int,
     seed: int,
     device: str | None,
     batch_size: int,
@@ -161,9 +161,9 @@ def _into_file(
     import numpy as np
 
     def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(shapes, ups, batch_size, seed=seed, views=views)
+        return encoder.encode(shapes, ups, batch_size, seed=seed, num_samples=num_samples)
 
-    reading, failures = Reading(encoder.num_points, up, seed, views, batch_size), found.failures
+    reading, failures = Reading(encoder.num_points, up, seed, num_samples, batch_size), found.failures
     with progress("embedding", len(found.files)) as bar:
         results = encode_files(found.files, reading, encode, failures, bar)
         done = [(one.batch.files, one.batch.ups, one.result) for one in results]
@@ -177,7 +177,7 @@ def _into_file(
         checkpoint=encoder.name,
         checkpoint_sha256=encoder.checkpoint_hash,
         seed=seed,
-        views=views,
+        num_samples=num_samples,
     )
     if table.ids:
         write(table, out)
@@ -206,8 +206,8 @@ def _into_folder(
 ) -> None:
     from openshape_ood.cli.listing import list_items
     from openshape_ood.cli.reading import nothing_found
-    from openshape_ood.engines import ENGINES, embed
-    from openshape_ood.tables import check_parquet
+    from openshape_ood.embedding_store import check_parquet
+    from openshape_ood.embedding_store.jobs import ENGINES, embed
 
     if engine not in ENGINES:
         raise UnknownNameError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")

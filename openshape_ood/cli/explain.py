@@ -25,8 +25,8 @@ from openshape_ood.errors import ClassNamesError, InputError, MissingPackageErro
 if TYPE_CHECKING:
     from openshape_ood.cli.classes import Classes
     from openshape_ood.cli.reading import Reading
-    from openshape_ood.encoders import ShapeEncoder
-    from openshape_ood.explanation import Explanation
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+    from openshape_ood.localization import Explanation
 
 EXAMPLES = """
   openshape-ood explain chair.ply --known chair --generated models --model tiny
@@ -57,7 +57,7 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Write the coloured cloud: .ply.", rich_help_panel=options.RESULT
+            "--out", "-o", metavar="FILE", help="Write the colored cloud: .ply.", rich_help_panel=options.RESULT
         ),
     ] = None,
     picture: Annotated[
@@ -69,9 +69,9 @@ def explain(
             rich_help_panel=options.RESULT,
         ),
     ] = None,
-    colour: Annotated[
+    color: Annotated[
         Literal["novelty", "class"],
-        typer.Option("--colour", help="What the colours mean.", rich_help_panel=options.RESULT),
+        typer.Option("--color", help="What the colors mean.", rich_help_panel=options.RESULT),
     ] = "novelty",
     model: options.Model = "vitb32",
     checkpoint: options.CheckpointFile = None,
@@ -91,7 +91,7 @@ def explain(
     from openshape_ood.cli.inputs import File
     from openshape_ood.cli.loading import check_up, load_encoder, load_text
     from openshape_ood.cli.reading import Reading, warn_of_axes
-    from openshape_ood.explanation import explain_novelty
+    from openshape_ood.localization import explain_novelty
 
     _check_files(out, picture)
     check_up(up)
@@ -113,9 +113,9 @@ def explain(
         seed=seed,
     )
     if out is not None:
-        found.save(out, by=colour)
+        found.save(out, by=color)
     if picture is not None:
-        _draw(found, picture, colour)
+        _draw(found, picture, color)
     record = _record(found, out, picture, failures)
     if json:
         print_json(record)
@@ -159,7 +159,7 @@ def _support(
 ) -> Any:
     """What `explain_novelty` takes as known: names, or a bank of the patches of examples."""
     from openshape_ood.cli.classes import usable
-    from openshape_ood.explanation import PatchBank
+    from openshape_ood.localization import PatchBank
 
     made = {name: _generated(name, generated) for name in wanted.by_name} if generated else {}
     if not made and not wanted.with_files:
@@ -185,13 +185,13 @@ def _generated(name: str, kind: str) -> list[Any]:
     return [make(category_of(name), POINTS, seed) for seed in range(GENERATED)]
 
 
-def _draw(found: Explanation, path: Path, colour: str) -> None:
+def _draw(found: Explanation, path: Path, color: str) -> None:
     from openshape_ood import plots
 
     if path.suffix.lower() == ".html":
-        plots.save(plots.turnable(found, colour=colour), path)
+        plots.save(plots.turnable(found, color=color), path)
     else:
-        plots.save(plots.explanation(found, colour=colour), path)
+        plots.save(plots.explanation(found, color=color), path)
 
 
 def _record(found: Explanation, out: Path | None, picture: Path | None, failures: list[Failure]) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def _record(found: Explanation, out: Path | None, picture: Path | None, failures
         "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
         "most_novel_region": {
             "share": REGION,
-            "centre": place.mean(axis=0),
+            "center": place.mean(axis=0),
             "low": place.min(axis=0),
             "high": place.max(axis=0),
             "novelty": found.novelty[region].mean(),
@@ -231,7 +231,7 @@ def _print(found: Explanation, record: dict[str, Any]) -> None:
         table.add_row(text(name), f"{share:.0%}")
     console().print(table)
     region = record["most_novel_region"]
-    x, y, z = region["centre"]
+    x, y, z = region["center"]
     print_line(
         f"{shown(found.shape)}: {len(found)} points, most novel about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
         f"{region['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from openshape_ood.cli.console import Failure
-from openshape_ood.files import SUFFIXES
+from openshape_ood.shapes.reading import SUFFIXES
 
 # what lies beside meshes; an unquoted pattern brings these along
 SIDE_FILES = (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp", ".bin")

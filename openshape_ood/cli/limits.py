@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from openshape_ood.cli.scoring import Scorer
-    from openshape_ood.encoders import ShapeEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
 Novelty = Callable[[list[Any], list[str]], "np.ndarray"]
 
@@ -37,7 +37,7 @@ class Limit:
         return ["" if self.value is None else "novel" if n > self.value else "known" for n in novelty]
 
     def p_values(self, novelty: np.ndarray) -> list[float | None]:
-        from openshape_ood.calibration import p_values
+        from openshape_ood.decisions.calibration import p_values
 
         if self.calibration is None:
             return [None] * len(novelty)
@@ -94,7 +94,7 @@ def from_files(
 
 def can_generate(names: Sequence[str], encoder: ShapeEncoder) -> bool:
     """Whether the embedded encoder is at work, and all classes are categories it was trained on, or words for them."""
-    from openshape_ood.checkpoints import find_checkpoint
+    from openshape_ood.registry.rows import find_checkpoint
 
     own = encoder.name == "tiny" and encoder.checkpoint_hash == find_checkpoint("tiny").source.sha256
     return own and all(category_of(name) for name in names)
@@ -104,7 +104,7 @@ def from_generated(names: Sequence[str], coverage: float, batch_size: int, novel
     """The limit that keeps the share `coverage` of generated scans of the known classes, always the same scans."""
     import numpy as np
 
-    from openshape_ood.generated_calibration import calibration_scans
+    from openshape_ood.synthetic.calibration import calibration_scans
 
     categories = list(dict.fromkeys(category_of(name) for name in names))
     scans = calibration_scans(categories)
@@ -134,7 +134,7 @@ def category_of(name: str) -> str:
 
 
 def _threshold(scores: np.ndarray, coverage: float, what: str) -> float:
-    from openshape_ood.calibration import threshold
+    from openshape_ood.decisions.calibration import threshold
 
     try:
         return threshold(scores, coverage)
@@ -146,7 +146,7 @@ def check_choice(value: float | None, calibrate: Sequence[str | Path] | None, co
     """Raises `InputError` for options that contradict each other, before anything is read."""
     import math
 
-    from openshape_ood.calibration import calibration_needed
+    from openshape_ood.decisions.calibration import calibration_needed
 
     calibration_needed(coverage)  # refuses what is no share
     if value is not None and calibrate:

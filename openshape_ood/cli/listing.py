@@ -13,7 +13,7 @@ from openshape_ood.cli.console import Failure
 from openshape_ood.cli.inputs import find_files
 
 if TYPE_CHECKING:
-    from openshape_ood.engines import Item
+    from openshape_ood.embedding_store.jobs import Item
 
 
 @dataclass
@@ -30,7 +30,7 @@ def list_items(given: Iterable[str]) -> Listed:
 
     It does not depend on what else is given, so that a run that goes on finds what there is.
     """
-    from openshape_ood.engines import Item, is_list, read_list
+    from openshape_ood.embedding_store.jobs import Item, is_list, read_list
 
     listed = Listed()
     for word in given:

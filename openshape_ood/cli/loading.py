@@ -6,28 +6,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from openshape_ood.encoders import ShapeEncoder
-    from openshape_ood.text import TextEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+    from openshape_ood.encoders.text.encoder import TextEncoder
 
 
 def load_encoder(model: str, checkpoint: Path | None, device: str | None) -> ShapeEncoder:
-    from openshape_ood.checkpoints import find_checkpoint
+    from openshape_ood.registry.rows import find_checkpoint
 
     find_checkpoint(model)  # an unknown name is told before torch is loaded
-    from openshape_ood.encoders import ShapeEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     return ShapeEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
 
 
 def load_text(encoder: ShapeEncoder, checkpoint: Path | None) -> TextEncoder:
-    from openshape_ood.text import TextEncoder
+    from openshape_ood.encoders.text.encoder import TextEncoder
 
     return TextEncoder(encoder.row, checkpoint=checkpoint, device=encoder.device)
 
 
 def check_up(up: str) -> None:
     """Raises `UnknownNameError` for what is no axis."""
-    from openshape_ood import points
+    from openshape_ood.shapes import points
 
     if up != "file":
         points.check_up(up, "--up")

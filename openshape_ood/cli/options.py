@@ -29,7 +29,7 @@ def checkpoint_names() -> list[str]:
 
 
 def method_names() -> list[str]:
-    from openshape_ood.scores import SCORES
+    from openshape_ood.scoring import SCORES
 
     return list(SCORES)
 
@@ -121,7 +121,7 @@ KnownUp = Annotated[
     ),
 ]
 Views = Annotated[
-    int, typer.Option("--views", min=1, help="Embeddings a shape, averaged: steadier.", rich_help_panel=ENCODER)
+    int, typer.Option("--num-samples", min=1, help="Embeddings a shape, averaged: steadier.", rich_help_panel=ENCODER)
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all sampling.", rich_help_panel=ENCODER)]
 Device = Annotated[

@@ -14,7 +14,7 @@ from openshape_ood.cli.console import Bar, Failure, print_note
 from openshape_ood.cli.inputs import File
 from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
 
-POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colours
+POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
 MANY = 64  # files; more are read by workers unless it is said by how many
 
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ class Reading:
     points: int
     up: str = "y"
     seed: int = 0
-    views: int = 1
+    num_samples: int = 1
     batch_size: int = 32
     readers: int | None = None
 
@@ -61,7 +61,7 @@ def encode_files(
 ) -> Iterator[Done[Result]]:
     """`encode(shapes, ups)` of all files that can be used, batch by batch in their order; the others go to `failures`.
 
-    Of each file `encode` gets the cloud, or for several views the path, as these sample a surface anew.
+    Of each file `encode` gets the cloud, or for several samplings the path, as these sample a surface anew.
     """
     with closing(_batches(files, reading, failures, bar)) as batches:
         for batch in batches:
@@ -85,7 +85,7 @@ def _one_by_one(
 
 def nothing_found(given: Sequence[str], ignored: int) -> str:
     """What to say where no file is a shape."""
-    from openshape_ood.files import SUFFIXES
+    from openshape_ood.shapes.reading import SUFFIXES
 
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
     return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
@@ -103,7 +103,7 @@ def warn_of_axes(files: Iterable[File], up: str) -> None:
 
 
 def _own_up(path: str) -> str:
-    from openshape_ood.files import file_up
+    from openshape_ood.shapes.reading import file_up
 
     try:
         return file_up(path) if path.lower().endswith(".dae") else ""
@@ -114,7 +114,7 @@ def _own_up(path: str) -> str:
 def _batches(
     files: Sequence[File], reading: Reading, failures: list[Failure], bar: Bar
 ) -> Generator[Batch, None, None]:
-    from openshape_ood.streaming import read_shapes
+    from openshape_ood.shapes.streaming import read_shapes
 
     paths = [file.path for file in files]
     reads = read_shapes(
@@ -127,7 +127,7 @@ def _batches(
                 failures.append(Failure(file.path, read.error or "it cannot be read"))
             else:
                 batch.files.append(file)
-                batch.shapes.append(read.cloud if reading.views == 1 else file.path)
+                batch.shapes.append(read.cloud if reading.num_samples == 1 else file.path)
                 batch.ups.append(read.up)
                 points += len(read.cloud)
             bar.step()

@@ -110,7 +110,7 @@ def score(
     checkpoint: options.CheckpointFile = None,
     text_checkpoint: options.TextCheckpoint = None,
     up: options.Up = "file",
-    views: options.Views = 1,
+    num_samples: options.Views = 1,
     seed: options.Seed = 0,
     device: options.Device = None,
     batch_size: options.BatchSize = 32,
@@ -123,7 +123,7 @@ def score(
     from openshape_ood.cli.loading import check_up, load_encoder, load_text
     from openshape_ood.cli.reading import Reading, encode_files, nothing_found, warn_of_axes
     from openshape_ood.cli.scoring import Scorer
-    from openshape_ood.scores import find_score
+    from openshape_ood.scoring import find_score
 
     _check_out(out)
     check_up(up)
@@ -138,7 +138,7 @@ def score(
         raise InputError(nothing_found(files, found.ignored))
 
     encoder = load_encoder(model, checkpoint, device)
-    reading, failures = Reading(encoder.num_points, up, seed, views, batch_size, readers), found.failures
+    reading, failures = Reading(encoder.num_points, up, seed, num_samples, batch_size, readers), found.failures
     text_encoder, support = load_text(encoder, text_checkpoint), replace(reading, up=known_up or up)
     classes_bank = classes.build(wanted, method, encoder, text_encoder, support, failures)
     scorer = Scorer(encoder, classes_bank, method, reading)
@@ -194,7 +194,7 @@ def _record(
         "classes": list(scorer.bank.names),
         "up": scorer.reading.up,
         "seed": scorer.reading.seed,
-        "views": scorer.reading.views,
+        "num_samples": scorer.reading.num_samples,
         "threshold": limit.record(),
         "shapes": [{**asdict(row), "verdict": row.verdict or None} for row in rows],
         "failed": [asdict(failure) for failure in failures],
@@ -213,7 +213,7 @@ def _check_out(out: Path | None) -> None:
 
 
 def _write(out: Path, record: dict[str, Any], rows: Sequence[Row], failures: Sequence[Failure]) -> None:
-    from openshape_ood.saving import save_whole
+    from openshape_ood.storage import save_whole
 
     if out.suffix.lower() == ".json":
         content = json_format.dumps(plain(record), indent=2, allow_nan=False) + "\n"

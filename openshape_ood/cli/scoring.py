@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from openshape_ood.cli.reading import Reading
-    from openshape_ood.encoders import ShapeEncoder
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
     from openshape_ood.known import Known
     from openshape_ood.novelty import NoveltyResult
 
@@ -27,7 +27,11 @@ class Scorer:
         from openshape_ood.novelty import score_novelty
 
         reading = self.reading
-        settings: dict[str, Any] = {"batch_size": reading.batch_size, "seed": reading.seed, "views": reading.views}
+        settings: dict[str, Any] = {
+            "batch_size": reading.batch_size,
+            "seed": reading.seed,
+            "num_samples": reading.num_samples,
+        }
         return score_novelty(shapes, self.bank, encoder=self.encoder, method=self.method, up=ups, **settings)
 
     def novelty(self, shapes: list[Any], ups: list[str]) -> np.ndarray:
@@ -36,7 +40,7 @@ class Scorer:
     @property
     def used(self) -> str:
         """The method, by name, that `score_novelty` takes for this bank."""
-        from openshape_ood.scores import DEFAULTS
+        from openshape_ood.scoring import DEFAULTS
 
         if self.method is not None:
             return self.method

@@ -1,7 +1,7 @@
 """Embeddings with what they are of and from, as a file: a function a format, each whole or not at all.
 
 All hold the same: an id and a path a shape, the embeddings (n, d) float32, the gravity axis each was read with, the
-checkpoint's name and sha256, seed and views, and the files that failed with their reasons. Nothing is pickled.
+checkpoint's name and sha256, seed and num_samples, and the files that failed with their reasons. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from openshape_ood import __version__
+from openshape_ood.embedding_store.schema import check_parquet, text, to_bytes
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.saving import save_whole
-from openshape_ood.tables.arrow import check_parquet, text, to_bytes
+from openshape_ood.storage import save_whole
 
 FORMAT = "openshape_ood embeddings 1"
 
@@ -43,7 +43,7 @@ class Embedded:
     checkpoint: str
     checkpoint_sha256: str
     seed: int
-    views: int
+    num_samples: int
 
     def header(self) -> dict[str, object]:
         """All but the columns and the failures."""
@@ -53,7 +53,7 @@ class Embedded:
             "checkpoint": self.checkpoint,
             "checkpoint_sha256": self.checkpoint_sha256,
             "seed": self.seed,
-            "views": self.views,
+            "num_samples": self.num_samples,
             "shapes": len(self.ids),
             "failed": len(self.failed),
         }

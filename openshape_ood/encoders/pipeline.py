@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.encoders.exact import exact
-from openshape_ood.encoders.pointbert import PointBERT
+from openshape_ood.devices import exact
+from openshape_ood.encoders.pointbert.network import PointBERT
 
 
 def embed_batches(network: PointBERT, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:
@@ -31,10 +31,10 @@ def embed_batches(network: PointBERT, batches: Iterable[np.ndarray], device: tor
 
 
 class _Grouped(NamedTuple):
-    """A batch on the GPU: points (b, n, 6), centres (b, p, 3), members (b, p, k), and when they are there."""
+    """A batch on the GPU: points (b, n, 6), centers (b, p, 3), members (b, p, k), and when they are there."""
 
     points: Tensor
-    centres: Tensor
+    centers: Tensor
     members: Tensor
     done: torch.cuda.Event
 
@@ -74,20 +74,20 @@ def _start(network: PointBERT, batch: np.ndarray, device: torch.device, ahead: t
     """Copy, sample and group on the stream `ahead`, which waits for nothing on the main one."""
     with torch.cuda.stream(ahead):
         points = torch.from_numpy(batch).pin_memory().to(device, non_blocking=True)
-        centres, members = network.group(points, network.sample(points))
+        centers, members = network.group(points, network.sample(points))
         done = torch.cuda.Event()
         done.record(ahead)
-    return _Grouped(points, centres, members, done)
+    return _Grouped(points, centers, members, done)
 
 
 def _finish(network: PointBERT, batch: _Grouped) -> _Copied:
     """The layers on the current stream, and the copy back to pinned memory."""
     main = torch.cuda.current_stream()
     main.wait_event(batch.done)
-    for tensor in (batch.points, batch.centres, batch.members):
+    for tensor in (batch.points, batch.centers, batch.members):
         tensor.record_stream(main)  # so that their memory is not given to the next batch too early
-    features = network.abstract(batch.points, batch.centres, batch.members)
-    embeddings = network.transform(batch.centres, features)
+    features = network.abstract(batch.points, batch.centers, batch.members)
+    embeddings = network.transform(batch.centers, features)
     host = torch.empty(embeddings.shape, dtype=embeddings.dtype, pin_memory=True)
     host.copy_(embeddings, non_blocking=True)
     done = torch.cuda.Event(blocking=True)  # waiting leaves the core to those who read

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.points import to_numpy
-from openshape_ood.shapes import list_shapes, resolve_ups
+from openshape_ood.shapes.points import to_numpy
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 POINTS = 10_000  # sampled from a surface
 
 
 def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
-    """One shape in any accepted form as its cloud (n, 3|6), colours in [0, 1], and its gravity axis."""
+    """One shape in any accepted form as its cloud (n, 3|6), colors in [0, 1], and its gravity axis."""
     listed = list_shapes(shape)
     if len(listed) != 1:
         raise CloudError(f"{len(listed)} shapes were given; expected one. contact_sheet draws many")

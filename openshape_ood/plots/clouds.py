@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import ramp
+from openshape_ood.localization.colors import ramp
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import one_cloud
 from openshape_ood.plots.paint import Paint, choose_paint
@@ -23,7 +23,7 @@ EDGE = 0.85  # how light a point's edge is beside the point: light ones stand ou
 
 def cloud(
     points: Any,
-    colour: str = "height",
+    color: str = "height",
     values: Any = None,
     *,
     up: str = "y",
@@ -33,16 +33,16 @@ def cloud(
     title: str | None = None,
     legend: bool = True,
 ) -> Axes:
-    """Draw one shape, coloured by `colour`.
+    """Draw one shape, colored by `color`.
 
-    points: a cloud (n, 3|6), a path or a trimesh object; a surface is sampled to 10,000 points. colour: "height" above
-    the ground, "rgb" for the cloud's own colours, "novelty" or "class" for `values` (n,), one number or name a point.
+    points: a cloud (n, 3|6), a path or a trimesh object; a surface is sampled to 10,000 points. color: "height" above
+    the ground, "rgb" for the cloud's own colors, "novelty" or "class" for `values` (n,), one number or name a point.
     up: gravity axis, "y", "z" or "x" with an optional "-", or "file". low, high: ends of the novelties' ramp, where it
-    is grey and dark red; the least and the largest value unless given. legend: whether to say what novelty colours and
-    class colours mean. More than 10,000 points are thinned out evenly. With more than seven classes, the rarer ones
-    share a grey.
+    is gray and dark red; the least and the largest value unless given. legend: whether to say what novelty colors and
+    class colors mean. More than 10,000 points are thinned out evenly. With more than seven classes, the rarer ones
+    share a gray.
 
-    Raises `InputError` for values that do not fit the points, `UnknownNameError` for a colour or an axis that does not
+    Raises `InputError` for values that do not fit the points, `UnknownNameError` for a color or an axis that does not
     exist, `FileError` for a file that cannot be read, `MissingPackageError` without matplotlib.
 
     >>> from openshape_ood.synthetic import sample
@@ -50,7 +50,7 @@ def cloud(
     >>> ax = cloud(chair, "novelty", chair[:, 1])
     """
     table, up = one_cloud(points, up)
-    paint = choose_paint(table, up, colour, values, low, high)
+    paint = choose_paint(table, up, color, values, low, high)
     ax = canvas.axes_or_new(ax, SIZE)
     draw_painted(ax, table, up, paint, legend)
     if title is not None:
@@ -59,18 +59,18 @@ def cloud(
 
 
 def draw_painted(ax: Axes, table: np.ndarray, up: str, paint: Paint, legend: bool, limit: float = np.nan) -> None:
-    """A cloud (n, 3|6) with its colours, and below it what these mean."""
+    """A cloud (n, 3|6) with its colors, and below it what these mean."""
     chosen = thinned(len(table), MOST)
     draw(ax, upright(table[chosen], up), paint.rgb()[chosen])
     ax.set_adjustable("datalim")  # axes that shrink to a square lead the layout astray: it cuts off what is below
-    if legend and paint.colour == "novelty":
+    if legend and paint.color == "novelty":
         _bar(ax, paint.low, paint.high, limit)
-    if legend and paint.colour == "class":
+    if legend and paint.color == "class":
         _key(ax, paint.classes)
 
 
 def draw(ax: Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
-    """Points (n, 3), y up, in colours (n, 3), those nearer to the eye over those behind; size in square points."""
+    """Points (n, 3), y up, in colors (n, 3), those nearer to the eye over those behind; size in square points."""
     across, rise, near, _ = view(xyz)
     order = np.argsort(near, kind="stable")
     across, rise, rgb = across[order], rise[order], rgb[order]
@@ -105,7 +105,7 @@ def font_size(ax: Axes, largest: float) -> float:
 
 
 def _bar(ax: Axes, low: float, high: float, limit: float) -> None:
-    """A small colour bar below the cloud, from known to novel."""
+    """A small color bar below the cloud, from known to novel."""
     bar = ax.inset_axes((0.18, -0.075, 0.64, 0.028))
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
     bar.set(yticks=[], xlim=(0, 1), ylim=(0, 1))
@@ -124,8 +124,8 @@ def _key(ax: Axes, classes: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=colour, marker="o", ms=8, lw=0, label=canvas.short(name, 24))
-        for name, colour in classes.items()
+        Line2D([], [], color=color, marker="o", ms=8, lw=0, label=canvas.short(name, 24))
+        for name, color in classes.items()
     ]
     # a row too wide would leave the cloud no room; a letter takes some 6 points
     widest = 6 * (4 + max(len(str(handle.get_label())) for handle in handles))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import CLASSES
-from openshape_ood.metrics import ood_metrics
+from openshape_ood.decisions.metrics import ood_metrics
+from openshape_ood.localization.colors import CLASSES
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite
 
@@ -24,7 +24,7 @@ def roc(known: Any, novel: Any, *, ax: Axes | None = None, label: str | None = N
 
     A known shape is the positive class, as in 3DOS: the curve runs over the share of known ones accepted, and a dot
     marks the share of novel ones accepted where 95 % of the known are (FPR95). Called again on the same `ax`, it adds a
-    curve in the next colour; `label` tells them apart. Raises `InputError` for what are no finite numbers,
+    curve in the next color; `label` tells them apart. Raises `InputError` for what are no finite numbers,
     `MissingPackageError` without matplotlib.
 
     >>> ax = roc([0.1, 0.2, 0.3, 0.4], [0.35, 0.8])
@@ -36,12 +36,12 @@ def roc(known: Any, novel: Any, *, ax: Axes | None = None, label: str | None = N
     earlier = sum(line.get_gid() == "roc" for line in ax.lines)
     if not earlier:
         _frame(ax)
-    colour, dashes = CLASSES[earlier % len(CLASSES)], LINES[earlier // len(CLASSES) % len(LINES)]
+    color, dashes = CLASSES[earlier % len(CLASSES)], LINES[earlier // len(CLASSES) % len(LINES)]
     figures = ood_metrics(known, novel)
     text = f"AUROC {100 * figures['auroc']:.1f} %, FPR95 {100 * figures['fpr95']:.1f} %"
     text = f"{canvas.short(label, 30)}: {text}" if label is not None else text
-    ax.plot(*curve(known, novel), dashes, color=colour, lw=2, label=text, gid="roc")
-    ax.plot(figures["fpr95"], KEPT, "o", color=colour, ms=9, mec="white", mew=1.5, zorder=3)
+    ax.plot(*curve(known, novel), dashes, color=color, lw=2, label=text, gid="roc")
+    ax.plot(figures["fpr95"], KEPT, "o", color=color, ms=9, mec="white", mew=1.5, zorder=3)
     canvas.legend(ax, loc="lower right", fontsize=10)
     return ax
 

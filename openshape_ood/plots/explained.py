@@ -15,17 +15,17 @@ from openshape_ood.plots.paint import Paint, choose_paint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = ("novelty", "class")
+COLORS = ("novelty", "class")
 NAMED = 4  # classes in the title
 
 
-def explanation(explanation: Any, *, ax: Axes | None = None, colour: str = "novelty", bar: bool = True) -> Axes:
+def explanation(explanation: Any, *, ax: Axes | None = None, color: str = "novelty", bar: bool = True) -> Axes:
     """Draw what `explain_novelty` found: its points by novelty, or by the class that each is nearest to.
 
     The ramp is that of the explanation, `bounds()`; a mark stands at its `limit`, up to which 95 % of the patches of
-    the known shapes lie, if it has one. bar: whether to say below what the colours mean.
+    the known shapes lie, if it has one. bar: whether to say below what the colors mean.
 
-    Raises `UnknownNameError` for another colour, `MissingPackageError` without matplotlib.
+    Raises `UnknownNameError` for another color, `MissingPackageError` without matplotlib.
 
     >>> from types import SimpleNamespace
     >>> points = np.random.RandomState(0).rand(50, 3)
@@ -35,7 +35,7 @@ def explanation(explanation: Any, *, ax: Axes | None = None, colour: str = "nove
     a.ply
     against chair
     """
-    table, paint = paint_explanation(explanation, colour)
+    table, paint = paint_explanation(explanation, color)
     ax = canvas.axes_or_new(ax, SIZE)
     draw_painted(ax, table, explanation.up, paint, legend=bar, limit=float(explanation.limit))
     canvas.title(ax, heading(explanation), fontsize=font_size(ax, 12))
@@ -47,17 +47,17 @@ def is_explanation(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("points", "novelty", "nearest", "classes", "up", "bounds"))
 
 
-def paint_explanation(explanation: Any, colour: str) -> tuple[np.ndarray, Paint]:
-    """The cloud (n, 3|6) of an explanation, and its colours."""
+def paint_explanation(explanation: Any, color: str) -> tuple[np.ndarray, Paint]:
+    """The cloud (n, 3|6) of an explanation, and its colors."""
     if not is_explanation(explanation):
         raise InputError(f"explanation is {type(explanation).__name__}; expected what explain_novelty returns")
-    if colour not in COLOURS:
-        raise UnknownNameError(f"colour is {colour!r}; expected one of {', '.join(COLOURS)}. cloud() draws the others")
+    if color not in COLORS:
+        raise UnknownNameError(f"color is {color!r}; expected one of {', '.join(COLORS)}. cloud() draws the others")
     table = np.asarray(explanation.points)
-    if colour == "novelty":
+    if color == "novelty":
         low, high = explanation.bounds()
-        return table, choose_paint(table, explanation.up, colour, explanation.novelty, low, high)
-    return table, choose_paint(table, explanation.up, colour, explanation.nearest, classes=list(explanation.classes))
+        return table, choose_paint(table, explanation.up, color, explanation.novelty, low, high)
+    return table, choose_paint(table, explanation.up, color, explanation.nearest, classes=list(explanation.classes))
 
 
 def heading(explanation: Any) -> str:

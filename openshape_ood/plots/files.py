@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood.errors import InputError
-from openshape_ood.saving import save_whole
+from openshape_ood.storage import save_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import ORANGE
 from openshape_ood.errors import InputError
+from openshape_ood.localization.colors import ORANGE
 from openshape_ood.plots import canvas
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _frames(ax: Axes, result: Any) -> None:
 def _numbers(ax: Axes, values: np.ndarray) -> None:
     middle = (values.min() + values.max()) / 2
     for (row, column), value in np.ndenumerate(values):
-        colour = "black" if value > middle else "white"
-        ax.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=9.5, color=colour)
+        color = "black" if value > middle else "white"
+        ax.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=9.5, color=color)
 
 
 def _names(ax: Axes, rows: list[str], columns: list[str]) -> None:

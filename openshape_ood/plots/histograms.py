@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import BLACK, BLUE, ORANGE
+from openshape_ood.localization.colors import BLACK, BLUE, ORANGE
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite, finite_number
 
@@ -34,9 +34,9 @@ def histogram(known: Any, novel: Any = None, *, threshold: float | None = None, 
     line = None if threshold is None else finite_number(threshold, "the values of threshold")
     ax = canvas.axes_or_new(ax, SIZE)
     edges = bin_edges([*sets.values(), *([] if line is None else [np.array([line])])], min(map(len, sets.values())))
-    for (name, values), colour, dashes in zip(sets.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
+    for (name, values), color, dashes in zip(sets.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
         label, weights = f"{name} ({len(values):,})", np.full(len(values), 100 / len(values))
-        style: dict[str, Any] = {"bins": edges, "weights": weights, "color": colour}
+        style: dict[str, Any] = {"bins": edges, "weights": weights, "color": color}
         ax.hist(values, histtype="stepfilled", alpha=0.25, **style)
         ax.hist(values, histtype="step", lw=2, ls=dashes, label=label, **style)
     if line is not None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import BLACK, CLASSES
 from openshape_ood.errors import InputError
+from openshape_ood.localization.colors import BLACK, CLASSES
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import names
-from openshape_ood.points import check_seed, to_numpy
+from openshape_ood.shapes.points import check_seed, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,12 +20,12 @@ SHOWN = 3000
 NAMED = 40  # classes; the names of more would hide the points
 COMPONENTS = 50
 PERPLEXITY = 30.0
-COLOURS = tuple(colour for colour in CLASSES if colour != BLACK)  # black is for what is novel
+COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is for what is novel
 MARKS = "osDPv"
 
 
 def embeddings(embeddings: Any, labels: Any, *, known: Any = None, ax: Axes | None = None, seed: int = 0) -> Axes:
-    """Draw a map of embeddings (b, d), a colour and a mark for each of `labels` (b,), whose names stand above them.
+    """Draw a map of embeddings (b, d), a color and a mark for each of `labels` (b,), whose names stand above them.
 
     known: the names of the known classes, or a mask (b,) of the known shapes; all others are hollow black triangles.
     Beyond 3,000 shapes, 3,000 chosen by `seed` are drawn. Near is similar; distances between groups, and how wide a
@@ -36,7 +36,7 @@ def embeddings(embeddings: Any, labels: Any, *, known: Any = None, ax: Axes | No
 
     >>> ax = embeddings(np.eye(4), ["chair", "chair", "sofa", "guitar"], known=["chair", "sofa"])
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['known, coloured by class (3)', 'novel (1)']
+    ['known, colored by class (3)', 'novel (1)']
     """
     z = _table(embeddings)
     titles = names(labels, "labels", len(z))
@@ -67,12 +67,12 @@ def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def _components(z: np.ndarray) -> np.ndarray:
     """The first principal components (b, at most 50), which keeps t-SNE quick where d is large."""
-    centred = z - z.mean(axis=0)
+    centered = z - z.mean(axis=0)
     if z.shape[1] <= COMPONENTS:
-        return centred
-    rows = np.linalg.svd(centred, full_matrices=False)[2][:COMPONENTS]
+        return centered
+    rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
     rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # else the sign is any
-    return centred @ rows.T
+    return centered @ rows.T
 
 
 def _table(embeddings: Any) -> np.ndarray:
@@ -105,13 +105,13 @@ def _draw(ax: Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndarray, le
     classes = np.unique(titles[is_known]).tolist()
     for i, name in enumerate(classes):
         x, y = at[is_known & (titles == name)].T
-        colour, mark = COLOURS[i % len(COLOURS)], MARKS[i // len(COLOURS) % len(MARKS)]
-        ax.scatter(x, y, color=colour, s=38, marker=mark, linewidths=0.6, edgecolors="white")
+        color, mark = COLORS[i % len(COLORS)], MARKS[i // len(COLORS) % len(MARKS)]
+        ax.scatter(x, y, color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
     x, y = at[~is_known].T
     ax.scatter(x, y, s=34, marker="^", linewidths=1.1, facecolors="none", edgecolors=BLACK)
     if len(np.unique(titles)) <= NAMED:
         for i, name in enumerate(classes):
-            _name(ax, name, at[is_known & (titles == name)], color=COLOURS[i % len(COLOURS)], fontweight="bold")
+            _name(ax, name, at[is_known & (titles == name)], color=COLORS[i % len(COLORS)], fontweight="bold")
         for name in np.unique(titles[~is_known]).tolist():
             _name(ax, name, at[~is_known & (titles == name)], color=BLACK, fontstyle="italic")
     if legend:
@@ -134,7 +134,7 @@ def _key(ax: Axes, known: int, novel: int) -> None:
 
     style: dict[str, Any] = {"lw": 0, "ms": 7}
     handles = [
-        Line2D([], [], color=canvas.GREY, marker="o", label=f"known, coloured by class ({known:,})", **style),
+        Line2D([], [], color=canvas.GREY, marker="o", label=f"known, colored by class ({known:,})", **style),
         Line2D([], [], color=BLACK, marker="^", mfc="none", label=f"novel ({novel:,})", **style),
     ]
     canvas.legend(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import BLUE, ORANGE
 from openshape_ood.errors import InputError
+from openshape_ood.localization.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite, finite_number, names
 from openshape_ood.plots.clouds import draw
 from openshape_ood.plots.paint import viridis
 from openshape_ood.plots.view import thinned, upright
-from openshape_ood.shapes import Shape, list_shapes, resolve_ups
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def contact_sheet(
     figure: Figure | SubFigure | None = None,
     threshold: float | None = None,
 ) -> Figure | SubFigure:
-    """Draw the `count` most novel and the `count` least novel of b shapes, coloured by height.
+    """Draw the `count` most novel and the `count` least novel of b shapes, colored by height.
 
     shapes: whatever `ShapeEncoder.encode` takes; only those drawn are read. novelty (b,): a `NoveltyResult` will do.
     titles (b,): a name each, else that of the file. up: gravity axis, one for all or one a shape. threshold: the
@@ -92,7 +92,7 @@ def _cell(ax: Axes, shape: Shape, up: str, title: str, novelty: float, threshold
     cloud = shape.load(MOST, seed=0)
     xyz = upright(cloud[thinned(len(cloud), MOST)], up)
     draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
-    verdict, colour = "", "black"
+    verdict, color = "", "black"
     if threshold is not None:
-        verdict, colour = (", novel", ORANGE) if novelty > threshold else (", known", BLUE)
-    canvas.title(ax, f"{canvas.short(title, LONGEST)}\n{canvas.number(novelty)}{verdict}", fontsize=9.5, color=colour)
+        verdict, color = (", novel", ORANGE) if novelty > threshold else (", known", BLUE)
+    canvas.title(ax, f"{canvas.short(title, LONGEST)}\n{canvas.number(novelty)}{verdict}", fontsize=9.5, color=color)

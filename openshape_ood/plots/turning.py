@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.colours import NOVELTY
 from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.localization.colors import NOVELTY
 from openshape_ood.plots.checks import one_cloud
 from openshape_ood.plots.explained import heading, is_explanation, paint_explanation
 from openshape_ood.plots.paint import Paint, choose_paint
@@ -24,7 +24,7 @@ DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
 
 def turnable(
     points: Any,
-    colour: str | None = None,
+    color: str | None = None,
     values: Any = None,
     *,
     up: str = "y",
@@ -33,9 +33,9 @@ def turnable(
     title: str | None = None,
     legend: bool = True,
 ) -> Figure:
-    """A plotly figure of one shape, or of what `explain_novelty` found, coloured as `cloud` and `explanation` do.
+    """A plotly figure of one shape, or of what `explain_novelty` found, colored as `cloud` and `explanation` do.
 
-    points: as for `cloud`, or an explanation, which brings its own values, ends of the ramp and axis. colour: "novelty"
+    points: as for `cloud`, or an explanation, which brings its own values, ends of the ramp and axis. color: "novelty"
     unless given for an explanation, "height" for anything else. The scene is z up, as plotly turns it, and the shape
     stands upright in it whatever its `up`. More than 20,000 points are thinned out evenly.
 
@@ -49,11 +49,11 @@ def turnable(
     if is_explanation(points):
         if values is not None or low is not None or high is not None:
             raise InputError("an explanation brings its own values, low and high; leave them out")
-        table, paint = paint_explanation(points, colour or "novelty")
+        table, paint = paint_explanation(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
     else:
         table, up = one_cloud(points, up)
-        paint = choose_paint(table, up, colour or "height", values, low, high)
+        paint = choose_paint(table, up, color or "height", values, low, high)
     try:
         from plotly import graph_objects
     except ModuleNotFoundError as error:
@@ -69,25 +69,25 @@ def _traces(places: dict[str, np.ndarray], paint: Paint, chosen: np.ndarray, leg
     """One trace; by class one a class, so that a click in the legend hides it."""
     values = paint.values[chosen]
     size = 3.5 if len(chosen) <= 3000 else 2.3
-    if paint.colour == "class":
-        for name, colour in paint.classes.items():
+    if paint.color == "class":
+        for name, color in paint.classes.items():
             own = values == name
             mine = {axis: places[axis][own] for axis in places}
             label = _plain(name)
-            marker = {"size": size, "color": colour}
+            marker = {"size": size, "color": color}
             yield mine | {"mode": "markers", "name": label, "showlegend": legend, "marker": marker, "hoverinfo": "name"}
         return
-    # 3D points have no transparency to lose; a line about each would hide the colours
+    # 3D points have no transparency to lose; a line about each would hide the colors
     marker = {"size": size, "line": {"width": 0}, **_marker(paint, values, legend)}
-    hover = {"hovertemplate": "novelty %{marker.color:.4g}<extra></extra>"} if paint.colour == "novelty" else {}
+    hover = {"hovertemplate": "novelty %{marker.color:.4g}<extra></extra>"} if paint.color == "novelty" else {}
     yield places | {"mode": "markers", "showlegend": False, "marker": marker, "hoverinfo": "skip", **hover}
 
 
 def _marker(paint: Paint, values: np.ndarray, legend: bool) -> dict[str, Any]:
-    if paint.colour == "rgb":
+    if paint.color == "rgb":
         return {"color": [f"rgb({r},{g},{b})" for r, g, b in np.rint(255 * values).astype(int)]}
     scale = {"color": values, "cmin": paint.low, "cmax": paint.high if paint.high > paint.low else paint.low + 1.0}
-    if paint.colour == "height":
+    if paint.color == "height":
         return scale | {"colorscale": "Viridis"}
     low, high = scale["cmin"], scale["cmax"]
     texts = [f"{low:.3g} known", f"{high:.3g} novel"]

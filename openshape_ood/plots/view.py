@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.points import check_up
+from openshape_ood.shapes.points import check_up
 
 TURN, TILT = 30.0, 20.0  # degrees to the right and upwards
 

@@ -174,7 +174,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shape(tmp_path: Path) -> Path:
-    """A chair with a guitar for a back as a PLY of text, z up and in millimetres."""
+    """A chair with a guitar for a back as a PLY of text, z up and in millimeters."""
     points = plant("chair", "guitar", 3000, 109, 0.45, "parsons", "acoustic").cloud[:, [0, 2, 1]] * 1000
     header = f"ply\nformat ascii 1.0\nelement vertex {len(points)}\n"
     properties = "".join(f"property float {axis}\n" for axis in "xyz")
@@ -218,9 +218,9 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
 
     cloud = visitor.download("#ply", tmp_path)
     assert cloud.name == "from_my_garage.novelty.ply"
-    coloured, given = load_shape(cloud), load_shape(shape)
-    assert np.allclose(coloured[:, :3], given)  # in the frame and units of the file
-    assert len(np.unique(coloured[:, 3:], axis=0)) > 20
+    colored, given = load_shape(cloud), load_shape(shape)
+    assert np.allclose(colored[:, :3], given)  # in the frame and units of the file
+    assert len(np.unique(colored[:, 3:], axis=0)) > 20
     figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
     assert (figures["verdict"], figures["up"], figures["encoder"]) == ("novel", "z", "tiny")
     assert f"p = {figures['p_value']:.3f}" in said

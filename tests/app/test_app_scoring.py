@@ -15,10 +15,10 @@ from openshape_ood.app.examples import EXAMPLES, FIRST
 from openshape_ood.app.results import remove_results, save_results
 from openshape_ood.app.scoring import METHODS, ORIGINS, Scorer, Verdict
 from openshape_ood.app.session import Session, Shape
-from openshape_ood.calibration import p_values, threshold
+from openshape_ood.decisions.calibration import p_values, threshold
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.generated_calibration import calibration_models, calibration_scans
 from openshape_ood.synthetic import sample
+from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 
 NAMES = "chair, table"
 

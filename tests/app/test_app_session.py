@@ -40,9 +40,9 @@ def test_examples_stand_upright_about_their_middle(session: Session) -> None:
     assert xyz.dtype == np.float32
 
 
-def test_examples_keep_their_colour_and_no_more_points_than_are_used(session: Session) -> None:
-    coloured = np.random.RandomState(0).rand(EXAMPLE_POINTS + 1, 6)
-    after = session.with_shape(Shape("hall.ply", coloured)).with_example("sofa", "y")
+def test_examples_keep_their_color_and_no_more_points_than_are_used(session: Session) -> None:
+    colored = np.random.RandomState(0).rand(EXAMPLE_POINTS + 1, 6)
+    after = session.with_shape(Shape("hall.ply", colored)).with_example("sofa", "y")
     cloud = after.of("sofa")[0].cloud
     assert cloud.shape == (EXAMPLE_POINTS, 6)
     assert cloud[:, 3:].min() >= 0

@@ -6,9 +6,9 @@ from dataclasses import asdict
 import pytest
 from test_evaluation import DRAWS, made_up, results
 
-from benchmarks.ablation import Judged, ablate, switches
-from benchmarks.recipes import Settings, openshape, seed
-from openshape_ood.checkpoints import find_checkpoint
+from benchmarks.threedos.ablation import Judged, ablate, switches
+from benchmarks.threedos.recipes import Settings, openshape, seed
+from openshape_ood.registry.rows import find_checkpoint
 
 ROW = find_checkpoint("vitg14")
 
@@ -17,7 +17,7 @@ ROW = find_checkpoint("vitg14")
 def test_one_switch_at_a_time(base: Settings, other: Settings) -> None:
     rows = switches(base, other)
     assert [row.name for row in rows] == [
-        *("points", "colour", "axis", "normalisation", "templates", "views", "support", "support")
+        *("points", "color", "axis", "normalization", "templates", "num_samples", "support", "support")
     ]
     for row in rows:
         changed = {key for key, value in asdict(row.settings).items() if value != asdict(base)[key]}
@@ -31,7 +31,7 @@ def test_switches_that_change_nothing_are_left_out() -> None:
     tiny = find_checkpoint("tiny")  # y up and without templates: nothing to exchange, no sentence to take away
     names = [row.name for row in switches(openshape(tiny), seed(tiny))]
     assert "templates" not in names
-    assert "points" in names and "colour" in names
+    assert "points" in names and "color" in names
 
 
 def test_each_switch_is_paired_with_the_base() -> None:
@@ -42,22 +42,22 @@ def test_each_switch_is_paired_with_the_base() -> None:
     scored = {known_by: result.scored for known_by, result in before.items()}
 
     def judge(settings: Settings) -> Mapping[str, Judged]:
-        return {known_by: r.scored for known_by, r in (after if settings.colour == 0 else before).items()}
+        return {known_by: r.scored for known_by, r in (after if settings.color == 0 else before).items()}
 
     rows = ablate(scored, switches(base, seed(ROW)), data, judge, DRAWS)
     assert {(row["switch"], row["known_by"]) for row in rows} == {
-        *((switch, known_by) for switch in ("points", "colour", "axis", "views") for known_by in before),
-        *((switch, known_by) for switch in ("normalisation", "support") for known_by in before if known_by != "names"),
+        *((switch, known_by) for switch in ("points", "color", "axis", "num_samples") for known_by in before),
+        *((switch, known_by) for switch in ("normalization", "support") for known_by in before if known_by != "names"),
         ("templates", "names"),
     }
     for row in rows:
-        changed, old, new = row["switch"] == "colour", before[row["known_by"]], after[row["known_by"]]
+        changed, old, new = row["switch"] == "color", before[row["known_by"]], after[row["known_by"]]
         for metric in ("auroc", "fpr95"):
             expected = new.metrics["both"][metric].mean - old.metrics["both"][metric].mean if changed else 0
             assert row[metric]["difference"] == pytest.approx(expected, abs=1e-9)
         expected = new.accuracy.mean - old.accuracy.mean if changed else 0
         assert row["accuracy"]["difference"] == pytest.approx(expected, abs=1e-9)
         assert changed or row["auroc"] == {"difference": 0, "low": 0, "high": 0}
-    colour = [row for row in rows if row["switch"] == "colour"]
-    assert (colour[0]["from"], colour[0]["to"]) == ("0.4", "0")
-    assert any(row["auroc"]["difference"] for row in colour)
+    color = [row for row in rows if row["switch"] == "color"]
+    assert (color[0]["from"], color[0]["to"]) == ("0.4", "0")
+    assert any(row["auroc"]["difference"] for row in color)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data.archives import TABLE, read_archives
+from benchmarks.threedos.data.archives import TABLE, read_archives
 from openshape_ood.errors import RegistryError
 
 

@@ -28,13 +28,13 @@ from safetensors.numpy import load
 from sklearn.metrics import roc_auc_score
 
 import openshape_ood
-from benchmarks.command import main
-from benchmarks.results import SHOWN
-from benchmarks.splits import load_split
+from benchmarks.threedos.command import main
+from benchmarks.threedos.results import SHOWN
+from benchmarks.threedos.splits import load_split
 from openshape_ood import ShapeEncoder, TextEncoder
-from openshape_ood.hub import sha256
-from openshape_ood.points import resample
-from openshape_ood.text import UntrainedNameWarning
+from openshape_ood.encoders.text.encoder import UntrainedNameWarning
+from openshape_ood.registry.hub import sha256
+from openshape_ood.shapes.points import resample
 
 ROOT = Path(__file__).parents[2]
 PER_CLASS = 2
@@ -90,8 +90,8 @@ def test_the_report_says_what_was_run(done: tuple[dict[str, Any], str], tiny: Sh
     assert (report["benchmark"], report["protocol"], report["model"]) == ("sr2", "openshape", "tiny")
     assert report["device"] == "cpu"
     assert report["settings"] == {
-        **{"support_points": 1024, "test_points": 1024, "colour": 0.4, "exchange": False, "unit": True},
-        **{"templates": "", "views": 1, "support": "clean", "encoder_up": "y", "seeds": [1, 41, 13718]},
+        **{"support_points": 1024, "test_points": 1024, "color": 0.4, "exchange": False, "unit": True},
+        **{"templates": "", "num_samples": 1, "support": "clean", "encoder_up": "y", "seeds": [1, 41, 13718]},
         **{"draws": 100, "batch_size": 32, "data_seed": 0, "per_class": PER_CLASS},
     }
     assert report["versions"]["openshape_ood"] == openshape_ood.__version__
@@ -185,7 +185,7 @@ def test_a_run_without_pictures_leaves_none_of_another(cache: Path, tmp_path: Pa
 def test_another_network_with_the_same_weights_shares_no_embedding(cache: Path, tmp_path: Path) -> None:
     """The radius of the patches is not in the weights file."""
     registry = tmp_path / "checkpoints.toml"
-    text = (Path(openshape_ood.__file__).parent / "checkpoints.toml").read_text(encoding="utf-8")
+    text = (Path(openshape_ood.__file__).parent / "registry" / "checkpoints.toml").read_text(encoding="utf-8")
     registry.write_text(text.replace("radius = 0.3\n", "radius = 0.9\n", 1), encoding="utf-8")
     report, _ = run("sr2", tmp_path / "out", *GENERATED, "--cache", str(cache), "--registry", str(registry))
     assert report["architecture"]["radius"] == 0.9
@@ -205,14 +205,14 @@ def test_the_switches_are_turned_one_by_one(cache: Path, tmp_path: Path) -> None
     found = [(row["switch"], row["known_by"]) for row in report["ablation"]]
     # tiny is y up and without templates; names have neither support nor raw features
     assert found == [
-        *((switch, known_by) for switch in ("points", "colour") for known_by in KNOWN_BY),
-        *(("normalisation", known_by) for known_by in KNOWN_BY[1:]),
-        *(("views", known_by) for known_by in KNOWN_BY),
+        *((switch, known_by) for switch in ("points", "color") for known_by in KNOWN_BY),
+        *(("normalization", known_by) for known_by in KNOWN_BY[1:]),
+        *(("num_samples", known_by) for known_by in KNOWN_BY),
         *(("support", known_by) for known_by in KNOWN_BY[1:]),
         *(("support", known_by) for known_by in KNOWN_BY[1:]),
     ]
     assert any(row["auroc"]["difference"] for row in report["ablation"])
-    assert "+ corrupted" in printed and "normalisation" in printed
+    assert "+ corrupted" in printed and "normalization" in printed
 
 
 # ------------------------------------------------------------------ the release, and figures computed otherwise
@@ -309,7 +309,7 @@ def number(result: Mapping[str, Any], name: str) -> float:
 def test_the_seed_protocol_prints_what_3dos_prints(release: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "--data-root", str(release), "--cache", str(tmp_path / "cache"), "--seeds", "41"]
     report, printed = run("sr1", tmp_path / "out", *settings, "--protocol", "seed")
-    assert report["settings"]["colour"] == 0 and not report["settings"]["unit"]
+    assert report["settings"]["color"] == 0 and not report["settings"]["unit"]
     assert (report["settings"]["support_points"], report["settings"]["test_points"]) == (1024, 2048)
     assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 2  # a recipe for support, one for tests
     split = load_split("sr1")
@@ -339,17 +339,17 @@ def test_published_layouts_run_by_both_protocols(model: str, release: Path, tmp_
     settings = ["--model", model, "--checkpoint", str(checkpoint), "--no-names", "--data-root", str(release)]
     settings += ["--seeds", "1", "--quiet", "--draws", "100", "--batch-size", "8", "--device", "cpu", "--no-pictures"]
     split = load_split("sr1")
-    for protocol, points, colour in (("openshape", (10_000, 10_000), 0.4), ("seed", (1024, 2048), 0.0)):
+    for protocol, points, color in (("openshape", (10_000, 10_000), 0.4), ("seed", (1024, 2048), 0.0)):
         out, cache = tmp_path / protocol, tmp_path / f"{protocol} cache"
         report, _ = run("sr1", out, *settings, "--protocol", protocol, "--cache", str(cache))
         assert report["checkpoint_sha256"] == sha256(checkpoint)
         exchange = protocol == "openshape" and model == "vitg14"
         used = report["settings"]
         assert (used["support_points"], used["test_points"]) == points
-        assert (used["exchange"], used["colour"]) == (exchange, colour)
+        assert (used["exchange"], used["color"]) == (exchange, color)
         clouds = models(release, "train", split.known)[3], scans(release, ("test",), split.novel2)[-1]
         for (_, cloud), count in zip(clouds, points, strict=True):
-            check_embedding(cached(cache)[key(cloud)], cloud, encoder, count, exchange, colour)
+            check_embedding(cached(cache)[key(cloud)], cloud, encoder, count, exchange, color)
         said, titles = answers(split, release, cache, unit=protocol == "openshape")
         for result in report["results"]:
             check_figures(result, said[result["known_by"]], titles)
@@ -357,17 +357,17 @@ def test_published_layouts_run_by_both_protocols(model: str, release: Path, tmp_
 
 
 def check_embedding(
-    found: np.ndarray, cloud: np.ndarray, encoder: ShapeEncoder, count: int, exchange: bool, colour: float
+    found: np.ndarray, cloud: np.ndarray, encoder: ShapeEncoder, count: int, exchange: bool, color: float
 ) -> None:
     """A cached embedding is that of the cloud prepared so, and far from that of one prepared otherwise."""
     length = np.linalg.norm(found)
-    same = encoder.encode_prepared(prepared(cloud, count, exchange, colour)[None])[0]
+    same = encoder.encode_prepared(prepared(cloud, count, exchange, color)[None])[0]
     assert np.linalg.norm(found - same) < 1e-4 * length
-    for other in (prepared(cloud, count, not exchange, colour), prepared(cloud, count, exchange, 0.4 - colour)):
+    for other in (prepared(cloud, count, not exchange, color), prepared(cloud, count, exchange, 0.4 - color)):
         assert np.linalg.norm(found - encoder.encode_prepared(other[None])[0]) > 1e-2 * length
 
 
-def prepared(cloud: np.ndarray, count: int, exchange: bool, colour: float) -> np.ndarray:
+def prepared(cloud: np.ndarray, count: int, exchange: bool, color: float) -> np.ndarray:
     """A cloud (n, 3) as an encoder takes it, (count, 6): written out, but for the draw of seed 1."""
     xyz = cloud[resample(len(cloud), count, 1)].astype(np.float64)
     if exchange:
@@ -375,7 +375,7 @@ def prepared(cloud: np.ndarray, count: int, exchange: bool, colour: float) -> np
     xyz -= xyz.mean(axis=0)
     xyz /= np.sqrt((xyz**2).sum(axis=1).max())
     xyz = np.round(xyz * 2**16) / 2**16  # ties of distances stay ties
-    return np.hstack([xyz, np.full((count, 3), colour)]).astype(np.float32)
+    return np.hstack([xyz, np.full((count, 3), color)]).astype(np.float32)
 
 
 def check_table(path: Path, known_by: str, said: Mapping[str, Answer]) -> None:
@@ -401,7 +401,7 @@ def test_strict_refuses_other_data(release: Path, tmp_path: Path, capsys: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.filterwarnings("ignore::openshape_ood.text.UntrainedNameWarning")
+@pytest.mark.filterwarnings("ignore::openshape_ood.encoders.text.encoder.UntrainedNameWarning")
 @pytest.mark.parametrize("command, names", [("sn", ("sn1", "sn2", "sn3")), ("r2r", ("sr12", "sr13", "sr23"))])
 def test_commands_of_several_benchmarks_run_the_sets_that_are_asked_for(
     command: str, names: tuple[str, ...], cache: Path, tmp_path: Path
@@ -524,7 +524,7 @@ def test_two_runs_at_once_share_a_fresh_cache(long_release: Path, tmp_path: Path
         (["--per-class", "0"], "per_class is 0; expected 1 to"),
         (["--batch-size", "0"], "--batch-size is 0; expected 1 or more"),
         (["--workers", "-1"], "--workers is -1; expected 0 or more"),
-        (["--views", "0"], "--views is 0; expected 1 or more"),
+        (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),
         (["--seeds", "1", "1"], "--seeds are 1 1; expected each once"),
         (["--seeds", "-1"], "seed is -1; expected a whole number"),
         (["--cache", "x", "--no-cache"], "--cache and --no-cache together"),
@@ -566,6 +566,6 @@ def test_a_benchmark_is_a_command(
 
 def test_readers_do_not_wait_for_torch() -> None:
     """A reader process imports the command it was started from."""
-    code = "import benchmarks.command, benchmarks.stream, sys; print('torch' in sys.modules)"
+    code = "import benchmarks.threedos.command, benchmarks.threedos.stream, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "False"

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from made_up_run import made_up_report
 
-from benchmarks.compare.__main__ import main
-from benchmarks.compare.picture import draw
-from benchmarks.compare.rows import rows_of
-from benchmarks.compare.runs import read_run
-from benchmarks.compare.text import compared, warnings
-from benchmarks.tables import WIDTH
+from benchmarks.report.compare.command import main
+from benchmarks.report.compare.picture import draw
+from benchmarks.report.compare.rows import rows_of
+from benchmarks.report.compare.runs import read_run
+from benchmarks.report.compare.text import compared, warnings
+from benchmarks.report.tables import WIDTH
 from openshape_ood.errors import FileError, MissingPackageError
 
 
@@ -70,16 +70,16 @@ def test_published_rows_only_beside_real_data(tmp_path: Path, reports: dict[str,
 
 def test_runs_that_differ_in_a_setting_are_numbered(tmp_path: Path, reports: dict[str, Any]):
     other = copy.deepcopy(reports["tiny"])
-    other["settings"]["views"] = 4
+    other["settings"]["num_samples"] = 4
     runs = [read_run(write(tmp_path, name, report)) for name, report in {"a": reports["tiny"], "b": other}.items()]
     assert {row.protocol for row in rows_of(runs)} == {"openshape #1", "openshape #2"}
     text = compared(runs)
-    assert "tiny, openshape #2, generated: views a shape 4 (b)" in text
+    assert "tiny, openshape #2, generated: samplings a shape 4 (b)" in text
 
 
 def test_numbers_keep_sr1_and_sr2_of_the_same_settings_together(tmp_path: Path):
     reports = [made_up_report(benchmark) for benchmark in ("sr1", "sr1", "sr2")]
-    reports[0]["settings"]["views"] = 4
+    reports[0]["settings"]["num_samples"] = 4
     runs = [read_run(write(tmp_path, f"{i}.json", report)) for i, report in enumerate(reports)]
     assert {row.protocol for row in rows_of(runs) if row.benchmark == "mean"} == {"openshape #2"}
 
@@ -142,7 +142,7 @@ def broken(reports: dict[str, Any], *keys: Any, value: Any) -> dict[str, Any]:
         (("data", "counts", "known"), {"a": "x"}, 'data.counts.known.a is "x", expected a count'),
         (("data", "generated"), "yes", 'data.generated is "yes", expected true or false'),
         (("model",), ["a"], "model is list, expected text"),
-        (("settings", "views"), [[1]], "settings.views is list, expected a setting"),
+        (("settings", "num_samples"), [[1]], "settings.num_samples is list, expected a setting"),
     ],
 )
 def test_a_file_of_another_shape_is_refused(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_up_shapes import MadeUp
 
-from benchmarks.copies import LIDAR_POINTS, SEVERITIES, damaged, partial_views, viewpoint, visible
-from benchmarks.generated import Generated
-from benchmarks.objects import Objects
+from benchmarks.threedos.copies import LIDAR_POINTS, SEVERITIES, damaged, partial_views, viewpoint, visible
+from benchmarks.threedos.generated import Generated
+from benchmarks.threedos.objects import Objects
 
 SHAPES = Objects(tuple(Generated(c, c, 3, scanned=False) for c in ("chair", "toilet")))
 
@@ -70,8 +70,8 @@ def test_tiny_shapes_can_be_damaged() -> None:
 def test_cameras_are_above_and_outside() -> None:
     cloud = SHAPES.shapes[0].read()
     extent = np.linalg.norm(np.ptp(cloud, axis=0))
-    centre = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
+    center = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
     for seed in range(20):
-        offset = viewpoint(cloud, np.random.RandomState(seed)) - centre
+        offset = viewpoint(cloud, np.random.RandomState(seed)) - center
         assert np.linalg.norm(offset) == pytest.approx(3 * extent, rel=1e-6)
         assert 0 <= np.degrees(np.arcsin(offset[1] / np.linalg.norm(offset))) <= 50

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from scipy.stats import betabinom
 
-from benchmarks import coverage
-from benchmarks.coverage import Pools, between, discover, made_up, main, reach, reach_on, supports, within
+from benchmarks.questions import coverage
+from benchmarks.questions.coverage import Pools, between, discover, made_up, main, reach, reach_on, supports, within
 
 SMALL = ["--per-class", "12", "--tests", "40", "--draws", "60", "--workers", "0", "--quiet"]
 

@@ -16,9 +16,9 @@ import pytest
 from release_tree import write_h5, write_release
 from sklearn.model_selection import train_test_split
 
-from benchmarks.data import corrupted_support, load, modelnet, scanobjectnn, shapenet
-from benchmarks.objects import BenchmarkData, Objects
-from benchmarks.splits import load_split, split_names
+from benchmarks.threedos.data import corrupted_support, load, modelnet, scanobjectnn, shapenet
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.errors import InputError, ShapeFileError
 
 SR1, SR2, SN1, SR12 = (load_split(name) for name in ("sr1", "sr2", "sn1", "sr12"))

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from release_tree import write_release
 
-from benchmarks.data import load, modelnet, scanobjectnn, shapenet
-from benchmarks.data.__main__ import main
-from benchmarks.data.check import (
+from benchmarks.threedos.data import load, modelnet, scanobjectnn, shapenet
+from benchmarks.threedos.data.check import (
     check,
     check_benchmark,
     differences,
     published_class_counts,
     published_counts,
 )
-from benchmarks.splits import load_split, split_names
+from benchmarks.threedos.data.command import main
+from benchmarks.threedos.splits import load_split, split_names
 
 # scans of each class: those published, and the rest of a set shared out so that the published total comes out
 SCANS = {

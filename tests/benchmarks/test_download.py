@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from archive_server import FILES, TOP, ArchiveServer, file, folders, tar_of, unpacked, whole_tar
 
-from benchmarks.data import download, unpack
-from benchmarks.data.__main__ import main
-from benchmarks.data.archives import Archive
-from benchmarks.data.disk import sole_user
-from benchmarks.data.download import install
-from benchmarks.data.fetch import Patience
+from benchmarks.threedos.data import download, unpack
+from benchmarks.threedos.data.archives import Archive
+from benchmarks.threedos.data.command import main
+from benchmarks.threedos.data.disk import sole_user
+from benchmarks.threedos.data.download import install
+from benchmarks.threedos.data.fetch import Patience
 from openshape_ood.errors import ShapeFileError
 
 QUICK = Patience(silence=5, retries=2, pause=0)
@@ -62,7 +62,7 @@ def test_command_skips_what_is_there(
 def test_command_tells_an_error_in_one_line(
     archive: Archive, server: ArchiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.behaviours = ["404"]
+    server.behaviors = ["404"]
     assert command(archive, tmp_path / "root") == 1
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
@@ -118,6 +118,6 @@ def test_tar_put_there_by_hand_is_used_and_left(archive: Archive, server: Archiv
 
 
 def test_cut_of_untold_size_is_found_when_unpacked(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.sized, server.behaviours = False, ["cut"]
+    server.sized, server.behaviors = False, ["cut"]
     with pytest.raises(ShapeFileError, match=r"truncated.*Delete the file and run the command again"):
         install(archive, tmp_path, progress=False)

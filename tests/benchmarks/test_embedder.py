@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from made_up_shapes import MadeUp, Mean
 
-from benchmarks.embedder import Embedder
-from benchmarks.objects import Objects
-from benchmarks.recipes import Recipe
-from benchmarks.store import content_key
-from openshape_ood.checkpoints import find_checkpoint
-from openshape_ood.points import view_seeds
+from benchmarks.threedos.embedder import Embedder
+from benchmarks.threedos.objects import Objects
+from benchmarks.threedos.recipes import Recipe
+from benchmarks.threedos.store import content_key
+from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.shapes.points import sample_seeds
 
-RECIPE = Recipe(points=64, up="y", to="y", colour=0.4)
+RECIPE = Recipe(points=64, up="y", to="y", color=0.4)
 A, B = Objects(tuple(MadeUp(i) for i in range(5))), Objects(tuple(MadeUp(i) for i in range(5, 8)))
 
 
@@ -34,7 +34,7 @@ def raw(objects: Objects, seed: int) -> np.ndarray:
 
 
 def test_sets_come_back_apart_for_every_seed() -> None:
-    found = embedder().embed({"a": A, "b": B, "nothing": Objects(), "a again": A}, RECIPE, [1, 41], views=1)
+    found = embedder().embed({"a": A, "b": B, "nothing": Objects(), "a again": A}, RECIPE, [1, 41], num_samples=1)
     for seed, sets in zip([1, 41], found, strict=True):
         np.testing.assert_allclose(sets["a"], raw(A, seed), rtol=1e-6)
         np.testing.assert_allclose(sets["b"], raw(B, seed), rtol=1e-6)
@@ -44,27 +44,29 @@ def test_sets_come_back_apart_for_every_seed() -> None:
 
 def test_another_recipe_or_view_is_embedded_and_the_rest_reused() -> None:
     e = embedder()
-    e.embed({"a": A}, RECIPE, [1], views=1)
-    e.embed({"a": A, "b": B}, RECIPE, [1], views=1)
+    e.embed({"a": A}, RECIPE, [1], num_samples=1)
+    e.embed({"a": A, "b": B}, RECIPE, [1], num_samples=1)
     assert sum(e.encoder.batches) == e.tally.embedded == 8
-    e.embed({"a": A}, RECIPE, [1], views=3)
+    e.embed({"a": A}, RECIPE, [1], num_samples=3)
     assert e.tally.embedded == 8 + 2 * 5
-    e.embed({"a": A}, Recipe(points=32, up="y", to="y", colour=0.4), [1], views=1)
+    e.embed({"a": A}, Recipe(points=32, up="y", to="y", color=0.4), [1], num_samples=1)
     assert e.tally.embedded == 18 + 5
 
 
 def test_views_are_averaged_as_directions() -> None:
-    (found,) = embedder().embed({"a": A}, RECIPE, [7], views=3)
-    views = [raw(A, seed).astype(np.float64) for seed in view_seeds(7, 3)]
-    assert view_seeds(7, 1) == [7] and len(set(view_seeds(7, 3))) == 3
+    (found,) = embedder().embed({"a": A}, RECIPE, [7], num_samples=3)
+    num_samples = [raw(A, seed).astype(np.float64) for seed in sample_seeds(7, 3)]
+    assert sample_seeds(7, 1) == [7] and len(set(sample_seeds(7, 3))) == 3
     for i in range(len(A)):
-        direction = sum(v[i] / np.sqrt((v[i] ** 2).sum()) for v in views)
+        direction = sum(v[i] / np.sqrt((v[i] ** 2).sum()) for v in num_samples)
         cosine = found["a"][i] @ direction / np.linalg.norm(found["a"][i]) / np.linalg.norm(direction)
         assert cosine == pytest.approx(1, abs=1e-6)
-        assert np.linalg.norm(found["a"][i]) == pytest.approx(np.mean([np.linalg.norm(v[i]) for v in views]), rel=1e-5)
+        assert np.linalg.norm(found["a"][i]) == pytest.approx(
+            np.mean([np.linalg.norm(v[i]) for v in num_samples]), rel=1e-5
+        )
 
 
 def test_the_fingerprint_is_that_of_the_content_in_order() -> None:
     e = embedder()
-    e.embed({"a": A}, RECIPE, [1], views=1)
+    e.embed({"a": A}, RECIPE, [1], num_samples=1)
     assert e.fingerprint(A) == hashlib.sha256(b"".join(content_key(s.read()) for s in A.shapes)).hexdigest()

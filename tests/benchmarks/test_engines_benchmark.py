@@ -1,4 +1,4 @@
-"""benchmarks.engines: the files it makes, what it counts, and the local engine end to end."""
+"""benchmarks.performance.engines: the files it makes, what it counts, and the local engine end to end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import engines
+from benchmarks.performance import engines
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.files import load_shape
+from openshape_ood.shapes.reading import load_shape
 
 pytest.importorskip("pyarrow")
 

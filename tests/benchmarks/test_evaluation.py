@@ -10,13 +10,13 @@ from fakes import FakeEncoder, FakeText
 from made_up_shapes import MadeUp
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from benchmarks.evaluation import evaluate, kept, labels_of
-from benchmarks.methods import Reference
-from benchmarks.objects import BenchmarkData, Objects
-from benchmarks.results import SHOWN, MethodResult
-from benchmarks.splits import load_split
+from benchmarks.threedos.evaluation import evaluate, kept, labels_of
+from benchmarks.threedos.methods import Reference
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.results import SHOWN, MethodResult
+from benchmarks.threedos.splits import load_split
 from openshape_ood import Known
-from openshape_ood.metrics import ood_metrics
+from openshape_ood.decisions.metrics import ood_metrics
 
 SPLIT = load_split("sr2")
 KNOWN = [c.title for c in SPLIT.known]

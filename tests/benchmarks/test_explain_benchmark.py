@@ -1,4 +1,4 @@
-"""`python -m benchmarks.explain`, small."""
+"""`python -m benchmarks.localize`, small."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import explain
-from benchmarks.pictures.explained import PLANTED
+from benchmarks.questions import localize as explain
+from benchmarks.report.pictures.explained import PLANTED
 
 
 def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,9 @@ import archive_server
 import pytest
 from archive_server import TOP, ArchiveServer, file, folders, tar_of
 
-from benchmarks.data import fetch
-from benchmarks.data.archives import Archive
-from benchmarks.data.fetch import Patience
+from benchmarks.threedos.data import fetch
+from benchmarks.threedos.data.archives import Archive
+from benchmarks.threedos.data.fetch import Patience
 from openshape_ood.errors import FileError
 
 QUICK = Patience(silence=5, retries=2, pause=0)
@@ -35,18 +35,18 @@ def refusal(archive: Archive, root: Path, patience: Patience = QUICK) -> str:
 
 
 def test_broken_download_is_taken_up_where_it_broke(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["cut", ""]
+    server.behaviors = ["cut", ""]
     assert got(archive, tmp_path) == server.content
     half = len(server.content) // 2
     assert server.requests == [("", ""), (f"bytes={half}-", '"one"')]
 
 
 def test_next_run_takes_up_what_the_last_one_left(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["cut"]
+    server.behaviors = ["cut"]
     message = refusal(archive, tmp_path, Patience(5, retries=0))
     half = len(server.content) // 2
     assert f"{half:,} of {len(server.content):,} bytes came. {half:,} bytes are kept; running the command" in message
-    server.behaviours = [""]
+    server.behaviors = [""]
     assert got(archive, tmp_path) == server.content
     assert server.ranges == ["", f"bytes={half}-"]
 
@@ -56,13 +56,13 @@ def test_validators_that_may_not_stand_in_if_range_are_compared_here(
     etag: str, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
     server.etag = etag
-    server.behaviours = ["cut", ""]
+    server.behaviors = ["cut", ""]
     assert got(archive, tmp_path) == server.content
     assert server.requests[1] == (f"bytes={len(server.content) // 2}-", "")
 
 
 def test_silence_ends(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["stall"]
+    server.behaviors = ["stall"]
     assert "nothing came for 0.1 seconds" in refusal(archive, tmp_path, HASTY)
     # half of it, then half of the rest
     assert len(server.requests) == 2 and server.ranges[1] == f"bytes={len(server.content) // 2}-"
@@ -73,13 +73,13 @@ def test_retries_end_with_a_server_that_starts_all_over_again(
 ) -> None:
     monkeypatch.setattr(fetch, "CHUNK", 1000)  # so that each half is more than what counts as getting on
     monkeypatch.setattr(archive_server.Answer, "start", lambda *_: 0)
-    server.behaviours = ["cut"]
+    server.behaviors = ["cut"]
     refusal(archive, tmp_path)
     assert len(server.requests) == 1 + 2  # the first gets on, two more do not
 
 
 def test_server_without_ranges_sends_it_all_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["cut", "no ranges"]
+    server.behaviors = ["cut", "no ranges"]
     assert got(archive, tmp_path) == server.content
 
 
@@ -88,40 +88,40 @@ def test_server_without_ranges_sends_it_all_again(archive: Archive, server: Arch
 def test_changed_file_is_never_mixed(
     etags: tuple[str, str], length: int, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
-    server.etag, server.behaviours = etags[0], ["cut"]
+    server.etag, server.behaviors = etags[0], ["cut"]
     refusal(archive, tmp_path, Patience(5, retries=0))
     other = tar_of([*folders(), file(f"{TOP}/other.h5", b"o" * (len(server.content) + length))])
-    server.content, server.etag, server.behaviours = other, etags[1], [""]
+    server.content, server.etag, server.behaviors = other, etags[1], [""]
     assert got(archive, tmp_path) == other
 
 
 def test_file_that_became_shorter_than_what_is_there(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.etag, server.behaviours = "", ["cut"]
+    server.etag, server.behaviors = "", ["cut"]
     refusal(archive, tmp_path, Patience(5, retries=0))
-    server.content, server.behaviours = tar_of(folders()), [""]  # the server answers 416
+    server.content, server.behaviors = tar_of(folders()), [""]  # the server answers 416
     assert got(archive, tmp_path) == server.content
     assert server.ranges[-1] == ""
 
 
 def test_other_range_than_asked_for_is_not_taken(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["cut", "shifted", ""]
+    server.behaviors = ["cut", "shifted", ""]
     assert got(archive, tmp_path) == server.content
 
 
 def test_other_address_starts_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["cut"]
+    server.behaviors = ["cut"]
     refusal(archive, tmp_path, Patience(5, retries=0))
-    server.behaviours = [""]
+    server.behaviors = [""]
     assert got(Archive(TOP, server.address + "&mirror", TOP, ""), tmp_path) == server.content
     assert server.ranges[-1] == ""
 
 
 @pytest.mark.parametrize("note", ["", "{}", "[1]", '{"address": 1}', '{"address": "A", "size": "7"}'])
 def test_spoilt_note_starts_again(note: str, archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["cut"]
+    server.behaviors = ["cut"]
     refusal(archive, tmp_path, Patience(5, retries=0))
     (tmp_path / f"{TOP}.tar.json").write_text(note.replace("A", archive.address))
-    server.behaviours = [""]
+    server.behaviors = [""]
     assert got(archive, tmp_path) == server.content
     assert server.ranges[-1] == ""
 
@@ -141,9 +141,9 @@ def test_size_need_not_be_told(archive: Archive, server: ArchiveServer, tmp_path
 @pytest.mark.parametrize("before", ["", "cut"])
 def test_web_page_is_refused_and_not_kept(before: str, archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     if before:
-        server.behaviours = [before]
+        server.behaviors = [before]
         refusal(archive, tmp_path, Patience(5, retries=0))
-    server.behaviours = ["html"]
+    server.behaviors = ["html"]
     assert "a web page instead of a tar archive, which was not kept. By hand: open" in refusal(archive, tmp_path)
     kept = {path.name: path.stat().st_size for path in tmp_path.glob("*.partial")}
     assert kept == ({f"{TOP}.tar.partial": len(server.content) // 2} if before else {})
@@ -182,7 +182,7 @@ def test_other_files_are_refused_at_their_beginning(
 def test_http_errors(
     status: str, words: str, requests: int, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
-    server.behaviours = [status]
+    server.behaviors = [status]
     message = refusal(archive, tmp_path)
     assert f"HTTP {status}" in message and words in message and archive.address in message
     assert f"put the file at {tmp_path / TOP}.tar and run" in message
@@ -190,7 +190,7 @@ def test_http_errors(
 
 
 def test_busy_server_is_asked_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["503", "429", ""]
+    server.behaviors = ["503", "429", ""]
     assert got(archive, tmp_path) == server.content
 
 
@@ -198,7 +198,7 @@ def test_busy_server_is_asked_again(archive: Archive, server: ArchiveServer, tmp
 def test_redirects_away_from_http_are_refused(
     target: str, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
-    server.behaviours = [target]
+    server.behaviors = [target]
     assert "redirects" in refusal(archive, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -206,11 +206,11 @@ def test_redirects_away_from_http_are_refused(
 def test_redirect_to_this_machine_is_followed_and_circles_end(
     archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
-    server.behaviours = ["to itself", "cut", "to itself", ""]
+    server.behaviors = ["to itself", "cut", "to itself", ""]
     assert got(archive, tmp_path) == server.content
     assert server.ranges[-1] == f"bytes={len(server.content) // 2}-"  # it goes along
     (tmp_path / f"{TOP}.tar").unlink()
-    server.behaviours = ["to itself"]
+    server.behaviors = ["to itself"]
     assert "HTTP 302, it redirects in a circle" in refusal(archive, tmp_path)
 
 
@@ -247,10 +247,10 @@ def test_full_disk_is_no_broken_connection(archive: Archive, server: ArchiveServ
 
 
 def test_killed_download_is_resumed(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviours = ["stall", ""]
+    server.behaviors = ["stall", ""]
     code = (
-        "import sys; from pathlib import Path; from benchmarks.data.archives import Archive;"
-        "from benchmarks.data.fetch import fetch;"
+        "import sys; from pathlib import Path; from benchmarks.threedos.data.archives import Archive;"
+        "from benchmarks.threedos.data.fetch import fetch;"
         "fetch(Archive(sys.argv[1], sys.argv[2], sys.argv[1], ''), Path(sys.argv[3]))"
     )
     half, partial = len(server.content) // 2, tmp_path / f"{TOP}.tar.partial"

@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
-from benchmarks.generated import FIRST, POINTS, SEVERITY, load
-from benchmarks.objects import Shape
-from benchmarks.splits import load_split, split_names
+from benchmarks.threedos.generated import FIRST, POINTS, SEVERITY, load
+from benchmarks.threedos.objects import Shape
+from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.errors import InputError
 from openshape_ood.synthetic import sample, scan
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.intervals import (
+from benchmarks.threedos.intervals import (
     Pairs,
     accuracy_differences,
     accuracy_intervals,
@@ -17,8 +17,8 @@ from benchmarks.intervals import (
     paired_differences,
     weighted_metrics,
 )
+from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
 from openshape_ood.errors import InputError
-from openshape_ood.metrics import balanced_accuracy, ood_metrics
 
 FIGURES = ("auroc", "fpr95", "aupr_in", "aupr_out")
 

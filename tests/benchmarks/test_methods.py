@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder, FakeText
 
-from benchmarks.methods import METHODS, Reference, judge_all, nearest_euclidean, printed_prototype_classes
+from benchmarks.threedos.methods import METHODS, Reference, judge_all, nearest_euclidean, printed_prototype_classes
 from openshape_ood import Known
 
 RNG = np.random.RandomState(0)

@@ -6,12 +6,12 @@ import pytest
 from made_up_finished import METHODS, READ, made_up_finished
 from PIL import Image
 
-from benchmarks.pictures import PICTURES, canvas, draw_all
-from benchmarks.pictures.embeddings import choose, plane
-from benchmarks.pictures.histograms import bin_edges
-from benchmarks.pictures.overview import DRAWN, ends, two_methods
-from benchmarks.pictures.roc import curve
-from benchmarks.results import Scored
+from benchmarks.report.pictures import PICTURES, canvas, draw_all
+from benchmarks.report.pictures.embeddings import choose, plane
+from benchmarks.report.pictures.histograms import bin_edges
+from benchmarks.report.pictures.overview import DRAWN, ends, two_methods
+from benchmarks.report.pictures.roc import curve
+from benchmarks.threedos.results import Scored
 from openshape_ood.errors import MissingPackageError
 
 MANY = [f"class {i}" for i in range(18)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from made_up_run import made_up_report
 
-from benchmarks.published import (
+from benchmarks.threedos.published import (
     FROZEN,
     MOST,
     TRAINED,
@@ -144,7 +144,7 @@ def test_benchmarks_without_published_rows_have_none():
 def test_differences_between_the_reference_run_and_the_own_preprocessing():
     report = made_up_report("sr1", "openshape", "vitg14", generated=False)
     assert differences_in_settings(one("seed", "sr1", "vitg14", "L2 1-NN"), report) == (
-        "1,024/2,048 points (here 10,000), colour 0 (here 0.4), no axis exchange, raw L2, random sampling start, "
+        "1,024/2,048 points (here 10,000), color 0 (here 0.4), no axis exchange, raw L2, random sampling start, "
         "1 seed (here 3 seeds)"
     )
 
@@ -159,7 +159,7 @@ def test_what_remains_in_the_reference_protocol():
     row = one("seed", "sr1", "vitg14", "L2 1-NN")
     assert differences_in_settings(row, report) == "random sampling start, 1 seed (here 3 seeds)"
     aml = differences_in_settings(one("AML", "sr1", "vitg14", "L2 1-NN"), report)
-    assert aml == "colour 0.4 (here 0), axes exchanged (here not), 1 seed (here 3 seeds)"
+    assert aml == "color 0.4 (here 0), axes exchanged (here not), 1 seed (here 3 seeds)"
 
 
 def test_trained_networks_other_encoders_support_and_test_sets_are_named():
@@ -178,17 +178,17 @@ def test_trained_networks_other_encoders_support_and_test_sets_are_named():
     [
         ("support_points", 2048, "1,024/2,048 points (here 2,048)"),
         ("test_points", 1024, "1,024/2,048 points (here 1,024)"),
-        ("colour", 0.0, "colour 0.4 (here 0)"),
+        ("color", 0.0, "color 0.4 (here 0)"),
         ("exchange", True, "no axis exchange"),
         ("unit", False, "cosine (here raw L2)"),
-        ("views", 4, "1 view a shape (here 4)"),
+        ("num_samples", 4, "1 view a shape (here 4)"),
         ("support", "with partial views", "support clean (here with partial views)"),
         ("seeds", [1, 2], "1 seed (here 2 seeds)"),
     ],
 )
 def test_no_setting_is_overlooked(setting: str, value: Any, words: str):
     report = made_up_report("sr1", "seed", "vitg14", generated=False)
-    report["settings"] |= {"colour": 0.4, "unit": True, "seeds": [1]}
+    report["settings"] |= {"color": 0.4, "unit": True, "seeds": [1]}
     row = one("PAO", "sr1", "vitg14", "cosine 1-NN")
     row = replace(row, settings={key: value for key, value in row.settings.items() if key != "start"})
     assert differences_in_settings(row, report) == "nothing that is known"

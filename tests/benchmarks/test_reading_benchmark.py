@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import reading
-from benchmarks.reading import Pass, batches, both, main, table, write_meshes
+from benchmarks.performance import reading
+from benchmarks.performance.reading import Pass, batches, both, main, table, write_meshes
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import ShapeFileError
-from openshape_ood.files import load_shape
-from openshape_ood.streaming import Read, read_shapes
+from openshape_ood.shapes.reading import load_shape
+from openshape_ood.shapes.streaming import Read, read_shapes
 
 
 def test_meshes_are_written_whole(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import openshape_ood
-from benchmarks.recipes import SEEDS, Recipe, find_settings, openshape, record_key, seed
-from openshape_ood.checkpoints import find_checkpoint
+from benchmarks.threedos.recipes import SEEDS, Recipe, find_settings, openshape, record_key, seed
 from openshape_ood.errors import CloudError, UnknownNameError
+from openshape_ood.registry.rows import find_checkpoint
 
 CLOUD = np.random.RandomState(0).normal(size=(500, 3)).astype(np.float32)
 
@@ -70,9 +70,9 @@ def test_every_field_of_the_record_counts() -> None:
 def test_the_code_that_embeds_is_part_of_the_record() -> None:
     record = Recipe(64, "y", "y", 0.4).record(find_checkpoint("tiny"), "ab", 1, "cpu")
     folder = Path(openshape_ood.__file__).parent
-    encoders = "__init__ abstraction cpu_grouping exact folding grouping kernels pipeline pointbert samplers weights"
-    names = ["points.py", *(f"encoders/{name}.py" for name in encoders.split())]
-    assert record["code"] == hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
+    paths = [folder / "devices.py", folder / "shapes/points.py", *sorted((folder / "encoders").rglob("*.py"))]
+    assert len(paths) > 10
+    assert record["code"] == hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def test_the_seed_protocol_samples_what_3dos_does_in_other_tracks() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from made_up_run import made_up_report
 
-from benchmarks.published import reasons
-from benchmarks.report import command, write_report
+from benchmarks.report.markdown import command, write_report
+from benchmarks.threedos.published import reasons
 
 
 def page_of(report: dict[str, Any], folder: Path, pictures: dict[str, str] | None = None) -> str:
@@ -92,8 +92,8 @@ def test_ablation_has_its_section(tmp_path: Path):
     report = made_up_report()
     assert "What each switch is worth" not in page_of(report, tmp_path)
     change = {"difference": 0.01, "low": 0.002, "high": 0.02}
-    report["ablation"] = [{"switch": "colour", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
-    assert r"| colour | 0.4 | 0 | +1.0 \[+0.2 to +2.0\] \* |" in section(
+    report["ablation"] = [{"switch": "color", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
+    assert r"| color | 0.4 | 0 | +1.0 \[+0.2 to +2.0\] \* |" in section(
         page_of(report, tmp_path), "What each switch is worth"
     )
 
@@ -108,7 +108,7 @@ def test_what_copies_did_to_a_trained_network_stands_beside_the_ablation(
     heading = "What corrupted copies did to a trained DGCNN"
     assert heading not in page_of(report, tmp_path)
     change = {"difference": 0.01, "low": 0.002, "high": 0.02}
-    report["ablation"] = [{"switch": "colour", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
+    report["ablation"] = [{"switch": "color", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
     found = section(page_of(report, tmp_path), "What each switch is worth")
     # AUROC 66.3 and 77.0, FPR95 88.1 and 68.5, without and with them
     assert (heading in found, "| L2 1-NN | 66.3 | 77.0 | 88.1 | 68.5 |" in found) == (shown, shown)
@@ -135,9 +135,9 @@ def test_command_repeats_the_run(benchmark: str, generated: bool, module: str):
     start = f"python -m {module} --model vitl14 --protocol seed"
     data = " --per-class 8" if generated else " --data-root 3D_OS_release_data"
     assert command(report) == start + data
-    report["settings"] |= {"seeds": [7], "views": 4, "draws": 200}
+    report["settings"] |= {"seeds": [7], "num_samples": 4, "draws": 200}
     report["ablation"] = [{}]
     report["text"] = None
     given = shlex.split(command(report))
     assert given[-1] == "--ablate" and "--no-names" in given
-    assert given[given.index("--views") + 1] == "4" and given[given.index("--seeds") + 1] == "7"
+    assert given[given.index("--num-samples") + 1] == "4" and given[given.index("--seeds") + 1] == "7"

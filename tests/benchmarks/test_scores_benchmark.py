@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.results import Figure
-from benchmarks.scores import GROUPS, Row, main, ranked, recommendation
-from openshape_ood.scores import DEFAULTS, SCORES
+from benchmarks.questions.scores import GROUPS, Row, main, ranked, recommendation
+from benchmarks.threedos.results import Figure
+from openshape_ood.scoring import DEFAULTS, SCORES
 
 SMALL = ["--per-class", "3", "--seeds", "1", "--draws", "100", "--quiet", "--no-cache", "--workers", "0"]
 
@@ -75,7 +75,7 @@ def test_the_best_is_the_best_on_average() -> None:
         (["--model", "tinny"], "unknown checkpoint 'tinny'"),
         (["--data-root", "nowhere"], "no folder nowhere"),
         (["--seeds", "1", "1"], "expected each once"),
-        (["--views", "0"], "views is 0"),
+        (["--num-samples", "0"], "num_samples is 0"),
     ],
 )
 def test_bad_settings_end_in_one_line(

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.speed import memory, products
-from benchmarks.speed.__main__ import main, parse
-from benchmarks.speed.clock import Clock, Quartiles, Turns, exact, take_turns
-from benchmarks.speed.contenders import LIMIT, STAGES, agreement, load_ours, overlapped, relative, staged
-from benchmarks.speed.measuring import Settings, measure
-from benchmarks.speed.pipeline import prepared, read, write_files
-from benchmarks.speed.plain import PlainPointBERT, random_weights
-from benchmarks.speed.reference import Reference
-from openshape_ood.architectures import PointBERTSizes
-from openshape_ood.checkpoints import Checkpoint, find_checkpoint
-from openshape_ood.encoders.grouping import ball_query, farthest_point_sampling
+from benchmarks.performance.speed import memory, products
+from benchmarks.performance.speed.clock import Clock, Quartiles, Turns, exact, take_turns
+from benchmarks.performance.speed.command import main, parse
+from benchmarks.performance.speed.contenders import LIMIT, STAGES, agreement, load_ours, overlapped, relative, staged
+from benchmarks.performance.speed.measuring import Settings, measure
+from benchmarks.performance.speed.pipeline import prepared, read, write_files
+from benchmarks.performance.speed.plain import PlainPointBERT, random_weights
+from benchmarks.performance.speed.reference import Reference
+from openshape_ood.encoders.grouping.plain import ball_query, farthest_point_sampling
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
+from openshape_ood.registry.architectures import PointBERTSizes
+from openshape_ood.registry.rows import Checkpoint, find_checkpoint
 
 CPU = torch.device("cpu")
 SMALL = PointBERTSizes(
@@ -93,8 +93,8 @@ def test_plain_grouping_is_that_of_the_library(points: torch.Tensor) -> None:
         plain = PlainPointBERT(replace(SMALL, radius=radius), {})
         picked = plain.sample(clouds)
         assert torch.equal(picked, farthest_point_sampling(clouds[..., :3], 10))
-        centres, members = plain.group(clouds, picked)
-        assert torch.equal(members, ball_query(clouds[..., :3], centres, radius, 6))
+        centers, members = plain.group(clouds, picked)
+        assert torch.equal(members, ball_query(clouds[..., :3], centers, radius, 6))
 
 
 def test_random_weights_are_those_of_a_seed() -> None:
@@ -117,7 +117,7 @@ def test_operations_of_the_plain_way() -> None:
 
 
 def test_operations_that_are_needed() -> None:
-    # the first layer on 2 x 50 points and, for the centres, on 2 x 10; then as in the plain way
+    # the first layer on 2 x 50 points and, for the centers, on 2 x 10; then as in the plain way
     abstraction = 2 * 100 * 6 * 64 + 2 * 20 * 3 * 64 + 2 * 120 * (64 * 64 + 64 * 20)
     lift, projection = 2 * 20 * 23 * 16, 2 * 2 * 16 * 12
     whole = 2 * 22 * 16 * 48 + 2 * (2 * 2) * 11 * 11 * 8 * 2 + 2 * 22 * 16 * 16 + 2 * 22 * 16 * 32 * 2

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.data.scanobjectnn import CLASSES as SCANOBJECTNN
-from benchmarks.splits import ObjectClass, load_split, split_names
+from benchmarks.threedos.data.scanobjectnn import CLASSES as SCANOBJECTNN
+from benchmarks.threedos.splits import ObjectClass, load_split, split_names
 from openshape_ood.errors import UnknownNameError
 from openshape_ood.synthetic import CATEGORIES
 

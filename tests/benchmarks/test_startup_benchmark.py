@@ -10,10 +10,10 @@ import pytest
 import torch
 from published import published_shapes
 
-from benchmarks import startup
-from openshape_ood.checkpoints import find_checkpoint
+from benchmarks.performance import startup
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.hub import sha256
+from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.rows import find_checkpoint
 
 
 @pytest.mark.parametrize("model", ["vitb32", "vitl14", "vitg14"])
@@ -26,7 +26,7 @@ def test_the_layout_is_the_published_one(model: str) -> None:
     assert {key: tuple(tensor.shape) for key, tensor in state.items()} == expected
 
 
-def test_the_optimiser_has_two_moments_of_each_weight() -> None:
+def test_the_optimizer_has_two_moments_of_each_weight() -> None:
     content = startup.made_up_checkpoint(startup.made_up_row("tiny"))
     weights = [tensor for tensor in content["state_dict"].values() if tensor.is_floating_point()]
     moments = content["optimizer"]["state"].values()

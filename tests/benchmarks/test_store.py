@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from benchmarks.store import MOST_SHARDS, DamagedCacheWarning, EmbeddingStore, content_key
+from benchmarks.threedos.store import MOST_SHARDS, DamagedCacheWarning, EmbeddingStore, content_key
 
 RECORD = {"checkpoint": "ab" * 32, "points": 1024, "seed": 1}
 KEYS = [bytes([i]) * 32 for i in range(3)]

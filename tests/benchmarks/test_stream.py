@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from made_up_shapes import Deadly, MadeUp, Mean, Unreadable
 
-from benchmarks.objects import Shape
-from benchmarks.recipes import Recipe
-from benchmarks.store import EmbeddingStore, content_key
-from benchmarks.stream import Tally, embed
-from openshape_ood.checkpoints import find_checkpoint
+from benchmarks.threedos.objects import Shape
+from benchmarks.threedos.recipes import Recipe
+from benchmarks.threedos.store import EmbeddingStore, content_key
+from benchmarks.threedos.stream import Tally, embed
 from openshape_ood.errors import OpenShapeError, ShapeFileError
+from openshape_ood.registry.rows import find_checkpoint
 
-RECIPE = Recipe(points=64, up="y", to="y", colour=0.4)
+RECIPE = Recipe(points=64, up="y", to="y", color=0.4)
 SHAPES = tuple(MadeUp(i) for i in range(10))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from made_up_run import made_up_report
 
-from benchmarks.tables import (
+from benchmarks.report.tables import (
     WIDTH,
     Table,
     ablation_table,
@@ -161,7 +161,7 @@ def test_header_says_what_was_run():
         "known: bed, toilet, desk/table, monitor",
         "novel2: bag, bin, box, cabinet, pillow",
         "encoder: vitg14, checkpoint 9ae5b7877367, on cpu",
-        "protocol seed: support points 1,024; test points 2,048; colour 0; axes exchanged no; unit vectors no",
+        "protocol seed: support points 1,024; test points 2,048; color 0; axes exchanged no; unit vectors no",
         "seeds 1, 41, 13718",
     ):
         assert words in text
@@ -227,12 +227,12 @@ def test_ablation_marks_intervals_without_zero():
     assert ablation_table(report) == ""
     rows = [("names", change(0.012, 0.003, 0.021)), ("prototypes", change(-0.01, -0.02, 0.001))]
     report["ablation"] = [
-        {"switch": "colour", "from": "0.4", "to": "0", "known_by": by, "auroc": c, "fpr95": c, "accuracy": c}
+        {"switch": "color", "from": "0.4", "to": "0", "known_by": by, "auroc": c, "fpr95": c, "accuracy": c}
         for by, c in rows
-    ] + [{"switch": "views", "from": "1", "to": "4", "known_by": "names", "auroc": change(0, 0, 0)}]
+    ] + [{"switch": "num_samples", "from": "1", "to": "4", "known_by": "names", "auroc": change(0, 0, 0)}]
     text = ablation_table(report)
-    assert "+1.2 [+0.3 to +2.1] *" in text and "-1.0 [-2.0 to +0.1]  " in line_with(text, "colour") + "  "
-    assert line_with(text, "views").split() == ["views", "1", "4", "+0.0", "[+0.0", "to", "+0.0]", "-"]
+    assert "+1.2 [+0.3 to +2.1] *" in text and "-1.0 [-2.0 to +0.1]  " in line_with(text, "color") + "  "
+    assert line_with(text, "num_samples").split() == ["num_samples", "1", "4", "+0.0", "[+0.0", "to", "+0.0]", "-"]
     assert text.count("change in points") == 3 and widest(text) <= WIDTH
     assert "known against novel 1 and 2 together" in " ".join(text.split())
 
@@ -242,7 +242,7 @@ def test_ablation_has_a_dash_where_a_switch_does_not_apply():
     same = change(0, -0.01, 0.01)
     values = {"auroc": same, "fpr95": same, "accuracy": same}
     # as ablate() leaves them out: names have no support, examples no templates
-    kept = {"colour": ("names", "prototypes"), "templates": ("names",), "support": ("prototypes",)}
+    kept = {"color": ("names", "prototypes"), "templates": ("names",), "support": ("prototypes",)}
     report["ablation"] = [
         {"switch": switch, "from": "a", "to": "b", "known_by": by} | values for switch, of in kept.items() for by in of
     ]

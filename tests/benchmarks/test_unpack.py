@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from archive_server import FILES, TOP, file, folders, member, tar_of, unpacked, whole_tar
 
-from benchmarks.data.unpack import unpack
+from benchmarks.threedos.data.unpack import unpack
 from openshape_ood.errors import ShapeFileError
 
 

@@ -25,11 +25,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def expected(folder: Path, tiny: ShapeEncoder) -> np.ndarray:
-    return tiny.encode([folder / "chair.npy", folder / "sub" / "sofa.npy"], seed=3, views=2)
+    return tiny.encode([folder / "chair.npy", folder / "sub" / "sofa.npy"], seed=3, num_samples=2)
 
 
 def embed(folder: Path, out: Path) -> Any:
-    found = run_json("embed", folder, "--out", out, "--model", "tiny", "--seed", 3, "--views", 2, code=1)
+    found = run_json("embed", folder, "--out", out, "--model", "tiny", "--seed", 3, "--num-samples", 2, code=1)
     assert found["counts"] == {"embedded": 2, "failed": 1, "ignored": 0}
     assert found["failed"][0]["file"] == str(folder / "bad.ply")
     assert [path.name for path in out.parent.iterdir() if path.is_file()] == [out.name]
@@ -38,7 +38,7 @@ def embed(folder: Path, out: Path) -> Any:
 
 def check_header(header: dict[str, Any], tiny: ShapeEncoder) -> None:
     assert (header["checkpoint"], header["checkpoint_sha256"]) == ("tiny", tiny.checkpoint_hash)
-    assert (header["seed"], header["views"], header["shapes"], header["failed"]) == (3, 2, 2, 1)
+    assert (header["seed"], header["num_samples"], header["shapes"], header["failed"]) == (3, 2, 2, 1)
 
 
 def test_safetensors(folder: Path, expected: np.ndarray, tiny: ShapeEncoder) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cli_runs import run, run_json, write_shape
 
-from openshape_ood import tables
+from openshape_ood import embedding_store as tables
 from openshape_ood.cli.listing import list_items
 
 pytest.importorskip("pyarrow")
@@ -77,8 +77,8 @@ def test_ids_that_are_not_unique_are_refused(folder: Path, tmp_path: Path) -> No
 
 def test_a_folder_of_other_settings_is_refused(folder: Path, tmp_path: Path) -> None:
     embed(folder, tmp_path / "out", code=1)
-    result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny", "--views", "2")
-    assert result.exit_code == 2 and "views 1, asked for was views 2" in result.stderr
+    result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny", "--num-samples", "2")
+    assert result.exit_code == 2 and "num_samples 1, asked for was num_samples 2" in result.stderr
 
 
 def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from cli_runs import run, run_json, write_shape
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import NoSuchShapeError
-from openshape_ood.explanation import explain_novelty
-from openshape_ood.files import load_shape
+from openshape_ood.localization import explain_novelty
+from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 
 
@@ -29,7 +29,7 @@ def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
     assert found["limit"] == pytest.approx(expected.limit)
     assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
     region = expected.points[expected.region(0.2)]
-    assert found["most_novel_region"]["centre"] == pytest.approx(region.mean(axis=0).tolist())
+    assert found["most_novel_region"]["center"] == pytest.approx(region.mean(axis=0).tolist())
 
 
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:

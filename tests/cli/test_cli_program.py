@@ -120,12 +120,12 @@ def test_the_demo_shows_what_it_says(tmp_path: Path) -> None:
     result = run("demo", "--folder", tmp_path)
     assert result.exit_code == 0 and "a chair with a guitar for a back" in result.stdout
     from openshape_ood.cli import demo
-    from openshape_ood.files import load_shape
+    from openshape_ood.shapes.reading import load_shape
     from openshape_ood.synthetic.planted import plant
 
     assert (tmp_path / "demo.png").stat().st_size > 10_000
     cloud = load_shape(tmp_path / "demo.ply")
     foreign = plant("chair", "guitar", demo.POINTS, demo.PLANTED_SEED, 0.52, "parsons", "acoustic").foreign
-    # red: where green has gone from the grey (210, 214, 220), which only novel points have
+    # red: where green has gone from the gray (210, 214, 220), which only novel points have
     red = cloud[:, 4] < 0.5
     assert red[foreign].mean() > 0.6 > 0.2 > red[~foreign].mean()

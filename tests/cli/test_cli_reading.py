@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood import streaming
 from openshape_ood.cli import reading
 from openshape_ood.cli.console import Bar, Failure
 from openshape_ood.cli.inputs import File
 from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import CloudError
+from openshape_ood.shapes import streaming
 
 
 def files(folder: Path, count: int) -> list[File]:
@@ -80,6 +80,6 @@ def readers() -> list[Path]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"openshape_ood.streaming" in (process / "cmdline").read_bytes():
+            if parent == os.getpid() and b"openshape_ood.shapes.streaming" in (process / "cmdline").read_bytes():
                 own.append(process)
     return own

@@ -13,8 +13,8 @@ from cli_runs import run, run_json, write_shape
 
 from openshape_ood import Known, ShapeEncoder, TextEncoder, score_novelty
 from openshape_ood.banks import save_bank
-from openshape_ood.calibration import p_values, threshold
-from openshape_ood.generated_calibration import calibration_scans
+from openshape_ood.decisions.calibration import p_values, threshold
+from openshape_ood.synthetic.calibration import calibration_scans
 
 KNOWN = ["--known", "chair", "sofa", "--model", "tiny"]
 
@@ -115,8 +115,8 @@ def test_known_by_examples(mixed: Path, tmp_path: Path, tiny: ShapeEncoder, meth
 
 def test_views_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> None:
     (mixed / "box.off").write_text("OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 1 2\n3 0 1 3\n3 0 2 3\n3 1 2 3\n")
-    found = run_json("score", mixed / "box.off", *KNOWN, "--views", "3", "--seed", "4", "--threshold", "1")
-    expected = score_novelty([mixed / "box.off"], ["chair", "sofa"], encoder=tiny, views=3, seed=4)
+    found = run_json("score", mixed / "box.off", *KNOWN, "--num-samples", "3", "--seed", "4", "--threshold", "1")
+    expected = score_novelty([mixed / "box.off"], ["chair", "sofa"], encoder=tiny, num_samples=3, seed=4)
     assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
 
 

@@ -17,21 +17,22 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openshape_ood import ShapeEncoder, hub
-from openshape_ood.encoders import find_device
+from openshape_ood import ShapeEncoder
+from openshape_ood.encoders.shape_encoder import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
-from openshape_ood.hub import fetch, sha256
-from openshape_ood.points import check_cloud, prepare, view_seeds
+from openshape_ood.registry import hub
+from openshape_ood.registry.hub import fetch, sha256
+from openshape_ood.shapes.points import check_cloud, prepare, sample_seeds
 
 SAME = 1e-5
 PROPERTY = settings(max_examples=6, deadline=None, derandomize=True, database=None)
 
 
-def cloud(n: int = 1500, seed: int = 0, colour: bool = False) -> np.ndarray:
+def cloud(n: int = 1500, seed: int = 0, color: bool = False) -> np.ndarray:
     """A lopsided cloud, exact in float32."""
     rng = np.random.RandomState(seed)
     xyz = rng.standard_normal((n, 3)) * [1, 2, 3] + np.abs(rng.standard_normal((n, 3)))
-    return np.hstack([xyz, rng.uniform(size=(n, 3))] if colour else [xyz]).astype(np.float32).astype(np.float64)
+    return np.hstack([xyz, rng.uniform(size=(n, 3))] if color else [xyz]).astype(np.float32).astype(np.float64)
 
 
 def lattice(step: float = 0.01) -> np.ndarray:
@@ -52,7 +53,7 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def clouds() -> list[np.ndarray]:
     sizes = [300, 1500, 1024, 2]
-    return [cloud(n, seed=i, colour=i % 2 == 1) for i, n in enumerate(sizes)]
+    return [cloud(n, seed=i, color=i % 2 == 1) for i, n in enumerate(sizes)]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_embeddings(embeddings: np.ndarray) -> None:
     assert distance(embeddings[0], embeddings[1]) > 1e-3
 
 
-def test_without_normalising(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
+def test_without_normalizing(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
     raw = tiny.encode(clouds, normalize=False)
     norms = np.linalg.norm(raw, axis=1, keepdims=True)
     assert np.abs(norms - 1).max() > 1e-3
@@ -86,7 +87,7 @@ def test_without_normalising(tiny: ShapeEncoder, clouds: list[np.ndarray], embed
 
 
 def test_nothing_is_changed_in_the_caller_s_arrays(tiny: ShapeEncoder) -> None:
-    given = cloud(50, colour=True)
+    given = cloud(50, color=True)
     given[:, 3:] *= 255
     before = given.copy()
     tiny.encode(given, up="-z")
@@ -254,7 +255,7 @@ def test_up_is_exchanged(tiny: ShapeEncoder) -> None:
 
 @pytest.mark.parametrize("axis", ["x", "y", "z"])
 def test_upside_down(tiny: ShapeEncoder, axis: str) -> None:
-    given = cloud(colour=True)
+    given = cloud(color=True)
     column = "xyz".index(axis)
     turned = given.copy()
     turned[:, [column, (column + 1) % 3]] *= -1
@@ -289,22 +290,22 @@ def test_a_wrong_number_of_axes(tiny: ShapeEncoder, up: list[str]) -> None:
         tiny.encode([cloud()] * 2, up=up)
 
 
-# colour
+# color
 
 
-def test_missing_colour_is_grey(tiny: ShapeEncoder) -> None:
-    grey = np.hstack([cloud(), np.full((1500, 3), 0.4)])
-    assert np.array_equal(tiny.encode(grey), tiny.encode(cloud()))
+def test_missing_color_is_grey(tiny: ShapeEncoder) -> None:
+    gray = np.hstack([cloud(), np.full((1500, 3), 0.4)])
+    assert np.array_equal(tiny.encode(gray), tiny.encode(cloud()))
 
 
-def test_colours_up_to_255(tiny: ShapeEncoder) -> None:
-    given = cloud(colour=True)
+def test_colors_up_to_255(tiny: ShapeEncoder) -> None:
+    given = cloud(color=True)
     given[:, 3:] = np.round(given[:, 3:] * 255)
     unit = np.hstack([given[:, :3], given[:, 3:] / 255])
     assert np.array_equal(tiny.encode(given), tiny.encode(unit))
 
 
-def test_a_uint8_cloud_has_uint8_colours(tiny: ShapeEncoder) -> None:
+def test_a_uint8_cloud_has_uint8_colors(tiny: ShapeEncoder) -> None:
     given = np.random.RandomState(0).randint(0, 2, (100, 6)).astype(np.uint8)
     unit = given.astype(np.float64) / [1, 1, 1, 255, 255, 255]
     assert np.array_equal(tiny.encode(given), tiny.encode(unit))
@@ -314,7 +315,7 @@ def test_a_uint8_cloud_has_uint8_colours(tiny: ShapeEncoder) -> None:
 
 
 def with_entry(value: float, column: int = 1) -> np.ndarray:
-    bad = cloud(50, colour=True)
+    bad = cloud(50, color=True)
     bad[7, column] = value
     return bad
 
@@ -322,12 +323,12 @@ def with_entry(value: float, column: int = 1) -> np.ndarray:
 WRONG: dict[str, tuple[Any, str]] = {
     "nan": (with_entry(np.nan), r"NaN or infinity in 1 of 50 points.*points\[np.isfinite\(points\).all\(axis=1\)\]"),
     "inf": (with_entry(np.inf), "NaN or infinity in 1 of 50 points"),
-    "nan colour": (with_entry(np.nan, 4), "NaN or infinity in 1 of 50 points"),
+    "nan color": (with_entry(np.nan, 4), "NaN or infinity in 1 of 50 points"),
     "no points": (cloud(0), "has no points"),
     "no points in a tensor": (torch.zeros(0, 6), "has no points"),
     "one point": (cloud(1), "has a single point; a shape needs at least two different points"),
     "one point repeated": (np.tile(cloud(1), (90, 1)), "is one point repeated 90 times"),
-    "one point in many colours": (np.hstack([np.ones((9, 3)), cloud(9, colour=True)[:, 3:]]), "is one point repeated"),
+    "one point in many colors": (np.hstack([np.ones((9, 3)), cloud(9, color=True)[:, 3:]]), "is one point repeated"),
     "two columns": (cloud()[:, :2], r"has the shape \(1500, 2\); expected \(n, 3\) xyz or \(n, 6\)"),
     "four columns": (np.ones((5, 4)), r"Drop other columns first: points\[:, :3\]"),
     "transposed": (cloud().T, r"has the shape \(3, 1500\)"),
@@ -340,8 +341,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "none": (None, "is not a table of numbers"),
     "a number": (5, r"has the shape \(\)"),
     "a mapping": ({"points": cloud()}, "is not a table of numbers"),
-    "negative colours": (with_entry(-0.1, 3), r"from -0.1 to .* look like normals; drop them: points\[:, :3\]"),
-    "large colours": (with_entry(256, 5), "to 256; colours are 0-1 or 0-255. They look like normals"),
+    "negative colors": (with_entry(-0.1, 3), r"from -0.1 to .* look like normals; drop them: points\[:, :3\]"),
+    "large colors": (with_entry(256, 5), "to 256; colors are 0-1 or 0-255. They look like normals"),
     "an empty mesh": (trimesh.Trimesh(), "no faces and no points"),
     "an empty scene": (trimesh.Scene(), "no faces and no points"),
 }
@@ -354,7 +355,7 @@ def test_what_is_no_shape_is_named_by_its_position(tiny: ShapeEncoder, kind: str
         tiny.encode([cloud(), cloud(), shape, cloud()], batch_size=2)
 
 
-@pytest.mark.parametrize("kind", ["nan", "no points", "one point", "four columns", "negative colours", "complex"])
+@pytest.mark.parametrize("kind", ["nan", "no points", "one point", "four columns", "negative colors", "complex"])
 def test_what_is_no_shape_alone(tiny: ShapeEncoder, kind: str) -> None:
     shape, message = WRONG[kind]
     with pytest.raises(CloudError, match=f"^the shape.*{message}"):
@@ -363,7 +364,7 @@ def test_what_is_no_shape_alone(tiny: ShapeEncoder, kind: str) -> None:
 
 def test_in_a_stack(tiny: ShapeEncoder) -> None:
     with pytest.raises(CloudError, match=r"^shape 1 has NaN or infinity"):
-        tiny.encode(np.stack([cloud(50, colour=True), with_entry(np.nan)]))
+        tiny.encode(np.stack([cloud(50, color=True), with_entry(np.nan)]))
 
 
 @pytest.mark.parametrize("shapes", [[], (), iter([])])
@@ -492,7 +493,7 @@ def test_a_setting_for_one_backend(tiny: ShapeEncoder, clouds: list[np.ndarray],
 def test_a_fetched_file_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
     monkeypatch.setattr(hub, "sha256", lambda path: hashed.append(path) or sha256(path))
-    monkeypatch.setattr("openshape_ood.encoders.sha256", hub.sha256)
+    monkeypatch.setattr("openshape_ood.encoders.shape_encoder.sha256", hub.sha256)
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
     assert encoder.checkpoint_hash == sha256(hashed[0]) and len(hashed) == 1
 
@@ -524,8 +525,8 @@ def test_reduced_precision(
     assert (tiny.precision, encoder.precision) == ("float32", precision)
     assert rough.dtype == np.float32
     assert 0 < (1 - (rough * embeddings).sum(axis=1)).max() <= limit  # cosines
-    centres = [one.encode_patches(clouds[:2])[1] for one in (encoder, tiny)]
-    np.testing.assert_array_equal(*centres)
+    centers = [one.encode_patches(clouds[:2])[1] for one in (encoder, tiny)]
+    np.testing.assert_array_equal(*centers)
 
 
 def test_another_sampler(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
@@ -536,7 +537,7 @@ def test_another_sampler(tiny: ShapeEncoder, clouds: list[np.ndarray], embedding
 
 def test_a_registry_with_a_file_beside_it(tiny: ShapeEncoder, tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(fetch(tiny.row).read_bytes())
-    row = Path("openshape_ood/checkpoints.toml")
+    row = Path("openshape_ood/registry/checkpoints.toml")
     text = (Path(__file__).parents[2] / row).read_text().split("\n[vitb32]")[0]
     text = text.replace("[tiny", "[mine").replace('package = "tiny/encoder', 'file = "weights').replace("0.4", "0.9")
     (tmp_path / "mine.toml").write_text(text)
@@ -564,21 +565,21 @@ def test_quiet_unless_asked(tiny: ShapeEncoder, capsys: pytest.CaptureFixture[st
     assert "3/3" in err
 
 
-# views, patches
+# num_samples, patches
 
 
 def test_views_are_averaged_as_directions_and_begin_with_the_seed_itself(
     tiny: ShapeEncoder, clouds: list[np.ndarray]
 ) -> None:
-    views = [tiny.encode(clouds, seed=s).astype(np.float64) for s in view_seeds(7, 3)]
-    assert view_seeds(7, 3)[0] == 7
-    mean = np.mean(views, axis=0)
+    num_samples = [tiny.encode(clouds, seed=s).astype(np.float64) for s in sample_seeds(7, 3)]
+    assert sample_seeds(7, 3)[0] == 7
+    mean = np.mean(num_samples, axis=0)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    found, spread = tiny.encode(clouds, seed=7, views=3, return_spread=True)
+    found, spread = tiny.encode(clouds, seed=7, num_samples=3, return_spread=True)
     np.testing.assert_allclose(found, expected, atol=SAME)
-    written_out = [np.mean([1 - view[i] @ expected[i] for view in views]) for i in range(len(clouds))]
+    written_out = [np.mean([1 - view[i] @ expected[i] for view in num_samples]) for i in range(len(clouds))]
     np.testing.assert_allclose(spread, written_out, atol=SAME)
-    np.testing.assert_allclose(tiny.encode(clouds[1], seed=7, views=3)[0], found[1], atol=SAME)
+    np.testing.assert_allclose(tiny.encode(clouds[1], seed=7, num_samples=3)[0], found[1], atol=SAME)
 
 
 def test_a_single_view_has_no_spread(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
@@ -588,38 +589,38 @@ def test_a_single_view_has_no_spread(tiny: ShapeEncoder, clouds: list[np.ndarray
 
 
 def test_averages_are_steadier_than_single_views(tiny: ShapeEncoder) -> None:
-    """Two averages over eight views each lie nearer together than two single views."""
+    """Two averages over eight samplings each lie nearer together than two single samplings."""
     shape = lattice()
     single = [tiny.encode(shape, seed=s)[0] for s in (1, 2)]
-    averaged = [tiny.encode(shape, seed=s, views=8)[0] for s in (1, 2)]
+    averaged = [tiny.encode(shape, seed=s, num_samples=8)[0] for s in (1, 2)]
     assert 1 - averaged[0] @ averaged[1] < 1 - single[0] @ single[1]
 
 
 def test_raw_averages_keep_the_length(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:
-    raw = [np.linalg.norm(tiny.encode(clouds, seed=s, normalize=False), axis=1) for s in view_seeds(0, 4)]
-    averaged = np.linalg.norm(tiny.encode(clouds, normalize=False, views=4), axis=1)
+    raw = [np.linalg.norm(tiny.encode(clouds, seed=s, normalize=False), axis=1) for s in sample_seeds(0, 4)]
+    averaged = np.linalg.norm(tiny.encode(clouds, normalize=False, num_samples=4), axis=1)
     np.testing.assert_allclose(averaged, np.mean(raw, axis=0), rtol=1e-4)
 
 
-@pytest.mark.parametrize("views", [0, -1, 1.5, True, "2"])
-def test_views_are_counted(tiny: ShapeEncoder, views: Any) -> None:
+@pytest.mark.parametrize("num_samples", [0, -1, 1.5, True, "2"])
+def test_views_are_counted(tiny: ShapeEncoder, num_samples: Any) -> None:
     with pytest.raises(InputError, match="expected a whole number from 1 up"):
-        tiny.encode(cloud(), views=views)
+        tiny.encode(cloud(), num_samples=num_samples)
 
 
 def test_patch_tokens_lie_in_the_unit_ball_and_in_any_batch(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:
-    tokens, centres = tiny.encode_patches(clouds, batch_size=2)
+    tokens, centers = tiny.encode_patches(clouds, batch_size=2)
     sizes = tiny.row.sizes
     assert tokens.shape == (len(clouds), sizes.patches, sizes.width)
-    assert centres.shape == (len(clouds), sizes.patches, 3)
-    assert np.linalg.norm(centres, axis=2).max() <= 1 + 1e-4
+    assert centers.shape == (len(clouds), sizes.patches, 3)
+    assert np.linalg.norm(centers, axis=2).max() <= 1 + 1e-4
     alone, where = tiny.encode_patches(clouds[1])
     np.testing.assert_allclose(tokens[1], alone[0], atol=1e-4)
-    np.testing.assert_array_equal(centres[1], where[0])
+    np.testing.assert_array_equal(centers[1], where[0])
 
 
 def test_prepared_clouds_give_the_same_embedding(tiny: ShapeEncoder) -> None:
-    points = prepare(check_cloud(cloud(), "it"), count=1024, up="z", to="y", colour=0.4, seed=3, name="it")
+    points = prepare(check_cloud(cloud(), "it"), count=1024, up="z", to="y", color=0.4, seed=3, name="it")
     raw = tiny.encode(cloud(), up="z", seed=3, normalize=False)
     np.testing.assert_array_equal(tiny.encode_prepared(points[None]), raw)
 

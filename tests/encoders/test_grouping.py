@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from openshape_ood.encoders import grouping
-from openshape_ood.encoders.grouping import (
+from openshape_ood.encoders.grouping import plain as grouping
+from openshape_ood.encoders.grouping.plain import (
     ball_query,
     farthest_point_sampling,
     farthest_point_sampling_dgl,
@@ -31,11 +31,11 @@ def reference_sampling(xyz: np.ndarray, count: int) -> list[int]:
     return picked
 
 
-def reference_query(xyz: np.ndarray, centres: np.ndarray, radius: float, count: int) -> list[list[int]]:
-    """Groups of one cloud, centre by centre, with exact distances."""
+def reference_query(xyz: np.ndarray, centers: np.ndarray, radius: float, count: int) -> list[list[int]]:
+    """Groups of one cloud, center by center, with exact distances."""
     groups = []
-    for centre in centres.astype(np.float64):
-        inside = np.flatnonzero(((xyz.astype(np.float64) - centre) ** 2).sum(axis=1) <= radius**2)[:count].tolist()
+    for center in centers.astype(np.float64):
+        inside = np.flatnonzero(((xyz.astype(np.float64) - center) ** 2).sum(axis=1) <= radius**2)[:count].tolist()
         groups.append(inside + [inside[0] if inside else 0] * (count - len(inside)))
     return groups
 
@@ -84,10 +84,10 @@ def test_strided_clouds_and_more_points_than_there_are(kind: str) -> None:
 
 def test_both_keep_the_same_members_of_large_clouds() -> None:
     xyz = random_clouds(2, 10_000, seed=3)
-    centres = gather(xyz, farthest_point_sampling(xyz, 50))
+    centers = gather(xyz, farthest_point_sampling(xyz, 50))
     assert torch.equal(farthest_point_sampling(xyz, 50), grouping._sample(xyz, 50))
     for radius, count in ((0.2, 64), (0.4, 256)):
-        assert torch.equal(ball_query(xyz, centres, radius, count), grouping._query(xyz, centres, radius, count))
+        assert torch.equal(ball_query(xyz, centers, radius, count), grouping._query(xyz, centers, radius, count))
 
 
 def test_sampling_starts_at_point_0_and_breaks_ties_by_the_lowest_index() -> None:
@@ -150,9 +150,9 @@ def test_without_dgl(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("where", QUERIES)
 def test_query_on_the_rim(radius: float, count: int, where: str) -> None:
     xyz = grid()
-    centres = xyz[:, :30]
-    expected = reference_query(xyz[0].numpy(), centres[0].numpy(), radius, count)
-    assert QUERIES[where](xyz, centres, radius, count)[0].tolist() == expected
+    centers = xyz[:, :30]
+    expected = reference_query(xyz[0].numpy(), centers[0].numpy(), radius, count)
+    assert QUERIES[where](xyz, centers, radius, count)[0].tolist() == expected
 
 
 @pytest.mark.parametrize("kind", ["random", "repeated"])
@@ -160,18 +160,18 @@ def test_query_on_the_rim(radius: float, count: int, where: str) -> None:
 @pytest.mark.parametrize("where", QUERIES)
 def test_query(kind: str, radius: float, count: int, where: str) -> None:
     xyz = CLOUDS[kind]
-    centres = xyz[:, ::7]
-    distances = torch.cdist(centres.double(), xyz.double())
+    centers = xyz[:, ::7]
+    distances = torch.cdist(centers.double(), xyz.double())
     assert (distances - radius).abs().min() > 1e-6, "a point too near the rim for a reference in other arithmetic"
-    expected = [reference_query(c.numpy(), m.numpy(), radius, count) for c, m in zip(xyz, centres, strict=True)]
-    assert QUERIES[where](xyz, centres, radius, count).tolist() == expected
+    expected = [reference_query(c.numpy(), m.numpy(), radius, count) for c, m in zip(xyz, centers, strict=True)]
+    assert QUERIES[where](xyz, centers, radius, count).tolist() == expected
 
 
 def test_query_keeps_the_lowest_indices_and_repeats_the_first() -> None:
     line = torch.tensor([[[9.0, 0, 0], [0.2, 0, 0], [0, 0, 0], [0.1, 0, 0]]])
-    centre = line[:, 2:3]
-    assert ball_query(line, centre, 1, 2).tolist() == [[[1, 2]]]  # not the nearest
-    assert ball_query(line, centre, 1, 5).tolist() == [[[1, 2, 3, 1, 1]]]
+    center = line[:, 2:3]
+    assert ball_query(line, center, 1, 2).tolist() == [[[1, 2]]]  # not the nearest
+    assert ball_query(line, center, 1, 5).tolist() == [[[1, 2, 3, 1, 1]]]
     assert ball_query(line, line[:, :1], 1, 3).tolist() == [[[0, 0, 0]]]
 
 
@@ -182,9 +182,9 @@ def test_an_empty_ball_holds_index_0() -> None:
 
 def test_a_group_is_the_same_alone_as_in_a_batch() -> None:
     xyz = random_clouds(5, 300)
-    centres = xyz[:, :20]
-    alone = torch.cat([ball_query(xyz[i : i + 1], centres[i : i + 1], 0.4, 16) for i in range(5)])
-    assert torch.equal(ball_query(xyz, centres, 0.4, 16), alone)
+    centers = xyz[:, :20]
+    alone = torch.cat([ball_query(xyz[i : i + 1], centers[i : i + 1], 0.4, 16) for i in range(5)])
+    assert torch.equal(ball_query(xyz, centers, 0.4, 16), alone)
 
 
 @pytest.mark.parametrize("elements", [1, 300 * 20 * 2, 300 * 20 * 3 + 1])

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 import openshape_ood
-from openshape_ood.encoders import grouping, kernels
+from openshape_ood.encoders.grouping import kernels
+from openshape_ood.encoders.grouping import plain as grouping
 from openshape_ood.errors import InputError
 
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
@@ -71,9 +72,9 @@ def shells(b: int, n: int, seed: int = 0) -> Tensor:
 CLOUDS = {"random": random_clouds, "grid": grids, "repeated": repeated, "shell": shells}
 
 
-def on_the_rim(xyz: Tensor, centres: Tensor, seed: int) -> tuple[float, float]:
+def on_the_rim(xyz: Tensor, centers: Tensor, seed: int) -> tuple[float, float]:
     """Two radii: to the last bit one of the torch version's distances, and the next smaller number."""
-    distances = grouping._squared_distances(centres, xyz).flatten()
+    distances = grouping._squared_distances(centers, xyz).flatten()
     positive = distances[distances > 0.01]
     limit = positive[seed % len(positive)]
     below = torch.nextafter(limit, torch.zeros(()))
@@ -131,39 +132,39 @@ def test_sampling_of_large_clouds(n: int, on: Callable[..., Tensor]) -> None:
 )
 def test_query(kind: str, n: int, p: int, radius: float, count: int, on: Callable[..., Tensor]) -> None:
     xyz = CLOUDS[kind](3, n)
-    centres = xyz[:, :p]
-    members = on(kernels.ball_query, xyz, centres, radius, count)
+    centers = xyz[:, :p]
+    members = on(kernels.ball_query, xyz, centers, radius, count)
     assert members.dtype == torch.long
-    assert torch.equal(members, grouping.ball_query(xyz, centres, radius, count))
+    assert torch.equal(members, grouping.ball_query(xyz, centers, radius, count))
 
 
 @pytest.mark.parametrize("kind", CLOUDS)
 def test_query_every_small_size(kind: str, on: Callable[..., Tensor]) -> None:
     for n in range(1, 71):
         xyz, count = CLOUDS[kind](1, n, seed=n), 1 + n % 9
-        centres = xyz[:, n // 3 : n // 3 + 1 + n % 11]
-        members = on(kernels.ball_query, xyz, centres, 0.5, count)
-        assert torch.equal(members, grouping.ball_query(xyz, centres, 0.5, count)), n
+        centers = xyz[:, n // 3 : n // 3 + 1 + n % 11]
+        members = on(kernels.ball_query, xyz, centers, 0.5, count)
+        assert torch.equal(members, grouping.ball_query(xyz, centers, 0.5, count)), n
 
 
 def test_query_with_points_on_the_very_rim(on: Callable[..., Tensor]) -> None:
     """One bit more or less in a distance would put such a point on the other side."""
     for seed in range(40):
         xyz = random_clouds(1, 64, seed)
-        centres = xyz[:, :8]
-        inside, outside = (grouping.ball_query(xyz, centres, radius, 64) for radius in on_the_rim(xyz, centres, seed))
+        centers = xyz[:, :8]
+        inside, outside = (grouping.ball_query(xyz, centers, radius, 64) for radius in on_the_rim(xyz, centers, seed))
         assert not torch.equal(inside, outside)
-        for radius, expected in zip(on_the_rim(xyz, centres, seed), (inside, outside), strict=True):
-            assert torch.equal(on(kernels.ball_query, xyz, centres, radius, 64), expected), seed
+        for radius, expected in zip(on_the_rim(xyz, centers, seed), (inside, outside), strict=True):
+            assert torch.equal(on(kernels.ball_query, xyz, centers, radius, 64), expected), seed
 
 
 def test_a_full_group_stops_no_other(on: Callable[..., Tensor]) -> None:
-    """One centre finds its members among the first points, its neighbour only behind several steps of the walk."""
+    """One center finds its members among the first points, its neighbor only behind several steps of the walk."""
     n = 3 * kernels.POINTS + 5
     xyz = torch.zeros(1, n, 3)
     xyz[0, -2:] = 5
-    centres = xyz[:, [0, -1]]
-    assert on(kernels.ball_query, xyz, centres, 1, 3).tolist() == [[[0, 1, 2], [n - 2, n - 1, n - 2]]]
+    centers = xyz[:, [0, -1]]
+    assert on(kernels.ball_query, xyz, centers, 1, 3).tolist() == [[[0, 1, 2], [n - 2, n - 1, n - 2]]]
 
 
 def test_an_empty_ball_holds_index_0(on: Callable[..., Tensor]) -> None:
@@ -188,7 +189,7 @@ def test_any_layout_in_memory(on: Callable[..., Tensor]) -> None:
         assert torch.equal(members, grouping.ball_query(xyz, xyz[:, ::11], 0.5, 8))
 
 
-def test_no_clouds_no_centres_no_indices(on: Callable[..., Tensor]) -> None:
+def test_no_clouds_no_centers_no_indices(on: Callable[..., Tensor]) -> None:
     xyz = random_clouds(2, 20)
     assert on(kernels.farthest_point_sampling, xyz[:0], 4).shape == (0, 4)
     assert on(kernels.farthest_point_sampling, xyz, 0).shape == (2, 0)
@@ -200,9 +201,9 @@ def test_an_encoder_samples_and_groups_10000_points_as_torch(on: Callable[..., T
     xyz = random_clouds(1, 10_000)
     picked = on(kernels.farthest_point_sampling, xyz, 32)
     assert torch.equal(picked, grouping.farthest_point_sampling(xyz, 32))
-    centres = grouping.gather(xyz, picked)
-    expected = grouping.ball_query(xyz, centres, 0.2, 64)
-    assert torch.equal(on(kernels.ball_query, xyz, centres, 0.2, 64), expected)
+    centers = grouping.gather(xyz, picked)
+    expected = grouping.ball_query(xyz, centers, 0.2, 64)
+    assert torch.equal(on(kernels.ball_query, xyz, centers, 0.2, 64), expected)
 
 
 @pytest.mark.slow
@@ -211,14 +212,14 @@ def test_clouds_of_the_size_of_an_encoders(kind: str, on: Callable[..., Tensor])
     xyz = CLOUDS[kind](2, 10_000)
     picked = on(kernels.farthest_point_sampling, xyz, 128)
     assert torch.equal(picked, grouping.farthest_point_sampling(xyz, 128))
-    centres = grouping.gather(xyz, picked)
+    centers = grouping.gather(xyz, picked)
     for radius, count in [(0.1, 32), (0.2, 64)]:
-        expected = grouping.ball_query(xyz, centres, radius, count)
-        assert torch.equal(on(kernels.ball_query, xyz, centres, radius, count), expected)
+        expected = grouping.ball_query(xyz, centers, radius, count)
+        assert torch.equal(on(kernels.ball_query, xyz, centers, radius, count), expected)
 
 
 @pytest.mark.parametrize(
-    "xyz, centres",
+    "xyz, centers",
     [
         (torch.zeros(5, 3), torch.zeros(1, 1, 3)),
         (torch.zeros(1, 5, 6), torch.zeros(1, 1, 3)),
@@ -226,9 +227,9 @@ def test_clouds_of_the_size_of_an_encoders(kind: str, on: Callable[..., Tensor])
         (torch.zeros(2, 5, 3), torch.zeros(1, 1, 3)),
     ],
 )
-def test_shapes_that_do_not_fit(xyz: Tensor, centres: Tensor, on: Callable[..., Tensor]) -> None:
+def test_shapes_that_do_not_fit(xyz: Tensor, centers: Tensor, on: Callable[..., Tensor]) -> None:
     with pytest.raises(InputError, match="expected"):
-        on(kernels.ball_query, xyz, centres, 1, 4)
+        on(kernels.ball_query, xyz, centers, 1, 4)
 
 
 def test_a_tensor_on_the_cpu_is_refused_with_the_way_out() -> None:
@@ -261,7 +262,7 @@ def test_without_triton() -> None:
 import sys
 sys.modules["triton"] = None
 import torch
-from openshape_ood.encoders import kernels
+from openshape_ood.encoders.grouping import kernels
 from openshape_ood.errors import MissingPackageError
 print(kernels.available("cpu"), kernels.available("cuda"))
 try:
@@ -288,9 +289,9 @@ def test_compiled_for_a_gpu_nothing_is_fused(capability: int, tmp_path: Path, mo
     )
     query = assembly(
         kernels._query,
-        {"xyz": "*fp32", "centres": "*fp32", "members": "*i64"}
+        {"xyz": "*fp32", "centers": "*fp32", "members": "*i64"}
         | {"n": "i32", "p": "i32", "count": "i32", "blocks": "i32", "limit": "fp32"},
-        {"rows": kernels.CENTRES, "step": kernels.POINTS, "columns": 64},
+        {"rows": kernels.CENTERS, "step": kernels.POINTS, "columns": 64},
         capability,
     )
     for text in (sample, query):

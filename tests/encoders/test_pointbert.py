@@ -10,12 +10,13 @@ import pytest
 import torch
 from published import PUBLISHED, made_up, network_shapes
 
-from openshape_ood.architectures import PointBERTSizes
-from openshape_ood.checkpoints import find_checkpoint
-from openshape_ood.encoders import abstraction, pointbert
-from openshape_ood.encoders.folding import fold
-from openshape_ood.encoders.pointbert import PointBERT
-from openshape_ood.encoders.samplers import find_grouping
+from openshape_ood.encoders.grouping.samplers import find_grouping
+from openshape_ood.encoders.pointbert import abstraction
+from openshape_ood.encoders.pointbert import network as pointbert
+from openshape_ood.encoders.pointbert.folding import fold
+from openshape_ood.encoders.pointbert.network import PointBERT
+from openshape_ood.registry.architectures import PointBERTSizes
+from openshape_ood.registry.rows import find_checkpoint
 
 # head_width * heads differs from width, so that no size can stand in for another
 SMALL: dict[str, Any] = {
@@ -50,16 +51,16 @@ def cloud(b: int = 3, n: int = 60, seed: int = 0) -> torch.Tensor:
 
 
 def reference(w: Weights, points: np.ndarray, projection: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One cloud (n, 6) -> embedding, patch tokens, centres."""
-    centres, features = reference_patches(w, points)
-    x = np.concatenate([centres, features], axis=1) @ w["lift.0.weight"][:, :, 0].T + w["lift.0.bias"]
+    """One cloud (n, 6) -> embedding, patch tokens, centers."""
+    centers, features = reference_patches(w, points)
+    x = np.concatenate([centers, features], axis=1) @ w["lift.0.weight"][:, :, 0].T + w["lift.0.bias"]
     x = np.vstack([w["cls_token"], layer_norm(x, w, "lift.2")])
     for i in range(SMALL["depth"]):
         block = f"transformer.layers.{i}"
         x = x + attention(layer_norm(x, w, f"{block}.0.norm"), w, f"{block}.0.fn")
         hidden = gelu(linear(layer_norm(x, w, f"{block}.1.norm"), w, f"{block}.1.fn.net.0"))
         x = x + linear(hidden, w, f"{block}.1.fn.net.3")
-    return (linear(x[0], w, "proj") if projection else x[0]), x[1:], centres
+    return (linear(x[0], w, "proj") if projection else x[0]), x[1:], centers
 
 
 def reference_patches(w: Weights, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,8 +86,8 @@ def linear(x: np.ndarray, w: Weights, key: str) -> np.ndarray:
 
 
 def layer_norm(x: np.ndarray, w: Weights, key: str) -> np.ndarray:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5) * w[f"{key}.weight"] + w[f"{key}.bias"]
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + 1e-5) * w[f"{key}.weight"] + w[f"{key}.bias"]
 
 
 def attention(x: np.ndarray, w: Weights, key: str) -> np.ndarray:
@@ -119,13 +120,13 @@ def test_against_a_plain_network(projection: int, prepared: bool) -> None:
 @pytest.mark.parametrize("projection", [0, 13])
 def test_patches(projection: int) -> None:
     network, points = small(projection).prepare(), cloud()
-    embedding, tokens, centres = network(points, patches=True)
+    embedding, tokens, centers = network(points, patches=True)
     assert torch.equal(embedding, network(points))
     assert embedding.shape == (3, projection or 24)
     assert tokens.shape == (3, 7, 24)
-    assert centres.shape == (3, 7, 3)
-    assert torch.equal(centres[:, 0], points[:, 0, :3])
-    assert (centres[:, :, None] == points[:, None, :, :3]).all(-1).any(-1).all()
+    assert centers.shape == (3, 7, 3)
+    assert torch.equal(centers[:, 0], points[:, 0, :3])
+    assert (centers[:, :, None] == points[:, None, :, :3]).all(-1).any(-1).all()
 
 
 def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -156,13 +157,13 @@ def test_how_much_goes_through_at_once(rows: int, clouds: int, tokens: int, monk
 def test_the_stages_in_turn_are_the_whole() -> None:
     network, points = small(13).prepare(), cloud()
     picked = network.sample(points)
-    centres, members = network.group(points, picked)
-    features = network.abstract(points, centres, members)
+    centers, members = network.group(points, picked)
+    features = network.abstract(points, centers, members)
     assert (picked.shape, picked.dtype) == ((3, 7), torch.int64)
     assert (members.shape, members.dtype) == ((3, 7, 9), torch.int64)
     assert features.shape == (3, 7, 11)
-    assert torch.equal(network.transform(centres, features), network(points))
-    stages = network.transform(centres, features, patches=True)
+    assert torch.equal(network.transform(centers, features), network(points))
+    stages = network.transform(centers, features, patches=True)
     for found, whole in zip(stages, network(points, patches=True)[:2], strict=True):
         assert torch.equal(found, whole)
 
@@ -208,13 +209,13 @@ def test_fewer_points_than_patches_and_members() -> None:
     assert small().prepare()(torch.zeros(1, 1, 6)).isfinite().all()
 
 
-def test_the_start_and_the_colour_matter() -> None:
+def test_the_start_and_the_color_matter() -> None:
     network, points = small(), cloud(1)
-    grey = points.clone()
-    grey[..., 3:] = 0.4
+    gray = points.clone()
+    gray[..., 3:] = 0.4
     embedding = network(points)
     assert (network(points.flip(1)) - embedding).norm() > 1e-3 * embedding.norm()
-    assert (network(grey) - embedding).norm() > 1e-3 * embedding.norm()
+    assert (network(gray) - embedding).norm() > 1e-3 * embedding.norm()
 
 
 def test_another_sampler() -> None:

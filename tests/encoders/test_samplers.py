@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.encoders import grouping, kernels, samplers
-from openshape_ood.encoders.samplers import PLAIN, Grouping, find_grouping
+from openshape_ood.encoders.grouping import kernels, samplers
+from openshape_ood.encoders.grouping import plain as grouping
+from openshape_ood.encoders.grouping.samplers import PLAIN, Grouping, find_grouping
 from openshape_ood.errors import InputError, UnknownNameError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.checkpoints import Keys, find_checkpoint
-from openshape_ood.encoders.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.errors import CheckpointError, WeightsError
-from openshape_ood.hub import fetch
+from openshape_ood.registry.hub import fetch
+from openshape_ood.registry.rows import Keys, find_checkpoint
+from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
 
 PLAIN = Keys("", "pc_encoder.", "")
 PROJECTED = Keys("", "pc_encoder.", "ppat.")

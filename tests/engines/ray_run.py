@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from openshape_ood.cli.listing import list_items
-from openshape_ood.engines import Cluster, Item, Settings, embed, on_ray
+from openshape_ood.embedding_store.jobs import Cluster, Item, Settings, embed, on_ray
 
 POISON = "chair/4.obj"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from openshape_ood.engines import Item, is_list, read_list
+from openshape_ood.embedding_store.jobs import Item, is_list, read_list
 from openshape_ood.errors import FileError, InputError
 
 arrow = pytest.importorskip("pyarrow")

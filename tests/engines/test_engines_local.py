@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from shape_files import BROKEN, write_files
 
-from openshape_ood import ShapeEncoder, tables
-from openshape_ood.engines import Item, Settings, embed, running, work
+from openshape_ood import ShapeEncoder
+from openshape_ood import embedding_store as tables
+from openshape_ood.embedding_store.jobs import Item, Settings, embed, running, work
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
@@ -111,9 +112,9 @@ def test_axes_of_a_list_and_several_views(items: list[Item], tmp_path: Path, tin
     (batch,) = tables.read_embeddings(tmp_path / "up", ("id", "preprocessing"))
     ups = {id: json.loads(how)["up"] for id, how in zip(batch["id"], batch["preprocessing"], strict=True)}
     assert ups == {turned[0].id: "z", turned[1].id: "y"}
-    embed(items[:2], tmp_path / "views", replace(TINY, views=2, seed=5))
-    found = table(tmp_path / "views")
-    expected = tiny.encode([item.path for item in items[:2]], views=2, seed=5)
+    embed(items[:2], tmp_path / "num_samples", replace(TINY, num_samples=2, seed=5))
+    found = table(tmp_path / "num_samples")
+    expected = tiny.encode([item.path for item in items[:2]], num_samples=2, seed=5)
     np.testing.assert_allclose([found[item.id] for item in items[:2]], expected, atol=1e-6)
 
 
@@ -163,8 +164,8 @@ def test_a_shape_that_cannot_be_embedded_costs_itself_only(tmp_path: Path) -> No
     items = write_files(tmp_path / "in", 4)
     np.save(tmp_path / "in" / "same.npy", cloud)
     same = Item("same.npy", str(tmp_path / "in" / "same.npy"))
-    for views in (1, 2):
-        done = embed([*items, same], tmp_path / f"out{views}", replace(TINY, views=views))
+    for num_samples in (1, 2):
+        done = embed([*items, same], tmp_path / f"out{num_samples}", replace(TINY, num_samples=num_samples))
         assert (done.rows, sorted(one.id for one in done.failed)) == (4, [BROKEN, "same.npy"])
         assert all("one point repeated" in one.error for one in done.failed if one.id == "same.npy")
 

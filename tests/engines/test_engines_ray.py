@@ -16,8 +16,8 @@ import pytest
 from ray_run import POISON
 from shape_files import BROKEN, write_files
 
-from openshape_ood import tables
-from openshape_ood.engines import Cluster, Settings, embed
+from openshape_ood import embedding_store as tables
+from openshape_ood.embedding_store.jobs import Cluster, Settings, embed
 from openshape_ood.errors import InputError
 
 pytest.importorskip("pyarrow")

@@ -10,10 +10,10 @@ from sklearn.metrics import roc_auc_score
 
 from openshape_ood import Known, PatchBank, ShapeEncoder, TextEncoder, explain_novelty
 from openshape_ood.errors import CloudError, FileError, InputError, MixedEncodersError
-from openshape_ood.explanation import Explanation
-from openshape_ood.explanation.spreading import spread
-from openshape_ood.files import load_shape
-from openshape_ood.points import check_cloud, prepare
+from openshape_ood.localization import Explanation
+from openshape_ood.localization.interpolation import spread
+from openshape_ood.shapes.points import check_cloud, prepare
+from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
 
@@ -35,7 +35,7 @@ def test_the_foreign_part_is_the_most_novel(tiny: ShapeEncoder, bank: PatchBank)
         plant(host, "plant", 1500, seed, keep) for host, keep in (("chair", 0.55), ("table", 1)) for seed in (1, 2)
     ]
     areas = [roc_auc_score(s.foreign, explain_novelty(s.cloud, bank, encoder=tiny).novelty) for s in shapes]
-    # 97 on average over 180 shapes, by `python -m benchmarks.explain`
+    # 97 on average over 180 shapes, by `python -m benchmarks.localize`
     assert np.mean(areas) > 0.9
 
 
@@ -50,12 +50,12 @@ def test_a_point_s_novelty_is_the_weighted_mean_of_its_patches(
     tiny: ShapeEncoder, bank: PatchBank, found: Explanation
 ) -> None:
     # written out: every patch against every row of the bank, Gaussian weights in the encoder's frame
-    features, centres = tiny.encode_patches([found.points], stage="local")
+    features, centers = tiny.encode_patches([found.points], stage="local")
     own = features[0].astype(np.float64) / np.linalg.norm(features[0].astype(np.float64), axis=1, keepdims=True)
     distance = 1 - own @ bank.patches.astype(np.float64).T
     np.testing.assert_allclose(found.patch_novelty, distance.min(axis=1), atol=1e-6)
     places = (found.points - found.points[_sampled(found)].mean(axis=0)) / _radius(found)
-    far = np.linalg.norm(places[:, None] - centres[0][None], axis=-1)
+    far = np.linalg.norm(places[:, None] - centers[0][None], axis=-1)
     weights = np.exp(-(far**2) / (2 * tiny.row.sizes.radius**2))
     np.testing.assert_allclose(found.novelty, weights @ found.patch_novelty / weights.sum(axis=1), atol=1e-5)
     names = np.array(bank.names)[bank.labels[distance.argmin(axis=1)]]
@@ -65,7 +65,7 @@ def test_a_point_s_novelty_is_the_weighted_mean_of_its_patches(
 
 
 def _sampled(found: Explanation) -> np.ndarray:
-    from openshape_ood.points import resample
+    from openshape_ood.shapes.points import resample
 
     return resample(len(found.points), 1024, 0)
 
@@ -76,16 +76,16 @@ def _radius(found: Explanation) -> float:
 
 
 @pytest.mark.parametrize("up", ["y", "z", "x", "-y", "-z"])
-def test_centres_are_points_of_the_shape_in_its_own_frame(tiny: ShapeEncoder, bank: PatchBank, up: str) -> None:
+def test_centers_are_points_of_the_shape_in_its_own_frame(tiny: ShapeEncoder, bank: PatchBank, up: str) -> None:
     cloud = 1000 * plant("chair", "guitar", 1500, seed=3).cloud + [5e6, -3e6, 40]
     found = explain_novelty(cloud, bank, encoder=tiny, up=up)
     assert (found.points == cloud).all()
-    assert all((cloud == centre).all(axis=1).any() for centre in found.patch_centres)
+    assert all((cloud == center).all(axis=1).any() for center in found.patch_centers)
     # and they are where the encoder put its patches
-    own = prepare(check_cloud(cloud, "it"), count=1024, up=up, to="y", colour=0.4, seed=0, name="it")[:, :3]
-    _, centres = tiny.encode_patches([cloud], up=up, stage="local")
-    order = [np.flatnonzero((own == centre).all(axis=1))[0] for centre in centres[0]]
-    assert (cloud[_sampled(found)][order] == found.patch_centres).all()
+    own = prepare(check_cloud(cloud, "it"), count=1024, up=up, to="y", color=0.4, seed=0, name="it")[:, :3]
+    _, centers = tiny.encode_patches([cloud], up=up, stage="local")
+    order = [np.flatnonzero((own == center).all(axis=1))[0] for center in centers[0]]
+    assert (cloud[_sampled(found)][order] == found.patch_centers).all()
 
 
 def test_unit_and_place_change_nothing(tiny: ShapeEncoder, bank: PatchBank, found: Explanation) -> None:
@@ -146,7 +146,7 @@ def test_the_file_reads_back(found: Explanation, tmp_path: Path) -> None:
     path = found.save(tmp_path / "chair.ply")
     cloud = load_shape(path)
     assert (cloud[:, :3] == found.points).all()
-    np.testing.assert_allclose(cloud[:, 3:], found.colours(), atol=0.5 / 255 + 1e-9)
+    np.testing.assert_allclose(cloud[:, 3:], found.colors(), atol=0.5 / 255 + 1e-9)
     header = path.read_bytes().split(b"end_header")[0].decode()
     assert 'comment class 0 "chair"' in header and "property float novelty" in header
     by_class = load_shape(found.save(tmp_path / "class.ply", by="class"))
@@ -157,7 +157,7 @@ def test_a_file_by_trimesh_reads_the_same(found: Explanation, tmp_path: Path) ->
     trimesh = pytest.importorskip("trimesh")
     other = trimesh.load(found.save(tmp_path / "chair.ply"))
     np.testing.assert_allclose(other.vertices, found.points)
-    assert (other.colors[:, :3] == np.rint(found.colours() * 255)).all()
+    assert (other.colors[:, :3] == np.rint(found.colors() * 255)).all()
 
 
 def test_a_strange_name_ends_no_header(tiny: ShapeEncoder, tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ import trimesh
 from made_up_explanation import made_up
 
 from openshape_ood import plots
-from openshape_ood.colours import class_colours, hex_to_rgb, ramp
 from openshape_ood.errors import CloudError, InputError, NoSuchShapeError, UnknownNameError
-from openshape_ood.explanation import explain_novelty
+from openshape_ood.localization import explain_novelty
+from openshape_ood.localization.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.plots.view import upright, view
-from openshape_ood.points import UPS
+from openshape_ood.shapes.points import UPS
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
 
@@ -17,7 +17,7 @@ ODD = "a $very_{odd}$ \\name \u202e東京 \udcff \n<b>%{x}"
 
 
 def drawn(ax):
-    """Places (n, 2) and colours (n, 3) of the points, in the order in which they are drawn."""
+    """Places (n, 2) and colors (n, 3) of the points, in the order in which they are drawn."""
     points = ax.collections[0]
     return np.asarray(points.get_offsets()), points.get_facecolors()[:, :3]
 
@@ -27,18 +27,18 @@ def texts(ax):
 
 
 def below(ax):
-    """What is written at the colour bar."""
+    """What is written at the color bar."""
     bar = ax.child_axes[0]
     return [text.get_text() for text in bar.get_xticklabels() + bar.texts]
 
 
-def test_every_point_is_drawn_in_its_colour_and_the_nearest_last():
+def test_every_point_is_drawn_in_its_color_and_the_nearest_last():
     values = np.arange(300.0)
-    places, colours = drawn(plots.cloud(CHAIR, "novelty", values, low=100, high=200))
+    places, colors = drawn(plots.cloud(CHAIR, "novelty", values, low=100, high=200))
     across, rise, near, _ = view(CHAIR)
     order = np.argsort(near, kind="stable")
     np.testing.assert_allclose(places, np.stack([across, rise], axis=1)[order])
-    np.testing.assert_allclose(colours, ramp(values, 100, 200)[order])
+    np.testing.assert_allclose(colors, ramp(values, 100, 200)[order])
 
 
 @pytest.mark.parametrize("up", UPS)
@@ -48,22 +48,22 @@ def test_a_shape_looks_the_same_whichever_axis_is_up(up):
     np.testing.assert_allclose(drawn(plots.cloud(turned, up=up))[0], drawn(plots.cloud(CHAIR))[0], atol=1e-12)
 
 
-def test_own_colours_may_be_bytes():
+def test_own_colors_may_be_bytes():
     rgb = np.random.RandomState(0).randint(0, 256, (300, 3))
     cloud = np.concatenate([CHAIR, rgb], axis=1)
     order = np.argsort(view(CHAIR)[2], kind="stable")
     np.testing.assert_allclose(drawn(plots.cloud(cloud, "rgb"))[1], rgb[order] / 255)
 
 
-def test_the_bar_says_what_the_colours_mean():
+def test_the_bar_says_what_the_colors_mean():
     ax = plots.cloud(CHAIR, "novelty", np.linspace(0.25, 0.75, 300))
     assert below(ax) == ["known\n0.25", "novel\n0.75"]
     assert not plots.cloud(CHAIR, "novelty", np.zeros(300), legend=False).child_axes
 
 
 def test_equal_novelties_are_drawn_grey():
-    colours = drawn(plots.cloud(CHAIR, "novelty", np.full(300, 0.5)))[1]
-    np.testing.assert_allclose(colours, np.tile(ramp(np.array([0.0]), 0, 1), (300, 1)))
+    colors = drawn(plots.cloud(CHAIR, "novelty", np.full(300, 0.5)))[1]
+    np.testing.assert_allclose(colors, np.tile(ramp(np.array([0.0]), 0, 1), (300, 1)))
 
 
 def test_classes_have_a_legend():
@@ -74,7 +74,7 @@ def test_classes_have_a_legend():
     assert plots.cloud(CHAIR, "class", ["leg"] * 300, legend=False).get_legend() is None
 
 
-def test_more_classes_than_colours_share_a_grey():
+def test_more_classes_than_colors_share_a_grey():
     # of 9 classes the commonest 6 keep their names
     values = [f"c{i % 9}" for i in range(300)]
     values[:20] = ["c8"] * 20
@@ -112,18 +112,18 @@ def test_narrow_axes_are_drawn_in_whole_and_quietly(tmp_path, caplog):
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
-        ({"colour": "colour"}, UnknownNameError, "expected one of height, rgb, novelty, class"),
-        ({"colour": "rgb"}, InputError, r"\(300, 3\): without colours. Use colour='height'"),
-        ({"colour": "novelty"}, InputError, "there are no values; give values="),
-        ({"colour": "novelty", "values": [1.0, 2.0]}, InputError, "2 values .* for 300"),
-        ({"colour": "novelty", "values": ["a"] * 300}, InputError, "are no numbers"),
-        ({"colour": "novelty", "values": np.full(300, np.nan)}, InputError, "NaN or infinity in 300 of 300"),
-        ({"colour": "novelty", "values": np.ones((300, 1))}, InputError, r"have the shape \(300, 1\)"),
-        ({"colour": "novelty", "values": np.ones(300), "low": 2.0}, InputError, "expected low <= high"),
-        ({"colour": "novelty", "values": np.ones(300), "high": np.inf}, InputError, "NaN or infinity"),
-        ({"colour": "class", "values": ["chair"]}, InputError, "1 values .* for 300"),
-        ({"colour": "class", "values": "chair"}, InputError, "are str; expected a list of names"),
-        ({"values": np.ones(300)}, InputError, "use colour='novelty' or colour='class'"),
+        ({"color": "color"}, UnknownNameError, "expected one of height, rgb, novelty, class"),
+        ({"color": "rgb"}, InputError, r"\(300, 3\): without colors. Use color='height'"),
+        ({"color": "novelty"}, InputError, "there are no values; give values="),
+        ({"color": "novelty", "values": [1.0, 2.0]}, InputError, "2 values .* for 300"),
+        ({"color": "novelty", "values": ["a"] * 300}, InputError, "are no numbers"),
+        ({"color": "novelty", "values": np.full(300, np.nan)}, InputError, "NaN or infinity in 300 of 300"),
+        ({"color": "novelty", "values": np.ones((300, 1))}, InputError, r"have the shape \(300, 1\)"),
+        ({"color": "novelty", "values": np.ones(300), "low": 2.0}, InputError, "expected low <= high"),
+        ({"color": "novelty", "values": np.ones(300), "high": np.inf}, InputError, "NaN or infinity"),
+        ({"color": "class", "values": ["chair"]}, InputError, "1 values .* for 300"),
+        ({"color": "class", "values": "chair"}, InputError, "are str; expected a list of names"),
+        ({"values": np.ones(300)}, InputError, "use color='novelty' or color='class'"),
         ({"low": 1.0}, InputError, "leave them out"),
         ({"up": "w"}, UnknownNameError, "up is 'w'"),
         ({"ax": 3}, InputError, "ax is int"),
@@ -155,27 +155,27 @@ def test_without_a_limit_there_is_no_mark():
     assert below(plots.explanation(made_up(limit=np.nan))) == ["known\n0.1", "novel\n0.9"]
 
 
-def test_a_class_has_its_colour_also_where_others_lack():
+def test_a_class_has_its_color_also_where_others_lack():
     found = made_up(("chair", "sofa", "table"))
     found.nearest[:] = "table"
-    ax = plots.explanation(found, colour="class")
+    ax = plots.explanation(found, color="class")
     assert texts(ax) == ["table"]
-    # the third of the three known classes, as in the coloured PLY
-    expected = hex_to_rgb(class_colours(["chair", "sofa", "table"])["table"])
+    # the third of the three known classes, as in the colored PLY
+    expected = hex_to_rgb(class_colors(["chair", "sofa", "table"])["table"])
     np.testing.assert_allclose(drawn(ax)[1], np.tile(expected, (200, 1)))
 
 
 def test_many_odd_classes_are_drawn(tmp_path):
     found = made_up([f"{ODD} {i}" for i in range(12)], shape=ODD)
-    for colour in ("novelty", "class"):
-        ax = plots.explanation(found, colour=colour)
+    for color in ("novelty", "class"):
+        ax = plots.explanation(found, color=color)
         assert "8 more" in ax.get_title() and "東" not in ax.get_title()
         assert plots.save(ax, tmp_path / "odd.png").stat().st_size > 10_000
 
 
-def test_another_colour_or_thing_is_no_explanation():
+def test_another_color_or_thing_is_no_explanation():
     with pytest.raises(UnknownNameError, match="expected one of novelty, class"):
-        plots.explanation(made_up(), colour="height")
+        plots.explanation(made_up(), color="height")
     with pytest.raises(InputError, match="expected what explain_novelty returns"):
         plots.explanation(CHAIR)
 
@@ -184,6 +184,6 @@ def test_what_the_library_explains_is_drawn(tiny):
     shape = plant("chair", "guitar", points=512, seed=3)
     found = explain_novelty(shape.cloud, {"chair": [sample("chair", 512, seed=s) for s in range(4)]}, encoder=tiny)
     order = np.argsort(view(shape.cloud)[2], kind="stable")
-    for colour in ("novelty", "class"):
-        # the same colours as those of its PLY
-        np.testing.assert_allclose(drawn(plots.explanation(found, colour=colour))[1], found.colours(colour)[order])
+    for color in ("novelty", "class"):
+        # the same colors as those of its PLY
+        np.testing.assert_allclose(drawn(plots.explanation(found, color=color))[1], found.colors(color)[order])

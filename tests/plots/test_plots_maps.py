@@ -52,7 +52,7 @@ def test_every_class_is_named_once():
 @pytest.mark.parametrize("known", [["chair", "sofa"], LABELS != "guitar"])
 def test_what_is_novel_is_told_apart(known):
     ax = plots.embeddings(Z, LABELS, known=known)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["known, coloured by class (30)", "novel (15)"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["known, colored by class (30)", "novel (15)"]
     assert names(ax) == ["chair", "sofa", "guitar"] and not len(ax.collections[-1].get_facecolors())
 
 

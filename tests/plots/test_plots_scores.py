@@ -7,8 +7,8 @@ from matplotlib.colors import to_hex
 from sklearn.metrics import roc_curve
 
 from openshape_ood import NoveltyResult, plots, score_novelty
-from openshape_ood.colours import CLASSES
 from openshape_ood.errors import InputError
+from openshape_ood.localization.colors import CLASSES
 from openshape_ood.plots.curves import curve
 from openshape_ood.plots.histograms import bin_edges
 from openshape_ood.synthetic import sample
@@ -83,7 +83,7 @@ def test_the_dot_lies_where_95_per_cent_of_the_known_are_accepted():
     assert texts(ax)[0].endswith("FPR95 50.0 %")
 
 
-def test_a_second_curve_has_the_next_colour():
+def test_a_second_curve_has_the_next_color():
     ax = plots.roc(KNOWN, NOVEL, label="by $names$")
     frame = len(ax.texts)
     assert plots.roc(NOVEL, KNOWN, ax=ax, label="by examples") is ax

@@ -5,7 +5,7 @@ from made_up_explanation import made_up
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.plots.view import upright
-from openshape_ood.points import UPS
+from openshape_ood.shapes.points import UPS
 from openshape_ood.synthetic import sample
 
 CHAIR = sample("chair", 300, seed=1)
@@ -37,7 +37,7 @@ def test_an_explanation_brings_its_own_ramp():
     assert {trace.name for trace in plots.turnable(made_up(), "class").data} == {"chair", "sofa"}
 
 
-def test_own_colours_and_equal_novelties_are_drawn():
+def test_own_colors_and_equal_novelties_are_drawn():
     cloud = np.concatenate([CHAIR, np.tile([255, 0, 128], (300, 1))], axis=1)
     assert plots.turnable(cloud, "rgb").data[0].marker.color[0] == "rgb(255,0,128)"
     marker = plots.turnable(CHAIR, "novelty", np.ones(300)).data[0].marker

@@ -3,7 +3,7 @@ import pytest
 
 from openshape_ood.errors import UnknownNameError
 from openshape_ood.plots.view import thinned, upright, view
-from openshape_ood.points import UPS
+from openshape_ood.shapes.points import UPS
 
 CORNER = np.random.RandomState(0).rand(20, 3)
 

@@ -13,9 +13,9 @@ from scipy.special import logsumexp
 from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 from sklearn.neighbors import NearestNeighbors
 
+from openshape_ood import checks as arrays_module
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.scores import arrays as arrays_module
-from openshape_ood.scores.by_examples import (
+from openshape_ood.scoring.by_examples import (
     Gaussian,
     Subspace,
     knn_distance,
@@ -31,11 +31,11 @@ from openshape_ood.scores.by_examples import (
 
 D, K = 12, 4
 RANDOM = np.random.RandomState(0)
-CENTRES = 3 * RANDOM.normal(size=(K, D))
+CENTERS = 3 * RANDOM.normal(size=(K, D))
 LABELS = np.repeat(np.arange(K), [30, 2, 25, 14])
-EXAMPLES = CENTRES[LABELS] + RANDOM.normal(size=(len(LABELS), D)) * np.linspace(0.3, 3, D)
+EXAMPLES = CENTERS[LABELS] + RANDOM.normal(size=(len(LABELS), D)) * np.linspace(0.3, 3, D)
 QUERIES = np.concatenate([EXAMPLES[::9] + 0.1, 4 * RANDOM.normal(size=(30, D))])
-TEXT = CENTRES / np.linalg.norm(CENTRES, axis=1, keepdims=True)
+TEXT = CENTERS / np.linalg.norm(CENTERS, axis=1, keepdims=True)
 
 COSINE = [nearest_cosine_distance, prototype_cosine_distance]
 EUCLIDEAN = [nearest_euclidean_distance, prototype_euclidean_distance]
@@ -62,7 +62,7 @@ def made_up(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return random.normal(size=(6, 5)), random.normal(size=(20, 5)) + 1, random.permutation(np.arange(20) % 3)
 
 
-# ---- neighbours
+# ---- neighbors
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, len(EXAMPLES)])
@@ -122,7 +122,7 @@ def test_order_duplicates_and_lengths(seed: int) -> None:
 
 @given(seeds, st.integers(1, 4))
 @quickly
-def test_each_example_given_twice_moves_the_kth_neighbour_to_the_2kth(seed: int, k: int) -> None:
+def test_each_example_given_twice_moves_the_kth_neighbor_to_the_2kth(seed: int, k: int) -> None:
     queries, examples, _ = made_up(seed)
     for metric in ("cosine", "euclidean"):
         by_k = np.stack([knn_distance(queries, examples, n, metric) for n in range(1, 21)])
@@ -295,7 +295,7 @@ def test_two_examples_leave_no_direction_free() -> None:
 
 
 def test_no_class_with_two_examples_is_refused() -> None:
-    with pytest.raises(InputError, match=r"none of the 5 classes has two examples.*nearest neighbours work"):
+    with pytest.raises(InputError, match=r"none of the 5 classes has two examples.*nearest neighbors work"):
         Gaussian.fit(EXAMPLES[:5], list("abcde"))
     with pytest.raises(InputError, match="none of the 1 classes"):
         Gaussian.fit(EXAMPLES[:1], [0])

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 from pytorch_ood.detector import MCM, EnergyBased, Entropy
 
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.scores import by_names
-from openshape_ood.scores.by_names import (
+from openshape_ood.scoring import by_names
+from openshape_ood.scoring.by_names import (
     energy,
     entropy,
     margin_uncertainty,

@@ -10,7 +10,7 @@ from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.scores.by_patches import vote_entropy
+from openshape_ood.scoring.by_patches import vote_entropy
 
 B, P, W, K = 9, 16, 6, 4
 RANDOM = np.random.RandomState(0)
@@ -20,7 +20,7 @@ quickly = settings(deadline=None, max_examples=30)
 
 
 def written_out(patches: np.ndarray, bank: np.ndarray, labels: np.ndarray) -> list[float]:
-    """The formula, a shape and a class at a time, over scikit-learn's neighbours."""
+    """The formula, a shape and a class at a time, over scikit-learn's neighbors."""
     search = NearestNeighbors(n_neighbors=1, metric="cosine", algorithm="brute").fit(bank)
     novelty = []
     for tokens in patches:

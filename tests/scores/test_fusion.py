@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2, combine_pvalues, hmean
 
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.scores.fusion import FUSIONS, p_value_fusion, rank_fusion, ranks
+from openshape_ood.scoring.fusion import FUSIONS, p_value_fusion, rank_fusion, ranks
 
 RANDOM = np.random.RandomState(0)
 P = RANDOM.uniform(1e-6, 1, (3, 50))

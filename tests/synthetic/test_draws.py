@@ -18,7 +18,7 @@ SEEDS = (0, 1, 2, 7_600_000)
 
 
 def digest(name: str) -> str:
-    """Of all variants and of the seeds that pick one: to the micrometre, as sines differ in the last digit by machine."""
+    """Of all variants and of the seeds that pick one: to the micrometer, as sines differ by machine."""
     draws = hashlib.sha256()
     for variant in (None, *variants(name)):
         for seed in SEEDS:

@@ -65,7 +65,7 @@ def test_one_view_hides_the_far_side() -> None:
     assert (cloud[:, 1] < 0.01).mean() < 0.1
 
 
-def test_neighbouring_views_see_more() -> None:
+def test_neighboring_views_see_more() -> None:
     def sides(views: int) -> float:
         cloud, _ = scan_with(replace(ONE_VIEW, views=views, spread=90), cube(), 2000, rng())
         return float((np.abs(cloud[:, 0]) > 0.49).mean())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from openshape_ood.tables import Failed, Origin, Part, write_part
+from openshape_ood.embedding_store import Failed, Origin, Part, write_part
 
 ORIGIN = Origin("tiny", "ab" * 32, "tiny/text.safetensors", 8, 0.07)
 HOW = '{"points": 4}'

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from made_up_table import ORIGIN, vectors, write_table
 
-from openshape_ood import neighbours, tables
+from openshape_ood import embedding_store as tables
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.known import Identity
-from openshape_ood.scores import SCORES
+from openshape_ood.scoring import SCORES
+from openshape_ood.scoring import neighbors as neighbors
 
 pytest.importorskip("pyarrow")
 IDS = [f"{name}/{i}.ply" for name in ("chair", "lamp") for i in range(6)]
@@ -33,7 +34,7 @@ def in_order(folder: Path) -> tuple[list[str], np.ndarray]:
 def test_nearest_is_that_of_all_rows_at_once(folder: Path, batch_rows: int, metric: str) -> None:
     ids, rows = in_order(folder)
     queries = vectors(4, seed=1)
-    distance, index = neighbours.nearest(queries, rows, 3, metric)
+    distance, index = neighbors.nearest(queries, rows, 3, metric)
     found, names = tables.nearest(queries, folder, 3, metric, batch_rows)
     np.testing.assert_allclose(found, distance, atol=1e-12)
     assert names.tolist() == [[ids[i] for i in row] for row in index]

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from made_up_table import HOW, ORIGIN, part, vectors, write_table
 
-from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.tables import (
+from openshape_ood.embedding_store import (
     COLUMNS,
     Counts,
     Origin,
@@ -26,6 +25,7 @@ from openshape_ood.tables import (
     write_part,
     written_ids,
 )
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
 parquet = pytest.importorskip("pyarrow.parquet")
 SETTINGS = {"points": 4, "up": "y"}
@@ -91,7 +91,7 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
         list(read_embeddings(tmp_path))
     write_table(tmp_path, ["a"], vectors(1), rows=1)
     with pytest.raises(InputError, match="known: id, path"):
-        list(read_embeddings(tmp_path, ("colour",)))
+        list(read_embeddings(tmp_path, ("color",)))
     (tmp_path / "embeddings" / "part-z.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(FileError, match="part-z"):
         written_ids(tmp_path)

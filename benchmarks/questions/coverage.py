@@ -1,0 +1,428 @@
+"""Do thresholds keep their promise? Nominal against reached coverage, over many calibration sets.
+
+    python -m benchmarks.coverage --name sr1 --draws 1000
+
+On made-up scores, and on generated shapes: calibrated on clean shapes and tested on clean ones, where the promise
+must hold; on clean shapes and tested on simulated scans, where it breaks; on a few scans and tested on others, where
+it holds again. Writes <name>-<model>-coverage.json, .md and .png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report.output import write_json
+from benchmarks.report.pictures.coverage import draw
+from benchmarks.report.tables import Table, percent, wrapped
+from benchmarks.threedos import generated
+from benchmarks.threedos.embedder import Embedder
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.recipes import openshape
+from benchmarks.threedos.splits import load_split
+from openshape_ood.decisions.calibration import (
+    benjamini_hochberg,
+    calibration_needed,
+    coverage_law,
+    expected_coverage,
+    leave_one_out,
+    p_values,
+    threshold,
+)
+from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.known import Known
+from openshape_ood.scoring import SCORES
+from openshape_ood.shapes.points import check_seed
+
+Draw = Callable[[int, int, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
+
+COVERAGE = 0.95
+COVERAGES = (0.5, 0.8, 0.9, COVERAGE, 0.99)
+SIZES = (20, 50, 100, 200, 1000)
+SMALL = (20, 50, 100)  # sets of scans that somebody would label, and supports to leave one out of
+CENTRAL = 0.9  # of the draws lie between low and high
+MADE_UP, CLEAN, BROKEN, AGAIN = "made up", "clean, tested on clean", "clean, tested on scans", "scans, tested on scans"
+LEFT_IN, LEFT_OUT = "the support itself, tested on clean", "leave-one-out on the support, tested on clean"
+EXCHANGEABLE = (MADE_UP, CLEAN, AGAIN)
+RATE, BATCH, NOVEL_IN_BATCH, CALIBRATION_FOR_BATCH = 0.1, 100, 30, 200
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What calibration sets of n reach; shares of known shapes kept, as fractions.
+
+    score: "made up", "names", "prototypes"; case: what is calibrated on and tested. promise: what exchangeable
+    shapes reach on average; mean over the draws, error its standard error; spread: standard deviation over the
+    draws, law: the one that the beta-binomial has; low, high: the central 90 % of the draws, law_low, law_high
+    those of the law; novel: share of novel scans kept as known, None where there are none.
+    """
+
+    score: str
+    case: str
+    n: int
+    coverage: float
+    promise: float
+    mean: float
+    error: float
+    spread: float
+    law: float
+    low: float
+    high: float
+    law_low: float
+    law_high: float
+    novel: float | None = None
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """What Benjamini and Hochberg find in batches at a stated rate; errors are standard errors of the means.
+
+    allowed: rate times the share of known shapes in a batch, which bounds fdr, the mean share of known shapes among
+    those called novel; found: share of the novel shapes that are called novel.
+    """
+
+    score: str
+    case: str
+    n: int
+    rate: float
+    allowed: float
+    fdr: float
+    error: float
+    found: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pools:
+    """Novelty under one score of shapes that calibration and test sets are drawn from: clean, scans, novel scans."""
+
+    score: str
+    clean: np.ndarray
+    scans: np.ndarray
+    novel: np.ndarray
+
+
+def made_up(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """n calibration scores and as many as are tested, all from one law."""
+    scores = random.normal(size=n + tests)
+    return scores[:n], scores[n:]
+
+
+def within(pool: np.ndarray) -> Draw:
+    """Both from one pool, none twice: exchangeable, so that the law is exact whatever the pool."""
+    return lambda n, tests, random: _split(random.permutation(pool), n, tests)
+
+
+def between(calibration: np.ndarray, tested: np.ndarray) -> Draw:
+    """Calibration from one pool, tests from another."""
+    return lambda n, tests, random: (random.permutation(calibration)[:n], random.permutation(tested)[:tests])
+
+
+def supports(embeddings: np.ndarray, labels: np.ndarray, left_out: bool) -> Draw:
+    """The calibration set is the support that new shapes are compared with, left in or out of itself in turn."""
+
+    def drawn(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+        support, new = _split(random.permutation(len(labels)), n, tests)
+        owners = np.unique(labels[support], return_inverse=True)[1]
+        known = embeddings[support]
+        own = leave_one_out(known, owners, to_prototypes) if left_out else to_prototypes(known, known, owners)
+        return own, to_prototypes(embeddings[new], known, owners)
+
+    return drawn
+
+
+def to_prototypes(queries: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """1 - the largest cosine with a class mean, of unit vectors: orders shapes as prototype_distance does."""
+    sums = np.zeros((labels.max() + 1, examples.shape[1]))
+    np.add.at(sums, labels, examples)
+    return 1 - (queries @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T).max(axis=1)
+
+
+def reach(
+    drawn: Draw, score: str, case: str, n: int, tests: int, draws: int, seed: int, novel: np.ndarray | None = None
+) -> list[Reached]:
+    """A row a coverage, those that n scores cannot promise left out; the same calibration sets for all of them."""
+    random = np.random.RandomState(seed)
+    coverages = [coverage for coverage in COVERAGES if n >= calibration_needed(coverage)]
+    kept, accepted = np.empty((2, draws, len(coverages)))
+    for i in range(draws):
+        calibration, tested = drawn(n, tests, random)
+        levels = [threshold(calibration, coverage) for coverage in coverages]
+        kept[i] = [np.mean(tested <= level) for level in levels]
+        accepted[i] = [np.nan if novel is None else np.mean(novel <= level) for level in levels]
+    return [
+        _row(score, case, n, coverage, tests, kept[:, j], None if novel is None else float(accepted[:, j].mean()))
+        for j, coverage in enumerate(coverages)
+    ]
+
+
+def _row(score: str, case: str, n: int, coverage: float, tests: int, kept: np.ndarray, novel: float | None) -> Reached:
+    law = coverage_law(n, coverage, tests)
+    low, high = np.quantile(kept, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2])
+    law_low, law_high = np.array(law.interval(CENTRAL)) / tests
+    return Reached(
+        score,
+        case,
+        n,
+        coverage,
+        promise=expected_coverage(n, coverage),
+        mean=float(kept.mean()),
+        error=float(kept.std(ddof=1) / np.sqrt(len(kept))),
+        spread=float(kept.std(ddof=1)),
+        law=float(law.std() / tests),
+        low=float(low),
+        high=float(high),
+        law_low=float(law_low),
+        law_high=float(law_high),
+        novel=novel,
+    )
+
+
+def reach_on(pools: Pools, tests: int, draws: int, seed: int) -> Iterator[Reached]:
+    """All cases of one score, with as many calibration shapes as the pools have room for."""
+    cases: dict[str, tuple[Draw, Sequence[int]]] = {
+        CLEAN: (within(pools.clean), fitting(SIZES, len(pools.clean), tests)),
+        BROKEN: (between(pools.clean, pools.scans), fitting(SIZES, len(pools.clean), tests)),
+        AGAIN: (within(pools.scans), fitting(SMALL, len(pools.scans), tests)),
+    }
+    for case, (drawn, sizes) in cases.items():
+        for n in sizes:
+            yield from reach(drawn, pools.score, case, n, tests, draws, seed, pools.novel)
+
+
+def fitting(sizes: Sequence[int], pool: int, tests: int) -> list[int]:
+    return [n for n in sizes if n + tests <= pool]
+
+
+def discover(pools: Pools, draws: int, seed: int) -> list[Discovered]:
+    """Batches of known and novel scans, judged with p-values of clean calibration shapes, and of scans."""
+    known = BATCH - NOVEL_IN_BATCH
+    n = CALIBRATION_FOR_BATCH
+    if len(pools.novel) < NOVEL_IN_BATCH or min(len(pools.clean), len(pools.scans)) < n + known:
+        return []
+    cases = {BROKEN: between(pools.clean, pools.scans), AGAIN: within(pools.scans)}
+    return [_discovered(pools, case, drawn, n, known, draws, seed) for case, drawn in cases.items()]
+
+
+def _discovered(pools: Pools, case: str, drawn: Draw, n: int, known: int, draws: int, seed: int) -> Discovered:
+    random = np.random.RandomState(seed)
+    false, found = np.empty((2, draws))
+    for i in range(draws):
+        calibration, tested = drawn(n, known, random)
+        batch = np.append(tested, random.permutation(pools.novel)[:NOVEL_IN_BATCH])
+        novel = benjamini_hochberg(p_values(batch, calibration), RATE)
+        false[i] = novel[:known].sum() / max(1, novel.sum())
+        found[i] = novel[known:].mean()
+    error = float(false.std(ddof=1) / np.sqrt(draws))
+    return Discovered(pools.score, case, n, RATE, RATE * known / BATCH, float(false.mean()), error, float(found.mean()))
+
+
+def embed(data: BenchmarkData, embedder: Embedder) -> dict[str, np.ndarray]:
+    """Embeddings (b, d) of each set, all prepared as the encoder's own protocol has it."""
+    novel = Objects(data.novel1.shapes + data.novel2.shapes)
+    sets = {"bank": data.validation, "clean": data.support, "scans": data.test_known, "novel": novel}
+    recipe = openshape(embedder.encoder.row).recipe("test", embedder.encoder.row)
+    (embedded,) = embedder.embed(sets, recipe, [1], num_samples=1)
+    return embedded
+
+
+def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], embedder: Embedder) -> list[Pools]:
+    """One by names, one by prototypes.
+
+    The prototypes are means of shapes of their own, which belong to no pool: what a score compares with must be
+    fixed before calibration.
+    """
+    from openshape_ood import TextEncoder
+
+    names = [name for c in data.known for name in c.names]
+    titles = data.validation.titles
+    examples = {c.title: embedded["bank"][titles == c.title] for c in data.known}
+    banks = {
+        "names": ("max_cosine", Known.from_names(names, TextEncoder.from_pretrained(embedder.encoder.name))),
+        "prototypes": ("prototype_distance", Known.from_examples(examples, embedder.encoder)),
+    }
+    return [
+        Pools(known_by, *(SCORES[score].novelty(embedded[part], bank) for part in ("clean", "scans", "novel")))
+        for known_by, (score, bank) in banks.items()
+    ]
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """The whole experiment, as the JSON file has it."""
+    from openshape_ood import ShapeEncoder
+
+    started = time.perf_counter()
+    encoder = ShapeEncoder.from_pretrained(args.model, device="cpu")
+    data = generated.load(load_split(args.name), args.per_class, args.data_seed)
+    pool = min(len(data.support), len(data.test_known))
+    if not fitting(SIZES, pool, args.tests):
+        raise InputError(
+            f"{pool} shapes of the known classes are too few for {args.tests} tests and {SIZES[0]} to calibrate on; "
+            f"expected --per-class {-(-(args.tests + SIZES[0]) // len(data.known))} or more"
+        )
+    embedder = Embedder(encoder, None, args.batch_size, args.workers, args.progress)
+    embedded = embed(data, embedder)
+    draws, tests, seed = args.draws, args.tests, args.seed
+    rows = [row for n in SIZES for row in reach(made_up, MADE_UP, MADE_UP, n, tests, draws, seed)]
+    found: list[Discovered] = []
+    for pools in pools_of(data, embedded, embedder):
+        rows += reach_on(pools, tests, draws, seed)
+        found += discover(pools, draws, seed)
+    units = embedded["clean"] / np.linalg.norm(embedded["clean"], axis=1, keepdims=True)
+    labels = np.unique(data.support.titles, return_inverse=True)[1]
+    for case, left_out in ((LEFT_IN, False), (LEFT_OUT, True)):
+        for n in fitting(SMALL, len(labels), tests):
+            rows += reach(supports(units, labels, left_out), "prototypes", case, n, tests, draws, seed)
+    return {
+        "benchmark": args.name,
+        "source": data.source,
+        "model": encoder.name,
+        "checkpoint_sha256": encoder.checkpoint_hash,
+        "pools": {"bank": len(data.validation)} | {part: len(z) for part, z in embedded.items() if part != "bank"},
+        "settings": {name: getattr(args, name) for name in ("draws", "tests", "per_class", "data_seed", "seed")},
+        "metrics": "fractions; of known shapes kept, unless called novel",
+        "coverage": [_rounded(row) for row in rows],
+        "discoveries": [_rounded(row) for row in found],
+        "run": {"seconds": round(time.perf_counter() - started, 1)},
+    }
+
+
+def _rounded(row: Reached | Discovered) -> dict[str, Any]:
+    return {key: round(value, 12) if isinstance(value, float) else value for key, value in asdict(row).items()}
+
+
+def coverage_table(report: Mapping[str, Any]) -> Table:
+    """What a coverage of 95 % reaches, a row a case and size of calibration set, in percent."""
+    rows = [
+        (
+            row["score"],
+            "" if row["case"] == row["score"] else row["case"],
+            f"{row['n']:,}",
+            percent(row["promise"]),
+            f"{100 * row['mean']:.2f} ±{100 * row['error']:.2f}",
+            f"{100 * (row['mean'] - row['promise']):+.2f}",
+            f"{100 * row['spread']:.2f}",
+            f"{100 * row['law']:.2f}" if row["case"] in EXCHANGEABLE else "-",
+            "-" if row["novel"] is None else percent(row["novel"]),
+        )
+        for row in report["coverage"]
+        if row["coverage"] == COVERAGE
+    ]
+    head = ("score", "calibrated on", "n", "promised", "reached", "off by", "spread", "by law", "novel kept")
+    return Table(head, tuple(rows), words=2)
+
+
+def discoveries_table(report: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            row["score"],
+            row["case"],
+            str(row["n"]),
+            percent(row["rate"]),
+            percent(row["allowed"]),
+            f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}",
+            percent(row["found"]),
+        )
+        for row in report["discoveries"]
+    ]
+    head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
+    return Table(head, tuple(rows), words=2)
+
+
+def notes(report: Mapping[str, Any]) -> list[str]:
+    """What to know about the tables, a paragraph each."""
+    settings, pools = report["settings"], report["pools"]
+    return [
+        f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
+        f"n calibration and {settings['tests']} test shapes ± its standard error; spread is the standard deviation "
+        "over the draws, beside it that of the beta-binomial law where calibration and test are exchangeable. "
+        "Novel kept: share of scans of novel classes that pass for known.",
+        f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
+        f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
+        "clean shapes, or of the support itself where it is left in or out. The errors are those of the draws from "
+        "these pools; where calibration and test differ in kind, other pools move the figures by up to about "
+        "three points.",
+    ]
+
+
+def discoveries_note(report: Mapping[str, Any]) -> str:
+    return (
+        f"Benjamini-Hochberg on batches of {BATCH} scans, {NOVEL_IN_BATCH} of them of novel classes, percent: the mean "
+        "share of known shapes among those called novel may be the stated rate times the share of known shapes."
+    )
+
+
+def text(report: Mapping[str, Any]) -> str:
+    parts = [coverage_table(report).text(), *("\n".join(wrapped(note)) for note in notes(report))]
+    if report["discoveries"]:
+        parts += ["\n".join(wrapped(discoveries_note(report))), discoveries_table(report).text()]
+    return "\n\n".join(parts)
+
+
+def markdown(report: Mapping[str, Any], picture: str) -> str:
+    title = f"# Coverage on {report['benchmark'].upper()}: promised and reached"
+    parts = [title, f"![Nominal against reached coverage]({picture})", coverage_table(report).markdown()]
+    parts += notes(report)
+    if report["discoveries"]:
+        parts += [discoveries_note(report), discoveries_table(report).markdown()]
+    return "\n\n".join(parts) + "\n"
+
+
+def write(out: Path, report: Mapping[str, Any]) -> list[Path]:
+    stem = f"{report['benchmark']}-{report['model']}-coverage"
+    figures = write_json(out / f"{stem}.json", report)
+    picture = draw(out / f"{stem}.png", report)
+    page = out / f"{stem}.md"
+    partial = page.with_name(f"{page.name}.{os.getpid()}.partial")
+    partial.write_text(markdown(report, picture.name), encoding="utf-8")
+    os.replace(partial, page)
+    return [figures, page, picture]
+
+
+def _split(drawn: np.ndarray, n: int, tests: int) -> tuple[np.ndarray, np.ndarray]:
+    return drawn[:n], drawn[n : n + tests]
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__.split("\n")[0])
+    parser.add_argument("--name", choices=("sr1", "sr2"), default="sr1", help="whose classes are known (default: sr1)")
+    parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
+    parser.add_argument("--draws", type=int, default=1000, help="calibration sets drawn (default: 1000)")
+    parser.add_argument("--tests", type=int, default=200, help="shapes tested in a draw (default: 200)")
+    parser.add_argument("--per-class", type=int, default=300, help="generated shapes a class (default: 300)")
+    parser.add_argument("--data-seed", type=int, default=0, help="which generated shapes (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=1, help="reader processes; 0 reads in this one (default: 1)")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results (default: results)")
+    parser.add_argument("--quiet", dest="progress", action="store_false", help="no progress bars")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    args = parse(argv)
+    try:
+        for name, least in {"draws": 2, "tests": 1, "per_class": 2, "batch_size": 1, "workers": 0}.items():
+            if getattr(args, name) < least:
+                raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected {least} or more")
+        check_seed(args.seed)
+        args.out.mkdir(parents=True, exist_ok=True)
+        report = measure(args)
+        files = write(args.out, report)
+    except (OpenShapeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(text(report), *files, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

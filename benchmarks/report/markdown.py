@@ -1,0 +1,245 @@
+"""A run as a page: what was run, its figures, the published ones, and why they differ. Markdown, as GitHub shows it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from benchmarks.report import tables
+from benchmarks.report.tables import Table, markdown_words
+from benchmarks.threedos.published import Published, Reason, published_rows, reasons, support_copies
+from benchmarks.threedos.recipes import SEEDS
+from benchmarks.threedos.splits import load_split, split_names
+
+COMMANDS = {"synthetic": "sn", "real": "r2r"}
+DEFAULTS = {"num_samples": 1, "draws": 1000, "per_class": 60, "data_seed": 0, "batch_size": 32}  # of the commands
+FILES = {"failures.html": "failures, to be turned", "objects.csv": "every shape"}
+
+
+def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mapping[str, str]) -> Path:
+    """Write a run's page to `path` (Markdown) and return it.
+
+    finished_report: the run as its JSON file has it; pictures: title -> path relative to the page's folder, those
+    without a file are left out. The JSON file and what lies in the run's own folder are linked where they exist: what
+    an earlier run left there has to be gone before.
+    """
+    beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
+    there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(page(finished_report, there), encoding="utf-8")
+    os.replace(partial, path)
+    return path
+
+
+def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """The whole page; sections that have nothing to say are left out."""
+    sections: dict[str, Iterable[str]] = {
+        "What was run": _what(report),
+        "Figures": _figures(report),
+        "Published figures": _published(report),
+        "Why the figures differ": _why(report),
+        "What novel shapes are taken for": _confusion(report),
+        "What each switch is worth": _ablation(report),
+        "Pictures and files": _pictures(pictures),
+        "For the spreadsheet": _spreadsheet(report),
+        "All settings": _settings(report),
+        "Shapes": _counts(report),
+        "How to repeat it": _command(report),
+    }
+    title = f"# {markdown_words(report['title'])}: {markdown_words(report['model'])}, protocol {report['protocol']}"
+    written = {head: "\n\n".join(part for part in parts if part) for head, parts in sections.items()}
+    return "\n\n".join([title, *(f"## {head}\n\n{body}" for head, body in written.items() if body)]) + "\n"
+
+
+def _what(report: Mapping[str, Any]) -> Iterable[str]:
+    yield from (f"> **{markdown_words(words.lstrip('! '))}**" for words in tables.warnings(report))
+    facts = (words.partition(": ") for words in tables.facts_of_run(report)[1:])
+    yield "\n".join(f"- **{markdown_words(name)}**: {markdown_words(words)}" for name, _, words in facts)
+
+
+def _figures(report: Mapping[str, Any]) -> Iterable[str]:
+    yield tables.figures_table(report).markdown()
+    yield markdown_words(f"In {tables.FIGURES_NOTE}.")
+    yield from (f"By {markdown_words(words)}." for words in tables.printed_accuracy(report))
+    if (accepted := tables.accepted_table(report)).rows:
+        yield tables.ACCEPTED_NOTE.capitalize()
+        yield accepted.markdown()
+
+
+def _published(report: Mapping[str, Any]) -> Iterable[str]:
+    rows = _rows(report)
+    if not rows:
+        yield markdown_words(tables.why_none_published(report))
+        return
+    yield markdown_words(f"By others, in percent, one or a few runs each. {tables.same_test_set(report)}")
+    yield tables.published_table(rows, report, differs=True).markdown()
+    # places hold code spans, which are to stay so
+    yield "\n".join(f"- **{source.name}**: {source.where}. {source.what}" for source in tables.sources_of(rows))
+    scores = {row.method: row.score for row in rows}
+    yield "Scores: " + "; ".join(f"*{markdown_words(method)}*, {score}" for method, score in scores.items()) + "."
+
+
+def _rows(report: Mapping[str, Any]) -> list[Published]:
+    return [] if report["data"]["generated"] else published_rows(report["benchmark"], report["model"])
+
+
+def _why(report: Mapping[str, Any]) -> Iterable[str]:
+    if _rows(report):
+        yield "\n".join([*_data_reason(report), *(_reason(reason, report) for reason in reasons().values())])
+
+
+def _data_reason(report: Mapping[str, Any]) -> Iterable[str]:
+    data = report["data"]
+    wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
+    if found := [*tables.count_differences(data["differs"]), *wanting]:
+        yield f"- **data**: this run had others. {markdown_words('; '.join(found))}."
+
+
+def _reason(reason: Reason, report: Mapping[str, Any]) -> str:
+    here = HERE[reason.title](report) if reason.title in HERE else ""
+    ours = f" **Here**: {markdown_words(here)}." if here else ""
+    return f"- **{reason.title}**: {reason.text}{ours} (Source: {reason.source}.)"
+
+
+def _points(report: Mapping[str, Any]) -> str:
+    settings = report["settings"]
+    return f"{settings['support_points']:,} points of a support shape, {settings['test_points']:,} of a test shape"
+
+
+def _axis(report: Mapping[str, Any]) -> str:
+    settings = report["settings"]
+    if settings["encoder_up"] == "y":
+        return f"{report['model']} is y up like the data, nothing to exchange"
+    exchanged = "exchanged" if settings["exchange"] else "NOT exchanged, as in the reference run"
+    return f"{report['model']} is {settings['encoder_up']} up, the axes are {exchanged}"
+
+
+def _seeds(report: Mapping[str, Any]) -> str:
+    spread = max((result["both"]["auroc"]["spread"] for result in report["results"]), default=0.0)
+    seeds = report["settings"]["seeds"]
+    if len(seeds) < 2:
+        return f"a single seed, {seeds[0]}" if seeds else ""
+    return f"seeds {tables.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
+
+
+def _printed(report: Mapping[str, Any]) -> str:
+    printed = tables.printed_accuracy(report)
+    return "; ".join(printed) if printed else "the accuracy by prototypes is that of the nearest prototype's own class"
+
+
+HERE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "points": _points,
+    "color": lambda report: f"{report['settings']['color']:g}",
+    "gravity axis": _axis,
+    "distance": lambda report: "cosines of unit vectors" if report["settings"]["unit"] else "Euclidean, raw features",
+    "sampling start": lambda report: f"drawn by the seed, {_views(report)}",
+    "seeds": _seeds,
+    "prototype accuracy": _printed,
+}
+
+
+def _views(report: Mapping[str, Any]) -> str:
+    num_samples = report["settings"]["num_samples"]
+    return "one embedding a shape" if num_samples == 1 else f"{num_samples} embeddings a shape, averaged"
+
+
+def _confusion(report: Mapping[str, Any]) -> Iterable[str]:
+    taken = tables.taken_for(report)
+    if taken.rows:
+        yield "The known classes that each novel class is taken for most often, in percent of its shapes."
+        yield taken.markdown()
+
+
+def _ablation(report: Mapping[str, Any]) -> Iterable[str]:
+    found = tables.ablation_tables(report)
+    for title, table in found.items():
+        yield f"{title}, change in points:"
+        yield table.markdown()
+    if found:
+        yield markdown_words(tables.ABLATION_NOTE)
+        yield from _copies(report)
+
+
+def _copies(report: Mapping[str, Any]) -> Iterable[str]:
+    """What others found of one of the switches; on generated shapes, nothing to compare with."""
+    pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
+    if pairs:
+        sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
+        yield (
+            f"What corrupted copies did to a trained {pairs[0][0].encoder.partition(' ')[0]}, in training and beside "
+            f"the support shapes; one training each, in percent (Source: {sources})."
+        )
+        yield tables.copies_table(pairs).markdown()
+
+
+def _pictures(pictures: Mapping[str, str]) -> Iterable[str]:
+    for title, picture in pictures.items():
+        place, words = quote(Path(picture).as_posix()), markdown_words(title)
+        shown = Path(picture).suffix.lower() in (".png", ".jpg", ".jpeg", ".svg")
+        yield f"**{words}**\n\n![{words}]({place})" if shown else f"[{words}]({place})"
+
+
+def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
+    if report["results"]:
+        yield "As the 3DOS code prints it: AUROC, FPR95, AUPR-in, AUPR-out for novel 1, novel 2 and both, as fractions."
+        yield "\n".join(["```text", *tables.spreadsheet_lines(report), "```"])
+
+
+def _settings(report: Mapping[str, Any]) -> Iterable[str]:
+    settings = {tables.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None}
+    versions = {f"{package} version": version for package, version in report["versions"].items()}
+    run = {f"run: {key}": value for key, value in report.get("run", {}).items()}
+    rows = {
+        "protocol": report["protocol"],
+        **settings,
+        "text": tables.text_words(report["text"]),
+        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in tables.TEXT_WORDS},
+        "checkpoint sha256": report["checkpoint_sha256"],
+        **({"architecture": tables.network_words(report["architecture"])} if "architecture" in report else {}),
+        "device": report["device"],
+        **versions,
+        **run,
+        **{f"sha256 of {part}": found for part, found in report["data"].get("sha256", {}).items()},
+    }
+    yield Table(
+        ("setting", "value"), tuple((key, tables.setting_words(value)) for key, value in rows.items()), 2
+    ).markdown()
+
+
+def _counts(report: Mapping[str, Any]) -> Iterable[str]:
+    counts = report["data"]["counts"]
+    titles = dict.fromkeys(title for found in counts.values() for title in found)
+    rows = [(title, *(f"{found[title]:,}" if title in found else "" for found in counts.values())) for title in titles]
+    rows.append(("all", *(f"{sum(found.values()):,}" for found in counts.values())))
+    if published := report["data"]["published_counts"]:
+        rows.append(("published", *(f"{published[part]:,}" if part in published else "-" for part in counts)))
+    yield Table(("class", *counts), tuple(rows)).markdown()
+
+
+def _command(report: Mapping[str, Any]) -> Iterable[str]:
+    yield f"```bash\n{command(report)}\n```"
+
+
+def command(report: Mapping[str, Any]) -> str:
+    """The command that runs this again; where weights and caches lie is not part of it."""
+    settings = report["settings"]
+    words = ["python", "-m", *_module(report["benchmark"]), "--model", report["model"]]
+    words += ["--protocol", report["protocol"]]
+    words += [] if report["data"]["generated"] else ["--data-root", "3D_OS_release_data"]
+    words += ["--no-names"] if report["text"] is None else []
+    if list(settings["seeds"]) != list(SEEDS):
+        words += ["--seeds", *map(str, settings["seeds"])]
+    for name, default in DEFAULTS.items():
+        if settings.get(name, default) not in (default, None):
+            words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    return shlex.join([*words, "--ablate"] if report.get("ablation") else words)
+
+
+def _module(benchmark: str) -> list[str]:
+    track = load_split(benchmark).track if benchmark in split_names() else ""
+    return [f"benchmarks.{COMMANDS[track]}", "--set", benchmark] if track in COMMANDS else [f"benchmarks.{benchmark}"]

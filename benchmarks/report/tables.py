@@ -1,0 +1,398 @@
+"""A run's report as tables for people: plain text for the terminal, the same rows for Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.threedos.published import METRICS, Published, Source, differences_in_settings, published_rows
+
+WIDTH = 120
+NARROWEST = 8  # of a column of words that has to give way
+PARTS = ("novel1", "novel2", "both")
+HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
+CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
+MOST_TAKEN = 3
+MOST_DIFFERING = 3  # single classes that are named
+TEST_SET = "train + test of ScanObjectNN's main split, objects with background"
+SWITCHES = {
+    "support_points": "support points",
+    "test_points": "test points",
+    "color": "color",
+    "exchange": "axes exchanged",
+    "unit": "unit vectors",
+    "templates": "templates",
+    "num_samples": "samplings a shape",
+    "support": "support",
+    "encoder_up": "encoder's up axis",
+    "seeds": "seeds",
+    "draws": "bootstrap draws",
+    "batch_size": "batch size",
+    "data_seed": "seed of generated shapes",
+    "per_class": "generated shapes a class",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a head; the first `words` columns are set left, and the last one of a table with remarks."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+    remarks: bool = False
+
+    def _is_words(self, column: int) -> bool:
+        return column < self.words or (self.remarks and column == len(self.head) - 1)
+
+    def text(self, width: int = WIDTH) -> str:
+        """Plain text no wider than `width`: where there is too much, columns move together, then words are cut."""
+        columns = [[head, *cells] for head, *cells in zip(self.head, *self.rows, strict=True)]
+        widths = [max(map(len, column)) for column in columns]
+        gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= width else " "
+        self._narrow(widths, width - len(gap) * (len(widths) - 1))
+        lines = [gap.join(self._cells(row, widths)).rstrip() for row in (self.head, *self.rows)]
+        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+    def _narrow(self, widths: list[int], room: int) -> None:
+        words = [i for i in range(len(widths)) if self._is_words(i)]
+        while sum(widths) > room and widths[widest := max(words, key=widths.__getitem__)] > NARROWEST:
+            widths[widest] -= 1
+
+    def _cells(self, row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            cut = cell if len(cell) <= width else cell[: width - 1] + "…"
+            yield cut.ljust(width) if self._is_words(i) else cut.rjust(width)
+
+    def markdown(self) -> str:
+        rules = [":---" if self._is_words(i) else "---:" for i in range(len(self.head))]
+        rows = [[markdown_words(cell) for cell in row] for row in (self.head, *self.rows)]
+        return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rules, *rows[1:]))
+
+
+def markdown_words(words: str) -> str:
+    """Words that Markdown shows as they are: no new column, no markup."""
+    plain = " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;")
+    for mark in ("\\", "|", "*", "_", "`", "[", "]"):
+        plain = plain.replace(mark, f"\\{mark}")
+    return plain
+
+
+def percent(fraction: float) -> str:
+    # 74.85, of counts or as published, is a little less than that as a float
+    return f"{100 * fraction + 1e-9:.1f}"
+
+
+def mean_and_spread(figure: Mapping[str, Any]) -> str:
+    """ "95.5 ±0.2", the latter where there are several seeds."""
+    spread = f" ±{percent(figure['spread'])}" if len(figure["seeds"]) > 1 else ""
+    return percent(figure["mean"]) + spread
+
+
+def with_interval(figure: Mapping[str, Any]) -> str:
+    return f"{mean_and_spread(figure)} {interval(figure)}"
+
+
+def interval(figure: Mapping[str, Any]) -> str:
+    return f"[{percent(figure['low'])}-{percent(figure['high'])}]"
+
+
+def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> str:
+    """What classes are known by; with the score where several results share it."""
+    alike = [other for other in results if other["known_by"] == result["known_by"]]
+    return result["known_by"] if len(alike) == 1 else f"{result['known_by']}: {result['score']}"
+
+
+def figures_table(report: Mapping[str, Any]) -> Table:
+    """Method and novel set against all figures, in percent."""
+    results = report["results"]
+    rows = [row for result in results for row in _figure_rows(result, method_label(result, results))]
+    return Table(("known by", "against", *HEADS.values(), *CLOSED.values()), tuple(rows), words=2)
+
+
+def _figure_rows(result: Mapping[str, Any], label: str) -> Iterable[tuple[str, ...]]:
+    parts = [part for part in PARTS if part in result]
+    for part in parts:
+        figures = result[part]
+        cells = [(with_interval if m in ("auroc", "fpr95") else mean_and_spread)(figures[m]) for m in METRICS]
+        closed = [mean_and_spread(result[key]) if part == "both" else "" for key in CLOSED]
+        yield (label if part == parts[0] else "", part, *cells, *closed)
+
+
+def published_table(rows: Sequence[Published], report: Mapping[str, Any], differs: bool = False) -> Table:
+    """Published rows in the columns of `figures_table`; with `differs`, what was different about their runs."""
+    head = ("encoder", "method", "source", "against", *HEADS.values(), *CLOSED.values())
+    cells = [line for row in rows for line in _published_rows(row)]
+    if not differs:
+        return Table(head, tuple(cells), words=4)
+    words = [differences_in_settings(row, report) if i == 0 else "" for row in rows for i in range(len(row.percent))]
+    lines = [(*line, word) for line, word in zip(cells, words, strict=True)]
+    return Table((*head, "differs in"), tuple(lines), words=4, remarks=True)
+
+
+def copies_table(pairs: Sequence[tuple[Published, Published]]) -> Table:
+    """Score against AUROC and FPR95 without and with corrupted copies, in percent."""
+    rows = [
+        (
+            without.method,
+            *(_known(of["both"][m]) for m in ("auroc", "fpr95") for of in (without.percent, copies.percent)),
+        )
+        for without, copies in pairs
+    ]
+    return Table(("score", "AUROC", "with copies", "FPR95", "with copies"), tuple(rows))
+
+
+def _published_rows(row: Published) -> Iterable[tuple[str, ...]]:
+    for i, (part, figures) in enumerate(row.percent.items()):
+        label = (row.encoder, row.label, row.source.name) if i == 0 else ("", "", "")
+        closed = [_known(getattr(row, key)) if part == "both" else "" for key in CLOSED]
+        yield (*label, part, *(_known(figures.get(metric)) for metric in METRICS), *closed)
+
+
+def _known(figure: float | None) -> str:
+    return "-" if figure is None else percent(figure / 100)
+
+
+def sources_of(rows: Sequence[Published]) -> list[Source]:
+    return list({row.source.name: row.source for row in rows}.values())
+
+
+def run_table(report: Mapping[str, Any]) -> str:
+    """A run's figures, what to know about them, and the published ones below."""
+    lines = [figures_table(report).text(), *wrapped(FIGURES_NOTE)]
+    lines += [line for words in printed_accuracy(report) for line in wrapped(words)]
+    if (accepted := accepted_table(report)).rows:
+        lines += ["", *wrapped(ACCEPTED_NOTE), accepted.text()]
+    return "\n".join([*lines, "", published_text(report)])
+
+
+FIGURES_NOTE = (
+    "percent: mean over the seeds ±their standard deviation [bootstrap 95 % interval]; known is the positive class, "
+    "FPR95 the share of novel shapes accepted where 95 % of the known are kept"
+)
+
+
+def published_text(report: Mapping[str, Any]) -> str:
+    """What others published, in plain text, or why nothing is shown."""
+    rows = published_rows(report["benchmark"], report["model"])
+    if report["data"]["generated"] or not rows:
+        return "\n".join(wrapped(why_none_published(report)))
+    sources = [line for source in sources_of(rows) for line in wrapped(f"{source.name}: {source.where}. {source.what}")]
+    head = wrapped(f"Published by others, one or a few runs each. {same_test_set(report)}")
+    return "\n".join([*head, published_table(rows, report).text(), *sources])
+
+
+def why_none_published(report: Mapping[str, Any]) -> str:
+    if report["data"]["generated"]:
+        return "Published figures are on real data and not comparable with figures on generated shapes: none are shown."
+    return f"No published figures on {report['benchmark'].upper()} are at hand."
+
+
+def same_test_set(report: Mapping[str, Any]) -> str:
+    """Whether published figures and ours are on the same shapes, in a sentence."""
+    if report["data"]["differs"] or report["data"]["absent"]:
+        return f"They are on the whole test set ({TEST_SET}); THE DATA OF THIS RUN DIFFER FROM THE PUBLISHED ONES."
+    return f"They are on the same test set ({TEST_SET}), unless said below."
+
+
+def printed_accuracy(report: Mapping[str, Any]) -> list[str]:
+    """What the 3DOS code prints as accuracy by prototypes, beside the real one."""
+    return [
+        f"{result['known_by']}: accuracy as the 3DOS code prints it: {mean_and_spread(printed)} (it looks the "
+        f"prototype's index up among the support's labels); as it should be: {mean_and_spread(result['accuracy'])}"
+        for result in report["results"]
+        if (printed := result.get("printed_accuracy"))
+    ]
+
+
+ACCEPTED_NOTE = (
+    "taken for known, percent: each seed at its own threshold, which keeps 95 % of the validation shapes; mean over "
+    "the seeds:"
+)
+
+
+def accepted_table(report: Mapping[str, Any]) -> Table:
+    """What each method's thresholds from the validation shapes accept, in percent; no rows of a run without."""
+    results = report["results"]
+    kept = {method_label(result, results): result["kept"] for result in results if result.get("kept")}
+    parts = [part for part in ("known", "novel1", "novel2") if any(part in shares for shares in kept.values())]
+    rows = [(label, *(percent(shares[p]) if p in shares else "-" for p in parts)) for label, shares in kept.items()]
+    return Table(("known by", *parts), tuple(rows))
+
+
+def header(report: Mapping[str, Any]) -> str:
+    """What was run, line by line; data that differ from the published are named first, loudly."""
+    return "\n".join(line for words in (*warnings(report), *facts_of_run(report)) for line in wrapped(words))
+
+
+def warnings(report: Mapping[str, Any]) -> list[str]:
+    data = report["data"]
+    found = []
+    if data["differs"]:
+        found.append(f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(count_differences(data['differs']))}")
+    if data["absent"]:
+        found.append(f"!!! LEFT OUT, for want of support or test shapes: {', '.join(data['absent'])}")
+    return found
+
+
+def count_differences(differs: Sequence[str]) -> list[str]:
+    """The counts that are not the published ones: all totals, and of single classes a few and how many more.
+
+    "support: 2,370 found, 2,378 published" is a total, "known, bookshelf: 266 found, ..." a single class.
+    """
+    single = [words for words in differs if "," in words.partition(":")[0]]
+    totals = [words for words in differs if words not in single]
+    more = [f"and {len(single) - MOST_DIFFERING:,} more"] if len(single) > MOST_DIFFERING else []
+    return [*totals, *single[:MOST_DIFFERING], *more]
+
+
+def facts_of_run(report: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{report['title']} ({report['benchmark']})",
+        f"known: {', '.join(classes_of(report, 'known'))}",
+        *(f"{part}: {', '.join(names)}" for part in ("novel1", "novel2") if (names := classes_of(report, part))),
+        f"data: {report['data']['source']}",
+        f"shapes: {counts_line(report)}",
+        f"encoder: {report['model']}, checkpoint {report['checkpoint_sha256'][:12]}, on {report['device']}",
+        f"text: {text_words(report['text'])}",
+        f"protocol {report['protocol']}: {switches_line(report['settings'])}",
+    ]
+
+
+TEXT_WORDS = ("tower", "templates", "average")
+
+
+def text_words(text: Mapping[str, Any] | None) -> str:
+    """The text tower and how names become embeddings; a run without names has none."""
+    if text is None:
+        return "none, known classes by examples only"
+    return f"{text['tower']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
+
+
+def network_words(architecture: Mapping[str, Any]) -> str:
+    """ "pointbert: width 128, depth 4": the network and its sizes."""
+    sizes = {key: value for key, value in architecture.items() if key != "name"}
+    return f"{architecture['name']}: {setting_words(sizes)}" if sizes else str(architecture["name"])
+
+
+def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
+    """Classes with shapes in a set: in label order, or in that of the counts where the report has no classes."""
+    counts = report["data"]["counts"].get(part, {})
+    order = [title for title, _ in report.get("classes", {}).get(part, [])]
+    return [title for title in dict.fromkeys([*order, *counts]) if counts.get(title)]
+
+
+def counts_line(report: Mapping[str, Any]) -> str:
+    published = report["data"]["published_counts"]
+    totals = {part: sum(counts.values()) for part, counts in report["data"]["counts"].items()}
+    return ", ".join(
+        f"{part} {total:,}" + (f" (published {published[part]:,})" if published.get(part, total) != total else "")
+        for part, total in totals.items()
+    )
+
+
+def switches_line(settings: Mapping[str, Any]) -> str:
+    """Every setting in words; those that do not apply are left out."""
+    names = [*SWITCHES, *(key for key in settings if key not in SWITCHES)]
+    return "; ".join(
+        f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in names if settings.get(key) is not None
+    )
+
+
+def setting_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {setting_words(v)}" for key, v in value.items())
+    return "none" if value in ("", None) else str(value)
+
+
+def confusion_table(report: Mapping[str, Any]) -> str:
+    """Which known classes novel ones are taken for, in plain text; "" where nothing is known of it."""
+    for most in range(MOST_TAKEN, 0, -1):
+        table = taken_for(report, most)
+        if table.rows and len(table.text(10 * WIDTH).splitlines()[1]) <= WIDTH:
+            break
+    if not table.rows:
+        return ""
+    return "\n".join(["novel shapes are taken for (percent of each class):", table.text()])
+
+
+def taken_for(report: Mapping[str, Any], most: int = MOST_TAKEN) -> Table:
+    """Novel class against method: the `most` known classes it is taken for most often, with percentages."""
+    results = report["results"]
+    novel = dict.fromkeys(title for result in results for title in result["confusion"])
+    rows = [(title, *(_taken(result["confusion"].get(title, {}), most) for result in results)) for title in novel]
+    head = ("novel class", *(f"by {method_label(result, results)}" for result in results))
+    return Table(head, tuple(rows), words=len(head))
+
+
+def _taken(shares: Mapping[str, float], most: int) -> str:
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:most]
+    return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
+
+
+def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
+    """The 3DOS code's line of each method, as fractions: AUROC, FPR95, AUPR-in, AUPR-out against novel1, novel2, both.
+
+    A benchmark with a single novel set has four numbers.
+    """
+    lines = []
+    for result in report["results"]:
+        parts = PARTS if "novel2" in result else ("both",)
+        only = "" if "novel2" in result else " (one novel set: four numbers)"
+        numbers = [repr(float(result[part][metric]["mean"])) for part in parts for metric in METRICS]
+        lines += [f"{method_label(result, report['results'])}{only}", f"to spreadsheet: {','.join(numbers)}"]
+    return lines
+
+
+def ablation_table(report: Mapping[str, Any]) -> str:
+    """What each switch is worth, in plain text: a table a figure; "" of a run without."""
+    tables = ablation_tables(report)
+    if not tables:
+        return ""
+    blocks = [f"{title}, change in points\n{table.text()}" for title, table in tables.items()]
+    return "\n\n".join([*blocks, "\n".join(wrapped(ABLATION_NOTE))])
+
+
+ABLATION_NOTE = (
+    "Each row turns one switch, all else as in this run; [95 % interval] of the change, paired over the same shapes; "
+    "* where it excludes 0. AUROC and FPR95 are of known against novel 1 and 2 together; FPR95 is better when it "
+    "falls. A dash: the switch has no bearing on the method, as names have no support and no raw features, and "
+    "examples no templates."
+)
+
+
+def ablation_tables(report: Mapping[str, Any]) -> dict[str, Table]:
+    """Figure -> a table of switch against method."""
+    entries = report.get("ablation") or []
+    methods = list(dict.fromkeys(entry["known_by"] for entry in entries))
+    tables = {}
+    for key, title in {"auroc": "AUROC", "fpr95": "FPR95", "accuracy": "accuracy"}.items():
+        cells: dict[tuple[str, ...], dict[str, str]] = {}
+        for entry in entries:
+            row = cells.setdefault(tuple(setting_words(entry[k]) for k in ("switch", "from", "to")), {})
+            row[entry["known_by"]] = _change(entry.get(key))
+        rows = [(*switch, *(row.get(method, "-") for method in methods)) for switch, row in cells.items()]
+        if any(cell != "-" for row in rows for cell in row[3:]):
+            tables[title] = Table(("switch", "from", "to", *(f"by {m}" for m in methods)), tuple(rows), words=3)
+    return tables
+
+
+def _change(change: Mapping[str, float] | None) -> str:
+    """ "+1.2 [+0.3 to +2.1] *"."""
+    if change is None:
+        return "-"
+    mark = "*" if change["low"] > 0 or change["high"] < 0 else " "
+    middle, low, high = (f"{100 * change[key]:+.1f}" for key in ("difference", "low", "high"))
+    return f"{middle} [{low} to {high}] {mark}"
+
+
+def wrapped(words: str) -> list[str]:
+    return textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

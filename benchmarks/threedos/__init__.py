@@ -1,0 +1,1 @@
+"""The benchmarks of 3DOS: splits, data, protocols, runs and figures."""

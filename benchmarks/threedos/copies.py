@@ -1,0 +1,118 @@
+"""Damaged copies of support shapes, for the question whether a support set closer to scans serves better.
+
+Made from points alone, so that they work for whatever data set the shapes come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.threedos.objects import Objects, Shape
+
+SEVERITIES = (1, 2, 3, 4)
+LIDAR_POINTS = 768
+
+
+@dataclass(frozen=True)
+class PartialView:
+    """What can be seen of a shape from one place around it, a little above."""
+
+    whole: Shape
+    seed: int
+
+    @property
+    def title(self) -> str:
+        return self.whole.title
+
+    @property
+    def id(self) -> str:
+        return f"{self.whole.id}, seen from one side"
+
+    def read(self) -> np.ndarray:
+        cloud = self.whole.read()
+        return cloud[visible(cloud, viewpoint(cloud, np.random.RandomState([self.seed, len(cloud)])))]
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A shape as a sparse, noisy depth image ("lidar"), or with pieces missing ("occlusion")."""
+
+    whole: Shape
+    kind: Literal["lidar", "occlusion"]
+    severity: int
+    seed: int
+
+    @property
+    def title(self) -> str:
+        return self.whole.title
+
+    @property
+    def id(self) -> str:
+        return f"{self.whole.id}, {self.kind} {self.severity}"
+
+    def read(self) -> np.ndarray:
+        cloud, rng = self.whole.read(), np.random.RandomState([self.seed, self.severity])
+        return (_lidar if self.kind == "lidar" else _occluded)(cloud, self.severity, rng).astype(np.float32)
+
+
+def partial_views(objects: Objects) -> Objects:
+    """One partial view of each shape; which, depends on its place in the list."""
+    return Objects(tuple(PartialView(shape, i) for i, shape in enumerate(objects.shapes)))
+
+
+def damaged(objects: Objects) -> Objects:
+    """Both kinds of damage at four severities, the eight copies that 3DOS has of each shape, made here."""
+    kinds: tuple[Literal["lidar", "occlusion"], ...] = ("lidar", "occlusion")
+    return Objects(
+        tuple(Damaged(s, kind, v, i) for kind in kinds for v in SEVERITIES for i, s in enumerate(objects.shapes))
+    )
+
+
+def viewpoint(cloud: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """A place (3,) to look at a y-up cloud from: any azimuth, 0 to 50 degrees up, three extents away."""
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(0, 50))
+    direction = np.array([np.cos(elevation) * np.cos(azimuth), np.sin(elevation), np.cos(elevation) * np.sin(azimuth)])
+    center = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
+    return center + 3 * float(np.linalg.norm(np.ptp(cloud, axis=0))) * direction
+
+
+def visible(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Indices, ascending, of the points (n, 3) that can be seen from a camera (3,).
+
+    Hidden point removal: points are flipped about a sphere around the camera, and those on the convex hull of the
+    result are visible. Katz, Tal and Basri, "Direct visibility of point sets", SIGGRAPH 2007.
+    """
+    from scipy.spatial import ConvexHull, QhullError
+
+    rays = cloud.astype(np.float64) - camera
+    distance = np.linalg.norm(rays, axis=1, keepdims=True)
+    radius = 100 * distance.max()  # the larger, the more is visible; for some thousand points this is usual
+    flipped = rays + 2 * (radius - distance) * rays / distance
+    try:
+        hull = ConvexHull(np.concatenate([flipped, np.zeros((1, 3))]))
+    except QhullError:  # fewer than four points, or all in one plane with the camera: nothing hides anything
+        return np.arange(len(cloud))
+    return np.sort(hull.vertices[hull.vertices < len(cloud)])
+
+
+def _lidar(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.ndarray:
+    """One side, at most 768 points, the fewer and the noisier the severer; the noise is along the rays."""
+    camera = viewpoint(cloud, rng)
+    seen = cloud[visible(cloud, camera)]
+    count = max(2, min(len(seen), LIDAR_POINTS // severity))
+    seen = seen[rng.permutation(len(seen))[:count]]
+    rays = seen - camera
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    extent = float(np.linalg.norm(np.ptp(cloud, axis=0)))
+    return seen + 0.003 * severity * extent * rng.normal(size=(count, 1)) * rays
+
+
+def _occluded(cloud: np.ndarray, severity: int, rng: np.random.RandomState) -> np.ndarray:
+    """Without the nearest eighth of all points to some of its own: one place for each degree of severity."""
+    for _ in range(severity):
+        distance = np.linalg.norm(cloud - cloud[rng.randint(len(cloud))], axis=1)
+        cloud = cloud[np.sort(np.argsort(distance, kind="stable")[len(cloud) // 8 :])]
+    return cloud

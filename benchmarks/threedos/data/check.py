@@ -1,0 +1,216 @@
+"""What a data folder holds, benchmark by benchmark, beside what was published; no cloud is read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, scanobjectnn, shapenet
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
+from openshape_ood.errors import ShapeFileError
+
+DOWNLOAD = "python -m benchmarks.data download"
+_WIDTH = 110
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("counts.toml").read_text(encoding="utf-8"))
+
+
+def published_counts(name: str) -> dict[str, int]:
+    """Part -> objects that the published runs of a benchmark had in it; parts without a published count are absent."""
+    return {part: count for part, count in _tables().get(name, {}).items() if isinstance(count, int)}
+
+
+def published_class_counts(name: str) -> dict[str, dict[str, int]]:
+    """The same for single classes: part -> class title -> objects."""
+    return _tables().get(name, {}).get("classes", {})
+
+
+def differences(name: str, data: BenchmarkData) -> list[str]:
+    """Where the counts of `data` are not the published ones, a sentence each.
+
+    "support: 2,370 found, 2,378 published", "known, bookshelf: 266 found, 267 published"
+    """
+    return _differences(name, _counts(data.sets))
+
+
+def _counts(sets: Mapping[str, Objects]) -> Counts:
+    return {part: objects.counts() for part, objects in sets.items()}
+
+
+def _differences(name: str, counts: Counts) -> list[str]:
+    rows = [(part, sum(counts[part].values()), count) for part, count in published_counts(name).items()]
+    for part, classes in published_class_counts(name).items():
+        rows += [(f"{part}, {title}", counts[part].get(title, 0), count) for title, count in classes.items()]
+    return [f"{what}: {found:,} found, {count:,} published" for what, found, count in rows if found != count]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One benchmark in one folder.
+
+    counts: part -> class title -> objects found, None where the folder cannot be indexed. problem says why it cannot
+    run, "" if it can. differs: counts that are not the published ones. absent: classes without an object in a
+    part that needs them.
+    """
+
+    split: Split
+    counts: Counts | None = None
+    problem: str = ""
+    differs: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return not (self.problem or self.differs or self.absent)
+
+    @property
+    def verdict(self) -> str:
+        if self.problem:
+            return f"cannot run: {self.problem}"
+        reasons = [f"nothing of {', '.join(self.absent)}"] if self.absent else []
+        if self.differs:
+            counts = f"{len(self.differs)} counts are" if len(self.differs) > 1 else "1 count is"
+            reasons.append(f"{counts} not as published")
+        return f"differs: {'; '.join(reasons)}" if reasons else "complete"
+
+
+def check_benchmark(split: Split, root: Path) -> Checked:
+    """What `root` holds for a benchmark; never raises for what is missing or damaged there."""
+    missing = _missing(split, root)
+    if missing:
+        return Checked(split, problem=f"{', '.join(missing)} missing; to fetch what is missing: {DOWNLOAD}")
+    try:
+        sets, _ = index_sets(split, root, progress=False)
+    except ShapeFileError as error:
+        return Checked(split, problem=str(error))
+    counts = _counts(sets)
+    absent = {part: _absent(split, part, counts) for part in counts}
+    known = set(absent["support"] + absent["known"])
+    problem = ""
+    if len(known) == len(split.known):
+        problem = "no known class has both support and test objects"
+    elif not counts["novel1"] and not counts["novel2"]:
+        problem = "no novel class has a test object"
+    lacking = known | set(absent["novel1"] + absent["novel2"])
+    titles = tuple(c.title for c in split.classes if c.title in lacking)
+    return Checked(split, counts, problem, tuple(_differences(split.name, counts)), titles)
+
+
+def _absent(split: Split, part: str, counts: Counts) -> list[str]:
+    return [c.title for c in _classes(split, part) if c.title not in counts[part]]
+
+
+def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
+    """The classes that a part of a benchmark has."""
+    return {"novel1": split.novel1, "novel2": split.novel2}.get(part, split.known)
+
+
+def _missing(split: Split, root: Path) -> list[str]:
+    """Folders or files below `root` that a benchmark cannot do without; of a missing folder only the folder."""
+    wanted: list[Path] = []
+    if split.track in ("synthetic to real", "real"):
+        wanted += [scanobjectnn.path_of(root, part) for part in scanobjectnn.PARTS]
+    if split.track == "synthetic to real" and not modelnet.is_there(root, split, "train"):
+        wanted.append(modelnet.listing(root, "train"))
+    if split.track == "synthetic":
+        wanted += [path for part in shapenet.PARTS for path in shapenet.paths_of(root, part)]
+    return _first_missing(root, wanted)
+
+
+def _first_missing(root: Path, paths: Iterable[Path]) -> list[str]:
+    """The paths that are not files, relative to `root`; for those in a missing top folder, that folder once."""
+    missing = [path.relative_to(root) for path in paths if not path.is_file()]
+    return list(dict.fromkeys(str(p) if (root / p.parts[0]).is_dir() else f"{p.parts[0]}/" for p in missing))
+
+
+def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
+    """The lines that `python -m benchmarks.data check` prints, and whether all is there and as published.
+
+    quiet: a line a benchmark. The corrupted copies of ModelNet40 belong to "all", the original's caches do not:
+    the text files say the same.
+    """
+    if not root.is_dir():
+        return [f"no folder {root}; to fetch the data: {DOWNLOAD}"], False
+    lines, complete = _extras(root)
+    for name in split_names():
+        checked = check_benchmark(load_split(name), root)
+        complete &= checked.complete
+        if not quiet:
+            lines += ["", f"{checked.split.title} ({name})", *_table(checked)]
+        lines.append(f"{name}: {checked.verdict}")
+    return lines, complete
+
+
+def _table(checked: Checked) -> list[str]:
+    """A row a part with its total, the classes below it as found or found/published."""
+    if checked.counts is None:
+        return []
+    totals, classes = published_counts(checked.split.name), published_class_counts(checked.split.name)
+    lines = [f"  {'part':<12}{'found':>8}{'published':>12}  classes: found, or found/published"]
+    for part, found in checked.counts.items():
+        titles = [c.title for c in _classes(checked.split, part)]
+        if not titles:
+            continue
+        total, published = sum(found.values()), totals.get(part)
+        differs = "" if published in (None, total) else "  differs"
+        lines.append(f"  {part:<12}{total:>8,}{'-' if published is None else format(published, ','):>12}{differs}")
+        lines += _grid([_cell(t, found.get(t, 0), classes.get(part, {}).get(t)) for t in titles])
+    return lines
+
+
+def _cell(title: str, found: int, published: int | None) -> str:
+    return f"{title} {found:,}" if published is None else f"{title} {found:,}/{published:,}"
+
+
+def _grid(cells: list[str]) -> list[str]:
+    width = max(map(len, cells)) + 3
+    columns = max(1, (_WIDTH - 4) // width)
+    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
+    return ["    " + "".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
+
+
+def _extras(root: Path) -> tuple[list[str], bool]:
+    """What is there besides the sets themselves, a line each, and whether ModelNet40's corrupted copies are."""
+    splits = [load_split(name) for name in modelnet.SETS]
+    caches = [modelnet.original_cache(root, s, part) for s in splits for part in modelnet.PARTS]
+    there = [path.name for path in caches if path and path.is_file()]
+    copies, complete = _copies(root, splits)
+    more = _first_missing(root, [path for three in shapenet.corrupted_paths(root) for path in three])
+    return [
+        f"{root}",
+        f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
+        f"  {modelnet.CORRUPTED}: {copies}",
+        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_there(more)}",
+    ], complete
+
+
+def _copies(root: Path, splits: Iterable[Split]) -> tuple[str, bool]:
+    counts = []
+    for split in splits:
+        missing = _first_missing(root, modelnet.corrupted_paths(root, split))
+        if missing:
+            return f"{_there(missing)}; to fetch what is missing: {DOWNLOAD}", False
+        try:
+            counts.append(f"{len(corrupted_support(split, root)):,} copies for {split.name}")
+        except ShapeFileError as error:
+            return str(error), False
+    return ", ".join(counts), True
+
+
+def _there(missing: list[str]) -> str:
+    if not missing:
+        return "there"
+    if missing[0].endswith("/"):
+        return "not there"
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{Path(missing[0]).name}{more} missing"

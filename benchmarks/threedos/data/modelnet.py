@@ -1,0 +1,210 @@
+"""ModelNet40 in the 3DOS release: CAD models, 10,000 points each, y up, as text or in the original's h5 caches."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.threedos.data.h5 import LAYOUT, H5Row, H5Slice, index
+from benchmarks.threedos.objects import Shape
+from benchmarks.threedos.splits import Split
+from openshape_ood.errors import InputError, ShapeFileError
+
+FOLDER = "modelnet40_normal_resampled"
+CACHES = f"{FOLDER}/ood_sets_cache"
+CORRUPTED = "ModelNet40_corrupted"
+PARTS = ("train", "test")
+ABANDONED = 3600  # seconds since a file was last written to
+KINDS = ("lidar", "occlusion")
+SEVERITIES = (1, 2, 3, 4)
+# what the original calls the known set of a benchmark: in its caches, and among the corrupted copies
+SETS = {"sr1": ("SR1", "set1"), "sr2": ("SR2", "set2")}
+
+
+@dataclass(frozen=True, slots=True)
+class TextShape:
+    """A text file of a point a line, x, y, z first, comma-separated; normals after them are not read."""
+
+    title: str
+    id: str
+    path: Path
+
+    def read(self) -> np.ndarray:
+        try:
+            text = self.path.read_text(encoding="ascii")
+            if not text.strip():
+                raise ValueError("it is empty")
+            return np.loadtxt(
+                io.StringIO(text), delimiter=",", usecols=(0, 1, 2), dtype=np.float32, comments=None, ndmin=2
+            )
+        except (OSError, ValueError) as error:
+            raise ShapeFileError(f"cannot read {self.path} as ModelNet40 text (x, y, z, normal): {error}") from error
+
+
+def listing(root: Path, part: str) -> Path:
+    """Where the list of a split's shapes, "train" or "test", is expected."""
+    return root / FOLDER / f"modelnet40_{part}.txt"
+
+
+def original_cache(root: Path, split: Split, part: str) -> Path | None:
+    """Where the original keeps the clouds of the benchmark's known classes, if it has a name for them."""
+    return root / CACHES / f"{SETS[split.name][0]}_{part}.h5" if split.name in SETS else None
+
+
+def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
+    """Where the corrupted copies of the support are expected, a kind and severity after the other.
+
+    Raises `InputError` for a benchmark that has none.
+    """
+    if split.name not in SETS:
+        raise InputError(f"{split.name} has no corrupted copies of ModelNet40; those that have: {', '.join(SETS)}")
+    stem = f"modelnet_{SETS[split.name][1]}_train"
+    return tuple(root / CORRUPTED / kind / f"{stem}_{kind}_sev{s}.h5" for kind in KINDS for s in SEVERITIES)
+
+
+def is_there(root: Path, split: Split, part: str) -> bool:
+    """Whether a split of ModelNet40 can be read: from the original's cache, or from text."""
+    original = original_cache(root, split, part)
+    return bool(original and original.is_file()) or listing(root, part).is_file()
+
+
+def shapes(
+    root: Path, split: Split, part: str, cache: Path | None = None, progress: bool = True
+) -> tuple[Sequence[Shape], str]:
+    """The shapes of the known classes in a split, in the order of its list, and in a few words where from.
+
+    The original's cache is read where there is one. Otherwise text is: each file whenever it is needed, or once
+    into an h5 file in the folder `cache`. Raises `ShapeFileError`.
+    """
+    original = original_cache(root, split, part)
+    if original and original.is_file():
+        return _labeled(original, split), original.name
+    texts = _listed(root, split, part)
+    if cache is None or not texts:
+        return texts, "text files"
+    # a name for each folder, so that a run on another tree does not replace what this one reads
+    where = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+    return _stored(cache / f"modelnet40_{split.name}_{part}_{where}.h5", texts, progress), "text files"
+
+
+def corrupted(root: Path, split: Split) -> tuple[H5Row, ...]:
+    """The corrupted copies of the support. Raises `InputError` or `ShapeFileError`."""
+    return tuple(row for path in corrupted_paths(root, split) for row in _labeled(path, split))
+
+
+def _labeled(path: Path, split: Split) -> tuple[H5Row, ...]:
+    """All clouds of an h5 file whose labels count the known classes in the split's order."""
+    _, labels = index(path, labels=len(split.known))
+    return tuple(H5Row(split.known[i].title, f"{path.name}#{row}", path, row) for row, i in enumerate(labels))
+
+
+def _listed(root: Path, split: Split, part: str) -> list[TextShape]:
+    path = listing(root, part)
+    try:
+        ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ShapeFileError(f"cannot read the split {path}: {reason}; {LAYOUT}") from error
+    titles = {name: c.title for c in split.known for name in c.modelnet40}
+    names = [shape.rpartition("_")[0] for shape in ids]
+    texts = [
+        TextShape(titles[name], shape, root / FOLDER / name / f"{shape}.txt")
+        for name, shape in zip(names, ids, strict=True)
+        if name in titles
+    ]
+    missing = [text.path for text in texts if not text.path.is_file()]
+    if missing:
+        raise ShapeFileError(f"{path} lists {len(texts)} shapes, but {len(missing)} are not there: first {missing[0]}")
+    return texts
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """What our own cache was made from; one that differs in anything is not read."""
+
+    ids: list[str]
+    sizes: list[int]
+    changed: list[int]  # ns
+
+    @classmethod
+    def of(cls, texts: Sequence[TextShape]) -> _Stamp:
+        states = [text.path.stat() for text in texts]
+        return cls([text.id for text in texts], [s.st_size for s in states], [s.st_mtime_ns for s in states])
+
+
+def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5Slice, ...]:
+    """The clouds of text files in an h5 file of ours, which is built unless it is there and made from just these."""
+    stamp = _Stamp.of(texts)
+    starts = _starts(path, stamp)
+    if starts is None:
+        starts = _build(path, texts, stamp, progress)
+    return tuple(H5Slice(t.title, t.id, path, *ends) for t, ends in zip(texts, pairwise(starts), strict=True))
+
+
+def _starts(path: Path, stamp: _Stamp) -> list[int] | None:
+    """Where each cloud begins, and the last ends; None of a file that is missing, damaged or made from others."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            ids = [word.decode() for word in file["id"][:]]
+            found = _Stamp(ids, file["size"][:].tolist(), file["changed"][:].tolist())
+            starts = file["start"][:].tolist()
+            whole = file["data"].shape == (starts[-1], 3) and len(starts) == len(ids) + 1
+    except (OSError, KeyError, AttributeError, IndexError, ValueError, TypeError):
+        return None
+    return starts if whole and found == stamp else None
+
+
+def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:
+    """Parses the text files one by one into `path`, which is either whole or not there."""
+    # the process in the name, so that two runs that parse the same files do not share a temporary file
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for abandoned in path.parent.glob(f"{path.name}.*.partial"):  # by a run that was killed
+            if time.time() - abandoned.stat().st_mtime > ABANDONED:
+                abandoned.unlink()
+        starts = _write(partial, texts, stamp, progress)
+        os.replace(partial, path)
+    except ShapeFileError:
+        raise
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise ShapeFileError(
+            f"cannot write the cache {path}: {reason}. Another folder: --cache DIR; none: --no-cache"
+        ) from error
+    finally:
+        if partial.is_file():
+            partial.unlink()
+    return starts
+
+
+def _write(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:
+    """Clouds may differ in size, so they stand one after the other: data (points of all, 3), start (shapes + 1,)."""
+    import h5py
+    from tqdm import tqdm
+
+    starts = [0]
+    with h5py.File(path, "w") as file:
+        data = None
+        for text in tqdm(texts, desc="ModelNet40 text", unit="shape", disable=not progress, leave=False):
+            cloud = text.read()
+            if data is None:
+                chunk = (len(cloud), 3)  # where all are of one size, a cloud is a chunk
+                data = file.create_dataset("data", (0, 3), "f4", maxshape=(None, 3), chunks=chunk, fletcher32=True)
+            starts.append(starts[-1] + len(cloud))
+            data.resize(starts[-1], axis=0)
+            data[starts[-2] :] = cloud
+        file["id"] = np.array(stamp.ids, dtype="S")
+        file["size"], file["changed"] = np.array(stamp.sizes), np.array(stamp.changed)
+        file["start"] = np.array(starts)
+    return starts

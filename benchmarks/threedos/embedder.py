@@ -1,0 +1,83 @@
+"""Whole sets of shapes to embeddings, for one encoder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.threedos.objects import Objects
+from benchmarks.threedos.recipes import Recipe
+from benchmarks.threedos.store import EmbeddingStore
+from benchmarks.threedos.stream import Tally, embed
+from openshape_ood.shapes.points import mean_sample, sample_seeds
+
+if TYPE_CHECKING:
+    from openshape_ood import ShapeEncoder
+
+
+@dataclass
+class Embedder:
+    """Embeds each cloud once for each recipe and seed, in this run and, with a cache folder, in any other."""
+
+    encoder: ShapeEncoder
+    cache: Path | None
+    batch_size: int
+    workers: int
+    progress: bool
+    tally: Tally = field(default_factory=Tally)
+    _stores: dict[tuple[Recipe, int], EmbeddingStore] = field(default_factory=dict)
+    _keys: dict[Objects, list[bytes]] = field(default_factory=dict)
+
+    def embed(
+        self, sets: Mapping[str, Objects], recipe: Recipe, seeds: Sequence[int], num_samples: int
+    ) -> list[dict[str, np.ndarray]]:
+        """Raw embeddings (b, d) float32 of each set, a mapping a seed; of several samplings their mean."""
+        seen = {seed: sample_seeds(seed, num_samples) for seed in seeds}
+        stores = {
+            view: self._store(recipe, view)
+            for view in sorted({v for num_samples in seen.values() for v in num_samples})
+        }
+        self._fill(list(dict.fromkeys(sets.values())), recipe, stores)
+        return [
+            {
+                name: mean_sample([stores[view].get(self._keys[objects]) for view in seen[seed]])
+                for name, objects in sets.items()
+            }
+            for seed in seeds
+        ]
+
+    def fingerprint(self, objects: Objects) -> str:
+        """sha256 over the content of the shapes, in order; of shapes that were embedded."""
+        return hashlib.sha256(b"".join(self._keys[objects])).hexdigest()
+
+    def _fill(self, sets: list[Objects], recipe: Recipe, stores: Mapping[int, EmbeddingStore]) -> None:
+        """Read, in one stream, the sets that were not read yet, or whose embeddings are not all there."""
+        lacking = [objects for objects in sets if not self._has(objects, stores)]
+        keys = embed(
+            [shape for objects in lacking for shape in objects.shapes],
+            self.encoder,
+            recipe,
+            stores,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            progress=self.progress,
+            tally=self.tally,
+        )
+        ends = np.cumsum([len(objects) for objects in lacking])
+        for objects, end in zip(lacking, ends.tolist(), strict=True):
+            self._keys[objects] = keys[end - len(objects) : end]
+
+    def _has(self, objects: Objects, stores: Mapping[int, EmbeddingStore]) -> bool:
+        keys = self._keys.get(objects)
+        return keys is not None and all(key in store for store in stores.values() for key in keys)
+
+    def _store(self, recipe: Recipe, seed: int) -> EmbeddingStore:
+        if (recipe, seed) not in self._stores:
+            record = recipe.record(self.encoder.row, self.encoder.checkpoint_hash, seed, self.encoder.device.type)
+            self._stores[recipe, seed] = EmbeddingStore(self.cache, record, self.encoder.embedding_dim)
+        return self._stores[recipe, seed]

@@ -1,0 +1,135 @@
+"""Embeddings of a run's sets -> what each method says of them -> figures with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.threedos.intervals import accuracy_intervals, metric_intervals
+from benchmarks.threedos.methods import Method, Reference, judge_all, printed_prototype_classes, usable_methods
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.results import SHOWN, Figure, MethodResult, Scored
+from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
+
+KEPT = 0.95
+NOVEL = ("novel1", "novel2")
+
+
+def evaluate(
+    data: BenchmarkData, embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference], draws: int
+) -> list[MethodResult]:
+    """Every method on every set: `embedded` and `references` hold one mapping, one reference, for each seed."""
+    judged = judge(embedded, references)
+    return [_result(method, data, scored, references, draws) for method, scored in judged.items()]
+
+
+def judge(
+    embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]
+) -> dict[Method, tuple[Mapping[str, Scored], ...]]:
+    """What each method says of each set, a mapping a seed."""
+    queries = [{name: z for name, z in sets.items() if name != "support"} for sets in embedded]
+    return {
+        method: tuple(judge_all(method, sets, known) for sets, known in zip(queries, references, strict=True))
+        for method in usable_methods(references[0])
+    }
+
+
+def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
+    """Index (b,) of each object's class among the known ones."""
+    index = {c.title: i for i, c in enumerate(data.known)}
+    return np.array([index[title] for title in objects.titles.tolist()], dtype=np.int64)
+
+
+def _result(
+    method: Method,
+    data: BenchmarkData,
+    scored: tuple[Mapping[str, Scored], ...],
+    references: Sequence[Reference],
+    draws: int,
+) -> MethodResult:
+    labels = labels_of(data.test_known, data)
+    accuracy, balanced = _accuracies(scored, labels, draws)
+    return MethodResult(
+        known_by=method.known_by,
+        score=method.score,
+        scored=scored,
+        accuracy=accuracy,
+        balanced_accuracy=balanced,
+        metrics={name: _metrics(pairs(scored, name), draws) for name in novel_sets(scored[0])},
+        confusion=_confusion(scored, data),
+        printed_accuracy=_printed(scored, labels, references, draws) if method.known_by == "prototypes" else None,
+        thresholds=_thresholds(scored),
+    )
+
+
+def novel_sets(scored: Mapping[str, Scored]) -> tuple[str, ...]:
+    """The novel sets that have shapes, and both together."""
+    return (*(name for name in NOVEL if name in scored), "both")
+
+
+def pairs(scored: Sequence[Mapping[str, Scored]], novel: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Novelty of the known (m,) and of a novel set (n,), a pair a seed."""
+    names = [name for name in NOVEL if name in scored[0]] if novel == "both" else [novel]
+    return [(s["known"].novelty, np.concatenate([s[name].novelty for name in names])) for s in scored]
+
+
+def right(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray) -> np.ndarray:
+    """Whether each known test shape was given its own class (s, m)."""
+    return np.stack([s["known"].nearest == labels for s in scored])
+
+
+def kept(result: MethodResult) -> dict[str, float] | None:
+    """Share of each set that lies below the threshold of its seed, mean over the seeds."""
+    if result.thresholds is None:
+        return None
+    limited = list(zip(result.scored, result.thresholds, strict=True))
+    return {
+        name: float(np.mean([np.mean(sets[name].novelty <= limit) for sets, limit in limited]))
+        for name in result.scored[0]
+    }
+
+
+def _metrics(novelty: list[tuple[np.ndarray, np.ndarray]], draws: int) -> dict[str, Figure]:
+    values = [ood_metrics(known, novel) for known, novel in novelty]
+    intervals = metric_intervals(novelty, draws)
+    return {metric: Figure(tuple(v[metric] for v in values), *intervals[metric]) for metric in SHOWN}
+
+
+def _accuracies(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray, draws: int) -> tuple[Figure, Figure]:
+    hits = right(scored, labels)
+    intervals = accuracy_intervals(hits, labels, draws)
+    balanced = tuple(balanced_accuracy(labels, s["known"].nearest) for s in scored)
+    return (
+        Figure(tuple(float(row.mean()) for row in hits), *intervals["accuracy"]),
+        Figure(balanced, *intervals["balanced_accuracy"]),
+    )
+
+
+def _printed(
+    scored: Sequence[Mapping[str, Scored]], labels: np.ndarray, references: Sequence[Reference], draws: int
+) -> Figure:
+    printed = [
+        printed_prototype_classes(s["known"].nearest, reference.labels) == labels
+        for s, reference in zip(scored, references, strict=True)
+    ]
+    interval = accuracy_intervals(np.stack(printed), labels, draws)["accuracy"]
+    return Figure(tuple(float(row.mean()) for row in printed), *interval)
+
+
+def _confusion(scored: Sequence[Mapping[str, Scored]], data: BenchmarkData) -> dict[str, dict[str, float]]:
+    known = [c.title for c in data.known]
+    rows = {}
+    for name in (name for name in NOVEL if name in scored[0]):
+        titles = data.sets[name].titles
+        for title in dict.fromkeys(titles.tolist()):
+            votes = np.stack([np.bincount(s[name].nearest[titles == title], minlength=len(known)) for s in scored])
+            shares = votes.mean(axis=0) / votes[0].sum()
+            rows[title] = {k: float(share) for k, share in zip(known, shares, strict=True)}
+    return rows
+
+
+def _thresholds(scored: Sequence[Mapping[str, Scored]]) -> tuple[float, ...] | None:
+    if "validation" not in scored[0]:
+        return None
+    return tuple(float(np.quantile(sets["validation"].novelty, KEPT)) for sets in scored)

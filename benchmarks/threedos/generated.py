@@ -1,0 +1,87 @@
+"""Benchmark data that needs no download: generated shapes as CAD models, simulated scans of them as scans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.splits import ObjectClass, Split
+from openshape_ood.errors import InputError
+
+POINTS = 2048
+SEVERITY = 0.8
+# where the seeds of a run's shapes begin, one range a part; training begins at 2**24
+FIRST = {"support": 0, "validation": 2_500_000, "test": 5_000_000}
+RANGE = 2_500_000
+LEAST_STRIDE = 1000  # between the seeds of one data seed and the next
+# what a benchmark of each track is made of: whether support, and whether test shapes, are scans
+SCANNED = {"synthetic to real": (False, True), "synthetic": (False, False), "real": (True, True)}
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generated shape of a category, named by its seed; sampled cleanly or scanned."""
+
+    title: str
+    category: str
+    seed: int
+    scanned: bool
+
+    @property
+    def id(self) -> str:
+        return f"{self.category} {self.seed}"
+
+    def read(self) -> np.ndarray:
+        from openshape_ood.synthetic import sample, scan
+
+        cloud = (
+            scan(self.category, POINTS, self.seed, severity=SEVERITY)
+            if self.scanned
+            else sample(self.category, POINTS, self.seed)
+        )
+        return cloud.astype(np.float32)
+
+
+def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
+    """`per_class` shapes of every known class as support, half as many as validation, and `per_class` of every
+    class, known or novel, to test. Another seed has other shapes.
+
+    Raises `InputError` for a number of shapes or a seed beyond what there is.
+    """
+    stride = max(LEAST_STRIDE, per_class)
+    if not 1 <= per_class <= RANGE:
+        raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes a class")
+    if not 0 <= seed < RANGE // stride:
+        raise InputError(f"data seed is {seed}; with {per_class} shapes a class there are 0 to {RANGE // stride - 1}")
+    known, novel1, novel2 = (_made(classes) for classes in (split.known, split.novel1, split.novel2))
+    support_scanned, test_scanned = SCANNED[split.track]
+
+    def shapes(classes: Iterable[ObjectClass], part: str, count: int, scanned: bool) -> Objects:
+        first = FIRST[part] + stride * seed
+        # a class of several categories takes them in turn
+        return Objects(
+            tuple(
+                Generated(c.title, c.generated[i % len(c.generated)], first + i, scanned)
+                for c in classes
+                for i in range(count)
+            )
+        )
+
+    return BenchmarkData(
+        source=f"generated shapes{f', simulated scans of severity {SEVERITY}' if test_scanned else ''}",
+        generated=True,
+        known=known,
+        support=shapes(known, "support", per_class, support_scanned),
+        validation=shapes(known, "validation", (per_class + 1) // 2, support_scanned),
+        test_known=shapes(known, "test", per_class, test_scanned),
+        novel1=shapes(novel1, "test", per_class, test_scanned),
+        novel2=shapes(novel2, "test", per_class, test_scanned),
+        absent=tuple(c.title for c in split.classes if not c.generated),
+    )
+
+
+def _made(classes: Iterable[ObjectClass]) -> tuple[ObjectClass, ...]:
+    return tuple(c for c in classes if c.generated)

@@ -1,0 +1,213 @@
+"""One benchmark run: shapes -> embeddings -> scores -> figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.threedos import copies, generated
+from benchmarks.threedos.ablation import Judged, Switch, ablate, switches
+from benchmarks.threedos.embedder import Embedder
+from benchmarks.threedos.evaluation import evaluate, judge, labels_of
+from benchmarks.threedos.methods import Reference
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.recipes import PROTOCOLS, Recipe, Settings, find_settings
+from benchmarks.threedos.results import Finished, MethodResult
+from benchmarks.threedos.splits import Split
+from openshape_ood.errors import CheckpointError, OpenShapeError, ShapeFileError
+from openshape_ood.known import Known, identity_of
+from openshape_ood.storage import own_folder
+
+if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+    from openshape_ood import ShapeEncoder, TextEncoder
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What stays the same over a run and its ablation.
+
+    text: the text encoder for a list of templates, None to leave names out; data_root: where corrupted copies are
+    looked for, if they are not made.
+    """
+
+    split: Split
+    data: BenchmarkData
+    embedder: Embedder
+    text: Callable[[str], TextEncoder] | None
+    seeds: Sequence[int]
+    draws: int
+    data_root: Path | None = None
+
+    @property
+    def encoder(self) -> ShapeEncoder:
+        return self.embedder.encoder
+
+    def results(self, settings: Settings) -> list[MethodResult]:
+        """What every method finds under these settings."""
+        return evaluate(self.data, *self.prepared(settings), self.draws)
+
+    def judged(self, settings: Settings) -> dict[str, Judged]:
+        """What every method, by what it knows the classes by, says of each set; without figures."""
+        return {method.known_by: scored for method, scored in judge(*self.prepared(settings)).items()}
+
+    def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
+        """Raw embeddings of each set, and what they are held against, for each seed."""
+        names = self._names(settings)  # before the long work, for a text tower may be missing
+        owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
+        support = self.support(settings)
+        embedded = self._embed({**self.data.sets, "support": support}, settings)
+        labels = labels_of(support, self.data)
+        return embedded, [
+            Reference.of(names, owners, sets["support"], labels, self.encoder, settings.unit) for sets in embedded
+        ]
+
+    def _names(self, settings: Settings) -> Known | None:
+        """The classes' names as a bank. Names of one class stay apart: the best one counts."""
+        if self.text is None:
+            return None
+        names = [name for c in self.data.known for name in c.names]
+        try:
+            bank = Known.from_names(names, self.text(settings.templates))
+        except CheckpointError as error:
+            raise type(error)(f"{error}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
+        bank.check_fits(identity_of(self.encoder))
+        return bank
+
+    def support(self, settings: Settings) -> Objects:
+        """The support shapes, and beside them the copies that the settings ask for."""
+        clean = self.data.support
+        if settings.support == "clean":
+            return clean
+        if settings.support == "with partial views":
+            return Objects(clean.shapes + copies.partial_views(clean).shapes)
+        if not self.data_root:
+            return Objects(clean.shapes + copies.damaged(clean).shapes)
+        from benchmarks.threedos.data import corrupted_support
+
+        return Objects(clean.shapes + corrupted_support(self.split, self.data_root).of(self.data.known).shapes)
+
+    def _embed(self, sets: Mapping[str, Objects], settings: Settings) -> list[dict[str, np.ndarray]]:
+        by_recipe: dict[Recipe, dict[str, Objects]] = {}
+        for name, objects in sets.items():
+            by_recipe.setdefault(settings.recipe(name, self.encoder.row), {})[name] = objects
+        embedded: list[dict[str, np.ndarray]] = [{} for _ in self.seeds]
+        for recipe, same in by_recipe.items():
+            more = self.embedder.embed(same, recipe, self.seeds, settings.num_samples)
+            embedded = [found | new for found, new in zip(embedded, more, strict=True)]
+        return embedded
+
+
+def run(split: Split, args: argparse.Namespace) -> Finished:
+    """Run one benchmark.
+
+    Raises what the encoder, the data or the files raise; `ShapeFileError` for data that differ from the published
+    counts where `args.strict` forbids it.
+    """
+    from benchmarks.threedos.record import record
+    from openshape_ood import ShapeEncoder
+
+    started = time.perf_counter()
+    encoder = ShapeEncoder.from_pretrained(
+        args.model, checkpoint=args.checkpoint, registry=args.registry, device=args.device
+    )
+    settings = replace(find_settings(args.protocol, encoder.row, split.track), num_samples=args.num_samples)
+    cache = cache_folder(args)
+    data = load(split, args, cache)
+    differs = _differences(split, data, args)
+    embedder = Embedder(encoder, cache, args.batch_size, args.workers, args.progress)
+    this = Run(split, data, embedder, _text(args), args.seeds, args.draws, args.data_root)
+    embedded, references = this.prepared(settings)
+    results = evaluate(data, embedded, references, args.draws)
+    report = record(this, settings, results, differs, args)
+    if args.ablate:
+        before = {result.known_by: result.scored for result in results}
+        report["ablation"] = ablate(before, _switches(this, settings), data, this.judged, args.draws)
+    tally = embedder.tally
+    seconds = round(time.perf_counter() - started, 1)
+    report["run"] = {"seconds": seconds, "embedded": tally.embedded, "reused": tally.reused, "peak_mb": peak_memory()}
+    return Finished(split, data, encoder.name, settings.protocol, args.seeds, results, _unit(embedded[0]), report)
+
+
+def _switches(this: Run, settings: Settings) -> list[Switch]:
+    """What there is to turn; without corrupted copies where the data have none."""
+    other = next(
+        find_settings(name, this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol
+    )
+    turned = switches(settings, other)
+    copied = [switch for switch in turned if switch.settings.support == "with corrupted copies"]
+    for switch in copied:
+        try:
+            this.support(switch.settings)
+        except OpenShapeError as error:
+            print(f"ablation without corrupted copies: {error}", file=sys.stderr)
+            turned.remove(switch)
+    return turned
+
+
+def peak_memory() -> int | None:
+    """Most memory that this process has held so far, in MB (2^20 bytes); the readers hold a few batches more."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # what getrusage says on Linux begins with what the parent process held
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return round(int(line.split()[1]) / (1 << 10))
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return None
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20))  # macOS, in bytes
+
+
+def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
+    from openshape_ood import TextEncoder
+
+    def with_templates(templates: str) -> TextEncoder:
+        return TextEncoder.from_pretrained(
+            args.model,
+            checkpoint=args.text_checkpoint,
+            registry=args.registry,
+            device=args.device,
+            templates=templates,
+        )
+
+    return None if args.no_names else with_templates
+
+
+def load(split: Split, args: argparse.Namespace, cache: Path | None) -> BenchmarkData:
+    if not args.data_root:
+        return generated.load(split, args.per_class, args.data_seed)
+    from benchmarks.threedos import data
+
+    return data.load(split, args.data_root, cache=cache, progress=args.progress)
+
+
+def cache_folder(args: argparse.Namespace) -> Path | None:
+    """Where embeddings and parsed files are kept; None with --no-cache."""
+    if args.no_cache:
+        return None
+    return args.cache or own_folder("benchmarks")
+
+
+def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) -> list[str]:
+    if data.generated:
+        return []
+    from benchmarks.threedos.data.check import differences
+
+    found = differences(split.name, data)
+    absent = [f"no object of {title}" for title in data.absent]
+    if args.strict and (found or absent):
+        raise ShapeFileError(
+            f"{args.data_root} is not the published data of {split.name}: {'; '.join(found + absent)}. "
+            "Without --strict it is used as it is"
+        )
+    return found
+
+
+def _unit(sets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in sets.items()}

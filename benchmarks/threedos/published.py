@@ -1,0 +1,253 @@
+"""Figures that others published, `published.toml`, and what was different about the runs behind them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
+
+METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
+MOST = 12  # rows under a run
+TRAINED, FROZEN = 3, 2  # of them for the best trained networks, and at least for the best other frozen encoders
+REFERENCE = "seed"  # the source whose settings are a protocol here
+KNOWN_BY = ("names", "prototypes", "nearest example", "")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where figures stand: a short name for tables, the place in full, what it is."""
+
+    name: str
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A fact about why figures of different runs differ, with its source."""
+
+    title: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published row. All figures are in percent.
+
+    encoder: a checkpoint's name, or a network with "(trained)" or "(trained once)"; known_by: as in our results, ""
+    where none fits; settings: those of published.toml that are known; percent: "both" and, where known, "novel1" and
+    "novel2" -> metric -> figure.
+    """
+
+    benchmark: str
+    source: Source
+    encoder: str
+    method: str
+    known_by: str
+    score: str
+    settings: Mapping[str, Any]
+    percent: Mapping[str, Mapping[str, float]]
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    remark: str = ""
+
+    @property
+    def trained(self) -> bool:
+        return "(trained" in self.encoder
+
+    @property
+    def support(self) -> str:
+        """What it looks shapes up in, as in our settings."""
+        return str(self.settings.get("support", "clean"))
+
+    @property
+    def label(self) -> str:
+        """The method, with what stands beside its support shapes."""
+        return self.method if self.support == "clean" else f"{self.method} + copies"
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("published.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def sources() -> Mapping[str, Source]:
+    """Short name -> source."""
+    return {name: Source(name, **row) for name, row in _tables()["sources"].items()}
+
+
+@cache
+def reasons() -> Mapping[str, Reason]:
+    """Title -> reason, in the order in which they are read best."""
+    return {row["title"]: Reason(**row) for row in _tables()["reasons"]}
+
+
+@cache
+def all_published() -> tuple[Published, ...]:
+    """Every row of `published.toml`, in its order."""
+    return tuple(_published(table, row) for table in _tables()["tables"] for row in table["rows"])
+
+
+def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
+    method = _tables()["methods"][row["method"]]
+    accuracy, balanced = (*row.get("accuracy", ()), None, None)[:2]
+    own = {key: method[key] for key in ("unit", "means", "templates") if key in method}
+    return Published(
+        benchmark=row["benchmark"],
+        source=sources()[table["source"]],
+        encoder=row["encoder"],
+        method=row["method"],
+        known_by=method["known_by"],
+        score=method["score"],
+        settings=table["settings"] | own,
+        # rows end with the last figure that is known
+        percent={
+            part: dict(zip(METRICS, row[part], strict=False)) for part in ("novel1", "novel2", "both") if part in row
+        },
+        accuracy=accuracy,
+        balanced_accuracy=balanced,
+        remark=row.get("remark", table.get("remark", "")),
+    )
+
+
+def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
+    """The rows worth printing under a run, twelve at most; none where nothing was published.
+
+    Those of the same encoder come first, by what they know classes by: the reference run's and the best others. Then
+    the best row of each of the best trained networks, and the best of other frozen encoders, by AUROC.
+    """
+    rows = [row for row in all_published() if row.benchmark == benchmark]
+    own = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
+    own = sorted(own[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
+    others = _best(row for row in rows if row.encoder != model)
+    trained = _first_of_each(row for row in others if row.trained)[:TRAINED]
+    frozen = [row for row in others if not row.trained][: MOST - len(own) - len(trained)]
+    return own + trained + frozen
+
+
+def _best(rows: Iterable[Published]) -> list[Published]:
+    return sorted(rows, key=lambda row: -row.percent["both"]["auroc"])
+
+
+def _first_of_each(rows: Iterable[Published]) -> list[Published]:
+    """The first row of each training: one network has a row for every score."""
+    found: dict[tuple[str, ...], Published] = {}
+    for row in rows:
+        found.setdefault((row.source.name, row.encoder, row.support), row)
+    return list(found.values())
+
+
+def support_copies(benchmark: str) -> list[tuple[Published, Published]]:
+    """What corrupted copies did to a trained network: each score without them, and with them."""
+    rows = [row for row in all_published() if row.benchmark == benchmark and row.trained]
+    without = {(row.source.name, row.encoder, row.method): row for row in rows if row.support == "clean"}
+    copies = [row for row in rows if row.support == "with corrupted copies"]
+    return [(without[key], row) for row in copies if (key := (row.source.name, row.encoder, row.method)) in without]
+
+
+def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
+    """In words, what was different about a published row's run; "nothing that is known" where all agree."""
+    here = report["settings"]
+    found = [
+        _encoder(row, report["model"]),
+        _points(row.settings, here),
+        _color(row.settings, here),
+        _axis(row, here),
+        _distance(row.settings, here),
+        _templates(row.settings, report),
+        _views(row.settings, here),
+        _support(row, here),
+        _start(row.settings),
+        _seeds(row, here),
+        row.remark,
+        _data(report["data"]),
+    ]
+    return ", ".join(words for words in found if words) or "nothing that is known"
+
+
+def _encoder(row: Published, model: str) -> str:
+    if row.trained:
+        return "a network trained on the support set"
+    return "" if row.encoder == model else f"another encoder (here {model})"
+
+
+def _points(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    keys = [key for key in ("support_points", "test_points") if key in there]
+    if all(there[key] == here[key] for key in keys):
+        return ""
+    return f"{_slashed([there[key] for key in keys])} points (here {_slashed([here[key] for key in keys])})"
+
+
+def _slashed(counts: Sequence[int]) -> str:
+    """One number, or support/test where they differ."""
+    return "/".join(f"{count:,}" for count in dict.fromkeys(counts))
+
+
+def _color(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    if there.get("color", here["color"]) == here["color"]:
+        return ""
+    return f"color {there['color']:g} (here {here['color']:g})"
+
+
+def _axis(row: Published, here: Mapping[str, Any]) -> str:
+    """Whether the encoder was given its own gravity axis; data of all benchmarks are y up."""
+    if "exchange" not in row.settings or row.encoder not in list_checkpoints():
+        return ""
+    there_right = row.settings["exchange"] or find_checkpoint(row.encoder).points.up == "y"
+    here_right = here["exchange"] or here["encoder_up"] == "y"
+    if there_right == here_right:
+        return ""
+    return "axes exchanged (here not)" if there_right else "no axis exchange"
+
+
+def _distance(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Rows by names have cosines whatever the features of shapes are compared by, as ours."""
+    if there.get("unit", here["unit"]) != here["unit"]:
+        return "cosine (here raw L2)" if there["unit"] else "raw L2"
+    return "class means of raw features (here of unit vectors)" if here["unit"] and "means" in there else ""
+
+
+def _templates(there: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Only rows that use names have any."""
+    here = report["settings"]["templates"] if report["text"] else None
+    if there.get("templates", here) == here:
+        return ""
+    ours = "no names" if here is None else here or "bare names"
+    return f"{there['templates'] or 'bare names'} (here {ours})"
+
+
+def _views(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    num_samples = there.get("num_samples", 1)
+    return (
+        ""
+        if num_samples == here["num_samples"]
+        else f"{num_samples} view{'s' * (num_samples > 1)} a shape (here {here['num_samples']})"
+    )
+
+
+def _support(row: Published, here: Mapping[str, Any]) -> str:
+    return "" if row.support == here["support"] else f"support {row.support} (here {here['support']})"
+
+
+def _start(there: Mapping[str, Any]) -> str:
+    return "random sampling start" if there.get("start") == "random" else ""
+
+
+def _seeds(row: Published, here: Mapping[str, Any]) -> str:
+    there = row.settings.get("seeds")
+    ours = len(here["seeds"])
+    if there is None or (there == ours and not row.trained):
+        return ""
+    kind = "training" if row.trained else "seed"
+    return f"{there} {kind}{'s' * (there > 1)} (here {ours} seed{'s' * (ours > 1)})"
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    return "data (here other counts)" if data["differs"] or data["absent"] else ""

@@ -1,0 +1,153 @@
+"""Embeddings kept on disk by what they were made from, so that no cloud is embedded twice."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.threedos.recipes import record_key
+from openshape_ood.errors import FileError
+
+SHARD = re.compile(r"[0-9a-f]{64}\.safetensors")
+ABANDONED = 3600  # seconds
+# one shard a batch is safe against a kill, but thousands of small files are slow to open
+MOST_SHARDS = 64
+
+
+class DamagedCacheWarning(UserWarning):
+    """A file of the embedding cache that is not what was written; its clouds are embedded again."""
+
+
+def content_key(cloud: np.ndarray) -> bytes:
+    """sha256 of a cloud: its type, its shape and every number, in C order."""
+    array = np.ascontiguousarray(cloud)
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(array.data)
+    return digest.digest()
+
+
+def store_folder(root: Path, record: Mapping[str, Any]) -> Path:
+    return root / "embeddings" / f"{record['checkpoint'][:16]}-{record_key(dict(record))[:16]}"
+
+
+class EmbeddingStore:
+    """Raw embeddings (d,) float32 by `content_key`, for one checkpoint, one recipe and one seed: the record.
+
+    Every `add` is one shard, a safetensors file called by the sha256 of its content: written under a temporary
+    name, renamed when whole, and checked when read. What a kill leaves behind is sound. Without a folder they are
+    kept in memory only.
+    """
+
+    def __init__(self, root: Path | None, record: Mapping[str, Any], dim: int) -> None:
+        self.dim = dim
+        self.folder = store_folder(root, record) if root else None
+        self._index: dict[bytes, int] = {}
+        # one growing table: thousands of small arrays, kept among large ones that come and go, fragment the memory
+        self._table = np.empty((1024, dim), dtype=np.float32)
+        if self.folder:
+            _prepare(self.folder, record)
+            self._open(self.folder)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def keys(self) -> frozenset[bytes]:
+        return frozenset(self._index)
+
+    def get(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Embeddings (b, d) in the order of the keys; raises `KeyError` for one that is not there."""
+        return self._table[np.array([self._index[key] for key in keys], dtype=np.int64)]
+
+    def add(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
+        """Keep embeddings (b, d); on disk when this returns."""
+        embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
+        if self.folder and len(keys):
+            _write_shard(self.folder, keys, embeddings)
+        self._keep(keys, embeddings)
+
+    def _keep(self, keys: Sequence[bytes], embeddings: np.ndarray) -> None:
+        for key, embedding in zip(keys, embeddings, strict=True):
+            row = self._index.setdefault(key, len(self._index))
+            if row == len(self._table):
+                self._table = np.concatenate([self._table, np.empty_like(self._table)])
+            self._table[row] = embedding
+
+    def _open(self, folder: Path) -> None:
+        shards = sorted(path for path in folder.iterdir() if SHARD.fullmatch(path.name))
+        for path in shards:
+            self._keep(*self._read(path))
+        if len(shards) > MOST_SHARDS:
+            keys = sorted(self._index)
+            whole = _write_shard(folder, keys, self.get(keys))
+            for path in set(shards) - {whole}:
+                path.unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> tuple[list[bytes], np.ndarray]:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != path.stem:
+                raise ValueError("its content is not the one that was written")
+            shard = load(content)
+            keys, embeddings = shard["keys"], shard["embeddings"]
+            if keys.shape != (len(embeddings), 32) or embeddings.shape != (len(keys), self.dim):
+                raise ValueError(f"it has keys {keys.shape} and embeddings {embeddings.shape}")
+        except FileNotFoundError:  # another run has merged the shards since they were listed
+            return [], np.empty((0, self.dim))
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            warnings.warn(f"{path}: {error}; removed, its clouds are embedded again", DamagedCacheWarning, stacklevel=2)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            return [], np.empty((0, self.dim))
+        return list(map(bytes, keys)), embeddings
+
+
+def _write_shard(folder: Path, keys: Sequence[bytes], embeddings: np.ndarray) -> Path:
+    from safetensors.numpy import save
+
+    table = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 32)
+    content = save({"keys": table, "embeddings": embeddings})
+    return _replace(folder / f"{hashlib.sha256(content).hexdigest()}.safetensors", content)
+
+
+def _prepare(folder: Path, record: Mapping[str, Any]) -> None:
+    """The folder with its record, which is written once: what is complete may be read-only."""
+    path = folder / "record.json"
+    if not path.is_file():
+        _replace(path, (json.dumps(record, indent=2) + "\n").encode())
+    for partial in folder.glob("*.partial"):  # of a run that was killed; one that is at work has newer ones
+        with contextlib.suppress(OSError):
+            if time.time() - partial.stat().st_mtime > ABANDONED:
+                partial.unlink()
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    # the process in the name, so that two runs that write the same shard do not share a temporary file
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise FileError(
+            f"cannot keep embeddings in {path.parent}: {error.strerror or error}. Another folder: --cache DIR; "
+            "none: --no-cache"
+        ) from error
+    return path

@@ -1,0 +1,216 @@
+"""The figures of tiny's model card, on shapes that no training saw.
+
+    python -m benchmarks.training.evaluate_tiny --left-out sr1=sr1.safetensors sr2=sr2.safetensors --real DIR
+
+Prints Markdown tables and writes them, with every setting, as JSON: generated SR1 and SR2 beside the same
+network untrained and one that never saw the novel classes; categories never trained, by name and by five
+examples; zero-shot classes of real shapes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.report.output import write_json
+from benchmarks.threedos import generated
+from benchmarks.threedos.embedder import Embedder
+from benchmarks.threedos.protocol import Run
+from benchmarks.threedos.recipes import SEEDS, openshape
+from benchmarks.threedos.record import result_json
+from benchmarks.threedos.splits import load_split
+from benchmarks.training.train_tiny import initial_network
+from benchmarks.training.vocabulary import UNSEEN, trained_categories
+from openshape_ood import Known, ShapeEncoder, TextEncoder
+from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.scoring import cosine
+from openshape_ood.shapes.reading import SUFFIXES
+from openshape_ood.synthetic import sample, scan, synonyms
+
+FEW = 5
+QUERIES = 40
+FIRST_FEW_SEED, FIRST_QUERY_SEED = 9_000_000, 9_100_000
+
+
+def untrained(name: str = "tiny") -> ShapeEncoder:
+    row = find_checkpoint(name)
+    return ShapeEncoder(row, initial_network(row, seed=0), "untrained", torch.device("cpu"))
+
+
+def check_left_out(name: str, path: str) -> tuple[str, str]:
+    """The pair, once the file says that its training saw none of the benchmark's novel classes."""
+    from safetensors import safe_open
+
+    if name not in ("sr1", "sr2") or not Path(path).is_file():
+        raise SystemExit(f"error: --left-out {name}={path}; expected sr1=FILE or sr2=FILE")
+    with safe_open(path, framework="numpy") as file:
+        trained = json.loads(file.metadata()["training"])["categories"]
+    seen = sorted(set(trained) & set(load_split(name).novel_categories))
+    if seen:
+        raise SystemExit(f"{path} was trained with {', '.join(seen)}, which are novel in {name}")
+    return name, path
+
+
+def benchmark(name: str, encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
+    data = generated.load(load_split(name), args.per_class, args.data_seed)
+    embedder = Embedder(encoder, None, args.batch_size, workers=1, progress=False)
+    settings = openshape(encoder.row)
+    run = Run(load_split(name), data, embedder, lambda templates: text, SEEDS, draws=1000)
+    return [result_json(result, settings) for result in run.results(settings)]
+
+
+def accuracy(queries: np.ndarray, labels: np.ndarray, known: Known) -> float:
+    return float(np.mean(cosine(queries, known).argmax(axis=1) == labels))
+
+
+def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> dict[str, float]:
+    """Accuracy among the unseen categories, by name and by five clean examples; chance is 1 in their number."""
+    clouds = [scan(c, 2048, FIRST_QUERY_SEED + i, severity=severity) for c in UNSEEN for i in range(QUERIES)]
+    labels = np.repeat(np.arange(len(UNSEEN)), QUERIES)
+    queries = encoder.encode(clouds)
+    few = {c: [sample(c, 2048, FIRST_FEW_SEED + i) for i in range(FEW)] for c in UNSEEN}
+    return {
+        "by_name": accuracy(queries, labels, Known.from_names(UNSEEN, text)),
+        "by_five_examples": accuracy(queries, labels, Known.from_examples(few, encoder)),
+    }
+
+
+def steadiness(encoder: ShapeEncoder) -> dict[str, float]:
+    """Cosine between embeddings of the same shapes, one a category, resampled with two seeds."""
+    clouds = [sample(c, 2048, FIRST_QUERY_SEED) for c in trained_categories()]
+    cosines = (encoder.encode(clouds, seed=0) * encoder.encode(clouds, seed=1)).sum(axis=1)
+    return {"mean": float(cosines.mean()), "least": float(cosines.min())}
+
+
+def unwarned(text: TextEncoder) -> float:
+    """Share of the names of unseen categories that raise no warning."""
+    names = [name for c in UNSEEN for name in (c, *synonyms(c))]
+    silent = 0
+    for name in names:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            text.encode([name])
+        silent += not caught
+    return silent / len(names)
+
+
+def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Any]:
+    """Real shapes below a folder: share whose nearest name, among all that occur there, is the right one."""
+    tables = tomllib.loads(Path(__file__).with_name("real.toml").read_text(encoding="utf-8"))
+    truth, up = tables["is"], tables["up"]
+    paths = sorted(p for p in folder.rglob("*") if p.stem in truth and p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise SystemExit(f"error: none of the shapes that benchmarks/real.toml names is below {folder}")
+    names = sorted({truth[p.stem] for p in paths})
+    known = Known.from_names(names, text)
+    queries = encoder.encode(paths, up=[up.get(p.stem, "file") for p in paths])
+    found = [names[i] for i in cosine(queries, known).argmax(axis=1)]
+    rows = [{"file": p.name, "is": truth[p.stem], "found": f} for p, f in zip(paths, found, strict=True)]
+    return {
+        "classes": len(names),
+        "shapes": len(rows),
+        "accuracy": _share(rows),
+        "each": rows,
+        **_benchmark_part(rows, queries, text),
+    }
+
+
+def _benchmark_part(rows: list[dict[str, str]], queries: np.ndarray, text: TextEncoder) -> dict[str, Any]:
+    """The same among the classes of 3DOS alone."""
+    splits = [load_split(name) for name in ("sr1", "sr2")]
+    classes = {g for s in splits for c in s.known + s.novel2 for g in c.generated}
+    kept = [i for i, row in enumerate(rows) if row["is"] in classes]
+    names = sorted({rows[i]["is"] for i in kept})
+    if not names:
+        return {}
+    found = cosine(queries[kept], Known.from_names(names, text)).argmax(axis=1)
+    right = [names[f] == rows[i]["is"] for f, i in zip(found, kept, strict=True)]
+    return {"benchmark_classes": len(names), "benchmark_shapes": len(kept), "benchmark_accuracy": float(np.mean(right))}
+
+
+def _share(rows: list[dict[str, str]]) -> float:
+    return float(np.mean([row["is"] == row["found"] for row in rows])) if rows else float("nan")
+
+
+def markdown(content: dict[str, Any]) -> str:
+    lines = [
+        "| benchmark | network | known by | accuracy | AUROC | FPR95 |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+    ]
+    for name in ("sr1", "sr2"):
+        for network, results in content[name].items():
+            for r in results:
+                both = r["both"]
+                figures = (r["accuracy"], both["auroc"], both["fpr95"])
+                cells = " | ".join(f"{100 * figure['mean']:.1f}" for figure in figures)
+                lines.append(f"| {name.upper()} | {network} | {r['known_by']} | {cells} |")
+    lines += ["", f"| never trained, {len(UNSEEN)} categories | by name | by five examples |", "| --- | ---: | ---: |"]
+    for kind, row in content["never_trained"].items():
+        lines.append(f"| {kind} | {100 * row['by_name']:.1f} | {100 * row['by_five_examples']:.1f} |")
+    seeds = content["two_seeds"]
+    lines += [
+        "",
+        f"Cosine of one shape's embeddings under two seeds: {seeds['mean']:.2f} on average, {seeds['least']:.2f} at "
+        f"least. Names of the never trained categories that raise no warning: {100 * content['unwarned']:.0f} %.",
+    ]
+    if "zero_shot" in content:
+        z = content["zero_shot"]
+        lines += [
+            "",
+            f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']} shapes among {z['classes']} "
+            f"names; {100 * z['benchmark_accuracy']:.1f} % of {z['benchmark_shapes']} among the "
+            f"{z['benchmark_classes']} that are classes of 3DOS.",
+            "",
+            "| file | is | found |",
+            "| --- | --- | --- |",
+            *(f"| {r['file']} | {r['is']} | {r['found']} |" for r in z["each"]),
+        ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training.evaluate_tiny", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--checkpoint", type=Path, help="weights to evaluate instead of the package's")
+    parser.add_argument(
+        "--left-out", nargs="*", default=[], metavar="NAME=FILE", help="networks trained with --leave-out NAME"
+    )
+    parser.add_argument("--real", type=Path, help="folder of real shapes, named in benchmarks/real.toml")
+    parser.add_argument("--per-class", type=int, default=60)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--data-seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("results/tiny.json"))
+    args = parser.parse_args()
+    text = TextEncoder.from_pretrained("tiny")
+    shipped = ShapeEncoder.from_pretrained("tiny", checkpoint=args.checkpoint, device="cpu")
+    content: dict[str, Any] = {"checkpoint_sha256": shipped.checkpoint_hash, "per_class": args.per_class}
+    left_out = dict(check_left_out(*pair.split("=", 1)) for pair in args.left_out)
+    for name in ("sr1", "sr2"):
+        networks = {"trained": shipped, "untrained": untrained()}
+        if name in left_out:
+            encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=left_out[name], device="cpu")
+            networks["novel classes left out"] = encoder
+        content[name] = {label: benchmark(name, network, text, args) for label, network in networks.items()}
+    content["never_trained"] = {
+        f"{label}, {kind}": never_trained(network, text, severity)
+        for label, network in (("trained", shipped), ("untrained", untrained()))
+        for kind, severity in (("mild scans", 0.2), ("hard scans", generated.SEVERITY))
+    }
+    content["two_seeds"], content["unwarned"] = steadiness(shipped), unwarned(text)
+    if args.real:
+        content["zero_shot"] = zero_shot(args.real, shipped, text)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(args.out, content)
+    print(markdown(content))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What every score asks of the arrays it is given."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.shapes.points import to_numpy
+
+# bounds what is held at once beside input and output: 2^21 float64 are 16 MiB
+BLOCK_ELEMENTS = 1 << 21
+
+
+def array(values: Any, what: str, axes: str) -> np.ndarray:
+    """`values` as finite float32 or float64 with the axes `axes`, a letter each; only the axis b may be empty.
+
+    Keeps float32, so that a large bank is not copied. Raises `InputError` naming `what`, and the first row at fault.
+    """
+    shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
+    try:
+        given = np.asarray(to_numpy(values))
+    except ValueError as error:
+        raise InputError(f"{what} have rows of different lengths; expected {shape}") from error
+    if given.dtype.kind not in "fiub":
+        raise InputError(f"{what} are of type {given.dtype}; expected numbers {shape}")
+    if given.ndim != len(axes):
+        raise InputError(f"{what} have the shape {given.shape}; expected {shape}")
+    empty = [axis for axis, size in zip(axes, given.shape, strict=True) if size == 0 and axis != "b"]
+    if empty:
+        raise InputError(f"{what} are empty: the shape is {given.shape}; expected {shape} with at least one {empty[0]}")
+    if given.dtype not in (np.float32, np.float64):
+        given = given.astype(np.float64)
+    _check_finite(given, what)
+    return given
+
+
+def _check_finite(given: np.ndarray, what: str) -> None:
+    # NaN and infinity survive in the least and the largest number; no table of booleans is needed
+    with np.errstate(invalid="ignore"):
+        fine = not given.size or np.isfinite([given.min(), given.max()]).all()
+    if not fine:
+        rows = np.isfinite(given.reshape(len(given), -1)).all(axis=1)
+        raise InputError(f"row {np.flatnonzero(~rows)[0]} of the {what} holds NaN or infinity; expected finite numbers")
+
+
+def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
+    """Raises `MixedEncodersError` where the rows of two tables have different lengths."""
+    if first.shape[-1] != second.shape[-1]:
+        raise MixedEncodersError(
+            f"{what} have {first.shape[-1]} numbers a row, {than} {second.shape[-1]}; "
+            "expected embeddings of one encoder for both"
+        )
+
+
+def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
+    """Raises `InputError` where two tables do not have a row for each other's rows."""
+    if len(first) != len(second):
+        raise InputError(f"there are {len(first)} rows of {what} and {len(second)} of {than}; expected as many of both")
+
+
+def grouped(labels: Any, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The k labels that occur, sorted, and for every example the index (m,) of its own; raises `InputError`."""
+    given = np.asarray(to_numpy(labels))
+    if given.ndim != 1 or len(given) != len(examples):
+        raise InputError(
+            f"labels have the shape {given.shape} for {len(examples)} examples; expected ({len(examples)},), one each"
+        )
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        raise InputError("labels hold NaN or infinity; expected names or whole numbers")
+    try:
+        found, index = np.unique(given, return_inverse=True)
+    except TypeError as error:  # None or numbers among names
+        raise InputError("labels are of several types; expected all names or all whole numbers") from error
+    return found, index
+
+
+def check_positive(value: Any, what: str) -> float:
+    """`value` as a float; raises `InputError` unless it is a finite number above 0."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < float(value) < float("inf"):
+        raise InputError(f"{what} is {value!r}; expected a finite number above 0")
+    return float(value)
+
+
+def check_count(value: Any, what: str, most: int, of: str) -> int:
+    """`value` as an int; raises `InputError` unless it is a whole number from 1 to `most`, the number of `of`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:
+        raise InputError(f"{what} is {value!r}; expected a whole number from 1 to {most}, {of}")
+    return int(value)
+
+
+def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
+    """Raises `UnknownNameError` for a value that is none of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
+
+
+def blocks(table: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slices of the rows of a table (b, d), and each as float64."""
+    rows = max(1, BLOCK_ELEMENTS // table.shape[1])
+    for start in range(0, len(table), rows):
+        part = slice(start, start + rows)
+        yield part, table[part].astype(np.float64, copy=False)
+
+
+def log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """ln sum_c exp(l_c) over the rows of (b, k), without overflow."""
+    most = logits.max(axis=1)
+    return most + np.log(np.exp(logits - most[:, None]).sum(axis=1))

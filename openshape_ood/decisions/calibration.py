@@ -1,0 +1,217 @@
+"""Thresholds that keep their promise: conformal calibration on the novelty of shapes known to be known.
+
+Everything here holds where the n calibration shapes and the shapes tested are exchangeable: drawn alike, in any
+order, from one source, and scored by a score that was fixed before. Then a new known shape is kept with probability
+`expected_coverage(n, coverage)`, whatever the score and the encoder, good or bad. The promise is about the mean over
+calibration sets; `coverage_law` says how far a single one strays.
+
+What breaks it: calibration on clean models and tests on scans (the scans are more novel, fewer are kept than
+promised); calibration on the very examples that a score compares with (they are less novel than new shapes:
+`leave_one_out` mends that); other classes, or other shares of the classes, than those tested. The remedy is always
+the same: calibrate on a small set of known shapes from where the tested ones come. `python -m benchmarks.coverage`
+measures each of these.
+
+Novelty grows with novelty: a shape is kept as known where its novelty is at most the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import InputError
+from openshape_ood.shapes.points import to_numpy
+
+Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
+
+
+def threshold(scores: Any, coverage: float = 0.95) -> float:
+    """The novelty up to which a shape is kept as known: the ceil(coverage (n + 1))-th smallest of n scores.
+
+    scores (n,): novelty of known calibration shapes; coverage in (0, 1): share of known shapes to keep. A new
+    exchangeable one is kept with probability `expected_coverage(n, coverage)`, at least `coverage` and less than
+    1 / (n + 1) above it; with tied scores possibly more.
+
+    Sources: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; Lei et al.,
+    "Distribution-free predictive inference for regression", 2018, arXiv 1604.04173.
+    Raises `InputError` for too few scores (0.95 needs 19), NaN, infinity, or a coverage that is no share.
+
+    >>> threshold(range(1, 100), coverage=0.95)
+    95.0
+    """
+    values = _finite(scores, "calibration scores", "(n,)")
+    rank = _rank(len(values), coverage)
+    return float(np.partition(values, rank - 1)[rank - 1])
+
+
+def calibration_needed(coverage: float) -> int:
+    """The least number of calibration scores that can promise `coverage`: ceil(coverage / (1 - coverage)).
+
+    >>> calibration_needed(0.95), calibration_needed(0.99)
+    (19, 99)
+    """
+    share = _share(coverage, "coverage")
+    return math.ceil(share / (1 - share))
+
+
+def expected_coverage(n: int, coverage: float = 0.95) -> float:
+    """Mean share of new known shapes kept over calibration sets of n: ceil(coverage (n + 1)) / (n + 1).
+
+    Exact without ties. Sources and errors as in `threshold`.
+
+    >>> expected_coverage(19, 0.95), expected_coverage(1000, 0.95)
+    (0.95, 0.9500499500499501)
+    """
+    return _rank(n, coverage) / (n + 1)
+
+
+def coverage_law(n: int, coverage: float, tests: int) -> Any:
+    """How many of `tests` new known shapes one calibration set of n keeps: beta-binomial, a frozen scipy distribution.
+
+    BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)); its mean is tests * expected_coverage(n,
+    coverage), exact without ties. The share kept of ever more tests goes to Beta(r, n + 1 - r).
+
+    Sources: Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673; Angelopoulos and
+    Bates, "A gentle introduction to conformal prediction", arXiv 2107.07511, section 3.
+    Raises `InputError` as `threshold` does, and for fewer than one test.
+
+    >>> law = coverage_law(n=100, coverage=0.95, tests=1000)
+    >>> [int(kept) for kept in law.interval(0.9)]  # of 1000 known shapes, nine in ten calibration sets keep these many
+    [909, 982]
+    """
+    from scipy.stats import betabinom
+
+    rank = _rank(n, coverage)
+    if tests < 1:
+        raise InputError(f"{tests} tests; expected at least one")
+    return betabinom(tests, rank, n + 1 - rank)
+
+
+def p_values(novelty: Any, calibration: Any) -> np.ndarray:
+    """Conformal p-values (b,) in [1 / (n + 1), 1], small for novel: (1 + #{calibration >= novelty}) / (n + 1).
+
+    novelty (b,) of the shapes tested, none of them gives none; calibration (n,) that of known ones. For a known,
+    exchangeable shape P(p <= t) <= t for every t; a tie counts as at least as novel, which keeps that so. A p-value
+    of at most 1 - coverage is a novelty above `threshold(calibration, coverage)`.
+
+    Sources: Vovk et al. 2005; Bates, Candès, Lei, Romano and Sesia, "Testing for outliers with conformal p-values",
+    arXiv 2104.08279. Raises `InputError` for no calibration scores, NaN or infinity.
+
+    >>> p_values([0.05, 0.25, 0.9], calibration=[0.1, 0.2, 0.3])
+    array([1.  , 0.5 , 0.25])
+    """
+    tested = _finite(novelty, "novelty of the shapes tested", "(b,)", least=0)
+    held = np.sort(_finite(calibration, "calibration scores", "(n,)"))
+    at_least = len(held) - np.searchsorted(held, tested, side="left")
+    return (1 + at_least) / (len(held) + 1)
+
+
+def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
+    """Which of a batch are novel, as a mask (b,): those with the k smallest p, k the largest with p_(k) <= k rate / b.
+
+    The false-discovery rate, the mean share of known shapes among those called novel (0 where none is), is then at
+    most `rate`, even `rate` times the share of known shapes in the batch: for independent p-values, and for the
+    conformal ones of a batch that share a calibration set. No p-value of n calibration scores is below 1 / (n + 1):
+    to find k novel shapes among b takes n of b / (k rate) - 1 or more. An empty batch has no discoveries.
+
+    p (b,) in [0, 1], rate in (0, 1). Sources: Benjamini and Hochberg, "Controlling the false discovery rate", 1995;
+    for conformal p-values Bates et al., arXiv 2104.08279, theorem 2. Raises `InputError` for other values.
+
+    >>> benjamini_hochberg([0.01, 0.02, 0.2, 0.9], rate=0.05)
+    array([ True,  True, False, False])
+    """
+    values = _finite(p, "p-values", "(b,)", least=0)
+    if ((values < 0) | (values > 1)).any():
+        raise InputError(f"p-values from {values.min():.4g} to {values.max():.4g}; expected shares, 0 to 1")
+    share = float(_share(rate, "rate"))
+    allowed = share * np.arange(1, len(values) + 1) / max(1, len(values))
+    # conformal p-values lie on a lattice and often hit the line exactly: rounding must not push them across
+    below = np.flatnonzero(np.sort(values) <= allowed * (1 + 1e-12))
+    return values <= np.sort(values)[below[-1]] if len(below) else np.zeros(len(values), dtype=bool)
+
+
+def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
+    """Novelty (m,) of each of m examples against the m - 1 others: calibration without a set to hold out.
+
+    examples (m, d) with their classes labels (m,). `score(queries (1, d), examples (m - 1, d), labels (m - 1,))`
+    gives the novelty (1,) of the queries; the labels it gets are renumbered, 0 to k - 1 without a gap. It is called m
+    times. A class of one example is missing while that one is scored, which is then as novel as a new class: the
+    threshold grows, and is on the safe side for known shapes.
+
+    The n = m scores are not quite exchangeable with a new shape's, which is compared with m examples: coverage is
+    close to the promise where one example more or less changes little, and no longer guaranteed (Barber et al.,
+    "Predictive inference with the jackknife+", arXiv 1905.02928). Held-out shapes keep the exact promise.
+    Raises `InputError` for fewer than two examples, other shapes than these, NaN, or a score that gives no number.
+
+    >>> def nearest(queries, examples, labels):
+    ...     return np.abs(queries - examples.T).min(axis=1)
+    >>> leave_one_out([[0.0], [1.0], [3.0]], ["a", "a", "b"], nearest)
+    array([1., 1., 2.])
+    """
+    rows, classes = _examples(examples, labels)
+    novelty = np.empty(len(rows))
+    for i in range(len(rows)):
+        others = np.arange(len(rows)) != i
+        left = np.unique(classes[others], return_inverse=True)[1]
+        found = np.asarray(to_numpy(score(rows[i : i + 1], rows[others], left)), dtype=np.float64)
+        if found.shape != (1,) or not np.isfinite(found).all():
+            raise InputError(f"the score of example {i} is {found}; expected one finite novelty, of shape (1,)")
+        novelty[i] = found[0]
+    return novelty
+
+
+def _examples(examples: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    rows = _numbers(examples, "examples", "(m, d)")
+    classes = np.asarray(to_numpy(labels))
+    if rows.ndim != 2 or len(rows) < 2:
+        raise InputError(f"examples have the shape {rows.shape}; expected (m, d), m 2 or more, to leave one out")
+    if classes.shape != (len(rows),):
+        raise InputError(f"labels have the shape {classes.shape}; expected ({len(rows)},), one an example")
+    if not np.isfinite(rows).all():
+        raise InputError("examples hold NaN or infinity; expected finite embeddings")
+    return rows, classes
+
+
+def _rank(n: int, coverage: float) -> int:
+    """Which of n sorted scores, counted from 1, is the threshold; raises `InputError` where n is too small."""
+    rank = math.ceil(_share(coverage, "coverage") * (n + 1))
+    if n < 1 or rank > n:
+        raise InputError(
+            f"{n} calibration scores cannot promise a coverage of {coverage:g}, {calibration_needed(coverage)} or more "
+            f"can" + (f"; {n} promise at most {n / (n + 1):.4g}" if n >= 1 else "")
+        )
+    return rank
+
+
+def _share(value: float, name: str) -> Fraction:
+    """A share as people write it: 0.95 is 19 / 20, not the float beside it, which would shift a rank."""
+    try:
+        share = Fraction(repr(float(value)))
+    except (TypeError, ValueError) as error:  # ValueError: NaN and infinity are no fractions
+        raise InputError(f"{name} is {value!r}; expected a share between 0 and 1, as 0.95") from error
+    if not 0 < share < 1:
+        raise InputError(f"{name} is {value!r}; expected a share between 0 and 1, neither of them, as 0.95")
+    return share
+
+
+def _finite(values: Any, name: str, shape: str, least: int = 1) -> np.ndarray:
+    """Numbers of one axis; raises `InputError` for other shapes, fewer than `least`, NaN, infinity."""
+    found = _numbers(values, name, shape)
+    if found.ndim != 1:
+        raise InputError(f"{name} have the shape {found.shape}; expected {shape}")
+    if len(found) < least:
+        raise InputError(f"no {name}; expected at least one")
+    if not np.isfinite(found).all():
+        raise InputError(f"{name} hold NaN or infinity; expected finite numbers")
+    return found
+
+
+def _numbers(values: Any, name: str, shape: str) -> np.ndarray:
+    try:
+        return np.asarray(to_numpy(values), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} are no numbers; expected {shape}") from error

@@ -1,0 +1,1 @@
+"""Sampling and ball query: which points make a patch."""

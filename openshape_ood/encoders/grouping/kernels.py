@@ -1,0 +1,232 @@
+"""Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
+
+The same indices as the plain torch versions in `grouping`, which are the oracle: every float32 operation is done
+alone and in their order, with no multiply and add fused into one (a fused one rounds once instead of twice, and a
+point near the rim of a ball would change sides). The tests run the kernels under Triton's interpreter and compile
+them for a GPU; **their speed on a GPU is unmeasured**, and so are the block and warp counts chosen here.
+
+Triton comes with torch's wheels for Linux. Where it is missing this module can still be imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from openshape_ood.errors import InputError, MissingPackageError
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError:
+    triton = None
+
+# a cloud's distances stay in the registers of one program; above this the torch version samples
+LARGEST_CLOUD = 16_384
+# up to this many points the coordinates stay in the registers too, above it they are read again (from cache)
+LARGEST_RESIDENT = 8_192
+# a program of the ball query looks at this many centers and, step by step, at this many points
+CENTERS, POINTS = 8, 256
+
+
+def _jit(kernel):
+    return kernel if triton is None else triton.jit(kernel)
+
+
+def available(device: torch.device | str) -> bool:
+    """Whether the kernels run on `device`: an NVIDIA GPU, with triton installed and able to compile.
+
+    The first call for a GPU compiles and runs a small case, and warns when that fails (Triton needs a C compiler).
+    Triton's interpreter does not count: it is for tests.
+    """
+    device = torch.device(device)
+    if device.type != "cuda" or torch.version.hip is not None or triton is None or _interpreted():
+        return False
+    return torch.cuda.is_available() and _runs(device)
+
+
+@functools.cache
+def _runs(device: torch.device) -> bool:
+    try:
+        line = torch.arange(4.0, device=device)[None, :, None].expand(1, 4, 3)
+        return farthest_point_sampling(line, 3).tolist() == [[0, 3, 1]]
+    except Exception as error:  # whatever the compiler, driver or launcher raises, the torch version still works
+        warnings.warn(f"the Triton kernels do not run on {device}, torch is used: {error}", stacklevel=3)
+        return False
+
+
+def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
+    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `grouping.farthest_point_sampling`.
+
+    Clouds of more than 16,384 points are sampled by the torch version. Raises `InputError` for a tensor that is
+    on no CUDA device or has another shape, `MissingPackageError` without triton.
+    """
+    _check_clouds(xyz)
+    b, n, _ = xyz.shape
+    if n > LARGEST_CLOUD:
+        from openshape_ood.encoders.grouping import plain as grouping
+
+        return grouping.farthest_point_sampling(xyz, count)
+    picked = torch.zeros(b, count, dtype=torch.long, device=xyz.device)
+    block = triton.next_power_of_2(n)
+    with _on(xyz.device):
+        _sample[(b,)](
+            _planes(xyz),
+            picked,
+            n,
+            count,
+            block=block,
+            resident=block <= LARGEST_RESIDENT,
+            num_warps=min(32, max(1, block // 256)),
+            enable_fp_fusion=False,
+        )
+    return picked
+
+
+def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
+    """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
+
+    As `grouping.ball_query`: the lowest indices, short groups repeat their first member, an empty one holds
+    index 0. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
+    `MissingPackageError` without triton.
+    """
+    _check_clouds(xyz)
+    _check(centers, "centers (b, p, 3)")
+    if centers.device != xyz.device or centers.shape[0] != xyz.shape[0]:
+        raise InputError(
+            f"got clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}; "
+            "expected as many of one as of the other, on one device"
+        )
+    b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
+    members = torch.empty(b, p, count, dtype=torch.long, device=xyz.device)
+    blocks = triton.cdiv(p, CENTERS)
+    with _on(xyz.device):
+        _query[(b * blocks,)](
+            _planes(xyz),
+            _planes(centers),
+            members,
+            n,
+            p,
+            count,
+            blocks,
+            # torch compares in float32: the limit is rounded to it here, once
+            torch.tensor(radius**2, dtype=torch.float32, device="cpu").item(),
+            rows=CENTERS,
+            step=POINTS,
+            columns=triton.next_power_of_2(max(1, count)),
+            num_warps=4,
+            enable_fp_fusion=False,
+        )
+    return members
+
+
+def _interpreted() -> bool:
+    return not isinstance(_sample, triton.JITFunction)
+
+
+def _check(points: Tensor, expected: str) -> None:
+    if triton is None:
+        raise MissingPackageError("the sampler 'triton' needs the package triton: pip install triton; 'torch' does not")
+    if points.device.type != "cuda" and not _interpreted():
+        raise InputError(
+            f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}; "
+            "the sampler 'torch' runs on any device"
+        )
+    if points.ndim != 3 or points.shape[2] != 3:
+        raise InputError(f"got a tensor of shape {tuple(points.shape)}, expected {expected}")
+
+
+def _check_clouds(xyz: Tensor) -> None:
+    _check(xyz, "clouds (b, n, 3)")
+    if xyz.shape[1] == 0:
+        raise InputError(f"got clouds of shape {tuple(xyz.shape)}, expected at least one point")
+
+
+def _on(device: torch.device) -> AbstractContextManager:
+    """Triton launches on the current device, whichever the tensors are on."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def _planes(points: Tensor) -> Tensor:
+    """(b, n, 3) -> (b, 3, n) contiguous float32, so that neighboring lanes read neighboring numbers."""
+    return points.detach().float().transpose(1, 2).contiguous()
+
+
+@_jit
+def _sample(xyz, picked, n, count, block: tl.constexpr, resident: tl.constexpr):
+    """One cloud: `xyz` (b, 3, n) float32, `picked` (b, count) int64 zeros, of which all but the first are written."""
+    cloud = tl.program_id(0).to(tl.int64)
+    xs = xyz + cloud * 3 * n
+    ys = xs + n
+    zs = ys + n
+    picked += cloud * count
+    index = tl.arange(0, block)
+    there = index < n
+    if resident:
+        x = tl.load(xs + index, mask=there, other=0.0)
+        y = tl.load(ys + index, mask=there, other=0.0)
+        z = tl.load(zs + index, mask=there, other=0.0)
+    distance = tl.full((block,), float("inf"), tl.float32)
+    last = tl.full((), 0, tl.int32)
+    for i in range(1, count):
+        if not resident:
+            x = tl.load(xs + index, mask=there, other=0.0)
+            y = tl.load(ys + index, mask=there, other=0.0)
+            z = tl.load(zs + index, mask=there, other=0.0)
+        dx = x - tl.load(xs + last)
+        dy = y - tl.load(ys + last)
+        dz = z - tl.load(zs + last)
+        distance = tl.minimum(distance, dx * dx + dy * dy + dz * dz, propagate_nan=tl.PropagateNan.ALL)
+        # no distance is negative, so their bits read as integers have the same order; NaN, which compares with
+        # nothing, becomes the largest as in torch, and lanes without a point the smallest: never picked
+        rank = tl.where(distance == distance, distance.to(tl.int32, bitcast=True), 0x7FFFFFFF)
+        last = tl.argmax(tl.where(there, rank, -1), axis=0, tie_break_left=True)
+        tl.store(picked + i, last.to(tl.int64))
+
+
+@_jit
+def _query(
+    xyz, centers, members, n, p, count, blocks, limit, rows: tl.constexpr, step: tl.constexpr, columns: tl.constexpr
+):
+    """A block of centers of one cloud: `xyz` (b, 3, n), `centers` (b, 3, p) float32, `members` (b, p, count) int64."""
+    program = tl.program_id(0)
+    cloud = (program // blocks).to(tl.int64)
+    row = (program % blocks) * rows + tl.arange(0, rows)
+    real = row < p
+    xs = xyz + cloud * 3 * n
+    cs = centers + cloud * 3 * p + row
+    cx = tl.load(cs, mask=real, other=0.0)
+    cy = tl.load(cs + p, mask=real, other=0.0)
+    cz = tl.load(cs + 2 * p, mask=real, other=0.0)
+    center_norm = cx * cx + cy * cy + cz * cz
+    group = members + (cloud * p + row) * count
+
+    found = tl.where(real, 0, count)  # rows that are no center are full from the start
+    first = tl.full((rows,), 0, tl.int32) + n
+    start = tl.full((), 0, tl.int32)
+    while (start < n) & (tl.min(found, axis=0) < count):
+        index = start + tl.arange(0, step)
+        there = index < n
+        x = tl.load(xs + index, mask=there, other=0.0)
+        y = tl.load(xs + n + index, mask=there, other=0.0)
+        z = tl.load(xs + 2 * n + index, mask=there, other=0.0)
+        norm = x * x + y * y + z * z
+        product = cx[:, None] * x[None, :] + cy[:, None] * y[None, :] + cz[:, None] * z[None, :]
+        distance = (center_norm[:, None] - 2 * product) + norm[None, :]
+        inside = (distance <= limit) & there[None, :]
+        rank = found[:, None] + tl.cumsum(inside.to(tl.int32), axis=1)
+        here = tl.broadcast_to(index[None, :], (rows, step))
+        tl.store(group[:, None] + (rank - 1), here.to(tl.int64), mask=inside & (rank <= count))
+        first = tl.minimum(first, tl.min(tl.where(inside, here, n), axis=1))
+        found += tl.sum(inside.to(tl.int32), axis=1)
+        start += step
+
+    first = tl.where(first < n, first, 0)
+    column = tl.arange(0, columns)
+    short = real[:, None] & (column[None, :] >= found[:, None]) & (column[None, :] < count)
+    filling = tl.broadcast_to(first[:, None], (rows, columns)).to(tl.int64)
+    tl.store(group[:, None] + column[None, :], filling, mask=short)

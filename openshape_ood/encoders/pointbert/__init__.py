@@ -1,0 +1,1 @@
+"""PointBERT as OpenShape uses it."""

@@ -1,0 +1,289 @@
+"""ShapeEncoder: a row of the registry -> a file -> a network -> embeddings of clouds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, overload
+
+import numpy as np
+import torch
+
+from openshape_ood.devices import exact
+from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
+from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
+from openshape_ood.encoders.pipeline import embed_batches
+from openshape_ood.encoders.pointbert.network import STAGES, PointBERT, Stage
+from openshape_ood.errors import InputError, UnknownNameError, WeightsError
+from openshape_ood.registry import stripped
+from openshape_ood.registry.hub import fetch, sha256
+from openshape_ood.registry.rows import Checkpoint, find_checkpoint, given_path
+from openshape_ood.registry.stripped import Weights
+from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
+from openshape_ood.shapes.points import check_seed, mean_sample, prepare, sample_seeds
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+
+Precision = Literal["float32", "bfloat16", "float16"]
+PRECISIONS = get_args(Precision)
+
+
+class ShapeEncoder:
+    """A frozen encoder: clouds, meshes and files in, embeddings out.
+
+    name: its row in the registry; embedding_dim: d; num_points: points a cloud is resampled to; up: the
+    gravity axis it was trained with; checkpoint_hash: sha256 of the weights file; network: the bare torch
+    module; device: where it runs; row: everything the registry says; temperature: what cosines with text were
+    divided by in training, where the file says so, else None; precision: of the network's products.
+    """
+
+    def __init__(
+        self,
+        row: Checkpoint,
+        network: PointBERT,
+        checkpoint_hash: str,
+        device: torch.device,
+        temperature: float | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        self.row = row
+        self.name = row.name
+        self.embedding_dim = row.sizes.embedding_dim
+        self.num_points = row.points.count
+        self.up = row.points.up
+        self.checkpoint_hash = checkpoint_hash
+        self.device = device
+        self.temperature = temperature
+        self.precision = precision
+        self.network = network.prepare(getattr(torch, precision)).to(device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str = "vitb32",
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        registry: str | os.PathLike[str] | None = None,
+        device: str | torch.device | None = None,
+        sampler: Sampler = "auto",
+        precision: Precision = "float32",
+    ) -> ShapeEncoder:
+        """The encoder called `name`, from the Hub, the package, or the file `checkpoint`.
+
+        The registry's file must have the registered sha256; one given as `checkpoint` is loaded strictly and
+        its hash recorded. `device` None takes CUDA, then MPS, then the CPU.
+
+        sampler: what picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they
+        run on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1). precision: of the set abstraction's and transformer's
+        products; patches are always picked in float32, the default, for which alone the promises of `encode` hold.
+
+        Raises `UnknownNameError` for a name, sampler or precision that there is not, `InputError` for a device or
+        sampler that cannot be used, `RegistryError`, and a `CheckpointError` for the file: `WeightsError`,
+        `HashError`, or what kept a download from succeeding, and how to get it.
+        """
+        row = find_checkpoint(name, registry)
+        check_sampler(sampler)
+        if precision not in PRECISIONS:
+            raise UnknownNameError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
+        target = find_device(device)
+        weights = stripped.read(row) if checkpoint is None else None
+        if weights is None:
+            path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
+            weights = Weights(read_weights(path, row.keys, name), read_temperature(path, row.keys, name), path)
+        with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
+            network = PointBERT(row.sizes, find_grouping(sampler, target)).float()  # whatever the default type
+        load_strictly(network, weights.tensors, weights.path, name, weights.mapped)
+        if checkpoint is None:
+            stripped.keep(row, weights)
+        digest = row.source.sha256 if checkpoint is None else sha256(weights.path)
+        return cls(row, network, digest, target, weights.temperature, precision)
+
+    @overload
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        normalize: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+        num_samples: int = 1,
+        return_spread: Literal[False] = False,
+    ) -> np.ndarray: ...
+    @overload
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        normalize: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+        num_samples: int = 1,
+        *,
+        return_spread: Literal[True],
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+    def encode(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        normalize: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+        num_samples: int = 1,
+        return_spread: bool = False,
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Embeddings (b, d) float32 of b shapes; unit vectors unless `normalize` is False.
+
+        shapes: one cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes,
+        paths, or trimesh objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or
+        0-255, or none. up: gravity axis of the data, "y", "z" or "x" with an optional "-", or "file"; one
+        for all, or one a shape. seed: of resampling and surface sampling. The same shape has the same
+        embedding alone or in any batch, whatever torch's global settings.
+
+        num_samples: how many embeddings of each shape, every one sampled anew and begun at another point, are averaged
+        into a steadier one. With return_spread also their spread (b,): the mean of 1 - cosine between a view and
+        the average, 0 where all samplings agree.
+
+        Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
+        whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
+        embedding without a direction.
+
+        >>> from openshape_ood.synthetic import sample
+        >>> encoder = ShapeEncoder.from_pretrained("tiny")
+        >>> encoder.encode([sample("chair", 500, seed=1), sample("lamp", 900, seed=1)]).shape
+        (2, 192)
+        """
+        listed = list_shapes(shapes)
+        ups = resolve_ups(up, listed)
+        _check_batch_size(batch_size)
+        seeds = sample_seeds(seed, num_samples)
+        batches = [slice(i, i + batch_size) for i in range(0, len(listed), batch_size)]
+        prepared = (self._prepared(listed[s], ups[s], view) for s in batches for view in seeds)
+        done = embed_batches(self.network, prepared, self.device)
+        rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(listed))]
+        seen = [np.concatenate(view) for view in zip(*rows, strict=True)]
+        units = [self._unit(view, listed) for view in seen]  # also refuses samplings without a direction
+        mean = mean_sample(seen)
+        embeddings = self._unit(mean, listed) if normalize else mean
+        return (embeddings, _spread(units, mean)) if return_spread else embeddings
+
+    def encode_patches(
+        self,
+        shapes: Any,
+        up: str | Sequence[str] = "y",
+        batch_size: int = 32,
+        seed: int = 0,
+        stage: Stage = "tokens",
+        progress: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """One feature a patch (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
+
+        stage: "tokens", the last block's output before the projection; "projected", those through the projection,
+        w = d, as embeddings of names are; "local", what the set abstraction makes of a patch's points alone, before
+        the transformer has mixed the patches. Centers are points of the cloud in the encoder's own frame: mean at the
+        origin, largest norm 1. The other arguments and errors as in `encode`.
+
+        >>> from openshape_ood.synthetic import sample
+        >>> tokens, centers = ShapeEncoder.from_pretrained("tiny").encode_patches(sample("chair", 500, seed=1))
+        >>> tokens.shape, centers.shape
+        ((1, 48, 128), (1, 48, 3))
+        """
+        listed = list_shapes(shapes)
+        ups = resolve_ups(up, listed)
+        check_seed(seed)
+        if stage not in STAGES:
+            raise UnknownNameError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
+        batches = [slice(i, i + batch_size) for i in range(0, len(listed), _check_batch_size(batch_size))]
+        features, centers = [], []
+        for s in _with_progress(batches, progress, len(listed)):
+            points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
+            with torch.inference_mode(), exact(self.device):
+                own, where = self.network.patches(points, stage)
+            features.append(own.float().cpu().numpy())
+            centers.append(where.float().cpu().numpy())
+        return np.concatenate(features), np.concatenate(centers)
+
+    def encode_prepared(self, points: np.ndarray) -> np.ndarray:
+        """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
+
+        xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as `points.prepare`
+        gives them. Nothing is checked, resampled or scaled to length 1.
+        """
+        if not len(points):
+            return np.empty((0, self.embedding_dim), dtype=np.float32)
+        clouds = np.require(points, np.float32, ["C", "W"])  # torch warns of what is read-only
+        return next(embed_batches(self.network, [clouds], self.device))
+
+    @property
+    def patch_radius(self) -> float:
+        """Radius of a patch, in the encoder's own frame, where the largest norm is 1."""
+        return self.row.sizes.radius
+
+    @property
+    def tower(self) -> str:
+        """The text tower whose embeddings may be compared with this encoder's."""
+        return self.row.text.tower
+
+    def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
+        return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
+
+    def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
+        cloud = shape.load(self.num_points, seed)
+        points = self.row.points
+        return prepare(cloud, count=points.count, up=up, to=points.up, color=points.color, seed=seed, name=shape.name)
+
+    def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
+        norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+        bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
+        if len(bad):
+            raise WeightsError(
+                f"{self.name} gave {shapes[bad[0]].name} an embedding that is zero or not finite; "
+                "the weights are damaged or not those of this architecture"
+            )
+        return embeddings / norms
+
+    def __repr__(self) -> str:
+        return f"ShapeEncoder({self.name!r}, d={self.embedding_dim}, device={str(self.device)!r})"
+
+
+def _check_batch_size(batch_size: Any) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
+    return int(batch_size)
+
+
+def _spread(num_samples: Sequence[np.ndarray], mean: np.ndarray) -> np.ndarray:
+    """Mean over unit num_samples (b, d) of 1 - cosine with their mean (b, d): (b,) from 0."""
+    direction = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return np.maximum(np.mean([1 - (view * direction).sum(axis=1) for view in num_samples], axis=0), 0)
+
+
+def find_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the best there is: CUDA, then MPS, then the CPU."""
+    if device is None:
+        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(best)
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found).cpu()  # back, for "meta" holds no data
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return found
+
+
+def _given_file(checkpoint: str | os.PathLike[str], name: str) -> Path:
+    path = given_path(checkpoint, "checkpoint")
+    if not path.is_file():
+        raise WeightsError(f"{name}: no checkpoint file at {path}")
+    return path
+
+
+def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc="embedding", unit="shape", disable=not progress) as bar:
+        for batch in batches:
+            yield batch
+            bar.update(min(batch.stop, total) - batch.start)

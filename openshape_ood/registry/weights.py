@@ -1,0 +1,116 @@
+"""Reading checkpoints: strictly, and without running anything that a file might carry."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from openshape_ood.errors import WeightsError
+from openshape_ood.registry.rows import Keys
+
+# numpy numbers stand among the training state of some published files; these rebuild nothing else
+_SCALAR = np.float64(0).__reduce__()[0]
+_NUMPY_SCALARS: list[Any] = [
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # its name before numpy 2
+    np.dtype,
+    *(type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"),
+]
+
+
+def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
+    """The tensors of the encoder called `name` in a .pt or .safetensors file, keyed as the network has them.
+
+    Raises `WeightsError` for what is no checkpoint, or would have to run code to be read.
+    """
+    content = _read_safetensors(path, name) if path.suffix == ".safetensors" else _read_torch(path, name)
+    if keys.inside and isinstance(content, Mapping):
+        content = content.get(keys.inside, content)
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
+    own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
+    return {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
+
+
+def read_temperature(path: Path, keys: Keys, name: str) -> float | None:
+    """What the training of a file divided cosines with text by, where the file says so.
+
+    OpenShape keeps it beside the weights as the logarithm of its inverse, `logit_scale`
+    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only.
+    """
+    if path.suffix == ".safetensors" or not keys.inside:
+        return None
+    content = _read_torch(path, name)
+    beside = content.get("logit_scale") if isinstance(content, Mapping) else None
+    values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
+    numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
+    scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
+    return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
+
+
+def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str, mapped: bool = False) -> None:
+    """Put every tensor in its place. Raises `WeightsError` that lists what is missing, left over or misshapen.
+
+    The network may be on the device "meta". mapped: nobody writes to the file, so that its tensors need no copy.
+    """
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    left_over = sorted(state.keys() - expected.keys())
+    misshapen = [
+        f"{k} is {tuple(state[k].shape)}, expected {tuple(expected[k].shape)}"
+        for k in sorted(expected.keys() & state.keys())
+        if state[k].shape != expected[k].shape
+    ]
+    problems = [
+        f"{label} {_some(entries)}"
+        for label, entries in (("missing keys:", missing), ("left-over keys:", left_over), ("wrong shapes:", misshapen))
+        if entries
+    ]
+    if problems:
+        raise WeightsError(
+            f"{name}: {path} does not hold the weights of {name}. {'; '.join(problems)}. "
+            "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
+        )
+    own = {key: state[key].to(tensor.dtype, copy=not mapped) for key, tensor in expected.items()}
+    network.load_state_dict(own, assign=True)
+
+
+def _some(entries: list[str], most: int = 4) -> str:
+    more = f" and {len(entries) - most} more" if len(entries) > most else ""
+    return ", ".join(entries[:most]) + more
+
+
+def _read_safetensors(path: Path, name: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{name}: cannot read {path} as safetensors: {error}") from error
+
+
+def _read_torch(path: Path, name: str) -> Any:
+    try:
+        with torch.serialization.safe_globals(_NUMPY_SCALARS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
+            # mapped, so that optimizer state beside the weights is never read
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{name}: {path} is no checkpoint of tensors, or holds objects that would run code when read; "
+            "it was not run. Get the file from its publisher, or convert it to safetensors"
+        ) from error
+    except OSError as error:
+        raise WeightsError(f"{name}: cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # damaged bytes make torch's reader fail in any way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{name}: {path} is no PyTorch checkpoint, or is damaged: {reason}") from error

@@ -1,0 +1,187 @@
+"""Scores by class names: from the cosines (b, k) of b queries with the text embeddings of k known classes.
+
+With z a unit query, t_c the unit text embedding of class c and τ the temperature, p is the softmax over the classes,
+p_c = exp(z·t_c / τ) / sum_i exp(z·t_i / τ). The MCM paper has τ = 1, CLIP itself about 0.01.
+
+The order of the classes does not matter, and no queries give (0,). All raise `InputError` for cosines that are no
+finite table or lie outside [-1, 1], and for a temperature that is not above 0; those of a softmax also for a single
+class, where they are constant.
+"""
+
+from __future__ import annotations
+
+import itertools
+import numbers
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import array, check_count, check_positive, check_rows, check_widths
+from openshape_ood.errors import InputError
+from openshape_ood.scoring.neighbors import nearest
+
+# how far a cosine may stray from [-1, 1]: half precision rounds by 5e-4
+ROUNDING = 1e-3
+
+# exp of less is 0 in float64
+UNDERFLOW = -800.0
+
+
+def max_cosine_distance(cosines: Any) -> np.ndarray:
+    """1 - max_c z·t_c of cosines (b, k): distance to the best name (b,), 0 (the name itself) to 2 (its opposite).
+
+    Works for one class too. The zero-shot rule of CLIP, arXiv 2103.00020, as a score.
+
+    >>> max_cosine_distance([[0.75, 0.5], [0.25, -0.5]]).tolist()
+    [0.25, 0.75]
+    """
+    return 1 - _cosines(cosines, "cosines").max(axis=1)
+
+
+def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
+    """1 - max_c p_c of cosines (b, k): (b,), 0 (one name is certain) to 1 - 1/k (none is better than another).
+
+    MCM: Ming et al., "Delving into out-of-distribution detection with vision-language representations",
+    arXiv 2211.13445. Computed as the sum of the other p_c, which stays exact where the best is nearly 1.
+
+    >>> softmax_uncertainty([[0.5, 0.5], [1.0, -1.0]], temperature=0.5).round(3).tolist()
+    [0.5, 0.018]
+    """
+    others, _ = _others(cosines, temperature, "softmax_uncertainty")
+    rest = others.sum(axis=1)
+    return rest / (1 + rest)
+
+
+def energy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
+    """-τ ln sum_c exp(z·t_c / τ) of cosines (b, k): (b,), from -1 - τ ln k to 1 - τ ln k.
+
+    Not constant for one class: there it is -z·t. Towards τ = 0 it is -max_c z·t_c.
+    Liu et al., "Energy-based out-of-distribution detection", arXiv 2010.03759.
+
+    >>> energy([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()
+    [-0.507, -0.9]
+    """
+    table, scale = _cosines(cosines, "cosines"), check_positive(temperature, "temperature")
+    others, _ = _relative(table, scale)
+    return -table.max(axis=1) - scale * np.log1p(others.sum(axis=1))
+
+
+def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
+    """-sum_c p_c ln p_c of cosines (b, k), in nats: (b,), 0 (one name is certain) to ln k (all alike).
+
+    Chan et al., "Entropy maximization and meta classification for out-of-distribution detection in semantic
+    segmentation", arXiv 2012.06575, here over names.
+
+    >>> entropy([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()  # ln 2, none
+    [0.693, 0.0]
+    """
+    others, below = _others(cosines, temperature, "entropy")
+    rest = others.sum(axis=1)
+    # with the best class at exponent 0: H = ln(1 + rest) - sum_c e^(x_c) x_c / (1 + rest)
+    return np.log1p(rest) - (others * below).sum(axis=1) / (1 + rest)
+
+
+def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
+    """1 - (p_(1) - p_(2)), the two largest p_c of cosines (b, k): (b,), 0 (no doubt) to 1 (two names alike).
+
+    Scheffer et al., "Active hidden Markov models for information extraction", 2001, where it is called the margin.
+
+    >>> margin_uncertainty([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()
+    [1.0, 0.0]
+    """
+    others, _ = _others(cosines, temperature, "margin_uncertainty")
+    rest = others.sum(axis=1)
+    return (rest + others.max(axis=1)) / (1 + rest)
+
+
+def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0, groups: int = 1) -> np.ndarray:
+    """Share of the softmax that falls to words for other things: (b,), 0 (all to known names) to 1.
+
+    cosines (b, k) with known names, negatives (b, j) with words that are none of them. For each group G of negatives
+    N / (K + N), K = sum_c exp(z·t_c / τ) and N = sum of exp(z·n_j / τ) over j in G; averaged over the groups.
+    The negatives are split in the order given into `groups` runs whose sizes differ by one at most: shuffle them
+    first where neighbors in the list are alike. Works for one class.
+
+    NegLabel: Jiang et al., "Negative label guided OOD detection with pretrained vision-language models",
+    arXiv 2403.20078.
+    Raises `InputError` also for other numbers of queries, or more groups than words.
+
+    >>> negative_label_share([[0.5], [0.1]], negatives=[[0.5], [0.4]], temperature=0.1).round(3).tolist()
+    [0.5, 0.953]
+    """
+    known, words = _cosines(cosines, "cosines"), _cosines(negatives, "negatives", "bj")
+    check_rows(known, "cosines", words, "negatives")
+    scale = check_positive(temperature, "temperature")
+    count = check_count(groups, "groups", words.shape[1], "the number of negative words")
+    share = np.zeros(len(known))
+    with np.errstate(over="ignore"):  # a temperature near 0 leaves only which side has the largest cosine
+        for start, stop in _runs(words.shape[1], count):
+            share += _share_of_negatives(known, words[:, start:stop], scale)
+    return share / count
+
+
+def usable_negatives(anchors: Any, words: Any, closest: float) -> np.ndarray:
+    """Which words (j,) may serve as negatives: those whose cosine with every class anchor is below `closest`.
+
+    anchors (k, d): text embeddings of the known names; words (j, d): those of the candidates, of any length;
+    closest in [-1, 1]. A zero vector has cosine 0 to everything. All may be False: then raise `closest`.
+
+    The mining step of NegLabel, arXiv 2403.20078, with a bound instead of a fixed number of the farthest words.
+    Raises `InputError` for embeddings that are no finite tables, of two widths, or another `closest`.
+
+    >>> usable_negatives([[1, 0]], words=[[1, 0.1], [0, 1]], closest=0.5).tolist()
+    [False, True]
+    """
+    known, candidates = array(anchors, "anchors", "kd"), array(words, "words", "jd")
+    check_widths(candidates, "words", known, "anchors")
+    if not isinstance(closest, numbers.Real) or isinstance(closest, bool) or not -1 <= float(closest) <= 1:
+        raise InputError(f"closest is {closest!r}; expected a cosine from -1 to 1")
+    distance, _ = nearest(candidates, known, k=1, metric="cosine")
+    return 1 - distance[:, 0] < float(closest)
+
+
+def _cosines(values: Any, what: str, axes: str = "bk") -> np.ndarray:
+    """A table of cosines as float64, rounding beyond [-1, 1] cut off."""
+    given = array(values, what, axes).astype(np.float64)
+    if given.size and max(-given.min(), given.max()) > 1 + ROUNDING:
+        raise InputError(
+            f"{what} go from {given.min():.4g} to {given.max():.4g}; expected cosines of unit vectors, from -1 to 1. "
+            "A logit scale belongs into the temperature: 1 / scale"
+        )
+    return np.clip(given, -1, 1)
+
+
+def _others(cosines: Any, temperature: float, score: str) -> tuple[np.ndarray, np.ndarray]:
+    """`_relative` for a score that a single class makes constant, which is refused."""
+    table, scale = _cosines(cosines, "cosines"), check_positive(temperature, "temperature")
+    if table.shape[1] == 1:
+        raise InputError(
+            f"{score} is constant for one known class: its softmax is always 1. "
+            "Use max_cosine, or negative words (neglabel), or name more classes"
+        )
+    return _relative(table, scale)
+
+
+def _relative(table: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """p_c / p_best (b, k) with 0 in the place of the best class itself, and its logarithms (z·t_c - max) / τ."""
+    best = table.argmax(axis=1)[:, None]
+    with np.errstate(over="ignore"):
+        below = np.maximum((table - np.take_along_axis(table, best, axis=1)) / scale, UNDERFLOW)
+    others = np.exp(below)
+    np.put_along_axis(others, best, 0, axis=1)
+    return others, below
+
+
+def _runs(count: int, groups: int) -> list[tuple[int, int]]:
+    """Where each of `groups` runs of `count` things starts and stops."""
+    edges = [count * g // groups for g in range(groups + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> np.ndarray:
+    """N / (K + N) (b,) of one group."""
+    # both sums are taken relative to the largest cosine of either, so neither overflows
+    most = np.maximum(known.max(axis=1), words.max(axis=1))[:, None]
+    of_known = np.exp((known - most) / scale).sum(axis=1)
+    of_words = np.exp((words - most) / scale).sum(axis=1)
+    return of_words / (of_known + of_words)

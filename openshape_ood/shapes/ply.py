@@ -1,0 +1,247 @@
+"""PLY, mesh or cloud, ascii or binary: read here, so that mixed polygons, doubles and every color type survive."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.errors import CloudError
+from openshape_ood.shapes.clouds import named_cloud, named_color
+from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
+
+if TYPE_CHECKING:
+    from trimesh import Trimesh
+
+TYPES = {
+    "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
+    "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "int64": "i8", "uint64": "u8",
+    "float": "f4", "float32": "f4", "double": "f8", "float64": "f8",
+}  # fmt: skip
+INDICES = ("vertex_indices", "vertex_index")
+UV = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
+
+
+@dataclass
+class Element:
+    """One kind of row in a PLY file: its name, how many, and (name, type, type of the length or "") per property."""
+
+    name: str
+    count: int
+    properties: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
+    """A mesh where the file has faces, else a cloud (n, 3) or (n, 6)."""
+    header, body = _split(data)
+    order, elements = _elements(header)
+    tables = _ascii_tables(body, elements) if order == "" else _binary_tables(body, elements, order)
+    vertex = tables.get("vertex")
+    if not vertex:
+        raise CloudError("it holds no points (no rows of 'vertex')")
+    if tables.get("face"):
+        return _mesh(vertex, tables["face"], _texture(header, side))
+    return named_cloud(vertex)
+
+
+def _split(data: bytes) -> tuple[str, bytes]:
+    end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
+    if data[:3] != b"ply" or end is None:
+        raise CloudError("no PLY header from 'ply' to 'end_header'")
+    return data[: end.start()].decode("latin-1"), data[end.end() :]
+
+
+def _elements(header: str) -> tuple[str, list[Element]]:
+    """Byte order ("" for ascii) and the elements that a header declares."""
+    order, elements = None, []
+    for words in (line.split() for line in header.splitlines()):
+        match words:
+            case ["format", kind, *_]:
+                order = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}[kind]
+            case ["element", name, count]:
+                elements.append(Element(name, int(count)))
+            case ["property", "list", length, kind, name]:
+                elements[-1].properties.append((name.lower(), TYPES[kind], TYPES[length]))
+            case ["property", kind, name]:
+                elements[-1].properties.append((name.lower(), TYPES[kind], ""))
+    if order is None:
+        raise CloudError("its header names no format")
+    return order, elements
+
+
+@dataclass
+class Lists:
+    """A list property: how many values every row has, and the values of all rows in one array."""
+
+    counts: np.ndarray
+    values: np.ndarray
+
+
+Columns = dict[str, Any]  # by property: an array of scalars, or Lists
+
+
+def _ascii_tables(body: bytes, elements: list[Element]) -> dict[str, Columns]:
+    """An ascii body is read as a binary one in which every number is a double."""
+    numbers = np.fromstring(body, dtype="<f8", sep=" ")
+    doubles = [
+        Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
+    ]
+    tables = _binary_tables(numbers.tobytes(), doubles, "<")
+    for element in elements:
+        for name, kind, _ in element.properties:
+            tables[element.name][name] = _as_declared(tables[element.name][name], kind)
+    return tables
+
+
+def _as_declared(column: np.ndarray | Lists, kind: str) -> np.ndarray | Lists:
+    """Integers become integers; what is declared a float stays as precise as it was written."""
+    if kind[0] == "f":
+        return column
+    if isinstance(column, Lists):
+        return Lists(column.counts, column.values.astype(kind))
+    return column.astype(kind)
+
+
+def _binary_tables(body: bytes, elements: list[Element], order: str) -> dict[str, Columns]:
+    tables, at = {}, 0
+    for element in elements:
+        smallest = sum(np.dtype(length or kind).itemsize for _, kind, length in element.properties)
+        if element.count < 0 or not element.properties:
+            raise CloudError(f"its header declares {element.count} rows of {element.name!r} without properties")
+        require_bytes(element.count * smallest, len(body) - at, f"{element.count:,} rows of {element.name!r}")
+        tables[element.name], at = _rows(body, at, element, order)
+    return tables
+
+
+def _rows(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
+    """The columns of one element, and where it ends: at once where all rows are alike, else row by row."""
+    if element.count == 0:
+        return {}, at
+    lengths = _first_lengths(body, at, element, order)
+    dtype = _row_dtype(element, lengths, order)
+    if element.count * dtype.itemsize <= len(body) - at:
+        rows = np.frombuffer(body, dtype, element.count, at)
+        if all((rows[f"#{name}"] == length).all() for name, length in lengths.items()):
+            return _uniform(rows, element, lengths), at + rows.nbytes
+    return _ragged(body, at, element, order)
+
+
+def _first_lengths(body: bytes, at: int, element: Element, order: str) -> dict[str, int]:
+    lengths = {}
+    for name, kind, length in element.properties:
+        if length:
+            lengths[name] = _length(body, at, order + length)
+            at += np.dtype(length).itemsize
+        at += np.dtype(kind).itemsize * lengths.get(name, 1)
+    return lengths
+
+
+def _length(body: bytes, at: int, kind: str) -> int:
+    """How many values a list has; never more than the file could hold."""
+    require_bytes(at + np.dtype(kind).itemsize, len(body), "a list")
+    length = int(np.frombuffer(body, kind, 1, at)[0])
+    require_bytes(length, len(body) - at, "a list")
+    return length
+
+
+def _row_dtype(element: Element, lengths: dict[str, int], order: str) -> np.dtype:
+    fields: list[Any] = []
+    for name, kind, length in element.properties:
+        if length:
+            fields.append((f"#{name}", order + length))
+        fields.append((name, order + kind, (lengths[name],)) if length else (name, order + kind))
+    return np.dtype(fields)
+
+
+def _uniform(rows: np.ndarray, element: Element, lengths: dict[str, int]) -> Columns:
+    return {
+        name: Lists(np.full(len(rows), lengths[name]), rows[name].reshape(-1)) if length else rows[name]
+        for name, _, length in element.properties
+    }
+
+
+def _ragged(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
+    sizes = {name: np.dtype(kind).itemsize for name, kind, _ in element.properties}
+    pieces: dict[str, list[bytes]] = {name: [] for name in sizes}
+    counts: dict[str, list[int]] = {name: [] for name, _, length in element.properties if length}
+    for _ in range(element.count):
+        for name, _, length in element.properties:
+            number = 1
+            if length:
+                number = _length(body, at, order + length)
+                counts[name].append(number)
+                at += np.dtype(length).itemsize
+            pieces[name].append(body[at : at + number * sizes[name]])
+            at += number * sizes[name]
+            require_bytes(at, len(body), f"the rows of {element.name!r}")
+    columns: Columns = {}
+    for name, kind, length in element.properties:
+        values = np.frombuffer(b"".join(pieces[name]), order + kind)
+        columns[name] = Lists(np.array(counts[name]), values) if length else values
+    return columns, at
+
+
+def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh | np.ndarray:
+    from trimesh import Trimesh
+
+    points = named_cloud(vertex)
+    polygons = next((face[name] for name in INDICES if name in face), None)
+    if not isinstance(polygons, Lists):
+        raise CloudError(f"its faces have no list {' or '.join(INDICES)}")
+    corners, owner = _triangles(polygons)
+    triangles = polygons.values[corners].astype(np.int64)
+    if len(triangles) and (triangles.min() < 0 or triangles.max() >= len(points)):
+        raise CloudError(f"its faces refer to vertices beyond its {len(points):,}")
+    if image is not None and (uv := _uv(vertex, face, corners, triangles)) is not None:
+        return _textured(points[:, :3], triangles, uv, image)
+    painted = named_color({name: column for name, column in face.items() if not isinstance(column, Lists)})
+    by_vertex = points[:, 3:] if points.shape[1] == 6 else None
+    by_face = None if painted is None or by_vertex is not None else painted[owner]
+    return Trimesh(points[:, :3], triangles, vertex_colors=by_vertex, face_colors=by_face, process=False)
+
+
+def _triangles(polygons: Lists) -> tuple[np.ndarray, np.ndarray]:
+    """Fans of triangles as places (m, 3) in the polygons' values, and the polygon (m,) that each belongs to."""
+    starts = np.cumsum(polygons.counts) - polygons.counts
+    corners, owner = [np.empty((0, 3), int)], [np.empty(0, int)]
+    for sides in np.unique(polygons.counts[polygons.counts > 2]):
+        alike = np.flatnonzero(polygons.counts == sides)
+        fan = np.stack([np.zeros(sides - 2, int), np.arange(1, sides - 1), np.arange(2, sides)], axis=1)
+        corners.append((starts[alike, None, None] + fan).reshape(-1, 3))
+        owner.append(np.repeat(alike, sides - 2))
+    return np.concatenate(corners), np.concatenate(owner)
+
+
+def _texture(header: str, side: SideFiles) -> Any:
+    """The image named in a `comment TextureFile`, None without one."""
+    named = re.search(r"(?im)^comment\s+TextureFile\s+(.+?)\s*$", header)
+    if named is None:
+        return None
+    from PIL import Image
+
+    try:
+        return Image.open(io.BytesIO(side.get(named[1])), formats=IMAGE_FORMATS)
+    except OSError:
+        side.check()
+        return None
+
+
+def _uv(vertex: Columns, face: Columns, corners: np.ndarray, triangles: np.ndarray) -> np.ndarray | None:
+    """(m, 3, 2) texture coordinates of every corner of every triangle, stored by face or by vertex."""
+    by_face = face.get("texcoord")
+    if isinstance(by_face, Lists) and len(by_face.values) == 2 * (corners.max(initial=-1) + 1):
+        return by_face.values.reshape(-1, 2)[corners]
+    pair = next((pair for pair in UV if set(pair) <= vertex.keys()), None)
+    return None if pair is None else np.column_stack([vertex[name] for name in pair])[triangles]
+
+
+def _textured(points: np.ndarray, triangles: np.ndarray, uv: np.ndarray, image: Any) -> Trimesh:
+    from trimesh import Trimesh
+    from trimesh.visual import TextureVisuals
+
+    apart = np.arange(3 * len(triangles)).reshape(-1, 3)  # a vertex may have another texture coordinate in every face
+    visual = TextureVisuals(uv=uv.reshape(-1, 2), image=image)
+    return Trimesh(points[triangles.reshape(-1)], apart, visual=visual, process=False)

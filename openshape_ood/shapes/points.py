@@ -1,0 +1,209 @@
+"""From any cloud to what an encoder was trained on: resample, exchange axes, center, scale, color.
+
+The order of the steps and the plain exchange of two columns are those of OpenShape's evaluation
+(github.com/Colin97/OpenShape_code, `src/data.py`); all of it in float64 until the cloud is centered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import CloudError, InputError, UnknownNameError
+
+# between the seeds of the num_samples of a shape; a prime, so that the num_samples of neighboring seeds differ
+SAMPLE_STEP = 1_000_003
+
+# cells a radius: far coarser than what a distant origin does to float64, far finer than any patch
+CELLS = 1 << 16
+
+# how far colors may stray from [0, 1] without meaning anything by it
+ROUNDING = 1e-3
+
+UPS = ("y", "z", "x", "-y", "-z", "-x")
+_COLUMN = {"x": 0, "y": 1, "z": 2}
+
+
+def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
+    """One checked cloud (n, 3|6) with gravity axis `up` -> (count, 6) float32 in the frame of an encoder.
+
+    xyz lies in the unit ball about the mean, rgb in [0, 1]; `color` fills in where there is none.
+    """
+    cloud = cloud[resample(len(cloud), count, seed)]
+    _check_distinct(cloud[:, :3], name)
+    xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
+    rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, color)
+    return np.concatenate([xyz, rgb], axis=1).astype(np.float32)
+
+
+def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> np.ndarray:
+    """Every point (n, 3) of a cloud in the frame into which `prepare` brings its sample, within the rounding."""
+    xyz = exchange(cloud[:, :3], up, to)
+    sampled = xyz[resample(len(cloud), count, seed)]
+    center = sampled.mean(axis=0)
+    return (xyz - center) / np.linalg.norm(sampled - center, axis=1).max()
+
+
+def to_numpy(value: Any) -> Any:
+    """A torch tensor, from whichever device, as a numpy array; anything else as it is."""
+    if not hasattr(value, "detach"):
+        return value
+    tensor = value.detach().cpu()
+    # numpy has no bfloat16
+    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+
+
+def check_cloud(value: Any, name: str) -> np.ndarray:
+    """A cloud (n, 3|6) as float64, rgb in [0, 1]. `name` stands in the messages: "shape 3", a path.
+
+    uint8 colors, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud.
+    """
+    if np.ma.is_masked(value):
+        raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
+    given = np.asarray(value) if not _is_ragged(value) else None
+    if given is None or given.dtype.kind not in "fiub":
+        raise CloudError(f"{name} is not a table of numbers; expected (n, 3) xyz or (n, 6) xyz and rgb")
+    if given.ndim != 2 or given.shape[1] not in (3, 6):
+        transposed = given.ndim == 2 and given.shape[0] in (3, 6)
+        remedy = "Turn it round: points.T" if transposed else "Drop other columns first: points[:, :3]"
+        raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb. {remedy}")
+    if len(given) == 0:
+        raise CloudError(f"{name} has no points")
+    cloud = given.astype(np.float64)
+    _check_finite(cloud, name)
+    _check_distinct(cloud[:, :3], name)
+    if cloud.shape[1] == 6:
+        cloud[:, 3:] = unit_colors(given[:, 3:], f"{name}: columns 4 to 6")
+    return cloud
+
+
+def _check_finite(values: np.ndarray, name: str) -> None:
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        raise CloudError(
+            f"{name} has NaN or infinity in {int((~finite).sum())} of {len(values)} points; "
+            "drop them first: points = points[np.isfinite(points).all(axis=1)]"
+        )
+
+
+def _check_distinct(xyz: np.ndarray, name: str) -> None:
+    # also after resampling, which can leave out the few points that differ
+    if len(xyz) == 1:
+        raise CloudError(f"{name} has a single point; a shape needs at least two different points")
+    if (xyz == xyz[0]).all():
+        raise CloudError(
+            f"{name} is one point repeated {len(xyz)} times; a shape needs at least two different points. "
+            "Drop repeats first: np.unique(points, axis=0)"
+        )
+
+
+def _is_ragged(value: Any) -> bool:
+    try:
+        np.asarray(value)
+    except ValueError:
+        return True
+    return False
+
+
+def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
+    """Colors (n, 3) of any type as float64 in [0, 1]; raises `CloudError` for values that are no colors.
+
+    uint8, or any value above 1, means 0-255. Colors may stray 0.001 from [0, 1], as rounding makes them, and
+    are clipped.
+
+    >>> unit_colors(np.array([[255, 0, 51]], dtype=np.uint8), "a cloud").tolist()
+    [[1.0, 0.0, 0.2]]
+    """
+    _check_finite(rgb, name)
+    low, high = rgb.min(), rgb.max()
+    if low < -ROUNDING or high > 255:
+        raise CloudError(
+            f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. "
+            "They look like normals; drop them: points[:, :3]"
+        )
+    scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
+    return (rgb.astype(np.float64) / scale).clip(0, 1)
+
+
+def resample(n: int, count: int, seed: int) -> np.ndarray:
+    """Indices (count,) into n points: all of them first, then repeats, then a shuffle.
+
+    Depends on n, count and seed only. The shuffle matters: a ball query keeps the lowest indices, so
+    points in spatial order would bias every patch.
+
+    >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
+    (0, 5, 5)
+    """
+    # RandomState, because its stream is frozen while that of a Generator may change with numpy
+    rng = np.random.RandomState([check_seed(seed), n])
+    if n >= count:
+        return rng.permutation(n)[:count]
+    return rng.permutation(np.concatenate([np.arange(n), rng.randint(n, size=count - n)]))
+
+
+def sample_seeds(seed: int, num_samples: int) -> list[int]:
+    """The seeds of a shape's num_samples; the first is the seed itself."""
+    if isinstance(num_samples, bool) or not isinstance(num_samples, int | np.integer) or num_samples < 1:
+        raise InputError(f"num_samples is {num_samples!r}; expected a whole number from 1 up")
+    return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(num_samples)]
+
+
+def mean_sample(num_samples: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean (b, d) of the directions of num_samples, (b, d) each, at their mean length; a single view as it is."""
+    if len(num_samples) == 1:
+        return num_samples[0]
+    lengths = [np.linalg.norm(view, axis=1, keepdims=True) for view in num_samples]
+    direction = np.mean([view / length for view, length in zip(num_samples, lengths, strict=True)], axis=0)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    return (direction * np.mean(lengths, axis=0)).astype(np.float32)
+
+
+def check_seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    return int(seed)
+
+
+def check_up(up: Any, name: str = "up") -> str:
+    if up not in UPS:
+        raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")
+    return str(up)
+
+
+def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
+    """Points (n, 3) with gravity axis `up` -> gravity axis `to`, by a plain exchange of two columns.
+
+    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a
+    turn, which keeps left and right.
+
+    >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
+    [[1.0, 3.0, 2.0]]
+    """
+    source, target = _COLUMN[up[-1]], _COLUMN[to]
+    columns = [0, 1, 2]
+    columns[source], columns[target] = target, source
+    if up.startswith("-"):
+        xyz = xyz.copy()
+        xyz[:, [source, (source + 1) % 3]] *= -1
+    return xyz[:, columns]
+
+
+def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
+    """Mean at the origin, largest norm 1, to the nearest 1/CELLS.
+
+    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A
+    translation changes those digits; rounding to cells takes them away, so that the same points are picked.
+
+    >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
+    [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        centered = xyz - xyz.mean(axis=0)
+        # twice, so that squares of very large or very small extents neither overflow nor vanish
+        centered = centered / np.abs(centered).max()
+        centered = centered / np.linalg.norm(centered, axis=1).max()
+    if not np.isfinite(centered).all():
+        raise CloudError(f"{name}: its extent is beyond float64, or lost in the distance from the origin")
+    return np.round(centered * CELLS) / CELLS

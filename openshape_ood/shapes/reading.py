@@ -1,0 +1,152 @@
+"""Shapes from files: meshes and point clouds, in the file's own frame and units.
+
+Files come from outside and are treated as hostile: see `guards` for what is checked before a parser sees them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
+from openshape_ood.shapes import clouds, meshes, ply
+from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
+from openshape_ood.shapes.meshes import sample_mesh
+
+if TYPE_CHECKING:
+    from trimesh.parent import Geometry
+
+__all__ = ["SUFFIXES", "file_up", "load_shape", "sample_mesh"]
+
+Reader = Callable[[bytes, SideFiles], "np.ndarray | Geometry"]
+
+READERS: dict[str, Reader] = {
+    ".ply": ply.read_ply,
+    ".obj": meshes.read_obj,
+    ".glb": meshes.read_glb,
+    ".gltf": meshes.read_gltf,
+    ".off": meshes.read_off,
+    ".stl": meshes.read_stl,
+    ".dae": meshes.read_dae,
+    ".npy": clouds.read_npy,
+    ".npz": clouds.read_npz,
+    ".txt": clouds.read_text,
+    ".xyz": clouds.read_text,
+    ".csv": clouds.read_text,
+    ".pcd": clouds.read_pcd,
+    ".las": clouds.read_las,
+    ".laz": clouds.read_las,
+}
+SUFFIXES = tuple(READERS)
+
+INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install pycollada"}
+
+
+def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
+    """The shape in a file as (n, 3) coordinates or (n, 6) coordinates and color in [0, 1], float64.
+
+    Meshes are sampled evenly over their surface: `points` and `seed` concern them alone. Clouds come whole.
+    Coordinates are in the file's own frame and units; `file_up` says which axis points up.
+
+    Raises `ShapeFileError` naming the file, `NoSuchShapeError` where there is none, `InputError` for `points` or
+    `seed` that cannot be, `MissingPackageError` for a format whose package is an extra.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "cloud.xyz"
+    ...     _ = path.write_text("0 0 0\\n1 0 0\\n")
+    ...     load_shape(path).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    path = Path(path).expanduser()
+    meshes.check_draw(points, seed)
+    reader = _reader(path)
+    data = _read(path)
+    with _parser_errors(path), _quiet():
+        shape = reader(data, SideFiles(path.parent))
+        return shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
+
+
+def file_up(path: str | os.PathLike[str]) -> str:
+    """The axis that points up in a file: "y", unless a COLLADA file declares "x" or "z".
+
+    Raises `ShapeFileError` for a file that cannot be read.
+
+    >>> file_up("chair.glb")  # glTF is y up; only COLLADA files are opened
+    'y'
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() != ".dae":
+        return "y"
+    document = re.sub(rb"<!--.*?-->", b"", _read(path), flags=re.DOTALL)
+    declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", document)
+    return declared[1].decode().lower() if declared else "y"
+
+
+def _reader(path: Path) -> Reader:
+    if path.is_dir():
+        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
+    if path.suffix.lower() not in READERS:
+        if not path.exists():
+            raise NoSuchShapeError(f"{path}: no such file or folder")
+        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
+    return READERS[path.suffix.lower()]
+
+
+def _read(path: Path) -> bytes:
+    if not path.exists():
+        pattern = "; a pattern has to be expanded first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else ""
+        raise NoSuchShapeError(f"{path}: no such file{pattern}")
+    if not path.is_file():  # opening a pipe would wait for ever, a device might never end
+        raise ShapeFileError(f"{path} is not a regular file")
+    if path.stat().st_size > MAX_BYTES:
+        raise ShapeFileError(f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB; thin it out or split it first")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ShapeFileError(f"cannot open {path}: {error.strerror or error}") from error
+    if not data:
+        raise ShapeFileError(f"{path} is empty (0 bytes)")
+    return data
+
+
+@contextmanager
+def _parser_errors(path: Path) -> Iterator[None]:
+    """Turn whatever a parser raises into one error that names the file."""
+    kind = path.suffix[1:].upper()
+    try:
+        yield
+    except MissingPackageError:
+        raise
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        how = INSTALL.get(package, f"pip install {package}")
+        raise MissingPackageError(f"reading {kind} files needs the package {package!r}: {how}") from error
+    except BaseException as error:
+        # the LAZ decoder panics, which in Python is neither an Exception nor any other class one could name
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ShapeFileError(f"cannot read {path} as {kind}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """A parser's complaint as one line; bare parser errors get a hint, ours already say what to do."""
+    if isinstance(error, (CloudError, ShapeFileError)):
+        return str(error)
+    text = " ".join(str(error).split())[:300]
+    return f"{text or 'no reason given'} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Parsers log and warn about files; what matters is raised."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"), meshes.silent_logger():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,6 @@
+"""The library as estimators of scikit-learn."""
+
+from openshape_ood.sklearn_api.detector import NoveltyDetector
+from openshape_ood.sklearn_api.embedder import ShapeEmbedder
+
+__all__ = ["NoveltyDetector", "ShapeEmbedder"]

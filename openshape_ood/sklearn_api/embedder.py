@@ -1,0 +1,149 @@
+"""ShapeEmbedder: shapes in, embeddings out, as the first step of a scikit-learn pipeline.
+
+>>> from sklearn.pipeline import make_pipeline
+>>> from openshape_ood.sklearn_api.detector import NoveltyDetector
+>>> from openshape_ood.synthetic import sample
+>>> clouds = [sample(name, 1024, seed=seed) for name in ("chair", "lamp") for seed in range(4)]
+>>> detector = make_pipeline(ShapeEmbedder("tiny"), NoveltyDetector()).fit(clouds, ["chair"] * 4 + ["lamp"] * 4)
+>>> detector.predict([sample("chair", 1024, seed=9), sample("car", 1024, seed=9)])
+array([ 1, -1])
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.known import Identity, identity_of
+from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.shapes.points import check_up
+
+if TYPE_CHECKING:
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+
+# encoders that a process keeps, for all embedders that name them
+KEPT = 2
+
+_loading = Lock()
+
+
+class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Embeddings (b, d) of shapes, by the checkpoint `model`.
+
+    Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects, an array of paths, or a stack of
+    clouds (b, n, 3|6). One shape is a list of one: the rows of a cloud would be taken for samples.
+
+    model, checkpoint, registry, device: as `ShapeEncoder.from_pretrained` takes them. up: gravity axis of the
+    shapes, "y", "z" or "x" with an optional "-", or "file". batch_size, seed, num_samples: as `ShapeEncoder.encode` has
+    them; the same shape has the same embedding in any fold or batch.
+
+    Nothing is learnt from data. The encoder is loaded when it is first needed, once in a process, whatever the number
+    of embedders and clones; it is not part of a pickle. A search over the parameters of a detector behind it embeds
+    the shapes again for each of them, unless the pipeline remembers: `make_pipeline(..., memory="folder")`.
+    """
+
+    def __init__(
+        self,
+        model: str = "vitb32",
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        registry: str | os.PathLike[str] | None = None,
+        device: Any = None,
+        up: str = "y",
+        batch_size: int = 32,
+        seed: int = 0,
+        num_samples: int = 1,
+    ) -> None:
+        self.model = model
+        self.checkpoint = checkpoint
+        self.registry = registry
+        self.device = device
+        self.up = up
+        self.batch_size = batch_size
+        self.seed = seed
+        self.num_samples = num_samples
+
+    def fit(self, X: Any = None, y: Any = None) -> ShapeEmbedder:  # noqa: N803
+        """Nothing to learn and nothing to load: says whether there is such a model and gravity axis.
+
+        Raises `UnknownNameError` for those that there are not, `InputError` for an axis for each shape.
+        """
+        find_checkpoint(self.model, self.registry)
+        if not isinstance(self.up, str):
+            raise InputError(f"up is {self.up!r}; expected one axis for all shapes, for folds take them apart")
+        if self.up != "file":
+            check_up(self.up)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:  # noqa: N803
+        """Unit embeddings (b, d) float32 of b shapes. Raises as `ShapeEncoder.encode` and `from_pretrained` do."""
+        self.fit()
+        return self.encoder.encode(
+            _listed(X), up=self.up, batch_size=self.batch_size, seed=self.seed, num_samples=self.num_samples
+        )
+
+    @property
+    def encoder(self) -> ShapeEncoder:
+        """The encoder, loaded if this process has not loaded it yet."""
+        with _loading:
+            row = find_checkpoint(self.model, self.registry)
+            table = None if self.registry is None else os.fspath(self.registry)
+            return _encoder(row, _file(self.checkpoint), table, self.device)
+
+    @property
+    def identity(self) -> Identity:
+        """Whose embeddings these are; `detector.identity = embedder.identity` keeps it in the detector's file."""
+        return identity_of(self.encoder)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return find_checkpoint(self.model, self.registry).sizes.embedding_dim
+
+
+@lru_cache(maxsize=KEPT)
+def _encoder(row: Checkpoint, checkpoint: tuple[Path, float] | None, registry: str | None, device: Any) -> ShapeEncoder:
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+
+    path = None if checkpoint is None else checkpoint[0]
+    return ShapeEncoder.from_pretrained(row.name, checkpoint=path, registry=registry, device=device)
+
+
+def _file(path: str | os.PathLike[str] | None) -> tuple[Path, float] | None:
+    """A file by its path and time, so that another one in its place is loaded anew."""
+    if path is None:
+        return None
+    given = Path(path).expanduser()
+    return given, given.stat().st_mtime if given.exists() else 0.0
+
+
+def _listed(shapes: Any) -> Any:
+    """Shapes as a list, or a stack of clouds; raises `CloudError` for one shape, which has to be in a list."""
+    one = isinstance(shapes, str | os.PathLike | Mapping) or not hasattr(shapes, "__len__") or not len(shapes)
+    if one or getattr(shapes, "ndim", 1) not in (1, 3):
+        what = f"an array {tuple(shapes.shape)}" if hasattr(shapes, "shape") else f"{type(shapes).__name__}"
+        raise CloudError(
+            f"the shapes are {what}; expected a list of at least one: clouds (n, 3|6), paths or trimesh objects, or a "
+            "stack of clouds (b, n, 3|6). For one shape: [shape]"
+        )
+    # an array or a column of paths, and whatever else has one axis
+    return shapes if getattr(shapes, "ndim", 1) == 3 else list(shapes)
