@@ -1,4 +1,4 @@
-"""What every score asks of the arrays it is given."""
+"""What is asked of the values that callers give: numbers, names, arrays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,24 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.shapes.points import to_numpy
 
 # bounds what is held at once beside input and output: 2^21 float64 are 16 MiB
 BLOCK_ELEMENTS = 1 << 21
+
+
+def to_numpy(value: Any) -> Any:
+    """A torch tensor, from whichever device, as a numpy array; anything else as it is."""
+    if not hasattr(value, "detach"):
+        return value
+    tensor = value.detach().cpu()
+    # numpy has no bfloat16
+    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+
+
+def check_seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2**32 - 1")
+    return int(seed)
 
 
 def array(values: Any, what: str, axes: str) -> np.ndarray:

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-from openshape_ood.shapes.points import to_numpy
 
 
 class Encoder(Protocol):

@@ -279,20 +279,20 @@ def test_another_process_that_downloads_is_no_silence(tmp_path: Path) -> None:
 
 def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
-        table("packed", 'package = "templates.toml"', sha256(PACKAGE / "templates.toml"))
+        table("packed", 'package = "checkpoints.toml"', sha256(PACKAGE / "checkpoints.toml"))
         + table("beside", 'file = "m.pt"', sha256(__file__))
         + table("lost", 'file = "n.pt"')
-        + table("packed-other", 'package = "templates.toml"')
+        + table("packed-other", 'package = "checkpoints.toml"')
         + table("beside-other", 'file = "m.pt"')
     )
     shutil.copy(__file__, tmp_path / "m.pt")
     for find in (fetch, hub.cached):
-        assert find(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "templates.toml"
+        assert find(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "checkpoints.toml"
         assert find(find_checkpoint("beside", tmp_path / "mine.toml")) == tmp_path / "m.pt"
     assert hub.cached(find_checkpoint("lost", tmp_path / "mine.toml")) is None
     with pytest.raises(WeightsError, match=r"'lost'.*no file.*n\.pt"):
         fetch(find_checkpoint("lost", tmp_path / "mine.toml"))
-    with pytest.raises(HashError, match=r"(?s)'packed-other'.*templates\.toml.*Install the package again"):
+    with pytest.raises(HashError, match=r"(?s)'packed-other'.*checkpoints\.toml.*Install the package again"):
         fetch(find_checkpoint("packed-other", tmp_path / "mine.toml"))
     with pytest.raises(HashError, match=r"(?s)'beside-other'.*m\.pt.*Correct `sha256` in the registry"):
         fetch(find_checkpoint("beside-other", tmp_path / "mine.toml"))

@@ -16,7 +16,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.neighbors import NearestNeighbors
 
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.scoring.neighbors import METRICS, Index, exact, measures, nearest, tables
+from openshape_ood.scoring.neighbors import METRICS, Index, exact, measures, nearest
+from openshape_ood.scoring.neighbors import arrays as tables
 
 both = pytest.mark.parametrize("metric", METRICS)
 

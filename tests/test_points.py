@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
 from openshape_ood.shapes.points import (
     CELLS,
     UPS,
     check_cloud,
-    check_seed,
     check_up,
     exchange,
     prepare,

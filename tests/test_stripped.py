@@ -259,7 +259,8 @@ def test_what_is_not_finished_leaves_nothing(
 
 def test_two_processes_at_once(row: Checkpoint, registry: Path, cache: Path) -> None:
     program = (
-        "import sys; from openshape_ood import ShapeEncoder, hub, stripped\n"
+        "import sys; from openshape_ood import ShapeEncoder\n"
+        "from openshape_ood.registry import hub, stripped\n"
         "from openshape_ood.registry.rows import find_checkpoint\n"
         "from openshape_ood.registry.weights import read_weights\n"
         "row = find_checkpoint('mine', sys.argv[1]); path = hub.fetch(row)\n"

@@ -28,6 +28,7 @@ from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.recipes import openshape
 from benchmarks.threedos.splits import load_split
+from openshape_ood.checks import check_seed
 from openshape_ood.decisions.calibration import (
     benjamini_hochberg,
     calibration_needed,
@@ -40,7 +41,6 @@ from openshape_ood.decisions.calibration import (
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.known import Known
 from openshape_ood.scoring import SCORES
-from openshape_ood.shapes.points import check_seed
 
 Draw = Callable[[int, int, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
 

@@ -14,8 +14,8 @@ from benchmarks.threedos.protocol import run
 from benchmarks.threedos.recipes import PROTOCOLS, SEEDS
 from benchmarks.threedos.results import Finished
 from benchmarks.threedos.splits import load_split
+from openshape_ood.checks import check_seed
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
-from openshape_ood.shapes.points import check_seed
 
 
 def main(command: str, names: Sequence[str], argv: Sequence[str] | None = None) -> int:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError
-from openshape_ood.shapes.points import to_numpy
 
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 

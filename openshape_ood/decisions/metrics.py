@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError
-from openshape_ood.shapes.points import to_numpy
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out", "detection_error")
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, overload
 import numpy as np
 import torch
 
+from openshape_ood.checks import check_seed
 from openshape_ood.devices import exact
 from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
 from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
@@ -21,7 +22,7 @@ from openshape_ood.registry.hub import fetch, sha256
 from openshape_ood.registry.rows import Checkpoint, find_checkpoint, given_path
 from openshape_ood.registry.stripped import Weights
 from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
-from openshape_ood.shapes.points import check_seed, mean_sample, prepare, sample_seeds
+from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]

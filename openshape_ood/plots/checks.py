@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.shapes.points import to_numpy
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 POINTS = 10_000  # sampled from a surface

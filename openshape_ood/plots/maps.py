@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from openshape_ood.checks import check_seed, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.localization.colors import BLACK, CLASSES
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import names
-from openshape_ood.shapes.points import check_seed, to_numpy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from openshape_ood.errors import InputError, OpenShapeError, RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES, PointBERTSizes
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 Row = TypeVar("Row")
@@ -115,7 +115,7 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Checkpoint]:
     """All rows of a registry, checked field by field. Raises `RegistryError` naming table and field."""
     if registry is None:
-        registry = os.environ.get(REGISTRY_VARIABLE) or PACKAGE / "registry" / "checkpoints.toml"
+        registry = os.environ.get(REGISTRY_VARIABLE) or PACKAGE / "checkpoints.toml"
     path = given_path(registry, "registry", RegistryError)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) 
 @cache
 def template_lists() -> dict[str, tuple[str, ...]]:
     """The lists of templates.toml: sentences with one {} each."""
-    lists = tomllib.loads((PACKAGE / "encoders" / "text" / "templates.toml").read_text(encoding="utf-8"))
+    lists = tomllib.loads((PACKAGE.parent / "encoders" / "text" / "templates.toml").read_text(encoding="utf-8"))
     return {name: tuple(sentences) for name, sentences in lists.items()}
 
 

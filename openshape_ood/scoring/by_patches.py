@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_count, check_widths
+from openshape_ood.checks import array, check_count, check_widths, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.neighbors import nearest
-from openshape_ood.shapes.points import to_numpy
 
 
 def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarray:

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes import guards
 from openshape_ood.shapes.guards import SideFiles
-from openshape_ood.shapes.points import check_cloud, check_seed, unit_colors
+from openshape_ood.shapes.points import check_cloud, unit_colors
 
 if TYPE_CHECKING:
     from trimesh import Scene, Trimesh

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
 
 # between the seeds of the num_samples of a shape; a prime, so that the num_samples of neighboring seeds differ
@@ -44,15 +45,6 @@ def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> n
     sampled = xyz[resample(len(cloud), count, seed)]
     center = sampled.mean(axis=0)
     return (xyz - center) / np.linalg.norm(sampled - center, axis=1).max()
-
-
-def to_numpy(value: Any) -> Any:
-    """A torch tensor, from whichever device, as a numpy array; anything else as it is."""
-    if not hasattr(value, "detach"):
-        return value
-    tensor = value.detach().cpu()
-    # numpy has no bfloat16
-    return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
 
 
 def check_cloud(value: Any, name: str) -> np.ndarray:
@@ -158,12 +150,6 @@ def mean_sample(num_samples: Sequence[np.ndarray]) -> np.ndarray:
     direction = np.mean([view / length for view, length in zip(num_samples, lengths, strict=True)], axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     return (direction * np.mean(lengths, axis=0)).astype(np.float32)
-
-
-def check_seed(seed: int) -> int:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}; expected a whole number from 0 to 2**32 - 1")
-    return int(seed)
 
 
 def check_up(up: Any, name: str = "up") -> str:

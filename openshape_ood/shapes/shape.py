@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.shapes.points import check_cloud, check_up, to_numpy
+from openshape_ood.shapes.points import check_cloud, check_up
 from openshape_ood.shapes.reading import file_up, load_shape, sample_mesh
 
 

@@ -28,11 +28,11 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.decisions.calibration import calibration_needed, expected_coverage, threshold
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import Identity
 from openshape_ood.scoring.references import Neighbors, Normal, Prototypes, Reference, read_reference
-from openshape_ood.shapes.points import to_numpy
 from openshape_ood.storage import save_whole
 
 FORMAT = "openshape_ood detector 1"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError
-from openshape_ood.shapes.points import to_numpy
 
 TABLE_ROWS = 4096  # rows whose products with queries are held at once
 # numbers of a block of queries or rows on their way to float32: 16 MiB in float64

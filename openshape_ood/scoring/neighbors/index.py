@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import check_seed
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.scoring.neighbors.arrays import BLOCK_ELEMENTS, block_size, check_k, check_tables, largest_number
 from openshape_ood.scoring.neighbors.exact import find_device, nearest, progress_bar, search
 from openshape_ood.scoring.neighbors.measures import distances, find_measure
-from openshape_ood.shapes.points import check_seed
 
 
 class Index:
