@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, OpenShapeError
-from openshape_ood.known import Identity, Known, check_names
+from openshape_ood.known import Known, check_names
 from openshape_ood.storage import save_whole
 
 FORMAT = "openshape_ood bank 1"
@@ -79,10 +80,10 @@ def join_banks(*banks: Known) -> Known:
     first = banks[0]
     for other in banks[1:]:
         first.check_fits(other.identity)
-        if (first.dim, bool(first.text.size), bool(first.identity.checkpoint_hash)) != (
+        if (first.dim, bool(first.text.size), bool(first.identity.sha256)) != (
             other.dim,
             bool(other.text.size),
-            bool(other.identity.checkpoint_hash),
+            bool(other.identity.sha256),
         ):
             raise MixedEncodersError(
                 f"a bank of {first.identity} with embeddings of {first.dim} and one of {other.identity} with "

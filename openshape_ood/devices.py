@@ -1,4 +1,4 @@
-"""Torch's global settings as embeddings need them, for as long as they are computed."""
+"""Which device, and torch's global settings as embeddings need them, for as long as they are computed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 import torch
+
+from openshape_ood.errors import InputError
 
 
 @contextmanager
@@ -65,3 +67,16 @@ def _set_matmul_precision() -> Callable[[], None]:
 def _set_each(backends: list[Any], precisions: list[str]) -> None:
     for backend, precision in zip(backends, precisions, strict=True):
         backend.fp32_precision = precision
+
+
+def find_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the best there is: CUDA, then MPS, then the CPU."""
+    if device is None:
+        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(best)
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found).cpu()  # back, for "meta" holds no data
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return found

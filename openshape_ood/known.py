@@ -7,72 +7,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.checks import to_numpy
+from openshape_ood.encoders.protocols import Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-
-
-class Encoder(Protocol):
-    """What is asked of a shape encoder; `ShapeEncoder` is one, and a fake is a few lines."""
-
-    name: str
-    embedding_dim: int
-    checkpoint_hash: str
-
-    @property
-    def tower(self) -> str: ...
-
-    def encode(
-        self,
-        shapes: Any,
-        up: str | Sequence[str] = "y",
-        *,
-        batch_size: int = 32,
-        seed: int = 0,
-        progress: bool = False,
-    ) -> np.ndarray: ...
-
-
-class NamesEncoder(Protocol):
-    """What is asked of a text encoder; `TextEncoder` is one."""
-
-    name: str
-
-    @property
-    def tower(self) -> str: ...
-
-    def encode(self, names: Sequence[str]) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Whose embeddings these are: the checkpoint, its hash, or for names the text tower."""
-
-    name: str
-    tower: str
-    checkpoint_hash: str = ""
-
-    def fits(self, other: Identity) -> bool:
-        """Whether embeddings of both may be compared: one checkpoint, or one tower where a side is text."""
-        if self.checkpoint_hash and other.checkpoint_hash:
-            return self.checkpoint_hash == other.checkpoint_hash
-        return self.tower == other.tower
-
-    def check_fits(self, shapes: Identity) -> None:
-        """Raises `MixedEncodersError` where known classes of this identity meet shapes of another."""
-        if not self.fits(shapes):
-            raise MixedEncodersError(
-                f"the known classes were embedded by {self}, the shapes by {shapes}; "
-                "embeddings of different encoders cannot be compared. Embed both with one encoder"
-            )
-
-    def __str__(self) -> str:
-        if not self.checkpoint_hash:
-            return f"the text tower of {self.name}"
-        return f"{self.name} (sha256 {self.checkpoint_hash[:8]})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +59,7 @@ class Known:
         (('chair', 'sofa'), (2, 192))
         """
         names = check_names(names)
-        if isinstance(text, str) or hasattr(text, "checkpoint_hash"):
+        if isinstance(text, str) or hasattr(text, "spec"):
             raise InputError(f"text is {text!r}; expected a TextEncoder, as TextEncoder.from_pretrained(...) gives it")
         anchors = unit(text.encode(names), "the text embedding of", names)
         nothing = np.empty((0, anchors.shape[1])), np.empty(0, dtype=np.int64)
@@ -126,7 +67,7 @@ class Known:
             names,
             anchors,
             *nothing,
-            Identity(text.name, text.tower),
+            replace(text.identity, sha256=""),
             text=anchors,
             temperature=temperature,
             negatives=_farther_half(anchors, check_names(negatives), text) if len(negatives) else np.empty((0, 0)),
@@ -159,9 +100,7 @@ class Known:
         means = unit(np.stack([e.mean(axis=0) for e in embedded]), "the mean example of", names)
         tokens = _patches(examples, encoder, up, settings) if patches else {}
         temperature = getattr(encoder, "temperature", None)
-        return cls(
-            names, means, np.concatenate(embedded), labels, identity_of(encoder), temperature=temperature, **tokens
-        )
+        return cls(names, means, np.concatenate(embedded), labels, encoder.identity, temperature=temperature, **tokens)
 
     @classmethod
     def from_both(
@@ -229,21 +168,17 @@ def _patches(
 ) -> dict[str, np.ndarray]:
     """Unit patch tokens (n, w) of all examples, and their classes (n,)."""
     if not hasattr(encoder, "encode_patches"):
-        raise InputError(f"{encoder.name} has no patch tokens; expected a ShapeEncoder")
+        raise InputError(f"{encoder.identity.checkpoint} has no patch tokens; expected a ShapeEncoder")
     passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed")}
     tokens = []
     for name, value in examples.items():
         if _as_embeddings(value, name, encoder) is not None:
             raise InputError(f"class {name!r} is given as embeddings; patch tokens need the example shapes themselves")
-        own, _ = encoder.encode_patches(value, up=up, **passed)
+        own, _ = encoder.encode_patches(value, up=up, **passed)[:2]
         tokens.append(own.reshape(-1, own.shape[-1]))
     labels = np.repeat(np.arange(len(tokens)), [len(own) for own in tokens])
     rows = unit(np.concatenate(tokens), "the patch token in")
     return {"patches": rows.astype(np.float32), "patch_labels": labels}
-
-
-def identity_of(encoder: Encoder) -> Identity:
-    return Identity(encoder.name, encoder.tower, encoder.checkpoint_hash)
 
 
 def check_names(names: Any) -> tuple[str, ...]:
@@ -313,12 +248,12 @@ def _embed(value: Any, name: str, encoder: Encoder, up: str | Sequence[str], set
 def _as_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
     """Ready embeddings (m, d): an array of them, one (d,), or a list of either; None where `value` is shapes."""
     vectors = _stacked(value)
-    if vectors is None or (vectors.shape[1] in (3, 6) and encoder.embedding_dim not in (3, 6)):
+    if vectors is None or (vectors.shape[1] in (3, 6) and encoder.dim not in (3, 6)):
         return None
-    if vectors.shape[1] != encoder.embedding_dim:
+    if vectors.shape[1] != encoder.dim:
         raise MixedEncodersError(
-            f"class {name!r} is an array of shape {vectors.shape}; {encoder.name} has embeddings of "
-            f"{encoder.embedding_dim} and takes clouds (n, 3|6). Are these embeddings of another encoder?"
+            f"class {name!r} is an array of shape {vectors.shape}; {encoder.identity.checkpoint} has embeddings of "
+            f"{encoder.dim} and takes clouds (n, 3|6). Are these embeddings of another encoder?"
         )
     if not len(vectors):
         raise InputError(f"class {name!r} has no examples: its embeddings have the shape {vectors.shape}")

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from openshape_ood.encoders.protocols import Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known import Encoder, Identity, Known, NamesEncoder, check_examples, check_names, identity_of
+from openshape_ood.known import Known, check_examples, check_names
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.scoring import DEFAULTS, Score, cosine, find_score
 from openshape_ood.scoring.table import check_bank
@@ -108,7 +109,7 @@ def score_novelty(
     if num_samples != 1:
         settings["num_samples"] = num_samples
     bank = _bank(known, score, encoder, text, known_up, device, settings)
-    bank.check_fits(identity_of(encoder))
+    bank.check_fits(encoder.identity)
     check_bank(score, method, bank)
     values = [shape.value for shape in listed]
     embeddings = encoder.encode(values, up=ups, **settings)
@@ -122,8 +123,8 @@ def score_novelty(
         shapes=tuple(shape.path or shape.name for shape in listed),
         up=tuple(ups),
         method=method,
-        encoder=encoder.name,
-        checkpoint_hash=encoder.checkpoint_hash,
+        encoder=encoder.identity.checkpoint,
+        checkpoint_hash=encoder.identity.sha256,
     )
 
 
@@ -170,7 +171,7 @@ def _encoder(model: str, device: Any, known: Any) -> Encoder:
 
     row = find_checkpoint(model)
     if isinstance(known, Known):  # said before anything is downloaded
-        known.check_fits(Identity(row.name, row.text.tower, row.source.sha256))
+        known.check_fits(Identity(row.name, row.text.space, row.source.sha256))
     return ShapeEncoder.from_pretrained(model, device=device)
 
 
@@ -209,5 +210,5 @@ def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
 
     row = getattr(encoder, "row", None)
     if row is None:
-        raise InputError(f"{encoder.name} has no text tower of its own; give text=, or example shapes")
+        raise InputError(f"{encoder.identity.checkpoint} has no text tower of its own; give text=, or example shapes")
     return TextEncoder(row, device=getattr(encoder, "device", None) if device is None else device)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.shapes.points import exchange
+from openshape_ood.encoders.protocols import Identity, Patches
+from openshape_ood.shapes.points import CloudSpec, exchange
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 
@@ -17,6 +18,8 @@ def box(width: float, height: float, depth: float) -> np.ndarray:
     return np.array([(x * width, y * height, z * depth) for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
 
 
+FAKE, WORDS = Identity("fake", "words", "f" * 64), Identity("fake", "words")
+SPEC = CloudSpec(count=100, up="y", color=0.4)
 POLE, PLATE, SLAB = box(0.1, 2, 0.1), box(1, 0.1, 1), box(2, 0.1, 0.2)
 
 
@@ -24,21 +27,21 @@ POLE, PLATE, SLAB = box(0.1, 2, 0.1), box(1, 0.1, 1), box(2, 0.1, 0.2)
 class FakeEncoder:
     """Embeds a cloud as its extents and the mean height above its lowest point, as a unit vector."""
 
-    name: str = "fake"
-    tower: str = "words"
-    checkpoint_hash: str = "f" * 64
-    embedding_dim: int = 4
+    identity: Identity = FAKE
+    dim: int = 4
+    temperature: float | None = None
+    spec: CloudSpec = SPEC
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def encode(
         self,
         shapes: Any,
-        up: str | Sequence[str] = "y",
         *,
-        batch_size: int = 32,
+        up: str | Sequence[str] = "file",
         seed: int = 0,
-        progress: bool = False,
         num_samples: int = 1,
+        batch_size: int = 32,
+        progress: bool = False,
     ) -> np.ndarray:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
@@ -56,10 +59,17 @@ class PatchEncoder(FakeEncoder):
     """A `FakeEncoder` with two patch tokens a cloud: its embedding, and that with the height left out."""
 
     def encode_patches(
-        self, shapes: Any, up: str | Sequence[str] = "y", batch_size: int = 32, seed: int = 0
-    ) -> tuple[np.ndarray, np.ndarray]:
-        whole = self.encode(shapes, up, batch_size=batch_size, seed=seed)
-        return np.stack([whole, whole * [1, 0, 1, 1]], axis=1), np.zeros((len(whole), 2, 3))
+        self,
+        shapes: Any,
+        *,
+        stage: str = "tokens",
+        up: str | Sequence[str] = "file",
+        seed: int = 0,
+        batch_size: int = 32,
+        progress: bool = False,
+    ) -> Patches:
+        whole = self.encode(shapes, up=up, batch_size=batch_size, seed=seed)
+        return Patches(np.stack([whole, whole * [1, 0, 1, 1]], axis=1), np.zeros((len(whole), 2, 3)), 0.4)
 
 
 @dataclass
@@ -67,8 +77,7 @@ class FakeText:
     """Embeds the names that it was given vectors for."""
 
     vectors: Mapping[str, Any]
-    name: str = "fake"
-    tower: str = "words"
+    identity: Identity = WORDS
 
     def encode(self, names: Sequence[str]) -> np.ndarray:
         return np.array([self.vectors[name] for name in names], dtype=np.float32)

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from openshape_ood import Known, ShapeEncoder, TextEncoder
 from openshape_ood.banks import FORMAT, join_banks, load_bank, save_bank
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError
 from openshape_ood.synthetic import sample
 
@@ -111,7 +112,7 @@ def test_banks_that_do_not_belong_together_are_not_joined() -> None:
         join_banks(by_example(), by_example())
     with pytest.raises(MixedEncodersError, match="cannot be joined"):
         join_banks(by_example(), Known.from_names(["plate"], words()))
-    other = FakeEncoder(name="other", checkpoint_hash="e" * 64)
+    other = FakeEncoder(Identity("other", "words", "e" * 64))
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\).*other \(sha256 eeeeeeee\)"):
         join_banks(by_example(), Known.from_examples({"plate": PLATE}, other))
 

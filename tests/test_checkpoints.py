@@ -111,7 +111,7 @@ def test_all_rows_are_read() -> None:
 )
 def test_rows(name: str, dim: int, up: str, kind: str, tower: str) -> None:
     row = find_checkpoint(name)
-    assert (row.sizes.embedding_dim, row.points.up, source_kind(row), row.text.tower) == (dim, up, kind, tower)
+    assert (row.sizes.embedding_dim, row.points.up, source_kind(row), row.text.space) == (dim, up, kind, tower)
 
 
 def test_published_rows_share_what_they_were_trained_with() -> None:
@@ -263,7 +263,7 @@ def test_openai_towers_need_quick_gelu(registry: Registry, model: str) -> None:
 
 def test_other_towers_do_not(registry: Registry) -> None:
     changes = {"text.model": "ViT-B-32", "text.pretrained": "laion2b_s34b_b79k"}
-    assert find_checkpoint("mine", registry(changes)).text.tower == "ViT-B-32/laion2b_s34b_b79k"
+    assert find_checkpoint("mine", registry(changes)).text.space == "ViT-B-32/laion2b_s34b_b79k"
 
 
 @pytest.mark.parametrize("given, meant", [("vitb-32", "vitb32"), ("VITG14", "vitg14"), ("tinny", "tiny")])

@@ -19,8 +19,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 from openshape_ood.decisions.calibration import expected_coverage, leave_one_out, threshold
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.known import Identity
 from openshape_ood.sklearn_api.detector import METHODS, NoveltyDetector
 
 NAMES = ["bed", "chair", "lamp"]

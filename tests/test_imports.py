@@ -18,8 +18,8 @@ PACKAGE = Path(openshape_ood.__file__).parent
 ORDER = """
     errors
     checks storage devices workers
-    registry
     shapes synthetic
+    registry
     encoders
     known
     banks

@@ -9,8 +9,9 @@ import torch
 from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, PatchEncoder, words
 
 from openshape_ood import Known, OpenShapeError, ShapeEncoder, TextEncoder
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-from openshape_ood.known import Identity, check_names, identity_of, unit
+from openshape_ood.known import check_names, unit
 
 EMBEDDINGS = np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]])
 
@@ -63,7 +64,7 @@ def test_examples_as_shapes(shapes: Any) -> None:
     bank = Known.from_examples({"pole": shapes, "plate": [PLATE, SLAB]}, encoder)
     np.testing.assert_allclose(bank.anchors[0], encoder.encode(POLE)[0], atol=1e-6)
     assert bank.labels.tolist() == [0] * (len(bank.examples) - 2) + [1, 1]
-    assert bank.identity == identity_of(encoder)
+    assert bank.identity == encoder.identity
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_examples_that_cannot_be_used(examples: Any, error: type[Exception], mes
 
 def test_clouds_are_told_from_embeddings_by_their_width() -> None:
     assert len(Known.from_examples({"pole": POLE}, FakeEncoder()).examples) == 1  # one cloud of 8 points, not 8 rows
-    assert len(Known.from_examples({"a": np.eye(6)}, FakeEncoder(embedding_dim=6)).examples) == 6
+    assert len(Known.from_examples({"a": np.eye(6)}, FakeEncoder(dim=6)).examples) == 6
 
 
 TEXT = Identity("vitb32", "ViT-B-32")
@@ -156,9 +157,9 @@ def test_texts_of_one_tower_may_be_compared() -> None:
 
 def test_a_bank_of_another_encoder_names_both() -> None:
     bank = Known.from_examples({"pole": POLE}, FakeEncoder())
-    other = FakeEncoder(name="other", checkpoint_hash="0123456789")
+    other = FakeEncoder(Identity("other", "words", "0123456789"))
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\).*other \(sha256 01234567\)"):
-        bank.check_fits(identity_of(other))
+        bank.check_fits(other.identity)
     with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*other \(sha256 01234567\)"):
         Known.from_names(["pole"], words()).check_fits(Identity("other", "another tower", "0123456789"))
 
@@ -232,13 +233,13 @@ def test_by_both_the_anchor_is_the_example_and_the_name_where_there_is_none() ->
     np.testing.assert_array_equal(bank.examples, by_example.examples)
     np.testing.assert_array_equal(bank.anchors, [by_example.anchors[1], bank.text[1], by_example.anchors[0]])
     np.testing.assert_array_equal(bank.text, Known.from_names(bank.names, words()).text)
-    assert bank.identity == identity_of(encoder)
+    assert bank.identity == encoder.identity
     assert {call["batch_size"] for call in encoder.calls} == {5}
 
 
 def test_by_both_of_two_encoders() -> None:
     with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*other"):
-        Known.from_both(["pole"], {"pole": POLE}, FakeEncoder(name="other", tower="another"), words())
+        Known.from_both(["pole"], {"pole": POLE}, FakeEncoder(Identity("other", "another", "f" * 64)), words())
     with pytest.raises(ClassNamesError, match="examples of 'ball', 'cube', but the known classes are 'pole'"):
         Known.from_both(["pole"], {"ball": POLE, "pole": POLE, "cube": POLE}, FakeEncoder(), words())
 

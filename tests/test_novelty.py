@@ -10,6 +10,7 @@ import torch
 from fakes import PLATE, POLE, SLAB, FakeEncoder, PatchEncoder, box, words
 
 from openshape_ood import Known, NoveltyResult, ShapeEncoder, TextEncoder, score_novelty
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import (
     ClassNamesError,
     CloudError,
@@ -334,7 +335,7 @@ def test_an_encoder_without_a_text_tower_needs_one() -> None:
 
 
 def test_another_tower_or_encoder_is_refused() -> None:
-    other = FakeEncoder(name="other", tower="other words", checkpoint_hash="e" * 64)
+    other = FakeEncoder(Identity("other", "other words", "e" * 64))
     with pytest.raises(MixedEncodersError, match="the text tower of fake"):
         score_novelty(POLE, NAMES, encoder=other, text=words())
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\), the shapes by other"):
@@ -372,7 +373,7 @@ def test_tiny_from_a_bank(clouds: dict[str, np.ndarray], tiny: ShapeEncoder) -> 
     embeddings = dict(zip(KNOWN, tiny.encode(list(clouds.values())), strict=True))
     result = score_novelty(clouds["sofa"] * 1000, Known.from_examples(embeddings, tiny), encoder=tiny)
     assert result.nearest.tolist() == ["sofa"]
-    assert result.checkpoint_hash == tiny.checkpoint_hash
+    assert result.checkpoint_hash == tiny.identity.sha256
 
 
 def test_tiny_keeps_other_banks_out(clouds: dict[str, np.ndarray], tiny: ShapeEncoder) -> None:

@@ -41,7 +41,7 @@ def unit(vector: np.ndarray) -> np.ndarray:
 
 def full_bank(names: Sequence[str] = NAMES, temperature: float | None = TEMPERATURE) -> Known:
     """A bank with all that any score asks for."""
-    bank = Known.from_both(names, EXAMPLES, FakeEncoder(embedding_dim=D), FakeText(TEXT))
+    bank = Known.from_both(names, EXAMPLES, FakeEncoder(dim=D), FakeText(TEXT))
     return replace(
         bank,
         negatives=unit_rows(NEGATIVES, "negative"),
@@ -52,7 +52,7 @@ def full_bank(names: Sequence[str] = NAMES, temperature: float | None = TEMPERAT
 
 
 def bank(examples: dict[str, Any] = EXAMPLES) -> Known:
-    return Known.from_examples(examples, FakeEncoder(embedding_dim=D))
+    return Known.from_examples(examples, FakeEncoder(dim=D))
 
 
 def names_bank(**words: Any) -> Known:
@@ -317,7 +317,7 @@ def test_the_length_of_a_query_does_not_matter(method: str, scale: float) -> Non
 @every_score
 def test_the_length_of_an_example_does_not_matter(method: str) -> None:
     scaled = {name: e * np.linspace(0.1, 9, len(e))[:, None] for name, e in EXAMPLES.items()}
-    known = Known.from_both(NAMES, scaled, FakeEncoder(embedding_dim=D), FakeText(TEXT))
+    known = Known.from_both(NAMES, scaled, FakeEncoder(dim=D), FakeText(TEXT))
     known = replace(FULL, anchors=known.anchors, examples=known.examples)
     np.testing.assert_allclose(novelty_of(method, known), novelty_of(method), rtol=1e-9, atol=1e-9)
 

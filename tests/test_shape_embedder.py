@@ -96,7 +96,7 @@ def test_another_file_in_place_of_a_checkpoint_is_loaded_anew(tmp_path: Path, ti
     shutil.copy(PACKAGE / tiny.row.source.package, path)
     own = tiny_embedder(checkpoint=path)
     one = own.encoder
-    assert own.encoder is one and own.identity.checkpoint_hash == tiny.checkpoint_hash
+    assert own.encoder is one and own.identity.checkpoint_hash == tiny.identity.sha256
     os.utime(path, (1, 1))
     assert own.encoder is not one
 
@@ -153,8 +153,8 @@ def test_the_identity_goes_into_the_detectors_file(tmp_path: Path, tiny: ShapeEn
     detector = NoveltyDetector().fit(embeddings, LABELS)
     detector.identity = tiny_embedder().identity
     path = detector.save(tmp_path / "detector.safetensors")
-    assert NoveltyDetector.load(path, tiny_embedder().identity).identity.checkpoint_hash == tiny.checkpoint_hash
-    from openshape_ood.known import Identity
+    assert NoveltyDetector.load(path, tiny_embedder().identity).identity.checkpoint_hash == tiny.identity.sha256
+    from openshape_ood.encoders.protocols import Identity
 
     with pytest.raises(MixedEncodersError, match=r"tiny .* vitb32"):
         NoveltyDetector.load(path, Identity("vitb32", "other", "0" * 64))

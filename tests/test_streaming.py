@@ -16,9 +16,8 @@ import pytest
 
 import openshape_ood
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.registry.rows import Points
 from openshape_ood.shapes import streaming
-from openshape_ood.shapes.points import prepare
+from openshape_ood.shapes.points import CloudSpec, prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.shapes.streaming import Read, read_shapes
 
@@ -323,7 +322,7 @@ def gone(processes: set[int]) -> bool:
 
 def test_clouds_come_ready_for_an_encoder(tmp_path: Path) -> None:
     paths = clouds(tmp_path, 3)
-    frame = Points(count=16, up="z", color=0.4)
+    frame = CloudSpec(count=16, up="z", color=0.4)
     for read in read_shapes(paths, points=9, seed=5, up="x", frame=frame, workers=1):
         cloud = load_shape(read.path)
         expected = prepare(cloud, count=16, up="x", to="z", color=0.4, seed=5, name="a cloud")

@@ -84,7 +84,7 @@ def test_the_second_start_needs_no_source(row: Checkpoint, cache: Path, sources:
     assert sources == ["mine"]
     for encoder in (first, second):
         np.testing.assert_array_equal(encoder.encode_prepared(CLOUDS), expected.encode_prepared(CLOUDS))
-        assert encoder.checkpoint_hash == expected.checkpoint_hash == row.source.sha256
+        assert encoder.identity.sha256 == expected.checkpoint_hash == row.source.sha256
         assert encoder.temperature == expected.temperature == pytest.approx(TEMPERATURE)
 
 

@@ -80,8 +80,9 @@ def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
     """An encoder, and where its weights are from: the package, or chance."""
     import torch
 
+    from openshape_ood.devices import find_device
     from openshape_ood.encoders.grouping.samplers import find_grouping
-    from openshape_ood.encoders.shape_encoder import PointBERT, ShapeEncoder, find_device
+    from openshape_ood.encoders.shape_encoder import PointBERT, ShapeEncoder
 
     if name == "tiny":
         return ShapeEncoder.from_pretrained(name, device=device), "its own weights"
@@ -92,7 +93,7 @@ def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
 
 
 def read(paths: Sequence[Path], encoder: ShapeEncoder, workers: int, batch: int) -> Generator[Read]:
-    points = encoder.row.points
+    points = encoder.spec
     ahead = 2 * batch
     return read_shapes(paths, points=points.count, seed=0, frame=points, workers=workers, ahead=ahead)
 
@@ -153,7 +154,7 @@ def measure(name: str, paths: Sequence[Path], args: argparse.Namespace) -> dict[
         "network": name,
         "weights": weights,
         "device": str(encoder.device),
-        "points": encoder.num_points,
+        "points": encoder.spec.count,
         "files": len(paths),
         "ways": {way: _middle(passes) for way, passes in ways.items()},
     }

@@ -244,8 +244,12 @@ def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], embedder: 
     names = [name for c in data.known for name in c.names]
     titles = data.validation.titles
     examples = {c.title: embedded["bank"][titles == c.title] for c in data.known}
+    name = embedder.encoder.identity.checkpoint
     banks = {
-        "names": ("max_cosine", Known.from_names(names, TextEncoder.from_pretrained(embedder.encoder.name))),
+        "names": (
+            "max_cosine",
+            Known.from_names(names, TextEncoder.from_pretrained(name)),
+        ),
         "prototypes": ("prototype_distance", Known.from_examples(examples, embedder.encoder)),
     }
     return [
@@ -283,8 +287,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "benchmark": args.name,
         "source": data.source,
-        "model": encoder.name,
-        "checkpoint_sha256": encoder.checkpoint_hash,
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
         "pools": {"bank": len(data.validation)} | {part: len(z) for part, z in embedded.items() if part != "bank"},
         "settings": {name: getattr(args, name) for name in ("draws", "tests", "per_class", "data_seed", "seed")},
         "metrics": "fractions; of known shapes kept, unless called novel",

@@ -130,11 +130,11 @@ def _position(found: Explanation, bank: Any, encoder: ShapeEncoder) -> np.ndarra
     from openshape_ood.shapes.points import in_frame
 
     # the shape's own points alone say what its frame is
-    points = in_frame(found.points, count=encoder.num_points, up=found.up, to=encoder.up, seed=0)
+    points = in_frame(found.points, count=encoder.spec.count, up=found.up, to=encoder.spec.up, seed=0)
     own = nearest(found.patch_centers, found.points[:, :3], metric="euclidean")[1][:, 0]
     centers = points[own]
     distance = nearest(centers, bank.centers, metric="euclidean")[0][:, 0]
-    return spread(points, centers, encoder.patch_radius) @ distance
+    return spread(points, centers, encoder.row.sizes.radius) @ distance
 
 
 def _regions(cloud: np.ndarray, seed: int) -> Iterator[np.ndarray]:
@@ -232,14 +232,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = measure(encoder, text, args.count, args.examples, args.points, args.progress)
         figures = summary(rows, args.draws)
         report = {
-            "model": encoder.name,
-            "checkpoint_sha256": encoder.checkpoint_hash,
+            "model": encoder.identity.checkpoint,
+            "checkpoint_sha256": encoder.identity.sha256,
             "settings": {key: getattr(args, key) for key in ("count", "examples", "points", "draws")}
             | {"region": REGION, "random_regions": RANDOM, "known": KNOWN},
             "figures": figures,
             "shapes": [asdict(row) for row in rows],
         }
-        path = write_json(args.out / f"explain-{encoder.name}.json", report)
+        path = write_json(args.out / f"explain-{encoder.identity.checkpoint}.json", report)
         pictures = []
         if args.pictures:
             pictures = [

@@ -279,8 +279,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
         rows = [row for name in args.name for row in measure(name, args, encoder, text)]
         report = {
-            "model": encoder.name,
-            "checkpoint_sha256": encoder.checkpoint_hash,
+            "model": encoder.identity.checkpoint,
+            "checkpoint_sha256": encoder.identity.sha256,
             "generated": args.data_root is None,
             "settings": {
                 key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")
@@ -290,7 +290,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
         num_samples = "" if args.num_samples == 1 else f"-num_samples-{args.num_samples}"
         data = "generated" if args.data_root is None else "3dos"
-        path = write_json(args.out / f"scores-{encoder.name}-{data}{num_samples}.json", report)
+        path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
     except (OpenShapeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -78,6 +78,6 @@ class Embedder:
 
     def _store(self, recipe: Recipe, seed: int) -> EmbeddingStore:
         if (recipe, seed) not in self._stores:
-            record = recipe.record(self.encoder.row, self.encoder.checkpoint_hash, seed, self.encoder.device.type)
-            self._stores[recipe, seed] = EmbeddingStore(self.cache, record, self.encoder.embedding_dim)
+            record = recipe.record(self.encoder.row, self.encoder.identity.sha256, seed, self.encoder.device.type)
+            self._stores[recipe, seed] = EmbeddingStore(self.cache, record, self.encoder.dim)
         return self._stores[recipe, seed]

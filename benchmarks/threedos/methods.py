@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.threedos.results import Scored
+from openshape_ood.encoders.protocols import Encoder
 from openshape_ood.errors import InputError
-from openshape_ood.known import Encoder, Known
+from openshape_ood.known import Known
 from openshape_ood.scoring import SCORES
 
 # bounds the (queries, support) table held at once: 2^21 float64 are 16 MiB

@@ -22,7 +22,7 @@ from benchmarks.threedos.recipes import PROTOCOLS, Recipe, Settings, find_settin
 from benchmarks.threedos.results import Finished, MethodResult
 from benchmarks.threedos.splits import Split
 from openshape_ood.errors import CheckpointError, OpenShapeError, ShapeFileError
-from openshape_ood.known import Known, identity_of
+from openshape_ood.known import Known
 from openshape_ood.storage import own_folder
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
@@ -77,7 +77,7 @@ class Run:
             bank = Known.from_names(names, self.text(settings.templates))
         except CheckpointError as error:
             raise type(error)(f"{error}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
-        bank.check_fits(identity_of(self.encoder))
+        bank.check_fits(self.encoder.identity)
         return bank
 
     def support(self, settings: Settings) -> Objects:
@@ -132,7 +132,9 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
     tally = embedder.tally
     seconds = round(time.perf_counter() - started, 1)
     report["run"] = {"seconds": seconds, "embedded": tally.embedded, "reused": tally.reused, "peak_mb": peak_memory()}
-    return Finished(split, data, encoder.name, settings.protocol, args.seeds, results, _unit(embedded[0]), report)
+    return Finished(
+        split, data, encoder.identity.checkpoint, settings.protocol, args.seeds, results, _unit(embedded[0]), report
+    )
 
 
 def _switches(this: Run, settings: Settings) -> list[Switch]:

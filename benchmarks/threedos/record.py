@@ -34,13 +34,13 @@ def record(
             part: [[c.title, list(c.names)] for c in classes]
             for part, classes in (("known", data.known), ("novel1", this.split.novel1), ("novel2", this.split.novel2))
         },
-        "model": encoder.name,
-        "checkpoint_sha256": encoder.checkpoint_hash,
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
         "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
         "text": _text(this, settings),
         "settings": switches
         | {
-            "encoder_up": encoder.up,
+            "encoder_up": encoder.spec.up,
             "seeds": list(args.seeds),
             "draws": args.draws,
             "batch_size": args.batch_size,
@@ -65,7 +65,7 @@ def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
         return None
     text = this.text(settings.templates)
     return {
-        "tower": text.tower,
+        "tower": text.identity.space,
         "weights": text.weights,
         "templates": len(text.templates),
         "average": text.average,

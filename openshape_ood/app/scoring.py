@@ -157,12 +157,12 @@ class Scorer:
         return bank, tuple(f"{remark}; add examples of them." for remark in remarks)
 
     def _embedding(self, example: Example, encoder: ShapeEncoder) -> np.ndarray:
-        key = ("example", encoder.checkpoint_hash, example.key)
+        key = ("example", encoder.identity.sha256, example.key)
         return self._once(key, lambda: encoder.encode(example.cloud, up="y")[0])
 
     def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
         others = [word for word in things() if word not in names]
-        return self._once(("negatives", text.name, names), lambda: Known.from_names(names, text, others).negatives)
+        return self._once(("negatives", text.identity, names), lambda: Known.from_names(names, text, others).negatives)
 
     def _calibration(
         self, names: tuple[str, ...], encoder: ShapeEncoder, bank: Known, method: str, origin: str
@@ -175,7 +175,7 @@ class Scorer:
 
     def _calibration_set(self, name: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:
         clouds = calibration_scans if origin == SCAN else calibration_models
-        key = ("calibration", encoder.checkpoint_hash, name, origin)
+        key = ("calibration", encoder.identity.sha256, name, origin)
         return self._once(key, lambda: encoder.encode(clouds([name]), up="y"))
 
     def _explain(
@@ -207,7 +207,7 @@ class Scorer:
             return PatchBank.from_examples(shapes, encoder, up="y")
 
         own = tuple((name, tuple(example.key for example in examples)) for name, examples in known.items())
-        return self._once(("patches", encoder.checkpoint_hash, own, origin), made, room=BANKS)
+        return self._once(("patches", encoder.identity.sha256, own, origin), made, room=BANKS)
 
     def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], room: int = KEPT) -> Any:
         """What `make` gives, made once; of the longest unused of its kind more than `room` are forgotten."""
@@ -230,7 +230,7 @@ def _kind(session: Session) -> str:
 
 def _generated(encoder: ShapeEncoder, names: Sequence[str]) -> bool:
     """Whether known shapes of all classes can be generated, and mean something to the encoder."""
-    return encoder.name == "tiny" and can_generate([name.casefold() for name in names])
+    return encoder.identity.checkpoint == "tiny" and can_generate([name.casefold() for name in names])
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:

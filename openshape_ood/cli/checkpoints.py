@@ -57,7 +57,7 @@ def list_all(json: Json = False) -> None:
         return
     table = new_table("name", "embedding", "up", "text tower", "licence", "encoder", right=["embedding"])
     for row, part in zip(rows, parts, strict=True):
-        cells = row.name, row.sizes.embedding_dim, row.points.up, row.text.tower, row.licence
+        cells = row.name, row.sizes.embedding_dim, row.points.up, row.text.space, row.licence
         table.add_row(*map(text, cells), text(part.place, "green" if part.path else "yellow"))
     console().print(table)
     if any(part.path is None for part in parts):
@@ -242,7 +242,7 @@ def _record(row: Checkpoint, part: Part) -> dict[str, Any]:
         "embedding_dim": row.sizes.embedding_dim,
         "up": row.points.up,
         "points": row.points.count,
-        "text_tower": row.text.tower,
+        "text_tower": row.text.space,
         "licence": row.licence,
         "here": part.path is not None,
         "path": None if part.path is None else str(part.path),

@@ -82,11 +82,10 @@ def build(
     Raises `InputError` where a class has no usable example, or banks do not fit the encoder or each other.
     """
     from openshape_ood.banks import join_banks, load_bank
-    from openshape_ood.known import identity_of
 
     banks = [load_bank(path) for path in classes.banks]
     for bank in banks:
-        bank.check_fits(identity_of(encoder))
+        bank.check_fits(encoder.identity)
     if classes.examples:
         with warnings.catch_warnings(record=True) as told:  # of names that the tower hardly knows
             warnings.simplefilter("always")
@@ -139,7 +138,9 @@ def _embed(
     import numpy as np
 
     def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(shapes, ups, reading.batch_size, seed=reading.seed, num_samples=reading.num_samples)
+        return encoder.encode(
+            shapes, up=ups, batch_size=reading.batch_size, seed=reading.seed, num_samples=reading.num_samples
+        )
 
     before = len(failures)
     done = list(encode_files(files, reading, encode, failures, bar))

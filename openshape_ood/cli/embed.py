@@ -161,9 +161,9 @@ def _into_file(
     import numpy as np
 
     def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(shapes, ups, batch_size, seed=seed, num_samples=num_samples)
+        return encoder.encode(shapes, up=ups, batch_size=batch_size, seed=seed, num_samples=num_samples)
 
-    reading, failures = Reading(encoder.num_points, up, seed, num_samples, batch_size), found.failures
+    reading, failures = Reading(encoder.spec.count, up, seed, num_samples, batch_size), found.failures
     with progress("embedding", len(found.files)) as bar:
         results = encode_files(found.files, reading, encode, failures, bar)
         done = [(one.batch.files, one.batch.ups, one.result) for one in results]
@@ -172,10 +172,10 @@ def _into_file(
         ids=[file.id for files, _, _ in done for file in files],
         paths=[file.path for files, _, _ in done for file in files],
         ups=[axis for _, ups, _ in done for axis in ups],
-        embeddings=np.concatenate([rows for _, _, rows in done]) if done else np.empty((0, encoder.embedding_dim)),
+        embeddings=np.concatenate([rows for _, _, rows in done]) if done else np.empty((0, encoder.dim)),
         failed=[Failed(ids.get(one.file, one.file), one.file, one.reason) for one in failures],
-        checkpoint=encoder.name,
-        checkpoint_sha256=encoder.checkpoint_hash,
+        checkpoint=encoder.identity.checkpoint,
+        checkpoint_sha256=encoder.identity.sha256,
         seed=seed,
         num_samples=num_samples,
     )
@@ -186,13 +186,13 @@ def _into_file(
         written = str(out) if table.ids else None
         failed = [{"file": one.path, "reason": one.error} for one in table.failed]
         head = {key: value for key, value in table.header().items() if key not in ("shapes", "failed", "format")}
-        print_json(
-            {"out": written, "dimensions": encoder.embedding_dim, "up": up, **head, "failed": failed, "counts": counts}
-        )
+        print_json({"out": written, "dimensions": encoder.dim, "up": up, **head, "failed": failed, "counts": counts})
     elif table.ids:
         note = " (what each file says, else y)" if up == "file" else ""
-        print_line(f"{len(table.ids)} embeddings of {encoder.embedding_dim} numbers in {shown(out)}")
-        print_line(f"{encoder.name}, up {up}{note}: {len(failures)} failed, {found.ignored} other files ignored")
+        print_line(f"{len(table.ids)} embeddings of {encoder.dim} numbers in {shown(out)}")
+        print_line(
+            f"{encoder.identity.checkpoint}, up {up}{note}: {len(failures)} failed, {found.ignored} other files ignored"
+        )
     print_failures(failures)
     warn_of_axes(found.files, up)
     if not table.ids:

@@ -102,7 +102,7 @@ def explain(
         _check_generated(wanted)
     encoder = load_encoder(model, checkpoint, device)
     failures: list[Failure] = []
-    reading = Reading(encoder.num_points, known_up or up, seed, batch_size=batch_size)
+    reading = Reading(encoder.spec.count, known_up or up, seed, batch_size=batch_size)
     found = explain_novelty(
         file,
         _support(wanted, generated, encoder, reading, failures),

@@ -62,7 +62,7 @@ def choose(
         return from_files(calibrate, coverage, scorer.reading, scorer.novelty, failures)
     if can_generate(scorer.bank.names, scorer.encoder):
         return from_generated(scorer.bank.names, coverage, scorer.reading.batch_size, scorer.novelty)
-    return nowhere(scorer.encoder.name == "tiny")
+    return nowhere(scorer.encoder.identity.checkpoint == "tiny")
 
 
 def given(value: float) -> Limit:
@@ -96,7 +96,7 @@ def can_generate(names: Sequence[str], encoder: ShapeEncoder) -> bool:
     """Whether the embedded encoder is at work, and all classes are categories it was trained on, or words for them."""
     from openshape_ood.registry.rows import find_checkpoint
 
-    own = encoder.name == "tiny" and encoder.checkpoint_hash == find_checkpoint("tiny").source.sha256
+    own = encoder.identity.checkpoint == "tiny" and encoder.identity.sha256 == find_checkpoint("tiny").source.sha256
     return own and all(category_of(name) for name in names)
 
 

@@ -138,7 +138,7 @@ def score(
         raise InputError(nothing_found(files, found.ignored))
 
     encoder = load_encoder(model, checkpoint, device)
-    reading, failures = Reading(encoder.num_points, up, seed, num_samples, batch_size, readers), found.failures
+    reading, failures = Reading(encoder.spec.count, up, seed, num_samples, batch_size, readers), found.failures
     text_encoder, support = load_text(encoder, text_checkpoint), replace(reading, up=known_up or up)
     classes_bank = classes.build(wanted, method, encoder, text_encoder, support, failures)
     scorer = Scorer(encoder, classes_bank, method, reading)
@@ -188,8 +188,8 @@ def _record(
 ) -> dict[str, Any]:
     """What --json prints and --out writes as JSON."""
     return {
-        "model": scorer.encoder.name,
-        "checkpoint_sha256": scorer.encoder.checkpoint_hash,
+        "model": scorer.encoder.identity.checkpoint,
+        "checkpoint_sha256": scorer.encoder.identity.sha256,
         "method": scorer.used,
         "classes": list(scorer.bank.names),
         "up": scorer.reading.up,

@@ -11,8 +11,9 @@ import numpy as np
 
 from openshape_ood.embedding_store.schema import Origin
 from openshape_ood.embedding_store.shards import BATCH_ROWS, origin_of, read_embeddings, sources
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError
-from openshape_ood.known import Identity, Known
+from openshape_ood.known import Known
 from openshape_ood.scoring import DEFAULTS, find_score
 from openshape_ood.scoring import neighbors as neighbors
 from openshape_ood.scoring.neighbors.arrays import check_k
@@ -118,8 +119,8 @@ class _Embedded:
     """In the place of an encoder, for embeddings that there are already."""
 
     def __init__(self, origin: Origin) -> None:
-        self.name, self.embedding_dim = origin.checkpoint, origin.dimensions
-        self.checkpoint_hash, self.tower, self.temperature = origin.checkpoint_hash, origin.tower, origin.temperature
+        self.identity = Identity(origin.checkpoint, origin.tower, origin.checkpoint_hash)
+        self.dim, self.temperature = origin.dimensions, origin.temperature
 
     def encode(self, shapes: Any, *_: Any, **__: Any) -> np.ndarray:
         raise InputError("a table of embeddings encodes no shapes")

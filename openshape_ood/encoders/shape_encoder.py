@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
 from openshape_ood.checks import check_seed
-from openshape_ood.devices import exact
+from openshape_ood.devices import exact, find_device
 from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
 from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
 from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.encoders.pointbert.network import STAGES, PointBERT, Stage
+from openshape_ood.encoders.protocols import Identity, Patches
 from openshape_ood.errors import InputError, UnknownNameError, WeightsError
 from openshape_ood.registry import stripped
 from openshape_ood.registry.hub import fetch, sha256
@@ -32,9 +33,9 @@ PRECISIONS = get_args(Precision)
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
 
-    name: its row in the registry; embedding_dim: d; num_points: points a cloud is resampled to; up: the
-    gravity axis it was trained with; checkpoint_hash: sha256 of the weights file; network: the bare torch
-    module; device: where it runs; row: everything the registry says; temperature: what cosines with text were
+    identity: its name in the registry, its embedding space and the sha256 of its weights; dim: d; spec: points a cloud
+    is resampled to, and the gravity axis it was trained with; network: the bare torch module; device: where it runs;
+    row: everything the registry says; temperature: what cosines with text were
     divided by in training, where the file says so, else None; precision: of the network's products.
     """
 
@@ -42,17 +43,15 @@ class ShapeEncoder:
         self,
         row: Checkpoint,
         network: PointBERT,
-        checkpoint_hash: str,
+        sha256: str,
         device: torch.device,
         temperature: float | None = None,
         precision: Precision = "float32",
     ) -> None:
         self.row = row
-        self.name = row.name
-        self.embedding_dim = row.sizes.embedding_dim
-        self.num_points = row.points.count
-        self.up = row.points.up
-        self.checkpoint_hash = checkpoint_hash
+        self.identity = Identity(row.name, row.text.space, sha256)
+        self.dim = row.sizes.embedding_dim
+        self.spec = row.points
         self.device = device
         self.temperature = temperature
         self.precision = precision
@@ -99,42 +98,17 @@ class ShapeEncoder:
         digest = row.source.sha256 if checkpoint is None else sha256(weights.path)
         return cls(row, network, digest, target, weights.temperature, precision)
 
-    @overload
     def encode(
         self,
         shapes: Any,
-        up: str | Sequence[str] = "y",
-        batch_size: int = 32,
-        normalize: bool = True,
-        seed: int = 0,
-        progress: bool = False,
-        num_samples: int = 1,
-        return_spread: Literal[False] = False,
-    ) -> np.ndarray: ...
-    @overload
-    def encode(
-        self,
-        shapes: Any,
-        up: str | Sequence[str] = "y",
-        batch_size: int = 32,
-        normalize: bool = True,
-        seed: int = 0,
-        progress: bool = False,
-        num_samples: int = 1,
         *,
-        return_spread: Literal[True],
-    ) -> tuple[np.ndarray, np.ndarray]: ...
-    def encode(
-        self,
-        shapes: Any,
-        up: str | Sequence[str] = "y",
-        batch_size: int = 32,
-        normalize: bool = True,
+        up: str | Sequence[str] = "file",
         seed: int = 0,
-        progress: bool = False,
         num_samples: int = 1,
-        return_spread: bool = False,
-    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        batch_size: int = 32,
+        progress: bool = False,
+        normalize: bool = True,
+    ) -> np.ndarray:
         """Embeddings (b, d) float32 of b shapes; unit vectors unless `normalize` is False.
 
         shapes: one cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes,
@@ -144,8 +118,7 @@ class ShapeEncoder:
         embedding alone or in any batch, whatever torch's global settings.
 
         num_samples: how many embeddings of each shape, every one sampled anew and begun at another point, are averaged
-        into a steadier one. With return_spread also their spread (b,): the mean of 1 - cosine between a view and
-        the average, 0 where all samplings agree.
+        into a steadier one.
 
         Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
         whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
@@ -157,28 +130,55 @@ class ShapeEncoder:
         (2, 192)
         """
         listed = list_shapes(shapes)
-        ups = resolve_ups(up, listed)
-        _check_batch_size(batch_size)
-        seeds = sample_seeds(seed, num_samples)
-        batches = [slice(i, i + batch_size) for i in range(0, len(listed), batch_size)]
-        prepared = (self._prepared(listed[s], ups[s], view) for s in batches for view in seeds)
+        samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
+        mean = mean_sample(samples)
+        return self._unit(mean, listed) if normalize else mean
+
+    def encode_with_spread(
+        self,
+        shapes: Any,
+        *,
+        up: str | Sequence[str] = "file",
+        seed: int = 0,
+        num_samples: int = 8,
+        batch_size: int = 32,
+        progress: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Unit embeddings (b, d) as `encode` gives them, and how far the samplings of each shape stray (b,).
+
+        The spread is the mean of 1 - cosine between a sampling and the average, 0 where all agree. Arguments and
+        errors as in `encode`.
+        """
+        listed = list_shapes(shapes)
+        samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
+        mean = self._unit(mean_sample(samples), listed)
+        apart = [1 - (self._unit(sample, listed) * mean).sum(axis=1) for sample in samples]
+        return mean, np.maximum(np.mean(apart, axis=0), 0)
+
+    def _samples(
+        self, shapes: list[Shape], up: str | Sequence[str], seed: int, num_samples: int, batch_size: int, progress: bool
+    ) -> list[np.ndarray]:
+        """Raw embeddings (b, d) of every sampling; each of them has a direction."""
+        ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
+        batches = [slice(i, i + batch_size) for i in range(0, len(shapes), _check_batch_size(batch_size))]
+        prepared = (self._prepared(shapes[s], ups[s], each) for s in batches for each in seeds)
         done = embed_batches(self.network, prepared, self.device)
-        rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(listed))]
-        seen = [np.concatenate(view) for view in zip(*rows, strict=True)]
-        units = [self._unit(view, listed) for view in seen]  # also refuses samplings without a direction
-        mean = mean_sample(seen)
-        embeddings = self._unit(mean, listed) if normalize else mean
-        return (embeddings, _spread(units, mean)) if return_spread else embeddings
+        rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(shapes))]
+        samples = [np.concatenate(sample) for sample in zip(*rows, strict=True)]
+        for sample in samples:
+            self._unit(sample, shapes)
+        return samples
 
     def encode_patches(
         self,
         shapes: Any,
-        up: str | Sequence[str] = "y",
-        batch_size: int = 32,
-        seed: int = 0,
+        *,
         stage: Stage = "tokens",
+        up: str | Sequence[str] = "file",
+        seed: int = 0,
+        batch_size: int = 32,
         progress: bool = False,
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> Patches:
         """One feature a patch (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
 
         stage: "tokens", the last block's output before the projection; "projected", those through the projection,
@@ -187,8 +187,8 @@ class ShapeEncoder:
         origin, largest norm 1. The other arguments and errors as in `encode`.
 
         >>> from openshape_ood.synthetic import sample
-        >>> tokens, centers = ShapeEncoder.from_pretrained("tiny").encode_patches(sample("chair", 500, seed=1))
-        >>> tokens.shape, centers.shape
+        >>> patches = ShapeEncoder.from_pretrained("tiny").encode_patches(sample("chair", 500, seed=1))
+        >>> patches.features.shape, patches.centers.shape
         ((1, 48, 128), (1, 48, 3))
         """
         listed = list_shapes(shapes)
@@ -204,7 +204,7 @@ class ShapeEncoder:
                 own, where = self.network.patches(points, stage)
             features.append(own.float().cpu().numpy())
             centers.append(where.float().cpu().numpy())
-        return np.concatenate(features), np.concatenate(centers)
+        return Patches(np.concatenate(features), np.concatenate(centers), self.row.sizes.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
         """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
@@ -213,25 +213,15 @@ class ShapeEncoder:
         gives them. Nothing is checked, resampled or scaled to length 1.
         """
         if not len(points):
-            return np.empty((0, self.embedding_dim), dtype=np.float32)
+            return np.empty((0, self.dim), dtype=np.float32)
         clouds = np.require(points, np.float32, ["C", "W"])  # torch warns of what is read-only
         return next(embed_batches(self.network, [clouds], self.device))
-
-    @property
-    def patch_radius(self) -> float:
-        """Radius of a patch, in the encoder's own frame, where the largest norm is 1."""
-        return self.row.sizes.radius
-
-    @property
-    def tower(self) -> str:
-        """The text tower whose embeddings may be compared with this encoder's."""
-        return self.row.text.tower
 
     def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
         return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
-        cloud = shape.load(self.num_points, seed)
+        cloud = shape.load(self.spec.count, seed)
         points = self.row.points
         return prepare(cloud, count=points.count, up=up, to=points.up, color=points.color, seed=seed, name=shape.name)
 
@@ -240,38 +230,19 @@ class ShapeEncoder:
         bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
         if len(bad):
             raise WeightsError(
-                f"{self.name} gave {shapes[bad[0]].name} an embedding that is zero or not finite; "
+                f"{self.identity.checkpoint} gave {shapes[bad[0]].name} an embedding that is zero or not finite; "
                 "the weights are damaged or not those of this architecture"
             )
         return embeddings / norms
 
     def __repr__(self) -> str:
-        return f"ShapeEncoder({self.name!r}, d={self.embedding_dim}, device={str(self.device)!r})"
+        return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
 
 
 def _check_batch_size(batch_size: Any) -> int:
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
     return int(batch_size)
-
-
-def _spread(num_samples: Sequence[np.ndarray], mean: np.ndarray) -> np.ndarray:
-    """Mean over unit num_samples (b, d) of 1 - cosine with their mean (b, d): (b,) from 0."""
-    direction = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    return np.maximum(np.mean([1 - (view * direction).sum(axis=1) for view in num_samples], axis=0), 0)
-
-
-def find_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, or the best there is: CUDA, then MPS, then the CPU."""
-    if device is None:
-        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(best)
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found).cpu()  # back, for "meta" holds no data
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return found
 
 
 def _given_file(checkpoint: str | os.PathLike[str], name: str) -> Path:

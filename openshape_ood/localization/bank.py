@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError
-from openshape_ood.known import Identity, check_examples, identity_of, unit
+from openshape_ood.known import check_examples, unit
 from openshape_ood.localization.interpolation import spread
 from openshape_ood.scoring.neighbors import nearest
 
@@ -69,13 +70,13 @@ class PatchBank:
         labels = np.repeat(np.arange(len(names)), [len(features) for features, _ in found])
         count, patches, width = shapes.shape
         rows = unit(shapes.reshape(-1, width), "the patch").astype(np.float32)
-        usual, limit = _usual(rows.reshape(count, patches, width), labels, places, encoder.patch_radius)
+        usual, limit = _usual(rows.reshape(count, patches, width), labels, places, encoder.row.sizes.radius)
         return cls(
             names=names,
             patches=rows,
             labels=np.repeat(labels, patches),
             centers=places.reshape(-1, 3),
-            identity=identity_of(encoder),
+            identity=encoder.identity,
             stage=stage,
             usual=usual,
             limit=limit,
@@ -93,10 +94,12 @@ def check_encoder(encoder: Any) -> None:
 def _encoded(name: str, value: Any, encoder: Any, up: Any, *settings: Any) -> tuple[np.ndarray, np.ndarray]:
     stage, batch_size, seed, progress = settings
     try:
-        return encoder.encode_patches(value, up, batch_size, seed, stage, progress)
+        return encoder.encode_patches(value, up=up, batch_size=batch_size, seed=seed, stage=stage, progress=progress)[
+            :2
+        ]
     except CloudError as error:
-        ready = f". Patches need the example shapes themselves, no embeddings of {encoder.embedding_dim} numbers"
-        wide = np.ndim(value) in (1, 2) and np.shape(value)[-1] == encoder.embedding_dim
+        ready = f". Patches need the example shapes themselves, no embeddings of {encoder.dim} numbers"
+        wide = np.ndim(value) in (1, 2) and np.shape(value)[-1] == encoder.dim
         raise CloudError(f"examples of class {name!r}: {error}{ready if wide else ''}") from error
     except ShapeFileError as error:
         raise ShapeFileError(f"examples of class {name!r}: {error}") from error

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.encoders.protocols import Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, UnknownNameError
-from openshape_ood.known import Identity, Known, NamesEncoder, check_names, identity_of, unit
+from openshape_ood.known import Known, check_names, unit
 from openshape_ood.localization.bank import PatchBank, check_encoder
 from openshape_ood.localization.interpolation import spread
 from openshape_ood.localization.result import Explanation
@@ -60,13 +61,13 @@ def explain_novelty(
     check_encoder(encoder)
     settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
     reference = _reference(known, by, encoder, text, up if known_up is None else known_up, settings)
-    cloud = one.load(encoder.num_points, seed)
-    features, centers = encoder.encode_patches([cloud], axis, 1, seed, reference.stage)
+    cloud = one.load(encoder.spec.count, seed)
+    features, centers, _ = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=reference.stage)
     novelty, classes = reference.judge(features[0])
-    frame = {"count": encoder.num_points, "up": axis, "to": encoder.up, "seed": seed}
+    frame = {"count": encoder.spec.count, "up": axis, "to": encoder.spec.up, "seed": seed}
     places = in_frame(cloud, **frame)
-    sampled = resample(len(cloud), encoder.num_points, seed)
-    point_novelty, point_class = _spread(places, centers[0], encoder.patch_radius, novelty, classes, reference)
+    sampled = resample(len(cloud), encoder.spec.count, seed)
+    point_novelty, point_class = _spread(places, centers[0], encoder.row.sizes.radius, novelty, classes, reference)
     names = np.array(reference.names)
     return Explanation(
         points=cloud,
@@ -81,8 +82,8 @@ def explain_novelty(
         shape=one.path or one.name,
         up=axis,
         by=by,
-        encoder=encoder.name,
-        checkpoint_hash=encoder.checkpoint_hash,
+        encoder=encoder.identity.checkpoint,
+        checkpoint_hash=encoder.identity.sha256,
     )
 
 
@@ -113,13 +114,13 @@ def _reference(
         if not examples:
             raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
         known = PatchBank.from_examples(examples, encoder, up, stage=by, **settings)
-    known.identity.check_fits(identity_of(encoder))
+    known.identity.check_fits(encoder.identity)
     return _Reference(known.names, known.patches, known.labels, known.stage, known.usual, known.limit)
 
 
 def _names(known: Any, encoder: Any, text: NamesEncoder | None) -> _Reference:
     if isinstance(known, Known):
-        known.check_fits(identity_of(encoder))
+        known.check_fits(encoder.identity)
         names, rows = known.names, known.text
     else:
         names = check_names(list(known))
@@ -188,7 +189,7 @@ def _encoder(model: str, device: Any, known: Any) -> Any:
 
     row = find_checkpoint(model)
     if isinstance(known, PatchBank | Known):  # said before anything is downloaded
-        known.identity.check_fits(Identity(row.name, row.text.tower, row.source.sha256))
+        known.identity.check_fits(Identity(row.name, row.text.space, row.source.sha256))
     return ShapeEncoder.from_pretrained(model, device=device)
 
 

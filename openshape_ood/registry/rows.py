@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from openshape_ood.errors import InputError, OpenShapeError, RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES, PointBERTSizes
+from openshape_ood.shapes.points import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
@@ -59,18 +60,9 @@ class Text:
     sha256: str = ""
 
     @property
-    def tower(self) -> str:
-        """One word for the tower, the same for encoders that share it."""
+    def space(self) -> str:
+        """One word for the embedding space, the same for encoders that share it."""
         return f"{self.model}/{self.pretrained}" if self.pretrained else self.model
-
-
-@dataclass(frozen=True)
-class Points:
-    """What clouds the encoder was trained on: number of points, gravity axis, gray of uncolored ones."""
-
-    count: int
-    up: str
-    color: float
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ class Checkpoint:
     source: Source
     keys: Keys
     text: Text
-    points: Points
+    points: CloudSpec
 
 
 def list_checkpoints(registry: str | os.PathLike[str] | None = None) -> list[str]:

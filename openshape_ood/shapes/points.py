@@ -7,6 +7,7 @@ The order of the steps and the plain exchange of two columns are those of OpenSh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,15 @@ ROUNDING = 1e-3
 
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 _COLUMN = {"x": 0, "y": 1, "z": 2}
+
+
+@dataclass(frozen=True)
+class CloudSpec:
+    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones."""
+
+    count: int
+    up: str
+    color: float
 
 
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:

@@ -30,9 +30,8 @@ import numpy as np
 
 import openshape_ood
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.registry.rows import Points
 from openshape_ood.shapes.meshes import check_draw
-from openshape_ood.shapes.points import check_up, prepare
+from openshape_ood.shapes.points import CloudSpec, check_up, prepare
 from openshape_ood.shapes.reading import file_up, load_shape
 
 AHEAD = 64  # files read ahead of the caller: two batches of an encoder
@@ -72,7 +71,7 @@ class Recipe:
     points: int
     seed: int
     up: str
-    frame: Points | None = None
+    frame: CloudSpec | None = None
 
     def read(self, path: str) -> tuple[np.ndarray, str]:
         """The cloud in a file and its gravity axis; raises what reading or preparing it raises."""
@@ -107,7 +106,7 @@ def read_shapes(
     points: int,
     seed: int,
     up: str = "y",
-    frame: Points | None = None,
+    frame: CloudSpec | None = None,
     workers: int | None = None,
     ahead: int | None = None,
     timeout: float | None = None,
@@ -115,7 +114,7 @@ def read_shapes(
     """The shapes in files, in the order of `paths`, which may be endless: a `Read` each, with a cloud or an error.
 
     points, seed: of what is sampled from surfaces; the clouds are those of `load_shape`, bit for bit. up: "y", "z" or
-    "x" with an optional "-", or "file", which asks each file. frame: `encoder.row.points`, where the clouds are for
+    "x" with an optional "-", or "file", which asks each file. frame: `encoder.spec`, where the clouds are for
     `encoder.encode_prepared`: the workers then resample and center them too.
 
     workers: processes that read; None for `default_workers()`, 0 to read in this process. ahead: files that may be
@@ -499,7 +498,7 @@ def main(arguments: list[str]) -> None:
     _volunteer()
     told = json.loads(arguments[0])
     frame = told.pop("frame")
-    recipe = Recipe(**told, frame=Points(**frame) if frame else None)
+    recipe = Recipe(**told, frame=CloudSpec(**frame) if frame else None)
     jobs, replies = _own_pipes()
     paths: SimpleQueue[str] = SimpleQueue()
     threading.Thread(target=_listen, args=(jobs, paths), daemon=True).start()

@@ -30,8 +30,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.decisions.calibration import calibration_needed, expected_coverage, threshold
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.known import Identity
 from openshape_ood.scoring.references import Neighbors, Normal, Prototypes, Reference, read_reference
 from openshape_ood.storage import save_whole
 

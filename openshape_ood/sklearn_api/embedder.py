@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.known import Identity, identity_of
 from openshape_ood.registry.rows import Checkpoint, find_checkpoint
 from openshape_ood.shapes.points import check_up
 
@@ -101,7 +101,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     @property
     def identity(self) -> Identity:
         """Whose embeddings these are; `detector.identity = embedder.identity` keeps it in the detector's file."""
-        return identity_of(self.encoder)
+        return self.encoder.identity
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

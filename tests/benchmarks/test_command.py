@@ -86,7 +86,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_report_says_what_was_run(done: tuple[dict[str, Any], str], tiny: ShapeEncoder) -> None:
     report, _ = done
-    assert report["checkpoint_sha256"] == tiny.checkpoint_hash
+    assert report["checkpoint_sha256"] == tiny.identity.sha256
     assert (report["benchmark"], report["protocol"], report["model"]) == ("sr2", "openshape", "tiny")
     assert report["device"] == "cpu"
     assert report["settings"] == {

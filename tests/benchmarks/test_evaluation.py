@@ -55,7 +55,7 @@ def results(data: BenchmarkData, embedded: list[Mapping[str, np.ndarray]]) -> li
     words = dict(zip(["bed", "toilet", "desk", "table", "monitor"], np.eye(6)[[0, 1, 2, 2, 3]], strict=True))
     names = Known.from_names(list(words), FakeText(words))
     labels = labels_of(data.support, data)
-    encoder = FakeEncoder(embedding_dim=6)
+    encoder = FakeEncoder(dim=6)
     owners = np.array([0, 1, 2, 2, 3])
     references = [Reference.of(names, owners, sets["support"], labels, encoder, unit=True) for sets in embedded]
     return evaluate(data, embedded, references, DRAWS)

@@ -19,7 +19,7 @@ BY_NAMES, BY_PROTOTYPES, BY_EXAMPLE = METHODS
 
 
 def reference(unit: bool) -> Reference:
-    encoder = FakeEncoder(embedding_dim=8)
+    encoder = FakeEncoder(dim=8)
     names = Known.from_names(list(WORDS), FakeText(WORDS))
     return Reference.of(names, OWNERS, SUPPORT, LABELS, encoder, unit)
 

@@ -74,7 +74,7 @@ def test_a_run_prints_ratios_and_leaves_json(tmp_path: Path, capsys: pytest.Capt
 
 def test_random_weights_are_called_so() -> None:
     encoder, weights = reading.load_network("vitb32", "cpu")
-    assert weights == encoder.checkpoint_hash == "random weights" and encoder.num_points == 10_000
+    assert weights == encoder.identity.sha256 == "random weights" and encoder.spec.count == 10_000
 
 
 def test_the_table_is_of_ratios() -> None:

@@ -37,7 +37,7 @@ def embed(folder: Path, out: Path) -> Any:
 
 
 def check_header(header: dict[str, Any], tiny: ShapeEncoder) -> None:
-    assert (header["checkpoint"], header["checkpoint_sha256"]) == ("tiny", tiny.checkpoint_hash)
+    assert (header["checkpoint"], header["checkpoint_sha256"]) == ("tiny", tiny.identity.sha256)
     assert (header["seed"], header["num_samples"], header["shapes"], header["failed"]) == (3, 2, 2, 1)
 
 
@@ -76,7 +76,7 @@ def test_parquet_has_a_row_for_the_failed_too(folder: Path, expected: np.ndarray
     assert [row["id"] for row in rows] == ["chair.npy", "sub/sofa.npy", "bad.ply"]
     assert [row["status"] for row in rows] == ["embedded", "embedded", "failed"]
     assert rows[2]["embedding"] is None and "bad.ply" in rows[2]["error"]
-    assert {row["checkpoint_sha256"] for row in rows} == {tiny.checkpoint_hash}
+    assert {row["checkpoint_sha256"] for row in rows} == {tiny.identity.sha256}
     check_header(json.loads(table.schema.metadata[b"openshape_ood"]), tiny)
 
 

@@ -53,7 +53,7 @@ def test_scores_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> Non
     assert [row["nearest"] for row in found["shapes"]] == expected.nearest.tolist()
     assert found["shapes"][0]["similarity"] == pytest.approx(expected.similarity[0].max())
     assert [row["verdict"] for row in found["shapes"]] == ["known", "novel"]
-    assert found["method"] == "max_cosine" and found["checkpoint_sha256"] == tiny.checkpoint_hash
+    assert found["method"] == "max_cosine" and found["checkpoint_sha256"] == tiny.identity.sha256
     assert {Path(failure["file"]).name for failure in found["failed"]} == {"broken[bold].ply", "empty.obj", "point.npy"}
     assert found["counts"] == {"scored": 2, "failed": 3, "ignored": 1}
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.encoders.shape_encoder import find_device
+from openshape_ood.devices import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
 from openshape_ood.registry import hub
 from openshape_ood.registry.hub import fetch, sha256
@@ -65,7 +65,7 @@ def embeddings(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> np.ndarray:
 
 
 def test_what_an_encoder_says_of_itself(tiny: ShapeEncoder) -> None:
-    assert (tiny.name, tiny.embedding_dim, tiny.num_points, tiny.up) == ("tiny", 192, 1024, "y")
+    assert (tiny.name, tiny.dim, tiny.spec.count, tiny.up) == ("tiny", 192, 1024, "y")
     assert tiny.device == torch.device("cpu")
     assert not tiny.network.training
     assert not any(p.requires_grad for p in tiny.network.parameters())
@@ -495,14 +495,14 @@ def test_a_fetched_file_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "sha256", lambda path: hashed.append(path) or sha256(path))
     monkeypatch.setattr("openshape_ood.encoders.shape_encoder.sha256", hub.sha256)
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
-    assert encoder.checkpoint_hash == sha256(hashed[0]) and len(hashed) == 1
+    assert encoder.identity.sha256 == sha256(hashed[0]) and len(hashed) == 1
 
 
 def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     path = fetch(tiny.row)
     monkeypatch.setenv("HOME", str(path.parent))
     encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=f"~/{path.name}", device="cpu")
-    assert encoder.checkpoint_hash == tiny.checkpoint_hash
+    assert encoder.identity.sha256 == tiny.identity.sha256
     with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
         ShapeEncoder.from_pretrained("tiny", checkpoint=5)  # type: ignore[arg-type]
 
@@ -542,7 +542,7 @@ def test_a_registry_with_a_file_beside_it(tiny: ShapeEncoder, tmp_path: Path) ->
     text = text.replace("[tiny", "[mine").replace('package = "tiny/encoder', 'file = "weights').replace("0.4", "0.9")
     (tmp_path / "mine.toml").write_text(text)
     encoder = ShapeEncoder.from_pretrained("mine", registry=tmp_path / "mine.toml", device="cpu")
-    assert encoder.checkpoint_hash == tiny.checkpoint_hash
+    assert encoder.identity.sha256 == tiny.identity.sha256
     light = np.hstack([cloud(), np.full((1500, 3), 0.9)])
     assert distance(encoder.encode(cloud()), tiny.encode(light)) < SAME
 

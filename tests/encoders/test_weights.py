@@ -136,12 +136,12 @@ def test_tiny_as_a_torch_file(tmp_path: Path, state: dict[str, Tensor], tiny: Sh
     path = saved(state, tmp_path)
     encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=path, device="cpu")
     assert same(dict(encoder.network.state_dict()), dict(tiny.network.state_dict()))
-    assert encoder.checkpoint_hash == hashlib.sha256(path.read_bytes()).hexdigest() != tiny.checkpoint_hash
+    assert encoder.identity.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() != tiny.identity.sha256
 
 
 def test_the_hash_of_the_embedded_file(tiny: ShapeEncoder) -> None:
-    assert tiny.checkpoint_hash == hashlib.sha256(fetch(tiny.row).read_bytes()).hexdigest()
-    assert tiny.checkpoint_hash == tiny.row.source.sha256
+    assert tiny.identity.sha256 == hashlib.sha256(fetch(tiny.row).read_bytes()).hexdigest()
+    assert tiny.identity.sha256 == tiny.row.source.sha256
 
 
 def test_half_precision_is_loaded_as_float32(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -121,7 +121,7 @@ def test_axes_of_a_list_and_several_views(items: list[Item], tmp_path: Path, tin
 def test_the_temperature_goes_with_the_parts(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
     embed(items[:2], tmp_path / "out", TINY)
     origin = tables.origin_of(tmp_path / "out")
-    assert (origin.checkpoint_hash, origin.temperature) == (tiny.checkpoint_hash, tiny.temperature)
+    assert (origin.checkpoint_hash, origin.temperature) == (tiny.identity.sha256, tiny.temperature)
 
 
 def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:

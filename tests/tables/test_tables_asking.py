@@ -10,8 +10,8 @@ import pytest
 from made_up_table import ORIGIN, vectors, write_table
 
 from openshape_ood import embedding_store as tables
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.known import Identity
 from openshape_ood.scoring import SCORES
 from openshape_ood.scoring import neighbors as neighbors
 

@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace) -> None:
     import torch
 
     from benchmarks.performance.speed.measuring import Settings, measure
-    from openshape_ood.encoders.shape_encoder import find_device
+    from openshape_ood.devices import find_device
 
     device = find_device(args.device)
     if device.type not in ("cpu", "cuda"):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.performance.speed.clock import Clock, Pass
-from openshape_ood.known import Identity, Known, unit
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.known import Known, unit
 from openshape_ood.registry.rows import Checkpoint
 from openshape_ood.scoring import DEFAULTS, SCORES
 from openshape_ood.shapes.points import prepare
@@ -86,7 +87,7 @@ def _known(row: Checkpoint) -> Known:
     anchors = unit(examples.reshape(CLASSES, EXAMPLES, -1).mean(axis=1), "the mean example of")
     names = tuple(f"class {i}" for i in range(CLASSES))
     labels = np.repeat(np.arange(CLASSES), EXAMPLES)
-    return Known(names, anchors, examples, labels, Identity(row.name, row.text.tower))
+    return Known(names, anchors, examples, labels, Identity(row.name, row.text.space))
 
 
 def _random(count: int, d: int) -> np.ndarray:

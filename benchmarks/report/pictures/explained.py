@@ -48,7 +48,8 @@ def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
         top.set_title(f"{host} + {donor}", fontsize=12)
         plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=bottom, low=0, high=1, legend=False)
     figure.suptitle(
-        f"Above: where {encoder.name} finds it novel, against chairs, sofas and tables. Below: the planted part"
+        f"Above: where {encoder.identity.checkpoint} finds it novel, against chairs, sofas and tables. "
+        "Below: the planted part"
     )
     return plots.save(figure, path)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood.embedding_store.jobs.settings import Item, Settings
+from openshape_ood.shapes.points import CloudSpec
 from openshape_ood.shapes.streaming import read_shapes
 
 if TYPE_CHECKING:
-    from openshape_ood.registry.rows import Points
+    pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ def prepares(items: Sequence[Item], settings: Settings) -> bool:
     return settings.num_samples == 1 and all(item.up is None for item in items)
 
 
-def read_items(items: Sequence[Item], points: Points, settings: Settings) -> Generator[Read]:
+def read_items(items: Sequence[Item], points: CloudSpec, settings: Settings) -> Generator[Read]:
     """One `Read` an item, in their order; prepared (count, 6) where `prepares`, else as the file has it (n, 3|6)."""
     reads = read_shapes(
         [item.path for item in items],

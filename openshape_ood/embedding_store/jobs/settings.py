@@ -77,7 +77,7 @@ class Settings:
             if not path.is_file():
                 raise WeightsError(f"{self.model}: no checkpoint file at {path}")
             digest = sha256(path)
-        return Origin(row.name, digest, row.text.tower, row.sizes.embedding_dim)
+        return Origin(row.name, digest, row.text.space, row.sizes.embedding_dim)
 
     def preprocessing(self) -> dict[str, Any]:
         """What else embeddings depend on: the same for all that may lie in one folder."""

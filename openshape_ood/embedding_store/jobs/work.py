@@ -65,7 +65,7 @@ def embed_parts(
     check_weights(encoder, origin)
     origin = replace(origin, temperature=encoder.temperature)
     prepared = prepares(items, settings)
-    with contextlib.closing(read_items(items, encoder.row.points, settings)) as reads:
+    with contextlib.closing(read_items(items, encoder.spec, settings)) as reads:
         first, rows = 0, settings.part_rows if seconds is None else min(FIRST_ROWS, settings.part_rows)
         while first < len(items):
             asked, began = items[first : first + rows], time.monotonic()
@@ -84,9 +84,9 @@ def embed_parts(
 
 def check_weights(encoder: ShapeEncoder, origin: Origin) -> None:
     """On every worker: its copy of the weights might be another one."""
-    if encoder.checkpoint_hash != origin.checkpoint_hash:
+    if encoder.identity.sha256 != origin.checkpoint_hash:
         raise MixedEncodersError(
-            f"the weights here have the sha256 {encoder.checkpoint_hash[:8]}, the table is by {origin}; "
+            f"the weights here have the sha256 {encoder.identity.sha256[:8]}, the table is by {origin}; "
             "expected the same file on every machine"
         )
 
@@ -134,7 +134,8 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: 
         sound = np.isfinite(lengths) & (lengths > 0)
         if not sound.any():
             raise WeightsError(
-                f"{encoder.name} gave only embeddings that are zero or not finite; its weights are damaged"
+                f"{encoder.identity.checkpoint} gave only embeddings that are zero or not finite; "
+                "its weights are damaged"
             )
         for i in np.flatnonzero(~sound):
             grown.failed.append(_failed(batch.items[i], "its embedding is zero or not finite", batch.ups[i], settings))
@@ -161,7 +162,7 @@ def _embed(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: Settings,
 
 def _encode(encoder: ShapeEncoder, batch: _Batch, settings: Settings) -> np.ndarray:
     return encoder.encode(
-        batch.shapes, batch.ups, settings.batch_size, seed=settings.seed, num_samples=settings.num_samples
+        batch.shapes, up=batch.ups, batch_size=settings.batch_size, seed=settings.seed, num_samples=settings.num_samples
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text.towers import (
     ClipTower,
     StaticTower,
@@ -43,8 +44,8 @@ class UntrainedNameWarning(UserWarning):
 class TextEncoder:
     """The text tower that a checkpoint was aligned with: class names in, unit vectors out.
 
-    name: the checkpoint; tower: one word for the tower, the same for checkpoints that share it;
-    embedding_dim: d. The tower is built when a name is first needed that is not in the cache.
+    identity: the checkpoint, and its embedding space, the same for checkpoints that share it; dim: d. The tower is
+    built when a name is first needed that is not in the cache.
     """
 
     def __init__(
@@ -58,9 +59,8 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> None:
-        self.name = row.name
-        self.tower = row.text.tower
-        self.embedding_dim = row.sizes.embedding_dim
+        self.identity = Identity(row.name, row.text.space)
+        self.dim = row.sizes.embedding_dim
         self.templates = find_templates(row.text.templates if templates is None else templates)
         self.average = _check_average(row.text.average if average is None else average)
         self.aliases = _check_aliases(aliases or {})
@@ -69,7 +69,7 @@ class TextEncoder:
         self._device = device
         # static vectors are quicker computed than looked up
         keep = cache and row.text.kind == "open_clip"
-        self._store = ArrayStore(own_folder("text"), self.embedding_dim) if keep else None
+        self._store = ArrayStore(own_folder("text"), self.dim) if keep else None
 
     @classmethod
     def from_pretrained(
@@ -136,7 +136,9 @@ class TextEncoder:
         sentences = [template.replace("{}", word) for word in words for template in self.templates]
         embedded = self._loaded.embed(sentences).reshape(len(words), len(self.templates), -1)
         if not np.isfinite(embedded).all():
-            raise WeightsError(f"text tower of {self.name!r} gave values that are not finite; its weights are damaged")
+            raise WeightsError(
+                f"text tower of {self.identity.checkpoint!r} gave values that are not finite; its weights are damaged"
+            )
         if self.average == "mean_of_units":
             embedded = _unit(embedded)
         yield from zip(words, _unit(embedded.mean(axis=1)), strict=True)
@@ -144,9 +146,9 @@ class TextEncoder:
     @cached_property
     def _loaded(self) -> Tower:
         tower = self._load()
-        if tower.dim != self.embedding_dim:
+        if tower.dim != self.dim:
             raise WeightsError(
-                f"text tower of {self.name!r} has {tower.dim} dimensions, its encoder {self.embedding_dim}; "
+                f"text tower of {self.identity.checkpoint!r} has {tower.dim} dimensions, its encoder {self.dim}; "
                 "they were not trained together"
             )
         return tower
@@ -178,7 +180,7 @@ class TextEncoder:
     @cached_property
     def _precision(self) -> str:
         """Of the embeddings that the device gives."""
-        from openshape_ood.encoders.shape_encoder import find_device
+        from openshape_ood.devices import find_device
 
         return clip_precision(find_device(self._device))
 
@@ -189,8 +191,8 @@ class TextEncoder:
     def weights(self) -> str:
         """Whose embeddings these are: the tower, and which file of it."""
         if self._checkpoint:
-            return f"{self.tower} sha256:{file_hash(self._checkpoint, self._row)}"
-        return f"{self.tower} revision:{self._row.text.revision} sha256:{self._row.text.sha256}"
+            return f"{self.identity.space} sha256:{file_hash(self._checkpoint, self._row)}"
+        return f"{self.identity.space} revision:{self._row.text.revision} sha256:{self._row.text.sha256}"
 
     def _warn_untrained(self, names: Sequence[str], anchors: Embeddings) -> None:
         if self._row.text.kind != "static":
@@ -199,14 +201,15 @@ class TextEncoder:
         far = [repr(name) for name, is_far in zip(names, tower.far(anchors), strict=True) if is_far]
         if far:
             warnings.warn(
-                f"{self.name!r} was not trained with names like {', '.join(far)} and hardly knows what they look like; "
+                f"{self.identity.checkpoint!r} was not trained with names like {', '.join(far)} and hardly knows "
+                "what they look like; "
                 "give example shapes instead: known={name: shapes}",
                 UntrainedNameWarning,
                 stacklevel=3,
             )
 
     def __repr__(self) -> str:
-        return f"TextEncoder({self.name!r}, tower={self.tower!r}, d={self.embedding_dim})"
+        return f"TextEncoder({self.identity.checkpoint!r}, space={self.identity.space!r}, d={self.dim})"
 
 
 def clean_names(names: Any) -> list[str]:

@@ -55,7 +55,7 @@ class ClipTower:
         import open_clip
         import torch
 
-        from openshape_ood.encoders.shape_encoder import find_device
+        from openshape_ood.devices import find_device
 
         config = clip_config(row)
         target = find_device(device)
