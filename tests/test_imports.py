@@ -41,7 +41,7 @@ HOMES = {
     "einops": {"encoders.pointbert"},
     "h5py": set(),
     "huggingface_hub": {"registry.hub"},
-    "laspy": {"shapes.clouds"},
+    "laspy": {"shapes.las"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
     "plotly": {"plots.turning"},

@@ -221,7 +221,7 @@ class ShapeEncoder:
         return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
-        cloud = shape.load(self.spec.count, seed)
+        cloud = shape.cloud(self.spec.count, seed)
         points = self.row.points
         return prepare(cloud, count=points.count, up=up, to=points.up, color=points.color, seed=seed, name=shape.name)
 

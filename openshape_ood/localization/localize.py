@@ -61,7 +61,7 @@ def explain_novelty(
     check_encoder(encoder)
     settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
     reference = _reference(known, by, encoder, text, up if known_up is None else known_up, settings)
-    cloud = one.load(encoder.spec.count, seed)
+    cloud = one.cloud(encoder.spec.count, seed)
     features, centers, _ = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=reference.stage)
     novelty, classes = reference.judge(features[0])
     frame = {"count": encoder.spec.count, "up": axis, "to": encoder.spec.up, "seed": seed}

@@ -89,7 +89,7 @@ def _name(shape: Shape) -> str:
 
 
 def _cell(ax: Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
-    cloud = shape.load(MOST, seed=0)
+    cloud = shape.cloud(MOST, seed=0)
     xyz = upright(cloud[thinned(len(cloud), MOST)], up)
     draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
     verdict, color = "", "black"

@@ -347,7 +347,7 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"points": 0}, "points=0"),
+        ({"points": 0}, "points is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"up": "w"}, "up is 'w'"),
         ({"workers": -1}, "workers is -1"),
