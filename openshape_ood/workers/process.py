@@ -1,16 +1,19 @@
-"""One child process, seen from its parent."""
+"""One child process, seen from its parent, and how the two talk."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +22,51 @@ import numpy as np
 import openshape_ood
 from openshape_ood import errors
 from openshape_ood.errors import OpenShapeError, WorkerError
-from openshape_ood.workers.tasks import HELLO, MAX_MESSAGE, Done, bytes_of, fill, receive, send
 
+HELLO: Final = b"\0openshape-ood worker\0"  # before it there may be what an interpreter prints as it starts
+LENGTH: Final = struct.Struct("<I")
+MAX_MESSAGE = 2**20
 KILL_SECONDS = 5.0  # after which a process that does not end, held by its disc, is left to the system
 PIPE_BYTES = 2**20  # a whole cloud or a good part of it, so that few switches between processes are needed
 TYPES: Final = ("<f8", "<f4")  # of arrays
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # all that a sealed child needs of the environment: tokens and passwords stay behind
 PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
+
+
+Work = Callable[[Any], tuple[Any, Sequence[np.ndarray]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What became of one task.
+
+    index: its place among the arguments; answer, arrays: what it gave; error: why it gave nothing, an error of the
+    task's own, `MemoryError`, or `WorkerError` where its process ended or was ended.
+    """
+
+    index: int
+    argument: Any
+    answer: Any = None
+    arrays: tuple[np.ndarray, ...] = ()
+    error: Exception | None = None
+
+
+def find(task: str) -> Callable[..., Work]:
+    """The factory called "module:factory"."""
+    module, _, name = task.partition(":")
+    return getattr(import_module(module), name)
+
+
+def attempt(work: Work, index: int, argument: Any) -> Done:
+    """Do one task; an error is part of the result, also a parser's own: one task must not cost the others."""
+    try:
+        answer, arrays = work(argument)
+    except Exception as error:
+        # want of memory says nothing about a file, whatever it was taken for
+        cause = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
+        return Done(index, argument, error=cause)
+    return Done(index, argument, answer, tuple(arrays))
 
 
 @dataclass(frozen=True)
@@ -237,3 +277,40 @@ def _skip_to(pipe: Any, mark: bytes) -> None:
         if not byte or len(seen) > MAX_MESSAGE:
             raise EOFError("it ended before it was ready")
         seen += byte
+
+
+def send(pipe: Any, message: Any) -> None:
+    text = json.dumps(message).encode("ascii")
+    write(pipe, LENGTH.pack(len(text)) + text)
+
+
+def receive(pipe: Any, most: int = MAX_MESSAGE) -> Any:
+    """The next message; raises EOFError where the pipe ends, ValueError for what is no message."""
+    head = bytearray(LENGTH.size)
+    fill(pipe, memoryview(head))
+    (length,) = LENGTH.unpack(head)
+    if length > most:
+        raise ValueError(length)
+    text = bytearray(length)
+    fill(pipe, memoryview(text))
+    return json.loads(text)
+
+
+def bytes_of(array: np.ndarray) -> memoryview:
+    """The memory of a contiguous array."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def write(pipe: Any, data: Any) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[pipe.write(rest) :]
+
+
+def fill(pipe: Any, view: memoryview) -> None:
+    """Read until `view` is full; raises EOFError where the pipe ends."""
+    while view:
+        count = pipe.readinto(view)
+        if not count:
+            raise EOFError
+        view = view[count:]
