@@ -21,11 +21,12 @@ from collections import deque
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.workers.process import Done, Seal, Worker, attempt, find, once
+from openshape_ood.workers.process import Answer, Done, Seal, Worker, attempt, find, once
 
 __all__ = ["Done", "Seal", "default_workers", "in_order", "once"]
 
@@ -152,24 +153,26 @@ class _Pool:
         """Wait until there is room for arrays; raises EOFError when all is closed meanwhile."""
         with self._changed:
             # the one whose turn it is may always enter, or the others would wait for ever
-            self._changed.wait_for(lambda: self._closed or index <= self._turn or self._fits(size))
+            self._changed.wait_for(
+                lambda: self._closed or index <= self._turn or sum(self._held.values()) + size <= HELD_BYTES
+            )
             if self._closed:
                 raise EOFError
             self._held[index] = size
-
-    def _fits(self, size: int) -> bool:
-        return sum(self._held.values()) + size <= HELD_BYTES
 
     def _serve(self) -> None:
         worker: Worker | None = None
         while (job := self._jobs.get()) is not None:
             try:
                 worker = self._begun(job, worker)
-                job.done.set_result(worker.answer(job.index, job.argument, self._seconds, self._enter))
+                job.done.set_result(attempt(partial(self._work, worker, job.index), job.index, job.argument))
             except BaseException as error:  # raised where the result is waited for
                 job.done.set_exception(error)
             del job  # no name here keeps arrays that were handed on
         self._end(worker)
+
+    def _work(self, worker: Worker, index: int, _: Any) -> Answer:
+        return worker.answer(self._seconds, partial(self._enter, index))
 
     def _begun(self, job: _Job, worker: Worker | None) -> Worker:
         """A worker that has begun with a job; one that ends before it comes to it is replaced."""
@@ -199,6 +202,6 @@ class _Pool:
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:
-            worker.end()
+            worker.close()
             with self._changed:
                 self._workers.discard(worker)

@@ -34,7 +34,8 @@ ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "M
 PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
 
 
-Work = Callable[[Any], tuple[Any, Sequence[np.ndarray]]]
+Answer = tuple[Any, Sequence[np.ndarray]]
+Work = Callable[[Any], Answer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +101,20 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
     Done
         With a `WorkerError` where the process ended, was ended, or answered with more than it may.
     """
-    try:
-        worker = Worker(task, settings, seal.folder, seal)
-    except OSError as error:
-        return Done(0, argument, error=WorkerError(f"no process can be started: {error}"))
-    try:
-        with worker.within(seal.seconds):
-            worker.begin(argument)
-            return worker.answer(0, argument)
-    except (OSError, EOFError) as error:
-        return Done(0, argument, error=worker.lost(error))
-    finally:
-        worker.end()
+
+    def work(argument: Any) -> Answer:
+        try:
+            worker = Worker(task, settings, seal.folder, seal)
+        except OSError as error:
+            raise WorkerError(f"no process can be started: {error}") from None
+        with contextlib.closing(worker), worker.within(seal.seconds):
+            try:
+                worker.begin(argument)
+            except (OSError, EOFError) as error:
+                raise worker.lost(error) from None
+            return worker.answer()
+
+    return attempt(work, 0, argument)
 
 
 class Worker:
@@ -155,28 +158,24 @@ class Worker:
         except ValueError as error:
             raise EOFError from error
 
-    def answer(
-        self,
-        index: int,
-        argument: Any,
-        seconds: float | None = None,
-        enter: Callable[[int, int], None] = lambda index, size: None,
-    ) -> Done:
-        """What became of the task; `enter` waits until there is room for its arrays."""
+    def answer(self, seconds: float | None = None, enter: Callable[[int], None] = lambda size: None) -> Answer:
+        """What the task gave; raises what it raised, or why it gave nothing. `enter` waits for room for its arrays."""
         try:
             with self.within(seconds):
                 said = receive(self._out)
             if "error" in said:
-                return Done(index, argument, error=_error(str(said["error"]), str(said["text"])))
-            arrays = self._announced(said["arrays"])
-            enter(index, sum(array.nbytes for array in arrays))
-            for array in arrays:
-                fill(self._out, bytes_of(array))
-            return Done(index, argument, said["answer"], arrays)
+                failure = _error(str(said["error"]), str(said["text"]))
+            else:
+                arrays = self._announced(said["arrays"])
+                enter(sum(array.nbytes for array in arrays))
+                for array in arrays:
+                    fill(self._out, bytes_of(array))
+                return said["answer"], arrays
         except (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError) as error:
-            return Done(index, argument, error=self.lost(error))
+            failure = self.lost(error)
+        raise failure
 
-    def _announced(self, specs: Any) -> tuple[np.ndarray, ...]:
+    def _announced(self, specs: Any) -> list[np.ndarray]:
         """Empty arrays for those that come; ValueError for what are none."""
         size = 0
         for shape, kind in specs:
@@ -185,7 +184,7 @@ class Worker:
             size += math.prod(shape) * int(kind[-1])
         if size > self._most:
             raise ValueError(size)
-        return tuple(np.empty(shape, kind) for shape, kind in specs)
+        return [np.empty(shape, kind) for shape, kind in specs]
 
     @contextlib.contextmanager
     def within(self, seconds: float | None) -> Generator[None]:
@@ -212,7 +211,7 @@ class Worker:
 
     def lost(self, error: Exception) -> Exception:
         """Why there is no answer; ends the process."""
-        code = self.end(0.2)  # it may be about to end by itself, with a status that says why
+        code = self.close(0.2)  # it may be about to end by itself, with a status that says why
         if self._late:
             return WorkerError(f"reading it took more than {self._late:g} s and was stopped")
         if isinstance(error, MemoryError):
@@ -224,22 +223,18 @@ class Worker:
             return WorkerError(f"the process that read it was ended by {name}; perhaps memory ran out")
         return WorkerError(f"the process that read it ended with status {code}")
 
-    def end(self, patience: float = 0.0) -> int | None:
+    def close(self, patience: float = 0.0) -> int | None:
         """End the process if it does not end by itself. Its exit status, negative for a signal."""
         self.ended = True
-        if not self._gone(patience):
-            self.kill()
-            self._gone(KILL_SECONDS)
+        for seconds in (patience, KILL_SECONDS):
+            try:
+                self._process.wait(seconds)
+                break
+            except subprocess.TimeoutExpired:
+                self.kill()
         self._in.close()
         self._out.close()
         return self._process.returncode
-
-    def _gone(self, seconds: float) -> bool:
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
 
 
 def environment(sealed: bool) -> dict[str, str]:
