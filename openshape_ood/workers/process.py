@@ -168,8 +168,9 @@ class Worker:
             else:
                 arrays = self._announced(said["arrays"])
                 enter(sum(array.nbytes for array in arrays))
-                for array in arrays:
-                    fill(self._out, bytes_of(array))
+                with self.within(seconds):
+                    for array in arrays:
+                        fill(self._out, bytes_of(array))
                 return said["answer"], arrays
         except (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError) as error:
             failure = self.lost(error)
