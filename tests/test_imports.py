@@ -22,7 +22,6 @@ ORDER = """
     registry
     encoders
     known
-    banks
     decisions
     scoring
     novelty localization
