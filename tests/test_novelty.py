@@ -536,7 +536,7 @@ def test_ready_embeddings_of_another_encoder_and_without_shapes() -> None:
     known = KnownClasses.from_examples(EXAMPLES, PatchEncoder(), patches="tokens")
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\), the shapes by other"):
         score_novelty(rows, known)
-    with pytest.raises(InputError, match="judges patches, these are embeddings. Give the shapes themselves"):
+    with pytest.raises(InputError, match="judges patches, these are embeddings"):
         score_novelty(by_example().embeddings, known, method="vote_entropy")
     with pytest.raises(InputError, match="query row 1 is zero"):
         score_novelty(Embeddings(np.eye(4)[:2] * [[1], [0]], known.identity), known)
