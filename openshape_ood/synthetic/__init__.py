@@ -20,7 +20,7 @@ import numpy as np
 
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.synthetic import builders, scanner
-from openshape_ood.synthetic.catalogue import CATEGORIES, Category
+from openshape_ood.synthetic.catalog import CATEGORIES, Category
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_surface
 
@@ -56,7 +56,7 @@ def variants(name: str) -> tuple[str, ...]:
     >>> len(variants("chair")) >= 5
     True
     """
-    return _category(name).variants
+    return tuple(_category(name).variants)
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
@@ -69,11 +69,11 @@ def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
     """
     entry = _category(category)
     if variant is None:
-        variant = entry.variants[_stream(seed, category, _VARIANT).randint(len(entry.variants))]
+        variant = list(entry.variants)[_stream(seed, category, _VARIANT).randint(len(entry.variants))]
     elif variant not in entry.variants:
         raise UnknownNameError(_unknown(f"variant of {category!r}", variant, entry.variants))
     stretch = 1 + _stream(seed, category, _PROPORTIONS).uniform(-_STRETCH, _STRETCH, 3)
-    return entry.build(_stream(seed, category, _BUILD), variant).scaled(*stretch).grounded()
+    return entry.variants[variant](_stream(seed, category, _BUILD)).scaled(*stretch).grounded()
 
 
 def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import disc, rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_wall, normals, rounded, thick
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._seat_legs import disc_base, legs, pedestal, star_base
-from openshape_ood.synthetic.builders._upholstery import couch
+from openshape_ood.synthetic.builders._seats import disc_base, legs, pedestal, star_base
+from openshape_ood.synthetic.builders._shapes import (
+    bent_board,
+    curved_wall,
+    disc,
+    normals,
+    rails,
+    rounded,
+    slab,
+    soft,
+    thick,
+)
+from openshape_ood.synthetic.builders._textiles import couch
+from openshape_ood.synthetic.catalog import Random, chance
 from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, extrude, join, lathe
 
 

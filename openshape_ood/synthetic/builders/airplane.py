@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from openshape_ood.synthetic.builders._bodies import blade, body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped, stamped_around
-from openshape_ood.synthetic.builders._rods import axle, barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, barrel, bars
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, lathe
 
 
@@ -149,24 +147,15 @@ def glider(rng: Random) -> Mesh:
     return join(pod, both(wing), tailplane(rng, n * 0.16, True).moved(y=n * 0.03, z=-n * 0.43))
 
 
-AIRPLANES: Variants = {
-    "airliner": airliner,
-    "four_engines": lambda rng: airliner(rng, engines=2),
-    "rear_engines": lambda rng: airliner(rng, rear=True),
-    "light": light_airplane,
-    "fighter": fighter,
-    "biplane": biplane,
-    "glider": glider,
-}
-
-
-@category(
+category(
     "airplane",
-    synonyms=words(
-        "aeroplane, plane, aircraft, airliner, jet, fighter jet, passenger plane, propeller plane, biplane, "
-        "glider, jet plane, cessna, jumbo jet"
-    ),
-    variants=tuple(AIRPLANES),
+    "aeroplane, plane, aircraft, airliner, jet, fighter jet, passenger plane, propeller plane, biplane, glider, "
+    "jet plane, cessna, jumbo jet",
+    airliner=airliner,
+    four_engines=lambda rng: airliner(rng, engines=2),
+    rear_engines=lambda rng: airliner(rng, rear=True),
+    light=light_airplane,
+    fighter=fighter,
+    biplane=biplane,
+    glider=glider,
 )
-def airplane(rng: Random, variant: str) -> Mesh:
-    return AIRPLANES[variant](rng)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import stamped_around
-from openshape_ood.synthetic.builders._poses import laid, on_back
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import laid, on_back, stamped_around
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, tube
 
 
@@ -50,21 +47,12 @@ def peeled_banana(rng: Random) -> Mesh:
     return laid(rng, join(fruit, strips), 0.6)
 
 
-BANANAS: Variants = {
-    "lying": lying_banana,
-    "rocking": rocking_banana,
-    "bunch": banana_bunch,
-    "peeled": peeled_banana,
-}
-
-
-@category(
+category(
     "banana",
-    synonyms=words(
-        "bananas, bunch of bananas, plantain, ripe banana, peeled banana, banana fruit, yellow fruit, "
-        "hand of bananas, toy banana, plastic banana"
-    ),
-    variants=tuple(BANANAS),
+    "bananas, bunch of bananas, plantain, ripe banana, peeled banana, banana fruit, yellow fruit, hand of bananas, "
+    "toy banana, plastic banana",
+    lying=lying_banana,
+    rocking=rocking_banana,
+    bunch=banana_bunch,
+    peeled=peeled_banana,
 )
-def banana(rng: Random, variant: str) -> Mesh:
-    return BANANAS[variant](rng)

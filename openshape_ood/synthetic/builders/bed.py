@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bedding import BOARDS, arched_board, bedding, board, lying_size, tufted_board
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import four, row, spread
-from openshape_ood.synthetic.builders._seat_legs import LEGS, castor, feet, legs
-from openshape_ood.synthetic.builders._upholstery import sewn
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, four, row, spread
+from openshape_ood.synthetic.builders._seats import LEGS, castor, feet, legs
+from openshape_ood.synthetic.builders._shapes import bent_board, rails, rounded, slab, soft
+from openshape_ood.synthetic.builders._textiles import (
+    BOARDS,
+    arched_board,
+    bedding,
+    board,
+    lying_size,
+    sewn,
+    tufted_board,
+)
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, rod, sheet
 
 
@@ -236,29 +239,20 @@ def flat_bed(rng: Random) -> Mesh:
     return join(legs(rng, w, d, 0.25), bedding(rng, w, d, 0.22, rng.uniform(0.25, 0.35)))
 
 
-BEDS: Variants = {
-    "headboard": headboard_bed,
-    "single": single_bed,
-    "four_poster": four_poster,
-    "bunk": bunk_bed,
-    "loft": loft_bed,
-    "platform": platform_bed,
-    "sleigh": sleigh_bed,
-    "crib": crib,
-    "hospital": hospital_bed,
-    "daybed": daybed,
-    "divan": divan_bed,
-    "flat": flat_bed,
-}
-
-
-@category(
+category(
     "bed",
-    synonyms=words(
-        "single bed, double bed, twin bed, queen bed, king size bed, bunk bed, loft bed, four poster, canopy bed, "
-        "platform bed, sleigh bed, divan bed, daybed, crib, cot, baby bed, hospital bed, mattress, bedstead"
-    ),
-    variants=tuple(BEDS),
+    "single bed, double bed, twin bed, queen bed, king size bed, bunk bed, loft bed, four poster, canopy bed, "
+    "platform bed, sleigh bed, divan bed, daybed, crib, cot, baby bed, hospital bed, mattress, bedstead",
+    headboard=headboard_bed,
+    single=single_bed,
+    four_poster=four_poster,
+    bunk=bunk_bed,
+    loft=loft_bed,
+    platform=platform_bed,
+    sleigh=sleigh_bed,
+    crib=crib,
+    hospital=hospital_bed,
+    daybed=daybed,
+    divan=divan_bed,
+    flat=flat_bed,
 )
-def bed(rng: Random, variant: str) -> Mesh:
-    return BEDS[variant](rng)

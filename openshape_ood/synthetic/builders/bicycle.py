@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._rods import axle, bars, rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, bars, frame, half_ring, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join, rod, torus, tube
 
 
@@ -101,23 +97,14 @@ def tricycle(rng: Random) -> Mesh:
     return join(*wheels, bars(tubes, 0.018), seat, pedals, handlebar(rng, 1, 0.4).moved(y=0.6, z=0.2))
 
 
-BICYCLES: Variants = {
-    "road": lambda rng: two_wheeler(rng, rng.uniform(0.32, 0.35), 0.013, rng.uniform(0, 0.1), 2),
-    "mountain": lambda rng: two_wheeler(rng, rng.uniform(0.31, 0.36), 0.03, rng.uniform(0.1, 0.4), 0),
-    "city": city_bicycle,
-    "bmx": lambda rng: two_wheeler(rng, rng.uniform(0.23, 0.26), 0.027, rng.uniform(0.1, 0.4), 3, 0.42),
-    "child": childs_bicycle,
-    "tricycle": tricycle,
-}
-
-
-@category(
+category(
     "bicycle",
-    synonyms=words(
-        "bike, mountain bike, road bike, city bike, bmx, pushbike, cycle, tricycle, racing bicycle, "
-        "kids bike, cruiser bike, two-wheeler"
-    ),
-    variants=tuple(BICYCLES),
+    "bike, mountain bike, road bike, city bike, bmx, pushbike, cycle, tricycle, racing bicycle, kids bike, "
+    "cruiser bike, two-wheeler",
+    road=lambda rng: two_wheeler(rng, rng.uniform(0.32, 0.35), 0.013, rng.uniform(0, 0.1), 2),
+    mountain=lambda rng: two_wheeler(rng, rng.uniform(0.31, 0.36), 0.03, rng.uniform(0.1, 0.4), 0),
+    city=city_bicycle,
+    bmx=lambda rng: two_wheeler(rng, rng.uniform(0.23, 0.26), 0.027, rng.uniform(0.1, 0.4), 3, 0.42),
+    child=childs_bicycle,
+    tricycle=tricycle,
 )
-def bicycle(rng: Random, variant: str) -> Mesh:
-    return BICYCLES[variant](rng)

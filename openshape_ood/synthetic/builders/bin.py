@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._bumps import rumpled
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, loft, pot, shell_rings, slab, solid
 from openshape_ood.synthetic.builders._copies import around, at_corners, both, placed
 from openshape_ood.synthetic.builders._fittings import castor
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, hollow, loft, shell_rings, slab, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import arch, rumpled
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, torus, tube
 
 
@@ -162,29 +158,19 @@ def garbage_can(rng: Random) -> Mesh:
     return join(pot(profile, 0.006), grips, leaning) if chance(rng) else join(pot(profile, 0.006), grips)
 
 
-BINS: Variants = {
-    "open_tapered": waste_basket,
-    "pedal": pedal_bin,
-    "swing_lid": swing_bin,
-    "wheeled": wheeled_bin,
-    "dome": dome_bin,
-    "litter": litter_bin,
-    "wire": wire_bin,
-    "touch_lid": touch_bin,
-    "recycling_station": recycling_station,
-    "skip": skip,
-    "garbage_can": garbage_can,
-}
-
-
-@category(
+category(
     "bin",
-    synonyms=words(
-        "trash can, garbage can, waste bin, rubbish bin, dustbin, wastebasket, waste basket, trash bin, "
-        "garbage bin, wheelie bin, pedal bin, litter bin, recycling bin, ashcan, wastepaper basket, dumpster, "
-        "trashcan, swing bin"
-    ),
-    variants=tuple(BINS),
+    "trash can, garbage can, waste bin, rubbish bin, dustbin, wastebasket, waste basket, trash bin, garbage bin, "
+    "wheelie bin, pedal bin, litter bin, recycling bin, ashcan, wastepaper basket, dumpster, trashcan, swing bin",
+    open_tapered=waste_basket,
+    pedal=pedal_bin,
+    swing_lid=swing_bin,
+    wheeled=wheeled_bin,
+    dome=dome_bin,
+    litter=litter_bin,
+    wire=wire_bin,
+    touch_lid=touch_bin,
+    recycling_station=recycling_station,
+    skip=skip,
+    garbage_can=garbage_can,
 )
-def bin_(rng: Random, variant: str) -> Mesh:
-    return BINS[variant](rng)

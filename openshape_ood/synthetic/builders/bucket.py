@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._boxes import open_box
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import Ring, hollow, pot, smooth
 from openshape_ood.synthetic.builders._copies import around, at_corners, both
 from openshape_ood.synthetic.builders._fittings import bail, castor
-from openshape_ood.synthetic.builders._rings import Ring, hollow
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
+from openshape_ood.synthetic.builders._shapes import arch, open_box
 from openshape_ood.synthetic.builders.bottle import wine_bottle
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
@@ -95,23 +91,14 @@ def ice_bucket(rng: Random) -> Mesh:
     return join(*parts)
 
 
-BUCKETS: Variants = {
-    "plain": plain_bucket,
-    "with_lid": bucket_with_lid,
-    "mop": mop_bucket,
-    "wooden": wooden_bucket,
-    "two_handles": tub_bucket,
-    "ice": ice_bucket,
-}
-
-
-@category(
+category(
     "bucket",
-    synonyms=words(
-        "pail, mop bucket, water bucket, paint bucket, ice bucket, plastic bucket, metal bucket, wooden bucket, "
-        "washtub, paint pail, champagne bucket, wash tub"
-    ),
-    variants=tuple(BUCKETS),
+    "pail, mop bucket, water bucket, paint bucket, ice bucket, plastic bucket, metal bucket, wooden bucket, washtub, "
+    "paint pail, champagne bucket, wash tub",
+    plain=plain_bucket,
+    with_lid=bucket_with_lid,
+    mop=mop_bucket,
+    wooden=wooden_bucket,
+    two_handles=tub_bucket,
+    ice=ice_bucket,
 )
-def bucket(rng: Random, variant: str) -> Mesh:
-    return BUCKETS[variant](rng)

@@ -7,13 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, high_base, low_base
-from openshape_ood.synthetic.builders._blocks import block, blocks, slab
 from openshape_ood.synthetic.builders._cases import WHOLE, Cell, cased, columns, cornice, fitted, grid, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._fronts import cupboard_door, front, style_of
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import based, cupboard_door, front, high_base, low_base, style_of
+from openshape_ood.synthetic.builders._shapes import block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join, lathe, tube
 
 
@@ -197,31 +194,22 @@ def sliding_cabinet(rng: Random) -> Mesh:
     return based(rng, join(case, doors, frame), w, d, *pick(rng, (low_base, high_base))(rng))
 
 
-CABINETS: Variants = {
-    "cupboard": cupboard,
-    "sideboard": sideboard,
-    "kitchen_base": base_unit,
-    "kitchen_wall": wall_unit,
-    "kitchen_run": kitchen_run,
-    "vitrine": vitrine,
-    "filing": filing,
-    "lockers": lockers,
-    "hutch": dresser_hutch,
-    "apothecary": apothecary,
-    "corner": corner_cabinet,
-    "vanity": vanity,
-    "sliding": sliding_cabinet,
-}
-
-
-@category(
+category(
     "cabinet",
-    synonyms=words(
-        "cupboard, sideboard, buffet cabinet, kitchen cabinet, wall cabinet, base cabinet, file cabinet, "
-        "filing cabinet, display cabinet, china cabinet, glass cabinet, storage cabinet, locker, credenza, "
-        "bathroom cabinet, vanity unit, kitchen unit, apothecary cabinet, corner cabinet, hutch"
-    ),
-    variants=tuple(CABINETS),
+    "cupboard, sideboard, buffet cabinet, kitchen cabinet, wall cabinet, base cabinet, file cabinet, filing cabinet, "
+    "display cabinet, china cabinet, glass cabinet, storage cabinet, locker, credenza, bathroom cabinet, "
+    "vanity unit, kitchen unit, apothecary cabinet, corner cabinet, hutch",
+    cupboard=cupboard,
+    sideboard=sideboard,
+    kitchen_base=base_unit,
+    kitchen_wall=wall_unit,
+    kitchen_run=kitchen_run,
+    vitrine=vitrine,
+    filing=filing,
+    lockers=lockers,
+    hutch=dresser_hutch,
+    apothecary=apothecary,
+    corner=corner_cabinet,
+    vanity=vanity,
+    sliding=sliding_cabinet,
 )
-def cabinet(rng: Random, variant: str) -> Mesh:
-    return CABINETS[variant](rng)

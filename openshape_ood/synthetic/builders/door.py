@@ -6,12 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import Rows, block, blocks, slab
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import framed_leaf
-from openshape_ood.synthetic.builders._variants import Maker, Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import framed_leaf
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, slab
+from openshape_ood.synthetic.catalog import Builder, Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, extrude, join, rod, sheet, tube
 
 
@@ -137,7 +135,7 @@ def single_door(rng: Random, kind: str) -> Mesh:
     return door.mirrored("x") if chance(rng, 0.5) else door
 
 
-def leaf_shape(kind: str) -> Maker:
+def leaf_shape(kind: str) -> Builder:
     return lambda rng: single_door(rng, kind)
 
 
@@ -280,35 +278,26 @@ def revolving_door(rng: Random) -> Mesh:
     return join(*wings, both(arc), drum.moved(y=h + 0.1), cylinder(0.04, h, segments=8).moved(y=h / 2))
 
 
-DOORS: Variants = {
-    "flush": leaf_shape("flush"),
-    "panelled": leaf_shape("panelled"),
-    "glass": leaf_shape("glass"),
-    "half_glass": leaf_shape("half_glass"),
-    "lattice": leaf_shape("lattice"),
-    "louvred": leaf_shape("louvre"),
-    "planks": leaf_shape("planks"),
-    "ajar": ajar_door,
-    "double": double_door,
-    "entrance": entrance_door,
-    "arched": arched_door,
-    "patio": patio_door,
-    "barn": barn_door,
-    "folding": folding_door,
-    "stable": stable_door,
-    "garage": garage_door,
-    "revolving": revolving_door,
-}
-
-
-@category(
+category(
     "door",
-    synonyms=words(
-        "front door, entrance door, interior door, room door, double door, sliding door, glass door, french door, "
-        "patio door, barn door, folding door, bifold door, louvered door, garage door, dutch door, stable door, "
-        "revolving door, door with frame, panel door, doorway"
-    ),
-    variants=tuple(DOORS),
+    "front door, entrance door, interior door, room door, double door, sliding door, glass door, french door, "
+    "patio door, barn door, folding door, bifold door, louvered door, garage door, dutch door, stable door, "
+    "revolving door, door with frame, panel door, doorway",
+    flush=leaf_shape("flush"),
+    panelled=leaf_shape("panelled"),
+    glass=leaf_shape("glass"),
+    half_glass=leaf_shape("half_glass"),
+    lattice=leaf_shape("lattice"),
+    louvred=leaf_shape("louvre"),
+    planks=leaf_shape("planks"),
+    ajar=ajar_door,
+    double=double_door,
+    entrance=entrance_door,
+    arched=arched_door,
+    patio=patio_door,
+    barn=barn_door,
+    folding=folding_door,
+    stable=stable_door,
+    garage=garage_door,
+    revolving=revolving_door,
 )
-def door(rng: Random, variant: str) -> Mesh:
-    return DOORS[variant](rng)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._upholstery import bolster, pad, sewn
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import rails, slab, soft
+from openshape_ood.synthetic.builders._textiles import bolster, pad, sewn
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, extrude, join, lathe, torus, tube
 
 
@@ -147,30 +145,20 @@ def stacked_pillows(rng: Random) -> Mesh:
     return join(*parts)
 
 
-PILLOWS: Variants = {
-    "square": square_pillow,
-    "bed": bed_pillow,
-    "bolster": long_bolster,
-    "neck_roll": neck_roll,
-    "dented": dented_pillow,
-    "chopped": chopped_pillow,
-    "floor_cushion": floor_cushion,
-    "round": round_pillow,
-    "neck": neck_pillow,
-    "contour": contour_pillow,
-    "wedge": wedge_pillow,
-    "stacked": stacked_pillows,
-}
-
-
-@category(
+category(
     "pillow",
-    synonyms=words(
-        "cushion, throw pillow, bed pillow, head pillow, sofa cushion, seat cushion, scatter cushion, floor cushion, "
-        "bolster, neck roll, neck pillow, travel pillow, decorative pillow, memory foam pillow, wedge pillow, "
-        "headrest"
-    ),
-    variants=tuple(PILLOWS),
+    "cushion, throw pillow, bed pillow, head pillow, sofa cushion, seat cushion, scatter cushion, floor cushion, "
+    "bolster, neck roll, neck pillow, travel pillow, decorative pillow, memory foam pillow, wedge pillow, headrest",
+    square=square_pillow,
+    bed=bed_pillow,
+    bolster=long_bolster,
+    neck_roll=neck_roll,
+    dented=dented_pillow,
+    chopped=chopped_pillow,
+    floor_cushion=floor_cushion,
+    round=round_pillow,
+    neck=neck_pillow,
+    contour=contour_pillow,
+    wedge=wedge_pillow,
+    stacked=stacked_pillows,
 )
-def pillow(rng: Random, variant: str) -> Mesh:
-    return PILLOWS[variant](rng)

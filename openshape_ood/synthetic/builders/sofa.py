@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_wall, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import row, spread
-from openshape_ood.synthetic.builders._seat_legs import feet, legs
-from openshape_ood.synthetic.builders._upholstery import (
+from openshape_ood.synthetic.builders._copies import both, row, spread
+from openshape_ood.synthetic.builders._seats import feet, legs
+from openshape_ood.synthetic.builders._shapes import bent_board, curved_wall, rails, rounded, slab, soft
+from openshape_ood.synthetic.builders._textiles import (
     back_cushions,
     block_arm,
     bolster,
@@ -24,8 +21,7 @@ from openshape_ood.synthetic.builders._upholstery import (
     throw_pillows,
     underframe,
 )
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, ellipsoid, extrude, join
 
 
@@ -188,29 +184,20 @@ def wood_settee(rng: Random) -> Mesh:
     return join(frame, pads, back_cushions(rng, w, count, rise * 0.95).moved(0, h + 0.12, -d / 2 + 0.12))
 
 
-SOFAS: Variants = {
-    "cushioned": cushioned_sofa,
-    "love_seat": love_seat,
-    "boxy": boxy_sofa,
-    "corner": corner_sofa,
-    "chesterfield": chesterfield,
-    "chaise": chaise,
-    "armless": armless_sofa,
-    "sofa_bed": sofa_bed,
-    "camelback": camelback_sofa,
-    "curved": curved_sofa,
-    "framed": framed_sofa,
-    "settee": wood_settee,
-}
-
-
-@category(
+category(
     "sofa",
-    synonyms=words(
-        "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
-        "chesterfield, chaise longue, chaise lounge, sofa bed, sleeper sofa, futon, davenport, leather sofa"
-    ),
-    variants=tuple(SOFAS),
+    "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
+    "chesterfield, chaise longue, chaise lounge, sofa bed, sleeper sofa, futon, davenport, leather sofa",
+    cushioned=cushioned_sofa,
+    love_seat=love_seat,
+    boxy=boxy_sofa,
+    corner=corner_sofa,
+    chesterfield=chesterfield,
+    chaise=chaise,
+    armless=armless_sofa,
+    sofa_bed=sofa_bed,
+    camelback=camelback_sofa,
+    curved=curved_sofa,
+    framed=framed_sofa,
+    settee=wood_settee,
 )
-def sofa(rng: Random, variant: str) -> Mesh:
-    return SOFAS[variant](rng)

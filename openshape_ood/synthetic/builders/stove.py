@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, solid
 from openshape_ood.synthetic.builders._copies import at_corners, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, window
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, torus
 
 
@@ -105,23 +103,14 @@ def wall_oven(rng: Random) -> Mesh:
     return placed(one, [(0, i * (h + 0.01), 0) for i in range(n)])
 
 
-STOVES: Variants = {
-    "range": single_range,
-    "double_range": double_range,
-    "with_hood": hooded_stove,
-    "cooktop": cooktop,
-    "wood_stove": wood_stove,
-    "wall_oven": wall_oven,
-}
-
-
-@category(
+category(
     "stove",
-    synonyms=words(
-        "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, "
-        "stove top, gas cooker, kitchen stove, wood burner"
-    ),
-    variants=tuple(STOVES),
+    "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, stove top, "
+    "gas cooker, kitchen stove, wood burner",
+    range=single_range,
+    double_range=double_range,
+    with_hood=hooded_stove,
+    cooktop=cooktop,
+    wood_stove=wood_stove,
+    wall_oven=wall_oven,
 )
-def stove(rng: Random, variant: str) -> Mesh:
-    return STOVES[variant](rng)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bumps import bumpy
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import stamp, stamped_around
-from openshape_ood.synthetic.builders._rods import rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import bumpy, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, sheet, tube
 
 
@@ -140,24 +137,15 @@ def slender_tree(rng: Random) -> Mesh:
     return join(stem(rng, height * 0.5, height * 0.025, 0.01), crown.moved(y=height * 0.56))
 
 
-TREES: Variants = {
-    "blobs": blob_tree,
-    "leafy": leafy_tree,
-    "bare": bare_tree,
-    "conifer": conifer,
-    "needles": needle_tree,
-    "palm": palm,
-    "slender": slender_tree,
-}
-
-
-@category(
+category(
     "tree",
-    synonyms=words(
-        "christmas tree, palm tree, fir tree, pine tree, oak, conifer, birch, bare tree, palm, "
-        "cypress, deciduous tree, spruce, bonsai tree"
-    ),
-    variants=tuple(TREES),
+    "christmas tree, palm tree, fir tree, pine tree, oak, conifer, birch, bare tree, palm, cypress, deciduous tree, "
+    "spruce, bonsai tree",
+    blobs=blob_tree,
+    leafy=leafy_tree,
+    bare=bare_tree,
+    conifer=conifer,
+    needles=needle_tree,
+    palm=palm,
+    slender=slender_tree,
 )
-def tree(rng: Random, variant: str) -> Mesh:
-    return TREES[variant](rng)

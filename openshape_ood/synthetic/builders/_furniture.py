@@ -1,4 +1,4 @@
-"""Fronts of case furniture: door leaves, drawers and handles."""
+"""Legs, bases and tops of tables and case furniture, and its fronts: doors, drawers, handles."""
 
 from __future__ import annotations
 
@@ -8,9 +8,114 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import Rows, blocks
-from openshape_ood.synthetic.builders._chance import Random, pick
-from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, lathe, tube
+from openshape_ood.synthetic.builders._copies import both, four
+from openshape_ood.synthetic.builders._shapes import Rows, blocks, slab
+from openshape_ood.synthetic.catalog import Random, pick
+from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, extrude, join, lathe, rod, tube
+
+TURNED = [(0.7, 0.0), (1.0, 0.06), (0.6, 0.12), (0.75, 0.4), (1.1, 0.62), (0.6, 0.72), (1.2, 0.76), (1.2, 1.0)]
+LEGS = ("square", "square", "tapered", "splayed", "turned", "round", "cabriole", "hairpin")
+
+
+def leg(kind: str, height: float, radius: float) -> Mesh:
+    """One leg on the floor at the origin; what leans or bends does so towards +x and +z."""
+    if kind == "tapered":
+        return (
+            box(2 * radius, height, 2 * radius).scaled(-1, -1, -1).tapered(1.7).scaled(0.6, 1, 0.6).moved(y=height / 2)
+        )
+    if kind == "splayed":
+        lean = 0.16 * height
+        return rod((0, height, 0), (lean, 0, lean), radius, 0.6 * radius)
+    if kind == "turned":
+        return lathe([(0, 0), *((radius * r, height * y) for r, y in TURNED), (0, height)], segments=10)
+    if kind == "round":
+        return cylinder(radius, height, segments=10).moved(y=height / 2)
+    if kind == "cabriole":
+        t = np.linspace(0, 1, 7)
+        bow = 0.1 * height * np.sin(2 * np.pi * t) * (1 - 0.4 * t)
+        return tube(np.stack([bow, height * (1 - t), bow], axis=1), (radius * (1.25 - 0.7 * t)).tolist())
+    if kind == "hairpin":
+        foot = (0.0, 0.0, 0.0)
+        spread, wire = min(0.15, 0.25 * height), max(0.006, 0.2 * radius)
+        return join(rod((-spread, height, 0), foot, wire), rod((0, height, -spread), foot, wire))
+    return slab(2 * radius, height, 2 * radius)
+
+
+def legs(kind: str, width: float, depth: float, height: float, radius: float) -> Mesh:
+    """Four legs under a rectangle; splayed ones start further in."""
+    inset = radius + (0.17 * height if kind == "splayed" else 0.05 * height if kind == "cabriole" else 0.0)
+    one = leg(kind, height, radius)
+    return four(one.moved(max(width / 2 - inset, radius), 0, max(depth / 2 - inset, radius)))
+
+
+def based(rng: Random, case: Mesh, width: float, depth: float, kind: str, height: float) -> Mesh:
+    """A case lifted onto a base: none, plinth, panels (side boards), sled, castors, bun, or a kind of leg."""
+    if kind == "none":
+        return case
+    lifted = case.moved(y=height)
+    x, z = width / 2, depth / 2
+    if kind == "plinth":
+        return join(slab(width - rng.uniform(0, 0.04), height, depth * rng.uniform(0.85, 0.95)), lifted)
+    if kind == "panels":
+        return join(lifted, blocks([(-x, 0.02 - x, 0, height, -z, z), (x - 0.02, x, 0, height, -z, z)]))
+    if kind == "sled":
+        r = 0.012
+        side = blocks([
+            (x - 2 * r, x, 0, 2 * r, -z, z), (x - 2 * r, x, 0, height, z - 2 * r, z),
+            (x - 2 * r, x, 0, height, -z, 2 * r - z),
+        ])  # fmt: skip
+        return join(lifted, both(side))
+    if kind == "castors":
+        wheel = join(
+            cylinder(0.4 * height, 0.025, segments=10).turned("z", 90).moved(y=0.4 * height),
+            cylinder(0.012, 0.4 * height, segments=6).moved(y=0.8 * height),
+        )
+        return join(lifted, four(wheel.moved(x - 0.05, 0, z - 0.05)))
+    if kind == "bun":
+        foot = ellipsoid(1.2 * height, height, 1.2 * height, segments=10).moved(y=height / 2)
+        return join(lifted, four(foot.moved(x - 0.6 * height, 0, z - 0.6 * height)))
+    return join(lifted, legs(kind, width, depth, height, rng.uniform(0.014, 0.03)))
+
+
+def low_base(rng: Random) -> tuple[str, float]:
+    """A kind of base and its height, as case furniture on the floor has it."""
+    kind = pick(rng, ("none", "plinth", "plinth", "square", "tapered", "bun", "panels"))
+    return kind, rng.uniform(0.03, 0.12)
+
+
+def high_base(rng: Random) -> tuple[str, float]:
+    kind = pick(rng, ("square", "tapered", "splayed", "turned", "round", "cabriole", "hairpin", "sled"))
+    return kind, rng.uniform(0.12, 0.3)
+
+
+def outline(kind: str, width: float, depth: float) -> list[tuple[float, float]]:
+    """The plan of a table top: round, octagon, rounded (soft corners) or boat (bowed long sides)."""
+    if kind == "boat":
+        x = np.linspace(-1, 1, 11)
+        z = 1 - 0.28 * x**2
+        points = np.concatenate([np.stack([x, z], 1), np.stack([x, -z], 1)[::-1]])
+    else:
+        angle = np.arange(8) * np.pi / 4 + np.pi / 8 if kind == "octagon" else np.arange(28) * np.pi / 14
+        power = 0.35 if kind == "rounded" else 1.0
+        points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        points = np.sign(points) * np.abs(points) ** power
+        points /= np.abs(points).max(axis=0)
+    return [(float(x), float(z)) for x, z in points * [width / 2, depth / 2]]
+
+
+def top(kind: str, width: float, thickness: float, depth: float, y: float) -> Mesh:
+    """A table top whose underside lies at `y`: rectangle or any plan of `outline`."""
+    if kind == "rectangle":
+        return slab(width, thickness, depth, y)
+    return extrude(outline(kind, width, depth), thickness).turned("x", 90).moved(y=y + thickness / 2)
+
+
+def apron(width: float, depth: float, y: float, height: float, thickness: float = 0.02) -> Mesh:
+    """The rectangle of rails under a table top, its upper edge at `y`."""
+    x, z = width / 2, depth / 2
+    rows = [(-x, x, y - height, y, side - thickness / 2, side + thickness / 2) for side in (-z, z)]
+    rows += [(side - thickness / 2, side + thickness / 2, y - height, y, -z, z) for side in (-x, x)]
+    return blocks(rows)
 
 
 @dataclass(frozen=True)
