@@ -3,7 +3,7 @@
 >>> cloud = scan("chair", points=1024, seed=7)
 >>> cloud.shape
 (1024, 3)
->>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, metres
+>>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, meters
 0.0
 
 Nothing is stored: a category, a seed and a number of points name the same cloud for ever.
@@ -60,7 +60,7 @@ def variants(name: str) -> tuple[str, ...]:
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
-    """A mesh of a category, standing on y = 0 over the origin, y up, in metres.
+    """A mesh of a category, standing on y = 0 over the origin, y up, in meters.
 
     The seed picks the variant, unless one is given, its dimensions and a stretch of each axis.
 

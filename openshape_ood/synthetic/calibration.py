@@ -28,7 +28,7 @@ def can_generate(names: Sequence[str]) -> bool:
 
 
 def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarray]:
-    """Scans (2048, 3) of every known class (k,), class by class, k times `scans`; y up, metres, always the same.
+    """Scans (2048, 3) of every known class (k,), class by class, k times `scans`; y up, meters, always the same.
 
     Raises `UnknownNameError` for a name that is no generated category.
 

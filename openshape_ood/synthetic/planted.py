@@ -21,7 +21,7 @@ SUNK = 0.03  # of the height of what it replaces, so that a part grows out of th
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """cloud (n, 3) float64, y up, metres; foreign (n,) bool: the points of the part that is not the host's."""
+    """cloud (n, 3) float64, y up, meters; foreign (n,) bool: the points of the part that is not the host's."""
 
     cloud: np.ndarray
     foreign: np.ndarray

@@ -5,7 +5,7 @@ lost thin parts and cut-off ends, and comes with bits of its surroundings: floor
 to it. `severity` runs from 0 (an even sample of the whole surface) to 1 (the hardest scans).
 
 Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless
-they say metres; so a cup and a wardrobe are scanned alike.
+they say meters; so a cup and a wardrobe are scanned alike.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Scan:
     views: int = 0  # viewpoints fused; 0 sees every side
     azimuth: float = 0.0  # degrees of the middle viewpoint from the object's front (+z) towards +x
     elevation: float = 20.0  # degrees above the horizon
-    spread: float = 0.0  # degrees of azimuth between neighbouring viewpoints
+    spread: float = 0.0  # degrees of azimuth between neighboring viewpoints
     distance: float = 2.0  # camera to the middle of the object
-    range_noise: float = 0.0  # metres, standard deviation along the ray
-    noise: float = 0.0005  # metres, standard deviation in every direction
+    range_noise: float = 0.0  # meters, standard deviation along the ray
+    noise: float = 0.0005  # meters, standard deviation in every direction
     bumps: float = 0.0  # amplitude of the low-frequency error of the surface
     lost: float = 0.0  # chance that a thin part is missing
     holes: int = 0
@@ -109,7 +109,7 @@ class Surface:
 
 
 def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, turn: bool = True) -> np.ndarray:
-    """A scanned cloud (points, 3) float64 of a grounded mesh: y up, metres, object still in place.
+    """A scanned cloud (points, 3) float64 of a grounded mesh: y up, meters, object still in place.
 
     With `turn` the cloud is rotated about the axis of gravity by a random angle.
 
@@ -226,7 +226,7 @@ def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomSt
 
 
 def _directions(settings: Scan, azimuth: float) -> np.ndarray:
-    """Unit vectors (v, 3) from the object towards neighbouring viewpoints."""
+    """Unit vectors (v, 3) from the object towards neighboring viewpoints."""
     views = max(settings.views, 1)
     around = np.radians(azimuth + settings.spread * (np.arange(views) - (views - 1) / 2))
     up = np.radians(settings.elevation)
@@ -270,7 +270,7 @@ def _spread(nearest: np.ndarray) -> np.ndarray:
 
 
 def _tolerance(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-    """How much nearer (n,) a neighbouring pixel of the same surface may be: the more, the more it is oblique."""
+    """How much nearer (n,) a neighboring pixel of the same surface may be: the more, the more it is oblique."""
     cosine = np.maximum(_facing(cloud, normals, camera), 0.2)
     return pixel * (0.5 + 1.5 * np.sqrt(1 / cosine**2 - 1))
 
@@ -345,7 +345,7 @@ def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.rand
 def _noisy(
     settings: Scan, cloud: np.ndarray, camera: np.ndarray, extent: float, rng: np.random.RandomState
 ) -> np.ndarray:
-    # a sensor errs by metres whatever it looks at, but a cup must stay a cup
+    # a sensor errs by meters whatever it looks at, but a cup must stay a cup
     most = 0.015 * extent
     rays = cloud - camera
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)

@@ -143,11 +143,11 @@ def rosette(rng: Random, leaf: Mesh, n: int, low: float, high: float) -> Mesh:
     return copies(leaf, headings(yaw, pitch), np.zeros((n, 3)), rng.uniform(0.7, 1.1, n))
 
 
-def bush_of(rng: Random, leaf: Mesh, n: int, centre: Sequence[float], spread: np.ndarray) -> Mesh:
+def bush_of(rng: Random, leaf: Mesh, n: int, center: Sequence[float], spread: np.ndarray) -> Mesh:
     """n leaves all over an ellipsoid (half axes `spread`), pointing outwards."""
     direction = rng.normal(0, 1, (n, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    spots = np.asarray(centre) + direction * spread * rng.uniform(0.55, 1.0, (n, 1))
+    spots = np.asarray(center) + direction * spread * rng.uniform(0.55, 1.0, (n, 1))
     yaw, pitch = np.arctan2(direction[:, 0], direction[:, 2]), np.arcsin(direction[:, 1]) * 0.7
     turns = headings(yaw + rng.normal(0, 0.5, n), pitch + rng.normal(0, 0.4, n))
     return copies(leaf, turns, spots, rng.uniform(0.6, 1.2, n))

@@ -85,7 +85,7 @@ def grid(kind: str, across: int, up: int, within: Cell = WHOLE) -> list[Cell]:
 
 
 def carcass(width: float, height: float, depth: float, t: float, back: bool = True) -> Mesh:
-    """A case open at the front, from y = 0, centred in x and z."""
+    """A case open at the front, from y = 0, centered in x and z."""
     x, z = width / 2, depth / 2
     walls = [
         (-x, t - x, 0, height, -z, z),
@@ -120,7 +120,7 @@ def _fill(rng: Random, style: Style, cell: Cell, width: float, height: float, de
     if kind == "flap":
         return [drawer(style, x0, x1, y0, y1, depth, 0.0).moved(z=z)], False
     angle = rng.uniform(15, 120) if chance(rng, style.ajar) else 0.0
-    panel = kind if kind in ("glass", "bars", "louvre") else style.panel
+    panel = kind if kind in ("glass", "bars", "louver") else style.panel
     hinge = pick(rng, ("left", "right")) if kind not in ("left", "right") else kind
     sides = [(x0, (x0 + x1) / 2, "left"), ((x0 + x1) / 2, x1, "right")] if kind == "pair" else [(x0, x1, hinge)]
     doors = [cupboard_door(style, a, b, y0, y1, side, panel, angle).moved(z=z) for a, b, side in sides]
@@ -150,7 +150,7 @@ def _compartment(
 
 
 def cornice(rng: Random, width: float, depth: float, y: float) -> Mesh:
-    """A stepped moulding that crowns a case."""
+    """A stepped molding that crowns a case."""
     out, high = rng.uniform(0.02, 0.06), rng.uniform(0.03, 0.08)
     return join(
         slab(width + out, high / 2, depth + out, y), slab(width + 2 * out, high / 2, depth + 2 * out, y + high / 2)

@@ -1,4 +1,4 @@
-"""Chairs to sit back in: upholstered, moulded, reclined."""
+"""Chairs to sit back in: upholstered, molded, reclined."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, extrude, join
 
 
 def shell(rng: Random, width: float, depth: float, height: float, wings: float) -> Mesh:
-    """A moulded seat with its back, seat at y = 0; `wings` lifts its sides like low arms."""
+    """A molded seat with its back, seat at y = 0; `wings` lifts its sides like low arms."""
     profile = rounded([(depth / 2, -0.03), (0.2 * depth, 0.01), (-0.45 * depth, -0.03), (-0.62 * depth, height)], 3)
     t = np.linspace(0, 1, len(profile))[:, None]
     across = np.linspace(-1, 1, 9)[None]

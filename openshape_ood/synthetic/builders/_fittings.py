@@ -1,4 +1,4 @@
-"""What is fitted: handles, knobs, castors, windows, taps and basins, fields of keys."""
+"""What is fitted: handles, knobs, casters, windows, taps and basins, fields of keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dial(radius: float, thickness: float) -> Mesh:
     return cylinder(radius, thickness, top=0.85 * radius, segments=10).turned("x", 90).moved(z=thickness / 2)
 
 
-def castor(radius: float) -> Mesh:
+def caster(radius: float) -> Mesh:
     return cylinder(radius, radius * 0.6, segments=12).turned("z", 90).moved(y=radius)
 
 
@@ -98,7 +98,7 @@ def inset_basin(rng: Random, width: float, depth: float, deep: float, power: flo
 
 
 def key_field(rng: Random, columns: int, rows: int, height: float) -> Mesh:
-    """Rows of key caps and a space bar, level, centred, pitch 19 mm."""
+    """Rows of key caps and a space bar, level, centered, pitch 19 mm."""
     pitch, cap = 0.019, rng.uniform(0.0145, 0.0175)
     z, x = np.meshgrid(
         (np.arange(rows) - (rows - 1) / 2) * pitch, (np.arange(columns) - (columns - 1) / 2) * pitch, indexing="ij"

@@ -49,7 +49,7 @@ def legs(kind: str, width: float, depth: float, height: float, radius: float) ->
 
 
 def based(rng: Random, case: Mesh, width: float, depth: float, kind: str, height: float) -> Mesh:
-    """A case lifted onto a base: none, plinth, panels (side boards), sled, castors, bun, or a kind of leg."""
+    """A case lifted onto a base: none, plinth, panels (side boards), sled, casters, bun, or a kind of leg."""
     if kind == "none":
         return case
     lifted = case.moved(y=height)
@@ -65,7 +65,7 @@ def based(rng: Random, case: Mesh, width: float, depth: float, kind: str, height
             (x - 2 * r, x, 0, height, -z, 2 * r - z),
         ])  # fmt: skip
         return join(lifted, both(side))
-    if kind == "castors":
+    if kind == "casters":
         wheel = join(
             cylinder(0.4 * height, 0.025, segments=10).turned("z", 90).moved(y=0.4 * height),
             cylinder(0.012, 0.4 * height, segments=6).moved(y=0.8 * height),
@@ -120,7 +120,7 @@ def apron(width: float, depth: float, y: float, height: float, thickness: float 
 
 @dataclass(frozen=True)
 class Style:
-    """What all fronts of one piece share: panel kind, handle kind, board thickness and gap (metres)."""
+    """What all fronts of one piece share: panel kind, handle kind, board thickness and gap (meters)."""
 
     panel: str
     handle: str
@@ -136,7 +136,7 @@ def style_of(rng: Random, ajar: float = 0.08) -> Style:
 
 
 def handle(kind: str, length: float) -> list[Mesh]:
-    """A grip on the plane z = 0, centred on the origin and lying along x; none is an empty list."""
+    """A grip on the plane z = 0, centered on the origin and lying along x; none is an empty list."""
     if kind == "knob":
         knob = lathe([(0.006, 0), (0.006, 0.012), (0.016, 0.018), (0.012, 0.028), (0, 0.03)], segments=8)
         return [knob.turned("x", 90)]
@@ -153,7 +153,7 @@ def handle(kind: str, length: float) -> list[Mesh]:
 
 
 def slats(x0: float, x1: float, y0: float, y1: float, z0: float, z1: float, count: int) -> Mesh:
-    """Louvres: `count` boards from y0 to y1 that slope down towards +z."""
+    """Louvers: `count` boards from y0 to y1 that slope down towards +z."""
     pitch = (y1 - y0) / count
     y = y0 + pitch * (np.arange(count) + 0.5)
     rows = [(x0, x1, v - 0.12 * pitch, v + 0.12 * pitch, z0, z1) for v in y]
@@ -177,7 +177,7 @@ def framed_leaf(
 ) -> Mesh:
     """A leaf of stiles and rails, its lower left corner at the origin, from z = 0 to `thickness`.
 
-    `rows` are relative heights of the fields from below; they hold `filling`: recessed, raised, glass, louvre or void.
+    `rows` are relative heights of the fields from below; they hold `filling`: recessed, raised, glass, louver or void.
     """
     stile = min(stile, 0.25 * width, 0.25 * height)
     heights = np.cumsum([0, *rows]) / sum(rows) * (height - stile)
@@ -191,7 +191,7 @@ def framed_leaf(
 def _fillings(fields: list[tuple[float, float, float, float]], thickness: float, filling: str) -> list[Mesh]:
     if filling == "void":
         return []
-    if filling == "louvre":
+    if filling == "louver":
         return [slats(*f, 0.1 * thickness, 0.9 * thickness, max(3, int((f[3] - f[2]) / 0.05))) for f in fields]
     middle, half = thickness / 2, {"glass": 0.003}.get(filling, 0.3 * thickness)
     panes = [(*f, middle - half, middle + half) for f in fields]
@@ -205,8 +205,8 @@ def front(panel: str, width: float, height: float, thickness: float) -> Mesh:
     """A drawer or cupboard front, its lower left corner at the origin."""
     if panel == "framed":
         return framed_leaf(width, height, thickness, "recessed", stile=0.06)
-    if panel == "louvre":
-        return framed_leaf(width, height, thickness, "louvre", stile=0.05)
+    if panel == "louver":
+        return framed_leaf(width, height, thickness, "louver", stile=0.05)
     if panel == "glass":
         return framed_leaf(width, height, thickness, "glass", stile=0.05)
     if panel == "bars":

@@ -96,19 +96,19 @@ def stretchers(rng: Random, width: float, depth: float, height: float) -> Mesh:
     return join(*bars)
 
 
-def castor(radius: float) -> Mesh:
+def caster(radius: float) -> Mesh:
     wheel = cylinder(radius, radius * 0.9, segments=10).turned("z", 90).moved(y=radius)
     return join(wheel, cylinder(radius * 0.3, radius, segments=6).moved(y=radius * 2))
 
 
 def star_base(rng: Random, height: float) -> Mesh:
-    """Spokes on castors or glides round a column that ends at `height`."""
+    """Spokes on casters or glides round a column that ends at `height`."""
     reach, wheel = rng.uniform(0.24, 0.36), rng.uniform(0.022, 0.035)
-    count, castors = rng.randint(4, 6), chance(rng, 0.8)
+    count, casters = rng.randint(4, 6), chance(rng, 0.8)
     hub = 2.6 * wheel + rng.uniform(0, 0.05)
-    spoke = rod((0, hub, 0), (reach, 2.2 * wheel if castors else 0.015, 0), 0.026, 0.016)
-    if castors:
-        spoke = join(spoke, castor(wheel).moved(reach))
+    spoke = rod((0, hub, 0), (reach, 2.2 * wheel if casters else 0.015, 0), 0.026, 0.016)
+    if casters:
+        spoke = join(spoke, caster(wheel).moved(reach))
     column = cylinder(0.035, 0.6 * (height - hub), segments=10).moved(y=hub + 0.3 * (height - hub))
     piston = cylinder(0.02, height - hub, segments=8).moved(y=(height + hub) / 2)
     return join(ring_of(spoke, count, 18), column, piston, slab(0.2, 0.03, 0.22, height - 0.03))
@@ -133,7 +133,7 @@ def sled_base(rng: Random, width: float, depth: float, height: float) -> Mesh:
 
 
 def pedestal(rng: Random, width: float, depth: float, height: float) -> Mesh:
-    """Any base that may carry a moulded seat."""
+    """Any base that may carry a molded seat."""
     kind = pick(rng, ("legs", "star", "disc", "sled"))
     if kind == "star":
         return star_base(rng, height)

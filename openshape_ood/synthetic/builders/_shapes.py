@@ -230,8 +230,8 @@ def symmetric(right: Points) -> np.ndarray:
 def panel(width: float, height: float, depth: float, corner: float) -> Mesh:
     """An upright slab whose four corners are rounded, as screens and tablets are."""
     a = np.radians(np.arange(0, 360, 30).reshape(4, 3) + np.array([0, 15, 30]))
-    centre = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [width / 2 - corner, height / 2 - corner]
-    outline = centre[:, None] + corner * np.stack([np.cos(a), np.sin(a)], axis=-1)
+    center = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [width / 2 - corner, height / 2 - corner]
+    outline = center[:, None] + corner * np.stack([np.cos(a), np.sin(a)], axis=-1)
     return from_front(outline.reshape(-1, 2), depth)
 
 

@@ -21,7 +21,7 @@ def fuselage(length: float, radius: float, nose: float, tail: float) -> Mesh:
 
 
 def tailplane(rng: Random, size: float, t_tail: bool) -> Mesh:
-    """Fin and stabilisers; the fin's foot is at the origin."""
+    """Fin and stabilizers; the fin's foot is at the origin."""
     u = rng.uniform
     fin = blade(size, size * u(0.7, 1), size * 0.4, size * u(0.4, 0.8), size * 0.08).turned("z", 90)
     span = size * u(0.9, 1.2)
@@ -110,9 +110,9 @@ def fighter(rng: Random) -> Mesh:
         if chance(rng, 0.5)
         else fin.moved(y=r * 0.7, z=-n * 0.36)
     )
-    stabilisers = both(blade(n * 0.15, n * 0.12, n * 0.05, n * 0.08, n * 0.01).moved(r, 0, -n * 0.42))
+    stabilizers = both(blade(n * 0.15, n * 0.12, n * 0.05, n * 0.08, n * 0.01).moved(r, 0, -n * 0.42))
     missiles = both(barrel(n * 0.01, n * 0.18, 0.01, 8).moved(n * 0.2, -r * 0.4, -n * 0.12))
-    return join(body, canopy, both(delta), fins, stabilisers, missiles)
+    return join(body, canopy, both(delta), fins, stabilizers, missiles)
 
 
 def biplane(rng: Random) -> Mesh:

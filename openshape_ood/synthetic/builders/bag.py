@@ -8,7 +8,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._bodies import SHARP, Ring, hollow, pot, smooth, solid
 from openshape_ood.synthetic.builders._copies import at_corners, both, placed
-from openshape_ood.synthetic.builders._fittings import castor
+from openshape_ood.synthetic.builders._fittings import caster
 from openshape_ood.synthetic.builders._shapes import arch, ribbon, rumpled
 from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join, lathe, torus, tube
@@ -111,7 +111,7 @@ def duffel(rng: Random) -> Mesh:
 def suitcase(rng: Random) -> Mesh:
     w, h, d = between(rng, 0.34, 0.52), between(rng, 0.5, 0.78), between(rng, 0.2, 0.32)
     parts = [cushion(w, h, d, rng.choice([0.12, 0.2, 0.3])).moved(y=h / 2 + 0.05)]
-    parts += [at_corners(castor(0.025), w / 2 - 0.05, d / 2 - 0.05)]
+    parts += [at_corners(caster(0.025), w / 2 - 0.05, d / 2 - 0.05)]
     if chance(rng, 0.6):
         grip = tube(arch(0.55 * w, between(rng, 0.15, 0.45), 0.3), 0.009, segments=6)
         parts += [grip.moved(y=h + 0.04, z=-d / 2 + 0.04)]

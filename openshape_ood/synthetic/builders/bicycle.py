@@ -11,12 +11,12 @@ from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join, rod, torus, tube
 
 
-def cycle_wheel(rng: Random, radius: float, tyre: float) -> Mesh:
-    """Tyre, spokes and hub about the x axis."""
+def cycle_wheel(rng: Random, radius: float, tire: float) -> Mesh:
+    """Tire, spokes and hub about the x axis."""
     a = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     rim = np.stack([0 * a, np.cos(a), np.sin(a)], axis=1) * radius
     spokes = rods(np.zeros_like(rim), rim, 0.003, sides=3)
-    return join(torus(radius - tyre, tyre, 24).turned("z", 90), spokes, axle(0.025, 0.09, 8))
+    return join(torus(radius - tire, tire, 24).turned("z", 90), spokes, axle(0.025, 0.09, 8))
 
 
 def handlebar(rng: Random, style: int, width: float) -> Mesh:
@@ -33,7 +33,7 @@ def handlebar(rng: Random, style: int, width: float) -> Mesh:
     return tube(shapes[style], 0.014, segments=6)
 
 
-def two_wheeler(rng: Random, radius: float, tyre: float, step: float, bar: int, reach: float = 0.52) -> Mesh:
+def two_wheeler(rng: Random, radius: float, tire: float, step: float, bar: int, reach: float = 0.52) -> Mesh:
     """Front towards +z; `step` lowers the top tube (0 diamond, 1 step-through)."""
     u = rng.uniform
     crank = np.array([0, radius * 0.85, 0.0])
@@ -54,7 +54,7 @@ def two_wheeler(rng: Random, radius: float, tyre: float, step: float, bar: int, 
     )
     arms = bars([((0.06, 0, 0), (0.06, -0.16, 0)), ((-0.06, 0, 0), (-0.06, 0.16, 0))], 0.01)
     drive = join(pedals, arms).turned("x", u(0, 360)).moved(*crank)
-    wheels = stamped(cycle_wheel(rng, radius, tyre), [rear, front])
+    wheels = stamped(cycle_wheel(rng, radius, tire), [rear, front])
     return join(
         bars(tubes, u(0.015, 0.024)),
         fork,

@@ -6,7 +6,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, loft, pot, shell_rings, slab, solid
 from openshape_ood.synthetic.builders._copies import around, at_corners, both, placed
-from openshape_ood.synthetic.builders._fittings import castor
+from openshape_ood.synthetic.builders._fittings import caster
 from openshape_ood.synthetic.builders._shapes import arch, rumpled
 from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, torus, tube
@@ -59,7 +59,7 @@ def wheeled_bin(rng: Random) -> Mesh:
     foot = between(rng, 0.65, 0.85)
     rings = [Ring(0.04, foot * w, foot * d, SHARP), Ring(0.85 * h, 0.95 * w, 0.93 * d, SHARP), Ring(h, w, d, SHARP)]
     lid = slab(Ring(0, w + 0.04, d + 0.05, 12, 0, SHARP), 0.03).tapered(0.9)
-    wheel = castor(between(rng, 0.08, 0.12)).moved(foot * w / 2, z=-foot * d / 2)
+    wheel = caster(between(rng, 0.08, 0.12)).moved(foot * w / 2, z=-foot * d / 2)
     bar = rod((-0.4 * w, h - 0.02, -d / 2 - 0.06), (0.4 * w, h - 0.02, -d / 2 - 0.06), 0.015)
     slope = lid.turned("x", between(rng, 0, 8)).moved(y=h + 0.02)
     if chance(rng, 0.7):
@@ -134,7 +134,7 @@ def skip(rng: Random) -> Mesh:
     foot = between(rng, 0.65, 0.9)
     rings = [Ring(0.12, w * between(rng, 0.75, 1), foot * d, SHARP), Ring(h, w, d, SHARP)]
     rib = box(0.06, 0.8 * h, 0.06).moved(y=0.55 * h)
-    parts = [at_corners(castor(0.08), 0.38 * w * foot, 0.4 * foot * d)]
+    parts = [at_corners(caster(0.08), 0.38 * w * foot, 0.4 * foot * d)]
     parts += [placed(rib, [(x * w, 0, s * (foot + 1) / 4 * d) for x in (-0.3, 0, 0.3) for s in (-1, 1)])]
     parts += [box(0.12, 0.1, 0.5 * d).moved(s * w / 2, 0.75 * h) for s in (-1, 1)]
     if chance(rng):

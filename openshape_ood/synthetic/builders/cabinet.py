@@ -105,7 +105,7 @@ def filing(rng: Random) -> Mesh:
         rng.uniform(0.45, 0.7),
     )
     style = replace(style_of(rng, 0.12), panel="flat", handle=pick(rng, ("bar", "cup", "bow")))
-    base = ("castors", 0.06) if n < 4 and chance(rng, 0.35) else ("plinth", 0.04)
+    base = ("casters", 0.06) if n < 4 and chance(rng, 0.35) else ("plinth", 0.04)
     return cased(rng, size, rows(["drawer"] * n), *base, style=style)
 
 
@@ -186,7 +186,7 @@ def sliding_cabinet(rng: Random) -> Mesh:
     """Sliding or louvred doors: two overlapping leaves before a low or tall case."""
     w, h, d = rng.uniform(0.8, 1.8), rng.uniform(0.7, 1.9), rng.uniform(0.38, 0.5)
     style = style_of(rng)
-    panel, t, over = pick(rng, ("flat", "framed", "louvre", "glass")), style.board, rng.uniform(0.03, 0.3)
+    panel, t, over = pick(rng, ("flat", "framed", "louver", "glass")), style.board, rng.uniform(0.03, 0.3)
     case = fitted(rng, style, w, h, d, columns([pick(rng, ("shelves", "open"))] * 2))
     near, far = front(panel, w / 2 + over / 2, h - 0.06, t), front(panel, w / 2, h - 0.06, t)
     doors = join(far.moved(-w / 2, 0.03, d / 2), near.moved(-over / 2, 0.03, d / 2 + t))

@@ -15,7 +15,7 @@ from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join
 
 
 class Car(NamedTuple):
-    """Side view of a car: lengths in metres, positions along it as shares from tail (0) to nose (1)."""
+    """Side view of a car: lengths in meters, positions along it as shares from tail (0) to nose (1)."""
 
     length: float
     width: float
@@ -39,9 +39,9 @@ CARS = {
 
 
 def car_wheels(rng: Random, x: float, radius: float, front: float, back: float) -> Mesh:
-    tyre = axle(radius, radius * rng.uniform(0.55, 0.75), 18)
+    tire = axle(radius, radius * rng.uniform(0.55, 0.75), 18)
     hub = axle(radius * 0.55, radius * 0.8, 12)
-    return stamped(join(tyre, hub), [(s * x, radius, z) for s in (-1, 1) for z in (front, back)])
+    return stamped(join(tire, hub), [(s * x, radius, z) for s in (-1, 1) for z in (front, back)])
 
 
 def car_body(rng: Random, car: Car, belt: float, clearance: float) -> Mesh:

@@ -220,7 +220,7 @@ def director_chair(rng: Random) -> Mesh:
 
 
 def garden_chair(rng: Random) -> Mesh:
-    """Moulded plastic: broad splayed legs, arms that flow into them and a pierced back."""
+    """Molded plastic: broad splayed legs, arms that flow into them and a pierced back."""
     w, d, h, rise = rng.uniform(0.46, 0.58), rng.uniform(0.42, 0.5), rng.uniform(0.38, 0.44), rng.uniform(0.36, 0.5)
     out = rng.uniform(0.03, 0.07)
     x, z, arm = w / 2, d / 2, h + 0.2

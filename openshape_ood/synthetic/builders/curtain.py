@@ -12,7 +12,7 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, cylinder, ellipsoid, joi
 
 
 def drape(rng: Random, width: float, height: float, waist: float = 1.0, waist_y: float = 0.4) -> Mesh:
-    """Hanging cloth from y = 0 to `height`, centred in x, in folds that deepen downwards.
+    """Hanging cloth from y = 0 to `height`, centered in x, in folds that deepen downwards.
 
     `waist` below 1 gathers it at the fraction `waist_y` of its height, as a tie does.
     """

@@ -79,7 +79,7 @@ def panel_ends(rng: Random) -> Mesh:
     modesty = block(-w / 2 + inset, w / 2 - inset, rng.uniform(0.1, 0.45), h, -0.42 * d, 0.02 - 0.42 * d)
     parts = [top(pick(rng, ("rectangle", "rectangle", "boat")), w, t, d, h), both(side), modesty]
     if chance(rng, 0.4):
-        unit = cased(rng, (0.4, 0.5, 0.5 * d + 0.15), rows(["drawer"] * 3), "castors", 0.06)
+        unit = cased(rng, (0.4, 0.5, 0.5 * d + 0.15), rows(["drawer"] * 3), "casters", 0.06)
         parts.append(unit.moved(w / 2 - 0.25 - inset, 0, 0.05))
     return join(*parts)
 

@@ -17,7 +17,7 @@ from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, join, rod, tu
 class Beast(NamedTuple):
     """Proportions of a four-legged animal; lengths as shares of the trunk's length, angles in degrees."""
 
-    length: float  # of the trunk in metres
+    length: float  # of the trunk in meters
     leg: float
     girth: float
     neck: float

@@ -19,7 +19,7 @@ def door_size(rng: Random) -> tuple[float, float, float]:
 
 
 def door_frame(rng: Random, width: float, height: float, depth: float, sill: bool = False) -> Mesh:
-    """Jambs and lintel round an opening centred in x; some with architraves or a piece of wall."""
+    """Jambs and lintel round an opening centered in x; some with architraves or a piece of wall."""
     x, j = width / 2, rng.uniform(0.03, 0.09)
     z = depth / 2
     cuboids: Rows = [
@@ -67,7 +67,7 @@ def lever(rng: Random, thickness: float) -> Mesh:
 def door_leaf(rng: Random, kind: str, width: float, height: float, t: float) -> Mesh:
     """A leaf from its hinge at the origin along +x, z = 0..t, without its handle.
 
-    Kinds: flush, panelled, glass, half_glass, lattice, louvre, planks.
+    Kinds: flush, panelled, glass, half_glass, lattice, louver, planks.
     """
     if kind == "panelled":
         across, up = (
@@ -81,8 +81,8 @@ def door_leaf(rng: Random, kind: str, width: float, height: float, t: float) -> 
         return framed_leaf(
             width, height, t, "glass", count(rng, 2, 3), (1,) * count(rng, 3, 6), rng.uniform(0.03, 0.06)
         )
-    if kind == "louvre":
-        return framed_leaf(width, height, t, "louvre", 1, (1,) * count(rng, 1, 3), rng.uniform(0.06, 0.1))
+    if kind == "louver":
+        return framed_leaf(width, height, t, "louver", 1, (1,) * count(rng, 1, 3), rng.uniform(0.06, 0.1))
     if kind == "half_glass":
         split = rng.uniform(0.35, 0.6) * height
         lower = framed_leaf(width, split, t, pick(rng, ("recessed", "raised")), count(rng, 1, 2), (1,), 0.1)
@@ -233,7 +233,7 @@ def folding_door(rng: Random) -> Mesh:
     """Two to six narrow leaves folded like a screen."""
     n, w, h, t = 2 * count(rng, 1, 3), rng.uniform(0.3, 0.6), rng.uniform(1.9, 2.3), rng.uniform(0.02, 0.04)
     angle = rng.uniform(8, 75)
-    kind, seed = pick(rng, ("louvre", "glass", "panelled", "flush")), rng.randint(2**31)
+    kind, seed = pick(rng, ("louver", "glass", "panelled", "flush")), rng.randint(2**31)
     leaf = door_leaf(Random(seed), kind, w, h, t)
     step = float(w * np.cos(np.radians(angle)))
     out, back = leaf.turned("y", -angle), leaf.turned("y", angle).moved(z=float(w * np.sin(np.radians(angle))))
@@ -288,7 +288,7 @@ category(
     glass=leaf_shape("glass"),
     half_glass=leaf_shape("half_glass"),
     lattice=leaf_shape("lattice"),
-    louvred=leaf_shape("louvre"),
+    louvred=leaf_shape("louver"),
     planks=leaf_shape("planks"),
     ajar=ajar_door,
     double=double_door,

@@ -98,11 +98,7 @@ def box_fan(rng: Random) -> Mesh:
     )
     feet = both(box(0.04, 0.03, depth * 1.8).moved(size * 0.35, -size / 2))
     return join(
-        frame(size, size, 0.025, depth),
-        rotor(rng, size * 0.44, rng.randint(4, 6)),
-        bars,
-        feet,
-        hoop(size * 0.46, 0.01),
+        frame(size, size, 0.025, depth), rotor(rng, size * 0.44, rng.randint(4, 6)), bars, feet, hoop(size * 0.46, 0.01)
     )
 
 

@@ -43,7 +43,7 @@ def straight_ladder(rng: Random) -> Mesh:
 
 
 def stepped_flight(rng: Random, width: float, height: float, lean: float, top_width: float) -> Mesh:
-    """A flight of level treads that leans back by `lean` (metres at the top): sheared, not turned."""
+    """A flight of level treads that leans back by `lean` (meters at the top): sheared, not turned."""
     ladder = flight(rng, width, height, rng.uniform(0.07, 0.13), top_width)
 
     def shear(v: np.ndarray) -> np.ndarray:

@@ -119,7 +119,7 @@ def u_stairs(rng: Random) -> Mesh:
 
 
 def wedge(inner: float, outer: float, degrees: float, thickness: float) -> Mesh:
-    """A step of a winding stair between two radii, centred on +x, its upper face at y = 0."""
+    """A step of a winding stair between two radii, centered on +x, its upper face at y = 0."""
     a = np.radians(np.linspace(-degrees / 2, degrees / 2, 4))
     plan = [
         *zip(outer * np.cos(a), outer * np.sin(a), strict=True),

@@ -221,10 +221,7 @@ def nest_table(rng: Random) -> Mesh:
 
 def work_bench(rng: Random) -> Mesh:
     w, d, h = rng.uniform(1.2, 2.0), rng.uniform(0.55, 0.8), rng.uniform(0.78, 0.92)
-    parts = [
-        slab(w, rng.uniform(0.04, 0.08), d, h),
-        legs("square", 0.95 * w, 0.92 * d, h, rng.uniform(0.03, 0.05)),
-    ]
+    parts = [slab(w, rng.uniform(0.04, 0.08), d, h), legs("square", 0.95 * w, 0.92 * d, h, rng.uniform(0.03, 0.05))]
     parts.append(slab(0.9 * w, 0.025, 0.85 * d, rng.uniform(0.1, 0.3)))
     if chance(rng, 0.5):
         parts.append(block(-w / 2, w / 2, h, h + rng.uniform(0.2, 0.7), -d / 2, 0.02 - d / 2))

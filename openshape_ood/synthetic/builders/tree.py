@@ -27,13 +27,13 @@ def twigs(rng: Random, starts: np.ndarray, length: float, radius: float, lift: f
     return rods(starts, tips, radius), tips
 
 
-def leaves(rng: Random, centres: np.ndarray, size: float) -> Mesh:
-    """A small randomly turned quad at every centre."""
-    one, two = rng.normal(size=(2, len(centres), 3))
+def leaves(rng: Random, centers: np.ndarray, size: float) -> Mesh:
+    """A small randomly turned quad at every center."""
+    one, two = rng.normal(size=(2, len(centers), 3))
     one /= np.linalg.norm(one, axis=1, keepdims=True)
     two /= np.linalg.norm(two, axis=1, keepdims=True)
     corners = np.stack([one + two, one - two, -one - two, two - one], axis=1) * size / 2
-    return stamp(centres[:, None] + corners, np.array([[0, 1, 2], [0, 2, 3]]))
+    return stamp(centers[:, None] + corners, np.array([[0, 1, 2], [0, 2, 3]]))
 
 
 def forked_boughs(rng: Random, height: float, crown: float, levels: int) -> tuple[Mesh, np.ndarray]:
@@ -63,8 +63,8 @@ def leafy_tree(rng: Random) -> Mesh:
     u = rng.uniform
     height, crown = u(2, 5), u(1, 2.2)
     boughs, tips = forked_boughs(rng, height * 0.7, crown, 2)
-    centres = np.repeat(tips, 14, axis=0) + rng.normal(scale=crown * u(0.15, 0.25), size=(len(tips) * 14, 3))
-    return join(stem(rng, height * 0.7, height * u(0.015, 0.03)), boughs, leaves(rng, centres, crown * u(0.14, 0.26)))
+    centers = np.repeat(tips, 14, axis=0) + rng.normal(scale=crown * u(0.15, 0.25), size=(len(tips) * 14, 3))
+    return join(stem(rng, height * 0.7, height * u(0.015, 0.03)), boughs, leaves(rng, centers, crown * u(0.14, 0.26)))
 
 
 def bare_tree(rng: Random) -> Mesh:

@@ -53,7 +53,7 @@ def tv_tiers(rng: Random) -> Mesh:
 
 
 def media_wall(rng: Random) -> Mesh:
-    """An entertainment centre: low unit, towers or bridge round the place of the screen."""
+    """An entertainment center: low unit, towers or bridge round the place of the screen."""
     w, h, d, style = rng.uniform(1.8, 3.0), rng.uniform(0.4, 0.55), rng.uniform(0.4, 0.5), style_of(rng)
     tw, th = rng.uniform(0.35, 0.5), rng.uniform(1.5, 2.1)
     low = fitted(rng, style, w, h, d, columns([pick(rng, ("drawer", "open", "left")) for _ in range(count(rng, 2, 4))]))
