@@ -14,7 +14,7 @@ from openshape_ood.known import Known, check_examples, check_names
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.scoring import DEFAULTS, Score, cosine, find_score
 from openshape_ood.scoring.table import check_bank
-from openshape_ood.scoring.words import things
+from openshape_ood.scoring.words import negative_words
 from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
@@ -196,7 +196,7 @@ def _bank(
     text = text or _text_of(encoder, device)
     if examples:
         return Known.from_both(names, examples, encoder, text, up=up, **settings)
-    others = [word for word in things() if word not in names] if score.needs == "negatives" else []
+    others = [word for word in negative_words() if word not in names] if score.needs == "negatives" else []
     return Known.from_names(names, text, negatives=others, temperature=temperature)
 
 

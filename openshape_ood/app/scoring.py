@@ -20,7 +20,7 @@ from openshape_ood.known import Known
 from openshape_ood.localization import Explanation, PatchBank, explain_novelty
 from openshape_ood.novelty import NoveltyResult, score_novelty
 from openshape_ood.scoring import DEFAULTS, SCORES
-from openshape_ood.scoring.words import things
+from openshape_ood.scoring.words import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
     FIRST_SEED,
@@ -161,7 +161,7 @@ class Scorer:
         return self._once(key, lambda: encoder.encode(example.cloud, up="y")[0])
 
     def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
-        others = [word for word in things() if word not in names]
+        others = [word for word in negative_words() if word not in names]
         return self._once(("negatives", text.identity, names), lambda: Known.from_names(names, text, others).negatives)
 
     def _calibration(
