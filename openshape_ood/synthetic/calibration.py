@@ -155,7 +155,7 @@ def _spelling(name: str) -> str:
 
 def _fold(word: str) -> str:
     """One form for singular and plural: chair, chairs; knife, knives; box, boxes; battery, batteries."""
-    if word.endswith("s") and not word.endswith(("ss", "us")):
+    if word.endswith("s") and not word.endswith("ss"):
         word = word[:-1]
     word = word.removesuffix("e")
     return word[:-1] + {"v": "f", "i": "y"}.get(word[-1:], word[-1:])
