@@ -33,8 +33,15 @@ _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 
 
 def categories() -> tuple[str, ...]:
-    """Names of all categories, sorted.
+    """Names of all categories.
 
+    Returns
+    -------
+    tuple of str
+        Sorted.
+
+    Examples
+    --------
     >>> "chair" in categories()
     True
     """
@@ -44,6 +51,23 @@ def categories() -> tuple[str, ...]:
 def synonyms(name: str) -> tuple[str, ...]:
     """Other words for a category.
 
+    Parameters
+    ----------
+    name : str
+        One of `categories()`.
+
+    Returns
+    -------
+    tuple of str
+        No word is a synonym of two categories.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+
+    Examples
+    --------
     >>> len(synonyms("chair")) >= 8
     True
     """
@@ -51,8 +75,25 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """The structural kinds a category comes in.
+    """The structural kinds that a category comes in.
 
+    Parameters
+    ----------
+    name : str
+        One of `categories()`.
+
+    Returns
+    -------
+    tuple of str
+        In the order in which a seed picks one.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+
+    Examples
+    --------
     >>> len(variants("chair")) >= 5
     True
     """
@@ -60,10 +101,31 @@ def variants(name: str) -> tuple[str, ...]:
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
-    """A mesh of a category, standing on y = 0 over the origin, y up, in meters.
+    """A mesh of a category, standing on y = 0 over the origin, y up, front to +z, in meters.
 
-    The seed picks the variant, unless one is given, its dimensions and a stretch of each axis.
+    Parameters
+    ----------
+    category : str
+        One of `categories()`.
+    seed : int
+        From 0 to 2**32 - 1. It picks the variant, unless one is given, its dimensions and a stretch of each axis.
+    variant : str, optional
+        One of `variants(category)`.
 
+    Returns
+    -------
+    Mesh
+        Vertices (v, 3) float64, triangles (f, 3) and the part (f,) that each triangle belongs to.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category or variant that there is not.
+    InputError
+        For a seed out of range.
+
+    Examples
+    --------
     >>> float(generate("table", seed=3).vertices[:, 1].min())
     0.0
     """
@@ -77,8 +139,31 @@ def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
 
 
 def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
-    """A clean cloud (points, 3) float64, even over the surface of a category's shape or of a mesh.
+    """A clean cloud, even over the surface of a category's shape or of a mesh.
 
+    Parameters
+    ----------
+    category_or_mesh : str or Mesh
+        One of `categories()`, whose shape of this seed is generated, or a mesh in meters, y up.
+    points : int
+        Number n of points, at least 1.
+    seed : int
+        From 0 to 2**32 - 1; it names the cloud for ever.
+
+    Returns
+    -------
+    ndarray (n, 3) float64
+        y up, meters.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+    InputError
+        For a seed or a number of points out of range.
+
+    Examples
+    --------
     >>> sample("table", points=100, seed=3).shape
     (100, 3)
     """
@@ -87,10 +172,33 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
 
 
 def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float = 0.7) -> np.ndarray:
-    """A cloud (points, 3) float64 as an indoor depth scan would give it, turned about gravity at random.
+    """A cloud as an indoor depth scan would give it, turned about gravity at random.
 
-    `severity` runs from 0, the whole surface without noise, to 1; see `scanner`.
+    Parameters
+    ----------
+    category_or_mesh : str or Mesh
+        One of `categories()`, whose shape of this seed is generated, or a mesh in meters, y up.
+    points : int
+        Number n of points, at least 1.
+    seed : int
+        From 0 to 2**32 - 1; it names the cloud for ever.
+    severity : float, default 0.7
+        From 0, the whole surface without noise, to 1, the hardest scans; see `scanner`.
 
+    Returns
+    -------
+    ndarray (n, 3) float64
+        y up, meters.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+    InputError
+        For a seed, a number of points or a severity out of range.
+
+    Examples
+    --------
     >>> scan("table", points=100, seed=3, severity=1.0).shape
     (100, 3)
     """

@@ -44,7 +44,7 @@ def resolve(name: str) -> str | None:
     """
     spelled, folded = _words()
     word = _spelling(name)
-    found = spelled.get(word) or folded.get(_fold(word), ())
+    found = spelled.get(word) or folded.get(_fold(word)) or set()
     return next(iter(found)) if len(found) == 1 else None
 
 
