@@ -18,10 +18,6 @@ def tumbled(rng: Random, mesh: Mesh) -> Mesh:
     return mesh.turned("x", rng.uniform(0, 360)).turned("z", rng.uniform(0, 360))
 
 
-def smooth_ball(rng: Random) -> Mesh:
-    return sphere(rng.uniform(0.02, 0.4))
-
-
 def basketball(rng: Random) -> Mesh:
     r = rng.uniform(0.1, 0.13)
     seam = torus(r, r * 0.02, 24)
@@ -86,7 +82,7 @@ category(
     "ball",
     "football, soccer ball, basketball, tennis ball, baseball, golf ball, rugby ball, volleyball, bowling ball, "
     "beach ball, exercise ball, sphere, toy ball",
-    smooth=smooth_ball,
+    smooth=lambda rng: sphere(rng.uniform(0.02, 0.4)),
     basketball=basketball,
     football=football,
     rugby=rugby_ball,

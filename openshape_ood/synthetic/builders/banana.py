@@ -20,10 +20,6 @@ def one_banana(rng: Random, sides: int = 6) -> Mesh:
     return tube(np.concatenate([path, stalk[None]]), [*width, thick * 0.25], segments=sides).moved(x=radius)
 
 
-def lying_banana(rng: Random) -> Mesh:
-    return on_back(one_banana(rng, rng.randint(5, 9))).turned("x", rng.uniform(-15, 15))
-
-
 def rocking_banana(rng: Random) -> Mesh:
     """On its belly, both ends up."""
     return one_banana(rng, rng.randint(5, 9)).turned("z", 90 if chance(rng, 0.6) else -90)
@@ -51,7 +47,7 @@ category(
     "banana",
     "bananas, bunch of bananas, plantain, ripe banana, peeled banana, banana fruit, yellow fruit, hand of bananas, "
     "toy banana, plastic banana",
-    lying=lying_banana,
+    lying=lambda rng: on_back(one_banana(rng, rng.randint(5, 9))).turned("x", rng.uniform(-15, 15)),
     rocking=rocking_banana,
     bunch=banana_bunch,
     peeled=peeled_banana,

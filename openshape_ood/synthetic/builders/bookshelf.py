@@ -33,10 +33,6 @@ def tall_bookcase(rng: Random) -> Mesh:
     return open_case(rng, rng.uniform(0.6, 1.2), rng.uniform(1.5, 2.3), rng.uniform(0.22, 0.4), count(rng, 1, 2))
 
 
-def narrow_bookcase(rng: Random) -> Mesh:
-    return open_case(rng, rng.uniform(0.3, 0.5), rng.uniform(1.2, 2.2), rng.uniform(0.2, 0.35), 1)
-
-
 def low_bookcase(rng: Random) -> Mesh:
     return open_case(rng, rng.uniform(0.8, 1.8), rng.uniform(0.65, 1.2), rng.uniform(0.25, 0.4), count(rng, 1, 3))
 
@@ -173,7 +169,7 @@ category(
     "bookcase, shelf, shelves, book rack, shelving unit, wall shelf, floating shelf, display shelf, cube shelf, "
     "etagere, ladder shelf, storage rack, library shelf, shoe rack, metal shelving, corner shelf, open shelving",
     tall=tall_bookcase,
-    narrow=narrow_bookcase,
+    narrow=lambda rng: open_case(rng, rng.uniform(0.3, 0.5), rng.uniform(1.2, 2.2), rng.uniform(0.2, 0.35), 1),
     low=low_bookcase,
     wall=wall_bookcase,
     cubes=cube_shelf,

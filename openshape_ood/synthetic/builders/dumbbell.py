@@ -63,10 +63,6 @@ def barbell(rng: Random) -> Mesh:
     )
 
 
-def upended_dumbbell(rng: Random) -> Mesh:
-    return (hex_dumbbell(rng) if chance(rng, 0.5) else round_dumbbell(rng)).turned("z", 90)
-
-
 category(
     "dumbbell",
     "hand weight, free weight, barbell, weights, hex dumbbell, gym weight, weight lifting bar, exercise weight, "
@@ -76,5 +72,5 @@ category(
     ball_ends=ball_dumbbell,
     plates=plate_dumbbell,
     barbell=barbell,
-    upended=upended_dumbbell,
+    upended=lambda rng: (hex_dumbbell(rng) if chance(rng, 0.5) else round_dumbbell(rng)).turned("z", 90),
 )

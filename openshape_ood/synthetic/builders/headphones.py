@@ -44,14 +44,6 @@ def over_ear(rng: Random) -> Mesh:
     return headset(rng, rng.uniform(0.038, 0.05), rng.uniform(0.03, 0.05))
 
 
-def on_ear(rng: Random) -> Mesh:
-    return headset(rng, rng.uniform(0.025, 0.034), rng.uniform(0.015, 0.03))
-
-
-def gaming_headset(rng: Random) -> Mesh:
-    return headset(rng, rng.uniform(0.04, 0.052), rng.uniform(0.035, 0.055), 1.0)
-
-
 def on_headphone_stand(rng: Random) -> Mesh:
     u = rng.uniform
     phones = over_ear(rng).grounded()
@@ -78,8 +70,8 @@ category(
     "headset, earphones, earbuds, headphone, over-ear headphones, gaming headset, ear muffs, wireless headphones, "
     "earmuffs, studio headphones",
     over_ear=over_ear,
-    on_ear=on_ear,
-    gaming=gaming_headset,
+    on_ear=lambda rng: headset(rng, rng.uniform(0.025, 0.034), rng.uniform(0.015, 0.03)),
+    gaming=lambda rng: headset(rng, rng.uniform(0.04, 0.052), rng.uniform(0.035, 0.055), 1.0),
     lying=lambda rng: on_back(over_ear(rng)),
     on_stand=on_headphone_stand,
     earbuds=earbuds,

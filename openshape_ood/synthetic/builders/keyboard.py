@@ -31,14 +31,6 @@ def laid_keyboard(rng: Random, mesh: Mesh) -> Mesh:
     return mesh.turned("x", rng.uniform(70, 90)) if chance(rng, 0.1) else mesh
 
 
-def full_keyboard(rng: Random) -> Mesh:
-    return desk_keyboard(rng, 15, rng.uniform(0.012, 0.03), rng.uniform(0.004, 0.01), (3, 4))
-
-
-def compact_keyboard(rng: Random) -> Mesh:
-    return desk_keyboard(rng, rng.randint(13, 17), rng.uniform(0.006, 0.02), rng.uniform(0.002, 0.008))
-
-
 def mechanical_keyboard(rng: Random) -> Mesh:
     return desk_keyboard(rng, 15, rng.uniform(0.025, 0.04), rng.uniform(0.01, 0.016), (3,) if chance(rng, 0.6) else ())
 
@@ -76,8 +68,8 @@ category(
     "keyboard",
     "computer keyboard, pc keyboard, mechanical keyboard, wireless keyboard, gaming keyboard, ergonomic keyboard, "
     "split keyboard, keypad, qwerty keyboard, typing keyboard, keys of a computer",
-    full=full_keyboard,
-    compact=compact_keyboard,
+    full=lambda rng: desk_keyboard(rng, 15, rng.uniform(0.012, 0.03), rng.uniform(0.004, 0.01), (3, 4)),
+    compact=lambda rng: desk_keyboard(rng, rng.randint(13, 17), rng.uniform(0.006, 0.02), rng.uniform(0.002, 0.008)),
     mechanical=mechanical_keyboard,
     split=split_keyboard,
     curved=curved_keyboard,

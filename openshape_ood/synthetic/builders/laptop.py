@@ -35,10 +35,6 @@ def thin_laptop(rng: Random) -> Mesh:
     return clamshell(rng, rng.uniform(90, 135), rng.uniform(0.008, 0.018), rng.uniform(0.005, 0.009))
 
 
-def thick_laptop(rng: Random) -> Mesh:
-    return clamshell(rng, rng.uniform(85, 130), rng.uniform(0.022, 0.045), rng.uniform(0.01, 0.02))
-
-
 def tent_laptop(rng: Random) -> Mesh:
     angle = rng.uniform(40, 75)
     return clamshell(rng, angle, 0.012, 0.008).turned("x", 90 + angle / 2)
@@ -67,7 +63,7 @@ category(
     "notebook computer, laptop computer, portable computer, macbook, chromebook, ultrabook, netbook, gaming laptop, "
     "open laptop, convertible laptop, thinkpad, clamshell computer",
     thin=thin_laptop,
-    thick=thick_laptop,
+    thick=lambda rng: clamshell(rng, rng.uniform(85, 130), rng.uniform(0.022, 0.045), rng.uniform(0.01, 0.02)),
     wide_open=lambda rng: clamshell(rng, rng.uniform(140, 180), 0.014, 0.008),
     nearly_shut=lambda rng: clamshell(rng, rng.uniform(20, 75), 0.014, 0.008),
     tent=tent_laptop,

@@ -17,10 +17,6 @@ def stand_size(rng: Random) -> tuple[float, float, float]:
     return rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.62), rng.uniform(0.32, 0.48)
 
 
-def night_drawers(rng: Random) -> Mesh:
-    return cased(rng, stand_size(rng), rows(["drawer"] * count(rng, 2, 3)), *low_base(rng))
-
-
 def night_legs(rng: Random) -> Mesh:
     w, h, d = stand_size(rng)
     return cased(rng, (w, rng.uniform(0.35, 0.6) * h, d), rows(["drawer"] * count(rng, 1, 2)), *high_base(rng))
@@ -81,7 +77,7 @@ category(
     "night stand",
     "nightstand, bedside table, night table, bedside cabinet, bedside chest, bedside stand, bedside shelf, "
     "bedside drawers, bedside locker, floating nightstand, bedside unit",
-    drawers=night_drawers,
+    drawers=lambda rng: cased(rng, stand_size(rng), rows(["drawer"] * count(rng, 2, 3)), *low_base(rng)),
     on_legs=night_legs,
     open_shelf=night_open,
     door=night_door,

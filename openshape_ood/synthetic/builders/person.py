@@ -132,10 +132,6 @@ def child(rng: Random) -> Mesh:
     return figure(rng, standing_pose(rng), height, big)
 
 
-def lying_person(rng: Random) -> Mesh:
-    return on_back(standing_person(rng))
-
-
 category(
     "person",
     "human, man, woman, boy, girl, child, mannequin, pedestrian, human figure, people, statue, adult, humanoid, "
@@ -147,5 +143,5 @@ category(
     dressed=dressed_person,
     arms_raised=cheering_person,
     child=child,
-    lying=lying_person,
+    lying=lambda rng: on_back(standing_person(rng)),
 )

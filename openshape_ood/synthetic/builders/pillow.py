@@ -38,10 +38,6 @@ def bed_pillow(rng: Random) -> Mesh:
     return posed(rng, body)
 
 
-def long_bolster(rng: Random) -> Mesh:
-    return bolster(rng, rng.uniform(0.6, 1.4), rng.uniform(0.08, 0.15))
-
-
 def neck_roll(rng: Random) -> Mesh:
     length, r = rng.uniform(0.3, 0.5), rng.uniform(0.05, 0.1)
     body = bolster(rng, length, r)
@@ -151,7 +147,7 @@ category(
     "bolster, neck roll, neck pillow, travel pillow, decorative pillow, memory foam pillow, wedge pillow, headrest",
     square=square_pillow,
     bed=bed_pillow,
-    bolster=long_bolster,
+    bolster=lambda rng: bolster(rng, rng.uniform(0.6, 1.4), rng.uniform(0.08, 0.15)),
     neck_roll=neck_roll,
     dented=dented_pillow,
     chopped=chopped_pillow,

@@ -32,14 +32,6 @@ def stacked_doors(rng: Random, split: float) -> Mesh:
     return join(fridge_body(rng, w, h, d), doors.mirrored("x") if chance(rng) else doors)
 
 
-def top_freezer(rng: Random) -> Mesh:
-    return stacked_doors(rng, between(rng, 0.62, 0.75))
-
-
-def bottom_freezer(rng: Random) -> Mesh:
-    return stacked_doors(rng, between(rng, 0.3, 0.42))
-
-
 def side_by_side(rng: Random) -> Mesh:
     w, h, d = between(rng, 0.8, 1.0), between(rng, 1.65, 1.95), between(rng, 0.6, 0.75)
     cut, long = w * between(rng, 0.38, 0.5), between(rng, 0.5, 1.2)
@@ -111,8 +103,8 @@ category(
     "refrigerator",
     "fridge, freezer, fridge freezer, icebox, mini fridge, cooler cabinet, side-by-side refrigerator, "
     "french door refrigerator, beverage cooler, wine cooler, upright freezer, frigidaire",
-    top_freezer=top_freezer,
-    bottom_freezer=bottom_freezer,
+    top_freezer=lambda rng: stacked_doors(rng, between(rng, 0.62, 0.75)),
+    bottom_freezer=lambda rng: stacked_doors(rng, between(rng, 0.3, 0.42)),
     side_by_side=side_by_side,
     french_door=french_door,
     mini=mini_fridge,

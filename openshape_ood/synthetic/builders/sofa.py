@@ -30,14 +30,6 @@ def cushioned_sofa(rng: Random) -> Mesh:
     return couch(rng, 0.3 + seats * rng.uniform(0.55, 0.8), seats)
 
 
-def love_seat(rng: Random) -> Mesh:
-    return couch(rng, rng.uniform(1.2, 1.55), rng.randint(1, 3))
-
-
-def boxy_sofa(rng: Random) -> Mesh:
-    return couch(rng, rng.uniform(1.6, 2.5), rng.randint(1, 4), block_arm)
-
-
 def corner_sofa(rng: Random) -> Mesh:
     """An L: a row with a back along -z and a second one at the side, or a chaise without a back."""
     w, d, leg = rng.uniform(2.0, 3.1), rng.uniform(0.8, 1.0), rng.uniform(1.3, 2.4)
@@ -189,8 +181,8 @@ category(
     "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
     "chesterfield, chaise longue, chaise lounge, sofa bed, sleeper sofa, futon, davenport, leather sofa",
     cushioned=cushioned_sofa,
-    love_seat=love_seat,
-    boxy=boxy_sofa,
+    love_seat=lambda rng: couch(rng, rng.uniform(1.2, 1.55), rng.randint(1, 3)),
+    boxy=lambda rng: couch(rng, rng.uniform(1.6, 2.5), rng.randint(1, 4), block_arm),
     corner=corner_sofa,
     chesterfield=chesterfield,
     chaise=chaise,

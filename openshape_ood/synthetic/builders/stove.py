@@ -52,14 +52,6 @@ def range_cooker(rng: Random, width: float, ovens: int) -> Mesh:
     return join(*parts)
 
 
-def single_range(rng: Random) -> Mesh:
-    return range_cooker(rng, between(rng, 0.5, 0.8), 1)
-
-
-def double_range(rng: Random) -> Mesh:
-    return range_cooker(rng, between(rng, 0.9, 1.3), 2)
-
-
 def hooded_stove(rng: Random) -> Mesh:
     """A range under its extractor: a pyramid or a box with a duct."""
     w, y, flare = between(rng, 0.55, 0.8), between(rng, 1.5, 1.7), between(rng, 0.08, 0.3)
@@ -107,8 +99,8 @@ category(
     "stove",
     "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, stove top, "
     "gas cooker, kitchen stove, wood burner",
-    range=single_range,
-    double_range=double_range,
+    range=lambda rng: range_cooker(rng, between(rng, 0.5, 0.8), 1),
+    double_range=lambda rng: range_cooker(rng, between(rng, 0.9, 1.3), 2),
     with_hood=hooded_stove,
     cooktop=cooktop,
     wood_stove=wood_stove,

@@ -60,10 +60,6 @@ def low_cone(rng: Random) -> Mesh:
     return road_cone(radius, u(0.05, 0.2), radius * u(0.25, 0.5), cylinder(radius * 1.05, 0.006).moved(y=0.003))
 
 
-def fallen_cone(rng: Random) -> Mesh:
-    return plain_cone(rng).turned("z", rng.uniform(95, 115))
-
-
 def stacked_cones(rng: Random) -> Mesh:
     cone = plain_cone(rng)
     rise = float(cone.size()[1]) * rng.uniform(0.1, 0.2)
@@ -78,6 +74,6 @@ category(
     striped=striped_cone,
     slim=slim_cone,
     low=low_cone,
-    fallen=fallen_cone,
+    fallen=lambda rng: plain_cone(rng).turned("z", rng.uniform(95, 115)),
     stacked=stacked_cones,
 )

@@ -41,10 +41,6 @@ def open_umbrella(rng: Random) -> Mesh:
     return join(canopy(rng, radius, rise), shaft, handle.moved(y=-length + rise))
 
 
-def resting_umbrella(rng: Random) -> Mesh:
-    return open_umbrella(rng).turned("x", -rng.uniform(95, 125))
-
-
 def folded_umbrella(rng: Random) -> Mesh:
     u = rng.uniform
     length, wide = u(0.6, 0.85), u(0.03, 0.07)
@@ -95,7 +91,7 @@ category(
     "parasol, beach umbrella, patio umbrella, sun umbrella, rain umbrella, open umbrella, brolly, folded umbrella, "
     "garden parasol, sunshade, market umbrella",
     open=open_umbrella,
-    resting=resting_umbrella,
+    resting=lambda rng: open_umbrella(rng).turned("x", -rng.uniform(95, 125)),
     folded=folded_umbrella,
     parasol=parasol,
     cantilever=cantilever_parasol,
