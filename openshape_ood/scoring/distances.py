@@ -1,0 +1,298 @@
+"""Scores by examples: from embeddings of queries (b, d) and of examples (m, d), or what was fitted to them.
+
+Embeddings need not be unit vectors: scores of the cosine ignore their lengths, Euclidean ones do not, and the
+Gaussian and ViM take them as they are. A zero vector has cosine 0 to everything. All give (0,) for no queries; the
+order of examples does not matter, and neither, but for k > 1 neighbors and what is fitted, does an example given
+twice. All raise `InputError` for NaN, infinity, an empty set of examples, and `MixedEncodersError`, one of them, for
+embeddings of another dimension.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import (
+    array,
+    blocks,
+    check_choice,
+    check_count,
+    check_rows,
+    check_widths,
+    grouped,
+    log_sum_exp,
+    unit_or_zero,
+)
+from openshape_ood.errors import InputError
+from openshape_ood.scoring.neighbors import METRICS, nearest
+
+# an eigenvalue of a covariance is at least this share of their mean; matters only where nothing is shrunk
+LEAST_VARIANCE = 1e-6
+
+# a spread below this share of the length of the embeddings is rounding
+ROUNDING = 1e-12
+
+
+def nearest_cosine_distance(queries: Any, examples: Any) -> np.ndarray:
+    """1 - max_i cos(z, s_i) over the examples s_i: (b,), 0 (the direction of an example) to 2.
+
+    The cosine nearest neighbor of 3DOS, arXiv 2207.11554. Exact, in blocks.
+
+    >>> nearest_cosine_distance([[2, 0], [0, 3]], examples=[[1, 0], [-1, 0]]).tolist()
+    [0.0, 1.0]
+    """
+    return knn_distance(queries, examples, k=1, metric="cosine")
+
+
+def nearest_euclidean_distance(queries: Any, examples: Any) -> np.ndarray:
+    """min_i |z - s_i| over the examples s_i, embeddings as they are: (b,), from 0.
+
+    The L2 nearest neighbor of 3DOS, arXiv 2207.11554. Exact, in blocks.
+
+    >>> nearest_euclidean_distance([[3, 4]], examples=[[0, 0], [9, 9]]).tolist()
+    [5.0]
+    """
+    return knn_distance(queries, examples, k=1, metric="euclidean")
+
+
+def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine") -> np.ndarray:
+    """Distance (b,) to the k-th nearest of the m examples: 1 - cos in [0, 2], or Euclidean from 0. Never falls with k.
+
+    Sun et al., "Out-of-distribution detection with deep nearest neighbors", arXiv 2204.06507, who take the Euclidean
+    distance of unit vectors, sqrt(2 (1 - cos)): the same order as "cosine".
+    Raises `InputError` also for k below 1 or above m, `UnknownNameError` for another metric.
+
+    >>> knn_distance([[0, 0]], examples=[[1, 0], [0, 2], [3, 0]], k=2, metric="euclidean").tolist()
+    [2.0]
+    """
+    check_choice(metric, "metric", METRICS)
+    z, known = _pair(queries, "queries", "bd", examples, "examples", "md")
+    count = check_count(k, "k", len(known), "the number of examples")
+    return nearest(z, known, k=count, metric=metric)[0][:, -1]
+
+
+def prototype_cosine_distance(queries: Any, prototypes: Any) -> np.ndarray:
+    """1 - max_c cos(z, p_c) over the class prototypes (k, d): (b,), 0 to 2.
+
+    Cosine prototypes of 3DOS, arXiv 2207.11554, after Snell et al., "Prototypical networks", arXiv 1703.05175.
+
+    >>> prototype_cosine_distance([[1, 0]], prototypes=[[0, 1], [0, -1]]).tolist()
+    [1.0]
+    """
+    return _nearest_prototype(queries, prototypes, "cosine")
+
+
+def prototype_euclidean_distance(queries: Any, prototypes: Any) -> np.ndarray:
+    """min_c |z - p_c| over the class prototypes (k, d), embeddings as they are: (b,), from 0.
+
+    Snell et al., "Prototypical networks", arXiv 1703.05175.
+
+    >>> prototype_euclidean_distance([[0, 0]], prototypes=[[3, 4], [0, 1]]).tolist()
+    [1.0]
+    """
+    return _nearest_prototype(queries, prototypes, "euclidean")
+
+
+def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
+    """One vector a class, (k, d), in the sorted order of the labels (m,) that occur.
+
+    "euclidean": the mean of the examples. "cosine": the mean of the examples scaled to length 1, scaled to length 1
+    again; classes whose examples cancel each other have a zero vector.
+    Raises `InputError` for labels that do not fit, `UnknownNameError` for another metric.
+
+    >>> prototypes([[2, 0], [0, 1], [0, 3]], ["a", "b", "b"], "euclidean").tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
+    check_choice(metric, "metric", METRICS)
+    known = array(examples, "examples", "md")
+    found, index = grouped(labels, known)
+    if metric == "euclidean":
+        return _means(known, index, len(found))
+    directions = np.empty(known.shape)
+    for part, rows in blocks(known):
+        directions[part] = unit_or_zero(rows)
+    means = _means(directions, index, len(found))
+    # what is left of directions that cancel is rounding, and has no direction
+    means[np.linalg.norm(means, axis=1) < ROUNDING] = 0
+    return unit_or_zero(means)
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    """Classes as normal distributions of one covariance, and all examples together as one: the background.
+
+    means (k, d), in the sorted order of the labels; precision (d, d), the inverse of the shared covariance;
+    background_mean (d,), background_precision (d, d).
+    """
+
+    means: np.ndarray
+    precision: np.ndarray
+    background_mean: np.ndarray
+    background_precision: np.ndarray
+
+    @classmethod
+    def fit(cls, examples: Any, labels: Any) -> Gaussian:
+        """From examples (m, d) and labels (m,), both covariances by Ledoit and Wolf's shrinkage.
+
+        Covariances are divided by the number of examples, as maximum likelihood has it. A class of one example
+        has a mean, but says nothing of the spread: it is left out of the shared covariance. Where the shrinkage is
+        none at all (two examples in all), variances are held above a millionth of their mean.
+
+        Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004.
+        Raises `InputError` where no class has two examples, or none has two that differ.
+        """
+        known = array(examples, "examples", "md").astype(np.float64)
+        found, index = grouped(labels, known)
+        several = np.bincount(index)[index] > 1
+        if not several.any():
+            raise InputError(
+                f"none of the {len(found)} classes has two examples, so there is no covariance; "
+                "expected two in at least one class. With one each, prototypes and nearest neighbors work"
+            )
+        means, center = _means(known, index, len(found)), known.mean(axis=0)
+        within = (known - means[index])[several]
+        if np.linalg.norm(within) <= ROUNDING * np.linalg.norm(known[several]):
+            raise InputError(
+                f"the examples of every class are equal (n_features={known.shape[1]}), so there is no covariance; "
+                "expected two that differ in at least one class. With these, prototypes and nearest neighbors work"
+            )
+        return cls(means, _precision(within), center, _precision(known - center))
+
+
+def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
+    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c): the squared distance (b,) to the nearest class, from 0, in variances.
+
+    Lee et al., "A simple unified framework for detecting out-of-distribution samples", arXiv 1807.03888.
+
+    >>> examples = [[0, 0], [0, 2], [4, 0], [4, 2]]
+    >>> gaussian = Gaussian.fit(examples, ["a", "a", "b", "b"])
+    >>> near, far = mahalanobis_distance([[0, 1], [2, 1]], gaussian)  # the mean of a; between both
+    >>> bool(near < 1e-12 < far)
+    True
+    """
+    z = _pair(queries, "queries", "bd", gaussian.means, "the fitted means", "kd")[0]
+    distance = np.empty(len(z))
+    for part, rows in blocks(z):
+        to_classes = (_squared(rows, mean, gaussian.precision) for mean in gaussian.means)
+        distance[part] = np.minimum.reduce(list(to_classes))
+    return distance
+
+
+def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
+    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c) - (z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0), μ_0 and Σ_0 of the background: (b,), any sign.
+
+    Ren et al., "A simple fix to Mahalanobis distance for improving near-OOD detection", arXiv 2106.09022.
+    Raises `InputError` for one class, which is its own background: always 0.
+    """
+    if len(gaussian.means) == 1:
+        raise InputError(
+            "relative_mahalanobis_distance is always 0 for one known class, which is its own background. "
+            "Use mahalanobis, or give examples of more classes"
+        )
+    nearest_class = mahalanobis_distance(queries, gaussian)
+    background = np.empty(len(nearest_class))
+    for part, rows in blocks(array(queries, "queries", "bd")):
+        background[part] = _squared(rows, gaussian.background_mean, gaussian.background_precision)
+    return nearest_class - background
+
+
+@dataclass(frozen=True, eq=False)
+class Subspace:
+    """Where examples hardly reach: complement (d, d - dim), an orthonormal basis; alpha, what its length is worth."""
+
+    complement: np.ndarray
+    alpha: float
+
+    @classmethod
+    def fit(cls, examples: Any, logits: Any, dim: int) -> Subspace:
+        """From examples (m, d), their logits (m, k), and the number `dim` of principal directions, 1 to d - 1.
+
+        The complement is that of the `dim` directions with the largest sum of squared components, around 0, as fits
+        logits without a bias; alpha is the mean of the largest logits over the mean length in the complement.
+        Raises `InputError` where the examples do not leave the principal directions, or their largest logits are not
+        positive on average: alpha would be infinite, or turn the score round.
+        """
+        known, scores = array(examples, "examples", "md"), array(logits, "logits", "mk")
+        check_rows(known, "examples", scores, "logits")
+        if known.shape[1] == 1:
+            raise InputError("examples have one number a row; ViM needs at least two, to divide them")
+        count = check_count(dim, "dim", known.shape[1] - 1, "one less than the numbers of an embedding")
+        scatter = sum(rows.T @ rows for _, rows in blocks(known))
+        complement = np.linalg.eigh(scatter)[1][:, : known.shape[1] - count]
+        outside = float(_outside(known, complement).mean())
+        inside = float(np.sqrt(np.trace(scatter) / len(known)))
+        if outside <= 1e-7 * inside:  # a squared length is exact to 1e-16
+            raise InputError(
+                f"the examples lie within their {count} principal directions, so ViM has nothing to compare with; "
+                "expected a smaller dim, or more examples than dim"
+            )
+        largest = float(scores.max(axis=1).mean(dtype=np.float64))
+        if largest <= 0:
+            raise InputError(
+                f"the largest logits of the examples are {largest:.3g} on average; expected more than 0: cosines with "
+                "names that fit the examples, divided by the temperature"
+            )
+        return cls(complement, largest / outside)
+
+
+def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
+    """α |z outside the principal directions| - ln sum_c exp(l_c), for queries (b, d) and logits (b, k): (b,), any sign.
+
+    Wang et al., "ViM: out-of-distribution with virtual-logit matching", arXiv 2203.10807, with weights that are
+    names and no bias. The logits are those of `Subspace.fit`: cosines over the temperature.
+    Raises `InputError` also for another number of queries than of logits.
+    """
+    z, scores = array(queries, "queries", "bd"), array(logits, "logits", "bk").astype(np.float64)
+    check_widths(z, "queries", subspace.complement.T, "the fitted examples")
+    check_rows(z, "queries", scores, "logits")
+    return subspace.alpha * _outside(z, subspace.complement) - log_sum_exp(scores)
+
+
+def _pair(first: Any, what: str, axes: str, second: Any, than: str, its: str) -> tuple[np.ndarray, np.ndarray]:
+    z, known = array(first, what, axes), array(second, than, its)
+    check_widths(z, what, known, than)
+    return z, known
+
+
+def _nearest_prototype(queries: Any, prototypes: Any, metric: str) -> np.ndarray:
+    z, known = _pair(queries, "queries", "bd", prototypes, "prototypes", "kd")
+    return nearest(z, known, k=1, metric=metric)[0][:, 0]
+
+
+def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean (m, d) of the others of each row's class; zero where there are none."""
+    rest = np.zeros(rows.shape)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        if len(own) > 1:
+            rest[own] = (rows[own].sum(axis=0, dtype=np.float64) - rows[own]) / (len(own) - 1)
+    return rest
+
+
+def _means(rows: np.ndarray, index: np.ndarray, classes: int) -> np.ndarray:
+    return np.stack([rows[index == c].mean(axis=0, dtype=np.float64) for c in range(classes)])
+
+
+def _precision(centered: np.ndarray) -> np.ndarray:
+    """Inverse (d, d) of the shrunk covariance of rows (m, d) around 0."""
+    from sklearn.covariance import ledoit_wolf
+
+    variances, directions = np.linalg.eigh(ledoit_wolf(centered, assume_centered=True)[0])
+    variances = np.maximum(variances, LEAST_VARIANCE * variances.mean())
+    return (directions / variances) @ directions.T
+
+
+def _squared(rows: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """(z - μ)ᵀ Σ⁻¹ (z - μ) (b,)."""
+    centered = rows - mean
+    return np.maximum(np.einsum("bd,bd->b", centered @ precision, centered), 0)
+
+
+def _outside(table: np.ndarray, complement: np.ndarray) -> np.ndarray:
+    """Length (b,) of the part in the complement."""
+    lengths = np.empty(len(table))
+    for part, rows in blocks(table):
+        lengths[part] = np.linalg.norm(rows @ complement, axis=1)
+    return lengths
