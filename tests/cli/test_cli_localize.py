@@ -1,4 +1,4 @@
-"""openshape-ood explain and demo."""
+"""openshape-ood localize and demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cli_runs import run, run_json, write_shape
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import NoSuchShapeError
-from openshape_ood.localization import explain_novelty
+from openshape_ood.localization import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 
@@ -23,20 +23,20 @@ def chair(tmp_path: Path) -> Path:
 
 def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
     paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
-    found = run_json("explain", chair, "--examples", tmp_path / "support", "--model", "tiny")
-    expected = explain_novelty(chair, {"chair": paths}, encoder=tiny)
+    found = run_json("localize", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    expected = localize(chair, {"chair": paths}, encoder=tiny)
     assert found["by"] == "local" and found["points"] == 1024 and found["class_shares"] == {"chair": 1.0}
-    assert found["limit"] == pytest.approx(expected.limit)
+    assert found["threshold"] == pytest.approx(expected.threshold.value)
     assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
-    region = expected.points[expected.region(0.2)]
-    assert found["most_novel_region"]["center"] == pytest.approx(region.mean(axis=0).tolist())
+    region = expected.points[expected.peak(0.2)]
+    assert found["most_novel"]["center"] == pytest.approx(region.mean(axis=0).tolist())
 
 
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out, picture = tmp_path / "where.ply", tmp_path / "where.png"
     words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny"]
-    result = run("explain", chair, *words, "--out", out, "--picture", picture)
+    result = run("localize", chair, *words, "--out", out, "--picture", picture)
     assert result.exit_code == 0, result.output
     assert "nearest class" in result.stdout and "known shapes' 95 %" in result.stdout
     assert load_shape(out).shape == (1024, 6)
@@ -44,9 +44,9 @@ def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path:
 
 
 def test_by_names_says_that_this_says_little(chair: Path) -> None:
-    found = run_json("explain", chair, "--known", "chair", "guitar", "--model", "tiny")
-    assert found["by"] == "text" and found["limit"] is None and found["share_beyond_limit"] is None
-    assert "--examples" in run("explain", chair, "--known", "chair", "--model", "tiny").stderr
+    found = run_json("localize", chair, "--known", "chair", "guitar", "--model", "tiny")
+    assert found["by"] == "text" and found["threshold"] is None and found["share_beyond_threshold"] is None
+    assert "--examples" in run("localize", chair, "--known", "chair", "--model", "tiny").stderr
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_by_names_says_that_this_says_little(chair: Path) -> None:
         ([], "no known classes"),
     ],
 )
-def test_wrong_usage_of_explain(chair: Path, words: list[str], message: str) -> None:
-    result = run("explain", chair, *words, "--model", "tiny")
+def test_wrong_usage_of_localize(chair: Path, words: list[str], message: str) -> None:
+    result = run("localize", chair, *words, "--model", "tiny")
     assert result.exit_code == 2 and message in result.stderr
 
 
 def test_a_file_that_cannot_be_read_is_2(tmp_path: Path) -> None:
-    result = run("explain", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
+    result = run("localize", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
     assert result.exit_code == 2 and "no such file" in result.stderr
 
 
@@ -78,11 +78,11 @@ def test_the_demo_shows_known_and_novel_and_writes_two_files(tmp_path: Path) -> 
 
 
 def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openshape_ood.cli.explain.find_spec", lambda name: None)
-    result = run("explain", chair, "--known", "chair", "--picture", "x.html", "--model", "vitb32")
+    monkeypatch.setattr("openshape_ood.cli.localize.find_spec", lambda name: None)
+    result = run("localize", chair, "--known", "chair", "--picture", "x.html", "--model", "vitb32")
     assert result.exit_code == 2 and "needs plotly: pip install 'openshape-ood[plots]'" in result.stderr
 
 
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
-    result = run("--debug", "explain", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
+    result = run("--debug", "localize", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
     assert isinstance(result.exception, NoSuchShapeError)
