@@ -12,7 +12,9 @@ from openshape_ood import OpenShapeError, errors
 ROOT = Path(__file__).parents[1]
 ERRORS = [e for e in vars(errors).values() if inspect.isclass(e) and e.__module__ == errors.__name__]
 PUBLIC = [
-    "Known",
+    "Embeddings",
+    "KnownClasses",
+    "Method",
     "NoveltyDetector",
     "NoveltyMap",
     "NoveltyResult",
@@ -20,6 +22,7 @@ PUBLIC = [
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
+    "Threshold",
     "list_checkpoints",
     "load_shape",
     "localize",

@@ -43,7 +43,7 @@ RANDOM = 8  # regions a shape
 class Measured:
     """One planted shape: AUROC by each kind of feature, the shape's novelty, and what it loses by three cuts.
 
-    above_foreign and above_host: the share of the foreign points, and of the host's, above the threshold of the known shapes.
+    above_foreign and above_host: the share of the foreign points, and of the host's, above the threshold.
     """
 
     host: str
@@ -63,13 +63,12 @@ def measure(
     encoder: ShapeEncoder, text: TextEncoder, count: int, examples: int, points: int, progress: bool
 ) -> list[Measured]:
     """Every pair of `PLANTED`, `count` shapes of each, against `examples` shapes of each known class."""
-    from openshape_ood.known import Known
-    from openshape_ood.localization.bank import PatchBank
+    from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
     shapes = {name: [sample(name, points, seed) for seed in range(examples)] for name in KNOWN}
-    banks = {stage: PatchBank.from_examples(shapes, encoder, patches=stage) for stage in ("local", "tokens")}
-    known = Known.from_examples(shapes, encoder)
+    banks = {stage: KnownClasses.from_examples(shapes, encoder, patches=stage) for stage in ("local", "tokens")}
+    known = banks["local"]
     work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + count)]
     return [
         _measured(host, donor, keep, seed, points, encoder, text, banks, known)
@@ -88,7 +87,7 @@ def _measured(
     banks: Mapping[str, Any],
     known: Any,
 ) -> Measured:
-    from openshape_ood.scoring import SCORES
+    from openshape_ood.scoring import judge
     from openshape_ood.synthetic.planted import plant
 
     shape = plant(host, donor, points, seed, keep)
@@ -97,7 +96,7 @@ def _measured(
     novelty = {by: one.novelty for by, one in found.items()} | {"position": _position(local, banks["local"], encoder)}
     cuts = [local.peak(REGION), shape.foreign, *_regions(shape.cloud, seed)]
     left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)])
-    whole, region, part, *random = SCORES["prototype_distance"].novelty(left, known)
+    whole, region, part, *random = judge(left, known, "prototype_distance").novelty
     above = local.is_novel
     return Measured(
         host=host,

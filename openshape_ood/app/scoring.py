@@ -16,9 +16,8 @@ from openshape_ood.decisions import calibration
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError
-from openshape_ood.known import Known
+from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.localization import localize
-from openshape_ood.localization.bank import PatchBank
 from openshape_ood.novelty import NoveltyResult, score_novelty
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scoring import DEFAULTS, SCORES
@@ -137,7 +136,7 @@ class Scorer:
                     self._encoders[model] = ShapeEncoder.from_pretrained(model), TextEncoder.from_pretrained(model)
         return self._encoders[model]
 
-    def _bank(self, session: Session, encoder: ShapeEncoder, text: TextEncoder) -> tuple[Known, tuple[str, ...]]:
+    def _bank(self, session: Session, encoder: ShapeEncoder, text: TextEncoder) -> tuple[KnownClasses, tuple[str, ...]]:
         """The known classes, and what the text encoder has to say of their names."""
         examples = {
             name: np.stack([self._embedding(example, encoder) for example in own])
@@ -145,10 +144,10 @@ class Scorer:
             if own
         }
 
-        def made() -> Known:
+        def made() -> KnownClasses:
             if examples:
-                return Known.from_both(session.names, examples, encoder, text)
-            return Known.from_names(session.names, text, temperature=encoder.temperature)
+                return KnownClasses.from_both(session.names, examples, encoder, text)
+            return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
         if encoder.row.text.kind != "static":  # these never warn, and may download
             return made(), ()
@@ -164,10 +163,12 @@ class Scorer:
 
     def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
         others = [word for word in things() if word not in names]
-        return self._once(("negatives", text.identity, names), lambda: Known.from_names(names, text, others).negatives)
+        return self._once(
+            ("negatives", text.identity, names), lambda: KnownClasses.from_names(names, text, others).negatives
+        )
 
     def _calibration(
-        self, names: tuple[str, ...], encoder: ShapeEncoder, bank: Known, method: str, origin: str
+        self, names: tuple[str, ...], encoder: ShapeEncoder, bank: KnownClasses, method: str, origin: str
     ) -> Calibration | None:
         if not _generated(encoder, names):
             return None
@@ -181,7 +182,7 @@ class Scorer:
         return self._once(key, lambda: encoder.encode(clouds([name]), up="y"))
 
     def _localize(
-        self, session: Session, shape: Shape, encoder: ShapeEncoder, bank: Known, up: str, origin: str
+        self, session: Session, shape: Shape, encoder: ShapeEncoder, bank: KnownClasses, up: str, origin: str
     ) -> tuple[NoveltyMap, str]:
         """Where the shape is novel, and in words what its colors compare with."""
         known = session.known()
@@ -200,13 +201,14 @@ class Scorer:
 
     def _patches(
         self, known: Mapping[str, tuple[Example, ...]], encoder: ShapeEncoder, origin: str | None
-    ) -> PatchBank:
-        def made() -> PatchBank:
+    ) -> KnownClasses:
+        def made() -> KnownClasses:
             shapes = {
                 name: [*(_compared(name.casefold(), origin) if origin else ()), *(example.cloud for example in own)]
                 for name, own in known.items()
             }
-            return PatchBank.from_examples(shapes, encoder, up="y")
+            memory = MemoryBank.from_examples(shapes, encoder, stage="local", up="y")
+            return KnownClasses(tuple(shapes), encoder.identity, patches=memory)
 
         own = tuple((name, tuple(example.key for example in examples)) for name, examples in known.items())
         return self._once(("patches", encoder.identity.sha256, own, origin), made, room=BANKS)

@@ -54,6 +54,7 @@ def localize(
             rich_help_panel=options.KNOWN,
         ),
     ] = None,
+    bank: options.Banks = None,
     known_up: options.KnownUp = None,
     out: Annotated[
         Path | None,
@@ -98,7 +99,9 @@ def localize(
     check_up(up)
     if known_up is not None:
         check_up(known_up)
-    wanted = gather(known, examples)
+    wanted = gather(known, examples, bank)
+    if wanted.banks and wanted.examples:
+        raise InputError("--bank holds all known classes of a map; expected no --known and no --examples beside it")
     if generated:
         _check_generated(wanted)
     encoder = load_encoder(model, checkpoint, device)
@@ -106,10 +109,11 @@ def localize(
     reading = Reading(encoder.spec.count, known_up or up, seed, batch_size=batch_size)
     found = find_novelty(
         file,
-        _support(wanted, generated, encoder, reading, failures),
+        _known(wanted, generated, encoder, reading, failures),
         encoder=encoder,
         text=load_text(encoder, text_checkpoint),
         up=up,
+        known_up=None if wanted.banks else _examples_up(reading.up, generated),
         batch_size=batch_size,
         seed=seed,
     )
@@ -155,13 +159,15 @@ def _check_generated(wanted: Classes) -> None:
         )
 
 
-def _support(
+def _known(
     wanted: Classes, generated: str | None, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]
 ) -> Any:
-    """What `localize` takes as known: names, or a bank of the patches of examples."""
+    """What `localize` takes as known: saved classes, names, or name -> example shapes."""
     from openshape_ood.cli.classes import usable
-    from openshape_ood.localization.bank import PatchBank
+    from openshape_ood.known import KnownClasses
 
+    if wanted.banks:
+        return KnownClasses.join(*(KnownClasses.load(path) for path in wanted.banks))
     made = {name: _generated(name, generated) for name in wanted.by_name} if generated else {}
     if not made and not wanted.with_files:
         return wanted.by_name
@@ -173,9 +179,11 @@ def _support(
     shapes: dict[str, list[Any]] = {name: [file.path for file in own] for name, (own, _) in files.items()}
     if made and shapes and reading.up not in ("y", "file"):
         raise InputError("generated shapes are y up, the examples are not; expected --known-up y, or no --generated")
-    up = "y" if made and reading.up != "file" else reading.up
-    order = {name: {**made, **shapes}[name] for name in wanted.examples if name in made or name in shapes}
-    return PatchBank.from_examples(order, encoder, up=up, batch_size=reading.batch_size, seed=reading.seed)
+    return {name: {**made, **shapes}[name] for name in wanted.examples if name in made or name in shapes}
+
+
+def _examples_up(up: str, generated: str | None) -> str:
+    return "y" if generated and up != "file" else up
 
 
 def _generated(name: str, kind: str) -> list[Any]:

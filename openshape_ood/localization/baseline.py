@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
+from openshape_ood.known import MemoryBank
 from openshape_ood.localization.interpolation import weights
 from openshape_ood.scoring.neighbors import nearest
 
 COMPARED = 32  # shapes that are compared with the others; more say the same, and each searches the whole memory bank
 COVERAGE = 0.95
 
-_MEASURED: WeakKeyDictionary[Any, tuple[float, Threshold]] = WeakKeyDictionary()
+_MEASURED: WeakKeyDictionary[MemoryBank, tuple[float, Threshold]] = WeakKeyDictionary()
 
 
-def baseline(memory: Any, provenance: Provenance | None = None) -> tuple[float, Threshold]:
+def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
     """The median novelty of the patches of known shapes, and the threshold that 95 % of them stay below.
 
     Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. 40 and more a class are
@@ -29,8 +28,6 @@ def baseline(memory: Any, provenance: Provenance | None = None) -> tuple[float, 
     ----------
     memory : MemoryBank
         Patches of example shapes. Copies of a shape count as that shape; a class of one shape says nothing.
-    provenance : Provenance, optional
-        For the threshold.
 
     Returns
     -------
@@ -43,11 +40,11 @@ def baseline(memory: Any, provenance: Provenance | None = None) -> tuple[float, 
         Where no class has two different example shapes.
     """
     if memory not in _MEASURED:
-        _MEASURED[memory] = _measure(memory, provenance)
+        _MEASURED[memory] = _measure(memory)
     return _MEASURED[memory]
 
 
-def _measure(memory: Any, provenance: Provenance | None) -> tuple[float, Threshold]:
+def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
     order = np.argsort(memory.shapes, kind="stable")
     rows = np.split(order, np.flatnonzero(np.diff(memory.shapes[order])) + 1)
     originals: dict[bytes, int] = {}
@@ -63,7 +60,7 @@ def _measure(memory: Any, provenance: Provenance | None) -> tuple[float, Thresho
         distance, _ = nearest(memory.features[rows[i]], memory.features[owner != i])
         centers = memory.centers[rows[i]]
         novelty.append(weights(centers, centers, memory.radius) @ distance[:, 0])
-    scores = np.concatenate(novelty)
+    scores = np.sort(np.concatenate(novelty))
     source = f"patches of {len(novelty)} known shapes, each against the other shapes"
-    value = float(np.quantile(scores, COVERAGE))
-    return float(np.quantile(scores, 0.5)), Threshold(value, COVERAGE, len(scores), scores, provenance, source)
+    half, value = np.quantile(scores, (0.5, COVERAGE)).tolist()
+    return half, Threshold(value, COVERAGE, scores, source=source)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.protocols import Identity, NamesEncoder, PatchEncoder, Provenance
+from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, UnknownNameError
-from openshape_ood.known import Known, check_names, unit
-from openshape_ood.localization.bank import PatchBank, check_encoder
+from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
 from openshape_ood.localization.baseline import baseline
 from openshape_ood.localization.interpolation import interpolate
 from openshape_ood.novelty_map import Elements, NoveltyMap, PatchNovelty
-from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import check_up, in_frame, resample
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
@@ -27,7 +26,7 @@ BY = ("local", "tokens", "text")
 
 def localize(
     shape: Any,
-    known: Mapping[str, Any] | PatchBank | Sequence[str] | Known,
+    known: Mapping[str, Any] | Sequence[str] | KnownClasses,
     *,
     encoder: PatchEncoder | None = None,
     text: NamesEncoder | None = None,
@@ -94,15 +93,17 @@ def localize(
     one = _one(shape)
     axis = resolve_ups(up if up == "file" else check_up(up), [one])[0]
     by = _check_by(by, known)
-    if known_up is not None and isinstance(known, PatchBank | Known):
+    if known_up is not None and isinstance(known, KnownClasses):
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
-    encoder = encoder or _encoder(model, device, known)
-    check_encoder(encoder)
+    encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
+    check_patches(encoder)
     settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
-    provenance = Provenance(encoder.identity, by, up, seed, version=__version__)
-    against = _against(known, by, encoder, text, up if known_up is None else known_up, settings, provenance)
+    if not isinstance(known, KnownClasses):
+        known = _gathered(known, by, encoder, text, device, up if known_up is None else known_up, settings)
+    known.check_fits(encoder.identity)
+    against = _Against.of(known, by, encoder)
     cloud = one.load(encoder.spec.count, seed)
     patches = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=against.stage)
     distance, index = nearest(patches.features[0], against.rows)
@@ -122,10 +123,25 @@ def localize(
         classes=names,
         baseline=against.baseline,
         threshold=against.threshold,
-        provenance=provenance,
+        provenance=Provenance(encoder.identity, by, up, seed, version=__version__),
         patches=PatchNovelty(cloud[own, :3], novelty, names[labels]),
         name=one.path or one.name,
         up=axis,
+    )
+
+
+def _gathered(
+    known: Any, by: str, encoder: Any, text: NamesEncoder | None, device: Any, up: str, settings: Mapping[str, Any]
+) -> KnownClasses:
+    """What the patches of a shape are compared with by `by`, and nothing else."""
+    if by == "text":
+        return KnownClasses.from_names(check_names(list(known)), text or text_of(encoder, device))
+    examples = {name: value for name, value in known.items() if value is not None}
+    if not examples:
+        raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
+    names = check_examples(examples)
+    return KnownClasses(
+        names, encoder.identity, patches=MemoryBank.from_examples(examples, encoder, stage=by, up=up, **settings)
     )
 
 
@@ -140,65 +156,46 @@ class _Against:
     baseline: float = float("nan")
     threshold: Threshold | None = None
 
-
-def _against(
-    known: Any,
-    by: str,
-    encoder: Any,
-    text: NamesEncoder | None,
-    up: str,
-    settings: Mapping[str, Any],
-    provenance: Provenance,
-) -> _Against:
-    if by == "text":
-        return _names(known, encoder, text)
-    if not isinstance(known, PatchBank):
-        examples = {name: value for name, value in known.items() if value is not None}
-        if not examples:
-            raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
-        known = PatchBank.from_examples(examples, encoder, up=up, patches=by, **settings)
-    known.identity.check_fits(encoder.identity)
-    memory = known.patches
-    return _Against(known.names, memory.features, memory.labels, memory.stage, *baseline(memory, provenance))
-
-
-def _names(known: Any, encoder: Any, text: NamesEncoder | None) -> _Against:
-    if isinstance(known, Known):
-        known.check_fits(encoder.identity)
-        names, rows = known.names, known.text
-    else:
-        names = check_names(list(known))
-        rows = unit((text or _text_of(encoder)).encode(names), "the text embedding of", names)
-    return _Against(names, rows, np.arange(len(names)), "projected")
+    @classmethod
+    def of(cls, known: KnownClasses, by: str, encoder: PatchEncoder) -> _Against:
+        memory = known.patches
+        if by == "text" or memory is None:
+            return cls(known.names, np.asarray(known.text), np.arange(len(known.names)), "projected")
+        half, threshold = baseline(memory)
+        threshold = replace(threshold, provenance=Provenance(encoder.identity, by, version=__version__))
+        shown, labels = np.unique(memory.labels, return_inverse=True)  # of other classes there is only the name
+        return cls(tuple(known.names[i] for i in shown), memory.features, labels, by, half, threshold)
 
 
 def _check_by(by: str | None, known: Any) -> str:
     """How to compare; before any model loads, with a word on what `known` lacks for it."""
     if by is not None and by not in BY:
         raise UnknownNameError(f"by is {by!r}; expected one of {', '.join(map(repr, BY))}")
-    if isinstance(known, PatchBank):
-        if by not in (None, known.patches.stage):
-            raise InputError(
-                f"by is {by!r}, but the bank holds patches of the stage {known.patches.stage!r}; leave by out"
-            )
-        return known.patches.stage
-    if isinstance(known, Known):
-        if by in ("local", "tokens") or not known.text.size:
-            raise InputError(
-                "a Known bank keeps no patches to explain by; give the example shapes, known={name: shapes}, or "
-                "PatchBank.from_examples(...)" + ("" if not known.text.size else ", or by='text' for its names")
-            )
-        return "text"
+    if isinstance(known, KnownClasses):
+        return _check_held(by, known)
     if isinstance(known, Mapping):
         return by or ("local" if any(value is not None for value in known.values()) else "text")
     if isinstance(known, str) or not isinstance(known, Sequence | np.ndarray):
         raise ClassNamesError(
-            f"known is {known!r:.40}; expected a list of names, a mapping from names to example shapes, or a PatchBank"
+            f"known is {known!r:.40}; expected a list of names, a mapping from names to example shapes, or KnownClasses"
         )
     check_names(known)
     if by in ("local", "tokens"):
         raise InputError(f"by={by!r} compares with example shapes, known={{name: shapes}}; these are names only")
     return "text"
+
+
+def _check_held(by: str | None, known: KnownClasses) -> str:
+    """What the known classes can be compared by."""
+    held = ([known.patches.stage] if known.patches else []) + (["text"] if known.text is not None else [])
+    if by in held or (by is None and held):
+        return by or held[0]
+    if known.patches is not None and by is not None:
+        raise InputError(f"by is {by!r}, but these known classes hold {' and '.join(map(repr, held))}; leave by out")
+    raise InputError(
+        "these known classes keep no patches to localize by; give the example shapes, known={name: shapes}, or "
+        "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
+    )
 
 
 def _one(shape: Any) -> Shape:
@@ -208,20 +205,3 @@ def _one(shape: Any) -> Shape:
             f"there are {len(listed)} shapes; expected one. Call it for each, with one KnownClasses for all"
         )
     return listed[0]
-
-
-def _encoder(model: str, device: Any, known: Any) -> Any:
-    from openshape_ood.encoders.shape_encoder import ShapeEncoder
-
-    row = find_checkpoint(model)
-    if isinstance(known, PatchBank | Known):  # said before anything is downloaded
-        known.identity.check_fits(Identity(row.name, row.text.space, row.source.sha256))
-    return ShapeEncoder.from_pretrained(model, device=device)
-
-
-def _text_of(encoder: Any) -> NamesEncoder:
-    from openshape_ood.encoders.text.encoder import TextEncoder
-
-    if not hasattr(encoder, "row"):
-        raise InputError(f"{encoder.identity.checkpoint} has no text tower of its own; give text=, or example shapes")
-    return TextEncoder(encoder.row, device=encoder.device)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from cli_runs import run, run_json, write_shape
 
-from openshape_ood import ShapeEncoder
+from openshape_ood import KnownClasses, ShapeEncoder
 from openshape_ood.errors import NoSuchShapeError
 from openshape_ood.localization import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
+
+BANK = "--bank"
 
 
 @pytest.fixture
@@ -30,6 +32,30 @@ def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
     assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
     region = expected.points[expected.peak(0.2)]
     assert found["most_novel"]["center"] == pytest.approx(region.mean(axis=0).tolist())
+
+
+def test_by_saved_classes(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
+    saved = KnownClasses.from_examples({"chair": paths}, tiny, patches="local").save(tmp_path / "chairs.safetensors")
+    found = run_json("localize", chair, BANK, saved, "--model", "tiny")
+    by_files = run_json("localize", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    assert found == by_files
+    result = run("localize", chair, BANK, saved, "--known", "sofa", "--model", "tiny")
+    assert result.exit_code == 2 and "expected no --known" in result.stderr
+    KnownClasses.from_examples({"chair": paths}, tiny).save(saved)
+    result = run("localize", chair, BANK, saved, "--model", "tiny")
+    assert result.exit_code == 2 and "keep no patches to localize by" in result.stderr
+
+
+def test_regions_are_listed(chair: Path, tmp_path: Path) -> None:
+    words = ["localize", chair, "--known", "chair", "--generated", "models", "--model", "tiny"]
+    found = run_json(*words)
+    regions = found["regions"]
+    assert regions and regions[0]["points"] == max(region["points"] for region in regions) > 100
+    assert sum(region["points"] for region in regions) <= 1024 * found["share_beyond_threshold"]
+    # the guitar stands on the seat, above the middle of the chair
+    assert regions[0]["center"][1] > 0 and regions[0]["nearest"] == "chair"
+    assert "points about (" in run(*words).stdout
 
 
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from openshape_ood import Known, NoveltyMap, ShapeEncoder, TextEncoder, localize
+from openshape_ood import KnownClasses, NoveltyMap, ShapeEncoder, TextEncoder, localize
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.errors import CloudError, FileError, InputError, MixedEncodersError
-from openshape_ood.localization.bank import PatchBank
+from openshape_ood.encoders.protocols import Identity, Patches
+from openshape_ood.errors import CloudError, FileError, InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.known import MemoryBank
 from openshape_ood.localization.baseline import baseline
 from openshape_ood.localization.interpolation import weights as patch_weights
-from openshape_ood.shapes.points import check_cloud, prepare
+from openshape_ood.shapes.points import CloudSpec, check_cloud, prepare
 from openshape_ood.shapes.reading import load_shape
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
 
@@ -23,16 +26,16 @@ EXAMPLES = {name: [sample(name, 1024, seed) for seed in range(12)] for name in (
 
 
 @pytest.fixture(scope="module")
-def bank(tiny: ShapeEncoder) -> PatchBank:
-    return PatchBank.from_examples(EXAMPLES, tiny)
+def bank(tiny: ShapeEncoder) -> KnownClasses:
+    return KnownClasses.from_examples(EXAMPLES, tiny, patches="local")
 
 
 @pytest.fixture(scope="module")
-def found(tiny: ShapeEncoder, bank: PatchBank) -> NoveltyMap:
+def found(tiny: ShapeEncoder, bank: KnownClasses) -> NoveltyMap:
     return localize(plant("chair", "guitar", 1500, seed=3).cloud, bank, encoder=tiny)
 
 
-def test_the_foreign_part_is_the_most_novel(tiny: ShapeEncoder, bank: PatchBank) -> None:
+def test_the_foreign_part_is_the_most_novel(tiny: ShapeEncoder, bank: KnownClasses) -> None:
     shapes = [
         plant(host, "plant", 1500, seed, keep) for host, keep in (("chair", 0.55), ("table", 1)) for seed in (1, 2)
     ]
@@ -41,7 +44,7 @@ def test_the_foreign_part_is_the_most_novel(tiny: ShapeEncoder, bank: PatchBank)
     assert np.mean(areas) > 0.9
 
 
-def test_the_most_novel_region_is_the_foreign_part(tiny: ShapeEncoder, bank: PatchBank) -> None:
+def test_the_most_novel_region_is_the_foreign_part(tiny: ShapeEncoder, bank: KnownClasses) -> None:
     shape = plant("table", "plant", 1500, seed=1, keep=1)
     region = localize(shape.cloud, bank, encoder=tiny).peak(0.1)
     assert region.sum() == 150
@@ -49,7 +52,7 @@ def test_the_most_novel_region_is_the_foreign_part(tiny: ShapeEncoder, bank: Pat
 
 
 def test_a_point_s_novelty_is_the_weighted_mean_of_its_patches(
-    tiny: ShapeEncoder, bank: PatchBank, found: NoveltyMap
+    tiny: ShapeEncoder, bank: KnownClasses, found: NoveltyMap
 ) -> None:
     # written out: every patch against every row of the bank, Gaussian weights in the encoder's frame
     features, centers, radius = tiny.encode_patches([found.points], stage="local")
@@ -78,7 +81,7 @@ def _radius(found: NoveltyMap) -> float:
 
 
 @pytest.mark.parametrize("up", ["y", "z", "x", "-y", "-z"])
-def test_centers_are_points_of_the_shape_in_its_own_frame(tiny: ShapeEncoder, bank: PatchBank, up: str) -> None:
+def test_centers_are_points_of_the_shape_in_its_own_frame(tiny: ShapeEncoder, bank: KnownClasses, up: str) -> None:
     cloud = 1000 * plant("chair", "guitar", 1500, seed=3).cloud + [5e6, -3e6, 40]
     found = localize(cloud, bank, encoder=tiny, up=up)
     assert (found.points == cloud).all()
@@ -90,12 +93,12 @@ def test_centers_are_points_of_the_shape_in_its_own_frame(tiny: ShapeEncoder, ba
     assert (cloud[_sampled(found)][order] == found.patches.centers).all()
 
 
-def test_unit_and_place_change_nothing(tiny: ShapeEncoder, bank: PatchBank, found: NoveltyMap) -> None:
+def test_unit_and_place_change_nothing(tiny: ShapeEncoder, bank: KnownClasses, found: NoveltyMap) -> None:
     moved = localize(found.points * 25.4 - [1e5, 2e5, 0], bank, encoder=tiny)
     np.testing.assert_allclose(moved.novelty, found.novelty, atol=1e-5)
 
 
-def test_a_known_shape_stays_mostly_below_the_limit(tiny: ShapeEncoder, bank: PatchBank) -> None:
+def test_a_known_shape_stays_mostly_below_the_limit(tiny: ShapeEncoder, bank: KnownClasses) -> None:
     shapes = [localize(sample("chair", 1024, seed), bank, encoder=tiny) for seed in range(50, 58)]
     assert np.mean([~one.is_novel for one in shapes]) > 0.8
     assert 0 < shapes[0].baseline < shapes[0].threshold.value
@@ -103,7 +106,7 @@ def test_a_known_shape_stays_mostly_below_the_limit(tiny: ShapeEncoder, bank: Pa
 
 def test_the_threshold_compares_each_shape_with_the_others_only(tiny: ShapeEncoder) -> None:
     def measured(examples: dict[str, list[np.ndarray]]) -> Threshold:
-        return baseline(PatchBank.from_examples(examples, tiny).patches)[1]
+        return baseline(MemoryBank.from_examples(examples, tiny, stage="local"))[1]
 
     pair = measured({"chair": EXAMPLES["chair"][:2]})
     assert pair.value > 0.005
@@ -129,10 +132,78 @@ def test_by_tokens_and_by_names(tiny: ShapeEncoder) -> None:
 
 
 def test_known_names_are_compared_with(tiny: ShapeEncoder) -> None:
-    bank = Known.from_names(["chair", "table"], TextEncoder.from_pretrained("tiny"))
+    bank = KnownClasses.from_names(["chair", "table"], TextEncoder.from_pretrained("tiny"))
     cloud = sample("chair", 1024, 3)
     one, other = localize(cloud, bank, encoder=tiny), localize(cloud, ["chair", "table"], encoder=tiny)
     assert (one.novelty == other.novelty).all()
+
+
+def test_saved_classes_give_the_same_map(
+    tiny: ShapeEncoder, bank: KnownClasses, found: NoveltyMap, tmp_path: Path
+) -> None:
+    again = localize(found.points, KnownClasses.load(bank.save(tmp_path / "known.safetensors")), encoder=tiny)
+    assert (again.novelty == found.novelty).all() and (again.nearest == found.nearest).all()
+    assert (again.baseline, again.threshold.value) == (found.baseline, found.threshold.value)
+
+
+def test_joined_classes_are_one_memory(tiny: ShapeEncoder, bank: KnownClasses, found: NoveltyMap) -> None:
+    parts = [KnownClasses.from_examples({name: own}, tiny, patches="local") for name, own in EXAMPLES.items()]
+    joined = localize(found.points, KnownClasses.join(*parts), encoder=tiny)
+    assert (joined.novelty == found.novelty).all() and joined.threshold.value == found.threshold.value
+
+
+def test_classes_known_both_ways_are_compared_by_patches_unless_told(tiny: ShapeEncoder, found: NoveltyMap) -> None:
+    text = TextEncoder.from_pretrained("tiny")
+    both = KnownClasses.from_both(["lamp", "chair", "table"], EXAMPLES, tiny, text, patches="local")
+    own = localize(found.points, both, encoder=tiny)
+    assert (own.novelty == found.novelty).all() and own.classes.tolist() == ["chair", "table"]
+    by_name = localize(found.points, both, encoder=tiny, by="text")
+    assert by_name.classes.tolist() == ["lamp", "chair", "table"] and by_name.threshold is None
+
+
+def test_the_threshold_says_whose_it_is(tiny: ShapeEncoder, found: NoveltyMap) -> None:
+    threshold = found.threshold
+    assert threshold.coverage == 0.95 and threshold.n == 24 * 48
+    threshold.check_fits(found.provenance)
+    assert (threshold.scores <= threshold.value).mean() == pytest.approx(0.95, abs=1e-3)
+    assert (threshold.scores <= found.baseline).mean() == pytest.approx(0.5, abs=1e-3)
+
+
+class Corners:
+    """An encoder of patches of one's own: eight balls about the points nearest the corners, by their mean height."""
+
+    identity = Identity("corners", "none", "1")
+    spec = CloudSpec(256, "y", 0.4)
+    dim, temperature = 4, None
+
+    def encode_patches(
+        self, shapes: Any, *, stage: Any = "tokens", up: Any = "file", seed: int = 0, **_: Any
+    ) -> Patches:
+        listed = list_shapes(shapes)
+        ups = resolve_ups(up, listed)
+        clouds = [
+            prepare(one.load(256, seed), count=256, up=axis, to="y", color=0.4, seed=seed, name=one.name)[:, :3]
+            for one, axis in zip(listed, ups, strict=True)
+        ]
+        corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T
+        features, centers = [], []
+        for cloud in clouds:
+            own = cloud[np.linalg.norm(cloud[:, None] - corners[None], axis=2).argmin(axis=0)]
+            near = np.linalg.norm(cloud[None] - own[:, None], axis=2) < 0.5
+            height = np.array([cloud[ball, 1].mean() for ball in near])
+            features.append(np.stack([height, 1 - height, near.mean(axis=1), np.ones(8)], axis=1))
+            centers.append(own)
+        return Patches(np.float32(features), np.float32(centers), 0.5)
+
+
+def test_an_encoder_of_one_s_own_localizes() -> None:
+    encoder: Any = Corners()
+    shape = plant("chair", "guitar", 700, seed=3)
+    found = localize(shape.cloud, EXAMPLES, encoder=encoder)
+    assert len(found) == 700 and found.patches.novelty.shape == (8,) and found.provenance.identity is encoder.identity
+    assert (found.points == shape.cloud).all() and np.isfinite(found.threshold.value)
+    with pytest.raises(InputError, match="corners has no text encoder of its own; give text="):
+        localize(shape.cloud, ["chair"], encoder=encoder)
 
 
 def test_classes_without_examples_are_left_out(tiny: ShapeEncoder) -> None:
@@ -141,7 +212,7 @@ def test_classes_without_examples_are_left_out(tiny: ShapeEncoder) -> None:
     assert sum(found.shares().values()) == pytest.approx(1)
 
 
-def test_same_arguments_same_map(tiny: ShapeEncoder, bank: PatchBank, found: NoveltyMap) -> None:
+def test_same_arguments_same_map(tiny: ShapeEncoder, bank: KnownClasses, found: NoveltyMap) -> None:
     again = localize(found.points, bank, encoder=tiny)
     assert (again.novelty == found.novelty).all() and (again.nearest == found.nearest).all()
     assert not np.array_equal(localize(found.points, bank, encoder=tiny, seed=1).novelty, found.novelty)
@@ -188,7 +259,7 @@ def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
         ({"chair": None}, "local", "only names"),
         ({"chair": EXAMPLES["chair"][:1]}, None, "no class has two different example shapes"),
         ({"chair": EXAMPLES["chair"][:1] * 2}, None, "no class has two different example shapes"),
-        ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "Patches need the example shapes"),
+        ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "patches need the example shapes"),
         ([], None, "no known classes"),
     ],
 )
@@ -197,20 +268,20 @@ def test_what_cannot_be_compared_is_said(tiny: ShapeEncoder, known: object, by: 
         localize(EXAMPLES["chair"][0], known, encoder=tiny, by=by)  # type: ignore[arg-type]
 
 
-def test_more_than_one_shape_is_refused(tiny: ShapeEncoder, bank: PatchBank) -> None:
+def test_more_than_one_shape_is_refused(tiny: ShapeEncoder, bank: KnownClasses) -> None:
     with pytest.raises(CloudError, match="there are 2 shapes; expected one"):
         localize(EXAMPLES["chair"][:2], bank, encoder=tiny)
 
 
-def test_a_bank_keeps_its_stage(tiny: ShapeEncoder, bank: PatchBank) -> None:
-    with pytest.raises(InputError, match="holds patches of the stage 'local'"):
+def test_a_bank_keeps_its_stage(tiny: ShapeEncoder, bank: KnownClasses) -> None:
+    with pytest.raises(InputError, match="by is 'tokens', but these known classes hold 'local'; leave by out"):
         localize(EXAMPLES["chair"][0], bank, encoder=tiny, by="tokens")
-    embeddings = Known.from_examples(EXAMPLES, tiny)
-    with pytest.raises(InputError, match="keeps no patches"):
+    embeddings = KnownClasses.from_examples(EXAMPLES, tiny)
+    with pytest.raises(InputError, match="keep no patches to localize by"):
         localize(EXAMPLES["chair"][0], embeddings, encoder=tiny)
 
 
-def test_a_bank_of_another_encoder_is_refused(tiny: ShapeEncoder, bank: PatchBank) -> None:
+def test_a_bank_of_another_encoder_is_refused(tiny: ShapeEncoder, bank: KnownClasses) -> None:
     from dataclasses import replace
 
     other = replace(bank, identity=replace(bank.identity, checkpoint="vitb32", sha256="0" * 64))
@@ -218,23 +289,22 @@ def test_a_bank_of_another_encoder_is_refused(tiny: ShapeEncoder, bank: PatchBan
         localize(EXAMPLES["chair"][0], other, encoder=tiny)
 
 
-def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: PatchBank) -> None:
+def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: KnownClasses) -> None:
     with pytest.raises(MixedEncodersError, match=r"by tiny .* by vitb32"):
         localize(EXAMPLES["chair"][0], bank)
 
 
-def test_what_a_bank_cannot_be_made_of(tiny: ShapeEncoder, bank: PatchBank) -> None:
-    with pytest.raises(InputError, match="encoder is 'tiny'; expected a ShapeEncoder"):
-        PatchBank.from_examples(EXAMPLES, "tiny")
-    with pytest.raises(InputError, match="unknown stage 'projected' of a bank; known: local, tokens"):
-        PatchBank.from_examples(EXAMPLES, tiny, patches="projected")
+def test_what_patches_cannot_be_made_of(tiny: ShapeEncoder, bank: KnownClasses) -> None:
+    with pytest.raises(InputError, match="encoder and text are objects, not names"):
+        localize(EXAMPLES["chair"][0], EXAMPLES, encoder="tiny")  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="unknown stage 'last'; known: "):
+        KnownClasses.from_examples(EXAMPLES, tiny, patches="last")
     with pytest.raises(InputError, match="Leave known_up out"):
         localize(EXAMPLES["chair"][0], bank, encoder=tiny, known_up="z")
 
 
-def test_they_print_in_a_line(bank: PatchBank, found: NoveltyMap) -> None:
+def test_it_prints_in_a_line(found: NoveltyMap) -> None:
     assert repr(found) == "NoveltyMap('the shape', 1500 points, by 'local' against chair, table)"
-    assert repr(bank).startswith("PatchBank(chair, table: 1152 local patches of tiny (sha256")
 
 
 @pytest.mark.parametrize("share", ["a", 0, -1, 1.5, float("nan")])

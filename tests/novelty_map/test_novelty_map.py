@@ -20,7 +20,7 @@ PROVENANCE = Provenance(Identity("tiny", "static"), "local")
 
 def made(elements: Elements, novelty: np.ndarray, threshold: float | None = 0.5, **more: Any) -> NoveltyMap:
     nearest = np.array(["chair", "sofa"])[np.arange(len(novelty)) % 2]
-    limit = None if threshold is None else Threshold(threshold, 0.95, 0, np.empty(0), PROVENANCE, "")
+    limit = None if threshold is None else Threshold(threshold)
     fields = {"nearest": nearest, "classes": np.array(["chair", "sofa"]), "baseline": 0.1, "threshold": limit}
     return NoveltyMap(elements=elements, novelty=novelty, provenance=PROVENANCE, **{**fields, **more})
 
@@ -86,7 +86,7 @@ def test_few_or_no_novel_points() -> None:
 
 def test_without_a_threshold_nothing_is_called_novel() -> None:
     found = made(Elements("points", plate(9, 0)), np.linspace(0.2, 0.6, 9), threshold=None)
-    with pytest.raises(InputError, match="has no threshold. Localize against example shapes"):
+    with pytest.raises(InputError, match=r"has no threshold\. Localize against example shapes"):
         found.regions()
     assert found.bounds() == (0.2, 0.6)
 

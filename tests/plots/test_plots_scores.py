@@ -7,6 +7,8 @@ from matplotlib.colors import to_hex
 from sklearn.metrics import roc_curve
 
 from openshape_ood import NoveltyResult, plots, score_novelty
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import CLASSES
 from openshape_ood.plots.curves import curve
@@ -30,9 +32,7 @@ def made_up_result(b=3, k=2, names="abcdefghij"):
         classes=classes,
         shapes=tuple(f"/folder/{names[i % len(names)]}.ply" for i in range(b)),
         up=("y",) * b,
-        method="max_cosine",
-        encoder="tiny",
-        checkpoint_hash="0",
+        provenance=Provenance(Identity("tiny", "static", "0"), "max_cosine"),
     )
 
 
@@ -51,7 +51,8 @@ def test_the_legend_says_what_a_threshold_accepts():
     assert texts(plots.histogram(KNOWN, NOVEL, threshold=0.4))[-1] == (
         "threshold 0.4000: accepts\n75 % of known, 33.3 % of novel"
     )
-    assert texts(plots.histogram(KNOWN, threshold=5))[-1] == "threshold 5.0000: accepts\n100 % of known"
+    for five in (5, Threshold(5)):
+        assert texts(plots.histogram(KNOWN, threshold=five))[-1] == "threshold 5.0000: accepts\n100 % of known"
 
 
 def test_a_threshold_beyond_all_values_is_in_the_picture():

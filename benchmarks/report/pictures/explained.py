@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder
-    from openshape_ood.localization.bank import PatchBank
+    from openshape_ood.known import KnownClasses
 
 KNOWN = ("chair", "sofa", "table")
 # host, donor, and the share of the host's height that is kept: 1 leaves it whole, and the donor stands on it
@@ -27,11 +27,13 @@ SUPPORT = 40  # example shapes a class
 CHAIR, CHAIR_SEED = "parsons", 101  # whose seat and legs stay whole where its back is cut off
 
 
-def example_bank(encoder: ShapeEncoder) -> PatchBank:
-    from openshape_ood.localization.bank import PatchBank
+def example_bank(encoder: ShapeEncoder) -> KnownClasses:
+    from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
-    return PatchBank.from_examples({name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder)
+    return KnownClasses.from_examples(
+        {name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder, patches="local"
+    )
 
 
 def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
