@@ -7,10 +7,11 @@ import re
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from openshape_ood.app.scoring import COVERAGE, SCANS, Verdict
 from openshape_ood.app.session import Session
+from openshape_ood.novelty_map import PatchNovelty
 from openshape_ood.storage import save_whole
 
 
@@ -43,6 +44,7 @@ def safe_stem(name: str) -> str:
 def report(verdict: Verdict, session: Session) -> dict[str, Any]:
     """Every figure on the page, for machines."""
     result, found = verdict.result, verdict.novelty_map
+    patches = cast("PatchNovelty", found.patches)
     return {
         "shape": verdict.shape.name,
         "points": len(verdict.shape.cloud),
@@ -61,9 +63,9 @@ def report(verdict: Verdict, session: Session) -> dict[str, Any]:
             "by": found.provenance.method,
             "compared": verdict.compared,
             "colors": [float(bound) for bound in found.bounds()],
-            "patch_centers": found.patches.centers.round(6).tolist(),
-            "patch_novelty": found.patches.novelty.astype(float).round(6).tolist(),
-            "patch_nearest": found.patches.nearest.tolist(),
+            "patch_centers": patches.centers.round(6).tolist(),
+            "patch_novelty": patches.novelty.astype(float).round(6).tolist(),
+            "patch_nearest": patches.nearest.tolist(),
         },
     }
 

@@ -167,7 +167,9 @@ class KnownClasses:
         names = check_examples(examples)
         found = [embedded(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
-        memory = patches and MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
+        memory = None
+        if patches is not None:
+            memory = MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
         rows = np.concatenate(found)
         known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
         unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other
