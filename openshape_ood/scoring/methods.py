@@ -184,5 +184,5 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"queries have the shape {rows.shape}, the known classes of {known.identity} have embeddings of "
                 f"{known.dim}; expected (b, {known.dim}) from the same encoder"
             )
-        rows = unit(rows, "query")
+        unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
     return fitted(found, known).judge(rows)
