@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from shape_files import BROKEN, write_files
 
 from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
-from openshape_ood.embedding_store.jobs import Item, Settings, embed, encoding, job
-from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
+from openshape_ood.embedding_store.jobs import Item, Settings, ShapeList, embed, encoding, job
+from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
 TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
@@ -222,3 +224,24 @@ def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: Shape
     assert [len(shard) for shard in shards] == [64, 256, 8]
     hasty = list(encoding.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
     assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
+
+
+def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count, peak = 200_000, []
+    with (tmp_path / "list.csv").open("w") as file:
+        file.write("path,id\n")
+        file.writelines(f"{'some/folder' * 5}/shape-{i}.ply,shape-{i}\n" for i in range(count))
+
+    def consume(items: Iterable[Item], *_: Any) -> None:
+        assert sum(1 for _ in items) == count
+        peak.append(tracemalloc.get_traced_memory()[1])
+
+    monkeypatch.setattr(job, "_run", consume)
+    tracemalloc.start()
+    try:
+        with pytest.raises(OpenShapeError, match="200000 shapes are neither"):
+            embed(ShapeList(tmp_path / "list.csv"), tmp_path / "out", TINY)
+    finally:
+        tracemalloc.stop()
+    print(peak)
+    assert peak[0] < 150 * count  # bytes; as a list they take four times that

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import FakeEncoder, FakeText
+from openshape_ood.scoring.table import check_bank
 from scipy.special import logsumexp, softmax
 from scipy.stats import chi2, entropy
 from sklearn.covariance import LedoitWolf
@@ -16,7 +17,6 @@ from openshape_ood import scoring as scores
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import unit as unit_rows
 from openshape_ood.scoring import DEFAULTS, SCORES, Score, cosine, find_score
-from openshape_ood.scoring.table import check_bank
 
 D, W = 16, 6
 RANDOM = np.random.RandomState(0)
