@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -187,9 +187,10 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
 def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
     """Of one share; with absolute paths, for the run that goes on may be started elsewhere."""
     for item in items:
-        item = replace(item, id=text(item.id), path=os.path.abspath(os.path.expanduser(item.path)))
-        if share is None or int.from_bytes(key(item.id)) % share.count == share.index:
-            yield item
+        id = text(item.id)
+        if share is None or int.from_bytes(key(id)) % share.count == share.index:
+            path = os.path.expanduser(item.path) if item.path.startswith("~") else item.path
+            yield Item(id, os.path.abspath(path), item.up)
 
 
 def _nth(items: Iterator[Item], n: int) -> Item:
