@@ -14,9 +14,8 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
 from openshape_ood.scoring.distances import Gaussian, rest_of_class
-from openshape_ood.scoring.method import Judgement
 from openshape_ood.scoring.neighbors import nearest
-from openshape_ood.scoring.scorers import cosine, unit_examples, unit_rows
+from openshape_ood.scoring.scorers import Judgement, cosine, unit_examples, unit_rows
 
 # a covariance is not inverted again for every example: a twentieth of them is left out at a time
 FOLDS = 20

@@ -110,7 +110,7 @@ def huge() -> bytes:
         {"embedding": None},
         {"id": None},
         {"id": np.array(json.dumps([7] * 10))},
-        {"path": np.array(["a"])},
+        {"path": np.array('["a"]')},
         {"openshape_ood": None},
         {"openshape_ood": np.array("[" * 60_000)},
         {"openshape_ood": np.array(HEADER.to_json().replace(" 2", " 1"))},
