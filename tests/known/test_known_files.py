@@ -9,17 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import PLATE, POLE, SLAB, FakeEncoder, words
-<<<<<<< HEAD
-from openshape_ood.banks import FORMAT, join_banks, load_bank, save_bank
-from safetensors.numpy import load_file, save_file
-
-from openshape_ood import Known, ShapeEncoder, TextEncoder
-=======
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
->>>>>>> main
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError
 from openshape_ood.known import MemoryBank
