@@ -96,7 +96,7 @@ def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
     assert "need a folder" in refused("--out", tmp_path / "x.npz", "--engine", "ray")
     assert "are for --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
     assert "known: local, ray" in refused("--out", tmp_path / "out", "--engine", "spark")
-    assert "a file; the options" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
+    assert "a file; engines, shards" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
     for shard in ("2/2", "-1/2", "1", "a/b", "0/0"):
         assert "expected i/n with i from 0 to n - 1" in refused("--out", tmp_path / "out", f"--shard={shard}")
     assert not (tmp_path / "out").exists()

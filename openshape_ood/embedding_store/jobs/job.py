@@ -105,7 +105,7 @@ def embed(
     step = step or (lambda count, process: None)
     if not is_folder(out):
         if engine != "local" or shard or retry_failed:
-            raise InputError(f"out is {out}, a file; engines, shards and retries need a folder, as embedded/")
+            raise InputError(f"out is {out}, a file; engines, shards and retries need a folder, as --out embedded/")
         return _into_file(items, check_out(out), settings, step)
     check_parquet()
     header, folder = settings.header(), Path(out).expanduser()
