@@ -53,8 +53,8 @@ def read_rows(path: Path, columns: Collection[str], batch_rows: int) -> Iterator
             raise ValueError(f"{shape} for {n} ids of embeddings of {header.dim} numbers")
         if any(type(word) is not str for column in words.values() for word in column):
             raise ValueError("an id, path or axis that is no text")
-        same = {"provenance": json.dumps(asdict(header.provenance)), "status": "ok", "error": None}
-        found = {**words, "embedding": embedding}
+        same: dict[str, Any] = {"provenance": json.dumps(asdict(header.provenance)), "status": "ok", "error": None}
+        found: dict[str, Any] = {**words, "embedding": embedding}
         for start in range(0, n, batch_rows):
             some = slice(start, min(start + batch_rows, n))
             yield {c: found[c][some] if c in found else [same[c]] * (some.stop - start) for c in columns}

@@ -177,10 +177,10 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
             "list with ids of its own"
         )
     todo &= ~done
-    if retry:
+    if retry and share is None:  # what other processes read stays; the last run, without shares, settles it
         forget_errors(folder, asked[todo])
     # an error of another file of the same id is not this one's
-    tried = todo & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
+    tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
     return _Plan(asked, todo & ~tried, axes, len(first), int(done.sum()), int(tried.sum()))
 
 

@@ -121,7 +121,9 @@ def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: 
     return os.getpid()
 
 
-_load = cache(load)
+@cache
+def _load(settings: Settings, header: Header) -> tuple[Any, Header]:
+    return load(settings, header)  # once a worker
 
 
 def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:
