@@ -77,7 +77,7 @@ _RUNNING: list[Wanted] = []  # downloads, in whatever threads
 
 @contextmanager
 def _patience(wanted: Wanted) -> Iterator[None]:
-    """Six attempts of ten seconds would be a minute of silence; the client's own variable goes before.
+    """Six attempts of ten seconds would be a minute of silence; the client's own variable goes before."""
     from huggingface_hub import constants
 
     if "HF_HUB_DOWNLOAD_TIMEOUT" not in os.environ:

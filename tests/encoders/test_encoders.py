@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from openshape_ood import ShapeEncoder
 from openshape_ood.devices import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
-from openshape_ood.registry import hub
 from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.shapes.points import check_cloud, prepare, sample_seeds
 
@@ -65,7 +64,7 @@ def embeddings(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> np.ndarray:
 
 
 def test_what_an_encoder_says_of_itself(tiny: ShapeEncoder) -> None:
-    assert (tiny.name, tiny.dim, tiny.spec.count, tiny.up) == ("tiny", 192, 1024, "y")
+    assert (tiny.identity.checkpoint, tiny.dim, tiny.spec.count, tiny.spec.up) == ("tiny", 192, 1024, "y")
     assert tiny.device == torch.device("cpu")
     assert not tiny.network.training
     assert not any(p.requires_grad for p in tiny.network.parameters())
