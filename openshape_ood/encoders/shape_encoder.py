@@ -32,10 +32,22 @@ PRECISIONS = get_args(Precision)
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
 
-    identity: its name in the registry, its embedding space and the sha256 of its weights; dim: d; spec: points a cloud
-    is resampled to, and the gravity axis it was trained with; network: the bare torch module; device: where it runs;
-    row: everything the registry says; temperature: what cosines with text were
-    divided by in training, where the file says so, else None; precision: of the network's products.
+    Made by `from_pretrained`; the constructor is for networks that have their weights already.
+
+    Attributes
+    ----------
+    identity : Identity
+        Its name in the registry, its embedding space and the sha256 of its weights.
+    dim : int
+        d, the width of its embeddings.
+    spec : CloudSpec
+        Points a cloud is resampled to, the gravity axis it was trained with, and the gray of clouds without color.
+    temperature : float or None
+        What cosines with text were divided by in training, where the file says so.
+    row : Row
+        All that the registry says.
+    network, device, precision
+        The bare torch module, where it runs, and the type of its products.
     """
 
     def __init__(
@@ -67,18 +79,44 @@ class ShapeEncoder:
         sampler: Sampler = "auto",
         precision: Precision = "float32",
     ) -> ShapeEncoder:
-        """The encoder called `name`, from the Hub, the package, or the file `checkpoint`.
+        """The encoder called `name`, ready to use: file with the right hash, loaded strictly, in evaluation mode.
 
-        The registry's file must have the registered sha256; one given as `checkpoint` is loaded strictly and
-        its hash recorded. `device` None takes CUDA, then MPS, then the CPU.
+        Parameters
+        ----------
+        name : str
+            A name in the registry.
+        checkpoint : path, optional
+            A file to load in place of the registered one; its hash is recorded in `identity`.
+        registry : path, optional
+            A registry of one's own that extends the packaged one; None asks OPENSHAPE_OOD_CHECKPOINTS.
+        device : str or torch.device, optional
+            None takes CUDA, then MPS, then the CPU.
+        sampler : {"auto", "torch", "triton", "dgl"}
+            What picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they run
+            on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1).
+        precision : {"float32", "bfloat16", "float16"}
+            Of the network's products. Patches are always picked in float32, the default, for which alone the promises
+            of `encode` hold.
 
-        sampler: what picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they
-        run on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1). precision: of the set abstraction's and transformer's
-        products; patches are always picked in float32, the default, for which alone the promises of `encode` hold.
+        Returns
+        -------
+        ShapeEncoder
 
-        Raises `UnknownNameError` for a name, sampler or precision that there is not, `InputError` for a device or
-        sampler that cannot be used, `RegistryError`, and a `CheckpointError` for the file: `WeightsError`,
-        `HashError`, or what kept a download from succeeding, and how to get it.
+        Raises
+        ------
+        UnknownNameError
+            A name, sampler or precision that there is not.
+        InputError
+            A device, sampler or precision that cannot be used.
+        RegistryError
+            A registry that cannot be used.
+        CheckpointError
+            The file: `WeightsError`, `HashError`, or what kept a download from succeeding, and how to get it.
+
+        Examples
+        --------
+        >>> ShapeEncoder.from_pretrained("tiny", device="cpu")
+        ShapeEncoder('tiny', d=192, device='cpu')
         """
         row = find_checkpoint(name, registry)
         check_sampler(sampler)
@@ -110,21 +148,46 @@ class ShapeEncoder:
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings (b, d) float32 of b shapes; unit vectors unless `normalize` is False.
+        """Embeddings of shapes.
 
-        shapes: one cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes,
-        paths, or trimesh objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or
-        0-255, or none. up: gravity axis of the data, "y", "z" or "x" with an optional "-", or "file"; one
-        for all, or one a shape. seed: of resampling and surface sampling. The same shape has the same
-        embedding alone or in any batch, whatever torch's global settings.
+        The same shape has the same embedding alone or in any batch, whatever torch's global settings.
 
-        num_samples: how many embeddings of each shape, every one sampled anew and begun at another point, are averaged
-        into a steadier one.
+        Parameters
+        ----------
+        shapes : cloud, stack, or list
+            One cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths, or trimesh
+            objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
+        up : str or sequence of str
+            Gravity axis of the data, "y", "z" or "x" with an optional "-", or "file" to ask the file, else y; one for
+            all, or one a shape.
+        seed : int
+            Of resampling and of sampling surfaces.
+        num_samples : int
+            How many embeddings of each shape, every one sampled anew, are averaged into a steadier one.
+        batch_size : int
+            Shapes that go through the network at once.
+        progress : bool
+            Draw a progress bar.
+        normalize : bool
+            Give unit vectors.
 
-        Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
-        whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
-        embedding without a direction.
+        Returns
+        -------
+        array (b, d) float32
 
+        Raises
+        ------
+        CloudError, ShapeFileError
+            A shape that cannot be used, by name.
+        MissingPackageError
+            A format or sampler whose package is an extra.
+        InputError
+            Other values that cannot be used.
+        WeightsError
+            An embedding without a direction.
+
+        Examples
+        --------
         >>> from openshape_ood.synthetic import sample
         >>> encoder = ShapeEncoder.from_pretrained("tiny")
         >>> encoder.encode([sample("chair", 500, seed=1), sample("lamp", 900, seed=1)]).shape
@@ -145,10 +208,19 @@ class ShapeEncoder:
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Unit embeddings (b, d) as `encode` gives them, and how far the samplings of each shape stray (b,).
+        """Unit embeddings, and how far the samplings of each shape stray from their average.
 
-        The spread is the mean of 1 - cosine between a sampling and the average, 0 where all agree. Arguments and
-        errors as in `encode`.
+        Parameters
+        ----------
+        shapes, up, seed, num_samples, batch_size, progress
+            As in `encode`, which raises the same errors.
+
+        Returns
+        -------
+        embeddings : array (b, d) float32
+            As `encode` gives them.
+        spread : array (b,)
+            Mean of 1 - cosine between a sampling and the average, 0 where all agree.
         """
         listed = list_shapes(shapes)
         samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
@@ -180,13 +252,32 @@ class ShapeEncoder:
         batch_size: int = 32,
         progress: bool = False,
     ) -> Patches:
-        """One feature a patch (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
+        """What the network makes of the p patches of each shape.
 
-        stage: "tokens", the last block's output before the projection; "projected", those through the projection,
-        w = d, as embeddings of names are; "local", what the set abstraction makes of a patch's points alone, before
-        the transformer has mixed the patches. Centers are points of the cloud in the encoder's own frame: mean at the
-        origin, largest norm 1. The other arguments and errors as in `encode`.
+        Parameters
+        ----------
+        shapes, up, seed, batch_size, progress
+            As in `encode`, which raises the same errors.
+        stage : {"tokens", "projected", "local"}
+            "tokens", the last block's output before the projection; "projected", those through the projection, w = d,
+            as embeddings of names are; "local", what the network makes of a patch's points alone, before the
+            transformer has mixed the patches.
 
+        Returns
+        -------
+        Patches
+            Features (b, p, w) float32, and centers (b, p, 3) in the encoder's own frame: mean of the cloud at the
+            origin, largest norm 1.
+
+        Raises
+        ------
+        UnknownNameError
+            A stage that there is not.
+        InputError
+            An architecture that gives no features of patches.
+
+        Examples
+        --------
         >>> from openshape_ood.synthetic import sample
         >>> patches = ShapeEncoder.from_pretrained("tiny").encode_patches(sample("chair", 500, seed=1))
         >>> patches.features.shape, patches.centers.shape
@@ -213,10 +304,18 @@ class ShapeEncoder:
         return Patches(np.concatenate(features), np.concatenate(centers), self.network.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
-        """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
+        """Raw embeddings of clouds that are prepared already, in one batch: nothing is checked, resampled or scaled.
 
-        xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as `points.prepare`
-        gives them. Nothing is checked, resampled or scaled to length 1.
+        Parameters
+        ----------
+        points : array (b, n, 6)
+            xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
+            `shapes.points.prepare` gives them.
+
+        Returns
+        -------
+        array (b, d) float32
+            Of any length.
         """
         if not len(points):
             return np.empty((0, self.dim), dtype=np.float32)

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from openshape_ood.encoders.text.towers import ClipModel, cached_file, fetch_file, find_config, text_keys
 from safetensors.numpy import save_file
 
-from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, clean_names, find_templates
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.encoders.text import open_clip as clip_models
+from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, cached_file, fetch_file
+from openshape_ood.encoders.text.open_clip import ClipModel, find_config, text_keys
+from openshape_ood.encoders.text.prompts import clean_names, find_templates
 from openshape_ood.errors import (
     ClassNamesError,
     InputError,
@@ -451,7 +454,7 @@ def test_a_known_vocabulary_never_loads_the_model(clip: Callable[..., TextEncode
 
 @pytest.fixture
 def scorable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A registry with an encoder beside it and a text encoder of the Hub that is not here; the names are in the cache."""
+    """A registry with an encoder beside it and a text encoder of the Hub that is not here; names are in the cache."""
     import torch
     from hub_cache import weights
 
