@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from openshape_ood.checks import check_seed, given_path
+from openshape_ood.checks import check_choice, check_seed
 from openshape_ood.devices import exact, find_device
 from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
 from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
 from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage
-from openshape_ood.errors import InputError, UnknownNameError, WeightsError
-from openshape_ood.registry import ARCHITECTURES, stripped
-from openshape_ood.registry.files import fetch, known_sha256, sha256
+from openshape_ood.errors import InputError, WeightsError
+from openshape_ood.registry.loading import load_network
 from openshape_ood.registry.rows import Row, find_checkpoint
-from openshape_ood.registry.stripped import Weights
-from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
@@ -31,8 +27,6 @@ PRECISIONS = get_args(Precision)
 
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
-
-    Made by `from_pretrained`; the constructor is for networks that have their weights already.
 
     Attributes
     ----------
@@ -120,22 +114,13 @@ class ShapeEncoder:
         """
         row = find_checkpoint(name, registry)
         check_sampler(sampler)
-        if precision not in PRECISIONS:
-            raise UnknownNameError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
+        check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
-        weights = stripped.read(row) if checkpoint is None else None
-        if weights is None:
-            path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
-            weights = Weights(read_weights(path, row.keys, name), read_temperature(path, row.keys, name), path)
-        with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
-            network = ARCHITECTURES[row.architecture].build(row.sizes).float()  # whatever the default type
-        if hasattr(network, "grouping"):
-            network.grouping = find_grouping(sampler, target)
-        load_strictly(network, weights.tensors, weights.path, name, weights.mapped)
-        if checkpoint is None:
-            stripped.keep(row, weights)
-        digest = (known_sha256(row) if checkpoint is None else "") or sha256(weights.path)
-        return cls(row, network, digest, target, weights.temperature, precision)
+        grouping = find_grouping(sampler, target)
+        loaded = load_network(row, checkpoint)
+        if hasattr(loaded.network, "grouping"):
+            loaded.network.grouping = grouping
+        return cls(row, loaded.network, loaded.sha256, target, loaded.temperature, precision)
 
     def encode(
         self,
@@ -233,7 +218,7 @@ class ShapeEncoder:
     ) -> list[np.ndarray]:
         """Raw embeddings (b, d) of every sampling; each of them has a direction."""
         ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
-        batches = [slice(i, i + batch_size) for i in range(0, len(shapes), _check_batch_size(batch_size))]
+        batches = _batches(len(shapes), batch_size)
         prepared = (self._prepared(shapes[s], ups[s], each) for s in batches for each in seeds)
         done = embed_batches(self.network, prepared, self.device)
         rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(shapes))]
@@ -286,16 +271,14 @@ class ShapeEncoder:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
         check_seed(seed)
-        if stage not in STAGES:
-            raise UnknownNameError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
+        check_choice(stage, "stage", STAGES)
         if not hasattr(self.network, "patches"):
             raise InputError(
                 f"{self.identity.checkpoint}: its architecture {self.row.architecture!r} gives no features of patches; "
                 "expected an encoder such as vitb32"
             )
-        batches = [slice(i, i + batch_size) for i in range(0, len(listed), _check_batch_size(batch_size))]
         features, centers = [], []
-        for s in _with_progress(batches, progress, len(listed)):
+        for s in _with_progress(_batches(len(listed), batch_size), progress, len(listed)):
             points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
             with torch.inference_mode(), exact(self.device):
                 own, where = self.network.patches(points, stage)
@@ -354,17 +337,10 @@ def _ready(network: Any, precision: Precision, row: Row) -> Any:
     return network
 
 
-def _check_batch_size(batch_size: Any) -> int:
+def _batches(count: int, batch_size: Any) -> list[slice]:
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
-    return int(batch_size)
-
-
-def _given_file(checkpoint: str | os.PathLike[str], name: str) -> Path:
-    path = given_path(checkpoint, "checkpoint")
-    if not path.is_file():
-        raise WeightsError(f"{name}: no checkpoint file at {path}")
-    return path
+    return [slice(i, i + int(batch_size)) for i in range(0, count, int(batch_size))]
 
 
 def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:

@@ -20,9 +20,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.encoders import shape_encoder as encoders
 from openshape_ood.errors import OfflineError, WeightsError
-from openshape_ood.registry import files, stripped
+from openshape_ood.registry import files, loading, stripped
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.stripped import Weights
 
@@ -55,7 +54,7 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         opened.append(row.name)
         return fetch(row)
 
-    monkeypatch.setattr(encoders, "fetch", recorded)
+    monkeypatch.setattr(loading, "fetch", recorded)
     return opened
 
 
@@ -220,7 +219,7 @@ def test_a_damaged_one_without_its_source_is_told(row: Row, cache: Path, monkeyp
     load(row)
     flip(kept(row), -1000)
     delete_download(cache)
-    monkeypatch.setattr(encoders, "fetch", offline)
+    monkeypatch.setattr(loading, "fetch", offline)
     with pytest.warns(UserWarning, match=r"'mine'.*is damaged.*downloaded again"), pytest.raises(OfflineError):
         load(row)
 
