@@ -102,10 +102,8 @@ class ShapeEncoder:
             A name, sampler or precision that there is not.
         InputError
             A device, sampler or precision that cannot be used.
-        RegistryError
-            A registry that cannot be used.
-        CheckpointError
-            The file: `WeightsError`, `HashError`, or what kept a download from succeeding, and how to get it.
+        RegistryError, CheckpointError
+            The registry; the file: `WeightsError`, `HashError`, or what kept a download from succeeding.
 
         Examples
         --------
