@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.shapes.points import CloudSpec
+from openshape_ood.shapes.spec import CloudSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Stage = Literal["tokens", "projected", "local"]
+STAGES = get_args(Stage)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,16 @@ class Provenance:
     num_samples: int = 1
     version: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        """The same as a table of texts and numbers.
+
+        Examples
+        --------
+        >>> Provenance(Identity("tiny", "words", "5e"), "knn").as_json()["identity"]
+        {'checkpoint': 'tiny', 'space': 'words', 'sha256': '5e'}
+        """
+        return asdict(self)
+
 
 class Patches(NamedTuple):
     """Features (b, p, w) float32 of the p patches of b shapes, and their centers (b, p, 3) in the encoder's frame.
@@ -122,7 +138,7 @@ class Encoder(Protocol):
     """All that is asked of a shape encoder; `ShapeEncoder` is one, and a fake is a few lines.
 
     identity: whose embeddings they are; dim: d; temperature: what cosines with text were divided by in training, None
-    where nobody says so.
+    where nobody says so. What needs patches asks for a `PatchEncoder`.
     """
 
     @property
@@ -142,15 +158,17 @@ class Encoder(Protocol):
         batch_size: int = 32,
         progress: bool = False,
     ) -> np.ndarray:
-        """Unit embeddings (b, d) of b shapes."""
+        """Unit embeddings (b, d) of b shapes, of whatever `shapes.shape.list_shapes` takes.
+
+        up: gravity axis of the data, one or one a shape, see `shapes.shape.resolve_ups`; num_samples: how many
+        embeddings of each shape are averaged, every one resampled with a seed of its own; batch_size and progress do
+        not change the numbers.
+        """
         ...
 
 
 class PatchEncoder(Encoder, Protocol):
-    """An encoder that also says what it makes of the patches of a shape.
-
-    spec: what its clouds are like, so that patches and points lie in one frame.
-    """
+    """An encoder that also says what it makes of the patches of a shape; spec: what its clouds are like."""
 
     @property
     def spec(self) -> CloudSpec: ...
@@ -164,7 +182,14 @@ class PatchEncoder(Encoder, Protocol):
         seed: int = 0,
         batch_size: int = 32,
         progress: bool = False,
-    ) -> Patches: ...
+    ) -> Patches:
+        """What it makes of the p patches of b shapes.
+
+        stage: "local", of a patch's points alone; "tokens", with the whole shape in view; "projected", tokens in the
+        space of the embeddings, w = d. Centers are in the frame of `spec`: the mean of the `spec.count` resampled
+        points at the origin, their largest norm 1, and the axis `spec.up` upwards.
+        """
+        ...
 
 
 class PointEncoder(Protocol):
@@ -188,4 +213,49 @@ class NamesEncoder(Protocol):
 
     def encode(self, names: Sequence[str]) -> np.ndarray:
         """Unit vectors (k, d) of k class names."""
+        ...
+
+
+class Network(Protocol):
+    """All that `ShapeEncoder` asks of the `torch.nn.Module` that an `Architecture` builds.
+
+    What it also offers is used: `patches`, for `encode_patches` (`PatchNetwork`); `prepare(dtype)`, once the weights
+    are in, to make ready for inference in place, which lower precisions need; the attribute `grouping`, set to the
+    functions of the sampler that was asked for; and the four steps of `StagedNetwork`, which overlap on a GPU.
+    """
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Clouds (b, n, 6), xyz in the unit ball and rgb in [0, 1] -> embeddings (b, d) of any length."""
+        ...
+
+
+class PatchNetwork(Network, Protocol):
+    """A network that also gives features of patches; radius: of a patch, in the unit ball."""
+
+    @property
+    def radius(self) -> float: ...
+
+    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
+        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3)."""
+        ...
+
+
+@runtime_checkable
+class StagedNetwork(Protocol):
+    """A network in four steps, of which the first two are many small ones that leave a GPU room for the next batch."""
+
+    def sample(self, points: Tensor) -> Tensor:
+        """(b, n, 6) -> which points are patch centers (b, p)."""
+        ...
+
+    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, n, 6), (b, p) -> centers (b, p, 3) and the points of each patch (b, p, k)."""
+        ...
+
+    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
+        """(b, n, 6), (b, p, 3), (b, p, k) -> a feature a patch (b, p, s)."""
+        ...
+
+    def transform(self, centers: Tensor, features: Tensor) -> Tensor:
+        """(b, p, 3), (b, p, s) -> embeddings (b, d)."""
         ...

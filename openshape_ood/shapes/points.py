@@ -7,13 +7,13 @@ The order of the steps and the plain exchange of two columns are those of OpenSh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.shapes.spec import CloudSpec as CloudSpec
 
 # between the seeds of the num_samples of a shape; a prime, so that the num_samples of neighboring seeds differ
 SAMPLE_STEP = 1_000_003
@@ -26,15 +26,6 @@ ROUNDING = 1e-3
 
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 _COLUMN = {"x": 0, "y": 1, "z": 2}
-
-
-@dataclass(frozen=True)
-class CloudSpec:
-    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones."""
-
-    count: int
-    up: str
-    color: float
 
 
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:

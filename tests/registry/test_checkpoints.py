@@ -111,7 +111,7 @@ def test_all_rows_are_read() -> None:
 )
 def test_rows(name: str, dim: int, up: str, kind: str, tower: str) -> None:
     row = find_checkpoint(name)
-    assert (row.sizes.embedding_dim, row.points.up, source_kind(row), row.text.space) == (dim, up, kind, tower)
+    assert (row.sizes.embedding_dim, row.spec.up, source_kind(row), row.text.space) == (dim, up, kind, tower)
 
 
 def test_published_rows_share_what_they_were_trained_with() -> None:
@@ -124,7 +124,7 @@ def test_published_rows_share_what_they_were_trained_with() -> None:
 
 def test_a_row_of_ones_own(registry: Registry) -> None:
     row = find_checkpoint("mine", registry({"points.color": 0.5}))
-    assert row.points.color == 0.5
+    assert row.spec.color == 0.5
     assert row.sizes == find_checkpoint("vitb32").sizes
 
 

@@ -26,7 +26,7 @@ from openshape_ood.errors import (
     UnknownNameError,
     WeightsError,
 )
-from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.storage import ArrayStore, own_folder
 

@@ -21,7 +21,7 @@ from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer
 from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
 from openshape_ood.registry import hub
-from openshape_ood.registry.hub import fetch, sha256
+from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.registry.rows import PACKAGE, find_checkpoint
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
