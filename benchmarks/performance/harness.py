@@ -240,6 +240,8 @@ def apart(
     OpenShapeError
         Where it ends with another status than 0, with the last line that it said.
     """
+    # it finds the modules that this process finds
+    env = {**(os.environ if env is None else env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", PROGRAM, function.__module__, function.__qualname__, json.dumps(given)]
     began, peak, seen = time.perf_counter(), 0.0, set[int]()
     # files, which unlike pipes are never full

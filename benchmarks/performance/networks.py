@@ -4,30 +4,22 @@ ones."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from openshape_ood.encoders.grouping.samplers import find_grouping
-from openshape_ood.encoders.shape_encoder import PointBERT, Precision, ShapeEncoder
-
-if TYPE_CHECKING:
-    from openshape_ood.registry.rows import Checkpoint
+from openshape_ood.encoders.shape_encoder import Precision, ShapeEncoder
+from openshape_ood.registry import ARCHITECTURES, Row
 
 RANDOM = "random weights"
 
 
-def build(row: Checkpoint, device: torch.device | str = "cpu") -> Any:
-    """The network of a row, its weights as its constructor leaves them."""
-    return PointBERT(row.sizes, find_grouping("auto", torch.device(device)))
-
-
-def made_up_weights(row: Checkpoint, seed: int = 0) -> dict[str, Tensor]:
+def made_up_weights(row: Row, seed: int = 0) -> dict[str, Tensor]:
     """Weights under the network's own keys, of a scale at which every layer's output stays near 1."""
     stream = torch.Generator().manual_seed(seed)
     with torch.device("meta"):
-        keys = build(row).state_dict()
+        keys = ARCHITECTURES[row.architecture].build(row.sizes).state_dict()
     return {key: _noise(key.rpartition(".")[2], like, stream) for key, like in keys.items()}
 
 
@@ -45,9 +37,12 @@ def _noise(name: str, like: Tensor, stream: torch.Generator) -> Tensor:
 
 
 def made_up_encoder(
-    row: Checkpoint, weights: Mapping[str, Tensor], device: torch.device, precision: Precision = "float32"
+    row: Row, weights: Mapping[str, Tensor], device: torch.device, precision: Precision = "float32"
 ) -> ShapeEncoder:
     """An encoder of a row with given weights, made ready as the loader does it."""
-    network = build(row, device)
-    network.load_state_dict(dict(weights))
+    with torch.device("meta"):
+        network = ARCHITECTURES[row.architecture].build(row.sizes)
+    if hasattr(network, "grouping"):
+        network.grouping = find_grouping("auto", device)
+    network.load_state_dict({key: tensor.clone() for key, tensor in weights.items()}, assign=True)
     return ShapeEncoder(row, network, RANDOM, device, precision=precision)

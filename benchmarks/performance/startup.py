@@ -32,7 +32,7 @@ from benchmarks import options
 from benchmarks.performance.harness import MIB, apart, in_turns, machine, medians, memory, versions
 from benchmarks.report.output import write_json
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.registry.rows import PACKAGE, Checkpoint, find_checkpoint
+from openshape_ood.registry.rows import PACKAGE, Row, find_checkpoint
 
 MODELS = ("tiny", "vitb32", "vitl14", "vitg14")
 WAYS = {"before": "from the checkpoint", "first": "first, writes the stripped file", "later": "from the stripped file"}
@@ -42,7 +42,7 @@ THREADS = 1
 FIGURES = {"seconds": 1, "first_embedding": 1, "peak": MIB, "peak_embedding": MIB, "private": MIB}
 
 
-def made_up_checkpoint(row: Checkpoint) -> dict[str, Any]:
+def made_up_checkpoint(row: Row) -> dict[str, Any]:
     """What `torch.load` gives: random weights; in files that hold more, Adam's two moments of each and a temperature.
 
     The moments make two thirds of such a file, as of the published one.
@@ -76,7 +76,7 @@ def write_download(folder: Path, model: str) -> tuple[Path, Path]:
     """
     import torch
 
-    from openshape_ood.registry.hub import sha256
+    from openshape_ood.registry.files import sha256
 
     repo = folder / "cache" / "hub" / f"models--{REPO.replace('/', '--')}"
     checkpoint, registry = repo / "snapshots" / COMMIT / FILE, folder / "checkpoints.toml"

@@ -36,6 +36,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--model", nargs="+", help="rows of the registry, whose sizes are taken (default: vitg14 vitb32)"
     )
+    parser.add_argument("--import", dest="modules", nargs="+", default=[], help="modules that add architectures")
     parser.add_argument("--batch", type=int, nargs="+", help="clouds at once (default: 1 8 32)")
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32"], help="of the layers")
     parser.add_argument("--points", type=int, help="points a cloud (default: what the model was trained with)")
@@ -74,8 +75,9 @@ def run(args: argparse.Namespace) -> None:
     if (busy := here["cores_busy_before"]) > BUSY:
         print(f"note: other programs kept {busy:.1f} cores busy before: expect wide quartiles", file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
-    names = ("threads", "points", "repeats", "seconds", "reference", "memory", "registry")
-    settings = Settings(str(device), **{name: getattr(args, name) for name in names})
+    names = ("threads", "points", "repeats", "seconds", "reference", "memory", "modules")
+    registry = args.registry and str(args.registry)
+    settings = Settings(str(device), registry=registry, **{name: getattr(args, name) for name in names})
     started, cells = time.perf_counter(), []
     for model, precision in [(model, precision) for model in args.model for precision in args.precision]:
         for cell in measure(model, precision, args.batch, settings):

@@ -17,10 +17,11 @@ from benchmarks.performance.speed.plain import PlainPointBERT
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.devices import exact as without_tf32
 from openshape_ood.encoders.pipeline import embed_batches
+from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.known import Known, unit
-from openshape_ood.scoring import DEFAULTS, SCORES
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import default_method, judge
 from openshape_ood.shapes.points import CloudSpec, prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic import categories, sample
@@ -38,7 +39,7 @@ CLASSES, EXAMPLES = 15, 100  # of the known classes that are scored against
 
 def stages_of(network: Any) -> tuple[str, ...]:
     """The stages that a network is timed by."""
-    return STAGES if all(hasattr(network, stage) for stage in STAGES) else WHOLE
+    return STAGES if isinstance(network, StagedNetwork) else WHOLE
 
 
 def staged(network: Any, points: Tensor) -> Pass:
@@ -166,25 +167,19 @@ def read(paths: Sequence[Path], points: int) -> list[np.ndarray]:
 
 def around(encoder: ShapeEncoder, files: Mapping[str, Sequence[Path]], points: int) -> Pass:
     """Reading the clouds, making them ready, scoring as many embeddings; and reading the meshes, surfaces sampled."""
-    examples = _random(CLASSES * EXAMPLES, encoder.dim)
-    anchors = unit(examples.reshape(CLASSES, EXAMPLES, -1).mean(axis=1), "the mean example of")
-    names, labels = tuple(f"class {i}" for i in range(CLASSES)), np.repeat(np.arange(CLASSES), EXAMPLES)
-    known = Known(names, anchors, examples, labels, encoder.identity)
-    queries, score = _random(len(files["clouds"]), encoder.dim), SCORES[DEFAULTS["examples"]]
+    draw, labels = np.random.RandomState(0), [f"class {i % CLASSES}" for i in range(CLASSES * EXAMPLES)]
+    known = KnownClasses.from_embeddings(draw.normal(size=(len(labels), encoder.dim)), labels, encoder.identity)
+    queries, method = draw.normal(size=(len(files["clouds"]), encoder.dim)), default_method(known)
+    judge(queries, known, method)  # what is fitted to the known classes is fitted once
 
     def run(clock: Clock) -> None:
         clouds = read(files["clouds"], points)
         clock.mark("read")
         prepared(encoder.spec, clouds, points)
         clock.mark("prepare")
-        score.novelty(queries, known)
+        judge(queries, known, method)
         clock.mark("score")
         read(files["meshes"], points)
         clock.mark("read meshes")
 
     return run
-
-
-def _random(count: int, d: int) -> np.ndarray:
-    """Unit vectors (count, d)."""
-    return unit(np.random.RandomState(0).normal(size=(count, d)), "the embedding")

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from benchmarks.performance.speed.contenders import (
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.shape_encoder import Precision
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry import Row, find_checkpoint
 
 OURS, PLAIN, REFERENCE, BOUND, FILES, CALL = "ours", "plain", "reference", "bound", "files", "overlapped"
 CHECKED = 4  # clouds, at most, on which the contenders are compared
@@ -44,7 +45,10 @@ GROUPING = ("sample", "group")  # whose products are no layers
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a cell; points None: what the model was trained with; reference: a checkout, "" for none."""
+    """What holds for a cell.
+
+    points None: what the model was trained with; reference: a checkout, "" for none; modules: which add architectures.
+    """
 
     device: str
     threads: int
@@ -54,6 +58,13 @@ class Settings:
     reference: str
     memory: bool
     registry: str | None = None
+    modules: Sequence[str] = ()
+
+    def row(self, model: str) -> Row:
+        """The row of a model, once the modules that add its architecture are imported."""
+        for module in self.modules:
+            import_module(module)
+        return find_checkpoint(model, self.registry)
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
     OpenShapeError
         Where our network and the plain way do not compute the same.
     """
-    row, device = find_checkpoint(model, settings.registry), torch.device(settings.device)
+    row, device = settings.row(model), torch.device(settings.device)
     weights = made_up_weights(row)
     ours = made_up_encoder(row, weights, device, precision)
     settings = replace(settings, points=settings.points or ours.spec.count)
@@ -181,7 +192,7 @@ def one_pass(who: str, model: str, precision: Precision, batch: int, settings: d
     """
     how = Settings(**settings)
     torch.set_num_threads(how.threads)
-    row, device, points = find_checkpoint(model, how.registry), torch.device(how.device), how.points or 0
+    row, device, points = how.row(model), torch.device(how.device), how.points or 0
     weights = made_up_weights(row)
     ours = made_up_encoder(row, weights, device, precision)
     clouds = torch.from_numpy(prepared(ours.spec, made_up_clouds(batch, points), points)).to(device)

@@ -39,9 +39,7 @@ class Reference:
     def __init__(
         self, folder: Path, sizes: PointBERTSizes, weights: Mapping[str, Tensor], device: torch.device
     ) -> None:
-        body, self._util = _modules(
-            folder
-        )  # a checkout's module, whose functions are replaced by ones that take the time
+        body, self._util = _modules(folder)  # functions of the second are replaced by ones that take the time
         self._network = _network(body, sizes, weights, folder).to(device).eval()
         self._clock: Clock | None = None
         if device.type == "cuda":
