@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.tables import Table
 from openshape_ood.errors import InputError, OpenShapeError
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -24,6 +25,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "device": {"help": "cpu, cuda, mps; without it, the best there is"},
     "batch_size": {"type": int, "default": 32, "help": "clouds embedded at once"},
     "workers": {"type": int, "default": 1, "help": "reader processes; 0 reads in this one"},
+    "cache": {"type": Path, "help": "folder for embeddings; without it, that of the benchmarks"},
+    "no_cache": {"action": "store_true", "help": "compute every embedding, keep none"},
     "threads": {"type": int, "default": 1, "help": "of the network, on the CPU"},
     "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
     "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
@@ -78,17 +81,5 @@ def finish(work: Callable[[], int | None]) -> int:
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
-    """Rows of cells as a table for the terminal that is Markdown, too; the first `words` columns are set left."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.MARKDOWN)
-    for i, title in enumerate(head):
-        table.add_column(title, justify="left" if i < words else "right")
-    for row in rows:
-        table.add_row(*row)
-    console = Console(width=1000, color_system=None, markup=False, highlight=False, emoji=False)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().strip()
+    """Rows of cells as a table for the terminal, as wide as it has to be; the first `words` columns are set left."""
+    return Table(tuple(head), tuple(map(tuple, rows)), words).text(width=240)

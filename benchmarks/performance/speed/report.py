@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
+
 from benchmarks.options import grid
 from benchmarks.performance.harness import MIB, Quartiles
 from benchmarks.performance.speed.contenders import STAGES, WHOLE
 from benchmarks.performance.speed.measuring import BOUND, CALL, FILES, OURS, PLAIN, REFERENCE, Cell
 from openshape_ood import plots
-from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
 
 TITLES = {
     "read": "read (PLY)",
@@ -65,7 +66,7 @@ def printed(cells: Sequence[Cell], where: str) -> str:
     blocks += [stage_table(cells), STAGE_NOTE]
     if any(cell.memory for cell in cells):
         blocks += [memory_table(cells), MEMORY_NOTE]
-    return "\n\n".join(block if block.startswith("|") else textwrap.fill(block, 120) for block in blocks)
+    return "\n\n".join(block if "\n" in block else textwrap.fill(block, 120) for block in blocks)
 
 
 def _labels(cell: Cell) -> list[str]:
