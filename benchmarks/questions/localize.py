@@ -73,7 +73,7 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     known["text"] = list(KNOWN)
     work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + args.count)]
     bar = tqdm(work, desc="localizing", unit="shape", disable=not args.progress)
-    return [_measured(*planted, args.points, encoder, text, known) for planted in bar]
+    return [_measured(h, d, keep, seed, args.points, encoder, text, known) for h, d, keep, seed in bar]
 
 
 def _measured(

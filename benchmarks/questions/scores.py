@@ -30,13 +30,18 @@ from openshape_ood.decisions.metrics import ood_metrics
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.scoring import DEFAULTS, METHODS, Method, judge
+from openshape_ood.scoring.methods import Kind
 from openshape_ood.scoring.words import negative_words
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
     from openshape_ood import ShapeEncoder, TextEncoder
 
 # what stands for a user who has names, examples, or both; the last may use any method
-GROUPS = {"names": ("any", "negatives"), "examples": ("examples", "patches"), "both": ("text and examples",)}
+GROUPS: dict[Kind, tuple[str, ...]] = {
+    "names": ("any", "negatives"),
+    "examples": ("examples", "patches"),
+    "both": ("text and examples",),
+}
 MEASURED = {name: method for name, method in METHODS.items() if not name.endswith("_euclidean")}
 TESTED = ("known", "novel1", "novel2")
 AT_ONCE = 32  # shapes whose patches are held
