@@ -201,9 +201,7 @@ def test_a_damaged_or_foreign_one_is_made_again(row: Row, sources: list[str], da
     assert path.is_dir() or path.read_bytes() == sound
 
 
-def test_a_damaged_one_without_its_source_is_told(
-    row: Row, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_one_without_its_source_is_told(row: Row, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(row: Row) -> Path:
         raise OfflineError("nobody answers")
 
