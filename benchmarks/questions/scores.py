@@ -42,10 +42,6 @@ GROUPS: dict[Kind, tuple[str, ...]] = {
     "examples": ("examples", "patches"),
     "both": ("text and examples",),
 }
-    "names": ("any", "negatives"),
-    "examples": ("examples", "patches"),
-    "both": ("text and examples",),
-}
 MEASURED = {name: method for name, method in METHODS.items() if not name.endswith("_euclidean")}
 TESTED = ("known", "novel1", "novel2")
 AT_ONCE = 32  # shapes whose patches are held

@@ -100,7 +100,7 @@ def test_what_is_not_as_meant_is_no_result(way: str, change: dict[str, Any], mes
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(OpenShapeError, match="start 'later': .*cannot read the registry"):
+    with pytest.raises(OpenShapeError, match=r"start 'later': .*cannot read the registry"):
         apart("start 'later'", startup.start, "later", "tiny", "", str(tmp_path / "none.toml"))
 
 
