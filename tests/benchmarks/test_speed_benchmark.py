@@ -293,7 +293,7 @@ def test_an_architecture_of_ones_own_is_timed(tmp_path: Path, capsys: pytest.Cap
     assert cell["flop"] == {"needed": {"network": 2 * 2 * 256 * 6 * 16 + 2 * 2 * 16 * 8}}
     assert cell["agreement"] is None and list(cell["peak_bytes"]) == ["ours"]
     printed = capsys.readouterr().out
-    assert "ours / bound" in printed and "plain" not in printed and "network" in printed
+    assert "ours / bound" in printed and "plain / ours" not in printed and "network" in printed
     assert main([*argv, "--import", "toy_network", "--reference", "here", "--out", str(tmp_path)]) == 1
     assert "toy is of the architecture toy" in capsys.readouterr().err
 
