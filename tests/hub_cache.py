@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hub_server import table
 from published import made_up
-from test_hub import table
 from torch import Tensor
 
 from openshape_ood.encoders.pointbert.network import PointBERT

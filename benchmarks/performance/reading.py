@@ -29,7 +29,7 @@ from benchmarks.performance.harness import in_turns, medians, versions, write_me
 from benchmarks.report.output import write_json
 from openshape_ood.errors import ShapeFileError
 from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
-from openshape_ood.shapes.streaming import Read, read_shapes
+from openshape_ood.shapes import Read, read_shapes
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder

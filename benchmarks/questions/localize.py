@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.novelty_map.result import around
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
@@ -27,6 +25,8 @@ from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.localization import localize
 from openshape_ood.localization.interpolation import weights
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map.result import around
 from openshape_ood.scoring import judge
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import in_frame

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import array
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.shapes.spec import CloudSpec
 
@@ -93,6 +93,44 @@ class Provenance:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Ready embeddings and whose they are: what takes shapes takes these in their place.
+
+    Parameters
+    ----------
+    vectors : array (b, d)
+        Finite numbers of any length; scoring takes their directions. Kept as they are if float32 or float64.
+    identity : Identity
+        The encoder that made them.
+    names : sequence of str, optional
+        Of the b shapes, for messages and tables.
+
+    Raises
+    ------
+    InputError
+        For what is no table of finite numbers, and names that are not b.
+
+    Examples
+    --------
+    >>> len(Embeddings([[1.0, 0.0], [0.6, 0.8]], Identity("tiny", "words", "5e")))
+    2
+    """
+
+    vectors: np.ndarray
+    identity: Identity
+    names: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
+        object.__setattr__(self, "names", tuple(map(str, self.names)))
+        if self.names and len(self.names) != len(self.vectors):
+            raise InputError(f"there are {len(self.names)} names of {len(self.vectors)} embeddings; expected one each")
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
 class Patches(NamedTuple):
     """Features (b, p, w) float32 of the p patches of b shapes, and their centers (b, p, 3) in the encoder's frame.
 
@@ -102,36 +140,6 @@ class Patches(NamedTuple):
     features: np.ndarray
     centers: np.ndarray
     radius: float
-
-
-@dataclass(frozen=True, eq=False)
-class Embeddings:
-    """Ready embeddings with an identity: queries that need no encoder.
-
-    Attributes
-    ----------
-    vectors : (b, d)
-        Of any length but zero.
-    identity : Identity
-    names : tuple of b str
-        What each row is called; empty for none.
-    """
-
-    vectors: np.ndarray
-    identity: Identity
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        vectors = np.asarray(to_numpy(self.vectors))
-        if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
-            raise InputError(f"embeddings are {vectors.dtype} of the shape {vectors.shape}; expected numbers (b, d)")
-        if len(self.names) not in (0, len(vectors)):
-            raise InputError(f"there are {len(self.names)} names of {len(vectors)} embeddings; expected one each")
-        object.__setattr__(self, "vectors", vectors)
-        object.__setattr__(self, "names", tuple(self.names))
-
-    def __len__(self) -> int:
-        return len(self.vectors)
 
 
 class Encoder(Protocol):

@@ -1,0 +1,103 @@
+"""Rows as .npz and .safetensors: the array `embedding` (n, d) float32, and as JSON beside it id, path and up (n,), what
+failed, and the header. Nothing is pickled."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.embedding_store.schema import KEY, Failed, Header, Rows, text
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.storage import DAMAGE
+
+WORDS = ("id", "path", "up")
+
+
+def to_npz(rows: Rows, header: Header) -> bytes:
+    buffer = io.BytesIO()
+    texts = {name: np.array(content) for name, content in _texts(rows, header).items()}
+    np.savez(buffer, allow_pickle=False, embedding=rows.check(header), **texts)
+    return buffer.getvalue()
+
+
+def to_safetensors(rows: Rows, header: Header) -> bytes:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save
+
+    try:
+        return save({"embedding": rows.check(header)}, _texts(rows, header))
+    except SafetensorError as error:  # 100 MB of words at most
+        raise InputError(f"{len(rows):,} shapes do not fit into one .safetensors ({error}); give a folder") from error
+
+
+def read_header(path: Path) -> Header:
+    with _opened(path) as (texts, _):
+        return Header.from_json(texts.get(KEY), path)
+
+
+def read_rows(path: Path, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
+    """As `parquet.read_rows`."""
+    with _opened(path) as (texts, embedding):
+        header = Header.from_json(texts.get(KEY), path)
+        words = {name: list(json.loads(texts[name])) for name in WORDS}
+        shape, n = (embedding.shape, str(embedding.dtype)), len(words["id"])
+        if shape != ((n, header.dim), "float32") or any(len(column) != n for column in words.values()):
+            raise ValueError(f"{shape} for {n} ids of embeddings of {header.dim} numbers")
+        if any(type(word) is not str for column in words.values() for word in column):
+            raise ValueError("an id, path or axis that is no text")
+        same: dict[str, Any] = {"provenance": json.dumps(asdict(header.provenance)), "status": "ok", "error": None}
+        found: dict[str, Any] = {**words, "embedding": embedding}
+        for start in range(0, n, batch_rows):
+            some = slice(start, min(start + batch_rows, n))
+            yield {c: found[c][some] if c in found else [same[c]] * (some.stop - start) for c in columns}
+
+
+def read_failed(path: Path) -> Iterator[Failed]:
+    """What failed."""
+    with _opened(path) as (texts, _):
+        for one in json.loads(texts["failed"]):
+            yield Failed(**{key: str(value) for key, value in one.items()})
+
+
+def _texts(rows: Rows, header: Header) -> dict[str, str]:
+    failed = [{key: text(value) for key, value in asdict(one).items()} for one in rows.failed]
+    columns = {name: [*map(text, column)] for name, column in zip(WORDS, (rows.ids, rows.paths, rows.ups), strict=True)}
+    return {KEY: header.to_json(), **{k: json.dumps(v) for k, v in {**columns, "failed": failed}.items()}}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], np.ndarray]]:
+    """Texts and embeddings of a file. Raises `FileError` for any other, also where that shows later."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.suffix.lower() == ".npz":
+            yield _npz(path)
+        else:
+            with safe_open(path, framework="numpy") as file:
+                yield file.metadata() or {}, file.get_tensor("embedding")
+    except (OSError, MemoryError, zipfile.BadZipFile, SafetensorError, *DAMAGE) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(
+            f"cannot read {path} ({error or type(error).__name__}); expected what `openshape-ood embed` wrote"
+        ) from error
+
+
+def _npz(path: Path) -> tuple[dict[str, str], np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        members, most = archive.infolist(), path.stat().st_size
+        # stored as they are, so that no more can come out of a file than it holds
+        if sum(one.file_size for one in members) > most or any(one.compress_type for one in members):
+            raise ValueError("its arrays are compressed")
+    with np.load(path, allow_pickle=False) as file:
+        texts = {name: str(file[name]) for name in file.files if name != "embedding"}
+        return texts, file["embedding"]

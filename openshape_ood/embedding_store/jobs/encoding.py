@@ -1,0 +1,183 @@
+"""Shapes in, rows out: what every engine runs beside its encoder."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from openshape_ood.embedding_store.jobs.settings import Item, Settings
+from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
+from openshape_ood.errors import CloudError, MixedEncodersError, ShapeFileError, WeightsError
+from openshape_ood.shapes.batch import Read, read_shapes
+
+if TYPE_CHECKING:
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+
+FIRST_ROWS = 64  # of the first shard, where shards may take so long only
+POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
+
+
+class _Ready(NamedTuple):
+    """A file that was read: its cloud, or for several samplings, which sample a surface anew, its path."""
+
+    item: Item
+    shape: Any
+    up: str
+
+
+@dataclass
+class _Growing:
+    """A shard that is being made."""
+
+    done: list[_Ready] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+    def add(self, batch: Sequence[_Ready], rows: np.ndarray) -> None:
+        self.done += [one._replace(shape=None) for one in batch]
+        self.rows.append(rows)
+
+    def fail(self, item: Item, reason: str, up: str | None) -> None:
+        self.failed.append(Failed(item.id, text(item.path), text(reason), up or ""))
+
+    def finished(self, dim: int) -> Rows:
+        rows = np.concatenate([np.empty((0, dim), np.float32), *self.rows])
+        ids, paths = [one.item.id for one in self.done], [text(one.item.path) for one in self.done]
+        return Rows(ids, paths, [one.up for one in self.done], rows, self.failed)
+
+
+def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
+    """The encoder, and the header with its temperature. Raises `MixedEncodersError` where its weights are others."""
+    encoder = settings.load()
+    if encoder.identity.sha256 != header.identity.sha256:
+        raise MixedEncodersError(
+            f"the weights here have the sha256 {encoder.identity.sha256[:8]}, the embeddings are by {header.identity}; "
+            "expected the same file on every machine"
+        )
+    return encoder, replace(header, temperature=encoder.temperature)
+
+
+def embed_shards(
+    encoder: ShapeEncoder,
+    items: Iterable[Item],
+    settings: Settings,
+    own_axes: bool,
+    step: Callable[[int], None] = lambda count: None,
+    seconds: float | None = None,
+) -> Generator[Rows]:
+    """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
+
+    own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
+    `seconds` says how long one may take: then the first is small, and the next ones as large as that allows, so that a
+    run that is killed loses little. `step` is told how many more files were read. A file that cannot be used is an
+    error of its shard and stops nothing. Raises `WeightsError` where no embedding of a batch can be used.
+    """
+    # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
+    prepared = settings.num_samples == 1 and not own_axes
+    rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
+    with contextlib.closing(_read(encoder, items, settings, prepared)) as reads:
+        while True:
+            began, grown = time.monotonic(), _Growing()
+            batches = _batches(islice(reads, rows), settings, grown, step)
+            (_embed_prepared if prepared else _embed)(encoder, batches, settings, grown)
+            shard = grown.finished(encoder.dim)
+            if not len(shard):
+                return
+            yield shard
+            if seconds is not None:
+                fitting = int(len(shard) * seconds / max(time.monotonic() - began, 1e-3))
+                rows = max(1, min(fitting, 4 * rows, settings.shard_rows))
+
+
+def _read(
+    encoder: ShapeEncoder, items: Iterable[Item], settings: Settings, prepared: bool
+) -> Generator[tuple[Item, Read]]:
+    """Every item with its cloud, in order; prepared (count, 6), else as the file has it (n, 3|6)."""
+    waiting: deque[Item] = deque()
+
+    def paths() -> Iterator[str]:
+        for item in items:
+            waiting.append(item)
+            yield item.path
+
+    spec = encoder.spec
+    reads = read_shapes(
+        paths(),
+        points=spec.count,
+        seed=settings.seed,
+        up=settings.up,
+        frame=spec if prepared else None,
+        workers=settings.readers,
+    )
+    with contextlib.closing(reads):
+        for read in reads:
+            yield waiting.popleft(), read
+
+
+def _batches(
+    reads: Iterable[tuple[Item, Read]], settings: Settings, grown: _Growing, step: Callable[[int], None]
+) -> Iterator[list[_Ready]]:
+    batch, points = list[_Ready](), 0
+    for item, read in reads:
+        step(1)
+        up = item.up or read.up
+        if read.cloud is None:
+            grown.fail(item, read.error or "no reason given", up)
+            continue
+        batch.append(_Ready(item, read.cloud if settings.num_samples == 1 else item.path, up or settings.up))
+        points += len(read.cloud)
+        if len(batch) == settings.batch_size or points > POINTS_AT_ONCE:
+            yield batch
+            batch, points = [], 0
+    if batch:
+        yield batch
+
+
+def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
+    """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
+    from openshape_ood.encoders.pipeline import embed_batches
+
+    waiting: deque[list[_Ready]] = deque()
+
+    def clouds() -> Iterator[np.ndarray]:
+        for batch in batches:
+            waiting.append(batch)
+            yield np.stack([one.shape for one in batch])
+
+    for rows in embed_batches(encoder.network, clouds(), encoder.device):
+        batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
+        sound = np.isfinite(lengths) & (lengths > 0)
+        if not sound.any():
+            raise WeightsError(
+                f"{encoder.identity.checkpoint} gave only embeddings that are zero or not finite; "
+                "its weights are damaged"
+            )
+        for one in compress(batch, ~sound):
+            to.fail(one.item, "its embedding is zero or not finite", one.up)
+        to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])
+
+
+def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
+    """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
+    how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
+
+    def add(batch: list[_Ready]) -> None:
+        to.add(batch, encoder.encode([one.shape for one in batch], up=[one.up for one in batch], **how))
+
+    for batch in batches:
+        try:
+            add(batch)
+        except (CloudError, ShapeFileError, WeightsError):
+            # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+            for one in batch:
+                try:
+                    add([one])
+                except (CloudError, ShapeFileError, WeightsError) as error:
+                    to.fail(one.item, str(error), one.up)

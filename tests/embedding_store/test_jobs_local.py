@@ -1,0 +1,247 @@
+"""The local engine: every shape once, a bad file, runs that go on."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from shape_files import BROKEN, write_files
+
+from openshape_ood import ShapeEncoder
+from openshape_ood import embedding_store as store
+from openshape_ood.embedding_store.jobs import Item, Settings, embed, encoding, job
+from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
+
+pytest.importorskip("pyarrow")
+TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
+
+
+def table(folder: Path) -> dict[str, np.ndarray]:
+    rows = Counter[str]()
+    found: dict[str, np.ndarray] = {}
+    for batch in store.read_embeddings(folder):
+        rows.update(batch["id"])
+        found |= dict(zip(batch["id"], batch["embedding"], strict=True))
+    assert set(rows.values()) <= {1}
+    return found
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[Item]:
+    return write_files(tmp_path / "in", 40)
+
+
+def test_rows_are_those_of_the_encoder(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    seen: list[int] = []
+    done = embed(items, tmp_path / "out", TINY, step=lambda count, process: seen.append(count))
+    assert (done.given, done.embedded, done.reused, done.rows, done.errors) == (41, 40, 0, 40, 1)
+    assert [(one.id, Path(one.path).name) for one in done.failed] == [(BROKEN, "broken.ply")]
+    assert sum(seen) == 41
+    found = table(tmp_path / "out")
+    good = [item for item in items if item.id != BROKEN]
+    expected = tiny.encode([item.path for item in good])
+    np.testing.assert_allclose([found[item.id] for item in good], expected, atol=1e-6)
+    assert len(list((tmp_path / "out" / "embeddings").iterdir())) == 3  # 41 files, 16 a shard
+
+
+def test_reader_processes_change_nothing(items: list[Item], tmp_path: Path) -> None:
+    embed(items, tmp_path / "here", TINY)
+    embed(items, tmp_path / "apart", replace(TINY, readers=1))
+    here, apart = table(tmp_path / "here"), table(tmp_path / "apart")
+    assert here.keys() == apart.keys()
+    np.testing.assert_array_equal([here[id] for id in here], [apart[id] for id in here])
+
+
+def test_a_run_that_was_cut_off_goes_on(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, calls = job.write_shard, []
+
+    def cut_off(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        write(*given)
+
+    monkeypatch.setattr(job, "write_shard", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        embed(items, tmp_path / "out", TINY)
+    done = embed(items, tmp_path / "out", TINY)
+    # of the three shards of 16, 16 and 9 the first was written
+    assert (done.reused, done.skipped, done.embedded, done.rows, done.errors) == (16, 0, 24, 40, 1)
+    assert len(table(tmp_path / "out")) == 40
+
+
+def test_only_what_is_new_is_embedded(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embed(items[:10], tmp_path / "out", TINY)
+    done = embed(items, tmp_path / "out", TINY)
+    assert (done.reused, done.embedded + len(done.failed)) == (10, 31)
+    monkeypatch.setattr(Settings, "load", lambda self: 1 / 0)  # nothing is left to be done
+    again = embed(items, tmp_path / "out", TINY)
+    assert (again.reused, again.skipped, again.embedded, again.failed) == (40, 1, 0, [])
+
+
+def test_failed_shapes_are_tried_again_when_asked(items: list[Item], tmp_path: Path) -> None:
+    embed(items[:3], tmp_path / "out", TINY)
+    broken = next(item for item in items if item.id == BROKEN)
+    embed([*items[:3], broken], tmp_path / "out", TINY)
+    good = next(item for item in items if item.path.endswith(".obj"))
+    Path(broken.path).unlink()
+    Path(broken.path).symlink_to(good.path)  # still no PLY
+    assert [one.id for one in embed([broken], tmp_path / "out", TINY, retry_failed=True).failed] == [BROKEN]
+    Path(broken.path).unlink()
+    vertices = "\n".join(f"{i} {i * i % 7} {i * i * i % 5}" for i in range(50))
+    head = (
+        "ply\nformat ascii 1.0\nelement vertex 50\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+    )
+    Path(broken.path).write_text(head + vertices + "\n")
+    assert embed([broken], tmp_path / "out", TINY).skipped == 1
+    done = embed([broken], tmp_path / "out", TINY, retry_failed=True)
+    assert (done.embedded, done.errors, done.rows) == (1, 0, 4)
+
+
+def test_axes_of_a_list_and_several_views(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    turned = [replace(items[0], up="z"), items[1]]
+    embed(turned, tmp_path / "up", TINY)
+    expected = tiny.encode([item.path for item in turned], up=["z", "y"])
+    found = table(tmp_path / "up")
+    np.testing.assert_allclose([found[item.id] for item in turned], expected, atol=1e-6)
+    (batch,) = store.read_embeddings(tmp_path / "up", ("id", "up"))
+    ups = dict(zip(batch["id"], batch["up"], strict=True))
+    assert ups == {turned[0].id: "z", turned[1].id: "y"}
+    embed(items[:2], tmp_path / "num_samples", replace(TINY, num_samples=2, seed=5))
+    found = table(tmp_path / "num_samples")
+    expected = tiny.encode([item.path for item in items[:2]], num_samples=2, seed=5)
+    np.testing.assert_allclose([found[item.id] for item in items[:2]], expected, atol=1e-6)
+
+
+def test_the_temperature_goes_with_the_shards(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    embed(items[:2], tmp_path / "out", TINY)
+    header = store.read_header(tmp_path / "out")
+    assert (header.identity, header.dim, header.temperature) == (tiny.identity, tiny.dim, tiny.temperature)
+
+
+def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    embed(items[:2], out, TINY)
+    with pytest.raises(InputError, match="seed 0, asked for was seed 1"):
+        embed(items, out, replace(TINY, seed=1))
+    with pytest.raises(MixedEncodersError, match=r"tiny.*asked for was vitb32"):
+        embed(items, out, replace(TINY, model="vitb32"))
+    with pytest.raises(InputError, match="two shapes have the id"):
+        embed([items[0], Item(items[0].id, "other.ply")], out, TINY)
+    with pytest.raises(InputError, match=r"already, from .*asked for was /elsewhere"):
+        embed([replace(items[0], path="/elsewhere/x.ply")], out, TINY)
+    with pytest.raises(UnknownNameError, match="local, ray"):
+        embed(items, out, TINY, engine="spark")
+    with pytest.raises(InputError, match="precision"):
+        embed(items, out, replace(TINY, precision="int8"))
+    with pytest.raises(WeightsError, match="no checkpoint file"):
+        embed(items, out, replace(TINY, checkpoint="nowhere.pt"))
+
+
+def test_other_weights_on_a_worker_are_refused() -> None:
+    header = TINY.header()
+    made = replace(header.provenance, identity=replace(header.identity, sha256="ef" * 32))
+    with pytest.raises(MixedEncodersError, match="on every machine"):
+        encoding.load(TINY, replace(header, provenance=made))
+
+
+def test_a_shape_that_no_engine_accounts_for_is_told(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "_run", lambda *given: None)
+    with pytest.raises(Exception, match="41 shapes are neither"):
+        embed(items, tmp_path / "out", TINY)
+
+
+def test_a_shape_that_cannot_be_embedded_costs_itself_only(tmp_path: Path) -> None:
+    # two different points among thousands, which sampling to 1,024 leaves out
+    cloud = np.zeros((50_000, 3))
+    cloud[-1] = 1
+    items = write_files(tmp_path / "in", 4)
+    np.save(tmp_path / "in" / "same.npy", cloud)
+    same = Item("same.npy", str(tmp_path / "in" / "same.npy"))
+    for num_samples in (1, 2):
+        done = embed([*items, same], tmp_path / f"out{num_samples}", replace(TINY, num_samples=num_samples))
+        assert (done.rows, sorted(one.id for one in done.failed)) == (4, [BROKEN, "same.npy"])
+        assert all("one point repeated" in one.error for one in done.failed if one.id == "same.npy")
+
+
+def test_an_embedding_without_a_direction_costs_its_shape_only(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openshape_ood.encoders import pipeline
+
+    embed_batches = pipeline.embed_batches
+
+    def overflown(*given: Any) -> Any:
+        for rows in embed_batches(*given):
+            rows[0] = np.nan
+            yield rows
+
+    monkeypatch.setattr(pipeline, "embed_batches", overflown)
+    done = embed(items, tmp_path / "out", replace(TINY, shard_rows=64, batch_size=20))
+    assert (done.rows, done.errors) == (38, 3)  # two batches, and the broken file
+    assert sum("not finite" in one.error for one in done.failed) == 2
+
+
+def test_a_run_goes_on_from_another_working_folder(
+    items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(folder: str) -> list[Item]:
+        return [replace(item, path=f"{folder}/{Path(item.path).relative_to(tmp_path / 'in')}") for item in items]
+
+    monkeypatch.chdir(tmp_path)
+    first = embed(listed("in"), "out", TINY)
+    monkeypatch.chdir(tmp_path / "in")
+    again = embed(listed("."), "../out", TINY)
+    assert (first.embedded, again.embedded, again.reused) == (40, 0, 40)
+
+
+def test_a_failure_is_of_its_file_and_the_same_file_twice_is_one(items: list[Item], tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.npy").write_bytes(b"nothing")
+    assert embed([Item("x.npy", str(tmp_path / "bad" / "x.npy"))], tmp_path / "out", TINY).errors == 1
+    good = next(item for item in items if item.id != BROKEN)
+    done = embed([Item("x.npy", good.path)] * 2, tmp_path / "out", TINY)
+    assert (done.given, done.embedded, done.rows, done.errors) == (1, 1, 1, 0)
+
+
+def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        embed(items, tmp_path / "out", replace(TINY, up="z", device="nowhere"))
+    assert embed(items, tmp_path / "out", TINY).rows == 40
+
+
+def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: ShapeEncoder) -> None:
+    whole = replace(TINY, shard_rows=1000)
+    shards = list(encoding.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
+    assert [len(shard) for shard in shards] == [64, 256, 8]
+    hasty = list(encoding.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
+    assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
+
+
+def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy:
+        def __iter__(self) -> Iterator[Item]:
+            return (Item(f"shape-{i}", f"/somewhere/in/a/folder/shape-{i}.ply") for i in range(count))
+
+    count, peak = 50_000, list[int]()
+
+    def consume(items: Iterable[Item], *_: Any) -> None:
+        assert sum(1 for _ in items) == count
+        peak.append(tracemalloc.get_traced_memory()[1])
+
+    monkeypatch.setattr(job, "_run", consume)
+    tracemalloc.start()
+    try:
+        with pytest.raises(OpenShapeError, match="50000 shapes are neither"):
+            embed(Lazy(), tmp_path / "out", TINY)
+    finally:
+        tracemalloc.stop()
+    assert peak[0] < 150 * count  # bytes; as a list of Item they take more than 300 each
