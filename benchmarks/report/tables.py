@@ -261,14 +261,14 @@ def facts_of_run(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-TEXT_WORDS = ("tower", "templates", "average")
+TEXT_WORDS = ("space", "templates", "average")
 
 
 def text_words(text: Mapping[str, Any] | None) -> str:
-    """The text tower and how names become embeddings; a run without names has none."""
+    """The embedding space and how names become embeddings; a run without names has none."""
     if text is None:
         return "none, known classes by examples only"
-    return f"{text['tower']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
+    return f"{text['space']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
 
 
 def network_words(architecture: Mapping[str, Any]) -> str:

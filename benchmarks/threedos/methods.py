@@ -25,7 +25,7 @@ TABLE_ELEMENTS = 1 << 21
 class Reference:
     """What is known, under one seed.
 
-    names: the classes' names in text, None where no text tower is at hand; owners (p,): the class of each name.
+    names: the classes' names in text, None where no text encoder is at hand; owners (p,): the class of each name.
     support (m, d) raw features, labels (m,) their classes, both in the data set's order; examples: the same as a
     bank, class by class; unit: whether shapes are compared by cosine.
     """

@@ -59,7 +59,7 @@ class Run:
 
     def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
         """Raw embeddings of each set, and what they are held against, for each seed."""
-        names = self._names(settings)  # before the long work, for a text tower may be missing
+        names = self._names(settings)  # before the long work, for a text encoder may be missing
         owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
         support = self.support(settings)
         embedded = self._embed({**self.data.sets, "support": support}, settings)

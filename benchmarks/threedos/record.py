@@ -65,7 +65,7 @@ def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
         return None
     text = this.text(settings.templates)
     return {
-        "tower": text.identity.space,
+        "space": text.identity.space,
         "weights": text.weights,
         "templates": len(text.templates),
         "average": text.average,
@@ -92,7 +92,7 @@ def _data(this: Run, differs: list[str]) -> dict[str, Any]:
 
 def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
     """One method's part of the report."""
-    printed = result.printed_accuracy if settings.protocol == "seed" else None
+    printed = result.printed_accuracy if settings.protocol == "semnov" else None
     shares = kept(result)
     return {
         "known_by": result.known_by,

@@ -218,7 +218,7 @@ def test_the_switches_are_turned_one_by_one(cache: Path, tmp_path: Path) -> None
 # ------------------------------------------------------------------ the release, and figures computed otherwise
 
 
-@pytest.fixture(scope="module", params=["openshape", "seed"])
+@pytest.fixture(scope="module", params=["openshape", "semnov"])
 def protocol(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -306,9 +306,9 @@ def number(result: Mapping[str, Any], name: str) -> float:
     return part["mean"] if isinstance(part, dict) else part
 
 
-def test_the_seed_protocol_prints_what_3dos_prints(release: Path, tmp_path: Path) -> None:
+def test_the_semnov_protocol_prints_what_3dos_prints(release: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "--data-root", str(release), "--cache", str(tmp_path / "cache"), "--seeds", "41"]
-    report, printed = run("sr1", tmp_path / "out", *settings, "--protocol", "seed")
+    report, printed = run("sr1", tmp_path / "out", *settings, "--protocol", "semnov")
     assert report["settings"]["color"] == 0 and not report["settings"]["unit"]
     assert (report["settings"]["support_points"], report["settings"]["test_points"]) == (1024, 2048)
     assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 2  # a recipe for support, one for tests
@@ -339,7 +339,7 @@ def test_published_layouts_run_by_both_protocols(model: str, release: Path, tmp_
     settings = ["--model", model, "--checkpoint", str(checkpoint), "--no-names", "--data-root", str(release)]
     settings += ["--seeds", "1", "--quiet", "--draws", "100", "--batch-size", "8", "--device", "cpu", "--no-pictures"]
     split = load_split("sr1")
-    for protocol, points, color in (("openshape", (10_000, 10_000), 0.4), ("seed", (1024, 2048), 0.0)):
+    for protocol, points, color in (("openshape", (10_000, 10_000), 0.4), ("semnov", (1024, 2048), 0.0)):
         out, cache = tmp_path / protocol, tmp_path / f"{protocol} cache"
         report, _ = run("sr1", out, *settings, "--protocol", protocol, "--cache", str(cache))
         assert report["checkpoint_sha256"] == sha256(checkpoint)

@@ -30,8 +30,8 @@ def write(folder: Path, name: str, report: Any) -> Path:
 @pytest.fixture(scope="module")
 def reports() -> dict[str, dict[str, Any]]:
     return {
-        "sr1": made_up_report("sr1", "seed", "vitb32", generated=False),
-        "sr2": made_up_report("sr2", "seed", "vitb32", generated=False),
+        "sr1": made_up_report("sr1", "semnov", "vitb32", generated=False),
+        "sr2": made_up_report("sr2", "semnov", "vitb32", generated=False),
         "tiny": made_up_report("sr1"),
     }
 
