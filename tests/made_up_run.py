@@ -169,8 +169,10 @@ def _report(finished: Finished) -> dict[str, Any]:
             part: [[c.title, list(c.names)] for c in getattr(finished.split, part)]
             for part in ("known", "novel1", "novel2")
         },
-        "model": finished.model,
-        "checkpoint_sha256": "9ae5b7877367" + "0" * 52,
+        "provenance": {
+            "identity": {"checkpoint": finished.model, "space": "made-up", "sha256": "9ae5b7877367" + "0" * 52},
+            **{"method": "", "up": "y", "seed": SEEDS[0], "num_samples": 1, "version": "0.1.0"},
+        },
         "architecture": {"name": "pointbert", "width": 128, "depth": 4},
         "text": {"space": "made-up", "templates": 1, "average": "mean", "sha256": "7e" * 32},
         "settings": {
@@ -190,7 +192,7 @@ def _report(finished: Finished) -> dict[str, Any]:
             "per_class": PER_CLASS,
         },
         "device": "cpu",
-        "versions": {"openshape_ood": "0.1.0", "torch": "2.6.0", "python": "3.11.7", "numpy": "2.0.0"},
+        "versions": {"torch": "2.6.0", "python": "3.11.7", "numpy": "2.0.0"},
         "metrics": "fractions; as in 3DOS: known is positive",
         "results": [_as_json(result, finished.protocol) for result in finished.results],
         "run": {"seconds": 1.5, "embedded": 100, "reused": 20},

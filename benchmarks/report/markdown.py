@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from benchmarks.report.tables import Table, markdown_words
 from benchmarks.threedos.published import Published, Reason, published_rows, reasons, support_copies
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.splits import load_split, split_names
+from openshape_ood.storage import replacing
 
 COMMANDS = {"synthetic": "sn", "real": "r2r"}
 DEFAULTS = {"num_samples": 1, "draws": 1000, "per_class": 60, "data_seed": 0, "batch_size": 32}  # of the commands
@@ -29,10 +29,8 @@ def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mappi
     """
     beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
     there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(page(finished_report, there), encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(page(finished_report, there), encoding="utf-8")
     return path
 
 
@@ -51,7 +49,8 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         "Shapes": _counts(report),
         "How to repeat it": _command(report),
     }
-    title = f"# {markdown_words(report['title'])}: {markdown_words(report['model'])}, protocol {report['protocol']}"
+    model = report["provenance"]["identity"]["checkpoint"]
+    title = f"# {markdown_words(report['title'])}: {markdown_words(model)}, protocol {report['protocol']}"
     written = {head: "\n\n".join(part for part in parts if part) for head, parts in sections.items()}
     return "\n\n".join([title, *(f"## {head}\n\n{body}" for head, body in written.items() if body)]) + "\n"
 
@@ -85,7 +84,11 @@ def _published(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _rows(report: Mapping[str, Any]) -> list[Published]:
-    return [] if report["data"]["generated"] else published_rows(report["benchmark"], report["model"])
+    return (
+        []
+        if report["data"]["generated"]
+        else published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
+    )
 
 
 def _why(report: Mapping[str, Any]) -> Iterable[str]:
@@ -112,11 +115,11 @@ def _points(report: Mapping[str, Any]) -> str:
 
 
 def _axis(report: Mapping[str, Any]) -> str:
-    settings = report["settings"]
+    settings, model = report["settings"], report["provenance"]["identity"]["checkpoint"]
     if settings["encoder_up"] == "y":
-        return f"{report['model']} is y up like the data, nothing to exchange"
+        return f"{model} is y up like the data, nothing to exchange"
     exchanged = "exchanged" if settings["exchange"] else "NOT exchanged, as in the reference run"
-    return f"{report['model']} is {settings['encoder_up']} up, the axes are {exchanged}"
+    return f"{model} is {settings['encoder_up']} up, the axes are {exchanged}"
 
 
 def _seeds(report: Mapping[str, Any]) -> str:
@@ -199,9 +202,10 @@ def _settings(report: Mapping[str, Any]) -> Iterable[str]:
         **settings,
         "text": tables.text_words(report["text"]),
         **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in tables.TEXT_WORDS},
-        "checkpoint sha256": report["checkpoint_sha256"],
+        "checkpoint sha256": report["provenance"]["identity"]["sha256"],
         **({"architecture": tables.network_words(report["architecture"])} if "architecture" in report else {}),
         "device": report["device"],
+        "openshape_ood version": report["provenance"]["version"],
         **versions,
         **run,
         **{f"sha256 of {part}": found for part, found in report["data"].get("sha256", {}).items()},
@@ -228,7 +232,7 @@ def _command(report: Mapping[str, Any]) -> Iterable[str]:
 def command(report: Mapping[str, Any]) -> str:
     """The command that runs this again; where weights and caches lie is not part of it."""
     settings = report["settings"]
-    words = ["python", "-m", *_module(report["benchmark"]), "--model", report["model"]]
+    words = ["python", "-m", *_module(report["benchmark"]), "--model", report["provenance"]["identity"]["checkpoint"]]
     words += ["--protocol", report["protocol"]]
     words += [] if report["data"]["generated"] else ["--data-root", "3D_OS_release_data"]
     words += ["--no-names"] if report["text"] is None else []

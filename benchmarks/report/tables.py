@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from benchmarks.threedos.published import METRICS, Published, Source, differences_in_settings, published_rows
 
 WIDTH = 120
-NARROWEST = 8  # of a column of words that has to give way
 PARTS = ("novel1", "novel2", "both")
 HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
 CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
@@ -35,6 +35,13 @@ SWITCHES = {
 }
 
 
+def _rule() -> Any:
+    """Nothing but a line below the head, and a gap between columns."""
+    from rich.box import Box
+
+    return Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of cells under a head; the first `words` columns are set left, and the last one of a table with remarks."""
@@ -48,23 +55,22 @@ class Table:
         return column < self.words or (self.remarks and column == len(self.head) - 1)
 
     def text(self, width: int = WIDTH) -> str:
-        """Plain text no wider than `width`: where there is too much, columns move together, then words are cut."""
-        columns = [[head, *cells] for head, *cells in zip(self.head, *self.rows, strict=True)]
-        widths = [max(map(len, column)) for column in columns]
-        gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= width else " "
-        self._narrow(widths, width - len(gap) * (len(widths) - 1))
-        lines = [gap.join(self._cells(row, widths)).rstrip() for row in (self.head, *self.rows)]
-        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+        """Plain text no wider than `width`: where there is too much, words are wrapped within their column."""
+        from rich.console import Console
+        from rich.table import Table as RichTable
+        from rich.text import Text
 
-    def _narrow(self, widths: list[int], room: int) -> None:
-        words = [i for i in range(len(widths)) if self._is_words(i)]
-        while sum(widths) > room and widths[widest := max(words, key=widths.__getitem__)] > NARROWEST:
-            widths[widest] -= 1
-
-    def _cells(self, row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            cut = cell if len(cell) <= width else cell[: width - 1] + "…"
-            yield cut.ljust(width) if self._is_words(i) else cut.rjust(width)
+        drawn = RichTable(box=_rule(), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for i, name in enumerate(self.head):
+            words = self._is_words(i)
+            drawn.add_column(Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold")
+        for row in self.rows:
+            drawn.add_row(*map(Text, row))
+        file = StringIO()
+        Console(file=file, width=width, color_system=None, legacy_windows=False).print(drawn)
+        lines = [line.rstrip() for line in file.getvalue().splitlines()]
+        lines[1] = "-" * max(map(len, lines[:1] + lines[2:]))
+        return "\n".join(lines)
 
     def markdown(self) -> str:
         rules = [":---" if self._is_words(i) else "---:" for i in range(len(self.head))]
@@ -176,7 +182,7 @@ FIGURES_NOTE = (
 
 def published_text(report: Mapping[str, Any]) -> str:
     """What others published, in plain text, or why nothing is shown."""
-    rows = published_rows(report["benchmark"], report["model"])
+    rows = published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
     if report["data"]["generated"] or not rows:
         return "\n".join(wrapped(why_none_published(report)))
     sources = [line for source in sources_of(rows) for line in wrapped(f"{source.name}: {source.where}. {source.what}")]
@@ -249,13 +255,14 @@ def count_differences(differs: Sequence[str]) -> list[str]:
 
 
 def facts_of_run(report: Mapping[str, Any]) -> list[str]:
+    identity = report["provenance"]["identity"]
     return [
         f"{report['title']} ({report['benchmark']})",
         f"known: {', '.join(classes_of(report, 'known'))}",
         *(f"{part}: {', '.join(names)}" for part in ("novel1", "novel2") if (names := classes_of(report, part))),
         f"data: {report['data']['source']}",
         f"shapes: {counts_line(report)}",
-        f"encoder: {report['model']}, checkpoint {report['checkpoint_sha256'][:12]}, on {report['device']}",
+        f"encoder: {identity['checkpoint']}, checkpoint {identity['sha256'][:12]}, on {report['device']}",
         f"text: {text_words(report['text'])}",
         f"protocol {report['protocol']}: {switches_line(report['settings'])}",
     ]
@@ -315,26 +322,21 @@ def setting_words(value: Any) -> str:
 
 def confusion_table(report: Mapping[str, Any]) -> str:
     """Which known classes novel ones are taken for, in plain text; "" where nothing is known of it."""
-    for most in range(MOST_TAKEN, 0, -1):
-        table = taken_for(report, most)
-        if table.rows and len(table.text(10 * WIDTH).splitlines()[1]) <= WIDTH:
-            break
-    if not table.rows:
-        return ""
-    return "\n".join(["novel shapes are taken for (percent of each class):", table.text()])
+    table = taken_for(report)
+    return f"novel shapes are taken for (percent of each class):\n{table.text()}" if table.rows else ""
 
 
-def taken_for(report: Mapping[str, Any], most: int = MOST_TAKEN) -> Table:
-    """Novel class against method: the `most` known classes it is taken for most often, with percentages."""
+def taken_for(report: Mapping[str, Any]) -> Table:
+    """Novel class against method: the known classes it is taken for most often, with percentages."""
     results = report["results"]
     novel = dict.fromkeys(title for result in results for title in result["confusion"])
-    rows = [(title, *(_taken(result["confusion"].get(title, {}), most) for result in results)) for title in novel]
+    rows = [(title, *(_taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
     head = ("novel class", *(f"by {method_label(result, results)}" for result in results))
     return Table(head, tuple(rows), words=len(head))
 
 
-def _taken(shares: Mapping[str, float], most: int) -> str:
-    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:most]
+def _taken(shares: Mapping[str, float]) -> str:
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
     return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
 
 

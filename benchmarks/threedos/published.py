@@ -156,7 +156,7 @@ def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
     """In words, what was different about a published row's run; "nothing that is known" where all agree."""
     here = report["settings"]
     found = [
-        _encoder(row, report["model"]),
+        _encoder(row, report["provenance"]["identity"]["checkpoint"]),
         _points(row.settings, here),
         _color(row.settings, here),
         _axis(row, here),

@@ -86,15 +86,19 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_report_says_what_was_run(done: tuple[dict[str, Any], str], tiny: ShapeEncoder) -> None:
     report, _ = done
-    assert report["checkpoint_sha256"] == tiny.identity.sha256
-    assert (report["benchmark"], report["protocol"], report["model"]) == ("sr2", "openshape", "tiny")
+    assert report["provenance"]["identity"]["sha256"] == tiny.identity.sha256
+    assert (report["benchmark"], report["protocol"], report["provenance"]["identity"]["checkpoint"]) == (
+        "sr2",
+        "openshape",
+        "tiny",
+    )
     assert report["device"] == "cpu"
     assert report["settings"] == {
         **{"support_points": 1024, "test_points": 1024, "color": 0.4, "exchange": False, "unit": True},
         **{"templates": "", "num_samples": 1, "support": "clean", "encoder_up": "y", "seeds": [1, 41, 13718]},
         **{"draws": 100, "batch_size": 32, "data_seed": 0, "per_class": PER_CLASS},
     }
-    assert report["versions"]["openshape_ood"] == openshape_ood.__version__
+    assert report["provenance"]["version"] == openshape_ood.__version__
     assert report["data"]["generated"] and report["data"]["absent"] == report["data"]["differs"] == []
     assert {len(digest) for digest in report["data"]["sha256"].values()} == {64}
 
@@ -191,7 +195,7 @@ def test_another_network_with_the_same_weights_shares_no_embedding(cache: Path, 
     assert report["architecture"]["radius"] == 0.9
     assert report["run"]["reused"] == 0
     (path,) = (tmp_path / "out").glob("*.json")
-    assert path.stem == f"{STEM}-{report['checkpoint_sha256'][:8]}"
+    assert path.stem == f"{STEM}-{report['provenance']['identity']['sha256'][:8]}"
 
 
 def test_names_can_be_left_out(cache: Path, tmp_path: Path) -> None:
@@ -342,7 +346,7 @@ def test_published_layouts_run_by_both_protocols(model: str, release: Path, tmp_
     for protocol, points, color in (("openshape", (10_000, 10_000), 0.4), ("semnov", (1024, 2048), 0.0)):
         out, cache = tmp_path / protocol, tmp_path / f"{protocol} cache"
         report, _ = run("sr1", out, *settings, "--protocol", protocol, "--cache", str(cache))
-        assert report["checkpoint_sha256"] == sha256(checkpoint)
+        assert report["provenance"]["identity"]["sha256"] == sha256(checkpoint)
         exchange = protocol == "openshape" and model == "vitg14"
         used = report["settings"]
         assert (used["support_points"], used["test_points"]) == points
