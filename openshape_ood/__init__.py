@@ -17,23 +17,29 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from openshape_ood.decisions.threshold import Threshold as Threshold
+    from openshape_ood.encoders.protocols import Embeddings as Embeddings
     from openshape_ood.encoders.shape_encoder import ShapeEncoder as ShapeEncoder
     from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
-    from openshape_ood.known import Known as Known
+    from openshape_ood.known import KnownClasses as KnownClasses
     from openshape_ood.localization import Explanation as Explanation
     from openshape_ood.localization import PatchBank as PatchBank
     from openshape_ood.localization import explain_novelty as explain_novelty
     from openshape_ood.novelty import NoveltyResult as NoveltyResult
     from openshape_ood.novelty import score_novelty as score_novelty
-    from openshape_ood.registry.rows import list_checkpoints as list_checkpoints
+    from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
-    from openshape_ood.sklearn_api.detector import NoveltyDetector as NoveltyDetector
-    from openshape_ood.sklearn_api.embedder import ShapeEmbedder as ShapeEmbedder
+    from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
+    from openshape_ood.sklearn_api import ShapeEmbedder as ShapeEmbedder
 
+# where each public name lives
 _HOMES = {
+    "Embeddings": "encoders.protocols",
     "Explanation": "localization",
-    "Known": "known",
+    "KnownClasses": "known",
+    "Method": "scoring",
     "NoveltyDetector": "sklearn_api",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
@@ -41,15 +47,18 @@ _HOMES = {
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
+    "Threshold": "decisions.threshold",
     "explain_novelty": "localization",
-    "list_checkpoints": "registry.rows",
+    "list_checkpoints": "registry",
     "load_shape": "shapes.reading",
     "score_novelty": "novelty",
 }
 
 __all__ = [
+    "Embeddings",
     "Explanation",
-    "Known",
+    "KnownClasses",
+    "Method",
     "NoveltyDetector",
     "NoveltyResult",
     "OpenShapeError",
@@ -57,6 +66,7 @@ __all__ = [
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
+    "Threshold",
     "explain_novelty",
     "list_checkpoints",
     "load_shape",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,3 +124,24 @@ def log_sum_exp(logits: np.ndarray) -> np.ndarray:
     """ln sum_c exp(l_c) over the rows of (b, k), without overflow."""
     most = logits.max(axis=1)
     return most + np.log(np.exp(logits - most[:, None]).sum(axis=1))
+
+
+def unit(vectors: Any, what: str, names: Sequence[str] = ()) -> np.ndarray:
+    """Rows (m, d) scaled to length 1 in float64; refuses a zero or non-finite row, naming it."""
+    vectors = np.asarray(to_numpy(vectors), dtype=np.float64)
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
+    if len(bad):
+        row = repr(names[bad[0]]) if len(names) else f"row {bad[0]}"
+        raise InputError(f"{what} {row} is zero or not finite; expected a vector with a direction")
+    return vectors / norms
+
+
+def unit_or_zero(rows: np.ndarray) -> np.ndarray:
+    """Rows (m, d) of length 1 in float64; a zero row stays zero."""
+    rows = rows.astype(np.float64)
+    # the largest number first, so that no square overflows or vanishes
+    most = np.abs(rows).max(axis=1, keepdims=True)
+    scaled = rows / np.where(most > 0, most, 1)
+    length = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled / np.where(length > 0, length, 1)

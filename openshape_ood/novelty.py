@@ -4,28 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from openshape_ood.encoders.protocols import Encoder, Identity, NamesEncoder
+from openshape_ood import __version__
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known import Known, check_examples, check_names
-from openshape_ood.registry.rows import find_checkpoint
-from openshape_ood.scoring import DEFAULTS, Score, cosine, find_score
-from openshape_ood.scoring.table import check_bank
-from openshape_ood.scoring.words import things
+from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.scoring import DEFAULTS, Judgement, Method, find_method, judge
+from openshape_ood.scoring.methods import Kind, check_known, kind_of
+from openshape_ood.scoring.words import negative_words
 from openshape_ood.shapes.points import check_up
-from openshape_ood.shapes.shape import list_shapes, resolve_ups
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+
+PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
 
 
 @dataclass(frozen=True, eq=False)
 class NoveltyResult:
     """What `score_novelty` found for b shapes and k classes; `np.asarray(result)` is its novelty.
 
-    novelty (b,) grows with novelty; nearest (b,) str: the class found nearest; similarity (b, k): cosine
-    with each class; classes (k,) str; shapes: a name each; up: the gravity axis each was read with;
-    method, encoder and checkpoint_hash: what produced it.
+    Attributes
+    ----------
+    novelty : (b,) float64
+        Larger is more novel.
+    nearest : (b,) str
+        The class found nearest.
+    similarity : (b, k) float64
+        Cosine with each class.
+    classes : (k,) str
+    shapes : tuple of b str
+        A name each.
+    up : tuple of b str
+        The gravity axis each was read with; empty for ready embeddings.
+    provenance : Provenance
+        What produced it.
+    threshold : Threshold, optional
+        What `is_novel` compares with.
+    embeddings : Embeddings, optional
+        Of the shapes, for a second method that costs nothing.
     """
 
     novelty: np.ndarray
@@ -34,9 +54,27 @@ class NoveltyResult:
     classes: np.ndarray
     shapes: tuple[str, ...]
     up: tuple[str, ...]
-    method: str
-    encoder: str
-    checkpoint_hash: str
+    provenance: Provenance
+    threshold: Threshold | None = None
+    embeddings: Embeddings | None = None
+
+    @property
+    def is_novel(self) -> np.ndarray:
+        """Which shapes (b,) are new. Raises `InputError` without a threshold."""
+        return self._decided().is_novel(self.novelty)
+
+    @property
+    def p_values(self) -> np.ndarray:
+        """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold that has scores."""
+        return self._decided().p_values(self.novelty)
+
+    def _decided(self) -> Threshold:
+        if self.threshold is None:
+            raise InputError(
+                "there is no threshold to tell known from novel by; give score_novelty(..., threshold=...), made by "
+                "Threshold.from_novelty of known shapes that were not among the examples"
+            )
+        return self.threshold
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.novelty, dtype=dtype, copy=copy)
@@ -45,95 +83,173 @@ class NoveltyResult:
         return len(self.novelty)
 
     def __str__(self) -> str:
-        width = max(len("shape"), *(len(shape) for shape in self.shapes))
-        column = max(len("nearest"), *(len(name) for name in self.nearest))
-        head = f"{'shape':{width}}  {'nearest':{column}}  novelty"
-        rows = (
-            f"{shape:{width}}  {nearest:{column}}  {novelty:7.3f}"
-            for shape, nearest, novelty in zip(self.shapes, self.nearest, self.novelty, strict=True)
+        columns = [
+            ["shape", *self.shapes],
+            ["nearest", *map(str, self.nearest)],
+            ["novelty", *(f"{value:.3f}" for value in self.novelty)],
+        ]
+        if self.threshold is not None:
+            columns.append(["", *("novel" if novel else "known" for novel in self.is_novel)])
+        widths = [max(map(len, column)) for column in columns]
+        columns[2] = [f"{cell:>{widths[2]}}" for cell in columns[2]]
+        return "\n".join(
+            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in zip(*columns, strict=True)
         )
-        return "\n".join([head, *rows])
 
 
 def score_novelty(
     shapes: Any,
-    known: Sequence[str] | Mapping[str, Any] | Known,
+    known: Sequence[str] | Mapping[str, Any] | KnownClasses,
     *,
     encoder: Encoder | None = None,
     text: NamesEncoder | None = None,
     model: str = "vitb32",
-    method: str | None = None,
-    up: str | Sequence[str] = "y",
+    method: str | Method | None = None,
+    threshold: Threshold | None = None,
+    up: str | Sequence[str] = "file",
     known_up: str | None = None,
     device: Any = None,
-    batch_size: int = 32,
     seed: int = 0,
     num_samples: int = 1,
+    batch_size: int = 32,
     progress: bool = False,
 ) -> NoveltyResult:
     """How novel each shape is against the known classes.
 
-    shapes: whatever `ShapeEncoder.encode` takes. known: names, or name -> example shapes or ready
-    embeddings (m, d), None for a class of which there is only the name, or a `Known` bank. The encoder is
-    `encoder`, or the checkpoint called `model`; names go through `text`, or the tower that encoder was aligned
-    with. method: a key of `openshape_ood.scoring.SCORES`; None takes the one of `scores.DEFAULTS` for names, for
-    examples or for both. num_samples: embeddings a shape, averaged. up: gravity axis of the shapes, "y", "z", "x" with
-    an optional "-", or "file"; known_up: that of the example shapes, the same unless given. `encoder` goes before
-    `model`; give it when there is more than one call, for `model` is loaded each time.
+    Parameters
+    ----------
+    shapes : shapes or Embeddings
+        Whatever `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d) with their identity, as `result.embeddings`.
+    known : sequence of k str, mapping or KnownClasses
+        Names, or name -> example shapes or ready embeddings (m, d), None for a class of which there is only the name.
+    encoder : Encoder, optional
+        Goes before `model`; give it when there is more than one call, for `model` is loaded each time.
+    text : NamesEncoder, optional
+        For names; otherwise the text encoder that the shape encoder was aligned with.
+    model : str
+        A checkpoint of the registry.
+    method : str or Method, optional
+        A key of `openshape_ood.scoring.METHODS`, or a `Method` of one's own; None takes the one of `scoring.DEFAULTS`
+        for names, for examples or for both.
+    threshold : Threshold, optional
+        Answers `result.is_novel`; it must come from the same encoder and method.
+    up, known_up : str
+        Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
+        asks each file, else y. For the shapes also one each. `known_up` is the same as `up` unless given.
+    device : optional
+        Of the models that are loaded here.
+    seed, num_samples, batch_size, progress
+        As `ShapeEncoder.encode` takes them.
 
-    Raises `InputError` for values that cannot be used and `FileError` for files, each saying what would.
+    Returns
+    -------
+    NoveltyResult
 
+    Raises
+    ------
+    InputError
+        For values that cannot be used, each saying what would.
+    FileError
+        For files.
+
+    Examples
+    --------
     >>> from openshape_ood.synthetic import sample
     >>> shapes = [sample("chair", 2048, seed=1), sample("guitar", 2048, seed=1)]
-    >>> print(score_novelty(shapes, known=["chair", "sofa", "table"], model="tiny"))
+    >>> result = score_novelty(shapes, known=["chair", "sofa", "table"], model="tiny")
+    >>> print(result)
     shape    nearest  novelty
     shape 0  chair      0.637
     shape 1  sofa       1.032
+    >>> score_novelty(result.embeddings, known=["chair", "sofa", "table"], model="tiny", method="energy").nearest[0]
+    np.str_('chair')
     """
-    listed = list_shapes(shapes)
-    ups = resolve_ups(up, listed)
+    queries = _Queries.of(shapes, up)
     kind = _how_known(known)
     method = DEFAULTS[kind] if method is None else method
-    # a bank of names and examples of every class can be asked anything that it holds
-    anything = isinstance(known, Known) and kind == "examples" and known.text.size > 0
-    score = find_score(method, None if anything else kind)
-    if score.needs == "patches" and num_samples != 1:
-        raise InputError(
-            f"num_samples is {num_samples}; method {method!r} takes the patches of one view. Leave num_samples out"
-        )
-    known_up = _known_up(up, known_up, known)
+    # known classes with names and examples of every class can be asked anything that they hold
+    anything = isinstance(known, KnownClasses) and kind == "examples" and known.text is not None
+    found = find_method(method, None if anything else kind)
+    queries.check(found, num_samples)
+    examples_up = _known_up(up, known_up, known)
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
-    encoder = encoder or _encoder(model, device, known)
-    settings: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "progress": progress}
-    if num_samples != 1:
-        settings["num_samples"] = num_samples
-    bank = _bank(known, score, encoder, text, known_up, device, settings)
-    bank.check_fits(encoder.identity)
-    check_bank(score, method, bank)
-    values = [shape.value for shape in listed]
-    embeddings = encoder.encode(values, up=ups, **settings)
-    queries = _patches(encoder, values, ups, settings) if score.needs == "patches" else embeddings
-    names = np.array(bank.names)
+    if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
+        encoder = _load(model, device, known, queries)
+    identity = queries.ready.identity if queries.ready is not None else encoder.identity  # type: ignore[union-attr]
+    ups = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+    provenance = Provenance(identity, found.name, ups, seed, num_samples, __version__)
+    if threshold is not None:
+        threshold.check_fits(provenance)
+    settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+    gathered = _gathered(known, found, encoder, text, examples_up, device, settings)
+    gathered.check_fits(identity)
+    check_known(found, gathered)
+    judgement, embeddings = queries.judged(found, gathered, encoder, settings)
+    names = np.array(gathered.names)
     return NoveltyResult(
-        novelty=score.novelty(queries, bank),
-        nearest=names[score.nearest(queries, bank)],
-        similarity=cosine(embeddings, bank),
+        novelty=judgement.novelty,
+        nearest=names[judgement.nearest],
+        similarity=judgement.similarity,
         classes=names,
-        shapes=tuple(shape.path or shape.name for shape in listed),
-        up=tuple(ups),
-        method=method,
-        encoder=encoder.identity.checkpoint,
-        checkpoint_hash=encoder.identity.sha256,
+        shapes=queries.names,
+        up=queries.ups,
+        provenance=provenance,
+        threshold=threshold,
+        embeddings=embeddings,
     )
 
 
-def _how_known(known: Any) -> Literal["names", "examples", "both"]:
+@dataclass(frozen=True)
+class _Queries:
+    """The shapes asked about, or their embeddings where these are ready."""
+
+    names: tuple[str, ...]
+    ups: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    ready: Embeddings | None = None
+
+    @classmethod
+    def of(cls, shapes: Any, up: str | Sequence[str]) -> _Queries:
+        if isinstance(shapes, Embeddings):
+            return cls(shapes.names or tuple(f"row {i}" for i in range(len(shapes.vectors))), ready=shapes)
+        listed = list_shapes(shapes)
+        return cls(tuple(s.path or s.name for s in listed), tuple(resolve_ups(up, listed)), tuple(listed))
+
+    def check(self, method: Method, num_samples: int) -> None:
+        """Raises `InputError` for what a method that judges patches cannot use."""
+        if method.rows == "patches" and self.ready is not None:
+            raise InputError(f"method {method.name!r} judges patches, these are embeddings. Give the shapes themselves")
+        if method.rows == "patches" and num_samples != 1:
+            raise InputError(
+                f"num_samples is {num_samples}; method {method.name!r} takes the patches of one sampling. Leave "
+                "num_samples out"
+            )
+
+    def judged(
+        self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
+    ) -> tuple[Judgement, Embeddings]:
+        embeddings = self.ready or self._encoded(encoder, settings)
+        if method.rows == "embedding":
+            return judge(embeddings.vectors, known, method), embeddings
+        check_patches(encoder)
+        stage = known.patches.stage if known.patches is not None else PATCH_STAGE
+        passed = {key: settings[key] for key in ("batch_size", "seed")}
+        values = [shape.value for shape in self.shapes]
+        features = encoder.encode_patches(values, up=list(self.ups), stage=stage, **passed).features
+        similarity = judge(embeddings.vectors, known, "max_cosine").similarity
+        return replace(judge(features, known, method), similarity=similarity), embeddings
+
+    def _encoded(self, encoder: Encoder, settings: Mapping[str, Any]) -> Embeddings:
+        vectors = encoder.encode([shape.value for shape in self.shapes], up=list(self.ups), **settings)
+        return Embeddings(vectors, encoder.identity, self.names)
+
+
+def _how_known(known: Any) -> Kind:
     """By name, by example, or some this way and some that; checks the names on the way, before any model loads."""
-    if isinstance(known, Known):
-        if not len(known.examples):
-            return "names"
-        return "examples" if len(np.unique(known.labels)) == len(known.names) else "both"
+    if isinstance(known, KnownClasses):
+        return kind_of(known)
     if isinstance(known, Mapping):
         with_examples = {name: value for name, value in known.items() if value is not None}
         if with_examples:
@@ -163,46 +279,45 @@ def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
         return up
     if isinstance(known, Mapping):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
-    return "y"
+    return "file"
 
 
-def _encoder(model: str, device: Any, known: Any) -> Encoder:
+def _load(model: str, device: Any, known: Any, queries: _Queries) -> Encoder:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     row = find_checkpoint(model)
-    if isinstance(known, Known):  # said before anything is downloaded
-        known.check_fits(Identity(row.name, row.text.space, row.source.sha256))
+    own = Identity(row.name, row.text.space, row.source.sha256)  # said before anything is downloaded
+    if isinstance(known, KnownClasses):
+        known.check_fits(own)
+    if queries.ready is not None:
+        queries.ready.identity.check_fits(own)
     return ShapeEncoder.from_pretrained(model, device=device)
 
 
-def _bank(
+def _gathered(
     known: Any,
-    score: Score,
-    encoder: Encoder,
+    method: Method,
+    encoder: Any,
     text: NamesEncoder | None,
     up: str,
     device: Any,
     settings: dict[str, Any],
-) -> Known:
-    """The known classes with what the score needs of them."""
-    temperature = getattr(encoder, "temperature", None)
-    if isinstance(known, Known):
+) -> KnownClasses:
+    """The known classes with what the method needs of them."""
+    temperature = None if encoder is None else encoder.temperature
+    if isinstance(known, KnownClasses):
         lacks = known.temperature is None and temperature is not None
         return replace(known, temperature=temperature) if lacks else known
     examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
-    if len(examples) == len(known) and score.needs != "both":
-        return Known.from_examples(examples, encoder, up=up, patches=score.needs == "patches", **settings)
+    if len(examples) == len(known) and method.needs != "text and examples":
+        patches = PATCH_STAGE if method.needs == "patches" else None
+        return KnownClasses.from_examples(examples, encoder, up=up, patches=patches, **settings)
     names = check_names(list(known))
     text = text or _text_of(encoder, device)
     if examples:
-        return Known.from_both(names, examples, encoder, text, up=up, **settings)
-    others = [word for word in things() if word not in names] if score.needs == "negatives" else []
-    return Known.from_names(names, text, negatives=others, temperature=temperature)
-
-
-def _patches(encoder: Any, values: list[Any], ups: Sequence[str], settings: Mapping[str, Any]) -> np.ndarray:
-    passed = {key: settings[key] for key in ("batch_size", "seed")}
-    return encoder.encode_patches(values, up=ups, **passed)[0]
+        return KnownClasses.from_both(names, examples, encoder, text, up=up, **settings)
+    others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
+    return KnownClasses.from_names(names, text, negatives=others, temperature=temperature)
 
 
 def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
@@ -210,5 +325,5 @@ def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
 
     row = getattr(encoder, "row", None)
     if row is None:
-        raise InputError(f"{encoder.identity.checkpoint} has no text tower of its own; give text=, or example shapes")
+        raise InputError(f"{encoder.identity.checkpoint} has no text encoder of its own; give text=, or example shapes")
     return TextEncoder(row, device=getattr(encoder, "device", None) if device is None else device)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openshape_ood.errors import FileError
+from openshape_ood.errors import FileError, OpenShapeError
+
+# what reading a file raises that is of the right kind and damaged
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OpenShapeError)
 
 CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
 
@@ -72,14 +77,53 @@ class ArrayStore:
 
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
-    """Write `content` under a temporary name beside `path`, then rename. Raises `FileError` naming `what`."""
+    """Write `content` whole or not at all. Raises `FileError` naming `what`."""
     path = Path(path).expanduser()
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(2, "No such file or directory")
+        with replacing(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise FileError(f"cannot write {what} {path}: {error.strerror or error}") from error
-    finally:  # also when interrupted
-        partial.unlink(missing_ok=True)
     return path
+
+
+def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any], what: str) -> Path:
+    """Write arrays and a JSON header to a .safetensors file, whole or not at all. Raises `FileError`."""
+    from safetensors.numpy import save
+
+    path = _safetensors_path(path, what)
+    metadata = {"format": f"openshape_ood {what} 1", "header": json.dumps(header)}
+    return save_whole(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata), f"the {what}")
+
+
+@contextlib.contextmanager
+def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndarray]]]:
+    """Header and arrays of a file that `save_arrays` wrote; nothing in it is run.
+
+    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import load_file
+
+    path = _safetensors_path(path, what)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        if metadata.get("format") != f"openshape_ood {what} 1":
+            raise ValueError(f"its header is not that of 'openshape_ood {what} 1'")
+        yield json.loads(metadata["header"]), load_file(path)
+    except FileError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise FileError(f"cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}") from error
+    except DAMAGE as error:
+        raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
+
+
+def _safetensors_path(path: str | os.PathLike[str], what: str) -> Path:
+    given = Path(path).expanduser()
+    if given.suffix != ".safetensors":
+        raise FileError(f"a {what} is a .safetensors file; given was {given}")
+    return given

@@ -29,7 +29,7 @@ from openshape_ood.errors import InputError
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 
 
-def threshold(scores: Any, coverage: float = 0.95) -> float:
+def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
     """The novelty up to which a shape is kept as known: the ceil(coverage (n + 1))-th smallest of n scores.
 
     scores (n,): novelty of known calibration shapes; coverage in (0, 1): share of known shapes to keep. A new
@@ -40,7 +40,7 @@ def threshold(scores: Any, coverage: float = 0.95) -> float:
     "Distribution-free predictive inference for regression", 2018, arXiv 1604.04173.
     Raises `InputError` for too few scores (0.95 needs 19), NaN, infinity, or a coverage that is no share.
 
-    >>> threshold(range(1, 100), coverage=0.95)
+    >>> conformal_threshold(range(1, 100), coverage=0.95)
     95.0
     """
     values = _finite(scores, "calibration scores", "(n,)")
@@ -61,7 +61,7 @@ def calibration_needed(coverage: float) -> int:
 def expected_coverage(n: int, coverage: float = 0.95) -> float:
     """Mean share of new known shapes kept over calibration sets of n: ceil(coverage (n + 1)) / (n + 1).
 
-    Exact without ties. Sources and errors as in `threshold`.
+    Exact without ties. Sources and errors as in `conformal_threshold`.
 
     >>> expected_coverage(19, 0.95), expected_coverage(1000, 0.95)
     (0.95, 0.9500499500499501)
@@ -77,7 +77,7 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
 
     Sources: Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673; Angelopoulos and
     Bates, "A gentle introduction to conformal prediction", arXiv 2107.07511, section 3.
-    Raises `InputError` as `threshold` does, and for fewer than one test.
+    Raises `InputError` as `conformal_threshold` does, and for fewer than one test.
 
     >>> law = coverage_law(n=100, coverage=0.95, tests=1000)
     >>> [int(kept) for kept in law.interval(0.9)]  # of 1000 known shapes, nine in ten calibration sets keep these many
@@ -96,7 +96,7 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
 
     novelty (b,) of the shapes tested, none of them gives none; calibration (n,) that of known ones. For a known,
     exchangeable shape P(p <= t) <= t for every t; a tie counts as at least as novel, which keeps that so. A p-value
-    of at most 1 - coverage is a novelty above `threshold(calibration, coverage)`.
+    of at most 1 - coverage is a novelty above `conformal_threshold(calibration, coverage)`.
 
     Sources: Vovk et al. 2005; Bates, Candès, Lei, Romano and Sesia, "Testing for outliers with conformal p-values",
     arXiv 2104.08279. Raises `InputError` for no calibration scores, NaN or infinity.

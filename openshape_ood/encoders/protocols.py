@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from openshape_ood.errors import MixedEncodersError
+from openshape_ood.checks import to_numpy
+from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.shapes.points import CloudSpec
 
 
@@ -85,6 +86,36 @@ class Patches(NamedTuple):
     features: np.ndarray
     centers: np.ndarray
     radius: float
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Ready embeddings with an identity: queries that need no encoder.
+
+    Attributes
+    ----------
+    vectors : (b, d)
+        Of any length but zero.
+    identity : Identity
+    names : tuple of b str
+        What each row is called; empty for none.
+    """
+
+    vectors: np.ndarray
+    identity: Identity
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        vectors = np.asarray(to_numpy(self.vectors))
+        if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
+            raise InputError(f"embeddings are {vectors.dtype} of the shape {vectors.shape}; expected numbers (b, d)")
+        if len(self.names) not in (0, len(vectors)):
+            raise InputError(f"there are {len(self.names)} names of {len(vectors)} embeddings; expected one each")
+        object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "names", tuple(self.names))
+
+    def __len__(self) -> int:
+        return len(self.vectors)
 
 
 class Encoder(Protocol):

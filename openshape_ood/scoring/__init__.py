@@ -1,31 +1,10 @@
-"""Novelty scores: formulas as functions of arrays, and the table of those that a bank of known classes can be asked.
+"""Methods: known classes in, a scorer out, which judges rows. Larger novelty is more novel.
 
-`by_names`, `by_examples`, `by_patches` and `fusion` hold the formulas; `table` the scores (queries, known) -> (b,),
-by the names under which the literature and `score_novelty(method=...)` know them. Larger means more novel.
+`text_scores`, `distances`, `patch_scores` and `fusion` hold the formulas as functions of arrays; `METHODS` the methods
+by the names under which the literature and `score_novelty(method=...)` know them. A method of one's own is a `Method`.
 """
 
-from openshape_ood.scoring.table import (
-    DEFAULTS,
-    SCORES,
-    Score,
-    cosine,
-    find_score,
-    max_cosine,
-    nearest_anchor,
-    nearest_distance,
-    nearest_example,
-    prototype_distance,
-)
+from openshape_ood.scoring.method import Judgement, Method, Scorer
+from openshape_ood.scoring.methods import DEFAULTS, METHODS, default_method, find_method, judge
 
-__all__ = [
-    "DEFAULTS",
-    "SCORES",
-    "Score",
-    "cosine",
-    "find_score",
-    "max_cosine",
-    "nearest_anchor",
-    "nearest_distance",
-    "nearest_example",
-    "prototype_distance",
-]
+__all__ = ["DEFAULTS", "METHODS", "Judgement", "Method", "Scorer", "default_method", "find_method", "judge"]

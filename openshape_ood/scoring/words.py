@@ -6,12 +6,12 @@ from functools import cache
 
 
 @cache
-def things() -> tuple[str, ...]:
+def negative_words() -> tuple[str, ...]:
     """The categories of `openshape_ood.synthetic` and two synonyms of each, sorted.
 
-    >>> len(things()) > 150
+    >>> len(negative_words()) > 150
     True
-    >>> "guitar" in things()
+    >>> "guitar" in negative_words()
     True
     """
     from openshape_ood.synthetic import categories, synonyms

@@ -12,87 +12,72 @@ array(['chair', 'novel'], dtype='<U5')
 
 from __future__ import annotations
 
-import difflib
-import json
-import math
 import numbers
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from openshape_ood.checks import to_numpy
-from openshape_ood.decisions.calibration import calibration_needed, expected_coverage, threshold
+from openshape_ood.decisions.calibration import calibration_needed
 from openshape_ood.encoders.protocols import Identity
-from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.scoring.references import Neighbors, Normal, Prototypes, Reference, read_reference
-from openshape_ood.storage import save_whole
+from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import METHODS, Method, find_method
+from openshape_ood.scoring.example_scorers import NeighborScorer
+from openshape_ood.sklearn_api.files import load_detector, save_detector
+from openshape_ood.sklearn_api.learning import (
+    NOVEL,
+    NOVEL_NUMBER,
+    ONE_CLASS,
+    Part,
+    calibration_novelty,
+    checked_labels,
+    learned_threshold,
+)
 
-FORMAT = "openshape_ood detector 1"
-
-# what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
-NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
-
-# far above the rounding of a distance: a duplicate of what set the threshold is still known
-SLACK = 1e-12
-
-METHODS: dict[str, Callable[..., Reference]] = {
-    "prototype": partial(Prototypes.fit, metric="cosine"),
-    "prototype_euclidean": partial(Prototypes.fit, metric="euclidean"),
-    "nearest": partial(Neighbors.fit, metric="cosine", k=1),
-    "nearest_euclidean": partial(Neighbors.fit, metric="euclidean", k=1),
-    "knn": partial(Neighbors.fit, metric="cosine"),
-    "knn_euclidean": partial(Neighbors.fit, metric="euclidean"),
-    "mahalanobis": partial(Normal.fit, relative=False),
-    "relative_mahalanobis": partial(Normal.fit, relative=True),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Classes learnt together: which of `classes_`, what is remembered of them, up to where a shape is one of them.
-
-    coverage: the share of known shapes that the threshold keeps, as far as leaving one out can tell.
-    """
-
-    classes: np.ndarray
-    reference: Reference
-    threshold: float
-    coverage: float
+if TYPE_CHECKING:
+    pass
 
 
 class NoveltyDetector(OutlierMixin, BaseEstimator):
     """Is an embedding one of the known classes, or something new?
 
-    method: which novelty, a key of `METHODS`, by `openshape_ood.scoring.by_examples`: "prototype" (cosine with the
-    mean of each class), "nearest", "knn" (cosine with the nearest, the k-th nearest example), the same three with
-    "_euclidean", "mahalanobis", "relative_mahalanobis" (two classes or more). k: of the two "knn" only. coverage:
-    share of known shapes that `predict` keeps.
+    The threshold comes from the training examples, each left out in turn (for methods that estimate from all of them a
+    twentieth at a time): conformal where they are enough for the coverage (19 for 0.95), else the largest, which keeps
+    n / (n + 1) of the known with n examples. Only examples of classes with two or more count, unless there is no such
+    class. On shapes from another source than the training examples nothing is promised.
 
-    The threshold comes from the training examples, each left out in turn (for the two Mahalanobis distances a
-    twentieth of them at a time): `calibration.threshold` of their novelty where they are enough for the coverage
-    (19 for 0.95), else the largest, which keeps n / (n + 1) of the known with n examples. Only examples of classes
-    with two or more count, unless there is no such class. `calibration.leave_one_out` says how far that goes; on
-    shapes from another source than the training examples nothing is promised.
+    Parameters
+    ----------
+    method : str or Method
+        A key of `openshape_ood.scoring.METHODS` that needs no names, or a `Method` of one's own; its novelty is the
+        same number as in `score_novelty`.
+    k : int
+        Which neighbor counts, for "knn" and "knn_euclidean" only.
+    coverage : float
+        Share of known shapes that `predict` keeps.
 
-    Rows need not be unit vectors; a zero row has cosine 0 to everything. The same data gives the same detector.
-
-    After `fit`: classes_ (k,); thresholds_ (k,), the novelty up to which a shape is known by each class; coverages_
-    (k,), the share kept by it; offset_, minus the threshold of `fit`; n_features_in_, and feature_names_in_ of a
-    data frame. identity: the encoder of the embeddings, `embedder.identity`; set it after `fit`, which forgets an
-    earlier one, and `save` keeps it.
+    Attributes
+    ----------
+    classes_ : (k,)
+    thresholds_ : (k,)
+        The novelty up to which a shape is known by each class.
+    coverages_ : (k,)
+        The share of known shapes kept by it.
+    offset_ : float
+        Minus the threshold of `fit`.
+    identity : Identity, optional
+        The encoder of the embeddings, `embedder.identity`; set it after `fit`, which forgets an earlier one.
     """
 
     identity: Identity | None = None
 
-    def __init__(self, method: str = "prototype", *, k: int = 5, coverage: float = 0.95) -> None:
+    def __init__(self, method: str | Method = "prototype_distance", *, k: int = 5, coverage: float = 0.95) -> None:
         self.method = method
         self.k = k
         self.coverage = coverage
@@ -101,27 +86,28 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         """Learn the known classes from embeddings X (m, d), m 2 or more, and their labels y (m,).
 
         Labels are names or numbers. "novel", and -1 among numbers, are none: `classify` answers with them. Without y
-        there is one class, "known".
+        there is one class, "known". The same data gives the same detector.
 
-        Raises `UnknownNameError` for a method that there is not, `ClassNamesError` for a label that stands for
-        novel, `InputError` for another value that cannot be used, `ValueError`, as scikit-learn does, for X that is
-        no table of finite numbers.
+        Raises
+        ------
+        UnknownNameError
+            For a method that there is not.
+        ClassNamesError
+            For a label that stands for novel.
+        InputError
+            For another value that cannot be used.
+        ValueError
+            As scikit-learn does, for X that is no table of finite numbers.
         """
         calibration_needed(self.coverage)
         self.__dict__.pop("identity", None)  # of other embeddings, perhaps
-        fit = self._method()
+        method = self._method()
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], ensure_min_samples=2)  # noqa: N806
-        classes, labels = np.unique(_labels(y, X), return_inverse=True)
-        if self.method == "relative_mahalanobis" and len(classes) == 1:
-            raise InputError(
-                "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
-                "or give examples of more classes"
-            )
-        if self.method in ("knn", "knn_euclidean"):
-            fit = partial(fit, k=_neighbors(self.k, len(X)))
-        reference = fit(X, labels)
-        novelty = _calibration(reference, X, labels)
-        part = _Part(np.arange(len(classes)), reference, *_threshold(novelty, self.coverage))
+        classes, labels = np.unique(checked_labels(y, X), return_inverse=True)
+        known = self._known(X, labels)
+        scorer = self._configured(method, len(X)).fit(known)
+        threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
+        part = Part(np.arange(len(classes)), scorer, *threshold, None if hasattr(scorer, "extended") else known)
         self.classes_, self._parts = classes, [part]
         return self
 
@@ -130,7 +116,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
         A shape that was known thus stays known. The first call is `fit`. New classes get a threshold of their own
         where their examples are enough for the coverage, else the largest there is. Neighbors are counted among
-        classes learnt together, and the Mahalanobis distances keep the covariance of `fit`.
+        classes learned together, and the Mahalanobis distances keep the covariance of `fit`.
 
         More examples of a known class join those it has, or move its mean; its threshold stays, and so do all other
         classes. To find thresholds again, `fit` with everything. Raises as `fit` does, and then nothing has changed.
@@ -141,7 +127,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         X = validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], reset=False)  # noqa: N806
         if y is None and ONE_CLASS not in self.classes_.tolist():
             raise ClassNamesError("the known classes have labels; expected the labels y of what is added")
-        names = _labels(y, X)
+        names = checked_labels(y, X)
         self._check_kind(names)
         again = np.isin(names, self.classes_)
         parts = [self._extended(part, X, names) for part in self._parts]
@@ -149,7 +135,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
             self._parts = parts
             return self
         classes, labels = np.unique(names[~again], return_inverse=True)
-        parts.append(self._added(len(self.classes_), X[~again], labels))
+        parts.append(self._added(len(self.classes_), self._known(X[~again], labels)))
         self.classes_, self._parts = np.concatenate([self.classes_, classes]), parts
         return self
 
@@ -160,7 +146,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
         """Novelty (b,) of embeddings X (b, d), larger for the more novel: the method's, the least over all classes."""
         queries = self._queries(X)
-        return np.min([part.reference.novelty(queries) for part in self._parts], axis=0)
+        return np.min([part.scorer.judge(queries).novelty for part in self._parts], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Minus the novelty (b,): larger for the better known, as scikit-learn has it."""
@@ -171,7 +157,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
         That is `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
         """
-        return self._margins(self._queries(X)).max(axis=0)
+        queries = self._queries(X)
+        return np.max([part.threshold - part.scorer.judge(queries).novelty for part in self._parts], axis=0)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """+1 for known, -1 for novel (b,)."""
@@ -180,17 +167,15 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def classify(self, X: Any) -> np.ndarray:  # noqa: N803
         """The label of the nearest class (b,), or what stands for novel where `predict` says so.
 
-        That is "novel" among names, -1 among numbers. Nearest is the nearest prototype or mean, or the class of the
-        nearest example, also for k > 1.
+        That is "novel" among names, -1 among numbers. Nearest is the nearest prototype, or the class of the nearest
+        example, also for k > 1.
         """
         queries = self._queries(X)
-        margins = self._margins(queries)
-        found = np.full(len(queries), len(self.classes_))
-        best = np.where(margins.max(axis=0) >= 0, margins.argmax(axis=0), -1)
-        for i, part in enumerate(self._parts):
-            chosen = best == i
-            if chosen.any():
-                found[chosen] = part.classes[part.reference.nearest(queries[chosen])]
+        judged = [part.scorer.judge(queries) for part in self._parts]
+        margins = np.stack([p.threshold - found.novelty for p, found in zip(self._parts, judged, strict=True)])
+        nearest = np.stack([p.classes[found.nearest] for p, found in zip(self._parts, judged, strict=True)])
+        best = np.take_along_axis(nearest, margins.argmax(axis=0)[None], axis=0)[0]
+        found = np.where(margins.max(axis=0) >= 0, best, len(self.classes_))
         return np.append(self.classes_, NOVEL if self.classes_.dtype.kind == "U" else NOVEL_NUMBER)[found]
 
     def score(self, X: Any, y: Any) -> float:  # noqa: N803
@@ -207,151 +192,118 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     @property
     def offset_(self) -> float:
-        self._check_fitted()
+        check_is_fitted(self, "_parts")
         return -self._parts[0].threshold
 
     @property
     def thresholds_(self) -> np.ndarray:
-        self._check_fitted()
+        check_is_fitted(self, "_parts")
         return np.concatenate([np.full(len(part.classes), part.threshold) for part in self._parts])
 
     @property
     def coverages_(self) -> np.ndarray:
-        self._check_fitted()
+        check_is_fitted(self, "_parts")
         return np.concatenate([np.full(len(part.classes), part.coverage) for part in self._parts])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write what was learnt to a .safetensors file, whole or not at all. Raises `FileError` where that fails."""
-        from safetensors.numpy import save
+        """Write what was learned to a .safetensors file, whole or not at all.
 
-        self._check_fitted()
-        path = _path(path)
-        arrays = {
-            f"{i}.{name}": np.ascontiguousarray(array)
-            for i, part in enumerate(self._parts)
-            for name, array in part.reference.arrays().items()
-        }
-        content = save(arrays, {"detector": json.dumps(self._header())})
-        return save_whole(path, content, "the detector")
+        Raises `FileError` where that fails, `InputError` for a method whose state is more than arrays.
+        """
+        check_is_fitted(self, "_parts")
+        return save_detector(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], identity: Identity | None = None) -> NoveltyDetector:
         """Read a detector that `save` wrote; it answers as the saved one did. Nothing in the file is run.
 
-        identity: of the encoder whose embeddings it will get. Raises `MixedEncodersError`, naming both, where the
-        saved one is another's, and `FileError` for a file that is no detector, or damaged.
-        """
-        from safetensors import SafetensorError, safe_open
-        from safetensors.numpy import load_file
+        Parameters
+        ----------
+        path : str or path
+        identity : Identity, optional
+            Of the encoder whose embeddings it will get.
 
-        path = _path(path)
-        try:
-            with safe_open(path, framework="numpy") as file:
-                header = json.loads((file.metadata() or {}).get("detector", "null"))
-            if not isinstance(header, dict) or header.get("format") != FORMAT:
-                raise ValueError(f"its header is not that of {FORMAT!r}")
-            detector = cls._from_file(header, load_file(path))
-        except (OSError, SafetensorError) as error:
-            raise FileError(f"cannot read the detector {path}: {getattr(error, 'strerror', None) or error}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise FileError(f"{path} is no detector, or a damaged one: {error}") from error
-        if identity is not None and detector.identity is None:
+        Raises
+        ------
+        MixedEncodersError
+            Naming both, where the saved one is another's.
+        FileError
+            For a file that is no detector, or damaged.
+        """
+        detector = load_detector(cls, path)
+        own = detector.identity
+        if identity is not None and own is None:
             raise MixedEncodersError(
                 f"the detector {path} does not say whose embeddings it was fitted on, to be used with {identity}; "
                 "expected one whose identity was set before it was saved, or load without identity"
             )
-        if identity is not None and detector.identity is not None and not detector.identity.fits(identity):
+        if identity is not None and own is not None and not own.fits(identity):
             raise MixedEncodersError(
-                f"the detector {path} was fitted on embeddings of {detector.identity}, to be used with {identity}; "
+                f"the detector {path} was fitted on embeddings of {own}, to be used with {identity}; "
                 "embeddings of different encoders cannot be compared. Use one encoder for both"
             )
         return detector
 
-    def _header(self) -> dict[str, Any]:
-        kind = self.classes_.dtype.kind
-        return {
-            "format": FORMAT,
-            "parameters": {"method": self.method, "k": int(self.k), "coverage": float(self.coverage)},
-            "identity": None if self.identity is None else asdict(self.identity),
-            "width": self.n_features_in_,
-            "columns": getattr(self, "feature_names_in_", np.empty(0)).tolist() or None,
-            "labels": {"U": "names", "i": "integers", "f": "numbers"}[kind],
-            "parts": [
-                {
-                    "classes": self.classes_[part.classes].tolist(),
-                    "reference": part.reference.kind,
-                    "settings": part.reference.settings(),
-                    "threshold": part.threshold,
-                    "coverage": part.coverage,
-                }
-                for part in self._parts
-            ],
-        }
+    def _method(self) -> Method:
+        found = find_method(self.method)
+        if found.rows != "embedding" or found.needs not in ("any", "examples"):
+            usable = ", ".join(name for name, m in METHODS.items() if m.needs in ("any", "examples"))
+            raise InputError(
+                f"method {found.name!r} needs names or patches, a detector has embeddings. With these: {usable}"
+            )
+        return found
 
-    @classmethod
-    def _from_file(cls, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> NoveltyDetector:
-        detector = cls(**header["parameters"])
-        detector._method()
-        if header["identity"] is not None:
-            detector.identity = Identity(**{field: str(value) for field, value in header["identity"].items()})
-        width = detector.n_features_in_ = int(header["width"])
-        if header["columns"] is not None:
-            detector.feature_names_in_ = np.array(header["columns"], dtype=object)
-            if len(detector.feature_names_in_) != width:
-                raise ValueError(f"there are {len(detector.feature_names_in_)} column names for {width} columns")
-        names = [name for row in header["parts"] for name in row["classes"]]
-        kind = {"names": np.str_, "integers": np.int64, "numbers": np.float64}[header["labels"]]
-        detector.classes_ = np.array(names, dtype=kind)
-        if not names or len(np.unique(detector.classes_)) != len(names) or detector.classes_.tolist() != names:
-            raise ValueError("its classes are none, twice the same, or of several types")
-        detector._parts, first = [], 0
-        for i, row in enumerate(header["parts"]):
-            k, prefix = len(row["classes"]), f"{i}."
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            reference = read_reference(row["reference"], row["settings"], own, k, width)
-            limit, coverage = float(row["threshold"]), float(row["coverage"])
-            if not k or not math.isfinite(limit) or not 0 < coverage < 1:
-                raise ValueError("a part of it has no classes, or no threshold")
-            detector._parts.append(_Part(np.arange(first, first + k), reference, limit, coverage))
-            first += k
-        return detector
+    def _configured(self, method: Method, examples: int) -> Method:
+        """The method with this detector's k, where it has one."""
+        if method.name not in ("knn", "knn_euclidean"):
+            return method
+        k = self.k
+        if not isinstance(k, numbers.Integral) or isinstance(k, bool) or not 1 <= int(k) < examples:
+            raise InputError(
+                f"k is {k!r} for {examples} examples; expected a whole number from 1 to {examples - 1}, as each is "
+                "compared with the others to find the threshold"
+            )
+        return method.configured(k=int(k))
 
-    def _method(self) -> Callable[..., Reference]:
-        if not isinstance(self.method, str) or self.method not in METHODS:
-            close = difflib.get_close_matches(str(self.method), METHODS, n=2, cutoff=0.4)
-            hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-            raise UnknownNameError(f"unknown method {self.method!r}; known: {', '.join(METHODS)}{hint}")
-        return METHODS[self.method]
+    def _known(self, examples: np.ndarray, labels: np.ndarray) -> KnownClasses:
+        names = tuple(str(c) for c in range(labels.max() + 1))
+        identity = self.identity or Identity("embeddings", "embeddings")
+        return KnownClasses(names, identity, examples=examples, labels=labels)
 
     def _queries(self, X: Any) -> np.ndarray:  # noqa: N803
-        self._check_fitted()
+        check_is_fitted(self, "_parts")
         return validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], reset=False)
 
-    def _margins(self, queries: np.ndarray) -> np.ndarray:
-        """Threshold minus novelty (parts, b)."""
-        return np.stack([part.threshold - part.reference.novelty(queries) for part in self._parts])
-
-    def _extended(self, part: _Part, examples: np.ndarray, names: np.ndarray) -> _Part:
+    def _extended(self, part: Part, examples: np.ndarray, names: np.ndarray) -> Part:
         """The part with those of the examples that are of its classes."""
         match = names[:, None] == self.classes_[part.classes]
         own = match.any(axis=1)
         if not own.any():
             return part
-        return replace(part, reference=part.reference.extend(examples[own], match[own].argmax(axis=1)))
+        more = replace(self._known(examples[own], match[own].argmax(axis=1)), names=tuple(map(str, part.classes)))
+        if part.known is None:
+            return replace(part, scorer=part.scorer.extended(more))
+        joined = replace(
+            part.known,
+            examples=np.concatenate([part.known.examples, more.examples]),
+            labels=np.concatenate([part.known.labels, more.labels]),
+        )
+        return replace(part, scorer=self._method().fit(joined), known=joined)
 
-    def _added(self, first: int, examples: np.ndarray, labels: np.ndarray) -> _Part:
+    def _added(self, first: int, known: KnownClasses) -> Part:
         """The part of classes that are new."""
-        before = self._parts[0].reference
-        k = before.k if isinstance(before, Neighbors) else 1
-        if len(examples) < k:
-            raise InputError(f"k is {k} and there are {len(examples)} examples of new classes; expected {k} or more")
-        reference, several = before.add(examples, labels), np.bincount(labels)[labels] > 1
-        if several.sum() >= calibration_needed(self.coverage) and len(examples) > k:
-            limit = _threshold(_calibration(reference, examples, labels), self.coverage)
+        before, labels, method = self._parts[0].scorer, known.labels, self._method()
+        k = before.k if isinstance(before, NeighborScorer) else 1
+        if len(labels) < k:
+            raise InputError(f"k is {k} and there are {len(labels)} examples of new classes; expected {k} or more")
+        scorer = before.beside(known) if hasattr(before, "beside") else method.fit(known)
+        if (np.bincount(labels)[labels] > 1).sum() >= calibration_needed(self.coverage) and len(labels) > k:
+            threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
         else:
             widest = max(self._parts, key=lambda part: part.threshold)
-            limit = widest.threshold, widest.coverage
-        return _Part(first + np.arange(labels.max() + 1), reference, *limit)
+            threshold = widest.threshold, widest.coverage
+        kept = None if hasattr(scorer, "extended") else known
+        return Part(first + np.arange(len(known.names)), scorer, *threshold, kept)
 
     def _check_kind(self, names: np.ndarray) -> None:
         if (names.dtype.kind == "U") != (self.classes_.dtype.kind == "U"):
@@ -359,59 +311,3 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
                 f"the known classes are {', '.join(map(repr, self.classes_[:3].tolist()))}, those to add "
                 f"{', '.join(map(repr, names[:3].tolist()))}; expected all names or all numbers"
             )
-
-    def _check_fitted(self) -> None:
-        check_is_fitted(self, "_parts")
-
-
-def _labels(y: Any, examples: np.ndarray) -> np.ndarray:
-    """Labels (m,) as names, int64 or float64."""
-    if y is None:
-        return np.full(len(examples), ONE_CLASS)
-    given = to_numpy(y)
-    labels = np.asarray(column_or_1d(given, warn=True))
-    check_consistent_length(examples, labels)
-    if labels.dtype.kind == "O":
-        if all(isinstance(label, str) for label in labels):
-            labels = labels.astype(np.str_)
-        elif all(isinstance(label, numbers.Real) for label in labels):
-            labels = np.array(labels.tolist())
-    if labels.dtype.kind not in "Ubiuf":
-        raise InputError("the labels y are neither all names nor all numbers; expected (m,) of one or the other")
-    check_classification_targets(labels)
-    labels = labels.astype({"U": np.str_, "f": np.float64}.get(labels.dtype.kind, np.int64))
-    novel = NOVEL if labels.dtype.kind == "U" else NOVEL_NUMBER
-    if (labels == novel).any():
-        raise ClassNamesError(f"a known class is labeled {novel!r}, which stands for novel; expected another label")
-    return labels
-
-
-def _neighbors(k: Any, examples: int) -> int:
-    if not isinstance(k, numbers.Integral) or isinstance(k, bool) or not 1 <= int(k) < examples:
-        raise InputError(
-            f"k is {k!r} for {examples} examples; expected a whole number from 1 to {examples - 1}, as each is "
-            "compared with the others to find the threshold"
-        )
-    return int(k)
-
-
-def _calibration(reference: Reference, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Novelty of the examples left out, of classes that are still there without them if there is such a class."""
-    novelty = reference.left_out(examples, labels)
-    several = np.bincount(labels)[labels] > 1
-    return novelty[several] if several.any() else novelty
-
-
-def _threshold(novelty: np.ndarray, coverage: float) -> tuple[float, float]:
-    """The threshold, and the share of known shapes it keeps."""
-    n = len(novelty)
-    enough = n >= calibration_needed(coverage)
-    limit = threshold(novelty, coverage) if enough else float(novelty.max())
-    return limit + SLACK * max(1, abs(limit)), expected_coverage(n, coverage) if enough else n / (n + 1)
-
-
-def _path(path: str | os.PathLike[str]) -> Path:
-    given = Path(path).expanduser()
-    if given.suffix != ".safetensors":
-        raise FileError(f"a detector is a .safetensors file; given was {given}")
-    return given

@@ -23,7 +23,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.registry.rows import Checkpoint
 from openshape_ood.shapes.points import check_up
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         checkpoint: str | os.PathLike[str] | None = None,
         registry: str | os.PathLike[str] | None = None,
         device: Any = None,
-        up: str = "y",
+        up: str = "file",
         batch_size: int = 32,
         seed: int = 0,
         num_samples: int = 1,

@@ -34,18 +34,34 @@ def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarr
     >>> vote_entropy([agree, split], bank, labels, classes=2).round(3).tolist()
     [0.0, 0.073]
     """
+    return entropy_of_votes(*nearest_votes(patches, bank, labels, classes), classes)
+
+
+def nearest_votes(patches: Any, bank: Any, labels: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distance (b, p) of each patch to the nearest bank token, and the class (b, p) of that token."""
     tokens, known = array(patches, "patches", "bpw"), array(bank, "bank tokens", "nw")
     check_widths(tokens, "patches", known, "bank tokens")
     votes_for = _classes(labels, len(known), classes)
     shapes, count, width = tokens.shape
     distance, index = nearest(tokens.reshape(shapes * count, width), known, k=1, metric="cosine")
+    return distance.reshape(shapes, count), votes_for[index].reshape(shapes, count)
+
+
+def entropy_of_votes(distance: np.ndarray, votes: np.ndarray, classes: int) -> np.ndarray:
+    """`vote_entropy` (b,) of distances and votes (b, p)."""
+    shapes, count = votes.shape
     # one bin a shape and class
-    bins = np.repeat(np.arange(shapes) * classes, count) + votes_for[index[:, 0]]
-    votes = np.bincount(bins, minlength=shapes * classes).reshape(shapes, classes)
-    far = np.bincount(bins, weights=distance[:, 0], minlength=shapes * classes).reshape(shapes, classes)
+    bins = (np.arange(shapes)[:, None] * classes + votes).ravel()
+    cast = np.bincount(bins, minlength=shapes * classes).reshape(shapes, classes)
+    far = np.bincount(bins, weights=distance.ravel(), minlength=shapes * classes).reshape(shapes, classes)
     # p_c d_c is the sum of the distances of the votes for c, over all votes
-    surprise = np.log(count) - np.log(np.maximum(votes, 1))
+    surprise = np.log(count) - np.log(np.maximum(cast, 1))
     return (far * surprise).sum(axis=1) / count
+
+
+def vote_shares(votes: np.ndarray, classes: int) -> np.ndarray:
+    """Share (b, k) of the votes (b, p) for each class."""
+    return np.stack([(votes == c).mean(axis=1) for c in range(classes)], axis=1)
 
 
 def _classes(labels: Any, rows: int, classes: int) -> np.ndarray:

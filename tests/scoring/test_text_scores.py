@@ -14,7 +14,7 @@ from pytorch_ood.detector import MCM, EnergyBased, Entropy
 
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.scoring import by_names
-from openshape_ood.scoring.by_names import (
+from openshape_ood.scoring.text_scores import (
     energy,
     entropy,
     margin_uncertainty,

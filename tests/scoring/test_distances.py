@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from openshape_ood import checks as arrays_module
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.scoring.by_examples import (
+from openshape_ood.scoring.distances import (
     Gaussian,
     Subspace,
     knn_distance,

@@ -10,7 +10,7 @@ from scipy.stats import entropy
 from sklearn.neighbors import NearestNeighbors
 
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.scoring.by_patches import vote_entropy
+from openshape_ood.scoring.patch_scores import vote_entropy
 
 B, P, W, K = 9, 16, 6, 4
 RANDOM = np.random.RandomState(0)

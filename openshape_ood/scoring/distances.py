@@ -23,6 +23,7 @@ from openshape_ood.checks import (
     check_widths,
     grouped,
     log_sum_exp,
+    unit_or_zero,
 )
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.neighbors import METRICS, nearest
@@ -111,11 +112,11 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
         return _means(known, index, len(found))
     directions = np.empty(known.shape)
     for part, rows in blocks(known):
-        directions[part] = _unit(rows)
+        directions[part] = unit_or_zero(rows)
     means = _means(directions, index, len(found))
     # what is left of directions that cancel is rounding, and has no direction
     means[np.linalg.norm(means, axis=1) < ROUNDING] = 0
-    return _unit(means)
+    return unit_or_zero(means)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,13 +261,14 @@ def _nearest_prototype(queries: Any, prototypes: Any, metric: str) -> np.ndarray
     return nearest(z, known, k=1, metric=metric)[0][:, 0]
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows of length 1; a zero row stays zero."""
-    # the largest number first, so that no square overflows or vanishes
-    most = np.abs(rows).max(axis=1, keepdims=True)
-    scaled = rows / np.where(most > 0, most, 1)
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return scaled / np.where(length > 0, length, 1)
+def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean (m, d) of the others of each row's class; zero where there are none."""
+    rest = np.zeros(rows.shape)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        if len(own) > 1:
+            rest[own] = (rows[own].sum(axis=0, dtype=np.float64) - rows[own]) / (len(own) - 1)
+    return rest
 
 
 def _means(rows: np.ndarray, index: np.ndarray, classes: int) -> np.ndarray:

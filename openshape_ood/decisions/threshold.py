@@ -1,0 +1,144 @@
+"""Threshold: up to which novelty a row is kept as known, and where that number comes from."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import to_numpy
+from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, p_values
+from openshape_ood.encoders.protocols import Identity, Provenance
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
+from openshape_ood.storage import save_whole
+
+FORMAT = "openshape_ood threshold 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold:
+    """The limit of novelty: what lies above is new.
+
+    Attributes
+    ----------
+    value : float
+        The novelty up to which a row is known.
+    coverage : float, optional
+        Share of known rows that it keeps, if they are like those it was made from; None where nobody knows.
+    scores : (n,) float64
+        The novelty of known rows that it was made from, for p-values; empty where there are none.
+    provenance : Provenance, optional
+        Whose novelty it is for: a threshold belongs to one encoder and one method.
+    source : str
+        In words, what the scores are of: "50 scans of chairs".
+
+    Examples
+    --------
+    >>> threshold = Threshold.from_novelty(range(1, 100), coverage=0.95)
+    >>> threshold.value, threshold.n, threshold.is_novel([95.0, 95.5]).tolist()
+    (95.0, 99, [False, True])
+    """
+
+    value: float
+    coverage: float | None = None
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0))
+    provenance: Provenance | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float | np.number):
+            raise InputError(f"a threshold is {self.value!r}; expected the novelty up to which a row is known")
+        if not math.isfinite(self.value):
+            raise InputError(f"a threshold is {self.value}; expected a finite number")
+
+    @classmethod
+    def from_novelty(
+        cls, novelty: Any, coverage: float = 0.95, *, provenance: Provenance | None = None, source: str = ""
+    ) -> Threshold:
+        """The conformal threshold of known rows that were not among the examples.
+
+        Parameters
+        ----------
+        novelty : (n,) array or result of `score_novelty`
+            Of known rows of the same kind as those to be judged: scans for scans. A result brings its provenance.
+        coverage : float
+            Share of known rows to keep; 0.95 needs 19 of them.
+        provenance : Provenance, optional
+        source : str
+
+        Raises
+        ------
+        InputError
+            For too few, NaN, infinity, or a coverage that is no share.
+
+        References
+        ----------
+        See `calibration.conformal_threshold`.
+        """
+        provenance = provenance or getattr(novelty, "provenance", None)
+        scores = np.sort(np.asarray(to_numpy(getattr(novelty, "novelty", novelty)), dtype=np.float64))
+        value = conformal_threshold(scores, coverage)
+        return cls(value, expected_coverage(len(scores), coverage), scores, provenance, source)
+
+    @property
+    def n(self) -> int:
+        """How many known rows it was made from."""
+        return len(self.scores)
+
+    def is_novel(self, novelty: Any) -> np.ndarray:
+        """Which rows (b,) are new: novelty above the threshold."""
+        return np.asarray(to_numpy(novelty), dtype=np.float64) > self.value
+
+    def p_values(self, novelty: Any) -> np.ndarray:
+        """Conformal p-values (b,), small for novel. Raises `InputError` where no scores were kept."""
+        if not self.n:
+            raise InputError("this threshold is a bare number; p-values need one made by Threshold.from_novelty(...)")
+        return p_values(novelty, self.scores)
+
+    def check_fits(self, provenance: Provenance) -> None:
+        """Raises `MixedEncodersError` where novelty comes from another encoder or method than this threshold."""
+        own = self.provenance
+        if own is None:
+            return
+        if not own.identity.fits(provenance.identity) or own.method != provenance.method:
+            raise MixedEncodersError(
+                f"the threshold is for {own.method!r} by {own.identity}, the novelty is {provenance.method!r} by "
+                f"{provenance.identity}; a threshold belongs to one encoder and method. Make one for these"
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
+        about = {"format": FORMAT, "value": float(self.value), "coverage": self.coverage, "source": self.source}
+        provenance = None if self.provenance is None else asdict(self.provenance)
+        content = json.dumps({**about, "provenance": provenance, "scores": self.scores.tolist()})
+        return save_whole(path, content.encode(), "the threshold")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Threshold:
+        """Read what `save` wrote. Raises `FileError` for any other file."""
+        path = Path(path).expanduser()
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            if told.pop("format") != FORMAT:
+                raise KeyError("format")
+            provenance = told.pop("provenance")
+            if provenance is not None:
+                provenance = Provenance(**{**provenance, "identity": Identity(**provenance["identity"])})
+            scores = np.sort(np.asarray(told.pop("scores"), dtype=np.float64))
+            if scores.ndim != 1 or not np.isfinite(scores).all():
+                raise ValueError("its scores are no finite numbers")
+            return cls(**told, scores=scores, provenance=provenance)
+        except OSError as error:
+            raise FileError(f"cannot read the threshold {path}: {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
+
+    def __str__(self) -> str:
+        kept = "" if self.coverage is None else f", keeps {self.coverage:.1%} of the known"
+        source = f" ({self.source})" if self.source else ""
+        return f"threshold {self.value:.3f}{kept}, from {self.n} known{source}"

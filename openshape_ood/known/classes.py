@@ -1,0 +1,318 @@
+"""KnownClasses: what is known, as embeddings. Everything that a method compares with.
+
+>>> from openshape_ood import TextEncoder
+>>> known = KnownClasses.from_names(["chair", "sofa"], TextEncoder.from_pretrained("tiny"))
+>>> import tempfile, pathlib
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = known.save(pathlib.Path(folder) / "seats.safetensors")
+...     KnownClasses.load(path).names
+('chair', 'sofa')
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import to_numpy, unit, unit_or_zero
+from openshape_ood.encoders.protocols import Encoder, Identity, NamesEncoder
+from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.known.examples import check_examples, embedded, embedded_patches
+from openshape_ood.known.names import check_names, farther_half
+from openshape_ood.known.soundness import check_joinable, check_sound
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+ARRAYS = ("text", "negatives", "examples", "labels")
+MEMORY = ("features", "labels", "centers", "shapes")
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryBank:
+    """The patches of example shapes (PatchCore, arXiv 2106.08265).
+
+    Attributes
+    ----------
+    features : (n, w) float32
+        A unit vector a patch.
+    labels : (n,) int64
+        Its class, an index into the names.
+    centers : (n, 3) float32
+        Where it lies in the encoder's own frame.
+    shapes : (n,) int64
+        Which example shape it belongs to.
+    stage : str
+        Which features they are, see `ShapeEncoder.encode_patches`.
+    radius : float
+        Of a patch, in the encoder's own frame.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    centers: np.ndarray
+    shapes: np.ndarray
+    stage: str
+    radius: float
+
+
+@dataclass(frozen=True, eq=False)
+class KnownClasses:
+    """k known classes: their names, and what is known of them.
+
+    Attributes
+    ----------
+    names : tuple of k str
+    identity : Identity
+        The encoder that everything here comes from.
+    text : (k, d) float, optional
+        Unit embedding of each class's name.
+    negatives : (j, d) float, optional
+        Those of words for other things (NegLabel, arXiv 2403.20078).
+    examples : (m, d) float, optional
+        Embeddings of example shapes.
+    labels : (m,) int64, optional
+        Their classes, indices into the names. Without `text` every class has examples.
+    patches : MemoryBank, optional
+        The patches of the example shapes.
+    temperature : float, optional
+        What cosines with text were divided by when the encoder was trained; None where nobody says so.
+    """
+
+    names: tuple[str, ...]
+    identity: Identity
+    text: np.ndarray | None = None
+    negatives: np.ndarray | None = None
+    examples: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    patches: MemoryBank | None = None
+    temperature: float | None = None
+
+    @classmethod
+    def from_names(
+        cls,
+        names: Sequence[str],
+        text: NamesEncoder,
+        *,
+        negatives: Sequence[str] = (),
+        temperature: float | None = None,
+    ) -> KnownClasses:
+        """Classes by name.
+
+        Parameters
+        ----------
+        names : sequence of k str
+        text : NamesEncoder
+            A `TextEncoder`, or anything that encodes names.
+        negatives : sequence of str
+            Words for other things, of which the half farthest from the names is kept, as in NegLabel.
+        temperature : float, optional
+            The shape encoder's own, `encoder.temperature`, which a text encoder does not know.
+
+        Raises
+        ------
+        ClassNamesError
+            For none, blank or duplicate names.
+        """
+        names = check_names(names)
+        if isinstance(text, str) or hasattr(text, "spec"):
+            raise InputError(f"text is {text!r}; expected a TextEncoder, as TextEncoder.from_pretrained(...) gives it")
+        vectors = unit(text.encode(names), "the text embedding of", names)
+        words = farther_half(vectors, check_names(negatives), text) if len(negatives) else None
+        return cls(names, replace(text.identity, sha256=""), vectors, words, temperature=temperature)
+
+    @classmethod
+    def from_examples(
+        cls,
+        examples: Mapping[str, Any],
+        encoder: Encoder,
+        *,
+        up: str | Sequence[str] = "file",
+        patches: str | None = None,
+        **settings: Any,
+    ) -> KnownClasses:
+        """Classes by example: name -> shapes in any form that `encode` takes, or ready embeddings (m, d).
+
+        Parameters
+        ----------
+        examples : mapping from k names
+        encoder : Encoder
+        up : str
+            Gravity axis of the example shapes.
+        patches : str, optional
+            Keep their patches too, of this stage ("local" or "tokens"); they must then be shapes.
+        **settings
+            `seed`, `num_samples`, `batch_size`, `progress` as `encode` takes them.
+
+        Examples
+        --------
+        >>> from openshape_ood import ShapeEncoder
+        >>> from openshape_ood.synthetic import sample
+        >>> shapes = {"chair": [sample("chair", 500, seed) for seed in range(3)], "lamp": sample("lamp", 500, seed=0)}
+        >>> known = KnownClasses.from_examples(shapes, ShapeEncoder.from_pretrained("tiny"))
+        >>> known.examples.shape, known.labels.tolist()
+        ((4, 192), [0, 0, 0, 1])
+        """
+        names = check_examples(examples)
+        found = [embedded(examples[name], name, encoder, up, settings) for name in names]
+        labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
+        memory = None
+        if patches is not None:
+            memory = MemoryBank(*embedded_patches(examples, encoder, up, patches, settings))
+        rows = np.concatenate(found)
+        known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
+        unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other
+        return known
+
+    @classmethod
+    def from_both(
+        cls,
+        names: Sequence[str],
+        examples: Mapping[str, Any],
+        encoder: Encoder,
+        text: NamesEncoder,
+        *,
+        up: str | Sequence[str] = "file",
+        patches: str | None = None,
+        **settings: Any,
+    ) -> KnownClasses:
+        """Classes by name, all of them, and by example too, as many as there are examples of.
+
+        Parameters are those of `from_names` and `from_examples`.
+
+        Raises
+        ------
+        ClassNamesError
+            For examples of a class that is not among the names.
+        """
+        by_name = cls.from_names(names, text)
+        strangers = [name for name in examples if name not in by_name.names]
+        if strangers:
+            raise ClassNamesError(
+                f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "
+                f"{', '.join(map(repr, by_name.names))}; expected every class among the names"
+            )
+        shown = cls.from_examples(examples, encoder, up=up, patches=patches, **settings)
+        by_name.check_fits(shown.identity)
+        return shown.relabeled(by_name.names, [by_name.names.index(name) for name in shown.names], by_name.text)
+
+    @classmethod
+    def from_embeddings(
+        cls, vectors: Any, labels: Sequence[str], identity: Identity, *, temperature: float | None = None
+    ) -> KnownClasses:
+        """Classes by ready embeddings (m, d) and the name (m,) of each; classes in their sorted order."""
+        rows = np.asarray(to_numpy(vectors))
+        found, index = np.unique(np.asarray(labels), return_inverse=True)
+        if rows.ndim != 2 or len(rows) != len(index):
+            raise InputError(f"vectors {rows.shape} and {len(index)} labels; expected (m, d) and a label each")
+        return cls(check_names(found), identity, examples=rows, labels=index, temperature=temperature)
+
+    @property
+    def dim(self) -> int:
+        return (self.text if self.text is not None else self.examples).shape[1]  # type: ignore[union-attr]
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """The classes that have examples, as indices (p,) into the names."""
+        return np.empty(0, dtype=np.int64) if self.labels is None else np.unique(self.labels)
+
+    @cached_property
+    def anchors(self) -> np.ndarray:
+        """A unit vector (k, d) a class: its mean example, scaled to length 1 again, or else its name."""
+        if self.examples is None or self.labels is None:
+            return self.text  # type: ignore[return-value]
+        anchors = np.zeros((len(self.names), self.dim)) if self.text is None else self.text.astype(np.float64)
+        for c in self.shown:
+            anchors[c] = unit_or_zero(unit_or_zero(self.examples[self.labels == c]).mean(axis=0)[None])[0]
+        return anchors
+
+    def check_fits(self, identity: Identity) -> None:
+        """Raises `MixedEncodersError` where these classes come from another encoder than `identity`."""
+        self.identity.check_fits(identity)
+
+    def subset(self, kept: np.ndarray) -> KnownClasses:
+        """The same with the examples of a mask (m,) only, and classes renumbered so that none is without."""
+        labels = self.labels[kept]  # type: ignore[index]
+        names, index = np.unique(labels, return_inverse=True)
+        own = tuple(self.names[i] for i in names)
+        text = None if self.text is None else self.text[names]
+        return replace(self, names=own, text=text, examples=self.examples[kept], labels=index)  # type: ignore[index]
+
+    def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
+        """The same under other names, `places` (k,) saying where each class stands among them."""
+        index = np.asarray(places)
+        memory = self.patches and replace(self.patches, labels=index[self.patches.labels])
+        labels = None if self.labels is None else index[self.labels]
+        return replace(self, names=names, text=text, labels=labels, patches=memory)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be."""
+        arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
+        header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
+        header["temperature"] = self.temperature
+        if self.patches is not None:
+            arrays |= {f"patches.{name}": getattr(self.patches, name) for name in MEMORY}
+            header["patches"] = {"stage": self.patches.stage, "radius": self.patches.radius}
+        return save_arrays(path, arrays, header, "set of known classes")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
+        """Read what `save` wrote. Raises `FileError` for any other file; nothing in it is run."""
+        with loaded_arrays(path, "set of known classes") as (header, arrays):
+            memory = {n.removeprefix("patches."): arrays.pop(n) for n in list(arrays) if n.startswith("patches.")}
+            strangers = sorted({*arrays} - {*ARRAYS} | {*memory} - {*MEMORY})
+            if strangers:
+                raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
+            temperature = header["temperature"]
+            known = cls(
+                names=check_names(header["names"]),
+                identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
+                patches=MemoryBank(**memory, **header["patches"]) if memory else None,
+                temperature=None if temperature is None else float(temperature),
+                **arrays,
+            )
+            check_sound(known)
+        return known
+
+    @classmethod
+    def join(cls, *several: KnownClasses) -> KnownClasses:
+        """One set of the classes of several, in their order: all known by example, or all by name, or all by both.
+
+        Raises
+        ------
+        MixedEncodersError
+            Naming both where two come from different encoders.
+        ClassNamesError
+            For a class that occurs in two.
+        """
+        if not several:
+            raise InputError("there are no known classes to join; expected at least one set")
+        check_joinable(several)
+        starts = np.cumsum([0, *(len(one.names) for one in several)])
+        names = tuple(name for one in several for name in one.names)
+        moved = [
+            one.relabeled(names, start + np.arange(len(one.names)), one.text)
+            for one, start in zip(several, starts, strict=False)
+        ]
+        arrays = {name: _stacked([getattr(one, name) for one in moved]) for name in ARRAYS}
+        temperatures = [one.temperature for one in several if one.temperature is not None]
+        memory = _joined_memory([one.patches for one in moved if one.patches is not None])
+        return cls(names, several[0].identity, patches=memory, temperature=next(iter(temperatures), None), **arrays)
+
+
+def _stacked(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    filled = [array for array in arrays if array is not None]
+    return np.concatenate(filled) if filled else None
+
+
+def _joined_memory(banks: Sequence[MemoryBank]) -> MemoryBank | None:
+    if not banks:
+        return None
+    starts = np.cumsum([0, *(bank.shapes.max(initial=-1) + 1 for bank in banks)])
+    shapes = np.concatenate([bank.shapes + start for bank, start in zip(banks, starts, strict=False)])
+    rows = {name: np.concatenate([getattr(bank, name) for bank in banks]) for name in ("features", "labels", "centers")}
+    return MemoryBank(**rows, shapes=shapes, stage=banks[0].stage, radius=banks[0].radius)

@@ -1,0 +1,127 @@
+"""Examples of known classes, in whatever form they come, as embeddings and patches."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Number
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import to_numpy, unit
+from openshape_ood.encoders.protocols import Encoder
+from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
+from openshape_ood.known.names import check_names
+
+
+def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of classes known by example; raises `InputError` where one is known by name only."""
+    for name, value in examples.items():
+        words = value if isinstance(value, list | tuple) and value else [value]
+        if all(word is None or _is_word(word) for word in words):
+            raise InputError(
+                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes, or "
+                "None for a class of which there is only the name"
+            )
+    names = check_names(list(examples))
+    same: dict[str, str] = {}
+    for name in names:
+        first = same.setdefault(" ".join(name.replace("_", " ").casefold().split()), name)
+        if first is not name:
+            raise ClassNamesError(f"known classes {first!r} and {name!r} are the same name; expected one of them")
+    return names
+
+
+def _is_word(value: Any) -> bool:
+    """Whether a string is more likely a name than the path of a shape."""
+    return isinstance(value, str) and not Path(value).suffix and not Path(value).exists()
+
+
+def embedded(
+    value: Any, name: str, encoder: Encoder, up: str | Sequence[str], settings: Mapping[str, Any]
+) -> np.ndarray:
+    """Unit embeddings (m, d) float64 of the examples of one class."""
+    rows = ready_embeddings(value, name, encoder)
+    if rows is None:
+        with _named(name):
+            rows = encoder.encode(value, up=up, **settings)
+    return unit(rows, f"the embedding of class {name!r},")
+
+
+def embedded_patches(
+    examples: Mapping[str, Any], encoder: Any, up: str | Sequence[str], stage: str, settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str, float]:
+    """The fields of a `MemoryBank`: of the patches of all examples, class by class."""
+    check_patches(encoder)
+    passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed", "progress")}
+    found = []
+    for name, value in examples.items():
+        if ready_embeddings(value, name, encoder) is not None:
+            raise InputError(f"class {name!r} is given as embeddings; patches need the example shapes themselves")
+        with _named(name):
+            found.append(encoder.encode_patches(value, up=up, stage=stage, **passed))
+    features = np.concatenate([patches.features for patches in found])
+    shapes, count, width = features.shape
+    rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
+    centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
+    labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
+    return rows, labels, centers, np.repeat(np.arange(shapes), count), stage, found[0].radius
+
+
+def check_patches(encoder: Any) -> None:
+    """Raises `InputError` for an encoder that gives no patches."""
+    if not hasattr(encoder, "encode_patches"):
+        raise InputError(f"{encoder.identity.checkpoint} has no patches; expected an encoder with encode_patches")
+
+
+def ready_embeddings(value: Any, name: str, encoder: Encoder) -> np.ndarray | None:
+    """Ready embeddings (m, d): an array of them, one (d,), or a list of either; None where `value` is shapes.
+
+    Told by their form alone: clouds are not copied to find out that they are clouds.
+    """
+    tables = [value] if _form(value) else list(value) if isinstance(value, list | tuple) else []
+    forms = [_form(table) for table in tables]
+    widths = {form[-1] for form in forms if form}
+    if not tables or None in forms or len(widths) != 1:
+        return None
+    [width] = widths
+    if width in (3, 6) and encoder.dim not in (3, 6):
+        return None
+    if width != encoder.dim:
+        rows = sum(1 if len(form) == 1 else form[0] for form in forms if form)
+        raise MixedEncodersError(
+            f"class {name!r} is an array of shape ({rows}, {width}); {encoder.identity.checkpoint} has embeddings of "
+            f"{encoder.dim} and takes clouds (n, 3|6). Are these embeddings of another encoder?"
+        )
+    stacked = np.concatenate([np.atleast_2d(np.asarray(to_numpy(table))) for table in tables])
+    if not len(stacked):
+        raise InputError(f"class {name!r} has no examples: its embeddings have the shape {stacked.shape}")
+    return stacked
+
+
+def _form(value: Any) -> tuple[int, ...] | None:
+    """The shape of a vector (d,) or table (m, d) of numbers; None for all else."""
+    if hasattr(value, "ndim") and hasattr(value, "dtype"):
+        kind = getattr(value.dtype, "kind", "f")  # torch's types have none
+        return tuple(value.shape) if value.ndim in (1, 2) and kind in "fiub" else None
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    if all(isinstance(number, Number) for number in value):
+        return (len(value),)
+    rows = [_form(row) for row in value] if isinstance(value[0], list | tuple) else [None]
+    flat = all(row is not None and len(row) == 1 and row == rows[0] for row in rows)
+    return (len(value), *rows[0]) if flat and rows[0] else None
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors of examples say of which class they are."""
+    try:
+        yield
+    except CloudError as error:
+        raise CloudError(f"examples of class {name!r}: {error}") from error
+    except ShapeFileError as error:
+        raise ShapeFileError(f"examples of class {name!r}: {error}") from error

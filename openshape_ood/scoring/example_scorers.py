@@ -1,0 +1,243 @@
+"""Scorers by examples: prototypes, nearest neighbors, and normal distributions.
+
+Their states are arrays and numbers, so that a detector can keep them in a file; each can be extended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from openshape_ood.checks import unit_or_zero
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import distances
+from openshape_ood.scoring.distances import Gaussian, rest_of_class
+from openshape_ood.scoring.method import Judgement
+from openshape_ood.scoring.neighbors import nearest
+from openshape_ood.scoring.scorers import cosine, unit_examples, unit_rows
+
+# a covariance is not inverted again for every example: a twentieth of them is left out at a time
+FOLDS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class PrototypeScorer:
+    """Distance to the nearest mean: of unit rows on the unit sphere, |z - p| from 0 to 2, or of rows as they are.
+
+    means (p, d), counts (p,) of examples and classes (p,), for the classes that have examples; anchors (k, d).
+    """
+
+    metric: str
+    means: np.ndarray
+    counts: np.ndarray
+    classes: np.ndarray
+    anchors: np.ndarray
+
+    @classmethod
+    def fit(cls, known: KnownClasses, metric: str = "cosine") -> PrototypeScorer:
+        rows = _rows(known, metric)
+        means = _without_rounding(distances.prototypes(rows, known.labels, "euclidean"), metric)
+        return cls(metric, means, np.bincount(known.labels)[known.shown], known.shown, known.anchors)
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        z = unit_rows(rows, self.anchors)
+        distance, index = nearest(rows, self.means, metric=self.metric)
+        return Judgement(_chord(distance[:, 0], self.metric), self.classes[index[:, 0]], cosine(z, self.anchors))
+
+    def left_out(self, known: KnownClasses) -> np.ndarray:
+        rows = _rows(known, self.metric)
+        rest = _without_rounding(rest_of_class(rows, known.labels), self.metric)
+        if self.metric == "cosine":
+            to_own = 1 - np.clip(np.einsum("md,md->m", rows, unit_or_zero(rest)), -1, 1)
+        else:
+            to_own = np.linalg.norm(rows - rest, axis=1)
+        return _nearer(self, rows, known.labels, _chord(to_own, self.metric))
+
+    def extended(self, known: KnownClasses) -> PrototypeScorer:
+        means, counts = _extended(self.means, self.counts, _rows(known, self.metric), known.labels)
+        means = _without_rounding(means, self.metric)
+        anchors = unit_or_zero(means) if self.metric == "cosine" else self.anchors
+        return replace(self, means=means, counts=counts, anchors=anchors)
+
+    def beside(self, known: KnownClasses) -> PrototypeScorer:
+        return self.fit(known, self.metric)
+
+    def without(self, label: int) -> PrototypeScorer | None:
+        rest = np.delete(self.means, label, axis=0)
+        return replace(self, means=rest, classes=np.delete(self.classes, label)) if len(rest) else None
+
+
+@dataclass(frozen=True, eq=False)
+class NeighborScorer:
+    """Distance to the k-th nearest example; the nearest class is that of the nearest one.
+
+    examples (m, d) as they are, labels (m,), anchors (k, d).
+    """
+
+    metric: str
+    k: int
+    examples: np.ndarray
+    labels: np.ndarray
+    anchors: np.ndarray
+
+    @classmethod
+    def fit(cls, known: KnownClasses, metric: str = "cosine", k: int = 1) -> NeighborScorer:
+        """Of fewer examples than k, the farthest counts."""
+        if known.examples is None or known.labels is None:
+            raise InputError(f"the known classes of {known.identity} are names only; expected example shapes")
+        return cls(metric, min(k, len(known.examples)), known.examples, known.labels, known.anchors)
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        z = unit_rows(rows, self.anchors)
+        distance, index = nearest(rows, self.examples, k=self.k, metric=self.metric)
+        novelty = _chord(distance[:, -1], self.metric)
+        return Judgement(novelty, self.labels[index[:, 0]], cosine(z, self.anchors))
+
+    def left_out(self, known: KnownClasses) -> np.ndarray:
+        distance, index = nearest(self.examples, self.examples, k=self.k + 1, metric=self.metric)
+        itself = index == np.arange(len(self.examples))[:, None]
+        # behind more than k duplicates an example does not find itself, and the farthest goes
+        itself[~itself.any(axis=1), -1] = True
+        return _chord(distance[~itself].reshape(len(self.examples), self.k)[:, -1], self.metric)
+
+    def extended(self, known: KnownClasses) -> NeighborScorer:
+        examples = np.concatenate([self.examples, known.examples])
+        labels = np.concatenate([self.labels, known.labels])
+        anchors = distances.prototypes(examples, labels, "cosine")
+        return replace(self, examples=examples, labels=labels, anchors=anchors)
+
+    def beside(self, known: KnownClasses) -> NeighborScorer:
+        return self.fit(known, self.metric, self.k)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianScorer:
+    """Squared Mahalanobis distance of unit rows to the nearest class, less that to all examples as one if relative.
+
+    Classes beside these bring their means, more examples move the mean of their class; covariance and background stay
+    as they were fitted. The nearest class is that of the nearest prototype.
+    """
+
+    relative: bool
+    means: np.ndarray
+    precision: np.ndarray
+    background_mean: np.ndarray
+    background_precision: np.ndarray
+    counts: np.ndarray
+    classes: np.ndarray
+    anchors: np.ndarray
+    fitted: bool = True
+
+    @classmethod
+    def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
+        found = Gaussian.fit(unit_examples(known), known.labels)
+        if relative and len(found.means) == 1:
+            raise InputError(
+                "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
+                "or give examples of more classes"
+            )
+        counts = np.bincount(known.labels)[known.shown]
+        own = found.means, found.precision, found.background_mean, found.background_precision
+        return cls(relative, *own, counts, known.shown, known.anchors)
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        z = unit_rows(rows, self.anchors)
+        nearest_class = nearest(z, self.means)[1][:, 0]
+        return Judgement(self._novelty(z), self.classes[nearest_class], cosine(z, self.anchors))
+
+    def left_out(self, known: KnownClasses) -> np.ndarray:
+        if self.fitted:
+            return folds_left_out(lambda rest: self.fit(rest, self.relative), known)
+        # the covariance knows nothing of added classes: only their means do
+        rows = unit_examples(known)
+        centered = replace(self, means=np.zeros((1, rows.shape[1])))
+        to_own = centered._to_classes(rows - rest_of_class(rows, known.labels)) - self._background(rows)
+        return _nearer(self, rows, known.labels, to_own)
+
+    def extended(self, known: KnownClasses) -> GaussianScorer:
+        means, counts = _extended(self.means, self.counts, unit_examples(known), known.labels)
+        return replace(self, means=means, counts=counts, anchors=unit_or_zero(means))
+
+    def beside(self, known: KnownClasses) -> GaussianScorer:
+        means = distances.prototypes(unit_examples(known), known.labels, "euclidean")
+        counts = np.bincount(known.labels)[known.shown]
+        return replace(self, means=means, counts=counts, classes=known.shown, anchors=known.anchors, fitted=False)
+
+    def without(self, label: int) -> GaussianScorer | None:
+        rest = np.delete(self.means, label, axis=0)
+        return replace(self, means=rest, classes=np.delete(self.classes, label)) if len(rest) else None
+
+    def _novelty(self, z: np.ndarray) -> np.ndarray:
+        return self._to_classes(z) - self._background(z)
+
+    def _to_classes(self, z: np.ndarray) -> np.ndarray:
+        gaussian = Gaussian(self.means, self.precision, self.background_mean, self.background_precision)
+        return distances.mahalanobis_distance(z, gaussian)
+
+    def _background(self, z: np.ndarray) -> np.ndarray:
+        if not self.relative:
+            return np.zeros(len(z))
+        alone = replace(self, means=self.background_mean[None], precision=self.background_precision)
+        return alone._to_classes(z)
+
+
+def folds_left_out(fit: object, known: KnownClasses, folds: int = FOLDS) -> np.ndarray:
+    """Novelty (m,) of each example by a scorer fitted without its fold; every class is spread over the folds.
+
+    fit: from `KnownClasses` to a scorer. Raises `InputError` where too few examples are left to fit.
+    """
+    labels = known.labels
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[np.argsort(labels, kind="stable")] = np.arange(len(labels))
+    fold, novelty = rank % folds, np.empty(len(labels))
+    for out in (fold == i for i in range(fold.max() + 1)):
+        try:
+            scorer = fit(known.subset(~out))
+        except InputError as error:
+            raise InputError(
+                f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
+                "none. Expected three or more, that differ, in at least one class; or prototypes"
+            ) from error
+        novelty[out] = scorer.judge(known.examples[out]).novelty
+    return novelty
+
+
+def _rows(known: KnownClasses, metric: str) -> np.ndarray:
+    """What a prototype is the mean of, in float64."""
+    rows = unit_examples(known)
+    return rows if metric == "cosine" else known.examples.astype(np.float64)
+
+
+def _without_rounding(means: np.ndarray, metric: str) -> np.ndarray:
+    """What is left of directions that cancel is rounding, and has no direction."""
+    if metric == "cosine":
+        means[np.linalg.norm(means, axis=1) < distances.ROUNDING] = 0
+    return means
+
+
+def _chord(distance: np.ndarray, metric: str) -> np.ndarray:
+    """Distance of two unit vectors from 1 - their cosine; a Euclidean distance as it is."""
+    return np.sqrt(np.maximum(2 * distance, 0)) if metric == "cosine" else distance
+
+
+def _nearer(
+    scorer: PrototypeScorer | GaussianScorer, rows: np.ndarray, labels: np.ndarray, to_own: np.ndarray
+) -> np.ndarray:
+    """Novelty (m,): `to_own` where an example's own class, without it, is nearest; else that to the others."""
+    novelty = np.where(np.bincount(labels)[labels] > 1, to_own, np.inf)
+    for label in range(labels.max() + 1):
+        own, others = labels == label, scorer.without(label)
+        if others is not None:
+            novelty[own] = np.minimum(novelty[own], others.judge(rows[own]).novelty)
+    return novelty
+
+
+def _extended(
+    means: np.ndarray, counts: np.ndarray, rows: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means (k, d) and counts (k,) with the rows of each class taken in."""
+    sums, more = means * counts[:, None], np.bincount(labels, minlength=len(counts))
+    np.add.at(sums, labels, rows)
+    return sums / (counts + more)[:, None], counts + more

@@ -1,0 +1,188 @@
+"""The methods of this library, by the names that every door takes, and the one way to judge by them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from openshape_ood.checks import unit
+from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
+from openshape_ood.scoring.method import Judgement, Method, Needs, Scorer
+from openshape_ood.scoring.scorers import CosineScorer, FusionScorer, VimScorer, VoteScorer
+
+Kind = Literal["names", "examples", "both"]
+
+_CLIP, _SNELL, _SUN, _LEE = "arXiv 2103.00020", "arXiv 1703.05175", "arXiv 2204.06507", "arXiv 1807.03888"
+
+
+def _by_cosine(name: str, formula: str, reference: str, needs: Needs = "any") -> Method:
+    return Method(name, CosineScorer.fit, needs, reference=reference, settings={"formula": formula})
+
+
+def _by_examples(name: str, scorer: Any, reference: str, **settings: Any) -> Method:
+    return Method(name, scorer.fit, "examples", reference=reference, settings=settings)
+
+
+def _by_both(name: str, how: str, reference: str) -> Method:
+    return Method(name, FusionScorer.fit, "text and examples", reference=reference, settings={"how": how})
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        _by_cosine("max_cosine", "max_cosine", _CLIP),
+        _by_cosine("mcm", "softmax_uncertainty", "arXiv 2211.13445"),
+        _by_cosine("energy", "energy", "arXiv 2010.03759"),
+        _by_cosine("entropy", "entropy", "arXiv 2012.06575"),
+        _by_cosine("margin", "margin_uncertainty", "Scheffer et al., 2001"),
+        _by_cosine("neglabel", "neglabel", "arXiv 2403.20078", "negatives"),
+        _by_examples("prototype_distance", PrototypeScorer, _SNELL, metric="cosine"),
+        _by_examples("nearest_distance", NeighborScorer, "arXiv 2207.11554", metric="cosine", k=1),
+        _by_examples("knn", NeighborScorer, _SUN, metric="cosine", k=5),
+        _by_examples("mahalanobis", GaussianScorer, _LEE, relative=False),
+        _by_examples("relative_mahalanobis", GaussianScorer, "arXiv 2106.09022", relative=True),
+        _by_examples("vim", VimScorer, "arXiv 2203.10807"),
+        _by_examples("prototype_euclidean", PrototypeScorer, _SNELL, metric="euclidean"),
+        _by_examples("nearest_euclidean", NeighborScorer, "arXiv 2207.11554", metric="euclidean", k=1),
+        _by_examples("knn_euclidean", NeighborScorer, _SUN, metric="euclidean", k=5),
+        Method("vote_entropy", VoteScorer.fit, "patches", "patches", "IEEE Access 12, 2024 (3D-SeND)"),
+        _by_both("rank_fusion", "ranks", "Dwork et al., 2001"),
+        _by_both("p_value_fusion", "p values", "Fisher, 1925"),
+    )
+}
+
+# what is taken where no method is named; the evidence stands in docs/concepts/scores.md, by `benchmarks.scores`.
+# Where some classes have examples and some have none, names are the one thing that all of them have
+DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
+
+USABLE: dict[Kind, tuple[Needs, ...]] = {
+    "names": ("any", "negatives"),
+    "examples": ("any", "examples", "patches", "text and examples"),
+    "both": ("any", "text and examples"),
+}
+_LACKS = {
+    "names": "example shapes, known={name: shapes}; the known classes are names only",
+    "examples": "names and nothing else, known=[name, ...]; the known classes come with examples",
+    "both": "examples of every class, or names only; some of the known classes have examples and some have none",
+}
+_MAKES = {
+    "negatives": "negative words, KnownClasses.from_names(names, text, negatives=words)",
+    "examples": "example shapes, KnownClasses.from_examples(...)",
+    "patches": "patches, KnownClasses.from_examples(..., patches='tokens')",
+    "text and examples": "names and examples, KnownClasses.from_both(...)",
+}
+
+
+def find_method(method: str | Method, kind: Kind | None = None) -> Method:
+    """The method of this name, or the object itself where it is one.
+
+    Parameters
+    ----------
+    method : str or Method
+        A key of `METHODS`, or a `Method` of one's own.
+    kind : {"names", "examples", "both"}, optional
+        How the classes are known, where that is told already: by name, by example, or some this way and some that.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that there is not, with the closest ones.
+    InputError
+        For a method that cannot be used with classes known so.
+
+    Examples
+    --------
+    >>> find_method("knn", "examples").needs
+    'examples'
+    """
+    if isinstance(method, str) and method in METHODS:
+        found = METHODS[method]
+    elif callable(getattr(method, "fit", None)) and isinstance(getattr(method, "name", None), str):
+        found = method  # type: ignore[assignment]
+    else:
+        close = difflib.get_close_matches(str(method), METHODS, n=2, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UnknownNameError(f"unknown method {method!r}; known: {', '.join(METHODS)}, or a Method object{hint}")
+    if kind and found.needs not in USABLE[kind]:
+        usable = ", ".join(name for name, other in METHODS.items() if other.needs in USABLE[kind])
+        raise InputError(f"method {found.name!r} needs {_LACKS[kind]}. With these: {usable}")
+    return found
+
+
+def kind_of(known: KnownClasses) -> Kind:
+    """How classes are known: by name, by example, or only some of them by example."""
+    if not len(known.shown):
+        return "names"
+    return "examples" if len(known.shown) == len(known.names) else "both"
+
+
+def default_method(known: KnownClasses) -> str:
+    """The method that is taken for these classes where none is named."""
+    return DEFAULTS[kind_of(known)]
+
+
+def check_known(method: Method, known: KnownClasses) -> None:
+    """Raises `InputError` where known classes lack what a method needs."""
+    have = {
+        "any": True,
+        "negatives": known.negatives is not None,
+        "examples": known.examples is not None,
+        "patches": known.patches is not None,
+        "text and examples": known.examples is not None and known.text is not None,
+    }
+    if not have[method.needs]:
+        raise InputError(
+            f"method {method.name!r} needs known classes with {_MAKES[method.needs]}; those of {known.identity} have "
+            f"none. With them: {', '.join(name for name, other in METHODS.items() if have[other.needs])}"
+        )
+
+
+# what is fitted to known classes once; forgotten with them
+_FITTED: WeakKeyDictionary[KnownClasses, dict[Method, Scorer]] = WeakKeyDictionary()
+
+
+def fitted(method: Method, known: KnownClasses) -> Scorer:
+    """The scorer of a method for these known classes, fitted when first asked for."""
+    own = _FITTED.setdefault(known, {})
+    if method not in own:
+        check_known(method, known)
+        own[method] = method.fit(known)
+    return own[method]
+
+
+def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgement:
+    """How novel rows are against known classes: what every door of the library asks.
+
+    Parameters
+    ----------
+    rows : (b, d) or (b, p, w)
+        Embeddings, or patches for a method that judges them; of any length but zero.
+    known : KnownClasses
+    method : str or Method
+
+    Returns
+    -------
+    Judgement
+
+    Raises
+    ------
+    InputError
+        For rows that are zero or not finite, and known classes that lack what the method needs.
+    MixedEncodersError
+        For rows of another width than the known classes.
+    """
+    found = find_method(method)
+    if found.rows == "embedding":
+        rows = np.asarray(rows)
+        if rows.ndim != 2 or rows.shape[1] != known.dim:
+            raise MixedEncodersError(
+                f"queries have the shape {rows.shape}, the known classes of {known.identity} have embeddings of "
+                f"{known.dim}; expected (b, {known.dim}) from the same encoder"
+            )
+        rows = unit(rows, "query")
+    return fitted(found, known).judge(rows)

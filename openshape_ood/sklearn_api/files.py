@@ -1,0 +1,116 @@
+"""Detectors as files: the state of their scorers, which is arrays and numbers, and what they were asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import InputError
+from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
+from openshape_ood.sklearn_api.learning import Part
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+# scorers whose state is arrays and numbers, which a file can hold
+KEPT_SCORERS = {scorer.__name__: scorer for scorer in (PrototypeScorer, NeighborScorer, GaussianScorer)}
+
+
+def save_detector(detector: Any, path: str | os.PathLike[str]) -> Path:
+    """Write a fitted detector to a .safetensors file."""
+    states = [scorer_state(part.scorer, detector.method) for part in detector._parts]
+    arrays = {f"{i}.{name}": array for i, (_, _, own) in enumerate(states) for name, array in own.items()}
+    header = {
+        "parameters": {"method": detector.method, "k": int(detector.k), "coverage": float(detector.coverage)},
+        "identity": None if detector.identity is None else asdict(detector.identity),
+        "width": detector.n_features_in_,
+        "columns": getattr(detector, "feature_names_in_", np.empty(0)).tolist() or None,
+        "labels": {"U": "names", "i": "integers", "f": "numbers"}[detector.classes_.dtype.kind],
+        "parts": [
+            {
+                "classes": detector.classes_[part.classes].tolist(),
+                "threshold": part.threshold,
+                "coverage": part.coverage,
+                "scorer": kind,
+                "settings": settings,
+            }
+            for part, (kind, settings, _) in zip(detector._parts, states, strict=True)
+        ],
+    }
+    return save_arrays(path, arrays, header, "detector")
+
+
+def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
+    """Read what `save_detector` wrote. Raises `FileError` for any other file."""
+    with loaded_arrays(path, "detector") as (header, arrays):
+        detector = cls(**header["parameters"])
+        detector._method()
+        if header["identity"] is not None:
+            detector.identity = Identity(**{field: str(value) for field, value in header["identity"].items()})
+        width = detector.n_features_in_ = int(header["width"])
+        if header["columns"] is not None:
+            detector.feature_names_in_ = np.array(header["columns"], dtype=object)
+            if len(detector.feature_names_in_) != width:
+                raise ValueError(f"there are {len(detector.feature_names_in_)} column names for {width} columns")
+        names = [name for row in header["parts"] for name in row["classes"]]
+        kind = {"names": np.str_, "integers": np.int64, "numbers": np.float64}[header["labels"]]
+        detector.classes_ = np.array(names, dtype=kind)
+        if not names or len(np.unique(detector.classes_)) != len(names) or detector.classes_.tolist() != names:
+            raise ValueError("its classes are none, twice the same, or of several types")
+        detector._parts, first = [], 0
+        for i, row in enumerate(header["parts"]):
+            k, prefix = len(row["classes"]), f"{i}."
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            scorer = restored_scorer(row["scorer"], row["settings"], own, k, width)
+            threshold, coverage = float(row["threshold"]), float(row["coverage"])
+            if not k or not math.isfinite(threshold) or not 0 < coverage < 1:
+                raise ValueError("a part of it has no classes, or no threshold")
+            detector._parts.append(Part(np.arange(first, first + k), scorer, threshold, coverage))
+            first += k
+    return detector
+
+
+def scorer_state(scorer: Any, method: Any) -> tuple[str, dict[str, Any], dict[str, np.ndarray]]:
+    """A scorer as its kind, its numbers and its arrays."""
+    kind = type(scorer).__name__
+    if KEPT_SCORERS.get(kind) is not type(scorer) or not isinstance(method, str):
+        raise InputError(
+            f"a detector by {method!r} cannot be saved, as its state is more than arrays. Save the embeddings and fit "
+            "again, or use a method of distances to examples"
+        )
+    values = {f.name: getattr(scorer, f.name) for f in fields(scorer)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return kind, {name: value for name, value in values.items() if name not in arrays}, arrays
+
+
+def restored_scorer(
+    kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], k: int, width: int
+) -> Any:
+    """The scorer with this state. Raises `ValueError` for what no scorer of k classes and d numbers gives."""
+    m = len(arrays.get("labels", ()))
+    shapes = {
+        "PrototypeScorer": {"means": (k, width), "counts": (k,), "classes": (k,), "anchors": (k, width)},
+        "NeighborScorer": {"examples": (m, width), "labels": (m,), "anchors": (k, width)},
+        "GaussianScorer": {
+            "means": (k, width), "counts": (k,), "classes": (k,), "anchors": (k, width), "precision": (width, width),
+            "background_mean": (width,), "background_precision": (width, width),
+        },
+    }[kind]  # fmt: skip
+    if {name: array.shape for name, array in arrays.items()} != shapes:
+        raise ValueError(f"the arrays of {kind!r} are misshapen or missing")
+    for name, array in arrays.items():
+        whole = name in ("labels", "counts", "classes")
+        if array.dtype.kind != ("i" if whole else "f") or not np.isfinite(array).all():
+            raise ValueError(f"{name} are {array.dtype}; expected finite {'whole ' if whole else ''}numbers")
+    if "counts" in arrays and (arrays["counts"].min() < 1 or not np.array_equal(arrays["classes"], np.arange(k))):
+        raise ValueError("there are classes without examples")
+    if "labels" in arrays and not np.array_equal(np.unique(arrays["labels"]), np.arange(k)):
+        raise ValueError(f"the labels do not count the {k} classes")
+    if settings.get("metric", "cosine") not in ("cosine", "euclidean") or not 1 <= settings.get("k", 1) <= max(m, 1):
+        raise ValueError(f"the settings of {kind!r} are {dict(settings)}")
+    return KEPT_SCORERS[kind](**settings, **arrays)

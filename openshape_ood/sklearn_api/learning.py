@@ -1,0 +1,76 @@
+"""What a detector learns: labels, classes learned together, and thresholds."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from openshape_ood.checks import to_numpy
+from openshape_ood.decisions.calibration import calibration_needed, conformal_threshold, expected_coverage
+from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import Method
+from openshape_ood.scoring.example_scorers import folds_left_out
+
+# what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
+NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
+
+# far above the rounding of a distance: a duplicate of what set the threshold is still known
+SLACK = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Classes learned together: which of `classes_`, their scorer, and up to where a shape is one of them.
+
+    known: what the scorer was fitted to, where it cannot be extended without; coverage: the share of known shapes that
+    the threshold keeps, as far as leaving one out can tell.
+    """
+
+    classes: np.ndarray
+    scorer: Any
+    threshold: float
+    coverage: float
+    known: KnownClasses | None = None
+
+
+def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
+    """Labels (m,) as names, int64 or float64."""
+    if y is None:
+        return np.full(len(examples), ONE_CLASS)
+    given = to_numpy(y)
+    labels = np.asarray(column_or_1d(given, warn=True))
+    check_consistent_length(examples, labels)
+    if labels.dtype.kind == "O":
+        if all(isinstance(label, str) for label in labels):
+            labels = labels.astype(np.str_)
+        elif all(isinstance(label, numbers.Real) for label in labels):
+            labels = np.array(labels.tolist())
+    if labels.dtype.kind not in "Ubiuf":
+        raise InputError("the labels y are neither all names nor all numbers; expected (m,) of one or the other")
+    check_classification_targets(labels)
+    labels = labels.astype({"U": np.str_, "f": np.float64}.get(labels.dtype.kind, np.int64))
+    novel = NOVEL if labels.dtype.kind == "U" else NOVEL_NUMBER
+    if (labels == novel).any():
+        raise ClassNamesError(f"a known class is labeled {novel!r}, which stands for novel; expected another label")
+    return labels
+
+
+def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
+    """Novelty of the examples left out, of classes that are still there without them if there is such a class."""
+    novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(method.fit, known)
+    several = np.bincount(known.labels)[known.labels] > 1
+    return novelty[several] if several.any() else novelty
+
+
+def learned_threshold(novelty: np.ndarray, coverage: float) -> tuple[float, float]:
+    """The threshold, and the share of known shapes it keeps."""
+    n = len(novelty)
+    enough = n >= calibration_needed(coverage)
+    value = conformal_threshold(novelty, coverage) if enough else float(novelty.max())
+    return value + SLACK * max(1, abs(value)), expected_coverage(n, coverage) if enough else n / (n + 1)
