@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report.facts import wrapped
 from benchmarks.report.output import write_json
 from benchmarks.report.pictures.coverage import draw
-from benchmarks.report.tables import Table, percent, wrapped
+from benchmarks.report.tables import Table, percent
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects

@@ -14,17 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.tables import (
-    SWITCHES,
-    Table,
-    count_differences,
-    markdown_words,
-    method_label,
-    percent,
-    setting_words,
-    sources_of,
-    wrapped,
-)
+from benchmarks.report.facts import SWITCHES, count_differences, setting_words, wrapped
+from benchmarks.report.tables import Table, markdown_words, method_label, percent, sources_of
 from benchmarks.threedos.published import Published, all_published, published_rows
 from benchmarks.threedos.record import LONGEST, plain, printable, read_record
 from benchmarks.threedos.splits import split_names

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.report import tables
+from benchmarks.report import facts, tables
 from benchmarks.report.tables import Table, markdown_words
 from benchmarks.threedos.published import Published, Reason, published_rows, reasons, support_copies
 from benchmarks.threedos.recipes import SEEDS
@@ -56,9 +56,9 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
 
 
 def _what(report: Mapping[str, Any]) -> Iterable[str]:
-    yield from (f"> **{markdown_words(words.lstrip('! '))}**" for words in tables.warnings(report))
-    facts = (words.partition(": ") for words in tables.facts_of_run(report)[1:])
-    yield "\n".join(f"- **{markdown_words(name)}**: {markdown_words(words)}" for name, _, words in facts)
+    yield from (f"> **{markdown_words(words.lstrip('! '))}**" for words in facts.warnings(report))
+    lines = (words.partition(": ") for words in facts.facts_of_run(report)[1:])
+    yield "\n".join(f"- **{markdown_words(name)}**: {markdown_words(words)}" for name, _, words in lines)
 
 
 def _figures(report: Mapping[str, Any]) -> Iterable[str]:
@@ -99,7 +99,7 @@ def _why(report: Mapping[str, Any]) -> Iterable[str]:
 def _data_reason(report: Mapping[str, Any]) -> Iterable[str]:
     data = report["data"]
     wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
-    if found := [*tables.count_differences(data["differs"]), *wanting]:
+    if found := [*facts.count_differences(data["differs"]), *wanting]:
         yield f"- **data**: this run had others. {markdown_words('; '.join(found))}."
 
 
@@ -127,7 +127,7 @@ def _seeds(report: Mapping[str, Any]) -> str:
     seeds = report["settings"]["seeds"]
     if len(seeds) < 2:
         return f"a single seed, {seeds[0]}" if seeds else ""
-    return f"seeds {tables.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
+    return f"seeds {facts.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
 
 
 def _printed(report: Mapping[str, Any]) -> str:
@@ -194,16 +194,16 @@ def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _settings(report: Mapping[str, Any]) -> Iterable[str]:
-    settings = {tables.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None}
+    settings = {facts.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None}
     versions = {f"{package} version": version for package, version in report["versions"].items()}
     run = {f"run: {key}": value for key, value in report.get("run", {}).items()}
     rows = {
         "protocol": report["protocol"],
         **settings,
-        "text": tables.text_words(report["text"]),
-        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in tables.TEXT_WORDS},
+        "text": facts.text_words(report["text"]),
+        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in facts.TEXT_WORDS},
         "checkpoint sha256": report["provenance"]["identity"]["sha256"],
-        **({"architecture": tables.network_words(report["architecture"])} if "architecture" in report else {}),
+        **({"architecture": facts.network_words(report["architecture"])} if "architecture" in report else {}),
         "device": report["device"],
         "openshape_ood version": report["provenance"]["version"],
         **versions,
@@ -211,7 +211,7 @@ def _settings(report: Mapping[str, Any]) -> Iterable[str]:
         **{f"sha256 of {part}": found for part, found in report["data"].get("sha256", {}).items()},
     }
     yield Table(
-        ("setting", "value"), tuple((key, tables.setting_words(value)) for key, value in rows.items()), 2
+        ("setting", "value"), tuple((key, facts.setting_words(value)) for key, value in rows.items()), 2
     ).markdown()
 
 

@@ -51,7 +51,8 @@ def _say(message: Warning | str, category: object, filename: str, lineno: int, *
 
 def summary(finished: Finished, files: Sequence[Path]) -> str:
     """What a run prints: what was run, the table, which novel classes are taken for which, where the files are."""
-    from benchmarks.report.tables import ablation_table, confusion_table, header, run_table, spreadsheet_lines
+    from benchmarks.report.facts import header
+    from benchmarks.report.tables import ablation_table, confusion_table, run_table, spreadsheet_lines
 
     report = dict(finished.report)
     parts = [header(report), run_table(report), confusion_table(report)]

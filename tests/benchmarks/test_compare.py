@@ -13,7 +13,7 @@ import pytest
 from made_up_run import made_up_report
 
 from benchmarks.report.compare import compared, draw, main, read_run, rows_of, warnings
-from benchmarks.report.tables import WIDTH
+from benchmarks.report.facts import WIDTH
 from openshape_ood.errors import FileError, MissingPackageError
 
 

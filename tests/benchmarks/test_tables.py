@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 from made_up_run import made_up_report
 
+from benchmarks.report.facts import WIDTH, count_differences, header, network_words
 from benchmarks.report.tables import (
-    WIDTH,
     Table,
     ablation_table,
     confusion_table,
-    count_differences,
-    header,
     markdown_words,
-    network_words,
     run_table,
     spreadsheet_lines,
 )

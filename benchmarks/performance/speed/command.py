@@ -21,8 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.report.facts import wrapped
 from benchmarks.report.output import write_json
-from benchmarks.report.tables import wrapped
 from openshape_ood import __version__
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry.rows import list_checkpoints
