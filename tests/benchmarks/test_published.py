@@ -184,7 +184,7 @@ def test_trained_networks_other_encoders_support_and_test_sets_are_named():
         ("color", 0.0, "color 0.4 (here 0)"),
         ("exchange", True, "no axis exchange"),
         ("unit", False, "cosine (here raw L2)"),
-        ("num_samples", 4, "1 view a shape (here 4)"),
+        ("num_samples", 4, "1 sample a shape (here 4)"),
         ("support", "with partial views", "support clean (here with partial views)"),
         ("seeds", [1, 2], "1 seed (here 2 seeds)"),
     ],

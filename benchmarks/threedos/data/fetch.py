@@ -123,7 +123,7 @@ def fetch(archive: Archive, root: Path, *, progress: bool = True, patience: Pati
         f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name a "
         "table with another address: --archives FILE."
     )
-    _check_room(archive, partial, archive.size)
+    check_room(root, 2 * archive.size - _size(partial), f"{archive.name}, packed and unpacked,")
     try:
         _persist(archive, partial, note_of(tar), progress, patience)
     except _BrokenError as error:
@@ -191,7 +191,8 @@ def _transfer(archive: Archive, partial: Path, note: Path, progress: bool, patie
                 partial.write_bytes(b"")
                 with replacing(note) as fresh:
                     fresh.write_text(json.dumps(found), encoding="utf-8")
-        _check_room(archive, partial, total or archive.size)
+        needed = 2 * (total or archive.size) - _size(partial)
+        check_room(partial.parent, needed, f"{archive.name}, packed and unpacked,")
         with writing(partial):
             file = partial.open("ab", buffering=0)
         hidden = None if progress else True  # None: where there is no terminal
@@ -302,10 +303,6 @@ def _silence(reason: object, patience: Patience) -> str:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _check_room(archive: Archive, partial: Path, size: int) -> None:
-    check_room(partial.parent, 2 * size - _size(partial), f"{archive.name}, packed and unpacked,")
 
 
 def check_room(root: Path, needed: int, purpose: str) -> None:
