@@ -18,16 +18,16 @@ PACKAGE = Path(openshape_ood.__file__).parent
 ORDER = """
     errors
     checks storage devices workers
-    shapes synthetic
+    shapes
     registry
     encoders
     known
-    banks
     decisions
     scoring
     novelty localization
     sklearn_api embedding_store
     plots
+    synthetic
     app
     cli
     __main__
