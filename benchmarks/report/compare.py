@@ -288,8 +288,8 @@ def draw(rows: Sequence[Row], path: Path) -> Path:
 
     Raises `InputError` of no rows or too many, `MissingPackageError` without matplotlib.
     """
+    from benchmarks.report.pictures import BLUE, GREEN, ORANGE, PURPLE
     from openshape_ood import plots
-    from openshape_ood.localization.colors import BLUE, GREEN, ORANGE, PURPLE
     from openshape_ood.plots.canvas import GREY, PLAIN
 
     if not 0 < len(rows) <= MOST_DRAWN:

@@ -17,17 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report.pictures import BLUE, ORANGE
 from benchmarks.report.pictures.run import SETS, first_seed, heading, limit
 from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.results import Finished, MethodResult
 from openshape_ood import plots
 from openshape_ood.errors import MissingPackageError
-from openshape_ood.localization.colors import BLUE, ORANGE
 from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
 from openshape_ood.plots.canvas import title as set_title
-from openshape_ood.plots.clouds import draw
 from openshape_ood.plots.files import rendered
-from openshape_ood.plots.paint import viridis
 from openshape_ood.plots.view import thinned
 from openshape_ood.storage import save_whole
 
@@ -130,10 +128,10 @@ def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
             ax.set_axis_off()
         for pair, failure in zip(axes.reshape(-1, 3), failures, strict=False):
             verdict, color = ("accepted", ORANGE) if failure.accepted else ("rejected", BLUE)
-            _cloud(pair[0], _thinned(failure.shape))
+            plots.cloud(_thinned(failure.shape), up="y", ax=pair[0])
             text = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
             set_title(pair[0], text, fontsize=8.5, color=color)
-            _cloud(pair[1], _thinned(failure.nearest))
+            plots.cloud(_thinned(failure.nearest), up="y", ax=pair[1])
             text = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
             set_title(pair[1], text, fontsize=8.5, color=GREY)
     return plots.save(figure, folder / "failures.png", dpi=100)
@@ -142,10 +140,6 @@ def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
 def _thinned(shape: Shape) -> np.ndarray:
     cloud = shape.read()
     return cloud[thinned(len(cloud), POINTS), :3]
-
-
-def _cloud(ax: Any, cloud: np.ndarray, size: float = 2.0) -> None:
-    draw(ax, cloud, viridis(cloud[:, 1].astype(np.float64)), size=size, edges=False)
 
 
 # --- the page ---
@@ -215,7 +209,7 @@ def thumbnail(cloud: np.ndarray) -> bytes:
     from PIL import Image
 
     figure = new_figure(THUMBNAIL, layout=None)
-    _cloud(figure.add_axes((0, 0, 1, 1)), cloud, size=1.2)
+    plots.cloud(cloud, up="y", ax=figure.add_axes((0, 0, 1, 1)))
     picture = Image.open(BytesIO(rendered(figure, "png", THUMBNAIL_DPI))).convert("RGB")
     file = BytesIO()
     picture.quantize(THUMBNAIL_COLORS).save(file, "PNG", optimize=True)
