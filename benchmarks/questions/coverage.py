@@ -31,7 +31,7 @@ from benchmarks.questions.coverage_page import (
     blocks,
     write,
 )
-from benchmarks.report.tables import wrapped
+from benchmarks.report.facts import wrapped
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects

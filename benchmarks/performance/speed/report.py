@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
-
 from benchmarks.options import grid
 from benchmarks.performance.harness import MIB, Quartiles
 from benchmarks.performance.speed.contenders import STAGES, WHOLE
 from benchmarks.performance.speed.measuring import BOUND, CALL, FILES, OURS, PLAIN, REFERENCE, Cell
 from openshape_ood import plots
+from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
 
 TITLES = {
     "read": "read (PLY)",
