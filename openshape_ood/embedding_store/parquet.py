@@ -56,9 +56,8 @@ def read_header(path: Path) -> Header:
         return Header.from_json((file.schema_arrow.metadata or {}).get(KEY.encode()), path)
 
 
-def read_rows(path: Path, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
     """Rows with an embedding, `batch_rows` at a time at most, a column each: lists of str, "embedding" (n, d)."""
-    header = read_header(path)
     for some in _batches(path, [*{*columns, "status"}], batch_rows, header.dim):
         good = np.flatnonzero([status == "ok" for status in _words(some["status"], path)])
         if not len(good):
