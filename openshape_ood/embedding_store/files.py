@@ -73,7 +73,7 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     Examples
     --------
     >>> import tempfile
-    >>> from openshape_ood import Identity, Provenance
+    >>> from openshape_ood.encoders.protocols import Identity, Provenance
     >>> header = Header(Provenance(Identity("mine", "my space", "ab" * 32)), dim=2)
     >>> rows = Rows(["chair/1"], ["chair/1.ply"], ["y"], np.eye(2)[:1])
     >>> with tempfile.TemporaryDirectory() as folder:
