@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.report.output import write_json
 from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
 from openshape_ood.registry.rows import find_checkpoint
-from openshape_ood.shapes.streaming import Read, read_shapes
+from openshape_ood.shapes import Read, read_shapes
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -82,7 +82,8 @@ def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
 
     from openshape_ood.devices import find_device
     from openshape_ood.encoders.grouping.samplers import find_grouping
-    from openshape_ood.encoders.shape_encoder import PointBERT, ShapeEncoder
+    from openshape_ood.encoders.pointbert.network import PointBERT
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     if name == "tiny":
         return ShapeEncoder.from_pretrained(name, device=device), "its own weights"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from openshape_ood.localization.colors import ramp
+from openshape_ood.novelty_map.colors import ramp
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import one_cloud
-from openshape_ood.plots.paint import Paint, choose_paint
+from openshape_ood.plots.point_colors import PointColors, choose_colors
 from openshape_ood.plots.view import thinned, upright, view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn
@@ -26,85 +23,95 @@ def cloud(
     color: str = "height",
     values: Any = None,
     *,
-    up: str = "y",
-    ax: Axes | None = None,
+    up: str = "file",
+    ax: canvas.Axes | None = None,
     low: float | None = None,
     high: float | None = None,
     title: str | None = None,
     legend: bool = True,
-) -> Axes:
+) -> canvas.Axes:
     """Draw one shape, colored by `color`.
 
-    points: a cloud (n, 3|6), a path or a trimesh object; a surface is sampled to 10,000 points. color: "height" above
-    the ground, "rgb" for the cloud's own colors, "novelty" or "class" for `values` (n,), one number or name a point.
-    up: gravity axis, "y", "z" or "x" with an optional "-", or "file". low, high: ends of the novelties' ramp, where it
-    is gray and dark red; the least and the largest value unless given. legend: whether to say what novelty colors and
-    class colors mean. More than 10,000 points are thinned out evenly. With more than seven classes, the rarer ones
-    share a gray.
+    Parameters
+    ----------
+    points : array (n, 3|6), path or trimesh object
+        A surface is sampled to 10,000 points; more are thinned out evenly.
+    color : {"height", "rgb", "novelty", "class"}
+        Height above the ground, the cloud's own colors, or `values`.
+    values : array (n,), optional
+        A novelty or a class name a point. With more than seven classes, the rarer ones share a gray.
+    up : str
+        Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y.
+    ax : matplotlib axes, optional
+    low, high : float, optional
+        Ends of the novelties' ramp, where it is gray and dark red; the least and the largest value unless given.
+    title : str, optional
+    legend : bool
+        Whether to say what novelty colors and class colors mean.
 
-    Raises `InputError` for values that do not fit the points, `UnknownNameError` for a color or an axis that does not
-    exist, `FileError` for a file that cannot be read, `MissingPackageError` without matplotlib.
+    Returns
+    -------
+    matplotlib axes
 
+    Examples
+    --------
     >>> from openshape_ood.synthetic import sample
     >>> chair = sample("chair", 300, seed=1)
     >>> ax = cloud(chair, "novelty", chair[:, 1])
     """
     table, up = one_cloud(points, up)
-    paint = choose_paint(table, up, color, values, low, high)
+    colors = choose_colors(table, up, color, values, low, high)
     ax = canvas.axes_or_new(ax, SIZE)
-    draw_painted(ax, table, up, paint, legend)
+    draw_cloud(ax, table, up, colors, legend)
     if title is not None:
         canvas.title(ax, title, fontsize=font_size(ax, 12))
     return ax
 
 
-def draw_painted(ax: Axes, table: np.ndarray, up: str, paint: Paint, legend: bool, limit: float = np.nan) -> None:
+def draw_cloud(
+    ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: float = np.nan
+) -> None:
     """A cloud (n, 3|6) with its colors, and below it what these mean."""
     chosen = thinned(len(table), MOST)
-    draw(ax, upright(table[chosen], up), paint.rgb()[chosen])
+    draw(ax, upright(table[chosen], up), colors.rgb()[chosen])
     ax.set_adjustable("datalim")  # axes that shrink to a square lead the layout astray: it cuts off what is below
-    if legend and paint.color == "novelty":
-        _bar(ax, paint.low, paint.high, limit)
-    if legend and paint.color == "class":
-        _key(ax, paint.classes)
+    if legend and colors.color == "novelty":
+        _bar(ax, colors.low, colors.high, threshold)
+    if legend and colors.color == "class":
+        _key(ax, colors.classes)
 
 
-def draw(ax: Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
+def draw(ax: canvas.Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
     """Points (n, 3), y up, in colors (n, 3), those nearer to the eye over those behind; size in square points."""
     across, rise, near, _ = view(xyz)
     order = np.argsort(near, kind="stable")
     across, rise, rgb = across[order], rise[order], rgb[order]
-    if size is None:
-        size = _fitting_size(ax, len(xyz))
+    if size is None:  # few are seen, and many do not run together
+        size = float(np.clip(INK * min(_extent(ax)) ** 2 / len(xyz), 1.0, 60.0))
     # as an image also in SVG and PDF, which thousands of circles would make slow to open
     style: dict[str, Any] = {"linewidths": min(0.5, 0.13 * size**0.5), "edgecolors": EDGE * rgb}
     ax.scatter(across, rise, s=size, c=rgb, rasterized=True, **(style if edges else {"linewidths": 0}))
     ax.set_axis_off()
     ax.set_aspect("equal")
-    half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9)
+    half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9) * np.array([-1, 1])
     # not as fixed limits, which matplotlib warns of widening
-    ax.set_xlim(*(np.mean([across.min(), across.max()]) + half * np.array([-1, 1])), auto=True)
-    ax.set_ylim(*(np.mean([rise.min(), rise.max()]) + half * np.array([-1, 1])), auto=True)
+    ax.set_xlim(*((across.min() + across.max()) / 2 + half), auto=True)
+    ax.set_ylim(*((rise.min() + rise.max()) / 2 + half), auto=True)
 
 
-def _fitting_size(ax: Axes, n: int) -> float:
-    """Square points a point, so that few of them are seen and many do not run together."""
-    return float(np.clip(INK * min(_extent(ax)) ** 2 / n, 1.0, 60.0))
-
-
-def _extent(ax: Axes) -> tuple[float, float]:
+def _extent(ax: canvas.Axes) -> tuple[float, float]:
     """Width and height of the axes in points, before the layout."""
     box, figure = ax.get_position(), ax.figure
     points = 72 / figure.dpi
     return points * box.width * figure.bbox.width, points * box.height * figure.bbox.height
 
 
-def font_size(ax: Axes, largest: float) -> float:
+def font_size(ax: canvas.Axes, largest: float) -> float:
     """Points, smaller where the axes are narrow."""
     return float(np.clip(largest * _extent(ax)[0] / 300, 0.65 * largest, largest))
 
 
-def _bar(ax: Axes, low: float, high: float, limit: float) -> None:
+def _bar(ax: canvas.Axes, low: float, high: float, threshold: float) -> None:
     """A small color bar below the cloud, from known to novel."""
     bar = ax.inset_axes((0.18, -0.075, 0.64, 0.028))
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
@@ -113,27 +120,17 @@ def _bar(ax: Axes, low: float, high: float, limit: float) -> None:
     bar.set_xticks([0, 1], [f"known\n{low:.3g}", f"novel\n{high:.3g}"], fontsize=size)
     bar.tick_params(length=0, pad=3)
     bar.spines[:].set(linewidth=0.5, color=canvas.GREY)
-    if low <= limit <= high and high > low:
-        share = (limit - low) / (high - low)
+    if low <= threshold <= high and high > low:
+        share = (threshold - low) / (high - low)
         bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
-        bar.text(share, -0.75, f"95 % of known\nup to {limit:.3g}", ha="center", va="top", fontsize=0.9 * size)
+        bar.text(share, -0.75, f"95 % of known\nup to {threshold:.3g}", ha="center", va="top", fontsize=0.9 * size)
 
 
-def _key(ax: Axes, classes: dict[str, str]) -> None:
+def _key(ax: canvas.Axes, classes: dict[str, str]) -> None:
     """A dot and a name a class, below the cloud."""
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=color, marker="o", ms=8, lw=0, label=canvas.short(name, 24))
-        for name, color in classes.items()
-    ]
+    marks = [{"label": canvas.short(name, 24), "color": classes[name], "marker": "o", "ms": 8} for name in classes]
     # a row too wide would leave the cloud no room; a letter takes some 6 points
-    widest = 6 * (4 + max(len(str(handle.get_label())) for handle in handles))
-    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(handles), 4)))
-    style: dict[str, Any] = {
-        "frameon": False,
-        "fontsize": font_size(ax, 10),
-        "handletextpad": 0.1,
-        "columnspacing": 1.2,
-    }
-    canvas.legend(ax, handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=columns, **style)
+    widest = 6 * (4 + max(len(str(mark["label"])) for mark in marks))
+    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(marks), 4)))
+    style: dict[str, Any] = {"frameon": False, "handletextpad": 0.1, "columnspacing": 1.2, "ncols": columns}
+    canvas.legend(ax, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=font_size(ax, 10), **style)

@@ -5,43 +5,56 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openshape_ood.errors import InputError
+from openshape_ood.plots.canvas import Figure
 from openshape_ood.storage import save_whole
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DPI = 110
 # what would tell two files of one picture apart
 UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-SUFFIXES = tuple(f".{name}" for name in UNDATED)
 
 
 def save(picture: Any, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
-    """Write a picture to `path`, which is returned: PNG, SVG or PDF of axes or a figure, HTML of a plotly figure.
+    """Write a picture, whole or not at all. The same picture gives the same bytes.
 
-    The HTML holds plotly itself (some 5 MB) and needs no network. dpi: pixels an inch, of PNG and of the points in SVG
-    and PDF. The same picture gives the same bytes.
+    Parameters
+    ----------
+    picture : matplotlib axes or figure, or plotly figure
+    path : str or Path
+        Ends in .png, .svg or .pdf; in .html for plotly, which holds plotly itself (some 5 MB) and needs no network.
+    dpi : int
+        Pixels an inch, of PNG and of the points in SVG and PDF.
 
-    Raises `InputError` for another suffix or what is no picture, `FileError` where nothing can be written.
+    Returns
+    -------
+    Path
 
+    Raises
+    ------
+    InputError
+        For another suffix, or what is no picture.
+    FileError
+        Where nothing can be written.
+
+    Examples
+    --------
     >>> save(object(), "picture.jpeg")
     Traceback (most recent call last):
     openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
     """
     path = Path(path)
-    if hasattr(picture, "to_html"):
-        _check_suffix(
-            path, (".html",), "a plotly figure is", "cloud() and explanation() draw what fits into the others"
+    html = hasattr(picture, "to_html")
+    figure = None if html else _figure(picture)
+    suffixes = (".html",) if html else tuple(f".{name}" for name in UNDATED)
+    if path.suffix.lower() not in suffixes:
+        what = "a plotly figure is" if html else "axes and figures of matplotlib are"
+        other = "cloud() and novelty_map() draw" if html else "turnable() draws"
+        raise InputError(
+            f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {other} what fits others"
         )
-        content = _html(picture)
-    else:
-        _check_suffix(
-            path, SUFFIXES, "axes and figures of matplotlib are", "turnable() draws what fits into .html", picture
-        )
-        content = rendered(_figure(picture), path.suffix.lower()[1:], dpi)
+    content = _html(picture) if figure is None else rendered(figure, path.suffix.lower()[1:], dpi)
     return save_whole(path, content, "the picture")
 
 
@@ -53,13 +66,6 @@ def rendered(figure: Figure, form: str, dpi: int) -> bytes:
     with rc_context({"svg.hashsalt": "openshape_ood"} if form == "svg" else {}):
         figure.savefig(file, format=form, dpi=dpi, metadata=UNDATED[form])
     return file.getvalue()
-
-
-def _check_suffix(path: Path, suffixes: tuple[str, ...], what: str, hint: str, picture: Any = None) -> None:
-    if picture is not None:
-        _figure(picture)
-    if path.suffix.lower() not in suffixes:
-        raise InputError(f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {hint}")
 
 
 def _figure(picture: Any) -> Figure:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.localization.colors import BLUE, ORANGE
+from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite, finite_number, names
 from openshape_ood.plots.clouds import draw
-from openshape_ood.plots.paint import viridis
+from openshape_ood.plots.point_colors import viridis
 from openshape_ood.plots.view import thinned, upright
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 COLUMNS = 6
 CELL = (1.45, 1.85)  # inches
@@ -32,20 +28,35 @@ def contact_sheet(
     *,
     titles: Any = None,
     count: int = 6,
-    up: Any = "y",
-    figure: Figure | SubFigure | None = None,
-    threshold: float | None = None,
-) -> Figure | SubFigure:
+    up: Any = "file",
+    figure: canvas.Figure | canvas.SubFigure | None = None,
+    threshold: Any = None,
+) -> canvas.Figure | canvas.SubFigure:
     """Draw the `count` most novel and the `count` least novel of b shapes, colored by height.
 
-    shapes: whatever `ShapeEncoder.encode` takes; only those drawn are read. novelty (b,): a `NoveltyResult` will do.
-    titles (b,): a name each, else that of the file. up: gravity axis, one for all or one a shape. threshold: the
-    novelty up to which a shape is known; each is then called known or novel. Of fewer than twice `count` shapes each is
-    drawn once. Ties keep the order of the shapes.
+    Of fewer than twice `count` shapes each is drawn once. Ties keep the order of the shapes.
 
-    Raises `InputError` for values that do not fit the shapes, `FileError` for a file that cannot be read,
-    `MissingPackageError` without matplotlib.
+    Parameters
+    ----------
+    shapes : any form that `ShapeEncoder.encode` takes
+        Only those drawn are read.
+    novelty : array (b,)
+        A `NoveltyResult` will do.
+    titles : list of str, optional
+        A name a shape, else that of its file.
+    count : int
+    up : str or list of str
+        Gravity axis, one for all or one a shape, as in `cloud`.
+    figure : matplotlib figure, optional
+    threshold : float or Threshold, optional
+        Up to which a shape is known; each is then called known or novel.
 
+    Returns
+    -------
+    matplotlib figure
+
+    Examples
+    --------
     >>> from openshape_ood.synthetic import sample
     >>> sheet = contact_sheet([sample("chair", 200, seed=s) for s in range(3)], [0.2, 0.9, 0.4], count=1)
     >>> [part.get_suptitle() for part in sheet.subfigs]
@@ -54,8 +65,9 @@ def contact_sheet(
     listed = list_shapes(shapes)
     values = finite(novelty, "novelties", len(listed))
     ups = resolve_ups(up, listed)
-    named = names(titles, "titles", len(listed)) if titles is not None else [_name(shape) for shape in listed]
-    line = None if threshold is None else finite_number(threshold, "the values of threshold")
+    given = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
+    named = names(given, "titles", len(listed))
+    line = None if threshold is None else finite_number(threshold, "threshold")
     blocks = {title: places for title, places in ends(values, count).items() if len(places)}
     rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
     columns = min(COLUMNS, max(map(len, blocks.values())))
@@ -88,8 +100,8 @@ def _name(shape: Shape) -> str:
     return PurePath(shape.path).name if shape.path is not None else shape.name
 
 
-def _cell(ax: Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
-    cloud = shape.load(MOST, seed=0)
+def _cell(ax: canvas.Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
+    cloud = shape.cloud(MOST, seed=0)
     xyz = upright(cloud[thinned(len(cloud), MOST)], up)
     draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
     verdict, color = "", "black"

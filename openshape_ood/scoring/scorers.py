@@ -65,8 +65,7 @@ class CosineScorer:
         negatives = known.negatives
         if formula == "neglabel" and negatives is None:
             raise InputError(f"the known classes of {known.identity} have no negative words; expected at least one")
-        by_anchor = formula == "max_cosine" or known.text is None
-        targets = known.anchors if by_anchor else known.text
+        targets = known.anchors if formula == "max_cosine" or known.text is None else known.text
         none = np.empty((0, known.dim))
         return cls(formula, known.anchors, targets, none if negatives is None else negatives, temperature_of(known))
 
@@ -191,9 +190,7 @@ def unit_rows(rows: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def unit_examples(known: KnownClasses) -> np.ndarray:
-    if known.examples is None:
-        raise InputError(f"the known classes of {known.identity} are names only; expected example shapes")
-    return unit_or_zero(known.examples)
+    return unit_or_zero(known.labeled_examples()[0])
 
 
 def cosine(z: np.ndarray, targets: np.ndarray) -> np.ndarray:

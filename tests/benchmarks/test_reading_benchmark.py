@@ -10,8 +10,7 @@ from benchmarks.performance import reading
 from benchmarks.performance.reading import Pass, batches, both, main, table, write_meshes
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import ShapeFileError
-from openshape_ood.shapes.reading import load_shape
-from openshape_ood.shapes.streaming import Read, read_shapes
+from openshape_ood.shapes import Read, load_shape, read_shapes
 
 
 def test_meshes_are_written_whole(tmp_path: Path) -> None:
@@ -29,7 +28,7 @@ def test_the_time_that_the_encoder_waits_is_that_without_clouds(
     paths = write_meshes(tmp_path, 4, seed=1)
 
     def slow(*args: object, **how: object) -> object:
-        for one in read_shapes(paths, points=100, seed=0, frame=tiny.row.points, workers=0):
+        for one in read_shapes(paths, points=100, seed=0, frame=tiny.row.spec, workers=0):
             now[0] += 5
             yield one
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice, check_seed
+from openshape_ood.checks import check_choice, check_seed, given_path
 from openshape_ood.embedding_store.schema import Failed, Header
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import InputError, WeightsError
-from openshape_ood.registry.hub import sha256
-from openshape_ood.registry.rows import find_checkpoint, given_path
+from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Settings:
             digest = sha256(path)
         identity = Identity(row.name, row.text.space, digest)
         made = Provenance(identity, "", self.up, int(self.seed), int(self.num_samples), __version__)
-        return Header(made, row.sizes.embedding_dim, None, row.points.count, self.precision)
+        return Header(made, row.sizes.embedding_dim, None, row.spec.count, self.precision)
 
     def load(self) -> ShapeEncoder:
         from openshape_ood.encoders.shape_encoder import ShapeEncoder

@@ -1,0 +1,123 @@
+"""A cloud to turn with the mouse, in a notebook or a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map.colors import NOVELTY
+from openshape_ood.plots.checks import one_cloud
+from openshape_ood.plots.novelty_maps import heading, map_colors
+from openshape_ood.plots.point_colors import PointColors, choose_colors
+from openshape_ood.plots.view import TILT, TURN, thinned, upright
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MOST = 20_000  # points
+DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
+
+
+def turnable(
+    points: Any,
+    color: str | None = None,
+    values: Any = None,
+    *,
+    up: str = "file",
+    low: float | None = None,
+    high: float | None = None,
+    title: str | None = None,
+    legend: bool = True,
+) -> Figure:
+    """A plotly figure of one shape or novelty map to turn with the mouse, colored as `cloud` and `novelty_map` do.
+
+    The scene is z up, as plotly turns it, and the shape stands upright in it whatever its `up`. More than 20,000 points
+    are thinned out evenly.
+
+    Parameters
+    ----------
+    points : array (n, 3|6), path, trimesh object or NoveltyMap
+        A map brings its own values, ends of the ramp and axis.
+    color : str, optional
+        As in `cloud`; "novelty" for a map and "height" for anything else unless given.
+    values, up, low, high, title, legend
+        As in `cloud`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Examples
+    --------
+    >>> from openshape_ood.synthetic import sample
+    >>> figure = turnable(sample("chair", 300, seed=1))
+    >>> len(figure.data[0].x)
+    300
+    """
+    if isinstance(points, NoveltyMap):
+        if values is not None or low is not None or high is not None:
+            raise InputError("a novelty map brings its own values, low and high; leave them out")
+        table, colors = map_colors(points, color or "novelty")
+        up, title = points.up, heading(points) if title is None else title
+    else:
+        table, up = one_cloud(points, up)
+        colors = choose_colors(table, up, color or "height", values, low, high)
+    try:
+        from plotly import graph_objects
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("turnable needs plotly: pip install 'openshape-ood[plots]'") from error
+    chosen = thinned(len(table), MOST)
+    x, y, z = upright(table[chosen], up).astype(np.float32).T
+    shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
+    figure = graph_objects.Figure(layout=_layout(title))
+    for trace, own in _traces(colors, colors.values[chosen], legend):
+        marker = shared["marker"] | trace.pop("marker")
+        figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
+    return figure
+
+
+def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[tuple[dict[str, Any], Any]]:
+    """One trace, and which points it has; by class one a class, so that a click in the legend hides it."""
+    if colors.color == "class":
+        for name, color in colors.classes.items():
+            trace = {"name": _plain(name), "showlegend": legend, "hoverinfo": "name", "marker": {"color": color}}
+            yield trace, values == name
+        return
+    trace = {"showlegend": False, "hoverinfo": "skip"}
+    low, high = colors.low, colors.high if colors.high > colors.low else colors.low + 1.0
+    if colors.color == "rgb":
+        marker: dict[str, Any] = {"color": [f"rgb({r},{g},{b})" for r, g, b in np.rint(255 * values).astype(int)]}
+    else:
+        marker = {"color": values, "cmin": low, "cmax": high, "colorscale": "Viridis"}
+    if colors.color == "novelty":
+        trace["hovertemplate"] = "novelty %{marker.color:.4g}<extra></extra>"
+        ticks = {"tickvals": [low, high], "ticktext": [f"{low:.3g} known", f"{high:.3g} novel"]}
+        bar = {"title": {"text": "novelty"}, "thickness": 14, "len": 0.6, **ticks}
+        marker |= {"colorscale": [list(stop) for stop in NOVELTY], "showscale": legend, "colorbar": bar}
+    yield trace | {"marker": marker}, slice(None)
+
+
+def _layout(title: str | None) -> dict[str, Any]:
+    turn, tilt = np.deg2rad(TURN), np.deg2rad(TILT)
+    x, y, z = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
+    hidden = {"visible": False, "showbackground": False}
+    camera = {"eye": {"x": x, "y": y, "z": z}, "projection": {"type": "orthographic"}}
+    heading = {"text": _plain(title or "").replace("\n", "<br>"), "font": {"size": 15}, "x": 0.5, "xanchor": "center"}
+    return {
+        "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera},
+        "margin": {"l": 0, "r": 0, "b": 0, "t": 70 if title else 0},
+        "title": heading,
+        "legend": {"itemsizing": "constant", "font": {"size": 14}},
+        "paper_bgcolor": "white",
+    }
+
+
+def _plain(text: str) -> str:
+    """Text in which plotly, which knows some HTML, finds none, and which UTF-8 can spell."""
+    # a dollar sign would start a formula on a page that has MathJax
+    return escape(text.encode("utf-8", "replace").decode(), quote=False).replace("$", "&#36;")

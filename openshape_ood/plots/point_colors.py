@@ -1,0 +1,106 @@
+"""Which color each point of a cloud has: by height, by its own color, by novelty, by class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.novelty_map.colors import CLASSES, class_colors, hex_to_rgb, ramp
+from openshape_ood.plots.checks import finite, finite_number, names
+from openshape_ood.plots.view import upright
+
+COLORS = ("height", "rgb", "novelty", "class")
+OTHER, OTHER_COLOR = "others", "#9AA0A8"
+
+
+@dataclass(frozen=True, eq=False)
+class PointColors:
+    """What n points are colored by.
+
+    color: one of COLORS. values (n,): height, novelty or class; (n, 3) rgb in [0, 1]. low, high: ends of the ramp of
+    heights or novelties. classes: name -> "#RRGGBB", in the order of the legend.
+    """
+
+    color: str
+    values: np.ndarray
+    low: float = 0.0
+    high: float = 1.0
+    classes: dict[str, str] = field(default_factory=dict)
+
+    def rgb(self) -> np.ndarray:
+        """Colors (n, 3) in [0, 1]."""
+        if self.color == "height":
+            return viridis(self.values)
+        if self.color == "novelty":
+            return ramp(self.values, self.low, self.high)
+        if self.color == "class":
+            return np.stack([hex_to_rgb(self.classes[name]) for name in self.values.tolist()])
+        return self.values
+
+
+def choose_colors(
+    cloud: np.ndarray,
+    up: str,
+    color: str,
+    values: Any = None,
+    low: float | None = None,
+    high: float | None = None,
+    classes: Sequence[str] | None = None,
+) -> PointColors:
+    """The colors of a cloud (n, 3|6). `classes` orders the names; without it they are sorted."""
+    if color not in COLORS:
+        raise UnknownNameError(f"color is {color!r}; expected one of {', '.join(COLORS)}")
+    # values that would be left unused are a mistake, and so are those that lack
+    if color in ("novelty", "class") and values is None:
+        raise InputError(f"color is {color!r}, but there are no values; give values=, one for each point")
+    if color in ("height", "rgb") and values is not None:
+        raise InputError(f"values are given, but color is {color!r}; use color='novelty' or color='class'")
+    if color != "novelty" and (low is not None or high is not None):
+        raise InputError(f"low and high are the ends of the novelties' ramp, but color is {color!r}; leave them out")
+    if color == "height":
+        height = upright(cloud, up)[:, 1]
+        return PointColors("height", height, float(height.min()), float(height.max()))
+    if color == "rgb":
+        if cloud.shape[1] != 6:
+            raise InputError(f"color is 'rgb', but the cloud is {cloud.shape}: without colors. Use color='height'")
+        return PointColors("rgb", cloud[:, 3:])
+    if color == "class":
+        return _by_class(names(values, "values (classes of points)", len(cloud)), classes)
+    novelty = finite(values, "values (novelties of points)", len(cloud))
+    bottom = float(novelty.min()) if low is None else finite_number(low, "low")
+    top = float(novelty.max()) if high is None else finite_number(high, "high")
+    if bottom > top:
+        raise InputError(f"low is {bottom:g} and high is {top:g}; expected low <= high")
+    return PointColors("novelty", novelty, bottom, top)
+
+
+def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
+    """A color a class; with more classes than colors, all but the commonest are put together."""
+    counts = Counter(values.tolist())
+    known = sorted(counts) if classes is None else list(dict.fromkeys(map(str, classes)))
+    order = [name for name in known if counts[name]]
+    if lacking := sorted(counts.keys() - set(order)):
+        raise InputError(f"{lacking[0]!r} is not among the classes; they are {', '.join(order)}")
+    # of all classes where there are colors enough, so that a class has its color in every picture
+    colors = class_colors(known if len(known) <= len(CLASSES) else order)
+    if len(order) <= len(CLASSES):
+        return PointColors("class", values, classes={name: colors[name] for name in order})
+    common = {name for name, _ in counts.most_common(len(CLASSES) - 1)}
+    colors = class_colors([name for name in order if name in common])
+    other = f"{len(order) - len(common)} {OTHER}"
+    shown = np.where(np.isin(values, list(common)), values, other)
+    return PointColors("class", shown, classes=colors | {other: OTHER_COLOR})
+
+
+def viridis(values: np.ndarray) -> np.ndarray:
+    """Colors (n, 3) from dark blue at the least of the values (n,) to yellow at the largest."""
+    from matplotlib import colormaps
+
+    span = np.ptp(values)
+    share = (values - values.min()) / (span if span > 0 else 1.0)
+    return np.asarray(colormaps["viridis"](share))[:, :3]

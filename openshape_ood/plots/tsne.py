@@ -1,0 +1,132 @@
+"""Embeddings laid out in the plane by t-SNE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import array, check_seed, to_numpy
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map.colors import BLACK, CLASSES
+from openshape_ood.plots import canvas
+from openshape_ood.plots.checks import names
+
+SIZE = (7.2, 6.4)  # inches
+SHOWN = 3000
+NAMED = 40  # classes; the names of more would hide the points
+COMPONENTS = 50
+PERPLEXITY = 30.0
+COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is for what is novel
+MARKS = "osDPv"
+
+
+def embeddings(
+    embeddings: Any, labels: Any, *, known: Any = None, ax: canvas.Axes | None = None, seed: int = 0
+) -> canvas.Axes:
+    """Draw a map of embeddings (b, d), a color and a mark for each of `labels` (b,), whose names stand above them.
+
+    Near is similar; distances between groups, and how wide a group is, mean little. The same embeddings and seed give
+    the same map.
+
+    Parameters
+    ----------
+    embeddings : array (b, d)
+        Beyond 3,000 shapes, 3,000 chosen by `seed` are drawn.
+    labels : list of str, or array (b,)
+    known : list of str, or array (b,) of bool, optional
+        Names of the known classes, or a mask of the known shapes; all others are hollow black triangles.
+    ax : matplotlib axes, optional
+    seed : int
+
+    Returns
+    -------
+    matplotlib axes
+
+    References
+    ----------
+    Principal components, at most 50, then t-SNE: van der Maaten and Hinton, JMLR 9, 2008.
+
+    Examples
+    --------
+    >>> ax = embeddings(np.eye(4), ["chair", "chair", "sofa", "guitar"], known=["chair", "sofa"])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['known, colored by class (3)', 'novel (1)']
+    """
+    z = array(embeddings, "embeddings", "nd").astype(np.float64)
+    titles = names(labels, "labels", len(z))
+    is_known = _mask(known, titles)
+    chosen = np.sort(np.random.RandomState(check_seed(seed)).permutation(len(z))[:SHOWN])
+    ax = canvas.axes_or_new(ax, SIZE)
+    at = plane(z[chosen], seed)
+    _draw(ax, at, titles[chosen], is_known[chosen], legend=known is not None)
+    count = f"{len(chosen):,}" if len(chosen) == len(z) else f"{len(chosen):,} of {len(z):,}"
+    ax.set(xticks=[], yticks=[])
+    ax.set_xlabel(f"t-SNE of {count} embeddings: near is similar, far apart means little", fontsize=10)
+    return ax
+
+
+def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Embeddings (b, d) -> places (b, 2); the same for the same embeddings and seed."""
+    from sklearn.manifold import TSNE
+
+    b = len(z)
+    if b < 3:
+        return np.array([[0.0, 0.0], [1.0, 0.0]])[:b]
+    parts = _components(z)
+    # scikit-learn divides the principal components by their spread, which is none where all shapes are the same
+    start = "pca" if parts.shape[1] > 1 and np.ptp(parts, axis=0).max() > 1e-6 else "random"
+    perplexity = min(PERPLEXITY, (b - 1) / 3)
+    return TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1).fit_transform(parts)
+
+
+def _components(z: np.ndarray) -> np.ndarray:
+    """The first principal components (b, at most 50), which keeps t-SNE quick where d is large."""
+    centered = z - z.mean(axis=0)
+    if z.shape[1] <= COMPONENTS:
+        return centered
+    rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # else the sign is any
+    return centered @ rows.T
+
+
+def _mask(known: Any, titles: np.ndarray) -> np.ndarray:
+    """Which shapes (b,) are of known classes; all of them where nothing is said."""
+    if known is None:
+        return np.ones(len(titles), dtype=bool)
+    given = np.asarray(to_numpy(known))
+    if given.dtype == bool:
+        if given.shape != titles.shape:
+            raise InputError(f"known is a mask {given.shape} for {len(titles)} embeddings; expected one for each")
+        return given
+    return np.isin(titles, names(known, "known classes"))
+
+
+def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndarray, legend: bool) -> None:
+    named = len(np.unique(titles)) <= NAMED
+    for i, name in enumerate(np.unique(titles[is_known]).tolist()):
+        own = at[is_known & (titles == name)]
+        color, mark = COLORS[i % len(COLORS)], MARKS[i // len(COLORS) % len(MARKS)]
+        ax.scatter(own[:, 0], own[:, 1], color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
+        if named:
+            _name(ax, name, own, color=color, fontweight="bold")
+    x, y = at[~is_known].T
+    ax.scatter(x, y, s=34, marker="^", linewidths=1.1, facecolors="none", edgecolors=BLACK)
+    for name in np.unique(titles[~is_known]).tolist() if named else []:
+        _name(ax, name, at[~is_known & (titles == name)], color=BLACK, fontstyle="italic")
+    if legend:
+        known = {"label": f"known, colored by class ({is_known.sum():,})", "color": canvas.GREY, "marker": "o"}
+        novel = {"label": f"novel ({(~is_known).sum():,})", "color": BLACK, "marker": "^", "mfc": "none"}
+        above: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 1.08), "ncols": 2, "frameon": False}
+        canvas.legend(ax, [known | {"ms": 7}, novel | {"ms": 7}], fontsize=10, **above)
+    ax.margins(0.08)
+
+
+def _name(ax: canvas.Axes, name: str, places: np.ndarray, **style: Any) -> None:
+    """The name of a class just above most of its places (m, 2)."""
+    from matplotlib import patheffects
+
+    at = float(np.median(places[:, 0])), float(np.quantile(places[:, 1], 0.9))
+    outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
+    style |= {"ha": "center", "va": "bottom", "fontsize": 11.5, "path_effects": outline}
+    ax.annotate(canvas.short(name, 24), at, (0, 6), textcoords="offset points", **style, **canvas.PLAIN)

@@ -1,0 +1,415 @@
+"""The registry: good rows, and every way a row can be wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_origin, get_type_hints
+
+import pytest
+
+from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError
+from openshape_ood.registry import ARCHITECTURES, Architecture
+from openshape_ood.registry.architectures import PointBERTSizes
+from openshape_ood.registry.rows import (
+    KINDS,
+    PACKAGE,
+    REGISTRY_VARIABLE,
+    Keys,
+    Row,
+    Source,
+    Text,
+    find_checkpoint,
+    list_checkpoints,
+    load_registry,
+)
+from openshape_ood.shapes.spec import CloudSpec
+
+NAMES = ["tiny", "vitb32", "vitl14", "vitg14"]
+TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "spec": CloudSpec}
+
+Registry = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def no_registry_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(REGISTRY_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    """A registry with the row of vitb32, called `mine`, changed by {"table.field": value}; ... takes a field away."""
+
+    def write(changes: dict[str, Any]) -> Path:
+        row = tomllib.loads((PACKAGE / "checkpoints.toml").read_text())["vitb32"]
+        for place, value in changes.items():
+            *tables, field = place.split(".")
+            table = row
+            for name in tables:
+                table = table[name]
+            if value is ...:
+                table.pop(field, None)
+            else:
+                table[field] = value
+        path = tmp_path / "mine.toml"
+        path.write_text(f"mine = {inline(row)}\n")
+        return path
+
+    return write
+
+
+def inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {inline(entry)}" for key, entry in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(inline, value))}]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def places(kind: type = Row, table: str = "") -> list[tuple[str, str, type]]:
+    """(table, field, type) of every field a row may hold."""
+    found = []
+    for field in fields(kind):
+        hint = PointBERTSizes if field.name == "sizes" else get_type_hints(kind)[field.name]
+        if is_dataclass(hint):
+            found += places(hint, field.name)
+        elif field.name not in ("name", "folder"):
+            found.append((table, field.name, hint))
+    return found
+
+
+def place(table: str, field: str) -> str:
+    return f"{table}.{field}" if table else field
+
+
+def shown(table: str) -> str:
+    return f"[mine.{table}]" if table else "[mine]"
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(RegistryError) as caught:
+        load_registry(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_all_rows_are_read() -> None:
+    rows = load_registry()
+    assert list(rows) == list_checkpoints() == NAMES
+    assert all(row.name == name and row.folder == PACKAGE for name, row in rows.items())
+
+
+@pytest.mark.parametrize(
+    "name, dim, up, kind, space",
+    [
+        ("tiny", 192, "y", "package", "tiny/text.safetensors"),
+        ("vitb32", 512, "y", "hub", "ViT-B-32-quickgelu/openai"),
+        ("vitl14", 768, "y", "hub", "ViT-L-14-quickgelu/openai"),
+        ("vitg14", 1280, "z", "hub", "ViT-bigG-14/laion2b_s39b_b160k"),
+    ],
+)
+def test_rows(name: str, dim: int, up: str, kind: str, space: str) -> None:
+    row = find_checkpoint(name)
+    assert (row.sizes.embedding_dim, row.spec.up, row.source.kind, row.text.space) == (dim, up, kind, space)
+
+
+def test_published_rows_share_what_they_were_trained_with() -> None:
+    rows = [find_checkpoint(name) for name in NAMES[1:]]
+    assert {(r.spec.count, r.spec.color, r.text.templates, r.text.average) for r in rows} == {
+        (10_000, 0.4, "modelnet40_64", "mean")
+    }
+    assert len({r.source.sha256 for r in rows}) == 3
+
+
+def test_a_row_of_ones_own(registry: Registry) -> None:
+    row = find_checkpoint("mine", registry({"spec.color": 0.5}))
+    assert row.spec.color == 0.5
+    assert row.sizes == find_checkpoint("vitb32").sizes
+
+
+def test_the_environment_names_a_registry(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REGISTRY_VARIABLE, str(registry({})))
+    assert list_checkpoints() == [*NAMES, "mine"]
+    assert find_checkpoint("tiny").folder == PACKAGE
+
+
+def test_the_argument_goes_before_the_environment(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REGISTRY_VARIABLE, "/nowhere.toml")
+    assert list_checkpoints(registry({})) == [*NAMES, "mine"]
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REGISTRY_VARIABLE, "")
+    assert list_checkpoints() == NAMES
+
+
+@pytest.mark.parametrize("table, field, kind", places())
+def test_every_field_is_checked(registry: Registry, table: str, field: str, kind: type) -> None:
+    wrong: dict[Any, Any] = {str: 5, int: 1.5, float: "0.4", tuple: "layers"}
+    message = refusal(registry({place(table, field): wrong[get_origin(kind) or kind]}))
+    assert shown(table) in message
+    assert repr(field) in message
+
+
+@pytest.mark.parametrize("table, field, kind", [p for p in places() if p[2] is not str])
+def test_a_boolean_is_no_number(registry: Registry, table: str, field: str, kind: type) -> None:
+    message = refusal(registry({place(table, field): True}))
+    assert f"{shown(table)} field {field!r} is a boolean (True)" in message
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_a_list_or_table_is_no_value(registry: Registry, value: Any) -> None:
+    assert "[mine.spec] field 'count' is a" in refusal(registry({"spec.count": value}))
+
+
+@pytest.mark.parametrize("table, field, kind", places())
+def test_every_field_is_needed_but_those_with_a_default(registry: Registry, table: str, field: str, kind: type) -> None:
+    has_default = {"kind", "source.package", "source.repo", "source.revision", "source.sha256", "source.url"}
+    has_default |= {"text.pretrained", "text.revision", "text.sha256"} | {f"keys.{f.name}" for f in fields(Keys)}
+    where = place(table, field)
+    if where in has_default - {"source.package"}:
+        assert "mine" in load_registry(registry({where: ...}))
+    elif where not in ("source.package", "source.file"):
+        assert f"{shown(table)} lacks the field {field!r}" in refusal(registry({where: ...}))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_needed(registry: Registry, table: str) -> None:
+    assert f"[mine] lacks the field {table!r} (a table)" in refusal(registry({table: ...}))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_value_is_no_table(registry: Registry, table: str) -> None:
+    assert f"[mine.{table}] is a whole number; expected a table" in refusal(registry({table: 5}))
+
+
+@pytest.mark.parametrize("table", ["", *TABLES])
+def test_unknown_fields(registry: Registry, table: str) -> None:
+    message = refusal(registry({place(table, "zzzz"): 1}))
+    assert f"{shown(table)} has an unknown field 'zzzz'; known: " in message
+
+
+def test_a_slip_of_the_pen_is_answered_with_the_field_meant(registry: Registry) -> None:
+    assert "did you mean 'patches'?" in refusal(registry({"sizes.patchs": 64}))
+
+
+@pytest.mark.parametrize("field", ["name", "folder"])
+def test_a_row_cannot_set_what_the_library_sets(registry: Registry, field: str) -> None:
+    assert f"unknown field {field!r}" in refusal(registry({field: "x"}))
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> None:
+    color = find_checkpoint("mine", registry({"spec.color": value})).spec.color
+    assert isinstance(color, float)
+    assert color == value
+
+
+@pytest.mark.parametrize(
+    "where, value",
+    [
+        ("architecture", "pointnet"),
+        ("kind", "shapes"),
+        ("text.kind", "clip"),
+        ("text.average", "median"),
+        ("text.templates", "modelnet40_65"),
+        ("text.sha256", "491a08f1"),
+        ("spec.up", "w"),
+        ("spec.up", "-y"),
+        ("spec.count", 0),
+        ("spec.count", -1),
+        ("spec.color", 1.1),
+        ("spec.color", -0.1),
+        ("spec.color", float("nan")),
+        ("sizes.width", 0),
+        ("sizes.depth", -12),
+        ("sizes.radius", 0.0),
+        ("sizes.radius", float("nan")),
+        ("sizes.radius", float("inf")),
+        ("sizes.projection", -1),
+        ("source.sha256", "491a08f1"),
+        ("sizes.channels", 3),
+        ("source.sha256", "Z" * 64),
+        ("source.sha256", "A" * 64),
+        ("source.sha256", "a" * 65),
+    ],
+)
+def test_values_out_of_range(registry: Registry, where: str, value: Any) -> None:
+    table, _, field = where.rpartition(".")
+    message = refusal(registry({where: value}))
+    assert f"{shown(table)} field {field!r} is {value!r}" in message
+
+
+def test_refusals_say_what_would_do(registry: Registry) -> None:
+    assert refusal(registry({"sizes.projection": -1})).endswith("expected 0 or more")
+    assert "known: modelnet40_64" in refusal(registry({"text.templates": "modelnet"}))
+    assert "[mine.text] field 'model' is empty" in refusal(registry({"text.model": "", "text.pretrained": ""}))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"source.package": "x.pt"}, {"source.file": ...}, {"source.url": "https://x.org/m"}]
+)
+def test_a_source_has_one_place(registry: Registry, changes: dict[str, Any]) -> None:
+    assert "[mine.source] takes either 'package' or 'file'" in refusal(registry(changes))
+
+
+@pytest.mark.parametrize("url", ["http://lab.org/m.pt", "file:///etc/passwd", "m.pt", "ftp://lab.org/m.pt"])
+def test_addresses_are_https(registry: Registry, url: str) -> None:
+    address = {"source.repo": ..., "source.file": ..., "source.url": url}
+    assert "expected an address that begins with https://" in refusal(registry(address))
+
+
+def test_an_https_address(registry: Registry) -> None:
+    address = {"source.repo": ..., "source.file": ..., "source.url": "https://lab.org/m.pt"}
+    assert find_checkpoint("mine", registry(address)).source.kind == "https"
+
+
+def test_a_file_beside_the_registry(registry: Registry) -> None:
+    row = find_checkpoint("mine", registry({"source.repo": ...}))
+    assert row.source.kind == "file"
+
+
+def test_a_row_of_the_same_name_takes_the_place_of_the_packaged_one(registry: Registry) -> None:
+    path = registry({"licence": "my own"})
+    path.write_text(path.read_text().replace("mine = ", "vitl14 = "))
+    assert list_checkpoints(path) == NAMES
+    assert find_checkpoint("vitl14", path).licence == "my own"
+    assert find_checkpoint("vitl14", path).folder == path.parent
+
+
+@pytest.mark.parametrize(
+    "rules, words",
+    [
+        ({"drop": ["("]}, "is no regular expression"),
+        ({"rename": [["a", "b", "c"]]}, "expected pairs"),
+        ({"rename": [["(", "b"]]}, "is no regular expression"),
+        ({"rename": ["ab"]}, "field 'rename' is a string"),
+        ({"merge": [["a", "b"]]}, "two or more parts"),
+        ({"merge": [["*.a", "*.b", "c"]]}, "two or more parts"),
+        ({"drop": ["a"] * 65}, "expected a list of at most 64"),
+        ({"drop": [5]}, "field 'drop' is a whole number"),
+    ],
+)
+def test_rules_for_keys_are_checked(registry: Registry, rules: dict[str, Any], words: str) -> None:
+    message = refusal(registry({f"keys.{field}": value for field, value in rules.items()}))
+    assert "[mine.keys]" in message and words in message
+
+
+@dataclass(frozen=True)
+class CubeSizes:
+    side: int
+    style: str = "plain"
+
+    @property
+    def embedding_dim(self) -> int:
+        return self.side**3
+
+
+def test_an_architecture_brings_its_own_sizes(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "known: pointbert" in refusal(registry({"architecture": "cube"}))
+    monkeypatch.setitem(ARCHITECTURES, "cube", Architecture(CubeSizes, lambda sizes: None))
+    cube = {"architecture": "cube", "sizes": {"side": 3}}
+    assert find_checkpoint("mine", registry(cube)).sizes == CubeSizes(3)
+    assert "[mine.sizes] field 'side' is 0" in refusal(registry(cube | {"sizes": {"side": 0}}))
+    assert "[mine.sizes] has an unknown field 'width'" in refusal(registry({"architecture": "cube"}))
+
+
+@dataclass(frozen=True)
+class Widthless:
+    side: int
+
+
+def test_sizes_say_how_wide_embeddings_are(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "cube", Architecture(Widthless, lambda sizes: None))
+    assert "have no embedding_dim" in refusal(registry({"architecture": "cube", "sizes": {"side": 3}}))
+
+
+@pytest.mark.parametrize("sizes, build", [(dict, print), (CubeSizes, "cube")])
+def test_architectures_that_cannot_be_used(sizes: Any, build: Any) -> None:
+    with pytest.raises(RegistryError, match="expected a"):
+        Architecture(sizes, build)
+
+
+def test_rows_of_another_kind_have_the_tables_of_that_kind(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "comparator", ("architecture", "sizes", "keys"))
+    path = registry({"kind": "comparator", "text": ..., "spec": ...})
+    assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="comparator") == ["mine"]
+    assert find_checkpoint("mine", path).text is None
+    assert "unknown field 'text'" in refusal(registry({"kind": "comparator", "spec": ...}))
+
+
+def test_a_source_without_a_hash(registry: Registry) -> None:
+    assert find_checkpoint("mine", registry({"source.sha256": ...})).source.sha256 == ""
+
+
+@pytest.mark.parametrize("model", ["ViT-B-32", "ViT-L-14", "ViT-B-32-QuickGELU"])
+def test_openai_text_encoders_need_quick_gelu(registry: Registry, model: str) -> None:
+    message = refusal(registry({"text.model": model}))
+    assert "[mine.text] field 'model'" in message
+    assert f"{model}-quickgelu" in message
+
+
+def test_other_towers_do_not(registry: Registry) -> None:
+    changes = {"text.model": "ViT-B-32", "text.pretrained": "laion2b_s34b_b79k"}
+    assert find_checkpoint("mine", registry(changes)).text.space == "ViT-B-32/laion2b_s34b_b79k"
+
+
+@pytest.mark.parametrize("given, meant", [("vitb-32", "vitb32"), ("VITG14", "vitg14"), ("tinny", "tiny")])
+def test_unknown_checkpoints_are_answered_with_the_known(given: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError, match="known: tiny, vitb32, vitl14, vitg14") as caught:
+        find_checkpoint(given)
+    if given.lower() == given:
+        assert f"did you mean {meant!r}?" in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["", "resnet", 5, None, ["tiny"], {}])
+def test_names_far_from_all(given: Any) -> None:
+    with pytest.raises(InputError, match="unknown checkpoint"):
+        find_checkpoint(given)
+
+
+@pytest.mark.parametrize("content", [b"[mine", b"= 3", b"\xff\xfe", b"a = 1\na = 2", b"\x00"])
+def test_no_toml(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    assert "is not valid TOML" in refusal(path)
+
+
+@pytest.mark.parametrize("content", ["mine = 3", "mine = []", '[[mine]]\nlicence = "MIT"'])
+def test_rows_that_are_no_tables(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(content)
+    assert "[mine] is a" in refusal(path)
+
+
+def test_a_registry_that_cannot_be_read(tmp_path: Path) -> None:
+    assert "No such file" in refusal(tmp_path / "none.toml")
+    assert "directory" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("given", [{}, [], 0, 5, b"mine.toml"])
+def test_a_registry_that_is_no_path(given: Any) -> None:
+    with pytest.raises(RegistryError, match=r"registry is .*; expected the path of a file"):
+        load_registry(given)
+
+
+def test_a_registry_at_home(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(registry({}).parent))
+    assert list_checkpoints("~/mine.toml") == [*NAMES, "mine"]
+    monkeypatch.setenv(REGISTRY_VARIABLE, "~/mine.toml")
+    assert list_checkpoints() == [*NAMES, "mine"]
+
+
+def test_registry_errors_are_file_errors_and_value_errors() -> None:
+    assert issubclass(RegistryError, FileError)
+    assert issubclass(RegistryError, OSError)
+    assert issubclass(RegistryError, ValueError)
+
+
+def test_one_wrong_row_is_named_whichever_is_asked_for(registry: Registry) -> None:
+    path = registry({"spec.count": 0})
+    path.write_text(path.read_text() + path.read_text().replace("mine", "yours"))
+    with pytest.raises(RegistryError, match=r"\[mine.spec\]"):
+        find_checkpoint("tiny", path)
