@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -43,10 +43,10 @@ def read_header(path: Path) -> Header:
         return Header.from_json(texts.get(KEY), path)
 
 
-def read_rows(path: Path, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
     """As `parquet.read_rows`."""
-    with _opened(path) as (texts, embedding):
-        header = Header.from_json(texts.get(KEY), path)
+    with _opened(path) as (texts, read):
+        embedding = read("embedding")
         words = {name: list(json.loads(texts[name])) for name in WORDS}
         shape, n = (embedding.shape, str(embedding.dtype)), len(words["id"])
         if shape != ((n, header.dim), "float32") or any(len(column) != n for column in words.values()):
@@ -74,16 +74,17 @@ def _texts(rows: Rows, header: Header) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], np.ndarray]]:
-    """Texts and embeddings of a file. Raises `FileError` for any other, also where that shows later."""
+def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.ndarray]]]:
+    """Texts of a file, and what reads its arrays. Raises `FileError` for any other, also where that shows later."""
     from safetensors import SafetensorError, safe_open
 
     try:
         if path.suffix.lower() == ".npz":
-            yield _npz(path)
+            with _npz(path) as file:
+                yield {name: str(file[name]) for name in file.files if name != "embedding"}, file.__getitem__
         else:
             with safe_open(path, framework="numpy") as file:
-                yield file.metadata() or {}, file.get_tensor("embedding")
+                yield file.metadata() or {}, file.get_tensor
     except (OSError, MemoryError, zipfile.BadZipFile, SafetensorError, *DAMAGE) as error:
         if isinstance(error, FileError):
             raise
@@ -92,12 +93,10 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], np.ndarray]]:
         ) from error
 
 
-def _npz(path: Path) -> tuple[dict[str, str], np.ndarray]:
+def _npz(path: Path) -> Any:
     with zipfile.ZipFile(path) as archive:
         members, most = archive.infolist(), path.stat().st_size
         # stored as they are, so that no more can come out of a file than it holds
         if sum(one.file_size for one in members) > most or any(one.compress_type for one in members):
             raise ValueError("its arrays are compressed")
-    with np.load(path, allow_pickle=False) as file:
-        texts = {name: str(file[name]) for name in file.files if name != "embedding"}
-        return texts, file["embedding"]
+    return np.load(path, allow_pickle=False)

@@ -73,7 +73,7 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     Examples
     --------
     >>> import tempfile
-    >>> from openshape_ood import Identity, Provenance
+    >>> from openshape_ood.encoders.protocols import Identity, Provenance
     >>> header = Header(Provenance(Identity("mine", "my space", "ab" * 32)), dim=2)
     >>> rows = Rows(["chair/1"], ["chair/1.ply"], ["y"], np.eye(2)[:1])
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -169,7 +169,7 @@ def _parts(files: list[Path], header: Header, columns: Collection[str], rows: in
         own = _reader(path).read_header(path)
         if (own.identity.sha256, own.dim) != (header.identity.sha256, header.dim):
             raise MixedEncodersError(f"{path} is by {own.identity}, others by {header.identity}; expected one encoder")
-        for some in _reader(path).read_rows(path, columns, rows):
+        for some in _reader(path).read_rows(path, own, columns, rows):
             if "embedding" in some and not np.isfinite(some["embedding"]).all():
                 raise FileError(f"{path} holds embeddings that are NaN or infinite; embed its shapes again")
             yield some

@@ -57,13 +57,8 @@ def open_folder(folder: Path, header: Header) -> None:
 
 def read_manifest(folder: Path) -> Header:
     """The header of all embeddings in a folder. Raises `FileError` where there is none."""
-    path = folder / MANIFEST
-    try:
-        return Header.from_json(path.read_bytes(), path)
-    except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    with _told(f"cannot read {folder / MANIFEST}"):
+        return Header.from_json((folder / MANIFEST).read_bytes(), folder / MANIFEST)
 
 
 @contextmanager
@@ -78,7 +73,9 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
         yield
         return
     _make(folder)
-    with (folder / LOCK).open("w") as file:
+    with _told(f"cannot write to {folder}"):
+        file = (folder / LOCK).open("w")
+    with file:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -94,7 +91,7 @@ def shard_name(ids: Collection[str]) -> str:
 
 
 def write_shard(folder: Path, rows: Rows, header: Header) -> None:
-    """Put a shard in its place; one of the same ids is replaced. Raises `FileError`."""
+    """Puts a shard in its place; one of the same ids is replaced. Raises `FileError`."""
     name = shard_name([*rows.ids, *(one.id for one in rows.failed)])
     for kind in (EMBEDDINGS, ERRORS):
         _make(folder / kind)
@@ -131,7 +128,7 @@ def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str]]:
 
 
 def forget_errors(folder: Path, places: np.ndarray) -> None:
-    """Take errors out of a folder, before their shapes are tried again; places: `keys` of id and path."""
+    """Takes errors out of a folder, before their shapes are tried again; places: `keys` of id and path."""
     for path in shard_files(folder, ERRORS):
         own = keys(place(one.id, one.path) for one in parquet.read_failed(path))
         _keep(path, ~np.isin(own, places))
@@ -166,7 +163,16 @@ def _keep(path: Path, mask: np.ndarray) -> None:
 
 
 def _make(folder: Path) -> None:
-    try:
+    with _told(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """The system's errors as `FileError`."""
+    try:
+        yield
     except OSError as error:
-        raise FileError(f"cannot write to {folder}: {error.strerror or error}") from error
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{what}: {error.strerror or error}") from error

@@ -56,9 +56,8 @@ def read_header(path: Path) -> Header:
         return Header.from_json((file.schema_arrow.metadata or {}).get(KEY.encode()), path)
 
 
-def read_rows(path: Path, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
     """Rows with an embedding, `batch_rows` at a time at most, a column each: lists of str, "embedding" (n, d)."""
-    header = read_header(path)
     for some in _batches(path, [*{*columns, "status"}], batch_rows, header.dim):
         good = np.flatnonzero([status == "ok" for status in _words(some["status"], path)])
         if not len(good):
@@ -145,12 +144,11 @@ def _numbers(column: Any, dim: int, path: Path) -> np.ndarray:
 
 
 def _words(column: Any, path: Path) -> list[str | None]:
-    from pyarrow import compute
-
-    held = getattr(column, "dictionary", column)
-    if (compute.max(compute.binary_length(held)).as_py() or 0) > MAX_WORD:
+    """A column that was read by dictionary; rows of the same word share it."""
+    words = column.dictionary.to_pylist()
+    if any(len(word) > MAX_WORD for word in words if word):
         raise FileError(f"{path} holds a word of more than {MAX_WORD:,} characters; expected ids, paths and reasons")
-    return column.to_pylist()
+    return [None if i is None else words[i] for i in column.indices.to_pylist()]
 
 
 def _word(value: Any) -> str | None:

@@ -91,10 +91,10 @@ def embed(
 
     Examples
     --------
-    >>> import tempfile, pathlib
+    >>> import tempfile
     >>> from openshape_ood.synthetic import sample
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(pathlib.Path(folder) / "chair.npy", sample("chair", 500, seed=1))
+    ...     np.save(f"{folder}/chair.npy", sample("chair", 500, seed=1))
     ...     shapes = [Item("chair.npy", f"{folder}/chair.npy"), Item("lamp.npy", f"{folder}/lamp.npy")]
     ...     done = embed(shapes, f"{folder}/embedded", Settings("tiny", readers=0))
     >>> done.rows, done.errors, done.failed[0].id
@@ -116,7 +116,7 @@ def embed(
         if len(todo):
             work = compress(_normal(items, shard), plan.todo)
             if engine == "local":
-                _run(work, settings, header, folder, step, plan.own_axes, None if shard else SHARD_SECONDS)
+                _run(work, plan.own_axes, settings, header, folder, step, shard is None)
             else:
                 from openshape_ood.embedding_store.jobs import on_ray
 
@@ -198,18 +198,12 @@ def _nth(items: Iterator[Item], n: int) -> Item:
 
 
 def _run(
-    items: Iterable[Item],
-    settings: Settings,
-    header: Header,
-    folder: Path,
-    step: Step,
-    own_axes: bool,
-    seconds: float | None,
+    work: Iterable[Item], axes: bool, settings: Settings, header: Header, out: Path, step: Step, whole: bool
 ) -> None:
     """The engine of one machine: the encoder in this process."""
     encoder, header = load(settings, header)
-    for rows in embed_shards(encoder, items, settings, own_axes, _here(step), seconds):
-        write_shard(folder, rows, header)
+    for rows in embed_shards(encoder, work, settings, axes, _here(step), SHARD_SECONDS if whole else None):
+        write_shard(out, rows, header)
 
 
 def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step) -> Summary:

@@ -175,7 +175,7 @@ def _begin(ray: Any, **settings: Any) -> None:
     try:
         with _silent_stderr():
             ray.init(**settings)
-    except (ConnectionError, ValueError, RuntimeError, OSError, TimeoutError) as error:
+    except (ValueError, RuntimeError, OSError) as error:  # among them ConnectionError and TimeoutError
         reason = " ".join(str(error).split())[:300]
         where = settings["address"]
         raise OpenShapeError(
@@ -188,17 +188,16 @@ def _begin(ray: Any, **settings: Any) -> None:
 def _silent_stderr() -> Iterator[None]:
     """Ray's C++ side tells on the standard error that it was told to be quiet; what is wrong is raised."""
     try:
-        kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        kept = os.dup(2)
     except OSError:  # closed
         yield
         return
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
+    with open(os.devnull, "w") as nothing, open(kept, "w"):
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
 
 
 def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float, int]:
