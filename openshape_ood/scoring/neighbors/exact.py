@@ -78,8 +78,8 @@ def nearest(
 class Measure:
     """A metric, and vectors whose products say which of two rows is nearer.
 
-    Vectors have length 1 ("cosine"), or are coordinates from a center (d,), scaled into [-1, 1] ("euclidean"). With
-    q and r so, <q, r> - bias(r) falls as the distance grows.
+    Vectors have length 1 ("cosine"), or are coordinates, scaled into [-1, 1], from a center (d,) ("euclidean"). The
+    products, <q, r> or <q, r> - |r|^2 / 2, fall as the distance grows.
     """
 
     metric: str
@@ -107,12 +107,15 @@ class Measure:
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         return unit_or_zero(rows) if self.center is None else rows * self.scale - self.center
 
-    def bias(self, squares: np.ndarray) -> np.ndarray | float:
-        """What is taken from products with vectors of these squared lengths."""
-        return 0.0 if self.center is None else squares / 2
+    def products(self, queries: np.ndarray, rows: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """Of vectors (b, d) and (m, d) float32, the latter of these squared lengths (m,)."""
+        table = queries @ rows.T
+        if self.center is not None:
+            table -= (squares / 2).astype(np.float32)
+        return table
 
     def product(self, distance: np.ndarray, squares: np.ndarray) -> np.ndarray:
-        """<q, r> - bias(r) of rows at this distance of queries of these squared lengths."""
+        """That of a row at this distance (b,), of queries of these squared lengths."""
         return 1 - distance if self.center is None else (squares - (distance * self.scale) ** 2) / 2
 
     def distance(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -147,15 +150,15 @@ def _scan(
     for part, block in blocks(queries):
         exact = measure.vectors(block)
         vectors[part], squares[part] = exact, (exact**2).sum(axis=1)
+    # a zero vector is as far from all rows: the first are the nearest
     least = np.zeros(len(queries))
     if measure.metric == "cosine":
         zero = squares == 0
         least[zero], distance[zero], index[zero] = 1, 1, np.arange(k)
-    for block in parts(len(rows), _at_once(rows, ROWS, ROW_ELEMENTS)):
-        exact = measure.vectors(rows[block])
+    for part in parts(len(rows), _at_once(rows, ROWS, ROW_ELEMENTS)):
+        exact = measure.vectors(rows[part])
         row_squares = (exact**2).sum(axis=1)
-        table = vectors @ exact.astype(np.float32).T
-        table -= np.asarray(measure.bias(row_squares), dtype=np.float32)
+        table = measure.products(vectors, exact.astype(np.float32), row_squares)
         slack = _slack(squares, row_squares.max(), queries.shape[1])
         threshold = measure.product(distance[:, -1], squares) - slack
         threshold[distance[:, -1] <= least] = np.inf  # rows come in order: of equals the first stay
@@ -166,7 +169,7 @@ def _scan(
             if len(exact) >= k:  # k rows of this block are at least as near as the k-th of them
                 bound = np.maximum(bound, np.partition(products, -k, axis=1)[:, -k] - 2 * slack[some])
             query, row = np.nonzero(products >= bound[:, None])
-            _merge(queries, rows, measure, some[query], row + block.start, distance, index)
+            _merge(queries, rows, measure, some[query], row + part.start, distance, index)
         bar.update(len(queries) * len(exact))
 
 
