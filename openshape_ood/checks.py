@@ -30,10 +30,11 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
-def array(values: Any, what: str, axes: str) -> np.ndarray:
+def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarray:
     """`values` as finite float32 or float64 with the axes `axes`, a letter each; only the axis b may be empty.
 
-    Keeps float32, so that a large bank is not copied. Raises `InputError` naming `what`, and the first row at fault.
+    Keeps float32, and with `any_type` every type of number up to 8 bytes, so that a large bank is not copied. Raises
+    `InputError` naming `what`, and the first row at fault.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"
     try:
@@ -47,7 +48,7 @@ def array(values: Any, what: str, axes: str) -> np.ndarray:
     empty = [axis for axis, size in zip(axes, given.shape, strict=True) if size == 0 and axis != "b"]
     if empty:
         raise InputError(f"{what} are empty: the shape is {given.shape}; expected {shape} with at least one {empty[0]}")
-    if given.dtype not in (np.float32, np.float64):
+    if given.dtype.itemsize > 8 or not (any_type or given.dtype in (np.float32, np.float64)):
         given = given.astype(np.float64)
     _check_finite(given, what)
     return given

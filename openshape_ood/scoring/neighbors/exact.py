@@ -1,9 +1,8 @@
-"""Nearest rows of a bank, exactly and in bounded memory.
+"""Nearest rows, exactly and in bounded memory.
 
-The exact search multiplies blocks of queries and rows in single precision. That only sorts out rows that cannot be
-among the nearest: by how much such a product can be wrong is known, and what comes within that of the k-th nearest
-so far is measured again from its difference, in double precision. So the answer is that of a loop over all pairs,
-whatever the blocks, threads or device.
+Blocks of queries and rows are multiplied in single precision, which only sorts out rows that cannot be among the
+nearest: what comes within the rounding of such a product of the k-th nearest so far is measured from its difference,
+in double precision. So the answer is that of a loop over all pairs, whatever the blocks and threads.
 
 Letters: b queries, m rows, d dimensions, k neighbors.
 """
@@ -11,220 +10,220 @@ Letters: b queries, m rows, d dimensions, k neighbors.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import array, blocks, check_choice, check_count, check_widths, unit_or_zero
 from openshape_ood.errors import InputError
-from openshape_ood.scoring.neighbors.arrays import TABLE_ROWS, block_size, blocks, check_k, check_tables
-from openshape_ood.scoring.neighbors.measures import Measure, distances, find_measure
 
-if TYPE_CHECKING:
-    import torch
+METRICS = ("cosine", "euclidean")
 
-TABLE_QUERIES = 2048  # with TABLE_ROWS, products held at once: 2048 queries x 4096 rows in float32 are 32 MiB
-# queries that share one pass over the rows: 32 MiB in float32
-PASS_ELEMENTS = 1 << 23
-PAIRS = 1 << 18  # pairs found at once
-
-U32, U64 = 2.0**-24, 2.0**-53  # rounding to nearest, relative
-COARSE = 2.0**-7  # of factors, where torch may round them to bfloat16 or TF32
-TINY = 2.0**-126  # what is smaller may be taken for 0 in float32
+# with d = 512, queries and rows whose products are held at once: 64 MiB, and 32 and 2 MiB for themselves
+QUERIES, QUERY_ELEMENTS = 1 << 14, 1 << 23
+ROWS, ROW_ELEMENTS = 1 << 10, 1 << 19
+CANDIDATES = 128  # queries whose candidates, up to all rows of a block, are measured at once
+PAIR_ELEMENTS = 1 << 18  # numbers of the pairs measured at once: 2 MiB in float64, a few such tables
 
 
 def nearest(
-    queries: Any,
-    rows: Any,
-    k: int = 1,
-    metric: str = "cosine",
-    device: str | torch.device | None = None,
-    progress: bool = False,
+    queries: Any, rows: Any, k: int = 1, metric: str = "cosine", progress: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (b, k) float64 and index (b, k) int64 of the k nearest rows (m, d) of every query (b, d), nearest first.
+    """Find the k nearest rows of every query, exactly.
 
-    metric: "cosine", 1 - cos(q, r) from 0 to 2, where a zero vector has the distance 1 to everything; or
-    "euclidean", |q - r| >= 0. Distances are computed from the difference, in float64: one of 1e-12 keeps its digits.
-    Of rows at the same distance the one of lowest index comes first.
+    Of rows at the same distance the one of lowest index comes first. Some 200 MiB are held beside queries, rows and
+    answer; queries and rows are read in blocks and never copied as a whole.
 
-    Exact, and the same on any device; some 200 MiB beside queries, rows and answer, which are read in blocks and
-    never copied as a whole. device: where blocks are multiplied, None for the CPU. progress: a bar on stderr.
+    Parameters
+    ----------
+    queries : array_like (b, d)
+        Numbers of any type; torch tensors too. May be empty.
+    rows : array_like (m, d)
+        At least one; they need not be unit vectors.
+    k : int, default 1
+        Neighbors of each query, 1 to m.
+    metric : {"cosine", "euclidean"}
+        "cosine": 1 - cos(q, r), from 0 to 2, where a zero vector has the distance 1 to everything. "euclidean":
+        ``|q - r|``, from 0.
+    progress : bool, default False
+        Show a bar on stderr.
 
-    Raises `InputError` for tables that do not fit each other, no rows, NaN or infinity, k < 1 or k > m, an unknown
-    metric or device.
+    Returns
+    -------
+    distance : ndarray (b, k) float64
+        Nearest first. Computed from the difference in float64: a distance of 1e-12 keeps its digits.
+    index : ndarray (b, k) int64
+        Of the rows.
 
+    Raises
+    ------
+    InputError
+        For NaN, infinity, no rows, or k below 1 or above m; one of its kinds, `MixedEncodersError`, for rows of
+        another d, another, `UnknownNameError`, for a metric that does not exist.
+
+    Examples
+    --------
     >>> nearest([[0.0, 1.0]], [[0.0, 1.0], [2.0, 0.0], [0.0, 3.0]], k=2)
     (array([[0., 0.]]), array([[0, 2]]))
     """
-    queries, rows = check_tables(queries, rows)
-    k = check_k(k, len(rows))
-    measure = find_measure(metric, queries, rows)
-    return search(queries, rows, k, measure, find_device(device), progress)
+    check_choice(metric, "metric", METRICS)
+    queries, rows = array(queries, "queries", "bd", any_type=True), array(rows, "rows", "md", any_type=True)
+    check_widths(queries, "queries", rows, "rows")
+    k = check_count(k, "k", len(rows), "the number of rows")
+    return search(queries, rows, k, Measure.of(metric, queries, rows), progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """A metric, and vectors whose products say which of two rows is nearer.
+
+    Vectors have length 1 ("cosine"), or are coordinates, scaled into [-1, 1], from a center (d,) ("euclidean"). The
+    products, <q, r> or <q, r> - |r|^2 / 2, fall as the distance grows.
+    """
+
+    metric: str
+    scale: float = 1.0
+    center: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, metric: str, *tables: np.ndarray) -> Measure:
+        """The metric for these tables, the rows last."""
+        if metric == "cosine":
+            return cls(metric)
+        largest = max(_largest(table) for table in tables)
+        # a power of two changes no digit, and squares stay within the range of float32
+        scale = float(np.ldexp(1.0, int(np.clip(-np.frexp(largest)[1], -1000, 1000))))
+        some = tables[-1][:: -(-len(tables[-1]) // _at_once(tables[-1], ROWS, ROW_ELEMENTS))]
+        # near the mean, products are small, and so is their rounding
+        return cls(metric, scale, (some.astype(np.float64) * scale).mean(axis=0))
+
+    def check_reach(self, table: np.ndarray) -> None:
+        """Refuses numbers so much larger than those the scale was made for that their squares leave float32."""
+        if self.center is not None and _largest(table) * self.scale > 1e15:
+            raise InputError(f"queries are up to {_largest(table):.3g}, 10^15 times the rows; expected one unit")
+
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        rows = np.ascontiguousarray(rows, dtype=np.float64)
+        return unit_or_zero(rows) if self.center is None else rows * self.scale - self.center
+
+    def products(self, queries: np.ndarray, rows: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """Of vectors (b, d) and (m, d) float32, the latter of these squared lengths (m,)."""
+        table = queries @ rows.T
+        if self.center is not None:
+            table -= (squares / 2).astype(np.float32)
+        return table
+
+    def product(self, distance: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """That of a row at this distance (b,), of queries of these squared lengths."""
+        return 1 - distance if self.center is None else (squares - (distance * self.scale) ** 2) / 2
+
+    def distance(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Distance (n,) of pairs (n, d), from their difference."""
+        if self.center is not None:
+            difference = queries.astype(np.float64, order="C") * self.scale - rows.astype(np.float64) * self.scale
+            return np.sqrt((difference**2).sum(axis=1)) / self.scale
+        u, v = self.vectors(queries), self.vectors(rows)
+        # 1 - u v would lose the digits of a small distance
+        distance = np.minimum(((u - v) ** 2).sum(axis=1) / 2, 2.0)
+        return np.where(u.any(axis=1) & v.any(axis=1), distance, 1.0)
 
 
 def search(
-    queries: np.ndarray, rows: np.ndarray, k: int, measure: Measure, device: torch.device, progress: bool
+    queries: np.ndarray, rows: np.ndarray, k: int, measure: Measure, progress: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """`nearest` of what has been checked: distance (b, k) and index (b, k)."""
     distance = np.full((len(queries), k), np.inf)
     index = np.full((len(queries), k), len(rows), dtype=np.int64)
-    step = max(1, PASS_ELEMENTS // queries.shape[1])
     with progress_bar(len(queries) * len(rows), "pair", progress) as bar:
-        for i in range(0, len(queries), step):
-            part = slice(i, i + step)
-            _Pass(queries[part], rows, measure, device, distance[part], index[part]).run(bar)
+        for part in parts(len(queries), _at_once(queries, QUERIES, QUERY_ELEMENTS)):
+            _scan(queries[part], rows, measure, distance[part], index[part], bar)
     return distance, index
 
 
-class _Pass:
-    """One pass over all rows for some queries; `distance` and `index` (b, k), views, hold the nearest so far."""
-
-    def __init__(
-        self,
-        queries: np.ndarray,
-        rows: np.ndarray,
-        measure: Measure,
-        device: torch.device,
-        distance: np.ndarray,
-        index: np.ndarray,
-    ) -> None:
-        import torch
-
-        self.queries, self.rows, self.measure, self.device = queries, rows, measure, device
-        self.distance, self.index = distance, index
-        self.k = distance.shape[1]
-        step = block_size(queries.shape[1])
-        self.parts = [slice(i, min(i + step, len(queries))) for i in range(0, len(queries), step)]
-        self.parts = [slice(i, min(i + TABLE_QUERIES, p.stop)) for p in self.parts for i in _range(p, TABLE_QUERIES)]
-        self.vectors = torch.empty(queries.shape, dtype=torch.float32, device=device)
-        self.squares = np.empty(len(queries))
-        for part in self.parts:
-            vectors = measure.vectors(queries[part])
-            self.squares[part] = (vectors * vectors).sum(axis=1)
-            self.vectors[part] = torch.from_numpy(vectors.astype(np.float32)).to(device)
-        self.buffer = torch.empty(TABLE_QUERIES * TABLE_ROWS, dtype=torch.float32, device=device)
-        self.factor_rounding = _factor_rounding()
-
-    def run(self, bar: Any) -> None:
-        import torch
-
-        first = 0
-        for block in blocks(self.rows):
-            vectors = self.measure.vectors(block)
-            bias = self.measure.bias(vectors)
-            longest = float(np.sqrt((vectors * vectors).sum(axis=1).max()))
-            columns = torch.from_numpy(vectors.astype(np.float32)).to(self.device).T
-            offset = torch.from_numpy(bias.astype(np.float32)).to(self.device) if bias.any() else None
-            for part in self.parts:
-                self._admit(part, self._table(part, columns, offset), first, longest)
-                bar.update((part.stop - part.start) * len(block))
-            first += len(block)
-
-    def _table(self, part: slice, columns: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
-        """Closeness (b, rows of the block) of the part, rounded."""
-        import torch
-
-        shape = (part.stop - part.start, columns.shape[1])
-        table = self.buffer[: shape[0] * shape[1]].view(shape)
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
-            torch.mm(self.vectors[part], columns, out=table)
-        return table if offset is None else table.sub_(offset)
-
-    def _admit(self, part: slice, table: torch.Tensor, first: int, longest: float) -> None:
-        """Takes in what of a table is nearer than what is held."""
-        import torch
-
-        limit = self._limit(part, table, first)
-        cutoff = torch.from_numpy(self._cutoff(part, limit, longest)).to(self.device)
-        # the largest of each query says which are worth a closer look, soon only a few
-        hit = (table.amax(dim=1) >= cutoff).nonzero()[:, 0]
-        for some in hit.split(512):
-            mask = (table[some] >= cutoff[some, None]).cpu().numpy()
-            asked = some.cpu().numpy() + part.start
-            for group in _groups(mask, PAIRS):
-                query, row = np.divmod(np.flatnonzero(mask[group]), mask.shape[1])
-                self._merge(asked[group][query], row + first)
-
-    def _limit(self, part: slice, table: torch.Tensor, first: int) -> np.ndarray:
-        """Distance (b,) that the k-th nearest will not exceed."""
-        held = self.distance[part, -1]
-        if np.isfinite(held).all() or table.shape[1] < self.k:
-            return held
-        # nothing is held yet: k rows that seem near do for a start
-        row = table.topk(self.k, dim=1).indices.cpu().numpy() + first
-        query = np.repeat(np.arange(part.start, part.stop), self.k)
-        seeds = distances(self.queries, self.rows, query, row.ravel(), self.measure).reshape(-1, self.k)
-        return np.minimum(held, seeds.max(axis=1))
-
-    def _cutoff(self, part: slice, limit: np.ndarray, longest: float) -> np.ndarray:
-        """Closeness (b,) float32, in a table, below which a row is farther than `limit` whatever its rounding.
-
-        A product of float32 vectors errs by no more than d u |q| |r| (Higham, "Accuracy and stability of numerical
-        algorithms", section 3.1), its factors and the bias by u each; some units more are granted.
-        """
-        d, squares = self.queries.shape[1], self.squares[part]
-        near = np.isfinite(limit)
-        closeness = np.full(len(limit), -np.inf)
-        closeness[near] = self.measure.closeness(limit[near], squares[near])
-        error = (2.5 * self.factor_rounding + (d + 8) * U32) * np.sqrt(squares) * longest + 4 * U32 * longest**2
-        error += 4 * (d + 8) * (U64 * (squares + np.abs(np.where(near, closeness, 0))) + TINY)
-        # rows come in order: none can displace k that are as near as can be
-        closeness[self.distance[part, -1] <= self.measure.least(squares)] = np.inf
-        return np.nextafter((closeness - error).astype(np.float32), np.float32(-np.inf))
-
-    def _merge(self, query: np.ndarray, row: np.ndarray) -> None:
-        """The k nearest of those held and of new pairs of query and row."""
-        touched = np.unique(query)
-        distance = distances(self.queries, self.rows, query, row, self.measure)
-        query = np.concatenate([np.repeat(touched, self.k), query])
-        distance = np.concatenate([self.distance[touched].ravel(), distance])
-        row = np.concatenate([self.index[touched].ravel(), row])
-        order = np.lexsort((row, distance, query))
-        starts = np.searchsorted(query[order], touched)
-        best = order[starts[:, None] + np.arange(self.k)]
-        self.distance[touched], self.index[touched] = distance[best], row[best]
+def _scan(
+    queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.ndarray, index: np.ndarray, bar: Any
+) -> None:
+    """One pass over the rows, for as many queries as fit; fills distance and index (b, k)."""
+    k = distance.shape[1]
+    vectors, squares = np.empty(queries.shape, dtype=np.float32), np.empty(len(queries))
+    for part, block in blocks(queries):
+        exact = measure.vectors(block)
+        vectors[part], squares[part] = exact, (exact**2).sum(axis=1)
+    # a zero vector is as far from all rows: the first are the nearest
+    least = np.zeros(len(queries))
+    if measure.metric == "cosine":
+        zero = squares == 0
+        least[zero], distance[zero], index[zero] = 1, 1, np.arange(k)
+    for part in parts(len(rows), _at_once(rows, ROWS, ROW_ELEMENTS)):
+        exact = measure.vectors(rows[part])
+        row_squares = (exact**2).sum(axis=1)
+        table = measure.products(vectors, exact.astype(np.float32), row_squares)
+        slack = _slack(squares, row_squares.max(), queries.shape[1])
+        threshold = measure.product(distance[:, -1], squares) - slack
+        threshold[distance[:, -1] <= least] = np.inf  # rows come in order: of equals the first stay
+        # soon only a few queries find anything in a block
+        hit = np.flatnonzero(table.max(axis=1) >= threshold)
+        for some in (hit[i] for i in parts(len(hit), CANDIDATES)):
+            products, bound = table[some], threshold[some]
+            if len(exact) >= k:  # k rows of this block are at least as near as the k-th of them
+                bound = np.maximum(bound, np.partition(products, -k, axis=1)[:, -k] - 2 * slack[some])
+            query, row = np.nonzero(products >= bound[:, None])
+            _merge(queries, rows, measure, some[query], row + part.start, distance, index)
+        bar.update(len(queries) * len(exact))
 
 
-def _factor_rounding() -> float:
-    """Relative rounding of the factors of a product, by what the caller has allowed torch for speed."""
-    import torch
+def _slack(squares: np.ndarray, longest: float, d: int) -> np.ndarray:
+    """By how much (b,) a product in float32 may be wrong, at most, for rows of squared length up to `longest`.
 
-    backends: list[Any] = [
-        torch.backends.cuda.matmul,
-        torch.backends.mkldnn,
-        getattr(torch.backends.mkldnn, "matmul", None),
-    ]
-    if not all(hasattr(backend, "fp32_precision") for backend in backends):  # before torch 2.9
-        return U32 if torch.get_float32_matmul_precision() == "highest" else COARSE
-    allowed = {backend.fp32_precision for backend in [torch.backends, *backends]}
-    return U32 if allowed <= {"none", "ieee"} else COARSE
+    By d u |q| |r|, u = 2^-24, for the sum (Jeannerod and Rump, 2013), u for each factor and the bias; some more for
+    numbers that vanish in float32, and for the squares in float64.
+    """
+    u = 2.0**-24
+    return (d + 8) * (u * (np.sqrt(squares * longest) + longest + u * squares) + 1e-37)
 
 
-def _groups(mask: np.ndarray, most: int) -> Iterator[slice]:
-    """Slices of consecutive rows (., n) that hold at most `most` true values, or that are one row."""
-    start, total = 0, 0
-    few = np.count_nonzero(mask) <= most
-    for i, count in enumerate([] if few else np.count_nonzero(mask, axis=1).tolist()):
-        if total + count > most and i > start:
-            yield slice(start, i)
-            start, total = i, 0
-        total += count
-    yield slice(start, len(mask))
+def _merge(
+    queries: np.ndarray,
+    rows: np.ndarray,
+    measure: Measure,
+    query: np.ndarray,
+    row: np.ndarray,
+    distance: np.ndarray,
+    index: np.ndarray,
+) -> None:
+    """Keep the k nearest of those held and of new pairs, given as index of query (n,) and of row (n,)."""
+    k, touched = distance.shape[1], np.unique(query)
+    new = distances(queries, rows, query, row, measure)
+    query = np.concatenate([np.repeat(touched, k), query])
+    new = np.concatenate([distance[touched].ravel(), new])
+    row = np.concatenate([index[touched].ravel(), row])
+    order = np.lexsort((row, new, query))
+    best = order[np.searchsorted(query[order], touched)[:, None] + np.arange(k)]
+    distance[touched], index[touched] = new[best], row[best]
 
 
-def _range(part: slice, step: int) -> range:
-    return range(part.start, part.stop, step)
+def distances(
+    queries: np.ndarray, rows: np.ndarray, query: np.ndarray, row: np.ndarray, measure: Measure
+) -> np.ndarray:
+    """Distance (n,) of pairs, given as index of query (n,) and of row (n,)."""
+    distance = np.empty(len(query))
+    for part in parts(len(query), max(1, PAIR_ELEMENTS // queries.shape[1])):
+        distance[part] = measure.distance(queries[query[part]], rows[row[part]])
+    return distance
 
 
-def find_device(device: str | torch.device | None) -> torch.device:
-    """The device of that name, None for the CPU; `InputError` where it cannot be used."""
-    import torch
+def parts(count: int, step: int) -> Iterator[slice]:
+    """Slices of `step` that cover `count`."""
+    return (slice(i, i + step) for i in range(0, count, step))
 
-    try:
-        found = torch.device("cpu" if device is None else device)
-        torch.empty(0, device=found).cpu()  # back, for "meta" holds no data
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        raise InputError(f"device {str(device)!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    return found
+
+def _at_once(table: np.ndarray, most: int, elements: int) -> int:
+    return max(1, min(most, elements // table.shape[1]))
+
+
+def _largest(table: np.ndarray) -> float:
+    return max(-float(table.min()), float(table.max())) if len(table) else 0.0
 
 
 def progress_bar(total: int, unit: str, progress: bool) -> Any:

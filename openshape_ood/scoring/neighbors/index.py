@@ -9,21 +9,47 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_seed
+from openshape_ood.checks import array, blocks, check_choice, check_count, check_seed, check_widths
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.scoring.neighbors.arrays import BLOCK_ELEMENTS, block_size, check_k, check_tables, largest_number
-from openshape_ood.scoring.neighbors.exact import find_device, nearest, progress_bar, search
-from openshape_ood.scoring.neighbors.measures import distances, find_measure
+from openshape_ood.scoring.neighbors.exact import METRICS, Measure, distances, nearest, parts, progress_bar, search
+
+QUERIES = 1024  # searched at once, fewer where d is large
 
 
 class Index:
-    """Approximate neighbors by faiss: rows in cells (IVF-Flat), or a graph (HNSW). Needs the extra [faiss].
+    """Approximate neighbors by faiss, of rows in cells (IVF-Flat) or in a graph (HNSW). Needs the extra [faiss].
 
-    Cosine or Euclid as in `nearest`. The index only finds candidates; their distances are computed from the
-    difference, as there, and ties go to the lower index among those found. Cells are the same for the same seed; a
-    graph depends on which thread comes first, unless there is one.
+    The index only finds candidates; their distances are computed from the difference, as in `nearest`, and ties go to
+    the lower index among those found. Cells are the same for the same seed; a graph depends on which thread comes
+    first, unless there is one. Holds `rows` and a float32 copy of them. How much it misses depends on the data: ask
+    `recall`.
 
-    Holds `rows` and a float32 copy of them. How much it misses depends on the data: ask `recall`.
+    Parameters
+    ----------
+    rows : array_like (m, d)
+        At least one.
+    metric : {"cosine", "euclidean"}
+        As in `nearest`.
+    kind : {"cells", "graph"}
+        Of the index.
+    cells : int or None, default None
+        How many, 1 to m; None for about sqrt(m). A graph has none.
+    probes : int or None, default None
+        How many cells are searched; None for one in 128, at least 8. For a graph the length of its list of
+        candidates; None for 128. More probes, more recall, more time.
+    seed : int, default 0
+        Of the cells, and of the queries that `recall` takes.
+
+    Raises
+    ------
+    InputError
+        As `nearest`, and for cells or probes that cannot be.
+    MissingPackageError
+        Without faiss.
+
+    References
+    ----------
+    Douze et al., "The Faiss library", arXiv 2401.08281.
     """
 
     def __init__(
@@ -35,45 +61,82 @@ class Index:
         probes: int | None = None,
         seed: int = 0,
     ) -> None:
-        """rows (m, d). kind: "cells" or "graph".
-
-        cells: how many, None for about sqrt(m). probes: how many of them are searched, None for one in 128, at least
-        8; for a graph, the length of its list of candidates, None for 128. More probes, more recall, more time.
-        Raises `InputError` as `nearest` does, `MissingPackageError` without faiss.
-        """
         faiss = _faiss()
-        self.rows = check_tables(rows, rows)[1]
+        check_choice(metric, "metric", METRICS)
+        check_choice(kind, "kind of index", ("cells", "graph"))
+        self.rows = array(rows, "rows", "md", any_type=True)
         self.metric, self.kind = metric, kind
-        self._measure = find_measure(metric, self.rows)
-        self.cells = _cells(kind, cells, len(self.rows))
-        self.probes = _probes(kind, probes, self.cells)
+        m, graph = len(self.rows), kind == "graph"
+        self.cells = check_count(max(1, round(m**0.5)) if cells is None else cells, "cells", m, "the number of rows")
+        usual = 128 if graph else min(self.cells, max(8, self.cells // 128))
+        most = np.iinfo(np.int32).max if graph else self.cells
+        of = "the longest list of candidates" if graph else "the number of cells"
+        self.probes = check_count(usual if probes is None else probes, "probes", most, of)
         self._seed = check_seed(seed)
+        self._measure = Measure.of(metric, self.rows)
         self._index = self._build(faiss)
 
     def nearest(self, queries: Any, k: int = 1, progress: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Distance (b, k) and index (b, k) of k rows near every query, as `nearest` gives them.
+        """Find k rows near every query; one whose cells hold fewer than k rows is searched exactly.
 
-        A query whose cells hold fewer than k rows is searched exactly.
+        Parameters
+        ----------
+        queries : array_like (b, d)
+            May be empty.
+        k : int, default 1
+            Neighbors of each query, 1 to m.
+        progress : bool, default False
+            Show a bar on stderr.
+
+        Returns
+        -------
+        distance : ndarray (b, k) float64
+            Nearest first.
+        index : ndarray (b, k) int64
+            Of the rows.
+
+        Raises
+        ------
+        InputError
+            As the function `nearest`, and for numbers so much larger than those of the rows that float32 cannot hold
+            their squares.
         """
-        queries, _ = check_tables(queries, self.rows)
-        k = check_k(k, len(self.rows))
-        self._measure.check_reach(largest_number(queries))
+        queries = self._checked(queries)
+        k = check_count(k, "k", len(self.rows), "the number of rows")
         index = np.empty((len(queries), k), dtype=np.int64)
         distance = np.empty((len(queries), k))
-        step = max(1, min(1024, BLOCK_ELEMENTS // queries.shape[1]))
+        step = max(1, min(QUERIES, (1 << 21) // queries.shape[1]))
         with progress_bar(len(queries), "query", progress) as bar:
-            for i in range(0, len(queries), step):
-                block = queries[i : i + step]
-                distance[i : i + step], index[i : i + step] = self._near(block, k)
-                bar.update(len(block))
+            for part in parts(len(queries), step):
+                distance[part], index[part] = self._near(queries[part], k)
+                bar.update(len(queries[part]))
         return distance, index
 
     def recall(self, queries: Any, k: int = 1, sample: int = 500) -> float:
-        """Share, 0 to 1, of the k exact neighbors that the index finds, on up to `sample` of the queries (b, d).
+        """Share of the k exact neighbors that the index finds.
 
         A row found at the same distance as the k-th exact one counts as found: which of equals is named is chance.
+
+        Parameters
+        ----------
+        queries : array_like (b, d)
+            At least one.
+        k : int, default 1
+            Neighbors of each query, 1 to m.
+        sample : int, default 500
+            How many of the queries are taken at most, drawn by the seed of the index.
+
+        Returns
+        -------
+        float
+            0 to 1.
+
+        Raises
+        ------
+        InputError
+            As `Index.nearest`, and for no queries or no sample.
         """
-        queries, _ = check_tables(queries, self.rows)
+        queries = self._checked(queries)
         if not len(queries) or sample < 1:
             raise InputError(f"recall of {len(queries)} queries, sample {sample}; expected at least one of both")
         chosen = np.random.default_rng(self._seed).permutation(len(queries))[:sample]
@@ -81,6 +144,12 @@ class Index:
         exact, _ = nearest(some, self.rows, k, self.metric)
         found, _ = self.nearest(some, k)
         return float(np.mean(found <= exact[:, -1:]))
+
+    def _checked(self, queries: Any) -> np.ndarray:
+        queries = array(queries, "queries", "bd", any_type=True)
+        check_widths(queries, "queries", self.rows, "rows")
+        self._measure.check_reach(queries)
+        return queries
 
     def _build(self, faiss: Any) -> Any:
         m, d = self.rows.shape
@@ -97,24 +166,18 @@ class Index:
             index.nprobe = self.probes
             index.cp.seed, index.cp.spherical = self._seed % (1 << 31), product
             index.cp.min_points_per_centroid = 1  # few rows are no reason for a warning
-            index.train(self._prepared(self._drawn(64 * self.cells)))
-        step = block_size(d)
-        for i in range(0, m, step):
-            index.add(self._prepared(self.rows[i : i + step]))
+            some, count = self.rows, 64 * self.cells
+            if count < m:
+                some = some[np.sort(np.random.default_rng(self._seed).choice(m, count, replace=False))]
+            index.train(self._prepared(some))
+        for _, block in blocks(self.rows):
+            index.add(self._prepared(block))
         return index
-
-    def _drawn(self, count: int) -> np.ndarray:
-        """Up to `count` rows, to place the cells by."""
-        if count >= len(self.rows):
-            return self.rows
-        draw = np.random.default_rng(self._seed).choice(len(self.rows), count, replace=False)
-        return self.rows[np.sort(draw)]
 
     def _prepared(self, vectors: np.ndarray) -> np.ndarray:
         prepared = np.empty(vectors.shape, dtype=np.float32)
-        step = block_size(vectors.shape[1])
-        for i in range(0, len(vectors), step):
-            prepared[i : i + step] = self._measure.vectors(vectors[i : i + step])
+        for part, block in blocks(vectors):
+            prepared[part] = self._measure.vectors(block)
         return prepared
 
     def _near(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,8 +189,7 @@ class Index:
         distance, found = (np.take_along_axis(table, order, axis=1) for table in (distance, found))
         short = np.flatnonzero((found < 0).any(axis=1))
         if len(short):
-            exact = search(queries[short], self.rows, k, self._measure, find_device(None), progress=False)
-            distance[short], found[short] = exact
+            distance[short], found[short] = search(queries[short], self.rows, k, self._measure)
         return distance, found
 
 
@@ -140,21 +202,3 @@ def _faiss() -> Any:
             "neighbors.nearest is exact and needs no package"
         ) from error
     return faiss
-
-
-def _cells(kind: str, cells: int | None, m: int) -> int:
-    if kind not in ("cells", "graph"):
-        raise InputError(f"unknown kind of index {kind!r}; known: cells, graph")
-    if cells is None:
-        return max(1, round(m**0.5))
-    if not 1 <= cells <= m:
-        raise InputError(f"cells is {cells} for {m:,} rows; expected 1 to {m}")
-    return int(cells)
-
-
-def _probes(kind: str, probes: int | None, cells: int) -> int:
-    if probes is None:
-        return 128 if kind == "graph" else min(cells, max(8, cells // 128))
-    if probes < 1 or (kind == "cells" and probes > cells):
-        raise InputError(f"probes is {probes}; expected 1 or more, and no more than the {cells} cells")
-    return int(probes)
