@@ -10,6 +10,7 @@ it holds again. Writes <name>-<model>-coverage.json, .md and .png.
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -31,7 +32,6 @@ from benchmarks.questions.coverage_page import (
     blocks,
     write,
 )
-from benchmarks.report.facts import wrapped
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects
@@ -294,7 +294,7 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     report = measure(args)
     files = write(args.out, report)
-    shown = ("\n".join(wrapped(block)) if isinstance(block, str) else block.text() for block in blocks(report))
+    shown = (textwrap.fill(block, 120) if isinstance(block, str) else block.text() for block in blocks(report))
     print("\n\n".join(shown), *files, sep="\n")
 
 

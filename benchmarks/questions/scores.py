@@ -250,7 +250,7 @@ def run(args: argparse.Namespace) -> None:
         "rows": [row.as_json() for row in rows],
         "recommended": recommendation(rows),
     }
-    num_samples = "" if args.num_samples == 1 else f"-num_samples-{args.num_samples}"
+    num_samples = "" if args.num_samples == 1 else f"-num-samples-{args.num_samples}"
     data = "generated" if args.data_root is None else "3dos"
     path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
     print(table(rows), *recommendation(rows), path, sep="\n")
