@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from openshape_ood.checks import check_choice, check_seed
+from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.devices import exact, find_device
-from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
-from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
-from openshape_ood.encoders.pipeline import embed_batches
-from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage
+from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
+from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
-from openshape_ood.registry.loading import load_network
 from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
@@ -60,7 +58,12 @@ class ShapeEncoder:
         self.device = device
         self.temperature = temperature
         self.precision = precision
-        self.network = _ready(network, precision, row).to(device)
+        network.eval().requires_grad_(False)
+        if hasattr(network, "prepare"):
+            network.prepare(getattr(torch, precision))
+        elif precision != "float32":
+            raise InputError(f"the architecture {row.architecture!r} runs in float32 only; got precision={precision!r}")
+        self.network = network.to(device)
 
     @classmethod
     def from_pretrained(
@@ -78,7 +81,7 @@ class ShapeEncoder:
         Parameters
         ----------
         name : str
-            A name in the registry.
+            In the registry.
         checkpoint : path, optional
             A file to load in place of the registered one; its hash is recorded in `identity`.
         registry : path, optional
@@ -111,14 +114,13 @@ class ShapeEncoder:
         ShapeEncoder('tiny', d=192, device='cpu')
         """
         row = find_checkpoint(name, registry)
-        check_sampler(sampler)
         check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
         grouping = find_grouping(sampler, target)
-        loaded = load_network(row, checkpoint)
-        if hasattr(loaded.network, "grouping"):
-            loaded.network.grouping = grouping
-        return cls(row, loaded.network, loaded.sha256, target, loaded.temperature, precision)
+        network, sha256, temperature = load_network(row, checkpoint)
+        if hasattr(network, "grouping"):
+            network.grouping = grouping
+        return cls(row, network, sha256, target, temperature, precision)
 
     def encode(
         self,
@@ -217,10 +219,12 @@ class ShapeEncoder:
         """Raw embeddings (b, d) of every sampling; each of them has a direction."""
         ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
         batches = _batches(len(shapes), batch_size)
-        prepared = (self._prepared(shapes[s], ups[s], each) for s in batches for each in seeds)
-        done = embed_batches(self.network, prepared, self.device)
-        rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(shapes))]
-        samples = [np.concatenate(sample) for sample in zip(*rows, strict=True)]
+        rows: list[np.ndarray] = []
+        with _bar(len(shapes), progress) as bar:
+            for done in self.encode_batches(self._prepared(shapes[s], ups[s], own) for s in batches for own in seeds):
+                rows.append(done)
+                bar.update(0 if len(rows) % len(seeds) else len(done))
+        samples = [np.concatenate(rows[i :: len(seeds)]) for i in range(len(seeds))]
         for sample in samples:
             self._unit(sample, shapes)
         return samples
@@ -276,12 +280,14 @@ class ShapeEncoder:
                 "expected an encoder such as vitb32"
             )
         features, centers = [], []
-        for s in _with_progress(_batches(len(listed), batch_size), progress, len(listed)):
-            points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
-            with torch.inference_mode(), exact(self.device):
-                own, where = self.network.patches(points, stage)
-            features.append(own.float().cpu().numpy())
-            centers.append(where.float().cpu().numpy())
+        with _bar(len(listed), progress) as bar:
+            for s in _batches(len(listed), batch_size):
+                points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
+                with torch.inference_mode(), exact(self.device):
+                    own, where = self.network.patches(points, stage)
+                features.append(own.float().cpu().numpy())
+                centers.append(where.float().cpu().numpy())
+                bar.update(len(points))
         return Patches(np.concatenate(features), np.concatenate(centers), self.network.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
@@ -301,15 +307,26 @@ class ShapeEncoder:
         if not len(points):
             return np.empty((0, self.dim), dtype=np.float32)
         clouds = np.require(points, np.float32, ["C", "W"])  # torch warns of what is read-only
-        return next(embed_batches(self.network, [clouds], self.device))
+        return next(self.encode_batches([clouds]))
+
+    def encode_batches(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
+        if self.device.type == "cuda" and isinstance(self.network, StagedNetwork):
+            from openshape_ood.encoders.pipeline import overlapped
+
+            yield from overlapped(self.network, batches, self.device)
+            return
+        for batch in batches:
+            with torch.inference_mode(), exact(self.device):
+                embeddings = self.network(torch.from_numpy(batch).to(self.device))
+            yield embeddings.cpu().numpy()
 
     def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
-        return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
-
-    def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
-        cloud = shape.cloud(self.spec.count, seed)
+        """Clouds (b, n, 6) as the network takes them."""
         spec = self.spec
-        return prepare(cloud, count=spec.count, up=up, to=spec.up, color=spec.color, seed=seed, name=shape.name)
+        frame: dict[str, Any] = {"count": spec.count, "to": spec.up, "color": spec.color, "seed": seed}
+        pairs = zip(shapes, ups, strict=True)
+        return np.stack([prepare(s.cloud(spec.count, seed), up=up, name=s.name, **frame) for s, up in pairs])
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -325,26 +342,12 @@ class ShapeEncoder:
         return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
 
 
-def _ready(network: Any, precision: Precision, row: Row) -> Any:
-    """The network as it is run, frozen and in evaluation mode."""
-    network.eval().requires_grad_(False)
-    if hasattr(network, "prepare"):
-        network.prepare(getattr(torch, precision))
-    elif precision != "float32":
-        raise InputError(f"the architecture {row.architecture!r} runs in float32 only; got precision={precision!r}")
-    return network
-
-
 def _batches(count: int, batch_size: Any) -> list[slice]:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
-    return [slice(i, i + int(batch_size)) for i in range(0, count, int(batch_size))]
+    size = check_whole(batch_size, "batch_size")
+    return [slice(i, i + size) for i in range(0, count, size)]
 
 
-def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:
+def _bar(total: int, progress: bool) -> Any:
     from tqdm import tqdm
 
-    with tqdm(total=total, desc="embedding", unit="shape", disable=not progress) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(min(batch.stop, total) - batch.start)
+    return tqdm(total=total, desc="embedding", unit="shape", disable=not progress)

@@ -175,16 +175,16 @@ def test_a_shape_that_cannot_be_embedded_costs_itself_only(tmp_path: Path) -> No
 def test_an_embedding_without_a_direction_costs_its_shape_only(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from openshape_ood.encoders import pipeline
+    from openshape_ood import ShapeEncoder
 
-    embed_batches = pipeline.embed_batches
+    encode_batches = ShapeEncoder.encode_batches
 
     def overflown(*given: Any) -> Any:
-        for rows in embed_batches(*given):
+        for rows in encode_batches(*given):
             rows[0] = np.nan
             yield rows
 
-    monkeypatch.setattr(pipeline, "embed_batches", overflown)
+    monkeypatch.setattr(ShapeEncoder, "encode_batches", overflown)
     done = embed(items, tmp_path / "out", replace(TINY, shard_rows=64, batch_size=20))
     assert (done.rows, done.errors) == (38, 3)  # two batches, and the broken file
     assert sum("not finite" in one.error for one in done.failed) == 2

@@ -16,7 +16,6 @@ from benchmarks.performance.harness import Clock, Pass, write_meshes
 from benchmarks.performance.speed.plain import PlainPointBERT
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.devices import exact as without_tf32
-from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.errors import OpenShapeError
@@ -69,7 +68,7 @@ def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
     clouds = points.cpu().numpy()
 
     def run(clock: Clock) -> None:
-        for _ in embed_batches(encoder.network, [clouds] * BATCHES, encoder.device):
+        for _ in encoder.encode_batches([clouds] * BATCHES):
             pass
         clock.mark("whole")
 

@@ -142,8 +142,6 @@ def _batches(
 
 def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
     """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
-    from openshape_ood.encoders.pipeline import embed_batches
-
     waiting: deque[list[_Ready]] = deque()
 
     def clouds() -> Iterator[np.ndarray]:
@@ -151,7 +149,7 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
             waiting.append(batch)
             yield np.stack([one.shape for one in batch])
 
-    for rows in embed_batches(encoder.network, clouds(), encoder.device):
+    for rows in encoder.encode_batches(clouds()):
         batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
         sound = np.isfinite(lengths) & (lengths > 0)
         if not sound.any():

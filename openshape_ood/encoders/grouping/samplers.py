@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from openshape_ood.encoders.grouping import plain as grouping
-from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.checks import check_choice
+from openshape_ood.encoders.grouping import plain
+from openshape_ood.errors import InputError
 
 Sampler = Literal["auto", "torch", "triton", "dgl"]
 SAMPLERS = get_args(Sampler)
@@ -24,13 +25,7 @@ class Grouping(NamedTuple):
     query: Callable[[Tensor, Tensor, float, int], Tensor]
 
 
-PLAIN = Grouping(grouping.farthest_point_sampling, grouping.ball_query)
-
-
-def check_sampler(name: str) -> None:
-    """Raises `UnknownNameError` for a sampler that there is not."""
-    if name not in SAMPLERS:
-        raise UnknownNameError(f"unknown sampler {name!r}; known: {', '.join(SAMPLERS)}")
+PLAIN = Grouping(plain.farthest_point_sampling, plain.ball_query)
 
 
 def find_grouping(name: str, device: torch.device) -> Grouping:
@@ -41,9 +36,9 @@ def find_grouping(name: str, device: torch.device) -> Grouping:
 
     Raises `UnknownNameError` for another name, `InputError` for "triton" where the kernels do not run.
     """
-    check_sampler(name)
+    check_choice(name, "sampler", SAMPLERS)
     if name == "dgl":
-        return Grouping(grouping.farthest_point_sampling_dgl, grouping.ball_query)
+        return Grouping(plain.farthest_point_sampling_dgl, plain.ball_query)
     wanted = name == "triton" or (name == "auto" and device.type == "cuda" and os.environ.get(SWITCH, "0") in ("", "0"))
     if not wanted:
         return PLAIN
