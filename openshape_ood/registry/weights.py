@@ -35,7 +35,7 @@ _NUMPY_SCALARS: list[Any] = [
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[nn.Module, str, float | None]:
-    """The network of a row in float32 on the CPU, the sha256 of the file, and the temperature of its training, if known.
+    """The network of a row in float32 on the CPU, the file's sha256, and the temperature of its training, if known.
 
     checkpoint: a file to load in place of the registered one. Raises `InputError` for what is no path,
     `CheckpointError` for what keeps the file from being had or used.
@@ -128,15 +128,7 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, n
     The network may be on the device "meta". mapped: nobody writes to the file, so that its tensors need no copy.
     """
     expected = network.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    left_over = sorted(state.keys() - expected.keys())
-    misshapen = [
-        f"{k} is {tuple(state[k].shape)}, expected {tuple(expected[k].shape)}"
-        for k in sorted(expected.keys() & state.keys())
-        if state[k].shape != expected[k].shape
-    ]
-    problems = {"missing keys:": missing, "left-over keys:": left_over, "wrong shapes:": misshapen}
-    told = "; ".join(f"{label} {_some(entries)}" for label, entries in problems.items() if entries)
+    told = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
     if told:
         raise WeightsError(
             f"{name}: {path} does not hold the weights of {name}. {told}. "
@@ -146,9 +138,16 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, n
     network.load_state_dict(own, assign=True)
 
 
-def _some(entries: list[str], most: int = 4) -> str:
-    more = f" and {len(entries) - most} more" if len(entries) > most else ""
-    return ", ".join(entries[:most]) + more
+def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
+    """What is missing, left over or of another shape among the keys of a file; "" where all fits."""
+    wrong = [key for key in sorted(expected.keys() & found.keys()) if found[key] != expected[key]]
+    lists = {
+        "missing keys": sorted(expected.keys() - found.keys()),
+        "left-over keys": sorted(found.keys() - expected.keys()),
+        "wrong shapes": [f"{key} is {found[key]}, expected {expected[key]}" for key in wrong],
+    }
+    more = {label: f" and {len(keys) - 4} more" if len(keys) > 4 else "" for label, keys in lists.items()}
+    return "; ".join(f"{label}: {', '.join(keys[:4])}{more[label]}" for label, keys in lists.items() if keys)
 
 
 def _read_safetensors(path: Path, name: str) -> dict[str, Tensor]:

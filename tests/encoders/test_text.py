@@ -17,9 +17,15 @@ from safetensors.numpy import save_file
 
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip as clip_models
-from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, cached_file, fetch_file
+from openshape_ood.encoders.text.encoder import (
+    TextEncoder,
+    UntrainedNameWarning,
+    cached_file,
+    clean_names,
+    fetch_file,
+    find_templates,
+)
 from openshape_ood.encoders.text.open_clip import ClipModel, find_config, text_keys
-from openshape_ood.encoders.text.prompts import clean_names, find_templates
 from openshape_ood.errors import (
     ClassNamesError,
     InputError,
@@ -348,7 +354,7 @@ def test_only_text_tensors_are_read(clip: Callable[..., TextEncoder], monkeypatc
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        ("lacking.safetensors", r"missing \(1\): ln_final.weight; left over \(1\): ln_last.weight"),
+        ("lacking.safetensors", r"missing keys: ln_final.weight; left-over keys: ln_last.weight"),
         ("narrow.safetensors", r"text_projection is \(16, 8\), expected \(16, 16\)"),
         ("nan.safetensors", "not finite"),
         ("mini.json", "checkpoint"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from openshape_ood.registry.rows import Keys, Row
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 Vectors = NDArray[np.float32]
 
@@ -42,18 +42,21 @@ class ClipModel:
         """The text encoder of `row` with the weights in `path`; only text tensors are read, straight to their place."""
         import open_clip
         import torch
+        from open_clip.model import _build_text_tower
 
         from openshape_ood.devices import find_device
 
-        config = find_config(row)
-        target = find_device(device)
+        config, target = find_config(row), find_device(device)
         precision = precision or precision_on(target)
-        network = _build_on_meta(config, precision)
-        halved = _half_keys(network) if precision == "float16" else set()
-        state = {
-            key: tensor.to(target, torch.float16 if key in halved else torch.float32)
-            for key, tensor in _text_tensors(path, network, row)
-        }
+        settings, quick = {**config["text_cfg"], "output_tokens": False}, config.get("quick_gelu", False)
+        with torch.device("meta"):  # shapes without memory: the file's tensors become the parameters themselves
+            network: Any = _build_text_tower(config["embed_dim"], settings, quick, getattr(torch, precision))
+        # open_clip computes layer norms in single precision
+        norms = {name for name, module in network.named_modules() if isinstance(module, torch.nn.LayerNorm)}
+        state = {}
+        for key, tensor in _text_tensors(path, network, row):
+            half = precision == "float16" and key.rpartition(".")[0] not in norms
+            state[key] = tensor.to(target, torch.float16 if half else torch.float32)
         network.load_state_dict(state, assign=True)
         if network.attn_mask is not None:  # a constant, so no file holds it
             network.attn_mask = network.build_causal_mask().to(target)
@@ -62,26 +65,22 @@ class ClipModel:
 
     def embed(self, sentences: Sequence[str]) -> Vectors:
         """Embeddings (n, d). Raises `ClassNamesError` for a sentence that does not fit the model's context."""
-        batches = [sentences[i : i + SENTENCES_AT_ONCE] for i in range(0, len(sentences), SENTENCES_AT_ONCE)]
-        return np.concatenate([self._embed(batch) for batch in batches])
-
-    def _embed(self, sentences: Sequence[str]) -> Vectors:
         import torch
 
-        tokens = self._tokens(sentences).to(self.device)
-        with torch.inference_mode():
-            return self.network(tokens).float().cpu().numpy()
-
-    def _tokens(self, sentences: Sequence[str]) -> Tensor:
-        # the tokenizer cuts off what does not fit without a word; one more place than there is shows it
-        tokens = self.tokenizer(list(sentences), context_length=self.context + 1)
-        long = tokens[:, -1].nonzero()
-        if len(long):
-            raise ClassNamesError(
-                f"{sentences[int(long[0])]!r} is longer than the {self.context} tokens that the text encoder takes; "
-                "shorten the name, or give it an alias"
-            )
-        return tokens[:, :-1]
+        embedded = []
+        for i in range(0, len(sentences), SENTENCES_AT_ONCE):
+            some = list(sentences[i : i + SENTENCES_AT_ONCE])
+            # the tokenizer cuts off what does not fit without a word; one more place than there is shows it
+            tokens = self.tokenizer(some, context_length=self.context + 1)
+            long = tokens[:, -1].nonzero()
+            if len(long):
+                raise ClassNamesError(
+                    f"{some[int(long[0])]!r} is longer than the {self.context} tokens that the text encoder takes; "
+                    "shorten the name, or give it an alias"
+                )
+            with torch.inference_mode():
+                embedded.append(self.network(tokens[:, :-1].to(self.device)).float().cpu().numpy())
+        return np.concatenate(embedded)
 
 
 def find_config(row: Row) -> dict[str, Any]:
@@ -95,21 +94,17 @@ def find_config(row: Row) -> dict[str, Any]:
     if config["text_cfg"].get("hf_model_name") or config["text_cfg"].get("hf_tokenizer_name"):
         raise RegistryError(f"{where} field 'model' is {model!r}, whose text side is not open_clip's own transformer")
     if row.text.pretrained:
-        _check_activation(row, config)
+        # open_clip builds the activation that the model's name says and only warns when the weights had the other one:
+        # the embeddings are then silently wrong
+        quick = bool(_pretrained_config(row).get("quick_gelu", False))
+        if quick != bool(config.get("quick_gelu", False)):
+            raise RegistryError(
+                f"{where} the weights {row.text.pretrained!r} were trained with "
+                f"{'QuickGELU' if quick else 'plain GELU'}, and the model {model!r} has the other activation; "
+                "embeddings would be silently wrong. Use model = "
+                f"{model.removesuffix('-quickgelu') + ('-quickgelu' if quick else '')!r}"
+            )
     return config
-
-
-def _check_activation(row: Row, config: Mapping[str, Any]) -> None:
-    # open_clip builds the activation that the model's name says and only warns when the weights had the other one:
-    # the embeddings are then silently wrong
-    weights = bool(_pretrained_config(row).get("quick_gelu", False))
-    if weights != bool(config.get("quick_gelu", False)):
-        right = row.text.model.removesuffix("-quickgelu") + ("-quickgelu" if weights else "")
-        raise RegistryError(
-            f"[{row.name}.text] the weights {row.text.pretrained!r} were trained with "
-            f"{'QuickGELU' if weights else 'plain GELU'}, and the model {row.text.model!r} has the other activation; "
-            f"embeddings would be silently wrong. Use model = {right!r}"
-        )
 
 
 def _pretrained_config(row: Row) -> dict[str, Any]:
@@ -150,47 +145,30 @@ def _hub_address(row: Row) -> tuple[str, str]:
     return repo, file or HUB_FILE
 
 
-def _build_on_meta(config: Mapping[str, Any], precision: str) -> Any:
-    import torch
-    from open_clip.model import _build_text_tower
-
-    settings = {**config["text_cfg"], "output_tokens": False}
-    with torch.device("meta"):  # shapes without memory: the file's tensors become the parameters themselves
-        return _build_text_tower(
-            config["embed_dim"], settings, config.get("quick_gelu", False), getattr(torch, precision)
-        )
-
-
-def _half_keys(network: nn.Module) -> set[str]:
-    """All parameters but those of layer norms, which open_clip computes in single precision."""
-    from torch import nn
-
-    norms = {name for name, module in network.named_modules() if isinstance(module, nn.LayerNorm)}
-    return {key for key in network.state_dict() if key.rpartition(".")[0] not in norms}
-
-
-def _text_tensors(path: Path, network: nn.Module, row: Row) -> Iterator[tuple[str, Tensor]]:
+def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Tensor]]:
     """(key, tensor) pairs of the text side, read one by one, once the file is known to have just those."""
-    if path.suffix != ".safetensors":
-        return _mapped_text_tensors(path, network, row)
-    return _lazy_text_tensors(path, network, row)
+    from openshape_ood.registry.weights import faults, read_weights
 
+    def keys_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, str]:
+        keys = text_keys(shapes)
+        expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        told = faults(expected, {key: shapes[own] for key, own in keys.items()})
+        if told:
+            raise WeightsError(
+                f"text encoder of {row.name!r}: {path} does not hold the text side of {row.text.model}. {told}. "
+                "Is it the file of another text encoder?"
+            )
+        return keys
 
-def _lazy_text_tensors(path: Path, network: nn.Module, row: Row) -> Iterator[tuple[str, Tensor]]:
-    with open_safetensors(path, "pt", row) as file:
-        keys = text_keys(file.keys())
-        _check_shapes({k: tuple(file.get_slice(v).get_shape()) for k, v in keys.items()}, network, path, row)
-        yield from ((k, file.get_tensor(v)) for k, v in keys.items())
-
-
-def _mapped_text_tensors(path: Path, network: nn.Module, row: Row) -> Iterator[tuple[str, Tensor]]:
-    from openshape_ood.registry.weights import read_weights
-
+    if path.suffix == ".safetensors":
+        with open_safetensors(path, "pt", row) as file:
+            keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in file.keys()})  # noqa: SIM118
+            yield from ((key, file.get_tensor(own)) for key, own in keys.items())
+        return
     # memory-mapped, so that the image side is never read
-    tensors = read_weights(path, Keys(inside="state_dict", prefix="", body=""), f"text encoder of {row.name!r}")
-    keys = text_keys(tensors)
-    _check_shapes({k: tuple(tensors[v].shape) for k, v in keys.items()}, network, path, row)
-    return ((k, tensors[v]) for k, v in keys.items())
+    tensors = read_weights(path, Keys(inside="state_dict"), f"text encoder of {row.name!r}")
+    keys = keys_of({key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    yield from ((key, tensors[own]) for key, own in keys.items())
 
 
 def text_keys(keys: Any) -> dict[str, str]:
@@ -199,23 +177,3 @@ def text_keys(keys: Any) -> dict[str, str]:
     if any(key.startswith("text.") for key in plain):
         return {k.removeprefix("text."): v for k, v in plain.items() if k.startswith("text.")}
     return {k: v for k, v in plain.items() if not k.startswith(NOT_TEXT)}
-
-
-def _check_shapes(found: Mapping[str, tuple[int, ...]], network: nn.Module, path: Path, row: Row) -> None:
-    expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    wrong = [
-        f"{key} is {found[key]}, expected {expected[key]}"
-        for key in expected.keys() & found.keys()
-        if found[key] != expected[key]
-    ]
-    faults = {
-        "missing": sorted(expected.keys() - found.keys()),
-        "left over": sorted(found.keys() - expected.keys()),
-        "wrong shape": sorted(wrong),
-    }
-    told = "; ".join(f"{fault} ({len(keys)}): {', '.join(keys[:4])}" for fault, keys in faults.items() if keys)
-    if told:
-        raise WeightsError(
-            f"text encoder of {row.name!r}: {path} does not hold the text side of {row.text.model}. {told}. "
-            "Is it the file of another text encoder?"
-        )
