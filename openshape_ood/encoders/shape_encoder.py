@@ -11,7 +11,7 @@ import torch
 
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.devices import exact, find_device
-from openshape_ood.encoders.grouping.samplers import Sampler, find_grouping
+from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.rows import Row, find_checkpoint
@@ -36,10 +36,8 @@ class ShapeEncoder:
         Points a cloud is resampled to, the gravity axis it was trained with, and the gray of clouds without color.
     temperature : float or None
         What cosines with text were divided by in training, where the file says so.
-    row : Row
-        All that the registry says.
-    network, device, precision
-        The bare torch module, where it runs, and the type of its products.
+    row, network, device, precision
+        All that the registry says, the bare torch module, where it runs, and the type of its products.
     """
 
     def __init__(
@@ -80,17 +78,15 @@ class ShapeEncoder:
 
         Parameters
         ----------
-        name : str
-            In the registry.
+        name, registry : str and path, optional
+            A name in the registry, or in one of one's own, as `list_checkpoints` takes it.
         checkpoint : path, optional
             A file to load in place of the registered one; its hash is recorded in `identity`.
-        registry : path, optional
-            A registry of one's own that extends the packaged one; None asks OPENSHAPE_OOD_CHECKPOINTS.
         device : str or torch.device, optional
             None takes CUDA, then MPS, then the CPU.
         sampler : {"auto", "torch", "triton", "dgl"}
-            What picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they run
-            on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1).
+            What picks the patches; all give the same embeddings. "auto" takes Triton on a GPU that it runs on, else
+            torch (so does OPENSHAPE_OOD_NO_TRITON=1).
         precision : {"float32", "bfloat16", "float16"}
             Of the network's products. Patches are always picked in float32, the default, for which alone the promises
             of `encode` hold.
@@ -101,12 +97,10 @@ class ShapeEncoder:
 
         Raises
         ------
-        UnknownNameError
-            A name, sampler or precision that there is not.
         InputError
-            A device, sampler or precision that cannot be used.
+            A name, device, sampler or precision that cannot be used.
         RegistryError, CheckpointError
-            The registry; the file: `WeightsError`, `HashError`, or what kept a download from succeeding.
+            The registry; the file, or what kept a download from succeeding.
 
         Examples
         --------
@@ -133,9 +127,7 @@ class ShapeEncoder:
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes.
-
-        The same shape has the same embedding alone or in any batch, whatever torch's global settings.
+        """Embeddings of shapes, the same alone or in any batch, whatever torch's global settings.
 
         Parameters
         ----------
@@ -149,10 +141,8 @@ class ShapeEncoder:
             Of resampling and of sampling surfaces.
         num_samples : int
             How many embeddings of each shape, every one sampled anew, are averaged into a steadier one.
-        batch_size : int
-            Shapes that go through the network at once.
-        progress : bool
-            Draw a progress bar.
+        batch_size, progress : int and bool
+            Shapes that go through the network at once; whether to draw a progress bar.
         normalize : bool
             Give unit vectors.
 
@@ -164,10 +154,8 @@ class ShapeEncoder:
         ------
         CloudError, ShapeFileError
             A shape that cannot be used, by name.
-        MissingPackageError
-            A format or sampler whose package is an extra.
-        InputError
-            Other values that cannot be used.
+        InputError, MissingPackageError
+            Other values that cannot be used; a format or sampler whose package is an extra.
         WeightsError
             An embedding without a direction.
 
@@ -253,15 +241,12 @@ class ShapeEncoder:
         Returns
         -------
         Patches
-            Features (b, p, w) float32, and centers (b, p, 3) in the encoder's own frame: mean of the cloud at the
-            origin, largest norm 1.
+            Features (b, p, w) float32, and centers (b, p, 3), the mean of the cloud at the origin, largest norm 1.
 
         Raises
         ------
-        UnknownNameError
-            A stage that there is not.
         InputError
-            An architecture that gives no features of patches.
+            A stage that there is not, and an architecture that gives no features of patches.
 
         Examples
         --------
@@ -275,34 +260,24 @@ class ShapeEncoder:
         check_seed(seed)
         check_choice(stage, "stage", STAGES)
         if not hasattr(self.network, "patches"):
-            raise InputError(
-                f"{self.identity.checkpoint}: its architecture {self.row.architecture!r} gives no features of patches; "
-                "expected an encoder such as vitb32"
-            )
-        features, centers = [], []
+            what = f"{self.identity.checkpoint}: its architecture {self.row.architecture!r}"
+            raise InputError(f"{what} gives no features of patches; expected an encoder such as vitb32")
+        found: list[tuple[np.ndarray, ...]] = []
         with _bar(len(listed), progress) as bar:
             for s in _batches(len(listed), batch_size):
                 points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
                 with torch.inference_mode(), exact(self.device):
-                    own, where = self.network.patches(points, stage)
-                features.append(own.float().cpu().numpy())
-                centers.append(where.float().cpu().numpy())
+                    own = self.network.patches(points, stage)
+                found.append(tuple(part.float().cpu().numpy() for part in own))
                 bar.update(len(points))
-        return Patches(np.concatenate(features), np.concatenate(centers), self.network.radius)
+        features, centers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return Patches(features, centers, self.network.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
-        """Raw embeddings of clouds that are prepared already, in one batch: nothing is checked, resampled or scaled.
+        """Raw embeddings (b, d) float32, of any length, of clouds that are prepared already, in one batch.
 
-        Parameters
-        ----------
-        points : array (b, n, 6)
-            xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
-            `shapes.points.prepare` gives them.
-
-        Returns
-        -------
-        array (b, d) float32
-            Of any length.
+        points (b, n, 6): xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
+        `shapes.points.prepare` gives them. Nothing is checked, resampled or scaled.
         """
         if not len(points):
             return np.empty((0, self.dim), dtype=np.float32)

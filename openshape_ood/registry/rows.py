@@ -25,20 +25,11 @@ KINDS: dict[str, tuple[str, ...]] = {"shape": ("architecture", "sizes", "keys", 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights are: in this package, on the Hub, at an https address, or in a local file.
+    """Where the weights are.
 
-    Attributes
-    ----------
-    sha256 : str
-        Of the file, in hexadecimal digits; without it, the first use records it (see `registry.hub`).
-    package : str
-        A file inside this package.
-    repo, file, revision : str
-        A file on the Hugging Face Hub.
-    url : str
-        An https address.
-    file : str
-        Without `repo`: beside the registry, or an absolute path.
+    sha256: of the file, in hexadecimal digits; without it, the first use records it (see `registry.files`).
+    package: a file inside this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
+    file without repo: beside the registry, or an absolute path.
     """
 
     sha256: str = ""
@@ -60,21 +51,12 @@ class Source:
 class Keys:
     """How the weights are named inside the file, and how to get from there to the network's own names.
 
-    Applied in this order. Patterns are regular expressions, searched for in the whole key.
-
-    Attributes
-    ----------
-    inside : str
-        Entry of the top-level table; "" for the top level itself.
-    prefix, body : str
-        What stands before a key, taken off one after the other. Keys without `prefix` are not the encoder's.
-    drop : tuple of str
-        Keys to leave out.
-    rename : tuple of (pattern, replacement)
-        Replaced one after the other; `\\1` stands for the pattern's first group.
-    merge : tuple of (part, ..., whole)
-        Tensors to concatenate along their first axis into one, such as queries, keys and values. A `*`, the same text
-        in all names of a rule, stands for any.
+    Applied in this order. Patterns are regular expressions, searched for in the whole key. inside: entry of the
+    top-level table, "" for the top level itself; prefix, body: what stands before a key, taken off one after the other,
+    keys without `prefix` are not the encoder's; drop: patterns of keys to leave out; rename: (pattern, replacement)
+    pairs, where `\\1` stands for the pattern's first group; merge: (part, ..., whole), tensors to concatenate along
+    their first axis into one, such as queries, keys and values, where a `*`, the same text in all names of a rule,
+    stands for any.
     """
 
     inside: str = ""
@@ -131,12 +113,16 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     registry : path, optional
         A registry of one's own that extends the packaged one; None asks the variable OPENSHAPE_OOD_CHECKPOINTS.
     kind : str
-        Kind of rows.
+        Of rows.
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
     RegistryError
-        A registry that cannot be read.
+        A registry that cannot be read or used.
 
     Examples
     --------
@@ -147,21 +133,12 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
 
 def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Row:
-    """The row called `name`.
-
-    Parameters
-    ----------
-    name : str
-        A name in the registry.
-    registry : path, optional
-        As in `list_checkpoints`.
+    """The row called `name`; `registry` as in `list_checkpoints`.
 
     Raises
     ------
-    UnknownNameError
-        No row has that name; the message says which there are.
-    RegistryError
-        A registry that cannot be read.
+    UnknownNameError, RegistryError
+        No row has that name; a registry that cannot be read.
 
     Examples
     --------
@@ -171,22 +148,14 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
     """
     rows = load_registry(registry)
     if not isinstance(name, str) or name not in rows:
-        hint = meant(str(name), rows, cutoff=0.4)
-        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{hint}")
+        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{meant(str(name), rows, 0.4)}")
     return rows[name]
 
 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
-    """All rows, the packaged ones first, checked field by field.
+    """All rows by name, the packaged ones first, checked field by field; `registry` as in `list_checkpoints`.
 
-    Parameters
-    ----------
-    registry : path, optional
-        As in `list_checkpoints`. A row with the name of a packaged one takes its place.
-
-    Returns
-    -------
-    dict of str to Row
+    A row with the name of a packaged one takes its place.
 
     Raises
     ------
@@ -242,30 +211,14 @@ def _row(name: str, table: Any, folder: Path) -> Row:
 
 def _check(row: Row) -> None:
     """What the types alone do not say."""
-    source, where = row.source, f"[{row.name}.source]"
-    if (bool(source.package), bool(source.file), bool(source.url)).count(True) != 1 or (
-        source.repo and not source.file
-    ):
-        raise RegistryError(
-            f"{where} takes either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'; expected one"
-        )
+    source, keys, where = row.source, row.keys, f"[{row.name}.source]"
+    if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
+        known = "either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'"
+        raise RegistryError(f"{where} takes {known}; expected one")
     if source.url and urlsplit(source.url).scheme != "https":
         raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
     _check_sha256(where, source.sha256)
-    _check_keys(row.keys, f"[{row.name}.keys]")
-    if row.spec:
-        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
-        if row.spec.color > 1:
-            raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
-    if row.text:
-        _check_text(row.text, f"[{row.name}.text]")
-    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
-        raise RegistryError(
-            f"[{row.name}] the sizes of {row.architecture!r} have no embedding_dim, the width of embeddings"
-        )
-
-
-def _check_keys(keys: Keys, where: str) -> None:
+    where = f"[{row.name}.keys]"
     if any(len(rule) != 2 for rule in keys.rename):
         raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
     for pattern in (*keys.drop, *(rule[0] for rule in keys.rename)):
@@ -275,10 +228,17 @@ def _check_keys(keys: Keys, where: str) -> None:
             raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
     for rule in keys.merge:
         if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
-            raise RegistryError(
-                f"{where} field 'merge' has {list(rule)}; expected two or more parts and then the whole, with at most "
-                "one * in each"
-            )
+            expected = "two or more parts and then the whole, with at most one * in each"
+            raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
+    if row.spec:
+        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
+        if row.spec.color > 1:
+            raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
+    if row.text:
+        _check_text(row.text, f"[{row.name}.text]")
+    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
+        what = f"[{row.name}] the sizes of {row.architecture!r}"
+        raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
 
 
 def _check_text(text: Text, where: str) -> None:

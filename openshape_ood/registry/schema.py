@@ -44,7 +44,12 @@ def read_table(kind: type[Table], table: Any, where: str) -> Table:
     check_fields(table, where, [f.name for f in declared], needed)
     values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
     for f in declared:
-        _check_number(values.get(f.name), where, f.name, "zero" in f.metadata)
+        value, may_be_zero = values.get(f.name), "zero" in f.metadata
+        if not isinstance(value, int | float) or isinstance(value, bool) or (may_be_zero and value == 0):
+            continue
+        if not 0 < value < math.inf:  # so that NaN is refused
+            expected = "0 or more" if may_be_zero else "a positive, finite number"
+            raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
     try:
         return kind(**values)
     except ValueError as error:
@@ -69,14 +74,6 @@ def _type_name(value: Any) -> str:
     kind = value if isinstance(value, type) else type(value)
     names = {str: "a string", int: "a whole number", float: "a number", bool: "a boolean", list: "a list"}
     return names.get(kind, "a table")
-
-
-def _check_number(value: Any, where: str, field: str, may_be_zero: bool) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return
-    if not (0 < value < math.inf or (may_be_zero and value == 0)):  # so that NaN is refused
-        expected = "0 or more" if may_be_zero else "a positive, finite number"
-        raise RegistryError(f"{where} field {field!r} is {value}; expected {expected}")
 
 
 def check_one_of(where: str, field: str, value: str, known: Collection[str]) -> None:

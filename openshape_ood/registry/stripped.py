@@ -59,28 +59,20 @@ def is_sound(row: Row) -> bool:
 
 
 def read(row: Row) -> Weights | None:
-    """The weights of `row` from its stripped file, mapped; None where there is none that is sound.
-
-    Warns of one that is not if the checkpoint it was made from is gone, too.
-    """
+    """The weights of `row` from its stripped file, mapped; None, and a warning if the source is gone, where unsound."""
     path = stripped_path(row)
     if path is None or not path.is_file():
         return None
     weights = _mapped(path, row)
     if weights is None and cached(row) is None:
-        warnings.warn(
-            f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library, and the file "
-            "it was made from is no longer in the cache; it is downloaded again",
-            stacklevel=3,
-        )
+        why = f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library"
+        told = f"{why}, and the file it was made from is no longer in the cache; it is downloaded again"
+        warnings.warn(told, stacklevel=3)
     return weights
 
 
 def keep(row: Row, weights: Weights) -> Path | None:
-    """Write the stripped file of `row`, and say where it is; None for rows that need none, and where the disk refuses.
-
-    weights: as read from the checkpoint of `row` with the registered hash.
-    """
+    """Write the stripped file of `row`, and say where; None for rows that need none, and where the disk refuses."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -128,7 +120,7 @@ def _metadata(path: Path, row: Row) -> dict[str, str] | None:
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads(file.metadata()["about"])
-        return about if _identity(row).items() <= about.items() and len(about["digest"]) == len(NO_DIGEST) else None
+        return about if _identity(row).items() <= about.items() and len(bytes.fromhex(about["digest"])) == 32 else None
     # no file, no JSON, no such entries
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -19,7 +19,7 @@ from openshape_ood.checks import given_path
 from openshape_ood.errors import WeightsError
 from openshape_ood.registry import stripped
 from openshape_ood.registry.architectures import ARCHITECTURES
-from openshape_ood.registry.files import fetch, known_sha256, sha256
+from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, sha256
 from openshape_ood.registry.rows import Keys, Row
 
 LONGEST_KEY = 256  # where patterns are searched for in it
@@ -34,7 +34,7 @@ _NUMPY_SCALARS: list[Any] = [
 ]
 
 
-def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[nn.Module, str, float | None]:
+def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
     """The network of a row in float32 on the CPU, the file's sha256, and the temperature of its training, if known.
 
     checkpoint: a file to load in place of the registered one. Raises `InputError` for what is no path,
@@ -61,7 +61,12 @@ def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
 
     Raises `WeightsError` for what is no checkpoint, would have to run code, or has keys that the rules do not fit.
     """
-    content = _read_safetensors(path, name) if path.suffix == ".safetensors" else _read_torch(path, name)
+    content: Any
+    if path.suffix == ".safetensors":
+        with open_safetensors(path, "pt", name) as file:
+            content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    else:
+        content = _read_torch(path, name)
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
     if not isinstance(content, Mapping):
@@ -148,16 +153,6 @@ def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[in
     }
     more = {label: f" and {len(keys) - 4} more" if len(keys) > 4 else "" for label, keys in lists.items()}
     return "; ".join(f"{label}: {', '.join(keys[:4])}{more[label]}" for label, keys in lists.items() if keys)
-
-
-def _read_safetensors(path: Path, name: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{name}: cannot read {path} as safetensors: {error}") from error
 
 
 def _read_torch(path: Path, name: str) -> Any:

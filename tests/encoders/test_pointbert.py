@@ -10,7 +10,7 @@ import pytest
 import torch
 from published import PUBLISHED, made_up, network_shapes
 
-from openshape_ood.encoders.grouping.samplers import find_grouping
+from openshape_ood.encoders.grouping.plain import find_grouping
 from openshape_ood.encoders.pointbert import network as pointbert
 from openshape_ood.encoders.pointbert.network import PointBERT, fold
 from openshape_ood.registry.architectures import PointBERTSizes

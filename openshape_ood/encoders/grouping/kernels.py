@@ -1,6 +1,6 @@
 """Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
 
-The same indices as the plain torch versions in `grouping`, which are the oracle: every float32 operation is done
+The same indices as the plain torch versions in `plain`, which are the oracle: every float32 operation is done
 alone and in their order, with no multiply and add fused into one (a fused one rounds once instead of twice, and a
 point near the rim of a ball would change sides). The tests run the kernels under Triton's interpreter and compile
 them for a GPU; **their speed on a GPU is unmeasured**, and so are the block and warp counts chosen here.
@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from openshape_ood.encoders.grouping import plain
 from openshape_ood.errors import InputError, MissingPackageError
 
 try:
@@ -38,9 +39,8 @@ def _jit(kernel):
 
 
 def available(device: torch.device | str) -> bool:
-    """Whether the kernels run on `device`: an NVIDIA GPU, with triton installed and able to compile.
+    """Whether the kernels run on `device`, an NVIDIA GPU; the first call for it compiles and runs a small case.
 
-    The first call for a GPU compiles and runs a small case, and warns when that fails (Triton needs a C compiler).
     Triton's interpreter does not count: it is for tests.
     """
     device = torch.device(device)
@@ -60,38 +60,27 @@ def _runs(device: torch.device) -> bool:
 
 
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
-    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `grouping.farthest_point_sampling`.
+    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `plain.farthest_point_sampling`.
 
-    Clouds of more than 16,384 points are sampled by the torch version. Raises `InputError` for a tensor that is
-    on no CUDA device or has another shape, `MissingPackageError` without triton.
+    Raises `InputError` for a tensor that is on no CUDA device or has another shape, `MissingPackageError` without
+    triton.
     """
     _check_clouds(xyz)
     b, n, _ = xyz.shape
     if n > LARGEST_CLOUD:
-        from openshape_ood.encoders.grouping import plain as grouping
-
-        return grouping.farthest_point_sampling(xyz, count)
+        return plain.farthest_point_sampling(xyz, count)
     picked = torch.zeros(b, count, dtype=torch.long, device=xyz.device)
     block = triton.next_power_of_2(n)
+    resident, warps = block <= LARGEST_RESIDENT, min(32, max(1, block // 256))
     with _on(xyz.device):
-        _sample[(b,)](
-            _planes(xyz),
-            picked,
-            n,
-            count,
-            block=block,
-            resident=block <= LARGEST_RESIDENT,
-            num_warps=min(32, max(1, block // 256)),
-            enable_fp_fusion=False,
-        )
+        _sample[(b,)](_planes(xyz), picked, n, count, block, resident, num_warps=warps, enable_fp_fusion=False)
     return picked
 
 
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    As `grouping.ball_query`: the lowest indices, short groups repeat their first member, an empty one holds
-    index 0. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
+    As `plain.ball_query`. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
     `MissingPackageError` without triton.
     """
     _check_clouds(xyz)

@@ -1,4 +1,4 @@
-"""Farthest-point sampling and ball query without weights: numpy on the CPU, plain torch on any device.
+"""Farthest-point sampling and ball query, numpy on the CPU, plain torch on any device; and samplers by name.
 
 Both do the same arithmetic, element by element and always in float32, so they give the same indices: a matrix product
 would round differently with the batch size (and lose digits under TF32 or autocast), and points near the rim of a ball
@@ -12,13 +12,19 @@ go to buffers that stay in the core's cache, and there is one thread (two were n
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.errors import MissingPackageError
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import InputError, MissingPackageError
 
+Sampler = Literal["auto", "torch", "triton", "dgl"]
+SAMPLERS = get_args(Sampler)
+SWITCH = "OPENSHAPE_OOD_NO_TRITON"
 TABLE_ELEMENTS = 1 << 25  # bounds the (p, n) distance tables held at once: 2^25 float32 are 128 MiB
 ROWS = 8  # centers whose distances are held at once on the CPU: 8 rows of 10,000 points are 320 kB
 
@@ -142,3 +148,39 @@ def _squared_norms(points: Tensor) -> Tensor:
     # added one by one: a sum over the axis adds in an order of its own on a GPU, and points on the rim change sides
     x, y, z = points.square().unbind(-1)
     return x + y + z
+
+
+class Grouping(NamedTuple):
+    """sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k)."""
+
+    sample: Callable[[Tensor, int], Tensor]
+    query: Callable[[Tensor, Tensor, float, int], Tensor]
+
+
+PLAIN = Grouping(farthest_point_sampling, ball_query)
+
+
+def find_grouping(name: str, device: torch.device) -> Grouping:
+    """The functions of the sampler `name` for `device`; all give the same indices.
+
+    "auto": Triton kernels on a GPU that they run on, unless the environment variable OPENSHAPE_OOD_NO_TRITON is
+    set to anything but 0; else "torch". "dgl" samples only, the ball query is torch's.
+
+    Raises `UnknownNameError` for another name, `InputError` for "triton" where the kernels do not run.
+    """
+    check_choice(name, "sampler", SAMPLERS)
+    if name == "dgl":
+        return Grouping(farthest_point_sampling_dgl, ball_query)
+    wanted = name == "triton" or (name == "auto" and device.type == "cuda" and os.environ.get(SWITCH, "0") in ("", "0"))
+    if not wanted:
+        return PLAIN
+    from openshape_ood.encoders.grouping import kernels
+
+    if kernels.available(device):
+        return Grouping(kernels.farthest_point_sampling, kernels.ball_query)
+    if name == "triton":
+        raise InputError(
+            f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}; "
+            "the sampler 'auto' uses it where it can"
+        )
+    return PLAIN

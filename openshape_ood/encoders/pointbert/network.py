@@ -17,8 +17,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch_redstone import Lambda, supercat
 
-from openshape_ood.encoders.grouping.plain import gather
-from openshape_ood.encoders.grouping.samplers import PLAIN, Grouping
+from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
 from openshape_ood.encoders.protocols import Stage
 from openshape_ood.registry.architectures import PointBERTSizes
 
@@ -51,6 +50,10 @@ class SetAbstraction(nn.Module):
         return rearrange(x.amax(dim=2), "b s p -> b p s")
 
 
+def _constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
+    return nn.Buffer(tensor.to(dtype).contiguous(), persistent=False)
+
+
 class FoldedAbstraction(nn.Module):
     """The set abstraction for inference: batch-norm folded in, the first layer taken apart.
 
@@ -58,32 +61,19 @@ class FoldedAbstraction(nn.Module):
     split alike into [A, B, C] its product is ((A + B) xyz + C color) - A c: the first part belongs to the point
     whatever patch it is in, the second to the center. So both are computed once, not once a member.
 
-    The constants follow the network's device and are in no state_dict. point (64, c) and bias (64,): of the product
-    with a point; center (64, 3): of that with a center; second, third and their biases: the other layers.
+    The constants follow the network's device and are in no state_dict.
     """
 
-    point: Tensor
-    bias: Tensor
-    center: Tensor
-    second: Tensor
-    second_bias: Tensor
-    third: Tensor
-    third_bias: Tensor
-
     def __init__(self, trained: SetAbstraction, dtype: torch.dtype) -> None:
-        """Folds in float64, then rounds; `dtype` of the second and third layer.
-
-        The first stays in float32: it is cheap, and takes differences of numbers larger than its results.
-        """
+        # dtype is of the second and third layer: the first takes differences of numbers larger than its results
         super().__init__()
         layers = [fold(conv, norm) for conv, norm in zip(trained.mlp_convs, trained.mlp_bns, strict=True)]
         (first, bias), (second, second_bias), (third, third_bias) = layers
         offset, xyz, color = first[:, :3], first[:, 3:6], first[:, 6:]
-        own = {"point": torch.cat([offset + xyz, color], dim=1), "bias": bias, "center": offset}
-        others = {"second": second, "second_bias": second_bias, "third": third, "third_bias": third_bias}
-        for tensors, kind in ((own, torch.float32), (others, dtype)):
-            for name, tensor in tensors.items():
-                self.register_buffer(name, tensor.to(kind).contiguous(), persistent=False)
+        self.point = _constant(torch.cat([offset + xyz, color], dim=1), torch.float32)
+        self.bias, self.center = _constant(bias, torch.float32), _constant(offset, torch.float32)
+        self.second, self.second_bias = _constant(second, dtype), _constant(second_bias, dtype)
+        self.third, self.third_bias = _constant(third, dtype), _constant(third_bias, dtype)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
         """Points (b, n, c), centers (b, p, 3) and members (b, p, k) -> features (b, p, s) float32."""

@@ -7,6 +7,7 @@ import os
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ class TextEncoder:
     dim : int
         d, the width of its embeddings.
     templates, average, aliases
-        As in `from_pretrained`.
+        As in `from_pretrained`, which also says what the other arguments are.
     """
 
     def __init__(
@@ -62,15 +63,13 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> None:
-        self.identity = Identity(row.name, row.text.space)
-        self.dim = row.sizes.embedding_dim
+        self.identity, self.dim = Identity(row.name, row.text.space), row.sizes.embedding_dim
         self.templates = find_templates(row.text.templates if templates is None else templates)
         self.average = row.text.average if average is None else average
         check_choice(self.average, "average", AVERAGES)
         self.aliases = _checked_aliases(aliases or {})
-        self._row = row
+        self._row, self._device = row, device
         self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
-        self._device = device
         # static vectors are quicker computed than looked up
         keep = cache and row.text.kind == "open_clip"
         self._store = ArrayStore(own_folder("text"), self.dim) if keep else None
@@ -92,12 +91,10 @@ class TextEncoder:
 
         Parameters
         ----------
-        name : str
-            A name in the registry.
+        name, registry : str and path, optional
+            A name in the registry, or in one of one's own, as `list_checkpoints` takes it.
         checkpoint : path, optional
             A file with the weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
-        registry : path, optional
-            A registry of one's own that extends the packaged one.
         device : str or torch.device, optional
             None takes CUDA (half precision), then MPS, then the CPU.
         templates : str or sequence of str, optional
@@ -115,12 +112,8 @@ class TextEncoder:
 
         Raises
         ------
-        UnknownNameError
-            A name, templates or an average that there is not.
-        ClassNamesError
-            Aliases that are no words.
-        RegistryError, InputError
-            A registry, or other values, that cannot be used.
+        InputError, RegistryError
+            A name, templates, an average or aliases that cannot be used; a registry that cannot be read.
         """
         settings: dict[str, Any] = {"templates": templates, "average": average, "aliases": aliases, "cache": cache}
         return cls(find_checkpoint(name, registry), checkpoint=checkpoint, device=device, **settings)
@@ -142,7 +135,7 @@ class TextEncoder:
         ClassNamesError
             No names, blank, repeated, unknown or too long ones.
         RegistryError, InputError, CheckpointError
-            What keeps the model from being loaded: a row, a device, weights or a download, and what to do about it.
+            What keeps the model from being loaded, and what to do about it.
 
         Examples
         --------
@@ -155,14 +148,11 @@ class TextEncoder:
         anchors = _unit([np.mean([vectors[w] for w in several], axis=0) for several in words.values()])
         if self._row.text.kind == "static":
             model: Any = self._model
-            far = [repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far]
+            far = ", ".join(repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far)
+            told = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows what "
+            told += "they look like; give example shapes instead: known={name: shapes}"
             if far:
-                warnings.warn(
-                    f"{self.identity.checkpoint!r} was not trained with names like {', '.join(far)} and hardly knows "
-                    "what they look like; give example shapes instead: known={name: shapes}",
-                    UntrainedNameWarning,
-                    stacklevel=2,
-                )
+                warnings.warn(told, UntrainedNameWarning, stacklevel=2)
         return anchors
 
     def _vectors(self, words: Sequence[str]) -> dict[str, Vectors]:
@@ -174,10 +164,8 @@ class TextEncoder:
             sentences = [template.replace("{}", word) for word in some for template in self.templates]
             embedded = self._model.embed(sentences).reshape(len(some), len(self.templates), -1)
             if not np.isfinite(embedded).all():
-                raise WeightsError(
-                    f"text encoder of {self.identity.checkpoint!r} gave values that are not finite; its weights are "
-                    "damaged"
-                )
+                what = f"text encoder of {self.identity.checkpoint!r}"
+                raise WeightsError(f"{what} gave values that are not finite; its weights are damaged")
             if self.average == "mean_of_units":
                 embedded = _unit(embedded)
             for word, vector in zip(some, _unit(embedded.mean(axis=1)), strict=True):
@@ -195,10 +183,8 @@ class TextEncoder:
         else:
             model = open_clip.ClipModel.load(self._row, path, self._device)
         if model.dim != self.dim:
-            raise WeightsError(
-                f"text encoder of {self.identity.checkpoint!r} has {model.dim} dimensions, its shape encoder "
-                f"{self.dim}; they were not trained together"
-            )
+            what = f"text encoder of {self.identity.checkpoint!r} has {model.dim} dimensions"
+            raise WeightsError(f"{what}, its shape encoder {self.dim}; they were not trained together")
         return model
 
     def _cached(self, words: Sequence[str]) -> dict[str, Vectors]:
@@ -247,15 +233,13 @@ def fetch_file(row: Row, progress: bool = True) -> Path:
 def cached_file(row: Row) -> Path | None:
     """The file that `fetch_file` gives, if it is on this machine: asks no network, and does not look inside.
 
-    Takes seconds for an open_clip model, as open_clip is imported. Raises `RegistryError` where it has no address on
-    the Hub.
+    Takes seconds for an open_clip model, as it imports that. Raises `RegistryError` where it has no address on the Hub.
     """
     if row.text.kind == "open_clip":
         return open_clip.cached_file(row)
-    try:
+    with suppress(WeightsError):
         return static.find_file(row)
-    except WeightsError:
-        return None
+    return None
 
 
 def clean_names(names: Any) -> list[str]:

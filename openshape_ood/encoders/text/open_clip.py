@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from openshape_ood.encoders.text.static import open_safetensors
 from openshape_ood.errors import ClassNamesError, RegistryError, WeightsError
-from openshape_ood.registry.files import cached_text, fetch_text
+from openshape_ood.registry.files import cached_text, fetch_text, open_safetensors
 from openshape_ood.registry.rows import Keys, Row
 
 if TYPE_CHECKING:
@@ -125,12 +124,12 @@ def precision_on(device: torch.device) -> str:
 
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
-    """The weights on the Hub, downloaded if need be. Raises `RegistryError` or a `RowError`."""
+    """The weights on the Hub, downloaded if need be."""
     return fetch_text(row, *_hub_address(row), progress=progress)
 
 
 def cached_file(row: Row) -> Path | None:
-    """The file that `fetch_file` gives, if it is on this machine: asks no network. Takes seconds: imports open_clip."""
+    """The file that `fetch_file` gives, if it is on this machine."""
     return cached_text(row, *_hub_address(row))
 
 
@@ -149,24 +148,26 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
     """(key, tensor) pairs of the text side, read one by one, once the file is known to have just those."""
     from openshape_ood.registry.weights import faults, read_weights
 
+    what = f"text encoder of {row.name!r}"
+
     def keys_of(shapes: dict[str, tuple[int, ...]]) -> dict[str, str]:
         keys = text_keys(shapes)
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
         told = faults(expected, {key: shapes[own] for key, own in keys.items()})
         if told:
             raise WeightsError(
-                f"text encoder of {row.name!r}: {path} does not hold the text side of {row.text.model}. {told}. "
+                f"{what}: {path} does not hold the text side of {row.text.model}. {told}. "
                 "Is it the file of another text encoder?"
             )
         return keys
 
     if path.suffix == ".safetensors":
-        with open_safetensors(path, "pt", row) as file:
+        with open_safetensors(path, "pt", what) as file:
             keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in file.keys()})  # noqa: SIM118
             yield from ((key, file.get_tensor(own)) for key, own in keys.items())
         return
     # memory-mapped, so that the image side is never read
-    tensors = read_weights(path, Keys(inside="state_dict"), f"text encoder of {row.name!r}")
+    tensors = read_weights(path, Keys(inside="state_dict"), what)
     keys = keys_of({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     yield from ((key, tensors[own]) for key, own in keys.items())
 

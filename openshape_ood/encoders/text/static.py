@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.errors import ClassNamesError, WeightsError
+from openshape_ood.registry.files import open_safetensors
 from openshape_ood.registry.rows import PACKAGE, Row
 
 Vectors = NDArray[np.float32]
@@ -25,7 +26,7 @@ class StaticModel:
     def __init__(self, row: Row, path: Path) -> None:
         from tokenizers import Tokenizer
 
-        with open_safetensors(path, "numpy", row) as file:
+        with open_safetensors(path, "numpy", f"text encoder of {row.name!r}") as file:
             if set(file.keys()) != {"vectors", "scales"}:
                 raise WeightsError(f"{path} holds {sorted(file.keys())}; expected 'scales' and 'vectors'")
             vectors, scales, metadata = file.get_tensor("vectors"), file.get_tensor("scales"), file.metadata() or {}
@@ -79,12 +80,3 @@ def find_file(row: Row) -> Path:
         if (folder / row.text.model).is_file():
             return folder / row.text.model
     raise WeightsError(f"text encoder of {row.name!r}: there is no file {row.text.model} in {row.folder} or {PACKAGE}")
-
-
-def open_safetensors(path: Path, framework: str, row: Row) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework=framework)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"text encoder of {row.name!r}: cannot read {path} as safetensors: {error}") from error
