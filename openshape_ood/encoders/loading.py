@@ -10,11 +10,7 @@ from openshape_ood.registry import find_checkpoint
 
 
 def load_encoder(model: str, device: Any, *others: Identity) -> Any:
-    """The checkpoint called `model`.
-
-    Raises `MixedEncodersError`, before anything is downloaded, where it does not fit the identity of what it shall be
-    compared with.
-    """
+    """The checkpoint `model`; raises `MixedEncodersError`, before any download, where it does not fit the others."""
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     row = find_checkpoint(model)

@@ -34,9 +34,8 @@ class Identity:
 
     def fits(self, other: Identity) -> bool:
         """Whether embeddings of both may be compared: one checkpoint, or one space where a side is text."""
-        if self.sha256 and other.sha256:
-            return self.sha256 == other.sha256
-        return self.space == other.space
+        both = self.sha256 and other.sha256
+        return self.sha256 == other.sha256 if both else self.space == other.space
 
     def check_fits(self, shapes: Identity) -> None:
         """Raises `MixedEncodersError` where known classes of this identity meet shapes of another."""
@@ -47,9 +46,8 @@ class Identity:
             )
 
     def __str__(self) -> str:
-        if not self.sha256:
-            return f"the text encoder of {self.checkpoint}"
-        return f"{self.checkpoint} (sha256 {self.sha256[:8]})"
+        own = f"{self.checkpoint} (sha256 {self.sha256[:8]})"
+        return own if self.sha256 else f"the text encoder of {self.checkpoint}"
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,8 @@ class Embeddings:
 
 
 class Patches(NamedTuple):
-    """Features (b, p, w) float32 of the p patches of b shapes, their centers (b, p, 3) and radius in the encoder's frame,
-    where the largest norm of a cloud is 1."""
+    """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, in the encoder's own
+    frame, where the largest norm of a cloud is 1."""
 
     features: np.ndarray
     centers: np.ndarray

@@ -72,8 +72,18 @@ class Wanted:
         )
 
 
-def fetch(row: Row, progress: bool = True) -> Path:
+def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) -> Path:
     """The file with the weights of a row, downloaded first if need be; its sha256 is the right one.
+
+    Parameters
+    ----------
+    row : Row
+        Of the registry.
+    progress : bool
+        Draw a progress bar while downloading from the Hub.
+    text : (str, str), optional
+        Repository and file of its text encoder on the Hub, to fetch that. Where no sha256 is registered it is not
+        recorded: hashing ten gigabytes at every start would take longer than all else.
 
     Raises
     ------
@@ -82,7 +92,7 @@ def fetch(row: Row, progress: bool = True) -> Path:
     HashError, WeightsError
         The file is not the registered one; there is no file where the registry says.
     """
-    wanted = _encoder(row)
+    wanted = _wanted(row, text)
     path = _fetch(wanted, progress)
     if wanted.record and not wanted.source.sha256:
         found = sha256(path)
@@ -97,30 +107,20 @@ def fetch(row: Row, progress: bool = True) -> Path:
     return path
 
 
-def cached(row: Row) -> Path | None:
+def cached(row: Row, text: tuple[str, str] | None = None) -> Path | None:
     """The file that `fetch` gives, if it is on this machine: asks no network, and does not look inside."""
-    return _cached(_encoder(row))
+    return _cached(_wanted(row, text))
 
 
 def known_sha256(row: Row) -> str:
     """The sha256 that the file of `row` must have: the registered one, or that of its first use; "" before that."""
-    return _encoder(row).source.sha256
+    return _wanted(row).source.sha256
 
 
-def fetch_text(row: Row, repo: str, file: str, progress: bool = True) -> Path:
-    """A file of the Hub with the text encoder of `row`, at the registered revision, checked if a sha256 is registered.
-
-    It is not recorded where none is: hashing ten gigabytes at every start would take longer than all else.
-    """
-    return _fetch(_text(row, repo, file), progress)
-
-
-def cached_text(row: Row, repo: str, file: str) -> Path | None:
-    """The file that `fetch_text` gives, if it is on this machine: asks no network, and does not look inside."""
-    return _cached(_text(row, repo, file))
-
-
-def _encoder(row: Row) -> Wanted:
+def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
+    if text:
+        of_hub = Source(row.text.sha256, repo=text[0], file=text[1], revision=row.text.revision)
+        return Wanted(row.name, "text", of_hub)
     source, name = row.source, Path(urlsplit(row.source.url).path).name
     places = {
         "package": PACKAGE / source.package,
@@ -134,10 +134,6 @@ def _encoder(row: Row) -> Wanted:
     with suppress(OSError, UnicodeDecodeError):
         found = [*record.read_text(encoding="utf-8").split(), ""]
     return replace(wanted, source=replace(source, sha256=found[0] if len(found[0]) == 64 else ""), record=record)
-
-
-def _text(row: Row, repo: str, file: str) -> Wanted:
-    return Wanted(row.name, "text", Source(row.text.sha256, repo=repo, file=file, revision=row.text.revision))
 
 
 def _digest(text: str) -> str:

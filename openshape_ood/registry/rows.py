@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
-from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value
 from openshape_ood.shapes.spec import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
+MOST_ENTRIES = 64  # of a list
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
@@ -148,7 +151,7 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
     """
     rows = load_registry(registry)
     if not isinstance(name, str) or name not in rows:
-        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{meant(str(name), rows, 0.4)}")
+        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{_meant(str(name), rows, 0.4)}")
     return rows[name]
 
 
@@ -193,17 +196,17 @@ def _read_rows(path: Path) -> dict[str, Row]:
 
 def _row(name: str, table: Any, folder: Path) -> Row:
     where = f"[{name}]"
-    check_table(table, where)
-    kind = read_value(str, table.get("kind", "shape"), where, "kind")
-    check_one_of(where, "kind", kind, KINDS)
+    _check_table(table, where)
+    kind = _read_value(str, table.get("kind", "shape"), where, "kind")
+    _check_one_of(where, "kind", kind, KINDS)
     needed = ("licence", "source", *KINDS[kind])
     hints = get_type_hints(Row)
-    check_fields(table, where, (*needed, "kind"), {field: hints[field] for field in needed})
+    _check_fields(table, where, (*needed, "kind"), {field: hints[field] for field in needed})
     if "sizes" in needed:
-        architecture = read_value(str, table["architecture"], where, "architecture")
-        check_one_of(where, "architecture", architecture, ARCHITECTURES)
+        architecture = _read_value(str, table["architecture"], where, "architecture")
+        _check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
-    values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
+    values = {field: _read_value(hints[field], value, where, field) for field, value in table.items()}
     row = Row(name, folder, **values)
     _check(row)
     return row
@@ -231,7 +234,7 @@ def _check(row: Row) -> None:
             expected = "two or more parts and then the whole, with at most one * in each"
             raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
     if row.spec:
-        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
+        _check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
         if row.spec.color > 1:
             raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
     if row.text:
@@ -242,10 +245,10 @@ def _check(row: Row) -> None:
 
 
 def _check_text(text: Text, where: str) -> None:
-    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
-    check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
+    _check_one_of(where, "kind", text.kind, ("open_clip", "static"))
+    _check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
     if text.templates:
-        check_one_of(where, "templates", text.templates, template_lists())
+        _check_one_of(where, "templates", text.templates, template_lists())
     if not text.model:
         expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
         raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
@@ -261,3 +264,69 @@ def _check_text(text: Text, where: str) -> None:
 def _check_sha256(where: str, value: str) -> None:
     if value and not re.fullmatch(r"[0-9a-f]{64}", value):
         raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")
+
+
+def _check_table(table: Any, where: str) -> None:
+    if not isinstance(table, dict):
+        raise RegistryError(f"{where} is {_type_name(table)}; expected a table")
+
+
+def _check_fields(table: Mapping[str, Any], where: str, known: Collection[str], needed: Mapping[str, Any]) -> None:
+    for field in table:
+        if field not in known:
+            hint = _meant(field, known) or f"; known: {', '.join(known)}"
+            raise RegistryError(f"{where} has an unknown field {field!r}{hint}")
+    for field, kind in needed.items():
+        if field not in table:
+            raise RegistryError(f"{where} lacks the field {field!r} ({_type_name(kind)})")
+
+
+def _meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
+    close = difflib.get_close_matches(given, known, n=1, cutoff=cutoff)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _read_table(kind: Any, table: Any, where: str) -> Any:
+    """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
+    _check_table(table, where)
+    hints = get_type_hints(kind)
+    declared = [f for f in fields(kind) if f.init]
+    needed = {f.name: hints[f.name] for f in declared if f.default is MISSING and f.default_factory is MISSING}
+    _check_fields(table, where, [f.name for f in declared], needed)
+    values = {field: _read_value(hints[field], value, where, field) for field, value in table.items()}
+    for f in declared:
+        value, may_be_zero = values.get(f.name), "zero" in f.metadata
+        if not isinstance(value, int | float) or isinstance(value, bool) or (may_be_zero and value == 0):
+            continue
+        if not 0 < value < math.inf:  # so that NaN is refused
+            expected = "0 or more" if may_be_zero else "a positive, finite number"
+            raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise RegistryError(f"{where} {error}") from error
+
+
+def _read_value(kind: Any, value: Any, where: str, field: str) -> Any:
+    if is_dataclass(kind):
+        return _read_table(kind, value, f"{where[:-1]}.{field}]")
+    if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= MOST_ENTRIES:
+        return tuple(_read_value(get_args(kind)[0], entry, where, field) for entry in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise RegistryError(f"{where} field {field!r} is {_type_name(value)} ({value!r}); expected {_type_name(kind)}")
+    return value
+
+
+def _type_name(value: Any) -> str:
+    if get_origin(value) is tuple:
+        return f"a list of at most {MOST_ENTRIES}"
+    kind = value if isinstance(value, type) else type(value)
+    names = {str: "a string", int: "a whole number", float: "a number", bool: "a boolean", list: "a list"}
+    return names.get(kind, "a table")
+
+
+def _check_one_of(where: str, field: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise RegistryError(f"{where} field {field!r} is {value!r}; known: {', '.join(known)}")

@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from openshape_ood.encoders.protocols import Identity
-from openshape_ood.encoders.text import open_clip as clip_models
+from openshape_ood.encoders.text import encoder as text_encoder
 from openshape_ood.encoders.text.encoder import (
     TextEncoder,
     UntrainedNameWarning,
@@ -401,8 +401,8 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
 )
 def test_the_text_encoders_of_the_published_ones(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(clip_models, "fetch_text", lambda row, *address, progress: asked.append((*address, progress)))
-    monkeypatch.setattr(clip_models, "cached_text", lambda row, *address: asked.append(address))
+    monkeypatch.setattr(text_encoder, "fetch", lambda row, progress, address: asked.append((*address, progress)))
+    monkeypatch.setattr(text_encoder, "cached", lambda row, address: asked.append(address))
     checkpoint = find_checkpoint(name)
     assert find_config(checkpoint)["embed_dim"] == checkpoint.sizes.embedding_dim
     fetch_file(checkpoint)
@@ -505,7 +505,7 @@ def test_a_name_that_is_not_in_the_cache_needs_the_model(scorable: Path, monkeyp
     def gone(*_: object) -> Path:
         raise OfflineError("nobody answers")
 
-    monkeypatch.setattr("openshape_ood.encoders.text.open_clip.fetch_file", gone)
+    monkeypatch.setattr("openshape_ood.encoders.text.encoder.fetch_file", gone)
     text = TextEncoder.from_pretrained("mine", device="cpu")
     assert text.encode(NAMES).shape == (3, DIM)
     with pytest.raises(OfflineError):

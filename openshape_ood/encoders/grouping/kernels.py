@@ -86,24 +86,16 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
     _check_clouds(xyz)
     _check(centers, "centers (b, p, 3)")
     if centers.device != xyz.device or centers.shape[0] != xyz.shape[0]:
-        raise InputError(
-            f"got clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}; "
-            "expected as many of one as of the other, on one device"
-        )
+        what = f"clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}"
+        raise InputError(f"got {what}; expected as many of one as of the other, on one device")
     b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
     members = torch.empty(b, p, count, dtype=torch.long, device=xyz.device)
     blocks = triton.cdiv(p, CENTERS)
+    # torch compares in float32: the limit is rounded to it here, once
+    limit = torch.tensor(radius**2, dtype=torch.float32, device="cpu").item()
     with _on(xyz.device):
         _query[(b * blocks,)](
-            _planes(xyz),
-            _planes(centers),
-            members,
-            n,
-            p,
-            count,
-            blocks,
-            # torch compares in float32: the limit is rounded to it here, once
-            torch.tensor(radius**2, dtype=torch.float32, device="cpu").item(),
+            *(_planes(xyz), _planes(centers), members, n, p, count, blocks, limit),
             rows=CENTERS,
             step=POINTS,
             columns=triton.next_power_of_2(max(1, count)),
@@ -121,10 +113,8 @@ def _check(points: Tensor, expected: str) -> None:
     if triton is None:
         raise MissingPackageError("the sampler 'triton' needs the package triton: pip install triton; 'torch' does not")
     if points.device.type != "cuda" and not _interpreted():
-        raise InputError(
-            f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}; "
-            "the sampler 'torch' runs on any device"
-        )
+        what = f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}"
+        raise InputError(f"{what}; the sampler 'torch' runs on any device")
     if points.ndim != 3 or points.shape[2] != 3:
         raise InputError(f"got a tensor of shape {tuple(points.shape)}, expected {expected}")
 

@@ -80,10 +80,8 @@ def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
     try:
         from dgl.geometry import farthest_point_sampler
     except ImportError as error:
-        raise MissingPackageError(
-            "the sampler 'dgl' needs the package dgl: pip install 'openshape-ood[dgl]' (Python 3.11); "
-            "the default sampler needs nothing"
-        ) from error
+        how = "pip install 'openshape-ood[dgl]' (Python 3.11); the default sampler needs nothing"
+        raise MissingPackageError(f"the sampler 'dgl' needs the package dgl: {how}") from error
     return farthest_point_sampler(xyz.float().cpu(), count, start_idx=0).to(xyz.device)
 
 
@@ -122,11 +120,9 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
 
 def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     rows = max(1, TABLE_ELEMENTS // max(1, xyz.shape[1] * centers.shape[1]))
-    parts = zip(xyz.split(rows), centers.split(rows), strict=True)
-    return torch.cat([_query_at_once(*part, radius, count) for part in parts])
-
-
-def _query_at_once(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
+    if len(xyz) > rows:
+        parts = zip(xyz.split(rows), centers.split(rows), strict=True)
+        return torch.cat([_query(*part, radius, count) for part in parts])
     inside = _squared_distances(centers, xyz) <= radius**2
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
     # scatter each member to its rank; what is not kept goes to a column that is cut off
@@ -179,8 +175,6 @@ def find_grouping(name: str, device: torch.device) -> Grouping:
     if kernels.available(device):
         return Grouping(kernels.farthest_point_sampling, kernels.ball_query)
     if name == "triton":
-        raise InputError(
-            f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}; "
-            "the sampler 'auto' uses it where it can"
-        )
+        what = f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}"
+        raise InputError(f"{what}; the sampler 'auto' uses it where it can")
     return PLAIN

@@ -19,7 +19,7 @@ from openshape_ood.checks import check_choice, given_path
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip, static
 from openshape_ood.errors import ClassNamesError, InputError, WeightsError
-from openshape_ood.registry.files import sha256
+from openshape_ood.registry.files import cached, fetch, sha256
 from openshape_ood.registry.rows import Row, find_checkpoint, template_lists
 from openshape_ood.storage import ArrayStore, own_folder
 
@@ -227,7 +227,7 @@ class TextEncoder:
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
     """The file of the text encoder of `row`, downloaded first if need be; raises as `TextEncoder.encode`."""
-    return static.find_file(row) if row.text.kind == "static" else open_clip.fetch_file(row, progress)
+    return static.find_file(row) if row.text.kind == "static" else fetch(row, progress, open_clip.hub_address(row))
 
 
 def cached_file(row: Row) -> Path | None:
@@ -236,7 +236,7 @@ def cached_file(row: Row) -> Path | None:
     Takes seconds for an open_clip model, as it imports that. Raises `RegistryError` where it has no address on the Hub.
     """
     if row.text.kind == "open_clip":
-        return open_clip.cached_file(row)
+        return cached(row, open_clip.hub_address(row))
     with suppress(WeightsError):
         return static.find_file(row)
     return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.errors import ClassNamesError, RegistryError, WeightsError
-from openshape_ood.registry.files import cached_text, fetch_text, open_safetensors
+from openshape_ood.registry.files import open_safetensors
 from openshape_ood.registry.rows import Keys, Row
 
 if TYPE_CHECKING:
@@ -29,12 +29,8 @@ class ClipModel:
     """The text side of an open_clip model, in half precision on a GPU."""
 
     def __init__(self, network: Any, tokenizer: Any, device: torch.device, precision: str) -> None:
-        self.network = network
-        self.tokenizer = tokenizer
-        self.device = device
-        self.precision = precision
-        self.context: int = network.context_length
-        self.dim: int = network.output_dim
+        self.network, self.tokenizer, self.device, self.precision = network, tokenizer, device, precision
+        self.context, self.dim = network.context_length, network.output_dim
 
     @classmethod
     def load(cls, row: Row, path: Path, device: str | torch.device | None, precision: str | None = None) -> ClipModel:
@@ -73,10 +69,8 @@ class ClipModel:
             tokens = self.tokenizer(some, context_length=self.context + 1)
             long = tokens[:, -1].nonzero()
             if len(long):
-                raise ClassNamesError(
-                    f"{some[int(long[0])]!r} is longer than the {self.context} tokens that the text encoder takes; "
-                    "shorten the name, or give it an alias"
-                )
+                what = f"{some[int(long[0])]!r} is longer than the {self.context} tokens that the text encoder takes"
+                raise ClassNamesError(f"{what}; shorten the name, or give it an alias")
             with torch.inference_mode():
                 embedded.append(self.network(tokens[:, :-1].to(self.device)).float().cpu().numpy())
         return np.concatenate(embedded)
@@ -97,11 +91,11 @@ def find_config(row: Row) -> dict[str, Any]:
         # the embeddings are then silently wrong
         quick = bool(_pretrained_config(row).get("quick_gelu", False))
         if quick != bool(config.get("quick_gelu", False)):
+            own, right = ("QuickGELU", "-quickgelu") if quick else ("plain GELU", "")
             raise RegistryError(
-                f"{where} the weights {row.text.pretrained!r} were trained with "
-                f"{'QuickGELU' if quick else 'plain GELU'}, and the model {model!r} has the other activation; "
-                "embeddings would be silently wrong. Use model = "
-                f"{model.removesuffix('-quickgelu') + ('-quickgelu' if quick else '')!r}"
+                f"{where} the weights {row.text.pretrained!r} were trained with {own}, and the model {model!r} has the "
+                "other activation; embeddings would be silently wrong. Use model = "
+                f"{model.removesuffix('-quickgelu') + right!r}"
             )
     return config
 
@@ -112,10 +106,8 @@ def _pretrained_config(row: Row) -> dict[str, Any]:
     config = open_clip.get_pretrained_cfg(row.text.model, row.text.pretrained)
     if not config:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(row.text.model)) or "none"
-        raise RegistryError(
-            f"[{row.name}.text] field 'pretrained' is {row.text.pretrained!r}; "
-            f"for {row.text.model!r} open_clip has: {tags}"
-        )
+        what = f"[{row.name}.text] field 'pretrained' is {row.text.pretrained!r}"
+        raise RegistryError(f"{what}; for {row.text.model!r} open_clip has: {tags}")
     return config
 
 
@@ -123,24 +115,12 @@ def precision_on(device: torch.device) -> str:
     return "float16" if device.type == "cuda" else "float32"
 
 
-def fetch_file(row: Row, progress: bool = True) -> Path:
-    """The weights on the Hub, downloaded if need be."""
-    return fetch_text(row, *_hub_address(row), progress=progress)
-
-
-def cached_file(row: Row) -> Path | None:
-    """The file that `fetch_file` gives, if it is on this machine."""
-    return cached_text(row, *_hub_address(row))
-
-
-def _hub_address(row: Row) -> tuple[str, str]:
+def hub_address(row: Row) -> tuple[str, str]:
     """Repository and file of an open_clip model."""
     repo, file = os.path.split(_pretrained_config(row).get("hf_hub", "") if row.text.pretrained else "")
     if not repo:
-        raise RegistryError(
-            f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r}); "
-            "pass checkpoint=PATH to TextEncoder.from_pretrained"
-        )
+        what = f"[{row.name}.text] names no weights on the Hub (pretrained = {row.text.pretrained!r})"
+        raise RegistryError(f"{what}; pass checkpoint=PATH to TextEncoder.from_pretrained")
     return repo, file or HUB_FILE
 
 
@@ -155,10 +135,8 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
         expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
         told = faults(expected, {key: shapes[own] for key, own in keys.items()})
         if told:
-            raise WeightsError(
-                f"{what}: {path} does not hold the text side of {row.text.model}. {told}. "
-                "Is it the file of another text encoder?"
-            )
+            why = f"{path} does not hold the text side of {row.text.model}. {told}"
+            raise WeightsError(f"{what}: {why}. Is it the file of another text encoder?")
         return keys
 
     if path.suffix == ".safetensors":

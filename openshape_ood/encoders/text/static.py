@@ -42,9 +42,9 @@ class StaticModel:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         if self.tokenizer.get_vocab_size() != len(vectors):
+            tokens = f"but the tokenizer.json beside it has {self.tokenizer.get_vocab_size()} tokens"
             raise WeightsError(
-                f"{path} has {len(vectors)} token vectors, but the tokenizer.json beside it has "
-                f"{self.tokenizer.get_vocab_size()} tokens; the two files do not belong together"
+                f"{path} has {len(vectors)} token vectors, {tokens}; the two files do not belong together"
             )
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.vectors, self.scales, self.dim = vectors, scales, vectors.shape[1]
