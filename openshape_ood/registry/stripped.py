@@ -54,17 +54,13 @@ def find(row: Row) -> Path | None:
 
 def is_sound(row: Row) -> bool:
     """Whether there is a stripped file of `row`, every tensor as it was written."""
-    path = stripped_path(row)
-    return path is not None and _mapped(path, row) is not None
+    return _mapped(row) is not None
 
 
 def read(row: Row) -> Weights | None:
     """The weights of `row` from its stripped file, mapped; None, and a warning if the source is gone, where unsound."""
-    path = stripped_path(row)
-    if path is None or not path.is_file():
-        return None
-    weights = _mapped(path, row)
-    if weights is None and cached(row) is None:
+    weights, path = _mapped(row), stripped_path(row)
+    if weights is None and path and path.is_file() and cached(row) is None:
         why = f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library"
         told = f"{why}, and the file it was made from is no longer in the cache; it is downloaded again"
         warnings.warn(told, stacklevel=3)
@@ -93,13 +89,14 @@ def keep(row: Row, weights: Weights) -> Path | None:
     return path
 
 
-def _mapped(path: Path, row: Row) -> Weights | None:
+def _mapped(row: Row) -> Weights | None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    about = _metadata(path, row)
+    path = stripped_path(row)
+    about = _metadata(path, row) if path else None
     try:
-        if not about or _hashed(path, about["digest"])[1] != about["digest"]:
+        if not path or not about or _hashed(path, about["digest"])[1] != about["digest"]:
             return None
         temperature = about["temperature"]
         return Weights(load_file(path), float(temperature) if temperature else None, path, mapped=True)

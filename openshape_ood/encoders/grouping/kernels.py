@@ -65,7 +65,7 @@ def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
     Raises `InputError` for a tensor that is on no CUDA device or has another shape, `MissingPackageError` without
     triton.
     """
-    _check_clouds(xyz)
+    _check(xyz, "clouds (b, n, 3)", least=1)
     b, n, _ = xyz.shape
     if n > LARGEST_CLOUD:
         return plain.farthest_point_sampling(xyz, count)
@@ -83,7 +83,7 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
     As `plain.ball_query`. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
     `MissingPackageError` without triton.
     """
-    _check_clouds(xyz)
+    _check(xyz, "clouds (b, n, 3)", least=1)
     _check(centers, "centers (b, p, 3)")
     if centers.device != xyz.device or centers.shape[0] != xyz.shape[0]:
         what = f"clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}"
@@ -109,7 +109,7 @@ def _interpreted() -> bool:
     return not isinstance(_sample, triton.JITFunction)
 
 
-def _check(points: Tensor, expected: str) -> None:
+def _check(points: Tensor, expected: str, least: int = 0) -> None:
     if triton is None:
         raise MissingPackageError("the sampler 'triton' needs the package triton: pip install triton; 'torch' does not")
     if points.device.type != "cuda" and not _interpreted():
@@ -117,12 +117,8 @@ def _check(points: Tensor, expected: str) -> None:
         raise InputError(f"{what}; the sampler 'torch' runs on any device")
     if points.ndim != 3 or points.shape[2] != 3:
         raise InputError(f"got a tensor of shape {tuple(points.shape)}, expected {expected}")
-
-
-def _check_clouds(xyz: Tensor) -> None:
-    _check(xyz, "clouds (b, n, 3)")
-    if xyz.shape[1] == 0:
-        raise InputError(f"got clouds of shape {tuple(xyz.shape)}, expected at least one point")
+    if points.shape[1] < least:
+        raise InputError(f"got clouds of shape {tuple(points.shape)}, expected at least one point")
 
 
 def _on(device: torch.device) -> AbstractContextManager:
