@@ -186,7 +186,7 @@ def score_novelty(
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
     gathered = _gathered(known, found, encoder, text, examples_up, device, settings)
-    gathered.check_fits(identity)
+    gathered.identity.check_fits(identity)
     check_known(found, gathered)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
