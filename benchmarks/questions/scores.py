@@ -31,7 +31,7 @@ from openshape_ood.decisions.metrics import ood_metrics
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.known import Known
 from openshape_ood.scoring import DEFAULTS, SCORES, Score
-from openshape_ood.scoring.words import things
+from openshape_ood.scoring.words import negative_words
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
     from openshape_ood import ShapeEncoder, TextEncoder
@@ -78,7 +78,7 @@ class Banks:
 def banks(data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text: TextEncoder, seed: int) -> Banks:
     """From the embeddings (m, d) of the support; patch tokens are of the same shapes under the same seed."""
     names = [name for c in data.known for name in c.names]
-    words = [word for word in things() if word not in names]
+    words = [word for word in negative_words() if word not in names]
     by_name = Known.from_names(names, text, negatives=words, temperature=encoder.temperature)
     titles = data.support.titles
     by_class = {c.title: support[titles == c.title] for c in data.known}

@@ -20,7 +20,7 @@ from openshape_ood.known import Known
 from openshape_ood.localization import Explanation, PatchBank, explain_novelty
 from openshape_ood.novelty import NoveltyResult, score_novelty
 from openshape_ood.scoring import DEFAULTS, SCORES
-from openshape_ood.scoring.words import things
+from openshape_ood.scoring.words import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
     FIRST_SEED,
@@ -28,6 +28,7 @@ from openshape_ood.synthetic.calibration import (
     calibration_models,
     calibration_scans,
     can_generate,
+    resolve,
 )
 
 AUTOMATIC = "automatic"
@@ -161,7 +162,7 @@ class Scorer:
         return self._once(key, lambda: encoder.encode(example.cloud, up="y")[0])
 
     def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
-        others = [word for word in things() if word not in names]
+        others = [word for word in negative_words() if word not in names]
         return self._once(("negatives", text.identity, names), lambda: Known.from_names(names, text, others).negatives)
 
     def _calibration(
@@ -169,7 +170,8 @@ class Scorer:
     ) -> Calibration | None:
         if not _generated(encoder, names):
             return None
-        shapes = np.concatenate([self._calibration_set(name.casefold(), encoder, origin) for name in names])
+        categories = [name for name in dict.fromkeys(map(resolve, names)) if name]
+        shapes = np.concatenate([self._calibration_set(name, encoder, origin) for name in categories])
         scores = SCORES[method].novelty(shapes, bank)
         return Calibration(origin, scores, calibration.threshold(scores, COVERAGE))
 
@@ -201,7 +203,7 @@ class Scorer:
     ) -> PatchBank:
         def made() -> PatchBank:
             shapes = {
-                name: [*(_compared(name.casefold(), origin) if origin else ()), *(example.cloud for example in own)]
+                name: [*(_compared(name, origin) if origin else ()), *(example.cloud for example in own)]
                 for name, own in known.items()
             }
             return PatchBank.from_examples(shapes, encoder, up="y")
@@ -230,13 +232,13 @@ def _kind(session: Session) -> str:
 
 def _generated(encoder: ShapeEncoder, names: Sequence[str]) -> bool:
     """Whether known shapes of all classes can be generated, and mean something to the encoder."""
-    return encoder.identity.checkpoint == "tiny" and can_generate([name.casefold() for name in names])
+    return encoder.identity.checkpoint == "tiny" and can_generate(names)
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:
     """Generated shapes of a class, other ones than for calibration."""
-    seeds = range(FIRST_COMPARED, FIRST_COMPARED + COMPARED)
-    return [scan(name, 2048, seed) if origin == SCAN else sample(name, 2048, seed) for seed in seeds]
+    category, make = resolve(name) or name, scan if origin == SCAN else sample
+    return [make(category, 2048, FIRST_COMPARED + i) for i in range(COMPARED)]
 
 
 __all__ = ["AUTOMATIC", "METHODS", "ORIGINS", "SCANS", "Calibration", "Scorer", "Verdict"]

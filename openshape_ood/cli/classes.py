@@ -106,12 +106,12 @@ def _built(
 ) -> Known:
     from openshape_ood.known import Known
     from openshape_ood.scoring import SCORES
-    from openshape_ood.scoring.words import things
+    from openshape_ood.scoring.words import negative_words
 
     needs = SCORES[method].needs if method else ""
     names = list(classes.examples)
     if not classes.with_files:
-        others = [word for word in things() if word not in names] if needs == "negatives" else []
+        others = [word for word in negative_words() if word not in names] if needs == "negatives" else []
         return Known.from_names(names, text, negatives=others, temperature=encoder.temperature)
     files = usable(classes.with_files, encoder, reading, failures)
     if needs == "patches":

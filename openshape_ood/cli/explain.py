@@ -144,9 +144,9 @@ def _check_files(out: Path | None, picture: Path | None) -> None:
 
 
 def _check_generated(wanted: Classes) -> None:
-    from openshape_ood.cli.limits import category_of
+    from openshape_ood.synthetic.calibration import resolve
 
-    strange = [name for name in wanted.by_name if not category_of(name)]
+    strange = [name for name in wanted.by_name if not resolve(name)]
     if strange:
         raise ClassNamesError(
             f"--generated: there is no generated category for {', '.join(map(repr, strange))}; "
@@ -178,11 +178,11 @@ def _support(
 
 
 def _generated(name: str, kind: str) -> list[Any]:
-    from openshape_ood.cli.limits import category_of
     from openshape_ood.synthetic import sample, scan
+    from openshape_ood.synthetic.calibration import resolve
 
     make = sample if kind == "models" else scan
-    return [make(category_of(name), POINTS, seed) for seed in range(GENERATED)]
+    return [make(resolve(name) or name, POINTS, seed) for seed in range(GENERATED)]
 
 
 def _draw(found: Explanation, path: Path, color: str) -> None:

@@ -95,9 +95,10 @@ def from_files(
 def can_generate(names: Sequence[str], encoder: ShapeEncoder) -> bool:
     """Whether the embedded encoder is at work, and all classes are categories it was trained on, or words for them."""
     from openshape_ood.registry.rows import find_checkpoint
+    from openshape_ood.synthetic import calibration
 
     own = encoder.identity.checkpoint == "tiny" and encoder.identity.sha256 == find_checkpoint("tiny").source.sha256
-    return own and all(category_of(name) for name in names)
+    return own and calibration.can_generate(names)
 
 
 def from_generated(names: Sequence[str], coverage: float, batch_size: int, novelty: Novelty) -> Limit:
@@ -106,8 +107,7 @@ def from_generated(names: Sequence[str], coverage: float, batch_size: int, novel
 
     from openshape_ood.synthetic.calibration import calibration_scans
 
-    categories = list(dict.fromkeys(category_of(name) for name in names))
-    scans = calibration_scans(categories)
+    scans = calibration_scans(names)
     parts = [scans[i : i + batch_size] for i in range(0, len(scans), batch_size)]
     scores = np.concatenate([novelty(list(part), ["y"] * len(part)) for part in parts])
     value = _threshold(scores, coverage, "the generated scans")
@@ -116,21 +116,6 @@ def from_generated(names: Sequence[str], coverage: float, batch_size: int, novel
         "for shapes of yours, calibrate on known ones of yours: --calibrate FILES"
     )
     return Limit(value, "generated", words, scores, coverage)
-
-
-def category_of(name: str) -> str:
-    """The generated category that a class name means; "" where there is none.
-
-    >>> category_of("couch"), category_of("night_stand"), category_of("robot arm")
-    ('sofa', 'night stand', '')
-    """
-    from openshape_ood.synthetic import categories, synonyms
-
-    word = " ".join(name.replace("_", " ").casefold().split())
-    for category in categories():
-        if word == category.replace("_", " ") or word in synonyms(category):
-            return category
-    return ""
 
 
 def _threshold(scores: np.ndarray, coverage: float, what: str) -> float:

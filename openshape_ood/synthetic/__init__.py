@@ -3,7 +3,7 @@
 >>> cloud = scan("chair", points=1024, seed=7)
 >>> cloud.shape
 (1024, 3)
->>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, metres
+>>> float(generate("chair", seed=7).vertices[:, 1].min())  # stands on the floor, y up, meters
 0.0
 
 Nothing is stored: a category, a seed and a number of points name the same cloud for ever.
@@ -20,7 +20,7 @@ import numpy as np
 
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.synthetic import builders, scanner
-from openshape_ood.synthetic.catalogue import CATEGORIES, Category
+from openshape_ood.synthetic.catalog import CATEGORIES, Category
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_surface
 
@@ -33,8 +33,15 @@ _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 
 
 def categories() -> tuple[str, ...]:
-    """Names of all categories, sorted.
+    """Names of all categories.
 
+    Returns
+    -------
+    tuple of str
+        Sorted.
+
+    Examples
+    --------
     >>> "chair" in categories()
     True
     """
@@ -44,6 +51,23 @@ def categories() -> tuple[str, ...]:
 def synonyms(name: str) -> tuple[str, ...]:
     """Other words for a category.
 
+    Parameters
+    ----------
+    name : str
+        One of `categories()`.
+
+    Returns
+    -------
+    tuple of str
+        No word is a synonym of two categories.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+
+    Examples
+    --------
     >>> len(synonyms("chair")) >= 8
     True
     """
@@ -51,34 +75,95 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """The structural kinds a category comes in.
+    """The structural kinds that a category comes in.
 
+    Parameters
+    ----------
+    name : str
+        One of `categories()`.
+
+    Returns
+    -------
+    tuple of str
+        In the order in which a seed picks one.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+
+    Examples
+    --------
     >>> len(variants("chair")) >= 5
     True
     """
-    return _category(name).variants
+    return tuple(_category(name).variants)
 
 
 def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
-    """A mesh of a category, standing on y = 0 over the origin, y up, in metres.
+    """A mesh of a category, standing on y = 0 over the origin, y up, front to +z, in meters.
 
-    The seed picks the variant, unless one is given, its dimensions and a stretch of each axis.
+    Parameters
+    ----------
+    category : str
+        One of `categories()`.
+    seed : int
+        From 0 to 2**32 - 1. It picks the variant, unless one is given, its dimensions and a stretch of each axis.
+    variant : str, optional
+        One of `variants(category)`.
 
+    Returns
+    -------
+    Mesh
+        Vertices (v, 3) float64, triangles (f, 3) and the part (f,) that each triangle belongs to.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category or variant that there is not.
+    InputError
+        For a seed out of range.
+
+    Examples
+    --------
     >>> float(generate("table", seed=3).vertices[:, 1].min())
     0.0
     """
     entry = _category(category)
     if variant is None:
-        variant = entry.variants[_stream(seed, category, _VARIANT).randint(len(entry.variants))]
+        variant = list(entry.variants)[_stream(seed, category, _VARIANT).randint(len(entry.variants))]
     elif variant not in entry.variants:
         raise UnknownNameError(_unknown(f"variant of {category!r}", variant, entry.variants))
     stretch = 1 + _stream(seed, category, _PROPORTIONS).uniform(-_STRETCH, _STRETCH, 3)
-    return entry.build(_stream(seed, category, _BUILD), variant).scaled(*stretch).grounded()
+    return entry.variants[variant](_stream(seed, category, _BUILD)).scaled(*stretch).grounded()
 
 
 def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
-    """A clean cloud (points, 3) float64, even over the surface of a category's shape or of a mesh.
+    """A clean cloud, even over the surface of a category's shape or of a mesh.
 
+    Parameters
+    ----------
+    category_or_mesh : str or Mesh
+        One of `categories()`, whose shape of this seed is generated, or a mesh in meters, y up.
+    points : int
+        Number n of points, at least 1.
+    seed : int
+        From 0 to 2**32 - 1; it names the cloud for ever.
+
+    Returns
+    -------
+    ndarray (n, 3) float64
+        y up, meters.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+    InputError
+        For a seed or a number of points out of range.
+
+    Examples
+    --------
     >>> sample("table", points=100, seed=3).shape
     (100, 3)
     """
@@ -87,10 +172,33 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
 
 
 def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float = 0.7) -> np.ndarray:
-    """A cloud (points, 3) float64 as an indoor depth scan would give it, turned about gravity at random.
+    """A cloud as an indoor depth scan would give it, turned about gravity at random.
 
-    `severity` runs from 0, the whole surface without noise, to 1; see `scanner`.
+    Parameters
+    ----------
+    category_or_mesh : str or Mesh
+        One of `categories()`, whose shape of this seed is generated, or a mesh in meters, y up.
+    points : int
+        Number n of points, at least 1.
+    seed : int
+        From 0 to 2**32 - 1; it names the cloud for ever.
+    severity : float, default 0.7
+        From 0, the whole surface without noise, to 1, the hardest scans; see `scanner`.
 
+    Returns
+    -------
+    ndarray (n, 3) float64
+        y up, meters.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+    InputError
+        For a seed, a number of points or a severity out of range.
+
+    Examples
+    --------
     >>> scan("table", points=100, seed=3, severity=1.0).shape
     (100, 3)
     """

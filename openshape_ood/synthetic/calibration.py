@@ -1,47 +1,161 @@
-"""Calibration where every known class can be generated: shapes of the known classes themselves, for any bank.
+"""Calibration where every known class can be generated: shapes of the known classes themselves, for any encoder.
 
-The promise of `calibration` then holds for shapes drawn like these: generated scans, or generated whole models. For
-objects of the real world, calibrate on scans of known objects of your own.
+The promise of `decisions.calibration` then holds for shapes drawn like these: generated scans, or generated whole
+models. For objects of the real world, calibrate on scans of known objects of your own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
-from openshape_ood.synthetic import categories, sample, scan
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.synthetic import categories, sample, scan, synonyms
 
 SCANS = 50  # a class: enough for a coverage of 95 % from the first class on
 POINTS = 2048
 SEVERITY = 0.8  # as in the generated benchmarks
-FIRST_SEED = 7_600_000  # beyond the support, validation and test shapes of the benchmarks, below tiny's training
+FIRST_SEED = 7_600_000  # beyond the known, validation and test shapes of the benchmarks, below tiny's training
+
+
+def resolve(name: str) -> str | None:
+    """The generated category that a class name means: the one rule of every door.
+
+    Case, underscores, hyphens and singular or plural make no difference. A name that would then fit several
+    categories resolves to the one that it names to the letter, or to none.
+
+    Parameters
+    ----------
+    name : str
+        The name of a class: a category, or one of its `synonyms`.
+
+    Returns
+    -------
+    str or None
+        A name of `categories()`; None where there is none, or no single one.
+
+    Examples
+    --------
+    >>> resolve("couch"), resolve("Night_Stand"), resolve("Bookshelves"), resolve("robot arm")
+    ('sofa', 'night stand', 'bookshelf', None)
+    """
+    spelled, folded = _words()
+    word = _spelling(name)
+    found = spelled.get(word) or folded.get(_fold(word)) or set()
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def can_generate(names: Sequence[str]) -> bool:
-    """Whether every one of the known classes (k,) is a generated category, by exactly that name.
+    """Whether every one of the known classes is a generated category, or another word for one.
 
-    >>> can_generate(["chair", "table"]), can_generate(["chair", "robot arm"])
+    Parameters
+    ----------
+    names : sequence of str
+        Names (k,) of the known classes.
+
+    Returns
+    -------
+    bool
+        True where `resolve` knows all of them.
+
+    Examples
+    --------
+    >>> can_generate(["chair", "couch"]), can_generate(["chair", "robot arm"])
     (True, False)
     """
-    return set(names) <= set(categories())
+    return all(resolve(name) for name in names)
 
 
 def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarray]:
-    """Scans (2048, 3) of every known class (k,), class by class, k times `scans`; y up, metres, always the same.
+    """Generated scans of every known class, always the same ones.
 
-    Raises `UnknownNameError` for a name that is no generated category.
+    Parameters
+    ----------
+    names : sequence of str
+        Names (k,) of the known classes, as `resolve` takes them; two words for one category count once.
+    scans : int, default 50
+        How many scans a category has.
 
+    Returns
+    -------
+    list of ndarray
+        Clouds (2048, 3) float64, category by category; y up, meters.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that means no generated category.
+
+    Examples
+    --------
     >>> len(calibration_scans(["chair", "table"], scans=3))
     6
     """
-    return [scan(name, POINTS, FIRST_SEED + i, severity=SEVERITY) for name in names for i in range(scans)]
+    return [scan(name, POINTS, FIRST_SEED + i, severity=SEVERITY) for name in _resolved(names) for i in range(scans)]
 
 
 def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.ndarray]:
-    """The same shapes sampled cleanly (2048, 3), for tests on whole models; scans are more novel than these.
+    """The shapes of `calibration_scans` sampled cleanly, for tests on whole models; scans are more novel than these.
 
+    Parameters
+    ----------
+    names : sequence of str
+        Names (k,) of the known classes, as `resolve` takes them; two words for one category count once.
+    models : int, default 50
+        How many shapes a category has.
+
+    Returns
+    -------
+    list of ndarray
+        Clouds (2048, 3) float64, category by category; y up, meters.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that means no generated category.
+
+    Examples
+    --------
     >>> calibration_models(["chair"], models=1)[0].shape
     (2048, 3)
     """
-    return [sample(name, POINTS, FIRST_SEED + i) for name in names for i in range(models)]
+    return [sample(name, POINTS, FIRST_SEED + i) for name in _resolved(names) for i in range(models)]
+
+
+def _resolved(names: Sequence[str]) -> list[str]:
+    """The categories of the names, each once."""
+    found = {name: resolve(name) for name in names}
+    strange = [name for name, category in found.items() if category is None]
+    if strange:
+        raise UnknownNameError(
+            f"no generated category is called {', '.join(map(repr, strange))}; expected one of "
+            "`synthetic.categories()` or a word of `synthetic.synonyms`"
+        )
+    return list(dict.fromkeys(category for category in found.values() if category))
+
+
+@cache
+def _words() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The categories of every word as it is spelled, and as it is folded."""
+    spelled: dict[str, set[str]] = {}
+    folded: dict[str, set[str]] = {}
+    for category in categories():
+        for word in map(_spelling, (category, *synonyms(category))):
+            spelled.setdefault(word, set()).add(category)
+            folded.setdefault(_fold(word), set()).add(category)
+    return spelled, folded
+
+
+def _spelling(name: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", name.casefold().strip(" _-\t\n")))
+
+
+def _fold(word: str) -> str:
+    """One form for singular and plural: chair, chairs; knife, knives; box, boxes; battery, batteries."""
+    if word.endswith("s") and not word.endswith("ss"):
+        word = word[:-1]
+    word = word.removesuffix("e")
+    return word[:-1] + {"v": "f", "i": "y"}.get(word[-1:], word[-1:])

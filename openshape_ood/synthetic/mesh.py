@@ -1,7 +1,7 @@
 """Triangle meshes from a few primitives: what the generated categories are built of.
 
-Frame of every shape: y up, floor at y = 0, front towards +z, x to the right, metres.
-A primitive stands centred on the origin in all three axes unless its docstring says otherwise;
+Frame of every shape: y up, floor at y = 0, front towards +z, x to the right, meters.
+A primitive stands centered on the origin in all three axes unless its docstring says otherwise;
 place it with the methods of `Mesh`, which return new meshes and can be chained:
 
 >>> leg = cylinder(0.03, 0.45).moved(0.2, 0.225, 0.2)
@@ -200,7 +200,7 @@ def sheet(f: Callable[[np.ndarray, np.ndarray], np.ndarray], rows: int = 12, col
 
 
 def extrude(outline: Sequence[tuple[float, float]], depth: float) -> Mesh:
-    """An outline of (x, y) points given depth along z, centred on z = 0.
+    """An outline of (x, y) points given depth along z, centered on z = 0.
 
     The outline need not be convex but must be seen whole from its mean point (star-shaped): the
     faces are fans about that point.
@@ -208,9 +208,9 @@ def extrude(outline: Sequence[tuple[float, float]], depth: float) -> Mesh:
     p = np.asarray(outline, dtype=np.float64)
     n, middle = len(p), p.mean(axis=0)
     rings = [np.column_stack([p, np.full(n, z)]) for z in (-depth / 2, depth / 2)]
-    centres = [[*middle, -depth / 2], [*middle, depth / 2]]
+    centers = [[*middle, -depth / 2], [*middle, depth / 2]]
     i = np.arange(n)
     j = (i + 1) % n
     back = np.stack([np.full(n, 2 * n), j, i], axis=1)
     front = np.stack([np.full(n, 2 * n + 1), n + i, n + j], axis=1)
-    return _one_part(np.concatenate([*rings, centres]), np.concatenate([back, front, _grid_faces(2, n, wrap=True)]))
+    return _one_part(np.concatenate([*rings, centers]), np.concatenate([back, front, _grid_faces(2, n, wrap=True)]))

@@ -21,7 +21,17 @@ SUNK = 0.03  # of the height of what it replaces, so that a part grows out of th
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """cloud (n, 3) float64, y up, metres; foreign (n,) bool: the points of the part that is not the host's."""
+    """A shape with a foreign part.
+
+    Attributes
+    ----------
+    cloud : ndarray (n, 3) float64
+        y up, meters.
+    foreign : ndarray (n,) bool
+        The points of the part that is not the host's.
+    host, donor : str
+        The categories of the body and of the foreign part.
+    """
 
     cloud: np.ndarray
     foreign: np.ndarray
@@ -38,11 +48,40 @@ def plant(
     host_variant: str | None = None,
     donor_variant: str | None = None,
 ) -> Planted:
-    """A shape of category `host`, cut off at `keep` of its height, with a shape of category `donor` in its place.
+    """A shape of one category, cut off at some height, with a shape of another category in its place.
 
-    The donor stands on its end where the cut-off part was, higher than it by two fifths at most. keep 1 leaves the
-    host whole, and the donor stands on top. Same arguments, same shape. Raises `UnknownNameError` for a category or
-    variant that there is not and `InputError` for a share outside (0, 1].
+    The donor stands on its end where the cut-off part was, higher than it by two fifths at most. Same arguments, same
+    shape.
+
+    Parameters
+    ----------
+    host, donor : str
+        Categories of the body and of the foreign part.
+    points : int, default 2048
+        Number n of points.
+    seed : int, default 0
+        Of both shapes and of the points.
+    keep : float, default 0.55
+        Share of the host's height that stays; 1 leaves the host whole, and the donor stands on top.
+    host_variant, donor_variant : str, optional
+        Structural kinds as in `synthetic.variants`; without one the seed picks it.
+
+    Returns
+    -------
+    Planted
+        The cloud, and which of its points are foreign.
+
+    Raises
+    ------
+    UnknownNameError
+        For a category or variant that there is not.
+    InputError
+        For a share outside (0, 1].
+
+    Examples
+    --------
+    >>> plant("table", "plant", points=100, seed=2, keep=1).foreign.shape
+    (100,)
     """
     if not 0 < keep <= 1:
         raise InputError(f"keep is {keep!r}; expected a share of the host's height, above 0 and at most 1")

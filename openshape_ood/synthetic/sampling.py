@@ -37,7 +37,7 @@ def sample_oriented(mesh: Mesh, points: int, rng: np.random.RandomState) -> tupl
 
 
 def surface_area(mesh: Mesh) -> float:
-    """Area of all triangles, in square metres; both sides of a sheet count once.
+    """Area of all triangles, in square meters; both sides of a sheet count once.
 
     >>> from openshape_ood.synthetic.mesh import box
     >>> surface_area(box(1, 2, 3))

@@ -5,21 +5,20 @@ lost thin parts and cut-off ends, and comes with bits of its surroundings: floor
 to it. `severity` runs from 0 (an even sample of the whole surface) to 1 (the hardest scans).
 
 Lengths in `Scan` are fractions of the object's `extent`, the diagonal of its bounding box, unless
-they say metres; so a cup and a wardrobe are scanned alike.
+they say meters; so a cup and a wardrobe are scanned alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, rotation
-from openshape_ood.synthetic.sampling import sample_oriented
+from openshape_ood.synthetic.mesh import Mesh, rotation
+from openshape_ood.synthetic.scene import Surface, scene_of
+from openshape_ood.synthetic.visibility import facing, visible
 
-PIXELS = 48  # of the z-buffer along the longer side of the image; coarser closes gaps between samples
 LEAST_VISIBLE = 0.15  # of the object's surface; from a worse viewpoint nobody would have scanned it
 MOST_CROPPED = 0.35  # of the object's points, however little of its extent holds them
 ATTEMPTS = 4
@@ -32,10 +31,10 @@ class Scan:
     views: int = 0  # viewpoints fused; 0 sees every side
     azimuth: float = 0.0  # degrees of the middle viewpoint from the object's front (+z) towards +x
     elevation: float = 20.0  # degrees above the horizon
-    spread: float = 0.0  # degrees of azimuth between neighbouring viewpoints
+    spread: float = 0.0  # degrees of azimuth between neighboring viewpoints
     distance: float = 2.0  # camera to the middle of the object
-    range_noise: float = 0.0  # metres, standard deviation along the ray
-    noise: float = 0.0005  # metres, standard deviation in every direction
+    range_noise: float = 0.0  # meters, standard deviation along the ray
+    noise: float = 0.0005  # meters, standard deviation in every direction
     bumps: float = 0.0  # amplitude of the low-frequency error of the surface
     lost: float = 0.0  # chance that a thin part is missing
     holes: int = 0
@@ -50,7 +49,25 @@ class Scan:
 
     @classmethod
     def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
-        """Settings drawn at random; each grows with `severity` in [0, 1] on average."""
+        """Settings drawn at random.
+
+        Parameters
+        ----------
+        severity : float
+            From 0 to 1; each setting grows with it on average.
+        rng : numpy.random.RandomState
+            Where the draws come from.
+
+        Returns
+        -------
+        Scan
+            The settings of one scan.
+
+        Raises
+        ------
+        InputError
+            For a severity out of range.
+        """
         if not 0 <= severity <= 1:
             raise InputError(f"severity is {severity!r}; it runs from 0 (clean) to 1 (hardest)")
 
@@ -86,33 +103,34 @@ def _view_odds(severity: float) -> np.ndarray:
     return (1 - severity) * np.array([0.1, 0.3, 0.6]) + severity * np.array([0.45, 0.35, 0.2])
 
 
-@dataclass(frozen=True)
-class Surface:
-    """Oriented points: positions (n, 3), unit normals (n, 3), whether the object's own (n,)."""
-
-    cloud: np.ndarray
-    normals: np.ndarray
-    own: np.ndarray
-
-    def where(self, mask: np.ndarray) -> Surface:
-        return self.at(np.flatnonzero(mask))
-
-    def at(self, indices: np.ndarray) -> Surface:
-        return Surface(*(np.take(rows, indices, axis=0) for rows in (self.cloud, self.normals, self.own)))
-
-    def with_cloud(self, cloud: np.ndarray) -> Surface:
-        return Surface(cloud, self.normals, self.own)
-
-    def and_also(self, other: Surface) -> Surface:
-        pairs = ((self.cloud, other.cloud), (self.normals, other.normals), (self.own, other.own))
-        return Surface(*(np.concatenate(pair) for pair in pairs))
-
-
 def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, turn: bool = True) -> np.ndarray:
-    """A scanned cloud (points, 3) float64 of a grounded mesh: y up, metres, object still in place.
+    """A scanned cloud of a mesh.
 
-    With `turn` the cloud is rotated about the axis of gravity by a random angle.
+    Parameters
+    ----------
+    mesh : Mesh
+        Grounded, y up, in meters.
+    points : int
+        Number n of points.
+    severity : float
+        From 0, an even sample of the whole surface, to 1, the hardest scans.
+    rng : numpy.random.RandomState
+        Where the draws come from.
+    turn : bool, default True
+        Rotate the cloud about the axis of gravity by a random angle; otherwise the object stays in place.
 
+    Returns
+    -------
+    ndarray (n, 3) float64
+        y up, meters.
+
+    Raises
+    ------
+    InputError
+        For a severity out of range.
+
+    Examples
+    --------
     >>> scan(box(0.4, 0.8, 0.4).grounded(), 100, 0.7, np.random.RandomState(0)).shape
     (100, 3)
     """
@@ -121,9 +139,28 @@ def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, t
 
 
 def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """A cloud (points, 3) scanned under given settings, and which points are the object's own (points,)."""
+    """A cloud scanned under given settings.
+
+    Parameters
+    ----------
+    settings : Scan
+        Of this one scan.
+    mesh : Mesh
+        Grounded, y up, in meters.
+    points : int
+        Number n of points.
+    rng : numpy.random.RandomState
+        Where the draws come from.
+
+    Returns
+    -------
+    cloud : ndarray (n, 3) float64
+        y up, meters, not turned about gravity.
+    own : ndarray (n,) bool
+        Which points are the object's own, and not of its surroundings.
+    """
     extent = float(np.linalg.norm(mesh.size()))
-    scene = _scene(settings, mesh, max(4096, 4 * points), extent, rng)
+    scene = scene_of(settings, mesh, max(4096, 4 * points), extent, rng)
     cameras, seen = _view(settings, scene, extent, rng)
     scene = scene.where(seen)
     scene = _without_holes(settings, scene, extent, rng)
@@ -131,77 +168,6 @@ def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomStat
     scene = _drawn(settings, scene, points, cameras[0], rng)
     cloud = _noisy(settings, scene.cloud, cameras[0], extent, rng)
     return cloud @ _tilt(settings.tilt, rng).T, scene.own
-
-
-# ------------------------------------------------------------------ the scene
-
-
-def _scene(settings: Scan, mesh: Mesh, dense: int, extent: float, rng: np.random.RandomState) -> Surface:
-    """Dense samples of the object, bumpy and without its lost parts, and of what is around it."""
-    cloud, normals, face = sample_oriented(mesh, dense, rng)
-    kept = _kept_parts(settings.lost, mesh.parts[face], rng)
-    thing = Surface(cloud, normals, np.ones(dense, dtype=bool)).where(kept)
-    thing = _bumpy(settings, thing, extent, rng)
-    return thing.and_also(_surroundings(settings, mesh, thing.cloud, extent, rng))
-
-
-def _kept_parts(lost: float, parts: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-    """Mask (n,) without some small parts: depth cameras miss legs, handles and wires."""
-    share = np.bincount(parts) / len(parts)
-    gone = (share < 0.06) & (rng.random_sample(len(share)) < lost)
-    # an object of small parts only, a wire rack, must not vanish
-    return ~gone[parts] if share[gone].sum() < 0.3 else np.ones(len(parts), dtype=bool)
-
-
-def _bumpy(settings: Scan, surface: Surface, extent: float, rng: np.random.RandomState) -> Surface:
-    """Displaced by a few random plane waves, as fused depth maps that fit badly are."""
-    if not settings.bumps:
-        return surface
-    waves = rng.normal(size=(3, 3))
-    waves *= rng.uniform(4, 14, 3) / (extent * np.linalg.norm(waves, axis=0))
-    phases, directions = rng.uniform(0, 2 * np.pi, 3), rng.normal(size=(3, 3)) / 3
-    # the displacement is a field in space, not along the normals: both sides of a thin board move together
-    shift = np.sin(surface.cloud @ waves + phases) @ directions
-    return surface.with_cloud(surface.cloud + settings.bumps * extent * shift)
-
-
-def _surroundings(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: np.random.RandomState) -> Surface:
-    """Samples of floor, wall and clutter within the object's bounding box, grown a little."""
-    pieces = list(_pieces(settings, mesh, cloud, extent, rng)) if settings.background else []
-    if not pieces:
-        return Surface(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, dtype=bool))
-    around, normals, _ = sample_oriented(join(*pieces), len(cloud) // 4, rng)
-    margin = rng.uniform(0.02, 0.1, 3) * extent
-    low, high = mesh.vertices.min(axis=0) - margin, mesh.vertices.max(axis=0) + margin
-    inside = ((around >= low) & (around <= high)).all(axis=1)
-    return Surface(around, normals, np.zeros(len(around), dtype=bool)).where(inside)
-
-
-def _pieces(settings: Scan, mesh: Mesh, cloud: np.ndarray, extent: float, rng: np.random.RandomState) -> Iterator[Mesh]:
-    width, height, depth = mesh.size() + 0.2 * extent
-    middle = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
-    ground = mesh.vertices[:, 1].min()
-    if settings.floor:
-        yield box(width, 0.0, depth).moved(middle[0], ground, middle[2])
-    if settings.wall:
-        behind = mesh.vertices[:, 2].min() - rng.uniform(0.005, 0.05) * extent
-        yield box(width, height, 0.0).moved(middle[0], ground + height / 2, behind)
-    for _ in range(settings.clutter):
-        yield _clutter(cloud, ground, extent, rng)
-
-
-def _clutter(cloud: np.ndarray, ground: float, extent: float, rng: np.random.RandomState) -> Mesh:
-    """A box, ball or board that touches the object somewhere or stands on the floor there."""
-    width, height, depth = rng.uniform(0.06, 0.25, 3) * extent
-    kind = rng.randint(3)
-    if kind == 2:
-        depth = 0.0
-    piece = ellipsoid(width, height, depth, segments=10) if kind == 1 else box(width, height, depth)
-    x, y, z = cloud[rng.randint(len(cloud))]
-    base = y if rng.random_sample() < 0.5 else ground
-    # pushed outwards, so that it lies against the object rather than inside
-    outwards = 0.5 * max(width, depth) * np.sign([x, z])
-    return piece.turned("y", rng.uniform(0, 180)).moved(x + outwards[0], base + height / 2, z + outwards[1])
 
 
 # ------------------------------------------------------------------ the view
@@ -226,59 +192,11 @@ def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomSt
 
 
 def _directions(settings: Scan, azimuth: float) -> np.ndarray:
-    """Unit vectors (v, 3) from the object towards neighbouring viewpoints."""
+    """Unit vectors (v, 3) from the object towards neighboring viewpoints."""
     views = max(settings.views, 1)
     around = np.radians(azimuth + settings.spread * (np.arange(views) - (views - 1) / 2))
     up = np.radians(settings.elevation)
     return np.stack([np.cos(up) * np.sin(around), np.full_like(around, np.sin(up)), np.cos(up) * np.cos(around)], 1)
-
-
-def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixels: int = PIXELS) -> np.ndarray:
-    """Mask (n,) of the points (n, 3) that no others hide from a camera (3,), by a z-buffer.
-
-    The cloud must be dense: a few samples a pixel of the image it fills.
-    """
-    row, column, depth, pixel = _projected(cloud, camera, pixels)
-    nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
-    np.minimum.at(nearest, (row + 1, column + 1), depth)
-    front = _spread(nearest)[row + 1, column + 1]
-    return depth <= front + _tolerance(cloud, normals, camera, depth * pixel)
-
-
-def _projected(cloud: np.ndarray, camera: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Row, column and depth (n,) of each point in perspective, and the width of a pixel at depth 1."""
-    forward = (cloud.min(axis=0) + cloud.max(axis=0)) / 2 - camera
-    forward /= np.linalg.norm(forward)
-    right = np.cross(forward, [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right) + 1e-12
-    x, y, depth = np.stack([right, np.cross(right, forward), forward]) @ (cloud - camera).T
-    depth = np.maximum(depth, 1e-6)
-    x, y = x / depth, y / depth
-    pixel = max(np.ptp(x), np.ptp(y), 1e-9) / pixels
-    return ((y - y.min()) / pixel).astype(np.intp), ((x - x.min()) / pixel).astype(np.intp), depth, float(pixel)
-
-
-def _spread(nearest: np.ndarray) -> np.ndarray:
-    """Each sample splatted over 3 x 3 pixels: the least depth of a pixel's neighbourhood."""
-    tall = nearest.copy()
-    tall[1:] = np.minimum(tall[1:], nearest[:-1])
-    tall[:-1] = np.minimum(tall[:-1], nearest[1:])
-    wide = tall.copy()
-    wide[:, 1:] = np.minimum(wide[:, 1:], tall[:, :-1])
-    wide[:, :-1] = np.minimum(wide[:, :-1], tall[:, 1:])
-    return wide
-
-
-def _tolerance(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixel: np.ndarray) -> np.ndarray:
-    """How much nearer (n,) a neighbouring pixel of the same surface may be: the more, the more it is oblique."""
-    cosine = np.maximum(_facing(cloud, normals, camera), 0.2)
-    return pixel * (0.5 + 1.5 * np.sqrt(1 / cosine**2 - 1))
-
-
-def _facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Cosine (n,) between ray and normal, whichever side the normal is on."""
-    rays = cloud - camera
-    return np.abs(np.einsum("ij,ij->i", rays, normals)) / (np.sqrt(np.einsum("ij,ij->i", rays, rays)) + 1e-12)
 
 
 # ------------------------------------------------------------------ what is lost and what is drawn
@@ -324,7 +242,7 @@ def _drawn(settings: Scan, scene: Surface, points: int, camera: np.ndarray, rng:
 def _density(falloff: float, scene: Surface, camera: np.ndarray) -> np.ndarray:
     """Relative density (n,): a depth image has fewer points far away and on oblique surfaces."""
     rays = scene.cloud - camera
-    single = np.maximum(_facing(scene.cloud, scene.normals, camera), 0.1) / np.einsum("ij,ij->i", rays, rays)
+    single = np.maximum(facing(scene.cloud, scene.normals, camera), 0.1) / np.einsum("ij,ij->i", rays, rays)
     return single**falloff
 
 
@@ -345,7 +263,7 @@ def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.rand
 def _noisy(
     settings: Scan, cloud: np.ndarray, camera: np.ndarray, extent: float, rng: np.random.RandomState
 ) -> np.ndarray:
-    # a sensor errs by metres whatever it looks at, but a cup must stay a cup
+    # a sensor errs by meters whatever it looks at, but a cup must stay a cup
     most = 0.015 * extent
     rays = cloud - camera
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)

@@ -10,7 +10,8 @@ import pytest
 from openshape_ood.errors import InputError
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join
 from openshape_ood.synthetic.sampling import sample_oriented
-from openshape_ood.synthetic.scanner import Scan, scan, scan_with, visible
+from openshape_ood.synthetic.scanner import Scan, scan, scan_with
+from openshape_ood.synthetic.visibility import visible
 
 ONE_VIEW = Scan(views=1, azimuth=0, elevation=10, noise=0)
 

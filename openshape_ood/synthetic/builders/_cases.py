@@ -11,12 +11,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based
-from openshape_ood.synthetic.builders._blocks import Rows, blocks, slab
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._contents import books, clothes
-from openshape_ood.synthetic.builders._fronts import Style, cupboard_door, drawer, style_of
-from openshape_ood.synthetic.mesh import Mesh, join
+from openshape_ood.synthetic.builders._furniture import Style, based, cupboard_door, drawer, style_of
+from openshape_ood.synthetic.builders._shapes import Rows, blocks, slab
+from openshape_ood.synthetic.catalog import Random, chance, count, pick
+from openshape_ood.synthetic.mesh import Mesh, join, rod
+
+
+def books(rng: Random, x0: float, x1: float, y: float, depth: float, clear: float) -> np.ndarray:
+    """Rows (n, 6) for `blocks`: books that stand on a board at `y` under a clear height."""
+    if clear < 0.06 or x1 - x0 < 0.06:
+        return np.zeros((0, 6))
+    edges = x0 + np.concatenate([[0.0], np.cumsum(rng.uniform(0.018, 0.06, size=int((x1 - x0) / 0.03) + 1))])
+    edges = edges[edges < x0 + rng.uniform(0.3, 1.0) * (x1 - x0)]
+    n = len(edges) - 1
+    if n < 1:
+        return np.zeros((0, 6))
+    high = np.minimum(rng.uniform(0.16, 0.32, size=n), clear * rng.uniform(0.75, 0.98, size=n))
+    back = np.full(n, -depth / 2 + 0.01)
+    deep = back + np.minimum(rng.uniform(0.12, 0.24, size=n), 0.95 * depth - 0.01)
+    return np.stack([edges[:-1], edges[1:] - 0.001, np.full(n, y), y + high, back, deep], axis=1)
+
+
+def clothes(rng: Random, x0: float, x1: float, y: float, depth: float, clear: float) -> list[Mesh]:
+    """A rail at height `y` with garments hung from it."""
+    rail = rod((x0, y, 0), (x1, y, 0), 0.012)
+    n = count(rng, 0, int((x1 - x0) / 0.08))
+    if n == 0:
+        return [rail]
+    x = np.sort(rng.uniform(x0 + 0.03, x1 - 0.03, size=n))
+    drop = np.minimum(rng.uniform(0.5, 1.2, size=n), 0.95 * clear)
+    wide = np.minimum(rng.uniform(0.18, 0.26, size=n), 0.45 * depth)
+    lines = [(a - 0.015, a + 0.015, y - b - 0.05, y - 0.05, -c, c) for a, b, c in zip(x, drop, wide, strict=True)]
+    return [rail, blocks(lines)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +85,7 @@ def grid(kind: str, across: int, up: int, within: Cell = WHOLE) -> list[Cell]:
 
 
 def carcass(width: float, height: float, depth: float, t: float, back: bool = True) -> Mesh:
-    """A case open at the front, from y = 0, centred in x and z."""
+    """A case open at the front, from y = 0, centered in x and z."""
     x, z = width / 2, depth / 2
     walls = [
         (-x, t - x, 0, height, -z, z),
@@ -94,7 +120,7 @@ def _fill(rng: Random, style: Style, cell: Cell, width: float, height: float, de
     if kind == "flap":
         return [drawer(style, x0, x1, y0, y1, depth, 0.0).moved(z=z)], False
     angle = rng.uniform(15, 120) if chance(rng, style.ajar) else 0.0
-    panel = kind if kind in ("glass", "bars", "louvre") else style.panel
+    panel = kind if kind in ("glass", "bars", "louver") else style.panel
     hinge = pick(rng, ("left", "right")) if kind not in ("left", "right") else kind
     sides = [(x0, (x0 + x1) / 2, "left"), ((x0 + x1) / 2, x1, "right")] if kind == "pair" else [(x0, x1, hinge)]
     doors = [cupboard_door(style, a, b, y0, y1, side, panel, angle).moved(z=z) for a, b, side in sides]
@@ -124,7 +150,7 @@ def _compartment(
 
 
 def cornice(rng: Random, width: float, depth: float, y: float) -> Mesh:
-    """A stepped moulding that crowns a case."""
+    """A stepped molding that crowns a case."""
     out, high = rng.uniform(0.02, 0.06), rng.uniform(0.03, 0.08)
     return join(
         slab(width + out, high / 2, depth + out, y), slab(width + 2 * out, high / 2, depth + 2 * out, y + high / 2)

@@ -1,4 +1,4 @@
-"""Many copies of a mesh: mirrored, set down at points or turned about an axis."""
+"""Copies of a mesh: mirrored, in rows, in rings, at points, laid on the floor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from openshape_ood.synthetic.catalog import Random, chance
 from openshape_ood.synthetic.mesh import Mesh, join, rotation
 
 
@@ -61,3 +62,32 @@ def both(mesh: Mesh, axis: str = "x") -> Mesh:
 def around(mesh: Mesh, n: int) -> Mesh:
     """n copies evenly turned about the y axis."""
     return copies(mesh, headings(np.arange(n) * 2 * np.pi / n, 0.0), np.zeros((n, 3)))
+
+
+def four(mesh: Mesh) -> Mesh:
+    """The mesh mirrored into all four quarters of the floor."""
+    return both(both(mesh), "z")
+
+
+def spread(count: int, width: float) -> np.ndarray:
+    """The middles (count,) of equal cells that fill `width` about 0."""
+    return ((np.arange(count) + 0.5) / count - 0.5) * width
+
+
+def row(mesh: Mesh, xs: Sequence[float] | np.ndarray) -> Mesh:
+    return join(*[mesh.moved(x) for x in xs])
+
+
+def ring_of(mesh: Mesh, count: int, start: float = 0.0) -> Mesh:
+    """Copies of the mesh turned evenly about the y axis."""
+    return join(*[mesh.turned("y", start + 360 * i / count) for i in range(count)])
+
+
+def on_back(mesh: Mesh) -> Mesh:
+    """Laid down so that its front looks up."""
+    return mesh.turned("x", -90)
+
+
+def laid(rng: Random, mesh: Mesh, probability: float = 0.8) -> Mesh:
+    """Mostly laid on the floor, otherwise left upright."""
+    return on_back(mesh) if chance(rng, probability) else mesh

@@ -1,20 +1,29 @@
-"""Chairs to sit back in: upholstered, moulded, reclined."""
+"""Chairs to sit back in: upholstered, molded, reclined."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import disc, rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_wall, normals, rounded, thick
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._seat_legs import disc_base, legs, pedestal, star_base
-from openshape_ood.synthetic.builders._upholstery import couch
+from openshape_ood.synthetic.builders._seats import disc_base, legs, pedestal, star_base
+from openshape_ood.synthetic.builders._shapes import (
+    bent_board,
+    curved_wall,
+    disc,
+    normals,
+    rails,
+    rounded,
+    slab,
+    soft,
+    thick,
+)
+from openshape_ood.synthetic.builders._textiles import couch
+from openshape_ood.synthetic.catalog import Random, chance
 from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, extrude, join, lathe
 
 
 def shell(rng: Random, width: float, depth: float, height: float, wings: float) -> Mesh:
-    """A moulded seat with its back, seat at y = 0; `wings` lifts its sides like low arms."""
+    """A molded seat with its back, seat at y = 0; `wings` lifts its sides like low arms."""
     profile = rounded([(depth / 2, -0.03), (0.2 * depth, 0.01), (-0.45 * depth, -0.03), (-0.62 * depth, height)], 3)
     t = np.linspace(0, 1, len(profile))[:, None]
     across = np.linspace(-1, 1, 9)[None]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from openshape_ood.synthetic.builders._bodies import blade, body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped, stamped_around
-from openshape_ood.synthetic.builders._rods import axle, barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, barrel, bars
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, lathe
 
 
@@ -23,7 +21,7 @@ def fuselage(length: float, radius: float, nose: float, tail: float) -> Mesh:
 
 
 def tailplane(rng: Random, size: float, t_tail: bool) -> Mesh:
-    """Fin and stabilisers; the fin's foot is at the origin."""
+    """Fin and stabilizers; the fin's foot is at the origin."""
     u = rng.uniform
     fin = blade(size, size * u(0.7, 1), size * 0.4, size * u(0.4, 0.8), size * 0.08).turned("z", 90)
     span = size * u(0.9, 1.2)
@@ -112,9 +110,9 @@ def fighter(rng: Random) -> Mesh:
         if chance(rng, 0.5)
         else fin.moved(y=r * 0.7, z=-n * 0.36)
     )
-    stabilisers = both(blade(n * 0.15, n * 0.12, n * 0.05, n * 0.08, n * 0.01).moved(r, 0, -n * 0.42))
+    stabilizers = both(blade(n * 0.15, n * 0.12, n * 0.05, n * 0.08, n * 0.01).moved(r, 0, -n * 0.42))
     missiles = both(barrel(n * 0.01, n * 0.18, 0.01, 8).moved(n * 0.2, -r * 0.4, -n * 0.12))
-    return join(body, canopy, both(delta), fins, stabilisers, missiles)
+    return join(body, canopy, both(delta), fins, stabilizers, missiles)
 
 
 def biplane(rng: Random) -> Mesh:
@@ -149,24 +147,15 @@ def glider(rng: Random) -> Mesh:
     return join(pod, both(wing), tailplane(rng, n * 0.16, True).moved(y=n * 0.03, z=-n * 0.43))
 
 
-AIRPLANES: Variants = {
-    "airliner": airliner,
-    "four_engines": lambda rng: airliner(rng, engines=2),
-    "rear_engines": lambda rng: airliner(rng, rear=True),
-    "light": light_airplane,
-    "fighter": fighter,
-    "biplane": biplane,
-    "glider": glider,
-}
-
-
-@category(
+category(
     "airplane",
-    synonyms=words(
-        "aeroplane, plane, aircraft, airliner, jet, fighter jet, passenger plane, propeller plane, biplane, "
-        "glider, jet plane, cessna, jumbo jet"
-    ),
-    variants=tuple(AIRPLANES),
+    "aeroplane, plane, aircraft, airliner, jet, fighter jet, passenger plane, propeller plane, biplane, glider, "
+    "jet plane, cessna, jumbo jet",
+    airliner=airliner,
+    four_engines=lambda rng: airliner(rng, engines=2),
+    rear_engines=lambda rng: airliner(rng, rear=True),
+    light=light_airplane,
+    fighter=fighter,
+    biplane=biplane,
+    glider=glider,
 )
-def airplane(rng: Random, variant: str) -> Mesh:
-    return AIRPLANES[variant](rng)

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch, ribbon
-from openshape_ood.synthetic.builders._bumps import rumpled
-from openshape_ood.synthetic.builders._chance import Random, between, chance
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, hollow, pot, smooth, solid
 from openshape_ood.synthetic.builders._copies import at_corners, both, placed
-from openshape_ood.synthetic.builders._fittings import castor
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, hollow, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._fittings import caster
+from openshape_ood.synthetic.builders._shapes import arch, ribbon, rumpled
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join, lathe, torus, tube
 
 
@@ -115,7 +111,7 @@ def duffel(rng: Random) -> Mesh:
 def suitcase(rng: Random) -> Mesh:
     w, h, d = between(rng, 0.34, 0.52), between(rng, 0.5, 0.78), between(rng, 0.2, 0.32)
     parts = [cushion(w, h, d, rng.choice([0.12, 0.2, 0.3])).moved(y=h / 2 + 0.05)]
-    parts += [at_corners(castor(0.025), w / 2 - 0.05, d / 2 - 0.05)]
+    parts += [at_corners(caster(0.025), w / 2 - 0.05, d / 2 - 0.05)]
     if chance(rng, 0.6):
         grip = tube(arch(0.55 * w, between(rng, 0.15, 0.45), 0.3), 0.009, segments=6)
         parts += [grip.moved(y=h + 0.04, z=-d / 2 + 0.04)]
@@ -199,28 +195,19 @@ def plastic_bag(rng: Random) -> Mesh:
     return rumpled(rng, join(body, both(loop)), 0.03, 5)
 
 
-BAGS: Variants = {
-    "handbag": handbag,
-    "backpack": backpack,
-    "tote": tote,
-    "duffel": duffel,
-    "suitcase": suitcase,
-    "briefcase": briefcase,
-    "paper_bag": paper_bag,
-    "sack": sack,
-    "shoulder_bag": shoulder_bag,
-    "drawstring": drawstring_bag,
-    "plastic_bag": plastic_bag,
-}
-
-
-@category(
+category(
     "bag",
-    synonyms=words(
-        "handbag, backpack, rucksack, tote bag, shopping bag, duffel bag, suitcase, luggage, briefcase, purse, "
-        "satchel, shoulder bag, paper bag, sack, school bag, travel bag, messenger bag, knapsack"
-    ),
-    variants=tuple(BAGS),
+    "handbag, backpack, rucksack, tote bag, shopping bag, duffel bag, suitcase, luggage, briefcase, purse, satchel, "
+    "shoulder bag, paper bag, sack, school bag, travel bag, messenger bag, knapsack",
+    handbag=handbag,
+    backpack=backpack,
+    tote=tote,
+    duffel=duffel,
+    suitcase=suitcase,
+    briefcase=briefcase,
+    paper_bag=paper_bag,
+    sack=sack,
+    shoulder_bag=shoulder_bag,
+    drawstring=drawstring_bag,
+    plastic_bag=plastic_bag,
 )
-def bag(rng: Random, variant: str) -> Mesh:
-    return BAGS[variant](rng)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import half_ring
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, lathe, torus, tube
 
 
@@ -18,10 +16,6 @@ def sphere(radius: float, segments: int = 24) -> Mesh:
 
 def tumbled(rng: Random, mesh: Mesh) -> Mesh:
     return mesh.turned("x", rng.uniform(0, 360)).turned("z", rng.uniform(0, 360))
-
-
-def smooth_ball(rng: Random) -> Mesh:
-    return sphere(rng.uniform(0.02, 0.4))
 
 
 def basketball(rng: Random) -> Mesh:
@@ -84,25 +78,16 @@ def bouncing_ball(rng: Random) -> Mesh:
     return join(ball, stamped(torus(r * 0.95, r * 0.012), [(0, y * r, 0) for y in (-0.3, 0.3)]))
 
 
-BALLS: Variants = {
-    "smooth": smooth_ball,
-    "basketball": basketball,
-    "football": football,
-    "rugby": rugby_ball,
-    "golf": golf_ball,
-    "tennis": tennis_ball,
-    "bowling": bowling_ball,
-    "gym": bouncing_ball,
-}
-
-
-@category(
+category(
     "ball",
-    synonyms=words(
-        "football, soccer ball, basketball, tennis ball, baseball, golf ball, rugby ball, volleyball, "
-        "bowling ball, beach ball, exercise ball, sphere, toy ball"
-    ),
-    variants=tuple(BALLS),
+    "football, soccer ball, basketball, tennis ball, baseball, golf ball, rugby ball, volleyball, bowling ball, "
+    "beach ball, exercise ball, sphere, toy ball",
+    smooth=lambda rng: sphere(rng.uniform(0.02, 0.4)),
+    basketball=basketball,
+    football=football,
+    rugby=rugby_ball,
+    golf=golf_ball,
+    tennis=tennis_ball,
+    bowling=bowling_ball,
+    gym=bouncing_ball,
 )
-def ball(rng: Random, variant: str) -> Mesh:
-    return BALLS[variant](rng)

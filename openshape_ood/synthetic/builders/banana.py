@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import stamped_around
-from openshape_ood.synthetic.builders._poses import laid, on_back
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import laid, on_back, stamped_around
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, tube
 
 
@@ -21,10 +18,6 @@ def one_banana(rng: Random, sides: int = 6) -> Mesh:
     width = thick * np.array([0.3, 0.65, 0.88, 0.97, 1, 1, 1, 0.95, 0.85, 0.6, 0.28, 0.22])
     stalk = path[-1] + (path[-1] - path[-2]) * u(0.6, 1.4)
     return tube(np.concatenate([path, stalk[None]]), [*width, thick * 0.25], segments=sides).moved(x=radius)
-
-
-def lying_banana(rng: Random) -> Mesh:
-    return on_back(one_banana(rng, rng.randint(5, 9))).turned("x", rng.uniform(-15, 15))
 
 
 def rocking_banana(rng: Random) -> Mesh:
@@ -50,21 +43,12 @@ def peeled_banana(rng: Random) -> Mesh:
     return laid(rng, join(fruit, strips), 0.6)
 
 
-BANANAS: Variants = {
-    "lying": lying_banana,
-    "rocking": rocking_banana,
-    "bunch": banana_bunch,
-    "peeled": peeled_banana,
-}
-
-
-@category(
+category(
     "banana",
-    synonyms=words(
-        "bananas, bunch of bananas, plantain, ripe banana, peeled banana, banana fruit, yellow fruit, "
-        "hand of bananas, toy banana, plastic banana"
-    ),
-    variants=tuple(BANANAS),
+    "bananas, bunch of bananas, plantain, ripe banana, peeled banana, banana fruit, yellow fruit, hand of bananas, "
+    "toy banana, plastic banana",
+    lying=lambda rng: on_back(one_banana(rng, rng.randint(5, 9))).turned("x", rng.uniform(-15, 15)),
+    rocking=rocking_banana,
+    bunch=banana_bunch,
+    peeled=peeled_banana,
 )
-def banana(rng: Random, variant: str) -> Mesh:
-    return BANANAS[variant](rng)

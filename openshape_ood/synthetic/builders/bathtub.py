@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, between, chance
-from openshape_ood.synthetic.builders._plumbing import gooseneck_tap, inset_basin, mixer_tap
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, hollow, loft
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, loft
+from openshape_ood.synthetic.builders._fittings import gooseneck_tap, inset_basin, mixer_tap
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, tube
 
 
@@ -85,23 +83,14 @@ def screened_tub(rng: Random) -> Mesh:
     return join(tub, screen, riser, cylinder(0.08, 0.03, top=0.02).moved(x + 0.25, h + 1.4))
 
 
-BATHTUBS: Variants = {
-    "built_in": built_in_tub,
-    "oval_freestanding": oval_tub,
-    "clawfoot": clawfoot_tub,
-    "slipper": slipper_tub,
-    "corner": corner_tub,
-    "with_screen": screened_tub,
-}
-
-
-@category(
+category(
     "bathtub",
-    synonyms=words(
-        "bath tub, bath, tub, soaking tub, clawfoot tub, freestanding tub, whirlpool tub, jacuzzi, corner bath, "
-        "slipper bath, hot tub, roll-top bath"
-    ),
-    variants=tuple(BATHTUBS),
+    "bath tub, bath, tub, soaking tub, clawfoot tub, freestanding tub, whirlpool tub, jacuzzi, corner bath, "
+    "slipper bath, hot tub, roll-top bath",
+    built_in=built_in_tub,
+    oval_freestanding=oval_tub,
+    clawfoot=clawfoot_tub,
+    slipper=slipper_tub,
+    corner=corner_tub,
+    with_screen=screened_tub,
 )
-def bathtub(rng: Random, variant: str) -> Mesh:
-    return BATHTUBS[variant](rng)

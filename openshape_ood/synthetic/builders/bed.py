@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bedding import BOARDS, arched_board, bedding, board, lying_size, tufted_board
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import four, row, spread
-from openshape_ood.synthetic.builders._seat_legs import LEGS, castor, feet, legs
-from openshape_ood.synthetic.builders._upholstery import sewn
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, four, row, spread
+from openshape_ood.synthetic.builders._seats import LEGS, caster, feet, legs
+from openshape_ood.synthetic.builders._shapes import bent_board, rails, rounded, slab, soft
+from openshape_ood.synthetic.builders._textiles import (
+    BOARDS,
+    arched_board,
+    bedding,
+    board,
+    lying_size,
+    sewn,
+    tufted_board,
+)
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, rod, sheet
 
 
@@ -87,7 +90,7 @@ def guard_rail(rng: Random, length: float, height: float) -> Mesh:
 
 
 def raised_bed(rng: Random, width: float, length: float, y: float, height: float) -> Mesh:
-    """The upper storey of a bunk: rails, mattress, posts to the floor and guard rails."""
+    """The upper story of a bunk: rails, mattress, posts to the floor and guard rails."""
     t = rng.uniform(0.04, 0.09)
     post = LEGS[pick(rng, ("square", "round"))](rng, height, t).moved(width / 2, 0, length / 2)
     side = guard_rail(rng, length * rng.uniform(0.6, 0.95), height - y - 0.05).turned("y", 90)
@@ -170,13 +173,13 @@ def crib(rng: Random) -> Mesh:
 
 
 def hospital_bed(rng: Random) -> Mesh:
-    """Adjustable: raised head part, boards at the ends, side rails, a frame on castors."""
+    """Adjustable: raised head part, boards at the ends, side rails, a frame on casters."""
     w, d, y = rng.uniform(0.85, 1.0), rng.uniform(1.95, 2.2), rng.uniform(0.4, 0.65)
     lift, knee = rng.uniform(0, 55), rng.uniform(0, 20)
     hinge, t = -d * 0.08, rng.uniform(0.1, 0.16)
     upper = soft(w, t, d * 0.42, edge=0.15).moved(z=-d * 0.21).turned("x", lift).moved(0, y, hinge)
     lower = soft(w, t, d * 0.56, edge=0.15).moved(z=d * 0.28).turned("x", -knee * 0.2).moved(0, y, hinge)
-    wheel = castor(rng.uniform(0.05, 0.075)).moved(w * 0.4, 0, d * 0.4)
+    wheel = caster(rng.uniform(0.05, 0.075)).moved(w * 0.4, 0, d * 0.4)
     under = join(slab(w * 0.7, 0.08, d * 0.85, 0.2), four(wheel), four(rod((0.25, 0.25, 0.5), (0.25, y, 0.3), 0.025)))
     head = soft(w, rng.uniform(0.4, 0.55), 0.05, y - 0.05, z=-d / 2 - 0.03)
     foot = soft(w, rng.uniform(0.3, 0.45), 0.05, y - 0.05, z=d / 2 + 0.03)
@@ -209,7 +212,7 @@ def divan_bed(rng: Random) -> Mesh:
     w, d = lying_size(rng)
     y, h = rng.uniform(0.25, 0.42), rng.uniform(0.7, 1.1)
     parts = [slab(w, y - 0.03, d, 0.03), bedding(rng, w - 0.02, d - 0.02, y)]
-    parts.append(four(castor(0.02).moved(w * 0.45, 0, d * 0.45)))
+    parts.append(four(caster(0.02).moved(w * 0.45, 0, d * 0.45)))
     front = slab(0.025, y * 0.75, d / 3 * 0.9, y * 0.15, x=w / 2 + rng.uniform(0.01, 0.05))
     drawers = join(*[front.moved(z=z) for z in spread(rng.randint(2, 4), d)])
     parts.append(both(drawers))
@@ -236,29 +239,20 @@ def flat_bed(rng: Random) -> Mesh:
     return join(legs(rng, w, d, 0.25), bedding(rng, w, d, 0.22, rng.uniform(0.25, 0.35)))
 
 
-BEDS: Variants = {
-    "headboard": headboard_bed,
-    "single": single_bed,
-    "four_poster": four_poster,
-    "bunk": bunk_bed,
-    "loft": loft_bed,
-    "platform": platform_bed,
-    "sleigh": sleigh_bed,
-    "crib": crib,
-    "hospital": hospital_bed,
-    "daybed": daybed,
-    "divan": divan_bed,
-    "flat": flat_bed,
-}
-
-
-@category(
+category(
     "bed",
-    synonyms=words(
-        "single bed, double bed, twin bed, queen bed, king size bed, bunk bed, loft bed, four poster, canopy bed, "
-        "platform bed, sleigh bed, divan bed, daybed, crib, cot, baby bed, hospital bed, mattress, bedstead"
-    ),
-    variants=tuple(BEDS),
+    "single bed, double bed, twin bed, queen bed, king size bed, bunk bed, loft bed, four poster, canopy bed, "
+    "platform bed, sleigh bed, divan bed, daybed, crib, cot, baby bed, hospital bed, mattress, bedstead",
+    headboard=headboard_bed,
+    single=single_bed,
+    four_poster=four_poster,
+    bunk=bunk_bed,
+    loft=loft_bed,
+    platform=platform_bed,
+    sleigh=sleigh_bed,
+    crib=crib,
+    hospital=hospital_bed,
+    daybed=daybed,
+    divan=divan_bed,
+    flat=flat_bed,
 )
-def bed(rng: Random, variant: str) -> Mesh:
-    return BEDS[variant](rng)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._backs import (
+from openshape_ood.synthetic.builders._copies import both, four, row, spread
+from openshape_ood.synthetic.builders._seats import (
     crossed_back,
     ladder_back,
+    legs,
     open_arms,
     panel_back,
     slatted_back,
     spindle_back,
 )
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_wall, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import four, row, spread
-from openshape_ood.synthetic.builders._seat_legs import legs
-from openshape_ood.synthetic.builders._upholstery import bolster
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import bent_board, curved_wall, rails, rounded, slab, soft
+from openshape_ood.synthetic.builders._textiles import bolster
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join, lathe, rod, tube
 
 
@@ -177,25 +173,16 @@ def settle_bench(rng: Random) -> Mesh:
     return join(*parts)
 
 
-BENCHES: Variants = {
-    "plank": plank_bench,
-    "park": park_bench,
-    "storage": storage_bench,
-    "upholstered": upholstered_bench,
-    "pew": pew,
-    "stone": stone_bench,
-    "waiting_room": metal_bench,
-    "settle": settle_bench,
-}
-
-
-@category(
+category(
     "bench",
-    synonyms=words(
-        "park bench, garden bench, church pew, pew, hall bench, entryway bench, storage bench, shoe bench, "
-        "picnic bench, bedroom bench, end of bed bench, stone bench, wooden bench, waiting room bench, window seat"
-    ),
-    variants=tuple(BENCHES),
+    "park bench, garden bench, church pew, pew, hall bench, entryway bench, storage bench, shoe bench, picnic bench, "
+    "bedroom bench, end of bed bench, stone bench, wooden bench, waiting room bench, window seat",
+    plank=plank_bench,
+    park=park_bench,
+    storage=storage_bench,
+    upholstered=upholstered_bench,
+    pew=pew,
+    stone=stone_bench,
+    waiting_room=metal_bench,
+    settle=settle_bench,
 )
-def bench(rng: Random, variant: str) -> Mesh:
-    return BENCHES[variant](rng)

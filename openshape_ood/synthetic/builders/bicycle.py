@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._rods import axle, bars, rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, bars, frame, half_ring, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join, rod, torus, tube
 
 
-def cycle_wheel(rng: Random, radius: float, tyre: float) -> Mesh:
-    """Tyre, spokes and hub about the x axis."""
+def cycle_wheel(rng: Random, radius: float, tire: float) -> Mesh:
+    """Tire, spokes and hub about the x axis."""
     a = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     rim = np.stack([0 * a, np.cos(a), np.sin(a)], axis=1) * radius
     spokes = rods(np.zeros_like(rim), rim, 0.003, sides=3)
-    return join(torus(radius - tyre, tyre, 24).turned("z", 90), spokes, axle(0.025, 0.09, 8))
+    return join(torus(radius - tire, tire, 24).turned("z", 90), spokes, axle(0.025, 0.09, 8))
 
 
 def handlebar(rng: Random, style: int, width: float) -> Mesh:
@@ -37,7 +33,7 @@ def handlebar(rng: Random, style: int, width: float) -> Mesh:
     return tube(shapes[style], 0.014, segments=6)
 
 
-def two_wheeler(rng: Random, radius: float, tyre: float, step: float, bar: int, reach: float = 0.52) -> Mesh:
+def two_wheeler(rng: Random, radius: float, tire: float, step: float, bar: int, reach: float = 0.52) -> Mesh:
     """Front towards +z; `step` lowers the top tube (0 diamond, 1 step-through)."""
     u = rng.uniform
     crank = np.array([0, radius * 0.85, 0.0])
@@ -58,7 +54,7 @@ def two_wheeler(rng: Random, radius: float, tyre: float, step: float, bar: int, 
     )
     arms = bars([((0.06, 0, 0), (0.06, -0.16, 0)), ((-0.06, 0, 0), (-0.06, 0.16, 0))], 0.01)
     drive = join(pedals, arms).turned("x", u(0, 360)).moved(*crank)
-    wheels = stamped(cycle_wheel(rng, radius, tyre), [rear, front])
+    wheels = stamped(cycle_wheel(rng, radius, tire), [rear, front])
     return join(
         bars(tubes, u(0.015, 0.024)),
         fork,
@@ -101,23 +97,14 @@ def tricycle(rng: Random) -> Mesh:
     return join(*wheels, bars(tubes, 0.018), seat, pedals, handlebar(rng, 1, 0.4).moved(y=0.6, z=0.2))
 
 
-BICYCLES: Variants = {
-    "road": lambda rng: two_wheeler(rng, rng.uniform(0.32, 0.35), 0.013, rng.uniform(0, 0.1), 2),
-    "mountain": lambda rng: two_wheeler(rng, rng.uniform(0.31, 0.36), 0.03, rng.uniform(0.1, 0.4), 0),
-    "city": city_bicycle,
-    "bmx": lambda rng: two_wheeler(rng, rng.uniform(0.23, 0.26), 0.027, rng.uniform(0.1, 0.4), 3, 0.42),
-    "child": childs_bicycle,
-    "tricycle": tricycle,
-}
-
-
-@category(
+category(
     "bicycle",
-    synonyms=words(
-        "bike, mountain bike, road bike, city bike, bmx, pushbike, cycle, tricycle, racing bicycle, "
-        "kids bike, cruiser bike, two-wheeler"
-    ),
-    variants=tuple(BICYCLES),
+    "bike, mountain bike, road bike, city bike, bmx, pushbike, cycle, tricycle, racing bicycle, kids bike, "
+    "cruiser bike, two-wheeler",
+    road=lambda rng: two_wheeler(rng, rng.uniform(0.32, 0.35), 0.013, rng.uniform(0, 0.1), 2),
+    mountain=lambda rng: two_wheeler(rng, rng.uniform(0.31, 0.36), 0.03, rng.uniform(0.1, 0.4), 0),
+    city=city_bicycle,
+    bmx=lambda rng: two_wheeler(rng, rng.uniform(0.23, 0.26), 0.027, rng.uniform(0.1, 0.4), 3, 0.42),
+    child=childs_bicycle,
+    tricycle=tricycle,
 )
-def bicycle(rng: Random, variant: str) -> Mesh:
-    return BICYCLES[variant](rng)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._bumps import rumpled
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, loft, pot, shell_rings, slab, solid
 from openshape_ood.synthetic.builders._copies import around, at_corners, both, placed
-from openshape_ood.synthetic.builders._fittings import castor
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, hollow, loft, shell_rings, slab, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._fittings import caster
+from openshape_ood.synthetic.builders._shapes import arch, rumpled
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, torus, tube
 
 
@@ -63,7 +59,7 @@ def wheeled_bin(rng: Random) -> Mesh:
     foot = between(rng, 0.65, 0.85)
     rings = [Ring(0.04, foot * w, foot * d, SHARP), Ring(0.85 * h, 0.95 * w, 0.93 * d, SHARP), Ring(h, w, d, SHARP)]
     lid = slab(Ring(0, w + 0.04, d + 0.05, 12, 0, SHARP), 0.03).tapered(0.9)
-    wheel = castor(between(rng, 0.08, 0.12)).moved(foot * w / 2, z=-foot * d / 2)
+    wheel = caster(between(rng, 0.08, 0.12)).moved(foot * w / 2, z=-foot * d / 2)
     bar = rod((-0.4 * w, h - 0.02, -d / 2 - 0.06), (0.4 * w, h - 0.02, -d / 2 - 0.06), 0.015)
     slope = lid.turned("x", between(rng, 0, 8)).moved(y=h + 0.02)
     if chance(rng, 0.7):
@@ -138,7 +134,7 @@ def skip(rng: Random) -> Mesh:
     foot = between(rng, 0.65, 0.9)
     rings = [Ring(0.12, w * between(rng, 0.75, 1), foot * d, SHARP), Ring(h, w, d, SHARP)]
     rib = box(0.06, 0.8 * h, 0.06).moved(y=0.55 * h)
-    parts = [at_corners(castor(0.08), 0.38 * w * foot, 0.4 * foot * d)]
+    parts = [at_corners(caster(0.08), 0.38 * w * foot, 0.4 * foot * d)]
     parts += [placed(rib, [(x * w, 0, s * (foot + 1) / 4 * d) for x in (-0.3, 0, 0.3) for s in (-1, 1)])]
     parts += [box(0.12, 0.1, 0.5 * d).moved(s * w / 2, 0.75 * h) for s in (-1, 1)]
     if chance(rng):
@@ -162,29 +158,19 @@ def garbage_can(rng: Random) -> Mesh:
     return join(pot(profile, 0.006), grips, leaning) if chance(rng) else join(pot(profile, 0.006), grips)
 
 
-BINS: Variants = {
-    "open_tapered": waste_basket,
-    "pedal": pedal_bin,
-    "swing_lid": swing_bin,
-    "wheeled": wheeled_bin,
-    "dome": dome_bin,
-    "litter": litter_bin,
-    "wire": wire_bin,
-    "touch_lid": touch_bin,
-    "recycling_station": recycling_station,
-    "skip": skip,
-    "garbage_can": garbage_can,
-}
-
-
-@category(
+category(
     "bin",
-    synonyms=words(
-        "trash can, garbage can, waste bin, rubbish bin, dustbin, wastebasket, waste basket, trash bin, "
-        "garbage bin, wheelie bin, pedal bin, litter bin, recycling bin, ashcan, wastepaper basket, dumpster, "
-        "trashcan, swing bin"
-    ),
-    variants=tuple(BINS),
+    "trash can, garbage can, waste bin, rubbish bin, dustbin, wastebasket, waste basket, trash bin, garbage bin, "
+    "wheelie bin, pedal bin, litter bin, recycling bin, ashcan, wastepaper basket, dumpster, trashcan, swing bin",
+    open_tapered=waste_basket,
+    pedal=pedal_bin,
+    swing_lid=swing_bin,
+    wheeled=wheeled_bin,
+    dome=dome_bin,
+    litter=litter_bin,
+    wire=wire_bin,
+    touch_lid=touch_bin,
+    recycling_station=recycling_station,
+    skip=skip,
+    garbage_can=garbage_can,
 )
-def bin_(rng: Random, variant: str) -> Mesh:
-    return BINS[variant](rng)

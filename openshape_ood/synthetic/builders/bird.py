@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from openshape_ood.synthetic.builders._bodies import blade, body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._outlines import from_above
-from openshape_ood.synthetic.builders._rods import axle, barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, barrel, bars, from_above
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
@@ -146,24 +143,15 @@ def hen(rng: Random) -> Mesh:
     )
 
 
-BIRDS: Variants = {
-    "perched": perched_bird,
-    "duck": duck,
-    "owl": owl,
-    "flying": flying_bird,
-    "penguin": penguin,
-    "wader": wader,
-    "hen": hen,
-}
-
-
-@category(
+category(
     "bird",
-    synonyms=words(
-        "owl, duck, penguin, parrot, pigeon, eagle, chicken, hen, goose, swan, seagull, flamingo, "
-        "rubber duck, sparrow, rooster, owl figurine"
-    ),
-    variants=tuple(BIRDS),
+    "owl, duck, penguin, parrot, pigeon, eagle, chicken, hen, goose, swan, seagull, flamingo, rubber duck, sparrow, "
+    "rooster, owl figurine",
+    perched=perched_bird,
+    duck=duck,
+    owl=owl,
+    flying=flying_bird,
+    penguin=penguin,
+    wader=wader,
+    hen=hen,
 )
-def bird(rng: Random, variant: str) -> Mesh:
-    return BIRDS[variant](rng)

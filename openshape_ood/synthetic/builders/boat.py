@@ -7,12 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._outlines import from_side
-from openshape_ood.synthetic.builders._rods import bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import bars, from_side
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod, sheet, torus
 
 
@@ -167,23 +164,14 @@ def square_sail(width: float, height: float, belly: float) -> Mesh:
     )
 
 
-BOATS: Variants = {
-    "rowing": rowing_boat,
-    "canoe": canoe,
-    "sailboat": sailboat,
-    "motor": motor_boat,
-    "ship": ship,
-    "tall_ship": tall_ship,
-}
-
-
-@category(
+category(
     "boat",
-    synonyms=words(
-        "ship, sailboat, sailing boat, rowing boat, canoe, kayak, yacht, motorboat, speedboat, ferry, "
-        "vessel, dinghy, cargo ship, sailing ship, watercraft"
-    ),
-    variants=tuple(BOATS),
+    "ship, sailboat, sailing boat, rowing boat, canoe, kayak, yacht, motorboat, speedboat, ferry, vessel, dinghy, "
+    "cargo ship, sailing ship, watercraft",
+    rowing=rowing_boat,
+    canoe=canoe,
+    sailboat=sailboat,
+    motor=motor_boat,
+    ship=ship,
+    tall_ship=tall_ship,
 )
-def boat(rng: Random, variant: str) -> Mesh:
-    return BOATS[variant](rng)

@@ -7,16 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, low_base
-from openshape_ood.synthetic.builders._blocks import Rows, block, blocks
-from openshape_ood.synthetic.builders._cases import Cell, carcass, columns, cornice, fitted, grid
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._contents import books
+from openshape_ood.synthetic.builders._cases import Cell, books, carcass, columns, cornice, fitted, grid
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import style_of
-from openshape_ood.synthetic.builders._legs import legs
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import based, legs, low_base, style_of
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, cushion, extrude, join, rod
 
 
@@ -36,10 +31,6 @@ def open_case(rng: Random, width: float, height: float, depth: float, bays: int)
 
 def tall_bookcase(rng: Random) -> Mesh:
     return open_case(rng, rng.uniform(0.6, 1.2), rng.uniform(1.5, 2.3), rng.uniform(0.22, 0.4), count(rng, 1, 2))
-
-
-def narrow_bookcase(rng: Random) -> Mesh:
-    return open_case(rng, rng.uniform(0.3, 0.5), rng.uniform(1.2, 2.2), rng.uniform(0.2, 0.35), 1)
 
 
 def low_bookcase(rng: Random) -> Mesh:
@@ -173,30 +164,21 @@ def shoe_rack(rng: Random) -> Mesh:
     return join(*parts)
 
 
-BOOKSHELVES: Variants = {
-    "tall": tall_bookcase,
-    "narrow": narrow_bookcase,
-    "low": low_bookcase,
-    "wall": wall_bookcase,
-    "cubes": cube_shelf,
-    "etagere": etagere,
-    "leaning": leaning_shelf,
-    "staggered": staggered,
-    "stepped": stepped,
-    "corner": corner_shelf,
-    "cupboards_below": shelf_with_cupboards,
-    "wall_boards": wall_boards,
-    "shoe_rack": shoe_rack,
-}
-
-
-@category(
+category(
     "bookshelf",
-    synonyms=words(
-        "bookcase, shelf, shelves, book rack, shelving unit, wall shelf, floating shelf, display shelf, cube shelf, "
-        "etagere, ladder shelf, storage rack, library shelf, shoe rack, metal shelving, corner shelf, open shelving"
-    ),
-    variants=tuple(BOOKSHELVES),
+    "bookcase, shelf, shelves, book rack, shelving unit, wall shelf, floating shelf, display shelf, cube shelf, "
+    "etagere, ladder shelf, storage rack, library shelf, shoe rack, metal shelving, corner shelf, open shelving",
+    tall=tall_bookcase,
+    narrow=lambda rng: open_case(rng, rng.uniform(0.3, 0.5), rng.uniform(1.2, 2.2), rng.uniform(0.2, 0.35), 1),
+    low=low_bookcase,
+    wall=wall_bookcase,
+    cubes=cube_shelf,
+    etagere=etagere,
+    leaning=leaning_shelf,
+    staggered=staggered,
+    stepped=stepped,
+    corner=corner_shelf,
+    cupboards_below=shelf_with_cupboards,
+    wall_boards=wall_boards,
+    shoe_rack=shoe_rack,
 )
-def bookshelf(rng: Random, variant: str) -> Mesh:
-    return BOOKSHELVES[variant](rng)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._chance import Random, between, chance
-from openshape_ood.synthetic.builders._rings import Ring, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._bodies import Ring, smooth, solid
+from openshape_ood.synthetic.builders._shapes import arch
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, tube
 
 
@@ -123,25 +120,16 @@ def flask(rng: Random) -> Mesh:
     return join(body, lid, extra.moved(y=h))
 
 
-BOTTLES: Variants = {
-    "wine": wine_bottle,
-    "beer": beer_bottle,
-    "water": water_bottle,
-    "square": square_bottle,
-    "spray": spray_bottle,
-    "pump": pump_bottle,
-    "jug": jug_bottle,
-    "flask": flask,
-}
-
-
-@category(
+category(
     "bottle",
-    synonyms=words(
-        "wine bottle, beer bottle, water bottle, spray bottle, perfume bottle, plastic bottle, glass bottle, "
-        "flask, thermos, milk bottle, soap dispenser, shampoo bottle, detergent bottle, carafe"
-    ),
-    variants=tuple(BOTTLES),
+    "wine bottle, beer bottle, water bottle, spray bottle, perfume bottle, plastic bottle, glass bottle, flask, "
+    "thermos, milk bottle, soap dispenser, shampoo bottle, detergent bottle, carafe",
+    wine=wine_bottle,
+    beer=beer_bottle,
+    water=water_bottle,
+    square=square_bottle,
+    spray=spray_bottle,
+    pump=pump_bottle,
+    jug=jug_bottle,
+    flask=flask,
 )
-def bottle(rng: Random, variant: str) -> Mesh:
-    return BOTTLES[variant](rng)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._chance import Random, between, count
+from openshape_ood.synthetic.builders._bodies import Ring, hollow, pot, smooth
 from openshape_ood.synthetic.builders._copies import both, placed
-from openshape_ood.synthetic.builders._rings import Ring, hollow
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import arch
+from openshape_ood.synthetic.catalog import Random, between, category, count
 from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, lathe, tube
 
 
@@ -81,24 +78,15 @@ def filled_bowl(rng: Random) -> Mesh:
     return join(pot(bowl_profile(rng, r, h), 0.005), heap)
 
 
-BOWLS: Variants = {
-    "round": round_bowl,
-    "shallow": shallow_bowl,
-    "footed": footed_bowl,
-    "square": square_bowl,
-    "handled": handled_bowl,
-    "wavy": wavy_bowl,
-    "filled": filled_bowl,
-}
-
-
-@category(
+category(
     "bowl",
-    synonyms=words(
-        "salad bowl, soup bowl, mixing bowl, fruit bowl, cereal bowl, serving bowl, rice bowl, dish, soup plate, "
-        "punch bowl, bowl of fruit"
-    ),
-    variants=tuple(BOWLS),
+    "salad bowl, soup bowl, mixing bowl, fruit bowl, cereal bowl, serving bowl, rice bowl, dish, soup plate, "
+    "punch bowl, bowl of fruit",
+    round=round_bowl,
+    shallow=shallow_bowl,
+    footed=footed_bowl,
+    square=square_bowl,
+    handled=handled_bowl,
+    wavy=wavy_bowl,
+    filled=filled_bowl,
 )
-def bowl(rng: Random, variant: str) -> Mesh:
-    return BOWLS[variant](rng)

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._boxes import open_box
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, shell_rings, slab, solid
 from openshape_ood.synthetic.builders._copies import at_corners, both, placed
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, hollow, shell_rings, slab, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import open_box
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, extrude, join, torus
 
 
@@ -185,28 +183,19 @@ def flat_box(rng: Random) -> Mesh:
     return join(open_box(w, h, d, 0.004), lid.turned("x", -angle).moved(y=h + 0.01, z=-d / 2))
 
 
-BOXES: Variants = {
-    "closed": closed_carton,
-    "flaps_open": open_carton,
-    "flaps_half_open": half_open_carton,
-    "open_top": open_crate,
-    "separate_lid": lidded_box,
-    "hinged_lid": chest_box,
-    "slatted_crate": slatted_crate,
-    "gift": gift_box,
-    "storage_tote": storage_tote,
-    "stacked": stacked_boxes,
-    "flat": flat_box,
-}
-
-
-@category(
+category(
     "box",
-    synonyms=words(
-        "cardboard box, carton, crate, package, parcel, shoe box, gift box, storage box, packing box, "
-        "wooden crate, wooden box, moving box, treasure chest, toolbox, pizza box, shipping box, casket"
-    ),
-    variants=tuple(BOXES),
+    "cardboard box, carton, crate, package, parcel, shoe box, gift box, storage box, packing box, wooden crate, "
+    "wooden box, moving box, treasure chest, toolbox, pizza box, shipping box, casket",
+    closed=closed_carton,
+    flaps_open=open_carton,
+    flaps_half_open=half_open_carton,
+    open_top=open_crate,
+    separate_lid=lidded_box,
+    hinged_lid=chest_box,
+    slatted_crate=slatted_crate,
+    gift=gift_box,
+    storage_tote=storage_tote,
+    stacked=stacked_boxes,
+    flat=flat_box,
 )
-def box_(rng: Random, variant: str) -> Mesh:
-    return BOXES[variant](rng)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._boxes import open_box
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import Ring, hollow, pot, smooth
 from openshape_ood.synthetic.builders._copies import around, at_corners, both
-from openshape_ood.synthetic.builders._fittings import bail, castor
-from openshape_ood.synthetic.builders._rings import Ring, hollow
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
+from openshape_ood.synthetic.builders._fittings import bail, caster
+from openshape_ood.synthetic.builders._shapes import arch, open_box
 from openshape_ood.synthetic.builders.bottle import wine_bottle
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
@@ -50,12 +46,12 @@ def bucket_with_lid(rng: Random) -> Mesh:
 
 
 def mop_bucket(rng: Random) -> Mesh:
-    """Oblong, on castors, with a wringer hung into one end."""
+    """Oblong, on casters, with a wringer hung into one end."""
     w, h, d = between(rng, 0.4, 0.55), between(rng, 0.26, 0.38), between(rng, 0.26, 0.36)
     tub = hollow([Ring(0.06, 0.8 * w, 0.8 * d, 6), Ring(h, w, d, 6)], 0.006)
     wringer = open_box(0.35 * w, 0.2, 0.8 * d, 0.01).tapered(1.2).moved(-0.28 * w, h - 0.08)
     lever = rod((-0.28 * w, h + 0.1, 0), (-0.45 * w, h + 0.45, 0), 0.012)
-    parts = [tub, at_corners(castor(0.035), 0.34 * w, 0.34 * d)]
+    parts = [tub, at_corners(caster(0.035), 0.34 * w, 0.34 * d)]
     return (
         join(*parts, wringer, lever)
         if chance(rng, 0.7)
@@ -95,23 +91,14 @@ def ice_bucket(rng: Random) -> Mesh:
     return join(*parts)
 
 
-BUCKETS: Variants = {
-    "plain": plain_bucket,
-    "with_lid": bucket_with_lid,
-    "mop": mop_bucket,
-    "wooden": wooden_bucket,
-    "two_handles": tub_bucket,
-    "ice": ice_bucket,
-}
-
-
-@category(
+category(
     "bucket",
-    synonyms=words(
-        "pail, mop bucket, water bucket, paint bucket, ice bucket, plastic bucket, metal bucket, wooden bucket, "
-        "washtub, paint pail, champagne bucket, wash tub"
-    ),
-    variants=tuple(BUCKETS),
+    "pail, mop bucket, water bucket, paint bucket, ice bucket, plastic bucket, metal bucket, wooden bucket, washtub, "
+    "paint pail, champagne bucket, wash tub",
+    plain=plain_bucket,
+    with_lid=bucket_with_lid,
+    mop=mop_bucket,
+    wooden=wooden_bucket,
+    two_handles=tub_bucket,
+    ice=ice_bucket,
 )
-def bucket(rng: Random, variant: str) -> Mesh:
-    return BUCKETS[variant](rng)

@@ -7,13 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, high_base, low_base
-from openshape_ood.synthetic.builders._blocks import block, blocks, slab
 from openshape_ood.synthetic.builders._cases import WHOLE, Cell, cased, columns, cornice, fitted, grid, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._fronts import cupboard_door, front, style_of
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import based, cupboard_door, front, high_base, low_base, style_of
+from openshape_ood.synthetic.builders._shapes import block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join, lathe, tube
 
 
@@ -108,7 +105,7 @@ def filing(rng: Random) -> Mesh:
         rng.uniform(0.45, 0.7),
     )
     style = replace(style_of(rng, 0.12), panel="flat", handle=pick(rng, ("bar", "cup", "bow")))
-    base = ("castors", 0.06) if n < 4 and chance(rng, 0.35) else ("plinth", 0.04)
+    base = ("casters", 0.06) if n < 4 and chance(rng, 0.35) else ("plinth", 0.04)
     return cased(rng, size, rows(["drawer"] * n), *base, style=style)
 
 
@@ -189,7 +186,7 @@ def sliding_cabinet(rng: Random) -> Mesh:
     """Sliding or louvred doors: two overlapping leaves before a low or tall case."""
     w, h, d = rng.uniform(0.8, 1.8), rng.uniform(0.7, 1.9), rng.uniform(0.38, 0.5)
     style = style_of(rng)
-    panel, t, over = pick(rng, ("flat", "framed", "louvre", "glass")), style.board, rng.uniform(0.03, 0.3)
+    panel, t, over = pick(rng, ("flat", "framed", "louver", "glass")), style.board, rng.uniform(0.03, 0.3)
     case = fitted(rng, style, w, h, d, columns([pick(rng, ("shelves", "open"))] * 2))
     near, far = front(panel, w / 2 + over / 2, h - 0.06, t), front(panel, w / 2, h - 0.06, t)
     doors = join(far.moved(-w / 2, 0.03, d / 2), near.moved(-over / 2, 0.03, d / 2 + t))
@@ -197,31 +194,22 @@ def sliding_cabinet(rng: Random) -> Mesh:
     return based(rng, join(case, doors, frame), w, d, *pick(rng, (low_base, high_base))(rng))
 
 
-CABINETS: Variants = {
-    "cupboard": cupboard,
-    "sideboard": sideboard,
-    "kitchen_base": base_unit,
-    "kitchen_wall": wall_unit,
-    "kitchen_run": kitchen_run,
-    "vitrine": vitrine,
-    "filing": filing,
-    "lockers": lockers,
-    "hutch": dresser_hutch,
-    "apothecary": apothecary,
-    "corner": corner_cabinet,
-    "vanity": vanity,
-    "sliding": sliding_cabinet,
-}
-
-
-@category(
+category(
     "cabinet",
-    synonyms=words(
-        "cupboard, sideboard, buffet cabinet, kitchen cabinet, wall cabinet, base cabinet, file cabinet, "
-        "filing cabinet, display cabinet, china cabinet, glass cabinet, storage cabinet, locker, credenza, "
-        "bathroom cabinet, vanity unit, kitchen unit, apothecary cabinet, corner cabinet, hutch"
-    ),
-    variants=tuple(CABINETS),
+    "cupboard, sideboard, buffet cabinet, kitchen cabinet, wall cabinet, base cabinet, file cabinet, filing cabinet, "
+    "display cabinet, china cabinet, glass cabinet, storage cabinet, locker, credenza, bathroom cabinet, "
+    "vanity unit, kitchen unit, apothecary cabinet, corner cabinet, hutch",
+    cupboard=cupboard,
+    sideboard=sideboard,
+    kitchen_base=base_unit,
+    kitchen_wall=wall_unit,
+    kitchen_run=kitchen_run,
+    vitrine=vitrine,
+    filing=filing,
+    lockers=lockers,
+    hutch=dresser_hutch,
+    apothecary=apothecary,
+    corner=corner_cabinet,
+    vanity=vanity,
+    sliding=sliding_cabinet,
 )
-def cabinet(rng: Random, variant: str) -> Mesh:
-    return CABINETS[variant](rng)

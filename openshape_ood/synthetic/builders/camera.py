@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import stamped
-from openshape_ood.synthetic.builders._outlines import from_side, panel
-from openshape_ood.synthetic.builders._rods import barrel, bars, rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import barrel, bars, frame, from_side, panel, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join, lathe, rod, sheet
 
 
@@ -141,26 +137,17 @@ def tripod_camera(rng: Random) -> Mesh:
     )
 
 
-CAMERAS: Variants = {
-    "slr": slr_camera,
-    "compact": compact_camera,
-    "security_bullet": bullet_camera,
-    "security_box": boxed_camera,
-    "security_dome": dome_camera,
-    "turret": turret_camera,
-    "webcam": webcam,
-    "camcorder": camcorder,
-    "tripod": tripod_camera,
-}
-
-
-@category(
+category(
     "camera",
-    synonyms=words(
-        "security camera, surveillance camera, cctv camera, cctv, digital camera, slr camera, dslr, "
-        "camcorder, video camera, webcam, photo camera, dome camera, ip camera, compact camera"
-    ),
-    variants=tuple(CAMERAS),
+    "security camera, surveillance camera, cctv camera, cctv, digital camera, slr camera, dslr, camcorder, "
+    "video camera, webcam, photo camera, dome camera, ip camera, compact camera",
+    slr=slr_camera,
+    compact=compact_camera,
+    security_bullet=bullet_camera,
+    security_box=boxed_camera,
+    security_dome=dome_camera,
+    turret=turret_camera,
+    webcam=webcam,
+    camcorder=camcorder,
+    tripod=tripod_camera,
 )
-def camera(rng: Random, variant: str) -> Mesh:
-    return CAMERAS[variant](rng)

@@ -7,20 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._outlines import from_side, rounded_corners
-from openshape_ood.synthetic.builders._rods import axle, barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, barrel, bars, frame, from_side, half_ring, rounded_corners
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join
 
 
 class Car(NamedTuple):
-    """Side view of a car: lengths in metres, positions along it as shares from tail (0) to nose (1)."""
+    """Side view of a car: lengths in meters, positions along it as shares from tail (0) to nose (1)."""
 
     length: float
     width: float
@@ -44,9 +39,9 @@ CARS = {
 
 
 def car_wheels(rng: Random, x: float, radius: float, front: float, back: float) -> Mesh:
-    tyre = axle(radius, radius * rng.uniform(0.55, 0.75), 18)
+    tire = axle(radius, radius * rng.uniform(0.55, 0.75), 18)
     hub = axle(radius * 0.55, radius * 0.8, 12)
-    return stamped(join(tyre, hub), [(s * x, radius, z) for s in (-1, 1) for z in (front, back)])
+    return stamped(join(tire, hub), [(s * x, radius, z) for s in (-1, 1) for z in (front, back)])
 
 
 def car_body(rng: Random, car: Car, belt: float, clearance: float) -> Mesh:
@@ -156,20 +151,11 @@ def vintage_car(rng: Random) -> Mesh:
     return join(bonnet, cabin, floor, fenders, lamps, boards, car_wheels(rng, w * 0.45, radius, n * 0.36, -n * 0.34))
 
 
-CAR_KINDS: Variants = {
-    **{kind: partial(road_car, kind=kind) for kind in CARS},
-    "racing": racing_car,
-    "vintage": vintage_car,
-}
-
-
-@category(
+category(
     "car",
-    synonyms=words(
-        "automobile, sedan, hatchback, suv, sports car, taxi, vehicle, pickup truck, van, minivan, "
-        "convertible, race car, jeep, motor car, station wagon, toy car"
-    ),
-    variants=tuple(CAR_KINDS),
+    "automobile, sedan, hatchback, suv, sports car, taxi, vehicle, pickup truck, van, minivan, convertible, "
+    "race car, jeep, motor car, station wagon, toy car",
+    **{kind: partial(road_car, kind=kind) for kind in CARS},
+    racing=racing_car,
+    vintage=vintage_car,
 )
-def car(rng: Random, variant: str) -> Mesh:
-    return CAR_KINDS[variant](rng)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._backs import backrest, open_arms
-from openshape_ood.synthetic.builders._blocks import disc, rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_board, curved_wall, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
+from openshape_ood.synthetic.builders._copies import both, row, spread
 from openshape_ood.synthetic.builders._easy_chairs import (
     bean_bag,
     club_chair,
@@ -21,10 +17,18 @@ from openshape_ood.synthetic.builders._easy_chairs import (
     tulip_chair,
     wing_chair,
 )
-from openshape_ood.synthetic.builders._rows import row, spread
-from openshape_ood.synthetic.builders._seat_legs import legs, star_base, stretchers
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._seats import backrest, legs, open_arms, star_base, stretchers
+from openshape_ood.synthetic.builders._shapes import (
+    bent_board,
+    curved_board,
+    curved_wall,
+    disc,
+    rails,
+    rounded,
+    slab,
+    soft,
+)
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cushion, join, rod, torus, tube
 
 
@@ -216,7 +220,7 @@ def director_chair(rng: Random) -> Mesh:
 
 
 def garden_chair(rng: Random) -> Mesh:
-    """Moulded plastic: broad splayed legs, arms that flow into them and a pierced back."""
+    """Molded plastic: broad splayed legs, arms that flow into them and a pierced back."""
     w, d, h, rise = rng.uniform(0.46, 0.58), rng.uniform(0.42, 0.5), rng.uniform(0.38, 0.44), rng.uniform(0.36, 0.5)
     out = rng.uniform(0.03, 0.07)
     x, z, arm = w / 2, d / 2, h + 0.2
@@ -253,41 +257,32 @@ def ribbon_chair(rng: Random) -> Mesh:
     return bent_board(rounded(path, rng.randint(0, 4)), w, rng.uniform(0.015, 0.05))
 
 
-CHAIRS: Variants = {
-    "four_legs": four_leg_chair,
-    "posts": post_chair,
-    "parsons": parsons_chair,
-    "wing": wing_chair,
-    "swivel": swivel_chair,
-    "cantilever": cantilever_chair,
-    "club": club_chair,
-    "tub": tub_chair,
-    "folding": folding_chair,
-    "shell": shell_chair,
-    "egg": egg_chair,
-    "rocking": rocking_chair,
-    "low_back": low_back_chair,
-    "throne": throne,
-    "windsor": windsor_chair,
-    "recliner": recliner,
-    "lounge": lounge_chair,
-    "tulip": tulip_chair,
-    "director": director_chair,
-    "garden": garden_chair,
-    "adirondack": adirondack_chair,
-    "ribbon": ribbon_chair,
-    "bean_bag": bean_bag,
-}
-
-
-@category(
+category(
     "chair",
-    synonyms=words(
-        "armchair, dining chair, kitchen chair, office chair, desk chair, swivel chair, task chair, wing chair, "
-        "wingback, club chair, lounge chair, easy chair, recliner, rocking chair, folding chair, cantilever chair, "
-        "tub chair, garden chair, throne, bean bag chair"
-    ),
-    variants=tuple(CHAIRS),
+    "armchair, dining chair, kitchen chair, office chair, desk chair, swivel chair, task chair, wing chair, "
+    "wingback, club chair, lounge chair, easy chair, recliner, rocking chair, folding chair, cantilever chair, "
+    "tub chair, garden chair, throne, bean bag chair",
+    four_legs=four_leg_chair,
+    posts=post_chair,
+    parsons=parsons_chair,
+    wing=wing_chair,
+    swivel=swivel_chair,
+    cantilever=cantilever_chair,
+    club=club_chair,
+    tub=tub_chair,
+    folding=folding_chair,
+    shell=shell_chair,
+    egg=egg_chair,
+    rocking=rocking_chair,
+    low_back=low_back_chair,
+    throne=throne,
+    windsor=windsor_chair,
+    recliner=recliner,
+    lounge=lounge_chair,
+    tulip=tulip_chair,
+    director=director_chair,
+    garden=garden_chair,
+    adirondack=adirondack_chair,
+    ribbon=ribbon_chair,
+    bean_bag=bean_bag,
 )
-def chair(rng: Random, variant: str) -> Mesh:
-    return CHAIRS[variant](rng)

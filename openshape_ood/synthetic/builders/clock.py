@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring, hoop
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random
 from openshape_ood.synthetic.builders._copies import both, stamped, stamped_around
-from openshape_ood.synthetic.builders._outlines import Points, from_front, from_side, symmetric
-from openshape_ood.synthetic.builders._rods import barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import (
+    Points,
+    barrel,
+    bars,
+    frame,
+    from_front,
+    from_side,
+    half_ring,
+    hoop,
+    symmetric,
+)
+from openshape_ood.synthetic.catalog import Random, category
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod
 
 
@@ -139,26 +144,17 @@ def desk_clock(rng: Random) -> Mesh:
     return join(clock.turned("x", -rng.uniform(0, 15)), foot)
 
 
-CLOCKS: Variants = {
-    "round_wall": round_clock,
-    "square_wall": square_clock,
-    "sunburst": sunburst_clock,
-    "alarm": alarm_clock,
-    "mantel": mantel_clock,
-    "grandfather": grandfather_clock,
-    "cuckoo": cuckoo_clock,
-    "digital": digital_clock,
-    "desk": desk_clock,
-}
-
-
-@category(
+category(
     "clock",
-    synonyms=words(
-        "wall clock, alarm clock, grandfather clock, cuckoo clock, mantel clock, digital clock, timepiece, "
-        "longcase clock, pendulum clock, table clock, desk clock, sunburst clock, round clock"
-    ),
-    variants=tuple(CLOCKS),
+    "wall clock, alarm clock, grandfather clock, cuckoo clock, mantel clock, digital clock, timepiece, "
+    "longcase clock, pendulum clock, table clock, desk clock, sunburst clock, round clock",
+    round_wall=round_clock,
+    square_wall=square_clock,
+    sunburst=sunburst_clock,
+    alarm=alarm_clock,
+    mantel=mantel_clock,
+    grandfather=grandfather_clock,
+    cuckoo=cuckoo_clock,
+    digital=digital_clock,
+    desk=desk_clock,
 )
-def clock(rng: Random, variant: str) -> Mesh:
-    return CLOCKS[variant](rng)

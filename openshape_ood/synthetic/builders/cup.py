@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._chance import Random, between, chance
-from openshape_ood.synthetic.builders._rings import Ring, loft
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._bodies import Ring, loft, pot, smooth
+from openshape_ood.synthetic.builders._shapes import arch
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, join, lathe, rod, tube
 
 
@@ -85,23 +82,14 @@ def stein(rng: Random) -> Mesh:
     return join(*parts, lathe([(r, h), (0.7 * r, h + 0.015), (0, h + 0.03)], 18)) if chance(rng, 0.3) else join(*parts)
 
 
-CUPS: Variants = {
-    "mug": mug,
-    "tea_cup": tea_cup,
-    "tumbler": tumbler,
-    "paper_cup": paper_cup,
-    "goblet": goblet,
-    "stein": stein,
-}
-
-
-@category(
+category(
     "cup",
-    synonyms=words(
-        "mug, coffee mug, teacup, tea cup, coffee cup, drinking glass, tumbler, paper cup, goblet, wine glass, "
-        "beer mug, beaker, chalice"
-    ),
-    variants=tuple(CUPS),
+    "mug, coffee mug, teacup, tea cup, coffee cup, drinking glass, tumbler, paper cup, goblet, wine glass, beer mug, "
+    "beaker, chalice",
+    mug=mug,
+    tea_cup=tea_cup,
+    tumbler=tumbler,
+    paper_cup=paper_cup,
+    goblet=goblet,
+    stein=stein,
 )
-def cup(rng: Random, variant: str) -> Mesh:
-    return CUPS[variant](rng)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import block, blocks, slab
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import slats
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import slats
+from openshape_ood.synthetic.builders._shapes import block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, cushion, cylinder, ellipsoid, join, rod, sheet, tube
 
 
 def drape(rng: Random, width: float, height: float, waist: float = 1.0, waist_y: float = 0.4) -> Mesh:
-    """Hanging cloth from y = 0 to `height`, centred in x, in folds that deepen downwards.
+    """Hanging cloth from y = 0 to `height`, centered in x, in folds that deepen downwards.
 
     `waist` below 1 gathers it at the fraction `waist_y` of its height, as a tie does.
     """
@@ -160,25 +158,16 @@ def venetian_blind(rng: Random) -> Mesh:
     return join(slats(-w / 2, w / 2, 0, h, -0.022, 0.022, n), cords, rails)
 
 
-CURTAINS: Variants = {
-    "pair": curtain_pair,
-    "single": curtain_single,
-    "tied_back": curtain_tied,
-    "valance": curtain_valance,
-    "cafe": curtain_cafe,
-    "shower": curtain_shower,
-    "roman_blind": roman_blind,
-    "venetian_blind": venetian_blind,
-}
-
-
-@category(
+category(
     "curtain",
-    synonyms=words(
-        "curtains, drapes, drapery, window curtain, shower curtain, blind, roman blind, roller blind, venetian blind, "
-        "valance, tied-back curtains, cafe curtain, window blind, vertical blind, net curtain"
-    ),
-    variants=tuple(CURTAINS),
+    "curtains, drapes, drapery, window curtain, shower curtain, blind, roman blind, roller blind, venetian blind, "
+    "valance, tied-back curtains, cafe curtain, window blind, vertical blind, net curtain",
+    pair=curtain_pair,
+    single=curtain_single,
+    tied_back=curtain_tied,
+    valance=curtain_valance,
+    cafe=curtain_cafe,
+    shower=curtain_shower,
+    roman_blind=roman_blind,
+    venetian_blind=venetian_blind,
 )
-def curtain(rng: Random, variant: str) -> Mesh:
-    return CURTAINS[variant](rng)

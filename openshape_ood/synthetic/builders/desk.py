@@ -6,16 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import Rows, block, blocks, slab
-from openshape_ood.synthetic.builders._boards import band
 from openshape_ood.synthetic.builders._cases import WHOLE, Cell, cased, columns, fitted, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import Style, style_of
-from openshape_ood.synthetic.builders._legs import leg, legs
-from openshape_ood.synthetic.builders._tops import top
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import Style, leg, legs, style_of, top
+from openshape_ood.synthetic.builders._shapes import Rows, band, block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, box, extrude, join, rod
 
 
@@ -84,7 +79,7 @@ def panel_ends(rng: Random) -> Mesh:
     modesty = block(-w / 2 + inset, w / 2 - inset, rng.uniform(0.1, 0.45), h, -0.42 * d, 0.02 - 0.42 * d)
     parts = [top(pick(rng, ("rectangle", "rectangle", "boat")), w, t, d, h), both(side), modesty]
     if chance(rng, 0.4):
-        unit = cased(rng, (0.4, 0.5, 0.5 * d + 0.15), rows(["drawer"] * 3), "castors", 0.06)
+        unit = cased(rng, (0.4, 0.5, 0.5 * d + 0.15), rows(["drawer"] * 3), "casters", 0.06)
         parts.append(unit.moved(w / 2 - 0.25 - inset, 0, 0.05))
     return join(*parts)
 
@@ -232,30 +227,20 @@ def school_desk(rng: Random) -> Mesh:
     return join(*parts)
 
 
-DESKS: Variants = {
-    "writing": writing,
-    "double_pedestal": double_pedestal,
-    "single_pedestal": single_pedestal,
-    "panel_ends": panel_ends,
-    "corner": corner_desk,
-    "hutch": hutch_desk,
-    "secretary": secretary,
-    "roll_top": roll_top,
-    "sawhorse": sawhorse,
-    "standing": standing,
-    "computer": computer_desk,
-    "school": school_desk,
-}
-
-
-@category(
+category(
     "desk",
-    synonyms=words(
-        "office desk, writing desk, computer desk, standing desk, corner desk, school desk, work desk, study desk, "
-        "executive desk, secretary desk, roll-top desk, bureau, escritoire, workstation desk, pedestal desk, "
-        "student desk"
-    ),
-    variants=tuple(DESKS),
+    "office desk, writing desk, computer desk, standing desk, corner desk, school desk, work desk, study desk, "
+    "executive desk, secretary desk, roll-top desk, bureau, escritoire, workstation desk, pedestal desk, student desk",
+    writing=writing,
+    double_pedestal=double_pedestal,
+    single_pedestal=single_pedestal,
+    panel_ends=panel_ends,
+    corner=corner_desk,
+    hutch=hutch_desk,
+    secretary=secretary,
+    roll_top=roll_top,
+    sawhorse=sawhorse,
+    standing=standing,
+    computer=computer_desk,
+    school=school_desk,
 )
-def desk(rng: Random, variant: str) -> Mesh:
-    return DESKS[variant](rng)

@@ -9,17 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, join, rod, tube
 
 
 class Beast(NamedTuple):
     """Proportions of a four-legged animal; lengths as shares of the trunk's length, angles in degrees."""
 
-    length: float  # of the trunk in metres
+    length: float  # of the trunk in meters
     leg: float
     girth: float
     neck: float
@@ -180,20 +178,11 @@ def lying_dog(rng: Random) -> Mesh:
     return join(beast_trunk(b), front_end(rng, b, 10).moved(y=g * 0.2, z=n * 0.42), fore, hind, tail)
 
 
-DOGS: Variants = {
-    **{kind: partial(four_legged, kind=kind) for kind in BEASTS},
-    "sitting": sitting_dog,
-    "lying": lying_dog,
-}
-
-
-@category(
+category(
     "dog",
-    synonyms=words(
-        "puppy, hound, terrier, dachshund, cat, kitten, horse, pony, cow, pig, sheep, elephant, giraffe, "
-        "animal, four-legged animal, pet, bull"
-    ),
-    variants=tuple(DOGS),
+    "puppy, hound, terrier, dachshund, cat, kitten, horse, pony, cow, pig, sheep, elephant, giraffe, animal, "
+    "four-legged animal, pet, bull",
+    **{kind: partial(four_legged, kind=kind) for kind in BEASTS},
+    sitting=sitting_dog,
+    lying=lying_dog,
 )
-def dog(rng: Random, variant: str) -> Mesh:
-    return DOGS[variant](rng)

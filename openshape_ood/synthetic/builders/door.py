@@ -6,12 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import Rows, block, blocks, slab
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import framed_leaf
-from openshape_ood.synthetic.builders._variants import Maker, Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import framed_leaf
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, slab
+from openshape_ood.synthetic.catalog import Builder, Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, extrude, join, rod, sheet, tube
 
 
@@ -21,7 +19,7 @@ def door_size(rng: Random) -> tuple[float, float, float]:
 
 
 def door_frame(rng: Random, width: float, height: float, depth: float, sill: bool = False) -> Mesh:
-    """Jambs and lintel round an opening centred in x; some with architraves or a piece of wall."""
+    """Jambs and lintel round an opening centered in x; some with architraves or a piece of wall."""
     x, j = width / 2, rng.uniform(0.03, 0.09)
     z = depth / 2
     cuboids: Rows = [
@@ -69,7 +67,7 @@ def lever(rng: Random, thickness: float) -> Mesh:
 def door_leaf(rng: Random, kind: str, width: float, height: float, t: float) -> Mesh:
     """A leaf from its hinge at the origin along +x, z = 0..t, without its handle.
 
-    Kinds: flush, panelled, glass, half_glass, lattice, louvre, planks.
+    Kinds: flush, panelled, glass, half_glass, lattice, louver, planks.
     """
     if kind == "panelled":
         across, up = (
@@ -83,8 +81,8 @@ def door_leaf(rng: Random, kind: str, width: float, height: float, t: float) -> 
         return framed_leaf(
             width, height, t, "glass", count(rng, 2, 3), (1,) * count(rng, 3, 6), rng.uniform(0.03, 0.06)
         )
-    if kind == "louvre":
-        return framed_leaf(width, height, t, "louvre", 1, (1,) * count(rng, 1, 3), rng.uniform(0.06, 0.1))
+    if kind == "louver":
+        return framed_leaf(width, height, t, "louver", 1, (1,) * count(rng, 1, 3), rng.uniform(0.06, 0.1))
     if kind == "half_glass":
         split = rng.uniform(0.35, 0.6) * height
         lower = framed_leaf(width, split, t, pick(rng, ("recessed", "raised")), count(rng, 1, 2), (1,), 0.1)
@@ -137,7 +135,7 @@ def single_door(rng: Random, kind: str) -> Mesh:
     return door.mirrored("x") if chance(rng, 0.5) else door
 
 
-def leaf_shape(kind: str) -> Maker:
+def leaf_shape(kind: str) -> Builder:
     return lambda rng: single_door(rng, kind)
 
 
@@ -235,7 +233,7 @@ def folding_door(rng: Random) -> Mesh:
     """Two to six narrow leaves folded like a screen."""
     n, w, h, t = 2 * count(rng, 1, 3), rng.uniform(0.3, 0.6), rng.uniform(1.9, 2.3), rng.uniform(0.02, 0.04)
     angle = rng.uniform(8, 75)
-    kind, seed = pick(rng, ("louvre", "glass", "panelled", "flush")), rng.randint(2**31)
+    kind, seed = pick(rng, ("louver", "glass", "panelled", "flush")), rng.randint(2**31)
     leaf = door_leaf(Random(seed), kind, w, h, t)
     step = float(w * np.cos(np.radians(angle)))
     out, back = leaf.turned("y", -angle), leaf.turned("y", angle).moved(z=float(w * np.sin(np.radians(angle))))
@@ -280,35 +278,26 @@ def revolving_door(rng: Random) -> Mesh:
     return join(*wings, both(arc), drum.moved(y=h + 0.1), cylinder(0.04, h, segments=8).moved(y=h / 2))
 
 
-DOORS: Variants = {
-    "flush": leaf_shape("flush"),
-    "panelled": leaf_shape("panelled"),
-    "glass": leaf_shape("glass"),
-    "half_glass": leaf_shape("half_glass"),
-    "lattice": leaf_shape("lattice"),
-    "louvred": leaf_shape("louvre"),
-    "planks": leaf_shape("planks"),
-    "ajar": ajar_door,
-    "double": double_door,
-    "entrance": entrance_door,
-    "arched": arched_door,
-    "patio": patio_door,
-    "barn": barn_door,
-    "folding": folding_door,
-    "stable": stable_door,
-    "garage": garage_door,
-    "revolving": revolving_door,
-}
-
-
-@category(
+category(
     "door",
-    synonyms=words(
-        "front door, entrance door, interior door, room door, double door, sliding door, glass door, french door, "
-        "patio door, barn door, folding door, bifold door, louvered door, garage door, dutch door, stable door, "
-        "revolving door, door with frame, panel door, doorway"
-    ),
-    variants=tuple(DOORS),
+    "front door, entrance door, interior door, room door, double door, sliding door, glass door, french door, "
+    "patio door, barn door, folding door, bifold door, louvered door, garage door, dutch door, stable door, "
+    "revolving door, door with frame, panel door, doorway",
+    flush=leaf_shape("flush"),
+    panelled=leaf_shape("panelled"),
+    glass=leaf_shape("glass"),
+    half_glass=leaf_shape("half_glass"),
+    lattice=leaf_shape("lattice"),
+    louvred=leaf_shape("louver"),
+    planks=leaf_shape("planks"),
+    ajar=ajar_door,
+    double=double_door,
+    entrance=entrance_door,
+    arched=arched_door,
+    patio=patio_door,
+    barn=barn_door,
+    folding=folding_door,
+    stable=stable_door,
+    garage=garage_door,
+    revolving=revolving_door,
 )
-def door(rng: Random, variant: str) -> Mesh:
-    return DOORS[variant](rng)

@@ -6,14 +6,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, high_base, low_base
-from openshape_ood.synthetic.builders._blocks import blocks, slab
 from openshape_ood.synthetic.builders._cases import WHOLE, Cell, cased, columns, fitted, grid, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._fronts import framed_leaf, handle, style_of
-from openshape_ood.synthetic.builders._tops import outline
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import (
+    based,
+    framed_leaf,
+    handle,
+    high_base,
+    low_base,
+    outline,
+    style_of,
+)
+from openshape_ood.synthetic.builders._shapes import blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join
 
 
@@ -121,25 +125,16 @@ def changing_dresser(rng: Random) -> Mesh:
     )
 
 
-DRESSERS: Variants = {
-    "chest": chest,
-    "wide": wide_dresser,
-    "tallboy": tallboy,
-    "bow_front": bow_front,
-    "mirror": mirror_dresser,
-    "combo": combo_dresser,
-    "pulled_out": pulled_dresser,
-    "changing_top": changing_dresser,
-}
-
-
-@category(
+category(
     "dresser",
-    synonyms=words(
-        "chest of drawers, bureau chest, tallboy, lowboy, highboy, drawer chest, dressing table, drawers, "
-        "vanity dresser, dresser with mirror, double dresser, lingerie chest, bedroom dresser, changing table"
-    ),
-    variants=tuple(DRESSERS),
+    "chest of drawers, bureau chest, tallboy, lowboy, highboy, drawer chest, dressing table, drawers, "
+    "vanity dresser, dresser with mirror, double dresser, lingerie chest, bedroom dresser, changing table",
+    chest=chest,
+    wide=wide_dresser,
+    tallboy=tallboy,
+    bow_front=bow_front,
+    mirror=mirror_dresser,
+    combo=combo_dresser,
+    pulled_out=pulled_dresser,
+    changing_top=changing_dresser,
 )
-def dresser(rng: Random, variant: str) -> Mesh:
-    return DRESSERS[variant](rng)

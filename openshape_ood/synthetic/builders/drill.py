@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import hoop
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import stamped_around
-from openshape_ood.synthetic.builders._poses import laid
-from openshape_ood.synthetic.builders._rods import barrel
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import laid, stamped_around
+from openshape_ood.synthetic.builders._shapes import barrel, hoop
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join, lathe, rod, tube
 
 
@@ -93,24 +89,15 @@ def drill_press(rng: Random) -> Mesh:
     return join(base, column, head, spindle, table, lever)
 
 
-DRILLS: Variants = {
-    "cordless_lying": lambda rng: power_drill(rng, True, 1.0),
-    "cordless_standing": lambda rng: power_drill(rng, True, 0.0),
-    "corded": lambda rng: power_drill(rng, False, 0.7),
-    "hammer_drill": hammer_drill,
-    "screwdriver": screwdriver_drill,
-    "hand_drill": hand_drill,
-    "press": drill_press,
-}
-
-
-@category(
+category(
     "drill",
-    synonyms=words(
-        "power drill, cordless drill, electric drill, hammer drill, drill press, hand drill, drill driver, "
-        "cordless screwdriver, battery drill, power tool, impact driver"
-    ),
-    variants=tuple(DRILLS),
+    "power drill, cordless drill, electric drill, hammer drill, drill press, hand drill, drill driver, "
+    "cordless screwdriver, battery drill, power tool, impact driver",
+    cordless_lying=lambda rng: power_drill(rng, True, 1.0),
+    cordless_standing=lambda rng: power_drill(rng, True, 0.0),
+    corded=lambda rng: power_drill(rng, False, 0.7),
+    hammer_drill=hammer_drill,
+    screwdriver=screwdriver_drill,
+    hand_drill=hand_drill,
+    press=drill_press,
 )
-def drill(rng: Random, variant: str) -> Mesh:
-    return DRILLS[variant](rng)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rods import axle
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, cylinder, ellipsoid, join, lathe, rod, tube
 
 
@@ -65,27 +63,14 @@ def barbell(rng: Random) -> Mesh:
     )
 
 
-def upended_dumbbell(rng: Random) -> Mesh:
-    return (hex_dumbbell(rng) if chance(rng, 0.5) else round_dumbbell(rng)).turned("z", 90)
-
-
-DUMBBELLS: Variants = {
-    "hex": hex_dumbbell,
-    "round": round_dumbbell,
-    "ball_ends": ball_dumbbell,
-    "plates": plate_dumbbell,
-    "barbell": barbell,
-    "upended": upended_dumbbell,
-}
-
-
-@category(
+category(
     "dumbbell",
-    synonyms=words(
-        "hand weight, free weight, barbell, weights, hex dumbbell, gym weight, weight lifting bar, "
-        "exercise weight, dumb bell, adjustable dumbbell, fitness weight"
-    ),
-    variants=tuple(DUMBBELLS),
+    "hand weight, free weight, barbell, weights, hex dumbbell, gym weight, weight lifting bar, exercise weight, "
+    "dumb bell, adjustable dumbbell, fitness weight",
+    hex=hex_dumbbell,
+    round=round_dumbbell,
+    ball_ends=ball_dumbbell,
+    plates=plate_dumbbell,
+    barbell=barbell,
+    upended=lambda rng: (hex_dumbbell(rng) if chance(rng, 0.5) else round_dumbbell(rng)).turned("z", 90),
 )
-def dumbbell(rng: Random, variant: str) -> Mesh:
-    return DUMBBELLS[variant](rng)

@@ -6,14 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import hoop
 from openshape_ood.synthetic.builders._bodies import blade
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped, stamped_around
-from openshape_ood.synthetic.builders._rods import barrel, rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import barrel, frame, hoop, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, tube
 
 
@@ -102,11 +98,7 @@ def box_fan(rng: Random) -> Mesh:
     )
     feet = both(box(0.04, 0.03, depth * 1.8).moved(size * 0.35, -size / 2))
     return join(
-        frame(size, size, 0.025, depth),
-        rotor(rng, size * 0.44, rng.randint(4, 6)),
-        bars,
-        feet,
-        hoop(size * 0.46, 0.01),
+        frame(size, size, 0.025, depth), rotor(rng, size * 0.44, rng.randint(4, 6)), bars, feet, hoop(size * 0.46, 0.01)
     )
 
 
@@ -118,23 +110,14 @@ def wall_fan(rng: Random) -> Mesh:
     return join(head, arm, box(0.12, 0.2, 0.03).moved(y=-radius * 0.6, z=-radius * 1.5))
 
 
-FANS: Variants = {
-    "desk": desk_fan,
-    "pedestal": pedestal_fan,
-    "tower": tower_fan,
-    "ceiling": ceiling_fan,
-    "box": box_fan,
-    "wall": wall_fan,
-}
-
-
-@category(
+category(
     "fan",
-    synonyms=words(
-        "ceiling fan, desk fan, table fan, standing fan, pedestal fan, tower fan, box fan, ventilator, "
-        "electric fan, cooling fan, floor fan, wall fan"
-    ),
-    variants=tuple(FANS),
+    "ceiling fan, desk fan, table fan, standing fan, pedestal fan, tower fan, box fan, ventilator, electric fan, "
+    "cooling fan, floor fan, wall fan",
+    desk=desk_fan,
+    pedestal=pedestal_fan,
+    tower=tower_fan,
+    ceiling=ceiling_fan,
+    box=box_fan,
+    wall=wall_fan,
 )
-def fan(rng: Random, variant: str) -> Mesh:
-    return FANS[variant](rng)

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import hoop
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import both, stamped, stamped_around
-from openshape_ood.synthetic.builders._outlines import from_front, rounded_corners, symmetric
-from openshape_ood.synthetic.builders._poses import laid
-from openshape_ood.synthetic.builders._rods import axle, barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, laid, stamped, stamped_around
+from openshape_ood.synthetic.builders._shapes import axle, barrel, bars, from_front, hoop, rounded_corners, symmetric
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, join
 
 
@@ -93,24 +88,15 @@ def on_guitar_stand(rng: Random) -> Mesh:
     return join(instrument.turned("x", -8), bars([*feet, *arms, *post], 0.012))
 
 
-GUITARS: Variants = {
-    "acoustic": lambda rng: laid(rng, acoustic(rng), 0.3),
-    "electric": lambda rng: laid(rng, solid_body(rng, rng.uniform(0.38, 0.46), rng.uniform(0.45, 0.55)), 0.3),
-    "bass": lambda rng: laid(rng, solid_body(rng, rng.uniform(0.42, 0.5), rng.uniform(0.65, 0.8)), 0.3),
-    "flying_v": lambda rng: laid(rng, flying_v(rng), 0.3),
-    "ukulele": lambda rng: laid(rng, acoustic(rng, rng.uniform(0.5, 0.7)), 0.3),
-    "banjo": lambda rng: laid(rng, banjo(rng), 0.3),
-    "on_stand": on_guitar_stand,
-}
-
-
-@category(
+category(
     "guitar",
-    synonyms=words(
-        "acoustic guitar, electric guitar, bass guitar, classical guitar, ukulele, banjo, mandolin, lute, "
-        "string instrument, six string, flying v guitar, violin, cello"
-    ),
-    variants=tuple(GUITARS),
+    "acoustic guitar, electric guitar, bass guitar, classical guitar, ukulele, banjo, mandolin, lute, "
+    "string instrument, six string, flying v guitar, violin, cello",
+    acoustic=lambda rng: laid(rng, acoustic(rng), 0.3),
+    electric=lambda rng: laid(rng, solid_body(rng, rng.uniform(0.38, 0.46), rng.uniform(0.45, 0.55)), 0.3),
+    bass=lambda rng: laid(rng, solid_body(rng, rng.uniform(0.42, 0.5), rng.uniform(0.65, 0.8)), 0.3),
+    flying_v=lambda rng: laid(rng, flying_v(rng), 0.3),
+    ukulele=lambda rng: laid(rng, acoustic(rng, rng.uniform(0.5, 0.7)), 0.3),
+    banjo=lambda rng: laid(rng, banjo(rng), 0.3),
+    on_stand=on_guitar_stand,
 )
-def guitar(rng: Random, variant: str) -> Mesh:
-    return GUITARS[variant](rng)

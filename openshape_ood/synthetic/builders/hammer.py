@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from openshape_ood.synthetic.builders._bodies import blade
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._poses import laid
-from openshape_ood.synthetic.builders._rods import axle
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, laid
+from openshape_ood.synthetic.builders._shapes import axle
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, ellipsoid, join, lathe, tube
 
 
@@ -66,22 +63,13 @@ def cross_peen_hammer(rng: Random) -> Mesh:
     return laid(rng, join(haft(rng, length, u(0.01, 0.015)), head.moved(y=length)))
 
 
-HAMMERS: Variants = {
-    "claw": claw_hammer,
-    "ball_peen": ball_hammer,
-    "sledge": sledge_hammer,
-    "mallet": mallet,
-    "cross_peen": cross_peen_hammer,
-}
-
-
-@category(
+category(
     "hammer",
-    synonyms=words(
-        "claw hammer, mallet, sledgehammer, rubber mallet, ball peen hammer, carpenter hammer, gavel, "
-        "tack hammer, wooden mallet, meat tenderizer, hand hammer"
-    ),
-    variants=tuple(HAMMERS),
+    "claw hammer, mallet, sledgehammer, rubber mallet, ball peen hammer, carpenter hammer, gavel, tack hammer, "
+    "wooden mallet, meat tenderizer, hand hammer",
+    claw=claw_hammer,
+    ball_peen=ball_hammer,
+    sledge=sledge_hammer,
+    mallet=mallet,
+    cross_peen=cross_peen_hammer,
 )
-def hammer(rng: Random, variant: str) -> Mesh:
-    return HAMMERS[variant](rng)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
-from openshape_ood.synthetic.builders._bumps import bumpy
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._outlines import Points, from_above, rounded_corners
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import Points, bumpy, from_above, half_ring, rounded_corners
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, lathe, sheet, torus
 
 
@@ -109,25 +105,16 @@ def pointed_hat(rng: Random) -> Mesh:
     )
 
 
-HATS: Variants = {
-    "top_hat": top_hat,
-    "fedora": fedora,
-    "cowboy": cowboy_hat,
-    "sun_hat": sun_hat,
-    "cap": cap,
-    "beanie": beanie,
-    "hard_hat": hard_hat,
-    "pointed": pointed_hat,
-}
-
-
-@category(
+category(
     "hat",
-    synonyms=words(
-        "cap, baseball cap, fedora, cowboy hat, top hat, sun hat, beanie, helmet, hard hat, witch hat, "
-        "bowler hat, straw hat, wizard hat, party hat, headgear"
-    ),
-    variants=tuple(HATS),
+    "cap, baseball cap, fedora, cowboy hat, top hat, sun hat, beanie, helmet, hard hat, witch hat, bowler hat, "
+    "straw hat, wizard hat, party hat, headgear",
+    top_hat=top_hat,
+    fedora=fedora,
+    cowboy=cowboy_hat,
+    sun_hat=sun_hat,
+    cap=cap,
+    beanie=beanie,
+    hard_hat=hard_hat,
+    pointed=pointed_hat,
 )
-def hat(rng: Random, variant: str) -> Mesh:
-    return HATS[variant](rng)

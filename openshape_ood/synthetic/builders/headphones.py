@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._bends import half_ring
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._poses import on_back
-from openshape_ood.synthetic.builders._rods import axle, barrel
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, on_back
+from openshape_ood.synthetic.builders._shapes import axle, barrel, half_ring
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
@@ -48,14 +44,6 @@ def over_ear(rng: Random) -> Mesh:
     return headset(rng, rng.uniform(0.038, 0.05), rng.uniform(0.03, 0.05))
 
 
-def on_ear(rng: Random) -> Mesh:
-    return headset(rng, rng.uniform(0.025, 0.034), rng.uniform(0.015, 0.03))
-
-
-def gaming_headset(rng: Random) -> Mesh:
-    return headset(rng, rng.uniform(0.04, 0.052), rng.uniform(0.035, 0.055), 1.0)
-
-
 def on_headphone_stand(rng: Random) -> Mesh:
     u = rng.uniform
     phones = over_ear(rng).grounded()
@@ -77,23 +65,14 @@ def earbuds(rng: Random) -> Mesh:
     return join(case, lid, both(bud.moved(0.013, 0.035)))
 
 
-HEADPHONES: Variants = {
-    "over_ear": over_ear,
-    "on_ear": on_ear,
-    "gaming": gaming_headset,
-    "lying": lambda rng: on_back(over_ear(rng)),
-    "on_stand": on_headphone_stand,
-    "earbuds": earbuds,
-}
-
-
-@category(
+category(
     "headphones",
-    synonyms=words(
-        "headset, earphones, earbuds, headphone, over-ear headphones, gaming headset, ear muffs, "
-        "wireless headphones, earmuffs, studio headphones"
-    ),
-    variants=tuple(HEADPHONES),
+    "headset, earphones, earbuds, headphone, over-ear headphones, gaming headset, ear muffs, wireless headphones, "
+    "earmuffs, studio headphones",
+    over_ear=over_ear,
+    on_ear=lambda rng: headset(rng, rng.uniform(0.025, 0.034), rng.uniform(0.015, 0.03)),
+    gaming=lambda rng: headset(rng, rng.uniform(0.04, 0.052), rng.uniform(0.035, 0.055), 1.0),
+    lying=lambda rng: on_back(over_ear(rng)),
+    on_stand=on_headphone_stand,
+    earbuds=earbuds,
 )
-def headphones(rng: Random, variant: str) -> Mesh:
-    return HEADPHONES[variant](rng)

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._keys import key_field
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._fittings import key_field
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join
 
 
@@ -31,14 +29,6 @@ def desk_keyboard(rng: Random, columns: int, thickness: float, keys: float, bloc
 
 def laid_keyboard(rng: Random, mesh: Mesh) -> Mesh:
     return mesh.turned("x", rng.uniform(70, 90)) if chance(rng, 0.1) else mesh
-
-
-def full_keyboard(rng: Random) -> Mesh:
-    return desk_keyboard(rng, 15, rng.uniform(0.012, 0.03), rng.uniform(0.004, 0.01), (3, 4))
-
-
-def compact_keyboard(rng: Random) -> Mesh:
-    return desk_keyboard(rng, rng.randint(13, 17), rng.uniform(0.006, 0.02), rng.uniform(0.002, 0.008))
 
 
 def mechanical_keyboard(rng: Random) -> Mesh:
@@ -74,23 +64,14 @@ def rest_keyboard(rng: Random) -> Mesh:
     return join(board.grounded(), cushion(size[0], 0.02, 0.08, 0.3).moved(y=0.01, z=size[2] / 2 + 0.04))
 
 
-KEYBOARDS: Variants = {
-    "full": full_keyboard,
-    "compact": compact_keyboard,
-    "mechanical": mechanical_keyboard,
-    "split": split_keyboard,
-    "curved": curved_keyboard,
-    "wrist_rest": rest_keyboard,
-}
-
-
-@category(
+category(
     "keyboard",
-    synonyms=words(
-        "computer keyboard, pc keyboard, mechanical keyboard, wireless keyboard, gaming keyboard, "
-        "ergonomic keyboard, split keyboard, keypad, qwerty keyboard, typing keyboard, keys of a computer"
-    ),
-    variants=tuple(KEYBOARDS),
+    "computer keyboard, pc keyboard, mechanical keyboard, wireless keyboard, gaming keyboard, ergonomic keyboard, "
+    "split keyboard, keypad, qwerty keyboard, typing keyboard, keys of a computer",
+    full=lambda rng: desk_keyboard(rng, 15, rng.uniform(0.012, 0.03), rng.uniform(0.004, 0.01), (3, 4)),
+    compact=lambda rng: desk_keyboard(rng, rng.randint(13, 17), rng.uniform(0.006, 0.02), rng.uniform(0.002, 0.008)),
+    mechanical=mechanical_keyboard,
+    split=split_keyboard,
+    curved=curved_keyboard,
+    wrist_rest=rest_keyboard,
 )
-def keyboard(rng: Random, variant: str) -> Mesh:
-    return KEYBOARDS[variant](rng)

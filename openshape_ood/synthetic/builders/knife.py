@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._outlines import Points, from_front, panel, rounded_corners
-from openshape_ood.synthetic.builders._poses import laid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import laid
+from openshape_ood.synthetic.builders._shapes import Points, from_front, panel, rounded_corners
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join
 
 
@@ -99,24 +97,15 @@ def utility_knife(rng: Random) -> Mesh:
     return laid(rng, join(body, blade, box(0.01, 0.025, 0.006).moved(y=n * 0.2, z=0.012)), 0.9)
 
 
-KNIVES: Variants = {
-    "chef": chef_knife,
-    "cleaver": cleaver,
-    "bread": bread_knife,
-    "dagger": dagger,
-    "table": table_knife,
-    "pocket": pocket_knife,
-    "utility": utility_knife,
-}
-
-
-@category(
+category(
     "knife",
-    synonyms=words(
-        "kitchen knife, chef knife, bread knife, cleaver, dagger, table knife, pocket knife, penknife, "
-        "utility knife, box cutter, steak knife, butter knife, carving knife"
-    ),
-    variants=tuple(KNIVES),
+    "kitchen knife, chef knife, bread knife, cleaver, dagger, table knife, pocket knife, penknife, utility knife, "
+    "box cutter, steak knife, butter knife, carving knife",
+    chef=chef_knife,
+    cleaver=cleaver,
+    bread=bread_knife,
+    dagger=dagger,
+    table=table_knife,
+    pocket=pocket_knife,
+    utility=utility_knife,
 )
-def knife(rng: Random, variant: str) -> Mesh:
-    return KNIVES[variant](rng)

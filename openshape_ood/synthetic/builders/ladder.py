@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import block, blocks
-from openshape_ood.synthetic.builders._chance import Random, chance, count
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import block, blocks
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, rod, tube
 
 
@@ -45,7 +43,7 @@ def straight_ladder(rng: Random) -> Mesh:
 
 
 def stepped_flight(rng: Random, width: float, height: float, lean: float, top_width: float) -> Mesh:
-    """A flight of level treads that leans back by `lean` (metres at the top): sheared, not turned."""
+    """A flight of level treads that leans back by `lean` (meters at the top): sheared, not turned."""
     ladder = flight(rng, width, height, rng.uniform(0.07, 0.13), top_width)
 
     def shear(v: np.ndarray) -> np.ndarray:
@@ -149,25 +147,16 @@ def loft_ladder(rng: Random) -> Mesh:
     return join(*parts)
 
 
-LADDERS: Variants = {
-    "straight": straight_ladder,
-    "step": step_ladder,
-    "double": double_ladder,
-    "platform": platform_ladder,
-    "extension": extension_ladder,
-    "rope": rope_ladder,
-    "rolling": rolling_ladder,
-    "loft": loft_ladder,
-}
-
-
-@category(
+category(
     "ladder",
-    synonyms=words(
-        "step ladder, stepladder, extension ladder, rope ladder, folding ladder, library ladder, loft ladder, "
-        "attic ladder, platform ladder, a-frame ladder, wooden ladder, bunk ladder, leaning ladder"
-    ),
-    variants=tuple(LADDERS),
+    "step ladder, stepladder, extension ladder, rope ladder, folding ladder, library ladder, loft ladder, "
+    "attic ladder, platform ladder, a-frame ladder, wooden ladder, bunk ladder, leaning ladder",
+    straight=straight_ladder,
+    step=step_ladder,
+    double=double_ladder,
+    platform=platform_ladder,
+    extension=extension_ladder,
+    rope=rope_ladder,
+    rolling=rolling_ladder,
+    loft=loft_ladder,
 )
-def ladder(rng: Random, variant: str) -> Mesh:
-    return LADDERS[variant](rng)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import arch
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, loft, pot, smooth, solid
 from openshape_ood.synthetic.builders._copies import around, at_corners, both, placed
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, loft, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import arch
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, tube
 
 
@@ -180,27 +177,18 @@ def torchiere(rng: Random) -> Mesh:
     return join(*parts)
 
 
-LAMPS: Variants = {
-    "table": table_lamp,
-    "floor": floor_lamp,
-    "desk_arm": desk_lamp,
-    "pendant": pendant_lamp,
-    "arc": arc_lamp,
-    "tripod": tripod_lamp,
-    "ceiling": ceiling_lamp,
-    "lantern": lantern,
-    "chandelier": chandelier,
-    "torchiere": torchiere,
-}
-
-
-@category(
+category(
     "lamp",
-    synonyms=words(
-        "table lamp, floor lamp, desk lamp, bedside lamp, reading lamp, pendant lamp, ceiling lamp, lantern, "
-        "chandelier, light fixture, standing lamp, lampshade, torchiere, hanging lamp"
-    ),
-    variants=tuple(LAMPS),
+    "table lamp, floor lamp, desk lamp, bedside lamp, reading lamp, pendant lamp, ceiling lamp, lantern, chandelier, "
+    "light fixture, standing lamp, lampshade, torchiere, hanging lamp",
+    table=table_lamp,
+    floor=floor_lamp,
+    desk_arm=desk_lamp,
+    pendant=pendant_lamp,
+    arc=arc_lamp,
+    tripod=tripod_lamp,
+    ceiling=ceiling_lamp,
+    lantern=lantern,
+    chandelier=chandelier,
+    torchiere=torchiere,
 )
-def lamp(rng: Random, variant: str) -> Mesh:
-    return LAMPS[variant](rng)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._keys import key_field
-from openshape_ood.synthetic.builders._outlines import from_side, panel
-from openshape_ood.synthetic.builders._rods import axle
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._fittings import key_field
+from openshape_ood.synthetic.builders._shapes import axle, frame, from_side, panel
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, join
 
 
@@ -39,10 +35,6 @@ def thin_laptop(rng: Random) -> Mesh:
     return clamshell(rng, rng.uniform(90, 135), rng.uniform(0.008, 0.018), rng.uniform(0.005, 0.009))
 
 
-def thick_laptop(rng: Random) -> Mesh:
-    return clamshell(rng, rng.uniform(85, 130), rng.uniform(0.022, 0.045), rng.uniform(0.01, 0.02))
-
-
 def tent_laptop(rng: Random) -> Mesh:
     angle = rng.uniform(40, 75)
     return clamshell(rng, angle, 0.012, 0.008).turned("x", 90 + angle / 2)
@@ -66,24 +58,15 @@ def raised_laptop(rng: Random) -> Mesh:
     return join(machine, both(stay.moved(x=0.09)), box(0.2, 0.008, 0.2).turned("x", tilt).moved(y=height - 0.02))
 
 
-LAPTOPS: Variants = {
-    "thin": thin_laptop,
-    "thick": thick_laptop,
-    "wide_open": lambda rng: clamshell(rng, rng.uniform(140, 180), 0.014, 0.008),
-    "nearly_shut": lambda rng: clamshell(rng, rng.uniform(20, 75), 0.014, 0.008),
-    "tent": tent_laptop,
-    "closed": closed_laptop,
-    "on_stand": raised_laptop,
-}
-
-
-@category(
+category(
     "laptop",
-    synonyms=words(
-        "notebook computer, laptop computer, portable computer, macbook, chromebook, ultrabook, netbook, "
-        "gaming laptop, open laptop, convertible laptop, thinkpad, clamshell computer"
-    ),
-    variants=tuple(LAPTOPS),
+    "notebook computer, laptop computer, portable computer, macbook, chromebook, ultrabook, netbook, gaming laptop, "
+    "open laptop, convertible laptop, thinkpad, clamshell computer",
+    thin=thin_laptop,
+    thick=lambda rng: clamshell(rng, rng.uniform(85, 130), rng.uniform(0.022, 0.045), rng.uniform(0.01, 0.02)),
+    wide_open=lambda rng: clamshell(rng, rng.uniform(140, 180), 0.014, 0.008),
+    nearly_shut=lambda rng: clamshell(rng, rng.uniform(20, 75), 0.014, 0.008),
+    tent=tent_laptop,
+    closed=closed_laptop,
+    on_stand=raised_laptop,
 )
-def laptop(rng: Random, variant: str) -> Mesh:
-    return LAPTOPS[variant](rng)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._boxes import open_front
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import pot
 from openshape_ood.synthetic.builders._copies import at_corners, both, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, hung, window
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import open_front
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join
 
 
@@ -93,22 +91,13 @@ def retro_microwave(rng: Random) -> Mesh:
     return join(body, door, knobs, handle, at_corners(cylinder(0.02, 0.04).moved(y=0.02), 0.35 * w, 0.3 * d))
 
 
-MICROWAVES: Variants = {
-    "buttons": button_microwave,
-    "dials": dial_microwave,
-    "door_open": open_microwave,
-    "built_in": built_in_microwave,
-    "retro": retro_microwave,
-}
-
-
-@category(
+category(
     "microwave",
-    synonyms=words(
-        "microwave oven, countertop microwave, built-in microwave, combi microwave, microwave grill, nuker, "
-        "toaster oven, mini oven, convection microwave, solo microwave"
-    ),
-    variants=tuple(MICROWAVES),
+    "microwave oven, countertop microwave, built-in microwave, combi microwave, microwave grill, nuker, "
+    "toaster oven, mini oven, convection microwave, solo microwave",
+    buttons=button_microwave,
+    dials=dial_microwave,
+    door_open=open_microwave,
+    built_in=built_in_microwave,
+    retro=retro_microwave,
 )
-def microwave(rng: Random, variant: str) -> Mesh:
-    return MICROWAVES[variant](rng)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import ribbon
-from openshape_ood.synthetic.builders._chance import Random, between, chance
+from openshape_ood.synthetic.builders._bodies import Ring, slab
 from openshape_ood.synthetic.builders._copies import both, placed
 from openshape_ood.synthetic.builders._fittings import dial
-from openshape_ood.synthetic.builders._rings import Ring, slab
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import ribbon
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod
 
 
@@ -192,29 +190,20 @@ def portrait_monitor(rng: Random) -> Mesh:
     return on_stand(rng, flat_panel(rng, width, height), 1.6 * width, height)
 
 
-MONITORS: Variants = {
-    "flat_stand": flat_monitor,
-    "crt_monitor": crt_monitor,
-    "crt_television": crt_television,
-    "wall_mounted": wall_monitor,
-    "curved": curved_monitor,
-    "speakers": speaker_monitor,
-    "arm": arm_monitor,
-    "television": flat_television,
-    "dual": dual_monitor,
-    "all_in_one": all_in_one,
-    "portrait": portrait_monitor,
-}
-
-
-@category(
+category(
     "monitor",
-    synonyms=words(
-        "display, screen, computer monitor, computer screen, television, tv, tv set, television set, "
-        "flat screen, crt monitor, lcd monitor, led display, curved monitor, tube television, flat panel, "
-        "ultrawide monitor, smart tv, all-in-one computer"
-    ),
-    variants=tuple(MONITORS),
+    "display, screen, computer monitor, computer screen, television, tv, tv set, television set, flat screen, "
+    "crt monitor, lcd monitor, led display, curved monitor, tube television, flat panel, ultrawide monitor, "
+    "smart tv, all-in-one computer",
+    flat_stand=flat_monitor,
+    crt_monitor=crt_monitor,
+    crt_television=crt_television,
+    wall_mounted=wall_monitor,
+    curved=curved_monitor,
+    speakers=speaker_monitor,
+    arm=arm_monitor,
+    television=flat_television,
+    dual=dual_monitor,
+    all_in_one=all_in_one,
+    portrait=portrait_monitor,
 )
-def monitor(rng: Random, variant: str) -> Mesh:
-    return MONITORS[variant](rng)

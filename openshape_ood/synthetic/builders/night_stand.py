@@ -6,23 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, high_base, low_base
-from openshape_ood.synthetic.builders._blocks import block, slab
 from openshape_ood.synthetic.builders._cases import cased, columns, fitted, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._fronts import handle, style_of
-from openshape_ood.synthetic.builders._legs import legs
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import based, handle, high_base, legs, low_base, style_of
+from openshape_ood.synthetic.builders._shapes import block, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join, lathe
 
 
 def stand_size(rng: Random) -> tuple[float, float, float]:
     return rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.62), rng.uniform(0.32, 0.48)
-
-
-def night_drawers(rng: Random) -> Mesh:
-    return cased(rng, stand_size(rng), rows(["drawer"] * count(rng, 2, 3)), *low_base(rng))
 
 
 def night_legs(rng: Random) -> Mesh:
@@ -81,24 +73,15 @@ def night_hung(rng: Random) -> Mesh:
     )
 
 
-NIGHT_STANDS: Variants = {
-    "drawers": night_drawers,
-    "on_legs": night_legs,
-    "open_shelf": night_open,
-    "door": night_door,
-    "table": night_table,
-    "round": night_round,
-    "hung": night_hung,
-}
-
-
-@category(
+category(
     "night stand",
-    synonyms=words(
-        "nightstand, bedside table, night table, bedside cabinet, bedside chest, bedside stand, bedside shelf, "
-        "bedside drawers, bedside locker, floating nightstand, bedside unit"
-    ),
-    variants=tuple(NIGHT_STANDS),
+    "nightstand, bedside table, night table, bedside cabinet, bedside chest, bedside stand, bedside shelf, "
+    "bedside drawers, bedside locker, floating nightstand, bedside unit",
+    drawers=lambda rng: cased(rng, stand_size(rng), rows(["drawer"] * count(rng, 2, 3)), *low_base(rng)),
+    on_legs=night_legs,
+    open_shelf=night_open,
+    door=night_door,
+    table=night_table,
+    round=night_round,
+    hung=night_hung,
 )
-def night_stand(rng: Random, variant: str) -> Mesh:
-    return NIGHT_STANDS[variant](rng)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, surface
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import row, spread
-from openshape_ood.synthetic.builders._seat_legs import disc_base, feet, legs, sled_base, star_base
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, row, spread
+from openshape_ood.synthetic.builders._seats import disc_base, feet, legs, sled_base, star_base
+from openshape_ood.synthetic.builders._shapes import bent_board, rails, slab, soft, surface
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, join, lathe, rod, torus, tube
 
 
@@ -114,26 +110,17 @@ def skirted_ottoman(rng: Random) -> Mesh:
     return join(surface(skirt), soft(w, rng.uniform(0.1, 0.18), d, h - 0.03, edge=rng.uniform(0.2, 0.4)))
 
 
-OTTOMANS: Variants = {
-    "cube": cube_ottoman,
-    "round": round_ottoman,
-    "pouf": pouf,
-    "legged": legged_ottoman,
-    "tufted": tufted_ottoman,
-    "storage": storage_ottoman,
-    "crossed": crossed_ottoman,
-    "sloped": sloped_ottoman,
-    "skirted": skirted_ottoman,
-}
-
-
-@category(
+category(
     "ottoman",
-    synonyms=words(
-        "pouf, pouffe, footstool, footrest, hassock, tuffet, storage ottoman, cube seat, leg rest, round ottoman, "
-        "tufted ottoman, cocktail ottoman"
-    ),
-    variants=tuple(OTTOMANS),
+    "pouf, pouffe, footstool, footrest, hassock, tuffet, storage ottoman, cube seat, leg rest, round ottoman, "
+    "tufted ottoman, cocktail ottoman",
+    cube=cube_ottoman,
+    round=round_ottoman,
+    pouf=pouf,
+    legged=legged_ottoman,
+    tufted=tufted_ottoman,
+    storage=storage_ottoman,
+    crossed=crossed_ottoman,
+    sloped=sloped_ottoman,
+    skirted=skirted_ottoman,
 )
-def ottoman(rng: Random, variant: str) -> Mesh:
-    return OTTOMANS[variant](rng)

@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._poses import on_back
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import on_back
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join, lathe, tube
 
 
@@ -134,29 +132,16 @@ def child(rng: Random) -> Mesh:
     return figure(rng, standing_pose(rng), height, big)
 
 
-def lying_person(rng: Random) -> Mesh:
-    return on_back(standing_person(rng))
-
-
-PEOPLE: Variants = {
-    "standing": standing_person,
-    "walking": walking_person,
-    "t_pose": t_pose_person,
-    "sitting": sitting_person,
-    "dressed": dressed_person,
-    "arms_raised": cheering_person,
-    "child": child,
-    "lying": lying_person,
-}
-
-
-@category(
+category(
     "person",
-    synonyms=words(
-        "human, man, woman, boy, girl, child, mannequin, pedestrian, human figure, people, statue, adult, "
-        "humanoid, dancer, worker"
-    ),
-    variants=tuple(PEOPLE),
+    "human, man, woman, boy, girl, child, mannequin, pedestrian, human figure, people, statue, adult, humanoid, "
+    "dancer, worker",
+    standing=standing_person,
+    walking=walking_person,
+    t_pose=t_pose_person,
+    sitting=sitting_person,
+    dressed=dressed_person,
+    arms_raised=cheering_person,
+    child=child,
+    lying=lambda rng: on_back(standing_person(rng)),
 )
-def person(rng: Random, variant: str) -> Mesh:
-    return PEOPLE[variant](rng)

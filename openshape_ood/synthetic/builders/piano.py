@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._outlines import from_above, rounded_corners
-from openshape_ood.synthetic.builders._rods import barrel, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import barrel, bars, from_above, rounded_corners
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join
 
 
@@ -109,21 +106,12 @@ def synthesizer(rng: Random) -> Mesh:
     return join(board.moved(y=height + 0.05), bars([*cross, *feet], 0.015))
 
 
-PIANOS: Variants = {
-    "grand": grand_piano,
-    "upright": upright_piano,
-    "digital": digital_piano,
-    "synthesizer": synthesizer,
-}
-
-
-@category(
+category(
     "piano",
-    synonyms=words(
-        "grand piano, upright piano, digital piano, electric piano, synthesizer, baby grand, organ, "
-        "harpsichord, keyboard instrument, spinet, pianoforte, concert grand"
-    ),
-    variants=tuple(PIANOS),
+    "grand piano, upright piano, digital piano, electric piano, synthesizer, baby grand, organ, harpsichord, "
+    "keyboard instrument, spinet, pianoforte, concert grand",
+    grand=grand_piano,
+    upright=upright_piano,
+    digital=digital_piano,
+    synthesizer=synthesizer,
 )
-def piano(rng: Random, variant: str) -> Mesh:
-    return PIANOS[variant](rng)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._upholstery import bolster, pad, sewn
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import rails, slab, soft
+from openshape_ood.synthetic.builders._textiles import bolster, pad, sewn
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, extrude, join, lathe, torus, tube
 
 
@@ -38,10 +36,6 @@ def bed_pillow(rng: Random) -> Mesh:
         flange = rng.uniform(1.05, 1.15)
         body = join(body, slab(w * flange, 0.008, d * flange, -0.004))
     return posed(rng, body)
-
-
-def long_bolster(rng: Random) -> Mesh:
-    return bolster(rng, rng.uniform(0.6, 1.4), rng.uniform(0.08, 0.15))
 
 
 def neck_roll(rng: Random) -> Mesh:
@@ -147,30 +141,20 @@ def stacked_pillows(rng: Random) -> Mesh:
     return join(*parts)
 
 
-PILLOWS: Variants = {
-    "square": square_pillow,
-    "bed": bed_pillow,
-    "bolster": long_bolster,
-    "neck_roll": neck_roll,
-    "dented": dented_pillow,
-    "chopped": chopped_pillow,
-    "floor_cushion": floor_cushion,
-    "round": round_pillow,
-    "neck": neck_pillow,
-    "contour": contour_pillow,
-    "wedge": wedge_pillow,
-    "stacked": stacked_pillows,
-}
-
-
-@category(
+category(
     "pillow",
-    synonyms=words(
-        "cushion, throw pillow, bed pillow, head pillow, sofa cushion, seat cushion, scatter cushion, floor cushion, "
-        "bolster, neck roll, neck pillow, travel pillow, decorative pillow, memory foam pillow, wedge pillow, "
-        "headrest"
-    ),
-    variants=tuple(PILLOWS),
+    "cushion, throw pillow, bed pillow, head pillow, sofa cushion, seat cushion, scatter cushion, floor cushion, "
+    "bolster, neck roll, neck pillow, travel pillow, decorative pillow, memory foam pillow, wedge pillow, headrest",
+    square=square_pillow,
+    bed=bed_pillow,
+    bolster=lambda rng: bolster(rng, rng.uniform(0.6, 1.4), rng.uniform(0.08, 0.15)),
+    neck_roll=neck_roll,
+    dented=dented_pillow,
+    chopped=chopped_pillow,
+    floor_cushion=floor_cushion,
+    round=round_pillow,
+    neck=neck_pillow,
+    contour=contour_pillow,
+    wedge=wedge_pillow,
+    stacked=stacked_pillows,
 )
-def pillow(rng: Random, variant: str) -> Mesh:
-    return PILLOWS[variant](rng)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bumps import rumpled
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import (
+    SHARP,
+    Ring,
+    bush_of,
+    hollow,
+    leaf_blade,
+    pot,
+    rosette,
+    shell_rings,
+    smooth,
+)
 from openshape_ood.synthetic.builders._copies import around, both, copies, headings
-from openshape_ood.synthetic.builders._leaves import bush_of, leaf_blade, rosette
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, hollow, shell_rings
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import rumpled
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, ellipsoid, join, rod, torus, tube
 
 
@@ -176,26 +182,17 @@ def bonsai(rng: Random) -> Mesh:
     )
 
 
-PLANTS: Variants = {
-    "leafy": leafy_plant,
-    "bushy": bushy_plant,
-    "tree": tree_plant,
-    "palm": palm_plant,
-    "cactus": cactus,
-    "swords": sword_plant,
-    "hanging": hanging_plant,
-    "flowers": flower_pot,
-    "bonsai": bonsai,
-}
-
-
-@category(
+category(
     "plant",
-    synonyms=words(
-        "potted plant, house plant, houseplant, indoor plant, flower pot, flowerpot, pot plant, cactus, bonsai, "
-        "fern, succulent, planter"
-    ),
-    variants=tuple(PLANTS),
+    "potted plant, house plant, houseplant, indoor plant, flower pot, flowerpot, pot plant, cactus, bonsai, fern, "
+    "succulent, planter",
+    leafy=leafy_plant,
+    bushy=bushy_plant,
+    tree=tree_plant,
+    palm=palm_plant,
+    cactus=cactus,
+    swords=sword_plant,
+    hanging=hanging_plant,
+    flowers=flower_pot,
+    bonsai=bonsai,
 )
-def plant(rng: Random, variant: str) -> Mesh:
-    return PLANTS[variant](rng)

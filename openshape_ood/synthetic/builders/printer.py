@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._outlines import from_side, rounded_corners
-from openshape_ood.synthetic.builders._rods import axle
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, from_side, rounded_corners
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, join, sheet
 
 
@@ -116,23 +113,14 @@ def plotter(rng: Random) -> Mesh:
     return join(head, roll, posts, bar, paper)
 
 
-PRINTERS: Variants = {
-    "inkjet": inkjet,
-    "laser": laser_printer,
-    "multifunction": multifunction,
-    "copier": copier,
-    "label": label_printer,
-    "plotter": plotter,
-}
-
-
-@category(
+category(
     "printer",
-    synonyms=words(
-        "inkjet printer, laser printer, photocopier, copier, copy machine, scanner, multifunction printer, "
-        "fax machine, office printer, plotter, label printer, receipt printer"
-    ),
-    variants=tuple(PRINTERS),
+    "inkjet printer, laser printer, photocopier, copier, copy machine, scanner, multifunction printer, fax machine, "
+    "office printer, plotter, label printer, receipt printer",
+    inkjet=inkjet,
+    laser=laser_printer,
+    multifunction=multifunction,
+    copier=copier,
+    label=label_printer,
+    plotter=plotter,
 )
-def printer(rng: Random, variant: str) -> Mesh:
-    return PRINTERS[variant](rng)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._boxes import open_front
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
 from openshape_ood.synthetic.builders._copies import at_corners, both, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, hung
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import open_front
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod
 
 
@@ -32,14 +30,6 @@ def stacked_doors(rng: Random, split: float) -> Mesh:
     high = fridge_door(w, h - cut - 0.03, 0.7 * long, long).moved(y=cut + 0.03)
     doors = join(low, high).moved(-w / 2, z=d / 2 + 0.004)
     return join(fridge_body(rng, w, h, d), doors.mirrored("x") if chance(rng) else doors)
-
-
-def top_freezer(rng: Random) -> Mesh:
-    return stacked_doors(rng, between(rng, 0.62, 0.75))
-
-
-def bottom_freezer(rng: Random) -> Mesh:
-    return stacked_doors(rng, between(rng, 0.3, 0.42))
 
 
 def side_by_side(rng: Random) -> Mesh:
@@ -109,25 +99,16 @@ def display_fridge(rng: Random) -> Mesh:
     return join(body, frame.moved(y=(h - crown) / 2, z=d / 2), box(w, crown, d).moved(y=h - crown / 2), cans)
 
 
-REFRIGERATORS: Variants = {
-    "top_freezer": top_freezer,
-    "bottom_freezer": bottom_freezer,
-    "side_by_side": side_by_side,
-    "french_door": french_door,
-    "mini": mini_fridge,
-    "retro": retro_fridge,
-    "door_open": open_fridge,
-    "display": display_fridge,
-}
-
-
-@category(
+category(
     "refrigerator",
-    synonyms=words(
-        "fridge, freezer, fridge freezer, icebox, mini fridge, cooler cabinet, side-by-side refrigerator, "
-        "french door refrigerator, beverage cooler, wine cooler, upright freezer, frigidaire"
-    ),
-    variants=tuple(REFRIGERATORS),
+    "fridge, freezer, fridge freezer, icebox, mini fridge, cooler cabinet, side-by-side refrigerator, "
+    "french door refrigerator, beverage cooler, wine cooler, upright freezer, frigidaire",
+    top_freezer=lambda rng: stacked_doors(rng, between(rng, 0.62, 0.75)),
+    bottom_freezer=lambda rng: stacked_doors(rng, between(rng, 0.3, 0.42)),
+    side_by_side=side_by_side,
+    french_door=french_door,
+    mini=mini_fridge,
+    retro=retro_fridge,
+    door_open=open_fridge,
+    display=display_fridge,
 )
-def refrigerator(rng: Random, variant: str) -> Mesh:
-    return REFRIGERATORS[variant](rng)

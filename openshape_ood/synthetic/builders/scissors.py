@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._bends import half_ring, hoop
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._outlines import from_front
-from openshape_ood.synthetic.builders._poses import laid
-from openshape_ood.synthetic.builders._rods import barrel
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, laid
+from openshape_ood.synthetic.builders._shapes import barrel, from_front, half_ring, hoop
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, join, tube
 
 
@@ -59,31 +54,20 @@ def spring_shears(rng: Random) -> Mesh:
     return laid(rng, join(both(half), half_ring(0.02, 0.006).mirrored("y")), 0.9)
 
 
-SCISSORS: Variants = {
-    "office": lambda rng: pair_of_scissors(
+category(
+    "scissors",
+    "pair of scissors, shears, kitchen scissors, office scissors, garden shears, nail scissors, paper scissors, "
+    "sewing scissors, pruning shears, tailor scissors, secateurs",
+    office=lambda rng: pair_of_scissors(
         rng, rng.uniform(0.09, 0.13), rng.uniform(0.02, 0.05), rng.uniform(0.018, 0.026)
     ),
-    "small": lambda rng: pair_of_scissors(
-        rng, rng.uniform(0.04, 0.06), rng.uniform(0.03, 0.05), rng.uniform(0.014, 0.02)
-    ),
-    "tailor": lambda rng: pair_of_scissors(
+    small=lambda rng: pair_of_scissors(rng, rng.uniform(0.04, 0.06), rng.uniform(0.03, 0.05), rng.uniform(0.014, 0.02)),
+    tailor=lambda rng: pair_of_scissors(
         rng, rng.uniform(0.12, 0.18), rng.uniform(0.03, 0.06), rng.uniform(0.022, 0.03)
     ),
-    "upright": lambda rng: pair_of_scissors(
+    upright=lambda rng: pair_of_scissors(
         rng, rng.uniform(0.08, 0.13), rng.uniform(0.02, 0.06), rng.uniform(0.018, 0.026), 0.0
     ),
-    "shears": shears,
-    "spring_shears": spring_shears,
-}
-
-
-@category(
-    "scissors",
-    synonyms=words(
-        "pair of scissors, shears, kitchen scissors, office scissors, garden shears, nail scissors, "
-        "paper scissors, sewing scissors, pruning shears, tailor scissors, secateurs"
-    ),
-    variants=tuple(SCISSORS),
+    shears=shears,
+    spring_shears=spring_shears,
 )
-def scissors(rng: Random, variant: str) -> Mesh:
-    return SCISSORS[variant](rng)

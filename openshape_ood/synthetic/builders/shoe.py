@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
 from openshape_ood.synthetic.builders._bodies import body_along_z
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._outlines import from_above, rounded_corners, symmetric
-from openshape_ood.synthetic.builders._rods import axle
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, from_above, half_ring, rounded_corners, symmetric
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, torus, tube
 
 
@@ -120,23 +116,14 @@ def pair_of_shoes(rng: Random) -> Mesh:
     return both(one.turned("y", rng.uniform(-10, 20)).moved(x=rng.uniform(0.065, 0.09)))
 
 
-SHOES: Variants = {
-    "sneaker": sneaker,
-    "loafer": loafer,
-    "high_heel": high_heel,
-    "boot": boot,
-    "sandal": sandal,
-    "pair": pair_of_shoes,
-}
-
-
-@category(
+category(
     "shoe",
-    synonyms=words(
-        "sneaker, boot, sandal, high heel, trainer, running shoe, loafer, slipper, pair of shoes, shoes, "
-        "footwear, flip flop, rubber boot, heels"
-    ),
-    variants=tuple(SHOES),
+    "sneaker, boot, sandal, high heel, trainer, running shoe, loafer, slipper, pair of shoes, shoes, footwear, "
+    "flip flop, rubber boot, heels",
+    sneaker=sneaker,
+    loafer=loafer,
+    high_heel=high_heel,
+    boot=boot,
+    sandal=sandal,
+    pair=pair_of_shoes,
 )
-def shoe(rng: Random, variant: str) -> Mesh:
-    return SHOES[variant](rng)

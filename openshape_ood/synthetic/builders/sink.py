@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._boxes import open_box
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, loft
 from openshape_ood.synthetic.builders._copies import at_corners, placed
-from openshape_ood.synthetic.builders._fittings import bar_handle
-from openshape_ood.synthetic.builders._plumbing import basin, gooseneck_tap, inset_basin, mixer_tap, tap
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, hollow, loft
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._fittings import bar_handle, basin, gooseneck_tap, inset_basin, mixer_tap, tap
+from openshape_ood.synthetic.builders._shapes import open_box
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, rod, tube
 
 
@@ -176,27 +173,18 @@ def utility_sink(rng: Random) -> Mesh:
     return join(*parts)
 
 
-SINKS: Variants = {
-    "pedestal": pedestal_sink,
-    "wall_hung": wall_hung_sink,
-    "counter_inset": counter_inset_sink,
-    "kitchen_drainer": kitchen_sink,
-    "vessel_on_cabinet": vessel_sink,
-    "vessel_bowl": vessel_bowl,
-    "corner": corner_sink,
-    "trough": trough_sink,
-    "drop_in": drop_in_sink,
-    "utility": utility_sink,
-}
-
-
-@category(
+category(
     "sink",
-    synonyms=words(
-        "washbasin, wash basin, hand basin, washbowl, lavatory sink, bathroom sink, kitchen sink, double sink, "
-        "pedestal sink, vanity sink, vessel sink, trough sink, utility sink, laundry sink, wash stand, basin"
-    ),
-    variants=tuple(SINKS),
+    "washbasin, wash basin, hand basin, washbowl, lavatory sink, bathroom sink, kitchen sink, double sink, "
+    "pedestal sink, vanity sink, vessel sink, trough sink, utility sink, laundry sink, wash stand, basin",
+    pedestal=pedestal_sink,
+    wall_hung=wall_hung_sink,
+    counter_inset=counter_inset_sink,
+    kitchen_drainer=kitchen_sink,
+    vessel_on_cabinet=vessel_sink,
+    vessel_bowl=vessel_bowl,
+    corner=corner_sink,
+    trough=trough_sink,
+    drop_in=drop_in_sink,
+    utility=utility_sink,
 )
-def sink(rng: Random, variant: str) -> Mesh:
-    return SINKS[variant](rng)

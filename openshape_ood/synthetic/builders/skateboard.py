@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped
-from openshape_ood.synthetic.builders._rods import axle, bars
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import axle, bars
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, sheet
 
 
@@ -77,23 +75,14 @@ def kick_scooter(rng: Random) -> Mesh:
     return join(deck, *wheels, stem)
 
 
-SKATEBOARDS: Variants = {
-    "street": street_board,
-    "longboard": longboard,
-    "cruiser": cruiser,
-    "upside_down": lambda rng: street_board(rng).turned("z", 180),
-    "leaning": lambda rng: street_board(rng).turned("x", -rng.uniform(65, 90)),
-    "scooter": kick_scooter,
-}
-
-
-@category(
+category(
     "skateboard",
-    synonyms=words(
-        "longboard, skate board, penny board, cruiser board, skate deck, kick scooter, scooter, "
-        "push scooter, street board, board with wheels"
-    ),
-    variants=tuple(SKATEBOARDS),
+    "longboard, skate board, penny board, cruiser board, skate deck, kick scooter, scooter, push scooter, "
+    "street board, board with wheels",
+    street=street_board,
+    longboard=longboard,
+    cruiser=cruiser,
+    upside_down=lambda rng: street_board(rng).turned("z", 180),
+    leaning=lambda rng: street_board(rng).turned("x", -rng.uniform(65, 90)),
+    scooter=kick_scooter,
 )
-def skateboard(rng: Random, variant: str) -> Mesh:
-    return SKATEBOARDS[variant](rng)

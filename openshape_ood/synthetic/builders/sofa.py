@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_wall, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import row, spread
-from openshape_ood.synthetic.builders._seat_legs import feet, legs
-from openshape_ood.synthetic.builders._upholstery import (
+from openshape_ood.synthetic.builders._copies import both, row, spread
+from openshape_ood.synthetic.builders._seats import feet, legs
+from openshape_ood.synthetic.builders._shapes import bent_board, curved_wall, rails, rounded, slab, soft
+from openshape_ood.synthetic.builders._textiles import (
     back_cushions,
     block_arm,
     bolster,
@@ -24,22 +21,13 @@ from openshape_ood.synthetic.builders._upholstery import (
     throw_pillows,
     underframe,
 )
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, ellipsoid, extrude, join
 
 
 def cushioned_sofa(rng: Random) -> Mesh:
     seats = rng.randint(2, 5)
     return couch(rng, 0.3 + seats * rng.uniform(0.55, 0.8), seats)
-
-
-def love_seat(rng: Random) -> Mesh:
-    return couch(rng, rng.uniform(1.2, 1.55), rng.randint(1, 3))
-
-
-def boxy_sofa(rng: Random) -> Mesh:
-    return couch(rng, rng.uniform(1.6, 2.5), rng.randint(1, 4), block_arm)
 
 
 def corner_sofa(rng: Random) -> Mesh:
@@ -188,29 +176,20 @@ def wood_settee(rng: Random) -> Mesh:
     return join(frame, pads, back_cushions(rng, w, count, rise * 0.95).moved(0, h + 0.12, -d / 2 + 0.12))
 
 
-SOFAS: Variants = {
-    "cushioned": cushioned_sofa,
-    "love_seat": love_seat,
-    "boxy": boxy_sofa,
-    "corner": corner_sofa,
-    "chesterfield": chesterfield,
-    "chaise": chaise,
-    "armless": armless_sofa,
-    "sofa_bed": sofa_bed,
-    "camelback": camelback_sofa,
-    "curved": curved_sofa,
-    "framed": framed_sofa,
-    "settee": wood_settee,
-}
-
-
-@category(
+category(
     "sofa",
-    synonyms=words(
-        "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
-        "chesterfield, chaise longue, chaise lounge, sofa bed, sleeper sofa, futon, davenport, leather sofa"
-    ),
-    variants=tuple(SOFAS),
+    "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
+    "chesterfield, chaise longue, chaise lounge, sofa bed, sleeper sofa, futon, davenport, leather sofa",
+    cushioned=cushioned_sofa,
+    love_seat=lambda rng: couch(rng, rng.uniform(1.2, 1.55), rng.randint(1, 3)),
+    boxy=lambda rng: couch(rng, rng.uniform(1.6, 2.5), rng.randint(1, 4), block_arm),
+    corner=corner_sofa,
+    chesterfield=chesterfield,
+    chaise=chaise,
+    armless=armless_sofa,
+    sofa_bed=sofa_bed,
+    camelback=camelback_sofa,
+    curved=curved_sofa,
+    framed=framed_sofa,
+    settee=wood_settee,
 )
-def sofa(rng: Random, variant: str) -> Mesh:
-    return SOFAS[variant](rng)

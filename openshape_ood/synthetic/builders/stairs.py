@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import block, blocks, slab
-from openshape_ood.synthetic.builders._boards import band
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import band, block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, extrude, join, rod, tube
 
 
@@ -122,7 +119,7 @@ def u_stairs(rng: Random) -> Mesh:
 
 
 def wedge(inner: float, outer: float, degrees: float, thickness: float) -> Mesh:
-    """A step of a winding stair between two radii, centred on +x, its upper face at y = 0."""
+    """A step of a winding stair between two radii, centered on +x, its upper face at y = 0."""
     a = np.radians(np.linspace(-degrees / 2, degrees / 2, 4))
     plan = [
         *zip(outer * np.cos(a), outer * np.sin(a), strict=True),
@@ -182,25 +179,16 @@ def porch_stairs(rng: Random) -> Mesh:
     return railed(rng, stairs, n, rise, run, w, 0.3)
 
 
-STAIRS: Variants = {
-    "solid": solid_stairs,
-    "open": open_stairs,
-    "closed_string": closed_string_stairs,
-    "l_shape": l_stairs,
-    "u_shape": u_stairs,
-    "spiral": spiral_stairs,
-    "curved": curved_stairs,
-    "porch": porch_stairs,
-}
-
-
-@category(
+category(
     "stairs",
-    synonyms=words(
-        "staircase, stairway, flight of stairs, spiral staircase, steps, stair, porch steps, winding stairs, "
-        "open staircase, stairwell, curved staircase, front steps"
-    ),
-    variants=tuple(STAIRS),
+    "staircase, stairway, flight of stairs, spiral staircase, steps, stair, porch steps, winding stairs, "
+    "open staircase, stairwell, curved staircase, front steps",
+    solid=solid_stairs,
+    open=open_stairs,
+    closed_string=closed_string_stairs,
+    l_shape=l_stairs,
+    u_shape=u_stairs,
+    spiral=spiral_stairs,
+    curved=curved_stairs,
+    porch=porch_stairs,
 )
-def stairs(rng: Random, variant: str) -> Mesh:
-    return STAIRS[variant](rng)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._backs import ladder_back, padded_back, panel_back
-from openshape_ood.synthetic.builders._blocks import disc, rails, slab, soft
-from openshape_ood.synthetic.builders._boards import bent_board, curved_wall, rounded
-from openshape_ood.synthetic.builders._chance import Random, chance, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._rows import ring_of
-from openshape_ood.synthetic.builders._seat_legs import legs, star_base, stretchers
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, ring_of
+from openshape_ood.synthetic.builders._seats import ladder_back, legs, padded_back, panel_back, star_base, stretchers
+from openshape_ood.synthetic.builders._shapes import bent_board, curved_wall, disc, rails, rounded, slab, soft
+from openshape_ood.synthetic.catalog import Random, category, chance, pick
 from openshape_ood.synthetic.mesh import Mesh, cushion, join, lathe, rod, torus
 
 
@@ -150,26 +145,17 @@ def bent_stool(rng: Random) -> Mesh:
     return join(*parts)
 
 
-STOOLS: Variants = {
-    "bar": bar_stool,
-    "pedestal": pedestal_stool,
-    "round": round_stool,
-    "square": square_stool,
-    "swivel": swivel_stool,
-    "step": step_stool,
-    "drum": drum_stool,
-    "camp": camp_stool,
-    "bent": bent_stool,
-}
-
-
-@category(
+category(
     "stool",
-    synonyms=words(
-        "bar stool, barstool, counter stool, kitchen stool, milking stool, piano stool, lab stool, drafting stool, "
-        "swivel stool, step stool, garden stool, camp stool, folding stool, shower stool, tabouret, drum throne"
-    ),
-    variants=tuple(STOOLS),
+    "bar stool, barstool, counter stool, kitchen stool, milking stool, piano stool, lab stool, drafting stool, "
+    "swivel stool, step stool, garden stool, camp stool, folding stool, shower stool, tabouret, drum throne",
+    bar=bar_stool,
+    pedestal=pedestal_stool,
+    round=round_stool,
+    square=square_stool,
+    swivel=swivel_stool,
+    step=step_stool,
+    drum=drum_stool,
+    camp=camp_stool,
+    bent=bent_stool,
 )
-def stool(rng: Random, variant: str) -> Mesh:
-    return STOOLS[variant](rng)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, solid
 from openshape_ood.synthetic.builders._copies import at_corners, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, window
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, torus
 
 
@@ -52,14 +50,6 @@ def range_cooker(rng: Random, width: float, ovens: int) -> Mesh:
     if splash > 0.06:
         parts += [box(width, splash, 0.06).moved(y=h + splash / 2, z=-d / 2 + 0.03)]
     return join(*parts)
-
-
-def single_range(rng: Random) -> Mesh:
-    return range_cooker(rng, between(rng, 0.5, 0.8), 1)
-
-
-def double_range(rng: Random) -> Mesh:
-    return range_cooker(rng, between(rng, 0.9, 1.3), 2)
 
 
 def hooded_stove(rng: Random) -> Mesh:
@@ -105,23 +95,14 @@ def wall_oven(rng: Random) -> Mesh:
     return placed(one, [(0, i * (h + 0.01), 0) for i in range(n)])
 
 
-STOVES: Variants = {
-    "range": single_range,
-    "double_range": double_range,
-    "with_hood": hooded_stove,
-    "cooktop": cooktop,
-    "wood_stove": wood_stove,
-    "wall_oven": wall_oven,
-}
-
-
-@category(
+category(
     "stove",
-    synonyms=words(
-        "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, "
-        "stove top, gas cooker, kitchen stove, wood burner"
-    ),
-    variants=tuple(STOVES),
+    "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, stove top, "
+    "gas cooker, kitchen stove, wood burner",
+    range=lambda rng: range_cooker(rng, between(rng, 0.5, 0.8), 1),
+    double_range=lambda rng: range_cooker(rng, between(rng, 0.9, 1.3), 2),
+    with_hood=hooded_stove,
+    cooktop=cooktop,
+    wood_stove=wood_stove,
+    wall_oven=wall_oven,
 )
-def stove(rng: Random, variant: str) -> Mesh:
-    return STOVES[variant](rng)

@@ -6,16 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._blocks import Rows, block, blocks, slab
 from openshape_ood.synthetic.builders._cases import cased, columns, fitted, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import style_of
-from openshape_ood.synthetic.builders._legs import LEGS, TURNED, leg, legs
-from openshape_ood.synthetic.builders._rows import ring_of
-from openshape_ood.synthetic.builders._tops import apron, top
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import both, ring_of
+from openshape_ood.synthetic.builders._furniture import LEGS, TURNED, apron, leg, legs, style_of, top
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, lathe, rod, tube
 
 
@@ -226,10 +221,7 @@ def nest_table(rng: Random) -> Mesh:
 
 def work_bench(rng: Random) -> Mesh:
     w, d, h = rng.uniform(1.2, 2.0), rng.uniform(0.55, 0.8), rng.uniform(0.78, 0.92)
-    parts = [
-        slab(w, rng.uniform(0.04, 0.08), d, h),
-        legs("square", 0.95 * w, 0.92 * d, h, rng.uniform(0.03, 0.05)),
-    ]
+    parts = [slab(w, rng.uniform(0.04, 0.08), d, h), legs("square", 0.95 * w, 0.92 * d, h, rng.uniform(0.03, 0.05))]
     parts.append(slab(0.9 * w, 0.025, 0.85 * d, rng.uniform(0.1, 0.3)))
     if chance(rng, 0.5):
         parts.append(block(-w / 2, w / 2, h, h + rng.uniform(0.2, 0.7), -d / 2, 0.02 - d / 2))
@@ -238,33 +230,24 @@ def work_bench(rng: Random) -> Mesh:
     return join(*parts)
 
 
-TABLES: Variants = {
-    "four_legs": four_legs_table,
-    "round_pedestal": round_pedestal_table,
-    "round_legs": round_legs_table,
-    "trestle": trestle_table,
-    "x_frame": x_frame_table,
-    "waterfall": waterfall_table,
-    "coffee": coffee_table,
-    "console": console_table,
-    "picnic": picnic_table,
-    "drop_leaf": drop_leaf_table,
-    "folding": folding_table,
-    "bistro": bistro_table,
-    "conference": conference_table,
-    "nest": nest_table,
-    "work_bench": work_bench,
-}
-
-
-@category(
+category(
     "table",
-    synonyms=words(
-        "dining table, kitchen table, coffee table, side table, end table, console table, round table, "
-        "conference table, picnic table, folding table, bistro table, pedestal table, trestle table, card table, "
-        "nesting tables, workbench, garden table, bar table"
-    ),
-    variants=tuple(TABLES),
+    "dining table, kitchen table, coffee table, side table, end table, console table, round table, conference table, "
+    "picnic table, folding table, bistro table, pedestal table, trestle table, card table, nesting tables, "
+    "workbench, garden table, bar table",
+    four_legs=four_legs_table,
+    round_pedestal=round_pedestal_table,
+    round_legs=round_legs_table,
+    trestle=trestle_table,
+    x_frame=x_frame_table,
+    waterfall=waterfall_table,
+    coffee=coffee_table,
+    console=console_table,
+    picnic=picnic_table,
+    drop_leaf=drop_leaf_table,
+    folding=folding_table,
+    bistro=bistro_table,
+    conference=conference_table,
+    nest=nest_table,
+    work_bench=work_bench,
 )
-def table(rng: Random, variant: str) -> Mesh:
-    return TABLES[variant](rng)

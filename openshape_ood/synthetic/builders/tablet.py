@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._bends import half_ring
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._copies import stamped
-from openshape_ood.synthetic.builders._keys import key_field
-from openshape_ood.synthetic.builders._outlines import panel
-from openshape_ood.synthetic.builders._poses import laid, on_back
-from openshape_ood.synthetic.builders._rods import barrel
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import laid, on_back, stamped
+from openshape_ood.synthetic.builders._fittings import key_field
+from openshape_ood.synthetic.builders._shapes import barrel, frame, half_ring, panel
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod
 
 
 def bare_tablet(rng: Random) -> tuple[Mesh, float, float]:
-    """An upright tablet centred on the origin, with its width and height."""
+    """An upright tablet centered on the origin, with its width and height."""
     u = rng.uniform
     width, height, depth = u(0.15, 0.28), u(0.1, 0.2), u(0.006, 0.014)
     if chance(rng, 0.4):
@@ -69,23 +63,14 @@ def rugged_tablet(rng: Random) -> Mesh:
     return laid(rng, join(slate, bumpers, half_ring(width * 0.25, 0.006).moved(y=height / 2)), 0.6)
 
 
-TABLETS: Variants = {
-    "lying": lambda rng: on_back(bare_tablet(rng)[0]),
-    "standing": standing_tablet,
-    "wall": wall_tablet,
-    "keyboard_cover": keyboard_tablet,
-    "pedestal": pedestal_tablet,
-    "rugged": rugged_tablet,
-}
-
-
-@category(
+category(
     "tablet",
-    synonyms=words(
-        "tablet computer, ipad, wall tablet, touch screen tablet, e-reader, ebook reader, kindle, "
-        "touch panel, slate computer, drawing tablet, smart home panel, wall mounted tablet"
-    ),
-    variants=tuple(TABLETS),
+    "tablet computer, ipad, wall tablet, touch screen tablet, e-reader, ebook reader, kindle, touch panel, "
+    "slate computer, drawing tablet, smart home panel, wall mounted tablet",
+    lying=lambda rng: on_back(bare_tablet(rng)[0]),
+    standing=standing_tablet,
+    wall=wall_tablet,
+    keyboard_cover=keyboard_tablet,
+    pedestal=pedestal_tablet,
+    rugged=rugged_tablet,
 )
-def tablet(rng: Random, variant: str) -> Mesh:
-    return TABLETS[variant](rng)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
-from openshape_ood.synthetic.builders._chance import Random
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import half_ring
+from openshape_ood.synthetic.catalog import Random, category
 from openshape_ood.synthetic.mesh import Mesh, cushion, join, lathe, rod, tube
 
 
@@ -87,22 +85,13 @@ def square_teapot(rng: Random) -> Mesh:
     return join(body, spout, handle, knobbed_lid(w * 0.25, h * 0.08, w * 0.06).moved(y=h))
 
 
-TEAPOTS: Variants = {
-    "round": round_teapot,
-    "tall": tall_pot,
-    "iron": iron_teapot,
-    "stove_kettle": stove_kettle,
-    "square": square_teapot,
-}
-
-
-@category(
+category(
     "teapot",
-    synonyms=words(
-        "tea pot, coffee pot, tea kettle, utah teapot, porcelain teapot, cast iron teapot, stovetop kettle, "
-        "samovar, ceramic teapot, tea jug, pot for tea"
-    ),
-    variants=tuple(TEAPOTS),
+    "tea pot, coffee pot, tea kettle, utah teapot, porcelain teapot, cast iron teapot, stovetop kettle, samovar, "
+    "ceramic teapot, tea jug, pot for tea",
+    round=round_teapot,
+    tall=tall_pot,
+    iron=iron_teapot,
+    stove_kettle=stove_kettle,
+    square=square_teapot,
 )
-def teapot(rng: Random, variant: str) -> Mesh:
-    return TEAPOTS[variant](rng)

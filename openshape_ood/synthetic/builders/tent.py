@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bends import half_ring
-from openshape_ood.synthetic.builders._boxes import frame
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import both, stamped, stamped_around
-from openshape_ood.synthetic.builders._outlines import from_front
-from openshape_ood.synthetic.builders._rods import bars, rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import bars, frame, from_front, half_ring, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, sheet, tube
 
 
@@ -125,23 +120,14 @@ def cabin_tent(rng: Random) -> Mesh:
     return join(lower, roof, door, windows)
 
 
-TENTS: Variants = {
-    "dome": dome_tent,
-    "ridge": ridge_tent,
-    "tipi": tipi,
-    "canopy": canopy_tent,
-    "tunnel": tunnel_tent,
-    "cabin": cabin_tent,
-}
-
-
-@category(
+category(
     "tent",
-    synonyms=words(
-        "camping tent, tipi, teepee, gazebo, canopy tent, marquee, dome tent, ridge tent, pavilion, yurt, "
-        "pop-up tent, party tent, play tent, shelter"
-    ),
-    variants=tuple(TENTS),
+    "camping tent, tipi, teepee, gazebo, canopy tent, marquee, dome tent, ridge tent, pavilion, yurt, pop-up tent, "
+    "party tent, play tent, shelter",
+    dome=dome_tent,
+    ridge=ridge_tent,
+    tipi=tipi,
+    canopy=canopy_tent,
+    tunnel=tunnel_tent,
+    cabin=cabin_tent,
 )
-def tent(rng: Random, variant: str) -> Mesh:
-    return TENTS[variant](rng)

@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, between, chance
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow, slab, solid
 from openshape_ood.synthetic.builders._copies import both, placed
-from openshape_ood.synthetic.builders._plumbing import inset_basin, mixer_tap
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, hollow, slab, solid
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._fittings import inset_basin, mixer_tap
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join, rod, tube
 
 
@@ -185,26 +183,17 @@ def plain_toilet(rng: Random) -> Mesh:
     return join(toilet_bowl(rng, seat), seat_and_lid(rng, seat), outlet)
 
 
-TOILETS: Variants = {
-    "close_coupled": close_coupled_toilet,
-    "one_piece": one_piece_toilet,
-    "wall_hung": wall_hung_toilet,
-    "high_tank": high_tank_toilet,
-    "back_to_wall": back_to_wall_toilet,
-    "smart": smart_toilet,
-    "squat": squat_toilet,
-    "bidet": bidet,
-    "plain": plain_toilet,
-}
-
-
-@category(
+category(
     "toilet",
-    synonyms=words(
-        "lavatory, water closet, wc, toilet bowl, loo, toilet seat, flush toilet, latrine, squat toilet, "
-        "wall-hung toilet, bidet, washlet, privy, john"
-    ),
-    variants=tuple(TOILETS),
+    "lavatory, water closet, wc, toilet bowl, loo, toilet seat, flush toilet, latrine, squat toilet, "
+    "wall-hung toilet, bidet, washlet, privy, john",
+    close_coupled=close_coupled_toilet,
+    one_piece=one_piece_toilet,
+    wall_hung=wall_hung_toilet,
+    high_tank=high_tank_toilet,
+    back_to_wall=back_to_wall_toilet,
+    smart=smart_toilet,
+    squat=squat_toilet,
+    bidet=bidet,
+    plain=plain_toilet,
 )
-def toilet(rng: Random, variant: str) -> Mesh:
-    return TOILETS[variant](rng)

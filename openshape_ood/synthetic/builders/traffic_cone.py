@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._chance import Random
 from openshape_ood.synthetic.builders._copies import stamped
-from openshape_ood.synthetic.builders._outlines import panel
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import panel
+from openshape_ood.synthetic.catalog import Random, category
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, lathe, torus
 
 
@@ -62,33 +60,20 @@ def low_cone(rng: Random) -> Mesh:
     return road_cone(radius, u(0.05, 0.2), radius * u(0.25, 0.5), cylinder(radius * 1.05, 0.006).moved(y=0.003))
 
 
-def fallen_cone(rng: Random) -> Mesh:
-    return plain_cone(rng).turned("z", rng.uniform(95, 115))
-
-
 def stacked_cones(rng: Random) -> Mesh:
     cone = plain_cone(rng)
     rise = float(cone.size()[1]) * rng.uniform(0.1, 0.2)
     return stamped(cone, [(0, i * rise, 0) for i in range(rng.randint(2, 5))])
 
 
-CONES: Variants = {
-    "plain": plain_cone,
-    "striped": striped_cone,
-    "slim": slim_cone,
-    "low": low_cone,
-    "fallen": fallen_cone,
-    "stacked": stacked_cones,
-}
-
-
-@category(
+category(
     "traffic cone",
-    synonyms=words(
-        "cone, pylon, road cone, safety cone, construction cone, orange cone, parking cone, marker cone, "
-        "witches hat cone, highway cone, sports cone"
-    ),
-    variants=tuple(CONES),
+    "cone, pylon, road cone, safety cone, construction cone, orange cone, parking cone, marker cone, "
+    "witches hat cone, highway cone, sports cone",
+    plain=plain_cone,
+    striped=striped_cone,
+    slim=slim_cone,
+    low=low_cone,
+    fallen=lambda rng: plain_cone(rng).turned("z", rng.uniform(95, 115)),
+    stacked=stacked_cones,
 )
-def traffic_cone(rng: Random, variant: str) -> Mesh:
-    return CONES[variant](rng)

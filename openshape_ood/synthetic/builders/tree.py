@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bumps import bumpy
-from openshape_ood.synthetic.builders._chance import Random, chance
 from openshape_ood.synthetic.builders._copies import stamp, stamped_around
-from openshape_ood.synthetic.builders._rods import rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._shapes import bumpy, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, sheet, tube
 
 
@@ -30,13 +27,13 @@ def twigs(rng: Random, starts: np.ndarray, length: float, radius: float, lift: f
     return rods(starts, tips, radius), tips
 
 
-def leaves(rng: Random, centres: np.ndarray, size: float) -> Mesh:
-    """A small randomly turned quad at every centre."""
-    one, two = rng.normal(size=(2, len(centres), 3))
+def leaves(rng: Random, centers: np.ndarray, size: float) -> Mesh:
+    """A small randomly turned quad at every center."""
+    one, two = rng.normal(size=(2, len(centers), 3))
     one /= np.linalg.norm(one, axis=1, keepdims=True)
     two /= np.linalg.norm(two, axis=1, keepdims=True)
     corners = np.stack([one + two, one - two, -one - two, two - one], axis=1) * size / 2
-    return stamp(centres[:, None] + corners, np.array([[0, 1, 2], [0, 2, 3]]))
+    return stamp(centers[:, None] + corners, np.array([[0, 1, 2], [0, 2, 3]]))
 
 
 def forked_boughs(rng: Random, height: float, crown: float, levels: int) -> tuple[Mesh, np.ndarray]:
@@ -66,8 +63,8 @@ def leafy_tree(rng: Random) -> Mesh:
     u = rng.uniform
     height, crown = u(2, 5), u(1, 2.2)
     boughs, tips = forked_boughs(rng, height * 0.7, crown, 2)
-    centres = np.repeat(tips, 14, axis=0) + rng.normal(scale=crown * u(0.15, 0.25), size=(len(tips) * 14, 3))
-    return join(stem(rng, height * 0.7, height * u(0.015, 0.03)), boughs, leaves(rng, centres, crown * u(0.14, 0.26)))
+    centers = np.repeat(tips, 14, axis=0) + rng.normal(scale=crown * u(0.15, 0.25), size=(len(tips) * 14, 3))
+    return join(stem(rng, height * 0.7, height * u(0.015, 0.03)), boughs, leaves(rng, centers, crown * u(0.14, 0.26)))
 
 
 def bare_tree(rng: Random) -> Mesh:
@@ -140,24 +137,15 @@ def slender_tree(rng: Random) -> Mesh:
     return join(stem(rng, height * 0.5, height * 0.025, 0.01), crown.moved(y=height * 0.56))
 
 
-TREES: Variants = {
-    "blobs": blob_tree,
-    "leafy": leafy_tree,
-    "bare": bare_tree,
-    "conifer": conifer,
-    "needles": needle_tree,
-    "palm": palm,
-    "slender": slender_tree,
-}
-
-
-@category(
+category(
     "tree",
-    synonyms=words(
-        "christmas tree, palm tree, fir tree, pine tree, oak, conifer, birch, bare tree, palm, "
-        "cypress, deciduous tree, spruce, bonsai tree"
-    ),
-    variants=tuple(TREES),
+    "christmas tree, palm tree, fir tree, pine tree, oak, conifer, birch, bare tree, palm, cypress, deciduous tree, "
+    "spruce, bonsai tree",
+    blobs=blob_tree,
+    leafy=leafy_tree,
+    bare=bare_tree,
+    conifer=conifer,
+    needles=needle_tree,
+    palm=palm,
+    slender=slender_tree,
 )
-def tree(rng: Random, variant: str) -> Mesh:
-    return TREES[variant](rng)

@@ -6,15 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, high_base, low_base
-from openshape_ood.synthetic.builders._blocks import Rows, block, blocks
 from openshape_ood.synthetic.builders._cases import cased, columns, fitted, grid, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._fronts import style_of
-from openshape_ood.synthetic.builders._legs import legs
-from openshape_ood.synthetic.builders._tops import top
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import based, high_base, legs, low_base, style_of, top
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join
 
 
@@ -58,7 +53,7 @@ def tv_tiers(rng: Random) -> Mesh:
 
 
 def media_wall(rng: Random) -> Mesh:
-    """An entertainment centre: low unit, towers or bridge round the place of the screen."""
+    """An entertainment center: low unit, towers or bridge round the place of the screen."""
     w, h, d, style = rng.uniform(1.8, 3.0), rng.uniform(0.4, 0.55), rng.uniform(0.4, 0.5), style_of(rng)
     tw, th = rng.uniform(0.35, 0.5), rng.uniform(1.5, 2.1)
     low = fitted(rng, style, w, h, d, columns([pick(rng, ("drawer", "open", "left")) for _ in range(count(rng, 2, 4))]))
@@ -107,24 +102,15 @@ def tv_corner(rng: Random) -> Mesh:
     return join(*parts, blocks(walls))
 
 
-TV_STANDS: Variants = {
-    "lowboard": lowboard,
-    "open": tv_open,
-    "flanked": tv_flanked,
-    "tiers": tv_tiers,
-    "media_wall": media_wall,
-    "hung": tv_hung,
-    "corner": tv_corner,
-}
-
-
-@category(
+category(
     "tv stand",
-    synonyms=words(
-        "television stand, tv unit, tv cabinet, tv table, media console, entertainment center, lowboard, tv bench, "
-        "media unit, tv console, media stand, tv rack, entertainment unit"
-    ),
-    variants=tuple(TV_STANDS),
+    "television stand, tv unit, tv cabinet, tv table, media console, entertainment center, lowboard, tv bench, "
+    "media unit, tv console, media stand, tv rack, entertainment unit",
+    lowboard=lowboard,
+    open=tv_open,
+    flanked=tv_flanked,
+    tiers=tv_tiers,
+    media_wall=media_wall,
+    hung=tv_hung,
+    corner=tv_corner,
 )
-def tv_stand(rng: Random, variant: str) -> Mesh:
-    return TV_STANDS[variant](rng)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, chance
-from openshape_ood.synthetic.builders._poses import laid
-from openshape_ood.synthetic.builders._rods import bars, rods
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._copies import laid
+from openshape_ood.synthetic.builders._shapes import bars, rods
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, rod, sheet, torus
 
 
@@ -41,10 +39,6 @@ def open_umbrella(rng: Random) -> Mesh:
     shaft = rod((0, -length + rise, 0), (0, rise + u(0.03, 0.12), 0), 0.009)
     handle = crook(0.05, 0.014) if chance(rng, 0.7) else cylinder(0.02, 0.12)
     return join(canopy(rng, radius, rise), shaft, handle.moved(y=-length + rise))
-
-
-def resting_umbrella(rng: Random) -> Mesh:
-    return open_umbrella(rng).turned("x", -rng.uniform(95, 125))
 
 
 def folded_umbrella(rng: Random) -> Mesh:
@@ -92,22 +86,13 @@ def cantilever_parasol(rng: Random) -> Mesh:
     return join(canopy(rng, radius, rise).moved(y=height), arm, cross)
 
 
-UMBRELLAS: Variants = {
-    "open": open_umbrella,
-    "resting": resting_umbrella,
-    "folded": folded_umbrella,
-    "parasol": parasol,
-    "cantilever": cantilever_parasol,
-}
-
-
-@category(
+category(
     "umbrella",
-    synonyms=words(
-        "parasol, beach umbrella, patio umbrella, sun umbrella, rain umbrella, open umbrella, brolly, "
-        "folded umbrella, garden parasol, sunshade, market umbrella"
-    ),
-    variants=tuple(UMBRELLAS),
+    "parasol, beach umbrella, patio umbrella, sun umbrella, rain umbrella, open umbrella, brolly, folded umbrella, "
+    "garden parasol, sunshade, market umbrella",
+    open=open_umbrella,
+    resting=lambda rng: open_umbrella(rng).turned("x", -rng.uniform(95, 125)),
+    folded=folded_umbrella,
+    parasol=parasol,
+    cantilever=cantilever_parasol,
 )
-def umbrella(rng: Random, variant: str) -> Mesh:
-    return UMBRELLAS[variant](rng)

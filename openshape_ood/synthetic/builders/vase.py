@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._chance import Random, between, chance, count, pick
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, hollow, leaf_blade, pot, rosette, smooth
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._leaves import leaf_blade, rosette
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, hollow
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.builders._vessels import pot, smooth
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, between, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, rod, tube
 
 
@@ -96,25 +92,16 @@ def vase_with_flowers(rng: Random) -> Mesh:
     return join(*parts)
 
 
-VASES: Variants = {
-    "belly": belly_vase,
-    "cylinder": cylinder_vase,
-    "amphora": amphora,
-    "bottle_neck": bottle_vase,
-    "trumpet": trumpet_vase,
-    "square": square_vase,
-    "fluted": fluted_vase,
-    "with_flowers": vase_with_flowers,
-}
-
-
-@category(
+category(
     "vase",
-    synonyms=words(
-        "flower vase, urn, amphora, ceramic vase, glass vase, floor vase, bud vase, jar vase, vase with flowers, "
-        "decorative vase"
-    ),
-    variants=tuple(VASES),
+    "flower vase, urn, amphora, ceramic vase, glass vase, floor vase, bud vase, jar vase, vase with flowers, "
+    "decorative vase",
+    belly=belly_vase,
+    cylinder=cylinder_vase,
+    amphora=amphora,
+    bottle_neck=bottle_vase,
+    trumpet=trumpet_vase,
+    square=square_vase,
+    fluted=fluted_vase,
+    with_flowers=vase_with_flowers,
 )
-def vase(rng: Random, variant: str) -> Mesh:
-    return VASES[variant](rng)

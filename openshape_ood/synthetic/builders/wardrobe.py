@@ -6,15 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._bases import based, low_base
-from openshape_ood.synthetic.builders._blocks import block, blocks, slab
-from openshape_ood.synthetic.builders._cases import Cell, cased, columns, cornice, fitted, rows
-from openshape_ood.synthetic.builders._chance import Random, chance, count, pick
-from openshape_ood.synthetic.builders._contents import clothes
+from openshape_ood.synthetic.builders._cases import Cell, cased, clothes, columns, cornice, fitted, rows
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.builders._fronts import cupboard_door, framed_leaf, style_of
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.builders._furniture import based, cupboard_door, framed_leaf, low_base, style_of
+from openshape_ood.synthetic.builders._shapes import block, blocks, slab
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join, rod
 
 
@@ -128,26 +124,17 @@ def corner_wardrobe(rng: Random) -> Mesh:
     return join(one, other.moved(-long / 2 + d / 2, 0, d / 2 + short / 2))
 
 
-WARDROBES: Variants = {
-    "hinged": hinged_wardrobe,
-    "with_drawers": wardrobe_with_drawers,
-    "with_loft": wardrobe_with_loft,
-    "sliding": sliding_wardrobe,
-    "open": open_wardrobe,
-    "armoire": armoire,
-    "three_part": three_part_wardrobe,
-    "garment_rack": garment_rack,
-    "corner": corner_wardrobe,
-}
-
-
-@category(
+category(
     "wardrobe",
-    synonyms=words(
-        "armoire, closet, clothes closet, built-in closet, sliding wardrobe, walk-in closet, clothes cupboard, "
-        "mirror wardrobe, garment cabinet, clothes press, bedroom wardrobe, wardrobe closet, garment rack"
-    ),
-    variants=tuple(WARDROBES),
+    "armoire, closet, clothes closet, built-in closet, sliding wardrobe, walk-in closet, clothes cupboard, "
+    "mirror wardrobe, garment cabinet, clothes press, bedroom wardrobe, wardrobe closet, garment rack",
+    hinged=hinged_wardrobe,
+    with_drawers=wardrobe_with_drawers,
+    with_loft=wardrobe_with_loft,
+    sliding=sliding_wardrobe,
+    open=open_wardrobe,
+    armoire=armoire,
+    three_part=three_part_wardrobe,
+    garment_rack=garment_rack,
+    corner=corner_wardrobe,
 )
-def wardrobe(rng: Random, variant: str) -> Mesh:
-    return WARDROBES[variant](rng)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from openshape_ood.synthetic.builders._chance import Random, between, chance
+from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, loft
 from openshape_ood.synthetic.builders._copies import placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, hung
-from openshape_ood.synthetic.builders._rings import SHARP, Ring, collar, loft
-from openshape_ood.synthetic.builders._variants import Variants, words
-from openshape_ood.synthetic.catalogue import category
+from openshape_ood.synthetic.catalog import Random, between, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, join, lathe
 
 
@@ -97,22 +95,13 @@ def washer_pair(rng: Random) -> Mesh:
     return placed(one, [(s * (w / 2 + 0.01), 0, 0) for s in (-1, 1)])
 
 
-WASHERS: Variants = {
-    "front_loader": front_loader,
-    "top_loader": top_loader,
-    "door_open": open_washer,
-    "stacked": stacked_washer,
-    "washer_and_dryer": washer_pair,
-}
-
-
-@category(
+category(
     "washing machine",
-    synonyms=words(
-        "washer, clothes washer, laundry machine, front loader, top loader, dryer, tumble dryer, clothes dryer, "
-        "washer dryer, laundry washer"
-    ),
-    variants=tuple(WASHERS),
+    "washer, clothes washer, laundry machine, front loader, top loader, dryer, tumble dryer, clothes dryer, "
+    "washer dryer, laundry washer",
+    front_loader=front_loader,
+    top_loader=top_loader,
+    door_open=open_washer,
+    stacked=stacked_washer,
+    washer_and_dryer=washer_pair,
 )
-def washing_machine(rng: Random, variant: str) -> Mesh:
-    return WASHERS[variant](rng)

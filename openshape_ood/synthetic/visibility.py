@@ -1,0 +1,69 @@
+"""What a camera sees of a dense cloud."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PIXELS = 48
+
+
+def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixels: int = PIXELS) -> np.ndarray:
+    """Which points of a dense cloud no others hide from a camera, by a z-buffer.
+
+    Parameters
+    ----------
+    cloud : ndarray (n, 3)
+        Dense: a few samples a pixel of the image that it fills.
+    normals : ndarray (n, 3)
+        Unit normals, whichever side they are on.
+    camera : ndarray (3,)
+        Viewpoint, in the frame of the cloud.
+    pixels : int, default 48
+        Of the z-buffer along the longer side of the image; coarser closes gaps between samples.
+
+    Returns
+    -------
+    ndarray (n,) bool
+        True for what the camera sees.
+    """
+    row, column, depth, pixel = _projected(cloud, camera, pixels)
+    nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
+    np.minimum.at(nearest, (row + 1, column + 1), depth)
+    front = _spread(nearest)[row + 1, column + 1]
+    return depth <= front + _tolerance(cloud, normals, camera, depth * pixel)
+
+
+def _projected(cloud: np.ndarray, camera: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Row, column and depth (n,) of each point in perspective, and the width of a pixel at depth 1."""
+    forward = (cloud.min(axis=0) + cloud.max(axis=0)) / 2 - camera
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, [0.0, 1.0, 0.0])
+    right /= np.linalg.norm(right) + 1e-12
+    x, y, depth = np.stack([right, np.cross(right, forward), forward]) @ (cloud - camera).T
+    depth = np.maximum(depth, 1e-6)
+    x, y = x / depth, y / depth
+    pixel = max(np.ptp(x), np.ptp(y), 1e-9) / pixels
+    return ((y - y.min()) / pixel).astype(np.intp), ((x - x.min()) / pixel).astype(np.intp), depth, float(pixel)
+
+
+def _spread(nearest: np.ndarray) -> np.ndarray:
+    """Each sample splatted over 3 x 3 pixels: the least depth of a pixel's neighbourhood."""
+    tall = nearest.copy()
+    tall[1:] = np.minimum(tall[1:], nearest[:-1])
+    tall[:-1] = np.minimum(tall[:-1], nearest[1:])
+    wide = tall.copy()
+    wide[:, 1:] = np.minimum(wide[:, 1:], tall[:, :-1])
+    wide[:, :-1] = np.minimum(wide[:, :-1], tall[:, 1:])
+    return wide
+
+
+def _tolerance(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """How much nearer (n,) a neighboring pixel of the same surface may be: the more, the more it is oblique."""
+    cosine = np.maximum(facing(cloud, normals, camera), 0.2)
+    return pixel * (0.5 + 1.5 * np.sqrt(1 / cosine**2 - 1))
+
+
+def facing(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Cosine (n,) between ray and normal, whichever side the normal is on."""
+    rays = cloud - camera
+    return np.abs(np.einsum("ij,ij->i", rays, normals)) / (np.sqrt(np.einsum("ij,ij->i", rays, rays)) + 1e-12)
