@@ -106,6 +106,13 @@ def check_count(value: Any, what: str, most: int, of: str) -> int:
     return int(value)
 
 
+def check_whole(value: Any, what: str, least: int = 1) -> int:
+    """`value` as an int; raises `InputError` unless it is a whole number from `least` up."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or int(value) < least:
+        raise InputError(f"{what} is {value!r}; expected a whole number from {least} up")
+    return int(value)
+
+
 def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
     """Raises `UnknownNameError` for a value that is none of `choices`."""
     if not isinstance(value, str) or value not in choices:

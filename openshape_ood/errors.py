@@ -16,6 +16,7 @@ OpenShapeError
 │       ├── TransferError               the download broke off or came out short
 │       ├── HashError                   the downloaded file is not the registered one
 │       └── WeightsError                no checkpoint, missing or left-over keys, wrong shapes
+├── WorkerError                         a child process that ended, or was ended, before its task was done
 └── MissingPackageError (ImportError)   an optional package that is not installed
 """
 
@@ -82,6 +83,10 @@ class HashError(CheckpointError):
 
 class WeightsError(CheckpointError):
     """A file that is no checkpoint, or whose keys or shapes are not those of its row."""
+
+
+class WorkerError(OpenShapeError):
+    """A child process that ended, or was ended, before its task was done."""
 
 
 class MissingPackageError(OpenShapeError, ImportError):

@@ -107,7 +107,7 @@ def modules_after(statement: str) -> set[str]:
         ("from openshape_ood import list_checkpoints; list_checkpoints()", set()),
         ("from openshape_ood.decisions.metrics import ood_metrics", {"numpy"}),
         ("from openshape_ood import Known", {"numpy"}),
-        ("import openshape_ood.shapes.streaming", {"numpy"}),
+        ("import openshape_ood.shapes.batch", {"numpy"}),
         ("from openshape_ood import score_novelty, TextEncoder, load_shape", {"numpy"}),
     ],
 )

@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.report.output import write_json
 from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
 from openshape_ood.registry.rows import find_checkpoint
-from openshape_ood.shapes.streaming import Read, read_shapes
+from openshape_ood.shapes import Read, read_shapes
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Protocol
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from benchmarks.threedos.splits import ObjectClass
 
 
 class Shape(Protocol):
-    """One shape of a data set: a few words that another process can be handed, and that read the cloud.
+    """One shape of a data set: a dataclass of a few words that another process is handed, and that reads the cloud.
 
     title: its class in the benchmark; id: what people call it, a file or a row of one.
     """
@@ -27,6 +29,24 @@ class Shape(Protocol):
     def read(self) -> np.ndarray:
         """The cloud (n, 3) float32, y up. Raises `ShapeFileError` naming the file."""
         ...
+
+
+def to_words(value: Any) -> Any:
+    """A shape as JSON: dataclasses and paths by the name of their class."""
+    if isinstance(value, Path):
+        return {"class": "pathlib:Path", "values": [str(value)]}
+    if not is_dataclass(value):
+        return value
+    name = f"{type(value).__module__}:{type(value).__qualname__}"
+    return {"class": name, "values": [to_words(getattr(value, part.name)) for part in fields(value)]}
+
+
+def from_words(words: Any) -> Any:
+    """The shape again."""
+    if not isinstance(words, dict):
+        return words
+    module, _, name = words["class"].partition(":")
+    return getattr(import_module(module), name)(*map(from_words, words["values"]))
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import signal
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import get_context
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.threedos.objects import Shape
+from benchmarks.threedos.objects import Shape, from_words, to_words
 from benchmarks.threedos.recipes import Recipe
 from benchmarks.threedos.store import EmbeddingStore, content_key
-from openshape_ood.errors import OpenShapeError
+from openshape_ood.errors import OpenShapeError, WorkerError
+from openshape_ood.workers import in_order
 
-AHEAD = 3  # batches a reader may be ahead of the encoder; a batch is its clouds, once for each seed and view
+AHEAD = 3  # batches a process may be ahead of the encoder; a batch is its clouds, once for each seed and view
 
 
 class Network(Protocol):
@@ -34,14 +30,6 @@ class Tally:
 
     embedded: int = 0
     reused: int = 0
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a reader is told once: the recipe, and for each seed the clouds whose embeddings there are already."""
-
-    recipe: Recipe
-    there: Mapping[int, frozenset[bytes]]
 
 
 @dataclass(frozen=True)
@@ -66,15 +54,15 @@ def embed(
     """Content keys (b,) of the shapes, once the store of every seed holds their embeddings.
 
     Batches begin at fixed places in the list, so that a run that was cut off and goes on has the same ones.
-    Raises what reading or preparing a cloud raises, `OpenShapeError` when a reader process dies.
+    Raises what reading or preparing a cloud raises, `OpenShapeError` when a process that reads dies.
     """
     from tqdm import tqdm
 
     batches = [tuple(shapes[i : i + batch_size]) for i in range(0, len(shapes), batch_size)]
-    job = Job(recipe, {seed: store.keys() for seed, store in stores.items()})
+    there = {seed: store.keys() for seed, store in stores.items()}
     keys: list[bytes] = []
     with (
-        _readers(job, batches, workers) as read,
+        closing(_read(batches, recipe, there, workers)) as read,
         tqdm(total=len(shapes), desc="embedding", unit="shape", disable=not (progress and shapes)) as bar,
     ):
         for batch in read:
@@ -102,55 +90,45 @@ def _check(embeddings: np.ndarray) -> None:
         raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
 
 
-def prepare_all(job: Job, shapes: Sequence[Shape]) -> list[Read]:
-    """What a reader does: read, name by content, prepare for the seeds that lack it."""
-    return [_prepare(job, shape) for shape in shapes]
-
-
-def _prepare(job: Job, shape: Shape) -> Read:
-    cloud = shape.read()
-    key = content_key(cloud)
-    seeds = [seed for seed, there in job.there.items() if key not in there]
-    return Read(key, {seed: job.recipe.prepare(cloud, seed, shape.id) for seed in seeds})
-
-
-@contextmanager
-def _readers(job: Job, batches: Sequence[tuple[Shape, ...]], workers: int) -> Iterator[Iterator[list[Read]]]:
+def _read(
+    batches: Sequence[Sequence[Shape]], recipe: Recipe, there: Mapping[int, frozenset[bytes]], workers: int
+) -> Generator[list[Read]]:
     """The batches, read in order: by so many processes, or by this one for 0."""
-    if not workers or not batches:
-        yield (prepare_all(job, batch) for batch in batches)
-        return
-    # spawned, not forked: torch's threads and a GPU do not survive a fork
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(job,))
-    try:
-        yield _in_order(pool, batches, workers * AHEAD)
-    except BrokenProcessPool as error:
-        raise OpenShapeError(
-            "a reader process died, perhaps for want of memory. Run it again, with --workers 0 to read in the main "
-            "process; embeddings that are in the cache are not computed again"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    settings = {
+        "recipe": asdict(recipe),
+        "seeds": list(there),
+        "there": [[key.hex() for key in keys] for keys in there.values()],
+    }
+    arguments = ([to_words(shape) for shape in batch] for batch in batches)
+    task = f"{__name__}:{preparer.__name__}"
+    with closing(in_order(task, settings, arguments, workers=workers, ahead=max(1, workers * AHEAD))) as all_done:
+        for done in all_done:
+            if isinstance(done.error, WorkerError):
+                raise OpenShapeError(
+                    f"a reader process died, perhaps for want of memory: {done.error}. Run it again, with --workers 0 "
+                    "to read in the main process; embeddings that are in the cache are not computed again"
+                ) from done.error
+            if done.error is not None:
+                raise done.error
+            prepared = iter(done.arrays)
+            yield [Read(bytes.fromhex(key), {seed: next(prepared) for seed in seeds}) for key, seeds in done.answer]
 
 
-def _in_order(pool: ProcessPoolExecutor, batches: Sequence[tuple[Shape, ...]], ahead: int) -> Iterator[list[Read]]:
-    waiting: deque[Future[list[Read]]] = deque()
-    for batch in batches:
-        waiting.append(pool.submit(_work, batch))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def preparer(
+    recipe: dict[str, Any], seeds: list[int], there: list[list[str]]
+) -> Callable[[list[Any]], tuple[list[tuple[str, list[int]]], list[np.ndarray]]]:
+    """The task of a process: read shapes, name them by content, prepare them for the seeds that lack them."""
+    how = Recipe(**recipe)
+    known = {seed: frozenset(keys) for seed, keys in zip(seeds, there, strict=True)}
 
+    def prepare(shapes: list[Any]) -> tuple[list[tuple[str, list[int]]], list[np.ndarray]]:
+        answer, arrays = [], []
+        for shape in map(from_words, shapes):
+            cloud = shape.read()
+            key = content_key(cloud).hex()
+            lacking = [seed for seed, keys in known.items() if key not in keys]
+            answer.append((key, lacking))
+            arrays += [how.prepare(cloud, seed, shape.id) for seed in lacking]
+        return answer, arrays
 
-_job: Any = None  # of this reader process, set when it begins
-
-
-def _begin(job: Job) -> None:
-    global _job
-    _job = job
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
-
-
-def _work(batch: Sequence[Shape]) -> list[Read]:
-    return prepare_all(_job, batch)
+    return prepare

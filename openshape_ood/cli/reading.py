@@ -28,7 +28,7 @@ class Reading:
     """
 
     points: int
-    up: str = "y"
+    up: str = "file"
     seed: int = 0
     num_samples: int = 1
     batch_size: int = 32
@@ -114,9 +114,9 @@ def _own_up(path: str) -> str:
 def _batches(
     files: Sequence[File], reading: Reading, failures: list[Failure], bar: Bar
 ) -> Generator[Batch, None, None]:
-    from openshape_ood.shapes.streaming import read_shapes
+    from openshape_ood.shapes import read_shapes
 
-    paths = [file.path for file in files]
+    paths = (file.path for file in files)
     reads = read_shapes(
         paths, points=reading.points, seed=reading.seed, up=reading.up, workers=_readers(reading, len(files))
     )

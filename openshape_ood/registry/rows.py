@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 from openshape_ood.errors import InputError, OpenShapeError, RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES, PointBERTSizes
-from openshape_ood.shapes.points import CloudSpec
+from openshape_ood.shapes.spec import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"

@@ -1,1 +1,33 @@
-"""From whatever a caller hands over as shapes to the clouds that an encoder takes."""
+"""Shapes: read from files or given as arrays, and brought to what an encoder was trained on."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openshape_ood.shapes.batch import Read as Read
+    from openshape_ood.shapes.batch import read_shapes as read_shapes
+    from openshape_ood.shapes.reading import load_shape as load_shape
+    from openshape_ood.shapes.shape import Shape as Shape
+    from openshape_ood.shapes.shape import list_shapes as list_shapes
+    from openshape_ood.shapes.spec import CloudSpec as CloudSpec
+
+_HOMES = {
+    "CloudSpec": "spec",
+    "Read": "batch",
+    "Shape": "shape",
+    "list_shapes": "shape",
+    "load_shape": "reading",
+    "read_shapes": "batch",
+}
+
+__all__ = ["CloudSpec", "Read", "Shape", "list_shapes", "load_shape", "read_shapes"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

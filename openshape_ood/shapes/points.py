@@ -7,13 +7,13 @@ The order of the steps and the plain exchange of two columns are those of OpenSh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.shapes.spec import CloudSpec as CloudSpec
 
 # between the seeds of the num_samples of a shape; a prime, so that the num_samples of neighboring seeds differ
 SAMPLE_STEP = 1_000_003
@@ -28,15 +28,6 @@ UPS = ("y", "z", "x", "-y", "-z", "-x")
 _COLUMN = {"x": 0, "y": 1, "z": 2}
 
 
-@dataclass(frozen=True)
-class CloudSpec:
-    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones."""
-
-    count: int
-    up: str
-    color: float
-
-
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
     """One checked cloud (n, 3|6) with gravity axis `up` -> (count, 6) float32 in the frame of an encoder.
 
@@ -46,7 +37,8 @@ def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, se
     _check_distinct(cloud[:, :3], name)
     xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
     rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, color)
-    return np.concatenate([xyz, rgb], axis=1).astype(np.float32)
+    # in one order of memory, or sums over it would differ with whoever prepared it
+    return np.ascontiguousarray(np.concatenate([xyz, rgb], axis=1), dtype=np.float32)
 
 
 def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -14,8 +13,9 @@ import pytest
 
 from openshape_ood.app import reading
 from openshape_ood.app.limits import MAX_POINTS
-from openshape_ood.app.reading import main, read_upload
+from openshape_ood.app.reading import read_upload
 from openshape_ood.errors import MissingPackageError, ShapeFileError
+from openshape_ood.workers import Done
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel bounds a process's memory on Linux alone")
 
@@ -100,29 +100,40 @@ def test_a_reader_that_asks_for_too_much_memory(tmp_path: Path) -> None:
         read_upload(tmp_path / "hall.npy", memory=250 * 2**20)
 
 
+def answers(monkeypatch: pytest.MonkeyPatch, done: Done) -> None:
+    """Have the process that reads answer so."""
+    monkeypatch.setattr(reading.workers, "once", lambda *_: done)
+
+
 def test_a_reader_that_dies_is_reported(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
-    monkeypatch.setattr(reading, "_run", lambda *_: -9)
-    with pytest.raises(ShapeFileError, match="ended without a result"):
+    once = reading.workers.once
+    monkeypatch.setattr(reading.workers, "once", lambda task, *rest: once("os:abort", *rest))
+    with pytest.raises(ShapeFileError, match=r"lamp\.npy: the process that read it was ended by SIGABRT.*whole\?"):
         read_upload(tmp_path / "lamp.npy")
 
 
+@pytest.mark.parametrize(
+    "answer, arrays",
+    [
+        ({"points": 1, "up": "y"}, [np.zeros((2, 4))]),
+        ({"points": 1, "up": "y"}, [np.full((2, 3), np.nan)]),
+        ({"points": 1, "up": "y"}, [np.zeros((2, 3))]),
+        ({"points": 1, "up": "y"}, []),
+        ({"points": 1, "up": "w"}, [np.eye(3)]),
+        ({"points": [], "up": "y"}, [np.eye(3)]),
+        ({"points": 1}, [np.eye(3)]),
+        (None, [np.eye(3)]),
+    ],
+)
 def test_the_result_of_a_reader_is_not_trusted(
-    tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch, answer: object, arrays: list[np.ndarray]
 ) -> None:
-    """A parser that was taken over could write what it likes; a pickle in an .npy is still not loaded."""
+    """A parser that was taken over could answer what it likes; how it is said is tested in workers/."""
     np.save(tmp_path / "lamp.npy", cloud)
-
-    def taken_over(arguments: list[str], *_: object) -> int:
-        trap = hostile_uploads.Trap(tmp_path / "sprung")
-        np.save(arguments[1], np.array([trap], dtype=object), allow_pickle=True)
-        Path(arguments[1]).with_suffix(".json").write_text(json.dumps({"points": 1, "up": "y"}))
-        return 0
-
-    monkeypatch.setattr(reading, "_run", taken_over)
-    with pytest.raises(ShapeFileError, match=r"lamp\.npy"):
+    answers(monkeypatch, Done(0, "", answer, tuple(arrays)))
+    with pytest.raises(ShapeFileError, match=r"lamp\.npy: what came back from reading it is no cloud"):
         read_upload(tmp_path / "lamp.npy")
-    assert not (tmp_path / "sprung").exists()
 
 
 def test_places_for_readers_are_given_back(tmp_path: Path) -> None:
@@ -145,43 +156,29 @@ def test_when_all_readers_are_busy(tmp_path: Path, cloud: np.ndarray, monkeypatc
             reading._places.release()
 
 
-def test_readers_inherit_no_secrets(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_are_sealed(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the seal does is tested in workers/; here, that it is asked for, and that the file is alone."""
     np.save(tmp_path / "lamp.npy", cloud)
-    monkeypatch.setenv("HF_TOKEN", "secret")
-    seen: dict[str, str] = {}
+    (tmp_path / "beside.mtl").write_text("newmtl m")
 
-    class Started:
-        def __init__(self, _: list[str], env: dict[str, str], **__: object) -> None:
-            seen.update(env)
+    def once(task: str, settings: object, source: str, seal: reading.workers.Seal) -> Done:
+        assert (seal.memory, seal.seconds, seal.most) == (5, 7, MAX_POINTS * 48)
+        assert [path.name for path in Path(source).parent.iterdir()] == ["shape.npy"]
+        return Done(0, source, {"points": 3, "up": "z"}, (np.eye(3),))
 
-        def wait(self, timeout: float) -> int:
-            return 1
-
-        def poll(self) -> int:
-            return 1
-
-    monkeypatch.setattr(reading.subprocess, "Popen", Started)
-    with pytest.raises(ShapeFileError, match="without a result"):
-        read_upload(tmp_path / "lamp.npy")
-    assert "HF_TOKEN" not in seen and "PYTHONPATH" in seen
+    monkeypatch.setattr(reading.workers, "once", once)
+    assert read_upload(tmp_path / "lamp.npy", seconds=7, memory=5).up == "z"
 
 
 def test_a_missing_package_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "scan.las").write_bytes(b"LASF")
-
-    def without(arguments: list[str], *_: object) -> int:
-        said = {"error": "needs laspy: pip install laspy", "missing": True}
-        Path(arguments[1]).with_suffix(".json").write_text(json.dumps(said))
-        return 0
-
-    monkeypatch.setattr(reading, "_run", without)
+    answers(monkeypatch, Done(0, "", error=MissingPackageError("needs laspy: pip install laspy")))
     with pytest.raises(MissingPackageError, match=re.escape("pip install laspy")):
         read_upload(tmp_path / "scan.las")
 
 
-def test_the_other_side_reports_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_bound", lambda *_: None)  # bounds would hold for the test run itself
-    (tmp_path / "shape.ply").write_bytes(b"ply\n")
-    assert main([str(tmp_path / "shape.ply"), str(tmp_path / "cloud.npy"), "1", "1"]) == 0
-    assert "shape.ply" in json.loads((tmp_path / "cloud.json").read_text())["error"]
-    assert not (tmp_path / "cloud.npy").exists()
+def test_a_damaged_file_is_named_as_the_visitor_named_it(tmp_path: Path) -> None:
+    (tmp_path / "lamp.ply").write_bytes(b"ply\n")
+    with pytest.raises(ShapeFileError, match=r"“lamp\.ply” as PLY: no PLY header") as refusal:
+        read_upload(tmp_path / "lamp.ply")
+    assert "shape.ply" not in str(refusal.value)

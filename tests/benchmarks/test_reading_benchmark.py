@@ -10,8 +10,7 @@ from benchmarks.performance import reading
 from benchmarks.performance.reading import Pass, batches, both, main, table, write_meshes
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import ShapeFileError
-from openshape_ood.shapes.reading import load_shape
-from openshape_ood.shapes.streaming import Read, read_shapes
+from openshape_ood.shapes import Read, load_shape, read_shapes
 
 
 def test_meshes_are_written_whole(tmp_path: Path) -> None:

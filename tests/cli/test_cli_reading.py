@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from openshape_ood import shapes
 from openshape_ood.cli import reading
 from openshape_ood.cli.console import Bar, Failure
 from openshape_ood.cli.inputs import File
 from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes import streaming
 
 
 def files(folder: Path, count: int) -> list[File]:
@@ -57,9 +57,9 @@ def test_many_files_are_read_by_workers(tmp_path: Path, monkeypatch: pytest.Monk
 
     def read_shapes(paths: Any, *, workers: int | None, **how: Any) -> Any:
         asked.append(workers)
-        return (streaming.Read(i, path, np.eye(3), "y") for i, path in enumerate(paths))
+        return (shapes.Read(i, path, np.eye(3), "y") for i, path in enumerate(paths))
 
-    monkeypatch.setattr(streaming, "read_shapes", read_shapes)
+    monkeypatch.setattr(shapes, "read_shapes", read_shapes)
     for count, workers in ((reading.MANY, None), (reading.MANY + 1, None), (1, 3), (1000, 0)):
         list(encode_files([File("a", "a")] * count, Reading(9, readers=workers), places, [], Bar()))
     assert asked == [0, None, 3, 0]  # None is as many as there are cores for
@@ -80,6 +80,6 @@ def readers() -> list[Path]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"openshape_ood.shapes.streaming" in (process / "cmdline").read_bytes():
+            if parent == os.getpid() and b"openshape_ood.workers" in (process / "cmdline").read_bytes():
                 own.append(process)
     return own

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openshape_ood.embedding_store.jobs.settings import Item, Settings
-from openshape_ood.shapes.points import CloudSpec
-from openshape_ood.shapes.streaming import read_shapes
-
-if TYPE_CHECKING:
-    pass
+from openshape_ood.shapes import CloudSpec, read_shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +27,7 @@ def prepares(items: Sequence[Item], settings: Settings) -> bool:
 def read_items(items: Sequence[Item], points: CloudSpec, settings: Settings) -> Generator[Read]:
     """One `Read` an item, in their order; prepared (count, 6) where `prepares`, else as the file has it (n, 3|6)."""
     reads = read_shapes(
-        [item.path for item in items],
+        (item.path for item in items),
         points=points.count,
         seed=settings.seed,
         up=settings.up,

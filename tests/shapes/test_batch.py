@@ -16,10 +16,9 @@ import pytest
 
 import openshape_ood
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.shapes import streaming
-from openshape_ood.shapes.points import CloudSpec, prepare
-from openshape_ood.shapes.reading import load_shape
-from openshape_ood.shapes.streaming import Read, read_shapes
+from openshape_ood.shapes import CloudSpec, Read, batch, load_shape, read_shapes
+from openshape_ood.shapes.points import prepare
+from openshape_ood.workers import Done, pool
 
 PACKAGE = Path(openshape_ood.__file__).parent.parent
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
@@ -98,7 +97,7 @@ def leaves_nothing() -> Iterator[None]:
     yield
     if Path("/proc/self/stat").exists():
         assert children() <= before
-    assert not [thread for thread in threading.enumerate() if thread.name == "openshape-ood reader"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "openshape-ood worker"]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -194,15 +193,15 @@ def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
 
 
 def test_waiting_clouds_are_bounded_by_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "HELD_BYTES", 3 * 1000 * 24)  # three clouds of 1000 points
+    monkeypatch.setattr(pool, "HELD_BYTES", 3 * 1000 * 24)  # three clouds of 1000 points
     entered: list[int] = []
-    enter = streaming._Room.enter
+    enter = pool._Room.enter
 
-    def watched(room: streaming._Room, index: int, size: int) -> None:
+    def watched(room: pool._Room, index: int, size: int) -> None:
         enter(room, index, size)
         entered.append(index)
 
-    monkeypatch.setattr(streaming._Room, "enter", watched)
+    monkeypatch.setattr(pool._Room, "enter", watched)
     paths = clouds(tmp_path, 12, points=1000)
     reads = read_shapes(paths, points=9, seed=0, workers=2, ahead=12)
     assert place(next(reads)) == 0
@@ -212,7 +211,7 @@ def test_waiting_clouds_are_bounded_by_their_bytes(tmp_path: Path, monkeypatch: 
 
 
 def test_a_cloud_larger_than_the_room_and_the_pipe_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "HELD_BYTES", 1000)
+    monkeypatch.setattr(pool, "HELD_BYTES", 1000)
     paths = clouds(tmp_path, 3, points=100_000)  # 2.4 MB
     for read in read_shapes(paths, points=9, seed=0, workers=2):
         assert read.cloud is not None
@@ -255,7 +254,7 @@ def test_without_look_ahead_nothing_starts(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from openshape_ood.shapes.streaming import read_shapes
+from openshape_ood.shapes.batch import read_shapes
 reads = read_shapes(sys.argv[1:], points=9, seed=0, workers=2)
 first = next(reads)
 print(first.cloud.shape, first.error, *(name for name in ("torch", "multiprocessing.spawn") if name in sys.modules))
@@ -376,15 +375,23 @@ def test_workers_that_cannot_be_started_are_said(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    "said", [{"shape": [0, 3]}, {"shape": [2, 4]}, {"shape": [True, 3]}, {"type": "|O"}, {"shape": ["9", 3]}]
+    "answer, arrays",
+    [
+        ("y", [(0, 3)]),
+        ("y", [(2, 4)]),
+        ("y", [(6,)]),
+        ("y", []),
+        ("y", [(2, 3), (2, 3)]),
+        (None, [(2, 3)]),
+    ],
 )
-def test_what_is_announced_is_checked(said: dict[str, object]) -> None:
-    with pytest.raises(ValueError):
-        streaming._room_for({"shape": [2, 3], "type": "<f8"} | said)
+def test_what_comes_back_is_checked(answer: object, arrays: list[tuple[int, ...]]) -> None:
+    done = Done(0, "a.ply", answer, tuple(map(np.zeros, arrays)))
+    assert batch._outcome(done).error == "a.ply: what came back from reading it is no cloud"
 
 
 def test_workers_load_little() -> None:
     """A worker is there in a moment: no torch, and trimesh only when there is a mesh."""
-    code = "import openshape_ood.shapes.streaming, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
+    code = "import openshape_ood.shapes.batch, sys; print(*{'torch', 'trimesh', 'scipy', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE)
     assert done.stdout.strip() == ""

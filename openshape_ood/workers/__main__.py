@@ -1,0 +1,84 @@
+"""A child: does the tasks that it is told on the standard input, until that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.workers.tasks import HELLO, Done, attempt, bytes_of, find, receive, send, write
+
+MAX_ERROR = 10_000  # characters
+
+
+def main() -> None:
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):  # where memory runs out Linux ends this process first, and not its parent
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    told, replies = _own_pipes()
+    messages: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=_listen, args=(told, messages), daemon=True).start()
+    write(replies, HELLO)
+    how = messages.get()
+    if how["bounds"]:
+        _bound(**how["bounds"])
+    work = find(how["task"])(**how["settings"])
+    while True:
+        argument = messages.get()
+        send(replies, {})  # from here on, what happens is this task's fault
+        _reply(replies, attempt(work, 0, argument))
+
+
+def _own_pipes() -> tuple[Any, Any]:
+    """Standard input and output for this module alone: what a parser prints goes nowhere."""
+    told, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    return told, replies
+
+
+def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
+    """In a thread, so that the end of the parent ends this process too, whatever it is doing."""
+    try:
+        while True:
+            messages.put(receive(told, most=2**32))
+    except BaseException:
+        os._exit(0)
+
+
+def _bound(memory: int, seconds: int) -> None:
+    """Limits of a sealed child, set before it loads a parser."""
+    try:
+        import resource
+    except ImportError:  # Windows has none; there the wall-clock limit stands alone
+        return
+    wanted = {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}
+    for name, value in wanted.items():
+        number = getattr(resource, name, None)
+        if number is not None:
+            hard = resource.getrlimit(number)[1]
+            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(number, (value, value))
+
+
+def _reply(replies: Any, done: Done) -> None:
+    if done.error is not None:
+        send(replies, {"error": type(done.error).__name__, "text": str(done.error)[:MAX_ERROR]})
+        return
+    arrays = [np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for array in done.arrays]
+    send(replies, {"answer": done.answer, "arrays": [(array.shape, array.dtype.str) for array in arrays]})
+    for array in arrays:
+        write(replies, bytes_of(array))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):  # the parent is gone
+        main()

@@ -1,0 +1,239 @@
+"""One child process, seen from its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import openshape_ood
+from openshape_ood import errors
+from openshape_ood.errors import OpenShapeError, WorkerError
+from openshape_ood.workers.tasks import HELLO, MAX_MESSAGE, Done, bytes_of, fill, receive, send
+
+KILL_SECONDS = 5.0  # after which a process that does not end, held by its disc, is left to the system
+PIPE_BYTES = 2**20  # a whole cloud or a good part of it, so that few switches between processes are needed
+TYPES: Final = ("<f8", "<f4")  # of arrays
+ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# all that a sealed child needs of the environment: tokens and passwords stay behind
+PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A child for hostile input: no secrets in its environment, no file written, nothing on its standard error.
+
+    folder: where it works; memory: bytes of address space, where the platform can bound that; seconds: of wall-clock
+    time from its start; most: bytes of arrays that it may answer with.
+    """
+
+    folder: str
+    memory: int
+    seconds: float
+    most: int
+
+
+def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> Done:
+    """Do one task in a sealed process of its own; what it answers is for the caller to check.
+
+    Parameters
+    ----------
+    task, settings
+        "module:factory", and the keywords of the factory, as JSON.
+    argument
+        Of the task, as JSON.
+    seal
+        What the process may have.
+
+    Returns
+    -------
+    Done
+        With a `WorkerError` where the process ended, was ended, or answered with more than it may.
+    """
+    try:
+        worker = Worker(task, settings, seal.folder, seal)
+    except OSError as error:
+        return Done(0, argument, error=WorkerError(f"no process can be started: {error}"))
+    try:
+        with worker.within(seal.seconds):
+            worker.begin(argument)
+            return worker.answer(0, argument)
+    except (OSError, EOFError) as error:
+        return Done(0, argument, error=worker.lost(error))
+    finally:
+        worker.end()
+
+
+class Worker:
+    """A process that does a task after the other."""
+
+    def __init__(self, task: str, settings: Mapping[str, Any], folder: str, seal: Seal | None = None) -> None:
+        if not sys.executable:
+            raise OSError("there is no Python interpreter (sys.executable is empty)")
+        bounds = {"memory": seal.memory, "seconds": math.ceil(seal.seconds) + 1} if seal else {}
+        self._told = {"task": task, "settings": settings, "bounds": bounds}
+        self._most = seal.most if seal else math.inf
+        self._process = subprocess.Popen(  # noqa: S603  (our own module)
+            # -P: nothing is imported from the current folder that would not be here; -s: nor from the user's own
+            [sys.executable, "-P", *(["-s"] if seal else []), "-m", "openshape_ood.workers"],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if seal else None,
+            cwd=folder,
+            env=environment(sealed=seal is not None),
+            start_new_session=True,  # Ctrl-C is for this process to answer
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        self._out: Any = self._process.stdout
+        self._in: Any = self._process.stdin
+        self._greeted = False
+        self._late = 0.0  # seconds that were not enough
+        self.ended = False
+        _widen(self._out)
+
+    def begin(self, argument: Any) -> None:
+        """Have it do a task; raises OSError or EOFError where it ends before it begins with it."""
+        if not self._greeted:
+            send(self._in, self._told)
+        send(self._in, argument)
+        if not self._greeted:
+            _skip_to(self._out, HELLO)
+            self._greeted = True
+        try:
+            receive(self._out)
+        except ValueError as error:
+            raise EOFError from error
+
+    def answer(
+        self,
+        index: int,
+        argument: Any,
+        seconds: float | None = None,
+        enter: Callable[[int, int], None] = lambda index, size: None,
+    ) -> Done:
+        """What became of the task; `enter` waits until there is room for its arrays."""
+        try:
+            with self.within(seconds):
+                said = receive(self._out)
+            if "error" in said:
+                return Done(index, argument, error=_error(str(said["error"]), str(said["text"])))
+            arrays = self._announced(said["arrays"])
+            enter(index, sum(array.nbytes for array in arrays))
+            for array in arrays:
+                fill(self._out, bytes_of(array))
+            return Done(index, argument, said["answer"], arrays)
+        except (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError) as error:
+            return Done(index, argument, error=self.lost(error))
+
+    def _announced(self, specs: Any) -> tuple[np.ndarray, ...]:
+        """Empty arrays for those that come; ValueError for what are none."""
+        size = 0
+        for shape, kind in specs:
+            if kind not in TYPES or len(shape) > 4 or any(type(n) is not int or n < 0 for n in shape):
+                raise ValueError(kind)
+            size += math.prod(shape) * int(kind[-1])
+        if size > self._most:
+            raise ValueError(size)
+        return tuple(np.empty(shape, kind) for shape, kind in specs)
+
+    @contextlib.contextmanager
+    def within(self, seconds: float | None) -> Generator[None]:
+        """Kills the process when the time is over."""
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self._stop, [seconds])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # one that goes off just now must not end the next task
+
+    def _stop(self, seconds: float) -> None:
+        self._late = seconds
+        self.kill()
+
+    def kill(self) -> None:
+        """From any thread."""
+        self._process.kill()
+
+    def lost(self, error: Exception) -> Exception:
+        """Why there is no answer; ends the process."""
+        code = self.end(0.2)  # it may be about to end by itself, with a status that says why
+        if self._late:
+            return WorkerError(f"reading it took more than {self._late:g} s and was stopped")
+        if isinstance(error, MemoryError):
+            return error
+        if not isinstance(error, OSError | EOFError):
+            return WorkerError("what came back from reading it cannot be used")
+        if code is not None and code < 0:
+            name = {number.value: number.name for number in signal.Signals}.get(-code, -code)
+            return WorkerError(f"the process that read it was ended by {name}; perhaps memory ran out")
+        return WorkerError(f"the process that read it ended with status {code}")
+
+    def end(self, patience: float = 0.0) -> int | None:
+        """End the process if it does not end by itself. Its exit status, negative for a signal."""
+        self.ended = True
+        if not self._gone(patience):
+            self.kill()
+            self._gone(KILL_SECONDS)
+        self._in.close()
+        self._out.close()
+        return self._process.returncode
+
+    def _gone(self, seconds: float) -> bool:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+def environment(sealed: bool) -> dict[str, str]:
+    """Of a child: it imports from where this process does, and computes in one thread."""
+    package = str(Path(openshape_ood.__file__).resolve().parent.parent)
+    if sealed:
+        return {key: os.environ[key] for key in PASSED if key in os.environ} | ONE_THREAD | {"PYTHONPATH": package}
+    path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
+    return ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join([*path, package])}
+
+
+def _error(kind: str, text: str) -> Exception:
+    """An error of a child, as it was raised there where it is one of ours."""
+    if kind == "MemoryError":
+        return MemoryError(text)
+    own = getattr(errors, kind, None)
+    if isinstance(own, type) and issubclass(own, OpenShapeError):
+        return own(text)
+    return OpenShapeError(f"{text} ({kind})" if text else kind)
+
+
+def _widen(pipe: Any) -> None:
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):
+        pass  # not Linux, or its limit is lower
+
+
+def _skip_to(pipe: Any, mark: bytes) -> None:
+    seen = bytearray()
+    while not seen.endswith(mark):
+        byte = pipe.read(1)
+        if not byte or len(seen) > MAX_MESSAGE:
+            raise EOFError("it ended before it was ready")
+        seen += byte
