@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError
 
 # bounds what is held at once beside input and output: 2^21 float64 are 16 MiB
 BLOCK_ELEMENTS = 1 << 21
@@ -117,6 +118,14 @@ def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
     """Raises `UnknownNameError` for a value that is none of `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
+
+
+def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) -> Path:
+    """The path that a caller gave as the argument `name`, its ~ expanded; raises `error` for what is none."""
+    try:
+        return Path(given).expanduser()
+    except (TypeError, RuntimeError) as cause:  # no path; no such home
+        raise error(f"{name} is {given!r}; expected the path of a file ({cause})") from None
 
 
 def blocks(table: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

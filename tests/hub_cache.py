@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hub_server import table
 from published import made_up
-from test_hub import table
 from torch import Tensor
 
 from openshape_ood.encoders.pointbert.network import PointBERT
-from openshape_ood.registry.hub import sha256
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import Row, find_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEMPERATURE = 0.07
 
 
-def weights(row: Checkpoint) -> dict[str, Tensor]:
+def weights(row: Row) -> dict[str, Tensor]:
     """Made-up tensors for every key of the network of `row`."""
     with torch.device("meta"):
         shapes = {key: tuple(tensor.shape) for key, tensor in PointBERT(row.sizes).state_dict().items()}

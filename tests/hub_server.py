@@ -1,12 +1,14 @@
-"""A local stand-in for the Hugging Face Hub: it answers as the Hub does, or fails in one way for each repository."""
+"""A local stand-in for the Hugging Face Hub, and registries that point to it."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -141,3 +143,28 @@ def running() -> Iterator[HubServer]:
         finally:
             server.closing.set()
             server.shutdown()
+
+
+def table(name: str, source: str, sha256: str = SHA256, text: str = "") -> str:
+    return f"""
+["{name}"]
+architecture = "pointbert"
+licence = "MIT"
+sizes = {{ width = 8, depth = 1, heads = 1, head_width = 8, mlp_width = 8, patches = 2, radius = 0.4, \
+patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
+keys = {{ inside = "", prefix = "", body = "" }}
+text = {{ kind = "static", model = "text.safetensors", templates = "", average = "mean" {text} }}
+spec = {{ count = 16, up = "y", color = 0.4 }}
+
+["{name}".source]
+sha256 = "{sha256}"
+{source}
+"""
+
+
+def environment(server: HubServer | None, home: Path, **settings: str) -> dict[str, str]:
+    """Nothing of the caller's own Hub settings; without a server, an address where nobody listens."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "OPENSHAPE_")) and "proxy" not in k.lower()}
+    url = server.url if server else "http://127.0.0.1:9"
+    package = str(Path(__file__).parent.parent)
+    return {**kept, "HF_ENDPOINT": url, "HF_HOME": str(home), "PYTHONPATH": package, **settings}

@@ -99,10 +99,10 @@ def write_checkpoint(name: str, path: Path, value: Callable[[str, tuple[int, ...
     return path
 
 
-def clouds(case: str) -> np.ndarray:
+def clouds(case: str, seed: int = 0) -> np.ndarray:
     """The clouds (b, n, 6) float32 of a case: flattened balls, centered and scaled, in the encoder's own frame."""
-    count, points, seed, color = CASES[case]
-    rng = np.random.RandomState(1000 + seed)
+    count, points, own, color = CASES[case]
+    rng = np.random.RandomState(1000 + own + seed)
     directions = rng.standard_normal((count, points, 3))
     radii = rng.uniform(size=(count, points, 1)) ** (1 / 3)
     # factor first: another order of the same product rounds differently

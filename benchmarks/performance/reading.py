@@ -82,7 +82,8 @@ def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
 
     from openshape_ood.devices import find_device
     from openshape_ood.encoders.grouping.samplers import find_grouping
-    from openshape_ood.encoders.shape_encoder import PointBERT, ShapeEncoder
+    from openshape_ood.encoders.pointbert.network import PointBERT
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     if name == "tiny":
         return ShapeEncoder.from_pretrained(name, device=device), "its own weights"

@@ -33,7 +33,7 @@ import numpy as np
 
 from benchmarks.report.output import write_json
 from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.registry.rows import Checkpoint, Source, find_checkpoint
+from openshape_ood.registry.rows import Row, Source, find_checkpoint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ FIGURES = {
 PROGRAM = "import sys; from benchmarks.performance.startup import start; start(*sys.argv[1:])"
 
 
-def made_up_row(model: str) -> Checkpoint:
+def made_up_row(model: str) -> Row:
     """The row of `model` with a file of our own; `tiny` in the layout of vitg14, as its own file has nothing to strip.
 
     Its sha256 is still to be filled in.
@@ -66,14 +66,14 @@ def made_up_row(model: str) -> Checkpoint:
     return replace(row, source=Source("0" * 64, repo=REPO, file=FILE), keys=keys)
 
 
-def made_up_checkpoint(row: Checkpoint) -> dict[str, Any]:
+def made_up_checkpoint(row: Row) -> dict[str, Any]:
     """What `torch.load` gives: random weights; in files that hold more, Adam's two moments of each and a temperature.
 
     The moments make two thirds of such a file, as of the published one.
     """
     import torch
 
-    from openshape_ood.encoders.shape_encoder import PointBERT
+    from openshape_ood.encoders.pointbert.network import PointBERT
 
     torch.manual_seed(0)
     state = {_published(key, row): tensor for key, tensor in PointBERT(row.sizes).state_dict().items()}
@@ -87,7 +87,7 @@ def made_up_checkpoint(row: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _published(key: str, row: Checkpoint) -> str:
+def _published(key: str, row: Row) -> str:
     return row.keys.prefix + (key if key.startswith("proj.") else row.keys.body + key)
 
 
@@ -97,11 +97,11 @@ def _moments(tensor: Tensor) -> dict[str, Tensor]:
     return {"step": torch.tensor(1.0), "exp_avg": torch.randn_like(tensor), "exp_avg_sq": torch.rand_like(tensor)}
 
 
-def write_download(folder: Path, row: Checkpoint) -> Path:
+def write_download(folder: Path, row: Row) -> Path:
     """The checkpoint, in the Hub's part of a cache in `folder`; gives a registry with `row` alone that points to it."""
     import torch
 
-    from openshape_ood.registry.hub import sha256
+    from openshape_ood.registry.files import sha256
 
     repo = folder / "cache" / "hub" / f"models--{REPO.replace('/', '--')}"
     snapshot = repo / "snapshots" / COMMIT
@@ -115,7 +115,7 @@ def write_download(folder: Path, row: Checkpoint) -> Path:
     return registry
 
 
-def _toml(row: Checkpoint) -> str:
+def _toml(row: Row) -> str:
     content = {key: value for key, value in asdict(row).items() if key not in ("name", "folder")}
     tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     lines = [f"[{row.name}]", *(f"{key} = {json.dumps(value)}" for key, value in content.items() if key not in tables)]
@@ -141,7 +141,7 @@ def start(way: str, name: str, registry: str) -> None:
     kept = stripped.stripped_path(row)
     if way == "first" and kept:
         kept.unlink(missing_ok=True)
-    points = np.random.RandomState(0).uniform(-0.5, 0.5, (1, row.points.count, 6)).astype(np.float32)
+    points = np.random.RandomState(0).uniform(-0.5, 0.5, (1, row.spec.count, 6)).astype(np.float32)
     before = _memory(forget=True)
     began = time.perf_counter()
     if way == "before":
@@ -168,8 +168,9 @@ def from_the_checkpoint(name: str, registry: str) -> ShapeEncoder:
     import torch
 
     from openshape_ood.encoders.grouping.samplers import find_grouping
-    from openshape_ood.encoders.shape_encoder import PointBERT, ShapeEncoder
-    from openshape_ood.registry.hub import fetch
+    from openshape_ood.encoders.pointbert.network import PointBERT
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+    from openshape_ood.registry.files import fetch
     from openshape_ood.registry.weights import read_temperature, read_weights
 
     row, device = find_checkpoint(name, registry), torch.device("cpu")

@@ -200,7 +200,7 @@ def _axis(row: Published, here: Mapping[str, Any]) -> str:
     """Whether the encoder was given its own gravity axis; data of all benchmarks are y up."""
     if "exchange" not in row.settings or row.encoder not in list_checkpoints():
         return ""
-    there_right = row.settings["exchange"] or find_checkpoint(row.encoder).points.up == "y"
+    there_right = row.settings["exchange"] or find_checkpoint(row.encoder).spec.up == "y"
     here_right = here["exchange"] or here["encoder_up"] == "y"
     if there_right == here_right:
         return ""

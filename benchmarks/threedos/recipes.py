@@ -14,7 +14,7 @@ import numpy as np
 import openshape_ood
 from benchmarks.threedos.splits import Track
 from openshape_ood.errors import UnknownNameError
-from openshape_ood.registry.rows import Checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.shapes.points import check_cloud, prepare
 
 Support = Literal["clean", "with corrupted copies", "with partial views"]
@@ -45,7 +45,7 @@ class Recipe:
         checked = check_cloud(cloud, name)
         return prepare(checked, count=self.points, up=self.up, to=self.to, color=self.color, seed=seed, name=name)
 
-    def record(self, row: Checkpoint, checkpoint_hash: str, seed: int, device: str) -> dict[str, Any]:
+    def record(self, row: Row, checkpoint_hash: str, seed: int, device: str) -> dict[str, Any]:
         """All that an embedding depends on besides the cloud: weights, sizes that are not in them, code, recipe."""
         network = {"architecture": row.architecture, "sizes": asdict(row.sizes), "code": code_hash()}
         return {"checkpoint": checkpoint_hash, **network, **asdict(self), "seed": seed, "device": device}
@@ -84,20 +84,20 @@ class Settings:
     num_samples: int = 1
     support: Support = "clean"
 
-    def recipe(self, part: str, row: Checkpoint) -> Recipe:
+    def recipe(self, part: str, row: Row) -> Recipe:
         """How the clouds of a set are prepared for an encoder; all benchmark data is y up."""
         points = self.support_points if part == "support" else self.test_points
-        return Recipe(points, "y", row.points.up if self.exchange else "y", self.color)
+        return Recipe(points, "y", row.spec.up if self.exchange else "y", self.color)
 
 
-def openshape(row: Checkpoint, track: Track = "synthetic to real") -> Settings:
+def openshape(row: Row, track: Track = "synthetic to real") -> Settings:
     """The encoder's own preprocessing, as its registry row has it; cosines; its templates."""
-    points = row.points
+    points = row.spec
     exchange = points.up != "y"
     return Settings("openshape", points.count, points.count, points.color, exchange, True, row.text.templates)
 
 
-def seed(row: Checkpoint, track: Track = "synthetic to real") -> Settings:
+def seed(row: Row, track: Track = "synthetic to real") -> Settings:
     """The published reference run of a frozen OpenShape on 3DOS, github.com/HLWPOLITO/SemNov_AML_DAAI_23-24.
 
     It had no names; by name, the bare ones are taken here. It was of the synthetic to real benchmarks only: in the
@@ -109,7 +109,7 @@ def seed(row: Checkpoint, track: Track = "synthetic to real") -> Settings:
 PROTOCOLS = {"openshape": openshape, "seed": seed}
 
 
-def find_settings(protocol: str, row: Checkpoint, track: Track) -> Settings:
+def find_settings(protocol: str, row: Row, track: Track) -> Settings:
     if protocol not in PROTOCOLS:
         raise UnknownNameError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[protocol](row, track)

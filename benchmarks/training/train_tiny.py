@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.training.vocabulary import trained_categories
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.text.encoder import TextEncoder
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.shapes.points import to_unit_ball
 from openshape_ood.synthetic import generate, synonyms
 from openshape_ood.synthetic.mesh import Mesh, rotation
@@ -99,7 +99,7 @@ class Names:
         return F.cross_entropy(logits, labels, label_smoothing=0.05) + 0.5 * by_synonym.mean(), logits
 
 
-def initial_network(row: Checkpoint, seed: int) -> PointBERT:
+def initial_network(row: Row, seed: int) -> PointBERT:
     """The network before training: the untrained one that the model card compares with."""
     torch.manual_seed(seed)
     network = PointBERT(row.sizes)
@@ -107,14 +107,14 @@ def initial_network(row: Checkpoint, seed: int) -> PointBERT:
     return network
 
 
-def train(row: Checkpoint, names: Sequence[str], text: TextEncoder, args: argparse.Namespace) -> PointBERT:
+def train(row: Row, names: Sequence[str], text: TextEncoder, args: argparse.Namespace) -> PointBERT:
     network = initial_network(row, args.seed)
     targets = Names(names, text)
     classifier = nn.Linear(row.sizes.embedding_dim, len(names))
     log_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
     parameters = [*network.parameters(), *classifier.parameters(), log_scale]
     optimizer = torch.optim.AdamW(parameters, lr=args.learning_rate, weight_decay=0.02)
-    data = GeneratedShapes(names, args.samples, row.points.count, row.points.color, args.seed)
+    data = GeneratedShapes(names, args.samples, row.spec.count, row.spec.color, args.seed)
     loader = DataLoader(data, batch_size=args.batch_size, num_workers=args.workers, prefetch_factor=8, drop_last=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, args.learning_rate, total_steps=len(loader), pct_start=0.03, cycle_momentum=False

@@ -23,7 +23,7 @@ from openshape_ood.cli.options import Json, checkpoint_names
 
 if TYPE_CHECKING:
     from openshape_ood.cli.cached import Part
-    from openshape_ood.registry.rows import Checkpoint
+    from openshape_ood.registry.rows import Row
 
 app = typer.Typer(
     help="""The encoders: list, show, fetch, verify.
@@ -57,7 +57,7 @@ def list_all(json: Json = False) -> None:
         return
     table = new_table("name", "embedding", "up", "text tower", "licence", "encoder", right=["embedding"])
     for row, part in zip(rows, parts, strict=True):
-        cells = row.name, row.sizes.embedding_dim, row.points.up, row.text.space, row.licence
+        cells = row.name, row.sizes.embedding_dim, row.spec.up, row.text.space, row.licence
         table.add_row(*map(text, cells), text(part.place, "green" if part.path else "yellow"))
     console().print(table)
     if any(part.path is None for part in parts):
@@ -155,35 +155,35 @@ def verify(
         raise typer.Exit(1)
 
 
-def _fetch(row: Checkpoint, part: str) -> dict[str, Any] | Failure:
+def _fetch(row: Row, part: str) -> dict[str, Any] | Failure:
     import sys
 
-    from openshape_ood.encoders.text import towers
+    from openshape_ood.encoders.text.encoder import fetch_file
     from openshape_ood.errors import OpenShapeError
 
     progress = sys.stderr.isatty()
     try:
         if part == "encoder":
             return {"checkpoint": row.name, "part": part, **_fetch_encoder(row, progress)}
-        path = towers.static_file(row) if row.text.kind == "static" else towers.clip_file(row, progress)
+        path = fetch_file(row, progress)
     except OpenShapeError as error:
         return Failure(f"{row.name} ({part})", str(error))
     return {"checkpoint": row.name, "part": part, "path": str(path)}
 
 
-def _fetch_encoder(row: Checkpoint, progress: bool) -> dict[str, str | None]:
+def _fetch_encoder(row: Row, progress: bool) -> dict[str, str | None]:
     """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
-    from openshape_ood.registry import hub, stripped
+    from openshape_ood.registry import files, stripped
 
     kept = stripped.stripped_path(row) if stripped.is_sound(row) else None
-    if kept and hub.cached(row) is None:
+    if kept and files.cached(row) is None:
         return {"path": str(kept), "stripped": str(kept)}
-    path = hub.fetch(row, progress)
+    path = files.fetch(row, progress)
     kept = kept or _strip(row, path)
     return {"path": str(path), "stripped": str(kept) if kept else None}
 
 
-def _strip(row: Checkpoint, path: Path) -> Path | None:
+def _strip(row: Row, path: Path) -> Path | None:
     from openshape_ood.errors import WeightsError
     from openshape_ood.registry import stripped
 
@@ -198,7 +198,7 @@ def _strip(row: Checkpoint, path: Path) -> Path | None:
     return stripped.keep(row, stripped.Weights(tensors, temperature, path))
 
 
-def _parts(row: Checkpoint) -> list[Part]:
+def _parts(row: Row) -> list[Part]:
     """All files of a checkpoint: the encoder's, unless its stripped one stands in for it; that; the text tower's."""
     from openshape_ood.cli.cached import registered_part, stripped_part, text_part
 
@@ -207,10 +207,10 @@ def _parts(row: Checkpoint) -> list[Part]:
     return [*encoders, text_part(row)]
 
 
-def _verified(row: Checkpoint, part: Part) -> dict[str, Any]:
+def _verified(row: Row, part: Part) -> dict[str, Any]:
     """status: "sound", "damaged", "missing", or "present" where no hash is registered."""
     from openshape_ood.registry import stripped
-    from openshape_ood.registry.hub import sha256
+    from openshape_ood.registry.files import sha256
 
     found = None
     if part.path is None:
@@ -236,12 +236,12 @@ def _part_record(part: Part) -> dict[str, Any]:
     }
 
 
-def _record(row: Checkpoint, part: Part) -> dict[str, Any]:
+def _record(row: Row, part: Part) -> dict[str, Any]:
     return {
         "name": row.name,
         "embedding_dim": row.sizes.embedding_dim,
-        "up": row.points.up,
-        "points": row.points.count,
+        "up": row.spec.up,
+        "points": row.spec.count,
         "text_tower": row.text.space,
         "licence": row.licence,
         "here": part.path is not None,

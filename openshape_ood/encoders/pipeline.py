@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from openshape_ood.devices import exact
-from openshape_ood.encoders.pointbert.network import PointBERT
+from openshape_ood.encoders.protocols import Network, StagedNetwork
 
 
-def embed_batches(network: PointBERT, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:
+def embed_batches(network: Network, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:
     """Prepared clouds (b, n, 6) float32, batch by batch -> embeddings (b, d) float32, in order."""
-    if device.type == "cuda":
+    if device.type == "cuda" and isinstance(network, StagedNetwork):
         yield from _overlapped(network, batches, device)
         return
     for batch in batches:
@@ -50,7 +50,7 @@ class _Copied(NamedTuple):
         return self.embeddings.numpy().copy()  # what a caller keeps should pin no memory
 
 
-def _overlapped(network: PointBERT, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:
+def _overlapped(network: StagedNetwork, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:
     """Launches are asynchronous: while a batch is read and launched here, the GPU is busy with the one before."""
     ahead = _stream_ahead(device)
     previous: _Copied | None = None
@@ -70,7 +70,7 @@ def _stream_ahead(device: torch.device) -> torch.cuda.Stream:
     return torch.cuda.Stream(device, priority=-1)
 
 
-def _start(network: PointBERT, batch: np.ndarray, device: torch.device, ahead: torch.cuda.Stream) -> _Grouped:
+def _start(network: StagedNetwork, batch: np.ndarray, device: torch.device, ahead: torch.cuda.Stream) -> _Grouped:
     """Copy, sample and group on the stream `ahead`, which waits for nothing on the main one."""
     with torch.cuda.stream(ahead):
         points = torch.from_numpy(batch).pin_memory().to(device, non_blocking=True)
@@ -80,7 +80,7 @@ def _start(network: PointBERT, batch: np.ndarray, device: torch.device, ahead: t
     return _Grouped(points, centers, members, done)
 
 
-def _finish(network: PointBERT, batch: _Grouped) -> _Copied:
+def _finish(network: StagedNetwork, batch: _Grouped) -> _Copied:
     """The layers on the current stream, and the copy back to pinned memory."""
     main = torch.cuda.current_stream()
     main.wait_event(batch.done)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood import checks
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.shapes.points import CloudSpec
+from openshape_ood.shapes.spec import CloudSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Stage = Literal["tokens", "projected", "local"]
+STAGES = get_args(Stage)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,54 @@ class Provenance:
     num_samples: int = 1
     version: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        """The same as a table of texts and numbers.
+
+        Examples
+        --------
+        >>> Provenance(Identity("tiny", "words", "5e"), "knn").as_json()["identity"]
+        {'checkpoint': 'tiny', 'space': 'words', 'sha256': '5e'}
+        """
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Ready embeddings and whose they are: what takes shapes takes these in their place.
+
+    Parameters
+    ----------
+    vectors : array (b, d)
+        Finite numbers of any length; scoring takes their directions. Kept as they are if float32 or float64.
+    identity : Identity
+        The encoder that made them.
+    names : sequence of str, optional
+        Of the b shapes, for messages and tables.
+
+    Raises
+    ------
+    InputError
+        For what is no table of finite numbers, and names that are not b.
+
+    Examples
+    --------
+    >>> len(Embeddings([[1.0, 0.0], [0.6, 0.8]], Identity("tiny", "words", "5e")))
+    2
+    """
+
+    vectors: np.ndarray
+    identity: Identity
+    names: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors", checks.array(self.vectors, "embeddings", "bd"))
+        object.__setattr__(self, "names", tuple(map(str, self.names)))
+        if self.names and len(self.names) != len(self.vectors):
+            raise InputError(f"there are {len(self.names)} names of {len(self.vectors)} embeddings; expected one each")
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
 
 class Patches(NamedTuple):
     """Features (b, p, w) float32 of the p patches of b shapes, and their centers (b, p, 3) in the encoder's frame.
@@ -88,41 +142,11 @@ class Patches(NamedTuple):
     radius: float
 
 
-@dataclass(frozen=True, eq=False)
-class Embeddings:
-    """Ready embeddings with an identity: queries that need no encoder.
-
-    Attributes
-    ----------
-    vectors : (b, d)
-        Of any length but zero.
-    identity : Identity
-    names : tuple of b str
-        What each row is called; empty for none.
-    """
-
-    vectors: np.ndarray
-    identity: Identity
-    names: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        vectors = np.asarray(to_numpy(self.vectors))
-        if vectors.ndim != 2 or vectors.dtype.kind not in "fiu":
-            raise InputError(f"embeddings are {vectors.dtype} of the shape {vectors.shape}; expected numbers (b, d)")
-        if len(self.names) not in (0, len(vectors)):
-            raise InputError(f"there are {len(self.names)} names of {len(vectors)} embeddings; expected one each")
-        object.__setattr__(self, "vectors", vectors)
-        object.__setattr__(self, "names", tuple(self.names))
-
-    def __len__(self) -> int:
-        return len(self.vectors)
-
-
 class Encoder(Protocol):
     """All that is asked of a shape encoder; `ShapeEncoder` is one, and a fake is a few lines.
 
     identity: whose embeddings they are; dim: d; temperature: what cosines with text were divided by in training, None
-    where nobody says so.
+    where nobody says so. What needs patches asks for a `PatchEncoder`.
     """
 
     @property
@@ -142,15 +166,17 @@ class Encoder(Protocol):
         batch_size: int = 32,
         progress: bool = False,
     ) -> np.ndarray:
-        """Unit embeddings (b, d) of b shapes."""
+        """Unit embeddings (b, d) of b shapes, of whatever `shapes.shape.list_shapes` takes.
+
+        up: gravity axis of the data, one or one a shape, see `shapes.shape.resolve_ups`; num_samples: how many
+        embeddings of each shape are averaged, every one resampled with a seed of its own; batch_size and progress do
+        not change the numbers.
+        """
         ...
 
 
 class PatchEncoder(Encoder, Protocol):
-    """An encoder that also says what it makes of the patches of a shape.
-
-    spec: what its clouds are like, so that patches and points lie in one frame.
-    """
+    """An encoder that also says what it makes of the patches of a shape; spec: what its clouds are like."""
 
     @property
     def spec(self) -> CloudSpec: ...
@@ -164,7 +190,14 @@ class PatchEncoder(Encoder, Protocol):
         seed: int = 0,
         batch_size: int = 32,
         progress: bool = False,
-    ) -> Patches: ...
+    ) -> Patches:
+        """What it makes of the p patches of b shapes.
+
+        stage: "local", of a patch's points alone; "tokens", with the whole shape in view; "projected", tokens in the
+        space of the embeddings, w = d. Centers are in the frame of `spec`: the mean of the `spec.count` resampled
+        points at the origin, their largest norm 1, and the axis `spec.up` upwards.
+        """
+        ...
 
 
 class PointEncoder(Protocol):
@@ -188,4 +221,49 @@ class NamesEncoder(Protocol):
 
     def encode(self, names: Sequence[str]) -> np.ndarray:
         """Unit vectors (k, d) of k class names."""
+        ...
+
+
+class Network(Protocol):
+    """All that `ShapeEncoder` asks of the `torch.nn.Module` that an `Architecture` builds.
+
+    What it also offers is used: `patches`, for `encode_patches` (`PatchNetwork`); `prepare(dtype)`, once the weights
+    are in, to make ready for inference in place, which lower precisions need; the attribute `grouping`, set to the
+    functions of the sampler that was asked for; and the four steps of `StagedNetwork`, which overlap on a GPU.
+    """
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Clouds (b, n, 6), xyz in the unit ball and rgb in [0, 1] -> embeddings (b, d) of any length."""
+        ...
+
+
+class PatchNetwork(Network, Protocol):
+    """A network that also gives features of patches; radius: of a patch, in the unit ball."""
+
+    @property
+    def radius(self) -> float: ...
+
+    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
+        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3)."""
+        ...
+
+
+@runtime_checkable
+class StagedNetwork(Protocol):
+    """A network in four steps, of which the first two are many small ones that leave a GPU room for the next batch."""
+
+    def sample(self, points: Tensor) -> Tensor:
+        """(b, n, 6) -> which points are patch centers (b, p)."""
+        ...
+
+    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, n, 6), (b, p) -> centers (b, p, 3) and the points of each patch (b, p, k)."""
+        ...
+
+    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
+        """(b, n, 6), (b, p, 3), (b, p, k) -> a feature a patch (b, p, s)."""
+        ...
+
+    def transform(self, centers: Tensor, features: Tensor) -> Tensor:
+        """(b, p, 3), (b, p, s) -> embeddings (b, d)."""
         ...

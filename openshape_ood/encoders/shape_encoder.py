@@ -10,17 +10,16 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from openshape_ood.checks import check_seed
+from openshape_ood.checks import check_seed, given_path
 from openshape_ood.devices import exact, find_device
 from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
 from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
 from openshape_ood.encoders.pipeline import embed_batches
-from openshape_ood.encoders.pointbert.network import STAGES, PointBERT, Stage
-from openshape_ood.encoders.protocols import Identity, Patches
+from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage
 from openshape_ood.errors import InputError, UnknownNameError, WeightsError
-from openshape_ood.registry import stripped
-from openshape_ood.registry.hub import fetch, sha256
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint, given_path
+from openshape_ood.registry import ARCHITECTURES, stripped
+from openshape_ood.registry.files import fetch, known_sha256, sha256
+from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.stripped import Weights
 from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
@@ -41,8 +40,8 @@ class ShapeEncoder:
 
     def __init__(
         self,
-        row: Checkpoint,
-        network: PointBERT,
+        row: Row,
+        network: Any,
         sha256: str,
         device: torch.device,
         temperature: float | None = None,
@@ -51,11 +50,11 @@ class ShapeEncoder:
         self.row = row
         self.identity = Identity(row.name, row.text.space, sha256)
         self.dim = row.sizes.embedding_dim
-        self.spec = row.points
+        self.spec = row.spec
         self.device = device
         self.temperature = temperature
         self.precision = precision
-        self.network = network.prepare(getattr(torch, precision)).to(device)
+        self.network = _ready(network, precision, row).to(device)
 
     @classmethod
     def from_pretrained(
@@ -91,11 +90,13 @@ class ShapeEncoder:
             path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
             weights = Weights(read_weights(path, row.keys, name), read_temperature(path, row.keys, name), path)
         with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
-            network = PointBERT(row.sizes, find_grouping(sampler, target)).float()  # whatever the default type
+            network = ARCHITECTURES[row.architecture].build(row.sizes).float()  # whatever the default type
+        if hasattr(network, "grouping"):
+            network.grouping = find_grouping(sampler, target)
         load_strictly(network, weights.tensors, weights.path, name, weights.mapped)
         if checkpoint is None:
             stripped.keep(row, weights)
-        digest = row.source.sha256 if checkpoint is None else sha256(weights.path)
+        digest = (known_sha256(row) if checkpoint is None else "") or sha256(weights.path)
         return cls(row, network, digest, target, weights.temperature, precision)
 
     def encode(
@@ -196,6 +197,11 @@ class ShapeEncoder:
         check_seed(seed)
         if stage not in STAGES:
             raise UnknownNameError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
+        if not hasattr(self.network, "patches"):
+            raise InputError(
+                f"{self.identity.checkpoint}: its architecture {self.row.architecture!r} gives no features of patches; "
+                "expected an encoder such as vitb32"
+            )
         batches = [slice(i, i + batch_size) for i in range(0, len(listed), _check_batch_size(batch_size))]
         features, centers = [], []
         for s in _with_progress(batches, progress, len(listed)):
@@ -204,7 +210,7 @@ class ShapeEncoder:
                 own, where = self.network.patches(points, stage)
             features.append(own.float().cpu().numpy())
             centers.append(where.float().cpu().numpy())
-        return Patches(np.concatenate(features), np.concatenate(centers), self.row.sizes.radius)
+        return Patches(np.concatenate(features), np.concatenate(centers), self.network.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
         """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
@@ -222,8 +228,8 @@ class ShapeEncoder:
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
         cloud = shape.load(self.spec.count, seed)
-        points = self.row.points
-        return prepare(cloud, count=points.count, up=up, to=points.up, color=points.color, seed=seed, name=shape.name)
+        spec = self.spec
+        return prepare(cloud, count=spec.count, up=up, to=spec.up, color=spec.color, seed=seed, name=shape.name)
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -237,6 +243,16 @@ class ShapeEncoder:
 
     def __repr__(self) -> str:
         return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
+
+
+def _ready(network: Any, precision: Precision, row: Row) -> Any:
+    """The network as it is run, frozen and in evaluation mode."""
+    network.eval().requires_grad_(False)
+    if hasattr(network, "prepare"):
+        network.prepare(getattr(torch, precision))
+    elif precision != "float32":
+        raise InputError(f"the architecture {row.architecture!r} runs in float32 only; got precision={precision!r}")
+    return network
 
 
 def _check_batch_size(batch_size: Any) -> int:

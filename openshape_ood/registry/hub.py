@@ -1,325 +1,125 @@
-"""Files of the registry: inside the package, beside the registry, or on the Hugging Face Hub.
+"""Files of the Hugging Face Hub: the only module that knows huggingface_hub.
 
-The only module that knows huggingface_hub. A file that is cached and sound needs no network; a failure
-is told within 40 seconds, as the error of its kind, with what to do about it.
+A failure is told within some 40 seconds, by the client's own time-outs, as the error of its kind.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
+import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from openshape_ood.errors import (
-    CheckpointError,
-    HashError,
-    OfflineError,
-    RegistryError,
-    ServerError,
-    TransferError,
-    WeightsError,
-)
-from openshape_ood.registry.rows import PACKAGE, Checkpoint, source_kind
-from openshape_ood.storage import CACHE_VARIABLE, hub_folder
+from openshape_ood.errors import CheckpointError, RegistryError, ServerError
+from openshape_ood.registry.download import Wanted, broken, check_hash, refuse_offline
+from openshape_ood.registry.rows import Source
+from openshape_ood.storage import hub_folder
 
-if TYPE_CHECKING:
-    from huggingface_hub.utils import tqdm
-
-ANSWER_SECONDS = 10.0  # for one answer of the Hub
-SILENCE_SECONDS = 30.0  # without anything new before a download is given up
-CHUNK_BYTES = 128 * 1024
+SILENCE_SECONDS = 5  # of one attempt to read on; the client makes six, a second apart
+RESTARTS = 3  # of a download from its beginning
 BUSY_STATUSES = (408, 429, 500, 502, 503, 504)
-REMEDIES = {
-    "hub": "Delete the file and try again",
-    "package": "Install the package again",
-    "beside": "Correct `sha256` in the registry",
-}
 
 
-def fetch(row: Checkpoint, progress: bool = True) -> Path:
-    """The file with the weights of `row`, downloaded first if need be; its sha256 is the registered one."""
-    kind, wanted = source_kind(row), _encoder(row)
-    if kind == "hub":
-        return _fetch_from_hub(wanted, progress)
-    path = _own_file(row)
-    if not path.is_file():
-        raise WeightsError(f"{wanted.what}: there is no file {path}; to load another one: {wanted.call('PATH')}")
-    _check_hash(wanted, path, REMEDIES[kind])
-    return path
-
-
-def cached(row: Checkpoint) -> Path | None:
-    """The file that `fetch` gives, if it is on this machine: asks no network, and does not look inside."""
-    if source_kind(row) == "hub":
-        return _cached(_encoder(row))
-    path = _own_file(row)
-    return path if path.is_file() else None
-
-
-def fetch_tower(row: Checkpoint, repo: str, file: str, progress: bool = True) -> Path:
-    """A file of the Hub with the text tower of `row`, at the registered revision, checked if a sha256 is registered."""
-    return _fetch_from_hub(_tower(row, repo, file), progress)
-
-
-def cached_tower(row: Checkpoint, repo: str, file: str) -> Path | None:
-    """The file that `fetch_tower` gives, if it is on this machine: asks no network, and does not look inside."""
-    return _cached(_tower(row, repo, file))
-
-
-def sha256(path: str | Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A file of the row `name`; without a `sha256` any content will do."""
-
-    name: str
-    part: Literal["encoder", "text"]
-    sha256: str
-    repo: str
-    file: str
-    revision: str
-
-    @property
-    def what(self) -> str:
-        return f"checkpoint {self.name!r}" if self.part == "encoder" else f"text tower of {self.name!r}"
-
-    def call(self, path: str) -> str:
-        """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
-        kind = "ShapeEncoder" if self.part == "encoder" else "TextEncoder"
-        return f'{self.part}={kind}.from_pretrained("{self.name}", checkpoint={path})'
-
-    @property
-    def by_hand(self) -> str:
-        call = self.call(f'"{Path(self.file).name}"')
-        return (
-            f"To get it by hand, on any machine with a network: `hf download {self.repo} {self.file} --revision "
-            f"{self.revision}`, or open https://huggingface.co/{self.repo}/blob/{self.revision}/{self.file}; then "
-            f"hand {call} to score_novelty, with the path of that file. "
-            'The checkpoint "tiny" is inside the package and runs offline.'
-        )
-
-
-def _encoder(row: Checkpoint) -> _Wanted:
-    source = row.source
-    return _Wanted(row.name, "encoder", source.sha256, source.repo, source.file, source.revision)
-
-
-def _tower(row: Checkpoint, repo: str, file: str) -> _Wanted:
-    return _Wanted(row.name, "text", row.text.sha256, repo, file, row.text.revision)
-
-
-def _own_file(row: Checkpoint) -> Path:
-    """Where the weights of a row are that is not on the Hub."""
-    return PACKAGE / row.source.package if row.source.package else row.folder / row.source.file
-
-
-def _fetch_from_hub(wanted: _Wanted, progress: bool) -> Path:
-    cached = _cached(wanted)
-    if cached and wanted.sha256 in ("", sha256(cached)):
-        return cached
-    try:
-        path = _download(wanted, progress)
-    except OfflineError:
-        if cached:  # there is a file after all, only not the right one
-            _check_hash(wanted, cached, REMEDIES["hub"])
-        raise
-    _check_hash(wanted, path, REMEDIES["hub"])
-    return path
-
-
-def _check_hash(wanted: _Wanted, path: Path, remedy: str) -> None:
-    if not wanted.sha256 or wanted.sha256 == (found := sha256(path)):
-        return
-    # resolved, for the cached name is a link: were it alone deleted, the Hub's client would link the same bytes again
-    raise HashError(
-        f"{wanted.what}: the file is not the registered one.\n  file      {path.resolve()}\n"
-        f"  expected  sha256 {wanted.sha256}\n  found     sha256 {found}\n"
-        f"{remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
-    )
-
-
-def _cached(wanted: _Wanted) -> Path | None:
+def find(wanted: Wanted) -> Path | None:
+    """The file where the Hub's client keeps it, if it is there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
+    source = wanted.source
     try:
-        path = try_to_load_from_cache(wanted.repo, wanted.file, hub_folder(), wanted.revision)
+        path = try_to_load_from_cache(source.repo, source.file, hub_folder(), source.revision)
     except HFValidationError as error:
-        raise RegistryError(f"{wanted.what}: {wanted.repo!r} is no repository of the Hub: {error}") from error
+        raise RegistryError(f"{wanted.what}: {source.repo!r} is no repository of the Hub: {error}") from error
     return Path(path) if isinstance(path, str) else None
 
 
-def _download(wanted: _Wanted, progress: bool) -> Path:
-    from huggingface_hub import is_offline_mode
-
-    if is_offline_mode():
-        raise OfflineError(
-            f"{wanted.what}: {wanted.repo}/{wanted.file} is not in the cache, and HF_HUB_OFFLINE forbids to download "
-            f"it. Unset HF_HUB_OFFLINE. {wanted.by_hand}"
-        )
-    watch = _Watch(_repo_folder(wanted))
-    try:
-        return Path(_watched(lambda: _transfer(wanted, watch, progress), watch))
-    except Exception as error:
-        raise _explained(error, wanted, watch) from error
-
-
-def _repo_folder(wanted: _Wanted) -> Path:
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
-
-    return (hub_folder() or Path(HF_HUB_CACHE)) / repo_folder_name(repo_id=wanted.repo, repo_type="model")
-
-
-def _transfer(wanted: _Wanted, watch: _Watch, progress: bool) -> str:
+def download(wanted: Wanted, progress: bool) -> Path:
+    """The file, by the Hub's client; raises an `OfflineError`, `ServerError`, `TransferError` or `HashError`."""
     from huggingface_hub import hf_hub_download
 
-    _ask(wanted, watch)
-    watch.answered, watch.last_error = True, None
-    with _small_chunks():
-        return hf_hub_download(
-            wanted.repo,
-            wanted.file,
-            revision=wanted.revision,
-            cache_dir=hub_folder(),
-            etag_timeout=ANSWER_SECONDS,
-            tqdm_class=_bar(watch, progress),
-        )
+    source = wanted.source
+    refuse_offline(wanted)
+    bar = _bar(progress)
+    answered = False
+    try:
+        _ask(source)
+        answered = True
+        with _patience():
+            found = hf_hub_download(
+                source.repo, source.file, revision=source.revision, cache_dir=hub_folder(), tqdm_class=bar
+            )
+    except Exception as error:
+        raise _explained(error, wanted, answered, bar) from error
+    check_hash(wanted, Path(found))
+    return Path(found)
 
 
-def _ask(wanted: _Wanted, watch: _Watch) -> None:
-    """Says at once what `hf_hub_download` would say after half a minute of retries: that nobody answers."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+def _ask(source: Source) -> None:
+    """Says at once what `hf_hub_download` would say after minutes of retries: that nobody answers."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
 
-    url = hf_hub_url(wanted.repo, wanted.file, revision=wanted.revision)
-    try:
-        get_hf_file_metadata(url, timeout=ANSWER_SECONDS)
-    except HfHubHTTPError as error:
-        if error.response.status_code not in BUSY_STATUSES:
-            raise
-        watch.last_error = error
-        get_hf_file_metadata(url, timeout=ANSWER_SECONDS, retry_on_errors=True)
+    url, seconds = hf_hub_url(source.repo, source.file, revision=source.revision), constants.HF_HUB_ETAG_TIMEOUT
+    for last in (False, False, True):
+        try:
+            get_hf_file_metadata(url, timeout=seconds)
+            return
+        except HfHubHTTPError as error:
+            if last or error.response.status_code not in BUSY_STATUSES:
+                raise
+            time.sleep(1)
 
 
 @contextmanager
-def _small_chunks() -> Iterator[None]:
-    # the client reports each chunk when it is complete, and 10 MB take minutes on a slow line that is not a dead one
+def _patience() -> Iterator[None]:
+    """Six attempts of ten seconds would be a minute of silence; whoever set the client's own variable has his way."""
     from huggingface_hub import constants
 
-    usual = constants.DOWNLOAD_CHUNK_SIZE
-    constants.DOWNLOAD_CHUNK_SIZE = CHUNK_BYTES
+    usual = constants.HF_HUB_DOWNLOAD_TIMEOUT
+    if "HF_HUB_DOWNLOAD_TIMEOUT" not in os.environ:
+        constants.HF_HUB_DOWNLOAD_TIMEOUT = SILENCE_SECONDS
     try:
         yield
     finally:
-        constants.DOWNLOAD_CHUNK_SIZE = usual
+        constants.HF_HUB_DOWNLOAD_TIMEOUT = usual
 
 
-class _SilenceError(Exception):
-    """Nothing new for too long."""
-
-
-class _Watch:
-    """When a download was last heard of. Only what goes further than ever counts: a loop of restarts is silence."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.heard = time.monotonic()
-        self.received = 0  # bytes by this process
-        self.on_disk = 0  # bytes by whichever process holds the lock
-        self.answered = False
-        self.over = False
-        self.last_error: Exception | None = None
-
-    def hear(self, received: float) -> None:
-        if self.over:  # a thread cannot be stopped from outside; it ends here
-            raise _SilenceError
-        if received > self.received:
-            self.received, self.heard = int(received), time.monotonic()
-
-    def check(self) -> None:
-        on_disk = sum(_size(path) for path in self.folder.glob("blobs/*.incomplete"))
-        if on_disk > self.on_disk:
-            self.on_disk, self.heard = on_disk, time.monotonic()
-        if time.monotonic() - self.heard > SILENCE_SECONDS:
-            raise _SilenceError(f"nothing came for {SILENCE_SECONDS:.0f} seconds")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _bar(watch: _Watch, progress: bool) -> type[tqdm]:
+def _bar(progress: bool) -> Any:
     from huggingface_hub.utils import tqdm
 
     class Bar(tqdm):
+        received, restarts = 0, 0
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs if progress else {**kwargs, "disable": True})
-            self.received = 0.0
 
         def update(self, n: float | None = 1) -> bool | None:
-            self.received += n or 0
-            watch.hear(self.received)
+            Bar.received += int(n or 0)
+            Bar.restarts += (n or 0) < 0
+            if Bar.restarts > RESTARTS:  # the client itself would begin again for ever
+                raise ConnectionError(f"the server began again from the start {RESTARTS} times")
             return super().update(n)
 
     return Bar
 
 
-def _watched(work: Callable[[], str], watch: _Watch) -> str:
-    """`work()` in a thread of its own, so that no retry, lock or name server can hold the caller up."""
-    outcome: Future[str] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    Thread(target=run, name="openshape_ood download", daemon=True).start()
-    try:
-        while not wait([outcome], timeout=0.5).done:
-            watch.check()
-        return outcome.result()
-    finally:
-        watch.over = True
-
-
-def _explained(error: Exception, wanted: _Wanted, watch: _Watch) -> CheckpointError:
-    """What happened and what to do, as the error of its kind."""
-    from huggingface_hub.constants import ENDPOINT
+def _explained(error: Exception, wanted: Wanted, answered: bool, bar: Any) -> CheckpointError:
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 
-    causes = _causes(watch.last_error if isinstance(error, _SilenceError) and watch.last_error else error)
-    place = f"{wanted.what}: {wanted.repo}/{wanted.file}"
+    causes = _causes(error)
+    place = f"{wanted.what}: {wanted.place}"
     for cause in causes:
         if isinstance(cause, HfHubHTTPError):
-            return ServerError(f"{place}: {_refusal(cause, wanted)} {wanted.by_hand}")
+            return ServerError(f"{place}: {_refusal(cause, wanted.source)} {wanted.by_hand}")
         if isinstance(cause, FileMetadataError):
             what = f"{ENDPOINT} answered, but not as the Hub does; is a proxy or a login page in between?"
             return ServerError(f"{place}: {what} {wanted.by_hand}")
-        if isinstance(cause, OSError) and (cause.filename or cause.errno in (errno.ENOSPC, errno.EDQUOT)):
-            what = f"the disk refuses it ({cause.strerror}: {cause.filename or watch.folder})."
-            return TransferError(f"{place}: {what} Set {CACHE_VARIABLE} to a folder with room. {wanted.by_hand}")
-    reason = str(causes[-1]) or type(causes[-1]).__name__
-    if not watch.answered:
-        what = f"cannot reach {ENDPOINT} ({reason}). Check the network and try again."
-        return OfflineError(f"{place}: {what} {wanted.by_hand}")
-    what = f"the download broke off after {watch.received:,} bytes ({reason}). Try again."
-    return TransferError(f"{place}: {what} {wanted.by_hand}")
+    disk = [cause for cause in causes if isinstance(cause, OSError) and cause.filename]
+    last = disk[0] if disk else causes[-1]
+    return broken(last, wanted, ENDPOINT, answered, bar.received, hub_folder() or Path(HF_HUB_CACHE))
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -330,14 +130,14 @@ def _causes(error: BaseException) -> list[BaseException]:
     return causes
 
 
-def _refusal(error: Any, wanted: _Wanted) -> str:
+def _refusal(error: Any, source: Source) -> str:
     """What the Hub's refusal means, and what helps."""
     from huggingface_hub import errors
 
     status = error.response.status_code
-    page = f"https://huggingface.co/{wanted.repo}"
+    page = f"https://huggingface.co/{source.repo}"
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"the Hub has no revision {wanted.revision!r} of it (HTTP {status}); correct `revision` in the registry."
+        return f"the Hub has no revision {source.revision!r} of it (HTTP {status}); correct `revision` in the registry."
     if isinstance(error, errors.EntryNotFoundError):
         return f"the Hub has no such file in this repository (HTTP {status}); correct `file` in the registry."
     if isinstance(error, errors.GatedRepoError):

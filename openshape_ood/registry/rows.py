@@ -1,55 +1,93 @@
-"""The registry: which encoders there are, and every number that tells them apart.
-
-The rows come from `checkpoints.toml`, or from the file that `registry=` or the environment variable
-OPENSHAPE_OOD_CHECKPOINTS names (that file alone is then the registry).
-"""
+"""Rows of the registry, read from TOML and checked field by field."""
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
-from openshape_ood.errors import InputError, OpenShapeError, RegistryError, UnknownNameError
-from openshape_ood.registry.architectures import ARCHITECTURES, PointBERTSizes
+from openshape_ood.errors import RegistryError, UnknownNameError
+from openshape_ood.registry.architectures import ARCHITECTURES
+from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value
 from openshape_ood.shapes.spec import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
-Row = TypeVar("Row")
+# kind of row -> what it needs beside a licence and a source
+KINDS: dict[str, tuple[str, ...]] = {"shape": ("architecture", "sizes", "keys", "text", "spec")}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights are: in this package, on the Hub, or beside the registry."""
+    """Where the weights are: in this package, on the Hub, at an https address, or in a local file.
 
-    sha256: str
+    Attributes
+    ----------
+    sha256 : str
+        Of the file, in hexadecimal digits; without it, the first use records it (see `registry.hub`).
+    package : str
+        A file inside this package.
+    repo, file, revision : str
+        A file on the Hugging Face Hub.
+    url : str
+        An https address.
+    file : str
+        Without `repo`: beside the registry, or an absolute path.
+    """
+
+    sha256: str = ""
     package: str = ""
     repo: str = ""
     file: str = ""
     revision: str = "main"
+    url: str = ""
+
+    @property
+    def kind(self) -> str:
+        """`"package"`, `"hub"`, `"https"` or `"file"`."""
+        if self.package or self.url:
+            return "package" if self.package else "https"
+        return "hub" if self.repo else "file"
 
 
 @dataclass(frozen=True)
 class Keys:
-    """How the weights are named inside the file."""
+    """How the weights are named inside the file, and how to get from there to the network's own names.
 
-    inside: str
-    prefix: str
-    body: str
+    Applied in this order. Patterns are regular expressions, searched for in the whole key.
+
+    Attributes
+    ----------
+    inside : str
+        Entry of the top-level table; "" for the top level itself.
+    prefix, body : str
+        What stands before a key, taken off one after the other. Keys without `prefix` are not the encoder's.
+    drop : tuple of str
+        Keys to leave out.
+    rename : tuple of (pattern, replacement)
+        Replaced one after the other; `\\1` stands for the pattern's first group.
+    merge : tuple of (part, ..., whole)
+        Tensors to concatenate along their first axis into one, such as queries, keys and values. A `*`, the same text
+        in all names of a rule, stands for any.
+    """
+
+    inside: str = ""
+    prefix: str = ""
+    body: str = ""
+    drop: tuple[str, ...] = ()
+    rename: tuple[tuple[str, ...], ...] = ()
+    merge: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Text:
-    """The text tower the encoder was aligned with, and how a class name becomes its embedding."""
+    """The text encoder that an encoder was aligned with, and how a class name becomes its embedding."""
 
     kind: str
     model: str
@@ -66,64 +104,102 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """One row of the registry."""
+class Row:
+    """One row of the registry.
+
+    `architecture`, `sizes` (an instance of the architecture's own dataclass), `keys`, `text` and `spec` are there for
+    the kinds that need them (`KINDS`); all are for kind "shape". `folder` is where the registry that names it lies.
+    """
 
     name: str
     folder: Path
-    architecture: str
     licence: str
-    sizes: PointBERTSizes
     source: Source
-    keys: Keys
-    text: Text
-    points: CloudSpec
+    kind: str = "shape"
+    architecture: str = ""
+    sizes: Any = None
+    keys: Keys = Keys()
+    text: Text = None  # type: ignore[assignment]
+    spec: CloudSpec = None  # type: ignore[assignment]
 
 
-def list_checkpoints(registry: str | os.PathLike[str] | None = None) -> list[str]:
-    """The names of the registered checkpoints, in the registry's order.
+def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: str = "shape") -> list[str]:
+    """Names of the registered checkpoints, in the registry's order.
 
+    Parameters
+    ----------
+    registry : path, optional
+        A registry of one's own that extends the packaged one; None asks the variable OPENSHAPE_OOD_CHECKPOINTS.
+    kind : str
+        Kind of rows.
+
+    Raises
+    ------
+    RegistryError
+        A registry that cannot be read.
+
+    Examples
+    --------
     >>> list_checkpoints()
     ['tiny', 'vitb32', 'vitl14', 'vitg14']
     """
-    return list(load_registry(registry))
+    return [row.name for row in load_registry(registry).values() if row.kind == kind]
 
 
-def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Checkpoint:
-    """The row called `name`. Raises `UnknownNameError` with the known names, or `RegistryError`.
+def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Row:
+    """The row called `name`.
 
+    Parameters
+    ----------
+    name : str
+        A name in the registry.
+    registry : path, optional
+        As in `list_checkpoints`.
+
+    Raises
+    ------
+    UnknownNameError
+        No row has that name; the message says which there are.
+    RegistryError
+        A registry that cannot be read.
+
+    Examples
+    --------
     >>> row = find_checkpoint("vitg14")
-    >>> row.points.up, row.sizes.embedding_dim
+    >>> row.spec.up, row.sizes.embedding_dim
     ('z', 1280)
     """
     rows = load_registry(registry)
     if not isinstance(name, str) or name not in rows:
-        close = difflib.get_close_matches(str(name), rows, n=1, cutoff=0.4)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = meant(str(name), rows, cutoff=0.4)
         raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{hint}")
     return rows[name]
 
 
-def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Checkpoint]:
-    """All rows of a registry, checked field by field. Raises `RegistryError` naming table and field."""
-    if registry is None:
-        registry = os.environ.get(REGISTRY_VARIABLE) or PACKAGE / "checkpoints.toml"
-    path = given_path(registry, "registry", RegistryError)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
-    return {name: _checkpoint(name, table, path) for name, table in tables.items()}
+def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
+    """All rows, the packaged ones first, checked field by field.
 
+    Parameters
+    ----------
+    registry : path, optional
+        As in `list_checkpoints`. A row with the name of a packaged one takes its place.
 
-def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) -> Path:
-    """The path that a caller gave as the argument `name`, its ~ expanded."""
-    try:
-        return Path(given).expanduser()
-    except (TypeError, RuntimeError) as cause:  # no path; no such home
-        raise error(f"{name} is {given!r}; expected the path of a file ({cause})") from None
+    Returns
+    -------
+    dict of str to Row
+
+    Raises
+    ------
+    RegistryError
+        A file that cannot be read or a row that cannot be used, naming table and field.
+    """
+    rows = _read_rows(PACKAGE / "checkpoints.toml")
+    own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
+    if registry is None and not own:
+        return rows
+    from openshape_ood.checks import given_path  # numpy, which the packaged rows do without
+
+    return rows | _read_rows(given_path(own, "registry", RegistryError))
 
 
 @cache
@@ -133,110 +209,95 @@ def template_lists() -> dict[str, tuple[str, ...]]:
     return {name: tuple(sentences) for name, sentences in lists.items()}
 
 
-def _checkpoint(name: str, table: Any, path: Path) -> Checkpoint:
+def _read_rows(path: Path) -> dict[str, Row]:
     try:
-        row = _read(Checkpoint, table, f"[{name}]", {"name": name, "folder": path.parent})
-        _check(row)
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
+    try:
+        return {name: _row(name, table, path.parent) for name, table in tables.items()}
     except RegistryError as error:
         raise RegistryError(f"registry {path}: {error}") from None
+
+
+def _row(name: str, table: Any, folder: Path) -> Row:
+    where = f"[{name}]"
+    check_table(table, where)
+    kind = read_value(str, table.get("kind", "shape"), where, "kind")
+    check_one_of(where, "kind", kind, KINDS)
+    needed = ("licence", "source", *KINDS[kind])
+    hints = get_type_hints(Row)
+    check_fields(table, where, (*needed, "kind"), {field: hints[field] for field in needed})
+    if "sizes" in needed:
+        architecture = read_value(str, table["architecture"], where, "architecture")
+        check_one_of(where, "architecture", architecture, ARCHITECTURES)
+        hints["sizes"] = ARCHITECTURES[architecture].sizes
+    values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
+    row = Row(name, folder, **values)
+    _check(row)
     return row
 
 
-def _read(kind: type[Row], table: Any, where: str, given: Mapping[str, Any] = {}) -> Row:
-    """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
-    if not isinstance(table, dict):
-        raise RegistryError(f"{where} is {_type_name(table)}; expected a table")
-    hints = get_type_hints(kind)
-    expected = [f for f in fields(kind) if f.name not in given]  # type: ignore[arg-type]
-    names = [f.name for f in expected]
-    for field in table:
-        if field not in names:
-            close = difflib.get_close_matches(field, names, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
-            raise RegistryError(f"{where} has an unknown field {field!r}{hint}")
-    for f in expected:
-        if f.name not in table and f.default is MISSING:
-            raise RegistryError(f"{where} lacks the field {f.name!r} ({_type_name(hints[f.name])})")
-    values = {field: _value(hints[field], value, where, field) for field, value in table.items()}
-    return kind(**given, **values)
-
-
-def _value(kind: type, value: Any, where: str, field: str) -> Any:
-    if kind not in (str, int, float):
-        return _read(kind, value, f"{where[:-1]}.{field}]")
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise RegistryError(f"{where} field {field!r} is {_type_name(value)} ({value!r}); expected {_type_name(kind)}")
-    return value
-
-
-def _type_name(value: Any) -> str:
-    kind = value if isinstance(value, type) else type(value)
-    names = {str: "a string", int: "a whole number", float: "a number", bool: "a boolean", list: "a list"}
-    return names.get(kind, "a table")
-
-
-def _check(row: Checkpoint) -> None:
+def _check(row: Row) -> None:
     """What the types alone do not say."""
-    _one_of(row, "architecture", row.architecture, ARCHITECTURES)
-    _one_of(row, "points.up", row.points.up, ("x", "y", "z"))
-    for field in fields(row.sizes):
-        _check_size(row, field.name, getattr(row.sizes, field.name))
-    if row.sizes.channels != 6:
-        raise RegistryError(f"[{row.name}.sizes] field 'channels' is {row.sizes.channels}; clouds have 6: xyz and rgb")
-    if row.points.count < 1:
-        raise RegistryError(f"[{row.name}.points] field 'count' is {row.points.count}; expected a positive number")
-    if not 0 <= row.points.color <= 1:
-        raise RegistryError(f"[{row.name}.points] field 'color' is {row.points.color}; expected 0 to 1")
-    _check_sha256(row, "source", row.source.sha256)
-    if bool(row.source.package) == bool(row.source.file):
-        raise RegistryError(f"[{row.name}.source] takes either 'package' or 'file' (with 'repo' when it is on the Hub)")
-    _check_text(row)
-    _check_activation(row)
-
-
-def _check_size(row: Checkpoint, field: str, value: float) -> None:
-    may_be_zero = field == "projection"  # for no projection
-    if not (0 < value < math.inf or (may_be_zero and value == 0)):  # so that NaN is refused
-        expected = "0 or more" if may_be_zero else "a positive, finite number"
-        raise RegistryError(f"[{row.name}.sizes] field {field!r} is {value}; expected {expected}")
-
-
-def _check_text(row: Checkpoint) -> None:
-    text = row.text
-    _one_of(row, "text.kind", text.kind, ("open_clip", "static"))
-    _one_of(row, "text.average", text.average, ("mean", "mean_of_units"))
-    if text.templates:
-        _one_of(row, "text.templates", text.templates, template_lists())
-    if not text.model:
-        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
-        raise RegistryError(f"[{row.name}.text] field 'model' is empty; expected {expected}")
-    if text.sha256:
-        _check_sha256(row, "text", text.sha256)
-
-
-def _one_of(row: Checkpoint, field: str, value: str, known: Any) -> None:
-    if value not in known:
-        table, _, last = f"{row.name}.{field}".rpartition(".")
-        raise RegistryError(f"[{table}] field {last!r} is {value!r}; known: {', '.join(known)}")
-
-
-def _check_sha256(row: Checkpoint, table: str, value: str) -> None:
-    if not re.fullmatch(r"[0-9a-f]{64}", value):
-        raise RegistryError(f"[{row.name}.{table}] field 'sha256' is {value!r}; expected 64 hexadecimal digits")
-
-
-def _check_activation(row: Checkpoint) -> None:
-    # open_clip builds what the model name says, and only warns when OpenAI's weights meet the plain GELU
-    if row.text.pretrained == "openai" and not row.text.model.endswith("-quickgelu"):
+    source, where = row.source, f"[{row.name}.source]"
+    if (bool(source.package), bool(source.file), bool(source.url)).count(True) != 1 or (
+        source.repo and not source.file
+    ):
         raise RegistryError(
-            f"[{row.name}.text] field 'model' is {row.text.model!r}, but OpenAI's weights were trained with QuickGELU "
-            f"and are silently wrong without it; use {row.text.model + '-quickgelu'!r}"
+            f"{where} takes either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'; expected one"
+        )
+    if source.url and urlsplit(source.url).scheme != "https":
+        raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
+    _check_sha256(where, source.sha256)
+    _check_keys(row.keys, f"[{row.name}.keys]")
+    if row.spec:
+        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
+        if row.spec.color > 1:
+            raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
+    if row.text:
+        _check_text(row.text, f"[{row.name}.text]")
+    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
+        raise RegistryError(
+            f"[{row.name}] the sizes of {row.architecture!r} have no embedding_dim, the width of embeddings"
         )
 
 
-def source_kind(row: Checkpoint) -> Literal["package", "hub", "beside"]:
-    if row.source.package:
-        return "package"
-    return "hub" if row.source.repo else "beside"
+def _check_keys(keys: Keys, where: str) -> None:
+    if any(len(rule) != 2 for rule in keys.rename):
+        raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
+    for pattern in (*keys.drop, *(rule[0] for rule in keys.rename)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
+    for rule in keys.merge:
+        if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
+            raise RegistryError(
+                f"{where} field 'merge' has {list(rule)}; expected two or more parts and then the whole, with at most "
+                "one * in each"
+            )
+
+
+def _check_text(text: Text, where: str) -> None:
+    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
+    check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
+    if text.templates:
+        check_one_of(where, "templates", text.templates, template_lists())
+    if not text.model:
+        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
+        raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
+    _check_sha256(where, text.sha256)
+    # open_clip builds what the model name says, and only warns when OpenAI's weights meet the plain GELU
+    if text.pretrained == "openai" and not text.model.endswith("-quickgelu"):
+        raise RegistryError(
+            f"{where} field 'model' is {text.model!r}, but OpenAI's weights were trained with QuickGELU "
+            f"and are silently wrong without it; use {text.model + '-quickgelu'!r}"
+        )
+
+
+def _check_sha256(where: str, value: str) -> None:
+    if value and not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")

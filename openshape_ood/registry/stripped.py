@@ -1,4 +1,4 @@
-"""Stripped files: of a checkpoint on the Hub, the tensors of the encoder alone, as a file that can be mapped.
+"""Stripped files: of a downloaded checkpoint, the tensors of the encoder alone, as a file that can be mapped.
 
 A training checkpoint is read whole to check its hash, and most of it is the optimizer's: of the 388 MB of G14 the
 network has 129. From the second start on, its stripped file stands in for it. Safetensors, with the digest of all that
@@ -10,24 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
-from openshape_ood.registry.hub import cached
-from openshape_ood.registry.rows import Checkpoint, source_kind
+from openshape_ood.registry.files import cached, known_sha256
+from openshape_ood.registry.rows import Row
 from openshape_ood.storage import own_folder, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
-CODES = {"torch.float32": "F32", "torch.int64": "I64"}  # all that networks of this library hold
-ALIGNMENT = 64  # bytes, as torch aligns what it allocates: the same products by the same instructions
-HEADER_BYTES = 1 << 20  # no header of ours is longer
-CHUNK_BYTES = 1 << 20
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -41,26 +36,28 @@ class Weights:
     mapped: bool = False
 
 
-def stripped_path(row: Checkpoint) -> Path | None:
+def stripped_path(row: Row) -> Path | None:
     """Where the stripped file of `row` is kept; None for rows that need none: there is nothing to strip."""
-    if source_kind(row) != "hub" or row.source.file.endswith(".safetensors"):
+    source = row.source
+    digest = known_sha256(row) if source.kind in ("hub", "https") else ""
+    if not digest or (source.file or source.url).endswith(".safetensors"):
         return None
-    return own_folder("encoders") / f"{row.source.sha256}.{FORMAT}.safetensors"
+    return own_folder("encoders") / f"{digest}.{FORMAT}.safetensors"
 
 
-def find(row: Checkpoint) -> Path | None:
+def find(row: Row) -> Path | None:
     """The stripped file of `row`, if there is one that says it is; what it holds is not checked."""
     path = stripped_path(row)
-    return path if path and _metadata(path, row, check=False) else None
+    return path if path and _metadata(path, row) else None
 
 
-def is_sound(row: Checkpoint) -> bool:
-    """Whether there is a stripped file of `row`, every byte as it was written."""
+def is_sound(row: Row) -> bool:
+    """Whether there is a stripped file of `row`, every tensor as it was written."""
     path = stripped_path(row)
-    return path is not None and _metadata(path, row, check=True) is not None
+    return path is not None and _mapped(path, row) is not None
 
 
-def read(row: Checkpoint) -> Weights | None:
+def read(row: Row) -> Weights | None:
     """The weights of `row` from its stripped file, mapped; None where there is none that is sound.
 
     Warns of one that is not if the checkpoint it was made from is gone, too.
@@ -78,107 +75,68 @@ def read(row: Checkpoint) -> Weights | None:
     return weights
 
 
-def keep(row: Checkpoint, weights: Weights) -> Path | None:
+def keep(row: Row, weights: Weights) -> Path | None:
     """Write the stripped file of `row`, and say where it is; None for rows that need none, and where the disk refuses.
 
     weights: as read from the checkpoint of `row` with the registered hash.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     path = stripped_path(row)
-    tensors = weights.tensors
-    if path is None or weights.mapped or any(str(tensor.dtype) not in CODES for tensor in tensors.values()):
+    if path is None or weights.mapped:
         return None
+    tensors = {key: tensor.detach().contiguous() for key, tensor in weights.tensors.items()}
     about = {**_identity(row), "checkpoint": row.name, "temperature": str(weights.temperature or "")}
     try:
-        with replacing(path) as unfinished, open(unfinished, "wb") as file:
-            _write(file, tensors, about)
-    except OSError:  # a cache that cannot be written must not stop the work
+        with replacing(path) as unfinished:
+            # one entry: the order of several differs from file to file
+            save_file(tensors, unfinished, {"about": json.dumps({**about, "digest": _digest(tensors, about)})})
+    except (OSError, SafetensorError, RuntimeError):  # a full disk, or tensors that share memory: the work goes on
         return None
     return path
 
 
-def _mapped(path: Path, row: Checkpoint) -> Weights | None:
+def _mapped(path: Path, row: Row) -> Weights | None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    metadata = _metadata(path, row, check=True)
-    if metadata is None:
-        return None
+    about = _metadata(path, row)
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError):  # gone in between, or on a file system that maps no files
+        tensors = load_file(path) if about else {}
+    except (SafetensorError, OSError):  # damaged, gone in between, or on a file system that maps no files
         return None
-    temperature = metadata["temperature"]
+    if not about or about.pop("digest", "") != _digest(tensors, about):
+        return None
+    temperature = about["temperature"]
     return Weights(tensors, float(temperature) if temperature else None, path, mapped=True)
 
 
-def _identity(row: Checkpoint) -> dict[str, str]:
+def _identity(row: Row) -> dict[str, str]:
     """What a stripped file must say of itself to stand in for the checkpoint of `row`."""
     keys = json.dumps(asdict(row.keys))  # one file may hold several networks
-    return {"stripped": str(FORMAT), "source_sha256": row.source.sha256, "keys": keys}
+    return {"stripped": str(FORMAT), "source_sha256": known_sha256(row), "keys": keys}
 
 
-def _metadata(path: Path, row: Checkpoint, check: bool) -> dict[str, str] | None:
-    """What a stripped file says of itself, None where it is not that of `row` or, on `check`, not as it was written."""
+def _metadata(path: Path, row: Row) -> dict[str, str] | None:
+    """What a stripped file says of itself, None where it is not that of `row`."""
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with open(path, "rb") as file:
-            header = _read_header(file)
-            metadata = header["__metadata__"]
-            if not _identity(row).items() <= metadata.items():
-                return None
-            if check and metadata["sha256"] != _digest(header, iter(partial(file.read, CHUNK_BYTES), b"")):
-                return None
-            return metadata
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError):  # no file, no JSON, no such entries
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads(file.metadata()["about"])
+        return about if _identity(row).items() <= about.items() else None
+    # no file, no JSON, no such entries
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _read_header(file: BinaryIO) -> dict[str, Any]:
-    size = int.from_bytes(file.read(8), "little")
-    if size > HEADER_BYTES:
-        raise ValueError
-    header = json.loads(file.read(size))
-    if not isinstance(header, dict):
-        raise ValueError
-    return header
+def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    """sha256 of all that a file holds but this digest."""
+    import torch
 
-
-def _write(file: BinaryIO, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
-    # by hand, as the library's own writer leaves tensors unaligned, and a digest cannot be put in afterwards
-    keys = sorted(tensors, key=lambda key: (CODES[str(tensors[key].dtype)] != "F32", key))  # odd sizes last
-    header = _layout(keys, tensors, about)
-    header["__metadata__"]["sha256"] = _digest(header, _data(keys, tensors))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-(8 + len(text)) % ALIGNMENT)
-    file.write(len(text).to_bytes(8, "little") + text)
-    for data in _data(keys, tensors):
-        file.write(data)
-
-
-def _layout(keys: Iterable[str], tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> dict[str, Any]:
-    """The header of a safetensors file with these tensors, in the order of `keys`."""
-    header: dict[str, Any] = {"__metadata__": dict(about)}
-    begin = 0
-    for key in keys:
-        tensor = tensors[key]
-        end = begin + tensor.numel() * tensor.element_size()
-        header[key] = {
-            "dtype": CODES[str(tensor.dtype)],
-            "shape": list(tensor.shape),
-            "data_offsets": [begin, end],
-        }
-        begin = end
-    return header
-
-
-def _data(keys: Iterable[str], tensors: Mapping[str, Tensor]) -> Iterator[memoryview]:
-    for key in keys:
-        yield tensors[key].detach().contiguous().reshape(-1).numpy().data
-
-
-def _digest(header: Mapping[str, Any], data: Iterable[bytes | memoryview]) -> str:
-    """sha256 of all that a file holds but this digest: what the header says, then the bytes of the tensors."""
-    about = {key: value for key, value in header["__metadata__"].items() if key != "sha256"}
-    digest = hashlib.sha256(json.dumps({**header, "__metadata__": about}, sort_keys=True).encode())
-    for part in data:
-        digest.update(part)
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    for key, tensor in sorted(tensors.items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from openshape_ood.errors import WeightsError
 from openshape_ood.registry.rows import Keys
+
+LONGEST_KEY = 256  # where patterns are searched for in it
 
 # numpy numbers stand among the training state of some published files; these rebuild nothing else
 _SCALAR = np.float64(0).__reduce__()[0]
@@ -29,7 +32,23 @@ _NUMPY_SCALARS: list[Any] = [
 def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
     """The tensors of the encoder called `name` in a .pt or .safetensors file, keyed as the network has them.
 
-    Raises `WeightsError` for what is no checkpoint, or would have to run code to be read.
+    Parameters
+    ----------
+    path : Path
+        A file of tensors.
+    keys : Keys
+        How they are named in it.
+    name : str
+        For messages.
+
+    Returns
+    -------
+    dict of str to Tensor
+
+    Raises
+    ------
+    WeightsError
+        What is no checkpoint, would have to run code to be read, or has keys that the rules do not fit.
     """
     content = _read_safetensors(path, name) if path.suffix == ".safetensors" else _read_torch(path, name)
     if keys.inside and isinstance(content, Mapping):
@@ -37,7 +56,43 @@ def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
     own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
-    return {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
+    tensors = {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
+    if not (keys.drop or keys.rename or keys.merge):
+        return tensors
+    return _merged(_renamed(tensors, keys, f"{name}: {path}"), keys, f"{name}: {path}")
+
+
+def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
+    """What the rules leave, under its new names."""
+    found: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        if len(key) > LONGEST_KEY:  # patterns take their time
+            raise WeightsError(f"{where} has a key of {len(key)} characters; expected at most {LONGEST_KEY}")
+        if any(re.search(pattern, key) for pattern in keys.drop):
+            continue
+        for pattern, replacement in keys.rename:
+            key = re.sub(pattern, replacement, key)
+        if key in found:
+            raise WeightsError(f"{where}: `rename` gives two tensors the name {key!r}; make its patterns narrower")
+        found[key] = tensor
+    return found
+
+
+def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:
+    """Several tensors as one, concatenated along their first axis."""
+    for first, *others, whole in keys.merge:
+        before, star, after = first.partition("*")
+        for key in [k for k in tensors if k.startswith(before) and k.endswith(after) and (star or k == first)]:
+            text = key[len(before) : len(key) - len(after)]
+            names = [name.replace("*", text) for name in (first, *others)]
+            missing = [name for name in names if name not in tensors]
+            if missing:
+                raise WeightsError(f"{where} lacks {', '.join(missing)}, to be merged with {key}")
+            try:
+                tensors[whole.replace("*", text)] = torch.cat([tensors.pop(name) for name in names])
+            except RuntimeError as error:
+                raise WeightsError(f"{where}: {', '.join(names)} cannot be merged: {error}") from error
+    return tensors
 
 
 def read_temperature(path: Path, keys: Keys, name: str) -> float | None:

@@ -23,8 +23,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.registry import find_checkpoint
-from openshape_ood.registry.rows import Checkpoint
+from openshape_ood.registry import Row, find_checkpoint
 from openshape_ood.shapes.points import check_up
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
 
 @lru_cache(maxsize=KEPT)
-def _encoder(row: Checkpoint, checkpoint: tuple[Path, float] | None, registry: str | None, device: Any) -> ShapeEncoder:
+def _encoder(row: Row, checkpoint: tuple[Path, float] | None, registry: str | None, device: Any) -> ShapeEncoder:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     path = None if checkpoint is None else checkpoint[0]

@@ -33,7 +33,7 @@ from benchmarks.threedos.results import SHOWN
 from benchmarks.threedos.splits import load_split
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
-from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.files import sha256
 from openshape_ood.shapes.points import resample
 
 ROOT = Path(__file__).parents[2]

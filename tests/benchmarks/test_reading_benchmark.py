@@ -28,7 +28,7 @@ def test_the_time_that_the_encoder_waits_is_that_without_clouds(
     paths = write_meshes(tmp_path, 4, seed=1)
 
     def slow(*args: object, **how: object) -> object:
-        for one in read_shapes(paths, points=100, seed=0, frame=tiny.row.points, workers=0):
+        for one in read_shapes(paths, points=100, seed=0, frame=tiny.row.spec, workers=0):
             now[0] += 5
             yield one
 

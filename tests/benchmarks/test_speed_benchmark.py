@@ -26,7 +26,7 @@ from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.grouping.plain import ball_query, farthest_point_sampling
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry.architectures import PointBERTSizes
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry.rows import Row, find_checkpoint
 
 CPU = torch.device("cpu")
 SMALL = PointBERTSizes(
@@ -45,12 +45,12 @@ SMALL = PointBERTSizes(
 
 
 @pytest.fixture(scope="module")
-def row() -> Checkpoint:
+def row() -> Row:
     return find_checkpoint("tiny")
 
 
 @pytest.fixture(scope="module")
-def points(row: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
+def points(row: Row, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
     """Three prepared clouds (3, 300, 6) that were files."""
     files = write_files(tmp_path_factory.mktemp("files"), 3, 300)
     return torch.from_numpy(prepared(row, read(files.clouds, 300), 300))
@@ -64,7 +64,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str,
     return json.loads((out / "speed-cpu-quick.json").read_text(encoding="utf-8")), printed.getvalue(), out
 
 
-def test_the_plain_way_gives_the_same_embeddings(row: Checkpoint, points: torch.Tensor) -> None:
+def test_the_plain_way_gives_the_same_embeddings(row: Row, points: torch.Tensor) -> None:
     weights = random_weights(row.sizes)
     ours, plain = load_ours(row, weights, CPU, "float32"), PlainPointBERT(row.sizes, weights)
     found = agreement(ours.network, plain, points, "float32")
@@ -73,13 +73,13 @@ def test_the_plain_way_gives_the_same_embeddings(row: Checkpoint, points: torch.
     assert ours.encode_prepared(points.numpy()) == pytest.approx(plain(points).numpy(), abs=1e-4)
 
 
-def test_other_weights_are_noticed(row: Checkpoint, points: torch.Tensor) -> None:
+def test_other_weights_are_noticed(row: Row, points: torch.Tensor) -> None:
     ours = load_ours(row, random_weights(row.sizes, seed=1), CPU, "float32")
     with pytest.raises(OpenShapeError, match="do not compute the same"):
         agreement(ours.network, PlainPointBERT(row.sizes, random_weights(row.sizes)), points, "float32")
 
 
-def test_lower_precision_stays_near(row: Checkpoint, points: torch.Tensor) -> None:
+def test_lower_precision_stays_near(row: Row, points: torch.Tensor) -> None:
     weights = random_weights(row.sizes)
     ours = load_ours(row, weights, CPU, "bfloat16")
     found = agreement(ours.network, PlainPointBERT(row.sizes, weights, dtype=torch.bfloat16), points, "bfloat16")
@@ -175,7 +175,7 @@ def test_ratios_are_taken_within_a_turn() -> None:
     assert turns.time("slow", ("x",)).median == 21
 
 
-def test_all_passes_of_a_network_agree(row: Checkpoint, points: torch.Tensor) -> None:
+def test_all_passes_of_a_network_agree(row: Row, points: torch.Tensor) -> None:
     ours = load_ours(row, random_weights(row.sizes), CPU, "float32")
     clock, many = Clock(), Clock(of=8)
     with exact(CPU):
@@ -303,7 +303,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_stages_of_a_reference_are_timed(
-    checkout: Path, row: Checkpoint, points: torch.Tensor, capsys: pytest.CaptureFixture[str]
+    checkout: Path, row: Row, points: torch.Tensor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reference, clock = Reference(checkout, row.sizes, random_weights(row.sizes), CPU), Clock()
     found = reference.pass_of(points)(clock)
@@ -315,13 +315,13 @@ def test_the_stages_of_a_reference_are_timed(
     assert capsys.readouterr().out == ""
 
 
-def test_a_missing_package_of_the_reference_is_named(checkout: Path, row: Checkpoint) -> None:
+def test_a_missing_package_of_the_reference_is_named(checkout: Path, row: Row) -> None:
     (checkout / "openshape" / "pointnet_util.py").write_text("import torch_redstone_of_the_tests\n")
     with pytest.raises(MissingPackageError, match="needs torch_redstone_of_the_tests: pip install"):
         Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
 
 
-def test_a_checkout_that_is_not_whole_is_said(checkout: Path, row: Checkpoint) -> None:
+def test_a_checkout_that_is_not_whole_is_said(checkout: Path, row: Row) -> None:
     util = checkout / "openshape" / "pointnet_util.py"
     util.write_text("")
     with pytest.raises(InputError, match="lacks farthest_point_sample, query_ball_point"):

@@ -12,7 +12,7 @@ from published import published_shapes
 
 from benchmarks.performance import startup
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import find_checkpoint
 
 
@@ -39,7 +39,7 @@ def test_the_registry_is_the_row_with_a_file_of_its_own(tmp_path: Path) -> None:
     found = find_checkpoint("tiny", registry)
     (path,) = tmp_path.glob("cache/hub/models--made-up--checkpoint/snapshots/*/model.pt")
     assert found.source.repo == "made-up/checkpoint" and found.source.sha256 == sha256(path)
-    assert (found.sizes, found.keys, found.text, found.points) == (row.sizes, row.keys, row.text, row.points)
+    assert (found.sizes, found.keys, found.text, found.points) == (row.sizes, row.keys, row.text, row.spec)
 
 
 def test_a_run_prints_ratios_and_leaves_json(

@@ -14,8 +14,7 @@ import hub_server
 import pytest
 from cli_runs import run, run_json
 from hub_cache import delete_download, download
-from hub_server import HubServer
-from test_hub import environment, table
+from hub_server import HubServer, environment, table
 
 from openshape_ood.cli.doctor import examine
 

@@ -21,7 +21,7 @@ from openshape_ood import ShapeEncoder
 from openshape_ood.devices import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
 from openshape_ood.registry import hub
-from openshape_ood.registry.hub import fetch, sha256
+from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.shapes.points import check_cloud, prepare, sample_seeds
 
 SAME = 1e-5

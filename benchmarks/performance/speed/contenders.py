@@ -16,7 +16,7 @@ from benchmarks.performance.speed.plain import PlainPointBERT
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.registry.rows import Checkpoint
+from openshape_ood.registry.rows import Row
 
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder
@@ -39,7 +39,7 @@ class Staged(Protocol):
 
 
 def load_ours(
-    row: Checkpoint, weights: Mapping[str, Tensor], device: torch.device, precision: Precision
+    row: Row, weights: Mapping[str, Tensor], device: torch.device, precision: Precision
 ) -> ShapeEncoder:
     """Our encoder through the real loader, so that whatever is made ready on loading is ready."""
     from safetensors.torch import save_file

@@ -29,7 +29,7 @@ from benchmarks.performance.speed.plain import PlainPointBERT, random_weights
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.shape_encoder import Precision
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry.rows import Row, find_checkpoint
 
 OURS, PLAIN, REFERENCE, BOUND, FILES, CALL = "ours", "plain", "reference", "bound", "files", "overlapped"
 ON_HOST: Mapping[str, Callable[[], Clock]] = {
@@ -115,7 +115,7 @@ class Cell:
 def measure(model: str, precision: Precision, batches: Sequence[int], settings: Settings) -> Iterator[Cell]:
     """The cells of a model in one precision, one after another."""
     row = find_checkpoint(model)
-    points = settings.points or row.points.count
+    points = settings.points or row.spec.count
     weights = random_weights(row.sizes)
     plain = PlainPointBERT(row.sizes, weights, settings.device, DTYPES[precision])
     ours = load_ours(row, weights, settings.device, precision)
@@ -150,7 +150,7 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
         )
 
 
-def _bound(row: Checkpoint, batch: int, points: int, device: torch.device, precision: str) -> products.Bound:
+def _bound(row: Row, batch: int, points: int, device: torch.device, precision: str) -> products.Bound:
     return products.Bound(list(products.needed(row.sizes, batch, points)), device, DTYPES[precision])
 
 

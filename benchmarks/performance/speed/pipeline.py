@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.performance.speed.clock import Clock, Pass
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.known import Known, unit
-from openshape_ood.registry.rows import Checkpoint
+from openshape_ood.registry.rows import Row
 from openshape_ood.scoring import DEFAULTS, SCORES
 from openshape_ood.shapes.points import prepare
 from openshape_ood.shapes.reading import load_shape
@@ -53,9 +53,9 @@ def _colors(xyz: np.ndarray) -> np.ndarray:
     return np.asarray(255 * (xyz - low) / np.maximum(high - low, 1e-9), dtype=np.uint8)
 
 
-def prepared(row: Checkpoint, clouds: Sequence[np.ndarray], points: int) -> np.ndarray:
+def prepared(row: Row, clouds: Sequence[np.ndarray], points: int) -> np.ndarray:
     """Clouds as the network takes them, (b, n, 6) float32."""
-    frame: dict[str, Any] = {"count": points, "up": "y", "to": row.points.up, "color": row.points.color, "seed": 0}
+    frame: dict[str, Any] = {"count": points, "up": "y", "to": row.spec.up, "color": row.spec.color, "seed": 0}
     return np.stack([prepare(cloud, **frame, name=f"shape {i}") for i, cloud in enumerate(clouds)])
 
 
@@ -63,7 +63,7 @@ def read(paths: Sequence[Path], points: int) -> list[np.ndarray]:
     return [load_shape(path, points=points) for path in paths]
 
 
-def around(row: Checkpoint, files: Files, points: int) -> Pass:
+def around(row: Row, files: Files, points: int) -> Pass:
     """Reading the clouds, making them ready, scoring as many embeddings; and reading the meshes, surfaces sampled."""
     known, queries = _known(row), _random(len(files.clouds), row.sizes.embedding_dim)
     score = SCORES[DEFAULTS["examples"]]
@@ -81,7 +81,7 @@ def around(row: Checkpoint, files: Files, points: int) -> Pass:
     return run
 
 
-def _known(row: Checkpoint) -> Known:
+def _known(row: Row) -> Known:
     """Made-up examples of made-up classes."""
     examples = _random(CLASSES * EXAMPLES, row.sizes.embedding_dim)
     anchors = unit(examples.reshape(CLASSES, EXAMPLES, -1).mean(axis=1), "the mean example of")

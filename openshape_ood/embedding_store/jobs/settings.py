@@ -10,10 +10,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
+from openshape_ood.checks import given_path
 from openshape_ood.embedding_store import Failed, Origin
 from openshape_ood.errors import InputError, WeightsError
-from openshape_ood.registry.hub import sha256
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint, given_path
+from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Settings:
     readers: int | None = None
     part_rows: int = PART_ROWS
 
-    def check(self) -> Checkpoint:
+    def check(self) -> Row:
         """The encoder's row of the registry. Raises `InputError` for values that cannot be used."""
         row = find_checkpoint(self.model)
         if self.up != "file":
@@ -81,7 +82,7 @@ class Settings:
 
     def preprocessing(self) -> dict[str, Any]:
         """What else embeddings depend on: the same for all that may lie in one folder."""
-        points = self.check().points.count
+        points = self.check().spec.count
         return {
             "points": points,
             "up": self.up,

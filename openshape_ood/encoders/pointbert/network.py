@@ -9,7 +9,7 @@ of PointNet++, arXiv 1706.02413.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, get_args, overload
+from typing import Literal, overload
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +21,8 @@ from openshape_ood.encoders.grouping.plain import gather
 from openshape_ood.encoders.grouping.samplers import PLAIN, Grouping
 from openshape_ood.encoders.pointbert.abstraction import abstract
 from openshape_ood.encoders.pointbert.folding import FoldedAbstraction
+from openshape_ood.encoders.protocols import Stage
 from openshape_ood.registry.architectures import PointBERTSizes
-
-Stage = Literal["tokens", "projected", "local"]
-STAGES = get_args(Stage)
 
 # tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
 # still the products would spend their time on arranging the weights
@@ -152,6 +150,10 @@ class PointBERT(nn.Module):
         self.transformer = Transformer(sizes)
         self.proj = nn.Linear(sizes.width, sizes.projection) if sizes.projection else nn.Identity()
         self.folded: FoldedAbstraction | None = None
+
+    @property
+    def radius(self) -> float:
+        return self.sizes.radius
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
         """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import pytest
 
 from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError
+from openshape_ood.registry import ARCHITECTURES, Architecture
 from openshape_ood.registry.architectures import PointBERTSizes
 from openshape_ood.registry.rows import (
+    KINDS,
     PACKAGE,
     REGISTRY_VARIABLE,
-    Checkpoint,
     Keys,
-    Points,
+    Row,
     Source,
     Text,
     find_checkpoint,
     list_checkpoints,
     load_registry,
-    source_kind,
 )
+from openshape_ood.shapes.spec import CloudSpec
 
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14"]
-TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "points": Points}
+TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "spec": CloudSpec}
 
 Registry = Callable[..., Path]
 
@@ -67,11 +68,11 @@ def inline(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def places(kind: type = Checkpoint, table: str = "") -> list[tuple[str, str, type]]:
+def places(kind: type = Row, table: str = "") -> list[tuple[str, str, type]]:
     """(table, field, type) of every field a row may hold."""
     found = []
     for field in fields(kind):
-        hint = get_type_hints(kind)[field.name]
+        hint = PointBERTSizes if field.name == "sizes" else get_type_hints(kind)[field.name]
         if is_dataclass(hint):
             found += places(hint, field.name)
         elif field.name not in ("name", "folder"):
@@ -101,7 +102,7 @@ def test_all_rows_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "name, dim, up, kind, tower",
+    "name, dim, up, kind, space",
     [
         ("tiny", 192, "y", "package", "tiny/text.safetensors"),
         ("vitb32", 512, "y", "hub", "ViT-B-32-quickgelu/openai"),
@@ -109,33 +110,34 @@ def test_all_rows_are_read() -> None:
         ("vitg14", 1280, "z", "hub", "ViT-bigG-14/laion2b_s39b_b160k"),
     ],
 )
-def test_rows(name: str, dim: int, up: str, kind: str, tower: str) -> None:
+def test_rows(name: str, dim: int, up: str, kind: str, space: str) -> None:
     row = find_checkpoint(name)
-    assert (row.sizes.embedding_dim, row.points.up, source_kind(row), row.text.space) == (dim, up, kind, tower)
+    assert (row.sizes.embedding_dim, row.spec.up, row.source.kind, row.text.space) == (dim, up, kind, space)
 
 
 def test_published_rows_share_what_they_were_trained_with() -> None:
     rows = [find_checkpoint(name) for name in NAMES[1:]]
-    assert {(r.points.count, r.points.color, r.text.templates, r.text.average) for r in rows} == {
+    assert {(r.spec.count, r.spec.color, r.text.templates, r.text.average) for r in rows} == {
         (10_000, 0.4, "modelnet40_64", "mean")
     }
     assert len({r.source.sha256 for r in rows}) == 3
 
 
 def test_a_row_of_ones_own(registry: Registry) -> None:
-    row = find_checkpoint("mine", registry({"points.color": 0.5}))
-    assert row.points.color == 0.5
+    row = find_checkpoint("mine", registry({"spec.color": 0.5}))
+    assert row.spec.color == 0.5
     assert row.sizes == find_checkpoint("vitb32").sizes
 
 
 def test_the_environment_names_a_registry(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REGISTRY_VARIABLE, str(registry({})))
-    assert list_checkpoints() == ["mine"]
+    assert list_checkpoints() == [*NAMES, "mine"]
+    assert find_checkpoint("tiny").folder == PACKAGE
 
 
 def test_the_argument_goes_before_the_environment(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REGISTRY_VARIABLE, "/nowhere.toml")
-    assert list_checkpoints(registry({})) == ["mine"]
+    assert list_checkpoints(registry({})) == [*NAMES, "mine"]
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +147,8 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("table, field, kind", places())
 def test_every_field_is_checked(registry: Registry, table: str, field: str, kind: type) -> None:
-    wrong: dict[type, Any] = {str: 5, int: 1.5, float: "0.4"}
-    message = refusal(registry({place(table, field): wrong[kind]}))
+    wrong: dict[Any, Any] = {str: 5, int: 1.5, float: "0.4", tuple: "layers"}
+    message = refusal(registry({place(table, field): wrong[get_origin(kind) or kind]}))
     assert shown(table) in message
     assert repr(field) in message
 
@@ -159,13 +161,13 @@ def test_a_boolean_is_no_number(registry: Registry, table: str, field: str, kind
 
 @pytest.mark.parametrize("value", [[1], {"a": 1}])
 def test_a_list_or_table_is_no_value(registry: Registry, value: Any) -> None:
-    assert "[mine.points] field 'count' is a" in refusal(registry({"points.count": value}))
+    assert "[mine.spec] field 'count' is a" in refusal(registry({"spec.count": value}))
 
 
 @pytest.mark.parametrize("table, field, kind", places())
 def test_every_field_is_needed_but_those_with_a_default(registry: Registry, table: str, field: str, kind: type) -> None:
-    has_default = {"source.package", "source.repo", "source.revision"}
-    has_default |= {"text.pretrained", "text.revision", "text.sha256"}
+    has_default = {"kind", "source.package", "source.repo", "source.revision", "source.sha256", "source.url"}
+    has_default |= {"text.pretrained", "text.revision", "text.sha256"} | {f"keys.{f.name}" for f in fields(Keys)}
     where = place(table, field)
     if where in has_default - {"source.package"}:
         assert "mine" in load_registry(registry({where: ...}))
@@ -200,7 +202,7 @@ def test_a_row_cannot_set_what_the_library_sets(registry: Registry, field: str) 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> None:
-    color = find_checkpoint("mine", registry({"points.color": value})).points.color
+    color = find_checkpoint("mine", registry({"spec.color": value})).spec.color
     assert isinstance(color, float)
     assert color == value
 
@@ -209,17 +211,18 @@ def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> Non
     "where, value",
     [
         ("architecture", "pointnet"),
+        ("kind", "shapes"),
         ("text.kind", "clip"),
         ("text.average", "median"),
         ("text.templates", "modelnet40_65"),
         ("text.sha256", "491a08f1"),
-        ("points.up", "w"),
-        ("points.up", "-y"),
-        ("points.count", 0),
-        ("points.count", -1),
-        ("points.color", 1.1),
-        ("points.color", -0.1),
-        ("points.color", float("nan")),
+        ("spec.up", "w"),
+        ("spec.up", "-y"),
+        ("spec.count", 0),
+        ("spec.count", -1),
+        ("spec.color", 1.1),
+        ("spec.color", -0.1),
+        ("spec.color", float("nan")),
         ("sizes.width", 0),
         ("sizes.depth", -12),
         ("sizes.radius", 0.0),
@@ -227,6 +230,7 @@ def test_a_whole_number_where_any_will_do(registry: Registry, value: int) -> Non
         ("sizes.radius", float("inf")),
         ("sizes.projection", -1),
         ("source.sha256", "491a08f1"),
+        ("sizes.channels", 3),
         ("source.sha256", "Z" * 64),
         ("source.sha256", "A" * 64),
         ("source.sha256", "a" * 65),
@@ -244,18 +248,104 @@ def test_refusals_say_what_would_do(registry: Registry) -> None:
     assert "[mine.text] field 'model' is empty" in refusal(registry({"text.model": "", "text.pretrained": ""}))
 
 
-@pytest.mark.parametrize("changes", [{"source.package": "x.pt"}, {"source.file": ...}])
+@pytest.mark.parametrize(
+    "changes", [{"source.package": "x.pt"}, {"source.file": ...}, {"source.url": "https://x.org/m"}]
+)
 def test_a_source_has_one_place(registry: Registry, changes: dict[str, Any]) -> None:
     assert "[mine.source] takes either 'package' or 'file'" in refusal(registry(changes))
 
 
+@pytest.mark.parametrize("url", ["http://lab.org/m.pt", "file:///etc/passwd", "m.pt", "ftp://lab.org/m.pt"])
+def test_addresses_are_https(registry: Registry, url: str) -> None:
+    address = {"source.repo": ..., "source.file": ..., "source.url": url}
+    assert "expected an address that begins with https://" in refusal(registry(address))
+
+
+def test_an_https_address(registry: Registry) -> None:
+    address = {"source.repo": ..., "source.file": ..., "source.url": "https://lab.org/m.pt"}
+    assert find_checkpoint("mine", registry(address)).source.kind == "https"
+
+
 def test_a_file_beside_the_registry(registry: Registry) -> None:
     row = find_checkpoint("mine", registry({"source.repo": ...}))
-    assert source_kind(row) == "beside"
+    assert row.source.kind == "file"
+
+
+def test_a_row_of_the_same_name_takes_the_place_of_the_packaged_one(registry: Registry) -> None:
+    path = registry({"licence": "my own"})
+    path.write_text(path.read_text().replace("mine = ", "vitl14 = "))
+    assert list_checkpoints(path) == NAMES
+    assert find_checkpoint("vitl14", path).licence == "my own"
+    assert find_checkpoint("vitl14", path).folder == path.parent
+
+
+@pytest.mark.parametrize(
+    "rules, words",
+    [
+        ({"drop": ["("]}, "is no regular expression"),
+        ({"rename": [["a", "b", "c"]]}, "expected pairs"),
+        ({"rename": [["(", "b"]]}, "is no regular expression"),
+        ({"rename": ["ab"]}, "field 'rename' is a string"),
+        ({"merge": [["a", "b"]]}, "two or more parts"),
+        ({"merge": [["*.a", "*.b", "c"]]}, "two or more parts"),
+        ({"drop": ["a"] * 65}, "expected a list of at most 64"),
+        ({"drop": [5]}, "field 'drop' is a whole number"),
+    ],
+)
+def test_rules_for_keys_are_checked(registry: Registry, rules: dict[str, Any], words: str) -> None:
+    message = refusal(registry({f"keys.{field}": value for field, value in rules.items()}))
+    assert "[mine.keys]" in message and words in message
+
+
+@dataclass(frozen=True)
+class CubeSizes:
+    side: int
+    style: str = "plain"
+
+    @property
+    def embedding_dim(self) -> int:
+        return self.side**3
+
+
+def test_an_architecture_brings_its_own_sizes(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "known: pointbert" in refusal(registry({"architecture": "cube"}))
+    monkeypatch.setitem(ARCHITECTURES, "cube", Architecture(CubeSizes, lambda sizes: None))
+    cube = {"architecture": "cube", "sizes": {"side": 3}}
+    assert find_checkpoint("mine", registry(cube)).sizes == CubeSizes(3)
+    assert "[mine.sizes] field 'side' is 0" in refusal(registry(cube | {"sizes": {"side": 0}}))
+    assert "[mine.sizes] has an unknown field 'width'" in refusal(registry({"architecture": "cube"}))
+
+
+@dataclass(frozen=True)
+class Widthless:
+    side: int
+
+
+def test_sizes_say_how_wide_embeddings_are(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "cube", Architecture(Widthless, lambda sizes: None))
+    assert "have no embedding_dim" in refusal(registry({"architecture": "cube", "sizes": {"side": 3}}))
+
+
+@pytest.mark.parametrize("sizes, build", [(dict, print), (CubeSizes, "cube")])
+def test_architectures_that_cannot_be_used(sizes: Any, build: Any) -> None:
+    with pytest.raises(RegistryError, match="expected a"):
+        Architecture(sizes, build)
+
+
+def test_rows_of_another_kind_have_the_tables_of_that_kind(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "comparator", ("architecture", "sizes", "keys"))
+    path = registry({"kind": "comparator", "text": ..., "spec": ...})
+    assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="comparator") == ["mine"]
+    assert find_checkpoint("mine", path).text is None
+    assert "unknown field 'text'" in refusal(registry({"kind": "comparator", "spec": ...}))
+
+
+def test_a_source_without_a_hash(registry: Registry) -> None:
+    assert find_checkpoint("mine", registry({"source.sha256": ...})).source.sha256 == ""
 
 
 @pytest.mark.parametrize("model", ["ViT-B-32", "ViT-L-14", "ViT-B-32-QuickGELU"])
-def test_openai_towers_need_quick_gelu(registry: Registry, model: str) -> None:
+def test_openai_text_encoders_need_quick_gelu(registry: Registry, model: str) -> None:
     message = refusal(registry({"text.model": model}))
     assert "[mine.text] field 'model'" in message
     assert f"{model}-quickgelu" in message
@@ -307,9 +397,9 @@ def test_a_registry_that_is_no_path(given: Any) -> None:
 
 def test_a_registry_at_home(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(registry({}).parent))
-    assert list_checkpoints("~/mine.toml") == ["mine"]
+    assert list_checkpoints("~/mine.toml") == [*NAMES, "mine"]
     monkeypatch.setenv(REGISTRY_VARIABLE, "~/mine.toml")
-    assert list_checkpoints() == ["mine"]
+    assert list_checkpoints() == [*NAMES, "mine"]
 
 
 def test_registry_errors_are_file_errors_and_value_errors() -> None:
@@ -319,7 +409,7 @@ def test_registry_errors_are_file_errors_and_value_errors() -> None:
 
 
 def test_one_wrong_row_is_named_whichever_is_asked_for(registry: Registry) -> None:
-    path = registry({"points.count": 0})
-    path.write_text(path.read_text() + (PACKAGE / "checkpoints.toml").read_text())
-    with pytest.raises(RegistryError, match=r"\[mine.points\]"):
+    path = registry({"spec.count": 0})
+    path.write_text(path.read_text() + path.read_text().replace("mine", "yours"))
+    with pytest.raises(RegistryError, match=r"\[mine.spec\]"):
         find_checkpoint("tiny", path)

@@ -22,7 +22,7 @@ from openshape_ood import ShapeEncoder
 from openshape_ood.encoders import shape_encoder as encoders
 from openshape_ood.errors import OfflineError, WeightsError
 from openshape_ood.registry import hub, stripped
-from openshape_ood.registry.rows import Checkpoint, find_checkpoint
+from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.stripped import Weights
 
 CLOUDS = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 16, 6)).astype(np.float32)
@@ -40,7 +40,7 @@ def registry(tmp_path: Path, cache: Path) -> Path:
 
 
 @pytest.fixture
-def row(registry: Path) -> Checkpoint:
+def row(registry: Path) -> Row:
     return find_checkpoint("mine", registry)
 
 
@@ -50,7 +50,7 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened = []
     fetch = hub.fetch
 
-    def recorded(row: Checkpoint) -> Path:
+    def recorded(row: Row) -> Path:
         opened.append(row.name)
         return fetch(row)
 
@@ -58,24 +58,24 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return opened
 
 
-def load(row: Checkpoint) -> ShapeEncoder:
+def load(row: Row) -> ShapeEncoder:
     return ShapeEncoder.from_pretrained("mine", registry=row.folder / "mine.toml", device="cpu")
 
 
-def from_the_source(row: Checkpoint) -> ShapeEncoder:
+def from_the_source(row: Row) -> ShapeEncoder:
     """As before there were stripped files."""
     return ShapeEncoder.from_pretrained(
         "mine", registry=row.folder / "mine.toml", checkpoint=hub.fetch(row), device="cpu"
     )
 
 
-def kept(row: Checkpoint) -> Path:
+def kept(row: Row) -> Path:
     path = stripped.find(row)
     assert path is not None
     return path
 
 
-def test_the_second_start_needs_no_source(row: Checkpoint, cache: Path, sources: list[str]) -> None:
+def test_the_second_start_needs_no_source(row: Row, cache: Path, sources: list[str]) -> None:
     expected = from_the_source(row)
     first = load(row)
     assert sources == ["mine"]
@@ -88,7 +88,7 @@ def test_the_second_start_needs_no_source(row: Checkpoint, cache: Path, sources:
         assert encoder.temperature == expected.temperature == pytest.approx(TEMPERATURE)
 
 
-def test_a_start_from_it_knows_no_client_of_the_hub(row: Checkpoint, registry: Path, cache: Path) -> None:
+def test_a_start_from_it_knows_no_client_of_the_hub(row: Row, registry: Path, cache: Path) -> None:
     load(row)
     delete_download(cache)
     program = (
@@ -113,7 +113,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "OMP_NUM_THREADS": "1"}
 
 
-def test_it_holds_the_encoder_and_where_it_is_from(row: Checkpoint, cache: Path) -> None:
+def test_it_holds_the_encoder_and_where_it_is_from(row: Row, cache: Path) -> None:
     source = hub.fetch(row)
     load(row)
     (path,) = (cache / "encoders").iterdir()
@@ -129,7 +129,7 @@ def test_it_holds_the_encoder_and_where_it_is_from(row: Checkpoint, cache: Path)
     assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == "1"
 
 
-def test_the_first_tensor_is_aligned(row: Checkpoint) -> None:
+def test_the_first_tensor_is_aligned(row: Row) -> None:
     load(row)
     assert (8 + int.from_bytes(kept(row).read_bytes()[:8], "little")) % stripped.ALIGNMENT == 0
 
@@ -139,7 +139,7 @@ def test_a_file_without_a_temperature(tmp_path: Path, cache: Path) -> None:
     assert load(row).temperature is None is load(row).temperature
 
 
-def test_the_network_is_a_view_of_the_file(row: Checkpoint) -> None:
+def test_the_network_is_a_view_of_the_file(row: Row) -> None:
     maps = Path("/proc/self/maps")
     if not maps.exists():
         pytest.skip("this system does not say what is mapped")
@@ -148,7 +148,7 @@ def test_the_network_is_a_view_of_the_file(row: Checkpoint) -> None:
     assert str(kept(row)) in maps.read_text() and not encoder.network.training
 
 
-def test_what_is_written_to_a_network_stays_out_of_the_file(row: Checkpoint) -> None:
+def test_what_is_written_to_a_network_stays_out_of_the_file(row: Row) -> None:
     load(row)
     before = kept(row).read_bytes()
     encoder = load(row)
@@ -190,7 +190,7 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_or_foreign_one_is_made_again(row: Checkpoint, sources: list[str], damage: str) -> None:
+def test_a_damaged_or_foreign_one_is_made_again(row: Row, sources: list[str], damage: str) -> None:
     expected = load(row).encode_prepared(CLOUDS)
     path = kept(row)
     sound = path.read_bytes()
@@ -201,10 +201,8 @@ def test_a_damaged_or_foreign_one_is_made_again(row: Checkpoint, sources: list[s
     assert path.is_dir() or path.read_bytes() == sound
 
 
-def test_a_damaged_one_without_its_source_is_told(
-    row: Checkpoint, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def offline(row: Checkpoint) -> Path:
+def test_a_damaged_one_without_its_source_is_told(row: Row, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(row: Row) -> Path:
         raise OfflineError("nobody answers")
 
     load(row)
@@ -232,7 +230,7 @@ def test_two_networks_in_one_file(tmp_path: Path, cache: Path) -> None:
         assert not np.allclose(plain, averaged)
 
 
-def test_a_cache_that_cannot_be_written_stops_nothing(row: Checkpoint, cache: Path, sources: list[str]) -> None:
+def test_a_cache_that_cannot_be_written_stops_nothing(row: Row, cache: Path, sources: list[str]) -> None:
     (cache / "encoders").touch()  # a file where the folder should be
     expected = from_the_source(row).encode_prepared(CLOUDS)
     for _ in range(2):
@@ -242,7 +240,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(row: Checkpoint, cache: Pa
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_what_is_not_finished_leaves_nothing(
-    row: Checkpoint, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    row: Row, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def break_off(file: Any, *_: object) -> None:
         file.write(b"half")
@@ -257,7 +255,7 @@ def test_what_is_not_finished_leaves_nothing(
     assert list((cache / "encoders").iterdir()) == []
 
 
-def test_two_processes_at_once(row: Checkpoint, registry: Path, cache: Path) -> None:
+def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
     program = (
         "import sys; from openshape_ood import ShapeEncoder\n"
         "from openshape_ood.registry import hub, stripped\n"
@@ -272,7 +270,7 @@ def test_two_processes_at_once(row: Checkpoint, registry: Path, cache: Path) -> 
     assert list((cache / "encoders").iterdir()) == [kept(row)] and stripped.is_sound(row)
 
 
-def test_a_file_of_ones_own_is_left_as_it_is(row: Checkpoint, cache: Path) -> None:
+def test_a_file_of_ones_own_is_left_as_it_is(row: Row, cache: Path) -> None:
     path = hub.fetch(row)
     encoder = from_the_source(row)
     expected = encoder.encode_prepared(CLOUDS)
@@ -281,7 +279,7 @@ def test_a_file_of_ones_own_is_left_as_it_is(row: Checkpoint, cache: Path) -> No
     np.testing.assert_array_equal(encoder.encode_prepared(CLOUDS), expected)
 
 
-def test_what_has_nothing_to_strip(row: Checkpoint) -> None:
+def test_what_has_nothing_to_strip(row: Row) -> None:
     whole = replace(row, source=replace(row.source, file="model.safetensors"))
     beside = replace(row, source=replace(row.source, repo=""))
     for other in (find_checkpoint("tiny"), whole, beside):

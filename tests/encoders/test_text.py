@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from openshape_ood.encoders.text.towers import ClipTower, cached_file, clip_config, clip_file, text_keys
 from safetensors.numpy import save_file
 
 from openshape_ood.encoders.text import towers
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, clean_names, find_templates
-from openshape_ood.encoders.text.towers import ClipTower, cached_file, clip_config, clip_file, text_keys
 from openshape_ood.errors import (
     ClassNamesError,
     InputError,
@@ -26,7 +26,7 @@ from openshape_ood.errors import (
     UnknownNameError,
     WeightsError,
 )
-from openshape_ood.registry.hub import sha256
+from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.storage import ArrayStore, own_folder
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import CheckpointError, WeightsError
-from openshape_ood.registry.hub import fetch
+from openshape_ood.registry.files import fetch
 from openshape_ood.registry.rows import Keys, find_checkpoint
 from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
 

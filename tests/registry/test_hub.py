@@ -16,12 +16,12 @@ from typing import Any
 
 import hub_server
 import pytest
-from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer
+from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer, environment, table
 
 from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
 from openshape_ood.registry import hub
-from openshape_ood.registry.hub import fetch, sha256
+from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.registry.rows import PACKAGE, find_checkpoint
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
@@ -68,31 +68,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("registry") / "mine.toml"
     path.write_text("".join(table(name, f'repo = "lab/{name}"\nfile = "model.pt"') for name in REPOS))
     return path
-
-
-def table(name: str, source: str, sha256: str = SHA256, text: str = "") -> str:
-    return f"""
-["{name}"]
-architecture = "pointbert"
-licence = "MIT"
-sizes = {{ width = 8, depth = 1, heads = 1, head_width = 8, mlp_width = 8, patches = 2, radius = 0.4, \
-patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
-keys = {{ inside = "", prefix = "", body = "" }}
-text = {{ kind = "static", model = "text.safetensors", templates = "", average = "mean" {text} }}
-points = {{ count = 16, up = "y", color = 0.4 }}
-
-["{name}".source]
-sha256 = "{sha256}"
-{source}
-"""
-
-
-def environment(server: HubServer | None, home: Path, **settings: str) -> dict[str, str]:
-    """Nothing of the caller's own Hub settings; without a server, an address where nobody listens."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "OPENSHAPE_")) and "proxy" not in k.lower()}
-    url = server.url if server else "http://127.0.0.1:9"
-    package = str(Path(__file__).parent.parent)
-    return {**kept, "HF_ENDPOINT": url, "HF_HOME": str(home), "PYTHONPATH": package, **settings}
 
 
 def run(registry: Path, names: list[str], env: dict[str, str], seconds: str = "", **streams: Any) -> dict[str, Any]:
