@@ -183,7 +183,7 @@ def score_novelty(
     if threshold is not None:
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-    gathered = _gathered(known, found, encoder, text, examples_up, device, settings)
+    gathered = known_classes(known, found, encoder, text=text, up=examples_up, device=device, **settings)
     gathered.check_fits(identity)
     check_known(found, gathered)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
@@ -294,16 +294,27 @@ def _load(model: str, device: Any, known: Any, queries: _Queries) -> Encoder:
     return ShapeEncoder.from_pretrained(model, device=device)
 
 
-def _gathered(
+def known_classes(
     known: Any,
     method: Method,
     encoder: Any,
-    text: NamesEncoder | None,
-    up: str,
-    device: Any,
-    settings: dict[str, Any],
+    *,
+    text: NamesEncoder | None = None,
+    up: str = "file",
+    device: Any = None,
+    **settings: Any,
 ) -> KnownClasses:
-    """The known classes with what the method needs of them."""
+    """Known classes in any form that `score_novelty` takes, with what a method needs of them.
+
+    Parameters
+    ----------
+    known : sequence of k str, mapping or KnownClasses
+    method : Method
+    encoder : Encoder, optional
+        None only for `KnownClasses`.
+    text, up, device, **settings
+        As in `score_novelty`; `up` is that of the example shapes.
+    """
     temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
         lacks = known.temperature is None and temperature is not None

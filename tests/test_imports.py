@@ -18,7 +18,7 @@ PACKAGE = Path(openshape_ood.__file__).parent
 ORDER = """
     errors
     checks storage devices workers
-    shapes synthetic
+    shapes
     registry
     encoders
     known
@@ -28,6 +28,7 @@ ORDER = """
     novelty localization
     sklearn_api embedding_store
     plots
+    synthetic
     app
     cli
     __main__

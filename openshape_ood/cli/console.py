@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 WIDE = 100_000  # columns of a file or a pipe: nothing there is folded
+FOLDED = 16  # columns that a folded column has at least
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ def console(stderr: bool = False) -> Console:
         def on_broken_pipe(self) -> None:
             raise  # the error itself, as rich calls this where it was caught
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else WIDE
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Quitting(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
 
 
@@ -60,55 +59,57 @@ def print_note(text: str, style: str = "dim") -> None:
 
 
 def print_error(message: str) -> None:
-    from rich.text import Text
-
-    lines = "\n".join(shown(line) for line in message.splitlines())
-    console(stderr=True).print(Text("error: ", style="bold red") + Text(lines, style="red"))
+    _print_marked("error: ", "\n".join(shown(line) for line in message.splitlines()), "red")
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
     """One line each, on the standard error."""
+    for failure in failures:
+        reason, name = shown(" ".join(failure.reason.split())), shown(failure.file)
+        _print_marked("failed: ", reason if name in reason else f"{name}: {reason}")
+
+
+def _print_marked(mark: str, text: str, style: str = "") -> None:
     from rich.text import Text
 
-    out = console(stderr=True)
-    for failure in failures:
-        reason = shown(" ".join(failure.reason.split()))
-        name = shown(failure.file)
-        line = reason if name in reason else f"{name}: {reason}"
-        out.print(Text("failed: ", style="bold red") + Text(line))
+    console(stderr=True).print(Text(mark, style="bold red") + Text(text, style=style))
 
 
-def new_table(*columns: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
+def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table on the standard output.
+
+    columns: heading -> "left", "right" or "fold", which is left and broken where the terminal ends; rows: cells, each
+    a value or a value and its style.
+    """
     from rich import box
     from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            overflow="fold",
-            no_wrap=column not in fold,
-            min_width=16 if column in fold else None,
-        )
-    return table
-
-
-def text(value: Any, style: str = "") -> Any:
-    """A cell of a table."""
     from rich.text import Text
 
-    return Text(shown(value), style=style)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name, kind in columns.items():
+        justify: Any = "right" if kind == "right" else "left"
+        fold = kind == "fold"
+        table.add_column(
+            name, justify=justify, overflow="fold", no_wrap=not fold, min_width=FOLDED if fold else None
+        )
+    for row in rows:
+        cells = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
+        table.add_row(*(Text(shown(value), style=style) for value, style in cells))
+    console().print(table)
 
 
 def print_json(content: Any) -> None:
     """The one thing on the standard output; numbers that are none become null."""
-    sys.stdout.write(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(as_json(content))
     sys.stdout.flush()
 
 
+def as_json(content: Any) -> str:
+    return json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
+
+
 def plain(value: Any) -> Any:
-    """Numpy's numbers and arrays as Python's, NaN and infinity as None.
+    """Numpy's numbers and arrays as Python's, paths as texts, NaN and infinity as None.
 
     >>> plain({"a": float("nan"), "b": (1, 2)})
     {'a': None, 'b': [1, 2]}
@@ -119,9 +120,9 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # numpy
         return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Bar:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from openshape_ood.cli.console import Failure
+from openshape_ood.errors import InputError
 from openshape_ood.shapes.reading import SUFFIXES
 
 # what lies beside meshes; an unquoted pattern brings these along
@@ -48,6 +49,22 @@ def find_files(given: Iterable[str | Path]) -> Found:
             found.files.append(File(path, os.path.basename(path)))
     found.files = list(_with_ids(_once(found.files)))
     return found
+
+
+def nothing_found(given: Sequence[str], ignored: int) -> str:
+    """What to say where no file is a shape."""
+    where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
+    return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
+
+
+def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
+    """Raises `InputError` for a file that could not be written: told before the work, not after it."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
+    if not path.expanduser().parent.is_dir():
+        raise InputError(f"{option} is {path}; there is no folder {path.parent}")
 
 
 def _expand(pattern: str, found: Found) -> None:

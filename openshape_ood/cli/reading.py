@@ -34,6 +34,11 @@ class Reading:
     batch_size: int = 32
     readers: int | None = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What encoding takes beside the shapes and their axes."""
+        return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
+
 
 @dataclass
 class Batch:
@@ -81,14 +86,6 @@ def _one_by_one(
             failures.append(Failure(file.path, str(error)))
         else:
             yield Done(Batch([file], [shape], [up]), result)
-
-
-def nothing_found(given: Sequence[str], ignored: int) -> str:
-    """What to say where no file is a shape."""
-    from openshape_ood.shapes.reading import SUFFIXES
-
-    where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
-    return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
 
 
 def warn_of_axes(files: Iterable[File], up: str) -> None:

@@ -1,0 +1,96 @@
+"""--threshold, --calibrate and --coverage -> the threshold, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openshape_ood.cli.console import Failure, progress, shown
+from openshape_ood.cli.inputs import find_files
+from openshape_ood.cli.reading import Reading, encode_files
+from openshape_ood.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.encoders.protocols import Provenance
+    from openshape_ood.novelty import NoveltyResult
+
+NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
+
+
+def given(value: str | None, calibrate: Sequence[str] | None, coverage: float) -> Threshold | None:
+    """The threshold that --threshold names, a number or a file.
+
+    Raises `InputError` for options that contradict each other, before any shape is read.
+    """
+    from openshape_ood.decisions.calibration import calibration_needed
+    from openshape_ood.decisions.threshold import Threshold
+
+    calibration_needed(coverage)  # refuses what is no share
+    if value is None:
+        return None
+    if calibrate:
+        raise InputError("--threshold and --calibrate were both given; expected one of them")
+    try:
+        number = float(value)
+    except ValueError:
+        return Threshold.load(value)
+    return Threshold(number, source="given with --threshold")
+
+
+def from_files(
+    paths: Sequence[str],
+    coverage: float,
+    reading: Reading,
+    judge: Callable[[list[Any], list[str]], NoveltyResult],
+    provenance: Provenance,
+    failures: list[Failure],
+) -> Threshold:
+    """The threshold that keeps the share `coverage` of shapes like these. Raises `InputError` where they are too few."""
+    import numpy as np
+
+    from openshape_ood.decisions.threshold import Threshold
+
+    found = find_files(paths)
+    failures += found.failures
+    with progress("calibrating", len(found.files)) as bar:
+        scores = [done.result.novelty for done in encode_files(found.files, reading, judge, failures, bar)]
+    source = f"known shapes of {', '.join(map(str, paths))}"
+    try:
+        return Threshold.from_novelty(
+            np.concatenate([[], *scores]), coverage, provenance=provenance, source=source
+        )
+    except InputError as error:
+        raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
+
+
+def verdicts(threshold: Threshold | None, novelty: np.ndarray) -> list[str]:
+    """ "known" or "novel", "" without a threshold."""
+    if threshold is None:
+        return [""] * len(novelty)
+    return ["novel" if novel else "known" for novel in threshold.is_novel(novelty)]
+
+
+def p_values(threshold: Threshold | None, novelty: np.ndarray) -> list[float | None]:
+    """None each where the threshold was made from no scores."""
+    return [None] * len(novelty) if threshold is None or not threshold.n else threshold.p_values(novelty).tolist()
+
+
+def record(threshold: Threshold | None) -> dict[str, Any] | None:
+    """What --json says of it; whose novelty it is for stands in the provenance beside it."""
+    if threshold is None:
+        return None
+    return {name: getattr(threshold, name) for name in ("value", "coverage", "n", "source")}
+
+
+def words(threshold: Threshold | None) -> str:
+    """For people."""
+    if threshold is None:
+        return NONE
+    if not threshold.n:
+        return f"threshold {threshold.value:g}, {shown(threshold.source)}"
+    return shown(threshold)
+
