@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
     from openshape_ood.known import KnownClasses as KnownClasses
-    from openshape_ood.localization import Explanation as Explanation
-    from openshape_ood.localization import PatchBank as PatchBank
-    from openshape_ood.localization import explain_novelty as explain_novelty
+    from openshape_ood.localization import localize as localize
     from openshape_ood.novelty import NoveltyResult as NoveltyResult
     from openshape_ood.novelty import score_novelty as score_novelty
+    from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
@@ -37,39 +36,37 @@ if TYPE_CHECKING:
 # where each public name lives
 _HOMES = {
     "Embeddings": "encoders.protocols",
-    "Explanation": "localization",
     "KnownClasses": "known",
     "Method": "scoring",
     "NoveltyDetector": "sklearn_api",
+    "NoveltyMap": "novelty_map",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
-    "PatchBank": "localization",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
-    "explain_novelty": "localization",
     "list_checkpoints": "registry",
     "load_shape": "shapes.reading",
+    "localize": "localization",
     "score_novelty": "novelty",
 }
 
 __all__ = [
     "Embeddings",
-    "Explanation",
     "KnownClasses",
     "Method",
     "NoveltyDetector",
+    "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
-    "PatchBank",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
-    "explain_novelty",
     "list_checkpoints",
     "load_shape",
+    "localize",
     "score_novelty",
 ]
 

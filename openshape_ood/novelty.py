@@ -10,10 +10,10 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance
+from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
-from openshape_ood.registry import find_checkpoint
 from openshape_ood.scoring import DEFAULTS, Judgement, Method, find_method, judge
 from openshape_ood.scoring.methods import Kind, check_known, kind_of
 from openshape_ood.scoring.words import negative_words
@@ -176,7 +176,9 @@ def score_novelty(
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
     if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
-        encoder = _load(model, device, known, queries)
+        ready = [] if queries.ready is None else [queries.ready.identity]
+        held = [known.identity] if isinstance(known, KnownClasses) else []
+        encoder = load_encoder(model, device, *held, *ready)
     identity = queries.ready.identity if queries.ready is not None else encoder.identity  # type: ignore[union-attr]
     ups = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
     provenance = Provenance(identity, found.name, ups, seed, num_samples, __version__)
@@ -282,18 +284,6 @@ def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
     return "file"
 
 
-def _load(model: str, device: Any, known: Any, queries: _Queries) -> Encoder:
-    from openshape_ood.encoders.shape_encoder import ShapeEncoder
-
-    row = find_checkpoint(model)
-    own = Identity(row.name, row.text.space, row.source.sha256)  # said before anything is downloaded
-    if isinstance(known, KnownClasses):
-        known.check_fits(own)
-    if queries.ready is not None:
-        queries.ready.identity.check_fits(own)
-    return ShapeEncoder.from_pretrained(model, device=device)
-
-
 def known_classes(
     known: Any,
     method: Method,
@@ -324,17 +314,8 @@ def known_classes(
         patches = PATCH_STAGE if method.needs == "patches" else None
         return KnownClasses.from_examples(examples, encoder, up=up, patches=patches, **settings)
     names = check_names(list(known))
-    text = text or _text_of(encoder, device)
+    text = text or text_of(encoder, device)
     if examples:
         return KnownClasses.from_both(names, examples, encoder, text, up=up, **settings)
     others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
     return KnownClasses.from_names(names, text, negatives=others, temperature=temperature)
-
-
-def _text_of(encoder: Encoder, device: Any) -> NamesEncoder:
-    from openshape_ood.encoders.text.encoder import TextEncoder
-
-    row = getattr(encoder, "row", None)
-    if row is None:
-        raise InputError(f"{encoder.identity.checkpoint} has no text encoder of its own; give text=, or example shapes")
-    return TextEncoder(row, device=getattr(encoder, "device", None) if device is None else device)

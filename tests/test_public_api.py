@@ -12,18 +12,20 @@ from openshape_ood import OpenShapeError, errors
 ROOT = Path(__file__).parents[1]
 ERRORS = [e for e in vars(errors).values() if inspect.isclass(e) and e.__module__ == errors.__name__]
 PUBLIC = [
-    "Explanation",
-    "Known",
+    "Embeddings",
+    "KnownClasses",
+    "Method",
     "NoveltyDetector",
+    "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
-    "PatchBank",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
-    "explain_novelty",
+    "Threshold",
     "list_checkpoints",
     "load_shape",
+    "localize",
     "score_novelty",
 ]
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.localize`: does an explanation point at the foreign part of a shape?
+"""`python -m benchmarks.localize`: does a novelty map point at the foreign part of a shape?
 
 Generated shapes with a planted part, which is known point by point: a chair with a guitar for a back, a table with a
-plant on it. Two measures of `explain_novelty`, by each kind of feature: the AUROC of the novelty of foreign points
+plant on it. Two measures of `localize`, by each kind of feature: the AUROC of the novelty of foreign points
 against the host's, and what cutting out the most novel region takes off the shape's novelty, beside cutting out a
 region of the same size at random, and the foreign part itself. Prints both with bootstrap intervals over the shapes,
 writes the same as JSON, and draws six of the shapes.
@@ -25,7 +25,7 @@ from openshape_ood.errors import InputError, OpenShapeError
 
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder, TextEncoder
-    from openshape_ood.localization import Explanation
+    from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.synthetic.planted import Planted
 
 KINDS = {"in place of the upper part": lambda keep: keep < 1, "on top of the whole": lambda keep: keep == 1}
@@ -43,7 +43,7 @@ RANDOM = 8  # regions a shape
 class Measured:
     """One planted shape: AUROC by each kind of feature, the shape's novelty, and what it loses by three cuts.
 
-    above_foreign and above_host: the share of the foreign points, and of the host's, above the limit of the bank.
+    above_foreign and above_host: the share of the foreign points, and of the host's, above the threshold.
     """
 
     host: str
@@ -63,13 +63,12 @@ def measure(
     encoder: ShapeEncoder, text: TextEncoder, count: int, examples: int, points: int, progress: bool
 ) -> list[Measured]:
     """Every pair of `PLANTED`, `count` shapes of each, against `examples` shapes of each known class."""
-    from openshape_ood.known import Known
-    from openshape_ood.localization import PatchBank
+    from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
     shapes = {name: [sample(name, points, seed) for seed in range(examples)] for name in KNOWN}
-    banks = {stage: PatchBank.from_examples(shapes, encoder, stage=stage) for stage in ("local", "tokens")}
-    known = Known.from_examples(shapes, encoder)
+    banks = {stage: KnownClasses.from_examples(shapes, encoder, patches=stage) for stage in ("local", "tokens")}
+    known = banks["local"]
     work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + count)]
     return [
         _measured(host, donor, keep, seed, points, encoder, text, banks, known)
@@ -88,17 +87,17 @@ def _measured(
     banks: Mapping[str, Any],
     known: Any,
 ) -> Measured:
-    from openshape_ood.scoring import SCORES
+    from openshape_ood.scoring import judge
     from openshape_ood.synthetic.planted import plant
 
     shape = plant(host, donor, points, seed, keep)
-    found = explained(shape, encoder, text, banks)
+    found = localized(shape, encoder, text, banks)
     local = found["local"]
     novelty = {by: one.novelty for by, one in found.items()} | {"position": _position(local, banks["local"], encoder)}
-    cuts = [local.region(REGION), shape.foreign, *_regions(shape.cloud, seed)]
+    cuts = [local.peak(REGION), shape.foreign, *_regions(shape.cloud, seed)]
     left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)])
-    whole, region, part, *random = SCORES["prototype_distance"].novelty(left, known)
-    above = local.novelty > local.limit
+    whole, region, part, *random = judge(left, known, "prototype_distance").novelty
+    above = local.is_novel
     return Measured(
         host=host,
         donor=donor,
@@ -114,31 +113,31 @@ def _measured(
     )
 
 
-def explained(
+def localized(
     shape: Planted, encoder: ShapeEncoder, text: TextEncoder, banks: Mapping[str, Any]
-) -> dict[str, Explanation]:
-    from openshape_ood.localization import explain_novelty
+) -> dict[str, NoveltyMap]:
+    from openshape_ood.localization import localize
 
     known: dict[str, Any] = {**banks, "text": list(KNOWN)}
-    return {by: explain_novelty(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
+    return {by: localize(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
 
 
-def _position(found: Explanation, bank: Any, encoder: ShapeEncoder) -> np.ndarray:
+def _position(found: NoveltyMap, bank: Any, encoder: ShapeEncoder) -> np.ndarray:
     """What the place alone says: distance (n,) of the nearest patch center of a known shape, in the encoder's frame."""
-    from openshape_ood.localization.interpolation import spread
+    from openshape_ood.localization.interpolation import weights
     from openshape_ood.scoring.neighbors import nearest
     from openshape_ood.shapes.points import in_frame
 
     # the shape's own points alone say what its frame is
     points = in_frame(found.points, count=encoder.spec.count, up=found.up, to=encoder.spec.up, seed=0)
-    own = nearest(found.patch_centers, found.points[:, :3], metric="euclidean")[1][:, 0]
+    own = nearest(found.patches.centers, found.points[:, :3], metric="euclidean")[1][:, 0]
     centers = points[own]
-    distance = nearest(centers, bank.centers, metric="euclidean")[0][:, 0]
-    return spread(points, centers, encoder.row.sizes.radius) @ distance
+    distance = nearest(centers, bank.patches.centers, metric="euclidean")[0][:, 0]
+    return weights(points, centers, bank.patches.radius) @ distance
 
 
 def _regions(cloud: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    from openshape_ood.localization.result import around
+    from openshape_ood.novelty_map.result import around
 
     random = np.random.RandomState(seed)
     for place in random.randint(len(cloud), size=RANDOM):
@@ -195,13 +194,13 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
 def _bar(work: Sequence[Any], progress: bool) -> Any:
     from tqdm import tqdm
 
-    return tqdm(work, desc="explaining", unit="shape", disable=not progress)
+    return tqdm(work, desc="localizing", unit="shape", disable=not progress)
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.localize",
-        description="explanations of shapes with a planted foreign part",
+        description="novelty maps of shapes with a planted foreign part",
         allow_abbrev=False,
     )
     parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")

@@ -281,7 +281,7 @@ def _note(upload: Upload, stated: bool) -> str:
 
 
 def _picture(verdict: Verdict, color: str) -> Any:
-    figure = turnable(verdict.explanation, COLORS.get(color, "novelty"), title="")
+    figure = turnable(verdict.novelty_map, COLORS.get(color, "novelty"), title="")
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
     sides = {axis: FILLED * span / max(spans.values()) for axis, span in spans.items()}
     # a shape that was turned stays so when its colors change

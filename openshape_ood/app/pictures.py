@@ -7,7 +7,7 @@ from base64 import b64encode
 
 import numpy as np
 
-from openshape_ood.localization.colors import hex_to_rgb
+from openshape_ood.novelty_map.colors import hex_to_rgb
 
 INK = "#1F3B57"
 DRAWN = 3000  # points

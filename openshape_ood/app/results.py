@@ -19,7 +19,7 @@ def save_results(verdict: Verdict, session: Session, root: Path) -> tuple[Path, 
     folder = root / secrets.token_hex(16)
     folder.mkdir(mode=0o700, parents=True)
     stem = safe_stem(verdict.shape.name)
-    cloud = verdict.explanation.save(folder / f"{stem}.novelty.ply")
+    cloud = verdict.novelty_map.save(folder / f"{stem}.novelty.ply")
     figures = json.dumps(report(verdict, session), indent=2, ensure_ascii=False, allow_nan=False)
     return cloud, save_whole(folder / f"{stem}.novelty.json", figures.encode("utf-8"), "the figures")
 
@@ -42,7 +42,7 @@ def safe_stem(name: str) -> str:
 
 def report(verdict: Verdict, session: Session) -> dict[str, Any]:
     """Every figure on the page, for machines."""
-    result, found = verdict.result, verdict.explanation
+    result, found = verdict.result, verdict.novelty_map
     return {
         "shape": verdict.shape.name,
         "points": len(verdict.shape.cloud),
@@ -57,13 +57,13 @@ def report(verdict: Verdict, session: Session) -> dict[str, Any]:
         "verdict": None if verdict.is_novel is None else "novel" if verdict.is_novel else "known",
         "p_value": verdict.p_value,
         "calibration": None if verdict.calibration is None else _calibration(verdict),
-        "explanation": {
-            "by": found.by,
+        "novelty_map": {
+            "by": found.provenance.method,
             "compared": verdict.compared,
             "colors": [float(bound) for bound in found.bounds()],
-            "patch_centers": found.patch_centers.round(6).tolist(),
-            "patch_novelty": found.patch_novelty.astype(float).round(6).tolist(),
-            "patch_nearest": found.patch_nearest.tolist(),
+            "patch_centers": found.patches.centers.round(6).tolist(),
+            "patch_novelty": found.patches.novelty.astype(float).round(6).tolist(),
+            "patch_nearest": found.patches.nearest.tolist(),
         },
     }
 

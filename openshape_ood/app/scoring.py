@@ -16,9 +16,10 @@ from openshape_ood.decisions import calibration
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError
-from openshape_ood.known import Known
-from openshape_ood.localization import Explanation, PatchBank, explain_novelty
+from openshape_ood.known import KnownClasses, MemoryBank
+from openshape_ood.localization import localize
 from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scoring import DEFAULTS, SCORES
 from openshape_ood.scoring.words import negative_words
 from openshape_ood.synthetic import sample, scan
@@ -57,7 +58,7 @@ class Calibration:
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """What was found of one shape: result (of b = 1); calibration, None where there is none, and with it no p_value
-    and no is_novel; explanation: where it is novel; compared: what its colors compare with; remarks for the visitor.
+    and no is_novel; novelty_map: where it is novel; compared: what its colors compare with; remarks for the visitor.
     """
 
     shape: Shape
@@ -65,7 +66,7 @@ class Verdict:
     calibration: Calibration | None
     p_value: float | None
     is_novel: bool | None
-    explanation: Explanation
+    novelty_map: NoveltyMap
     compared: str
     remarks: tuple[str, ...] = ()
 
@@ -117,14 +118,14 @@ class Scorer:
         result = score_novelty(shape.cloud, bank, encoder=encoder, method=chosen, up=up)
         limits = self._calibration(session.names, encoder, bank, chosen, origin)
         novelty = float(result.novelty[0])
-        explanation, compared = self._explain(session, shape, encoder, bank, up, origin)
+        novelty_map, compared = self._localize(session, shape, encoder, bank, up, origin)
         return Verdict(
             shape=shape,
             result=result,
             calibration=limits,
             p_value=None if limits is None else float(calibration.p_values([novelty], limits.scores)[0]),
             is_novel=None if limits is None else novelty > limits.threshold,
-            explanation=replace(explanation, shape=shape.name),
+            novelty_map=replace(novelty_map, name=shape.name),
             compared=compared,
             remarks=remarks,
         )
@@ -136,7 +137,7 @@ class Scorer:
                     self._encoders[model] = ShapeEncoder.from_pretrained(model), TextEncoder.from_pretrained(model)
         return self._encoders[model]
 
-    def _bank(self, session: Session, encoder: ShapeEncoder, text: TextEncoder) -> tuple[Known, tuple[str, ...]]:
+    def _bank(self, session: Session, encoder: ShapeEncoder, text: TextEncoder) -> tuple[KnownClasses, tuple[str, ...]]:
         """The known classes, and what the text encoder has to say of their names."""
         examples = {
             name: np.stack([self._embedding(example, encoder) for example in own])
@@ -144,10 +145,10 @@ class Scorer:
             if own
         }
 
-        def made() -> Known:
+        def made() -> KnownClasses:
             if examples:
-                return Known.from_both(session.names, examples, encoder, text)
-            return Known.from_names(session.names, text, temperature=encoder.temperature)
+                return KnownClasses.from_both(session.names, examples, encoder, text)
+            return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
 
         if encoder.row.text.kind != "static":  # these never warn, and may download
             return made(), ()
@@ -166,7 +167,7 @@ class Scorer:
         return self._once(("negatives", text.identity, names), lambda: Known.from_names(names, text, others).negatives)
 
     def _calibration(
-        self, names: tuple[str, ...], encoder: ShapeEncoder, bank: Known, method: str, origin: str
+        self, names: tuple[str, ...], encoder: ShapeEncoder, bank: KnownClasses, method: str, origin: str
     ) -> Calibration | None:
         if not _generated(encoder, names):
             return None
@@ -180,33 +181,34 @@ class Scorer:
         key = ("calibration", encoder.identity.sha256, name, origin)
         return self._once(key, lambda: encoder.encode(clouds([name]), up="y"))
 
-    def _explain(
-        self, session: Session, shape: Shape, encoder: ShapeEncoder, bank: Known, up: str, origin: str
-    ) -> tuple[Explanation, str]:
+    def _localize(
+        self, session: Session, shape: Shape, encoder: ShapeEncoder, bank: KnownClasses, up: str, origin: str
+    ) -> tuple[NoveltyMap, str]:
         """Where the shape is novel, and in words what its colors compare with."""
         known = session.known()
         generated = _generated(encoder, session.names)
         added = sum(len(own) for own in known.values())
         if not generated and (not all(known.values()) or added < 2):
-            return explain_novelty(shape.cloud, bank, encoder=encoder, by="text", up=up), BY_TEXT
+            return localize(shape.cloud, bank, encoder=encoder, by="text", up=up), BY_TEXT
         patches = self._patches(known, encoder, origin if generated else None)
         plural = "s" if added > 1 else ""
         words = [f"{COMPARED} generated {origin}s of each class"] if generated else []
         words += [f"the {added} example{plural} that you added"] if added else []
-        return explain_novelty(shape.cloud, patches, encoder=encoder, up=up), (
+        return localize(shape.cloud, patches, encoder=encoder, up=up), (
             f"Each patch of the shape is compared with the patches of {' and of '.join(words)}: gray is usual among "
             "them, dark red is like none of them."
         )
 
     def _patches(
         self, known: Mapping[str, tuple[Example, ...]], encoder: ShapeEncoder, origin: str | None
-    ) -> PatchBank:
-        def made() -> PatchBank:
+    ) -> KnownClasses:
+        def made() -> KnownClasses:
             shapes = {
                 name: [*(_compared(name, origin) if origin else ()), *(example.cloud for example in own)]
                 for name, own in known.items()
             }
-            return PatchBank.from_examples(shapes, encoder, up="y")
+            memory = MemoryBank.from_examples(shapes, encoder, stage="local", up="y")
+            return KnownClasses(tuple(shapes), encoder.identity, patches=memory)
 
         own = tuple((name, tuple(example.key for example in examples)) for name, examples in known.items())
         return self._once(("patches", encoder.identity.sha256, own, origin), made, room=BANKS)

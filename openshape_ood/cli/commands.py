@@ -11,8 +11,8 @@ from openshape_ood.cli import checkpoints
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
-from openshape_ood.cli.explain import explain
 from openshape_ood.cli.group import Group
+from openshape_ood.cli.localize import localize
 from openshape_ood.cli.options import Json
 from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
@@ -56,7 +56,7 @@ def print_version(json: bool) -> None:
 
 app.command()(score)
 app.command()(embed)
-app.command()(explain)
+app.command()(localize)
 app.add_typer(checkpoints.app, name="checkpoints")
 app.command()(doctor)
 app.command()(demo)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from openshape_ood.cli.limits import Limit
-    from openshape_ood.localization import Explanation
     from openshape_ood.novelty import NoveltyResult
+    from openshape_ood.novelty_map import NoveltyMap
 
 KNOWN = ("chair", "sofa", "table")
 STRANGERS = ("guitar", "bicycle", "toilet", "dog")
@@ -39,7 +39,7 @@ def demo(
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
-    """Score and explain generated shapes with tiny: offline, in seconds. Writes demo.png and demo.ply."""
+    """Score and localize generated shapes with tiny: offline, in seconds. Writes demo.png and demo.ply."""
     from openshape_ood.cli.limits import from_generated
     from openshape_ood.cli.loading import load_encoder, load_text
     from openshape_ood.novelty import score_novelty
@@ -56,7 +56,7 @@ def demo(
 
     limit = from_generated(KNOWN, 0.95, 32, lambda clouds, ups: judge(clouds, ups).novelty)
     result = judge(list(shapes.values()), ["y"] * len(shapes))
-    found = _explain(shapes[PLANTED], encoder)
+    found = _localize(shapes[PLANTED], encoder)
     written = [found.save(folder / "demo.ply")]
     try:
         written.append(_draw(shapes, result.novelty, limit, found, folder / "demo.png"))
@@ -81,12 +81,12 @@ def _shapes(seed: int) -> dict[str, np.ndarray]:
     return shapes
 
 
-def _explain(cloud: np.ndarray, encoder: Any) -> Explanation:
-    from openshape_ood.localization import explain_novelty
+def _localize(cloud: np.ndarray, encoder: Any) -> NoveltyMap:
+    from openshape_ood.localization import localize
     from openshape_ood.synthetic import sample
 
     chairs = [sample("chair", POINTS, 1000 + i) for i in range(EXAMPLES)]
-    return explain_novelty(cloud, {"chair": chairs}, encoder=encoder)
+    return localize(cloud, {"chair": chairs}, encoder=encoder)
 
 
 def _rows(names: list[str], result: NoveltyResult, limit: Limit) -> list[dict[str, Any]]:
@@ -98,7 +98,7 @@ def _rows(names: list[str], result: NoveltyResult, limit: Limit) -> list[dict[st
     ]
 
 
-def _draw(shapes: dict[str, np.ndarray], novelty: Any, limit: Limit, found: Explanation, path: Path) -> Path:
+def _draw(shapes: dict[str, np.ndarray], novelty: Any, limit: Limit, found: NoveltyMap, path: Path) -> Path:
     from openshape_ood import plots
 
     chosen = ["chair 1", "sofa 1", "table 1", "guitar", "bicycle", "dog", PLANTED]
@@ -107,9 +107,9 @@ def _draw(shapes: dict[str, np.ndarray], novelty: Any, limit: Limit, found: Expl
     for ax, name in zip(axes.flat, chosen, strict=False):
         value, verdict = verdicts[name]
         plots.cloud(shapes[name], ax=ax, title=f"{name}\nnovelty {value:.2f}: {verdict}")
-    last = plots.explanation(found, ax=axes.flat[-1], bar=False)
+    last = plots.novelty_map(found, ax=axes.flat[-1], bar=False)
     size = axes.flat[0].title.get_fontsize()
-    last.set_title("where: against other chairs,\ngrey usual, dark red novel", fontsize=size)
+    last.set_title("where: against other chairs,\ngray known, dark red novel", fontsize=size)
     return plots.save(figure, path)
 
 
@@ -122,6 +122,6 @@ def _print(rows: list[dict[str, Any]], limit: Limit, written: list[Path]) -> Non
     print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
     console().print(table)
     print_line(limit.words.partition(";")[0])
-    print_line("A score is of the whole shape. Where it is novel, the explanation says: the guitar, colored in")
+    print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
     print_line(" and ".join(shown(path) for path in written))
     print_line("next, your own shapes: openshape-ood score FILES --known chair sofa table --model tiny")

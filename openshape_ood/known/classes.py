@@ -59,6 +59,13 @@ class MemoryBank:
     stage: str
     radius: float
 
+    @classmethod
+    def from_examples(
+        cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
+    ) -> MemoryBank:
+        """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
+        return cls(*embedded_patches(examples, encoder, up, stage, settings))
+
 
 @dataclass(frozen=True, eq=False)
 class KnownClasses:
@@ -160,9 +167,7 @@ class KnownClasses:
         names = check_examples(examples)
         found = [embedded(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
-        memory = None
-        if patches is not None:
-            memory = MemoryBank(*embedded_patches(examples, encoder, up, patches, settings))
+        memory = patches and MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
         rows = np.concatenate(found)
         known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
         unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other

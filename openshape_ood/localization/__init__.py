@@ -4,18 +4,15 @@
 >>> from openshape_ood.synthetic.planted import plant
 >>> examples = {"chair": [sample("chair", 1024, seed) for seed in range(10)]}
 >>> chair = plant("chair", "guitar", points=1024, seed=3)  # with a guitar for a back
->>> found = explain_novelty(chair.cloud, examples, model="tiny")
+>>> found = localize(chair.cloud, examples, model="tiny")
 >>> bool(found.novelty[chair.foreign].mean() > found.novelty[~chair.foreign].mean())
 True
 
-After OpenPatch, arXiv 2310.03388, and PatchCore, arXiv 2106.08265: each patch's distance to the nearest patch of known
-shapes. Which of the encoder's features say most is measured by `python -m benchmarks.localize`.
+Which of the encoder's features say most is measured by `python -m benchmarks.localize`.
 """
 
 from __future__ import annotations
 
-from openshape_ood.localization.bank import PatchBank
-from openshape_ood.localization.localize import explain_novelty
-from openshape_ood.localization.result import Explanation
+from openshape_ood.localization.patches import localize
 
-__all__ = ["Explanation", "PatchBank", "explain_novelty"]
+__all__ = ["localize"]

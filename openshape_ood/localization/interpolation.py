@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 
+BLOCK = 1 << 13  # points whose weights are held at once
 
-def spread(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarray:
-    """How much each patch (p,) counts at each point (n,): (n, p), rows that sum to 1.
 
-    points (n, 3) and centers (p, 3) in one frame. exp(-d² / 2 r²), r the radius of a patch: nearer patches, of which
-    several cover a point, say what it is; a point beyond all patches gets its nearest one.
+def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarray:
+    """How much each patch counts at each point.
 
-    >>> spread(np.zeros((1, 3)), np.array([[0.0, 0, 0], [0, 0, 9]]), radius=1.0).round(2).tolist()
+    Parameters
+    ----------
+    points : ndarray (n, 3)
+    centers : ndarray (p, 3)
+        Of the patches, in the frame of the points.
+    radius : float
+        Of a patch, r: the weight is exp(-d² / 2 r²), so that of several patches that cover a point the nearer ones
+        say what it is. A point beyond all patches gets its nearest one.
+
+    Returns
+    -------
+    ndarray (n, p)
+        Rows sum to 1.
+
+    Examples
+    --------
+    >>> weights(np.zeros((1, 3)), np.array([[0.0, 0, 0], [0, 0, 9]]), radius=1.0).round(2).tolist()
     [[1.0, 0.0]]
     """
     squares = _squares(points, centers)
     # the nearest has the weight 1 before the division, so that no row is all zeros
-    weights = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * radius**2))
-    return weights / weights.sum(axis=1, keepdims=True)
+    found = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * radius**2))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def interpolate(
+    points: np.ndarray, centers: np.ndarray, radius: float, novelty: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean novelty (n,) of the p patches at each point, and the label (n,) that most of their weight votes for."""
+    votes = np.eye(labels.max() + 1)[labels]
+    found = []
+    for i in range(0, len(points), BLOCK):
+        own = weights(points[i : i + BLOCK], centers, radius)
+        found.append((own @ novelty, (own @ votes).argmax(axis=1)))
+    return np.concatenate([n for n, _ in found]), np.concatenate([label for _, label in found])
 
 
 def _squares(points: np.ndarray, centers: np.ndarray) -> np.ndarray:

@@ -1,8 +1,10 @@
-"""Pictures of shapes, novelty and embeddings: matplotlib for files, plotly for turning in a notebook or a page.
+"""Pictures of shapes, novelty and embeddings: matplotlib for files, plotly to turn a shape in a notebook or a page.
 
 Every function takes an optional `ax` (or `figure`) and returns what it drew on; without one it makes its own, which
 needs no display and leaves pyplot alone. `save` writes either kind to a file. Needs the extra `[plots]`; importing
-this package does not yet load matplotlib or plotly.
+this package does not yet load matplotlib or plotly. All raise `InputError` for values that do not fit,
+`UnknownNameError` for a color or an axis that does not exist, `FileError` for a file that cannot be read, and
+`MissingPackageError` without matplotlib or plotly.
 
 >>> from openshape_ood.synthetic import sample
 >>> ax = cloud(sample("chair", 500, seed=1), title="a chair")
@@ -15,20 +17,20 @@ from __future__ import annotations
 from openshape_ood.plots.canvas import panels
 from openshape_ood.plots.clouds import cloud
 from openshape_ood.plots.curves import roc
-from openshape_ood.plots.explained import explanation
 from openshape_ood.plots.files import save
 from openshape_ood.plots.heatmap import similarity
 from openshape_ood.plots.histograms import histogram
-from openshape_ood.plots.maps import embeddings
+from openshape_ood.plots.interactive import turnable
+from openshape_ood.plots.novelty_maps import novelty_map
 from openshape_ood.plots.sheet import contact_sheet
-from openshape_ood.plots.turning import turnable
+from openshape_ood.plots.tsne import embeddings
 
 __all__ = [
     "cloud",
     "contact_sheet",
     "embeddings",
-    "explanation",
     "histogram",
+    "novelty_map",
     "panels",
     "roc",
     "save",

@@ -37,10 +37,21 @@ def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None 
 
 
 def panels(rows: int = 1, columns: int = 2, *, size: tuple[float, float] | None = None) -> tuple[Figure, np.ndarray]:
-    """A figure with axes (rows, columns) to draw on; `size` in inches, else 3.6 a panel.
+    """A figure with axes to draw on.
 
-    Raises `InputError` for fewer than one row or column, `MissingPackageError` without matplotlib.
+    Parameters
+    ----------
+    rows, columns : int
+    size : (float, float), optional
+        Inches; else 3.6 a panel.
 
+    Returns
+    -------
+    figure : matplotlib figure
+    axes : ndarray (rows, columns)
+
+    Examples
+    --------
     >>> panels(2, 3)[1].shape
     (2, 3)
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import array
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
@@ -24,34 +24,22 @@ def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
 
 def finite(values: Any, what: str, count: int | None = None) -> np.ndarray:
     """One finite number a shape or a point as (m,) float64; `count` of them, if given."""
-    try:
-        array = np.asarray(to_numpy(values), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what} are no numbers; expected an array (m,)") from error
-    if array.ndim != 1 or not len(array):
-        raise InputError(f"{what} have the shape {array.shape}; expected (m,), at least one")
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{what} hold NaN or infinity in {int((~np.isfinite(array)).sum())} of {len(array)}; drop these"
-        )
-    _check_count(len(array), what, count)
-    return array
+    return _counted(array(values, what, "m").astype(np.float64), what, count)
 
 
 def finite_number(value: Any, what: str) -> float:
-    """One finite number, such as a threshold."""
-    return float(finite([value], what)[0])
+    """One finite number, or that of a `Threshold`."""
+    return float(finite([getattr(value, "value", value)], f"values of {what}")[0])
 
 
 def names(values: Any, what: str, count: int | None = None) -> np.ndarray:
     """One name a shape or a point as (m,) of str; `count` of them, if given."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
         raise InputError(f"{what} are {type(values).__name__}; expected a list of names, or an array (m,)")
-    array = np.asarray([str(value) for value in values], dtype=str)
-    _check_count(len(array), what, count)
-    return array
+    return _counted(np.asarray([str(value) for value in values], dtype=str), what, count)
 
 
-def _check_count(found: int, what: str, count: int | None) -> None:
-    if count is not None and found != count:
-        raise InputError(f"{found} {what} for {count}; expected one for each")
+def _counted(found: np.ndarray, what: str, count: int | None) -> np.ndarray:
+    if count is not None and len(found) != count:
+        raise InputError(f"{len(found)} {what} for {count}; expected one for each")
+    return found

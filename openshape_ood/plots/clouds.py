@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.localization.colors import ramp
+from openshape_ood.novelty_map.colors import ramp
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import one_cloud
-from openshape_ood.plots.paint import Paint, choose_paint
+from openshape_ood.plots.point_colors import PointColors, choose_colors
 from openshape_ood.plots.view import thinned, upright, view
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def cloud(
     color: str = "height",
     values: Any = None,
     *,
-    up: str = "y",
+    up: str = "file",
     ax: Axes | None = None,
     low: float | None = None,
     high: float | None = None,
@@ -35,38 +35,53 @@ def cloud(
 ) -> Axes:
     """Draw one shape, colored by `color`.
 
-    points: a cloud (n, 3|6), a path or a trimesh object; a surface is sampled to 10,000 points. color: "height" above
-    the ground, "rgb" for the cloud's own colors, "novelty" or "class" for `values` (n,), one number or name a point.
-    up: gravity axis, "y", "z" or "x" with an optional "-", or "file". low, high: ends of the novelties' ramp, where it
-    is gray and dark red; the least and the largest value unless given. legend: whether to say what novelty colors and
-    class colors mean. More than 10,000 points are thinned out evenly. With more than seven classes, the rarer ones
-    share a gray.
+    Parameters
+    ----------
+    points : array (n, 3|6), path or trimesh object
+        A surface is sampled to 10,000 points; more are thinned out evenly.
+    color : {"height", "rgb", "novelty", "class"}
+        Height above the ground, the cloud's own colors, or `values`.
+    values : array (n,), optional
+        A novelty or a class name a point. With more than seven classes, the rarer ones share a gray.
+    up : str
+        Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y.
+    ax : matplotlib axes, optional
+    low, high : float, optional
+        Ends of the novelties' ramp, where it is gray and dark red; the least and the largest value unless given.
+    title : str, optional
+    legend : bool
+        Whether to say what novelty colors and class colors mean.
 
-    Raises `InputError` for values that do not fit the points, `UnknownNameError` for a color or an axis that does not
-    exist, `FileError` for a file that cannot be read, `MissingPackageError` without matplotlib.
+    Returns
+    -------
+    matplotlib axes
 
+    Examples
+    --------
     >>> from openshape_ood.synthetic import sample
     >>> chair = sample("chair", 300, seed=1)
     >>> ax = cloud(chair, "novelty", chair[:, 1])
     """
     table, up = one_cloud(points, up)
-    paint = choose_paint(table, up, color, values, low, high)
+    colors = choose_colors(table, up, color, values, low, high)
     ax = canvas.axes_or_new(ax, SIZE)
-    draw_painted(ax, table, up, paint, legend)
+    draw_cloud(ax, table, up, colors, legend)
     if title is not None:
         canvas.title(ax, title, fontsize=font_size(ax, 12))
     return ax
 
 
-def draw_painted(ax: Axes, table: np.ndarray, up: str, paint: Paint, legend: bool, limit: float = np.nan) -> None:
+def draw_cloud(
+    ax: Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: float = np.nan
+) -> None:
     """A cloud (n, 3|6) with its colors, and below it what these mean."""
     chosen = thinned(len(table), MOST)
-    draw(ax, upright(table[chosen], up), paint.rgb()[chosen])
+    draw(ax, upright(table[chosen], up), colors.rgb()[chosen])
     ax.set_adjustable("datalim")  # axes that shrink to a square lead the layout astray: it cuts off what is below
-    if legend and paint.color == "novelty":
-        _bar(ax, paint.low, paint.high, limit)
-    if legend and paint.color == "class":
-        _key(ax, paint.classes)
+    if legend and colors.color == "novelty":
+        _bar(ax, colors.low, colors.high, threshold)
+    if legend and colors.color == "class":
+        _key(ax, colors.classes)
 
 
 def draw(ax: Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
@@ -104,7 +119,7 @@ def font_size(ax: Axes, largest: float) -> float:
     return float(np.clip(largest * _extent(ax)[0] / 300, 0.65 * largest, largest))
 
 
-def _bar(ax: Axes, low: float, high: float, limit: float) -> None:
+def _bar(ax: Axes, low: float, high: float, threshold: float) -> None:
     """A small color bar below the cloud, from known to novel."""
     bar = ax.inset_axes((0.18, -0.075, 0.64, 0.028))
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
@@ -113,10 +128,10 @@ def _bar(ax: Axes, low: float, high: float, limit: float) -> None:
     bar.set_xticks([0, 1], [f"known\n{low:.3g}", f"novel\n{high:.3g}"], fontsize=size)
     bar.tick_params(length=0, pad=3)
     bar.spines[:].set(linewidth=0.5, color=canvas.GREY)
-    if low <= limit <= high and high > low:
-        share = (limit - low) / (high - low)
+    if low <= threshold <= high and high > low:
+        share = (threshold - low) / (high - low)
         bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
-        bar.text(share, -0.75, f"95 % of known\nup to {limit:.3g}", ha="center", va="top", fontsize=0.9 * size)
+        bar.text(share, -0.75, f"95 % of known\nup to {threshold:.3g}", ha="center", va="top", fontsize=0.9 * size)
 
 
 def _key(ax: Axes, classes: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.localization.colors import CLASSES
+from openshape_ood.novelty_map.colors import CLASSES
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite
 
@@ -23,10 +23,23 @@ def roc(known: Any, novel: Any, *, ax: Axes | None = None, label: str | None = N
     """Draw the ROC curve of the novelty of known shapes (m,) against that of novel shapes (n,).
 
     A known shape is the positive class, as in 3DOS: the curve runs over the share of known ones accepted, and a dot
-    marks the share of novel ones accepted where 95 % of the known are (FPR95). Called again on the same `ax`, it adds a
-    curve in the next color; `label` tells them apart. Raises `InputError` for what are no finite numbers,
-    `MissingPackageError` without matplotlib.
+    marks the share of novel ones accepted where 95 % of the known are (FPR95).
 
+    Parameters
+    ----------
+    known, novel : array (m,), (n,)
+        A `NoveltyResult` will do.
+    ax : matplotlib axes, optional
+        Called again on the same axes, it adds a curve in the next color.
+    label : str, optional
+        Of the curve.
+
+    Returns
+    -------
+    matplotlib axes
+
+    Examples
+    --------
     >>> ax = roc([0.1, 0.2, 0.3, 0.4], [0.35, 0.8])
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['AUROC 87.5 %, FPR95 50.0 %']

@@ -20,29 +20,40 @@ SUFFIXES = tuple(f".{name}" for name in UNDATED)
 
 
 def save(picture: Any, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
-    """Write a picture to `path`, which is returned: PNG, SVG or PDF of axes or a figure, HTML of a plotly figure.
+    """Write a picture, whole or not at all. The same picture gives the same bytes.
 
-    The HTML holds plotly itself (some 5 MB) and needs no network. dpi: pixels an inch, of PNG and of the points in SVG
-    and PDF. The same picture gives the same bytes.
+    Parameters
+    ----------
+    picture : matplotlib axes or figure, or plotly figure
+    path : str or Path
+        Ends in .png, .svg or .pdf; in .html for plotly, which holds plotly itself (some 5 MB) and needs no network.
+    dpi : int
+        Pixels an inch, of PNG and of the points in SVG and PDF.
 
-    Raises `InputError` for another suffix or what is no picture, `FileError` where nothing can be written.
+    Returns
+    -------
+    Path
 
+    Raises
+    ------
+    InputError
+        For another suffix, or what is no picture.
+    FileError
+        Where nothing can be written.
+
+    Examples
+    --------
     >>> save(object(), "picture.jpeg")
     Traceback (most recent call last):
     openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
     """
     path = Path(path)
     if hasattr(picture, "to_html"):
-        _check_suffix(
-            path, (".html",), "a plotly figure is", "cloud() and explanation() draw what fits into the others"
-        )
-        content = _html(picture)
-    else:
-        _check_suffix(
-            path, SUFFIXES, "axes and figures of matplotlib are", "turnable() draws what fits into .html", picture
-        )
-        content = rendered(_figure(picture), path.suffix.lower()[1:], dpi)
-    return save_whole(path, content, "the picture")
+        _check_suffix(path, (".html",), "a plotly figure is", "cloud() and novelty_map() draw what fits into others")
+        return save_whole(path, _html(picture), "the picture")
+    figure = _figure(picture)
+    _check_suffix(path, SUFFIXES, "axes and figures of matplotlib are", "turnable() draws what fits into .html")
+    return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
 
 
 def rendered(figure: Figure, form: str, dpi: int) -> bytes:
@@ -55,9 +66,7 @@ def rendered(figure: Figure, form: str, dpi: int) -> bytes:
     return file.getvalue()
 
 
-def _check_suffix(path: Path, suffixes: tuple[str, ...], what: str, hint: str, picture: Any = None) -> None:
-    if picture is not None:
-        _figure(picture)
+def _check_suffix(path: Path, suffixes: tuple[str, ...], what: str, hint: str) -> None:
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {hint}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.localization.colors import ORANGE
+from openshape_ood.novelty_map.colors import ORANGE
 from openshape_ood.plots import canvas
 
 if TYPE_CHECKING:
@@ -25,9 +25,19 @@ def similarity(result: Any, *, ax: Axes | None = None) -> Axes:
     """Draw the similarities of a `NoveltyResult` as a heat map: a row a shape, a column a known class.
 
     A frame marks the class found nearest, behind each name stands its novelty. Numbers are written for up to 12
-    classes, names for up to 40 shapes. Raises `InputError` for what is no result, `MissingPackageError` without
-    matplotlib.
+    classes, names for up to 40 shapes.
 
+    Parameters
+    ----------
+    result : NoveltyResult
+    ax : matplotlib axes, optional
+
+    Returns
+    -------
+    matplotlib axes
+
+    Examples
+    --------
     >>> from types import SimpleNamespace
     >>> found = SimpleNamespace(similarity=np.array([[0.5, 0.1]]), novelty=np.array([0.5]), shapes=("a.ply",),
     ...     classes=np.array(["chair", "sofa"]), nearest=np.array(["chair"]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.localization.colors import BLACK, BLUE, ORANGE
+from openshape_ood.novelty_map.colors import BLACK, BLUE, ORANGE
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite, finite_number
 
@@ -18,12 +18,23 @@ SIZE = (7.2, 4.2)  # inches
 MOST_BINS, LEAST_BINS = 30, 8
 
 
-def histogram(known: Any, novel: Any = None, *, threshold: float | None = None, ax: Axes | None = None) -> Axes:
+def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: Axes | None = None) -> Axes:
     """Draw the novelty of known shapes (m,), and of novel shapes (n,) if given, each in per cent of its own number.
 
-    threshold: the novelty up to which a shape is accepted; the legend says which share of either lies at or below.
-    Raises `InputError` for what are no finite numbers, `MissingPackageError` without matplotlib.
+    Parameters
+    ----------
+    known, novel : array (m,), (n,)
+        A `NoveltyResult` will do.
+    threshold : float or Threshold, optional
+        Up to which a shape is accepted; the legend says which share of either lies at or below.
+    ax : matplotlib axes, optional
 
+    Returns
+    -------
+    matplotlib axes
+
+    Examples
+    --------
     >>> ax = histogram([0.1, 0.2, 0.2, 0.3], [0.3, 0.6], threshold=0.35)
     >>> [text.get_text() for text in ax.get_legend().get_texts()][-1]
     'threshold 0.3500: accepts\\n100 % of known, 50 % of novel'
@@ -31,7 +42,7 @@ def histogram(known: Any, novel: Any = None, *, threshold: float | None = None, 
     sets = {"known": finite(known, "novelties of known shapes")}
     if novel is not None:
         sets["novel"] = finite(novel, "novelties of novel shapes")
-    line = None if threshold is None else finite_number(threshold, "the values of threshold")
+    line = None if threshold is None else finite_number(threshold, "threshold")
     ax = canvas.axes_or_new(ax, SIZE)
     edges = bin_edges([*sets.values(), *([] if line is None else [np.array([line])])], min(map(len, sets.values())))
     for (name, values), color, dashes in zip(sets.items(), (BLUE, ORANGE), ("-", "--"), strict=False):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.localization.colors import BLUE, ORANGE
+from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import finite, finite_number, names
 from openshape_ood.plots.clouds import draw
-from openshape_ood.plots.paint import viridis
+from openshape_ood.plots.point_colors import viridis
 from openshape_ood.plots.view import thinned, upright
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
@@ -32,20 +32,35 @@ def contact_sheet(
     *,
     titles: Any = None,
     count: int = 6,
-    up: Any = "y",
+    up: Any = "file",
     figure: Figure | SubFigure | None = None,
-    threshold: float | None = None,
+    threshold: Any = None,
 ) -> Figure | SubFigure:
     """Draw the `count` most novel and the `count` least novel of b shapes, colored by height.
 
-    shapes: whatever `ShapeEncoder.encode` takes; only those drawn are read. novelty (b,): a `NoveltyResult` will do.
-    titles (b,): a name each, else that of the file. up: gravity axis, one for all or one a shape. threshold: the
-    novelty up to which a shape is known; each is then called known or novel. Of fewer than twice `count` shapes each is
-    drawn once. Ties keep the order of the shapes.
+    Of fewer than twice `count` shapes each is drawn once. Ties keep the order of the shapes.
 
-    Raises `InputError` for values that do not fit the shapes, `FileError` for a file that cannot be read,
-    `MissingPackageError` without matplotlib.
+    Parameters
+    ----------
+    shapes : any form that `ShapeEncoder.encode` takes
+        Only those drawn are read.
+    novelty : array (b,)
+        A `NoveltyResult` will do.
+    titles : list of str, optional
+        A name a shape, else that of its file.
+    count : int
+    up : str or list of str
+        Gravity axis, one for all or one a shape, as in `cloud`.
+    figure : matplotlib figure, optional
+    threshold : float or Threshold, optional
+        Up to which a shape is known; each is then called known or novel.
 
+    Returns
+    -------
+    matplotlib figure
+
+    Examples
+    --------
     >>> from openshape_ood.synthetic import sample
     >>> sheet = contact_sheet([sample("chair", 200, seed=s) for s in range(3)], [0.2, 0.9, 0.4], count=1)
     >>> [part.get_suptitle() for part in sheet.subfigs]
@@ -55,7 +70,7 @@ def contact_sheet(
     values = finite(novelty, "novelties", len(listed))
     ups = resolve_ups(up, listed)
     named = names(titles, "titles", len(listed)) if titles is not None else [_name(shape) for shape in listed]
-    line = None if threshold is None else finite_number(threshold, "the values of threshold")
+    line = None if threshold is None else finite_number(threshold, "threshold")
     blocks = {title: places for title, places in ends(values, count).items() if len(places)}
     rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
     columns = min(COLUMNS, max(map(len, blocks.values())))

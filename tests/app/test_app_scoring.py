@@ -49,7 +49,7 @@ def test_a_known_and_a_novel_shape(scorer: Scorer, chair: Session, found: Verdic
     assert found.is_novel
     assert known.p_value is not None and found.p_value is not None
     assert found.p_value <= 0.05 < known.p_value
-    assert known.explanation.novelty.mean() < found.explanation.novelty.mean()
+    assert known.novelty_map.novelty.mean() < found.novelty_map.novelty.mean()
 
 
 @pytest.mark.parametrize("origin, made", [("whole model", calibration_models), ("scan", calibration_scans)])
@@ -90,7 +90,7 @@ def test_sessions_do_not_see_each_other(scorer: Scorer, guitar: Session) -> None
     scorer.judge(guitar.with_example("chair", "y"), "tiny")
     after = scorer.judge(guitar, "tiny")
     assert after.novelty == before.novelty
-    assert np.array_equal(after.explanation.novelty, before.explanation.novelty)
+    assert np.array_equal(after.novelty_map.novelty, before.novelty_map.novelty)
 
 
 @pytest.mark.parametrize("method", ["neglabel", "mcm", "energy", "margin"])
@@ -111,7 +111,7 @@ def test_classes_that_cannot_be_generated_have_no_verdict(scorer: Scorer, chair:
         verdict = scorer.judge(chair.with_names("chair, robot arm"), "tiny")
     assert verdict.p_value is None and verdict.is_novel is None and verdict.calibration is None
     assert "robot arm" in verdict.remarks[0]
-    assert verdict.explanation.by == "text" and "class names" in verdict.compared
+    assert verdict.novelty_map.provenance.method == "text" and "class names" in verdict.compared
     said = words.verdict(verdict)
     assert "No verdict" in said and "no p-value" in said and "calibration.threshold" in said
 
@@ -163,7 +163,7 @@ def test_what_is_downloaded(found: Verdict, guitar: Session, tmp_path: Path) -> 
     assert said["verdict"] == "novel" and said["p_value"] == pytest.approx(found.p_value)
     assert said["known"] == {"chair": {"examples": 0}, "table": {"examples": 0}}
     assert said["calibration"]["shapes"] == 100 and said["encoder"] == "tiny"
-    assert len(said["explanation"]["patch_novelty"]) == len(found.explanation.patch_novelty)
+    assert len(said["novelty_map"]["patch_novelty"]) == len(found.novelty_map.patches.novelty)
     remove_results(str(cloud.parent))
     assert not list(tmp_path.iterdir())
     remove_results("")  # before there is anything

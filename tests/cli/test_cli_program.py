@@ -16,7 +16,7 @@ from openshape_ood.cli.commands import app
 
 PROGRAM = [sys.executable, "-m", "openshape_ood"]
 ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent), "OMP_NUM_THREADS": "1"}
-COMMANDS = ["score", "embed", "explain", "checkpoints", "doctor", "demo", "serve"]
+COMMANDS = ["score", "embed", "localize", "checkpoints", "doctor", "demo", "serve"]
 
 
 def test_the_version() -> None:

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import trimesh
-from made_up_explanation import made_up
+from made_up_map import made_up
 
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError, NoSuchShapeError, UnknownNameError
-from openshape_ood.localization import explain_novelty
-from openshape_ood.localization.colors import class_colors, hex_to_rgb, ramp
+from openshape_ood.localization import localize
+from openshape_ood.novelty_map import Elements
+from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.plots.view import upright, view
 from openshape_ood.shapes.points import UPS
 from openshape_ood.synthetic import sample
@@ -101,7 +102,7 @@ def test_given_axes_are_drawn_on():
 def test_narrow_axes_are_drawn_in_whole_and_quietly(tmp_path, caplog):
     figure, axes = plots.panels(1, 3, size=(8, 3))
     for ax in axes.flat:
-        plots.explanation(made_up(), ax=ax)
+        plots.novelty_map(made_up(), ax=ax)
     plots.save(figure, tmp_path / "a.png")
     assert not caplog.records
     for ax in axes.flat:  # nothing reaches beyond the paper
@@ -116,11 +117,19 @@ def test_narrow_axes_are_drawn_in_whole_and_quietly(tmp_path, caplog):
         ({"color": "rgb"}, InputError, r"\(300, 3\): without colors. Use color='height'"),
         ({"color": "novelty"}, InputError, "there are no values; give values="),
         ({"color": "novelty", "values": [1.0, 2.0]}, InputError, "2 values .* for 300"),
-        ({"color": "novelty", "values": ["a"] * 300}, InputError, "are no numbers"),
-        ({"color": "novelty", "values": np.full(300, np.nan)}, InputError, "NaN or infinity in 300 of 300"),
+        ({"color": "novelty", "values": ["a"] * 300}, InputError, "are of type <U1; expected numbers"),
+        (
+            {"color": "novelty", "values": np.full(300, np.nan)},
+            InputError,
+            "row 0 of the values .* holds NaN or infinity",
+        ),
         ({"color": "novelty", "values": np.ones((300, 1))}, InputError, r"have the shape \(300, 1\)"),
         ({"color": "novelty", "values": np.ones(300), "low": 2.0}, InputError, "expected low <= high"),
-        ({"color": "novelty", "values": np.ones(300), "high": np.inf}, InputError, "NaN or infinity"),
+        (
+            {"color": "novelty", "values": np.ones(300), "high": np.inf},
+            InputError,
+            "values of high holds NaN or infinity",
+        ),
         ({"color": "class", "values": ["chair"]}, InputError, "1 values .* for 300"),
         ({"color": "class", "values": "chair"}, InputError, "are str; expected a list of names"),
         ({"values": np.ones(300)}, InputError, "use color='novelty' or color='class'"),
@@ -141,24 +150,26 @@ def test_what_is_no_shape_is_said():
         plots.cloud("no such file.ply")
 
 
-def test_an_explanation_is_drawn_on_its_own_ramp():
+def test_a_novelty_map_is_drawn_on_its_own_ramp():
     found = made_up()
-    ax = plots.explanation(found)
+    ax = plots.novelty_map(found)
     order = np.argsort(view(found.points)[2], kind="stable")
     np.testing.assert_allclose(drawn(ax)[1], ramp(found.novelty, 0.1, 0.9)[order])
     assert ax.get_title() == "chair.ply\nagainst chair, sofa"
-    assert below(ax) == ["known\n0.1", "novel\n0.9", "95 % of known\nup to 0.4"]
-    assert not plots.explanation(found, bar=False).child_axes
+    assert below(ax) == ["known\n0.1", "novel\n0.9", "95 % of known\nup to 0.5"]
+    assert not plots.novelty_map(found, bar=False).child_axes
 
 
-def test_without_a_limit_there_is_no_mark():
-    assert below(plots.explanation(made_up(limit=np.nan))) == ["known\n0.1", "novel\n0.9"]
+def test_without_a_threshold_the_ramp_is_the_shapes_own_and_has_no_mark():
+    found = made_up(threshold=None)
+    low, high = found.novelty.min(), found.novelty.max()
+    assert below(plots.novelty_map(found)) == [f"known\n{low:.3g}", f"novel\n{high:.3g}"]
 
 
 def test_a_class_has_its_color_also_where_others_lack():
     found = made_up(("chair", "sofa", "table"))
     found.nearest[:] = "table"
-    ax = plots.explanation(found, color="class")
+    ax = plots.novelty_map(found, color="class")
     assert texts(ax) == ["table"]
     # the third of the three known classes, as in the colored PLY
     expected = hex_to_rgb(class_colors(["chair", "sofa", "table"])["table"])
@@ -166,24 +177,27 @@ def test_a_class_has_its_color_also_where_others_lack():
 
 
 def test_many_odd_classes_are_drawn(tmp_path):
-    found = made_up([f"{ODD} {i}" for i in range(12)], shape=ODD)
+    found = made_up([f"{ODD} {i}" for i in range(12)], name=ODD)
     for color in ("novelty", "class"):
-        ax = plots.explanation(found, color=color)
+        ax = plots.novelty_map(found, color=color)
         assert "8 more" in ax.get_title() and "東" not in ax.get_title()
         assert plots.save(ax, tmp_path / "odd.png").stat().st_size > 10_000
 
 
-def test_another_color_or_thing_is_no_explanation():
+def test_another_color_or_thing_is_no_novelty_map():
     with pytest.raises(UnknownNameError, match="expected one of novelty, class"):
-        plots.explanation(made_up(), color="height")
-    with pytest.raises(InputError, match="expected what explain_novelty returns"):
-        plots.explanation(CHAIR)
+        plots.novelty_map(made_up(), color="height")
+    with pytest.raises(InputError, match="is ndarray; expected the NoveltyMap of points that localize returns"):
+        plots.novelty_map(CHAIR)
+    image = made_up(elements=Elements("pixels", np.zeros((200, 3)), (10, 20)))
+    with pytest.raises(InputError, match="a map of pixels"):
+        plots.novelty_map(image)
 
 
-def test_what_the_library_explains_is_drawn(tiny):
+def test_what_the_library_localizes_is_drawn(tiny):
     shape = plant("chair", "guitar", points=512, seed=3)
-    found = explain_novelty(shape.cloud, {"chair": [sample("chair", 512, seed=s) for s in range(4)]}, encoder=tiny)
+    found = localize(shape.cloud, {"chair": [sample("chair", 512, seed=s) for s in range(4)]}, encoder=tiny)
     order = np.argsort(view(shape.cloud)[2], kind="stable")
     for color in ("novelty", "class"):
         # the same colors as those of its PLY
-        np.testing.assert_allclose(drawn(plots.explanation(found, color=color))[1], found.colors(color)[order])
+        np.testing.assert_allclose(drawn(plots.novelty_map(found, color=color))[1], found.colors(color)[order])

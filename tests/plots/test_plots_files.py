@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_explanation import made_up
+from made_up_map import made_up
 from PIL import Image
 
 from openshape_ood import plots
@@ -72,7 +72,7 @@ def test_where_nothing_can_be_written_is_said(tmp_path):
 
 CALLS = {
     "cloud": lambda: plots.cloud(CHAIR),
-    "explanation": lambda: plots.explanation(made_up()),
+    "novelty_map": lambda: plots.novelty_map(made_up()),
     "histogram": lambda: plots.histogram([0.1]),
     "roc": lambda: plots.roc([0.1], [0.2]),
     "embeddings": lambda: plots.embeddings(np.eye(3), ["a", "b", "c"]),

@@ -7,8 +7,10 @@ from matplotlib.colors import to_hex
 from sklearn.metrics import roc_curve
 
 from openshape_ood import NoveltyResult, plots, score_novelty
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import InputError
-from openshape_ood.localization.colors import CLASSES
+from openshape_ood.novelty_map.colors import CLASSES
 from openshape_ood.plots.curves import curve
 from openshape_ood.plots.histograms import bin_edges
 from openshape_ood.synthetic import sample
@@ -30,9 +32,7 @@ def made_up_result(b=3, k=2, names="abcdefghij"):
         classes=classes,
         shapes=tuple(f"/folder/{names[i % len(names)]}.ply" for i in range(b)),
         up=("y",) * b,
-        method="max_cosine",
-        encoder="tiny",
-        checkpoint_hash="0",
+        provenance=Provenance(Identity("tiny", "static", "0"), "max_cosine"),
     )
 
 
@@ -51,7 +51,8 @@ def test_the_legend_says_what_a_threshold_accepts():
     assert texts(plots.histogram(KNOWN, NOVEL, threshold=0.4))[-1] == (
         "threshold 0.4000: accepts\n75 % of known, 33.3 % of novel"
     )
-    assert texts(plots.histogram(KNOWN, threshold=5))[-1] == "threshold 5.0000: accepts\n100 % of known"
+    for five in (5, Threshold(5)):
+        assert texts(plots.histogram(KNOWN, threshold=five))[-1] == "threshold 5.0000: accepts\n100 % of known"
 
 
 def test_a_threshold_beyond_all_values_is_in_the_picture():
@@ -101,10 +102,10 @@ def test_tensors_and_results_are_numbers_too():
 @pytest.mark.parametrize(
     "known, novel, message",
     [
-        ([], [1.0], r"known shapes have the shape \(0,\)"),
-        ([1.0], [], r"novel shapes have the shape \(0,\)"),
-        ([1.0], [np.nan, 1.0], "novel shapes hold NaN or infinity in 1 of 2"),
-        (["a"], [1.0], "known shapes are no numbers"),
+        ([], [1.0], r"known shapes are empty: the shape is \(0,\)"),
+        ([1.0], [], r"novel shapes are empty: the shape is \(0,\)"),
+        ([1.0], [np.nan, 1.0], "row 0 of the novelties of novel shapes holds NaN or infinity"),
+        (["a"], [1.0], "known shapes are of type <U1; expected numbers"),
         (0.5, [1.0], r"have the shape \(\)"),
         ([[1.0]], [1.0], r"have the shape \(1, 1\)"),
     ],
@@ -116,7 +117,7 @@ def test_what_are_no_novelties_is_said(known, novel, message):
 
 
 def test_a_threshold_is_a_number():
-    with pytest.raises(InputError, match="threshold hold NaN"):
+    with pytest.raises(InputError, match="values of threshold holds NaN"):
         plots.histogram(KNOWN, threshold=np.nan)
 
 

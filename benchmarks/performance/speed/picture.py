@@ -10,7 +10,7 @@ from benchmarks.performance.speed.contenders import STAGES
 from benchmarks.performance.speed.measuring import BOUND, OURS, PLAIN, REFERENCE, Cell
 from benchmarks.performance.speed.tables import TITLES
 from openshape_ood import plots
-from openshape_ood.localization.colors import AMBER, BLUE, GREEN, SKY
+from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
 
 COLORS = dict(zip(STAGES, (AMBER, GREEN, SKY, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}

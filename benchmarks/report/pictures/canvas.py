@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmarks.threedos.results import Finished, MethodResult, Scored
 from openshape_ood.errors import MissingPackageError
-from openshape_ood.localization.colors import AMBER, BLACK, BLUE, CLASSES, GREEN, ORANGE, PURPLE, SKY
+from openshape_ood.novelty_map.colors import AMBER, BLACK, BLUE, CLASSES, GREEN, ORANGE, PURPLE, SKY
 from openshape_ood.plots import clouds
 from openshape_ood.plots.canvas import GREY, new_figure, number, short
 from openshape_ood.plots.files import DPI, rendered
-from openshape_ood.plots.paint import viridis
+from openshape_ood.plots.point_colors import viridis
 from openshape_ood.plots.view import thinned as thinned_rows
 from openshape_ood.plots.view import view
 from openshape_ood.storage import save_whole

@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder
-    from openshape_ood.localization import PatchBank
+    from openshape_ood.known import KnownClasses
 
 KNOWN = ("chair", "sofa", "table")
 # host, donor, and the share of the host's height that is kept: 1 leaves it whole, and the donor stands on it
@@ -27,24 +27,26 @@ SUPPORT = 40  # example shapes a class
 CHAIR, CHAIR_SEED = "parsons", 101  # whose seat and legs stay whole where its back is cut off
 
 
-def example_bank(encoder: ShapeEncoder) -> PatchBank:
-    from openshape_ood.localization import PatchBank
+def example_bank(encoder: ShapeEncoder) -> KnownClasses:
+    from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
-    return PatchBank.from_examples({name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder)
+    return KnownClasses.from_examples(
+        {name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder, patches="local"
+    )
 
 
 def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
     """The first test shape of each pair: above where it is found novel, below where it is foreign."""
     from openshape_ood import plots
-    from openshape_ood.localization import explain_novelty
+    from openshape_ood.localization import localize
     from openshape_ood.synthetic.planted import plant
 
     bank = example_bank(encoder)
     figure, axes = plots.panels(2, len(PLANTED), size=(2.2 * len(PLANTED), 5.2))
     for (host, donor, keep), (top, bottom) in zip(PLANTED, axes.T, strict=True):
         shape = plant(host, donor, DRAWN, EXAMPLES, keep)
-        plots.explanation(explain_novelty(shape.cloud, bank, encoder=encoder), ax=top, bar=False)
+        plots.novelty_map(localize(shape.cloud, bank, encoder=encoder), ax=top, bar=False)
         top.set_title(f"{host} + {donor}", fontsize=12)
         plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=bottom, low=0, high=1, legend=False)
     figure.suptitle(
@@ -57,7 +59,7 @@ def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
 def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     """A chair, and the same with a guitar for a back, both by novelty against other chairs, sofas and tables."""
     from openshape_ood import plots
-    from openshape_ood.localization import explain_novelty
+    from openshape_ood.localization import localize
     from openshape_ood.synthetic import generate, sample
     from openshape_ood.synthetic.planted import plant
 
@@ -67,9 +69,9 @@ def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     figure, axes = plots.panels(1, 3, size=(9, 4.2))
     titles = ("a chair", "with a guitar for a back", "the part that is foreign")
     for axis, title, cloud in zip(axes.flat, titles, (plain, shape.cloud), strict=False):
-        found = explain_novelty(cloud, bank, encoder=encoder)
-        plots.explanation(found, ax=axis)
-        above = float(np.mean(found.novelty > found.limit))
+        found = localize(cloud, bank, encoder=encoder)
+        plots.novelty_map(found, ax=axis)
+        above = float(np.mean(found.is_novel))
         axis.set_title(f"{title}\n{100 * above:.0f} % of the points found novel", fontsize=11)
     plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=axes.flat[2], low=0, high=1, legend=False)
     axes.flat[2].set_title(f"{titles[2]}\n{100 * shape.foreign.mean():.0f} % of the points", fontsize=11)

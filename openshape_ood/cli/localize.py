@@ -1,4 +1,4 @@
-"""openshape-ood explain: where is a shape novel?"""
+"""openshape-ood localize: where is a shape novel?"""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ if TYPE_CHECKING:
     from openshape_ood.cli.classes import Classes
     from openshape_ood.cli.reading import Reading
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
-    from openshape_ood.localization import Explanation
+    from openshape_ood.novelty_map import NoveltyMap, Region
 
 EXAMPLES = """
-  openshape-ood explain chair.ply --known chair --generated models --model tiny
-  openshape-ood explain scan.ply --examples support/ --out where.ply
-  openshape-ood explain scan.ply --examples support/ --picture where.png
+  openshape-ood localize chair.ply --known chair --generated models --model tiny
+  openshape-ood localize one.ply --examples support/ --picture why.png --out why.ply
 """
-GENERATED = 80  # shapes a class; of fewer, what is usual is told badly
+GENERATED = 80  # shapes a class; of fewer, the threshold is told badly
 POINTS = 2048
 PICTURES = (".png", ".svg", ".pdf", ".html")
-REGION = 0.2
+PEAK = 0.2  # of the points
+SMALLEST = 100  # of the points a region has more than one in so many
+LISTED = 5  # regions
 
 
 @options.with_examples(EXAMPLES)
-def explain(
+def localize(
     file: Annotated[str, typer.Argument(metavar="FILE", help="One shape.")],
     known: options.Names = None,
     examples: options.Examples = None,
@@ -53,6 +54,7 @@ def explain(
             rich_help_panel=options.KNOWN,
         ),
     ] = None,
+    bank: options.Banks = None,
     known_up: options.KnownUp = None,
     out: Annotated[
         Path | None,
@@ -82,7 +84,7 @@ def explain(
     batch_size: options.BatchSize = 32,
     json: options.Json = False,
 ) -> None:
-    """Explain one shape: a novelty and a nearest class for each of its points.
+    """Say where one shape is novel: a novelty and a nearest class for each of its points.
 
     With example shapes its patches are compared with theirs. With names alone they are compared with the names, which
     says far less.
@@ -91,29 +93,32 @@ def explain(
     from openshape_ood.cli.inputs import File
     from openshape_ood.cli.loading import check_up, load_encoder, load_text
     from openshape_ood.cli.reading import Reading, warn_of_axes
-    from openshape_ood.localization import explain_novelty
+    from openshape_ood.localization import localize as find_novelty
 
     _check_files(out, picture)
     check_up(up)
     if known_up is not None:
         check_up(known_up)
-    wanted = gather(known, examples)
+    wanted = gather(known, examples, bank)
+    if wanted.banks and wanted.examples:
+        raise InputError("--bank holds all known classes of a map; expected no --known and no --examples beside it")
     if generated:
         _check_generated(wanted)
     encoder = load_encoder(model, checkpoint, device)
     failures: list[Failure] = []
     reading = Reading(encoder.spec.count, known_up or up, seed, batch_size=batch_size)
-    found = explain_novelty(
+    found = find_novelty(
         file,
-        _support(wanted, generated, encoder, reading, failures),
+        _known(wanted, generated, encoder, reading, failures),
         encoder=encoder,
         text=load_text(encoder, text_checkpoint),
         up=up,
+        known_up=None if wanted.banks else _examples_up(reading.up, generated),
         batch_size=batch_size,
         seed=seed,
     )
     if out is not None:
-        found.save(out, by=color)
+        found.save(out, color)
     if picture is not None:
         _draw(found, picture, color)
     record = _record(found, out, picture, failures)
@@ -121,7 +126,7 @@ def explain(
         print_json(record)
     else:
         _print(found, record)
-    if found.by == "text":
+    if found.provenance.method == "text":
         print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
     print_failures(failures)
     warn_of_axes([File(file, file)], up)
@@ -154,13 +159,15 @@ def _check_generated(wanted: Classes) -> None:
         )
 
 
-def _support(
+def _known(
     wanted: Classes, generated: str | None, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]
 ) -> Any:
-    """What `explain_novelty` takes as known: names, or a bank of the patches of examples."""
+    """What `localize` takes as known: saved classes, names, or name -> example shapes."""
     from openshape_ood.cli.classes import usable
-    from openshape_ood.localization import PatchBank
+    from openshape_ood.known import KnownClasses
 
+    if wanted.banks:
+        return KnownClasses.join(*(KnownClasses.load(path) for path in wanted.banks))
     made = {name: _generated(name, generated) for name in wanted.by_name} if generated else {}
     if not made and not wanted.with_files:
         return wanted.by_name
@@ -172,9 +179,11 @@ def _support(
     shapes: dict[str, list[Any]] = {name: [file.path for file in own] for name, (own, _) in files.items()}
     if made and shapes and reading.up not in ("y", "file"):
         raise InputError("generated shapes are y up, the examples are not; expected --known-up y, or no --generated")
-    up = "y" if made and reading.up != "file" else reading.up
-    order = {name: {**made, **shapes}[name] for name in wanted.examples if name in made or name in shapes}
-    return PatchBank.from_examples(order, encoder, up, batch_size=reading.batch_size, seed=reading.seed)
+    return {name: {**made, **shapes}[name] for name in wanted.examples if name in made or name in shapes}
+
+
+def _examples_up(up: str, generated: str | None) -> str:
+    return "y" if generated and up != "file" else up
 
 
 def _generated(name: str, kind: str) -> list[Any]:
@@ -185,39 +194,40 @@ def _generated(name: str, kind: str) -> list[Any]:
     return [make(resolve(name) or name, POINTS, seed) for seed in range(GENERATED)]
 
 
-def _draw(found: Explanation, path: Path, color: str) -> None:
+def _draw(found: NoveltyMap, path: Path, color: str) -> None:
     from openshape_ood import plots
 
     if path.suffix.lower() == ".html":
         plots.save(plots.turnable(found, color=color), path)
     else:
-        plots.save(plots.explanation(found, color=color), path)
+        plots.save(plots.novelty_map(found, color=color), path)
 
 
-def _record(found: Explanation, out: Path | None, picture: Path | None, failures: list[Failure]) -> dict[str, Any]:
+def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures: list[Failure]) -> dict[str, Any]:
     """What --json prints."""
-    region = found.region(REGION)
-    place = found.points[region, :3]
-    beyond = found.novelty > found.limit
+    peak = found.peak(PEAK)
+    place = found.points[peak, :3]
+    limit = found.threshold
     return {
-        "file": found.shape,
+        "file": found.name,
         "points": len(found),
         "up": found.up,
-        "by": found.by,
-        "model": found.encoder,
-        "checkpoint_sha256": found.checkpoint_hash,
+        "by": found.provenance.method,
+        "model": found.provenance.identity.checkpoint,
+        "checkpoint_sha256": found.provenance.identity.sha256,
         "classes": [str(name) for name in found.classes],
         "class_shares": found.shares(),
-        "limit": found.limit,
-        "usual": found.usual,
-        "share_beyond_limit": None if found.limit != found.limit else float(beyond.mean()),
+        "threshold": None if limit is None else limit.value,
+        "baseline": found.baseline,
+        "share_beyond_threshold": None if limit is None else float(found.is_novel.mean()),
         "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
-        "most_novel_region": {
-            "share": REGION,
+        "regions": [] if limit is None else [_region(region) for region in found.regions(len(found) // SMALLEST + 1)],
+        "most_novel": {
+            "share": PEAK,
             "center": place.mean(axis=0),
             "low": place.min(axis=0),
             "high": place.max(axis=0),
-            "novelty": found.novelty[region].mean(),
+            "novelty": found.novelty[peak].mean(),
         },
         "out": None if out is None else str(out),
         "picture": None if picture is None else str(picture),
@@ -225,20 +235,38 @@ def _record(found: Explanation, out: Path | None, picture: Path | None, failures
     }
 
 
-def _print(found: Explanation, record: dict[str, Any]) -> None:
+def _region(region: Region) -> dict[str, Any]:
+    return {
+        "points": len(region),
+        "center": region.center,
+        "novelty": region.novelty,
+        "nearest": region.nearest,
+    }
+
+
+def _print(found: NoveltyMap, record: dict[str, Any]) -> None:
     table = new_table("nearest class", "share of points", right=["share of points"])
     for name, share in sorted(record["class_shares"].items(), key=lambda item: -item[1]):
         table.add_row(text(name), f"{share:.0%}")
     console().print(table)
-    region = record["most_novel_region"]
-    x, y, z = region["center"]
     print_line(
-        f"{shown(found.shape)}: {len(found)} points, most novel about ({x:.3g}, {y:.3g}, {z:.3g}), novelty "
-        f"{region['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"
+        f"{shown(found.name)}: {len(found)} points, most novel about {_place(record['most_novel']['center'])}, novelty "
+        f"{record['most_novel']['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"
     )
-    if record["share_beyond_limit"] is not None:
-        print_line(f"{record['share_beyond_limit']:.0%} of the points are beyond {found.limit:.3f}, known shapes' 95 %")
-        if record["share_beyond_limit"] > 0.5:
+    if found.threshold is not None:
+        beyond, regions = record["share_beyond_threshold"], record["regions"]
+        print_line(f"{beyond:.0%} of the points are beyond {found.threshold.value:.3f}, known shapes' 95 %")
+        for region in regions[:LISTED]:
+            print_line(
+                f"  {region['points']} points about {_place(region['center'])}, novelty {region['novelty']:.3f}, "
+                f"nearest to {shown(region['nearest'])}"
+            )
+        if beyond > 0.5:
             print_note("more than half: is it a scan compared with whole models, or another axis up?")
     written = ", ".join(shown(record[key]) for key in ("out", "picture") if record[key])
-    print_line(f"{found.encoder}, by {found.by}, up {found.up}{f'; written: {written}' if written else ''}")
+    words = f"{record['model']}, by {record['by']}, up {found.up}"
+    print_line(f"{words}{f'; written: {written}' if written else ''}")
+
+
+def _place(center: Any) -> str:
+    return f"({', '.join(f'{value:.3g}' for value in center)})"

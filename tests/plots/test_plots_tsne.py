@@ -3,7 +3,7 @@ import pytest
 
 from openshape_ood import plots
 from openshape_ood.errors import InputError
-from openshape_ood.plots import maps
+from openshape_ood.plots import tsne
 
 Z = np.concatenate([np.random.RandomState(i).normal(0, 0.1, (15, 80)) + np.eye(80)[i] for i in range(3)])
 LABELS = np.repeat(["chair", "sofa", "guitar"], 15)
@@ -18,7 +18,7 @@ def names(ax):
 
 
 def test_groups_stay_together():
-    places = maps.plane(Z)
+    places = tsne.plane(Z)
     # written out: the nearest other place of every shape is one of its own group
     distance = np.linalg.norm(places[:, None] - places[None], axis=2) + 1e9 * np.eye(45)
     assert (LABELS[distance.argmin(axis=1)] == LABELS).all()
@@ -30,11 +30,11 @@ def test_the_same_embeddings_give_the_same_map():
 
 
 def test_components_keep_distances():
-    parts = maps._components(Z)
+    parts = tsne._components(Z)
     assert parts.shape == (45, 45)  # 45 rows span no more
     pairs = [np.linalg.norm(table[:, None] - table[None], axis=2) for table in (parts, Z)]
     np.testing.assert_allclose(*pairs, atol=1e-9)
-    assert maps._components(np.random.RandomState(0).rand(90, 80)).shape == (90, 50)
+    assert tsne._components(np.random.RandomState(0).rand(90, 80)).shape == (90, 50)
 
 
 @pytest.mark.parametrize("b", [1, 2, 3, 4, 9])
@@ -57,7 +57,7 @@ def test_what_is_novel_is_told_apart(known):
 
 
 def test_of_many_shapes_some_are_drawn(monkeypatch):
-    monkeypatch.setattr(maps, "SHOWN", 10)
+    monkeypatch.setattr(tsne, "SHOWN", 10)
     ax = plots.embeddings(Z, LABELS)
     assert len(drawn(ax)) == 10 and "10 of 45 embeddings" in ax.get_xlabel()
 
@@ -69,12 +69,12 @@ def test_very_many_classes_have_no_names():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((Z[0], ["chair"]), r"have the shape \(80,\); expected \(b, d\)"),
-        ((Z[:0], []), r"have the shape \(0, 80\)"),
+        ((Z[0], ["chair"]), r"have the shape \(80,\); expected \(n, d\)"),
+        ((Z[:0], []), r"the shape is \(0, 80\); expected \(n, d\) with at least one n"),
         ((Z, LABELS[:3]), "3 labels for 45"),
         ((Z, "chair"), "labels are str"),
-        ((np.full((2, 3), np.inf), ["a", "b"]), "NaN or infinity in 2 of 2 rows"),
-        (([["a"]], ["a"]), "no table of numbers"),
+        ((np.full((2, 3), np.inf), ["a", "b"]), "row 0 of the embeddings holds NaN or infinity"),
+        (([["a"]], ["a"]), "are of type <U1; expected numbers"),
     ],
 )
 def test_what_does_not_fit_is_said(arguments, message):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.localization.colors import NOVELTY
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.checks import one_cloud
-from openshape_ood.plots.explained import heading, is_explanation, paint_explanation
-from openshape_ood.plots.paint import Paint, choose_paint
+from openshape_ood.plots.novelty_maps import heading, map_colors
+from openshape_ood.plots.point_colors import PointColors, choose_colors
 from openshape_ood.plots.view import TILT, TURN, thinned, upright
 
 if TYPE_CHECKING:
@@ -27,33 +28,45 @@ def turnable(
     color: str | None = None,
     values: Any = None,
     *,
-    up: str = "y",
+    up: str = "file",
     low: float | None = None,
     high: float | None = None,
     title: str | None = None,
     legend: bool = True,
 ) -> Figure:
-    """A plotly figure of one shape, or of what `explain_novelty` found, colored as `cloud` and `explanation` do.
+    """A plotly figure of one shape or novelty map to turn with the mouse, colored as `cloud` and `novelty_map` do.
 
-    points: as for `cloud`, or an explanation, which brings its own values, ends of the ramp and axis. color: "novelty"
-    unless given for an explanation, "height" for anything else. The scene is z up, as plotly turns it, and the shape
-    stands upright in it whatever its `up`. More than 20,000 points are thinned out evenly.
+    The scene is z up, as plotly turns it, and the shape stands upright in it whatever its `up`. More than 20,000 points
+    are thinned out evenly.
 
-    Raises what `cloud` raises, and `MissingPackageError` without plotly.
+    Parameters
+    ----------
+    points : array (n, 3|6), path, trimesh object or NoveltyMap
+        A map brings its own values, ends of the ramp and axis.
+    color : str, optional
+        As in `cloud`; "novelty" for a map and "height" for anything else unless given.
+    values, up, low, high, title, legend
+        As in `cloud`.
 
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Examples
+    --------
     >>> from openshape_ood.synthetic import sample
     >>> figure = turnable(sample("chair", 300, seed=1))
     >>> len(figure.data[0].x)
     300
     """
-    if is_explanation(points):
+    if isinstance(points, NoveltyMap):
         if values is not None or low is not None or high is not None:
-            raise InputError("an explanation brings its own values, low and high; leave them out")
-        table, paint = paint_explanation(points, color or "novelty")
+            raise InputError("a novelty map brings its own values, low and high; leave them out")
+        table, colors = map_colors(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
     else:
         table, up = one_cloud(points, up)
-        paint = choose_paint(table, up, color or "height", values, low, high)
+        colors = choose_colors(table, up, color or "height", values, low, high)
     try:
         from plotly import graph_objects
     except ModuleNotFoundError as error:
@@ -61,16 +74,18 @@ def turnable(
     chosen = thinned(len(table), MOST)
     x, y, z = upright(table[chosen], up).astype(np.float32).T
     places = {"x": x, "y": -z, "z": y}
-    figure = graph_objects.Figure([graph_objects.Scatter3d(trace) for trace in _traces(places, paint, chosen, legend)])
+    figure = graph_objects.Figure([graph_objects.Scatter3d(trace) for trace in _traces(places, colors, chosen, legend)])
     return figure.update_layout(_layout(title))
 
 
-def _traces(places: dict[str, np.ndarray], paint: Paint, chosen: np.ndarray, legend: bool) -> Iterator[dict[str, Any]]:
+def _traces(
+    places: dict[str, np.ndarray], colors: PointColors, chosen: np.ndarray, legend: bool
+) -> Iterator[dict[str, Any]]:
     """One trace; by class one a class, so that a click in the legend hides it."""
-    values = paint.values[chosen]
+    values = colors.values[chosen]
     size = 3.5 if len(chosen) <= 3000 else 2.3
-    if paint.color == "class":
-        for name, color in paint.classes.items():
+    if colors.color == "class":
+        for name, color in colors.classes.items():
             own = values == name
             mine = {axis: places[axis][own] for axis in places}
             label = _plain(name)
@@ -78,16 +93,16 @@ def _traces(places: dict[str, np.ndarray], paint: Paint, chosen: np.ndarray, leg
             yield mine | {"mode": "markers", "name": label, "showlegend": legend, "marker": marker, "hoverinfo": "name"}
         return
     # 3D points have no transparency to lose; a line about each would hide the colors
-    marker = {"size": size, "line": {"width": 0}, **_marker(paint, values, legend)}
-    hover = {"hovertemplate": "novelty %{marker.color:.4g}<extra></extra>"} if paint.color == "novelty" else {}
+    marker = {"size": size, "line": {"width": 0}, **_marker(colors, values, legend)}
+    hover = {"hovertemplate": "novelty %{marker.color:.4g}<extra></extra>"} if colors.color == "novelty" else {}
     yield places | {"mode": "markers", "showlegend": False, "marker": marker, "hoverinfo": "skip", **hover}
 
 
-def _marker(paint: Paint, values: np.ndarray, legend: bool) -> dict[str, Any]:
-    if paint.color == "rgb":
+def _marker(colors: PointColors, values: np.ndarray, legend: bool) -> dict[str, Any]:
+    if colors.color == "rgb":
         return {"color": [f"rgb({r},{g},{b})" for r, g, b in np.rint(255 * values).astype(int)]}
-    scale = {"color": values, "cmin": paint.low, "cmax": paint.high if paint.high > paint.low else paint.low + 1.0}
-    if paint.color == "height":
+    scale = {"color": values, "cmin": colors.low, "cmax": colors.high if colors.high > colors.low else colors.low + 1.0}
+    if colors.color == "height":
         return scale | {"colorscale": "Viridis"}
     low, high = scale["cmin"], scale["cmax"]
     texts = [f"{low:.3g} known", f"{high:.3g} novel"]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.checks import check_seed, to_numpy
+from openshape_ood.checks import array, check_seed, to_numpy
 from openshape_ood.errors import InputError
-from openshape_ood.localization.colors import BLACK, CLASSES
+from openshape_ood.novelty_map.colors import BLACK, CLASSES
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import names
 
@@ -27,18 +27,34 @@ MARKS = "osDPv"
 def embeddings(embeddings: Any, labels: Any, *, known: Any = None, ax: Axes | None = None, seed: int = 0) -> Axes:
     """Draw a map of embeddings (b, d), a color and a mark for each of `labels` (b,), whose names stand above them.
 
-    known: the names of the known classes, or a mask (b,) of the known shapes; all others are hollow black triangles.
-    Beyond 3,000 shapes, 3,000 chosen by `seed` are drawn. Near is similar; distances between groups, and how wide a
-    group is, mean little.
+    Near is similar; distances between groups, and how wide a group is, mean little. The same embeddings and seed give
+    the same map.
 
-    Principal components, at most 50, then t-SNE (van der Maaten and Hinton, JMLR 9, 2008). The same embeddings and seed
-    give the same map. Raises `InputError` for values that do not fit, `MissingPackageError` without matplotlib.
+    Parameters
+    ----------
+    embeddings : array (b, d)
+        Beyond 3,000 shapes, 3,000 chosen by `seed` are drawn.
+    labels : list of str, or array (b,)
+    known : list of str, or array (b,) of bool, optional
+        Names of the known classes, or a mask of the known shapes; all others are hollow black triangles.
+    ax : matplotlib axes, optional
+    seed : int
 
+    Returns
+    -------
+    matplotlib axes
+
+    References
+    ----------
+    Principal components, at most 50, then t-SNE: van der Maaten and Hinton, JMLR 9, 2008.
+
+    Examples
+    --------
     >>> ax = embeddings(np.eye(4), ["chair", "chair", "sofa", "guitar"], known=["chair", "sofa"])
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['known, colored by class (3)', 'novel (1)']
     """
-    z = _table(embeddings)
+    z = array(embeddings, "embeddings", "nd").astype(np.float64)
     titles = names(labels, "labels", len(z))
     is_known = _mask(known, titles)
     chosen = np.sort(np.random.RandomState(check_seed(seed)).permutation(len(z))[:SHOWN])
@@ -73,20 +89,6 @@ def _components(z: np.ndarray) -> np.ndarray:
     rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
     rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # else the sign is any
     return centered @ rows.T
-
-
-def _table(embeddings: Any) -> np.ndarray:
-    try:
-        z = np.asarray(to_numpy(embeddings), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("embeddings are no table of numbers; expected (b, d)") from error
-    if z.ndim != 2 or not z.size:
-        raise InputError(f"embeddings have the shape {z.shape}; expected (b, d), at least one")
-    if not np.isfinite(z).all():
-        raise InputError(
-            f"embeddings hold NaN or infinity in {int((~np.isfinite(z)).any(axis=1).sum())} of {len(z)} rows"
-        )
-    return z
 
 
 def _mask(known: Any, titles: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from made_up_explanation import made_up
+from made_up_map import made_up
 
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError
@@ -30,7 +30,7 @@ def test_a_class_is_a_trace():
     assert {trace.name: len(trace.x) for trace in figure.data} == {"leg": 100, "seat": 200}
 
 
-def test_an_explanation_brings_its_own_ramp():
+def test_a_novelty_map_brings_its_own_ramp():
     (trace,) = plots.turnable(made_up()).data
     assert (trace.marker.cmin, trace.marker.cmax) == (0.1, 0.9)
     assert trace.marker.colorbar.ticktext == ("0.1 known", "0.9 novel")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from openshape_ood.localization.colors import CLASSES, class_colors, hex_to_rgb, ramp
+from openshape_ood.novelty_map.colors import CLASSES, class_colors, hex_to_rgb, ramp
 
 
 def lightness(rgb: np.ndarray) -> np.ndarray:

@@ -1,0 +1,279 @@
+"""NoveltyMap: a novelty and a nearest class an element, as colors, regions, a picture, a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from openshape_ood.checks import check_choice
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
+from openshape_ood.novelty_map.regions import Region, connected
+from openshape_ood.storage import save_whole
+
+COLORS = ("novelty", "class")
+LISTED = 8  # classes of the printed table
+
+# doubles, for a scan may lie millions of meters from its origin
+PLY = np.dtype(
+    [(axis, "<f8") for axis in "xyz"]
+    + [(channel, "u1") for channel in ("red", "green", "blue")]
+    + [("novelty", "<f4"), ("class", "<i4")]
+)
+TYPES = {"<f8": "double", "<f4": "float", "|u1": "uchar", "<i4": "int"}
+
+
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """What the figures of a map belong to.
+
+    Attributes
+    ----------
+    kind : {"points", "pixels", "voxels"}
+    rows : ndarray (n, 3|6)
+        Points: xyz in the shape's own frame and units, and rgb in [0, 1] if it has colors. Pixels: rgb, row by row.
+        Voxels: whole numbers, the cell of each.
+    shape : tuple of int
+        Of the image, (h, w); empty for points and voxels.
+    """
+
+    kind: Literal["points", "pixels", "voxels"]
+    rows: np.ndarray
+    shape: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def places(self) -> np.ndarray:
+        """Where each element lies: (n, 3), or (n, 2), row and column, of pixels."""
+        return np.argwhere(np.ones(self.shape, dtype=bool)) if self.kind == "pixels" else self.rows[:, :3]
+
+
+@dataclass(frozen=True, eq=False)
+class PatchNovelty:
+    """What was judged, before the interpolation: centers (p, 3), points of the shape; novelty (p,); nearest (p,)."""
+
+    centers: np.ndarray
+    novelty: np.ndarray
+    nearest: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class NoveltyMap:
+    """Where a thing of n elements is novel against k known classes. As an array it is its novelty.
+
+    Attributes
+    ----------
+    elements : Elements
+        The n points, pixels or voxels.
+    novelty : ndarray (n,)
+        Grows with novelty; 0 to 2 where it is a distance of cosines.
+    nearest : ndarray (n,) of str, or None
+        The known class that each element speaks for.
+    classes : ndarray (k,) of str
+    baseline : float
+        What half of the known places stay below; NaN where nothing says it.
+    threshold : Threshold or None
+        Up to which a place is known.
+    provenance : Provenance
+        Encoder, method and settings.
+    patches : PatchNovelty or None
+        What was judged, where elements were interpolated from it.
+    name : str
+        Of the thing: its path, if it has one.
+    up : str
+        The gravity axis it was read with.
+    """
+
+    elements: Elements
+    novelty: np.ndarray
+    nearest: np.ndarray | None
+    classes: np.ndarray
+    baseline: float
+    threshold: Threshold | None
+    provenance: Provenance
+    patches: PatchNovelty | None = field(default=None)
+    name: str = "the shape"
+    up: str = "y"
+
+    def __post_init__(self) -> None:
+        n = len(self.elements)
+        if len(self.novelty) != n or (self.nearest is not None and len(self.nearest) != n):
+            raise InputError(f"{len(self.novelty)} novelties for {n} {self.elements.kind}; expected one for each")
+
+    def __len__(self) -> int:
+        return len(self.novelty)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.novelty, dtype=dtype) if copy else np.asarray(self.novelty, dtype=dtype)
+
+    def __repr__(self) -> str:
+        return (
+            f"NoveltyMap({self.name!r}, {len(self)} {self.elements.kind}, by {self.provenance.method!r} against "
+            f"{', '.join(self.classes)})"
+        )
+
+    def __str__(self) -> str:
+        beyond = "" if self.threshold is None else f", {self.is_novel.mean():.0%} beyond {self.threshold.value:.3f}"
+        lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {self.novelty.mean():.3f} on average{beyond}"]
+        shares = sorted(self.shares().items(), key=lambda item: -item[1])
+        lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
+        return "\n".join([*lines, *([f"and {len(shares) - LISTED} more"] if len(shares) > LISTED else [])])
+
+    @property
+    def points(self) -> np.ndarray:
+        """The points (n, 3|6) of a map of points."""
+        return self.elements.rows
+
+    @property
+    def is_novel(self) -> np.ndarray:
+        """Whether each element lies beyond the threshold (n,); raises `InputError` where the map has none."""
+        if self.threshold is None:
+            raise InputError(
+                f"{self.name}: a map by {self.provenance.method!r} has no threshold. Localize against example shapes, "
+                "or give it one: dataclasses.replace(found, threshold=...)"
+            )
+        return self.threshold.is_novel(self.novelty)
+
+    def regions(self, min_size: int = 1) -> list[Region]:
+        """The connected pieces beyond the threshold.
+
+        Parameters
+        ----------
+        min_size : int
+            Elements that a piece has at least.
+
+        Returns
+        -------
+        list of Region
+            The largest first.
+
+        Raises
+        ------
+        InputError
+            Where the map has no threshold.
+        """
+        pieces = connected(self.elements.places, self.is_novel, cells=self.elements.kind != "points")
+        return [self._region(piece) for piece in pieces if len(piece) >= min_size]
+
+    def _region(self, piece: np.ndarray) -> Region:
+        names, counts = np.unique([] if self.nearest is None else self.nearest[piece], return_counts=True)
+        nearest = str(names[counts.argmax()]) if len(names) else None
+        center = self.elements.places[piece].mean(axis=0)
+        return Region(piece, float(self.novelty[piece].mean()), center, nearest)
+
+    def peak(self, share: float = 0.2) -> np.ndarray:
+        """The surroundings of the most novel element.
+
+        Parameters
+        ----------
+        share : float
+            Of the elements, above 0 and at most 1.
+
+        Returns
+        -------
+        ndarray (n,) of bool
+            A ball about the most novel element with that share of them.
+        """
+        if not isinstance(share, int | float) or not 0 < share <= 1:
+            raise InputError(f"share is {share!r}; expected a part of the {self.elements.kind}, above 0 and at most 1")
+        return around(self.elements.places, int(self.novelty.argmax()), share)
+
+    def shares(self) -> dict[str, float]:
+        """The share of the elements that each class is nearest to; empty where the map has no classes."""
+        if self.nearest is None:
+            return {}
+        return {str(name): float((self.nearest == name).mean()) for name in self.classes}
+
+    def bounds(self) -> tuple[float, float]:
+        """Where the colors begin and end: the baseline is gray, twice as far beyond it as the threshold is dark red.
+
+        The same for all shapes against one set of known classes, so that pictures can be compared. Without a threshold
+        they run from the least to the most novel element of this map.
+        """
+        if self.threshold is not None and np.isfinite(self.baseline):
+            return self.baseline, self.baseline + 2 * (self.threshold.value - self.baseline)
+        return float(self.novelty.min()), float(self.novelty.max())
+
+    def colors(self, by: str = "novelty") -> np.ndarray:
+        """A color an element (n, 3) in [0, 1], by "novelty" or by nearest "class"."""
+        check_choice(by, "color", COLORS)
+        if by == "novelty":
+            return ramp(self.novelty, *self.bounds())
+        if self.nearest is None:
+            raise InputError(f"{self.name}: this map has no nearest classes; expected color 'novelty'")
+        palette = class_colors(list(self.classes))
+        return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index()]
+
+    def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
+        """Draw it, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
+        from openshape_ood import plots
+
+        return plots.novelty_map(self, ax=ax, color=color, bar=bar)
+
+    def save(self, path: str | os.PathLike[str], color: str = "novelty") -> Path:
+        """Write a binary PLY, whole or not at all: x y z, red green blue, novelty, class.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in .ply.
+        color : {"novelty", "class"}
+            What the colors mean.
+
+        Returns
+        -------
+        Path
+            Of the file. The class is a number, -1 where there is none; the header's comments say which is which.
+
+        Raises
+        ------
+        InputError
+            For another suffix, and for a map of pixels.
+        FileError
+            Where it cannot be written.
+        """
+        if Path(path).suffix.lower() != ".ply" or self.elements.kind == "pixels":
+            raise InputError(
+                f"a novelty map of points or voxels is saved as a .ply file; given was {self.elements.kind} and "
+                f"{os.fspath(path)}"
+            )
+        rows = np.empty(len(self), dtype=PLY)
+        for axis, name in enumerate("xyz"):
+            rows[name] = self.elements.rows[:, axis]
+        rgb = np.rint(self.colors(color) * 255)
+        for channel, name in enumerate(("red", "green", "blue")):
+            rows[name] = rgb[:, channel]
+        rows["novelty"], rows["class"] = self.novelty, self._class_index()
+        return save_whole(path, self._header().encode("ascii") + rows.tobytes(), "the novelty map")
+
+    def _class_index(self) -> np.ndarray:
+        if self.nearest is None:
+            return np.full(len(self), -1)
+        return np.argmax(self.nearest[:, None] == self.classes[None], axis=1)
+
+    def _header(self) -> str:
+        # JSON keeps a name on its line, whatever is in it
+        words = [f"comment class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
+        low, high = self.bounds()
+        source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
+        words.append(f"comment novelty by {source}, colored {low:.6g} to {high:.6g}")
+        properties = [f"property {TYPES[PLY[name].str]} {name}" for name in PLY.names or ()]
+        lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {len(self)}", *properties]
+        return "\n".join([*lines, "end_header", ""])
+
+
+def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
+    """The share of places (n, 2|3) that lies nearest the one of index `place`: (n,) bool, at least one."""
+    distance = np.linalg.norm(places - places[place], axis=1)
+    region = np.zeros(len(places), dtype=bool)
+    region[np.argsort(distance, kind="stable")[: max(1, round(share * len(places)))]] = True
+    return region

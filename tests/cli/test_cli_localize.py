@@ -1,0 +1,114 @@
+"""openshape-ood localize and demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runs import run, run_json, write_shape
+
+from openshape_ood import KnownClasses, ShapeEncoder
+from openshape_ood.errors import NoSuchShapeError
+from openshape_ood.localization import localize
+from openshape_ood.shapes.reading import load_shape
+from openshape_ood.synthetic.planted import plant
+
+BANK = "--bank"
+
+
+@pytest.fixture
+def chair(tmp_path: Path) -> Path:
+    np.save(tmp_path / "chair.npy", plant("chair", "guitar", 1024, 101, 0.52, "parsons").cloud)
+    return tmp_path / "chair.npy"
+
+
+def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
+    found = run_json("localize", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    expected = localize(chair, {"chair": paths}, encoder=tiny)
+    assert found["by"] == "local" and found["points"] == 1024 and found["class_shares"] == {"chair": 1.0}
+    assert found["threshold"] == pytest.approx(expected.threshold.value)
+    assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
+    region = expected.points[expected.peak(0.2)]
+    assert found["most_novel"]["center"] == pytest.approx(region.mean(axis=0).tolist())
+
+
+def test_by_saved_classes(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
+    saved = KnownClasses.from_examples({"chair": paths}, tiny, patches="local").save(tmp_path / "chairs.safetensors")
+    found = run_json("localize", chair, BANK, saved, "--model", "tiny")
+    by_files = run_json("localize", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    assert found == by_files
+    result = run("localize", chair, BANK, saved, "--known", "sofa", "--model", "tiny")
+    assert result.exit_code == 2 and "expected no --known" in result.stderr
+    KnownClasses.from_examples({"chair": paths}, tiny).save(saved)
+    result = run("localize", chair, BANK, saved, "--model", "tiny")
+    assert result.exit_code == 2 and "keep no patches to localize by" in result.stderr
+
+
+def test_regions_are_listed(chair: Path, tmp_path: Path) -> None:
+    words = ["localize", chair, "--known", "chair", "--generated", "models", "--model", "tiny"]
+    found = run_json(*words)
+    regions = found["regions"]
+    assert regions and regions[0]["points"] == max(region["points"] for region in regions) > 100
+    assert sum(region["points"] for region in regions) <= 1024 * found["share_beyond_threshold"]
+    # the guitar stands on the seat, above the middle of the chair
+    assert regions[0]["center"][1] > 0 and regions[0]["nearest"] == "chair"
+    assert "points about (" in run(*words).stdout
+
+
+def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    out, picture = tmp_path / "where.ply", tmp_path / "where.png"
+    words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny"]
+    result = run("localize", chair, *words, "--out", out, "--picture", picture)
+    assert result.exit_code == 0, result.output
+    assert "nearest class" in result.stdout and "known shapes' 95 %" in result.stdout
+    assert load_shape(out).shape == (1024, 6)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_by_names_says_that_this_says_little(chair: Path) -> None:
+    found = run_json("localize", chair, "--known", "chair", "guitar", "--model", "tiny")
+    assert found["by"] == "text" and found["threshold"] is None and found["share_beyond_threshold"] is None
+    assert "--examples" in run("localize", chair, "--known", "chair", "--model", "tiny").stderr
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--known", "chair", "--out", "x.obj"], ".ply"),
+        (["--known", "chair", "--picture", "x.bmp"], ".png"),
+        (["--known", "robot arm", "--generated", "scans"], "no generated category for 'robot arm'"),
+        ([], "no known classes"),
+    ],
+)
+def test_wrong_usage_of_localize(chair: Path, words: list[str], message: str) -> None:
+    result = run("localize", chair, *words, "--model", "tiny")
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_a_file_that_cannot_be_read_is_2(tmp_path: Path) -> None:
+    result = run("localize", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
+    assert result.exit_code == 2 and "no such file" in result.stderr
+
+
+def test_the_demo_shows_known_and_novel_and_writes_two_files(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = run_json("demo", "--folder", tmp_path)
+    verdicts = {row["shape"]: row["verdict"] for row in found["shapes"]}
+    assert verdicts["chair 1"] == "known" and verdicts["guitar"] == "novel" and len(verdicts) == 11
+    assert {path.name for path in tmp_path.iterdir()} == {"demo.png", "demo.ply"}
+    assert run("demo", "--folder", tmp_path / "gone").exit_code == 2
+
+
+def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openshape_ood.cli.localize.find_spec", lambda name: None)
+    result = run("localize", chair, "--known", "chair", "--picture", "x.html", "--model", "vitb32")
+    assert result.exit_code == 2 and "needs plotly: pip install 'openshape-ood[plots]'" in result.stderr
+
+
+def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
+    result = run("--debug", "localize", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
+    assert isinstance(result.exception, NoSuchShapeError)
