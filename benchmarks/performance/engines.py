@@ -91,9 +91,9 @@ def run_engine(engine: str, shapes: Path, table: Path, workers: int, kill: bool)
     from openshape_ood.cli.listing import list_items
     from openshape_ood.embedding_store.jobs import Cluster, Settings, embed
 
-    items = list_items([str(shapes)]).items
+    items = list(list_items([str(shapes)]).items)
     steps = Steps(len(items) // 3 if kill and engine == "ray" else 0)
-    settings = Settings("tiny", device="cpu", part_rows=max(16, min(1000, len(items) // 8)))
+    settings = Settings("tiny", device="cpu", shard_rows=max(16, min(1000, len(items) // 8)))
     cluster = Cluster(workers=workers) if engine == "ray" else None
     start = time.perf_counter()
     done = embed(items, table, settings, engine=engine, cluster=cluster, step=steps)

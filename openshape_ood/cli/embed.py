@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import (
-    Failure,
-    print_failures,
-    print_json,
-    print_line,
-    print_note,
-    progress,
-    shown,
-)
-from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, progress, shown
+from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.embedding_store.jobs import Cluster, Settings, Summary
+    from openshape_ood.embedding_store.jobs import Item, Summary
 
 EXAMPLES = """
   openshape-ood embed scans/ --out scans.safetensors --model tiny
   openshape-ood embed 'meshes/**/*.glb' --out meshes.parquet --up file
   openshape-ood embed scans/ --out scans.npz --num-samples 8 --json
   openshape-ood embed scans/ --out embedded/          # run it again to go on
+  openshape-ood embed list.parquet --out embedded/ --shard 0/8   # and 1/8 to 7/8 beside it
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
 MANY = "Many shapes (--out DIR)"
+FEW = 64  # files; more are read by processes of their own unless it is said by how many
 SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
 
 
@@ -39,8 +37,8 @@ def embed(
         list[str],
         typer.Argument(
             metavar="FILES",
-            help="Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'. For "
-            "--out DIR also lists: .parquet, .csv or .txt with a column path, and id and up if you like.",
+            help="Shape files, folders (searched through and through), patterns in quotes, as 'scans/*.ply', or "
+            "lists: .parquet, .csv or .txt with a column path, and id and up if you like.",
         ),
     ],
     out: Annotated[
@@ -66,7 +64,7 @@ def embed(
         typer.Option(
             "--engine",
             metavar="NAME",
-            help="local: this process; ray: Ray Data, here or on a cluster (pip install 'openshape-ood\\[ray]').",
+            help="local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
             rich_help_panel=MANY,
         ),
     ] = "local",
@@ -105,6 +103,16 @@ def embed(
             "--precision", metavar="NAME", help="float32, bfloat16 or float16, of the network.", rich_help_panel=MANY
         ),
     ] = "float32",
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
+            "a Slurm array.",
+            rich_help_panel=MANY,
+        ),
+    ] = None,
     retry_failed: Annotated[
         bool,
         typer.Option(
@@ -114,157 +122,98 @@ def embed(
     json: options.Json = False,
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
-    from openshape_ood.cli.loading import check_up
-    from openshape_ood.cli.tables import is_folder
-
-    check_up(up)
-    if is_folder(out):
-        from openshape_ood.embedding_store.jobs import Cluster, Settings
-
-        weights = None if checkpoint is None else str(checkpoint)
-        settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
-        cluster = Cluster(address, workers, cpus, gpus) if engine == "ray" else None
-        usual = (address, workers, cpus, gpus) == (None, None, 1, None)
-        if cluster is None and not usual:
-            raise InputError("--address, --workers, --cpus and --gpus are for --engine ray")
-        _into_folder(files, out, settings, engine, cluster, retry_failed, json)
-        return
-    if (engine, address, workers, cpus, gpus, readers, precision, retry_failed) != (
-        "local", None, None, 1, None, None, "float32", False,
-    ):  # fmt: skip
-        raise InputError(f"--out is {out}, a file; the options for many shapes need a folder, as --out embedded/")
-    _into_file(files, out, model, checkpoint, up, num_samples, seed, device, batch_size, json)
-
-
-def _into_file(
-    files: list[str],
-    out: Path,
-    model: str,
-    checkpoint: Path | None,
-    up: str,
-    num_samples: int,
-    seed: int,
-    device: str | None,
-    batch_size: int,
-    json: bool,
-) -> None:
-    from openshape_ood.cli.inputs import find_files
-    from openshape_ood.cli.loading import load_encoder
-    from openshape_ood.cli.reading import Reading, encode_files, nothing_found, warn_of_axes
-    from openshape_ood.cli.tables import Embedded, Failed, check_table
-
-    write = check_table(out)
-    found = find_files(files)
-    if not found.files and not found.failures:
-        raise InputError(nothing_found(files, found.ignored))
-    encoder = load_encoder(model, checkpoint, device)
-    import numpy as np
-
-    def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(shapes, up=ups, batch_size=batch_size, seed=seed, num_samples=num_samples)
-
-    reading, failures = Reading(encoder.spec.count, up, seed, num_samples, batch_size), found.failures
-    with progress("embedding", len(found.files)) as bar:
-        results = encode_files(found.files, reading, encode, failures, bar)
-        done = [(one.batch.files, one.batch.ups, one.result) for one in results]
-    ids = {file.path: file.id for file in found.files}
-    table = Embedded(
-        ids=[file.id for files, _, _ in done for file in files],
-        paths=[file.path for files, _, _ in done for file in files],
-        ups=[axis for _, ups, _ in done for axis in ups],
-        embeddings=np.concatenate([rows for _, _, rows in done]) if done else np.empty((0, encoder.dim)),
-        failed=[Failed(ids.get(one.file, one.file), one.file, one.reason) for one in failures],
-        checkpoint=encoder.identity.checkpoint,
-        checkpoint_sha256=encoder.identity.sha256,
-        seed=seed,
-        num_samples=num_samples,
-    )
-    if table.ids:
-        write(table, out)
-    counts = {"embedded": len(table.ids), "failed": len(failures), "ignored": found.ignored}
-    if json:
-        written = str(out) if table.ids else None
-        failed = [{"file": one.path, "reason": one.error} for one in table.failed]
-        head = {key: value for key, value in table.header().items() if key not in ("shapes", "failed", "format")}
-        print_json({"out": written, "dimensions": encoder.dim, "up": up, **head, "failed": failed, "counts": counts})
-    elif table.ids:
-        note = " (what each file says, else y)" if up == "file" else ""
-        print_line(f"{len(table.ids)} embeddings of {encoder.dim} numbers in {shown(out)}")
-        print_line(
-            f"{encoder.identity.checkpoint}, up {up}{note}: {len(failures)} failed, {found.ignored} other files ignored"
-        )
-    print_failures(failures)
-    warn_of_axes(found.files, up)
-    if not table.ids:
-        raise typer.Exit(2)
-    if failures:
-        raise typer.Exit(1)
-
-
-def _into_folder(
-    files: list[str], out: Path, settings: Settings, engine: str, cluster: Cluster | None, retry: bool, json: bool
-) -> None:
+    from openshape_ood.checks import check_choice
+    from openshape_ood.cli.inputs import File
     from openshape_ood.cli.listing import list_items
-    from openshape_ood.cli.reading import nothing_found
-    from openshape_ood.embedding_store import check_parquet
-    from openshape_ood.embedding_store.jobs import ENGINES, embed
+    from openshape_ood.cli.reading import nothing_found, warn_of_axes
+    from openshape_ood.embedding_store.files import check_out, is_folder
+    from openshape_ood.embedding_store.jobs import ENGINES, Cluster, Settings, Share
+    from openshape_ood.embedding_store.jobs import embed as run
+    from openshape_ood.embedding_store.parquet import check_parquet
 
-    if engine not in ENGINES:
-        raise UnknownNameError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
-    settings.check()
-    check_parquet()
+    check_choice(engine, "engine", ENGINES)
+    cluster = Cluster(address, workers, cpus, gpus)
+    if engine != "ray" and cluster != Cluster():
+        raise InputError("--address, --workers, --cpus and --gpus are for --engine ray")
+    share = None if shard is None else Share.parse(shard)
+    folder = is_folder(out)
+    if not folder and (engine != "local" or share or retry_failed):
+        raise InputError(f"--out is {out}, a file; the options for many shapes need a folder, as --out embedded/")
+    if folder:
+        check_parquet()
+    else:
+        check_out(out)
+    weights = None if checkpoint is None else str(checkpoint)
+    settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
+    settings.header()  # what cannot be is told before anything is searched
     listed = list_items(files)
-    if not listed.items and not listed.failures:
+    count = listed.count()
+    if not count and not listed.failures:
         raise InputError(nothing_found(files, listed.ignored))
-    if not listed.items:
+    if not count:
         print_failures(listed.failures)
         raise typer.Exit(2)
-    with progress("embedding", len(listed.items)) as bar:
+    if not folder:
+        listed.items = _told_apart(listed.items)
+        if readers is None and count <= FEW:
+            settings = replace(settings, readers=0)
+    with progress("embedding", count) as bar:
 
         def step(count: int, process: int) -> None:
             for _ in range(count):
                 bar.step()
 
-        done = embed(listed.items, out, settings, engine=engine, cluster=cluster, retry_failed=retry, step=step)
+        done = run(
+            listed.items,
+            out,
+            settings,
+            engine=engine,
+            cluster=cluster,
+            shard=share,
+            retry_failed=retry_failed,
+            step=step,
+        )
     failures = [*listed.failures, *(Failure(one.path, one.error) for one in done.failed)]
     if json:
-        _print_summary(done, settings, engine, failures, listed.ignored)
-    else:
-        print_line(f"{done.rows} embeddings of {done.origin.dimensions} numbers in {shown(done.out)}")
+        _print_summary(done, engine, shard, failures, listed.ignored)
+    elif done.rows:
+        print_line(f"{done.rows} embeddings of {done.header.dim} numbers in {shown(done.out)}")
+        note = " (what each file says, else y)" if up == "file" else ""
         print_line(
-            f"{done.origin.checkpoint}, up {settings.up}: {done.embedded} embedded now, {done.reused} there already, "
-            f"{len(failures)} failed, {listed.ignored} other files ignored"
+            f"{done.header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} there "
+            f"already, {len(failures)} failed, {listed.ignored} other files ignored"
         )
-        if done.skipped:
-            print_note(f"{done.skipped} failed in an earlier run; --retry-failed tries them again", "yellow")
-    print_failures(failures[:SHOWN])
-    if len(failures) > SHOWN:
-        print_note(f"and {len(failures) - SHOWN} more, in {shown(out / 'errors')}")
-    if not (done.embedded or done.reused):
+    if done.skipped:
+        print_note(f"{done.skipped} failed in an earlier run; --retry-failed tries them again", "yellow")
+    most = SHOWN if folder else len(failures)
+    print_failures(failures[:most])
+    if len(failures) > most:
+        print_note(f"and {len(failures) - most} more, in {shown(out / 'errors')}")
+    if not folder:
+        warn_of_axes((File(item.path, item.id) for item in listed.items), up)
+    if done.given and not (done.embedded or done.reused):
         raise typer.Exit(2)
     if failures or done.skipped:
         raise typer.Exit(1)
 
 
-def _print_summary(done: Summary, settings: Settings, engine: str, failures: list[Failure], ignored: int) -> None:
+def _told_apart(items: Iterable[Item]) -> list[Item]:
+    """Every file once; where two folders hold the same id, the whole path is the id."""
+    files = list({os.path.abspath(item.path): item for item in items}.values())
+    count = Counter(item.id for item in files)
+    return [item if count[item.id] == 1 else replace(item, id=Path(item.path).as_posix()) for item in files]
+
+
+def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: int) -> None:
+    counts = {name: getattr(done, name) for name in ("given", "embedded", "reused", "skipped", "rows", "errors")}
     print_json(
         {
-            "out": done.out,
+            "out": done.out if done.rows else None,
             "engine": engine,
-            "dimensions": done.origin.dimensions,
-            "checkpoint": done.origin.checkpoint,
-            "checkpoint_sha256": done.origin.checkpoint_hash,
-            "preprocessing": settings.preprocessing(),
+            "shard": shard,
+            "dim": done.header.dim,
+            "provenance": asdict(done.header.provenance),
             "failed": [{"file": one.file, "reason": one.reason} for one in failures],
-            "counts": {
-                "given": done.given,
-                "embedded": done.embedded,
-                "reused": done.reused,
-                "failed": len(failures),
-                "skipped": done.skipped,
-                "ignored": ignored,
-                "rows": done.rows,
-                "errors": done.errors,
-            },
+            "counts": {**counts, "failed": len(failures), "ignored": ignored},
         }
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Listed:
-    """items: in the order given; ignored: how many files are no shapes; failures: what is not there."""
+    """items: in the order given, of lists read anew by every loop; ignored: how many files are no shapes; failures:
+    what is not there."""
 
-    items: list[Item] = field(default_factory=list)
+    items: Iterable[Item] = ()
     ignored: int = 0
     failures: list[Failure] = field(default_factory=list)
+
+    def count(self) -> int:
+        return sum(1 for _ in self.items)
+
+
+class _Chained:
+    """Items of several sources, one after the other."""
+
+    def __init__(self, sources: list[Iterable[Item]]) -> None:
+        self.sources = sources
+
+    def __iter__(self) -> Iterator[Item]:
+        return chain.from_iterable(self.sources)
 
 
 def list_items(given: Iterable[str]) -> Listed:
@@ -30,17 +45,18 @@ def list_items(given: Iterable[str]) -> Listed:
 
     It does not depend on what else is given, so that a run that goes on finds what there is.
     """
-    from openshape_ood.embedding_store.jobs import Item, is_list, read_list
+    from openshape_ood.embedding_store.jobs import Item, ShapeList, is_list
 
-    listed = Listed()
+    sources: list[Iterable[Item]] = []
+    listed = Listed(_Chained(sources))
     for word in given:
         path = Path(word).expanduser()
         if is_list(path):
-            listed.items += read_list(path)
+            sources.append(ShapeList(path))
             continue
         found = find_files([word])
         root = _root(str(path))
-        listed.items += [Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in found.files]
+        sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in found.files])
         listed.ignored += found.ignored
         listed.failures += found.failures
     return listed

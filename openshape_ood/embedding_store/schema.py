@@ -1,149 +1,145 @@
-"""The one schema of tables of embeddings, and the only module that knows pyarrow."""
+"""The one schema of stored embeddings: what a row holds, and the header that says what made all of them.
+
+Every ending holds the same. A row: id, path, embedding (d,) float32, a unit vector; up, the gravity axis it was read
+with; status, "ok" or "error", and the error. Once for all rows, as JSON under the key "openshape_ood": the header.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import FileError, MissingPackageError
+from openshape_ood.encoders.protocols import Identity, Provenance
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
-FORMAT = "openshape_ood embedding table 1"
-COLUMNS = ("id", "path", "embedding", "checkpoint", "checkpoint_hash", "preprocessing", "status", "error")
-WORDS = tuple(name for name in COLUMNS if name != "embedding")
-KEY = b"openshape_ood"  # of the schema's metadata
+FORMAT = "openshape_ood embeddings 2"
+KEY = "openshape_ood"
+COLUMNS = ("id", "path", "embedding", "up", "provenance", "status", "error")
+BATCH_ROWS = 65_536  # of 512 numbers: 128 MiB
+MAX_DIM = 65_536
+MAX_HEADER = 65_536  # characters
+MAX_WORD = 16_384  # characters of an id, a path, an error
 
 
 @dataclass(frozen=True)
-class Origin:
-    """What made the embeddings of a table: the encoder's name, the sha256 of its weights, the text tower it was
-    aligned with, the numbers d of an embedding, and the temperature of its training, where the weights say so."""
+class Header:
+    """What made stored embeddings: the same in every ending.
 
-    checkpoint: str
-    checkpoint_hash: str
-    tower: str
-    dimensions: int
+    Attributes
+    ----------
+    provenance : Provenance
+        The encoder's identity, the axis that was asked for, seed, num_samples, version of the library.
+    dim : int
+        d, the numbers of an embedding.
+    temperature : float or None
+        Of the encoder's training, where its weights say so.
+    points : int
+        Of the cloud that the encoder was given.
+    precision : str
+        Of the network's products.
+    """
+
+    provenance: Provenance
+    dim: int
     temperature: float | None = None
+    points: int = 0
+    precision: str = "float32"
 
-    def __str__(self) -> str:
-        return f"{self.checkpoint} (sha256 {self.checkpoint_hash[:8]})"
+    @property
+    def identity(self) -> Identity:
+        return self.provenance.identity
 
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)})
 
-def check_parquet() -> ModuleType:
-    """The module pyarrow. Raises `MissingPackageError`."""
-    try:
-        import pyarrow
-    except ImportError as error:
-        message = "Parquet needs pyarrow: pip install 'openshape-ood[parquet]'; .safetensors and .npz do not"
-        raise MissingPackageError(message) from error
-    return pyarrow
-
-
-def schema(dimensions: int) -> Any:
-    """Columns of a table whose embeddings have so many numbers."""
-    arrow = check_parquet()
-    embedding = arrow.list_(arrow.float32(), dimensions)
-    return arrow.schema([(name, embedding if name == "embedding" else arrow.string()) for name in COLUMNS])
-
-
-def encode(columns: Mapping[str, Sequence[Any]], embeddings: np.ndarray | None, origin: Origin) -> bytes:
-    """A Parquet file of n rows. embeddings (n, d) float32, None for rows without one; columns: all others."""
-    arrow = check_parquet()
-    count = len(columns["id"])
-    kind = arrow.list_(arrow.float32(), origin.dimensions)
-    if embeddings is None:
-        vectors = arrow.nulls(count, kind)
-    else:
-        flat = np.ascontiguousarray(embeddings, dtype=np.float32).ravel()
-        vectors = arrow.FixedSizeListArray.from_arrays(arrow.array(flat), type=kind)
-    words = {name: arrow.array([_none_or_text(v) for v in columns[name]], arrow.string()) for name in WORDS}
-    header = {KEY: json.dumps({"format": FORMAT, **asdict(origin)})}
-    table = arrow.table({**words, "embedding": vectors}).select(COLUMNS)
-    return to_bytes(table.cast(schema(origin.dimensions)).replace_schema_metadata(header))
-
-
-def to_bytes(table: Any) -> bytes:
-    """A Parquet file of an Arrow table; numbers are kept as they are, words by dictionary."""
-    arrow = check_parquet()
-    from pyarrow import parquet
-
-    words = [field.name for field in table.schema if field.type == arrow.string()]
-    buffer = arrow.BufferOutputStream()
-    parquet.write_table(table, buffer, use_dictionary=words, compression="zstd")
-    return buffer.getvalue().to_pybytes()
-
-
-def read_origin(path: Path) -> Origin:
-    """What made the embeddings of a Parquet file. Raises `FileError` where it does not say."""
-    with opened(path) as file:
+    @classmethod
+    def from_json(cls, content: str | bytes | None, where: Any) -> Header:
+        """The header in a file. Raises `FileError` naming `where` for anything else."""
         try:
-            header = json.loads((file.schema_arrow.metadata or {})[KEY])
-            if header.pop("format") != FORMAT:
-                raise KeyError("format")
-            return Origin(**header)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileError(f"{path} does not say what encoder its embeddings are from; expected {FORMAT}") from error
+            if content is None or len(content) > MAX_HEADER:
+                raise ValueError("there is none")
+            found = json.loads(content)
+            if found.pop("format") != FORMAT:
+                raise ValueError("another format")
+            made = found.pop("provenance")
+            header = cls(Provenance(Identity(**made.pop("identity")), **made), **found)
+            header._check()
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise FileError(f"{where} does not say what made its embeddings; expected {FORMAT!r} ({error})") from error
+        return header
+
+    def _check(self) -> None:
+        for part in (self, self.provenance, self.identity):
+            for field in fields(part):
+                value = getattr(part, field.name)
+                if field.type in ("int", "str") and type(value).__name__ != field.type:
+                    raise TypeError(f"{field.name} is {value!r:.50}")
+        if not 1 <= self.dim <= MAX_DIM:
+            raise ValueError(f"dim is {self.dim}")
+        if self.temperature is not None and not 0 < float(self.temperature) < float("inf"):
+            raise ValueError(f"temperature is {self.temperature}")
+
+    def settings(self) -> dict[str, Any]:
+        """All that embeddings depend on beside the weights: the same for all that lie in one folder."""
+        made = {field.name: getattr(self.provenance, field.name) for field in fields(self.provenance)}
+        del made["identity"], made["method"], made["version"]
+        return {**made, "points": self.points, "precision": self.precision}
+
+    def check_one_folder(self, there: Header, folder: Any) -> None:
+        """Raises `MixedEncodersError` or `InputError` where a folder with the header `there` is another's."""
+        if self.identity.sha256 != there.identity.sha256:
+            raise MixedEncodersError(
+                f"{folder} holds embeddings by {there.identity}, asked for was {self.identity}; give another --out"
+            )
+        own, other = self.settings(), there.settings()
+        keys = [key for key in own if own[key] != other[key]]
+        if keys:
+            made, asked = (", ".join(f"{key} {one[key]}" for key in keys) for one in (other, own))
+            raise InputError(f"{folder} holds embeddings made with {made}, asked for was {asked}; give another --out")
 
 
-@contextmanager
-def opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
-    """A Parquet file with the columns `needed`. Raises `FileError` for any other, also where that shows later."""
-    arrow = check_parquet()
-    from pyarrow import parquet
+@dataclass(frozen=True)
+class Failed:
+    """A shape without an embedding, and why; up is empty where the file was not read as far as that."""
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            lacks = [name for name in needed if name not in file.schema_arrow.names]
-            if lacks:
-                raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
-            yield file
-    except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, FileError):
-            raise
-        reason = " ".join(str(error).split())[:300]
-        raise FileError(
-            f"cannot read {path} as Parquet: {reason}. If it is damaged, remove it and embed again"
-        ) from error
+    id: str
+    path: str
+    error: str
+    up: str = ""
 
 
-def numbers(column: Any, dimensions: int) -> np.ndarray:
-    """Embeddings (n, d) float32 of a column."""
-    if column.null_count:
-        raise FileError(f"{column.null_count} of {len(column)} rows have no embedding; expected rows with status ok")
-    return np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), dimensions)
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Embeddings (n, d) float32 of n shapes with their ids, paths and gravity axes, and beside them what failed."""
 
+    ids: Sequence[str]
+    paths: Sequence[str]
+    ups: Sequence[str]
+    embeddings: np.ndarray
+    failed: Sequence[Failed] = ()
 
-def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | None, ...]]]:
-    """Rows of columns of words of any Parquet file, in batches; None for every column that it lacks but the first."""
-    with opened(path, columns[:1]) as file:
-        own = [name for name in columns if name in file.schema_arrow.names]
-        for some in file.iter_batches(columns=own):
-            empty = [None] * len(some)
-            cells = [[_word(v) for v in some[name].to_pylist()] if name in own else empty for name in columns]
-            yield list(zip(*cells, strict=True))
+    def __len__(self) -> int:
+        return len(self.ids) + len(self.failed)
 
-
-def _word(value: Any) -> str | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # a column of ids with gaps comes as floats
-    return None if value is None else os.fsdecode(value) if isinstance(value, bytes) else str(value)
+    def check(self, header: Header) -> np.ndarray:
+        """The embeddings as they are stored. Raises `InputError` where these are no rows of `header`."""
+        shape, n = np.shape(self.embeddings), len(self.ids)
+        if shape != (n, header.dim) or not len(self.paths) == len(self.ups) == n:
+            raise InputError(
+                f"embeddings have the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups; "
+                f"expected ({n}, {header.dim}), and one of each a row"
+            )
+        return np.ascontiguousarray(self.embeddings, dtype=np.float32)
 
 
 def text(value: str) -> str:
-    r"""Broken bytes of a file name, which Parquet's text cannot hold, escaped.
+    r"""Broken bytes of a file name, which stored text cannot hold, escaped.
 
     >>> text("a\udcff.ply")
     'a\\udcff.ply'
     """
     return value.encode("utf-8", errors="backslashreplace").decode()
-
-
-def _none_or_text(value: str | None) -> str | None:
-    return None if value is None else text(value)

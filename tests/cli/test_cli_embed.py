@@ -1,9 +1,10 @@
-"""openshape-ood embed: three formats, one content."""
+"""openshape-ood embed: three formats and a folder, one content that is read back."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from cli_runs import run, run_json, write_shape
 from safetensors import safe_open
 
-from openshape_ood import ShapeEncoder
+from openshape_ood import ShapeEncoder, score_novelty
+from openshape_ood import embedding_store as store
 
 
 @pytest.fixture
@@ -30,54 +32,94 @@ def expected(folder: Path, tiny: ShapeEncoder) -> np.ndarray:
 
 def embed(folder: Path, out: Path) -> Any:
     found = run_json("embed", folder, "--out", out, "--model", "tiny", "--seed", 3, "--num-samples", 2, code=1)
-    assert found["counts"] == {"embedded": 2, "failed": 1, "ignored": 0}
+    counts = found["counts"]
+    assert (counts["given"], counts["embedded"], counts["failed"], counts["ignored"]) == (3, 2, 1, 0)
     assert found["failed"][0]["file"] == str(folder / "bad.ply")
     assert [path.name for path in out.parent.iterdir() if path.is_file()] == [out.name]
     return found
 
 
-def check_header(header: dict[str, Any], tiny: ShapeEncoder) -> None:
-    assert (header["checkpoint"], header["checkpoint_sha256"]) == ("tiny", tiny.identity.sha256)
-    assert (header["seed"], header["num_samples"], header["shapes"], header["failed"]) == (3, 2, 2, 1)
+def check_header(header: str | bytes, tiny: ShapeEncoder, printed: Any) -> None:
+    header = json.loads(header)
+    assert isinstance(header, dict) and (header["dim"], header["temperature"]) == (192, tiny.temperature)
+    made = header["provenance"]
+    assert made == printed["provenance"] and made["identity"] == asdict(tiny.identity)
+    assert (made["seed"], made["num_samples"], made["up"]) == (3, 2, "file")
 
 
 def test_safetensors(folder: Path, expected: np.ndarray, tiny: ShapeEncoder) -> None:
     out = folder.parent / "x.safetensors"
-    embed(folder, out)
+    printed = embed(folder, out)
     with safe_open(out, framework="numpy") as file:
-        metadata = {key: json.loads(value) for key, value in file.metadata().items()}
-        found = file.get_tensor("embeddings")
+        metadata, found = file.metadata(), file.get_tensor("embedding")
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert found.dtype == np.float32
-    assert metadata["ids"] == ["chair.npy", "sub/sofa.npy"] and metadata["up"] == ["y", "y"]
-    assert metadata["paths"] == [str(folder / "chair.npy"), str(folder / "sub" / "sofa.npy")]
-    assert [one["id"] for one in metadata["failed"]] == ["bad.ply"]
-    check_header(metadata["header"], tiny)
+    words = {key: json.loads(metadata[key]) for key in ("id", "path", "up", "failed")}
+    assert words["id"] == ["chair.npy", "sub/sofa.npy"] and words["up"] == ["y", "y"]
+    assert words["path"] == [str(folder / "chair.npy"), str(folder / "sub" / "sofa.npy")]
+    assert [one["id"] for one in words["failed"]] == ["bad.ply"]
+    check_header(metadata["openshape_ood"], tiny, printed)
 
 
 def test_npz_without_pickle(folder: Path, expected: np.ndarray, tiny: ShapeEncoder) -> None:
     out = folder.parent / "x.npz"
-    embed(folder, out)
+    printed = embed(folder, out)
     with np.load(out, allow_pickle=False) as found:
-        np.testing.assert_allclose(found["embeddings"], expected, atol=1e-5)
-        assert found["ids"].tolist() == ["chair.npy", "sub/sofa.npy"]
+        np.testing.assert_allclose(found["embedding"], expected, atol=1e-5)
+        assert found["id"].tolist() == ["chair.npy", "sub/sofa.npy"]
         assert json.loads(str(found["failed"]))[0]["id"] == "bad.ply"
-        check_header(json.loads(str(found["header"])), tiny)
+        check_header(str(found["openshape_ood"]), tiny, printed)
 
 
 def test_parquet_has_a_row_for_the_failed_too(folder: Path, expected: np.ndarray, tiny: ShapeEncoder) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     out = folder.parent / "x.parquet"
-    embed(folder, out)
+    printed = embed(folder, out)
     table = parquet.read_table(out)
     rows = table.to_pylist()
     np.testing.assert_allclose([row["embedding"] for row in rows[:2]], expected, atol=1e-5)
     assert str(table.schema.field("embedding").type) == "fixed_size_list<element: float>[192]"
     assert [row["id"] for row in rows] == ["chair.npy", "sub/sofa.npy", "bad.ply"]
-    assert [row["status"] for row in rows] == ["embedded", "embedded", "failed"]
+    assert [row["status"] for row in rows] == ["ok", "ok", "error"]
     assert rows[2]["embedding"] is None and "bad.ply" in rows[2]["error"]
-    assert {row["checkpoint_sha256"] for row in rows} == {tiny.identity.sha256}
-    check_header(json.loads(table.schema.metadata[b"openshape_ood"]), tiny)
+    assert {row["provenance"] for row in rows} == {json.dumps(printed["provenance"])}
+    check_header(table.schema.metadata[b"openshape_ood"], tiny, printed)
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.npz", "x.safetensors", "x"])
+def test_what_was_embedded_is_opened_and_scored(name: str, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    """Whatever the ending, novelty of what is stored is that of `score_novelty` on the files."""
+    if not name.endswith((".npz", ".safetensors")):
+        pytest.importorskip("pyarrow")
+    known, new = tmp_path / "known", tmp_path / "new"
+    examples = {c: [write_shape(known / c / f"{i}.npy", c, i) for i in range(3)] for c in ("chair", "lamp")}
+    files = [write_shape(new / f"{c}.npy", c, 7) for c in ("chair", "guitar", "lamp")]
+    (new / "bad.ply").write_text("no")
+    for folder, out, code in ((known, tmp_path / f"k-{name}", 0), (new, tmp_path / f"n-{name}", 1)):
+        run_json("embed", folder, "--out", out, "--model", "tiny", code=code)
+    stored = store.known_from(tmp_path / f"k-{name}")
+    assert stored.identity == tiny.identity and store.read_header(tmp_path / f"n-{name}").dim == 192
+    for method in ("nearest_distance", "prototype_distance", None):
+        expected = score_novelty(files, examples, encoder=tiny, method=method)
+        (found,) = store.score_store(tmp_path / f"n-{name}", stored, method)
+        assert found.ids == ["chair.npy", "guitar.npy", "lamp.npy"]
+        np.testing.assert_allclose(found.novelty, expected.novelty, atol=1e-6)
+        assert found.nearest.tolist() == expected.nearest.tolist()
+    (lost,) = store.read_errors(tmp_path / f"n-{name}")
+    assert lost.id == "bad.ply" and "bad.ply" in lost.error
+    assert store.nearest(found_rows(tmp_path / f"n-{name}")[:1], tmp_path / f"k-{name}")[1][0][0].startswith("chair/")
+
+
+def found_rows(source: Path) -> np.ndarray:
+    (batch,) = store.read_embeddings(source)
+    return batch["embedding"]
+
+
+def test_two_files_of_one_name_keep_their_paths(folder: Path) -> None:
+    first, second = (write_shape(folder / name / "x.npy", "chair", seed) for seed, name in enumerate("ab"))
+    out = folder.parent / "x.npz"
+    run_json("embed", first, second, first, "--out", out, "--model", "tiny")
+    assert np.load(out)["id"].tolist() == [first.as_posix(), second.as_posix()]
 
 
 def test_a_missing_extra_is_told_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +134,6 @@ def test_nothing_is_written_where_nothing_was_embedded(folder: Path) -> None:
     assert result.exit_code == 2 and not out.exists()
 
 
-def test_no_table_of_that_kind(folder: Path) -> None:
+def test_no_file_of_that_kind(folder: Path) -> None:
     result = run("embed", folder, "--out", "x.pickle", "--model", "tiny")
     assert result.exit_code == 2 and ".safetensors, .npz, .parquet" in result.stderr

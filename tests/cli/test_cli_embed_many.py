@@ -1,7 +1,9 @@
-"""openshape-ood embed --out DIR: folders, patterns and lists into a table, again and again."""
+"""openshape-ood embed --out DIR: folders, patterns and lists into a folder, again and again."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from cli_runs import run, run_json, write_shape
 
-from openshape_ood import embedding_store as tables
+from openshape_ood import embedding_store as store
 from openshape_ood.cli.listing import list_items
 
 pytest.importorskip("pyarrow")
@@ -23,6 +25,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "shapes"
 
 
+def ids_of(folder: Path) -> set[str]:
+    return {id for batch in store.read_embeddings(folder) for id in batch["id"]}
+
+
 def embed(given: Any, out: Path, *more: str, code: int = 0) -> Any:
     return run_json("embed", given, "--out", out, "--model", "tiny", "--readers", "0", *more, code=code)
 
@@ -33,8 +39,8 @@ def test_a_folder_into_a_folder(folder: Path, tmp_path: Path) -> None:
     assert found["counts"] | {"ignored": 0} == {
         "given": 3, "embedded": 2, "reused": 0, "failed": 1, "skipped": 0, "ignored": 0, "rows": 2, "errors": 1,
     }  # fmt: skip
-    assert tables.written_ids(out) == {"chair/1.npy", "sofa/1.npy"}
-    assert tables.known_from(out).names == ("chair", "sofa")
+    assert ids_of(out) == {"chair/1.npy", "sofa/1.npy"}
+    assert store.known_from(out).names == ("chair", "sofa")
     write_shape(folder / "chair" / "2.npy", "chair", seed=2)
     again = embed(folder, out, code=1)["counts"]
     assert (again["embedded"], again["reused"], again["skipped"], again["rows"]) == (1, 2, 1, 3)
@@ -67,7 +73,7 @@ def test_ids_do_not_depend_on_what_else_is_given(folder: Path, monkeypatch: pyte
 def test_a_list(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("path,id,up\nshapes/chair/1.npy,c,z\nshapes/sofa/1.npy,s,\n")
     assert embed(tmp_path / "list.csv", tmp_path / "out")["counts"]["rows"] == 2
-    assert tables.written_ids(tmp_path / "out") == {"c", "s"}
+    assert ids_of(tmp_path / "out") == {"c", "s"}
 
 
 def test_ids_that_are_not_unique_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -90,6 +96,9 @@ def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
     assert "need a folder" in refused("--out", tmp_path / "x.npz", "--engine", "ray")
     assert "are for --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
     assert "known: local, ray" in refused("--out", tmp_path / "out", "--engine", "spark")
+    assert "a file; the options" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
+    for shard in ("2/2", "-1/2", "1", "a/b", "0/0"):
+        assert "expected i/n with i from 0 to n - 1" in refused("--out", tmp_path / "out", f"--shard={shard}")
     assert not (tmp_path / "out").exists()
 
 
@@ -110,3 +119,28 @@ def test_without_ray(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "ray", None)
     result = run("embed", folder, "--out", tmp_path / "out", "--model", "tiny", "--engine", "ray")
     assert result.exit_code == 2 and "pip install 'openshape-ood[ray]'" in result.stderr
+
+
+def test_shares_of_a_list_by_processes_that_run_at_once(tmp_path: Path) -> None:
+    """Every shape once, as in one run; a share that is done is not done again; the same share twice is harmless."""
+    paths = [write_shape(tmp_path / "in" / f"{i}.npy", "chair", i) for i in range(12)]
+    (tmp_path / "list.txt").write_text("\n".join(["path", *(f"in/{path.name}" for path in paths), "in/none.npy"]))
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", "openshape_ood", "embed", str(tmp_path / "list.txt"), "--out", str(out)]
+    words += ["--model", "tiny", "--readers", "0", "--json", "--shard"]
+    processes = [subprocess.Popen([*words, f"{i}/2"], stdout=subprocess.PIPE) for i in (0, 0, 1)]
+    said = [json.loads(process.communicate()[0])["counts"] for process in processes][1:]
+    codes = [process.returncode for process in processes][1:]
+    assert sum(counts["given"] for counts in said) == 13 and all(counts["given"] for counts in said)
+    assert sorted(codes) == [0, 1]
+    before = {path: path.read_bytes() for path in out.rglob("*.parquet")}
+    assert len(before) == 3  # two shards, and one of errors
+    again = embed(tmp_path / "list.txt", out, "--shard", "0/2", code=codes[0])["counts"]
+    assert again["embedded"] == 0 and again["reused"] + again["skipped"] == said[0]["given"]
+    for path in before:
+        path.unlink()
+    for i in range(2):
+        embed(tmp_path / "list.txt", out, "--shard", f"{i}/2", code=codes[i])
+    assert {path: path.read_bytes() for path in out.rglob("*.parquet")} == before
+    whole = embed(tmp_path / "list.txt", out, code=1)["counts"]
+    assert (whole["reused"], whole["skipped"], whole["rows"], whole["errors"]) == (12, 1, 12, 1)

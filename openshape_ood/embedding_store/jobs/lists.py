@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from openshape_ood.embedding_store.jobs.settings import Item
-from openshape_ood.embedding_store.schema import read_words, text
+from openshape_ood.embedding_store.parquet import read_words
+from openshape_ood.embedding_store.schema import text
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.shapes.points import check_up
 
@@ -22,19 +23,35 @@ def is_list(path: Path) -> bool:
     return suffix == ".parquet" or (suffix in (".csv", ".txt") and path.is_file() and "path" in _header(path))
 
 
-def read_list(path: Path) -> Iterator[Item]:
-    """The shapes of a list, in its order. Paths are relative to the folder of the list; the id is the path as the list
-    has it where there is no column `id`.
+class ShapeList:
+    """The shapes of a list, in its order, read anew by every loop and never held as a whole.
 
-    Raises `FileError` for a file that cannot be read, `InputError` for a row without a path or an axis that is none.
+    Paths are relative to the folder of the list; the id is the path as the list has it where there is no column `id`.
+
+    Parameters
+    ----------
+    path : Path
+        .parquet, .csv or .txt with a column `path`, and `id` and `up` if they are there.
+
+    Raises
+    ------
+    FileError
+        While iterating, for a file that cannot be read.
+    InputError
+        Likewise, for a row without a path or an axis that is none.
     """
-    for number, (place, id, up) in enumerate(_rows(path), start=1):
-        if not place:
-            raise InputError(f"{path}: row {number} has no path; expected one in every row")
-        if up:
-            check_up(up, f"{path}: up of row {number}")
-        where = os.path.join(path.parent, os.path.expanduser(place))
-        yield Item(text(id or place), where, up or None)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[Item]:
+        for number, (place, id, up) in enumerate(_rows(self.path), start=1):
+            if not place:
+                raise InputError(f"{self.path}: row {number} has no path; expected one in every row")
+            if up:
+                check_up(up, f"{self.path}: up of row {number}")
+            where = os.path.join(self.path.parent, os.path.expanduser(place))
+            yield Item(text(id or place), where, up or None)
 
 
 def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:

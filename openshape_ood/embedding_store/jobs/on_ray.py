@@ -1,76 +1,146 @@
-"""Ray Data: parts go to workers of a cluster, each with its encoder, which write them themselves.
+"""Ray: shards go to tasks, which write them; what comes back is that one is written.
 
-What comes back to this process is only that a part is written. A part whose worker dies is done again by another; as
-it has the same name, it is there once. A shape that kills whoever reads it is found by giving what is missing out
-again, in ever smaller parts, and becomes an error.
+Ray itself does a task again whose worker dies; as the shard has the same name, it is there once. A shape that kills
+whoever reads it is found by cutting its shard into ever smaller ones, and becomes an error.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.embedding_store import Origin, part_name, write_part, written
-from openshape_ood.embedding_store.jobs.cluster import Cluster
-from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step, absolute
-from openshape_ood.embedding_store.jobs.work import embed_parts, failed_part
-from openshape_ood.embedding_store.shards import ERRORS
-from openshape_ood.errors import MissingPackageError, OpenShapeError
+import numpy as np
 
-PARTS_A_WORKER = 4  # at least, where there are shapes enough, so that all are busy to the end
-LEAST_ROWS = 16  # of a part that is made smaller for it
-AGAIN = (32, 1)  # rows of a part when what is missing is given out again
-HOPELESS = 4  # parts none of which was written: no single shape's fault
-ATTEMPTS = 3  # at a part whose workers die
-TRIED = ".tried"
+from openshape_ood.checks import check_positive
+from openshape_ood.embedding_store.folder import write_shard
+from openshape_ood.embedding_store.jobs.encoding import embed_shards, load
+from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step
+from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
+from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
+
+SHARDS_A_WORKER = 4  # at least, where there are shapes enough, so that all are busy to the end
+LEAST_ROWS = 16  # of a shard that is made smaller for it
+PIECES = 32  # of a shard whose workers died
+RETRIES = 2  # of a task whose worker died, by Ray
+HOPELESS = 4  # shards none of which was written: no single shape's fault
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
 }
 
 
-def run(items: Sequence[Item], settings: Settings, origin: Origin, out: Path, step: Step, cluster: Cluster) -> None:
-    """Embeds the items and writes their parts.
+@dataclass(frozen=True)
+class Cluster:
+    """Where Ray runs, and how much each worker takes.
+
+    Attributes
+    ----------
+    address : str or None
+        Of a Ray cluster, "auto" for the one that this machine belongs to, None to start one here for the run.
+    workers : int or None
+        Encoders at once, None for one a GPU, or where there are none one for every `cpus` cores.
+    cpus, gpus : float
+        Of each worker; gpus None for 1 where the cluster has any and the settings allow it.
+    store_bytes : int
+        Shared memory of a cluster that is started here.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    cpus: float = 1
+    gpus: float | None = None
+    store_bytes: int = 256 * 2**20
+
+    def check(self) -> None:
+        """Raises `InputError` for values that cannot be used."""
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"workers is {self.workers}; expected 1 or more")
+        check_positive(self.cpus, "cpus")
+        if self.gpus is not None and self.gpus < 0:
+            raise InputError(f"gpus is {self.gpus}; expected 0 or more")
+
+
+def run(
+    items: Iterable[Item], count: int, settings: Settings, header: Header, out: Path, step: Step, cluster: Cluster
+) -> None:
+    """Embeds `count` items, as they come, and writes their shards.
 
     Raises `MissingPackageError` without ray, `OpenShapeError` where the cluster cannot be reached or no worker can
     begin, with the reason that a worker gave.
     """
     cluster.check()
-    settings = replace(settings, readers=settings.readers or 0)
-    out = Path(absolute(str(out)))  # workers have working folders of their own
-    with _no_attempts(out), connected(cluster) as ray:
+    out = Path(os.path.abspath(out))  # workers have working folders of their own
+    with connected(cluster) as ray:
         cpus, gpus, workers = _share(ray, settings, cluster)
-        missing = [replace(item, path=absolute(item.path)) for item in items]
-        for most in (_part_rows(len(items), settings, workers), *AGAIN):
-            chunks = [missing[i : i + most] for i in range(0, len(missing), most)]
-            _map(ray, chunks, settings, origin, out, step, min(workers, len(chunks)), cpus, gpus)
-            left = _missing(missing, out)
-            if len(left) == len(items) and len(chunks) >= HOPELESS:
-                raise OpenShapeError("every worker ended before it had written anything; is there memory enough?")
-            if not left:
+        fair = math.ceil(count / (workers * SHARDS_A_WORKER))
+        device = settings.device
+        if device is None or device.startswith("cuda"):
+            device = "cuda" if gpus else "cpu"  # Ray lets a worker see its own device only
+        settings = replace(settings, readers=settings.readers or 0, device=device)
+        fresh = _chunks(items, min(settings.shard_rows, max(LEAST_ROWS, fair)))
+        # max_calls 0: a worker keeps its encoder for the next shard, on a GPU too
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(embed_shard)
+        again: list[list[Item]] = []
+        working: dict[Any, list[Item]] = {}
+        written = died = 0
+        while True:
+            while len(working) < workers and (chunk := again.pop() if again else next(fresh, None)):
+                working[task.remote(chunk, settings, header, out)] = chunk
+            if not working:
                 return
-            missing = left
-    _give_up(missing, settings, origin, out)
+            (ready,), _ = ray.wait(list(working))
+            chunk = working.pop(ready)
+            try:
+                step(len(chunk), ray.get(ready))
+                written += 1
+            except ray.exceptions.RayTaskError as error:
+                raise OpenShapeError(f"a worker cannot go on: {error.cause!r}") from error
+            except ray.exceptions.RayError as error:  # the worker ended, or its machine, or memory ran out
+                died += 1
+                if not written and died >= HOPELESS:
+                    raise OpenShapeError(
+                        "every worker ended before it had written anything; is there memory enough?"
+                    ) from error
+                if len(chunk) > 1:
+                    again += _chunks(chunk, math.ceil(len(chunk) / PIECES))
+                else:
+                    _give_up(chunk[0], header, out)
+                    step(1, 0)
 
 
-@contextmanager
-def _no_attempts(out: Path) -> Iterator[None]:
-    shutil.rmtree(out / TRIED, ignore_errors=True)
-    try:
-        yield
-    finally:
-        shutil.rmtree(out / TRIED, ignore_errors=True)
+def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
+    """What runs on a worker: one shard, embedded and written; the id of the process."""
+    encoder, header = _load(settings, header)
+    own_axes = any(item.up is not None for item in items)
+    for rows in embed_shards(encoder, items, replace(settings, shard_rows=len(items)), own_axes):
+        write_shard(out, rows, header)
+    return os.getpid()
+
+
+_load = cache(load)
+
+
+def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:
+    left = iter(items)
+    while chunk := list(islice(left, rows)):
+        yield chunk
+
+
+def _give_up(item: Item, header: Header, out: Path) -> None:
+    reason = "the worker that read it ended, again and again; perhaps memory ran out"
+    failed = [Failed(item.id, text(item.path), reason, item.up or "")]
+    write_shard(out, Rows([], [], [], np.empty((0, header.dim), np.float32), failed), header)
 
 
 @contextmanager
@@ -83,12 +153,8 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         os.environ.setdefault(name, value)
     try:
         import ray
-        import ray.data
     except ImportError as error:
-        raise MissingPackageError(
-            f"the engine ray needs Ray Data: pip install 'openshape-ood[ray]' ({error})"
-        ) from error
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        raise MissingPackageError(f"the engine ray needs Ray: pip install 'openshape-ood[ray]' ({error})") from error
     if ray.is_initialized():  # by the caller, whose it stays
         yield ray
         return
@@ -108,46 +174,6 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-class Worker:
-    """What runs on a worker: it loads the encoder with its first part, and keeps it."""
-
-    def __init__(self, settings: dict[str, Any], origin: dict[str, Any], out: str) -> None:
-        self.settings, self.origin, self.out = Settings(**settings), Origin(**origin), Path(out)
-        self.encoder: Any = None
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        """A batch of one row, a part; how many shapes are done by which process, or what makes going on senseless."""
-        items = [Item(*fields) for fields in json.loads(batch["items"][0])]
-        try:
-            with _attempt(self.out, items) as may:
-                if may:
-                    self._embed(items)
-        except Exception as error:  # told to the driver: an exception here would be tried again and again
-            return {"count": [0], "process": [os.getpid()], "trouble": [f"{type(error).__name__}: {error}"]}
-        return {"count": [len(items) if may else 0], "process": [os.getpid()], "trouble": [""]}
-
-    def _embed(self, items: Sequence[Item]) -> None:
-        if self.encoder is None:
-            self.encoder = self.settings.load()
-        whole = replace(self.settings, part_rows=len(items))
-        for _ in embed_parts(self.encoder, items, whole, self.origin, self.out, _nothing):
-            pass
-
-
-@contextmanager
-def _attempt(out: Path, items: Sequence[Item]) -> Iterator[bool]:
-    """Whether to try a part: not where as many workers as `ATTEMPTS` have died of it, for Ray would go on for ever.
-
-    A file beside the table has a byte for each attempt that has not come to its end.
-    """
-    path = out / TRIED / part_name([item.id for item in items])
-    path.parent.mkdir(exist_ok=True)
-    with path.open("ab") as file:
-        file.write(b".")
-    yield path.stat().st_size <= ATTEMPTS
-    path.unlink(missing_ok=True)
 
 
 def _begin(ray: Any, **settings: Any) -> None:
@@ -197,57 +223,3 @@ def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float
             f"{cores:g} CPUs and {devices:g} GPUs"
         )
     return cluster.cpus, gpus, workers
-
-
-def _part_rows(count: int, settings: Settings, workers: int) -> int:
-    fair = math.ceil(count / (workers * PARTS_A_WORKER))
-    return min(settings.part_rows, max(LEAST_ROWS, fair))
-
-
-def _map(
-    ray: Any,
-    chunks: Sequence[Sequence[Item]],
-    settings: Settings,
-    origin: Origin,
-    out: Path,
-    step: Step,
-    workers: int,
-    cpus: float,
-    gpus: float,
-) -> None:
-    """Has all parts written, but for those whose workers die again and again."""
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # what is missing is given out again
-    if settings.device is None or settings.device.startswith("cuda"):
-        settings = replace(settings, device="cuda" if gpus else "cpu")  # Ray lets a worker see its own device only
-    rows = [{"items": json.dumps([(item.id, item.path, item.up) for item in chunk])} for chunk in chunks]
-    parts = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Worker,
-        fn_constructor_args=(asdict(settings), asdict(origin), str(out)),
-        batch_size=1,
-        concurrency=workers,
-        num_cpus=cpus,
-        num_gpus=gpus,
-    )
-    for done in parts.iter_rows():
-        if done["trouble"]:
-            raise OpenShapeError(f"a worker cannot go on: {done['trouble']}")
-        step(int(done["count"]), int(done["process"]))
-
-
-def _missing(items: Sequence[Item], out: Path) -> list[Item]:
-    left = {item.id: item for item in items}
-    for part in (*written(out), *written(out, ERRORS)):
-        for id, _ in part:
-            left.pop(id, None)
-    return list(left.values())
-
-
-def _give_up(items: Sequence[Item], settings: Settings, origin: Origin, out: Path) -> None:
-    reason = "the worker that read it ended, again and again; perhaps memory ran out"
-    write_part(out, failed_part(items, reason, settings, origin), origin)
-
-
-def _nothing(count: int) -> None:
-    pass

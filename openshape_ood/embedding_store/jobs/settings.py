@@ -1,26 +1,24 @@
-"""What is embedded, how, and what came of it."""
+"""What is embedded, how, which share of it by this run, and what came of it."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
-from openshape_ood.checks import given_path
-from openshape_ood.embedding_store import Failed, Origin
+from openshape_ood.checks import check_choice, check_seed, given_path
+from openshape_ood.embedding_store.schema import Failed, Header
+from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.files import sha256
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-PART_ROWS = 1000
+SHARD_ROWS = 1000
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 Step = Callable[[int, int], None]  # so many shapes are done, by the process of this id
@@ -36,64 +34,81 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Share:
+    """Share `index` of `count`, from 0: which ids a run embeds. An id always falls into the same share."""
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise InputError(f"the shard is {self}; expected i/n with i from 0 to n - 1, as 0/8")
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    @classmethod
+    def parse(cls, value: str) -> Share:
+        """
+        >>> Share.parse("3/8")
+        Share(index=3, count=8)
+        """
+        index, _, count = value.partition("/")
+        try:
+            return cls(int(index), int(count))
+        except ValueError as error:
+            raise InputError(f"--shard is {value!r}; expected i/n with i from 0 to n - 1, as 0/8") from error
+
+
+@dataclass(frozen=True)
 class Settings:
     """How shapes are embedded: all that `ShapeEncoder.from_pretrained` and `encode` take.
 
-    model, checkpoint: the encoder, and a weights file in place of the registered one; device: None for the best there
-    is. readers: processes that read files ahead of each encoder, 0 to read in the encoder's own, None for what suits
-    the engine; part_rows: shapes that go into one file of the table.
+    Attributes
+    ----------
+    model, checkpoint : str
+        The encoder, and a weights file in place of the registered one.
+    device : str or None
+        None for the best there is.
+    up, seed, num_samples, precision, batch_size
+        As for `ShapeEncoder`.
+    readers : int or None
+        Processes that read files ahead of each encoder, 0 to read in the encoder's own, None for what suits the engine.
+    shard_rows : int
+        Shapes that go into one file of a folder.
     """
 
     model: str = "vitb32"
     checkpoint: str | None = None
     device: str | None = None
-    up: str = "y"
+    up: str = "file"
     seed: int = 0
     num_samples: int = 1
     precision: str = "float32"
     batch_size: int = 32
     readers: int | None = None
-    part_rows: int = PART_ROWS
+    shard_rows: int = SHARD_ROWS
 
-    def check(self) -> Row:
-        """The encoder's row of the registry. Raises `InputError` for values that cannot be used."""
+    def header(self) -> Header:
+        """What will make the embeddings, without loading it. Raises `InputError` for values that cannot be used."""
         row = find_checkpoint(self.model)
         if self.up != "file":
             check_up(self.up)
-        sample_seeds(self.seed, self.num_samples)
-        if self.precision not in PRECISIONS:
-            raise InputError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}")
-        for name, least in {"batch_size": 1, "readers": 0, "part_rows": 1}.items():
+        sample_seeds(check_seed(self.seed), self.num_samples)
+        check_choice(self.precision, "precision", PRECISIONS)
+        for name, least in {"batch_size": 1, "readers": 0, "shard_rows": 1}.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}; expected {least} or more")
-        return row
-
-    def origin(self) -> Origin:
-        """What will make the embeddings, without loading it."""
-        row = self.check()
         digest = row.source.sha256
         if self.checkpoint is not None:
             path = given_path(self.checkpoint, "checkpoint")
             if not path.is_file():
                 raise WeightsError(f"{self.model}: no checkpoint file at {path}")
             digest = sha256(path)
-        return Origin(row.name, digest, row.text.space, row.sizes.embedding_dim)
-
-    def preprocessing(self) -> dict[str, Any]:
-        """What else embeddings depend on: the same for all that may lie in one folder."""
-        points = self.check().spec.count
-        return {
-            "points": points,
-            "up": self.up,
-            "seed": self.seed,
-            "num_samples": self.num_samples,
-            "precision": self.precision,
-        }
-
-    def row_preprocessing(self, up: str | None) -> str:
-        """The same as JSON for a row that was read with `up`, with the version of the library."""
-        return _row_preprocessing(self, up or self.up)
+        identity = Identity(row.name, row.text.space, digest)
+        made = Provenance(identity, "", self.up, int(self.seed), int(self.num_samples), __version__)
+        return Header(made, row.sizes.embedding_dim, None, row.spec.count, self.precision)
 
     def load(self) -> ShapeEncoder:
         from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -105,8 +120,25 @@ class Settings:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did. given: shapes asked for; reused: embedded by an earlier run; embedded, failed: by this one;
-    skipped: failed in an earlier run, and not tried again; rows, errors: in the folder now."""
+    """What a run did.
+
+    Attributes
+    ----------
+    out : str
+        The folder or file.
+    given : int
+        Shapes asked for, of this run's share.
+    reused, embedded : int
+        Embedded by an earlier run, and by this one.
+    failed : sequence of Failed
+        What this one could not embed.
+    skipped : int
+        Failed in an earlier run, and not tried again.
+    rows, errors : int
+        In the folder or file now; of a share, its own.
+    header : Header
+        What made the embeddings.
+    """
 
     out: str
     given: int
@@ -116,13 +148,4 @@ class Summary:
     skipped: int
     rows: int
     errors: int
-    origin: Origin
-
-
-@cache
-def _row_preprocessing(settings: Settings, up: str) -> str:
-    return json.dumps({**settings.preprocessing(), "up": up, "version": __version__})
-
-
-def absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+    header: Header

@@ -16,7 +16,7 @@ import pytest
 from ray_run import POISON
 from shape_files import BROKEN, write_files
 
-from openshape_ood import embedding_store as tables
+from openshape_ood import embedding_store as store
 from openshape_ood.embedding_store.jobs import Cluster, Settings, embed
 from openshape_ood.errors import InputError
 
@@ -36,7 +36,7 @@ def run_ray(shapes: Path, out: Path, mode: str) -> Any:
 
 
 def rows_of(folder: Path) -> tuple[list[str], np.ndarray]:
-    batches = list(tables.read_embeddings(folder))
+    batches = list(store.read_embeddings(folder))
     ids = [id for batch in batches for id in batch["id"]]
     assert set(Counter(ids).values()) == {1}
     return sorted(ids), np.concatenate([batch["embedding"] for batch in batches])[np.argsort(ids)]
@@ -65,7 +65,7 @@ def test_a_killed_worker_costs_no_row(tmp_path: Path) -> None:
     (ids, embeddings), (expected_ids, expected) = rows_of(tmp_path / "ray"), rows_of(tmp_path / "local")
     assert ids == expected_ids and len(ids) == 40
     np.testing.assert_allclose(embeddings, expected, atol=1e-5)
-    assert [one.id for one in tables.read_errors(tmp_path / "ray")] == [BROKEN]
+    assert [one.id for one in store.read_errors(tmp_path / "ray")] == [BROKEN]
     left = {path.name for path in (tmp_path / "ray").iterdir()}
     assert left == {"embeddings", "errors", "manifest.json", ".lock"}
 

@@ -1,6 +1,6 @@
 """A run of the Ray engine in a process of its own, which prints what it saw as JSON: python ray_run.py IN OUT MODE.
 
-MODE is plain; kill, which ends a worker after the first part; or poison, where one shape ends whoever reads it.
+MODE is plain; kill, which ends a worker after the first shard; or poison, where one shape ends whoever reads it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from openshape_ood.cli.listing import list_items
+from openshape_ood.embedding_store import Header
 from openshape_ood.embedding_store.jobs import Cluster, Item, Settings, embed, on_ray
 
 POISON = "chair/4.obj"
 
 
-class Poisoned(on_ray.Worker):
-    def _embed(self, items: Sequence[Item]) -> None:
-        if any(item.id == POISON for item in items):
-            os.kill(os.getpid(), signal.SIGKILL)
-        super()._embed(items)
+embed_shard = on_ray.embed_shard
+
+
+def poisoned(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
+    if any(item.id == POISON for item in items):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return embed_shard(items, settings, header, out)
 
 
 def main(shapes: str, out: str, mode: str) -> None:
     if mode == "poison":
-        on_ray.Worker = Poisoned  # type: ignore[misc]
+        on_ray.embed_shard = poisoned
     workers: list[int] = []
 
     def step(count: int, process: int) -> None:
@@ -34,7 +38,7 @@ def main(shapes: str, out: str, mode: str) -> None:
             os.kill(process, signal.SIGKILL)
         workers.append(process)
 
-    settings = Settings("tiny", device="cpu", part_rows=5)
+    settings = Settings("tiny", device="cpu", shard_rows=5)
     cluster = Cluster(workers=2, store_bytes=100 * 2**20)
     done = embed(list_items([shapes]).items, out, settings, engine="ray", cluster=cluster, step=step)
     failed = {one.id: one.error for one in done.failed}

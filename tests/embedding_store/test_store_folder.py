@@ -1,39 +1,42 @@
-"""Folders of embeddings: the schema, parts, errors, and every id once."""
+"""Folders of embeddings: the schema, shards, errors, and every id once."""
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_table import HOW, ORIGIN, part, vectors, write_table
+from made_up_store import HEADER, IDENTITY, made_rows, vectors, write_store
 
-from openshape_ood.embedding_store import (
-    COLUMNS,
+from openshape_ood.embedding_store import COLUMNS, known_from, nearest, read_embeddings, read_errors, read_header
+from openshape_ood.embedding_store.folder import (
     Counts,
-    Origin,
     forget_errors,
-    known_from,
+    keys,
     locked,
-    nearest,
     open_folder,
-    read_embeddings,
-    read_errors,
+    place,
     settle,
-    write_part,
-    written_ids,
+    write_shard,
+    written,
 )
+from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
 parquet = pytest.importorskip("pyarrow.parquet")
-SETTINGS = {"points": 4, "up": "y"}
+OTHER = replace(HEADER, provenance=Provenance(replace(IDENTITY, checkpoint="vitb32", sha256="cd" * 32), up="y"))
+
+
+def ids_of(folder: Path) -> list[str]:
+    return sorted(id for id, _ in written(folder))
 
 
 def test_schema_and_values(tmp_path: Path) -> None:
     embeddings = vectors(2)
-    write_part(tmp_path, part(["a", "b\udcff"], embeddings, failed=("c",)), ORIGIN)
+    write_shard(tmp_path, made_rows(["a", "b\udcff"], embeddings, failed=("c",)), HEADER)
     (good,), (bad,) = (list((tmp_path / name).iterdir()) for name in ("embeddings", "errors"))
     assert good.name == bad.name
     table = parquet.read_table(good)
@@ -44,9 +47,8 @@ def test_schema_and_values(tmp_path: Path) -> None:
         "id": "a",
         "path": "/in/a",
         "embedding": embeddings[0].tolist(),
-        "checkpoint": "tiny",
-        "checkpoint_hash": ORIGIN.checkpoint_hash,
-        "preprocessing": HOW,
+        "up": "y",
+        "provenance": json.dumps(asdict(HEADER.provenance)),
         "status": "ok",
         "error": None,
     }
@@ -54,31 +56,32 @@ def test_schema_and_values(tmp_path: Path) -> None:
     lost = parquet.read_table(bad).to_pylist()[0]
     assert (lost["status"], lost["error"], lost["embedding"]) == ("error", "no cloud", None)
     assert parquet.read_table(bad).schema.equals(table.schema)
+    assert read_header(tmp_path) == HEADER
 
 
-def test_the_same_part_twice_is_there_once(tmp_path: Path) -> None:
-    write_part(tmp_path, part(["a"], vectors(1), failed=("b",)), ORIGIN)
-    write_part(tmp_path, part(["a", "b"], vectors(2)), ORIGIN)
+def test_the_same_shard_twice_is_there_once(tmp_path: Path) -> None:
+    write_shard(tmp_path, made_rows(["a"], vectors(1), failed=("b",)), HEADER)
+    write_shard(tmp_path, made_rows(["a", "b"], vectors(2)), HEADER)
     assert len(list((tmp_path / "embeddings").iterdir())) == 1
-    assert written_ids(tmp_path) == {"a", "b"} and list(read_errors(tmp_path)) == []
+    assert ids_of(tmp_path) == ["a", "b"] and list(read_errors(tmp_path)) == []
 
 
 def test_settling_leaves_every_id_once(tmp_path: Path) -> None:
-    write_part(tmp_path, part(["a", "b"], vectors(2), failed=("c", "d")), ORIGIN)
-    write_part(tmp_path, part(["b", "c"], vectors(2, 1), failed=("d",)), ORIGIN)
-    (tmp_path / "embeddings" / "part-x.parquet.7.partial").write_bytes(b"half")
+    write_shard(tmp_path, made_rows(["a", "b"], vectors(2), failed=("c", "d")), HEADER)
+    write_shard(tmp_path, made_rows(["b", "c"], vectors(2, 1), failed=("d",)), HEADER)
+    (tmp_path / "embeddings" / "shard-x.parquet.7.partial").write_bytes(b"half")
     assert settle(tmp_path) == Counts(rows=3, errors=1, removed=1)
     assert sorted(id for batch in read_embeddings(tmp_path) for id in batch["id"]) == ["a", "b", "c"]
     assert [one.id for one in read_errors(tmp_path)] == ["d"]
-    assert not list(tmp_path.rglob("*.partial"))
-    forget_errors(tmp_path, {"d"})
+    assert not list(tmp_path.rglob("*.partial")) and read_header(tmp_path) == HEADER
+    forget_errors(tmp_path, keys([place("d", "/in/d")]))
     assert list(read_errors(tmp_path)) == []
 
 
 @pytest.mark.parametrize("batch_rows", [1, 4, 7, 100])
 def test_reading_in_batches(tmp_path: Path, batch_rows: int) -> None:
     embeddings, ids = vectors(10), [f"{i}" for i in range(10)]
-    write_table(tmp_path, ids, embeddings, rows=3)
+    write_store(tmp_path, ids, embeddings, rows=3)
     batches = list(read_embeddings(tmp_path, batch_rows=batch_rows))
     assert [len(batch["id"]) for batch in batches[:-1]] == [batch_rows] * (len(batches) - 1)
     assert sum(len(batch["id"]) for batch in batches) == 10
@@ -89,54 +92,64 @@ def test_reading_in_batches(tmp_path: Path, batch_rows: int) -> None:
 def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no embeddings"):
         list(read_embeddings(tmp_path))
-    write_table(tmp_path, ["a"], vectors(1), rows=1)
+    write_store(tmp_path, ["a"], vectors(1), rows=1)
     with pytest.raises(InputError, match="known: id, path"):
         list(read_embeddings(tmp_path, ("color",)))
-    (tmp_path / "embeddings" / "part-z.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(FileError, match="part-z"):
-        written_ids(tmp_path)
+    (tmp_path / "embeddings" / "shard-z.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(FileError, match="shard-z"):
+        ids_of(tmp_path)
 
 
-def test_tables_of_two_encoders_are_not_read_as_one(tmp_path: Path) -> None:
-    write_part(tmp_path / "a", part(["a"], vectors(1)), ORIGIN)
-    write_part(tmp_path / "b", part(["b"], vectors(1)), Origin("tiny", "cd" * 32, "tower", 8))
-    files = [next((tmp_path / name / "embeddings").iterdir()) for name in "ab"]
+def test_stores_of_two_encoders_are_not_read_as_one(tmp_path: Path) -> None:
+    write_shard(tmp_path / "a", made_rows(["a"], vectors(1)), HEADER)
+    write_shard(tmp_path / "b", made_rows(["b"], vectors(1)), OTHER)
     with pytest.raises(MixedEncodersError, match="expected one encoder"):
-        list(read_embeddings(files))
+        list(read_embeddings([tmp_path / "a", tmp_path / "b"]))
 
 
 def test_a_folder_of_another_checkpoint_or_other_settings_is_refused_with_both_named(tmp_path: Path) -> None:
-    other = replace(ORIGIN, checkpoint="vitb32", checkpoint_hash="cd" * 32)
-    open_folder(tmp_path, other, SETTINGS)
-    open_folder(tmp_path, ORIGIN, SETTINGS)  # nothing was embedded: nothing is mixed
+    open_folder(tmp_path, OTHER)
+    open_folder(tmp_path, HEADER)  # nothing was embedded: nothing is mixed
     (tmp_path / "embeddings").mkdir()
-    (tmp_path / "embeddings" / "part-1.parquet").touch()
-    open_folder(tmp_path, ORIGIN, SETTINGS)
+    (tmp_path / "embeddings" / "shard-1.parquet").touch()
+    open_folder(tmp_path, replace(HEADER, provenance=replace(HEADER.provenance, version="1")))
     with pytest.raises(MixedEncodersError, match=r"tiny \(sha256 abababab\).*vitb32 \(sha256 cdcdcdcd\)"):
-        open_folder(tmp_path, Origin("vitb32", "cd" * 32, "tower", 8), SETTINGS)
+        open_folder(tmp_path, OTHER)
     with pytest.raises(InputError, match="made with up y, asked for was up z"):
-        open_folder(tmp_path, ORIGIN, {**SETTINGS, "up": "z"})
+        open_folder(tmp_path, replace(HEADER, provenance=replace(HEADER.provenance, up="z")))
+    with pytest.raises(InputError, match="made with precision float32, asked for was precision bfloat16"):
+        open_folder(tmp_path, replace(HEADER, precision="bfloat16"))
+
+
+def test_a_folder_that_another_process_is_just_opening_is_no_folder_of_other_things(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json.7.partial").write_bytes(b"half")
+    (tmp_path / "embeddings").mkdir()
+    open_folder(tmp_path, HEADER)
+    assert json.loads((tmp_path / "manifest.json").read_text())["provenance"] == asdict(HEADER.provenance)
 
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "chair.ply").write_text("ply")
     with pytest.raises(FileError, match=r"chair\.ply"):
-        open_folder(tmp_path, ORIGIN, SETTINGS)
+        open_folder(tmp_path, HEADER)
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(FileError, match="manifest"):
-        open_folder(tmp_path, ORIGIN, SETTINGS)
+        open_folder(tmp_path, HEADER)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks of POSIX")
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(FileError, match="another run"), locked(tmp_path):
         pass
+    shared = locked(tmp_path, shared=True), locked(tmp_path, shared=True)
+    with shared[0], shared[1], pytest.raises(FileError, match="another run"), locked(tmp_path):
+        pass
     with locked(tmp_path):
         pass
 
 
 def test_a_generator_of_files_is_read_once(tmp_path: Path) -> None:
-    write_part(tmp_path, part(["a/1", "b/1"], vectors(2)), ORIGIN)
+    write_shard(tmp_path, made_rows(["a/1", "b/1"], vectors(2)), HEADER)
     files = list((tmp_path / "embeddings").glob("*.parquet"))
     assert known_from(file for file in files).names == ("a", "b")
     assert nearest(vectors(1), (file for file in files), k=1)[1].tolist() == [["a/1"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +12,18 @@ import pytest
 from shape_files import BROKEN, write_files
 
 from openshape_ood import ShapeEncoder
-from openshape_ood import embedding_store as tables
-from openshape_ood.embedding_store.jobs import Item, Settings, embed, running, work
+from openshape_ood import embedding_store as store
+from openshape_ood.embedding_store.jobs import Item, Settings, embed, encoding, job
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
-TINY = Settings("tiny", device="cpu", readers=0, part_rows=16)
+TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
 
 
 def table(folder: Path) -> dict[str, np.ndarray]:
     rows = Counter[str]()
     found: dict[str, np.ndarray] = {}
-    for batch in tables.read_embeddings(folder):
+    for batch in store.read_embeddings(folder):
         rows.update(batch["id"])
         found |= dict(zip(batch["id"], batch["embedding"], strict=True))
     assert set(rows.values()) <= {1}
@@ -46,7 +45,7 @@ def test_rows_are_those_of_the_encoder(items: list[Item], tmp_path: Path, tiny: 
     good = [item for item in items if item.id != BROKEN]
     expected = tiny.encode([item.path for item in good])
     np.testing.assert_allclose([found[item.id] for item in good], expected, atol=1e-6)
-    assert len(list((tmp_path / "out" / "embeddings").iterdir())) == 3  # 41 files, 16 a part
+    assert len(list((tmp_path / "out" / "embeddings").iterdir())) == 3  # 41 files, 16 a shard
 
 
 def test_reader_processes_change_nothing(items: list[Item], tmp_path: Path) -> None:
@@ -58,7 +57,7 @@ def test_reader_processes_change_nothing(items: list[Item], tmp_path: Path) -> N
 
 
 def test_a_run_that_was_cut_off_goes_on(items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, calls = work.write_part, []
+    write, calls = job.write_shard, []
 
     def cut_off(*given: Any) -> None:
         calls.append(given)
@@ -66,11 +65,11 @@ def test_a_run_that_was_cut_off_goes_on(items: list[Item], tmp_path: Path, monke
             raise KeyboardInterrupt
         write(*given)
 
-    monkeypatch.setattr(work, "write_part", cut_off)
+    monkeypatch.setattr(job, "write_shard", cut_off)
     with pytest.raises(KeyboardInterrupt):
         embed(items, tmp_path / "out", TINY)
     done = embed(items, tmp_path / "out", TINY)
-    # of the three parts of 16, 16 and 9 the first was written
+    # of the three shards of 16, 16 and 9 the first was written
     assert (done.reused, done.skipped, done.embedded, done.rows, done.errors) == (16, 0, 24, 40, 1)
     assert len(table(tmp_path / "out")) == 40
 
@@ -109,8 +108,8 @@ def test_axes_of_a_list_and_several_views(items: list[Item], tmp_path: Path, tin
     expected = tiny.encode([item.path for item in turned], up=["z", "y"])
     found = table(tmp_path / "up")
     np.testing.assert_allclose([found[item.id] for item in turned], expected, atol=1e-6)
-    (batch,) = tables.read_embeddings(tmp_path / "up", ("id", "preprocessing"))
-    ups = {id: json.loads(how)["up"] for id, how in zip(batch["id"], batch["preprocessing"], strict=True)}
+    (batch,) = store.read_embeddings(tmp_path / "up", ("id", "up"))
+    ups = dict(zip(batch["id"], batch["up"], strict=True))
     assert ups == {turned[0].id: "z", turned[1].id: "y"}
     embed(items[:2], tmp_path / "num_samples", replace(TINY, num_samples=2, seed=5))
     found = table(tmp_path / "num_samples")
@@ -118,10 +117,10 @@ def test_axes_of_a_list_and_several_views(items: list[Item], tmp_path: Path, tin
     np.testing.assert_allclose([found[item.id] for item in items[:2]], expected, atol=1e-6)
 
 
-def test_the_temperature_goes_with_the_parts(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+def test_the_temperature_goes_with_the_shards(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
     embed(items[:2], tmp_path / "out", TINY)
-    origin = tables.origin_of(tmp_path / "out")
-    assert (origin.checkpoint_hash, origin.temperature) == (tiny.identity.sha256, tiny.temperature)
+    header = store.read_header(tmp_path / "out")
+    assert (header.identity, header.dim, header.temperature) == (tiny.identity, tiny.dim, tiny.temperature)
 
 
 def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
@@ -143,16 +142,17 @@ def test_what_is_refused(items: list[Item], tmp_path: Path) -> None:
         embed(items, out, replace(TINY, checkpoint="nowhere.pt"))
 
 
-def test_other_weights_on_a_worker_are_refused(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
-    origin = replace(TINY.origin(), checkpoint_hash="ef" * 32)
+def test_other_weights_on_a_worker_are_refused() -> None:
+    header = TINY.header()
+    made = replace(header.provenance, identity=replace(header.identity, sha256="ef" * 32))
     with pytest.raises(MixedEncodersError, match="on every machine"):
-        next(work.embed_parts(tiny, items, TINY, origin, tmp_path, lambda count: None))
+        encoding.load(TINY, replace(header, provenance=made))
 
 
 def test_a_shape_that_no_engine_accounts_for_is_told(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running.local, "run", lambda *given: None)
+    monkeypatch.setattr(job, "_run", lambda *given: None)
     with pytest.raises(Exception, match="41 shapes are neither"):
         embed(items, tmp_path / "out", TINY)
 
@@ -183,7 +183,7 @@ def test_an_embedding_without_a_direction_costs_its_shape_only(
             yield rows
 
     monkeypatch.setattr(pipeline, "embed_batches", overflown)
-    done = embed(items, tmp_path / "out", replace(TINY, part_rows=64, batch_size=20))
+    done = embed(items, tmp_path / "out", replace(TINY, shard_rows=64, batch_size=20))
     assert (done.rows, done.errors) == (38, 3)  # two batches, and the broken file
     assert sum("not finite" in one.error for one in done.failed) == 2
 
@@ -216,9 +216,9 @@ def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path:
     assert embed(items, tmp_path / "out", TINY).rows == 40
 
 
-def test_parts_are_as_large_as_their_time_allows(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
-    whole = replace(TINY, part_rows=1000)
-    parts = list(work.embed_parts(tiny, items * 8, whole, TINY.origin(), tmp_path, lambda count: None, seconds=1e9))
-    assert [len(part.asked) for part in parts] == [64, 256, 8]
-    hasty = list(work.embed_parts(tiny, items, whole, TINY.origin(), tmp_path, lambda count: None, seconds=0))
-    assert [len(part.asked) for part in hasty] == [41]  # the first is written whatever it took
+def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: ShapeEncoder) -> None:
+    whole = replace(TINY, shard_rows=1000)
+    shards = list(encoding.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
+    assert [len(shard) for shard in shards] == [64, 256, 8]
+    hasty = list(encoding.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
+    assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took

@@ -1,4 +1,4 @@
-"""Tables as banks, as rows to search, as shapes to score: the same as with all rows at once."""
+"""Stores as known classes, as rows to search, as shapes to score: the same as with all rows at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_table import ORIGIN, vectors, write_table
+from made_up_store import HEADER, IDENTITY, vectors, write_store
 
-from openshape_ood import embedding_store as tables
+from openshape_ood import embedding_store as store
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.scoring import SCORES
@@ -21,11 +21,11 @@ IDS = [f"{name}/{i}.ply" for name in ("chair", "lamp") for i in range(6)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return write_table(tmp_path, IDS, vectors(12), rows=5)
+    return write_store(tmp_path, IDS, vectors(12), rows=5)
 
 
 def in_order(folder: Path) -> tuple[list[str], np.ndarray]:
-    (batch,) = tables.read_embeddings(folder)
+    (batch,) = store.read_embeddings(folder)
     return batch["id"], batch["embedding"]
 
 
@@ -35,62 +35,74 @@ def test_nearest_is_that_of_all_rows_at_once(folder: Path, batch_rows: int, metr
     ids, rows = in_order(folder)
     queries = vectors(4, seed=1)
     distance, index = neighbors.nearest(queries, rows, 3, metric)
-    found, names = tables.nearest(queries, folder, 3, metric, batch_rows)
+    found, names = store.nearest(queries, folder, 3, metric, batch_rows)
     np.testing.assert_allclose(found, distance, atol=1e-12)
     assert names.tolist() == [[ids[i] for i in row] for row in index]
 
 
 def test_nearest_of_equal_rows_is_the_first(tmp_path: Path) -> None:
     same = np.repeat(vectors(1), 4, axis=0)
-    write_table(tmp_path, list("abcd"), same, rows=2)
+    write_store(tmp_path, list("abcd"), same, rows=2)
     ids, _ = in_order(tmp_path)
-    assert tables.nearest(same[:1], tmp_path, 2, batch_rows=1)[1].tolist() == [ids[:2]]
+    assert store.nearest(same[:1], tmp_path, 2, batch_rows=1)[1].tolist() == [ids[:2]]
 
 
 def test_nearest_refuses_more_than_there_is(folder: Path) -> None:
-    with pytest.raises(InputError, match="12 rows"):
-        tables.nearest(vectors(1), folder, 13)
+    with pytest.raises(InputError, match="from 1 to 12"):
+        store.nearest(vectors(1), folder, 13)
     with pytest.raises(InputError, match="k is 0"):
-        tables.nearest(vectors(1), folder, 0)
+        store.nearest(vectors(1), folder, 0)
 
 
 def test_a_bank_by_folder_and_by_labels(folder: Path) -> None:
-    bank = tables.known_from(folder)
+    bank = store.known_from(folder)
     assert bank.names == ("chair", "lamp") and np.bincount(bank.labels).tolist() == [6, 6]
-    assert bank.identity == Identity("tiny", ORIGIN.tower, ORIGIN.checkpoint_hash)
-    assert bank.temperature == ORIGIN.temperature
+    assert bank.identity == IDENTITY
+    assert bank.temperature == HEADER.temperature
     ids, rows = in_order(folder)
     chairs = rows[[i for i, id in enumerate(ids) if id.startswith("chair")]]
     np.testing.assert_allclose(bank.examples[bank.labels == 0], chairs, atol=1e-6)
-    some = tables.known_from(folder, {"lamp/0.ply": "light", "chair/1.ply": "seat", "none": "none"})
+    some = store.known_from(folder, {"lamp/0.ply": "light", "chair/1.ply": "seat", "none": "none"})
     assert some.names == ("light", "seat") and len(some.examples) == 2
     with pytest.raises(InputError, match="no row"):
-        tables.known_from(folder, {})
+        store.known_from(folder, {})
 
 
 def test_no_class_without_a_folder(tmp_path: Path) -> None:
-    write_table(tmp_path, ["a.ply"], vectors(1), rows=1)
+    write_store(tmp_path, ["a.ply"], vectors(1), rows=1)
     with pytest.raises(InputError, match="give labels"):
-        tables.known_from(tmp_path)
+        store.known_from(tmp_path)
 
 
 @pytest.mark.parametrize("method", ["max_cosine", "knn", "mahalanobis", None])
 def test_scores_batch_by_batch(folder: Path, tmp_path: Path, method: str | None) -> None:
-    bank = tables.known_from(write_table(tmp_path / "known", IDS, vectors(12, seed=3), rows=12))
+    bank = store.known_from(write_store(tmp_path / "known", IDS, vectors(12, seed=3), rows=12))
     ids, rows = in_order(folder)
     score = SCORES[method or "prototype_distance"]
-    batches = list(tables.score_table(folder, bank, method, batch_rows=5))
+    batches = list(store.score_store(folder, bank, method, batch_rows=5))
     assert [id for batch in batches for id in batch.ids] == ids and len(batches) == 3
+    assert all(batch.is_novel is None for batch in batches)
     np.testing.assert_allclose(np.concatenate([b.novelty for b in batches]), score.novelty(rows, bank), atol=1e-12)
     assert np.concatenate([b.nearest for b in batches]).tolist() == [bank.names[i] for i in score.nearest(rows, bank)]
 
 
 def test_scores_that_cannot_be(folder: Path, tmp_path: Path) -> None:
-    bank = tables.known_from(folder)
+    bank = store.known_from(folder)
     with pytest.raises(InputError, match="patch tokens"):
-        next(tables.score_table(folder, bank, "vote_entropy"))
+        next(store.score_store(folder, bank, "vote_entropy"))
     stranger = replace(bank, identity=Identity("vitb32", "other", "cd" * 32))
     with pytest.raises(MixedEncodersError):
-        next(tables.score_table(folder, stranger))
+        next(store.score_store(folder, stranger))
     with pytest.raises(FileError, match="no embeddings"):
-        next(tables.score_table(tmp_path / "nothing", bank))
+        next(store.score_store(tmp_path / "nothing", bank))
+
+
+def test_a_threshold_says_which_rows_are_novel(folder: Path) -> None:
+    class Above:
+        def is_novel(self, novelty: np.ndarray) -> np.ndarray:
+            return novelty > 0.5
+
+    known = store.known_from(folder, {"lamp/0.ply": "lamp"})
+    (batch,) = store.score_store(folder, known, "nearest_distance", threshold=Above())
+    assert batch.is_novel is not None and batch.is_novel.tolist() == (batch.novelty > 0.5).tolist()
+    assert 0 < batch.is_novel.sum() < 12

@@ -1,0 +1,202 @@
+"""Stored embeddings, whatever the ending: .parquet, .npz, .safetensors, a folder of shards, or several of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_count
+from openshape_ood.embedding_store import arrays, parquet
+from openshape_ood.embedding_store.schema import BATCH_ROWS, COLUMNS, Failed, Header, Rows
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
+from openshape_ood.storage import save_whole
+
+Source = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+EMBEDDINGS, ERRORS = "embeddings", "errors"  # of a folder
+WRITERS: dict[str, Callable[[Rows, Header], bytes]] = {
+    ".safetensors": arrays.to_safetensors,
+    ".npz": arrays.to_npz,
+    ".parquet": parquet.to_bytes,
+}
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether embeddings are to go into a folder of shards rather than into one file."""
+    path = Path(path).expanduser()
+    return path.is_dir() or not path.suffix
+
+
+def check_out(path: str | os.PathLike[str]) -> Path:
+    """The path of a file to write. Raises `InputError`, `FileError` or `MissingPackageError` before any work."""
+    given = Path(path).expanduser()
+    if given.suffix.lower() not in WRITERS:
+        raise InputError(f"out is {path}; expected a name in {', '.join(WRITERS)}, or a folder, without an ending")
+    if not given.parent.is_dir():
+        raise FileError(f"out is {path}; there is no folder {given.parent}")
+    if given.suffix.lower() == ".parquet":
+        parquet.check_parquet()
+    return given
+
+
+def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -> Path:
+    """Write embeddings to one file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .parquet (extra [parquet]; what failed are rows with status "error"), .npz or .safetensors (what failed
+        lies beside).
+    rows : Rows
+        Embeddings (n, d) with ids, paths and axes, and what failed.
+    header : Header
+        What made them.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    InputError
+        For another ending, or rows that are not of `header`.
+    FileError
+        Where it cannot be written.
+    MissingPackageError
+        For .parquet without pyarrow.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from openshape_ood import Identity, Provenance
+    >>> header = Header(Provenance(Identity("mine", "my space", "ab" * 32)), dim=2)
+    >>> rows = Rows(["chair/1"], ["chair/1.ply"], ["y"], np.eye(2)[:1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found = list(read_embeddings(write_embeddings(f"{folder}/x.npz", rows, header)))
+    >>> found[0]["id"], found[0]["embedding"].tolist()
+    (['chair/1'], [[1.0, 0.0]])
+    """
+    given = check_out(path)
+    return save_whole(given, WRITERS[given.suffix.lower()](rows, header), "the embeddings")
+
+
+def read_header(source: Source) -> Header:
+    """What made the embeddings of a source.
+
+    Parameters
+    ----------
+    source : path or list of paths
+        As for `read_embeddings`.
+
+    Returns
+    -------
+    Header
+        Identity of the encoder, d, temperature, preprocessing.
+
+    Raises
+    ------
+    FileError
+        Where there are no embeddings, or a file cannot be read.
+    """
+    files = sources(source)
+    if not files or not files[0].exists():
+        given = source if isinstance(source, str | os.PathLike) else f"a list of {len(files)} files"
+        raise FileError(f"there are no embeddings in {given}; expected what `openshape-ood embed --out` wrote")
+    return _reader(files[0]).read_header(files[0])
+
+
+def read_embeddings(
+    source: Source, columns: Collection[str] = ("id", "path", "embedding"), batch_rows: int = BATCH_ROWS
+) -> Iterator[dict[str, Any]]:
+    """Stored embeddings, batch by batch; no more than two batches are held.
+
+    Parameters
+    ----------
+    source : path or list of paths
+        A file .parquet, .npz or .safetensors, a folder that `embed` wrote, or several of any.
+    columns : collection of str
+        Of "id", "path", "embedding", "up", "provenance" (JSON), "status", "error".
+    batch_rows : int
+        Rows of a batch.
+
+    Yields
+    ------
+    dict
+        A column each: "embedding" (n, d) float32, all others lists of n str. Rows that failed are left out.
+
+    Raises
+    ------
+    FileError
+        For a file that cannot be read, or holds something else.
+    MixedEncodersError
+        Where the files are not all from one encoder.
+    InputError
+        For a column that there is not.
+    """
+    strangers = set(columns) - set(COLUMNS)
+    if strangers or not columns:
+        raise InputError(f"unknown columns {', '.join(sorted(strangers))}; known: {', '.join(COLUMNS)}")
+    batch_rows = check_count(batch_rows, "batch_rows", 2**31, "rows held at once")
+    files = sources(source)
+    header = read_header(files or source)
+    held: list[dict[str, Any]] = []
+    count = 0
+    for some in _parts(files, header, columns, batch_rows):
+        held.append(some)
+        count += len(next(iter(some.values())))
+        if count >= batch_rows:
+            whole = _joined(held)
+            yield {name: column[:batch_rows] for name, column in whole.items()}
+            held, count = [{name: column[batch_rows:] for name, column in whole.items()}], count - batch_rows
+    if count:
+        yield _joined(held)
+
+
+def read_errors(source: Source) -> Iterator[Failed]:
+    """What failed, and why, of a source as for `read_embeddings`."""
+    for path in sources(source, ERRORS):
+        yield from _reader(path).read_failed(path)
+
+
+def sources(source: Source, kind: str = EMBEDDINGS) -> list[Path]:
+    """The files of a source: of folders those of embeddings, or of errors."""
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    paths = [Path(one).expanduser() for one in given]
+    return [file for path in paths for file in (shard_files(path, kind) if path.is_dir() else [path])]
+
+
+def shard_files(folder: Path, kind: str) -> list[Path]:
+    return sorted((folder / kind).glob("shard-*.parquet"))
+
+
+def _reader(path: Path) -> Any:
+    if path.suffix.lower() not in WRITERS:
+        raise FileError(f"{path} is no file of embeddings; expected a name in {', '.join(WRITERS)}, or a folder")
+    return parquet if path.suffix.lower() == ".parquet" else arrays
+
+
+def _parts(files: list[Path], header: Header, columns: Collection[str], rows: int) -> Iterator[dict[str, Any]]:
+    for path in files:
+        own = _reader(path).read_header(path)
+        if (own.identity.sha256, own.dim) != (header.identity.sha256, header.dim):
+            raise MixedEncodersError(f"{path} is by {own.identity}, others by {header.identity}; expected one encoder")
+        for some in _reader(path).read_rows(path, columns, rows):
+            if "embedding" in some and not np.isfinite(some["embedding"]).all():
+                raise FileError(f"{path} holds embeddings that are NaN or infinite; embed its shapes again")
+            yield some
+
+
+def _joined(held: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(held) == 1:
+        return held[0]
+    return {
+        name: np.concatenate([one[name] for one in held])
+        if name == "embedding"
+        else [word for one in held for word in one[name]]
+        for name in held[0]
+    }

@@ -1,0 +1,178 @@
+"""A folder of embeddings: shards that are there whole or not at all, a manifest, and every id once.
+
+DIR/embeddings/shard-*.parquet holds what was embedded, DIR/errors/shard-*.parquet what failed, with the same columns;
+DIR/manifest.json is the header. A shard is called by its ids, so that the same work done twice leaves one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from openshape_ood.embedding_store import parquet
+from openshape_ood.embedding_store.files import EMBEDDINGS, ERRORS, shard_files
+from openshape_ood.embedding_store.schema import Header, Rows
+from openshape_ood.errors import FileError
+from openshape_ood.storage import save_whole
+
+MANIFEST, LOCK = "manifest.json", ".lock"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of a folder, rows of its errors, and rows that were removed because their ids were there already."""
+
+    rows: int
+    errors: int
+    removed: int
+
+
+def open_folder(folder: Path, header: Header) -> None:
+    """Make a folder for embeddings with this header, or check that it is one or holds none yet.
+
+    Raises
+    ------
+    MixedEncodersError
+        For a folder of another checkpoint, naming both.
+    InputError
+        For a folder of other preprocessing, naming what differs.
+    FileError
+        For a folder of other things.
+    """
+    _make(folder)
+    names = os.listdir(folder)
+    if MANIFEST in names:
+        there = read_manifest(folder)
+        if there.provenance.identity == header.identity and there.settings() == header.settings():
+            return
+        if next((folder / EMBEDDINGS).glob("shard-*.parquet"), None):  # else a run that came to nothing: binds none
+            header.check_one_folder(there, folder)
+    others = sorted(name for name in names if not name.startswith((".", MANIFEST)) and name not in (EMBEDDINGS, ERRORS))
+    if others:
+        some = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        raise FileError(f"{folder} holds other things ({some}) beside {MANIFEST}; expected a new or empty folder")
+    save_whole(folder / MANIFEST, (json.dumps(json.loads(header.to_json()), indent=2) + "\n").encode(), "the manifest")
+
+
+def read_manifest(folder: Path) -> Header:
+    """The header of all embeddings in a folder. Raises `FileError` where there is none."""
+    path = folder / MANIFEST
+    try:
+        return Header.from_json(path.read_bytes(), path)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def locked(folder: Path, shared: bool = False) -> Iterator[None]:
+    """One run at a time in a folder, or several `shared` ones. Raises `FileError` while another has it.
+
+    A killed run leaves it free; on a file system without locks nothing is locked.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    _make(folder)
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileError(f"another run is writing to {folder}; wait for it, or give another --out") from None
+        except OSError:
+            pass
+        yield
+
+
+def shard_name(ids: Collection[str]) -> str:
+    """Of the file of a shard with shapes of these ids, whichever of them failed."""
+    return f"shard-{hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:24]}.parquet"
+
+
+def write_shard(folder: Path, rows: Rows, header: Header) -> None:
+    """Put a shard in its place; one of the same ids is replaced. Raises `FileError`."""
+    name = shard_name([*rows.ids, *(one.id for one in rows.failed)])
+    for kind in (EMBEDDINGS, ERRORS):
+        _make(folder / kind)
+    if rows.ids:
+        save_whole(folder / EMBEDDINGS / name, parquet.to_bytes(replace(rows, failed=()), header), "embeddings to")
+    # second, so that a shape that succeeded now is not lost in between; `settle` knows which of two is right
+    if rows.failed:
+        lost = Rows([], [], [], rows.embeddings[:0], rows.failed)
+        save_whole(folder / ERRORS / name, parquet.to_bytes(lost, header), "errors to")
+    else:
+        (folder / ERRORS / name).unlink(missing_ok=True)
+
+
+def key(word: str) -> bytes:
+    """A digest in the place of a word, of which ten million would take gigabytes."""
+    return hashlib.blake2b(word.encode(), digest_size=16).digest()
+
+
+def keys(words: Iterable[str]) -> np.ndarray:
+    """The keys (n,) of n words."""
+    return np.fromiter(map(key, words), dtype="S16")
+
+
+def place(id: str, path: str) -> str:
+    """An id and its path as one word."""
+    return f"{id}\0{path}"
+
+
+def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str]]:
+    """Id and path of every row in a folder; kind: EMBEDDINGS or ERRORS."""
+    for file in shard_files(folder, kind):
+        for rows in parquet.read_words(file, ("id", "path")):
+            yield from ((id or "", path or "") for id, path in rows)
+
+
+def forget_errors(folder: Path, places: np.ndarray) -> None:
+    """Take errors out of a folder, before their shapes are tried again; places: `keys` of id and path."""
+    for path in shard_files(folder, ERRORS):
+        own = keys(place(one.id, one.path) for one in parquet.read_failed(path))
+        _keep(path, ~np.isin(own, places))
+
+
+def settle(folder: Path) -> Counts:
+    """Every id once: no error of what was embedded since, no row twice, no file that a killed process left half done.
+
+    For a time when nothing else writes there. Cuts whatever it removes out of its shard, by replacing that.
+    """
+    for kind in (EMBEDDINGS, ERRORS):
+        for partial in (folder / kind).glob("*.partial"):
+            partial.unlink(missing_ok=True)
+    embedded, errors = shard_files(folder, EMBEDDINGS), shard_files(folder, ERRORS)
+    ids = [keys(id or "" for rows in parquet.read_words(file, ("id",)) for (id,) in rows) for file in embedded + errors]
+    if not ids:
+        return Counts(0, 0, 0)
+    everything = np.concatenate(ids)
+    kept = np.zeros(len(everything), dtype=bool)
+    kept[np.unique(everything, return_index=True)[1]] = True  # embeddings come before errors
+    rows = sum(map(len, ids[: len(embedded)]))
+    for file, mask in zip(embedded + errors, np.split(kept, np.cumsum([len(own) for own in ids])[:-1]), strict=True):
+        _keep(file, mask)
+    return Counts(int(kept[:rows].sum()), int(kept[rows:].sum()), rows - int(kept[:rows].sum()))
+
+
+def _keep(path: Path, mask: np.ndarray) -> None:
+    if not mask.any():
+        path.unlink(missing_ok=True)
+    elif not mask.all():
+        save_whole(path, parquet.only(path, mask), "embeddings to")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write to {folder}: {error.strerror or error}") from error

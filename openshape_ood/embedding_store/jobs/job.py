@@ -1,0 +1,229 @@
+"""One run: what is there already is left out, the rest embedded, and every shape accounted for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from openshape_ood.checks import check_choice
+from openshape_ood.embedding_store.files import ERRORS, check_out, is_folder, read_errors, write_embeddings
+from openshape_ood.embedding_store.folder import (
+    forget_errors,
+    key,
+    keys,
+    locked,
+    open_folder,
+    place,
+    settle,
+    write_shard,
+    written,
+)
+from openshape_ood.embedding_store.jobs.encoding import embed_shards, load
+from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Step, Summary
+from openshape_ood.embedding_store.parquet import check_parquet
+from openshape_ood.embedding_store.schema import Header, Rows, text
+from openshape_ood.errors import InputError, OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood.embedding_store.jobs.on_ray import Cluster
+
+ENGINES = ("local", "ray")
+SHARD_SECONDS = 60  # what a run that is killed may lose
+
+
+def embed(
+    items: Iterable[Item],
+    out: str | os.PathLike[str],
+    settings: Settings,
+    *,
+    engine: str = "local",
+    cluster: Cluster | None = None,
+    shard: Share | None = None,
+    retry_failed: bool = False,
+    step: Step | None = None,
+) -> Summary:
+    """Embed shape files into a folder of shards, or into one file.
+
+    Into a folder (extra [parquet]) a run can be stopped and goes on: ids that are there already are not embedded
+    again, ids that failed before only with `retry_failed`. Of the shapes themselves none are held but those at work; of
+    every id and path this process keeps 32 bytes.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        Gone through twice: a list, `ShapeList`, or anything that can be iterated anew. An iterator is held as a list.
+    out : path
+        A folder, or a file that ends in .parquet, .npz or .safetensors, which holds all or nothing.
+    settings : Settings
+        Encoder and preprocessing.
+    engine : str
+        "local", the encoder in this process, or "ray", one for every worker of `cluster`; for folders.
+    cluster : Cluster, optional
+        Where Ray runs.
+    shard : Share, optional
+        Embed only this share of the items, as one of many processes that know nothing of each other: any number of
+        them may write to the folder at once, and the same share twice gives the same files.
+    retry_failed : bool
+        Try again what failed in an earlier run.
+    step : callable, optional
+        Is told how many more shapes are done, and by the process of which id.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    InputError
+        For ids that are not unique, values that cannot be used, a folder of other settings.
+    MixedEncodersError
+        For a folder of another checkpoint.
+    FileError
+        For what cannot be written.
+    MissingPackageError
+        Without pyarrow, or without ray.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from openshape_ood.synthetic import sample
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(pathlib.Path(folder) / "chair.npy", sample("chair", 500, seed=1))
+    ...     shapes = [Item("chair.npy", f"{folder}/chair.npy"), Item("lamp.npy", f"{folder}/lamp.npy")]
+    ...     done = embed(shapes, f"{folder}/embedded", Settings("tiny", readers=0))
+    >>> done.rows, done.errors, done.failed[0].id
+    (1, 1, 'lamp.npy')
+    """
+    check_choice(engine, "engine", ENGINES)
+    items = list(items) if isinstance(items, Iterator) else items
+    step = step or (lambda count, process: None)
+    if not is_folder(out):
+        if engine != "local" or shard or retry_failed:
+            raise InputError(f"out is {out}, a file; engines, shards and retries need a folder, as embedded/")
+        return _into_file(items, check_out(out), settings, step)
+    check_parquet()
+    header, folder = settings.header(), Path(out).expanduser()
+    with locked(folder, shared=shard is not None):
+        open_folder(folder, header)
+        plan = _plan(items, folder, shard, retry_failed)
+        todo = plan.asked[plan.todo]
+        if len(todo):
+            work = compress(_normal(items, shard), plan.todo)
+            if engine == "local":
+                _run(work, settings, header, folder, step, plan.own_axes, None if shard else SHARD_SECONDS)
+            else:
+                from openshape_ood.embedding_store.jobs import on_ray
+
+                on_ray.run(work, len(todo), settings, header, folder, step, cluster or on_ray.Cluster())
+        counts = None if shard else settle(folder)
+        there = np.isin(todo, keys(place(*one) for one in written(folder)))
+        left = set(todo[~there].tolist())  # those that failed
+        tried = {place(one.id, one.path): one for one in read_errors(folder)} if left else {}
+        failed = [one for word, one in tried.items() if key(word).rstrip(b"\0") in left]
+    if len(failed) != len(left):
+        raise OpenShapeError(f"{len(left) - len(failed)} shapes are neither embedded nor failed; run it again")
+    embedded, errors = int(there.sum()), plan.skipped + len(failed)
+    rows = (counts.rows, counts.errors) if counts else (plan.reused + embedded, errors)
+    return Summary(str(folder), plan.given, plan.reused, embedded, failed, plan.skipped, *rows, header)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a run does. asked (n,): `keys` of the id and path of every item of its share; todo (n,): a mask; own_axes:
+    whether any item says its own; given, reused, skipped: as in `Summary`."""
+
+    asked: np.ndarray
+    todo: np.ndarray
+    own_axes: bool
+    given: int
+    reused: int
+    skipped: int
+
+
+def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool) -> _Plan:
+    """Raises `InputError` for two files of one id, which would be taken for each other."""
+    axes = False
+
+    def words() -> Iterator[str]:
+        nonlocal axes
+        for item in _normal(items, share):
+            axes = axes or item.up is not None
+            yield item.id
+            yield place(item.id, text(item.path))
+
+    ids, asked = keys(words()).reshape(-1, 2).T
+    todo = np.zeros(len(ids), dtype=bool)
+    _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
+    todo[first] = True
+    for i in np.flatnonzero(asked[first[inverse]] != asked)[:1]:
+        one, other = (_nth(_normal(items, share), k) for k in (first[inverse[i]], i))
+        raise InputError(
+            f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected each id once. Give one folder "
+            "that holds both, or a list with a column id"
+        )
+    there = keys(word for id, path in written(folder) for word in (id, place(id, path))).reshape(-1, 2).T
+    done = todo & np.isin(asked, there[1])
+    for i in np.flatnonzero(todo & ~done & np.isin(ids, there[0]))[:1]:
+        item = _nth(_normal(items, share), i)
+        path = next(path for id, path in written(folder) if id == item.id)
+        raise InputError(
+            f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. Give another --out, or a "
+            "list with ids of its own"
+        )
+    todo &= ~done
+    if retry:
+        forget_errors(folder, asked[todo])
+    # an error of another file of the same id is not this one's
+    tried = todo & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
+    return _Plan(asked, todo & ~tried, axes, len(first), int(done.sum()), int(tried.sum()))
+
+
+def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
+    """Of one share; with absolute paths, for the run that goes on may be started elsewhere."""
+    for item in items:
+        item = replace(item, id=text(item.id), path=os.path.abspath(os.path.expanduser(item.path)))
+        if share is None or int.from_bytes(key(item.id)) % share.count == share.index:
+            yield item
+
+
+def _nth(items: Iterator[Item], n: int) -> Item:
+    return next(item for i, item in enumerate(items) if i == n)
+
+
+def _run(
+    items: Iterable[Item],
+    settings: Settings,
+    header: Header,
+    folder: Path,
+    step: Step,
+    own_axes: bool,
+    seconds: float | None,
+) -> None:
+    """The engine of one machine: the encoder in this process."""
+    encoder, header = load(settings, header)
+    for rows in embed_shards(encoder, items, settings, own_axes, _here(step), seconds):
+        write_shard(folder, rows, header)
+
+
+def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step) -> Summary:
+    plan = _plan(items, out, None, retry=False)
+    encoder, header = load(settings, settings.header())
+    work = compress(_normal(items, None), plan.todo)
+    shards = list(embed_shards(encoder, work, settings, plan.own_axes, _here(step)))
+    embeddings = np.concatenate([rows.embeddings for rows in shards]) if shards else np.empty((0, header.dim))
+    ids, paths, ups, failed = (
+        [one for rows in shards for one in getattr(rows, name)] for name in ("ids", "paths", "ups", "failed")
+    )
+    if ids:
+        write_embeddings(out, Rows(ids, paths, ups, embeddings, failed), header)
+    return Summary(str(out), plan.given, 0, len(ids), failed, 0, len(ids), len(failed), header)
+
+
+def _here(step: Step) -> Callable[[int], None]:
+    return lambda count: step(count, os.getpid())

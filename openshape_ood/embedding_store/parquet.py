@@ -1,0 +1,159 @@
+"""Rows as Parquet, and the only module that knows pyarrow."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.embedding_store.schema import COLUMNS, KEY, MAX_WORD, Failed, Header, Rows, text
+from openshape_ood.errors import FileError, MissingPackageError
+
+GROUP_ROWS = 65_536
+
+
+def check_parquet() -> ModuleType:
+    """The module pyarrow. Raises `MissingPackageError`."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        message = "Parquet needs pyarrow: pip install 'openshape-ood[parquet]'; .safetensors and .npz do not"
+        raise MissingPackageError(message) from error
+    return pyarrow
+
+
+def to_bytes(rows: Rows, header: Header) -> bytes:
+    """A Parquet file: a row a shape, those that failed last, with a status, a reason and no embedding."""
+    arrow = check_parquet()
+    n, lost = len(rows.ids), len(rows.failed)
+    kind = arrow.list_(arrow.float32(), header.dim)
+    vectors = arrow.FixedSizeListArray.from_arrays(arrow.array(rows.check(header).ravel()), type=kind)
+    words: dict[str, Sequence[str | None]] = {
+        "id": [*rows.ids, *(one.id for one in rows.failed)],
+        "path": [*rows.paths, *(one.path for one in rows.failed)],
+        "up": [*rows.ups, *(one.up or None for one in rows.failed)],
+        "provenance": [json.dumps(asdict(header.provenance))] * (n + lost),
+        "status": ["ok"] * n + ["error"] * lost,
+        "error": [None] * n + [one.error for one in rows.failed],
+    }
+    columns: dict[str, Any] = {
+        name: arrow.array([None if value is None else text(value) for value in values], arrow.string())
+        for name, values in words.items()
+    }
+    columns["embedding"] = arrow.concat_arrays([vectors, arrow.nulls(lost, kind)])
+    return _to_bytes(arrow.table(columns).select(COLUMNS).replace_schema_metadata({KEY: header.to_json()}))
+
+
+def read_header(path: Path) -> Header:
+    with _opened(path) as file:
+        return Header.from_json((file.schema_arrow.metadata or {}).get(KEY.encode()), path)
+
+
+def read_rows(path: Path, columns: Collection[str], batch_rows: int) -> Iterator[dict[str, Any]]:
+    """Rows with an embedding, `batch_rows` at a time at most, a column each: lists of str, "embedding" (n, d)."""
+    header = read_header(path)
+    for some in _batches(path, [*{*columns, "status"}], batch_rows, header.dim):
+        good = np.flatnonzero([status == "ok" for status in _words(some["status"], path)])
+        if not len(good):
+            continue
+        some = some if len(good) == len(some) else some.take(good)
+        yield {
+            name: _numbers(some[name], header.dim, path) if name == "embedding" else _words(some[name], path)
+            for name in columns
+        }
+
+
+def read_failed(path: Path) -> Iterator[Failed]:
+    """The rows without an embedding."""
+    columns = ("id", "path", "error", "up", "status")
+    for some in _batches(path, columns, GROUP_ROWS):
+        for *row, status in zip(*(_words(some[name], path) for name in columns), strict=True):
+            if status != "ok":
+                yield Failed(*(word or "" for word in row))
+
+
+def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | None, ...]]]:
+    """Rows of columns of words of any Parquet file, in batches; None for every column that it lacks but the first."""
+    with _opened(path, columns[:1]) as file:
+        own = [name for name in columns if name in file.schema_arrow.names]
+        for some in file.iter_batches(columns=own):
+            empty = [None] * len(some)
+            cells = [[_word(v) for v in some[name].to_pylist()] if name in own else empty for name in columns]
+            yield list(zip(*cells, strict=True))
+
+
+def only(path: Path, mask: np.ndarray) -> bytes:
+    """The file again, with the rows of the mask (n,) only."""
+    arrow = check_parquet()
+    with _opened(path, ("embedding",)) as file:
+        return _to_bytes(file.read().filter(arrow.array(mask)))
+
+
+def _to_bytes(table: Any) -> bytes:
+    """Numbers are kept as they are, words by dictionary."""
+    from pyarrow import BufferOutputStream, parquet
+
+    buffer, words = BufferOutputStream(), [name for name in COLUMNS if name != "embedding"]
+    parquet.write_table(table, buffer, use_dictionary=words, compression="zstd", row_group_size=GROUP_ROWS)
+    return buffer.getvalue().to_pybytes()
+
+
+def _batches(path: Path, columns: Sequence[str], batch_rows: int, dim: int | None = None) -> Iterator[Any]:
+    arrow = check_parquet()
+    with _opened(path, columns) as file:
+        if dim is not None and "embedding" in columns:
+            kind = file.schema_arrow.field("embedding").type
+            if not arrow.types.is_fixed_size_list(kind) or (kind.list_size, str(kind.value_type)) != (dim, "float"):
+                raise FileError(f"{path}: its embeddings are {kind}; expected {dim} numbers of float32")
+        yield from file.iter_batches(batch_rows, columns=columns)
+
+
+@contextmanager
+def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
+    """A Parquet file with the columns `needed`. Raises `FileError` for any other, also where that shows later."""
+    arrow = check_parquet()
+    from pyarrow import parquet
+
+    try:
+        there = parquet.read_schema(path).names
+        lacks = [name for name in needed if name not in there]
+        if lacks:
+            raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
+        # by dictionary, so that a long word that a damaged file repeats is held once
+        with parquet.ParquetFile(path, read_dictionary=[name for name in needed if name != "embedding"]) as file:
+            yield file
+    except (arrow.ArrowException, OSError) as error:
+        if isinstance(error, FileError):
+            raise
+        reason = " ".join(str(error).split())[:300]
+        raise FileError(
+            f"cannot read {path} as Parquet: {reason}. If it is damaged, remove it and embed again"
+        ) from error
+
+
+def _numbers(column: Any, dim: int, path: Path) -> np.ndarray:
+    if column.null_count:
+        raise FileError(f"{path}: {column.null_count} rows with status ok have no embedding; embed them again")
+    return np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), dim)
+
+
+def _words(column: Any, path: Path) -> list[str | None]:
+    from pyarrow import compute
+
+    held = getattr(column, "dictionary", column)
+    if (compute.max(compute.binary_length(held)).as_py() or 0) > MAX_WORD:
+        raise FileError(f"{path} holds a word of more than {MAX_WORD:,} characters; expected ids, paths and reasons")
+    return column.to_pylist()
+
+
+def _word(value: Any) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of ids with gaps comes as floats
+    return None if value is None else os.fsdecode(value) if isinstance(value, bytes) else str(value)
