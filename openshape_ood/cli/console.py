@@ -89,9 +89,7 @@ def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> No
     for name, kind in columns.items():
         justify: Any = "right" if kind == "right" else "left"
         fold = kind == "fold"
-        table.add_column(
-            name, justify=justify, overflow="fold", no_wrap=not fold, min_width=FOLDED if fold else None
-        )
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=not fold, min_width=FOLDED if fold else None)
     for row in rows:
         cells = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
         table.add_row(*(Text(shown(value), style=style) for value, style in cells))

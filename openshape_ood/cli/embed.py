@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,89 +43,73 @@ def embed(
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE|DIR",
-            help="Where to: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder "
+        options.option(
+            options.RESULT,
+            "--out -o",
+            "Where to: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder "
             "can be stopped and goes on. Parquet needs pip install 'openshape-ood\\[parquet]'.",
-            rich_help_panel=options.RESULT,
+            metavar="FILE|DIR",
         ),
     ],
     model: options.Model = "vitb32",
     checkpoint: options.CheckpointFile = None,
     up: options.Up = "file",
-    num_samples: options.Views = 1,
+    num_samples: options.NumSamples = 1,
     seed: options.Seed = 0,
     device: options.Device = None,
     batch_size: options.BatchSize = 32,
+    readers: options.Readers = None,
     engine: Annotated[
         str,
-        typer.Option(
+        options.option(
+            MANY,
             "--engine",
+            "local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
             metavar="NAME",
-            help="local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
-            rich_help_panel=MANY,
         ),
     ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(
+        options.option(
+            MANY,
             "--address",
+            "Cluster: auto, or as ray.init takes it; started here if left out.",
             metavar="ADDRESS",
-            help="Ray cluster: auto, or as ray.init takes it; started here if left out.",
-            rich_help_panel=MANY,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            help="Encoders at once, with ray: one a GPU, else one a core, if left out.",
-            rich_help_panel=MANY,
+        options.option(
+            MANY, "--workers", "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1
         ),
     ] = None,
-    cpus: Annotated[
-        float, typer.Option("--cpus", min=0.01, help="CPUs of each worker, with ray.", rich_help_panel=MANY)
-    ] = 1,
+    cpus: Annotated[float, options.option(MANY, "--cpus", "CPUs of each worker, with ray.", min=0.01)] = 1,
     gpus: Annotated[
-        float | None,
-        typer.Option("--gpus", min=0, help="GPUs of each worker, with ray: 1 if there are any.", rich_help_panel=MANY),
-    ] = None,
-    readers: Annotated[
-        int | None,
-        typer.Option("--readers", min=0, help="Processes that read ahead of each encoder.", rich_help_panel=MANY),
+        float | None, options.option(MANY, "--gpus", "GPUs of each worker, with ray: 1 if there are any.", min=0)
     ] = None,
     precision: Annotated[
         str,
-        typer.Option(
-            "--precision", metavar="NAME", help="float32, bfloat16 or float16, of the network.", rich_help_panel=MANY
-        ),
+        options.option(MANY, "--precision", "float32, bfloat16 or float16, of the network.", metavar="NAME"),
     ] = "float32",
     shard: Annotated[
         str | None,
-        typer.Option(
+        options.option(
+            MANY,
             "--shard",
-            metavar="I/N",
-            help="Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
+            "Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
             "a Slurm array.",
-            rich_help_panel=MANY,
+            metavar="I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed", help="Try again what failed in an earlier run into this folder.", rich_help_panel=MANY
-        ),
+        bool, options.option(MANY, "--retry-failed", "Try again what failed in an earlier run into this folder.")
     ] = False,
     json: options.Json = False,
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
     from openshape_ood.checks import check_choice
-    from openshape_ood.cli.inputs import File
-    from openshape_ood.cli.listing import list_items
-    from openshape_ood.cli.reading import nothing_found, warn_of_axes
+    from openshape_ood.cli.batches import warn_of_axes
+    from openshape_ood.cli.inputs import File, list_items, nothing_found
     from openshape_ood.embedding_store.files import check_out, is_folder
     from openshape_ood.embedding_store.jobs import ENGINES, Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
@@ -212,7 +196,7 @@ def _print_summary(done: Summary, engine: str, shard: str | None, failures: list
             "engine": engine,
             "shard": shard,
             "dim": done.header.dim,
-            "provenance": asdict(done.header.provenance),
+            "provenance": done.header.provenance.as_json(),
             "failed": [{"file": one.file, "reason": one.reason} for one in failures],
             "counts": {**counts, "failed": len(failures), "ignored": ignored},
         }

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openshape_ood.cli.batches import Reading, encode_files
 from openshape_ood.cli.console import Bar, Failure, print_note, progress, shown
 from openshape_ood.cli.inputs import File, find_files
-from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import ClassNamesError, FileError, InputError
 from openshape_ood.shapes.reading import SUFFIXES
 

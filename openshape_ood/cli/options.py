@@ -54,9 +54,7 @@ Files = Annotated[
 ]
 Names = Annotated[
     list[str] | None,
-    option(
-        KNOWN, "--known", "Names, several words or commas: --known chair sofa 'night stand'.", metavar="NAME..."
-    ),
+    option(KNOWN, "--known", "Names, several words or commas: --known chair sofa 'night stand'.", metavar="NAME..."),
 ]
 Examples = Annotated[
     list[Path] | None,

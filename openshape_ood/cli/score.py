@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,11 +25,11 @@ from openshape_ood.cli.console import (
 from openshape_ood.cli.inputs import check_out, find_files, nothing_found
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.reading import Done
+    from openshape_ood.cli.batches import Done
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyResult
 
-STYLES = {"known": "green", "novel": "bold red", "": ""}
+STYLES = {"known": "green", "novel": "bold red"}
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
 
 EXAMPLES = """
@@ -39,21 +39,6 @@ EXAMPLES = """
 
 Files come before --known, or after --, for every word after --known is a class.
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was found of one file."""
-
-    file: str
-    id: str
-    nearest: str
-    similarity: float
-    novelty: float
-    p_value: float | None
-    verdict: str
-    up: str
-    similarities: dict[str, float]
 
 
 @options.with_examples(EXAMPLES)
@@ -88,9 +73,9 @@ def score(
 ) -> None:
     """Score shapes: how novel each is, what it is nearest to, and whether it is novel."""
     from openshape_ood.cli import thresholds
+    from openshape_ood.cli.batches import Reading, encode_files, warn_of_axes
     from openshape_ood.cli.encoders import check_ups, load_encoder, load_text
     from openshape_ood.cli.known import build, gather
-    from openshape_ood.cli.reading import Reading, encode_files, warn_of_axes
     from openshape_ood.errors import InputError
     from openshape_ood.scoring import find_method
 
@@ -136,12 +121,12 @@ def score(
         results = encode_files(found.files, reading, judge, failures, bar)
         rows = [row for done in results for row in _rows(done, limit)]
     if sort == "novelty":
-        rows.sort(key=lambda row: -row.novelty)
+        rows.sort(key=lambda row: -row["novelty"])
     record = {
         "provenance": provenance.as_json(),
         "classes": list(classes.names),
         "threshold": thresholds.record(limit),
-        "shapes": [{**asdict(row), "verdict": row.verdict or None} for row in rows],
+        "shapes": rows,
         "failed": [asdict(failure) for failure in failures],
         "counts": {"scored": len(rows), "failed": len(failures), "ignored": found.ignored},
     }
@@ -163,55 +148,57 @@ def score(
         raise typer.Exit(1)
 
 
-def _rows(done: Done[NoveltyResult], threshold: Threshold | None) -> list[Row]:
+def _rows(done: Done[NoveltyResult], threshold: Threshold | None) -> Iterator[dict[str, Any]]:
+    """What was found of each file of a batch, as --json has it."""
     from openshape_ood.cli.thresholds import p_values, verdicts
 
-    result = done.result
-    names = result.classes.tolist()
-    columns = result.novelty.tolist(), p_values(threshold, result.novelty), verdicts(threshold, result.novelty)
-    return [
-        Row(file.path, file.id, nearest, cosines[names.index(nearest)], *figures, up, dict(zip(names, cosines)))
-        for file, nearest, cosines, up, *figures in zip(
-            done.batch.files, result.nearest.tolist(), result.similarity.tolist(), result.up, *columns, strict=True
-        )
-    ]
+    result, names = done.result, done.result.classes.tolist()
+    verdict, p_value = verdicts(threshold, result.novelty), p_values(threshold, result.novelty)
+    for i, file in enumerate(done.batch.files):
+        similarities = dict(zip(names, result.similarity[i].tolist(), strict=True))
+        nearest = str(result.nearest[i])
+        yield {
+            "file": file.path,
+            "id": file.id,
+            "nearest": nearest,
+            "similarity": similarities[nearest],
+            "novelty": float(result.novelty[i]),
+            "p_value": p_value[i],
+            "verdict": verdict[i],
+            "up": result.up[i],
+            "similarities": similarities,
+        }
 
 
-def _write(out: Path, record: dict[str, Any], rows: Sequence[Row], failures: Sequence[Failure]) -> None:
+def _write(out: Path, record: dict[str, Any], rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> None:
     from openshape_ood.storage import save_whole
 
     content = as_json(record) if out.suffix.lower() == ".json" else _csv(rows, failures)
     save_whole(out, content.encode("utf-8", errors="surrogateescape"), "the table")
 
 
-def _csv(rows: Sequence[Row], failures: Sequence[Failure]) -> str:
+def _csv(rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> str:
     """A line a file, those that failed last; empty where there is nothing to say."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**asdict(row), "status": "scored"} for row in rows)
+    writer.writerows({**row, "status": "scored"} for row in rows)
     writer.writerows({"file": one.file, "status": "failed", "error": one.reason} for one in failures)
     return buffer.getvalue()
 
 
-def _print(rows: Sequence[Row], threshold: Threshold | None, record: dict[str, Any]) -> None:
+def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: dict[str, Any]) -> None:
     from openshape_ood.cli.thresholds import words
 
-    columns = {"file": "fold", "nearest": "left", "similarity": "right", "novelty": "right", "p-value": "right"}
-    calibrated = threshold is not None and threshold.n > 0
-    if not calibrated:
-        columns.pop("p-value")
-    print_table(
-        {**columns, "verdict": "left"},
-        (
-            [
-                *(row.file, row.nearest, f"{row.similarity:.3f}", f"{row.novelty:.3f}"),
-                *([f"{row.p_value:.3f}"] if calibrated else []),
-                (row.verdict, STYLES[row.verdict]),
-            ]
-            for row in rows
-        ),
-    )
+    columns = {"file": "fold", "nearest": "left", "similarity": "right", "novelty": "right", "p_value": "right"}
+    if threshold is None or not threshold.n:
+        columns.pop("p_value")
+
+    def cells(row: dict[str, Any]) -> list[Any]:
+        shown = [row[name] if isinstance(row[name], str) else f"{row[name]:.3f}" for name in columns]
+        return [*shown, (row["verdict"] or "", STYLES.get(row["verdict"], ""))]
+
+    print_table({**columns, "verdict": "left"}, map(cells, rows))
     provenance = record["provenance"]
     note = " (what each file says, else y)" if provenance["up"] == "file" else ""
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())

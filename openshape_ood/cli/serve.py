@@ -37,7 +37,7 @@ def serve(
     tiny works offline; the others are downloaded on first use.
     """
     from openshape_ood import app
-    from openshape_ood.cli.classes import gather
+    from openshape_ood.cli.known import gather
 
     names = list(gather(known).examples) if known else app.KNOWN
     if json:

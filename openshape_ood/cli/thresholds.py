@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openshape_ood.cli.batches import Reading, encode_files
 from openshape_ood.cli.console import Failure, progress, shown
 from openshape_ood.cli.inputs import find_files
-from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def from_files(
     provenance: Provenance,
     failures: list[Failure],
 ) -> Threshold:
-    """The threshold that keeps the share `coverage` of shapes like these. Raises `InputError` where they are too few."""
+    """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
     import numpy as np
 
     from openshape_ood.decisions.threshold import Threshold
@@ -60,17 +59,15 @@ def from_files(
         scores = [done.result.novelty for done in encode_files(found.files, reading, judge, failures, bar)]
     source = f"known shapes of {', '.join(map(str, paths))}"
     try:
-        return Threshold.from_novelty(
-            np.concatenate([[], *scores]), coverage, provenance=provenance, source=source
-        )
+        return Threshold.from_novelty(np.concatenate([[], *scores]), coverage, provenance=provenance, source=source)
     except InputError as error:
         raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
 
 
-def verdicts(threshold: Threshold | None, novelty: np.ndarray) -> list[str]:
-    """ "known" or "novel", "" without a threshold."""
+def verdicts(threshold: Threshold | None, novelty: np.ndarray) -> list[str | None]:
+    """ "known" or "novel", None without a threshold."""
     if threshold is None:
-        return [""] * len(novelty)
+        return [None] * len(novelty)
     return ["novel" if novel else "known" for novel in threshold.is_novel(novelty)]
 
 
@@ -93,4 +90,3 @@ def words(threshold: Threshold | None) -> str:
     if not threshold.n:
         return f"threshold {threshold.value:g}, {shown(threshold.source)}"
     return shown(threshold)
-

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_runs import run, run_json, write_shape
+from openshape_ood.banks import save_bank
 
 from openshape_ood import Known, ShapeEncoder, TextEncoder, score_novelty
-from openshape_ood.banks import save_bank
 from openshape_ood.decisions.calibration import p_values, threshold
 from openshape_ood.synthetic.calibration import calibration_scans
 
