@@ -68,6 +68,7 @@ def test_ids_tell_files_apart(folder: Path) -> None:
         (["--known=a", "b", "--json"], ["--known=a", "--known", "b", "--json"]),
         (["--known", "a", "--known", "b"], ["--known", "a", "--known", "b"]),
         (["--calibrate", "x", "y", "--up", "-y"], ["--calibrate", "x", "--calibrate", "y", "--up", "-y"]),
+        (["--known-classes", "a", "b"], ["--known-classes", "a", "--known-classes", "b"]),
         (["--known", "a", "--", "b", "c"], ["--known", "a", "--", "b", "c"]),
         (["--examples", "a", "b"], ["--examples", "a", "b"]),
     ],
