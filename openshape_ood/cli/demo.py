@@ -68,7 +68,7 @@ def demo(
             {
                 "provenance": result.provenance.as_json(),
                 "classes": KNOWN,
-                "threshold": thresholds.record(threshold),
+                "threshold": threshold and threshold.as_json(),
                 "shapes": rows,
                 "written": written,
             }

@@ -193,8 +193,6 @@ def _draw(found: NoveltyMap, path: Path, color: str) -> None:
 
 def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures: list[Failure]) -> dict[str, Any]:
     """What --json prints."""
-    from openshape_ood.cli.thresholds import record
-
     peak = found.peak(PEAK)
     place = found.points[peak, :3]
     limit = found.threshold
@@ -205,7 +203,7 @@ def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures:
         "provenance": found.provenance.as_json(),
         "classes": [str(name) for name in found.classes],
         "class_shares": found.shares(),
-        "threshold": record(limit),
+        "threshold": limit and limit.as_json(),
         "baseline": found.baseline,
         "share_beyond_threshold": None if limit is None else float(found.is_novel.mean()),
         "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},

@@ -125,7 +125,7 @@ def score(
     record = {
         "provenance": provenance.as_json(),
         "classes": list(classes.names),
-        "threshold": thresholds.record(limit),
+        "threshold": limit and limit.as_json(),
         "shapes": rows,
         "failed": [asdict(failure) for failure in failures],
         "counts": {"scored": len(rows), "failed": len(failures), "ignored": found.ignored},

@@ -76,13 +76,6 @@ def p_values(threshold: Threshold | None, novelty: np.ndarray) -> list[float | N
     return [None] * len(novelty) if threshold is None or not threshold.n else threshold.p_values(novelty).tolist()
 
 
-def record(threshold: Threshold | None) -> dict[str, Any] | None:
-    """What --json says of it; whose novelty it is for stands in the provenance beside it."""
-    if threshold is None:
-        return None
-    return {name: getattr(threshold, name) for name in ("value", "coverage", "n", "source")}
-
-
 def words(threshold: Threshold | None) -> str:
     """For people."""
     if threshold is None:

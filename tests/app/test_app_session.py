@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openshape_ood.app.limits import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
 from openshape_ood.app.session import Session, Shape, parse_names
 from openshape_ood.errors import ClassNamesError, InputError, UnknownNameError
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood import workers
-from openshape_ood.app.limits import (
+from openshape_ood.app.quotas import (
     MAX_FILE_MB,
     MAX_POINTS,
     READ_MEMORY,
