@@ -86,7 +86,7 @@ def show(name: Name, json: Json = False) -> None:
         print_json({**fields, "files": [part.record() for part in parts]})
         return
     entries = [
-        (f"{key}.{field}".rstrip("."), "-" if entry == "" else entry)
+        (f"{key}.{field}".rstrip("."), "-" if entry == "" else str(entry))
         for key, value in fields.items()
         for field, entry in (value.items() if isinstance(value, dict) else [("", value)])
     ]

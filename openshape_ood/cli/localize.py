@@ -18,7 +18,6 @@ from openshape_ood.cli.console import (
     print_table,
     shown,
 )
-from openshape_ood.cli.inputs import check_out
 from openshape_ood.errors import ClassNamesError, InputError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -129,6 +128,8 @@ def localize(
 
 def _check_files(out: Path | None, picture: Path | None) -> None:
     """Told before the work, not after it."""
+    from openshape_ood.cli.inputs import check_out
+
     check_out("--out", out, (".ply",))
     check_out("--picture", picture, PICTURES)
     package = "plotly" if picture is not None and picture.suffix.lower() == ".html" else "matplotlib"

@@ -22,7 +22,6 @@ from openshape_ood.cli.console import (
     progress,
     shown,
 )
-from openshape_ood.cli.inputs import check_out, find_files, nothing_found
 
 if TYPE_CHECKING:
     from openshape_ood.cli.batches import Done
@@ -75,6 +74,7 @@ def score(
     from openshape_ood.cli import thresholds
     from openshape_ood.cli.batches import Reading, encode_files, warn_of_axes
     from openshape_ood.cli.encoders import check_ups, load_encoder, load_text
+    from openshape_ood.cli.inputs import check_out, find_files, nothing_found
     from openshape_ood.cli.known import build, gather
     from openshape_ood.errors import InputError
     from openshape_ood.scoring import find_method
