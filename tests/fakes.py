@@ -47,7 +47,7 @@ class FakeEncoder:
         ups = resolve_ups(up, listed)
         call = {"up": ups, "batch_size": batch_size, "seed": seed, "progress": progress}
         self.calls.append(call if num_samples == 1 else {**call, "num_samples": num_samples})
-        clouds = [shape.load(points=100, seed=0)[:, :3] for shape in listed]
+        clouds = [shape.cloud(points=100, seed=0)[:, :3] for shape in listed]
         return np.stack([self._embed(exchange(cloud, u, "y")) for cloud, u in zip(clouds, ups, strict=True)])
 
     def _embed(self, xyz: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import trimesh
 from typer.testing import CliRunner
 
 import openshape_ood
+from openshape_ood import KnownClasses, ShapeEncoder
 from openshape_ood.cli.commands import app
 from openshape_ood.synthetic import sample, scan
 
@@ -62,6 +63,9 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("chair", "sofa"):
         for seed in range(3):
             write_cloud(folder / "support" / name / f"{seed}.ply", sample(name, 600, seed))
+    chairs = {"chair": [sample("chair", 600, seed) for seed in range(3)]}
+    known = KnownClasses.from_examples(chairs, ShapeEncoder.from_pretrained("tiny"), patches="local")
+    known.save(folder / "known.safetensors")
     for seed in range(100, 119):  # 19 promise 95 %
         write_cloud(folder / "held_out" / f"{seed}.ply", sample("chair", 600, seed))
     return folder

@@ -22,7 +22,6 @@ ORDER = """
     registry
     encoders
     known
-    banks
     decisions
     scoring
     novelty_map
@@ -43,7 +42,7 @@ HOMES = {
     "einops": {"encoders.pointbert"},
     "h5py": set(),
     "huggingface_hub": {"registry.hub"},
-    "laspy": {"shapes.clouds"},
+    "laspy": {"shapes.las"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
     "plotly": {"plots.interactive"},

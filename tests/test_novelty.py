@@ -9,8 +9,17 @@ import pytest
 import torch
 from fakes import PLATE, POLE, SLAB, FakeEncoder, PatchEncoder, box, words
 
-from openshape_ood import Known, NoveltyResult, ShapeEncoder, TextEncoder, score_novelty
-from openshape_ood.encoders.protocols import Identity
+from openshape_ood import (
+    Embeddings,
+    KnownClasses,
+    NoveltyResult,
+    ShapeEncoder,
+    TextEncoder,
+    Threshold,
+    __version__,
+    score_novelty,
+)
+from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import (
     ClassNamesError,
     CloudError,
@@ -19,7 +28,7 @@ from openshape_ood.errors import (
     MixedEncodersError,
     UnknownNameError,
 )
-from openshape_ood.scoring import DEFAULTS, SCORES
+from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, judge
 from openshape_ood.synthetic import sample
 
 NAMES = ["pole", "plate", "slab"]
@@ -42,7 +51,7 @@ def test_the_result_says_what_and_whose_it_is() -> None:
     assert result.classes.tolist() == NAMES
     assert {result.nearest.dtype.kind, result.classes.dtype.kind} == {"U"}
     assert (result.shapes, result.up) == (("shape 0", "shape 1", "shape 2"), ("y", "y", "y"))
-    assert (result.method, result.encoder, result.checkpoint_hash) == ("max_cosine", "fake", "f" * 64)
+    assert result.provenance == Provenance(FakeEncoder().identity, "max_cosine", "file", 0, 1, __version__)
     np.testing.assert_allclose(result.novelty[:2], 0, atol=1e-6)
     assert result.novelty[2] > 0.1
 
@@ -95,13 +104,13 @@ def test_shapes_come_in_any_form(shapes: Any) -> None:
     np.testing.assert_array_equal(by_name(shapes).novelty, by_name().novelty)
 
 
-BY_EXAMPLE = [method for method, score in SCORES.items() if score.needs != "negatives"]
+BY_EXAMPLE = [name for name, method in METHODS.items() if method.needs != "negatives"]
 
 
-@pytest.mark.parametrize("method", [m for m in BY_EXAMPLE if m not in ("knn", "vim", "vote_entropy")])
+@pytest.mark.parametrize("method", [m for m in BY_EXAMPLE if m not in ("knn", "knn_euclidean", "vim", "vote_entropy")])
 def test_every_method_by_example(method: str) -> None:
     result = by_example([*SHAPES, *EXAMPLES["pole"]], text=words(), method=method)
-    assert result.method == method
+    assert result.provenance.method == method
     assert result.nearest[[0, 1, 3, 4]].tolist() == ["pole", "slab", "pole", "pole"]
     assert result.novelty[2] >= result.novelty[[0, 1, 3, 4]].max()
 
@@ -117,7 +126,7 @@ def test_similarity_is_the_cosine_whatever_the_method(method: str) -> None:
 @pytest.mark.parametrize("method", ["max_cosine", "mcm", "energy", "entropy", "margin"])
 def test_every_method_by_name(method: str) -> None:
     result = by_name(method=method)
-    assert (result.method, result.nearest[:2].tolist()) == (method, ["pole", "slab"])
+    assert (result.provenance.method, result.nearest[:2].tolist()) == (method, ["pole", "slab"])
     assert result.novelty[2] > result.novelty[:2].max()
 
 
@@ -126,10 +135,12 @@ def test_nearest_follows_the_method() -> None:
     known = {"a": np.array([[1.0, 1, 0, 0], [1, -1, 0, 0]]), "b": np.array([[1, 0, 0.5, 0]])}
     encoder = FakeEncoder()
     query = {"query": np.array([[1.0, 0, 0.01, 0]])}
-    bank = Known.from_examples(known, encoder)
-    queries = Known.from_examples(query, encoder).examples
+    bank = KnownClasses.from_examples(known, encoder)
+    queries = KnownClasses.from_examples(query, encoder).examples
     nearest = {
-        m: bank.names[SCORES[m].nearest(queries, bank)[0]] for m in SCORES if SCORES[m].needs in ("", "examples")
+        m: bank.names[judge(queries, bank, m).nearest[0]]
+        for m in METHODS
+        if METHODS[m].needs in ("any", "examples") and "euclidean" not in m
     }
     assert [method for method, name in nearest.items() if name == "b"] == ["nearest_distance", "knn"]
 
@@ -141,28 +152,31 @@ NONE = dict.fromkeys(NAMES)
 @pytest.mark.parametrize("known, kind", [(NAMES, "names"), (NONE, "names"), (EXAMPLES, "examples"), (SOME, "both")])
 def test_the_method_taken_where_none_is_named(known: Any, kind: str) -> None:
     result, same = (by_name(known=known, method=method) for method in (None, DEFAULTS[kind]))
-    assert result.method == DEFAULTS[kind]
+    assert result.provenance.method == DEFAULTS[kind]
     np.testing.assert_array_equal(result.novelty, same.novelty)
 
 
 @pytest.mark.parametrize("known, kind", [(NAMES, "names"), (EXAMPLES, "examples"), (SOME, "both")])
 def test_a_bank_has_the_default_of_what_it_is_made_of(known: Any, kind: str) -> None:
     banks = {
-        "names": lambda: Known.from_names(known, words()),
-        "examples": lambda: Known.from_examples(known, FakeEncoder()),
-        "both": lambda: Known.from_both(
+        "names": lambda: KnownClasses.from_names(known, words()),
+        "examples": lambda: KnownClasses.from_examples(known, FakeEncoder()),
+        "both": lambda: KnownClasses.from_both(
             NAMES, {name: value for name, value in known.items() if value is not None}, FakeEncoder(), words()
         ),
     }
     result = score_novelty(SHAPES, banks[kind](), encoder=FakeEncoder())
     expected = by_name(known=known)
-    assert (result.method, result.nearest.tolist()) == (expected.method, expected.nearest.tolist())
+    assert (result.provenance.method, result.nearest.tolist()) == (
+        expected.provenance.method,
+        expected.nearest.tolist(),
+    )
     np.testing.assert_array_equal(result.novelty, expected.novelty)
 
 
 def test_a_bank_of_names_and_examples_of_every_class_is_one_of_examples() -> None:
-    bank = Known.from_both(NAMES, EXAMPLES, FakeEncoder(), words())
-    assert score_novelty(SHAPES, bank, encoder=FakeEncoder()).method == DEFAULTS["examples"]
+    bank = KnownClasses.from_both(NAMES, EXAMPLES, FakeEncoder(), words())
+    assert score_novelty(SHAPES, bank, encoder=FakeEncoder()).provenance.method == DEFAULTS["examples"]
     for method in ("rank_fusion", "p_value_fusion"):
         result = score_novelty(SHAPES, bank, encoder=FakeEncoder(), method=method)
         np.testing.assert_array_equal(result.novelty, by_example(text=words(), method=method).novelty)
@@ -171,15 +185,27 @@ def test_a_bank_of_names_and_examples_of_every_class_is_one_of_examples() -> Non
 @pytest.mark.parametrize(
     "bank, method, message",
     [
-        (lambda: Known.from_names(NAMES, words()), "neglabel", "needs a bank with negative words"),
-        (lambda: Known.from_names(NAMES, words()), "knn", "the known classes are names only"),
-        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "vote_entropy", "needs a bank with patch tokens"),
-        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "rank_fusion", "needs a bank with names and examples"),
-        (lambda: Known.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "needs names and nothing else"),
-        (lambda: Known.from_both(NAMES, {"pole": POLE}, FakeEncoder(), words()), "knn", "examples of every class"),
+        (lambda: KnownClasses.from_names(NAMES, words()), "neglabel", "needs known classes with negative words"),
+        (lambda: KnownClasses.from_names(NAMES, words()), "knn", "the known classes are names only"),
+        (
+            lambda: KnownClasses.from_examples(EXAMPLES, FakeEncoder()),
+            "vote_entropy",
+            "needs known classes with patches",
+        ),
+        (
+            lambda: KnownClasses.from_examples(EXAMPLES, FakeEncoder()),
+            "rank_fusion",
+            "needs known classes with names and examples",
+        ),
+        (lambda: KnownClasses.from_examples(EXAMPLES, FakeEncoder()), "neglabel", "needs names and nothing else"),
+        (
+            lambda: KnownClasses.from_both(NAMES, {"pole": POLE}, FakeEncoder(), words()),
+            "knn",
+            "examples of every class",
+        ),
     ],
 )
-def test_a_bank_that_lacks_what_the_method_needs(bank: Callable[[], Known], method: str, message: str) -> None:
+def test_a_bank_that_lacks_what_the_method_needs(bank: Callable[[], KnownClasses], method: str, message: str) -> None:
     encoder = PatchEncoder()
     with pytest.raises(InputError, match=message):
         score_novelty(SHAPES, bank(), encoder=encoder, method=method)
@@ -203,11 +229,11 @@ def test_a_class_of_one_example_and_a_covariance() -> None:
 
 def test_patches_come_from_the_encoder() -> None:
     result = score_novelty(SHAPES, EXAMPLES, encoder=PatchEncoder(), method="vote_entropy")
-    assert (result.method, result.nearest[:2].tolist()) == ("vote_entropy", ["pole", "slab"])
-    with pytest.raises(InputError, match="fake has no patch tokens"):
+    assert (result.provenance.method, result.nearest[:2].tolist()) == ("vote_entropy", ["pole", "slab"])
+    with pytest.raises(InputError, match="fake has no patches"):
         by_example(method="vote_entropy")
     known = {"pole": FakeEncoder().encode(POLE)}
-    with pytest.raises(InputError, match="class 'pole' is given as embeddings; patch tokens need the example shapes"):
+    with pytest.raises(InputError, match="class 'pole' is given as embeddings; patches need the example shapes"):
         score_novelty(SHAPES, known, encoder=PatchEncoder(), method="vote_entropy")
 
 
@@ -215,9 +241,6 @@ def test_views_are_asked_of_the_encoder_for_shapes_and_examples() -> None:
     encoder = FakeEncoder()
     score_novelty(POLE, {"pole": POLE, "plate": None}, encoder=encoder, text=words(), num_samples=3)
     assert [call.get("num_samples") for call in encoder.calls] == [3, 3]
-    encoder.calls.clear()
-    score_novelty(POLE, ["pole"], encoder=encoder, text=words())
-    assert "num_samples" not in encoder.calls[0]  # an encoder without num_samples is good enough
 
 
 def test_examples_of_another_dimension() -> None:
@@ -238,7 +261,7 @@ def test_an_encoder_whose_embeddings_are_not_finite() -> None:
 
 def test_the_temperature_of_the_encoder_is_that_of_the_softmax() -> None:
     encoder = FakeEncoder()
-    encoder.temperature = 0.5  # type: ignore[attr-defined]
+    encoder.temperature = 0.5
     novelty = score_novelty(SHAPES, NAMES, encoder=encoder, text=words(), method="mcm").novelty
     cosines = by_name().similarity
     expected = 1 - np.exp(cosines.max(axis=1) / 0.5) / np.exp(cosines / 0.5).sum(axis=1)
@@ -247,7 +270,7 @@ def test_the_temperature_of_the_encoder_is_that_of_the_softmax() -> None:
 
 def test_a_bank_is_embedded_once_and_used_often() -> None:
     encoder = FakeEncoder()
-    bank = Known.from_examples(EXAMPLES, encoder)
+    bank = KnownClasses.from_examples(EXAMPLES, encoder)
     encoder.calls.clear()
     result = score_novelty(SHAPES, bank, encoder=encoder, method="nearest_distance")
     assert len(encoder.calls) == 1
@@ -330,16 +353,16 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_encoder_without_a_text_tower_needs_one() -> None:
-    with pytest.raises(InputError, match="fake has no text tower of its own; give text="):
+    with pytest.raises(InputError, match="fake has no text encoder of its own; give text="):
         score_novelty(POLE, NAMES, encoder=FakeEncoder())
 
 
 def test_another_tower_or_encoder_is_refused() -> None:
     other = FakeEncoder(Identity("other", "other words", "e" * 64))
-    with pytest.raises(MixedEncodersError, match="the text tower of fake"):
+    with pytest.raises(MixedEncodersError, match="the text encoder of fake"):
         score_novelty(POLE, NAMES, encoder=other, text=words())
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\), the shapes by other"):
-        score_novelty(POLE, Known.from_examples(EXAMPLES, FakeEncoder()), encoder=other)
+        score_novelty(POLE, KnownClasses.from_examples(EXAMPLES, FakeEncoder()), encoder=other)
 
 
 def test_a_bad_shape_is_named() -> None:
@@ -357,7 +380,11 @@ def clouds() -> dict[str, np.ndarray]:
 
 def test_tiny_by_name(clouds: dict[str, np.ndarray]) -> None:
     result = score_novelty(list(clouds.values()), KNOWN, model="tiny")
-    assert (result.encoder, result.similarity.shape, len(result.checkpoint_hash)) == ("tiny", (3, 3), 64)
+    assert (result.provenance.identity.checkpoint, result.similarity.shape, len(result.provenance.identity.sha256)) == (
+        "tiny",
+        (3, 3),
+        64,
+    )
     assert np.isfinite(result.novelty).all()
     np.testing.assert_array_equal(score_novelty(list(clouds.values()), KNOWN, model="tiny").novelty, result.novelty)
 
@@ -371,18 +398,18 @@ def test_tiny_by_example(clouds: dict[str, np.ndarray]) -> None:
 
 def test_tiny_from_a_bank(clouds: dict[str, np.ndarray], tiny: ShapeEncoder) -> None:
     embeddings = dict(zip(KNOWN, tiny.encode(list(clouds.values())), strict=True))
-    result = score_novelty(clouds["sofa"] * 1000, Known.from_examples(embeddings, tiny), encoder=tiny)
+    result = score_novelty(clouds["sofa"] * 1000, KnownClasses.from_examples(embeddings, tiny), encoder=tiny)
     assert result.nearest.tolist() == ["sofa"]
-    assert result.checkpoint_hash == tiny.identity.sha256
+    assert result.provenance.identity.sha256 == tiny.identity.sha256
 
 
 def test_tiny_keeps_other_banks_out(clouds: dict[str, np.ndarray], tiny: ShapeEncoder) -> None:
-    with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*the shapes by tiny"):
-        score_novelty(clouds["chair"], Known.from_names(NAMES, words()), encoder=tiny)
+    with pytest.raises(MixedEncodersError, match=r"the text encoder of fake.*the shapes by tiny"):
+        score_novelty(clouds["chair"], KnownClasses.from_names(NAMES, words()), encoder=tiny)
 
 
 def test_a_bank_of_another_checkpoint_is_refused_before_anything_is_downloaded(tiny: ShapeEncoder) -> None:
-    bank = Known.from_examples({"pole": POLE}, tiny)
+    bank = KnownClasses.from_examples({"pole": POLE}, tiny)
     with pytest.raises(MixedEncodersError, match=r"embedded by tiny \(sha256 .*, the shapes by vitb32"):
         score_novelty(POLE, bank)
     assert score_novelty(POLE, bank, model="tiny").nearest[0] == "pole"
@@ -410,7 +437,7 @@ def test_tiny_with_one_class_shown_and_one_only_named(
 ) -> None:
     for known in ({shown: made(shown, 8), named: None}, {named: None, shown: made(shown, 8)}):
         result = score_novelty(tests, known, encoder=tiny, text=tiny_text, method=method)
-        assert result.method == (method or DEFAULTS["both"])
+        assert result.provenance.method == (method or DEFAULTS["both"])
         found = result.nearest[:10] == np.repeat(["chair", "sofa"], 5)
         assert found[:5].sum() >= 4
         assert found[5:].sum() >= 4
@@ -432,7 +459,7 @@ def test_tiny_by_the_votes_of_patches(tests: list[np.ndarray], tiny: ShapeEncode
     result = score_novelty(tests, known, encoder=tiny, method="vote_entropy")
     assert result.nearest[:10].tolist() == ["chair"] * 5 + ["sofa"] * 5
     assert result.novelty[10:].mean() > result.novelty[:10].mean()
-    bank = Known.from_examples(known, tiny, patches=True)
+    bank = KnownClasses.from_examples(known, tiny, patches="tokens")
     again = score_novelty(tests, bank, encoder=tiny, method="vote_entropy")
     np.testing.assert_allclose(again.novelty, result.novelty, atol=1e-6)
 
@@ -440,8 +467,8 @@ def test_tiny_by_the_votes_of_patches(tests: list[np.ndarray], tiny: ShapeEncode
 def test_tiny_from_several_views(tests: list[np.ndarray], tiny: ShapeEncoder) -> None:
     known = {name: made(name, 2) for name in ("chair", "sofa")}
     result = score_novelty(tests[:2], known, encoder=tiny, num_samples=3)
-    bank = Known.from_examples({name: tiny.encode(value, num_samples=3) for name, value in known.items()}, tiny)
-    expected = SCORES["prototype_distance"].novelty(tiny.encode(tests[:2], num_samples=3), bank)
+    bank = KnownClasses.from_examples({name: tiny.encode(value, num_samples=3) for name, value in known.items()}, tiny)
+    expected = judge(tiny.encode(tests[:2], num_samples=3), bank, "prototype_distance").novelty
     np.testing.assert_allclose(result.novelty, expected, atol=1e-4)
     assert not np.allclose(result.novelty, score_novelty(tests[:2], known, encoder=tiny).novelty, atol=1e-4)
     with pytest.raises(InputError, match="num_samples"):
@@ -456,17 +483,72 @@ def test_tiny_refuses_names_that_read_the_same(tiny: ShapeEncoder, tiny_text: Te
 
 def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
     chairs = [sample("chair", 500, seed=s) for s in (1, 2)]
-    with pytest.raises(InputError, match="num_samples is 3; method 'vote_entropy' takes the patches of one view"):
+    with pytest.raises(InputError, match="num_samples is 3; method 'vote_entropy' takes the patches of one sampling"):
         score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", num_samples=3)
 
 
 def test_a_bank_made_by_hand_takes_the_encoders_temperature() -> None:
     class Warm(FakeEncoder):
-        temperature = 1.0
+        temperature: float | None = 1.0
 
-    bank = Known.from_names(["pole", "plate"], words())
+    bank = KnownClasses.from_names(["pole", "plate"], words())
     by_hand = score_novelty(SLAB, bank, encoder=Warm(), method="mcm")
     by_name = score_novelty(SLAB, ["pole", "plate"], encoder=Warm(), text=words(), method="mcm")
     assert by_hand.novelty == pytest.approx(by_name.novelty)
-    own = Known.from_names(["pole", "plate"], words(), temperature=0.5)
+    own = KnownClasses.from_names(["pole", "plate"], words(), temperature=0.5)
     assert score_novelty(SLAB, own, encoder=Warm(), method="mcm").novelty != pytest.approx(by_name.novelty)
+
+
+def threshold(**settings: Any) -> Threshold:
+    known = by_example([box(0.1, 2 + 0.01 * i, 0.1) for i in range(30)], **settings)
+    return Threshold.from_novelty(known, coverage=0.9)
+
+
+def test_new_or_not_is_answered_with_a_threshold() -> None:
+    result = by_example(threshold=threshold())
+    assert result.is_novel.tolist() == (result.novelty > result.threshold.value).tolist() == [False, False, True]
+    assert result.p_values[2] == pytest.approx(1 / 31) and result.p_values[0] > 0.1
+    assert [line.split()[-1] for line in str(result).splitlines()[1:]] == ["known", "known", "novel"]
+    with pytest.raises(InputError, match=r"there is no threshold.*threshold=\.\.\."):
+        _ = by_example().is_novel
+
+
+def test_a_threshold_of_another_method_or_encoder_is_refused() -> None:
+    with pytest.raises(MixedEncodersError, match=r"for 'prototype_distance' by fake .*, the novelty is 'knn' by fake"):
+        by_example(method="knn", threshold=threshold())
+    other = FakeEncoder(Identity("other", "words", "e" * 64))
+    with pytest.raises(MixedEncodersError, match="the novelty is 'prototype_distance' by other"):
+        score_novelty(SHAPES, EXAMPLES, encoder=other, threshold=threshold())
+    assert by_example(threshold=Threshold(0.5)).is_novel.shape == (3,)
+
+
+@pytest.mark.parametrize("method", [m for m in BY_EXAMPLE if m != "vote_entropy"])
+def test_ready_embeddings_are_queries_too_and_cost_nothing(method: str) -> None:
+    first = by_example()
+    known, encoder = KnownClasses.from_both(NAMES, EXAMPLES, FakeEncoder(), words()), FakeEncoder()
+    again = score_novelty(first.embeddings, known, method=method)
+    np.testing.assert_array_equal(again.novelty, score_novelty(SHAPES, known, encoder=encoder, method=method).novelty)
+    assert (again.shapes, again.up) == (first.shapes, ())
+
+
+def test_ready_embeddings_of_another_encoder_and_without_shapes() -> None:
+    rows = Embeddings(np.eye(4)[:2], Identity("other", "words", "e" * 64), ("a", "b"))
+    known = KnownClasses.from_examples(EXAMPLES, PatchEncoder(), patches="tokens")
+    with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\), the shapes by other"):
+        score_novelty(rows, known)
+    with pytest.raises(InputError, match="judges patches, these are embeddings"):
+        score_novelty(by_example().embeddings, known, method="vote_entropy")
+    with pytest.raises(InputError, match="query row 1 is zero"):
+        score_novelty(Embeddings(np.eye(4)[:2] * [[1], [0]], known.identity), known)
+
+
+def test_a_method_of_ones_own() -> None:
+    class Constant:
+        def __init__(self, known: KnownClasses) -> None:
+            self.k = len(known.names)
+
+        def judge(self, rows: np.ndarray) -> Judgement:
+            return Judgement(np.full(len(rows), 7.0), np.zeros(len(rows), dtype=int), np.zeros((len(rows), self.k)))
+
+    for result in (by_name(method=Method("constant", Constant)), by_example(method=Method("constant", Constant))):
+        assert (result.novelty.tolist(), result.provenance.method) == ([7.0] * 3, "constant")

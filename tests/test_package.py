@@ -13,6 +13,7 @@ CARRIED = (
     "registry/checkpoints.toml",
     "encoders/text/templates.toml",
     "py.typed",
+    "scoring/negative_words.txt",
     "registry/tiny/encoder.safetensors",
     "registry/tiny/text.safetensors",
 )

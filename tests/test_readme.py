@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from openshape_ood import Explanation, NoveltyResult
+from openshape_ood import NoveltyMap, NoveltyResult
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -16,8 +16,8 @@ def test_the_examples_run_one_after_the_other() -> None:
     for example in examples:
         exec(compile(example, str(README), "exec"), names)
     why = names["why"]
-    assert isinstance(why, Explanation)
-    assert len(why) == 2048 and (why.novelty > why.limit).any()
+    assert isinstance(why, NoveltyMap)
+    assert len(why) == 2048 and why.is_novel.any()
     result = names["result"]
     assert isinstance(result, NoveltyResult)
     assert result.nearest[0] == "chair"

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from openshape_ood.errors import InputError, OpenShapeError
 
 if TYPE_CHECKING:
     from openshape_ood import ShapeEncoder, TextEncoder
-    from openshape_ood.novelty_map import NoveltyMap
+    from openshape_ood.novelty_map import NoveltyMap, PatchNovelty
     from openshape_ood.synthetic.planted import Planted
 
 KINDS = {"in place of the upper part": lambda keep: keep < 1, "on top of the whole": lambda keep: keep == 1}
@@ -130,7 +130,7 @@ def _position(found: NoveltyMap, bank: Any, encoder: ShapeEncoder) -> np.ndarray
 
     # the shape's own points alone say what its frame is
     points = in_frame(found.points, count=encoder.spec.count, up=found.up, to=encoder.spec.up, seed=0)
-    own = nearest(found.patches.centers, found.points[:, :3], metric="euclidean")[1][:, 0]
+    own = nearest(cast("PatchNovelty", found.patches).centers, found.points[:, :3], metric="euclidean")[1][:, 0]
     centers = points[own]
     distance = nearest(centers, bank.patches.centers, metric="euclidean")[0][:, 0]
     return weights(points, centers, bank.patches.radius) @ distance

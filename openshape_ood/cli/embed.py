@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -107,29 +107,16 @@ def embed(
     json: options.Json = False,
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
-    from openshape_ood.checks import check_choice
     from openshape_ood.cli.batches import warn_of_axes
     from openshape_ood.cli.inputs import File, list_items, nothing_found
-    from openshape_ood.embedding_store.files import check_out, is_folder
-    from openshape_ood.embedding_store.jobs import ENGINES, Cluster, Settings, Share
+    from openshape_ood.embedding_store.files import is_folder
+    from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
-    from openshape_ood.embedding_store.parquet import check_parquet
 
-    check_choice(engine, "engine", ENGINES)
-    cluster = Cluster(address, workers, cpus, gpus)
+    cluster, folder = Cluster(address, workers, cpus, gpus), is_folder(out)
     if engine != "ray" and cluster != Cluster():
         raise InputError("--address, --workers, --cpus and --gpus are for --engine ray")
     share = None if shard is None else Share.parse(shard)
-    folder = is_folder(out)
-    if not folder and (engine != "local" or share or retry_failed):
-        raise InputError(f"--out is {out}, a file; the options for many shapes need a folder, as --out embedded/")
-    if folder:
-        check_parquet()
-    else:
-        check_out(out)
-    weights = None if checkpoint is None else str(checkpoint)
-    settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
-    settings.header()  # what cannot be is told before anything is searched
     listed = list_items(files)
     count = listed.count()
     if not count and not listed.failures:
@@ -139,24 +126,17 @@ def embed(
         raise typer.Exit(2)
     if not folder:
         listed.items = _told_apart(listed.items)
-        if readers is None and count <= FEW:
-            settings = replace(settings, readers=0)
-    with progress("embedding", count) as bar:
+        readers = 0 if readers is None and count <= FEW else readers
+    weights = None if checkpoint is None else str(checkpoint)
+    settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
+    with progress("embedding", count // (share.count if share else 1)) as bar:
 
         def step(count: int, process: int) -> None:
             for _ in range(count):
                 bar.step()
 
-        done = run(
-            listed.items,
-            out,
-            settings,
-            engine=engine,
-            cluster=cluster,
-            shard=share,
-            retry_failed=retry_failed,
-            step=step,
-        )
+        how: dict[str, Any] = {"engine": engine, "cluster": cluster, "shard": share, "retry_failed": retry_failed}
+        done = run(listed.items, out, settings, step=step, **how)
     failures = [*listed.failures, *(Failure(one.path, one.error) for one in done.failed)]
     if json:
         _print_summary(done, engine, shard, failures, listed.ignored)

@@ -86,23 +86,7 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
 
 
 def read_header(source: Source) -> Header:
-    """What made the embeddings of a source.
-
-    Parameters
-    ----------
-    source : path or list of paths
-        As for `read_embeddings`.
-
-    Returns
-    -------
-    Header
-        Identity of the encoder, d, temperature, preprocessing.
-
-    Raises
-    ------
-    FileError
-        Where there are no embeddings, or a file cannot be read.
-    """
+    """What made the embeddings of a source, as for `read_embeddings`. Raises `FileError` where there are none."""
     files = sources(source)
     if not files or not files[0].exists():
         given = source if isinstance(source, str | os.PathLike) else f"a list of {len(files)} files"

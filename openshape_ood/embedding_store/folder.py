@@ -35,16 +35,10 @@ class Counts:
 
 
 def open_folder(folder: Path, header: Header) -> None:
-    """Make a folder for embeddings with this header, or check that it is one or holds none yet.
+    """Makes a folder for embeddings with this header, or checks that it is one or holds none yet.
 
-    Raises
-    ------
-    MixedEncodersError
-        For a folder of another checkpoint, naming both.
-    InputError
-        For a folder of other preprocessing, naming what differs.
-    FileError
-        For a folder of other things.
+    Raises `MixedEncodersError` for a folder of another checkpoint, naming both, `InputError` for one of other
+    preprocessing, naming what differs, and `FileError` for a folder of other things.
     """
     _make(folder)
     names = os.listdir(folder)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_count
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.embedding_store.files import Source, read_embeddings, read_header, sources
-from openshape_ood.embedding_store.schema import BATCH_ROWS, Header
+from openshape_ood.embedding_store.schema import BATCH_ROWS
 from openshape_ood.errors import InputError
-from openshape_ood.known import Known
-from openshape_ood.scoring import DEFAULTS, find_score
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import Method, default_method, find_method, judge
 from openshape_ood.scoring import neighbors as neighbors
-from openshape_ood.scoring.table import check_bank
 
 Labels = Mapping[str, str] | Literal["folder"]
 
@@ -30,7 +30,7 @@ class Scored:
     is_novel: np.ndarray | None = None
 
 
-def known_from(source: Source, labels: Labels = "folder") -> Known:
+def known_from(source: Source, labels: Labels = "folder") -> KnownClasses:
     """Known classes of stored embeddings.
 
     Parameters
@@ -42,7 +42,7 @@ def known_from(source: Source, labels: Labels = "folder") -> Known:
 
     Returns
     -------
-    Known
+    KnownClasses
         The classes, sorted by name, with all their rows as examples.
 
     Raises
@@ -58,7 +58,7 @@ def known_from(source: Source, labels: Labels = "folder") -> Known:
         names += [name for name in own if name is not None]
     if not names:
         raise InputError("no row of the embeddings has a class; expected ids among the labels")
-    return _known(np.concatenate(kept), names, header)
+    return KnownClasses.from_embeddings(np.concatenate(kept), names, header.identity, temperature=header.temperature)
 
 
 def nearest(
@@ -104,7 +104,11 @@ def nearest(
 
 
 def score_store(
-    source: Source, known: Known, method: Any = None, threshold: Any = None, batch_rows: int = BATCH_ROWS
+    source: Source,
+    known: KnownClasses,
+    method: str | Method | None = None,
+    threshold: Threshold | None = None,
+    batch_rows: int = BATCH_ROWS,
 ) -> Iterator[Scored]:
     """Novelty of every stored row against known classes, as `score_novelty` has it.
 
@@ -112,7 +116,7 @@ def score_store(
     ----------
     source : path or list of paths
         As for `read_embeddings`.
-    known : Known
+    known : KnownClasses
         Of the same encoder, or names in its space.
     method : str or Method, optional
         One that needs embeddings only; by default what suits the known classes.
@@ -138,10 +142,16 @@ def score_store(
     known.check_fits(header.identity)
     if known.temperature is None and header.temperature is not None:
         known = replace(known, temperature=header.temperature)
-    judge, names = _judge(method, known), np.array(known.names)
+    found = find_method(default_method(known) if method is None else method)
+    if found.rows == "patches":
+        raise InputError(f"method {found.name!r} judges patches, stored are embeddings; expected another method")
+    if threshold is not None:
+        threshold.check_fits(replace(header.provenance, method=found.name))
+    names = np.array(known.names)
     for batch in read_embeddings(files, ("id", "embedding"), batch_rows):
-        novelty, index = judge(batch["embedding"])
-        yield Scored(batch["id"], novelty, names[index], None if threshold is None else threshold.is_novel(novelty))
+        judged = judge(batch["embedding"], known, found)
+        novel = None if threshold is None else threshold.is_novel(judged.novelty)
+        yield Scored(batch["id"], judged.novelty, names[judged.nearest], novel)
 
 
 def _class(id: str, labels: Labels) -> str | None:
@@ -156,35 +166,3 @@ def _class(id: str, labels: Labels) -> str | None:
 
 def _check_k(k: Any, m: int) -> int:
     return check_count(k, "k", m, "the rows that there are")
-
-
-# The three functions below are all that knows how classes are held and rows are judged.
-
-
-def _known(vectors: np.ndarray, names: list[str], header: Header) -> Known:
-    """KnownClasses.from_embeddings(vectors, names, header.identity, header.temperature), once there is that."""
-
-    class Embedded:
-        identity, dim, temperature = header.identity, header.dim, header.temperature
-
-        def encode(self, *_: Any, **__: Any) -> np.ndarray:
-            raise InputError("stored embeddings encode no shapes")
-
-    labels = np.array(names)
-    return Known.from_examples({str(name): vectors[labels == name] for name in np.unique(labels)}, Embedded())
-
-
-def _judge(method: Any, known: Known) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """scorer = find_method(method or default_method(known), known).fit(known); then scorer.judge(rows)."""
-    method = _default(known) if method is None else method
-    score = find_score(method, None)
-    if score.needs == "patches":
-        raise InputError(f"method {method!r} needs patch tokens, stored are embeddings; expected another method")
-    check_bank(score, method, known)
-    return lambda rows: (score.novelty(rows, known), score.nearest(rows, known))
-
-
-def _default(known: Known) -> str:
-    if not len(known.examples):
-        return DEFAULTS["names"]
-    return DEFAULTS["examples" if len(np.unique(known.labels)) == len(known.names) else "both"]

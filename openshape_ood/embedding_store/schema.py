@@ -29,18 +29,8 @@ MAX_WORD = 16_384  # characters of an id, a path, an error
 class Header:
     """What made stored embeddings: the same in every ending.
 
-    Attributes
-    ----------
-    provenance : Provenance
-        The encoder's identity, the axis that was asked for, seed, num_samples, version of the library.
-    dim : int
-        d, the numbers of an embedding.
-    temperature : float or None
-        Of the encoder's training, where its weights say so.
-    points : int
-        Of the cloud that the encoder was given.
-    precision : str
-        Of the network's products.
+    dim: d, the numbers of an embedding; temperature: of the encoder's training, where its weights say so; points: of
+    the cloud that it was given; precision: of the network's products.
     """
 
     provenance: Provenance

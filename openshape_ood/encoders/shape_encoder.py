@@ -227,7 +227,7 @@ class ShapeEncoder:
         return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
 
     def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
-        cloud = shape.load(self.spec.count, seed)
+        cloud = shape.cloud(self.spec.count, seed)
         spec = self.spec
         return prepare(cloud, count=spec.count, up=up, to=spec.up, color=spec.color, seed=seed, name=shape.name)
 

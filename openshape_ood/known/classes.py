@@ -167,7 +167,9 @@ class KnownClasses:
         names = check_examples(examples)
         found = [embedded(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
-        memory = patches and MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
+        memory = None
+        if patches is not None:
+            memory = MemoryBank.from_examples(examples, encoder, stage=patches, up=up, **settings)
         rows = np.concatenate(found)
         known = cls(names, encoder.identity, None, None, rows, labels, memory, encoder.temperature)
         unit(known.anchors, "the mean example of", names)  # refuses examples that cancel each other
@@ -220,6 +222,12 @@ class KnownClasses:
     def dim(self) -> int:
         return (self.text if self.text is not None else self.examples).shape[1]  # type: ignore[union-attr]
 
+    def labeled_examples(self) -> tuple[np.ndarray, np.ndarray]:
+        """Examples (m, d) and their classes (m,). Raises `InputError` where the classes are names only."""
+        if self.examples is None or self.labels is None:
+            raise InputError(f"the known classes of {self.identity} are names only; expected example shapes")
+        return self.examples, self.labels
+
     @cached_property
     def shown(self) -> np.ndarray:
         """The classes that have examples, as indices (p,) into the names."""
@@ -241,11 +249,11 @@ class KnownClasses:
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
         """The same with the examples of a mask (m,) only, and classes renumbered so that none is without."""
-        labels = self.labels[kept]  # type: ignore[index]
-        names, index = np.unique(labels, return_inverse=True)
+        examples, labels = self.labeled_examples()
+        names, index = np.unique(labels[kept], return_inverse=True)
         own = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
-        return replace(self, names=own, text=text, examples=self.examples[kept], labels=index)  # type: ignore[index]
+        return replace(self, names=own, text=text, examples=examples[kept], labels=index)
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
         """The same under other names, `places` (k,) saying where each class stands among them."""
@@ -268,7 +276,9 @@ class KnownClasses:
     def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
         """Read what `save` wrote. Raises `FileError` for any other file; nothing in it is run."""
         with loaded_arrays(path, "set of known classes") as (header, arrays):
-            memory = {n.removeprefix("patches."): arrays.pop(n) for n in list(arrays) if n.startswith("patches.")}
+            memory: dict[str, Any] = {
+                n.removeprefix("patches."): arrays.pop(n) for n in list(arrays) if n.startswith("patches.")
+            }
             strangers = sorted({*arrays} - {*ARRAYS} | {*memory} - {*MEMORY})
             if strangers:
                 raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")

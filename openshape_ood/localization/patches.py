@@ -104,7 +104,7 @@ def localize(
         known = _gathered(known, by, encoder, text, device, up if known_up is None else known_up, settings)
     known.check_fits(encoder.identity)
     against = _Against.of(known, by, encoder)
-    cloud = one.load(encoder.spec.count, seed)
+    cloud = one.cloud(encoder.spec.count, seed)
     patches = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=against.stage)
     distance, index = nearest(patches.features[0], against.rows)
     novelty, labels = distance[:, 0], against.labels[index[:, 0]]

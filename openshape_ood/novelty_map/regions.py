@@ -66,14 +66,14 @@ def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np
     # repeated points are one, else their copies would be all the neighbors they have
     distinct, owner = np.unique(places, axis=0, return_inverse=True)
     owner = owner.reshape(-1)
+    novel = np.zeros(len(distinct), dtype=bool)
+    novel[owner[chosen]] = True
     tree = KDTree(distinct)
     if cells:
         first, second = tree.query_pairs(1, p=np.inf, output_type="ndarray").T
     else:
-        second = tree.query(distinct, k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
-        first, second = np.repeat(np.arange(len(distinct)), second.shape[1]), second.reshape(-1)
-    novel = np.zeros(len(distinct), dtype=bool)
-    novel[owner[chosen]] = True
+        beside = tree.query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
+        first, second = np.repeat(np.flatnonzero(novel), beside.shape[1]), beside.reshape(-1)
     kept = novel[first] & novel[second]
     graph = coo_array((np.ones(kept.sum(), dtype=bool), (first[kept], second[kept])), shape=(len(distinct),) * 2)
     labels = connected_components(graph, directed=False)[1][owner]

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from openshape_ood.plots.canvas import panels
 from openshape_ood.plots.clouds import cloud
-from openshape_ood.plots.curves import roc
+from openshape_ood.plots.curves import histogram, roc
 from openshape_ood.plots.files import save
 from openshape_ood.plots.heatmap import similarity
-from openshape_ood.plots.histograms import histogram
 from openshape_ood.plots.interactive import turnable
 from openshape_ood.plots.novelty_maps import novelty_map
 from openshape_ood.plots.sheet import contact_sheet

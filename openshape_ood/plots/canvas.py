@@ -6,7 +6,7 @@ warning. This is set on each piece of text, not for the whole process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,9 @@ from openshape_ood.errors import InputError, MissingPackageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
+else:  # for annotations alone: matplotlib is loaded where something is drawn
+    Axes = Figure = SubFigure = Any
 
 GREY = "#666666"
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -75,9 +77,12 @@ def title(ax: Axes, text: str, **style: Any) -> None:
     ax.set_title("\n".join(short(line, LONGEST_TITLE) for line in text.split("\n")), **PLAIN, **style)
 
 
-def legend(ax: Axes, **options: Any) -> None:
-    """The legend of what has a label, or of `handles=`."""
-    for text in ax.legend(**options).get_texts():
+def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
+    """The legend of what has a label, or of `marks`: of each its label, color, marker and the like."""
+    from matplotlib.lines import Line2D
+
+    handles = {"handles": [Line2D([], [], lw=0, **mark) for mark in marks]} if marks else {}
+    for text in ax.legend(**handles, **options).get_texts():
         text.update(PLAIN)
 
 
@@ -94,8 +99,8 @@ def short(text: str, length: int) -> str:
     return f"{drawable[: length - 1 - tail]}…{drawable[len(drawable) - tail :]}"
 
 
-def shorts(texts: Sequence[str], length: int) -> list[str]:
-    return [short(text, length) for text in texts]
+def shorts(texts: Iterable[Any], length: int) -> list[str]:
+    return [short(str(text), length) for text in texts]
 
 
 def number(value: float) -> str:
@@ -107,15 +112,9 @@ def number(value: float) -> str:
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
 
 
+@lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
-    from matplotlib.font_manager import FontProperties, findfont
+    """The characters that the default font can draw."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    return _glyphs_of(findfont(FontProperties()))
-
-
-@lru_cache(maxsize=4)
-def _glyphs_of(font: str) -> frozenset[int]:
-    """The characters that a font file can draw."""
-    from matplotlib.font_manager import get_font
-
-    return frozenset(get_font(font).get_charmap())
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import one_cloud
 from openshape_ood.plots.point_colors import PointColors, choose_colors
 from openshape_ood.plots.view import thinned, upright, view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn
@@ -27,12 +24,12 @@ def cloud(
     values: Any = None,
     *,
     up: str = "file",
-    ax: Axes | None = None,
+    ax: canvas.Axes | None = None,
     low: float | None = None,
     high: float | None = None,
     title: str | None = None,
     legend: bool = True,
-) -> Axes:
+) -> canvas.Axes:
     """Draw one shape, colored by `color`.
 
     Parameters
@@ -72,7 +69,7 @@ def cloud(
 
 
 def draw_cloud(
-    ax: Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: float = np.nan
+    ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: float = np.nan
 ) -> None:
     """A cloud (n, 3|6) with its colors, and below it what these mean."""
     chosen = thinned(len(table), MOST)
@@ -84,42 +81,37 @@ def draw_cloud(
         _key(ax, colors.classes)
 
 
-def draw(ax: Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
+def draw(ax: canvas.Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
     """Points (n, 3), y up, in colors (n, 3), those nearer to the eye over those behind; size in square points."""
     across, rise, near, _ = view(xyz)
     order = np.argsort(near, kind="stable")
     across, rise, rgb = across[order], rise[order], rgb[order]
-    if size is None:
-        size = _fitting_size(ax, len(xyz))
+    if size is None:  # few are seen, and many do not run together
+        size = float(np.clip(INK * min(_extent(ax)) ** 2 / len(xyz), 1.0, 60.0))
     # as an image also in SVG and PDF, which thousands of circles would make slow to open
     style: dict[str, Any] = {"linewidths": min(0.5, 0.13 * size**0.5), "edgecolors": EDGE * rgb}
     ax.scatter(across, rise, s=size, c=rgb, rasterized=True, **(style if edges else {"linewidths": 0}))
     ax.set_axis_off()
     ax.set_aspect("equal")
-    half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9)
+    half = 0.53 * max(np.ptp(across), np.ptp(rise), 1e-9) * np.array([-1, 1])
     # not as fixed limits, which matplotlib warns of widening
-    ax.set_xlim(*(np.mean([across.min(), across.max()]) + half * np.array([-1, 1])), auto=True)
-    ax.set_ylim(*(np.mean([rise.min(), rise.max()]) + half * np.array([-1, 1])), auto=True)
+    ax.set_xlim(*((across.min() + across.max()) / 2 + half), auto=True)
+    ax.set_ylim(*((rise.min() + rise.max()) / 2 + half), auto=True)
 
 
-def _fitting_size(ax: Axes, n: int) -> float:
-    """Square points a point, so that few of them are seen and many do not run together."""
-    return float(np.clip(INK * min(_extent(ax)) ** 2 / n, 1.0, 60.0))
-
-
-def _extent(ax: Axes) -> tuple[float, float]:
+def _extent(ax: canvas.Axes) -> tuple[float, float]:
     """Width and height of the axes in points, before the layout."""
     box, figure = ax.get_position(), ax.figure
     points = 72 / figure.dpi
     return points * box.width * figure.bbox.width, points * box.height * figure.bbox.height
 
 
-def font_size(ax: Axes, largest: float) -> float:
+def font_size(ax: canvas.Axes, largest: float) -> float:
     """Points, smaller where the axes are narrow."""
     return float(np.clip(largest * _extent(ax)[0] / 300, 0.65 * largest, largest))
 
 
-def _bar(ax: Axes, low: float, high: float, threshold: float) -> None:
+def _bar(ax: canvas.Axes, low: float, high: float, threshold: float) -> None:
     """A small color bar below the cloud, from known to novel."""
     bar = ax.inset_axes((0.18, -0.075, 0.64, 0.028))
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
@@ -134,21 +126,11 @@ def _bar(ax: Axes, low: float, high: float, threshold: float) -> None:
         bar.text(share, -0.75, f"95 % of known\nup to {threshold:.3g}", ha="center", va="top", fontsize=0.9 * size)
 
 
-def _key(ax: Axes, classes: dict[str, str]) -> None:
+def _key(ax: canvas.Axes, classes: dict[str, str]) -> None:
     """A dot and a name a class, below the cloud."""
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=color, marker="o", ms=8, lw=0, label=canvas.short(name, 24))
-        for name, color in classes.items()
-    ]
+    marks = [{"label": canvas.short(name, 24), "color": classes[name], "marker": "o", "ms": 8} for name in classes]
     # a row too wide would leave the cloud no room; a letter takes some 6 points
-    widest = 6 * (4 + max(len(str(handle.get_label())) for handle in handles))
-    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(handles), 4)))
-    style: dict[str, Any] = {
-        "frameon": False,
-        "fontsize": font_size(ax, 10),
-        "handletextpad": 0.1,
-        "columnspacing": 1.2,
-    }
-    canvas.legend(ax, handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=columns, **style)
+    widest = 6 * (4 + max(len(str(mark["label"])) for mark in marks))
+    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(marks), 4)))
+    style: dict[str, Any] = {"frameon": False, "handletextpad": 0.1, "columnspacing": 1.2, "ncols": columns}
+    canvas.legend(ax, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=font_size(ax, 10), **style)

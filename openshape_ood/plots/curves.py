@@ -1,25 +1,80 @@
-"""Known accepted against novel accepted, at every threshold."""
+"""How novel the known and the novel are: side by side, and accepted against each other at every threshold."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.novelty_map.colors import CLASSES
+from openshape_ood.novelty_map.colors import BLACK, BLUE, CLASSES, ORANGE
 from openshape_ood.plots import canvas
-from openshape_ood.plots.checks import finite
+from openshape_ood.plots.checks import finite, finite_number
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-SIZE = (5.6, 5.6)  # inches
+WIDE, SQUARE = (7.2, 4.2), (5.6, 5.6)  # inches
+MOST_BINS, LEAST_BINS = 30, 8
 KEPT = 0.95
 LINES = ("-", "--", "-.", ":")
 
 
-def roc(known: Any, novel: Any, *, ax: Axes | None = None, label: str | None = None) -> Axes:
+def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canvas.Axes | None = None) -> canvas.Axes:
+    """Draw the novelty of known shapes (m,), and of novel shapes (n,) if given, each in per cent of its own number.
+
+    Parameters
+    ----------
+    known, novel : array (m,), (n,)
+        A `NoveltyResult` will do.
+    threshold : float or Threshold, optional
+        Up to which a shape is accepted; the legend says which share of either lies at or below.
+    ax : matplotlib axes, optional
+
+    Returns
+    -------
+    matplotlib axes
+
+    Examples
+    --------
+    >>> ax = histogram([0.1, 0.2, 0.2, 0.3], [0.3, 0.6], threshold=0.35)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()][-1]
+    'threshold 0.3500: accepts\\n100 % of known, 50 % of novel'
+    """
+    sets = {"known": finite(known, "novelties of known shapes")}
+    if novel is not None:
+        sets["novel"] = finite(novel, "novelties of novel shapes")
+    line = None if threshold is None else finite_number(threshold, "threshold")
+    ax = canvas.axes_or_new(ax, WIDE)
+    edges = bin_edges([*sets.values(), *([] if line is None else [np.array([line])])], min(map(len, sets.values())))
+    for (name, values), color, dashes in zip(sets.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
+        label, weights = f"{name} ({len(values):,})", np.full(len(values), 100 / len(values))
+        style: dict[str, Any] = {"bins": edges, "weights": weights, "color": color}
+        ax.hist(values, histtype="stepfilled", alpha=0.25, **style)
+        ax.hist(values, histtype="step", lw=2, ls=dashes, label=label, **style)
+    if line is not None:
+        ax.axvline(line, color=BLACK, lw=1.6, label=_threshold_label(line, sets))
+    ax.set(xlabel="novelty", ylabel="per cent of the shapes")
+    ax.spines[["top", "right"]].set_visible(False)
+    canvas.legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize=10, frameon=False)
+    return ax
+
+
+def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
+    """Edges that hold the values of all sets (m,), even where these are all the same; few where a set has few."""
+    values = np.concatenate(sets)
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
+        half = 0.5 * max(abs(low), 1e-3)
+        low, high = low - half, high + half
+    bins = int(np.clip(3 * np.sqrt(smallest), LEAST_BINS, MOST_BINS))
+    return np.linspace(low, high, bins + 1).tolist()
+
+
+def _threshold_label(line: float, sets: dict[str, np.ndarray]) -> str:
+    shares = [f"{100 * float(np.mean(values <= line)):.3g} % of {name}" for name, values in sets.items()]
+    return f"threshold {canvas.number(line)}: accepts\n{', '.join(shares)}"
+
+
+def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | None = None) -> canvas.Axes:
     """Draw the ROC curve of the novelty of known shapes (m,) against that of novel shapes (n,).
 
     A known shape is the positive class, as in 3DOS: the curve runs over the share of known ones accepted, and a dot
@@ -45,7 +100,7 @@ def roc(known: Any, novel: Any, *, ax: Axes | None = None, label: str | None = N
     ['AUROC 87.5 %, FPR95 50.0 %']
     """
     known, novel = finite(known, "novelties of known shapes"), finite(novel, "novelties of novel shapes")
-    ax = canvas.axes_or_new(ax, SIZE)
+    ax = canvas.axes_or_new(ax, SQUARE)
     earlier = sum(line.get_gid() == "roc" for line in ax.lines)
     if not earlier:
         _frame(ax)
@@ -70,7 +125,7 @@ def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return fpr, tpr
 
 
-def _frame(ax: Axes) -> None:
+def _frame(ax: canvas.Axes) -> None:
     ax.axhline(KEPT, color=canvas.GREY, lw=0.9, ls="--")
     ax.text(0.99, KEPT - 0.012, "95 % of the known accepted", ha="right", va="top", fontsize=9, color=canvas.GREY)
     ax.plot([0, 1], [0, 1], color=canvas.GREY, lw=0.9, ls=":")

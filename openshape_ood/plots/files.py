@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openshape_ood.errors import InputError
+from openshape_ood.plots.canvas import Figure
 from openshape_ood.storage import save_whole
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 DPI = 110
 # what would tell two files of one picture apart
 UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-SUFFIXES = tuple(f".{name}" for name in UNDATED)
 
 
 def save(picture: Any, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
@@ -48,12 +45,17 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = DPI) -> Path:
     openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
     """
     path = Path(path)
-    if hasattr(picture, "to_html"):
-        _check_suffix(path, (".html",), "a plotly figure is", "cloud() and novelty_map() draw what fits into others")
-        return save_whole(path, _html(picture), "the picture")
-    figure = _figure(picture)
-    _check_suffix(path, SUFFIXES, "axes and figures of matplotlib are", "turnable() draws what fits into .html")
-    return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
+    html = hasattr(picture, "to_html")
+    figure = None if html else _figure(picture)
+    suffixes = (".html",) if html else tuple(f".{name}" for name in UNDATED)
+    if path.suffix.lower() not in suffixes:
+        what = "a plotly figure is" if html else "axes and figures of matplotlib are"
+        other = "cloud() and novelty_map() draw" if html else "turnable() draws"
+        raise InputError(
+            f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {other} what fits others"
+        )
+    content = _html(picture) if figure is None else rendered(figure, path.suffix.lower()[1:], dpi)
+    return save_whole(path, content, "the picture")
 
 
 def rendered(figure: Figure, form: str, dpi: int) -> bytes:
@@ -64,11 +66,6 @@ def rendered(figure: Figure, form: str, dpi: int) -> bytes:
     with rc_context({"svg.hashsalt": "openshape_ood"} if form == "svg" else {}):
         figure.savefig(file, format=form, dpi=dpi, metadata=UNDATED[form])
     return file.getvalue()
-
-
-def _check_suffix(path: Path, suffixes: tuple[str, ...], what: str, hint: str) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise InputError(f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {hint}")
 
 
 def _figure(picture: Any) -> Figure:

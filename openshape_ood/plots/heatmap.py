@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import ORANGE
 from openshape_ood.plots import canvas
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_NAMED = 40  # rows or columns
 MOST_NUMBERED = 12  # columns
@@ -21,7 +18,7 @@ CELL = (0.62, 0.32)  # inches
 UNNAMED = 6.0  # inches in all of more shapes than have names
 
 
-def similarity(result: Any, *, ax: Axes | None = None) -> Axes:
+def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     """Draw the similarities of a `NoveltyResult` as a heat map: a row a shape, a column a known class.
 
     A frame marks the class found nearest, behind each name stands its novelty. Numbers are written for up to 12
@@ -46,17 +43,21 @@ def similarity(result: Any, *, ax: Axes | None = None) -> Axes:
     """
     values = _values(result)
     b, k = values.shape
-    rows = [
-        f"{canvas.short(PurePath(s).name, LONGEST)} ({n:.3f})"
-        for s, n in zip(result.shapes, result.novelty, strict=True)
-    ]
-    columns = canvas.shorts([str(name) for name in result.classes], LONGEST)
-    ax = canvas.axes_or_new(ax, _size(b, k, max(map(len, rows)), max(map(len, columns))))
+    names = canvas.shorts((PurePath(shape).name for shape in result.shapes), LONGEST)
+    rows = [f"{name} ({novelty:.3f})" for name, novelty in zip(names, result.novelty, strict=True)]
+    columns = canvas.shorts(result.classes, LONGEST)
+    # inches, for names of so many characters
+    width = 0.085 * max(map(len, rows)) + CELL[0] * k + 1.6
+    height = 0.07 * max(map(len, columns)) + (CELL[1] * b if b <= MOST_NAMED else UNNAMED) + 1.0
+    ax = canvas.axes_or_new(ax, (float(np.clip(width, 6.0, 14.0)), max(height, 2.6)))
     image = ax.imshow(values, cmap="cividis", aspect="auto")
     if b <= MOST_NAMED:
         _frames(ax, result)
     if b <= MOST_NAMED and k <= MOST_NUMBERED:
-        _numbers(ax, values)
+        middle = (values.min() + values.max()) / 2
+        for (row, column), value in np.ndenumerate(values):
+            style: dict[str, Any] = {"ha": "center", "va": "center", "color": "black" if value > middle else "white"}
+            ax.text(column, row, f"{round(value, 2) + 0.0:.2f}", fontsize=9.5, **style)
     _names(ax, rows, columns)
     ax.figure.colorbar(image, ax=ax, label="cosine similarity", fraction=0.05, pad=0.03)
     return ax
@@ -78,14 +79,7 @@ def _values(result: Any) -> np.ndarray:
     return values
 
 
-def _size(b: int, k: int, row: int, column: int) -> tuple[float, float]:
-    """Inches for b rows and k columns with names of so many characters."""
-    width = 0.085 * row + CELL[0] * k + 1.6
-    height = 0.07 * column + (CELL[1] * b if b <= MOST_NAMED else UNNAMED) + 1.0
-    return float(np.clip(width, 6.0, 14.0)), max(height, 2.6)
-
-
-def _frames(ax: Axes, result: Any) -> None:
+def _frames(ax: canvas.Axes, result: Any) -> None:
     """A frame about the class that each shape was found nearest to; some scores do not take the most similar."""
     from matplotlib.patches import Rectangle
 
@@ -96,14 +90,7 @@ def _frames(ax: Axes, result: Any) -> None:
             ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))
 
 
-def _numbers(ax: Axes, values: np.ndarray) -> None:
-    middle = (values.min() + values.max()) / 2
-    for (row, column), value in np.ndenumerate(values):
-        color = "black" if value > middle else "white"
-        ax.text(column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", fontsize=9.5, color=color)
-
-
-def _names(ax: Axes, rows: list[str], columns: list[str]) -> None:
+def _names(ax: canvas.Axes, rows: list[str], columns: list[str]) -> None:
     named = len(rows) <= MOST_NAMED
     ax.set(xlabel="known class (framed: nearest)" if named else "known class")
     ax.set(ylabel="shape (novelty)" if named else "shape")

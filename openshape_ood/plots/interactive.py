@@ -73,55 +73,48 @@ def turnable(
         raise MissingPackageError("turnable needs plotly: pip install 'openshape-ood[plots]'") from error
     chosen = thinned(len(table), MOST)
     x, y, z = upright(table[chosen], up).astype(np.float32).T
-    places = {"x": x, "y": -z, "z": y}
-    figure = graph_objects.Figure([graph_objects.Scatter3d(trace) for trace in _traces(places, colors, chosen, legend)])
-    return figure.update_layout(_layout(title))
+    shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
+    figure = graph_objects.Figure(layout=_layout(title))
+    for trace, own in _traces(colors, colors.values[chosen], legend):
+        marker = shared["marker"] | trace.pop("marker")
+        figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
+    return figure
 
 
-def _traces(
-    places: dict[str, np.ndarray], colors: PointColors, chosen: np.ndarray, legend: bool
-) -> Iterator[dict[str, Any]]:
-    """One trace; by class one a class, so that a click in the legend hides it."""
-    values = colors.values[chosen]
-    size = 3.5 if len(chosen) <= 3000 else 2.3
+def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[tuple[dict[str, Any], Any]]:
+    """One trace, and which points it has; by class one a class, so that a click in the legend hides it."""
     if colors.color == "class":
         for name, color in colors.classes.items():
-            own = values == name
-            mine = {axis: places[axis][own] for axis in places}
-            label = _plain(name)
-            marker = {"size": size, "color": color}
-            yield mine | {"mode": "markers", "name": label, "showlegend": legend, "marker": marker, "hoverinfo": "name"}
+            trace = {"name": _plain(name), "showlegend": legend, "hoverinfo": "name", "marker": {"color": color}}
+            yield trace, values == name
         return
-    # 3D points have no transparency to lose; a line about each would hide the colors
-    marker = {"size": size, "line": {"width": 0}, **_marker(colors, values, legend)}
-    hover = {"hovertemplate": "novelty %{marker.color:.4g}<extra></extra>"} if colors.color == "novelty" else {}
-    yield places | {"mode": "markers", "showlegend": False, "marker": marker, "hoverinfo": "skip", **hover}
-
-
-def _marker(colors: PointColors, values: np.ndarray, legend: bool) -> dict[str, Any]:
+    trace = {"showlegend": False, "hoverinfo": "skip"}
+    low, high = colors.low, colors.high if colors.high > colors.low else colors.low + 1.0
     if colors.color == "rgb":
-        return {"color": [f"rgb({r},{g},{b})" for r, g, b in np.rint(255 * values).astype(int)]}
-    scale = {"color": values, "cmin": colors.low, "cmax": colors.high if colors.high > colors.low else colors.low + 1.0}
-    if colors.color == "height":
-        return scale | {"colorscale": "Viridis"}
-    low, high = scale["cmin"], scale["cmax"]
-    texts = [f"{low:.3g} known", f"{high:.3g} novel"]
-    ticks = {"tickvals": [low, high], "ticktext": texts}
-    bar = {"title": {"text": "novelty"}, "thickness": 14, "len": 0.6, **ticks}
-    return scale | {"colorscale": [list(stop) for stop in NOVELTY], "showscale": legend, "colorbar": bar}
+        marker: dict[str, Any] = {"color": [f"rgb({r},{g},{b})" for r, g, b in np.rint(255 * values).astype(int)]}
+    else:
+        marker = {"color": values, "cmin": low, "cmax": high, "colorscale": "Viridis"}
+    if colors.color == "novelty":
+        trace["hovertemplate"] = "novelty %{marker.color:.4g}<extra></extra>"
+        ticks = {"tickvals": [low, high], "ticktext": [f"{low:.3g} known", f"{high:.3g} novel"]}
+        bar = {"title": {"text": "novelty"}, "thickness": 14, "len": 0.6, **ticks}
+        marker |= {"colorscale": [list(stop) for stop in NOVELTY], "showscale": legend, "colorbar": bar}
+    yield trace | {"marker": marker}, slice(None)
 
 
 def _layout(title: str | None) -> dict[str, Any]:
     turn, tilt = np.deg2rad(TURN), np.deg2rad(TILT)
-    eye = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
+    x, y, z = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
     hidden = {"visible": False, "showbackground": False}
-    camera = {"eye": dict(zip("xyz", eye.tolist(), strict=True)), "projection": {"type": "orthographic"}}
-    scene = {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera}
-    top = 70 if title else 0
+    camera = {"eye": {"x": x, "y": y, "z": z}, "projection": {"type": "orthographic"}}
     heading = {"text": _plain(title or "").replace("\n", "<br>"), "font": {"size": 15}, "x": 0.5, "xanchor": "center"}
-    margin = {"l": 0, "r": 0, "b": 0, "t": top}
-    legend = {"itemsizing": "constant", "font": {"size": 14}}
-    return {"scene": scene, "margin": margin, "title": heading, "legend": legend, "paper_bgcolor": "white"}
+    return {
+        "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera},
+        "margin": {"l": 0, "r": 0, "b": 0, "t": 70 if title else 0},
+        "title": heading,
+        "legend": {"itemsizing": "constant", "font": {"size": 14}},
+        "paper_bgcolor": "white",
+    }
 
 
 def _plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +14,12 @@ from openshape_ood.plots import canvas
 from openshape_ood.plots.clouds import SIZE, draw_cloud, font_size
 from openshape_ood.plots.point_colors import PointColors, choose_colors
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 NAMED = 4  # classes in the title
 
 
-def novelty_map(found: NoveltyMap, *, ax: Axes | None = None, color: str = "novelty", bar: bool = True) -> Axes:
+def novelty_map(
+    found: NoveltyMap, *, ax: canvas.Axes | None = None, color: str = "novelty", bar: bool = True
+) -> canvas.Axes:
     """Draw what `localize` found, on the map's own ramp, `bounds()`, with a mark at its threshold if it has one.
 
     Parameters

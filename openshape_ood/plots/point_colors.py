@@ -56,13 +56,10 @@ def choose_colors(
     if color not in COLORS:
         raise UnknownNameError(f"color is {color!r}; expected one of {', '.join(COLORS)}")
     # values that would be left unused are a mistake, and so are those that lack
-    if (values is None) != (color in ("height", "rgb")):
-        wrong = "there are no values; give values=, one for each point"
-        raise InputError(
-            f"color is {color!r}, but {wrong}"
-            if values is None
-            else f"values are given, but color is {color!r}; use color='novelty' or color='class'"
-        )
+    if color in ("novelty", "class") and values is None:
+        raise InputError(f"color is {color!r}, but there are no values; give values=, one for each point")
+    if color in ("height", "rgb") and values is not None:
+        raise InputError(f"values are given, but color is {color!r}; use color='novelty' or color='class'")
     if color != "novelty" and (low is not None or high is not None):
         raise InputError(f"low and high are the ends of the novelties' ramp, but color is {color!r}; leave them out")
     if color == "height":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,6 @@ from openshape_ood.plots.clouds import draw
 from openshape_ood.plots.point_colors import viridis
 from openshape_ood.plots.view import thinned, upright
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 COLUMNS = 6
 CELL = (1.45, 1.85)  # inches
@@ -33,9 +29,9 @@ def contact_sheet(
     titles: Any = None,
     count: int = 6,
     up: Any = "file",
-    figure: Figure | SubFigure | None = None,
+    figure: canvas.Figure | canvas.SubFigure | None = None,
     threshold: Any = None,
-) -> Figure | SubFigure:
+) -> canvas.Figure | canvas.SubFigure:
     """Draw the `count` most novel and the `count` least novel of b shapes, colored by height.
 
     Of fewer than twice `count` shapes each is drawn once. Ties keep the order of the shapes.
@@ -69,7 +65,8 @@ def contact_sheet(
     listed = list_shapes(shapes)
     values = finite(novelty, "novelties", len(listed))
     ups = resolve_ups(up, listed)
-    named = names(titles, "titles", len(listed)) if titles is not None else [_name(shape) for shape in listed]
+    given = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
+    named = names(given, "titles", len(listed))
     line = None if threshold is None else finite_number(threshold, "threshold")
     blocks = {title: places for title, places in ends(values, count).items() if len(places)}
     rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
@@ -103,8 +100,8 @@ def _name(shape: Shape) -> str:
     return PurePath(shape.path).name if shape.path is not None else shape.name
 
 
-def _cell(ax: Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
-    cloud = shape.load(MOST, seed=0)
+def _cell(ax: canvas.Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
+    cloud = shape.cloud(MOST, seed=0)
     xyz = upright(cloud[thinned(len(cloud), MOST)], up)
     draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
     verdict, color = "", "black"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLACK, CLASSES
 from openshape_ood.plots import canvas
 from openshape_ood.plots.checks import names
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIZE = (7.2, 6.4)  # inches
 SHOWN = 3000
@@ -24,7 +21,9 @@ COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is for wha
 MARKS = "osDPv"
 
 
-def embeddings(embeddings: Any, labels: Any, *, known: Any = None, ax: Axes | None = None, seed: int = 0) -> Axes:
+def embeddings(
+    embeddings: Any, labels: Any, *, known: Any = None, ax: canvas.Axes | None = None, seed: int = 0
+) -> canvas.Axes:
     """Draw a map of embeddings (b, d), a color and a mark for each of `labels` (b,), whose names stand above them.
 
     Near is similar; distances between groups, and how wide a group is, mean little. The same embeddings and seed give
@@ -103,25 +102,27 @@ def _mask(known: Any, titles: np.ndarray) -> np.ndarray:
     return np.isin(titles, names(known, "known classes"))
 
 
-def _draw(ax: Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndarray, legend: bool) -> None:
-    classes = np.unique(titles[is_known]).tolist()
-    for i, name in enumerate(classes):
-        x, y = at[is_known & (titles == name)].T
+def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndarray, legend: bool) -> None:
+    named = len(np.unique(titles)) <= NAMED
+    for i, name in enumerate(np.unique(titles[is_known]).tolist()):
+        own = at[is_known & (titles == name)]
         color, mark = COLORS[i % len(COLORS)], MARKS[i // len(COLORS) % len(MARKS)]
-        ax.scatter(x, y, color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
+        ax.scatter(own[:, 0], own[:, 1], color=color, s=38, marker=mark, linewidths=0.6, edgecolors="white")
+        if named:
+            _name(ax, name, own, color=color, fontweight="bold")
     x, y = at[~is_known].T
     ax.scatter(x, y, s=34, marker="^", linewidths=1.1, facecolors="none", edgecolors=BLACK)
-    if len(np.unique(titles)) <= NAMED:
-        for i, name in enumerate(classes):
-            _name(ax, name, at[is_known & (titles == name)], color=COLORS[i % len(COLORS)], fontweight="bold")
-        for name in np.unique(titles[~is_known]).tolist():
-            _name(ax, name, at[~is_known & (titles == name)], color=BLACK, fontstyle="italic")
+    for name in np.unique(titles[~is_known]).tolist() if named else []:
+        _name(ax, name, at[~is_known & (titles == name)], color=BLACK, fontstyle="italic")
     if legend:
-        _key(ax, int(is_known.sum()), int((~is_known).sum()))
+        known = {"label": f"known, colored by class ({is_known.sum():,})", "color": canvas.GREY, "marker": "o"}
+        novel = {"label": f"novel ({(~is_known).sum():,})", "color": BLACK, "marker": "^", "mfc": "none"}
+        above: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, 1.08), "ncols": 2, "frameon": False}
+        canvas.legend(ax, [known | {"ms": 7}, novel | {"ms": 7}], fontsize=10, **above)
     ax.margins(0.08)
 
 
-def _name(ax: Axes, name: str, places: np.ndarray, **style: Any) -> None:
+def _name(ax: canvas.Axes, name: str, places: np.ndarray, **style: Any) -> None:
     """The name of a class just above most of its places (m, 2)."""
     from matplotlib import patheffects
 
@@ -129,16 +130,3 @@ def _name(ax: Axes, name: str, places: np.ndarray, **style: Any) -> None:
     outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
     style |= {"ha": "center", "va": "bottom", "fontsize": 11.5, "path_effects": outline}
     ax.annotate(canvas.short(name, 24), at, (0, 6), textcoords="offset points", **style, **canvas.PLAIN)
-
-
-def _key(ax: Axes, known: int, novel: int) -> None:
-    from matplotlib.lines import Line2D
-
-    style: dict[str, Any] = {"lw": 0, "ms": 7}
-    handles = [
-        Line2D([], [], color=canvas.GREY, marker="o", label=f"known, colored by class ({known:,})", **style),
-        Line2D([], [], color=BLACK, marker="^", mfc="none", label=f"novel ({novel:,})", **style),
-    ]
-    canvas.legend(
-        ax, handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1.08), ncols=2, frameon=False, fontsize=10
-    )

@@ -155,8 +155,8 @@ class Gaussian:
         within = (known - means[index])[several]
         if np.linalg.norm(within) <= ROUNDING * np.linalg.norm(known[several]):
             raise InputError(
-                "the examples of every class are equal, so there is no covariance; expected two that differ in at "
-                "least one class. With these, prototypes and nearest neighbors work"
+                f"the examples of every class are equal (n_features={known.shape[1]}), so there is no covariance; "
+                "expected two that differ in at least one class. With these, prototypes and nearest neighbors work"
             )
         return cls(means, _precision(within), center, _precision(known - center))
 

@@ -5,7 +5,9 @@ Their states are arrays and numbers, so that a detector can keep them in a file;
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,8 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
 from openshape_ood.scoring.distances import Gaussian, rest_of_class
-from openshape_ood.scoring.method import Judgement
 from openshape_ood.scoring.neighbors import nearest
-from openshape_ood.scoring.scorers import cosine, unit_examples, unit_rows
+from openshape_ood.scoring.scorers import Judgement, cosine, unit_rows
 
 # a covariance is not inverted again for every example: a twentieth of them is left out at a time
 FOLDS = 20
@@ -37,9 +38,9 @@ class PrototypeScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses, metric: str = "cosine") -> PrototypeScorer:
-        rows = _rows(known, metric)
-        means = _without_rounding(distances.prototypes(rows, known.labels, "euclidean"), metric)
-        return cls(metric, means, np.bincount(known.labels)[known.shown], known.shown, known.anchors)
+        rows, labels = _rows(known, metric)
+        means = _without_rounding(distances.prototypes(rows, labels, "euclidean"), metric)
+        return cls(metric, means, np.bincount(labels)[known.shown], known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)
@@ -47,16 +48,16 @@ class PrototypeScorer:
         return Judgement(_chord(distance[:, 0], self.metric), self.classes[index[:, 0]], cosine(z, self.anchors))
 
     def left_out(self, known: KnownClasses) -> np.ndarray:
-        rows = _rows(known, self.metric)
-        rest = _without_rounding(rest_of_class(rows, known.labels), self.metric)
+        rows, labels = _rows(known, self.metric)
+        rest = _without_rounding(rest_of_class(rows, labels), self.metric)
         if self.metric == "cosine":
             to_own = 1 - np.clip(np.einsum("md,md->m", rows, unit_or_zero(rest)), -1, 1)
         else:
             to_own = np.linalg.norm(rows - rest, axis=1)
-        return _nearer(self, rows, known.labels, _chord(to_own, self.metric))
+        return _nearer(self, rows, labels, _chord(to_own, self.metric))
 
     def extended(self, known: KnownClasses) -> PrototypeScorer:
-        means, counts = _extended(self.means, self.counts, _rows(known, self.metric), known.labels)
+        means, counts = _extended(self.means, self.counts, *_rows(known, self.metric))
         means = _without_rounding(means, self.metric)
         anchors = unit_or_zero(means) if self.metric == "cosine" else self.anchors
         return replace(self, means=means, counts=counts, anchors=anchors)
@@ -85,9 +86,8 @@ class NeighborScorer:
     @classmethod
     def fit(cls, known: KnownClasses, metric: str = "cosine", k: int = 1) -> NeighborScorer:
         """Of fewer examples than k, the farthest counts."""
-        if known.examples is None or known.labels is None:
-            raise InputError(f"the known classes of {known.identity} are names only; expected example shapes")
-        return cls(metric, min(k, len(known.examples)), known.examples, known.labels, known.anchors)
+        examples, labels = known.labeled_examples()
+        return cls(metric, min(k, len(examples)), examples, labels, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)
@@ -103,8 +103,8 @@ class NeighborScorer:
         return _chord(distance[~itself].reshape(len(self.examples), self.k)[:, -1], self.metric)
 
     def extended(self, known: KnownClasses) -> NeighborScorer:
-        examples = np.concatenate([self.examples, known.examples])
-        labels = np.concatenate([self.labels, known.labels])
+        more, own = known.labeled_examples()
+        examples, labels = np.concatenate([self.examples, more]), np.concatenate([self.labels, own])
         anchors = distances.prototypes(examples, labels, "cosine")
         return replace(self, examples=examples, labels=labels, anchors=anchors)
 
@@ -132,13 +132,14 @@ class GaussianScorer:
 
     @classmethod
     def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
-        found = Gaussian.fit(unit_examples(known), known.labels)
+        rows, labels = _rows(known, "cosine")
+        found = Gaussian.fit(rows, labels)
         if relative and len(found.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
                 "or give examples of more classes"
             )
-        counts = np.bincount(known.labels)[known.shown]
+        counts = np.bincount(labels)[known.shown]
         own = found.means, found.precision, found.background_mean, found.background_precision
         return cls(relative, *own, counts, known.shown, known.anchors)
 
@@ -151,18 +152,18 @@ class GaussianScorer:
         if self.fitted:
             return folds_left_out(lambda rest: self.fit(rest, self.relative), known)
         # the covariance knows nothing of added classes: only their means do
-        rows = unit_examples(known)
+        rows, labels = _rows(known, "cosine")
         centered = replace(self, means=np.zeros((1, rows.shape[1])))
-        to_own = centered._to_classes(rows - rest_of_class(rows, known.labels)) - self._background(rows)
-        return _nearer(self, rows, known.labels, to_own)
+        to_own = centered._to_classes(rows - rest_of_class(rows, labels)) - self._background(rows)
+        return _nearer(self, rows, labels, to_own)
 
     def extended(self, known: KnownClasses) -> GaussianScorer:
-        means, counts = _extended(self.means, self.counts, unit_examples(known), known.labels)
+        means, counts = _extended(self.means, self.counts, *_rows(known, "cosine"))
         return replace(self, means=means, counts=counts, anchors=unit_or_zero(means))
 
     def beside(self, known: KnownClasses) -> GaussianScorer:
-        means = distances.prototypes(unit_examples(known), known.labels, "euclidean")
-        counts = np.bincount(known.labels)[known.shown]
+        rows, labels = _rows(known, "cosine")
+        means, counts = distances.prototypes(rows, labels, "euclidean"), np.bincount(labels)[known.shown]
         return replace(self, means=means, counts=counts, classes=known.shown, anchors=known.anchors, fitted=False)
 
     def without(self, label: int) -> GaussianScorer | None:
@@ -183,12 +184,12 @@ class GaussianScorer:
         return alone._to_classes(z)
 
 
-def folds_left_out(fit: object, known: KnownClasses, folds: int = FOLDS) -> np.ndarray:
+def folds_left_out(fit: Callable[[KnownClasses], Any], known: KnownClasses, folds: int = FOLDS) -> np.ndarray:
     """Novelty (m,) of each example by a scorer fitted without its fold; every class is spread over the folds.
 
     fit: from `KnownClasses` to a scorer. Raises `InputError` where too few examples are left to fit.
     """
-    labels = known.labels
+    examples, labels = known.labeled_examples()
     rank = np.empty(len(labels), dtype=np.int64)
     rank[np.argsort(labels, kind="stable")] = np.arange(len(labels))
     fold, novelty = rank % folds, np.empty(len(labels))
@@ -200,14 +201,14 @@ def folds_left_out(fit: object, known: KnownClasses, folds: int = FOLDS) -> np.n
                 f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
                 "none. Expected three or more, that differ, in at least one class; or prototypes"
             ) from error
-        novelty[out] = scorer.judge(known.examples[out]).novelty
+        novelty[out] = scorer.judge(examples[out]).novelty
     return novelty
 
 
-def _rows(known: KnownClasses, metric: str) -> np.ndarray:
-    """What a prototype is the mean of, in float64."""
-    rows = unit_examples(known)
-    return rows if metric == "cosine" else known.examples.astype(np.float64)
+def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """What a prototype is the mean of (m, d), in float64, and the classes (m,)."""
+    examples, labels = known.labeled_examples()
+    return (unit_or_zero(examples) if metric == "cosine" else examples.astype(np.float64)), labels
 
 
 def _without_rounding(means: np.ndarray, metric: str) -> np.ndarray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -12,10 +14,61 @@ from openshape_ood.checks import unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
-from openshape_ood.scoring.method import Judgement, Method, Needs, Scorer
-from openshape_ood.scoring.scorers import CosineScorer, FusionScorer, VimScorer, VoteScorer
+from openshape_ood.scoring.scorers import CosineScorer, FusionScorer, Judgement, Scorer, VimScorer, VoteScorer
 
 Kind = Literal["names", "examples", "both"]
+Needs = Literal["any", "negatives", "examples", "patches", "text and examples"]
+Rows = Literal["embedding", "patches"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to tell how novel rows are.
+
+    Attributes
+    ----------
+    name : str
+        What it is called at every door.
+    scorer : callable
+        `scorer(known, **settings)` gives a `Scorer`: a class, or any function of `KnownClasses`.
+    needs : {"any", "negatives", "examples", "patches", "text and examples"}
+        What the known classes must hold.
+    rows : {"embedding", "patches"}
+        What it judges.
+    reference : str
+        Where it is published.
+    settings : mapping
+        Passed to `scorer`.
+
+    Examples
+    --------
+    A method of one's own is one object, and every door takes it:
+
+    >>> class Farthest:
+    ...     def __init__(self, known):
+    ...         self.known = known
+    ...     def judge(self, rows):
+    ...         cosines = rows @ self.known.anchors.T
+    ...         return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
+    >>> Method("farthest", Farthest).needs
+    'any'
+    """
+
+    name: str
+    scorer: Callable[..., Scorer]
+    needs: Needs = "any"
+    rows: Rows = "embedding"
+    reference: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def fit(self, known: KnownClasses) -> Scorer:
+        """The scorer of these known classes."""
+        return self.scorer(known, **self.settings)
+
+    def configured(self, **settings: Any) -> Method:
+        """The same method with other settings."""
+        return replace(self, settings={**self.settings, **settings})
+
 
 _CLIP, _SNELL, _SUN, _LEE = "arXiv 2103.00020", "arXiv 1703.05175", "arXiv 2204.06507", "arXiv 1807.03888"
 
@@ -184,5 +237,5 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"queries have the shape {rows.shape}, the known classes of {known.identity} have embeddings of "
                 f"{known.dim}; expected (b, {known.dim}) from the same encoder"
             )
-        rows = unit(rows, "query")
+        unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
     return fitted(found, known).judge(rows)

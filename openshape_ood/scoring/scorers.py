@@ -1,9 +1,9 @@
-"""Scorers by names, by cosines with one vector a class, by patches, and by names and examples together."""
+"""What judges rows, and the scorers by names, by patches, and by names and examples together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -12,10 +12,39 @@ from openshape_ood.decisions.calibration import p_values
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.scoring import distances, fusion, patch_scores, text_scores
-from openshape_ood.scoring.method import Judgement
 
 CLIP_TEMPERATURE = 0.01  # what CLIP was trained to, arXiv 2103.00020; for checkpoints that do not say theirs
 GROUPS = 5  # of negative words; the paper has 100 for its 10,000
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a scorer found for b rows and k known classes, all in one pass.
+
+    Attributes
+    ----------
+    novelty : (b,) float64
+        Larger is more novel.
+    nearest : (b,) int64
+        The class behind it, an index into the names of the known classes.
+    similarity : (b, k) float64
+        Cosine with each class, or for rows of patches the share of patches that are nearest to it.
+    """
+
+    novelty: np.ndarray
+    nearest: np.ndarray
+    similarity: np.ndarray
+
+
+class Scorer(Protocol):
+    """A method fitted to known classes: it judges rows, embeddings (b, d) or patches (b, p, w).
+
+    Some scorers can more, which the detector for scikit-learn uses where it is there: `left_out(known)` gives the
+    novelty (m,) of the m examples when each is left out in turn; `extended(known)` is the scorer with more examples of
+    its classes; `beside(known)` is that of further classes, with whatever was estimated from all examples kept.
+    """
+
+    def judge(self, rows: np.ndarray) -> Judgement: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +65,7 @@ class CosineScorer:
         negatives = known.negatives
         if formula == "neglabel" and negatives is None:
             raise InputError(f"the known classes of {known.identity} have no negative words; expected at least one")
-        by_anchor = formula == "max_cosine" or known.text is None
-        targets = known.anchors if by_anchor else known.text
+        targets = known.anchors if formula == "max_cosine" or known.text is None else known.text
         none = np.empty((0, known.dim))
         return cls(formula, known.anchors, targets, none if negatives is None else negatives, temperature_of(known))
 
@@ -45,17 +73,14 @@ class CosineScorer:
         z = unit_rows(rows, self.anchors)
         cosines = cosine(z, self.targets)
         similarity = cosines if self.targets is self.anchors else cosine(z, self.anchors)
-        return Judgement(self._novelty(z, cosines), cosines.argmax(axis=1), similarity)
-
-    def _novelty(self, z: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        match self.formula:
-            case "max_cosine":
-                return text_scores.max_cosine_distance(cosines)
-            case "neglabel":
-                words = cosine(z, self.negatives)
-                groups = min(GROUPS, len(self.negatives))
-                return text_scores.negative_label_share(cosines, words, self.temperature, groups)
-        return getattr(text_scores, self.formula)(cosines, self.temperature)
+        if self.formula == "max_cosine":
+            novelty = 1 - cosines.max(axis=1)
+        elif self.formula == "neglabel":
+            words, groups = cosine(z, self.negatives), min(GROUPS, len(self.negatives))
+            novelty = text_scores.negative_label_share(cosines, words, self.temperature, groups)
+        else:
+            novelty = getattr(text_scores, self.formula)(cosines, self.temperature)
+        return Judgement(novelty, cosines.argmax(axis=1), similarity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,9 +190,7 @@ def unit_rows(rows: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def unit_examples(known: KnownClasses) -> np.ndarray:
-    if known.examples is None:
-        raise InputError(f"the known classes of {known.identity} are names only; expected example shapes")
-    return unit_or_zero(known.examples)
+    return unit_or_zero(known.labeled_examples()[0])
 
 
 def cosine(z: np.ndarray, targets: np.ndarray) -> np.ndarray:

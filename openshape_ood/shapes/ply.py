@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.clouds import named_cloud, named_color
+from openshape_ood.shapes.columns import named_cloud, named_color
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_seed
-from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.checks import check_seed, check_whole
+from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.shapes.spec import CloudSpec as CloudSpec
 
-# between the seeds of the num_samples of a shape; a prime, so that the num_samples of neighboring seeds differ
+# between the seeds of the samplings of a shape; a prime, so that the samplings of neighboring seeds differ
 SAMPLE_STEP = 1_000_003
 
 # cells a radius: far coarser than what a distant origin does to float64, far finer than any patch
@@ -29,9 +29,32 @@ _COLUMN = {"x": 0, "y": 1, "z": 2}
 
 
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
-    """One checked cloud (n, 3|6) with gravity axis `up` -> (count, 6) float32 in the frame of an encoder.
+    """One checked cloud in the frame of an encoder.
 
-    xyz lies in the unit ball about the mean, rgb in [0, 1]; `color` fills in where there is none.
+    Parameters
+    ----------
+    cloud
+        (n, 3|6) float64, as `check_cloud` gives it.
+    count
+        How many points it is resampled to.
+    up, to
+        Its gravity axis, and the encoder's.
+    color
+        The gray of a cloud without color, in [0, 1].
+    seed
+        Of the resampling.
+    name
+        Of the cloud, in messages.
+
+    Returns
+    -------
+    numpy.ndarray
+        (count, 6) float32: xyz in the unit ball about the mean, rgb in [0, 1].
+
+    Raises
+    ------
+    CloudError
+        Where resampling leaves one point repeated, or the extent is beyond float64.
     """
     cloud = cloud[resample(len(cloud), count, seed)]
     _check_distinct(cloud[:, :3], name)
@@ -50,9 +73,21 @@ def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> n
 
 
 def check_cloud(value: Any, name: str) -> np.ndarray:
-    """A cloud (n, 3|6) as float64, rgb in [0, 1]. `name` stands in the messages: "shape 3", a path.
+    """A cloud (n, 3|6) of whatever type, as a copy in float64 with rgb in [0, 1].
 
-    uint8 colors, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud.
+    uint8 colors, or any above 1, are taken as 0-255.
+
+    Parameters
+    ----------
+    value
+        What should be a cloud: an array, or lists of numbers.
+    name
+        What it is called in messages: "shape 3", a path.
+
+    Raises
+    ------
+    CloudError
+        For whatever is no cloud, saying why and what would help.
     """
     if np.ma.is_masked(value):
         raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
@@ -127,6 +162,8 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
     Depends on n, count and seed only. The shuffle matters: a ball query keeps the lowest indices, so
     points in spatial order would bias every patch.
 
+    Examples
+    --------
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
@@ -138,23 +175,28 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
 
 def sample_seeds(seed: int, num_samples: int) -> list[int]:
-    """The seeds of a shape's num_samples; the first is the seed itself."""
-    if isinstance(num_samples, bool) or not isinstance(num_samples, int | np.integer) or num_samples < 1:
-        raise InputError(f"num_samples is {num_samples!r}; expected a whole number from 1 up")
-    return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(num_samples)]
+    """The seeds of a shape's samplings; the first is the seed itself.
+
+    Raises
+    ------
+    InputError
+        For a seed or a number of samplings that cannot be.
+    """
+    return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(check_whole(num_samples, "num_samples"))]
 
 
-def mean_sample(num_samples: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean (b, d) of the directions of num_samples, (b, d) each, at their mean length; a single view as it is."""
-    if len(num_samples) == 1:
-        return num_samples[0]
-    lengths = [np.linalg.norm(view, axis=1, keepdims=True) for view in num_samples]
-    direction = np.mean([view / length for view, length in zip(num_samples, lengths, strict=True)], axis=0)
+def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean (b, d) of the directions of samplings, (b, d) each, at their mean length; a single one as it is."""
+    if len(samples) == 1:
+        return samples[0]
+    lengths = [np.linalg.norm(sample, axis=1, keepdims=True) for sample in samples]
+    direction = np.mean([sample / length for sample, length in zip(samples, lengths, strict=True)], axis=0)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     return (direction * np.mean(lengths, axis=0)).astype(np.float32)
 
 
 def check_up(up: Any, name: str = "up") -> str:
+    """A gravity axis as it is; raises `UnknownNameError`, calling it `name`, for what is none."""
     if up not in UPS:
         raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")
     return str(up)
@@ -166,6 +208,8 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a
     turn, which keeps left and right.
 
+    Examples
+    --------
     >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
     [[1.0, 3.0, 2.0]]
     """
@@ -184,6 +228,13 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A
     translation changes those digits; rounding to cells takes them away, so that the same points are picked.
 
+    Raises
+    ------
+    CloudError
+        For an extent beyond float64, or lost in the distance from the origin.
+
+    Examples
+    --------
     >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
     [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """

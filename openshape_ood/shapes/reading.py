@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
-from openshape_ood.shapes import clouds, meshes, ply
+from openshape_ood.shapes import arrays, las, meshes, pcd, ply, text
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
-from openshape_ood.shapes.meshes import sample_mesh
+from openshape_ood.shapes.surfaces import check_draw, sample_mesh
 
 if TYPE_CHECKING:
     from trimesh.parent import Geometry
-
-__all__ = ["SUFFIXES", "file_up", "load_shape", "sample_mesh"]
 
 Reader = Callable[[bytes, SideFiles], "np.ndarray | Geometry"]
 
@@ -35,14 +33,14 @@ READERS: dict[str, Reader] = {
     ".off": meshes.read_off,
     ".stl": meshes.read_stl,
     ".dae": meshes.read_dae,
-    ".npy": clouds.read_npy,
-    ".npz": clouds.read_npz,
-    ".txt": clouds.read_text,
-    ".xyz": clouds.read_text,
-    ".csv": clouds.read_text,
-    ".pcd": clouds.read_pcd,
-    ".las": clouds.read_las,
-    ".laz": clouds.read_las,
+    ".npy": arrays.read_npy,
+    ".npz": arrays.read_npz,
+    ".txt": text.read_text,
+    ".xyz": text.read_text,
+    ".csv": text.read_text,
+    ".pcd": pcd.read_pcd,
+    ".las": las.read_las,
+    ".laz": las.read_las,
 }
 SUFFIXES = tuple(READERS)
 
@@ -50,14 +48,34 @@ INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install 
 
 
 def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
-    """The shape in a file as (n, 3) coordinates or (n, 6) coordinates and color in [0, 1], float64.
+    """The shape in a file. Meshes are sampled evenly over their surface, clouds come whole.
 
-    Meshes are sampled evenly over their surface: `points` and `seed` concern them alone. Clouds come whole.
-    Coordinates are in the file's own frame and units; `file_up` says which axis points up.
+    Parameters
+    ----------
+    path
+        Of a file with one of the suffixes `SUFFIXES`.
+    points
+        How many are sampled of a mesh.
+    seed
+        Of that sampling.
 
-    Raises `ShapeFileError` naming the file, `NoSuchShapeError` where there is none, `InputError` for `points` or
-    `seed` that cannot be, `MissingPackageError` for a format whose package is an extra.
+    Returns
+    -------
+    numpy.ndarray
+        (n, 3) xyz float64 in the file's own frame and units (`file_up` says which axis points up), or (n, 6) with
+        rgb in [0, 1].
 
+    Raises
+    ------
+    ShapeFileError
+        Naming the file, for what cannot be read or is hostile; `NoSuchShapeError` where there is none.
+    InputError
+        For `points` or `seed` that cannot be.
+    MissingPackageError
+        For a format whose package is an extra.
+
+    Examples
+    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "cloud.xyz"
@@ -66,7 +84,7 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
     path = Path(path).expanduser()
-    meshes.check_draw(points, seed)
+    check_draw(points, seed)
     reader = _reader(path)
     data = _read(path)
     with _parser_errors(path), _quiet():
@@ -75,11 +93,16 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The axis that points up in a file: "y", unless a COLLADA file declares "x" or "z".
+    """The gravity axis of a file: "y", unless a COLLADA file declares "x" or "z".
 
-    Raises `ShapeFileError` for a file that cannot be read.
+    Raises
+    ------
+    ShapeFileError
+        For a COLLADA file that cannot be read; others are not opened.
 
-    >>> file_up("chair.glb")  # glTF is y up; only COLLADA files are opened
+    Examples
+    --------
+    >>> file_up("chair.glb")
     'y'
     """
     path = Path(path).expanduser()

@@ -14,12 +14,21 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.points import check_cloud, check_up
-from openshape_ood.shapes.reading import file_up, load_shape, sample_mesh
+from openshape_ood.shapes.reading import file_up, load_shape
+from openshape_ood.shapes.surfaces import sample_mesh
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape: a path, a trimesh object or an array; `name` tells it apart in messages."""
+    """One shape, read when it is needed.
+
+    Attributes
+    ----------
+    value
+        A path, a trimesh object, or an array (n, 3|6).
+    name
+        What tells it apart in messages.
+    """
 
     value: Any
     name: str
@@ -28,8 +37,8 @@ class Shape:
     def path(self) -> str | None:
         return os.fspath(self.value) if isinstance(self.value, str | os.PathLike) else None
 
-    def load(self, points: int, seed: int) -> np.ndarray:
-        """Its cloud (n, 3|6) float64, checked; `points` are sampled where it has a surface."""
+    def cloud(self, points: int, seed: int) -> np.ndarray:
+        """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
         if self.path is not None:
             return load_shape(self.path, points=points, seed=seed)
         if _is_trimesh(self.value):
@@ -42,9 +51,17 @@ class Shape:
 
 
 def list_shapes(shapes: Any) -> list[Shape]:
-    """One shape or many, in any of the accepted forms, as a list.
+    """One shape or many, in any of the accepted forms, as a list; no file is opened.
 
-    Raises `CloudError` for an empty list and for what is neither cloud nor path nor trimesh object.
+    Parameters
+    ----------
+    shapes
+        A cloud (n, 3|6), a stack of them (b, n, 3|6), a path, a trimesh object, or an iterable of these.
+
+    Raises
+    ------
+    CloudError
+        For an empty list, and for what is neither cloud nor path nor trimesh object.
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
@@ -95,7 +112,13 @@ def _is_trimesh(value: Any) -> bool:
 
 
 def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
-    """One gravity axis a shape; "file" asks each shape's file."""
+    """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file.
+
+    Raises
+    ------
+    InputError
+        For another number of axes than shapes; `UnknownNameError` for what is no axis.
+    """
     given = list(up) if isinstance(up, Iterable) and not isinstance(up, str) else [up] * len(shapes)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")

@@ -283,16 +283,14 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         more = replace(self._known(examples[own], match[own].argmax(axis=1)), names=tuple(map(str, part.classes)))
         if part.known is None:
             return replace(part, scorer=part.scorer.extended(more))
-        joined = replace(
-            part.known,
-            examples=np.concatenate([part.known.examples, more.examples]),
-            labels=np.concatenate([part.known.labels, more.labels]),
-        )
+        pairs = zip(part.known.labeled_examples(), more.labeled_examples(), strict=True)
+        examples, labels = (np.concatenate(pair) for pair in pairs)
+        joined = replace(part.known, examples=examples, labels=labels)
         return replace(part, scorer=self._method().fit(joined), known=joined)
 
     def _added(self, first: int, known: KnownClasses) -> Part:
         """The part of classes that are new."""
-        before, labels, method = self._parts[0].scorer, known.labels, self._method()
+        before, (_, labels), method = self._parts[0].scorer, known.labeled_examples(), self._method()
         k = before.k if isinstance(before, NeighborScorer) else 1
         if len(labels) < k:
             raise InputError(f"k is {k} and there are {len(labels)} examples of new classes; expected {k} or more")

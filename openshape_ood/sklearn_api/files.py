@@ -18,7 +18,7 @@ from openshape_ood.sklearn_api.learning import Part
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 # scorers whose state is arrays and numbers, which a file can hold
-KEPT_SCORERS = {scorer.__name__: scorer for scorer in (PrototypeScorer, NeighborScorer, GaussianScorer)}
+KEPT_SCORERS: dict[str, Any] = {scorer.__name__: scorer for scorer in (PrototypeScorer, NeighborScorer, GaussianScorer)}
 
 
 def save_detector(detector: Any, path: str | os.PathLike[str]) -> Path:

@@ -64,7 +64,8 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
 def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
     """Novelty of the examples left out, of classes that are still there without them if there is such a class."""
     novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(method.fit, known)
-    several = np.bincount(known.labels)[known.labels] > 1
+    _, labels = known.labeled_examples()
+    several = np.bincount(labels)[labels] > 1
     return novelty[several] if several.any() else novelty
 
 

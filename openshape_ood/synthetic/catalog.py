@@ -38,10 +38,6 @@ def category(name: str, synonyms: str, /, **variants: Builder) -> None:
     CATEGORIES[name] = Category(name, tuple(synonyms.split(", ")), variants)
 
 
-def between(rng: Random, low: float, high: float) -> float:
-    return float(rng.uniform(low, high))
-
-
 def count(rng: Random, low: int, high: int) -> int:
     """A whole number, both ends included."""
     return int(rng.randint(low, high + 1))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.workers.tasks import HELLO, Done, attempt, bytes_of, find, receive, send, write
+from openshape_ood.workers.process import HELLO, Done, attempt, bytes_of, find, receive, send, write
 
 MAX_ERROR = 10_000  # characters
 

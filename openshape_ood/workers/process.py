@@ -1,16 +1,19 @@
-"""One child process, seen from its parent."""
+"""One child process, seen from its parent, and how the two talk."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +22,52 @@ import numpy as np
 import openshape_ood
 from openshape_ood import errors
 from openshape_ood.errors import OpenShapeError, WorkerError
-from openshape_ood.workers.tasks import HELLO, MAX_MESSAGE, Done, bytes_of, fill, receive, send
 
+HELLO: Final = b"\0openshape-ood worker\0"  # before it there may be what an interpreter prints as it starts
+LENGTH: Final = struct.Struct("<I")
+MAX_MESSAGE = 2**20
 KILL_SECONDS = 5.0  # after which a process that does not end, held by its disc, is left to the system
 PIPE_BYTES = 2**20  # a whole cloud or a good part of it, so that few switches between processes are needed
 TYPES: Final = ("<f8", "<f4")  # of arrays
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # all that a sealed child needs of the environment: tokens and passwords stay behind
 PASSED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
+
+
+Answer = tuple[Any, Sequence[np.ndarray]]
+Work = Callable[[Any], Answer]
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What became of one task.
+
+    index: its place among the arguments; answer, arrays: what it gave; error: why it gave nothing, an error of the
+    task's own, `MemoryError`, or `WorkerError` where its process ended or was ended.
+    """
+
+    index: int
+    argument: Any
+    answer: Any = None
+    arrays: tuple[np.ndarray, ...] = ()
+    error: Exception | None = None
+
+
+def find(task: str) -> Callable[..., Work]:
+    """The factory called "module:factory"."""
+    module, _, name = task.partition(":")
+    return getattr(import_module(module), name)
+
+
+def attempt(work: Work, index: int, argument: Any) -> Done:
+    """Do one task; an error is part of the result, also a parser's own: one task must not cost the others."""
+    try:
+        answer, arrays = work(argument)
+    except Exception as error:
+        # want of memory says nothing about a file, whatever it was taken for
+        cause = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
+        return Done(index, argument, error=cause)
+    return Done(index, argument, answer, tuple(arrays))
 
 
 @dataclass(frozen=True)
@@ -60,18 +101,20 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
     Done
         With a `WorkerError` where the process ended, was ended, or answered with more than it may.
     """
-    try:
-        worker = Worker(task, settings, seal.folder, seal)
-    except OSError as error:
-        return Done(0, argument, error=WorkerError(f"no process can be started: {error}"))
-    try:
-        with worker.within(seal.seconds):
-            worker.begin(argument)
-            return worker.answer(0, argument)
-    except (OSError, EOFError) as error:
-        return Done(0, argument, error=worker.lost(error))
-    finally:
-        worker.end()
+
+    def work(argument: Any) -> Answer:
+        try:
+            worker = Worker(task, settings, seal.folder, seal)
+        except OSError as error:
+            raise WorkerError(f"no process can be started: {error}") from None
+        with contextlib.closing(worker), worker.within(seal.seconds):
+            try:
+                worker.begin(argument)
+            except (OSError, EOFError) as error:
+                raise worker.lost(error) from None
+            return worker.answer()
+
+    return attempt(work, 0, argument)
 
 
 class Worker:
@@ -115,28 +158,25 @@ class Worker:
         except ValueError as error:
             raise EOFError from error
 
-    def answer(
-        self,
-        index: int,
-        argument: Any,
-        seconds: float | None = None,
-        enter: Callable[[int, int], None] = lambda index, size: None,
-    ) -> Done:
-        """What became of the task; `enter` waits until there is room for its arrays."""
+    def answer(self, seconds: float | None = None, enter: Callable[[int], None] = lambda size: None) -> Answer:
+        """What the task gave; raises what it raised, or why it gave nothing. `enter` waits for room for its arrays."""
         try:
             with self.within(seconds):
                 said = receive(self._out)
             if "error" in said:
-                return Done(index, argument, error=_error(str(said["error"]), str(said["text"])))
-            arrays = self._announced(said["arrays"])
-            enter(index, sum(array.nbytes for array in arrays))
-            for array in arrays:
-                fill(self._out, bytes_of(array))
-            return Done(index, argument, said["answer"], arrays)
+                failure = _error(str(said["error"]), str(said["text"]))
+            else:
+                arrays = self._announced(said["arrays"])
+                enter(sum(array.nbytes for array in arrays))
+                with self.within(seconds):
+                    for array in arrays:
+                        fill(self._out, bytes_of(array))
+                return said["answer"], arrays
         except (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError) as error:
-            return Done(index, argument, error=self.lost(error))
+            failure = self.lost(error)
+        raise failure
 
-    def _announced(self, specs: Any) -> tuple[np.ndarray, ...]:
+    def _announced(self, specs: Any) -> list[np.ndarray]:
         """Empty arrays for those that come; ValueError for what are none."""
         size = 0
         for shape, kind in specs:
@@ -145,7 +185,7 @@ class Worker:
             size += math.prod(shape) * int(kind[-1])
         if size > self._most:
             raise ValueError(size)
-        return tuple(np.empty(shape, kind) for shape, kind in specs)
+        return [np.empty(shape, kind) for shape, kind in specs]
 
     @contextlib.contextmanager
     def within(self, seconds: float | None) -> Generator[None]:
@@ -172,7 +212,7 @@ class Worker:
 
     def lost(self, error: Exception) -> Exception:
         """Why there is no answer; ends the process."""
-        code = self.end(0.2)  # it may be about to end by itself, with a status that says why
+        code = self.close(0.2)  # it may be about to end by itself, with a status that says why
         if self._late:
             return WorkerError(f"reading it took more than {self._late:g} s and was stopped")
         if isinstance(error, MemoryError):
@@ -184,22 +224,18 @@ class Worker:
             return WorkerError(f"the process that read it was ended by {name}; perhaps memory ran out")
         return WorkerError(f"the process that read it ended with status {code}")
 
-    def end(self, patience: float = 0.0) -> int | None:
+    def close(self, patience: float = 0.0) -> int | None:
         """End the process if it does not end by itself. Its exit status, negative for a signal."""
         self.ended = True
-        if not self._gone(patience):
-            self.kill()
-            self._gone(KILL_SECONDS)
+        for seconds in (patience, KILL_SECONDS):
+            try:
+                self._process.wait(seconds)
+                break
+            except subprocess.TimeoutExpired:
+                self.kill()
         self._in.close()
         self._out.close()
         return self._process.returncode
-
-    def _gone(self, seconds: float) -> bool:
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
 
 
 def environment(sealed: bool) -> dict[str, str]:
@@ -237,3 +273,40 @@ def _skip_to(pipe: Any, mark: bytes) -> None:
         if not byte or len(seen) > MAX_MESSAGE:
             raise EOFError("it ended before it was ready")
         seen += byte
+
+
+def send(pipe: Any, message: Any) -> None:
+    text = json.dumps(message).encode("ascii")
+    write(pipe, LENGTH.pack(len(text)) + text)
+
+
+def receive(pipe: Any, most: int = MAX_MESSAGE) -> Any:
+    """The next message; raises EOFError where the pipe ends, ValueError for what is no message."""
+    head = bytearray(LENGTH.size)
+    fill(pipe, memoryview(head))
+    (length,) = LENGTH.unpack(head)
+    if length > most:
+        raise ValueError(length)
+    text = bytearray(length)
+    fill(pipe, memoryview(text))
+    return json.loads(text)
+
+
+def bytes_of(array: np.ndarray) -> memoryview:
+    """The memory of a contiguous array."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def write(pipe: Any, data: Any) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[pipe.write(rest) :]
+
+
+def fill(pipe: Any, view: memoryview) -> None:
+    """Read until `view` is full; raises EOFError where the pipe ends."""
+    while view:
+        count = pipe.readinto(view)
+        if not count:
+            raise EOFError
+        view = view[count:]

@@ -117,8 +117,11 @@ def test_classes_that_cannot_be_generated_have_no_verdict(judge: Judge, chair: S
     assert "No verdict" in said and "no p-value" in said and "Threshold.from_novelty" in said
 
 
-def test_case_does_not_matter_for_what_can_be_generated(judge: Judge, chair: Session) -> None:
-    assert judge.judge(chair.with_names("Chair, Table"), "tiny").p_value is not None
+@pytest.mark.parametrize("names", ["Chair, Table", "armchair, tables", "chair, couch, sofa"])
+def test_spelling_and_synonyms_do_not_matter_for_what_can_be_generated(
+    judge: Judge, chair: Session, names: str
+) -> None:
+    assert judge.judge(chair.with_names(names), "tiny").p_value is not None
 
 
 def test_what_cannot_be_judged(judge: Judge, chair: Session) -> None:

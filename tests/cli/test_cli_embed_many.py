@@ -96,7 +96,7 @@ def test_options_that_do_not_fit(folder: Path, tmp_path: Path) -> None:
     assert "need a folder" in refused("--out", tmp_path / "x.npz", "--engine", "ray")
     assert "are for --engine ray" in refused("--out", tmp_path / "out", "--workers", "2")
     assert "known: local, ray" in refused("--out", tmp_path / "out", "--engine", "spark")
-    assert "a file; the options" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
+    assert "a file; engines, shards" in refused("--out", tmp_path / "x.npz", "--shard", "0/2")
     for shard in ("2/2", "-1/2", "1", "a/b", "0/0"):
         assert "expected i/n with i from 0 to n - 1" in refused("--out", tmp_path / "out", f"--shard={shard}")
     assert not (tmp_path / "out").exists()
@@ -142,5 +142,8 @@ def test_shares_of_a_list_by_processes_that_run_at_once(tmp_path: Path) -> None:
     for i in range(2):
         embed(tmp_path / "list.txt", out, "--shard", f"{i}/2", code=codes[i])
     assert {path: path.read_bytes() for path in out.rglob("*.parquet")} == before
-    whole = embed(tmp_path / "list.txt", out, code=1)["counts"]
-    assert (whole["reused"], whole["skipped"], whole["rows"], whole["errors"]) == (12, 1, 12, 1)
+    write_shape(tmp_path / "in" / "none.npy", "lamp")
+    tried = [embed(tmp_path / "list.txt", out, "--shard", f"{i}/2", "--retry-failed")["counts"] for i in range(2)]
+    assert sorted(counts["embedded"] for counts in tried) == [0, 1]
+    whole = embed(tmp_path / "list.txt", out)["counts"]
+    assert (whole["reused"], whole["skipped"], whole["rows"], whole["errors"]) == (13, 0, 13, 0)

@@ -15,11 +15,11 @@ from scipy.stats import betabinom, false_discovery_control
 from openshape_ood.decisions.calibration import (
     benjamini_hochberg,
     calibration_needed,
+    conformal_threshold,
     coverage_law,
     expected_coverage,
     leave_one_out,
     p_values,
-    threshold,
 )
 from openshape_ood.errors import InputError
 
@@ -34,7 +34,7 @@ def kept(n: int, coverage: float = 0.95, draws: int = DRAWS) -> np.ndarray:
     """How many of TESTS known shapes each of `draws` calibration sets of n keeps; all scores from one skewed law."""
     random = np.random.RandomState(n)
     scores = random.gamma(2.0, size=(draws, n + TESTS))
-    return np.array([(row[n:] <= threshold(row[:n], coverage)).sum() for row in scores])
+    return np.array([(row[n:] <= conformal_threshold(row[:n], coverage)).sum() for row in scores])
 
 
 SIZES = (19, 20, 50, 100, 200)
@@ -89,9 +89,9 @@ def test_the_law_counts_orders(n: int, rank: int, tests: int) -> None:
 def test_the_threshold_is_an_order_statistic() -> None:
     # ceil(0.9 * 11) = 10 and ceil(0.5 * 11) = 6; exact products are taken as written: 0.95 * 180 is 171, no more
     scores = np.random.RandomState(0).permutation(10)
-    assert (threshold(scores, 0.9), threshold(scores, 0.5)) == (9, 5)
-    assert threshold(np.arange(1, 180), 0.95) == 171
-    assert threshold(np.arange(1, 100), 0.29) == 29  # 0.29 * 100 is 28.999999999999996 as floats
+    assert (conformal_threshold(scores, 0.9), conformal_threshold(scores, 0.5)) == (9, 5)
+    assert conformal_threshold(np.arange(1, 180), 0.95) == 171
+    assert conformal_threshold(np.arange(1, 100), 0.29) == 29  # 0.29 * 100 is 28.999999999999996 as floats
 
 
 @in_no_hurry
@@ -100,7 +100,7 @@ def test_the_threshold_keeps_the_share_of_the_calibration_set(scores: list[int],
     share = Fraction(str(coverage))
     if share * (len(scores) + 1) > len(scores):
         return
-    level = threshold(scores, coverage)
+    level = conformal_threshold(scores, coverage)
     assert level in scores
     assert Fraction(sum(s <= level for s in scores)) >= share * (len(scores) + 1)
     assert Fraction(sum(s < level for s in scores)) < share * (len(scores) + 1)
@@ -113,7 +113,7 @@ def test_threshold_and_p_value_say_the_same(tested: list[int], scores: list[int]
     if share * (len(scores) + 1) > len(scores):
         return
     fractions = [Fraction(1 + sum(s >= t for s in scores), len(scores) + 1) for t in tested]
-    assert [t > threshold(scores, coverage) for t in tested] == [p <= 1 - share for p in fractions]
+    assert [t > conformal_threshold(scores, coverage) for t in tested] == [p <= 1 - share for p in fractions]
     np.testing.assert_allclose(p_values(tested, scores), [float(p) for p in fractions], rtol=1e-15)
 
 
@@ -144,7 +144,7 @@ def test_p_values_of_known_shapes_are_super_uniform(decimals: int) -> None:
 
 def test_ties_count_as_at_least_as_novel() -> None:
     assert p_values([1, 2, 3], [1, 2, 2, 2]).tolist() == [5 / 5, 4 / 5, 1 / 5]
-    assert threshold([1.0] * 19) == 1.0  # and all that is equal to it is kept
+    assert conformal_threshold([1.0] * 19) == 1.0  # and all that is equal to it is kept
 
 
 def step_up(p: list[Fraction], rate: Fraction) -> list[bool]:
@@ -232,18 +232,18 @@ def test_examples_left_in_promise_too_much() -> None:
     labels = np.arange(60) % 3
     left_in, left_out = nearest(rows, rows, labels), leave_one_out(rows, labels, nearest)
     novelty = nearest(new, rows, labels)
-    assert (novelty <= threshold(left_in, 0.9)).mean() == 0
-    assert (novelty <= threshold(left_out, 0.9)).mean() == pytest.approx(0.9, abs=0.1)
+    assert (novelty <= conformal_threshold(left_in, 0.9)).mean() == 0
+    assert (novelty <= conformal_threshold(left_out, 0.9)).mean() == pytest.approx(0.9, abs=0.1)
 
 
 @pytest.mark.parametrize("coverage, least", [(0.95, 19), (0.9, 9), (0.99, 99), (0.5, 1), (0.8, 4), (0.999, 999)])
 def test_too_few_calibration_scores(coverage: float, least: int) -> None:
     assert calibration_needed(coverage) == least
-    threshold(np.zeros(least), coverage)
+    conformal_threshold(np.zeros(least), coverage)
     if least > 1:
         message = rf"^{least - 1} calibration scores cannot promise a coverage of {coverage}, {least} or more can"
         with pytest.raises(InputError, match=message):
-            threshold(np.zeros(least - 1), coverage)
+            conformal_threshold(np.zeros(least - 1), coverage)
         with pytest.raises(InputError, match=message):
             coverage_law(least - 1, coverage, 10)
         with pytest.raises(InputError, match=message):
@@ -253,7 +253,7 @@ def test_too_few_calibration_scores(coverage: float, least: int) -> None:
 @pytest.mark.parametrize("coverage", [0, 1, 1.5, -0.1, math.nan, math.inf, "much", None])
 def test_a_coverage_that_is_no_share(coverage: Any) -> None:
     with pytest.raises(InputError, match="expected a share between 0 and 1"):
-        threshold(np.zeros(50), coverage)
+        conformal_threshold(np.zeros(50), coverage)
     with pytest.raises(InputError, match=r"rate is .* expected a share"):
         benjamini_hochberg([0.1], coverage)
 
@@ -271,7 +271,7 @@ def test_a_coverage_that_is_no_share(coverage: Any) -> None:
 )
 def test_calibration_scores_that_cannot_be_used(scores: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        threshold(scores)
+        conformal_threshold(scores)
     with pytest.raises(InputError, match=message):
         p_values([0.5], scores)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from shape_files import BROKEN, write_files
 from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
 from openshape_ood.embedding_store.jobs import Item, Settings, embed, encoding, job
-from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
+from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
 TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
@@ -222,3 +224,24 @@ def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: Shape
     assert [len(shard) for shard in shards] == [64, 256, 8]
     hasty = list(encoding.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
     assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
+
+
+def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy:
+        def __iter__(self) -> Iterator[Item]:
+            return (Item(f"shape-{i}", f"/somewhere/in/a/folder/shape-{i}.ply") for i in range(count))
+
+    count, peak = 50_000, list[int]()
+
+    def consume(items: Iterable[Item], *_: Any) -> None:
+        assert sum(1 for _ in items) == count
+        peak.append(tracemalloc.get_traced_memory()[1])
+
+    monkeypatch.setattr(job, "_run", consume)
+    tracemalloc.start()
+    try:
+        with pytest.raises(OpenShapeError, match="50000 shapes are neither"):
+            embed(Lazy(), tmp_path / "out", TINY)
+    finally:
+        tracemalloc.stop()
+    assert peak[0] < 150 * count  # bytes; as a list of Item they take more than 300 each

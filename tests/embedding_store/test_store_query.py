@@ -10,9 +10,12 @@ import pytest
 from made_up_store import HEADER, IDENTITY, vectors, write_store
 
 from openshape_ood import embedding_store as store
-from openshape_ood.encoders.protocols import Identity
+from openshape_ood import score_novelty
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Embeddings, Identity
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.scoring import SCORES
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import Judgement, Method
 from openshape_ood.scoring import neighbors as neighbors
 
 pytest.importorskip("pyarrow")
@@ -54,14 +57,14 @@ def test_nearest_refuses_more_than_there_is(folder: Path) -> None:
         store.nearest(vectors(1), folder, 0)
 
 
-def test_a_bank_by_folder_and_by_labels(folder: Path) -> None:
-    bank = store.known_from(folder)
-    assert bank.names == ("chair", "lamp") and np.bincount(bank.labels).tolist() == [6, 6]
-    assert bank.identity == IDENTITY
-    assert bank.temperature == HEADER.temperature
+def test_known_classes_by_folder_and_by_labels(folder: Path) -> None:
+    known = store.known_from(folder)
+    assert known.names == ("chair", "lamp") and np.bincount(known.labels).tolist() == [6, 6]
+    assert known.identity == IDENTITY
+    assert known.temperature == HEADER.temperature
     ids, rows = in_order(folder)
     chairs = rows[[i for i, id in enumerate(ids) if id.startswith("chair")]]
-    np.testing.assert_allclose(bank.examples[bank.labels == 0], chairs, atol=1e-6)
+    np.testing.assert_allclose(known.examples[known.labels == 0], chairs, atol=1e-6)
     some = store.known_from(folder, {"lamp/0.ply": "light", "chair/1.ply": "seat", "none": "none"})
     assert some.names == ("light", "seat") and len(some.examples) == 2
     with pytest.raises(InputError, match="no row"):
@@ -76,33 +79,44 @@ def test_no_class_without_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["max_cosine", "knn", "mahalanobis", None])
 def test_scores_batch_by_batch(folder: Path, tmp_path: Path, method: str | None) -> None:
-    bank = store.known_from(write_store(tmp_path / "known", IDS, vectors(12, seed=3), rows=12))
+    known = store.known_from(write_store(tmp_path / "known", IDS, vectors(12, seed=3), rows=12))
     ids, rows = in_order(folder)
-    score = SCORES[method or "prototype_distance"]
-    batches = list(store.score_store(folder, bank, method, batch_rows=5))
+    batches = list(store.score_store(folder, known, method, batch_rows=5))
     assert [id for batch in batches for id in batch.ids] == ids and len(batches) == 3
     assert all(batch.is_novel is None for batch in batches)
-    np.testing.assert_allclose(np.concatenate([b.novelty for b in batches]), score.novelty(rows, bank), atol=1e-12)
-    assert np.concatenate([b.nearest for b in batches]).tolist() == [bank.names[i] for i in score.nearest(rows, bank)]
+    expected = score_novelty(Embeddings(rows, IDENTITY), known, method=method)
+    np.testing.assert_allclose(np.concatenate([b.novelty for b in batches]), expected.novelty, atol=1e-12)
+    assert np.concatenate([b.nearest for b in batches]).tolist() == expected.nearest.tolist()
+
+
+def test_a_method_and_a_threshold_of_ones_own(folder: Path) -> None:
+    class Farthest:
+        def __init__(self, known: KnownClasses) -> None:
+            self.anchors = known.anchors
+
+        def judge(self, rows: np.ndarray) -> Judgement:
+            cosines = rows @ self.anchors.T
+            return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
+
+    known, (_, rows) = store.known_from(folder), in_order(folder)
+    method = Method("farthest", Farthest)
+    provenance = replace(HEADER.provenance, method="farthest")
+    threshold = Threshold(1.0, provenance=provenance)
+    (batch,) = store.score_store(folder, known, method, threshold)
+    np.testing.assert_allclose(batch.novelty, 1 - (rows @ known.anchors.T).min(axis=1), atol=1e-6)
+    assert batch.is_novel is not None and batch.is_novel.tolist() == (batch.novelty > 1).tolist()
+    with pytest.raises(MixedEncodersError, match="one encoder and method"):
+        next(store.score_store(folder, known, "knn", threshold))
 
 
 def test_scores_that_cannot_be(folder: Path, tmp_path: Path) -> None:
-    bank = store.known_from(folder)
-    with pytest.raises(InputError, match="patch tokens"):
-        next(store.score_store(folder, bank, "vote_entropy"))
-    stranger = replace(bank, identity=Identity("vitb32", "other", "cd" * 32))
+    known = store.known_from(folder)
+    with pytest.raises(InputError, match="judges patches"):
+        next(store.score_store(folder, known, "vote_entropy"))
+    with pytest.raises(InputError, match="negative"):
+        next(store.score_store(folder, known, "neglabel"))
+    stranger = replace(known, identity=Identity("vitb32", "other", "cd" * 32))
     with pytest.raises(MixedEncodersError):
         next(store.score_store(folder, stranger))
     with pytest.raises(FileError, match="no embeddings"):
-        next(store.score_store(tmp_path / "nothing", bank))
-
-
-def test_a_threshold_says_which_rows_are_novel(folder: Path) -> None:
-    class Above:
-        def is_novel(self, novelty: np.ndarray) -> np.ndarray:
-            return novelty > 0.5
-
-    known = store.known_from(folder, {"lamp/0.ply": "lamp"})
-    (batch,) = store.score_store(folder, known, "nearest_distance", threshold=Above())
-    assert batch.is_novel is not None and batch.is_novel.tolist() == (batch.novelty > 0.5).tolist()
-    assert 0 < batch.is_novel.sum() < 12
+        next(store.score_store(tmp_path / "nothing", known))

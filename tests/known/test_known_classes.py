@@ -8,10 +8,12 @@ import pytest
 import torch
 from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, PatchEncoder, words
 
-from openshape_ood import Known, OpenShapeError, ShapeEncoder, TextEncoder
+from openshape_ood import KnownClasses, OpenShapeError, ShapeEncoder, TextEncoder
+from openshape_ood.checks import unit
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-from openshape_ood.known import check_names, unit
+from openshape_ood.known import check_names
+from openshape_ood.known.examples import ready_embeddings
 
 EMBEDDINGS = np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]])
 
@@ -43,15 +45,15 @@ def test_names_come_in_any_ordered_form(kind: Callable[[list[str]], Any]) -> Non
 
 
 def test_names_become_unit_anchors_without_examples() -> None:
-    bank = Known.from_names(["a", "b"], FakeText({"a": [3, 0, 4], "b": [0, 0.5, 0]}))
+    bank = KnownClasses.from_names(["a", "b"], FakeText({"a": [3, 0, 4], "b": [0, 0.5, 0]}))
     np.testing.assert_allclose(bank.anchors, [[0.6, 0, 0.8], [0, 1, 0]], atol=1e-7)
-    assert (bank.names, bank.dim, bank.examples.shape, bank.labels.shape) == (("a", "b"), 3, (0, 3), (0,))
+    assert (bank.names, bank.dim, bank.examples, bank.labels) == (("a", "b"), 3, None, None)
     assert bank.identity == Identity("fake", "words")
 
 
 def test_a_name_without_a_direction() -> None:
     with pytest.raises(InputError, match="text embedding of 'b' is zero"):
-        Known.from_names(["a", "b"], FakeText({"a": [1, 0], "b": [0, 0]}))
+        KnownClasses.from_names(["a", "b"], FakeText({"a": [1, 0], "b": [0, 0]}))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_name_without_a_direction() -> None:
 )
 def test_examples_as_shapes(shapes: Any) -> None:
     encoder = FakeEncoder()
-    bank = Known.from_examples({"pole": shapes, "plate": [PLATE, SLAB]}, encoder)
+    bank = KnownClasses.from_examples({"pole": shapes, "plate": [PLATE, SLAB]}, encoder)
     np.testing.assert_allclose(bank.anchors[0], encoder.encode(POLE)[0], atol=1e-6)
     assert bank.labels.tolist() == [0] * (len(bank.examples) - 2) + [1, 1]
     assert bank.identity == encoder.identity
@@ -73,20 +75,20 @@ def test_examples_as_shapes(shapes: Any) -> None:
 )
 def test_examples_as_ready_embeddings_are_not_embedded_again(kind: Callable[[np.ndarray], Any]) -> None:
     encoder = FakeEncoder()
-    bank = Known.from_examples({"a": kind(EMBEDDINGS), "b": kind(EMBEDDINGS)[1]}, encoder)
+    bank = KnownClasses.from_examples({"a": kind(EMBEDDINGS), "b": kind(EMBEDDINGS)[1]}, encoder)
     np.testing.assert_allclose(bank.examples, [[0.6, 0, 0, 0.8], [0, 1, 0, 0], [0, 1, 0, 0]], atol=1e-7)
     assert bank.labels.tolist() == [0, 0, 1]
     assert not encoder.calls
 
 
 def test_the_anchor_is_the_unit_mean_of_unit_examples() -> None:
-    anchor = Known.from_examples({"a": EMBEDDINGS}, FakeEncoder()).anchors[0]
+    anchor = KnownClasses.from_examples({"a": EMBEDDINGS}, FakeEncoder()).anchors[0]
     np.testing.assert_allclose(anchor, np.array([0.6, 1, 0, 0.8]) / np.sqrt(2), atol=1e-12)
 
 
 def test_settings_and_axis_reach_the_encoder() -> None:
     encoder = FakeEncoder()
-    Known.from_examples({"pole": POLE}, encoder, up="z", batch_size=7, seed=3)
+    KnownClasses.from_examples({"pole": POLE}, encoder, up="z", batch_size=7, seed=3)
     assert encoder.calls == [{"up": ["z"], "batch_size": 7, "seed": 3, "progress": False}]
 
 
@@ -124,12 +126,12 @@ def test_settings_and_axis_reach_the_encoder() -> None:
 )
 def test_examples_that_cannot_be_used(examples: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        Known.from_examples(examples, FakeEncoder())
+        KnownClasses.from_examples(examples, FakeEncoder())
 
 
 def test_clouds_are_told_from_embeddings_by_their_width() -> None:
-    assert len(Known.from_examples({"pole": POLE}, FakeEncoder()).examples) == 1  # one cloud of 8 points, not 8 rows
-    assert len(Known.from_examples({"a": np.eye(6)}, FakeEncoder(dim=6)).examples) == 6
+    assert len(KnownClasses.from_examples({"pole": POLE}, FakeEncoder()).examples) == 1
+    assert len(KnownClasses.from_examples({"a": np.eye(6)}, FakeEncoder(dim=6)).examples) == 6
 
 
 TEXT = Identity("vitb32", "ViT-B-32")
@@ -150,22 +152,22 @@ def test_which_embeddings_may_be_compared(other: Identity, fits: bool) -> None:
     assert SHAPES.fits(other) is other.fits(SHAPES) is fits
 
 
-def test_texts_of_one_tower_may_be_compared() -> None:
+def test_texts_of_one_space_may_be_compared() -> None:
     assert TEXT.fits(Identity("another", "ViT-B-32"))
     assert not TEXT.fits(Identity("vitb32", "ViT-L-14"))
 
 
 def test_a_bank_of_another_encoder_names_both() -> None:
-    bank = Known.from_examples({"pole": POLE}, FakeEncoder())
+    bank = KnownClasses.from_examples({"pole": POLE}, FakeEncoder())
     other = FakeEncoder(Identity("other", "words", "0123456789"))
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\).*other \(sha256 01234567\)"):
         bank.check_fits(other.identity)
-    with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*other \(sha256 01234567\)"):
-        Known.from_names(["pole"], words()).check_fits(Identity("other", "another tower", "0123456789"))
+    with pytest.raises(MixedEncodersError, match=r"the text encoder of fake.*other \(sha256 01234567\)"):
+        KnownClasses.from_names(["pole"], words()).check_fits(Identity("other", "another space", "0123456789"))
 
 
 def test_banks_can_be_compared_and_hashed() -> None:
-    bank, twin = (Known.from_names(["pole"], words()) for _ in range(2))
+    bank, twin = (KnownClasses.from_names(["pole"], words()) for _ in range(2))
     assert bank == bank
     assert bank != twin
     assert len({bank, twin}) == 2
@@ -179,23 +181,23 @@ def test_unit_names_the_row() -> None:
 
 @pytest.mark.parametrize("one", [EMBEDDINGS[0], EMBEDDINGS[:1], torch.tensor(EMBEDDINGS[0]), EMBEDDINGS[0].tolist()])
 def test_embeddings_in_a_list(one: Any) -> None:
-    bank = Known.from_examples({"pole": [one, one]}, FakeEncoder())
+    bank = KnownClasses.from_examples({"pole": [one, one]}, FakeEncoder())
     np.testing.assert_allclose(bank.examples, [[0.6, 0, 0, 0.8]] * 2)
 
 
 def test_names_are_their_own_text_and_examples_have_none() -> None:
-    by_name = Known.from_names(["pole", "slab"], words())
+    by_name = KnownClasses.from_names(["pole", "slab"], words())
     np.testing.assert_array_equal(by_name.text, by_name.anchors)
-    by_example = Known.from_examples({"pole": POLE}, FakeEncoder())
+    by_example = KnownClasses.from_examples({"pole": POLE}, FakeEncoder())
     for bank in (by_name, by_example):
-        assert (bank.negatives.size, bank.patches.size, bank.patch_labels.size, bank.temperature) == (0, 0, 0, None)
-    assert by_example.text.size == 0
+        assert (bank.negatives, bank.patches, bank.temperature) == (None, None, None)
+    assert by_example.text is None
 
 
 def test_the_half_of_the_negatives_farthest_from_the_names_is_kept() -> None:
     angles = {"a": 0, "b": 180, "near a": 10, "near b": 160, "middle": 80, "beside": 270}
     text = FakeText({word: [np.cos(np.radians(t)), np.sin(np.radians(t))] for word, t in angles.items()})
-    bank = Known.from_names(["a", "b"], text, negatives=["near a", "middle", "beside", "near b"])
+    bank = KnownClasses.from_names(["a", "b"], text, negatives=["near a", "middle", "beside", "near b"])
     np.testing.assert_allclose(bank.negatives, text.encode(["middle", "beside"]), atol=1e-6)
     assert bank.names == ("a", "b")
 
@@ -203,86 +205,98 @@ def test_the_half_of_the_negatives_farthest_from_the_names_is_kept() -> None:
 @pytest.mark.parametrize("negatives", [["x", "x"], [""], "x", [3]])
 def test_negatives_that_cannot_be_used(negatives: Any) -> None:
     with pytest.raises(ClassNamesError):
-        Known.from_names(["a"], FakeText({"a": [1, 0], "x": [0, 1]}), negatives=negatives)
+        KnownClasses.from_names(["a"], FakeText({"a": [1, 0], "x": [0, 1]}), negatives=negatives)
 
 
 @pytest.mark.parametrize("text", ["tiny", FakeEncoder()])
 def test_names_need_a_text_encoder(text: Any) -> None:
     with pytest.raises(InputError, match=r"expected a TextEncoder, as TextEncoder\.from_pretrained"):
-        Known.from_names(["a"], text)
+        KnownClasses.from_names(["a"], text)
 
 
 def test_names_that_read_the_same() -> None:
     text = TextEncoder.from_pretrained("tiny")
     with pytest.raises(ClassNamesError, match="night_stand"):
-        Known.from_names(["night_stand", "chair", "night stand"], text)
+        KnownClasses.from_names(["night_stand", "chair", "night stand"], text)
 
 
 def test_a_text_embedding_without_a_direction_is_named() -> None:
     with pytest.raises(InputError, match="text embedding of 'b' is zero or not finite"):
-        Known.from_names(["a", "b"], FakeText({"a": [1, 0], "b": [np.nan, 0]}))
+        KnownClasses.from_names(["a", "b"], FakeText({"a": [1, 0], "b": [np.nan, 0]}))
 
 
 def test_by_both_the_anchor_is_the_example_and_the_name_where_there_is_none() -> None:
     encoder = FakeEncoder()
     examples = {"slab": [SLAB, POLE], "pole": POLE}  # in another order than the names
-    bank = Known.from_both(["pole", "plate", "slab"], examples, encoder, words(), batch_size=5)
-    by_example = Known.from_examples(examples, FakeEncoder())
+    bank = KnownClasses.from_both(["pole", "plate", "slab"], examples, encoder, words(), batch_size=5)
+    by_example = KnownClasses.from_examples(examples, FakeEncoder())
     assert bank.names == ("pole", "plate", "slab")
     assert bank.labels.tolist() == [2, 2, 0]
     np.testing.assert_array_equal(bank.examples, by_example.examples)
     np.testing.assert_array_equal(bank.anchors, [by_example.anchors[1], bank.text[1], by_example.anchors[0]])
-    np.testing.assert_array_equal(bank.text, Known.from_names(bank.names, words()).text)
+    np.testing.assert_array_equal(bank.text, KnownClasses.from_names(bank.names, words()).text)
     assert bank.identity == encoder.identity
     assert {call["batch_size"] for call in encoder.calls} == {5}
 
 
 def test_by_both_of_two_encoders() -> None:
-    with pytest.raises(MixedEncodersError, match=r"the text tower of fake.*other"):
-        Known.from_both(["pole"], {"pole": POLE}, FakeEncoder(Identity("other", "another", "f" * 64)), words())
+    with pytest.raises(MixedEncodersError, match=r"the text encoder of fake.*other"):
+        KnownClasses.from_both(["pole"], {"pole": POLE}, FakeEncoder(Identity("other", "another", "f" * 64)), words())
     with pytest.raises(ClassNamesError, match="examples of 'ball', 'cube', but the known classes are 'pole'"):
-        Known.from_both(["pole"], {"ball": POLE, "pole": POLE, "cube": POLE}, FakeEncoder(), words())
+        KnownClasses.from_both(["pole"], {"ball": POLE, "pole": POLE, "cube": POLE}, FakeEncoder(), words())
 
 
 def test_patches_are_unit_rows_of_every_example() -> None:
-    bank = Known.from_examples({"pole": [POLE, PLATE], "slab": SLAB}, PatchEncoder(), patches=True)
-    tokens = PatchEncoder().encode_patches([POLE, PLATE, SLAB])[0].reshape(6, 4)
-    np.testing.assert_allclose(bank.patches, tokens / np.linalg.norm(tokens, axis=1, keepdims=True), atol=1e-6)
-    assert (bank.patches.dtype, bank.patch_labels.tolist()) == (np.float32, [0, 0, 0, 0, 1, 1])
-    both = Known.from_both(["plate", "slab", "pole"], {"pole": POLE}, PatchEncoder(), words(), patches=True)
-    assert both.patch_labels.tolist() == [2, 2]
+    bank = KnownClasses.from_examples({"pole": [POLE, PLATE], "slab": SLAB}, PatchEncoder(), patches="tokens")
+    tokens = PatchEncoder().encode_patches([POLE, PLATE, SLAB]).features.reshape(6, 4)
+    np.testing.assert_allclose(bank.patches.features, tokens / np.linalg.norm(tokens, axis=1, keepdims=True), atol=1e-6)
+    assert (bank.patches.features.dtype, bank.patches.labels.tolist()) == (np.float32, [0, 0, 0, 0, 1, 1])
+    assert bank.patches.shapes.tolist() == [0, 0, 1, 1, 2, 2]
+    assert (bank.patches.stage, bank.patches.radius, bank.patches.centers.shape) == ("tokens", 0.4, (6, 3))
+    both = KnownClasses.from_both(["plate", "slab", "pole"], {"pole": POLE}, PatchEncoder(), words(), patches="tokens")
+    assert both.patches.labels.tolist() == [2, 2]
 
 
 def test_patches_of_what_has_none() -> None:
-    with pytest.raises(InputError, match="fake has no patch tokens; expected a ShapeEncoder"):
-        Known.from_examples({"pole": POLE}, FakeEncoder(), patches=True)
-    with pytest.raises(InputError, match="class 'a' is given as embeddings; patch tokens need the example shapes"):
-        Known.from_examples({"a": EMBEDDINGS}, PatchEncoder(), patches=True)
+    with pytest.raises(InputError, match="fake has no patches; expected an encoder with encode_patches"):
+        KnownClasses.from_examples({"pole": POLE}, FakeEncoder(), patches="tokens")
+    with pytest.raises(InputError, match="class 'a' is given as embeddings; patches need the example shapes"):
+        KnownClasses.from_examples({"a": EMBEDDINGS}, PatchEncoder(), patches="tokens")
 
 
 def test_settings_and_axis_reach_the_patches() -> None:
     encoder = PatchEncoder()
-    Known.from_examples({"pole": POLE}, encoder, up="z", patches=True, batch_size=7, seed=3, num_samples=2)
+    KnownClasses.from_examples({"pole": POLE}, encoder, up="z", patches="tokens", batch_size=7, seed=3, num_samples=2)
     call = {"up": ["z"], "batch_size": 7, "seed": 3, "progress": False}
     assert encoder.calls == [{**call, "num_samples": 2}, call]
 
 
 def test_the_temperature_is_that_of_the_encoder(tiny: ShapeEncoder) -> None:
     encoder = FakeEncoder()
-    encoder.temperature = 0.04  # type: ignore[attr-defined]
-    assert Known.from_examples({"pole": POLE}, encoder).temperature == 0.04
-    assert Known.from_both(["pole"], {"pole": POLE}, encoder, words()).temperature == 0.04
-    assert Known.from_examples({"pole": POLE}, tiny).temperature == getattr(tiny, "temperature", None)
+    encoder.temperature = 0.04
+    assert KnownClasses.from_examples({"pole": POLE}, encoder).temperature == 0.04
+    assert KnownClasses.from_both(["pole"], {"pole": POLE}, encoder, words()).temperature == 0.04
+    assert KnownClasses.from_examples({"pole": POLE}, tiny).temperature == getattr(tiny, "temperature", None)
 
 
 def test_a_known_name_is_no_negative_word() -> None:
-    bank = Known.from_names(["pole"], words(), negatives=["pole", "plate", "slab"])
+    bank = KnownClasses.from_names(["pole"], words(), negatives=["pole", "plate", "slab"])
     assert len(bank.negatives) and (bank.negatives @ bank.text[0]).max() < 0.999
     with pytest.raises(ClassNamesError, match="every negative word is the name of a known class"):
-        Known.from_names(["pole"], words(), negatives=["pole"])
+        KnownClasses.from_names(["pole"], words(), negatives=["pole"])
 
 
 @pytest.mark.parametrize("pair", [("arm chair", "arm_chair"), ("chair", "Chair"), ("chair", "chair ")])
 def test_examples_of_one_class_under_two_spellings_are_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(ClassNamesError, match="are the same name"):
-        Known.from_examples(dict.fromkeys(pair, POLE), FakeEncoder())
+        KnownClasses.from_examples(dict.fromkeys(pair, POLE), FakeEncoder())
+
+
+def test_a_cloud_is_told_by_its_form_and_not_copied_for_it() -> None:
+    class Cloud:
+        ndim, shape, dtype = 2, (10**9, 3), np.dtype(np.float64)
+
+        def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+            raise AssertionError("copied")
+
+    assert ready_embeddings([Cloud(), Cloud()], "pole", FakeEncoder()) is None

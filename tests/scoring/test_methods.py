@@ -11,12 +11,12 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import chi2, entropy
 from sklearn.covariance import LedoitWolf
 
-from openshape_ood import Known
-from openshape_ood import scoring as scores
+from openshape_ood import KnownClasses
+from openshape_ood.checks import unit as unit_rows
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
-from openshape_ood.known import unit as unit_rows
-from openshape_ood.scoring import DEFAULTS, SCORES, Score, cosine, find_score
-from openshape_ood.scoring.table import check_bank
+from openshape_ood.known import MemoryBank
+from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
+from openshape_ood.scoring.methods import check_known
 
 D, W = 16, 6
 RANDOM = np.random.RandomState(0)
@@ -39,39 +39,43 @@ def unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.sqrt((vector**2).sum())
 
 
-def full_bank(names: Sequence[str] = NAMES, temperature: float | None = TEMPERATURE) -> Known:
+def memory(features: np.ndarray = BANK_PATCHES, labels: np.ndarray = PATCH_LABELS) -> MemoryBank:
+    n = len(features)
+    return MemoryBank(features, labels, np.zeros((n, 3)), np.arange(n), "tokens", 0.4)
+
+
+def full_bank(names: Sequence[str] = NAMES, temperature: float | None = TEMPERATURE) -> KnownClasses:
     """A bank with all that any score asks for."""
-    bank = Known.from_both(names, EXAMPLES, FakeEncoder(dim=D), FakeText(TEXT))
+    bank = KnownClasses.from_both(names, EXAMPLES, FakeEncoder(dim=D), FakeText(TEXT))
     return replace(
         bank,
         negatives=unit_rows(NEGATIVES, "negative"),
-        patches=BANK_PATCHES,
-        patch_labels=np.array([names.index(NAMES[label]) for label in PATCH_LABELS]),
+        patches=memory(labels=np.array([names.index(NAMES[label]) for label in PATCH_LABELS])),
         temperature=temperature,
     )
 
 
-def bank(examples: dict[str, Any] = EXAMPLES) -> Known:
-    return Known.from_examples(examples, FakeEncoder(dim=D))
+def bank(examples: dict[str, Any] = EXAMPLES) -> KnownClasses:
+    return KnownClasses.from_examples(examples, FakeEncoder(dim=D))
 
 
-def names_bank(**words: Any) -> Known:
-    return Known.from_names(list(EXAMPLES), FakeText(TEXT | words), negatives=list(words))
+def names_bank(**words: Any) -> KnownClasses:
+    return KnownClasses.from_names(list(EXAMPLES), FakeText(TEXT | words), negatives=list(words))
 
 
 FULL = full_bank()
 
 
 def queries_of(method: str) -> np.ndarray:
-    return PATCHES if SCORES[method].needs == "patches" else QUERIES
+    return PATCHES if METHODS[method].rows == "patches" else QUERIES
 
 
-def novelty_of(method: str, known: Known = FULL) -> np.ndarray:
-    return SCORES[method].novelty(queries_of(method), known)
+def novelty_of(method: str, known: KnownClasses = FULL) -> np.ndarray:
+    return judge(queries_of(method), known, method).novelty
 
 
-def names_of(method: str, known: Known = FULL) -> list[str]:
-    return [known.names[i] for i in SCORES[method].nearest(queries_of(method), known)]
+def names_of(method: str, known: KnownClasses = FULL) -> list[str]:
+    return [known.names[i] for i in judge(queries_of(method), known, method).nearest]
 
 
 # the bank written out: t the texts, s the examples, p the prototypes, in the order of NAMES
@@ -224,8 +228,10 @@ NEAREST: dict[str, Callable[[np.ndarray], str]] = {
     "p_value_fusion": lambda z: nearest_of_several(surprise, z),
 }
 SOFTMAX = ["mcm", "entropy", "margin"]
-every_score = pytest.mark.parametrize("method", SCORES)
-every_embedding_score = pytest.mark.parametrize("method", [m for m in SCORES if SCORES[m].needs != "patches"])
+EUCLIDEAN = [method for method in METHODS if method.endswith("euclidean")]  # of embeddings as they are: below
+BY_DIRECTION = [method for method in METHODS if method not in EUCLIDEAN]
+every_score = pytest.mark.parametrize("method", BY_DIRECTION)
+every_embedding_score = pytest.mark.parametrize("method", [m for m in METHODS if METHODS[m].needs != "patches"])
 
 
 def written_out(method: str, formula: Callable[[np.ndarray], Any]) -> list[Any]:
@@ -248,7 +254,7 @@ def test_nearest_is_the_class_behind_the_novelty(method: str) -> None:
 
 def test_cosine_is_with_every_anchor() -> None:
     expected = [[unit(q) @ anchor for anchor in ANCHORS.values()] for q in QUERIES]
-    np.testing.assert_allclose(cosine(QUERIES, FULL), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(judge(QUERIES, FULL, "knn").similarity, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", [*SOFTMAX, "energy", "neglabel", "vim"])
@@ -285,14 +291,16 @@ def test_novelty_is_zero_at_the_target_and_grows_all_the_way_to_its_opposite(met
     target = unit(target)
     aside = unit(QUERIES[0] - (QUERIES[0] @ target) * target)
     angles = np.linspace(0, np.pi, 50)[:, None]
-    novelty = SCORES[method].novelty(np.cos(angles) * target + np.sin(angles) * aside, known)
+    novelty = judge(np.cos(angles) * target + np.sin(angles) * aside, known, method).novelty
     # a distance is the root of a difference, so a rounding error of 1e-16 shows as 1e-8
     np.testing.assert_allclose(novelty[[0, -1]], [0, 2], atol=1e-7)
     assert (np.diff(novelty) > 0).all()
 
 
 def test_a_query_that_is_an_example_is_not_novel() -> None:
-    np.testing.assert_allclose(scores.nearest_distance(np.concatenate(list(EXAMPLES.values())), bank()), 0, atol=1e-7)
+    np.testing.assert_allclose(
+        judge(np.concatenate(list(EXAMPLES.values())), bank(), "nearest_distance").novelty, 0, atol=1e-7
+    )
 
 
 # not of the relative distance: a background of 15 examples in 16 dimensions says too little
@@ -301,7 +309,7 @@ def test_what_is_known_is_less_novel_than_what_is_not(method: str) -> None:
     novelty = novelty_of(method)
     if method == "vote_entropy":
         of_one_class = BANK_PATCHES[PATCH_LABELS == 2][None, :4]
-        assert SCORES[method].novelty(of_one_class, FULL)[0] == pytest.approx(0, abs=1e-9)
+        assert judge(of_one_class, FULL, method).novelty[0] == pytest.approx(0, abs=1e-9)
         assert novelty.mean() > 0.1
     else:
         assert novelty[:20].mean() > novelty[20:].mean()
@@ -310,15 +318,15 @@ def test_what_is_known_is_less_novel_than_what_is_not(method: str) -> None:
 @every_score
 @pytest.mark.parametrize("scale", [1e-30, 0.1, 7, 1e30])
 def test_the_length_of_a_query_does_not_matter(method: str, scale: float) -> None:
-    novelty = SCORES[method].novelty(scale * queries_of(method), FULL)
+    novelty = judge(scale * queries_of(method), FULL, method).novelty
     np.testing.assert_allclose(novelty, novelty_of(method), rtol=1e-9, atol=1e-9)
 
 
 @every_score
 def test_the_length_of_an_example_does_not_matter(method: str) -> None:
     scaled = {name: e * np.linspace(0.1, 9, len(e))[:, None] for name, e in EXAMPLES.items()}
-    known = Known.from_both(NAMES, scaled, FakeEncoder(dim=D), FakeText(TEXT))
-    known = replace(FULL, anchors=known.anchors, examples=known.examples)
+    known = KnownClasses.from_both(NAMES, scaled, FakeEncoder(dim=D), FakeText(TEXT))
+    known = replace(FULL, examples=known.examples)
     np.testing.assert_allclose(novelty_of(method, known), novelty_of(method), rtol=1e-9, atol=1e-9)
 
 
@@ -336,29 +344,29 @@ def test_the_order_of_classes_does_not_matter(method: str) -> None:
 @every_score
 def test_the_order_of_examples_does_not_matter(method: str) -> None:
     order = np.random.RandomState(1).permutation(len(FULL.examples))
-    tokens = np.random.RandomState(2).permutation(len(FULL.patches))
+    tokens = np.random.RandomState(2).permutation(len(BANK_PATCHES))
     known = replace(
         FULL,
         examples=FULL.examples[order],
         labels=FULL.labels[order],
-        patches=FULL.patches[tokens],
-        patch_labels=FULL.patch_labels[tokens],
+        patches=memory(BANK_PATCHES[tokens], PATCH_LABELS[tokens]),
     )
     np.testing.assert_allclose(novelty_of(method, known), novelty_of(method), rtol=1e-9, atol=1e-9)
     assert names_of(method, known) == names_of(method)
 
 
-def with_twins() -> Known:
+def with_twins() -> KnownClasses:
     """Every example of the bank, and every patch token, given twice."""
-    twice = {field: np.repeat(getattr(FULL, field), 2, axis=0) for field in ("examples", "labels", "patches")}
-    return replace(FULL, **twice, patch_labels=np.repeat(FULL.patch_labels, 2))
+    twice = {field: np.repeat(getattr(FULL, field), 2, axis=0) for field in ("examples", "labels")}
+    patches = memory(np.repeat(BANK_PATCHES, 2, axis=0), np.repeat(PATCH_LABELS, 2))
+    return replace(FULL, **twice, patches=patches)
 
 
 # a twin is a neighbor of its own, more to fit a covariance or a subspace to, and a reference beside its other half
 TWINS_MATTER = {"knn", "vim", "mahalanobis", "relative_mahalanobis", "rank_fusion", "p_value_fusion"}
 
 
-@pytest.mark.parametrize("method", [method for method in SCORES if method not in TWINS_MATTER])
+@pytest.mark.parametrize("method", [method for method in BY_DIRECTION if method not in TWINS_MATTER])
 def test_an_example_given_twice_changes_nothing(method: str) -> None:
     np.testing.assert_allclose(novelty_of(method, with_twins()), novelty_of(method), rtol=1e-9, atol=1e-9)
 
@@ -376,23 +384,22 @@ def test_examples_given_twice_break_nothing(method: str) -> None:
 @every_score
 def test_a_query_has_the_same_novelty_alone(method: str) -> None:
     queries = queries_of(method)
-    alone = [SCORES[method].novelty(queries[i : i + 1], FULL)[0] for i in range(len(queries))]
+    alone = [judge(queries[i : i + 1], FULL, method).novelty[0] for i in range(len(queries))]
     np.testing.assert_allclose(novelty_of(method), alone, rtol=1e-9, atol=1e-9)
 
 
 @every_score
 def test_no_queries_give_no_novelty(method: str) -> None:
     none = queries_of(method)[:0]
-    assert SCORES[method].novelty(none, FULL).shape == (0,)
-    assert SCORES[method].nearest(none, FULL).shape == (0,)
+    assert judge(none, FULL, method).novelty.shape == (0,)
+    assert judge(none, FULL, method).nearest.shape == (0,)
 
 
 @every_embedding_score
 @pytest.mark.parametrize("queries", [QUERIES[:, :-1], QUERIES[0], QUERIES[None], np.float64(1)])
 def test_queries_of_another_encoder(method: str, queries: np.ndarray) -> None:
-    for found in (SCORES[method].novelty, SCORES[method].nearest):
-        with pytest.raises(MixedEncodersError, match=r"expected \(b, 16\)"):
-            found(queries, FULL)
+    with pytest.raises(MixedEncodersError, match=r"expected \(b, 16\)"):
+        judge(queries, FULL, method)
 
 
 @every_embedding_score
@@ -401,11 +408,13 @@ def test_a_query_without_a_direction_is_named(method: str, value: float) -> None
     queries = QUERIES.copy()
     queries[2] = value
     with pytest.raises(InputError, match="query row 2 is zero or not finite"):
-        SCORES[method].novelty(queries, FULL)
+        judge(queries, FULL, method)
 
 
 def test_patches_that_cannot_be_used() -> None:
-    novelty = SCORES["vote_entropy"].novelty
+    def novelty(patches: np.ndarray, known: KnownClasses) -> None:
+        judge(patches, known, "vote_entropy")
+
     with pytest.raises(MixedEncodersError, match="patches have 5 numbers a row, bank tokens 6"):
         novelty(PATCHES[:, :, :-1], FULL)
     with pytest.raises(InputError, match=r"patches have the shape \(40, 16\); expected \(b, p, w\)"):
@@ -427,12 +436,12 @@ def test_patches_that_cannot_be_used() -> None:
 )
 def test_an_unknown_method_is_answered_with_the_closest(method: Any, hint: str) -> None:
     with pytest.raises(UnknownNameError, match=hint):
-        find_score(method, "examples")
+        find_method(method, "examples")
 
 
 USABLE = {
     "names": ["max_cosine", "mcm", "energy", "entropy", "margin", "neglabel"],
-    "examples": [method for method in SCORES if method != "neglabel"],
+    "examples": [method for method in METHODS if method != "neglabel"],
     "both": ["max_cosine", "mcm", "energy", "entropy", "margin", "rank_fusion", "p_value_fusion"],
 }
 LACKS = {
@@ -446,59 +455,59 @@ LACKS = {
 @pytest.mark.parametrize("kind", USABLE)
 def test_which_methods_can_be_used_with_what(method: str, kind: Any) -> None:
     if method in USABLE[kind]:
-        assert find_score(method, kind) is SCORES[method]
+        assert find_method(method, kind) is METHODS[method]
         return
     with pytest.raises(InputError, match=rf"method '{method}' {LACKS[kind]}\. With these: {', '.join(USABLE[kind])}$"):
-        find_score(method, kind)
+        find_method(method, kind)
 
 
 def test_the_methods_taken_where_none_is_named_can_be_used() -> None:
     assert DEFAULTS == {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
     for kind, method in DEFAULTS.items():
-        find_score(method, kind)  # type: ignore[arg-type]
+        find_method(method, kind)  # type: ignore[arg-type]
 
 
 BANKS = {
-    "names": (names_bank(), {""}),
-    "names and negatives": (names_bank(x=NEGATIVES[0], y=NEGATIVES[1]), {"", "negatives"}),
-    "examples": (bank(), {"", "examples"}),
+    "names": (names_bank(), {"any"}),
+    "names and negatives": (names_bank(x=NEGATIVES[0], y=NEGATIVES[1]), {"any", "negatives"}),
+    "examples": (bank(), {"any", "examples"}),
     "examples and patches": (
-        replace(bank(), patches=BANK_PATCHES, patch_labels=PATCH_LABELS - 1),
-        {"", "examples", "patches"},
+        replace(bank(), patches=memory(labels=PATCH_LABELS - 1)),
+        {"any", "examples", "patches"},
     ),
-    "both": (replace(FULL, negatives=np.empty((0, 0)), patches=BANK_PATCHES[:0]), {"", "examples", "both"}),
-    "all": (FULL, {"", "negatives", "examples", "patches", "both"}),
+    "both": (replace(FULL, negatives=None, patches=None), {"any", "examples", "text and examples"}),
+    "all": (FULL, {"any", "negatives", "examples", "patches", "text and examples"}),
 }
 MAKES = {
-    "negatives": r"negative words, Known\.from_names\(names, text, negatives=words\)",
-    "examples": r"example shapes, Known\.from_examples\(\.\.\.\)",
-    "patches": r"patch tokens, Known\.from_examples\(\.\.\., patches=True\)",
-    "both": r"names and examples, Known\.from_both\(\.\.\.\)",
+    "negatives": r"negative words, KnownClasses\.from_names\(names, text, negatives=words\)",
+    "examples": r"example shapes, KnownClasses\.from_examples\(\.\.\.\)",
+    "patches": r"patches, KnownClasses\.from_examples\(\.\.\., patches='tokens'\)",
+    "text and examples": r"names and examples, KnownClasses\.from_both\(\.\.\.\)",
 }
 
 
 @every_score
 @pytest.mark.parametrize("kind", BANKS)
 def test_a_bank_that_lacks_something_is_told_what_makes_it(method: str, kind: str) -> None:
-    (known, has), score = BANKS[kind], SCORES[method]
+    (known, has), score = BANKS[kind], METHODS[method]
     if score.needs in has:
-        check_bank(score, method, known)
+        check_known(score, known)
         assert np.isfinite(novelty_of(method, known)).all()
         return
-    with pytest.raises(InputError, match=f"'{method}' needs a bank with {MAKES[score.needs]}; .*With it: max_cosine"):
-        check_bank(score, method, known)
+    with pytest.raises(InputError, match=f"needs known classes with {MAKES[score.needs]}; .*With them: max_cosine"):
+        check_known(score, known)
     with pytest.raises(InputError):  # asked without a check, too
         novelty_of(method, known)
 
 
 def test_names_have_no_nearest_example() -> None:
-    with pytest.raises(InputError, match="the text tower of fake are names only"):
-        scores.nearest_distance(QUERIES, names_bank())
+    with pytest.raises(InputError, match="the text encoder of fake are names only"):
+        METHODS["nearest_distance"].fit(names_bank())
 
 
 @pytest.mark.parametrize("method", SOFTMAX)
 def test_a_softmax_over_one_class_says_what_works(method: str) -> None:
-    for known in (Known.from_names(["a"], FakeText(TEXT)), bank({"a": EXAMPLES["a"]})):
+    for known in (KnownClasses.from_names(["a"], FakeText(TEXT)), bank({"a": EXAMPLES["a"]})):
         with pytest.raises(InputError, match=r"constant for one known class.*Use max_cosine, or negative words"):
             novelty_of(method, known)
 
@@ -506,12 +515,12 @@ def test_a_softmax_over_one_class_says_what_works(method: str) -> None:
 @pytest.mark.parametrize("method", ["max_cosine", "energy", "neglabel"])
 def test_what_works_for_one_name(method: str) -> None:
     words = {"x": NEGATIVES[0], "y": NEGATIVES[1]}
-    known = Known.from_names(["d"], FakeText(TEXT | words), negatives=list(words))
+    known = KnownClasses.from_names(["d"], FakeText(TEXT | words), negatives=list(words))
     novelty = novelty_of(method, known)
     assert novelty[-5:].mean() < novelty[:20].mean()
 
 
-@pytest.mark.parametrize("method", [m for m, score in SCORES.items() if score.needs == "examples"])
+@pytest.mark.parametrize("method", [m for m in BY_DIRECTION if METHODS[m].needs == "examples"])
 def test_one_class_by_example(method: str) -> None:
     known = bank({"a": EXAMPLES["a"]})
     if method == "relative_mahalanobis":
@@ -536,12 +545,12 @@ def test_vim_of_a_single_example_says_why_not() -> None:
 
 def test_a_class_known_by_name_only_has_no_prototype() -> None:
     at_d = TEXT["d"][None]
-    np.testing.assert_allclose(SCORES["max_cosine"].novelty(at_d, FULL), 0, atol=1e-12)
-    assert SCORES["prototype_distance"].novelty(at_d, FULL)[0] > 0.5
-    assert NAMES[SCORES["prototype_distance"].nearest(at_d, FULL)[0]] != "d"
+    np.testing.assert_allclose(judge(at_d, FULL, "max_cosine").novelty, 0, atol=1e-12)
+    assert judge(at_d, FULL, "prototype_distance").novelty[0] > 0.5
+    assert NAMES[judge(at_d, FULL, "prototype_distance").nearest[0]] != "d"
     for method in ("rank_fusion", "p_value_fusion"):
-        assert NAMES[SCORES[method].nearest(at_d, FULL)[0]] == "d"
-        np.testing.assert_allclose(SCORES[method].novelty(at_d, FULL), 0, atol=1e-12)
+        assert NAMES[judge(at_d, FULL, method).nearest[0]] == "d"
+        np.testing.assert_allclose(judge(at_d, FULL, method).novelty, 0, atol=1e-12)
 
 
 def test_what_is_fitted_belongs_to_one_bank() -> None:
@@ -551,7 +560,64 @@ def test_what_is_fitted_belongs_to_one_bank() -> None:
     np.testing.assert_array_equal(novelty_of("mahalanobis", bank()), first)
 
 
-def test_a_score_is_named_where_it_is_refused() -> None:
-    made_up = Score(scores.max_cosine, scores.nearest_anchor, "patches")
-    with pytest.raises(InputError, match="method 'mine' needs a bank with patch tokens"):
-        check_bank(made_up, "mine", bank())
+def test_a_method_of_ones_own_is_named_where_it_is_refused() -> None:
+    made_up = Method("mine", METHODS["max_cosine"].scorer, "patches")
+    with pytest.raises(InputError, match="method 'mine' needs known classes with patches"):
+        check_known(made_up, bank())
+
+
+class Farthest:
+    """A scorer of one's own: how far the farthest class is."""
+
+    def __init__(self, known: KnownClasses) -> None:
+        self.anchors = known.anchors
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        cosines = unit_rows(rows, "row") @ self.anchors.T
+        return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
+
+
+def test_a_method_of_ones_own_judges() -> None:
+    mine = Method("farthest", Farthest)
+    assert find_method(mine, "names") is mine
+    expected = [1 - min(unit(q) @ anchor for anchor in ANCHORS.values()) for q in QUERIES]
+    np.testing.assert_allclose(judge(QUERIES, FULL, mine).novelty, expected, atol=1e-12)
+
+
+def test_what_is_fitted_once_is_kept_as_long_as_the_known_classes() -> None:
+    fits = []
+    mine = Method("counted", lambda known: fits.append(known) or Farthest(known))
+    known = bank()
+    assert judge(QUERIES, known, mine).novelty.shape == judge(QUERIES, known, mine).novelty.shape
+    assert fits == [known]
+    judge(QUERIES, bank(), mine)
+    assert len(fits) == 2
+
+
+EUCLIDEAN_FORMULAS: dict[str, Callable[[np.ndarray], float]] = {
+    "prototype_euclidean": lambda q: min(np.linalg.norm(q - rows.mean(axis=0)) for rows in S.values()),
+    "nearest_euclidean": lambda q: min(np.linalg.norm(q - e) for e in ALL),
+    "knn_euclidean": lambda q: sorted(np.linalg.norm(q - e) for e in ALL)[4],
+}
+
+
+@pytest.mark.parametrize("method", EUCLIDEAN)
+def test_euclidean_distances_are_of_embeddings_as_they_are(method: str) -> None:
+    found = judge(QUERIES, FULL, method)
+    np.testing.assert_allclose(found.novelty, [EUCLIDEAN_FORMULAS[method](q) for q in QUERIES], rtol=1e-9)
+    if method == "nearest_euclidean":
+        unit_queries = np.stack([unit(q) for q in QUERIES])
+        chord = judge(unit_queries, FULL, "nearest_distance").novelty
+        np.testing.assert_allclose(judge(unit_queries, FULL, method).novelty, chord, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "vote_entropy"])
+def test_similarity_is_the_cosine_with_every_class(method: str) -> None:
+    expected = [[unit(q) @ anchor for anchor in ANCHORS.values()] for q in QUERIES]
+    np.testing.assert_allclose(judge(QUERIES, FULL, method).similarity, expected, rtol=0, atol=1e-12)
+
+
+def test_similarity_of_patches_is_their_share() -> None:
+    share = judge(PATCHES, FULL, "vote_entropy").similarity
+    expected = [[[c for c, _ in votes(patches)].count(i) / 5 for i in range(4)] for patches in PATCHES]
+    np.testing.assert_allclose(share, expected)

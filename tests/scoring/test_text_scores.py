@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from pytorch_ood.detector import MCM, EnergyBased, Entropy
 
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.scoring import by_names
+from openshape_ood.scoring import text_scores as by_names
 from openshape_ood.scoring.text_scores import (
     energy,
     entropy,

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import openshape_ood
+from openshape_ood import workers as processes
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.shapes import CloudSpec, Read, batch, load_shape, read_shapes
 from openshape_ood.shapes.points import prepare
-from openshape_ood.workers import Done, pool
+from openshape_ood.workers import Done
 
 PACKAGE = Path(openshape_ood.__file__).parent.parent
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
@@ -193,15 +194,15 @@ def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
 
 
 def test_waiting_clouds_are_bounded_by_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "HELD_BYTES", 3 * 1000 * 24)  # three clouds of 1000 points
+    monkeypatch.setattr(processes, "HELD_BYTES", 3 * 1000 * 24)  # three clouds of 1000 points
     entered: list[int] = []
-    enter = pool._Room.enter
+    enter = processes._Pool._enter
 
-    def watched(room: pool._Room, index: int, size: int) -> None:
+    def watched(room: processes._Pool, index: int, size: int) -> None:
         enter(room, index, size)
         entered.append(index)
 
-    monkeypatch.setattr(pool._Room, "enter", watched)
+    monkeypatch.setattr(processes._Pool, "_enter", watched)
     paths = clouds(tmp_path, 12, points=1000)
     reads = read_shapes(paths, points=9, seed=0, workers=2, ahead=12)
     assert place(next(reads)) == 0
@@ -211,7 +212,7 @@ def test_waiting_clouds_are_bounded_by_their_bytes(tmp_path: Path, monkeypatch: 
 
 
 def test_a_cloud_larger_than_the_room_and_the_pipe_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "HELD_BYTES", 1000)
+    monkeypatch.setattr(processes, "HELD_BYTES", 1000)
     paths = clouds(tmp_path, 3, points=100_000)  # 2.4 MB
     for read in read_shapes(paths, points=9, seed=0, workers=2):
         assert read.cloud is not None
@@ -347,7 +348,7 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"points": 0}, "points=0"),
+        ({"points": 0}, "points is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"up": "w"}, "up is 'w'"),
         ({"workers": -1}, "workers is -1"),

@@ -315,6 +315,11 @@ class TestClouds:
         np.savez(tmp_path / "c.npz", points=cloud[:, :3], rgb=np.ones((50, 3), np.uint8))
         assert load_shape(tmp_path / "c.npz")[:, 3:] == pytest.approx(1 / 255)
 
+    @pytest.mark.parametrize("name", ["rgb", "colors", "colours", "color", "colour", "RGB"])
+    def test_names_of_color_arrays(self, tmp_path: Path, cloud: np.ndarray, name: str) -> None:
+        np.savez(tmp_path / "c.npz", points=cloud[:, :3], **{name: cloud[:, 3:]})
+        assert load_shape(tmp_path / "c.npz") == pytest.approx(cloud)
+
     def test_point_e_arrays(self, tmp_path: Path, cloud: np.ndarray) -> None:
         channels = dict(zip("RGB", cloud[:, 3:].T.astype(np.float32), strict=True))
         np.savez(tmp_path / "pc.npz", coords=cloud[:, :3].astype(np.float32), **channels)

@@ -77,20 +77,20 @@ def test_other_things(shapes: Any) -> None:
     ids=["numpy", "lists", "torch", "bfloat16"],
 )
 def test_load(value: Any) -> None:
-    loaded = Shape(value, "it").load(10, 0)
+    loaded = Shape(value, "it").cloud(10, 0)
     assert loaded.dtype == np.float64
     assert np.array_equal(loaded, CLOUD)
 
 
 def test_load_a_file(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", CLOUD)
-    assert np.array_equal(Shape(tmp_path / "a.npy", "it").load(2, 0), CLOUD)
+    assert np.array_equal(Shape(tmp_path / "a.npy", "it").cloud(2, 0), CLOUD)
     with pytest.raises(ShapeFileError, match=r"b\.npy"):
-        Shape(str(tmp_path / "b.npy"), "it").load(2, 0)
+        Shape(str(tmp_path / "b.npy"), "it").cloud(2, 0)
 
 
 def test_load_a_surface() -> None:
-    first, again, other = (Shape(BOX, "it").load(50, seed) for seed in (0, 0, 1))
+    first, again, other = (Shape(BOX, "it").cloud(50, seed) for seed in (0, 0, 1))
     assert len(first) == 50
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -99,7 +99,7 @@ def test_load_a_surface() -> None:
 def test_what_cannot_be_loaded_is_named() -> None:
     for value in ("x", CLOUD[:0], trimesh.Trimesh(), object(), [[1, 2], [3]]):
         with pytest.raises((CloudError, ShapeFileError), match=r"the third|x: "):
-            Shape(value, "the third").load(10, 0)
+            Shape(value, "the third").cloud(10, 0)
 
 
 SHAPES = [Shape(CLOUD, "shape 0"), Shape("a.glb", "shape 1 (a.glb)"), Shape(BOX, "shape 2")]

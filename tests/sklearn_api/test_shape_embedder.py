@@ -96,7 +96,7 @@ def test_another_file_in_place_of_a_checkpoint_is_loaded_anew(tmp_path: Path, ti
     shutil.copy(PACKAGE / tiny.row.source.package, path)
     own = tiny_embedder(checkpoint=path)
     one = own.encoder
-    assert own.encoder is one and own.identity.checkpoint_hash == tiny.identity.sha256
+    assert own.encoder is one and own.identity.sha256 == tiny.identity.sha256
     os.utime(path, (1, 1))
     assert own.encoder is not one
 
@@ -121,7 +121,7 @@ def test_a_pipeline_on_clouds_and_files(kind: str, files: list[Path], embeddings
 def test_a_search_over_the_detector_with_a_memory(tmp_path: Path, embeddings: np.ndarray) -> None:
     memory = joblib.Memory(tmp_path, verbose=0)
     pipeline = make_pipeline(tiny_embedder(), NoveltyDetector(), memory=memory)
-    grid = {"method": ["prototype", "knn"], "k": [1, 3]}
+    grid = {"method": ["prototype_distance", "knn"], "k": [1, 3]}
     own = {f"noveltydetector__{name}": values for name, values in grid.items()}
     search = GridSearchCV(pipeline, own, cv=FOLDS).fit(CLOUDS, LABELS)
     alone = GridSearchCV(NoveltyDetector(), grid, cv=FOLDS).fit(embeddings, LABELS)
@@ -153,7 +153,7 @@ def test_the_identity_goes_into_the_detectors_file(tmp_path: Path, tiny: ShapeEn
     detector = NoveltyDetector().fit(embeddings, LABELS)
     detector.identity = tiny_embedder().identity
     path = detector.save(tmp_path / "detector.safetensors")
-    assert NoveltyDetector.load(path, tiny_embedder().identity).identity.checkpoint_hash == tiny.identity.sha256
+    assert NoveltyDetector.load(path, tiny_embedder().identity).identity.sha256 == tiny.identity.sha256
     from openshape_ood.encoders.protocols import Identity
 
     with pytest.raises(MixedEncodersError, match=r"tiny .* vitb32"):

@@ -10,6 +10,8 @@ import pytest
 from openshape_ood import synthetic
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.synthetic import CATEGORIES, Mesh, categories, generate, sample, scan, synonyms, variants
+from openshape_ood.synthetic.catalog import category
+from openshape_ood.synthetic.mesh import box
 
 BENCHMARK = ["chair", "bookshelf", "door", "sink", "sofa", "bed", "toilet", "desk", "table", "monitor", "bag", "bin"]
 BENCHMARK += ["box", "cabinet", "pillow"]
@@ -91,6 +93,16 @@ def test_sample_lies_within_the_generated_mesh() -> None:
 def test_a_mesh_of_ones_own_can_be_drawn_from() -> None:
     mesh = generate("sofa", 3)
     assert sample(mesh, 32, 0).shape == scan(mesh, 32, 0, severity=1.0).shape == (32, 3)
+
+
+def test_a_category_enters_itself_once_with_its_words_and_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(CATEGORIES, "ball")
+    category("ball", "globe, round toy", big=lambda rng: box(1, 1, 1), small=lambda rng: box(0.1, 0.1, 0.1))
+    assert synonyms("ball") == ("globe", "round toy")
+    assert variants("ball") == ("big", "small")
+    assert generate("ball", 0, "small").size().max() < 0.2 < generate("ball", 0, "big").size().max()
+    with pytest.raises(ValueError, match="'ball' is entered twice"):
+        category("ball", "globe", big=lambda rng: box(1, 1, 1))
 
 
 def test_unknown_names_are_met_with_close_ones() -> None:

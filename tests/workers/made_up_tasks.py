@@ -61,8 +61,8 @@ def forge() -> Callable[[Any], Answer]:
             with contextlib.suppress(OSError):
                 if stat.S_ISFIFO(os.fstat(number).st_mode):
                     os.write(number, bytes.fromhex(hexadecimal))
-        time.sleep(60)
-        return None, []
+        time.sleep(0.5)
+        os._exit(3)
 
     return work
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from openshape_ood import workers
 from openshape_ood.errors import NoSuchShapeError, OpenShapeError, WorkerError
 from openshape_ood.workers import Done, Seal, in_order, once
 from tests.workers.made_up_tasks import message
@@ -67,12 +69,10 @@ def test_a_task_that_does_not_exist_is_said() -> None:
 
 
 def test_a_transfer_that_breaks_off_leaves_its_room() -> None:
-    from openshape_ood.workers import pool
-
-    room = pool._Room(100)
-    room.enter(0, 100)
-    room.leave(0)
-    room.enter(5, 100)  # not its turn, but the room is empty: waits for ever if it is not
+    """Or others would wait for ever."""
+    with closing(workers._Pool(f"{TASKS}:forge", {}, 1, None)) as pool:
+        done = pool.take(pool.submit(0, message({"answer": 1, "arrays": [[[10], "<f8"]]})))
+        assert isinstance(done.error, WorkerError) and not pool._held
 
 
 # sealed

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.report.pictures import canvas
 from benchmarks.threedos.results import Finished, MethodResult, Scored
-from openshape_ood.plots import histograms
+from openshape_ood.plots import curves
 
 COLUMNS = 3
 
@@ -58,4 +58,4 @@ def panel(axis: Any, result: MethodResult) -> None:
 def bin_edges(scored: Mapping[str, Scored]) -> list[float]:
     """Edges that hold all values, as many as the smallest set can fill."""
     sets = [one.novelty for one in scored.values()]
-    return histograms.bin_edges(sets, min(map(len, sets)))
+    return curves.bin_edges(sets, min(map(len, sets)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from itertools import compress, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,35 +24,33 @@ FIRST_ROWS = 64  # of the first shard, where shards may take so long only
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
 
 
-@dataclass
-class _Batch:
-    items: list[Item] = field(default_factory=list)
-    shapes: list[Any] = field(default_factory=list)
-    ups: list[str] = field(default_factory=list)
-    points: int = 0
+class _Ready(NamedTuple):
+    """A file that was read: its cloud, or for several samplings, which sample a surface anew, its path."""
+
+    item: Item
+    shape: Any
+    up: str
 
 
 @dataclass
 class _Growing:
     """A shard that is being made."""
 
-    items: list[Item] = field(default_factory=list)
-    ups: list[str] = field(default_factory=list)
+    done: list[_Ready] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
 
-    def add(self, batch: _Batch, rows: np.ndarray) -> None:
-        self.items += batch.items
-        self.ups += batch.ups
+    def add(self, batch: Sequence[_Ready], rows: np.ndarray) -> None:
+        self.done += [one._replace(shape=None) for one in batch]
         self.rows.append(rows)
 
     def fail(self, item: Item, reason: str, up: str | None) -> None:
         self.failed.append(Failed(item.id, text(item.path), text(reason), up or ""))
 
     def finished(self, dim: int) -> Rows:
-        rows = np.concatenate(self.rows) if self.rows else np.empty((0, dim), dtype=np.float32)
-        ids, paths = [item.id for item in self.items], [text(item.path) for item in self.items]
-        return Rows(ids, paths, self.ups, rows, self.failed)
+        rows = np.concatenate([np.empty((0, dim), np.float32), *self.rows])
+        ids, paths = [one.item.id for one in self.done], [text(one.item.path) for one in self.done]
+        return Rows(ids, paths, [one.up for one in self.done], rows, self.failed)
 
 
 def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
@@ -125,35 +123,33 @@ def _read(
 
 def _batches(
     reads: Iterable[tuple[Item, Read]], settings: Settings, grown: _Growing, step: Callable[[int], None]
-) -> Iterator[_Batch]:
-    batch = _Batch()
+) -> Iterator[list[_Ready]]:
+    batch, points = list[_Ready](), 0
     for item, read in reads:
         step(1)
         up = item.up or read.up
         if read.cloud is None:
             grown.fail(item, read.error or "no reason given", up)
             continue
-        batch.items.append(item)
-        batch.shapes.append(read.cloud if settings.num_samples == 1 else item.path)
-        batch.ups.append(up or settings.up)
-        batch.points += len(read.cloud)
-        if len(batch.items) == settings.batch_size or batch.points > POINTS_AT_ONCE:
+        batch.append(_Ready(item, read.cloud if settings.num_samples == 1 else item.path, up or settings.up))
+        points += len(read.cloud)
+        if len(batch) == settings.batch_size or points > POINTS_AT_ONCE:
             yield batch
-            batch = _Batch()
-    if batch.items:
+            batch, points = [], 0
+    if batch:
         yield batch
 
 
-def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: Settings, grown: _Growing) -> None:
+def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
     """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
     from openshape_ood.encoders.pipeline import embed_batches
 
-    waiting: deque[_Batch] = deque()
+    waiting: deque[list[_Ready]] = deque()
 
     def clouds() -> Iterator[np.ndarray]:
         for batch in batches:
             waiting.append(batch)
-            yield np.stack(batch.shapes)
+            yield np.stack([one.shape for one in batch])
 
     for rows in embed_batches(encoder.network, clouds(), encoder.device):
         batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
@@ -163,30 +159,25 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: 
                 f"{encoder.identity.checkpoint} gave only embeddings that are zero or not finite; "
                 "its weights are damaged"
             )
-        for i in np.flatnonzero(~sound):
-            grown.fail(batch.items[i], "its embedding is zero or not finite", batch.ups[i])
-        kept = np.flatnonzero(sound).tolist()
-        chosen = _Batch([batch.items[i] for i in kept], [], [batch.ups[i] for i in kept])
-        grown.add(chosen, rows[kept] / lengths[kept, None])
+        for one in compress(batch, ~sound):
+            to.fail(one.item, "its embedding is zero or not finite", one.up)
+        to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])
 
 
-def _embed(encoder: ShapeEncoder, batches: Iterable[_Batch], settings: Settings, grown: _Growing) -> None:
+def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
     """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
+    how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
+
+    def add(batch: list[_Ready]) -> None:
+        to.add(batch, encoder.encode([one.shape for one in batch], up=[one.up for one in batch], **how))
+
     for batch in batches:
         try:
-            grown.add(batch, _encode(encoder, batch, settings))
-            continue
+            add(batch)
         except (CloudError, ShapeFileError, WeightsError):
-            pass  # rare: a cloud whose few different points sampling leaves out, or a file that has changed
-        for item, shape, up in zip(batch.items, batch.shapes, batch.ups, strict=True):
-            single = _Batch([item], [shape], [up])
-            try:
-                grown.add(single, _encode(encoder, single, settings))
-            except (CloudError, ShapeFileError, WeightsError) as error:
-                grown.fail(item, str(error), up)
-
-
-def _encode(encoder: ShapeEncoder, batch: _Batch, settings: Settings) -> np.ndarray:
-    return encoder.encode(
-        batch.shapes, up=batch.ups, batch_size=settings.batch_size, seed=settings.seed, num_samples=settings.num_samples
-    )
+            # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+            for one in batch:
+                try:
+                    add([one])
+                except (CloudError, ShapeFileError, WeightsError) as error:
+                    to.fail(one.item, str(error), one.up)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,7 +105,7 @@ def embed(
     step = step or (lambda count, process: None)
     if not is_folder(out):
         if engine != "local" or shard or retry_failed:
-            raise InputError(f"out is {out}, a file; engines, shards and retries need a folder, as embedded/")
+            raise InputError(f"out is {out}, a file; engines, shards and retries need a folder, as --out embedded/")
         return _into_file(items, check_out(out), settings, step)
     check_parquet()
     header, folder = settings.header(), Path(out).expanduser()
@@ -177,19 +177,20 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
             "list with ids of its own"
         )
     todo &= ~done
-    if retry:
+    if retry and share is None:  # what other processes read stays; the last run, without shares, settles it
         forget_errors(folder, asked[todo])
     # an error of another file of the same id is not this one's
-    tried = todo & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
+    tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
     return _Plan(asked, todo & ~tried, axes, len(first), int(done.sum()), int(tried.sum()))
 
 
 def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
     """Of one share; with absolute paths, for the run that goes on may be started elsewhere."""
     for item in items:
-        item = replace(item, id=text(item.id), path=os.path.abspath(os.path.expanduser(item.path)))
-        if share is None or int.from_bytes(key(item.id)) % share.count == share.index:
-            yield item
+        id = text(item.id)
+        if share is None or int.from_bytes(key(id)) % share.count == share.index:
+            path = os.path.expanduser(item.path) if item.path.startswith("~") else item.path
+            yield Item(id, os.path.abspath(path), item.up)
 
 
 def _nth(items: Iterator[Item], n: int) -> Item:

@@ -45,13 +45,13 @@ class ShapeList:
         self.path = path
 
     def __iter__(self) -> Iterator[Item]:
+        folder = str(self.path.parent)
         for number, (place, id, up) in enumerate(_rows(self.path), start=1):
             if not place:
                 raise InputError(f"{self.path}: row {number} has no path; expected one in every row")
             if up:
                 check_up(up, f"{self.path}: up of row {number}")
-            where = os.path.join(self.path.parent, os.path.expanduser(place))
-            yield Item(text(id or place), where, up or None)
+            yield Item(text(id or place), os.path.join(folder, os.path.expanduser(place)), up or None)
 
 
 def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:

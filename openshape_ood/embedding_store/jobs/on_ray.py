@@ -44,16 +44,9 @@ QUIET = {
 class Cluster:
     """Where Ray runs, and how much each worker takes.
 
-    Attributes
-    ----------
-    address : str or None
-        Of a Ray cluster, "auto" for the one that this machine belongs to, None to start one here for the run.
-    workers : int or None
-        Encoders at once, None for one a GPU, or where there are none one for every `cpus` cores.
-    cpus, gpus : float
-        Of each worker; gpus None for 1 where the cluster has any and the settings allow it.
-    store_bytes : int
-        Shared memory of a cluster that is started here.
+    address: of a cluster, "auto" for the one that this machine belongs to, None to start one here for the run; workers:
+    encoders at once, None for one a GPU, or where there are none one for every `cpus` cores; cpus, gpus: of each, gpus
+    None for 1 where the cluster has any and the settings allow it; store_bytes: shared memory of one started here.
     """
 
     address: str | None = None
@@ -64,11 +57,11 @@ class Cluster:
 
     def check(self) -> None:
         """Raises `InputError` for values that cannot be used."""
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"workers is {self.workers}; expected 1 or more")
         check_positive(self.cpus, "cpus")
-        if self.gpus is not None and self.gpus < 0:
-            raise InputError(f"gpus is {self.gpus}; expected 0 or more")
+        for name, least in {"workers": 1, "gpus": 0}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}; expected {least} or more")
 
 
 def run(
@@ -128,7 +121,9 @@ def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: 
     return os.getpid()
 
 
-_load = cache(load)
+@cache
+def _load(settings: Settings, header: Header) -> tuple[Any, Header]:
+    return load(settings, header)  # once a worker
 
 
 def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:

@@ -40,13 +40,6 @@ class Share:
     index: int
     count: int
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.index < self.count:
-            raise InputError(f"the shard is {self}; expected i/n with i from 0 to n - 1, as 0/8")
-
-    def __str__(self) -> str:
-        return f"{self.index}/{self.count}"
-
     @classmethod
     def parse(cls, value: str) -> Share:
         """
@@ -54,28 +47,18 @@ class Share:
         Share(index=3, count=8)
         """
         index, _, count = value.partition("/")
-        try:
-            return cls(int(index), int(count))
-        except ValueError as error:
-            raise InputError(f"--shard is {value!r}; expected i/n with i from 0 to n - 1, as 0/8") from error
+        if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+            raise InputError(f"the shard is {value!r}; expected i/n with i from 0 to n - 1, as 0/8")
+        return cls(int(index), int(count))
 
 
 @dataclass(frozen=True)
 class Settings:
     """How shapes are embedded: all that `ShapeEncoder.from_pretrained` and `encode` take.
 
-    Attributes
-    ----------
-    model, checkpoint : str
-        The encoder, and a weights file in place of the registered one.
-    device : str or None
-        None for the best there is.
-    up, seed, num_samples, precision, batch_size
-        As for `ShapeEncoder`.
-    readers : int or None
-        Processes that read files ahead of each encoder, 0 to read in the encoder's own, None for what suits the engine.
-    shard_rows : int
-        Shapes that go into one file of a folder.
+    checkpoint: a weights file in place of the registered one; device: None for the best there is; readers: processes
+    that read files ahead of each encoder, 0 to read in the encoder's own, None for what suits the engine; shard_rows:
+    shapes that go into one file of a folder.
     """
 
     model: str = "vitb32"
@@ -122,22 +105,8 @@ class Settings:
 class Summary:
     """What a run did.
 
-    Attributes
-    ----------
-    out : str
-        The folder or file.
-    given : int
-        Shapes asked for, of this run's share.
-    reused, embedded : int
-        Embedded by an earlier run, and by this one.
-    failed : sequence of Failed
-        What this one could not embed.
-    skipped : int
-        Failed in an earlier run, and not tried again.
-    rows, errors : int
-        In the folder or file now; of a share, its own.
-    header : Header
-        What made the embeddings.
+    given: shapes asked for, of its share; reused: embedded by an earlier run; embedded, failed: by this one; skipped:
+    failed in an earlier run, and not tried again; rows, errors: in the folder or file now; of a share, its own.
     """
 
     out: str

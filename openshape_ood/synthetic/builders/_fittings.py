@@ -7,7 +7,7 @@ import numpy as np
 from openshape_ood.synthetic.builders._bodies import Ring, hollow
 from openshape_ood.synthetic.builders._copies import both, stamped
 from openshape_ood.synthetic.builders._shapes import arch
-from openshape_ood.synthetic.catalog import Random, between, pick
+from openshape_ood.synthetic.catalog import Random, pick
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, rod, tube
 
 
@@ -42,7 +42,7 @@ def window(width: float, height: float, border: float, thickness: float) -> Mesh
 
 def bail(rng: Random, r: float, angle: float) -> Mesh:
     """A swinging handle at y = 0; 0 degrees upright, 90 lying to the front."""
-    hoop = tube(arch(2.06 * r, r * between(rng, 0.9, 1.3), 0.9), 0.004, segments=6)
+    hoop = tube(arch(2.06 * r, r * rng.uniform(0.9, 1.3), 0.9), 0.004, segments=6)
     grip = rod((-0.05, 0, 0), (0.05, 0, 0), 0.011).moved(y=hoop.size()[1] - 0.004)
     lugs = both(cylinder(0.018, 0.015, segments=8).turned("z", 90).moved(1.02 * r))
     return join(join(hoop, grip).turned("x", angle), lugs)
@@ -50,23 +50,23 @@ def bail(rng: Random, r: float, angle: float) -> Mesh:
 
 def gooseneck_tap(rng: Random) -> Mesh:
     """A tall tap whose pipe bends over."""
-    height, reach, r = between(rng, 0.2, 0.4), between(rng, 0.07, 0.12), between(rng, 0.01, 0.016)
-    t = np.linspace(0, np.pi * between(rng, 0.8, 1.0), 9)
+    height, reach, r = rng.uniform(0.2, 0.4), rng.uniform(0.07, 0.12), rng.uniform(0.01, 0.016)
+    t = np.linspace(0, np.pi * rng.uniform(0.8, 1.0), 9)
     bow = np.stack([0 * t, height - reach + reach * np.sin(t), reach - reach * np.cos(t)], axis=1)
     lever = rod((0, 0.05, 0), (0.09, 0.08, 0), 0.007)
     return join(cylinder(0.026, 0.08).moved(y=0.04), tube([(0, 0, 0), *bow], r), lever)
 
 
 def mixer_tap(rng: Random) -> Mesh:
-    height, reach = between(rng, 0.1, 0.18), between(rng, 0.1, 0.17)
+    height, reach = rng.uniform(0.1, 0.18), rng.uniform(0.1, 0.17)
     body = cylinder(0.024, height).moved(y=height / 2)
     spout = rod((0, 0.65 * height, 0), (0, 0.75 * height, reach), 0.017, 0.013)
-    lever = box(0.02, 0.01, 0.1).turned("x", -between(rng, 0, 35)).moved(y=height + 0.015, z=0.02)
+    lever = box(0.02, 0.01, 0.1).turned("x", -rng.uniform(0, 35)).moved(y=height + 0.015, z=0.02)
     return join(body, spout, lever)
 
 
 def pillar_taps(rng: Random) -> Mesh:
-    gap, height = between(rng, 0.08, 0.12), between(rng, 0.06, 0.1)
+    gap, height = rng.uniform(0.08, 0.12), rng.uniform(0.06, 0.1)
     cross = join(rod((-0.03, 0, 0), (0.03, 0, 0), 0.007), rod((0, 0, -0.03), (0, 0, 0.03), 0.007))
     valve = join(cylinder(0.018, height).moved(y=height / 2), cross.moved(y=height))
     spout = tube([(0, 0, 0), (0, 0.1, 0.01), (0, 0.12, 0.06), (0, 0.09, 0.13)], 0.013)
@@ -79,7 +79,7 @@ def tap(rng: Random) -> Mesh:
 
 def basin(rng: Random, width: float, height: float, depth: float, power: float, deck: float = 0.0) -> Mesh:
     """A rounded basin on y = 0, its rim at `height`."""
-    base, swell, wall = between(rng, 0.35, 0.75), between(rng, 0.4, 0.9), between(rng, 0.012, 0.035)
+    base, swell, wall = rng.uniform(0.35, 0.75), rng.uniform(0.4, 0.9), rng.uniform(0.012, 0.035)
     rings = []
     for t in (0.0, 0.12, 0.35, 0.65, 1.0):
         s = base + (1 - base) * t**swell
@@ -89,7 +89,7 @@ def basin(rng: Random, width: float, height: float, depth: float, power: float, 
 
 def inset_basin(rng: Random, width: float, depth: float, deep: float, power: float) -> Mesh:
     """The bowl below a hole of the given size in a counter at y = 0; thin, open at the top."""
-    s = between(rng, 0.6, 0.95)
+    s = rng.uniform(0.6, 0.95)
     rings = [
         Ring(-deep, s * width, s * depth, power),
         Ring(-0.85 * deep, (1 + s) / 2 * width, (1 + s) / 2 * depth, power),

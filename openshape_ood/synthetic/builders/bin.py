@@ -8,72 +8,72 @@ from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow
 from openshape_ood.synthetic.builders._copies import around, at_corners, both, placed
 from openshape_ood.synthetic.builders._fittings import caster
 from openshape_ood.synthetic.builders._shapes import arch, rumpled
-from openshape_ood.synthetic.catalog import Random, between, category, chance, count
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, torus, tube
 
 
 def waste_basket(rng: Random) -> Mesh:
     """Open and tapered, round or rectangular, often with a rolled rim or a liner."""
-    w, h = between(rng, 0.2, 0.42), between(rng, 0.25, 0.6)
-    d, power = w * between(rng, 0.55, 1.0), rng.choice([2.0, 2.0, 5.0, SHARP])
+    w, h = rng.uniform(0.2, 0.42), rng.uniform(0.25, 0.6)
+    d, power = w * rng.uniform(0.55, 1.0), rng.choice([2.0, 2.0, 5.0, SHARP])
     d = w if power == 2.0 else d
-    parts = [hollow(shell_rings(h, between(rng, 0.65, 1.0), w, d, power), between(rng, 0.003, 0.012))]
+    parts = [hollow(shell_rings(h, rng.uniform(0.65, 1.0), w, d, power), rng.uniform(0.003, 0.012))]
     if chance(rng):
         parts += [collar(Ring(h - 0.02, w + 0.02, d + 0.02, power), Ring(h, w - 0.01, d - 0.01, power), 0.025)]
     if chance(rng, 0.25):
-        liner = loft([Ring(h - between(rng, 0.05, 0.15), w + 0.01, d + 0.01, power), Ring(h + 0.01, w, d, power)])
+        liner = loft([Ring(h - rng.uniform(0.05, 0.15), w + 0.01, d + 0.01, power), Ring(h + 0.01, w, d, power)])
         parts += [rumpled(rng, liner.scaled(1.02, 1, 1.02), 0.015, 5)]
     return join(*parts)
 
 
 def pedal_bin(rng: Random) -> Mesh:
     """A drum with a domed lid, shut or tipped up, and a pedal."""
-    w, h = between(rng, 0.2, 0.42), between(rng, 0.28, 0.75)
-    d, power = w * between(rng, 0.75, 1.0), rng.choice([2.0, 2.0, 5.0, 12.0])
-    dome = between(rng, 0.02, 0.08)
+    w, h = rng.uniform(0.2, 0.42), rng.uniform(0.28, 0.75)
+    d, power = w * rng.uniform(0.75, 1.0), rng.choice([2.0, 2.0, 5.0, 12.0])
+    dome = rng.uniform(0.02, 0.08)
     lid = solid([Ring(0, w, d, power), Ring(0.4 * dome, w, d, power), Ring(dome, 0.6 * w, 0.6 * d, power)])
     pedal = join(box(0.08, 0.015, 0.06), box(0.02, 0.015, 0.06).moved(z=-0.04)).moved(y=0.025, z=d / 2 + 0.04)
-    rings = shell_rings(h, between(rng, 0.88, 1.0), w, d, power)
+    rings = shell_rings(h, rng.uniform(0.88, 1.0), w, d, power)
     if chance(rng, 0.65):
         return join(solid(rings), lid.moved(y=h + 0.005), pedal)
-    tipped = lid.moved(z=d / 2).turned("x", -between(rng, 40, 95)).moved(y=h, z=-d / 2)
+    tipped = lid.moved(z=d / 2).turned("x", -rng.uniform(40, 95)).moved(y=h, z=-d / 2)
     return join(hollow(rings, 0.008), tipped, pedal)
 
 
 def swing_bin(rng: Random) -> Mesh:
     """A tall bin whose hood narrows to a swinging flap."""
-    w, h = between(rng, 0.26, 0.42), between(rng, 0.45, 0.75)
-    d, hood = w * between(rng, 0.65, 1.0), between(rng, 0.12, 0.24)
+    w, h = rng.uniform(0.26, 0.42), rng.uniform(0.45, 0.75)
+    d, hood = w * rng.uniform(0.65, 1.0), rng.uniform(0.12, 0.24)
     power = rng.choice([4.0, 8.0, SHARP])
-    rings = shell_rings(h, between(rng, 0.75, 0.95), w, d, power)
+    rings = shell_rings(h, rng.uniform(0.75, 0.95), w, d, power)
     body = loft([rings[0].closed(), *rings])
     skirt = [Ring(h + y, w + 0.02, d + 0.02, power) for y in (-0.02, 0.02)]
-    top = loft([*skirt, Ring(h + hood, 0.7 * w, between(rng, 0.2, 0.6) * d, power)])
+    top = loft([*skirt, Ring(h + hood, 0.7 * w, rng.uniform(0.2, 0.6) * d, power)])
     flap = box(0.62 * w, 0.01, 0.55 * d).turned("x", rng.choice([0.0, 25.0, -30.0]))
     return join(body, top, flap.moved(y=h + hood - 0.01))
 
 
 def wheeled_bin(rng: Random) -> Mesh:
     """The refuse lorry's kind: tapered, hinged lid that overhangs, two wheels, grab bar."""
-    w, h, d = between(rng, 0.45, 0.62), between(rng, 0.8, 1.05), between(rng, 0.5, 0.75)
-    foot = between(rng, 0.65, 0.85)
+    w, h, d = rng.uniform(0.45, 0.62), rng.uniform(0.8, 1.05), rng.uniform(0.5, 0.75)
+    foot = rng.uniform(0.65, 0.85)
     rings = [Ring(0.04, foot * w, foot * d, SHARP), Ring(0.85 * h, 0.95 * w, 0.93 * d, SHARP), Ring(h, w, d, SHARP)]
     lid = slab(Ring(0, w + 0.04, d + 0.05, 12, 0, SHARP), 0.03).tapered(0.9)
-    wheel = caster(between(rng, 0.08, 0.12)).moved(foot * w / 2, z=-foot * d / 2)
+    wheel = caster(rng.uniform(0.08, 0.12)).moved(foot * w / 2, z=-foot * d / 2)
     bar = rod((-0.4 * w, h - 0.02, -d / 2 - 0.06), (0.4 * w, h - 0.02, -d / 2 - 0.06), 0.015)
-    slope = lid.turned("x", between(rng, 0, 8)).moved(y=h + 0.02)
+    slope = lid.turned("x", rng.uniform(0, 8)).moved(y=h + 0.02)
     if chance(rng, 0.7):
         return join(solid(rings), slope, both(wheel), bar)
-    back = lid.moved(z=d / 2).turned("x", -between(rng, 60, 250)).moved(y=h + 0.03, z=-d / 2)
+    back = lid.moved(z=d / 2).turned("x", -rng.uniform(60, 250)).moved(y=h + 0.03, z=-d / 2)
     return join(hollow(rings, 0.01), back, both(wheel), bar)
 
 
 def dome_bin(rng: Random) -> Mesh:
     """A public bin: drum with a bullet top and a mouth in its side."""
-    r, h = between(rng, 0.17, 0.3), between(rng, 0.5, 0.9)
+    r, h = rng.uniform(0.17, 0.3), rng.uniform(0.5, 0.9)
     body = lathe([(0, 0), (0.95 * r, 0), (r, 0.03), (r, h), (1.04 * r, h), (1.04 * r, h + 0.03)], 20)
     t = np.linspace(0, 0.97, 7) * np.pi / 2
-    rise = r * between(rng, 0.6, 1.2)
+    rise = r * rng.uniform(0.6, 1.2)
     dome = lathe([(1.02 * r * np.cos(a), h + 0.03 + rise * np.sin(a)) for a in t], 20)
     mouth = box(1.1 * r, 0.4 * r, 0.04).turned("x", -25).moved(y=h + 0.4 * rise, z=0.85 * r)
     return join(body, dome, mouth)
@@ -81,11 +81,11 @@ def dome_bin(rng: Random) -> Mesh:
 
 def litter_bin(rng: Random) -> Mesh:
     """A street bin: slats or bars around a can, on a post or legs, perhaps with a rain hood."""
-    r, h, lift = between(rng, 0.16, 0.3), between(rng, 0.4, 0.75), between(rng, 0.02, 0.25)
+    r, h, lift = rng.uniform(0.16, 0.3), rng.uniform(0.4, 0.75), rng.uniform(0.02, 0.25)
     n = count(rng, 12, 26)
-    slat = box(2 * np.pi * r / n * between(rng, 0.4, 0.8), h, 0.015).moved(z=r)
+    slat = box(2 * np.pi * r / n * rng.uniform(0.4, 0.8), h, 0.015).moved(z=r)
     if chance(rng, 0.35):
-        slat = slat.turned("x", -between(rng, 2, 8))
+        slat = slat.turned("x", -rng.uniform(2, 8))
     rings = [torus(r + 0.005, 0.012, segments=18).moved(y=y) for y in (-0.45 * h, 0.45 * h)]
     can = pot([(0.9 * r, -h / 2), (0.9 * r, h / 2)], 0.01, 16)
     parts = [join(around(slat, n), *rings, can).moved(y=lift + h / 2)]
@@ -99,7 +99,7 @@ def litter_bin(rng: Random) -> Mesh:
 
 def wire_bin(rng: Random) -> Mesh:
     """A basket of wires and hoops: waste paper, laundry."""
-    r, h, s = between(rng, 0.12, 0.2), between(rng, 0.25, 0.4), between(rng, 0.65, 1.0)
+    r, h, s = rng.uniform(0.12, 0.2), rng.uniform(0.25, 0.4), rng.uniform(0.65, 1.0)
     wire = rod((0, 0, s * r), (0, h, r), 0.003)
     n = count(rng, 18, 32)
     levels = np.linspace(0, 1, count(rng, 3, 8))
@@ -110,17 +110,17 @@ def wire_bin(rng: Random) -> Mesh:
 
 def touch_bin(rng: Random) -> Mesh:
     """A tall closed box with a flat or sloped top: kitchens, offices."""
-    w, h, d = between(rng, 0.2, 0.45), between(rng, 0.5, 0.9), between(rng, 0.2, 0.4)
+    w, h, d = rng.uniform(0.2, 0.45), rng.uniform(0.5, 0.9), rng.uniform(0.2, 0.4)
     power = rng.choice([8.0, SHARP])
     body = solid([Ring(0.02, w, d, power), Ring(h, w, d, power)])
-    lid = solid([Ring(h + 0.008, w, d, power), Ring(h + between(rng, 0.03, 0.12), w, d, power)])
+    lid = solid([Ring(h + 0.008, w, d, power), Ring(h + rng.uniform(0.03, 0.12), w, d, power)])
     slot = box(0.6 * w, 0.03, 0.012).moved(y=0.93 * h, z=d / 2)
     return join(body, lid, slot, slab(Ring(0, 0.92 * w, 0.92 * d, power), 0.02))
 
 
 def recycling_station(rng: Random) -> Mesh:
     """Two or three bins side by side with round or slotted mouths."""
-    w, h, d, n = between(rng, 0.25, 0.4), between(rng, 0.6, 1.0), between(rng, 0.3, 0.45), count(rng, 2, 3)
+    w, h, d, n = rng.uniform(0.25, 0.4), rng.uniform(0.6, 1.0), rng.uniform(0.3, 0.45), count(rng, 2, 3)
     hole = 0.5 * w
     top = collar(Ring(h, w - 0.01, d, SHARP), Ring(h, hole, hole, 2.0), 0.02)
     well = loft([Ring(y, hole, hole) for y in (h - 0.12, h)])
@@ -130,22 +130,22 @@ def recycling_station(rng: Random) -> Mesh:
 
 def skip(rng: Random) -> Mesh:
     """A dumpster: long, sloping front, ribs, lids or open."""
-    w, h, d = between(rng, 1.2, 2.4), between(rng, 0.9, 1.4), between(rng, 0.9, 1.3)
-    foot = between(rng, 0.65, 0.9)
-    rings = [Ring(0.12, w * between(rng, 0.75, 1), foot * d, SHARP), Ring(h, w, d, SHARP)]
+    w, h, d = rng.uniform(1.2, 2.4), rng.uniform(0.9, 1.4), rng.uniform(0.9, 1.3)
+    foot = rng.uniform(0.65, 0.9)
+    rings = [Ring(0.12, w * rng.uniform(0.75, 1), foot * d, SHARP), Ring(h, w, d, SHARP)]
     rib = box(0.06, 0.8 * h, 0.06).moved(y=0.55 * h)
     parts = [at_corners(caster(0.08), 0.38 * w * foot, 0.4 * foot * d)]
     parts += [placed(rib, [(x * w, 0, s * (foot + 1) / 4 * d) for x in (-0.3, 0, 0.3) for s in (-1, 1)])]
     parts += [box(0.12, 0.1, 0.5 * d).moved(s * w / 2, 0.75 * h) for s in (-1, 1)]
     if chance(rng):
-        lid = box(0.49 * w, 0.04, d + 0.05).turned("x", between(rng, 0, 12)).moved(y=h + 0.08)
+        lid = box(0.49 * w, 0.04, d + 0.05).turned("x", rng.uniform(0, 12)).moved(y=h + 0.08)
         return join(solid(rings), *parts, both(lid.moved(0.25 * w)))
     return join(hollow(rings, 0.02), *parts)
 
 
 def garbage_can(rng: Random) -> Mesh:
     """The ribbed metal can with a separate lid and two handles."""
-    r, h = between(rng, 0.2, 0.3), between(rng, 0.5, 0.75)
+    r, h = rng.uniform(0.2, 0.3), rng.uniform(0.5, 0.75)
     t, ripple = np.linspace(0, 1, 9), np.tile([0.0, 0.012], 5)[:9]
     profile = [(r * (0.85 + 0.15 * a) + b, a * h) for a, b in zip(t, ripple, strict=True)]
     bail = tube(arch(0.14, 0.06), 0.008, segments=6)

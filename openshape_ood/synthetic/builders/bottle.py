@@ -6,7 +6,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._bodies import Ring, smooth, solid
 from openshape_ood.synthetic.builders._shapes import arch
-from openshape_ood.synthetic.catalog import Random, between, category, chance
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, lathe, rod, tube
 
 
@@ -20,22 +20,22 @@ def bottle_shape(r: float, h: float, shoulder: float, neck_at: float, neck_r: fl
 
 
 def wine_bottle(rng: Random) -> Mesh:
-    r, h = between(rng, 0.034, 0.048), between(rng, 0.27, 0.34)
-    shoulder = between(rng, 0.4, 0.62)
-    return lathe(bottle_shape(r, h, shoulder, shoulder + between(rng, 0.07, 0.2), 0.014), 18)
+    r, h = rng.uniform(0.034, 0.048), rng.uniform(0.27, 0.34)
+    shoulder = rng.uniform(0.4, 0.62)
+    return lathe(bottle_shape(r, h, shoulder, shoulder + rng.uniform(0.07, 0.2), 0.014), 18)
 
 
 def beer_bottle(rng: Random) -> Mesh:
-    r, h = between(rng, 0.028, 0.036), between(rng, 0.18, 0.25)
-    shoulder = between(rng, 0.35, 0.55)
-    return lathe(bottle_shape(r, h, shoulder, shoulder + between(rng, 0.15, 0.28), 0.013), 18)
+    r, h = rng.uniform(0.028, 0.036), rng.uniform(0.18, 0.25)
+    shoulder = rng.uniform(0.35, 0.55)
+    return lathe(bottle_shape(r, h, shoulder, shoulder + rng.uniform(0.15, 0.28), 0.013), 18)
 
 
 def water_bottle(rng: Random) -> Mesh:
     """A ribbed plastic bottle with a wide screw cap."""
-    r, h = between(rng, 0.03, 0.05), between(rng, 0.2, 0.34)
+    r, h = rng.uniform(0.03, 0.05), rng.uniform(0.2, 0.34)
     t = np.linspace(0.03, 0.68, 14)
-    ripple = 1 - between(rng, 0.0, 0.07) * (np.arange(14) % 2)
+    ripple = 1 - rng.uniform(0.0, 0.07) * (np.arange(14) % 2)
     side = [(float(r * k), float(a * h)) for k, a in zip(ripple, t, strict=True)]
     top = smooth([(r, 0.7 * h), (0.85 * r, 0.79 * h), (0.35 * r, 0.88 * h)], 6)
     return lathe(
@@ -45,8 +45,8 @@ def water_bottle(rng: Random) -> Mesh:
 
 def square_bottle(rng: Random) -> Mesh:
     """Whisky, perfume, gin."""
-    w, h = between(rng, 0.06, 0.1), between(rng, 0.1, 0.28)
-    d, cap = w * between(rng, 0.4, 1.0), between(rng, 0.3, 0.5) * w
+    w, h = rng.uniform(0.06, 0.1), rng.uniform(0.1, 0.28)
+    d, cap = w * rng.uniform(0.4, 1.0), rng.uniform(0.3, 0.5) * w
     body = solid(
         [
             Ring(0, w, d, 12),
@@ -61,8 +61,8 @@ def square_bottle(rng: Random) -> Mesh:
 
 def spray_bottle(rng: Random) -> Mesh:
     """A trigger head on an oval bottle."""
-    w, h = between(rng, 0.07, 0.1), between(rng, 0.15, 0.22)
-    d = w * between(rng, 0.55, 0.9)
+    w, h = rng.uniform(0.07, 0.1), rng.uniform(0.15, 0.22)
+    d = w * rng.uniform(0.55, 0.9)
     body = solid(
         [Ring(0, w, d, 3), Ring(0.55 * h, w, d, 3), Ring(0.8 * h, 0.5 * w, 0.6 * d, 2.5), Ring(h, 0.35 * w, 0.35 * w)]
     )
@@ -72,7 +72,7 @@ def spray_bottle(rng: Random) -> Mesh:
 
 
 def pump_bottle(rng: Random) -> Mesh:
-    r, h = between(rng, 0.028, 0.045), between(rng, 0.12, 0.2)
+    r, h = rng.uniform(0.028, 0.045), rng.uniform(0.12, 0.2)
     body = solid([Ring(0, 2 * r, 2 * r, 3), Ring(0.8 * h, 2 * r, 2 * r, 3), Ring(0.9 * h, 0.8 * r, 0.8 * r)])
     pump = join(
         cylinder(0.4 * r, 0.12 * h).moved(y=0.95 * h),
@@ -84,8 +84,8 @@ def pump_bottle(rng: Random) -> Mesh:
 
 def jug_bottle(rng: Random) -> Mesh:
     """Milk or detergent: a broad body with a handle at its shoulder."""
-    w, h = between(rng, 0.12, 0.18), between(rng, 0.22, 0.32)
-    d = w * between(rng, 0.5, 1.0)
+    w, h = rng.uniform(0.12, 0.18), rng.uniform(0.22, 0.32)
+    d = w * rng.uniform(0.5, 1.0)
     body = solid(
         [
             Ring(0, w, d, 8),
@@ -100,8 +100,8 @@ def jug_bottle(rng: Random) -> Mesh:
 
 def flask(rng: Random) -> Mesh:
     """A sports or vacuum flask: straight, with cup lid, loop or drinking spout."""
-    r, h = between(rng, 0.03, 0.045), between(rng, 0.18, 0.32)
-    waist = between(rng, 0.85, 1.0)
+    r, h = rng.uniform(0.03, 0.045), rng.uniform(0.18, 0.32)
+    waist = rng.uniform(0.85, 1.0)
     body = lathe(
         [
             (0, 0),

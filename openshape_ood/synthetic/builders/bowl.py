@@ -7,42 +7,42 @@ import numpy as np
 from openshape_ood.synthetic.builders._bodies import Ring, hollow, pot, smooth
 from openshape_ood.synthetic.builders._copies import both, placed
 from openshape_ood.synthetic.builders._shapes import arch
-from openshape_ood.synthetic.catalog import Random, between, category, count
+from openshape_ood.synthetic.catalog import Random, category, count
 from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, lathe, tube
 
 
 def bowl_profile(rng: Random, r: float, h: float) -> list[tuple[float, float]]:
-    foot, bulge = between(rng, 0.3, 0.6), between(rng, 0.75, 0.98)
+    foot, bulge = rng.uniform(0.3, 0.6), rng.uniform(0.75, 0.98)
     return smooth([(foot * r, 0), ((foot + bulge) / 2 * r, 0.15 * h), (bulge * r, 0.5 * h), (r, h)], 10)
 
 
 def bowl_size(rng: Random) -> tuple[float, float]:
-    r = between(rng, 0.06, 0.18)
-    return r, r * between(rng, 0.45, 1.0)
+    r = rng.uniform(0.06, 0.18)
+    return r, r * rng.uniform(0.45, 1.0)
 
 
 def round_bowl(rng: Random) -> Mesh:
     r, h = bowl_size(rng)
-    return pot(bowl_profile(rng, r, h), between(rng, 0.003, 0.012))
+    return pot(bowl_profile(rng, r, h), rng.uniform(0.003, 0.012))
 
 
 def shallow_bowl(rng: Random) -> Mesh:
     """A dish or a soup plate with a broad rim."""
-    r = between(rng, 0.1, 0.2)
-    h = r * between(rng, 0.2, 0.4)
+    r = rng.uniform(0.1, 0.2)
+    h = r * rng.uniform(0.2, 0.4)
     return pot([(0.5 * r, 0), (0.65 * r, 0.3 * h), (0.72 * r, 0.75 * h), (r, h)], 0.005)
 
 
 def footed_bowl(rng: Random) -> Mesh:
     r, h = bowl_size(rng)
-    foot = r * between(rng, 0.15, 0.9)
+    foot = r * rng.uniform(0.15, 0.9)
     stem = lathe([(0, 0), (0.5 * r, 0), (0.45 * r, 0.1 * foot), (0.2 * r, 0.6 * foot), (0.35 * r, foot)], 18)
     return join(stem, pot(bowl_profile(rng, r, h), 0.005).moved(y=foot))
 
 
 def square_bowl(rng: Random) -> Mesh:
     r, h = bowl_size(rng)
-    s, d = between(rng, 0.5, 0.8), between(rng, 0.6, 1.0)
+    s, d = rng.uniform(0.5, 0.8), rng.uniform(0.6, 1.0)
     return hollow(
         [Ring(t * h, 2 * r * (s + (1 - s) * t**0.6), 2 * r * d * (s + (1 - s) * t**0.6), 6) for t in (0, 0.2, 0.6, 1)],
         0.006,
@@ -59,7 +59,7 @@ def handled_bowl(rng: Random) -> Mesh:
 def wavy_bowl(rng: Random) -> Mesh:
     """A rim that rises and falls: glass bowls, fruit dishes."""
     r, h = bowl_size(rng)
-    waves, depth = count(rng, 3, 10), between(rng, 0.1, 0.3)
+    waves, depth = count(rng, 3, 10), rng.uniform(0.1, 0.3)
 
     def wave(v: np.ndarray) -> np.ndarray:
         v[:, 1] *= 1 + depth * np.cos(waves * np.arctan2(v[:, 2], v[:, 0]))
@@ -70,7 +70,7 @@ def wavy_bowl(rng: Random) -> Mesh:
 
 def filled_bowl(rng: Random) -> Mesh:
     """Fruit in a bowl."""
-    r, h = between(rng, 0.12, 0.18), between(rng, 0.07, 0.12)
+    r, h = rng.uniform(0.12, 0.18), rng.uniform(0.07, 0.12)
     n = count(rng, 4, 8)
     a, out = np.arange(n) * 2.4, 0.5 * r * np.sqrt(np.arange(n) / n)
     fruit = ellipsoid(0.45 * r, 0.42 * r, 0.45 * r, 12)

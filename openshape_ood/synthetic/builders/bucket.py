@@ -9,30 +9,30 @@ from openshape_ood.synthetic.builders._copies import around, at_corners, both
 from openshape_ood.synthetic.builders._fittings import bail, caster
 from openshape_ood.synthetic.builders._shapes import arch, open_box
 from openshape_ood.synthetic.builders.bottle import wine_bottle
-from openshape_ood.synthetic.catalog import Random, between, category, chance, count
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
 def pail_size(rng: Random) -> tuple[float, float, float]:
     """Radius at the mouth, height, and the foot's share of the radius."""
-    r = between(rng, 0.1, 0.18)
-    return r, r * between(rng, 1.5, 2.3), between(rng, 0.6, 0.88)
+    r = rng.uniform(0.1, 0.18)
+    return r, r * rng.uniform(1.5, 2.3), rng.uniform(0.6, 0.88)
 
 
 def rimmed_pail(rng: Random, r: float, h: float, s: float) -> Mesh:
-    return join(pot([(s * r, 0), (r, h)], 0.004), torus(r, between(rng, 0.004, 0.009), segments=18).moved(y=h))
+    return join(pot([(s * r, 0), (r, h)], 0.004), torus(r, rng.uniform(0.004, 0.009), segments=18).moved(y=h))
 
 
 def plain_bucket(rng: Random) -> Mesh:
     r, h, s = pail_size(rng)
-    angle = rng.choice([0.0, between(rng, -40, 40), 95.0, -100.0])
+    angle = rng.choice([0.0, rng.uniform(-40, 40), 95.0, -100.0])
     return join(rimmed_pail(rng, r, h, s), bail(rng, r, angle).moved(y=0.92 * h))
 
 
 def bucket_with_lid(rng: Random) -> Mesh:
     """A paint pail: nearly straight, rings below the rim, flat lid."""
     r, h, _ = pail_size(rng)
-    s = between(rng, 0.88, 1.0)
+    s = rng.uniform(0.88, 1.0)
     rings = [torus(1.02 * r, 0.008, segments=18).moved(y=y * h) for y in (0.78, 0.88)]
     lid = lathe(
         [
@@ -47,7 +47,7 @@ def bucket_with_lid(rng: Random) -> Mesh:
 
 def mop_bucket(rng: Random) -> Mesh:
     """Oblong, on casters, with a wringer hung into one end."""
-    w, h, d = between(rng, 0.4, 0.55), between(rng, 0.26, 0.38), between(rng, 0.26, 0.36)
+    w, h, d = rng.uniform(0.4, 0.55), rng.uniform(0.26, 0.38), rng.uniform(0.26, 0.36)
     tub = hollow([Ring(0.06, 0.8 * w, 0.8 * d, 6), Ring(h, w, d, 6)], 0.006)
     wringer = open_box(0.35 * w, 0.2, 0.8 * d, 0.01).tapered(1.2).moved(-0.28 * w, h - 0.08)
     lever = rod((-0.28 * w, h + 0.1, 0), (-0.45 * w, h + 0.45, 0), 0.012)
@@ -74,16 +74,16 @@ def wooden_bucket(rng: Random) -> Mesh:
 
 def tub_bucket(rng: Random) -> Mesh:
     """A wide flexible or zinc tub with two handles."""
-    r, h = between(rng, 0.18, 0.32), between(rng, 0.16, 0.36)
-    flat = between(rng, 0.65, 1.0)
-    body = rimmed_pail(rng, r, h, between(rng, 0.65, 0.9)).scaled(1, 1, flat)
-    grip = tube(arch(0.7 * r, between(rng, 0.05, 0.1)), 0.01, segments=6).turned("y", 90).moved(0.98 * r, h - 0.01)
+    r, h = rng.uniform(0.18, 0.32), rng.uniform(0.16, 0.36)
+    flat = rng.uniform(0.65, 1.0)
+    body = rimmed_pail(rng, r, h, rng.uniform(0.65, 0.9)).scaled(1, 1, flat)
+    grip = tube(arch(0.7 * r, rng.uniform(0.05, 0.1)), 0.01, segments=6).turned("y", 90).moved(0.98 * r, h - 0.01)
     return join(body, both(grip))
 
 
 def ice_bucket(rng: Random) -> Mesh:
     """A footed or straight cooler with knobs; sometimes a bottle in it."""
-    r, h = between(rng, 0.08, 0.12), between(rng, 0.17, 0.24)
+    r, h = rng.uniform(0.08, 0.12), rng.uniform(0.17, 0.24)
     profile = smooth([(0.7 * r, 0), (0.85 * r, 0.1 * h), (0.95 * r, 0.6 * h), (1.1 * r, h)], 9)
     parts = [pot(profile, 0.004), both(ellipsoid(0.04, 0.03, 0.03, 8).moved(1.05 * r, 0.8 * h))]
     if chance(rng, 0.4):

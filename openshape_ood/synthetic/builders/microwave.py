@@ -6,16 +6,16 @@ from openshape_ood.synthetic.builders._bodies import pot
 from openshape_ood.synthetic.builders._copies import at_corners, both, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, hung, window
 from openshape_ood.synthetic.builders._shapes import open_front
-from openshape_ood.synthetic.catalog import Random, between, category, chance, count
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join
 
 
 def oven_size(rng: Random) -> tuple[float, float, float]:
-    return between(rng, 0.42, 0.6), between(rng, 0.24, 0.34), between(rng, 0.3, 0.46)
+    return rng.uniform(0.42, 0.6), rng.uniform(0.24, 0.34), rng.uniform(0.3, 0.46)
 
 
 def panel_width(rng: Random, width: float) -> float:
-    return width * between(rng, 0.2, 0.28)
+    return width * rng.uniform(0.2, 0.28)
 
 
 def keypad(rng: Random, width: float, height: float) -> Mesh:
@@ -32,7 +32,7 @@ def keypad(rng: Random, width: float, height: float) -> Mesh:
 
 def microwave_body(rng: Random, controls: Mesh, size: tuple[float, float, float], panel: float) -> Mesh:
     w, h, d = size
-    door = window(w - panel, h, between(rng, 0.04, 0.07), 0.03).moved(-panel / 2, h / 2, d / 2 + 0.012)
+    door = window(w - panel, h, rng.uniform(0.04, 0.07), 0.03).moved(-panel / 2, h / 2, d / 2 + 0.012)
     feet = at_corners(cylinder(0.015, 0.015, segments=8).moved(y=-0.007), w / 2 - 0.05, d / 2 - 0.05)
     front = box(panel, h, 0.025).moved((w - panel) / 2, h / 2, d / 2 + 0.01)
     parts = [box(w, h, d).moved(y=h / 2), door, feet, front, controls.moved((w - panel) / 2, h / 2, d / 2 + 0.025)]
@@ -63,12 +63,12 @@ def open_microwave(rng: Random) -> Mesh:
     keys = keypad(rng, panel, h).moved((w - panel) / 2, h / 2, d / 2 + 0.003)
     plate = pot([(0.25 * d, 0.025), (0.4 * d, 0.03), (0.42 * d, 0.04)], 0.005).moved(-panel / 2)
     door = window(w - panel, h, 0.05, 0.03).moved((w - panel) / 2, h / 2)
-    return join(cavity, column, keys, plate, hung(door, -w / 2, d / 2 + 0.01, between(rng, 30, 120)))
+    return join(cavity, column, keys, plate, hung(door, -w / 2, d / 2 + 0.01, rng.uniform(30, 120)))
 
 
 def built_in_microwave(rng: Random) -> Mesh:
     """A drop-down door over the full width, controls in a strip above it."""
-    w, h, d = between(rng, 0.55, 0.62), between(rng, 0.36, 0.46), between(rng, 0.32, 0.55)
+    w, h, d = rng.uniform(0.55, 0.62), rng.uniform(0.36, 0.46), rng.uniform(0.32, 0.55)
     strip = 0.2 * h
     door = window(w, h - strip, 0.06, 0.03).moved(y=(h - strip) / 2, z=d / 2 + 0.01)
     bar = bar_handle(0.75 * w, 0.04, 0.01).turned("z", 90).moved(y=h - strip - 0.04, z=d / 2 + 0.02)

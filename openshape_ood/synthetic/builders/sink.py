@@ -8,14 +8,14 @@ from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, hollow
 from openshape_ood.synthetic.builders._copies import at_corners, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, basin, gooseneck_tap, inset_basin, mixer_tap, tap
 from openshape_ood.synthetic.builders._shapes import open_box
-from openshape_ood.synthetic.catalog import Random, between, category, chance, count
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, rod, tube
 
 
 def wall_basin(rng: Random) -> tuple[Mesh, float, float]:
     """A wash basin with its tap, its rim at 0.85 m or so; the mesh, the rim's height and its depth."""
-    width, depth, height = between(rng, 0.4, 0.75), between(rng, 0.34, 0.55), between(rng, 0.13, 0.24)
-    rim, deck = between(rng, 0.78, 0.92), between(rng, 0.05, 0.12)
+    width, depth, height = rng.uniform(0.4, 0.75), rng.uniform(0.34, 0.55), rng.uniform(0.13, 0.24)
+    rim, deck = rng.uniform(0.78, 0.92), rng.uniform(0.05, 0.12)
     bowl = basin(rng, width, height, depth, rng.choice([2.0, 2.5, 4.0, 12.0]), deck)
     spigot = tap(rng).moved(y=rim - 0.01, z=-depth / 2 + 0.55 * deck)
     return join(bowl.moved(y=rim - height), spigot), rim - height, depth
@@ -23,7 +23,7 @@ def wall_basin(rng: Random) -> tuple[Mesh, float, float]:
 
 def pedestal_sink(rng: Random) -> Mesh:
     top, underside, depth = wall_basin(rng)
-    w, d, waist = between(rng, 0.16, 0.26), between(rng, 0.14, 0.22), between(rng, 0.6, 0.95)
+    w, d, waist = rng.uniform(0.16, 0.26), rng.uniform(0.14, 0.22), rng.uniform(0.6, 0.95)
     power, z = rng.choice([2.0, 3.0, 8.0]), -0.1 * depth
     heights = ((0.0, 1.15), (0.06, 1.1), (0.12, waist), (0.6 * underside, waist), (underside + 0.03, 1.1))
     return join(top, loft([Ring(y, s * w, s * d, power, z) for y, s in heights]))
@@ -34,7 +34,7 @@ def wall_hung_sink(rng: Random) -> Mesh:
     if chance(rng, 0.5):
         pipe = [(0, underside, 0), (0, underside - 0.15, 0), (0, underside - 0.19, -0.04), (0, underside - 0.1, -0.07)]
         return join(top, tube([*pipe, (0, underside - 0.1, -depth / 2)], 0.018))
-    shroud = ellipsoid(0.22, between(rng, 0.3, 0.45), 0.26).moved(y=underside - 0.02, z=-depth / 2 + 0.13)
+    shroud = ellipsoid(0.22, rng.uniform(0.3, 0.45), 0.26).moved(y=underside - 0.02, z=-depth / 2 + 0.13)
     return join(top, shroud) if chance(rng) else top
 
 
@@ -60,11 +60,11 @@ def vanity(rng: Random, width: float, height: float, depth: float) -> Mesh:
 
 
 def counter_inset_sink(rng: Random) -> Mesh:
-    width, depth, height = between(rng, 0.6, 1.6), between(rng, 0.48, 0.65), between(rng, 0.75, 0.92)
-    hole_w, hole_d = between(rng, 0.38, 0.52), between(rng, 0.28, 0.36)
+    width, depth, height = rng.uniform(0.6, 1.6), rng.uniform(0.48, 0.65), rng.uniform(0.75, 0.92)
+    hole_w, hole_d = rng.uniform(0.38, 0.52), rng.uniform(0.28, 0.36)
     power = rng.choice([2.0, 3.0, SHARP])
     slabs = collar(Ring(height, width, depth, SHARP), Ring(height, hole_w, hole_d, power, 0.03), 0.035)
-    bowl = inset_basin(rng, hole_w, hole_d, between(rng, 0.12, 0.2), power).moved(y=height + 0.035, z=0.03)
+    bowl = inset_basin(rng, hole_w, hole_d, rng.uniform(0.12, 0.2), power).moved(y=height + 0.035, z=0.03)
     # the cabinet is a shell without a lid, so that nothing is hidden in the bowl
     body = loft([Ring(y, width - 0.02, depth - 0.04, SHARP) for y in (0.08, height)])
     doors = cabinet_front(rng, width - 0.02, height - 0.08, count(rng, 1, 4)).moved(y=0.08, z=depth / 2 - 0.02)
@@ -73,8 +73,8 @@ def counter_inset_sink(rng: Random) -> Mesh:
 
 def kitchen_unit(rng: Random, bowls: int, drainer: float) -> Mesh:
     """A steel sink top at y = 0: bowls side by side, then a ribbed drainer."""
-    cell, depth, rim = between(rng, 0.36, 0.46), between(rng, 0.44, 0.55), 0.012
-    power, deep, hole_d = rng.choice([6.0, SHARP]), between(rng, 0.14, 0.23), depth - 0.14
+    cell, depth, rim = rng.uniform(0.36, 0.46), rng.uniform(0.44, 0.55), 0.012
+    power, deep, hole_d = rng.choice([6.0, SHARP]), rng.uniform(0.14, 0.23), depth - 0.14
     plate = collar(Ring(0, cell, depth, SHARP), Ring(0, cell - 0.05, hole_d, power, 0.03), rim)
     one = join(plate, inset_basin(rng, cell - 0.05, hole_d, deep, power).moved(y=rim, z=0.03))
     parts = [placed(one, [(i * cell, 0, 0) for i in range(bowls)])]
@@ -88,12 +88,12 @@ def kitchen_unit(rng: Random, bowls: int, drainer: float) -> Mesh:
 
 
 def kitchen_sink(rng: Random) -> Mesh:
-    unit = kitchen_unit(rng, count(rng, 1, 2), between(rng, 0.3, 0.5) if chance(rng, 0.7) else 0.0)
+    unit = kitchen_unit(rng, count(rng, 1, 2), rng.uniform(0.3, 0.5) if chance(rng, 0.7) else 0.0)
     unit = unit.mirrored("x") if chance(rng) else unit
     if chance(rng, 0.55):
         return unit
     low, high = unit.vertices.min(axis=0), unit.vertices.max(axis=0)
-    width, depth, height = high[0] - low[0], min(high[2] - low[2], 0.58), between(rng, 0.78, 0.9)
+    width, depth, height = high[0] - low[0], min(high[2] - low[2], 0.58), rng.uniform(0.78, 0.9)
     body = loft([Ring(y, width, depth - 0.03, SHARP) for y in (0.08, height)])
     doors = cabinet_front(rng, width, height - 0.08, count(rng, 2, 3)).moved(y=0.08, z=depth / 2 - 0.015)
     return join(unit.moved(y=height), join(body, doors).moved((low[0] + high[0]) / 2))
@@ -101,15 +101,15 @@ def kitchen_sink(rng: Random) -> Mesh:
 
 def vessel_bowl(rng: Random) -> Mesh:
     """A free bowl with a tall tap behind it, as on a wash stand."""
-    width, height = between(rng, 0.34, 0.6), between(rng, 0.1, 0.2)
-    depth = width * between(rng, 0.6, 1.0)
+    width, height = rng.uniform(0.34, 0.6), rng.uniform(0.1, 0.2)
+    depth = width * rng.uniform(0.6, 1.0)
     bowl = basin(rng, width, height, depth, rng.choice([2.0, 2.0, 3.0, 20.0]))
     spigot = gooseneck_tap(rng) if chance(rng) else mixer_tap(rng).scaled(1, 1.7, 1)
     return join(bowl, spigot.moved(z=-depth / 2 - 0.04))
 
 
 def vessel_sink(rng: Random) -> Mesh:
-    width, height, depth = between(rng, 0.6, 1.3), between(rng, 0.55, 0.8), between(rng, 0.45, 0.58)
+    width, height, depth = rng.uniform(0.6, 1.3), rng.uniform(0.55, 0.8), rng.uniform(0.45, 0.58)
     top = box(width + 0.02, 0.03, depth + 0.03).moved(y=height + 0.015)
     if chance(rng, 0.7):
         stand = vanity(rng, width, height, depth)
@@ -121,7 +121,7 @@ def vessel_sink(rng: Random) -> Mesh:
 
 def corner_sink(rng: Random) -> Mesh:
     """A quarter-round basin; the walls stand behind it on both sides."""
-    size, height, rim = between(rng, 0.35, 0.55), between(rng, 0.12, 0.2), between(rng, 0.78, 0.9)
+    size, height, rim = rng.uniform(0.35, 0.55), rng.uniform(0.12, 0.2), rng.uniform(0.78, 0.9)
 
     def quarter(v: np.ndarray) -> np.ndarray:
         squeeze = np.clip(0.55 + 0.75 * v[:, 2] / size, 0.12, 1.0)
@@ -134,14 +134,14 @@ def corner_sink(rng: Random) -> Mesh:
 
 
 def trough_sink(rng: Random) -> Mesh:
-    width, depth, height = between(rng, 0.9, 2.2), between(rng, 0.36, 0.55), between(rng, 0.13, 0.3)
-    s = between(rng, 0.8, 1.0)
-    bowl = hollow([Ring(0, s * width, s * depth, SHARP), Ring(height, width, depth, SHARP)], between(rng, 0.02, 0.05))
-    board = box(width, between(rng, 0.1, 0.3), 0.03).moved(y=height + 0.05, z=-depth / 2)
+    width, depth, height = rng.uniform(0.9, 2.2), rng.uniform(0.36, 0.55), rng.uniform(0.13, 0.3)
+    s = rng.uniform(0.8, 1.0)
+    bowl = hollow([Ring(0, s * width, s * depth, SHARP), Ring(height, width, depth, SHARP)], rng.uniform(0.02, 0.05))
+    board = box(width, rng.uniform(0.1, 0.3), 0.03).moved(y=height + 0.05, z=-depth / 2)
     taps = placed(mixer_tap(rng).moved(y=height, z=-depth / 2 + 0.02), [(x * width, 0, 0) for x in (-0.3, 0, 0.3)])
     parts = [bowl, board, taps]
     if chance(rng, 0.6):
-        drop = between(rng, 0.5, 0.65)
+        drop = rng.uniform(0.5, 0.65)
         leg = box(0.05, drop, 0.3 if chance(rng) else 0.05).moved(y=-drop / 2)
         parts += [at_corners(leg, s * width * 0.42, 0.0 if chance(rng) else depth * 0.3)]
     return join(*parts)
@@ -149,9 +149,9 @@ def trough_sink(rng: Random) -> Mesh:
 
 def drop_in_sink(rng: Random) -> Mesh:
     """The basin alone with its wide flat rim, as sold."""
-    width, depth, deep = between(rng, 0.4, 0.85), between(rng, 0.38, 0.55), between(rng, 0.12, 0.24)
+    width, depth, deep = rng.uniform(0.4, 0.85), rng.uniform(0.38, 0.55), rng.uniform(0.12, 0.24)
     power = rng.choice([2.0, 2.5, 5.0, SHARP])
-    hole_w, hole_d = width - between(rng, 0.05, 0.12), depth - between(rng, 0.11, 0.17)
+    hole_w, hole_d = width - rng.uniform(0.05, 0.12), depth - rng.uniform(0.11, 0.17)
     rim = collar(Ring(0, width, depth, power), Ring(0, hole_w, hole_d, power, 0.03), 0.015)
     bowl = inset_basin(rng, hole_w, hole_d, deep, power).moved(y=0.015, z=0.03)
     parts = [rim, bowl, cylinder(0.03, 0.01).moved(y=-deep + 0.02, z=0.03)]
@@ -160,11 +160,11 @@ def drop_in_sink(rng: Random) -> Mesh:
 
 def utility_sink(rng: Random) -> Mesh:
     """A deep tub on four legs: laundries, restaurants."""
-    width, depth, deep = between(rng, 0.45, 1.2), between(rng, 0.45, 0.65), between(rng, 0.25, 0.38)
-    rim, tubs = between(rng, 0.8, 0.95), count(rng, 1, 2)
-    one = open_box(width / tubs, deep, depth, between(rng, 0.01, 0.03)).moved(y=rim - deep)
+    width, depth, deep = rng.uniform(0.45, 1.2), rng.uniform(0.45, 0.65), rng.uniform(0.25, 0.38)
+    rim, tubs = rng.uniform(0.8, 0.95), count(rng, 1, 2)
+    one = open_box(width / tubs, deep, depth, rng.uniform(0.01, 0.03)).moved(y=rim - deep)
     tub = placed(one, [((i - (tubs - 1) / 2) * width / tubs, 0, 0) for i in range(tubs)])
-    leg = cylinder(between(rng, 0.015, 0.025), rim - deep).moved(y=(rim - deep) / 2)
+    leg = cylinder(rng.uniform(0.015, 0.025), rim - deep).moved(y=(rim - deep) / 2)
     parts = [tub, at_corners(leg, width / 2 - 0.04, depth / 2 - 0.04), tap(rng).moved(y=rim, z=-depth / 2 + 0.01)]
     if chance(rng):
         parts += [box(width, 0.25, 0.015).moved(y=rim + 0.125, z=-depth / 2)]

@@ -7,7 +7,7 @@ import numpy as np
 from openshape_ood.synthetic.builders._bodies import SHARP, Ring, solid
 from openshape_ood.synthetic.builders._copies import at_corners, placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, window
-from openshape_ood.synthetic.catalog import Random, between, category, chance, count
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, join, torus
 
 
@@ -21,7 +21,7 @@ def gas_burner(radius: float) -> Mesh:
 
 def hotplates(rng: Random, width: float, depth: float, columns: int = 2) -> Mesh:
     """Burners or plates in two rows on y = 0."""
-    r = between(rng, 0.07, 0.1)
+    r = rng.uniform(0.07, 0.1)
     one = gas_burner(r) if chance(rng, 0.6) else cylinder(r, 0.015).moved(y=0.008)
     xs = (np.arange(columns) - (columns - 1) / 2) * width / columns
     return placed(one, [(x, 0, s * depth / 4) for x in xs for s in (-1, 1)])
@@ -34,12 +34,12 @@ def oven_front(width: float, height: float) -> Mesh:
 
 
 def knob_row(rng: Random, width: float, n: int) -> Mesh:
-    return placed(dial(between(rng, 0.018, 0.03), 0.03), [(x * width, 0, 0) for x in np.linspace(-0.4, 0.4, n)])
+    return placed(dial(rng.uniform(0.018, 0.03), 0.03), [(x * width, 0, 0) for x in np.linspace(-0.4, 0.4, n)])
 
 
 def range_cooker(rng: Random, width: float, ovens: int) -> Mesh:
-    h, d, splash = between(rng, 0.82, 0.95), between(rng, 0.55, 0.68), between(rng, 0.0, 0.25)
-    drawer, strip = between(rng, 0.1, 0.2), between(rng, 0.08, 0.13)
+    h, d, splash = rng.uniform(0.82, 0.95), rng.uniform(0.55, 0.68), rng.uniform(0.0, 0.25)
+    drawer, strip = rng.uniform(0.1, 0.2), rng.uniform(0.08, 0.13)
     parts = [box(width, h, d).moved(y=h / 2), hotplates(rng, width, d, ovens + 1).moved(y=h)]
     door = oven_front(width / ovens - 0.02, h - drawer - strip - 0.03).moved(y=drawer + 0.01)
     parts += [placed(door, [((i - (ovens - 1) / 2) * width / ovens, 0, d / 2) for i in range(ovens)])]
@@ -54,7 +54,7 @@ def range_cooker(rng: Random, width: float, ovens: int) -> Mesh:
 
 def hooded_stove(rng: Random) -> Mesh:
     """A range under its extractor: a pyramid or a box with a duct."""
-    w, y, flare = between(rng, 0.55, 0.8), between(rng, 1.5, 1.7), between(rng, 0.08, 0.3)
+    w, y, flare = rng.uniform(0.55, 0.8), rng.uniform(1.5, 1.7), rng.uniform(0.08, 0.3)
     hood = solid(
         [Ring(y, w, 0.5, SHARP), Ring(y + 0.05, w, 0.5, SHARP), Ring(y + 0.05 + flare, 0.28, 0.26, SHARP, -0.1)]
     )
@@ -65,20 +65,20 @@ def hooded_stove(rng: Random) -> Mesh:
 def cooktop(rng: Random) -> Mesh:
     """A hob alone: built-in plate or camping cooker."""
     columns = count(rng, 1, 3)
-    w, d = 0.3 * columns * between(rng, 0.9, 1.1), between(rng, 0.42, 0.55)
-    lift = between(rng, 0.01, 0.1)
+    w, d = 0.3 * columns * rng.uniform(0.9, 1.1), rng.uniform(0.42, 0.55)
+    lift = rng.uniform(0.01, 0.1)
     knobs = knob_row(rng, 0.7 * w, 2 * columns).turned("x", -90).moved(y=lift, z=d / 2 - 0.02)
     return join(box(w, lift, d + 0.06).moved(y=lift / 2), hotplates(rng, w, 0.9 * d, columns).moved(y=lift), knobs)
 
 
 def wood_stove(rng: Random) -> Mesh:
     """A cast-iron box or drum on legs with a fire door and a flue."""
-    w, h, d, foot = between(rng, 0.4, 0.75), between(rng, 0.45, 0.8), between(rng, 0.35, 0.5), between(rng, 0.1, 0.25)
+    w, h, d, foot = rng.uniform(0.4, 0.75), rng.uniform(0.45, 0.8), rng.uniform(0.35, 0.5), rng.uniform(0.1, 0.25)
     body = cylinder(d / 2, h) if chance(rng, 0.3) else box(w, h, d)
     wide = float(body.size()[0])
     door = window(0.6 * wide, 0.55 * h, 0.06, 0.03).moved(y=foot + 0.45 * h, z=d / 2 + 0.01)
     leg = cylinder(0.02, foot, top=0.035).moved(y=foot / 2)
-    pipe = cylinder(between(rng, 0.05, 0.08), between(rng, 0.4, 1.4))
+    pipe = cylinder(rng.uniform(0.05, 0.08), rng.uniform(0.4, 1.4))
     flue = pipe.moved(y=foot + h + pipe.size()[1] / 2, z=-0.15 * d)
     top = box(wide + 0.06, 0.03, d + 0.06).moved(y=foot + h + 0.015)
     return join(body.moved(y=foot + h / 2), door, at_corners(leg, 0.35 * wide, 0.3 * d), flue, top)
@@ -86,7 +86,7 @@ def wood_stove(rng: Random) -> Mesh:
 
 def wall_oven(rng: Random) -> Mesh:
     """One oven or two over each other, for building in."""
-    w, h, d, n = 0.6, between(rng, 0.55, 0.65), 0.55, count(rng, 1, 2)
+    w, h, d, n = 0.6, rng.uniform(0.55, 0.65), 0.55, count(rng, 1, 2)
     one = join(
         box(w, h, d).moved(y=h / 2),
         oven_front(w - 0.02, 0.8 * h).moved(z=d / 2),
@@ -99,8 +99,8 @@ category(
     "stove",
     "cooker, oven, range cooker, cooktop, hob, gas stove, electric stove, kitchen range, wood stove, stove top, "
     "gas cooker, kitchen stove, wood burner",
-    range=lambda rng: range_cooker(rng, between(rng, 0.5, 0.8), 1),
-    double_range=lambda rng: range_cooker(rng, between(rng, 0.9, 1.3), 2),
+    range=lambda rng: range_cooker(rng, rng.uniform(0.5, 0.8), 1),
+    double_range=lambda rng: range_cooker(rng, rng.uniform(0.9, 1.3), 2),
     with_hood=hooded_stove,
     cooktop=cooktop,
     wood_stove=wood_stove,

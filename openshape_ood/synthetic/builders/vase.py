@@ -6,20 +6,20 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._bodies import SHARP, Ring, hollow, leaf_blade, pot, rosette, smooth
 from openshape_ood.synthetic.builders._copies import both
-from openshape_ood.synthetic.catalog import Random, between, category, chance, count, pick
+from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, ellipsoid, join, rod, tube
 
 
 def vase_size(rng: Random) -> tuple[float, float]:
     """Half the greatest width, and the height."""
-    h = between(rng, 0.15, 0.7)
-    return h * between(rng, 0.15, 0.4), h
+    h = rng.uniform(0.15, 0.7)
+    return h * rng.uniform(0.15, 0.4), h
 
 
 def belly_profile(rng: Random, r: float, h: float) -> list[tuple[float, float]]:
-    foot, neck_, lip = between(rng, 0.35, 0.7), between(rng, 0.25, 0.6), between(rng, 0.4, 0.8)
-    at = between(rng, 0.3, 0.6)
-    return smooth([(foot * r, 0), (r, at * h), (neck_ * r, between(rng, 0.75, 0.88) * h), (lip * r, h)], 16)
+    foot, neck_, lip = rng.uniform(0.35, 0.7), rng.uniform(0.25, 0.6), rng.uniform(0.4, 0.8)
+    at = rng.uniform(0.3, 0.6)
+    return smooth([(foot * r, 0), (r, at * h), (neck_ * r, rng.uniform(0.75, 0.88) * h), (lip * r, h)], 16)
 
 
 def belly_vase(rng: Random) -> Mesh:
@@ -29,7 +29,7 @@ def belly_vase(rng: Random) -> Mesh:
 
 def cylinder_vase(rng: Random) -> Mesh:
     r, h = vase_size(rng)
-    return pot([(0.7 * r * between(rng, 0.7, 1), 0), (0.7 * r, h)], between(rng, 0.005, 0.02))
+    return pot([(0.7 * r * rng.uniform(0.7, 1), 0), (0.7 * r, h)], rng.uniform(0.005, 0.02))
 
 
 def amphora(rng: Random) -> Mesh:
@@ -42,7 +42,7 @@ def amphora(rng: Random) -> Mesh:
 
 def bottle_vase(rng: Random) -> Mesh:
     r, h = vase_size(rng)
-    slim = between(rng, 0.12, 0.3)
+    slim = rng.uniform(0.12, 0.3)
     profile = [
         (0.6 * r, 0), (r, 0.22 * h), (0.7 * r, 0.45 * h), (slim * r, 0.62 * h),
         (slim * r, 0.9 * h), (1.6 * slim * r, h),
@@ -54,22 +54,22 @@ def trumpet_vase(rng: Random) -> Mesh:
     r, h = vase_size(rng)
     profile = [
         (0.5 * r, 0), (0.3 * r, 0.1 * h), (0.35 * r, 0.5 * h), (0.6 * r, 0.85 * h),
-        (between(rng, 0.8, 1.3) * r, h),
+        (rng.uniform(0.8, 1.3) * r, h),
     ]  # fmt: skip
     return pot(smooth(profile, 16), 0.006)
 
 
 def square_vase(rng: Random) -> Mesh:
     r, h = vase_size(rng)
-    d = r * between(rng, 0.5, 1.6)
-    shape = [(t * h, between(rng, 0.7, 1.1)) for t in (0, 0.4, 0.8, 1)]
+    d = r * rng.uniform(0.5, 1.6)
+    shape = [(t * h, rng.uniform(0.7, 1.1)) for t in (0, 0.4, 0.8, 1)]
     return hollow([Ring(y, 1.5 * r * s, d * s, rng.choice([SHARP, 6.0])) for y, s in shape], 0.008)
 
 
 def fluted_vase(rng: Random) -> Mesh:
     """Ribs that run straight or twist upwards."""
     r, h = vase_size(rng)
-    ribs, depth, twist = count(rng, 4, 10), between(rng, 0.06, 0.16), between(rng, -3, 3)
+    ribs, depth, twist = count(rng, 4, 10), rng.uniform(0.06, 0.16), rng.uniform(-3, 3)
 
     def flute(v: np.ndarray) -> np.ndarray:
         wave = 1 + depth * np.cos(ribs * (np.arctan2(v[:, 2], v[:, 0]) + twist * v[:, 1] / h))
@@ -85,8 +85,8 @@ def vase_with_flowers(rng: Random) -> Mesh:
     head = rosette(rng, petal, 8, 5, 60) if chance(rng) else ellipsoid(0.16 * h, 0.16 * h, 0.16 * h, 8)
     parts = [vessel]
     for i in range(count(rng, 3, 12)):
-        out, a = h * between(rng, 0.1, 0.55), 2.4 * i
-        x, y, z = out * np.sin(a), h * between(rng, 1.3, 2.0), out * np.cos(a)
+        out, a = h * rng.uniform(0.1, 0.55), 2.4 * i
+        x, y, z = out * np.sin(a), h * rng.uniform(1.3, 2.0), out * np.cos(a)
         parts += [rod((0.05 * x, 0.6 * h, 0.05 * z), (x, y, z), 0.004), head.turned("y", a * 57.3).moved(x, y, z)]
         parts += [leaf.turned("y", a * 57.3).moved(0.7 * x, 0.7 * y + 0.1 * h, 0.7 * z)]
     return join(*parts)

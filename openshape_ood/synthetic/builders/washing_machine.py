@@ -5,12 +5,12 @@ from __future__ import annotations
 from openshape_ood.synthetic.builders._bodies import SHARP, Ring, collar, loft
 from openshape_ood.synthetic.builders._copies import placed
 from openshape_ood.synthetic.builders._fittings import bar_handle, dial, hung
-from openshape_ood.synthetic.catalog import Random, between, category, chance
+from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, join, lathe
 
 
 def washer_size(rng: Random) -> tuple[float, float, float]:
-    return between(rng, 0.55, 0.7), between(rng, 0.8, 1.0), between(rng, 0.45, 0.75)
+    return rng.uniform(0.55, 0.7), rng.uniform(0.8, 1.0), rng.uniform(0.45, 0.75)
 
 
 def porthole(rng: Random, radius: float) -> Mesh:
@@ -24,13 +24,13 @@ def washer_front(rng: Random, w: float, h: float) -> Mesh:
     """Control strip, drawer and knob at the top of a front, around x = 0 from y = 0."""
     parts = [
         box(0.3 * w, 0.08, 0.012).moved(-0.3 * w, h - 0.08),
-        dial(between(rng, 0.025, 0.045), 0.03).moved(rng.choice([0.0, 0.2]) * w, h - 0.08),
+        dial(rng.uniform(0.025, 0.045), 0.03).moved(rng.choice([0.0, 0.2]) * w, h - 0.08),
     ]
     if chance(rng):
         parts += [box(0.2 * w, 0.05, 0.008).moved(0.33 * w, h - 0.08)]
     if chance(rng):
         parts += [
-            box(0.98 * w, between(rng, 0.06, 0.1), 0.01).moved(y=0.05),
+            box(0.98 * w, rng.uniform(0.06, 0.1), 0.01).moved(y=0.05),
             box(0.98 * w, 0.006, 0.012).moved(y=h - 0.14),
         ]
     return join(*parts)
@@ -38,7 +38,7 @@ def washer_front(rng: Random, w: float, h: float) -> Mesh:
 
 def front_loader(rng: Random) -> Mesh:
     w, h, d = washer_size(rng)
-    door = porthole(rng, between(rng, 0.3, 0.4) * w).moved(y=0.47 * h, z=d / 2)
+    door = porthole(rng, rng.uniform(0.3, 0.4) * w).moved(y=0.47 * h, z=d / 2)
     top = box(w + 0.01, 0.03, d + 0.02).moved(y=h + 0.012)
     return join(box(w, h, d).moved(y=h / 2), door, washer_front(rng, w, h).moved(z=d / 2), top)
 
@@ -46,7 +46,7 @@ def front_loader(rng: Random) -> Mesh:
 def top_loader(rng: Random) -> Mesh:
     """A lid on top, controls on a raised back; the lid may stand open over the drum."""
     w, h, d = washer_size(rng)
-    back, rise = 0.22 * d, between(rng, 0.1, 0.2)
+    back, rise = 0.22 * d, rng.uniform(0.1, 0.2)
     console = box(w, rise, back).tapered(0.85).moved(y=h + rise / 2, z=-d / 2 + back / 2)
     knobs = placed(dial(0.03, 0.03), [(x * w, h + rise / 2, -d / 2 + back - 0.01) for x in (-0.3, 0, 0.3)])
     lid = box(0.8 * w, 0.025, d - back - 0.06).moved(z=(d - back - 0.06) / 2)
@@ -57,18 +57,18 @@ def top_loader(rng: Random) -> Mesh:
     drum = loft([Ring(h, hole, hole, 2, z), Ring(0.25 * h, hole, hole, 2, z), Ring(0.25 * h, 0, 0, 2, z)])
     shell = loft([Ring(y, w, d, SHARP) for y in (0, h)])
     return join(
-        top, drum, shell, console, knobs, lid.turned("x", -between(rng, 70, 100)).moved(y=h + 0.01, z=-d / 2 + back)
+        top, drum, shell, console, knobs, lid.turned("x", -rng.uniform(70, 100)).moved(y=h + 0.01, z=-d / 2 + back)
     )
 
 
 def open_washer(rng: Random) -> Mesh:
     w, h, d = washer_size(rng)
-    r = between(rng, 0.28, 0.36) * w
+    r = rng.uniform(0.28, 0.36) * w
     face = collar(Ring(-0.02, w, h, SHARP), Ring(0, 2 * r, 2 * r), 0.02)
     drum = loft([Ring(0, 2 * r, 2 * r), Ring(-0.7 * d, 2 * r, 2 * r), Ring(-0.7 * d, 0, 0)])
     shell = loft([Ring(0, w, h, SHARP), Ring(-d, w, h, SHARP), Ring(-d, 0, 0)])
     body = join(face, drum, shell).turned("x", 90).moved(y=h / 2, z=d / 2)
-    door = hung(porthole(rng, 1.1 * r).moved(1.1 * r), -1.1 * r, d / 2, between(rng, 50, 130)).moved(y=h / 2)
+    door = hung(porthole(rng, 1.1 * r).moved(1.1 * r), -1.1 * r, d / 2, rng.uniform(50, 130)).moved(y=h / 2)
     return join(body, door, washer_front(rng, w, h).moved(z=d / 2))
 
 
@@ -83,7 +83,7 @@ def stacked_washer(rng: Random) -> Mesh:
 def washer_pair(rng: Random) -> Mesh:
     """Washer and dryer side by side, perhaps on drawers."""
     w, h, d = washer_size(rng)
-    lift = between(rng, 0.25, 0.38) if chance(rng) else 0.0
+    lift = rng.uniform(0.25, 0.38) if chance(rng) else 0.0
     one = join(box(w, h, d).moved(y=h / 2 + lift), porthole(rng, 0.36 * w).moved(y=0.47 * h + lift, z=d / 2))
     one = join(one, washer_front(rng, w, h).moved(y=lift, z=d / 2))
     if lift:

@@ -1,0 +1,249 @@
+"""Points drawn evenly over the surfaces of trimesh objects, with the color that is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.checks import check_seed, check_whole
+from openshape_ood.errors import CloudError
+from openshape_ood.shapes import guards
+from openshape_ood.shapes.points import check_cloud
+
+if TYPE_CHECKING:
+    from trimesh import Trimesh
+    from trimesh.parent import Geometry
+
+GRAY = 0.4  # what the encoder's training data shows where a shape has no color
+MAX_FACES = 50_000_000
+TRIMESH_DIFFUSE = (102, 102, 102, 255)  # what trimesh makes up for a material without color
+TRIMESH_TEXEL = (100, 100, 100, 255)  # and the texture it makes up, 2 x 2 of these, for coordinates without image
+
+
+def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, name: str = "the mesh") -> np.ndarray:
+    """Points drawn evenly over the surface of a trimesh object.
+
+    A PointCloud, or a Scene of nothing else, comes whole. Scenes are flattened with their transforms; where only some
+    of their parts have color the others are gray.
+
+    Parameters
+    ----------
+    mesh_or_scene
+        A trimesh Trimesh, Scene or PointCloud.
+    points
+        How many are drawn from surfaces.
+    seed
+        Of the draw.
+    name
+        Of the shape, in messages.
+
+    Returns
+    -------
+    numpy.ndarray
+        (points, 3) xyz float64 in the object's own frame and units, or (points, 6) with rgb in [0, 1].
+
+    Raises
+    ------
+    CloudError
+        For what has no surface and no points.
+    InputError
+        For `points` or `seed` that cannot be.
+    """
+    check_draw(points, seed)
+    parts = _parts(mesh_or_scene, name)
+    surfaces = [(part, matrix) for part, matrix in parts if len(getattr(part, "faces", ()))]
+    if surfaces:
+        return _sample_surfaces(surfaces, points, np.random.RandomState(seed), name)
+    clouds = [_points_of(part, matrix) for part, matrix in parts if hasattr(part, "colors") and len(part.vertices)]
+    if not clouds:
+        raise CloudError(f"{name} has no faces and no points")
+    xyz, rgb = (np.concatenate(columns) for columns in zip(*clouds, strict=True))
+    return check_cloud(_with_color(xyz, rgb), name)
+
+
+def check_draw(points: int, seed: int) -> None:
+    """Raises `InputError` for a number of points or a seed that cannot be."""
+    check_whole(points, "points")
+    check_seed(seed)
+
+
+def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
+    """Every placed geometry with its (4, 4) matrix, in an order that does not depend on node names."""
+    import trimesh
+
+    if isinstance(shape, (trimesh.Trimesh, trimesh.PointCloud)):
+        return [(shape, np.eye(4))]
+    if not isinstance(shape, trimesh.Scene):
+        raise CloudError(f"{name} is a {type(shape).__name__}, expected a trimesh Trimesh, Scene or PointCloud")
+    placed = [shape.graph.get(node) for node in shape.graph.nodes_geometry]
+    order = {geometry: place for place, geometry in enumerate(shape.geometry)}
+    # nodes of unnamed glTF parts are named at random, so sorting by node would not repeat
+    placed.sort(key=lambda item: (order[item[1]], item[0].tobytes()))
+    return [(shape.geometry[geometry], matrix) for matrix, geometry in placed]
+
+
+def _sample_surfaces(
+    surfaces: list[tuple[Trimesh, np.ndarray]], points: int, rng: np.random.RandomState, name: str
+) -> np.ndarray:
+    total = sum(len(mesh.faces) for mesh, _ in surfaces)
+    if total > MAX_FACES:
+        raise CloudError(f"{name} places {total:,} faces, more than {MAX_FACES:,}; simplify it first")
+    areas = [_areas(mesh, matrix, name) for mesh, matrix in surfaces]
+    faces = _draw_faces(np.concatenate(areas), points, rng, name)
+    weights = _draw_weights(points, rng)
+    ends = np.cumsum([len(area) for area in areas])
+    owner = np.searchsorted(ends, faces, side="right")
+    xyz, rgb, textures = np.empty((points, 3)), np.full((points, 3), np.nan), Textures()
+    # parts that share a texture follow each other, so that it is decoded once
+    for place in sorted(np.unique(owner), key=lambda place: id(_image(surfaces[place][0]))):
+        mesh, matrix = surfaces[place]
+        rows = np.flatnonzero(owner == place)
+        face = faces[rows] - (ends[place] - len(areas[place]))
+        xyz[rows] = _place(mesh, matrix, face, weights[rows])
+        color = _color(mesh, face, weights[rows], textures)
+        if color is not None:
+            rgb[rows] = color
+    return _with_color(xyz, rgb)
+
+
+def _with_color(xyz: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+    """Where only some parts have color the others (NaN) are gray; where none has, there is no color."""
+    bare = np.isnan(rgb).any(axis=1)
+    if bare.all():
+        return xyz
+    rgb[bare] = GRAY
+    return np.hstack([xyz, rgb])
+
+
+def _corners(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
+    """(faces, 3, 3) corners where the scene places them."""
+    vertices = np.asarray(mesh.vertices, dtype=np.float64)
+    faces = np.asarray(mesh.faces)
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise CloudError(f"{name} has faces that refer to vertices beyond its {len(vertices):,}")
+    return (vertices @ matrix[:3, :3].T + matrix[:3, 3])[faces]
+
+
+def _areas(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
+    corners = _corners(mesh, matrix, name)
+    if not np.isfinite(corners).all():
+        raise CloudError(f"{name} has vertices that are NaN or infinite")
+    edges = corners[:, 1:] - corners[:, :1]
+    return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
+
+
+def _draw_faces(areas: np.ndarray, points: int, rng: np.random.RandomState, name: str) -> np.ndarray:
+    """Faces drawn with probability proportional to their area."""
+    ends = np.cumsum(areas)
+    if not 0 < ends[-1] < np.inf:
+        raise CloudError(f"{name} has no face with a finite area above 0 (total {ends[-1]})")
+    return np.searchsorted(ends, rng.random_sample(points) * ends[-1], side="right").clip(max=len(areas) - 1)
+
+
+def _draw_weights(points: int, rng: np.random.RandomState) -> np.ndarray:
+    """(points, 3) barycentric weights, even over a triangle."""
+    root, split = np.sqrt(rng.random_sample(points)), rng.random_sample(points)
+    return np.stack([1 - root, root * (1 - split), root * split], axis=1)
+
+
+def _place(mesh: Trimesh, matrix: np.ndarray, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    corners = np.asarray(mesh.vertices, dtype=np.float64)[np.asarray(mesh.faces)[face]]
+    return _blend(corners @ matrix[:3, :3].T + matrix[:3, 3], weights)
+
+
+def _blend(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Values (n, 3 corners, k) at barycentric weights (n, 3)."""
+    return np.einsum("nck,nc->nk", corners, weights)
+
+
+def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, textures: Textures) -> np.ndarray | None:
+    """(n, 3) colors at points of a mesh, None where it has none."""
+    visual: Any = mesh.visual
+    if visual.kind == "face":
+        return visual.face_colors[face, :3] / 255
+    if visual.kind == "vertex":
+        return _blend(visual.vertex_colors[mesh.faces[face], :3] / 255, weights)
+    if visual.kind != "texture" or visual.material is None:
+        return None
+    return _texture_color(mesh, face, weights, textures)
+
+
+def _texture_color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, textures: Textures) -> np.ndarray | None:
+    """The texture, else vertex colors that came with the material, else the material's one color."""
+    visual: Any = mesh.visual
+    flat = _material_color(visual.material)
+    pixels = textures.pixels(_image(mesh))
+    if pixels is not None and visual.uv is not None and len(visual.uv) == len(mesh.vertices):
+        texels = _look_up(pixels, _blend(visual.uv[mesh.faces[face], :2], weights))
+        # glTF multiplies a texture by the material's color; an OBJ texture replaces it
+        return texels if flat is None or hasattr(visual.material, "diffuse") else texels * flat
+    painted = visual.vertex_attributes.get("color")
+    if painted is not None and len(painted) == len(mesh.vertices):
+        return _blend(_painted(painted)[mesh.faces[face], :3], weights)
+    return None if flat is None else np.broadcast_to(flat, (len(face), 3))
+
+
+def _painted(colors: np.ndarray) -> np.ndarray:
+    return colors if colors.dtype.kind == "f" else colors / np.iinfo(colors.dtype).max
+
+
+def _material_color(material: Any) -> np.ndarray | None:
+    """The one color of a material, None where the file gave it none and trimesh would make one up."""
+    if hasattr(material, "diffuse"):
+        made_up = np.array_equal(material.diffuse, TRIMESH_DIFFUSE) and "kd" not in material.kwargs
+        return None if made_up else material.diffuse[:3] / 255
+    factor = getattr(material, "baseColorFactor", None)
+    return None if factor is None else factor[:3] / 255
+
+
+def _image(mesh: Trimesh) -> Any:
+    """The color texture of a mesh as a PIL image, None without one; trimesh's stand-in for none does not count."""
+    material = getattr(mesh.visual, "material", None)
+    image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
+    if image is None or (image.size == (2, 2) and image.format is None and image.getcolors() == [(4, TRIMESH_TEXEL)]):
+        return None
+    return image
+
+
+class Textures:
+    """Decodes textures, and keeps only the last: a scene may have many, each of hundreds of megabytes."""
+
+    def __init__(self) -> None:
+        self._image: Any = None
+        self._pixels: np.ndarray | None = None
+
+    def pixels(self, image: Any) -> np.ndarray | None:
+        """(height, width, 3) 8-bit pixels, None without an image that can be decoded."""
+        if image is not self._image:
+            self._image, self._pixels = image, _decode(image)
+        return self._pixels
+
+
+def _decode(image: Any) -> np.ndarray | None:
+    from PIL import Image
+
+    guards.check_pixels(image.size, "texture")
+    try:
+        if getattr(image, "fp", None) is None:
+            return np.asarray(image.convert("RGB"))
+        image.fp.seek(0)  # a twin, because an image keeps its pixels for ever once they are decoded
+        return np.asarray(Image.open(image.fp, formats=guards.IMAGE_FORMATS).convert("RGB"))
+    except (OSError, SyntaxError, ValueError):  # cut off or damaged: as good as missing
+        return None
+
+
+def _look_up(pixels: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Nearest texels at (n, 2) texture coordinates, origin at the lower left, repeating beyond the image."""
+    height, width = pixels.shape[:2]
+    inside = np.nan_to_num(np.where((uv < 0) | (uv > 1), uv - np.floor(uv), uv))
+    column = np.minimum((inside[:, 0] * width).astype(int), width - 1)
+    row = np.minimum(((1 - inside[:, 1]) * height).astype(int), height - 1)
+    return pixels[row, column] / 255
+
+
+def _points_of(part: Any, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (n, 3) and colors (n, 3), NaN without, of a PointCloud."""
+    points = np.asarray(part.vertices, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    colored = len(part.colors) == len(points)
+    return points, part.colors[:, :3] / 255 if colored else np.full(points.shape, np.nan)

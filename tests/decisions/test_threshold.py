@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from openshape_ood import Threshold
+from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, p_values
+from openshape_ood.encoders.protocols import Identity, Provenance
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
+
+SCORES = np.random.default_rng(0).uniform(size=100)
+OF = Provenance(Identity("tiny", "words", "ab" * 32), "knn", "file", 3, 2, "0.1.0")
+
+
+def made(**settings: Any) -> Threshold:
+    return Threshold.from_novelty(SCORES, 0.9, provenance=OF, source="100 scans", **settings)
+
+
+def test_it_is_the_conformal_one_with_its_count_and_coverage() -> None:
+    found = made()
+    assert (found.value, found.n) == (conformal_threshold(SCORES, 0.9), 100)
+    assert found.coverage == expected_coverage(100, 0.9)
+    np.testing.assert_array_equal(found.is_novel(SCORES), found.value < SCORES)
+    np.testing.assert_array_equal(found.p_values([0.2, 0.99]), p_values([0.2, 0.99], SCORES))
+    assert str(found) == f"threshold {found.value:.3f}, keeps 90.1% of the known, from 100 known (100 scans)"
+
+
+def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
+    first = made()
+    again = Threshold.load(first.save(tmp_path / "t.json"))
+    assert (again.value, again.coverage, again.provenance, again.source) == (
+        first.value,
+        first.coverage,
+        OF,
+        "100 scans",
+    )
+    np.testing.assert_array_equal(again.scores, np.sort(SCORES))
+    assert Threshold.load(Threshold(0.5).save(tmp_path / "bare.json")).value == 0.5
+
+
+def test_a_bare_number_has_no_p_values() -> None:
+    assert Threshold(0.5).is_novel([0.5, 0.6]).tolist() == [False, True]
+    with pytest.raises(InputError, match="bare number; p-values need one made by Threshold"):
+        Threshold(0.5).p_values([0.1])
+
+
+@pytest.mark.parametrize("value", [None, "0.5", True, float("nan"), float("inf")])
+def test_what_is_no_threshold(value: Any) -> None:
+    with pytest.raises(InputError, match="a threshold is"):
+        Threshold(value)
+
+
+def test_it_belongs_to_one_encoder_and_method() -> None:
+    made().check_fits(Provenance(OF.identity, "knn", seed=9))
+    for other in (Provenance(OF.identity, "max_cosine"), Provenance(Identity("a", "words", "cd" * 32), "knn")):
+        with pytest.raises(MixedEncodersError, match=r"the threshold is for 'knn' by tiny"):
+            made().check_fits(other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "x"},
+        {"value": "high"},
+        {"scores": [1, None]},
+        {"scores": [[1]]},
+        {"provenance": {"identity": 3}},
+        {"x": 1},
+    ],
+)
+def test_damaged_files_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    path = made().save(tmp_path / "t.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(FileError, match="is no threshold, or a damaged one"):
+        Threshold.load(path)
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot read the threshold"):
+        Threshold.load(tmp_path / "none.json")
+    with pytest.raises(FileError, match="cannot write the threshold"):
+        made().save(tmp_path / "nowhere" / "t.json")

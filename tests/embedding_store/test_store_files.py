@@ -1,0 +1,171 @@
+"""One schema, whatever the ending: what is written is read back, and what is hostile or damaged is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_up_store import HEADER, IDENTITY, made_rows, vectors
+from safetensors.numpy import save_file
+
+from openshape_ood.embedding_store import (
+    COLUMNS,
+    Header,
+    known_from,
+    read_embeddings,
+    read_errors,
+    read_header,
+    write_embeddings,
+)
+from openshape_ood.embedding_store.schema import MAX_WORD
+from openshape_ood.errors import FileError, InputError, MixedEncodersError
+
+arrow = pytest.importorskip("pyarrow")
+ENDINGS = (".parquet", ".npz", ".safetensors")
+IDS = [f"{name}/{i}" for name in ("chair", "lamp") for i in range(5)]
+
+
+def write(folder: Path, ending: str, header: Header = HEADER, seed: int = 0) -> Path:
+    return write_embeddings(folder / f"x{ending}", made_rows(IDS, vectors(10, seed), failed=("odd/1",)), header)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("batch_rows", [1, 3, 100])
+def test_what_is_written_is_read_back(tmp_path: Path, ending: str, batch_rows: int) -> None:
+    path = write(tmp_path, ending)
+    assert read_header(path) == HEADER
+    batches = list(read_embeddings(str(path), COLUMNS, batch_rows))
+    assert max(len(batch["id"]) for batch in batches) == min(batch_rows, 10)
+    columns = {name: [one for batch in batches for one in batch[name]] for name in COLUMNS}
+    np.testing.assert_array_equal(columns.pop("embedding"), vectors(10))
+    assert columns["id"] == IDS and columns["path"] == [f"/in/{id}" for id in IDS]
+    assert columns["up"] == ["y"] * 10 and columns["status"] == ["ok"] * 10 and columns["error"] == [None] * 10
+    assert {json.loads(one)["identity"]["sha256"] for one in columns["provenance"]} == {IDENTITY.sha256}
+    (lost,) = read_errors(path)
+    assert (lost.id, lost.path, lost.error, lost.up) == ("odd/1", "/in/odd/1", "no cloud", "")
+
+
+def test_files_of_several_endings_are_one_source(tmp_path: Path) -> None:
+    known = known_from(write(tmp_path, ending, seed=i) for i, ending in enumerate(ENDINGS))
+    assert known.names == ("chair", "lamp") and known.examples is not None and len(known.examples) == 30
+    other = write(
+        tmp_path,
+        ".npz",
+        replace(HEADER, dim=8, provenance=replace(HEADER.provenance, identity=replace(IDENTITY, sha256="0"))),
+    )
+    with pytest.raises(MixedEncodersError, match="expected one encoder"):
+        list(read_embeddings([tmp_path / "x.parquet", other]))
+
+
+def test_what_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a name in"):
+        write_embeddings(tmp_path / "x.pickle", made_rows([], vectors(0)), HEADER)
+    with pytest.raises(InputError, match=r"expected \(1, 8\)"):
+        write_embeddings(tmp_path / "x.npz", made_rows(["a"], vectors(2)), HEADER)
+    (tmp_path / "x.pickle").write_bytes(b"cos\nsystem\n")
+    with pytest.raises(FileError, match="no file of embeddings"):
+        list(read_embeddings(tmp_path / "x.pickle"))
+    with pytest.raises(FileError, match="no embeddings"):
+        list(read_embeddings([]))
+    for batch_rows in (0, -1, 2.5):
+        with pytest.raises(InputError, match="batch_rows"):
+            list(read_embeddings(write(tmp_path, ".npz"), batch_rows=batch_rows))  # type: ignore[arg-type]
+
+
+def npz(bad: Path, compression: int = zipfile.ZIP_STORED, **arrays: Any) -> Path:
+    """A good file, but for `arrays`: arrays, or the bytes of members; None leaves one out."""
+    good = dict(np.load(write(bad.parent, ".npz")))
+    with zipfile.ZipFile(bad, "w", compression) as archive:
+        for name, value in (good | arrays).items():
+            buffer = io.BytesIO()
+            if value is not None and not isinstance(value, bytes):
+                np.save(buffer, value, allow_pickle=True)
+            if value is not None:
+                archive.writestr(f"{name}.npy", value if isinstance(value, bytes) else buffer.getvalue())
+    return bad
+
+
+def huge() -> bytes:
+    """A head that promises 4 TiB, and nothing behind it."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": (10, 10**11)})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"compression": zipfile.ZIP_DEFLATED},
+        {"embedding": huge()},
+        {"embedding": np.array([{"a": 1}] * 10, dtype=object)},
+        {"embedding": vectors(9)},
+        {"embedding": vectors(10).astype(np.float64)},
+        {"embedding": np.full((10, 8), np.nan, dtype=np.float32)},
+        {"embedding": None},
+        {"id": None},
+        {"id": np.array(json.dumps([7] * 10))},
+        {"path": np.array('["a"]')},
+        {"openshape_ood": None},
+        {"openshape_ood": np.array("[" * 60_000)},
+        {"openshape_ood": np.array(HEADER.to_json().replace(" 2", " 1"))},
+        {"openshape_ood": np.array(HEADER.to_json().replace('"dim": 8', '"dim": 1000000000'))},
+        {"openshape_ood": np.array(HEADER.to_json().replace('"dim": 8', '"dim": "8"'))},
+        {"openshape_ood": np.array(HEADER.to_json().replace('"dim": 8', '"rank": 8'))},
+        {"openshape_ood": np.array(HEADER.to_json().replace("0.07", "-1"))},
+    ],
+)
+def test_a_damaged_npz_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    with pytest.raises(FileError, match=r"bad\.npz"):
+        list(read_embeddings(npz(tmp_path / "bad.npz", **change)))
+
+
+def test_damaged_safetensors_are_refused(tmp_path: Path) -> None:
+    words = {name: json.dumps(IDS) for name in ("id", "path", "up")}
+    good = {"openshape_ood": HEADER.to_json(), **words}
+    bad = tmp_path / "bad.safetensors"
+    for embedding, metadata in (
+        (vectors(10), {}),
+        (vectors(10), good | {"id": "[[["}),
+        (vectors(10), good | {"id": "7"}),
+        (vectors(10)[:, :4].copy(), good),
+        (vectors(10).ravel(), good),
+        (vectors(10).astype(np.float16), good),
+    ):
+        save_file({"embedding": embedding}, bad, metadata)
+        with pytest.raises(FileError, match=r"bad\.safetensors"):
+            list(read_embeddings(bad))
+    bad.write_bytes(b"\xff" * 100)
+    with pytest.raises(FileError, match=r"bad\.safetensors"):
+        read_header(bad)
+
+
+def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table, bad = parquet.read_table(write(tmp_path, ".parquet")), tmp_path / "bad.parquet"
+    metadata = table.schema.metadata
+
+    def changed(name: str, values: Any) -> Any:
+        return table.set_column(table.column_names.index(name), name, values).replace_schema_metadata(metadata)
+
+    long = "x" * (MAX_WORD + 1)
+    for other in (
+        table.replace_schema_metadata({}),
+        table.drop_columns(["id"]),
+        changed("id", arrow.array([long] * 11)),
+        changed("embedding", arrow.array([[1.0] * 4] * 11, arrow.list_(arrow.float32(), 4))),
+        changed("embedding", arrow.array([[1.0] * 8] * 11)),
+        changed("status", arrow.array(["ok"] * 11)),
+        changed("embedding", arrow.array([[float("inf")] * 8] * 11, arrow.list_(arrow.float32(), 8))),
+    ):
+        parquet.write_table(other, bad)
+        with pytest.raises(FileError, match=r"bad\.parquet"):
+            list(read_embeddings(bad))
+    bad.write_bytes(b"PAR1" + b"\0" * 50 + b"PAR1")
+    with pytest.raises(FileError, match=r"bad\.parquet"):
+        read_header(bad)
