@@ -215,7 +215,7 @@ class _Queries:
     @classmethod
     def of(cls, shapes: Any, up: str | Sequence[str]) -> _Queries:
         if isinstance(shapes, Embeddings):
-            return cls(shapes.names or tuple(f"row {i}" for i in range(len(shapes.vectors))), ready=shapes)
+            return cls(tuple(shapes.names) or tuple(f"row {i}" for i in range(len(shapes.vectors))), ready=shapes)
         listed = list_shapes(shapes)
         return cls(tuple(s.path or s.name for s in listed), tuple(resolve_ups(up, listed)), tuple(listed))
 

@@ -1,4 +1,4 @@
-"""One name is one number, and a method of one's own is taken, at every door: library, detector, command line, page."""
+"""One name is one number, and a method of one's own is taken, at every door: library, detector, store, command line, page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, cli, score_novelty
 from openshape_ood.app.session import Session, Shape
 from openshape_ood.app.verdicts import Judge, method_names
+from openshape_ood.embedding_store import score_store
 from openshape_ood.scoring import METHODS, Judgement
 from openshape_ood.synthetic import sample
 
@@ -70,6 +71,15 @@ def by_command_line(folder: Path, method: str, capsys: pytest.CaptureFixture[str
     return float(json.loads(capsys.readouterr().out)["shapes"][0]["novelty"])
 
 
+def by_store(folder: Path, known: KnownClasses, method: str, out: Path) -> float:
+    words = ["embed", folder / "guitar.npy", "--out", out, "--model", "tiny"]
+    with pytest.raises(SystemExit) as end:
+        cli.main([*map(str, words)])
+    assert end.value.code in (0, None)
+    (scored,) = score_store(out, known, method)
+    return float(scored.novelty[0])
+
+
 def by_page(clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:
     session = Session().with_names(", ".join(NAMES))
     for name, own in clouds.items():
@@ -85,6 +95,7 @@ def test_one_number(
     clouds: dict[str, list[np.ndarray]],
     query: np.ndarray,
     folder: Path,
+    tmp_path: Path,
     tiny: ShapeEncoder,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -95,6 +106,9 @@ def test_one_number(
     detector = NoveltyDetector(method).fit(known.examples, [NAMES[i] for i in known.labels])
     assert ready.novelty[0] == pytest.approx(expected, rel=1e-6)
     assert detector.novelty_score(result.embeddings.vectors)[0] == pytest.approx(expected, rel=1e-6)
+    # from the files of the store, whose embeddings are float32
+    assert by_store(folder, known, method, tmp_path / "x.npz") == pytest.approx(expected, rel=1e-6)
+    capsys.readouterr()
     assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-6)
     # the page keeps examples about their own middle
     assert by_page(clouds, query, method) == pytest.approx(expected, rel=1e-6)
@@ -105,6 +119,7 @@ def test_a_method_of_ones_own_through_every_door(
     clouds: dict[str, list[np.ndarray]],
     query: np.ndarray,
     folder: Path,
+    tmp_path: Path,
     tiny: ShapeEncoder,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -116,6 +131,8 @@ def test_a_method_of_ones_own_through_every_door(
     known = KnownClasses.from_examples(clouds, tiny)
     detector = NoveltyDetector(own).fit(known.examples, [NAMES[i] for i in known.labels])
     assert detector.novelty_score(result.embeddings.vectors)[0] == pytest.approx(expected)
+    assert by_store(folder, known, own, tmp_path / "x.safetensors") == pytest.approx(expected)
+    capsys.readouterr()
     assert by_command_line(folder, own, capsys) == pytest.approx(expected)
     assert by_page(clouds, query, own) == pytest.approx(expected)
 
@@ -133,6 +150,7 @@ import gradio, tempfile
 from pathlib import Path
 from openshape_ood.app.page import build
 from openshape_ood.app.verdicts import Judge
+from openshape_ood.embedding_store import score_store
 from openshape_ood.scoring import METHODS, Method
 METHODS["farthest"] = Method("farthest", print)
 blocks, _ = build(Judge(), Path(tempfile.gettempdir()), "tiny", {NAMES})
