@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,13 @@ PLACES = {
 @dataclass(frozen=True)
 class Part:
     """The encoder or the text encoder of a checkpoint, or the encoder's stripped file: that file, None where it is not
-    here; sha256 as registered, "" where none is; source: "package", "hub", "https", "file", or "stripped"."""
+    here; sha256 as registered, None where none is; source: "package", "hub", "https", "file", or "stripped"."""
 
     checkpoint: str
     part: str
     path: Path | None
-    sha256: str
     source: str
+    sha256: str | None
 
     @property
     def place(self) -> str:
@@ -37,20 +37,6 @@ class Part:
         if self.path is None:
             return "not downloaded" if self.source in ("hub", "https") else "missing"
         return PLACES[self.source]
-
-    @property
-    def words(self) -> str:
-        """For a table: what it is."""
-        return f"{self.part}, stripped" if self.source == "stripped" else self.part
-
-    def record(self) -> dict[str, Any]:
-        return {
-            "checkpoint": self.checkpoint,
-            "part": self.part,
-            "path": self.path,
-            "source": self.source,
-            "sha256": self.sha256 or None,
-        }
 
 
 def encoder_part(row: Row) -> Part:
@@ -66,8 +52,8 @@ def encoder_parts(row: Row) -> list[Part]:
     from openshape_ood.registry import stripped
     from openshape_ood.registry.files import cached, known_sha256
 
-    registered = Part(row.name, "encoder", cached(row), known_sha256(row), row.source.kind)
-    other = Part(row.name, "encoder", stripped.find(row), "", "stripped")
+    registered = Part(row.name, "encoder", cached(row), row.source.kind, known_sha256(row) or None)
+    other = Part(row.name, "encoder", stripped.find(row), "stripped", None)
     return [part for part in (registered, other) if part.path] or [registered]
 
 
@@ -81,7 +67,8 @@ def text_part(row: Row) -> Part:
     except OpenShapeError:  # one without weights on the Hub
         path = None
     source = "package" if path and path.is_relative_to(PACKAGE) else "file"
-    return Part(row.name, "text", path, row.text.sha256, "hub" if row.text.kind == "open_clip" else source)
+    source = "hub" if row.text.kind == "open_clip" else source
+    return Part(row.name, "text", path, source, row.text.sha256 or None)
 
 
 def all_parts(row: Row) -> list[Part]:
@@ -104,7 +91,7 @@ def verified(row: Row, part: Part) -> dict[str, Any]:
         status = "sound" if found == part.sha256 else "damaged"
     else:
         status = "present"
-    return {**part.record(), "status": status, "found_sha256": found}
+    return {**asdict(part), "status": status, "found_sha256": found}
 
 
 def fetch_encoder(row: Row, progress: bool) -> dict[str, Path | None]:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
-STATUS = {"sound": "green", "damaged": "bold red"}
-
 app = typer.Typer(
     help="""The encoders: list, show, fetch, verify.
 
@@ -56,21 +54,12 @@ def list_all(json: Json = False) -> None:
     from openshape_ood.cli.checkpoint_files import encoder_part
 
     parts = [(row, encoder_part(row)) for row in _rows(None)]
+    found = [{**_record(row, part), "encoder": part.place} for row, part in parts]
     if json:
-        print_json({"checkpoints": [_record(row, part) for row, part in parts]})
+        print_json({"checkpoints": found})
         return
-    columns = {"name": "left", "embedding": "right", "up": "left", "embedding space": "left", "licence": "left"}
-    print_table(
-        {**columns, "encoder": "left"},
-        (
-            [
-                *(row.name, row.sizes.embedding_dim, row.spec.up, row.text.space, row.licence),
-                (part.place, "green" if part.path else "yellow"),
-            ]
-            for row, part in parts
-        ),
-    )
-    if any(part.path is None for _, part in parts):
+    print_table(found, ("name", "dim", "up", "space", "licence", "encoder"))
+    if not all(one["here"] for one in found):
         print_note("to download one: openshape-ood checkpoints fetch NAME. tiny is inside the package")
 
 
@@ -83,15 +72,17 @@ def show(name: Name, json: Json = False) -> None:
     parts = all_parts(row)
     fields = {key: value for key, value in asdict(row).items() if key != "folder"}
     if json:
-        print_json({**fields, "files": [part.record() for part in parts]})
+        print_json({**fields, "files": [asdict(part) for part in parts]})
         return
     entries = [
-        (f"{key}.{field}".rstrip("."), "-" if entry == "" else str(entry))
+        {"field": f"{key}.{field}".rstrip("."), "value": "-" if entry == "" else str(entry)}
         for key, value in fields.items()
         for field, entry in (value.items() if isinstance(value, dict) else [("", value)])
     ]
-    places = [(f"{part.words} file", part.path or part.place) for part in parts]
-    print_table({"field": "left", "value": "fold"}, [*entries, *places])
+    for part in parts:
+        what = "encoder, stripped" if part.source == "stripped" else part.part
+        entries.append({"field": f"{what} file", "value": str(part.path or part.place)})
+    print_table(entries, ("field", "value"), fold="value")
 
 
 @app.command("fetch")
@@ -132,19 +123,12 @@ def verify(names: AnyNames = None, json: Json = False) -> None:
     """
     from openshape_ood.cli.checkpoint_files import all_parts, verified
 
-    parts = [(row, part) for row in _rows(names) for part in all_parts(row)]
-    found = [verified(row, part) for row, part in parts]
+    found = [verified(row, part) for row in _rows(names) for part in all_parts(row)]
     bad = [one for one in found if one["status"] == "damaged" or (one["status"] == "missing" and names)]
     if json:
         print_json({"files": found, "ok": not bad})
     else:
-        print_table(
-            {"checkpoint": "left", "part": "left", "status": "left", "file": "fold"},
-            (
-                (row.name, part.words, (one["status"], STATUS.get(one["status"], "yellow")), part.path or "-")
-                for (row, part), one in zip(parts, found, strict=True)
-            ),
-        )
+        print_table(found, ("checkpoint", "part", "source", "status", "path"), fold="path")
         if any(one["status"] == "damaged" for one in found):
             print_note("delete a damaged file and fetch it again: openshape-ood checkpoints fetch NAME")
     if bad:
@@ -168,7 +152,7 @@ def _fetched(row: Row, part: str) -> dict[str, Any]:
 def _record(row: Row, part: Part) -> dict[str, Any]:
     return {
         "name": row.name,
-        "embedding_dim": row.sizes.embedding_dim,
+        "dim": row.sizes.embedding_dim,
         "up": row.spec.up,
         "points": row.spec.count,
         "space": row.text.space,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 WIDE = 100_000  # columns of a file or a pipe: nothing there is folded
 FOLDED = 16  # columns that a folded column has at least
+STYLES = {
+    **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
+    **dict.fromkeys(("novel", "damaged"), "bold red"),
+    **dict.fromkeys(("missing", "not downloaded", "present"), "yellow"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,24 +80,20 @@ def _print_marked(mark: str, text: str, style: str = "") -> None:
     console(stderr=True).print(Text(mark, style="bold red") + Text(text, style=style))
 
 
-def print_table(columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on the standard output.
-
-    columns: heading -> "left", "right" or "fold", which is left and broken where the terminal ends; rows: cells, each
-    a value or a value and its style.
-    """
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fold: str = "") -> None:
+    """Some columns of records, as --json has them, on the standard output; `fold` is broken where the terminal ends."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name, kind in columns.items():
-        justify: Any = "right" if kind == "right" else "left"
-        fold = kind == "fold"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=not fold, min_width=FOLDED if fold else None)
+    for name in columns:
+        wide = 0 if name != fold else FOLDED
+        justify: Any = "right" if any(isinstance(row[name], int | float) for row in rows) else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != fold, min_width=wide or None)
     for row in rows:
-        cells = [cell if isinstance(cell, tuple) else (cell, "") for cell in row]
-        table.add_row(*(Text(shown(value), style=style) for value, style in cells))
+        cells = (f"{row[name]:.3f}" if isinstance(row[name], float) else row[name] for name in columns)
+        table.add_row(*(Text("" if cell is None else shown(cell), STYLES.get(str(cell), "")) for cell in cells))
     console().print(table)
 
 

@@ -75,7 +75,7 @@ def demo(
         )
         return
     print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
-    _print(rows)
+    print_table(rows, names, fold="shape")
     print_line(thresholds.words(threshold))
     print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
     print_line(" and ".join(shown(path) for path in written))
@@ -113,16 +113,3 @@ def _draw(shapes: dict[str, np.ndarray], rows: list[dict[str, Any]], found: Nove
     size = axes.flat[0].title.get_fontsize()
     last.set_title("where: against other chairs,\ngray known, dark red novel", fontsize=size)
     return plots.save(figure, path)
-
-
-def _print(rows: list[dict[str, Any]]) -> None:
-    print_table(
-        {"shape": "fold", "nearest": "left", "novelty": "right", "p-value": "right", "verdict": "left"},
-        (
-            [
-                *(row["shape"], row["nearest"], f"{row['novelty']:.3f}", f"{row['p_value']:.3f}"),
-                (row["verdict"], "bold red" if row["verdict"] == "novel" else "green"),
-            ]
-            for row in rows
-        ),
-    )

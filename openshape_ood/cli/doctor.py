@@ -8,13 +8,17 @@ import platform
 import stat
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openshape_ood import __version__
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_table, shown
+from openshape_ood.cli.console import print_json, print_line, shown
+from openshape_ood.errors import OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood.registry import Row
 
 NEEDED = (
     *("torch", "open_clip_torch", "huggingface_hub", "numpy", "scipy", "scikit-learn", "safetensors", "tokenizers"),
@@ -153,32 +157,25 @@ def _writable(folder: Path) -> bool:
 
 
 def _checkpoints() -> list[dict[str, Any]]:
-    from openshape_ood.cli.checkpoint_files import encoder_part, text_part
-    from openshape_ood.errors import OpenShapeError
     from openshape_ood.registry import find_checkpoint, list_checkpoints
 
     try:
         rows = [find_checkpoint(name) for name in list_checkpoints()]
     except OpenShapeError as error:
         return [{"name": "registry", "error": str(error)}]
-    found: list[dict[str, Any]] = []
-    for row in rows:
-        try:
-            encoder, words = encoder_part(row), text_part(row)
-        except (OpenShapeError, ImportError) as error:
-            found.append({"name": row.name, "error": str(error)})
-            continue
-        ready = encoder.path is not None and words.path is not None
-        found.append(
-            {
-                "name": row.name,
-                "encoder": encoder.place,
-                "text": words.place,
-                "works_offline": ready,
-                "get": None if ready else f"openshape-ood checkpoints fetch {row.name}",
-            }
-        )
-    return found
+    return [_checkpoint(row) for row in rows]
+
+
+def _checkpoint(row: Row) -> dict[str, Any]:
+    from openshape_ood.cli.checkpoint_files import encoder_part, text_part
+
+    try:
+        encoder, text = encoder_part(row), text_part(row)
+    except (OpenShapeError, ImportError) as error:
+        return {"name": row.name, "error": str(error)}
+    ready = encoder.path is not None and text.path is not None
+    get = None if ready else f"openshape-ood checkpoints fetch {row.name}"
+    return {"name": row.name, "encoder": encoder.place, "text": text.place, "works_offline": ready, "get": get}
 
 
 def _self_test() -> dict[str, Any]:
@@ -242,8 +239,10 @@ def _print(report: dict[str, Any]) -> None:
     _print_part("Settings", [", ".join(settings) or "no variable is set"])
     _print_part("Caches", [f"{one['what']}: {one['path']}, {one['bytes'] / 2**20:.1f} MiB" for one in report["caches"]])
     print_line("Checkpoints", "bold")
-    columns = {"name": "left", "encoder": "left", "text encoder": "left", "offline": "left", "how to get it": "fold"}
-    print_table(columns, map(_checkpoint_cells, report["checkpoints"]))
+    for one in report["checkpoints"]:
+        encoders = f"{one['encoder']}, text encoder {one['text']}" if "error" not in one else "cannot be used"
+        works = "works offline" if one.get("works_offline") else one.get("get") or one["error"]
+        print_line(f"  {one['name']}: {encoders}; {shown(works)}", "" if one.get("works_offline") else "yellow")
     print_line("Self-test", "bold")
     for check in ("self_test", "network"):
         if check in report:
@@ -258,10 +257,3 @@ def _print_part(title: str, lines: list[str]) -> None:
     print_line(title, "bold")
     for line in lines:
         print_line(f"  {line}")
-
-
-def _checkpoint_cells(one: dict[str, Any]) -> list[Any]:
-    if "error" in one:
-        return [one["name"], "", "", ("no", "bold red"), one["error"]]
-    works = ("works", "green") if one["works_offline"] else ("no", "yellow")
-    return [one["name"], one["encoder"], one["text"], works, one["get"] or ""]

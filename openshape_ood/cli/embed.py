@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +12,7 @@ from openshape_ood.cli.console import Failure, print_failures, print_json, print
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.embedding_store.jobs import Item, Summary
+    from openshape_ood.embedding_store.jobs import Summary
 
 EXAMPLES = """
   openshape-ood embed scans/ --out scans.safetensors --model tiny
@@ -108,7 +104,7 @@ def embed(
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.batches import warn_of_axes
-    from openshape_ood.cli.inputs import File, list_items, nothing_found
+    from openshape_ood.cli.inputs import File, list_items, nothing_found, told_apart
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
@@ -125,7 +121,7 @@ def embed(
         print_failures(listed.failures)
         raise typer.Exit(2)
     if not folder:
-        listed.items = _told_apart(listed.items)
+        listed.items = told_apart(listed.items)
         readers = 0 if readers is None and count <= FEW else readers
     weights = None if checkpoint is None else str(checkpoint)
     settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
@@ -159,13 +155,6 @@ def embed(
         raise typer.Exit(2)
     if failures or done.skipped:
         raise typer.Exit(1)
-
-
-def _told_apart(items: Iterable[Item]) -> list[Item]:
-    """Every file once; where two folders hold the same id, the whole path is the id."""
-    files = list({os.path.abspath(item.path): item for item in items}.values())
-    count = Counter(item.id for item in files)
-    return [item if count[item.id] == 1 else replace(item, id=Path(item.path).as_posix()) for item in files]
 
 
 def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from openshape_ood.cli.console import Failure
 from openshape_ood.errors import InputError
@@ -52,7 +52,7 @@ def find_files(given: Iterable[str | Path]) -> Found:
             found.ignored += 1
         else:  # also what is not there, or no shape: reading it says so
             found.files.append(File(path, os.path.basename(path)))
-    found.files = list(_with_ids(_once(found.files)))
+    found.files = told_apart(found.files)
     return found
 
 
@@ -106,21 +106,16 @@ def _suffix(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def _once(files: Iterable[File]) -> Iterator[File]:
-    seen: set[str] = set()
+Named = TypeVar("Named", "File", "Item")
+
+
+def told_apart(files: Iterable[Named]) -> list[Named]:
+    """Every file once; where two folders hold the same id, the whole path is the id."""
+    first: dict[str, Named] = {}
     for file in files:
-        place = os.path.abspath(file.path)
-        if place not in seen:
-            seen.add(place)
-            yield file
-
-
-def _with_ids(files: Iterable[File]) -> Iterator[File]:
-    """Ids that tell the files apart: where two folders hold the same name, the whole path."""
-    listed = list(files)
-    count = Counter(file.id for file in listed)
-    for file in listed:
-        yield file if count[file.id] == 1 else replace(file, id=Path(file.path).as_posix())
+        first.setdefault(os.path.abspath(file.path), file)
+    count = Counter(file.id for file in first.values())
+    return [file if count[file.id] == 1 else replace(file, id=Path(file.path).as_posix()) for file in first.values()]
 
 
 @dataclass

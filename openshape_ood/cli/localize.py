@@ -36,6 +36,7 @@ PICTURES = (".png", ".svg", ".pdf", ".html")
 PEAK = 0.2  # of the points
 SMALLEST = 100  # of the points a region has more than one in so many
 LISTED = 5  # regions
+TABLE = ("nearest class", "share of points")
 
 
 @options.with_examples(EXAMPLES)
@@ -233,9 +234,7 @@ def _region(region: Region) -> dict[str, Any]:
 
 def _print(found: NoveltyMap, record: dict[str, Any]) -> None:
     shares = sorted(record["class_shares"].items(), key=lambda item: -item[1])
-    print_table(
-        {"nearest class": "left", "share of points": "right"}, ((name, f"{share:.0%}") for name, share in shares)
-    )
+    print_table([{"nearest class": k, "share of points": f"{v:.0%}"} for k, v in shares], TABLE)
     print_line(
         f"{shown(found.name)}: {len(found)} points, most novel about {_place(record['most_novel']['center'])}, novelty "
         f"{record['most_novel']['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyResult
 
-STYLES = {"known": "green", "novel": "bold red"}
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
 
 EXAMPLES = """
@@ -190,15 +189,8 @@ def _csv(rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> str:
 def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: dict[str, Any]) -> None:
     from openshape_ood.cli.thresholds import words
 
-    columns = {"file": "fold", "nearest": "left", "similarity": "right", "novelty": "right", "p_value": "right"}
-    if threshold is None or not threshold.n:
-        columns.pop("p_value")
-
-    def cells(row: dict[str, Any]) -> list[Any]:
-        shown = [row[name] if isinstance(row[name], str) else f"{row[name]:.3f}" for name in columns]
-        return [*shown, (row["verdict"] or "", STYLES.get(row["verdict"], ""))]
-
-    print_table({**columns, "verdict": "left"}, map(cells, rows))
+    columns = ["file", "nearest", "similarity", "novelty", "p_value", "verdict"]
+    print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
     provenance = record["provenance"]
     note = " (what each file says, else y)" if provenance["up"] == "file" else ""
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())

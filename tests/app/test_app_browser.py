@@ -99,7 +99,7 @@ def serving(temp: Path, **arguments: Any) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as temp:
-        with serving(Path(temp)) as running:
+        with serving(Path(temp), model="tiny") as running:
             yield running
         assert running.process.returncode == 0
         assert [path.name for path in Path(temp).iterdir()] == ["server.log"]  # nothing is left behind
