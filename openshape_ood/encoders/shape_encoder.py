@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from openshape_ood.checks import check_seed, given_path
+from openshape_ood.checks import check_choice, check_seed
 from openshape_ood.devices import exact, find_device
 from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
 from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
 from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage
-from openshape_ood.errors import InputError, UnknownNameError, WeightsError
-from openshape_ood.registry import ARCHITECTURES, stripped
-from openshape_ood.registry.files import fetch, known_sha256, sha256
+from openshape_ood.errors import InputError, WeightsError
+from openshape_ood.registry.loading import load_network
 from openshape_ood.registry.rows import Row, find_checkpoint
-from openshape_ood.registry.stripped import Weights
-from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
 from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
@@ -32,10 +28,20 @@ PRECISIONS = get_args(Precision)
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
 
-    identity: its name in the registry, its embedding space and the sha256 of its weights; dim: d; spec: points a cloud
-    is resampled to, and the gravity axis it was trained with; network: the bare torch module; device: where it runs;
-    row: everything the registry says; temperature: what cosines with text were
-    divided by in training, where the file says so, else None; precision: of the network's products.
+    Attributes
+    ----------
+    identity : Identity
+        Its name in the registry, its embedding space and the sha256 of its weights.
+    dim : int
+        d, the width of its embeddings.
+    spec : CloudSpec
+        Points a cloud is resampled to, the gravity axis it was trained with, and the gray of clouds without color.
+    temperature : float or None
+        What cosines with text were divided by in training, where the file says so.
+    row : Row
+        All that the registry says.
+    network, device, precision
+        The bare torch module, where it runs, and the type of its products.
     """
 
     def __init__(
@@ -67,37 +73,52 @@ class ShapeEncoder:
         sampler: Sampler = "auto",
         precision: Precision = "float32",
     ) -> ShapeEncoder:
-        """The encoder called `name`, from the Hub, the package, or the file `checkpoint`.
+        """The encoder called `name`, ready to use: file with the right hash, loaded strictly, in evaluation mode.
 
-        The registry's file must have the registered sha256; one given as `checkpoint` is loaded strictly and
-        its hash recorded. `device` None takes CUDA, then MPS, then the CPU.
+        Parameters
+        ----------
+        name : str
+            A name in the registry.
+        checkpoint : path, optional
+            A file to load in place of the registered one; its hash is recorded in `identity`.
+        registry : path, optional
+            A registry of one's own that extends the packaged one; None asks OPENSHAPE_OOD_CHECKPOINTS.
+        device : str or torch.device, optional
+            None takes CUDA, then MPS, then the CPU.
+        sampler : {"auto", "torch", "triton", "dgl"}
+            What picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they run
+            on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1).
+        precision : {"float32", "bfloat16", "float16"}
+            Of the network's products. Patches are always picked in float32, the default, for which alone the promises
+            of `encode` hold.
 
-        sampler: what picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they
-        run on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1). precision: of the set abstraction's and transformer's
-        products; patches are always picked in float32, the default, for which alone the promises of `encode` hold.
+        Returns
+        -------
+        ShapeEncoder
 
-        Raises `UnknownNameError` for a name, sampler or precision that there is not, `InputError` for a device or
-        sampler that cannot be used, `RegistryError`, and a `CheckpointError` for the file: `WeightsError`,
-        `HashError`, or what kept a download from succeeding, and how to get it.
+        Raises
+        ------
+        UnknownNameError
+            A name, sampler or precision that there is not.
+        InputError
+            A device, sampler or precision that cannot be used.
+        RegistryError, CheckpointError
+            The registry; the file: `WeightsError`, `HashError`, or what kept a download from succeeding.
+
+        Examples
+        --------
+        >>> ShapeEncoder.from_pretrained("tiny", device="cpu")
+        ShapeEncoder('tiny', d=192, device='cpu')
         """
         row = find_checkpoint(name, registry)
         check_sampler(sampler)
-        if precision not in PRECISIONS:
-            raise UnknownNameError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
+        check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
-        weights = stripped.read(row) if checkpoint is None else None
-        if weights is None:
-            path = fetch(row) if checkpoint is None else _given_file(checkpoint, name)
-            weights = Weights(read_weights(path, row.keys, name), read_temperature(path, row.keys, name), path)
-        with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
-            network = ARCHITECTURES[row.architecture].build(row.sizes).float()  # whatever the default type
-        if hasattr(network, "grouping"):
-            network.grouping = find_grouping(sampler, target)
-        load_strictly(network, weights.tensors, weights.path, name, weights.mapped)
-        if checkpoint is None:
-            stripped.keep(row, weights)
-        digest = (known_sha256(row) if checkpoint is None else "") or sha256(weights.path)
-        return cls(row, network, digest, target, weights.temperature, precision)
+        grouping = find_grouping(sampler, target)
+        loaded = load_network(row, checkpoint)
+        if hasattr(loaded.network, "grouping"):
+            loaded.network.grouping = grouping
+        return cls(row, loaded.network, loaded.sha256, target, loaded.temperature, precision)
 
     def encode(
         self,
@@ -110,21 +131,46 @@ class ShapeEncoder:
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings (b, d) float32 of b shapes; unit vectors unless `normalize` is False.
+        """Embeddings of shapes.
 
-        shapes: one cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes,
-        paths, or trimesh objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or
-        0-255, or none. up: gravity axis of the data, "y", "z" or "x" with an optional "-", or "file"; one
-        for all, or one a shape. seed: of resampling and surface sampling. The same shape has the same
-        embedding alone or in any batch, whatever torch's global settings.
+        The same shape has the same embedding alone or in any batch, whatever torch's global settings.
 
-        num_samples: how many embeddings of each shape, every one sampled anew and begun at another point, are averaged
-        into a steadier one.
+        Parameters
+        ----------
+        shapes : cloud, stack, or list
+            One cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths, or trimesh
+            objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
+        up : str or sequence of str
+            Gravity axis of the data, "y", "z" or "x" with an optional "-", or "file" to ask the file, else y; one for
+            all, or one a shape.
+        seed : int
+            Of resampling and of sampling surfaces.
+        num_samples : int
+            How many embeddings of each shape, every one sampled anew, are averaged into a steadier one.
+        batch_size : int
+            Shapes that go through the network at once.
+        progress : bool
+            Draw a progress bar.
+        normalize : bool
+            Give unit vectors.
 
-        Raises `CloudError` or `ShapeFileError` naming the shape, `MissingPackageError` for a format or sampler
-        whose package is an extra, `InputError` for other values that cannot be used, `WeightsError` for an
-        embedding without a direction.
+        Returns
+        -------
+        array (b, d) float32
 
+        Raises
+        ------
+        CloudError, ShapeFileError
+            A shape that cannot be used, by name.
+        MissingPackageError
+            A format or sampler whose package is an extra.
+        InputError
+            Other values that cannot be used.
+        WeightsError
+            An embedding without a direction.
+
+        Examples
+        --------
         >>> from openshape_ood.synthetic import sample
         >>> encoder = ShapeEncoder.from_pretrained("tiny")
         >>> encoder.encode([sample("chair", 500, seed=1), sample("lamp", 900, seed=1)]).shape
@@ -145,10 +191,19 @@ class ShapeEncoder:
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Unit embeddings (b, d) as `encode` gives them, and how far the samplings of each shape stray (b,).
+        """Unit embeddings, and how far the samplings of each shape stray from their average.
 
-        The spread is the mean of 1 - cosine between a sampling and the average, 0 where all agree. Arguments and
-        errors as in `encode`.
+        Parameters
+        ----------
+        shapes, up, seed, num_samples, batch_size, progress
+            As in `encode`, which raises the same errors.
+
+        Returns
+        -------
+        embeddings : array (b, d) float32
+            As `encode` gives them.
+        spread : array (b,)
+            Mean of 1 - cosine between a sampling and the average, 0 where all agree.
         """
         listed = list_shapes(shapes)
         samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
@@ -161,7 +216,7 @@ class ShapeEncoder:
     ) -> list[np.ndarray]:
         """Raw embeddings (b, d) of every sampling; each of them has a direction."""
         ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
-        batches = [slice(i, i + batch_size) for i in range(0, len(shapes), _check_batch_size(batch_size))]
+        batches = _batches(len(shapes), batch_size)
         prepared = (self._prepared(shapes[s], ups[s], each) for s in batches for each in seeds)
         done = embed_batches(self.network, prepared, self.device)
         rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(shapes))]
@@ -180,13 +235,32 @@ class ShapeEncoder:
         batch_size: int = 32,
         progress: bool = False,
     ) -> Patches:
-        """One feature a patch (b, p, w) float32 of b shapes, and where the p patches lie (b, p, 3).
+        """What the network makes of the p patches of each shape.
 
-        stage: "tokens", the last block's output before the projection; "projected", those through the projection,
-        w = d, as embeddings of names are; "local", what the set abstraction makes of a patch's points alone, before
-        the transformer has mixed the patches. Centers are points of the cloud in the encoder's own frame: mean at the
-        origin, largest norm 1. The other arguments and errors as in `encode`.
+        Parameters
+        ----------
+        shapes, up, seed, batch_size, progress
+            As in `encode`, which raises the same errors.
+        stage : {"tokens", "projected", "local"}
+            "tokens", the last block's output before the projection; "projected", those through the projection, w = d,
+            as embeddings of names are; "local", what the network makes of a patch's points alone, before the
+            transformer has mixed the patches.
 
+        Returns
+        -------
+        Patches
+            Features (b, p, w) float32, and centers (b, p, 3) in the encoder's own frame: mean of the cloud at the
+            origin, largest norm 1.
+
+        Raises
+        ------
+        UnknownNameError
+            A stage that there is not.
+        InputError
+            An architecture that gives no features of patches.
+
+        Examples
+        --------
         >>> from openshape_ood.synthetic import sample
         >>> patches = ShapeEncoder.from_pretrained("tiny").encode_patches(sample("chair", 500, seed=1))
         >>> patches.features.shape, patches.centers.shape
@@ -195,16 +269,14 @@ class ShapeEncoder:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
         check_seed(seed)
-        if stage not in STAGES:
-            raise UnknownNameError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}")
+        check_choice(stage, "stage", STAGES)
         if not hasattr(self.network, "patches"):
             raise InputError(
                 f"{self.identity.checkpoint}: its architecture {self.row.architecture!r} gives no features of patches; "
                 "expected an encoder such as vitb32"
             )
-        batches = [slice(i, i + batch_size) for i in range(0, len(listed), _check_batch_size(batch_size))]
         features, centers = [], []
-        for s in _with_progress(batches, progress, len(listed)):
+        for s in _with_progress(_batches(len(listed), batch_size), progress, len(listed)):
             points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
             with torch.inference_mode(), exact(self.device):
                 own, where = self.network.patches(points, stage)
@@ -213,10 +285,18 @@ class ShapeEncoder:
         return Patches(np.concatenate(features), np.concatenate(centers), self.network.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
-        """Raw embeddings (b, d) float32 of clouds (b, n, 6) that are prepared already, in one batch.
+        """Raw embeddings of clouds that are prepared already, in one batch: nothing is checked, resampled or scaled.
 
-        xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as `points.prepare`
-        gives them. Nothing is checked, resampled or scaled to length 1.
+        Parameters
+        ----------
+        points : array (b, n, 6)
+            xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
+            `shapes.points.prepare` gives them.
+
+        Returns
+        -------
+        array (b, d) float32
+            Of any length.
         """
         if not len(points):
             return np.empty((0, self.dim), dtype=np.float32)
@@ -255,17 +335,10 @@ def _ready(network: Any, precision: Precision, row: Row) -> Any:
     return network
 
 
-def _check_batch_size(batch_size: Any) -> int:
+def _batches(count: int, batch_size: Any) -> list[slice]:
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
-    return int(batch_size)
-
-
-def _given_file(checkpoint: str | os.PathLike[str], name: str) -> Path:
-    path = given_path(checkpoint, "checkpoint")
-    if not path.is_file():
-        raise WeightsError(f"{name}: no checkpoint file at {path}")
-    return path
+    return [slice(i, i + int(batch_size)) for i in range(0, count, int(batch_size))]
 
 
 def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:

@@ -89,7 +89,7 @@ def check_hash(wanted: Wanted, path: Path) -> None:
         return
     # resolved, for the Hub's name is a link: were it alone deleted, the client would link the same bytes again
     raise HashError(
-        f"{wanted.what}: the file is not the registered one.\n  file      {path.resolve()}\n"
+        f"{wanted.what}: the file is not the registered one.\n  file      {wanted.source.url or path.resolve()}\n"
         f"  expected  sha256 {expected}\n  found     sha256 {found}\n"
         f"{wanted.remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
     )
@@ -128,6 +128,7 @@ def broken(
     """What happened and what to do, as the error of its kind."""
     place = f"{wanted.what}: {wanted.place}"
     if isinstance(error, urllib.error.HTTPError):
+        error.close()
         return ServerError(f"{place}: the server answered with HTTP {error.code}; correct `url`. {wanted.by_hand}")
     on_disk = isinstance(error, OSError) and (error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT))
     if isinstance(error, OSError) and on_disk:

@@ -46,7 +46,7 @@ def download(wanted: Wanted, progress: bool) -> Path:
     try:
         _ask(source)
         answered = True
-        with _patience():
+        with _patience(wanted):
             found = hf_hub_download(
                 source.repo, source.file, revision=source.revision, cache_dir=hub_folder(), tqdm_class=bar
             )
@@ -72,18 +72,23 @@ def _ask(source: Source) -> None:
             time.sleep(1)
 
 
+_RUNNING: list[Wanted] = []  # downloads, in whatever threads
+
+
 @contextmanager
-def _patience() -> Iterator[None]:
-    """Six attempts of ten seconds would be a minute of silence; whoever set the client's own variable has his way."""
+def _patience(wanted: Wanted) -> Iterator[None]:
+    """Six attempts of ten seconds would be a minute of silence; the client's own variable goes before."""
     from huggingface_hub import constants
 
-    usual = constants.HF_HUB_DOWNLOAD_TIMEOUT
     if "HF_HUB_DOWNLOAD_TIMEOUT" not in os.environ:
         constants.HF_HUB_DOWNLOAD_TIMEOUT = SILENCE_SECONDS
+    _RUNNING.append(wanted)
     try:
         yield
     finally:
-        constants.HF_HUB_DOWNLOAD_TIMEOUT = usual
+        _RUNNING.remove(wanted)
+        if not _RUNNING and "HF_HUB_DOWNLOAD_TIMEOUT" not in os.environ:
+            constants.HF_HUB_DOWNLOAD_TIMEOUT = constants.DEFAULT_DOWNLOAD_TIMEOUT
 
 
 def _bar(progress: bool) -> Any:

@@ -39,7 +39,7 @@ def test_the_registry_is_the_row_with_a_file_of_its_own(tmp_path: Path) -> None:
     found = find_checkpoint("tiny", registry)
     (path,) = tmp_path.glob("cache/hub/models--made-up--checkpoint/snapshots/*/model.pt")
     assert found.source.repo == "made-up/checkpoint" and found.source.sha256 == sha256(path)
-    assert (found.sizes, found.keys, found.text, found.points) == (row.sizes, row.keys, row.text, row.spec)
+    assert (found.sizes, found.keys, found.text, found.spec) == (row.sizes, row.keys, row.text, row.spec)
 
 
 def test_a_run_prints_ratios_and_leaves_json(

@@ -46,17 +46,19 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
     assert [(one["checkpoint"], one["part"]) for one in fetched["fetched"]] == [
         ("sound", "encoder"),
         ("sound", "text"),
-        ("gone", "text"),  # its text tower lies beside the registry
+        ("gone", "text"),  # its text encoder lies beside the registry
     ]
     assert fetched["failed"][0]["file"] == "gone (encoder)"
     assert "does not know the repository" in fetched["failed"][0]["reason"]
     assert checkpoints(env, "verify", "sound", code=0)["files"][0]["status"] == "sound"
     assert checkpoints(env, "verify", "gone", code=1)["files"][0]["status"] == "missing"
-    assert checkpoints(env, "list", code=0)["checkpoints"][0]["here"] is True
+    here = {one["name"]: one["here"] for one in checkpoints(env, "list", code=0)["checkpoints"]}
+    assert here["sound"] and here["tiny"] and not here["gone"]
     blob = Path(fetched["fetched"][0]["path"]).resolve()
     os.truncate(blob, 100)
     damaged = checkpoints(env, "verify", code=1)
-    assert damaged["ok"] is False and damaged["files"][0]["status"] == "damaged"
+    states = {one["checkpoint"]: one["status"] for one in damaged["files"] if one["part"] == "encoder"}
+    assert damaged["ok"] is False and states["sound"] == "damaged" and states["tiny"] == "sound"
 
 
 def test_nothing_fetched_is_2(env: dict[str, str]) -> None:
@@ -85,20 +87,24 @@ def test_fetch_makes_the_stripped_file_that_does_without_the_download(downloaded
 
 
 def fetched_nothing() -> bool:
-    (row,) = run_json("checkpoints", "list")["checkpoints"]
+    row = listed()
     return not row["here"] and row["path"] is None
+
+
+def listed() -> dict[str, Any]:
+    return next(row for row in run_json("checkpoints", "list")["checkpoints"] if row["name"] == "mine")
 
 
 def test_list_show_and_verify_know_the_stripped_file(downloaded: Path) -> None:
     stripped = Path(run_json("checkpoints", "fetch", "mine", "--no-text")["fetched"][0]["stripped"])
-    assert sources("show") == ["hub", "stripped", "beside"]
+    assert sources("show") == ["hub", "stripped", "file"]
     assert statuses() == ["sound", "sound", "missing"]
     delete_download(downloaded)
-    (row,) = run_json("checkpoints", "list")["checkpoints"]
+    row = listed()
     assert row["here"] and row["path"] == str(stripped)
     assert "in the cache, stripped" in run("checkpoints", "list").stdout
-    assert sources("show") == sources("verify") == ["stripped", "beside"]
-    assert examine(network=False)["checkpoints"][0]["encoder"] == "in the cache, stripped"
+    assert sources("show") == sources("verify") == ["stripped", "file"]
+    assert examine(network=False)["checkpoints"][-1]["encoder"] == "in the cache, stripped"
     assert "encoder, stripped file" in run("checkpoints", "show", "mine").stdout
     content = bytearray(stripped.read_bytes())
     content[-1] ^= 1
@@ -108,11 +114,13 @@ def test_list_show_and_verify_know_the_stripped_file(downloaded: Path) -> None:
 
 
 def sources(command: str) -> list[str]:
-    return [part["source"] for part in run_json("checkpoints", command, *["mine"] * (command == "show"))["files"]]
+    found = run_json("checkpoints", command, *["mine"] * (command == "show"))["files"]
+    return [part["source"] for part in found if part["checkpoint"] == "mine"]
 
 
 def statuses(code: int = 0) -> list[str]:
-    return [one["status"] for one in run_json("checkpoints", "verify", code=code)["files"]]
+    found = run_json("checkpoints", "verify", code=code)["files"]
+    return [one["status"] for one in found if one["checkpoint"] == "mine"]
 
 
 def test_list_and_show() -> None:
@@ -122,7 +130,7 @@ def test_list_and_show() -> None:
     shown = run_json("checkpoints", "show", "tiny")
     assert shown["sizes"]["projection"] == 192 and shown["files"][0]["source"] == "package"
     assert "embeddings" not in shown and "folder" not in shown
-    assert "points.count" in run("checkpoints", "show", "vitb32").stdout
+    assert "spec.count" in run("checkpoints", "show", "vitb32").stdout
 
 
 def test_verify_what_is_in_the_package() -> None:

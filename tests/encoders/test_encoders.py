@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from openshape_ood import ShapeEncoder
 from openshape_ood.devices import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
-from openshape_ood.registry import hub
 from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.shapes.points import check_cloud, prepare, sample_seeds
 
@@ -65,7 +64,7 @@ def embeddings(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> np.ndarray:
 
 
 def test_what_an_encoder_says_of_itself(tiny: ShapeEncoder) -> None:
-    assert (tiny.name, tiny.dim, tiny.spec.count, tiny.up) == ("tiny", 192, 1024, "y")
+    assert (tiny.identity.checkpoint, tiny.dim, tiny.spec.count, tiny.spec.up) == ("tiny", 192, 1024, "y")
     assert tiny.device == torch.device("cpu")
     assert not tiny.network.training
     assert not any(p.requires_grad for p in tiny.network.parameters())
@@ -492,8 +491,8 @@ def test_a_setting_for_one_backend(tiny: ShapeEncoder, clouds: list[np.ndarray],
 
 def test_a_fetched_file_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
-    monkeypatch.setattr(hub, "sha256", lambda path: hashed.append(path) or sha256(path))
-    monkeypatch.setattr("openshape_ood.encoders.shape_encoder.sha256", hub.sha256)
+    for place in ("registry.download", "registry.files", "registry.loading"):
+        monkeypatch.setattr(f"openshape_ood.{place}.sha256", lambda path: hashed.append(path) or sha256(path))
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
     assert encoder.identity.sha256 == sha256(hashed[0]) and len(hashed) == 1
 
@@ -568,27 +567,28 @@ def test_quiet_unless_asked(tiny: ShapeEncoder, capsys: pytest.CaptureFixture[st
 # num_samples, patches
 
 
-def test_views_are_averaged_as_directions_and_begin_with_the_seed_itself(
+def test_samplings_are_averaged_as_directions_and_begin_with_the_seed_itself(
     tiny: ShapeEncoder, clouds: list[np.ndarray]
 ) -> None:
     num_samples = [tiny.encode(clouds, seed=s).astype(np.float64) for s in sample_seeds(7, 3)]
     assert sample_seeds(7, 3)[0] == 7
     mean = np.mean(num_samples, axis=0)
     expected = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    found, spread = tiny.encode(clouds, seed=7, num_samples=3, return_spread=True)
+    found, spread = tiny.encode_with_spread(clouds, seed=7, num_samples=3)
+    np.testing.assert_array_equal(tiny.encode(clouds, seed=7, num_samples=3), found)
     np.testing.assert_allclose(found, expected, atol=SAME)
     written_out = [np.mean([1 - view[i] @ expected[i] for view in num_samples]) for i in range(len(clouds))]
     np.testing.assert_allclose(spread, written_out, atol=SAME)
     np.testing.assert_allclose(tiny.encode(clouds[1], seed=7, num_samples=3)[0], found[1], atol=SAME)
 
 
-def test_a_single_view_has_no_spread(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
-    found, spread = tiny.encode(clouds, return_spread=True)
+def test_a_single_sampling_has_no_spread(tiny: ShapeEncoder, clouds: list[np.ndarray], embeddings: np.ndarray) -> None:
+    found, spread = tiny.encode_with_spread(clouds, num_samples=1)
     np.testing.assert_array_equal(found, embeddings)
     np.testing.assert_allclose(spread, 0, atol=1e-6)
 
 
-def test_averages_are_steadier_than_single_views(tiny: ShapeEncoder) -> None:
+def test_averages_are_steadier_than_single_samplings(tiny: ShapeEncoder) -> None:
     """Two averages over eight samplings each lie nearer together than two single samplings."""
     shape = lattice()
     single = [tiny.encode(shape, seed=s)[0] for s in (1, 2)]
@@ -603,18 +603,26 @@ def test_raw_averages_keep_the_length(tiny: ShapeEncoder, clouds: list[np.ndarra
 
 
 @pytest.mark.parametrize("num_samples", [0, -1, 1.5, True, "2"])
-def test_views_are_counted(tiny: ShapeEncoder, num_samples: Any) -> None:
-    with pytest.raises(InputError, match="expected a whole number from 1 up"):
-        tiny.encode(cloud(), num_samples=num_samples)
+def test_samplings_are_counted(tiny: ShapeEncoder, num_samples: Any) -> None:
+    for encode in (tiny.encode, tiny.encode_with_spread):
+        with pytest.raises(InputError, match="expected a whole number from 1 up"):
+            encode(cloud(), num_samples=num_samples)
+
+
+def test_options_are_keywords(tiny: ShapeEncoder) -> None:
+    for encode in (tiny.encode, tiny.encode_with_spread, tiny.encode_patches):
+        with pytest.raises(TypeError, match="positional"):
+            encode(cloud(), "y")  # type: ignore[arg-type]
 
 
 def test_patch_tokens_lie_in_the_unit_ball_and_in_any_batch(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:
-    tokens, centers = tiny.encode_patches(clouds, batch_size=2)
+    tokens, centers, radius = tiny.encode_patches(clouds, batch_size=2)
     sizes = tiny.row.sizes
+    assert radius == sizes.radius
     assert tokens.shape == (len(clouds), sizes.patches, sizes.width)
     assert centers.shape == (len(clouds), sizes.patches, 3)
     assert np.linalg.norm(centers, axis=2).max() <= 1 + 1e-4
-    alone, where = tiny.encode_patches(clouds[1])
+    alone, where, _ = tiny.encode_patches(clouds[1])
     np.testing.assert_allclose(tokens[1], alone[0], atol=1e-4)
     np.testing.assert_array_equal(centers[1], where[0])
 

@@ -1,8 +1,8 @@
 """The networks against the reference implementation, through the real loader.
 
 `golden.json` holds a small figure of every embedding: its norm and first 8 values. Where the environment variable
-OPENSHAPE_OOD_PARITY names a folder with packs of whole arrays, the slow tests compare those too. A pack is an .npz file;
-its entry `seed`, 0 where it has none, says which seed its inputs and weights were made with.
+OPENSHAPE_OOD_PARITY names a folder with packs of whole arrays, the slow tests compare those too. A pack is an .npz
+file; its entry `seed`, 0 where it has none, says which seed its inputs and weights were made with.
 
 `golden.npz`: "<checkpoint>/<case>" (b, d) for the three OpenShape encoders and the cases of `published.CASES`.
 `python tests/encoders/test_parity.py` prints all relative errors.
@@ -57,7 +57,7 @@ def figure_error(name: str, case: str, embeddings: np.ndarray) -> float:
 
 def pack(entry: str) -> np.ndarray | None:
     with np.load(Path(FOLDER or "", "golden.npz")) as arrays:
-        return arrays[entry] if entry in arrays else None
+        return arrays.get(entry)
 
 
 def whole_error(name: str, case: str, embeddings: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Text towers: a small open_clip model with random weights, and token vectors made up here."""
+"""Text encoders: a small open_clip model with random weights, and token vectors made up here."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from openshape_ood.encoders.text.towers import ClipTower, cached_file, clip_config, clip_file, text_keys
 from safetensors.numpy import save_file
 
-from openshape_ood.encoders.text import towers
-from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, clean_names, find_templates
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.encoders.text import open_clip as clip_models
+from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, cached_file, fetch_file
+from openshape_ood.encoders.text.open_clip import ClipModel, find_config, text_keys
+from openshape_ood.encoders.text.prompts import clean_names, find_templates
 from openshape_ood.errors import (
     ClassNamesError,
     InputError,
@@ -41,7 +43,7 @@ sizes = {{ width = {dim}, depth = 1, heads = 1, head_width = 8, mlp_width = 8, p
 patch_points = 2, patch_width = 8, channels = 6, projection = 0 }}
 source = {{ file = "encoder.pt", sha256 = "{zeros}" }}
 keys = {{ inside = "", prefix = "", body = "" }}
-points = {{ count = 16, up = "y", color = 0.4 }}
+spec = {{ count = 16, up = "y", color = 0.4 }}
 text = {{ kind = "{kind}", model = "{model}", pretrained = "{pretrained}", templates = "", average = "mean" }}
 """
 
@@ -102,7 +104,7 @@ def test_templates_that_cannot_be_used() -> None:
         find_templates([])
 
 
-# static tower
+# static vectors
 
 
 @pytest.fixture
@@ -149,9 +151,9 @@ def test_static_vectors_are_unit_means_of_tokens(static: Callable[..., TextEncod
     text = static()
     anchors = text.encode(["Night_stand", "sofa", "椅子", "désk", "unheard-of chair"])
     expected = [mean_of("night", "stand"), mean_of("sofa"), mean_of("椅子"), mean_of("désk"), mean_of("chair")]
-    assert anchors.dtype == np.float32 and anchors.shape == (5, text.embedding_dim)
+    assert anchors.dtype == np.float32 and anchors.shape == (5, text.dim)
     np.testing.assert_allclose(anchors, expected, atol=1e-6)
-    assert (text.name, text.tower) == ("mine", "text.safetensors")
+    assert text.identity == Identity("mine", "text.safetensors")
 
 
 def test_a_name_without_a_known_word(static: Callable[..., TextEncoder]) -> None:
@@ -198,7 +200,7 @@ def test_static_files_that_do_not_fit(static: Callable[..., TextEncoder], tmp_pa
 def test_tiny_needs_neither_torch_nor_open_clip() -> None:
     program = (
         "import sys; from openshape_ood import TextEncoder; text = TextEncoder.from_pretrained('tiny');"
-        "a = text.encode(['chair', 'armchair', 'toilet']); assert a.shape == (3, text.embedding_dim);"
+        "a = text.encode(['chair', 'armchair', 'toilet']); assert a.shape == (3, text.dim);"
         "assert a[0] @ a[1] > a[0] @ a[2]; print({'torch', 'open_clip', 'huggingface_hub'} & set(sys.modules))"
     )
     assert run(program) == "set()"
@@ -206,11 +208,11 @@ def test_tiny_needs_neither_torch_nor_open_clip() -> None:
 
 def run(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
-# open_clip tower
+# open_clip
 
 TEMPLATES = ["a {}.", "the big {} in the scene", "{}"]
 NAMES = ["chair", "night stand", "椅子"]
@@ -286,12 +288,12 @@ def embedded_by_open_clip(sentences: Sequence[str]) -> np.ndarray:
         return whole_model().encode_text(open_clip.get_tokenizer("mini-quickgelu")(list(sentences))).numpy()
 
 
-def test_the_tower_equals_open_clip(clip_folder: Path) -> None:
+def test_the_text_side_equals_open_clip(clip_folder: Path) -> None:
     sentences = [template.replace("{}", name) for name in NAMES for template in find_templates("modelnet40_64")]
     checkpoint = find_checkpoint("quick", clip_folder / "mini.toml")
-    tower = ClipTower.load(checkpoint, clip_folder / "whole.safetensors", "cpu")
+    model = ClipModel.load(checkpoint, clip_folder / "whole.safetensors", "cpu")
     expected = embedded_by_open_clip(sentences)
-    assert np.abs(tower.embed(sentences) - expected).max() < 1e-6 * np.abs(expected).max()
+    assert np.abs(model.embed(sentences) - expected).max() < 1e-6 * np.abs(expected).max()
 
 
 def test_the_wrong_activation_is_far_off(clip: Callable[..., TextEncoder]) -> None:
@@ -353,21 +355,21 @@ def test_only_text_tensors_are_read(clip: Callable[..., TextEncoder], monkeypatc
         ("nowhere.safetensors", "cannot read"),
     ],
 )
-def test_files_that_are_not_the_tower(clip: Callable[..., TextEncoder], file: str, words: str) -> None:
+def test_files_that_are_not_the_text_encoder(clip: Callable[..., TextEncoder], file: str, words: str) -> None:
     with pytest.raises(WeightsError, match=words):
         clip(file).encode(NAMES)
 
 
-def test_a_tower_of_another_width_than_its_encoder(clip: Callable[..., TextEncoder]) -> None:
-    with pytest.raises(WeightsError, match="16 dimensions, its encoder 24"):
+def test_another_width_than_that_of_the_shape_encoder(clip: Callable[..., TextEncoder]) -> None:
+    with pytest.raises(WeightsError, match="16 dimensions, its shape encoder 24"):
         clip(name="wide").encode(NAMES)
 
 
 def test_half_precision_is_close(clip_folder: Path) -> None:
     checkpoint = find_checkpoint("quick", clip_folder / "mini.toml")
     file = clip_folder / "whole.safetensors"
-    half = ClipTower.load(checkpoint, file, "cpu", precision="float16")
-    single = ClipTower.load(checkpoint, file, "cpu")
+    half = ClipModel.load(checkpoint, file, "cpu", precision="float16")
+    single = ClipModel.load(checkpoint, file, "cpu")
     assert {str(p.dtype) for p in half.network.parameters()} == {"torch.float16", "torch.float32"}
     cosines = (unit(half.embed(NAMES)) * unit(single.embed(NAMES))).sum(axis=1)
     assert cosines.min() > 1 - 1e-4
@@ -380,7 +382,7 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
         text.encode(["chair " * 76])
 
 
-# which tower
+# which model
 
 
 @pytest.mark.parametrize(
@@ -391,14 +393,14 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
         ("vitg14", "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k"),
     ],
 )
-def test_the_towers_of_the_published_encoders(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_text_encoders_of_the_published_ones(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(towers, "fetch_tower", lambda row, *address, progress: asked.append((*address, progress)))
-    monkeypatch.setattr(towers, "cached_tower", lambda row, *address: asked.append(address))
+    monkeypatch.setattr(clip_models, "fetch_text", lambda row, *address, progress: asked.append((*address, progress)))
+    monkeypatch.setattr(clip_models, "cached_text", lambda row, *address: asked.append(address))
     checkpoint = find_checkpoint(name)
-    assert clip_config(checkpoint)["embed_dim"] == checkpoint.sizes.embedding_dim
-    clip_file(checkpoint)
-    clip_file(checkpoint, progress=False)
+    assert find_config(checkpoint)["embed_dim"] == checkpoint.sizes.embedding_dim
+    fetch_file(checkpoint)
+    fetch_file(checkpoint, progress=False)
     assert cached_file(checkpoint) is None
     address = (repo, "open_clip_model.safetensors")
     assert asked == [(*address, True), (*address, False), address]
@@ -415,16 +417,16 @@ def test_the_towers_of_the_published_encoders(name: str, repo: str, monkeypatch:
         ("ViT-B-32", "", "names no weights on the Hub"),
     ],
 )
-def test_registries_that_name_no_usable_tower(tmp_path: Path, model: str, pretrained: str, words: str) -> None:
+def test_registries_that_name_no_usable_text_encoder(tmp_path: Path, model: str, pretrained: str, words: str) -> None:
     (tmp_path / "mine.toml").write_text(row("mine", "open_clip", model, pretrained))
 
-    def tower_file() -> Path:
+    def file() -> Path:
         checkpoint = find_checkpoint("mine", tmp_path / "mine.toml")
-        clip_config(checkpoint)
-        return clip_file(checkpoint)
+        find_config(checkpoint)
+        return fetch_file(checkpoint)
 
     with pytest.raises(RegistryError, match=words):
-        tower_file()
+        file()
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
@@ -437,7 +439,7 @@ def test_text_keys_of_whole_and_custom_models(prefix: str) -> None:
 # cache
 
 
-def test_a_known_vocabulary_never_loads_the_tower(clip: Callable[..., TextEncoder], clip_folder: Path) -> None:
+def test_a_known_vocabulary_never_loads_the_model(clip: Callable[..., TextEncoder], clip_folder: Path) -> None:
     expected = clip().encode(NAMES)
     program = (
         "import sys, numpy as np; from openshape_ood.encoders.text.encoder import TextEncoder;"
@@ -452,7 +454,7 @@ def test_a_known_vocabulary_never_loads_the_tower(clip: Callable[..., TextEncode
 
 @pytest.fixture
 def scorable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A registry with an encoder beside it and a tower of the Hub that is not here; the names are in the cache."""
+    """A registry with an encoder beside it and a text encoder of the Hub that is not here; names are in the cache."""
     import torch
     from hub_cache import weights
 
@@ -484,7 +486,7 @@ assert not app(standalone_mode=False)
 
 
 @pytest.mark.parametrize("program", [SCORED, SCORED_BY_COMMAND], ids=["score_novelty", "command"])
-def test_scoring_known_names_needs_no_tower(
+def test_scoring_known_names_needs_no_text_model(
     scorable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     assert cached_file(find_checkpoint("mine")) is None
@@ -493,11 +495,11 @@ def test_scoring_known_names_needs_no_tower(
     assert found.endswith("set()")
 
 
-def test_a_name_that_is_not_in_the_cache_needs_the_tower(scorable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_not_in_the_cache_needs_the_model(scorable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> Path:
         raise OfflineError("nobody answers")
 
-    monkeypatch.setattr("openshape_ood.encoders.text.encoder.clip_file", gone)
+    monkeypatch.setattr("openshape_ood.encoders.text.open_clip.fetch_file", gone)
     text = TextEncoder.from_pretrained("mine", device="cpu")
     assert text.encode(NAMES).shape == (3, DIM)
     with pytest.raises(OfflineError):
@@ -552,15 +554,15 @@ def test_a_checkpoint_at_home(
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of a checkpoint each time its tower is built."""
+    """The name of a checkpoint each time its model is built."""
     built = []
-    load = ClipTower.load
+    load = ClipModel.load
 
-    def recorded(checkpoint: Any, *args: Any) -> ClipTower:
+    def recorded(checkpoint: Any, *args: Any) -> ClipModel:
         built.append(checkpoint.name)
         return load(checkpoint, *args)
 
-    monkeypatch.setattr(ClipTower, "load", recorded)
+    monkeypatch.setattr(ClipModel, "load", recorded)
     return built
 
 
@@ -628,7 +630,7 @@ def test_two_processes_may_write_at_once(own_cache: Path) -> None:
         "    store.put('chair', np.full(5000, i, np.float32)); found = store.get('chair')\n"
         "    assert found is not None and (found == found[0]).all()\n"
     )
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     both = [subprocess.Popen([sys.executable, "-c", program, str(own_cache)], env=env) for _ in range(2)]
     assert [process.wait(60) for process in both] == [0, 0]
     assert len(list(own_cache.iterdir())) == 1

@@ -20,28 +20,25 @@ from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer, environment,
 
 from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
-from openshape_ood.registry import hub
-from openshape_ood.registry.files import fetch, sha256
+from openshape_ood.registry.files import cached, cached_text, fetch, sha256
 from openshape_ood.registry.rows import PACKAGE, find_checkpoint
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
 REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
 
-# fetches the named checkpoints (or text towers: "text NAME"), all at once, and prints what came of each as JSON
+# fetches the named checkpoints (or text encoders: "text NAME"), all at once, and prints what came of each as JSON
 CLIENT = """
 import json, sys, time, threading
-from openshape_ood.registry import hub
+from openshape_ood.registry import files
 from openshape_ood.registry.rows import find_checkpoint
 
-registry, seconds, *names = sys.argv[1:]
-if seconds:
-    hub.SILENCE_SECONDS = hub.ANSWER_SECONDS = float(seconds)
+registry, *names = sys.argv[1:]
 
 def fetch(name):
     start = time.monotonic()
     try:
         row = find_checkpoint(name.removeprefix("text "), registry)
-        path = hub.fetch_tower(row, f"lab/{row.name}", "model.pt") if name.startswith("text ") else hub.fetch(row)
+        path = files.fetch_text(row, f"lab/{row.name}", "model.pt") if name.startswith("text ") else files.fetch(row)
         outcome = {"path": str(path)}
     except Exception as error:
         outcome = {"error": type(error).__name__, "message": str(error)}
@@ -70,8 +67,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(registry: Path, names: list[str], env: dict[str, str], seconds: str = "", **streams: Any) -> dict[str, Any]:
-    command = [sys.executable, "-c", CLIENT, str(registry), seconds, *names]
+def run(registry: Path, names: list[str], env: dict[str, str], **streams: Any) -> dict[str, Any]:
+    command = [sys.executable, "-c", CLIENT, str(registry), *names]
     streams = streams or {"stderr": subprocess.PIPE}
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=120, **streams)
     return json.loads(done.stdout)
@@ -98,8 +95,8 @@ FAILURES = {
 
 @pytest.fixture(scope="module")
 def failures(server: HubServer, registry: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    env = environment(server, tmp_path_factory.mktemp("home"))
-    return run(registry, list(FAILURES), env, seconds="3")
+    short = {"HF_HUB_ETAG_TIMEOUT": "3", "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+    return run(registry, list(FAILURES), environment(server, tmp_path_factory.mktemp("home"), **short))
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -165,7 +162,7 @@ def test_a_damaged_file_is_refused_until_deleted(server: HubServer, registry: Pa
     assert "path" in run(registry, ["sound"], environment(server, tmp_path))["sound"]
 
 
-def test_text_towers_are_pinned_as_far_as_registered(server: HubServer, tmp_path: Path) -> None:
+def test_text_encoders_are_pinned_as_far_as_registered(server: HubServer, tmp_path: Path) -> None:
     registry, pins = tmp_path / "mine.toml", {"sound": SHA256, "other": SHA256, "blip": "", "gone": ""}
     texts = {name: f', revision = "v2", sha256 = "{digest}"' for name, digest in pins.items()}
     registry.write_text("".join(table(name, 'file = "model.pt"', text=text) for name, text in texts.items()))
@@ -174,7 +171,7 @@ def test_text_towers_are_pinned_as_far_as_registered(server: HubServer, tmp_path
     assert all(sha256(outcomes[f"text {name}"]["path"]) == SHA256 for name in ("sound", "blip"))
     assert "/lab/sound/resolve/v2/model.pt" in {request.path for request in server.requests[start:]}
     wrong, missing = outcomes["text other"], outcomes["text gone"]
-    assert wrong["error"] == "HashError" and wrong["message"].startswith("text tower of 'other'")
+    assert wrong["error"] == "HashError" and wrong["message"].startswith("text encoder of 'other'")
     assert 'text=TextEncoder.from_pretrained("other", checkpoint=PATH)' in wrong["message"]
     assert missing["error"] == "ServerError" and "model.pt --revision v2" in missing["message"]
     assert 'hand text=TextEncoder.from_pretrained("gone", checkpoint="model.pt") to' in missing["message"]
@@ -187,7 +184,7 @@ def test_what_is_cached_is_found_without_a_look_inside(tmp_path: Path, monkeypat
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path))
     (tmp_path / "mine.toml").write_text(table("mine", 'repo = "lab/mine"\nfile = "model.pt"', text=', revision = "v2"'))
     row = find_checkpoint("mine", tmp_path / "mine.toml")
-    assert hub.cached(row) is None is hub.cached_tower(row, "lab/tower", "text.pt")
+    assert cached(row) is None is cached_text(row, "lab/tower", "text.pt")
     repos = tmp_path / "hub"
     for repo, revision, file in (("mine", "main", "model.pt"), ("tower", "v2", "text.pt")):
         folder = repos / f"models--lab--{repo}"
@@ -195,8 +192,8 @@ def test_what_is_cached_is_found_without_a_look_inside(tmp_path: Path, monkeypat
         (folder / "refs" / revision).write_text("0" * 40)
         (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
         (folder / "snapshots" / ("0" * 40) / file).write_bytes(b"whatever it is")
-    assert hub.cached(row) == repos / "models--lab--mine" / "snapshots" / ("0" * 40) / "model.pt"
-    found = hub.cached_tower(row, "lab/tower", "text.pt")
+    assert cached(row) == repos / "models--lab--mine" / "snapshots" / ("0" * 40) / "model.pt"
+    found = cached_text(row, "lab/tower", "text.pt")
     assert found == repos / "models--lab--tower" / "snapshots" / ("0" * 40) / "text.pt"
 
 
@@ -239,19 +236,6 @@ def _read_if_any(descriptor: int) -> bytes:
         return b""
 
 
-def test_another_process_that_downloads_is_no_silence(tmp_path: Path) -> None:
-    (tmp_path / "blobs").mkdir()
-    watch = hub._Watch(tmp_path)
-    with open(tmp_path / "blobs" / "etag.1234.incomplete", "wb", buffering=0) as file:
-        for _ in range(3):
-            watch.heard -= 2 * hub.SILENCE_SECONDS
-            file.write(b"more")
-            watch.check()
-    watch.heard -= 2 * hub.SILENCE_SECONDS
-    with pytest.raises(hub._SilenceError):
-        watch.check()
-
-
 def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         table("packed", 'package = "checkpoints.toml"', sha256(PACKAGE / "checkpoints.toml"))
@@ -261,10 +245,10 @@ def test_files_of_the_package_and_beside_the_registry(tmp_path: Path) -> None:
         + table("beside-other", 'file = "m.pt"')
     )
     shutil.copy(__file__, tmp_path / "m.pt")
-    for find in (fetch, hub.cached):
+    for find in (fetch, cached):
         assert find(find_checkpoint("packed", tmp_path / "mine.toml")) == PACKAGE / "checkpoints.toml"
         assert find(find_checkpoint("beside", tmp_path / "mine.toml")) == tmp_path / "m.pt"
-    assert hub.cached(find_checkpoint("lost", tmp_path / "mine.toml")) is None
+    assert cached(find_checkpoint("lost", tmp_path / "mine.toml")) is None
     with pytest.raises(WeightsError, match=r"'lost'.*no file.*n\.pt"):
         fetch(find_checkpoint("lost", tmp_path / "mine.toml"))
     with pytest.raises(HashError, match=r"(?s)'packed-other'.*checkpoints\.toml.*Install the package again"):

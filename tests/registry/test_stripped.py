@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -19,9 +20,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.encoders import shape_encoder as encoders
 from openshape_ood.errors import OfflineError, WeightsError
-from openshape_ood.registry import hub, stripped
+from openshape_ood.registry import files, loading, stripped
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.stripped import Weights
 
@@ -48,13 +48,13 @@ def row(registry: Path) -> Row:
 def sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The name of a checkpoint each time its source is opened."""
     opened = []
-    fetch = hub.fetch
+    fetch = files.fetch
 
     def recorded(row: Row) -> Path:
         opened.append(row.name)
         return fetch(row)
 
-    monkeypatch.setattr(encoders, "fetch", recorded)
+    monkeypatch.setattr(loading, "fetch", recorded)
     return opened
 
 
@@ -65,7 +65,7 @@ def load(row: Row) -> ShapeEncoder:
 def from_the_source(row: Row) -> ShapeEncoder:
     """As before there were stripped files."""
     return ShapeEncoder.from_pretrained(
-        "mine", registry=row.folder / "mine.toml", checkpoint=hub.fetch(row), device="cpu"
+        "mine", registry=row.folder / "mine.toml", checkpoint=files.fetch(row), device="cpu"
     )
 
 
@@ -84,7 +84,7 @@ def test_the_second_start_needs_no_source(row: Row, cache: Path, sources: list[s
     assert sources == ["mine"]
     for encoder in (first, second):
         np.testing.assert_array_equal(encoder.encode_prepared(CLOUDS), expected.encode_prepared(CLOUDS))
-        assert encoder.identity.sha256 == expected.checkpoint_hash == row.source.sha256
+        assert encoder.identity.sha256 == expected.identity.sha256 == row.source.sha256
         assert encoder.temperature == expected.temperature == pytest.approx(TEMPERATURE)
 
 
@@ -110,11 +110,11 @@ def command(program: str, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
 
 
 def test_it_holds_the_encoder_and_where_it_is_from(row: Row, cache: Path) -> None:
-    source = hub.fetch(row)
+    source = files.fetch(row)
     load(row)
     (path,) = (cache / "encoders").iterdir()
     expected = weights(row)
@@ -123,15 +123,9 @@ def test_it_holds_the_encoder_and_where_it_is_from(row: Row, cache: Path) -> Non
     assert all(torch.equal(found[key], tensor) and found[key].dtype == tensor.dtype for key, tensor in expected.items())
     assert path.stat().st_size < source.stat().st_size / 2
     assert path == kept(row) and row.source.sha256 in path.name
-    with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
+    metadata = about(path)
     assert metadata["source_sha256"] == row.source.sha256 and metadata["checkpoint"] == "mine"
-    assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == "1"
-
-
-def test_the_first_tensor_is_aligned(row: Row) -> None:
-    load(row)
-    assert (8 + int.from_bytes(kept(row).read_bytes()[:8], "little")) % stripped.ALIGNMENT == 0
+    assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == "2"
 
 
 def test_a_file_without_a_temperature(tmp_path: Path, cache: Path) -> None:
@@ -163,11 +157,25 @@ def flip(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
-def rewrite(path: Path, **metadata: str) -> None:
-    """Another file of safetensors with the same tensors."""
+def about(path: Path) -> dict[str, str]:
     with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata() | metadata
-    save_file(load_file(path), path, metadata=metadata)
+        return json.loads(file.metadata()["about"])
+
+
+def rewrite(path: Path, **changes: str) -> None:
+    """Another file of safetensors with the same tensors."""
+    save_file(load_file(path), path, metadata={"about": json.dumps(about(path) | changes)})
+
+
+def add(path: Path) -> None:
+    save_file(load_file(path) | {"more": torch.ones(1)}, path, {"about": json.dumps(about(path))})
+
+
+def exchange(path: Path) -> None:
+    """The same tensors, two of them under each other's names."""
+    tensors = load_file(path)
+    first, second = [key for key in sorted(tensors) if tensors[key].shape == (8,)][:2]
+    save_file(tensors | {first: tensors[second], second: tensors[first]}, path, {"about": json.dumps(about(path))})
 
 
 DAMAGE: dict[str, Callable[[Path], Any]] = {
@@ -182,9 +190,12 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "a bit of the weights": lambda path: flip(path, -1000),
     "a bit of a shape": lambda path: flip(path, path.read_bytes().index(b'"shape":[8') + len('"shape":[')),
     "another temperature": lambda path: rewrite(path, temperature="0.5"),
-    "another digest": lambda path: rewrite(path, sha256="0" * 64),
+    "another digest": lambda path: rewrite(path, digest="0" * 64),
+    "a tensor too many": lambda path: add(path),
+    "two names exchanged": lambda path: exchange(path),
+    "metadata of another kind": lambda path: save_file(load_file(path), path, {"about": "[]"}),
     "another source": lambda path: rewrite(path, source_sha256="0" * 64),
-    "another format": lambda path: rewrite(path, stripped="2"),
+    "another format": lambda path: rewrite(path, stripped="1"),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
 }
 
@@ -208,7 +219,7 @@ def test_a_damaged_one_without_its_source_is_told(row: Row, cache: Path, monkeyp
     load(row)
     flip(kept(row), -1000)
     delete_download(cache)
-    monkeypatch.setattr(encoders, "fetch", offline)
+    monkeypatch.setattr(loading, "fetch", offline)
     with pytest.warns(UserWarning, match=r"'mine'.*is damaged.*downloaded again"), pytest.raises(OfflineError):
         load(row)
 
@@ -219,7 +230,7 @@ def test_two_networks_in_one_file(tmp_path: Path, cache: Path) -> None:
     other = {f"module.{key}": tensor * 2 for key, tensor in weights(first).items()}
     delete_download(cache)
     torch.save(training_checkpoint(weights(first)) | {"average": other}, cache / "hub/models--lab--mine/blobs/bytes")
-    digest = hub.sha256(cache / "hub/models--lab--mine/blobs/bytes")
+    digest = files.sha256(cache / "hub/models--lab--mine/blobs/bytes")
     text = registry.read_text().replace(first.source.sha256, digest)
     registry.write_text(text + text.replace('["mine"', '["averaged"').replace('"state_dict"', '"average"'))
     for _ in range(2):
@@ -242,11 +253,11 @@ def test_a_cache_that_cannot_be_written_stops_nothing(row: Row, cache: Path, sou
 def test_what_is_not_finished_leaves_nothing(
     row: Row, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    def break_off(file: Any, *_: object) -> None:
-        file.write(b"half")
+    def break_off(tensors: Any, path: Path, *_: object) -> None:
+        path.write_bytes(b"half")
         raise error
 
-    monkeypatch.setattr(stripped, "_write", break_off)
+    monkeypatch.setattr("safetensors.torch.save_file", break_off)
     if isinstance(error, OSError):
         load(row)
     else:
@@ -258,10 +269,10 @@ def test_what_is_not_finished_leaves_nothing(
 def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
     program = (
         "import sys; from openshape_ood import ShapeEncoder\n"
-        "from openshape_ood.registry import hub, stripped\n"
+        "from openshape_ood.registry import files, stripped\n"
         "from openshape_ood.registry.rows import find_checkpoint\n"
         "from openshape_ood.registry.weights import read_weights\n"
-        "row = find_checkpoint('mine', sys.argv[1]); path = hub.fetch(row)\n"
+        "row = find_checkpoint('mine', sys.argv[1]); path = files.fetch(row)\n"
         "weights = stripped.Weights(read_weights(path, row.keys, 'mine'), 0.5, path)\n"
         "for _ in range(100): assert stripped.keep(row, weights) and stripped.read(row).mapped\n"
     )
@@ -271,7 +282,7 @@ def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
 
 
 def test_a_file_of_ones_own_is_left_as_it_is(row: Row, cache: Path) -> None:
-    path = hub.fetch(row)
+    path = files.fetch(row)
     encoder = from_the_source(row)
     expected = encoder.encode_prepared(CLOUDS)
     assert not (cache / "encoders").exists()
@@ -288,10 +299,22 @@ def test_what_has_nothing_to_strip(row: Row) -> None:
         assert stripped.find(other) is None and not stripped.is_sound(other)
 
 
-def test_half_precision_is_not_kept_and_works(tmp_path: Path, cache: Path) -> None:
+def test_half_precision_is_kept_as_it_is(tmp_path: Path, cache: Path) -> None:
     row = find_checkpoint("mine", download(tmp_path, cache))
     halves = {key: tensor.half() for key, tensor in weights(row).items()}
-    assert stripped.keep(row, Weights(halves, None, Path("model.pt"))) is None
+    assert stripped.keep(row, Weights(halves, None, Path("model.pt"))) == kept(row)
+    assert all(torch.equal(load_file(kept(row))[key], tensor) for key, tensor in halves.items())
+    assert {parameter.dtype for parameter in load(row).network.parameters()} == {torch.float32}
+
+
+def test_tensors_that_share_memory_are_not_kept(row: Row) -> None:
+    one = torch.ones(3)
+    assert stripped.keep(row, Weights({"a": one, "b": one}, None, Path("model.pt"))) is None
+
+
+def test_what_an_https_address_gave_is_stripped_too(row: Row, cache: Path) -> None:
+    addressed = replace(row, source=replace(row.source, repo="", file="", url="https://lab.org/model.pt"))
+    assert stripped.keep(addressed, Weights(weights(row), None, Path("model.pt"))) == kept(row)
 
 
 def test_what_is_not_the_network_is_refused(tmp_path: Path, cache: Path) -> None:

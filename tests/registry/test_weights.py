@@ -277,6 +277,60 @@ def test_no_such_file(tmp_path: Path) -> None:
     assert "no checkpoint file at" in refusal(tmp_path)
 
 
+def rules(**fields: Any) -> Keys:
+    return Keys(**fields)
+
+
+def test_keys_are_dropped_renamed_and_merged_in_this_order(tmp_path: Path) -> None:
+    content = {
+        "net.teacher.weight": torch.ones(1),
+        "net.blocks.0.attn.q": torch.zeros(2, 3),
+        "net.blocks.0.attn.k": torch.ones(2, 3),
+        "net.blocks.1.attn.q": torch.full((1, 3), 2.0),
+        "net.blocks.1.attn.k": torch.full((1, 3), 3.0),
+        "net.norm.gamma": torch.ones(4),
+        "other.norm.gamma": torch.ones(5),
+    }
+    keys = rules(
+        prefix="net.",
+        drop=(r"^teacher\.",),
+        rename=((r"^blocks\.(\d+)\.attn", r"layers.\1"), ("gamma$", "weight")),
+        merge=(("*.q", "*.k", "*.qk"),),
+    )
+    found = read_weights(saved(content, tmp_path), keys, "x")
+    assert found.keys() == {"layers.0.qk", "layers.1.qk", "norm.weight"}
+    assert torch.equal(found["layers.0.qk"], torch.tensor([0.0, 0, 1, 1])[:, None].expand(4, 3))
+    assert torch.equal(found["layers.1.qk"], torch.tensor([2.0, 3])[:, None].expand(2, 3))
+    assert found["norm.weight"].shape == (4,)
+
+
+@pytest.mark.parametrize(
+    "keys, words",
+    [
+        (rules(rename=((r"\.[ab]$", ".c"),)), "gives two tensors the name 'x.c'"),
+        (rules(merge=(("*.a", "*.z", "*.az"),)), "lacks x.z, to be merged with x.a"),
+        (rules(merge=(("x.a", "x.long", "x.both"),)), "cannot be merged"),
+    ],
+)
+def test_rules_that_do_not_fit_the_file(tmp_path: Path, keys: Keys, words: str) -> None:
+    content = {"x.a": torch.ones(2, 3), "x.b": torch.ones(2, 3), "x.long": torch.ones(2, 3, 4)}
+    with pytest.raises(WeightsError, match=words):
+        read_weights(saved(content, tmp_path), keys, "x")
+
+
+def test_a_merge_without_a_star_is_of_one_key(tmp_path: Path) -> None:
+    content = {"a": torch.ones(1), "b": torch.zeros(1), "aa": torch.ones(7)}
+    found = read_weights(saved(content, tmp_path), rules(merge=(("a", "b", "ab"),)), "x")
+    assert found.keys() == {"ab", "aa"} and found["ab"].tolist() == [1, 0]
+
+
+def test_patterns_meet_no_endless_keys(tmp_path: Path) -> None:
+    path = saved({"a" * 300: torch.ones(1)}, tmp_path)
+    assert len(read_weights(path, rules(), "x")) == 1
+    with pytest.raises(WeightsError, match="a key of 300 characters"):
+        read_weights(path, rules(drop=("(a+)+$",)), "x")
+
+
 def test_weights_errors_are_file_errors() -> None:
     assert issubclass(WeightsError, CheckpointError)
     assert issubclass(CheckpointError, OSError)

@@ -37,10 +37,18 @@ class UntrainedNameWarning(UserWarning):
 
 
 class TextEncoder:
-    """The text tower that a checkpoint was aligned with: class names in, unit vectors out.
+    """The text encoder that a checkpoint was aligned with: class names in, unit vectors out.
 
-    identity: the checkpoint, and its embedding space, the same for checkpoints that share it; dim: d. The tower is
-    built when a name is first needed that is not in the cache.
+    The model is built when a name is first needed that is not in the cache.
+
+    Attributes
+    ----------
+    identity : Identity
+        The checkpoint, and its embedding space, the same for checkpoints that share it.
+    dim : int
+        d, the width of its embeddings.
+    templates, average, aliases
+        As in `from_pretrained`.
     """
 
     def __init__(
@@ -80,16 +88,39 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> TextEncoder:
-        """The text tower of the checkpoint `name`; nothing is loaded yet.
+        """The text encoder of the checkpoint `name`; nothing is loaded yet.
 
-        checkpoint: a file with the tower's weights instead of the Hub's (.safetensors, .pt or .bin, a whole CLIP
-        or its text side). device: None takes CUDA (half precision), then MPS, then the CPU. templates: a list of
-        templates.toml, "" for the bare name, or sentences with one {} each. average: "mean" (of the sentences'
-        embeddings, then normalized) or "mean_of_units" (each normalized first). aliases: name -> the word or
-        words to use instead; several are averaged as unit vectors. cache: keep embeddings on disk.
+        Parameters
+        ----------
+        name : str
+            A name in the registry.
+        checkpoint : path, optional
+            A file with the weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
+        registry : path, optional
+            A registry of one's own that extends the packaged one.
+        device : str or torch.device, optional
+            None takes CUDA (half precision), then MPS, then the CPU.
+        templates : str or sequence of str, optional
+            A list of templates.toml, "" for the bare name, or sentences with one {} each.
+        average : {"mean", "mean_of_units"}, optional
+            Of the sentences' embeddings, then normalized; or each normalized first.
+        aliases : mapping, optional
+            Name -> the word or words to use instead; several are averaged as unit vectors.
+        cache : bool
+            Keep embeddings on disk.
 
-        Raises `UnknownNameError` for a name, templates or an average that there is not, `RegistryError`,
-        `ClassNamesError` for aliases that are no words, `InputError` for other values that cannot be used.
+        Returns
+        -------
+        TextEncoder
+
+        Raises
+        ------
+        UnknownNameError
+            A name, templates or an average that there is not.
+        ClassNamesError
+            Aliases that are no words.
+        RegistryError, InputError
+            A registry, or other values, that cannot be used.
         """
         return cls(
             find_checkpoint(name, registry),
@@ -102,12 +133,26 @@ class TextEncoder:
         )
 
     def encode(self, names: Sequence[str]) -> Vectors:
-        """Unit vectors (k, d) float32 of k class names, in their order.
+        """Unit vectors of class names, in their order. Underscores become spaces.
 
-        Underscores become spaces. Raises `ClassNamesError` for no names, blank, repeated, unknown or too long
-        ones. What loads the tower may raise, too: `RegistryError`, `InputError` for a device that is not there,
-        and a `CheckpointError`: `WeightsError`, or what kept a download from succeeding, and what to do about it.
+        Parameters
+        ----------
+        names : sequence of str
+            k names, each different.
 
+        Returns
+        -------
+        array (k, d) float32
+
+        Raises
+        ------
+        ClassNamesError
+            No names, blank, repeated, unknown or too long ones.
+        RegistryError, InputError, CheckpointError
+            What keeps the model from being loaded: a row, a device, weights or a download, and what to do about it.
+
+        Examples
+        --------
         >>> chair, armchair, guitar = TextEncoder.from_pretrained("tiny").encode(["chair", "armchair", "guitar"])
         >>> bool(chair @ armchair > chair @ guitar)
         True

@@ -13,10 +13,24 @@ from openshape_ood.registry.rows import template_lists
 def clean_names(names: Any) -> list[str]:
     """Class names with underscores and runs of white space as one space.
 
+    Parameters
+    ----------
+    names : iterable of str
+        Names of classes, in an order.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ClassNamesError
+        A single string, none, blank or repeated names.
+
+    Examples
+    --------
     >>> clean_names(["night_stand", " window_box_(for_plants)"])
     ['night stand', 'window box (for plants)']
-
-    Raises `ClassNamesError` for a single string, none, blank or repeated names.
     """
     if isinstance(names, str):
         raise ClassNamesError(f"names is the text {names!r}; expected a list of names: [{names!r}]")
@@ -68,10 +82,26 @@ def check_aliases(aliases: Any) -> dict[str, tuple[str, ...]]:
 
 
 def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
-    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or one's own.
+    """Sentences with one {} each.
 
-    Raises `UnknownNameError` for a list there is not, `InputError` for sentences that cannot be used.
+    Parameters
+    ----------
+    templates : str or sequence of str
+        A list of templates.toml by name, "" for the bare name, or sentences of one's own.
 
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    UnknownNameError
+        A list that there is not.
+    InputError
+        Sentences that cannot be used.
+
+    Examples
+    --------
     >>> find_templates("")
     ('{}',)
     """
