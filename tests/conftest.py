@@ -9,7 +9,7 @@ import pytest
 import torch
 from archive_server import TOP, ArchiveServer
 
-from benchmarks.threedos.data.archives import Archive
+from benchmarks.threedos.data.fetch import Archive
 from openshape_ood import ShapeEncoder
 
 # for networks this small threads cost more than they give, and much more on a busy machine

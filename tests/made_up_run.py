@@ -104,7 +104,7 @@ def _result(data: BenchmarkData, known_by: str, score: str, seed: int, protocol:
         balanced_accuracy=_figure(balanced),
         metrics=_metrics(scored),
         confusion=_confusion(data, scored, titles),
-        printed_accuracy=_figure([0.2127] * 3) if (known_by, protocol) == ("prototypes", "seed") else None,
+        printed_accuracy=_figure([0.2127] * 3) if (known_by, protocol) == ("prototypes", "semnov") else None,
         thresholds=tuple(float(np.quantile(one["validation"].novelty, 0.95)) for one in scored),
     )
 
@@ -151,7 +151,7 @@ def _confusion(
 
 def _report(finished: Finished) -> dict[str, Any]:
     data = finished.data
-    seed_protocol = finished.protocol == "seed"
+    reference = finished.protocol == "semnov"
     return {
         "benchmark": finished.split.name,
         "title": finished.split.title,
@@ -169,16 +169,18 @@ def _report(finished: Finished) -> dict[str, Any]:
             part: [[c.title, list(c.names)] for c in getattr(finished.split, part)]
             for part in ("known", "novel1", "novel2")
         },
-        "model": finished.model,
-        "checkpoint_sha256": "9ae5b7877367" + "0" * 52,
+        "provenance": {
+            "identity": {"checkpoint": finished.model, "space": "made-up", "sha256": "9ae5b7877367" + "0" * 52},
+            **{"method": "", "up": "y", "seed": SEEDS[0], "num_samples": 1, "version": "0.1.0"},
+        },
         "architecture": {"name": "pointbert", "width": 128, "depth": 4},
-        "text": {"tower": "made-up", "templates": 1, "average": "mean", "sha256": "7e" * 32},
+        "text": {"space": "made-up", "templates": 1, "average": "mean", "sha256": "7e" * 32},
         "settings": {
-            "support_points": 1024 if seed_protocol else 10_000,
-            "test_points": 2048 if seed_protocol else 10_000,
-            "color": 0.0 if seed_protocol else 0.4,
-            "exchange": not seed_protocol,
-            "unit": not seed_protocol,
+            "support_points": 1024 if reference else 10_000,
+            "test_points": 2048 if reference else 10_000,
+            "color": 0.0 if reference else 0.4,
+            "exchange": not reference,
+            "unit": not reference,
             "templates": "",
             "num_samples": 1,
             "support": "clean",
@@ -190,7 +192,7 @@ def _report(finished: Finished) -> dict[str, Any]:
             "per_class": PER_CLASS,
         },
         "device": "cpu",
-        "versions": {"openshape_ood": "0.1.0", "torch": "2.6.0", "python": "3.11.7", "numpy": "2.0.0"},
+        "versions": {"torch": "2.6.0", "python": "3.11.7", "numpy": "2.0.0"},
         "metrics": "fractions; as in 3DOS: known is positive",
         "results": [_as_json(result, finished.protocol) for result in finished.results],
         "run": {"seconds": 1.5, "embedded": 100, "reused": 20},
@@ -199,7 +201,7 @@ def _report(finished: Finished) -> dict[str, Any]:
 
 def _as_json(result: MethodResult, protocol: str) -> dict[str, Any]:
     printed = result.printed_accuracy
-    raw = ", raw features" if protocol == "seed" and result.known_by != "names" else ""
+    raw = ", raw features" if protocol == "semnov" and result.known_by != "names" else ""
     return {
         "known_by": result.known_by,
         "score": result.score + raw,

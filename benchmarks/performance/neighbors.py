@@ -12,27 +12,24 @@ approximate ones, which are left out without it.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import options
+from benchmarks.performance.harness import MIB, apart, in_turns, memory, versions
 from benchmarks.report.output import write_json
-from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.errors import InputError
 
 SEARCHES = ("exact", "cells", "graph")
 CLUSTERS, SPREAD = 1000, 0.7
 STEP = 1 << 14  # vectors made at once
-MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -71,156 +68,90 @@ def measure(search: str, task: Task, progress: bool = False) -> dict[str, Any]:
 
     rows = made_up(task.rows, task.dim, task.seed, stream=0)
     queries = made_up(task.queries, task.dim, task.seed, stream=1)
-    _warm_up(search, task)
-    before = _resident()
-    start = time.perf_counter()
+    few = made_up(64, task.dim, task.seed, stream=2)  # the first call imports torch or faiss
+    if search == "exact":
+        nearest(few, few, metric=task.metric)
+    else:
+        Index(few, task.metric, search).nearest(few)
+    before, start = memory(), time.perf_counter()
     index = None if search == "exact" else Index(rows, task.metric, search, seed=task.seed)
     built = time.perf_counter()
     if index is None:
         nearest(queries, rows, task.k, task.metric, progress=progress)
     else:
         index.nearest(queries, task.k, progress=progress)
-    done = time.perf_counter()
-    peak = _peak()  # before the recall, which searches exactly
+    done, after = time.perf_counter(), memory()  # before the recall, which searches exactly
+    settings = {"exact": {}, "cells": {"cells": "cells", "probes": "probes"}, "graph": {"candidates": "probes"}}[search]
     return {
         "search": search,
         "build_seconds": built - start if index else 0.0,
         "query_seconds": done - built,
-        "peak_mib": peak,
-        "beside_data_mib": max(0.0, peak - before),
+        "peak_mib": after["peak"] / MIB,
+        "beside_data_mib": max(0.0, (after["peak"] - before["resident"]) / MIB),
         "recall": index.recall(queries, task.k, task.sample) if index else 1.0,
-        "settings": _settings(search, index),
+        "settings": {name: getattr(index, attribute) for name, attribute in settings.items()},
     }
 
 
-def _settings(search: str, index: Any) -> dict[str, int]:
-    if search == "cells":
-        return {"cells": index.cells, "probes": index.probes}
-    return {"candidates": index.probes} if search == "graph" else {}
+def measured(search: str, task: dict[str, Any]) -> dict[str, Any]:
+    """`measure`, as a process of its own is asked for it."""
+    return measure(search, Task(**task), progress=sys.stderr.isatty())
 
 
-def _warm_up(search: str, task: Task) -> None:
-    """The first call imports torch or faiss, which takes time and memory of its own."""
-    from openshape_ood.scoring.neighbors import Index, nearest
-
-    few = made_up(64, task.dim, task.seed, stream=2)
-    if search == "exact":
-        nearest(few, few, metric=task.metric)
-    else:
-        Index(few, task.metric, search).nearest(few)
-
-
-def _resident() -> float:
-    """MiB held now; what was held at most, where the system does not say."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
-    held = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")]
-    return held[0] if held else _peak()
-
-
-def _peak() -> float:
-    """MiB held at most by this process so far."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MIB
-
-
-def measure_apart(search: str, task: Task) -> dict[str, Any]:
-    """`measure` in a fresh process; its progress bar is let through."""
-    command = [sys.executable, "-m", "benchmarks.neighbors", "--only", search]
-    command += [f"--{name}={value}" for name, value in asdict(task).items()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise SystemExit(f"error: the search {search!r} ended with status {done.returncode}")
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return measured
-
-
-def table(measured: Sequence[dict[str, Any]]) -> str:
-    """A Markdown table; "faster" is the exact search's time for the queries over this one's."""
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """A row a search; "faster" is the exact search's time for the queries over this one's."""
     head = ["search", "build s", "queries s", "faster", "peak MiB", "beside the data MiB", "recall %", "settings"]
-    exact = next((m["query_seconds"] for m in measured if m["search"] == "exact"), None)
-    lines = [head, ["---", *["---:"] * (len(head) - 2), "---"]]
-    for m in measured:
-        settings = ", ".join(f"{name} {value:,}" for name, value in m["settings"].items())
-        faster = f"{exact / m['query_seconds']:.1f}×" if exact else "–"
-        figures = [f"{m['build_seconds']:.1f}", f"{m['query_seconds']:.2f}", faster]
-        figures += [f"{m['peak_mib']:,.0f}", f"{m['beside_data_mib']:,.0f}", f"{100 * m['recall']:.1f}"]
-        lines.append([m["search"], *figures, settings or "–"])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    exact = next((one["query_seconds"] for one in found if one["search"] == "exact"), None)
+    rows = []
+    for one in found:
+        settings = ", ".join(f"{name} {value:,}" for name, value in one["settings"].items())
+        figures = [f"{one['build_seconds']:.1f}", f"{one['query_seconds']:.2f}"]
+        figures += [f"{exact / one['query_seconds']:.1f}×" if exact else "–"]
+        figures += [f"{one['peak_mib']:,.0f}", f"{one['beside_data_mib']:,.0f}", f"{100 * one['recall']:.1f}"]
+        rows.append([one["search"], *figures, settings or "–"])
+    return options.grid(head, rows)
 
 
-def report(task: Task, measured: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def run(args: argparse.Namespace) -> None:
     import torch
 
-    return {
+    options.check_least(args, rows=1, dim=1, queries=1, k=1, sample=1, seed=0)
+    if args.k > args.rows:
+        raise InputError(f"--k is {args.k} for {args.rows} rows; expected no more than rows")
+    task = asdict(Task(args.rows, args.dim, args.queries, args.k, args.metric, args.sample, args.seed))
+    searches = {s: partial(apart, f"search {s!r}", measured, s, task, show=True) for s in possible(args.searches)}
+    say = f"{args.rows:,} rows × {args.dim}, {args.queries:,} queries" if args.progress else ""
+    results = [one.found for (one,) in in_turns(searches, 1, say).values()]
+    data = (args.rows + args.queries) * args.dim * 4 / MIB
+    print(f"{data:,.0f} MiB of made-up vectors, {torch.get_num_threads()} threads, k = {args.k}\n")
+    print(table(results))
+    args.out.mkdir(parents=True, exist_ok=True)
+    found = {
         "benchmark": "neighbors",
-        "task": asdict(task),
+        "task": task,
         "vectors": f"made up: {CLUSTERS} clusters on the unit sphere, float32",
-        "data_mib": (task.rows + task.queries) * task.dim * 4 / MIB,
+        "data_mib": data,
         "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "results": list(measured),
+        "versions": versions("torch", "numpy"),
+        "results": results,
     }
+    print(f"\n{write_json(args.out / 'neighbors.json', found)}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
-    args = _parser().parse_args(argv)
-    task = Task(args.rows, args.dim, args.queries, args.k, args.metric, args.sample, args.seed)
-    try:
-        _check(task)
-        if args.only:
-            print(json.dumps(measure(args.only, task, progress=sys.stderr.isatty())))
-            return 0
-        measured = []
-        for search in _possible(args.searches):
-            print(f"{search}: {task.rows:,} rows × {task.dim}, {task.queries:,} queries", file=sys.stderr)
-            measured.append(measure_apart(search, task))
-        found = report(task, measured)
-        print(f"{found['data_mib']:,.0f} MiB of made-up vectors, {found['threads']} threads, k = {task.k}\n")
-        print(table(measured))
-        args.out.mkdir(parents=True, exist_ok=True)
-        print(f"\n{write_json(args.out / 'neighbors.json', found)}")
-    except OpenShapeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _possible(searches: Sequence[str]) -> list[str]:
+def possible(searches: Sequence[str]) -> list[str]:
     if find_spec("faiss"):
         return list(searches)
     print("without faiss there is only the exact search: pip install 'openshape-ood[faiss]'", file=sys.stderr)
     return ["exact"]
 
 
-def _check(task: Task) -> None:
-    for name in ("rows", "dim", "queries", "k", "sample"):
-        if getattr(task, name) < 1:
-            raise InputError(f"--{name} is {getattr(task, name)}; expected 1 or more")
-    if task.k > task.rows:
-        raise InputError(f"--k is {task.k} for {task.rows} rows; expected no more than rows")
-    if task.seed < 0:
-        raise InputError(f"--seed is {task.seed}; expected 0 or more")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.neighbors",
-        description="Time, memory and recall of the neighbor search.",
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--queries", type=int, default=10_000)
-    parser.add_argument("--k", type=int, default=5)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("neighbors", "time, memory and recall of the neighbor search", "seed")
+    for name, default in {"rows": 1_000_000, "dim": 512, "queries": 10_000, "k": 5}.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=["exact", "cells"])
     parser.add_argument("--sample", type=int, default=500, help="queries that the recall is measured on")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of neighbors.json")
-    parser.add_argument("--only", choices=SEARCHES, help=argparse.SUPPRESS)
-    return parser
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

@@ -13,90 +13,43 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import options
+from benchmarks.performance.harness import in_turns, medians, versions, write_meshes
 from benchmarks.report.output import write_json
-from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.errors import ShapeFileError
+from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
 from openshape_ood.shapes import Read, read_shapes
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-NETWORKS = ("tiny", "vitb32", "vitl14", "vitg14")
-RANDOM = "random weights"
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One way over all files.
-
-    seconds: from the first path to the last embedding, the start of workers included; first: of these, until the
-    first batch of clouds was there; waited: of those after it, how many the encoder had no clouds.
-    """
-
-    seconds: float
-    first: float = 0.0
-    waited: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """Of the time after the first batch, that in which the encoder waited."""
-        return self.waited / max(self.after, 1e-9)
-
-    @property
-    def after(self) -> float:
-        """Seconds from the first batch on; where the encoder never waits those of encoding alone."""
-        return self.seconds - self.first
-
-
-def write_meshes(folder: Path, count: int, seed: int) -> list[Path]:
-    """Generated shapes of all categories in turn, as OBJ files."""
-    from openshape_ood.synthetic import categories, generate
-
-    names = sorted(categories())
-    paths = [folder / f"{i:06}.obj" for i in range(count)]
-    for i, path in enumerate(paths):
-        mesh = generate(names[i % len(names)], seed + i)
-        rows = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in mesh.vertices.tolist()]
-        rows += [f"f {a} {b} {c}" for a, b, c in (mesh.faces + 1).tolist()]
-        path.write_text("\n".join(rows) + "\n", encoding="ascii")
-    return paths
-
 
 def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
     """An encoder, and where its weights are from: the package, or chance."""
-    import torch
-
+    from benchmarks.performance.networks import RANDOM, made_up_encoder, made_up_weights
     from openshape_ood.devices import find_device
-    from openshape_ood.encoders.grouping.samplers import find_grouping
-    from openshape_ood.encoders.pointbert.network import PointBERT
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
-    if name == "tiny":
-        return ShapeEncoder.from_pretrained(name, device=device), "its own weights"
     row = find_checkpoint(name)
-    torch.manual_seed(0)
-    target = find_device(device)
-    return ShapeEncoder(row, PointBERT(row.sizes, find_grouping("auto", target)), RANDOM, target), RANDOM
+    if row.source.package:
+        return ShapeEncoder.from_pretrained(name, device=device), "its own weights"
+    return made_up_encoder(row, made_up_weights(row), find_device(device)), RANDOM
 
 
 def read(paths: Sequence[Path], encoder: ShapeEncoder, workers: int, batch: int) -> Generator[Read]:
-    points = encoder.spec
-    ahead = 2 * batch
-    return read_shapes(paths, points=points.count, seed=0, frame=points, workers=workers, ahead=ahead)
+    spec = encoder.spec
+    return read_shapes(paths, points=spec.count, seed=0, frame=spec, workers=workers, ahead=2 * batch)
 
 
 def batches(reads: Iterator[Read], size: int) -> Iterator[np.ndarray]:
@@ -108,151 +61,106 @@ def batches(reads: Iterator[Read], size: int) -> Iterator[np.ndarray]:
         yield np.stack([one.cloud for one in part if one.cloud is not None])
 
 
-def reading_alone(paths: Sequence[Path], encoder: ShapeEncoder, batch: int, workers: int = 0) -> Pass:
-    start = time.perf_counter()
-    for _ in batches(read(paths, encoder, workers, batch), batch):
-        pass
-    return Pass(time.perf_counter() - start)
+def timed(source: Iterator[np.ndarray], encoder: ShapeEncoder | None) -> dict[str, float]:
+    """One way over all files, encoded where there is an encoder.
 
-
-def encoding_alone(clouds: Sequence[np.ndarray], encoder: ShapeEncoder) -> Pass:
-    start = time.perf_counter()
-    for points in clouds:
-        encoder.encode_prepared(points)
-    return Pass(time.perf_counter() - start)
-
-
-def both(paths: Sequence[Path], encoder: ShapeEncoder, batch: int, workers: int) -> Pass:
-    """Read and encode: in turn with 0 workers, at once with more."""
+    seconds: from the first path to the last embedding, the start of workers included; first: of these, until the first
+    batch of clouds was there; after: those from then on, where the encoder never waits those of encoding alone;
+    waited: of them, how many the encoder had no clouds; share: what part that is.
+    """
     start = time.perf_counter()
     first, waited = 0.0, 0.0
-    with closing(read(paths, encoder, workers, batch)) as reads:
-        source = batches(reads, batch)
-        while True:
-            asked = time.perf_counter()
-            points = next(source, None)
-            took = time.perf_counter() - asked
-            if points is None:
-                break
-            waited += took if first else 0.0
-            first = first or took
+    while True:
+        asked = time.perf_counter()
+        points = next(source, None)
+        took = time.perf_counter() - asked
+        if points is None:
+            break
+        waited += took if first else 0.0
+        first = first or took
+        if encoder:
             encoder.encode_prepared(points)
-    return Pass(time.perf_counter() - start, first, waited)
+    seconds = time.perf_counter() - start
+    after = seconds - first
+    return {"seconds": seconds, "first": first, "after": after, "waited": waited, "share": waited / max(after, 1e-9)}
+
+
+def way(
+    paths: Sequence[Path], encoder: ShapeEncoder, batch: int, workers: int, encode: bool = True
+) -> dict[str, float]:
+    """Read and encode: in turn with 0 workers, at once with more; or only read."""
+    with closing(read(paths, encoder, workers, batch)) as reads:
+        return timed(batches(reads, batch), encoder if encode else None)
 
 
 def measure(name: str, paths: Sequence[Path], args: argparse.Namespace) -> dict[str, Any]:
-    """Every way, `--repeats` times and interleaved; the median of each."""
+    """Every way, `--repeats` times and in turns; the median of each."""
     encoder, weights = load_network(name, args.device)
     clouds = list(batches(read(paths, encoder, 0, args.batch_size), args.batch_size))  # also warms the cache
     encoder.encode_prepared(clouds[0])
-    ways: dict[str, list[Pass]] = {}
-    for _ in range(args.repeats):
-        ways.setdefault("reading alone", []).append(reading_alone(paths, encoder, args.batch_size))
-        ways.setdefault("encoding alone", []).append(encoding_alone(clouds, encoder))
-        for workers in (0, *args.workers):
-            ways.setdefault(_way(workers), []).append(both(paths, encoder, args.batch_size, workers))
-    return {
-        "network": name,
-        "weights": weights,
-        "device": str(encoder.device),
-        "points": encoder.spec.count,
-        "files": len(paths),
-        "ways": {way: _middle(passes) for way, passes in ways.items()},
+    run = partial(way, paths, encoder, args.batch_size)
+    ways: dict[str, Callable[[], dict[str, float]]] = {
+        "reading alone": partial(run, 0, encode=False),
+        "encoding alone": lambda: timed(iter(clouds), encoder),
+        "one after the other": partial(run, 0),
+        **{f"at once, {n} worker{'s' * (n > 1)}": partial(run, n) for n in args.workers},
     }
-
-
-def _way(workers: int) -> str:
-    return f"at once, {workers} worker{'s' * (workers > 1)}" if workers else "one after the other"
-
-
-def _middle(passes: Sequence[Pass]) -> dict[str, float]:
-    columns = {
-        name: median(getattr(one, name) for one in passes) for name in ("seconds", "first", "after", "waited", "share")
-    }
-    return columns | {"fastest": min(one.seconds for one in passes), "slowest": max(one.seconds for one in passes)}
+    runs = in_turns(ways, args.repeats, f"{name}, {len(paths)} files" if args.progress else "")
+    found = {way: medians(own, ("seconds", "first", "after", "waited", "share")) for way, own in runs.items()}
+    what = {"network": name, "weights": weights, "device": str(encoder.device), "points": encoder.spec.count}
+    return what | {"files": len(paths), "ways": found}
 
 
 def table(measured: Sequence[dict[str, Any]]) -> str:
-    """Markdown: times as multiples of encoding alone, and the share of them in which the encoder waits."""
-    lines = ["| network | way | in all | until the first batch | from then on | the encoder waits |"]
-    lines.append("|---|---|---:|---:|---:|---:|")
+    """Times as multiples of encoding alone, and the share of them in which the encoder waits."""
+    rows = []
     for one in measured:
         alone = one["ways"]["encoding alone"]["seconds"]
         for way, found in one["ways"].items():
             parts = [f"{found[part] / alone:.2f}" for part in ("first", "after")] + [f"{found['share']:.1%}"]
-            cells = " | ".join(["–"] * 3 if way.endswith("alone") else parts)
-            lines.append(f"| {one['network']} | {way} | {found['seconds'] / alone:.2f} | {cells} |")
-    return "\n".join(lines)
+            cells = ["–"] * 3 if way.endswith("alone") else parts
+            rows.append([one["network"], way, f"{found['seconds'] / alone:.2f}", *cells])
+    head = ["network", "way", "in all", "until the first batch", "from then on", "the encoder waits"]
+    return options.grid(head, rows, words=2)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
-    args = _parser().parse_args(argv)
-    try:
-        _check(args)
-        found = _run(args)
-        print(f"{_cores()} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
-              f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
-        print(table(found["results"]))
-        args.out.mkdir(parents=True, exist_ok=True)
-        print(f"\n{write_json(args.out / 'reading.json', found)}")
-    except OpenShapeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _run(args: argparse.Namespace) -> dict[str, Any]:
+def run(args: argparse.Namespace) -> None:
     import torch
 
+    options.check_least(args, files=1, files_large=1, threads=1, repeats=1, batch_size=1, workers=1)
     before = torch.get_num_threads()
     torch.set_num_threads(args.threads)
     try:
         with tempfile.TemporaryDirectory(prefix="reading-") as folder:
             paths = write_meshes(Path(folder), args.files, seed=0)
-            results = []
-            for name in args.networks:
-                own = paths if name == "tiny" else paths[: args.files_large]
-                print(f"{name}: {len(own)} files", file=sys.stderr)
-                results.append(measure(name, own, args))
             size = sum(path.stat().st_size for path in paths) / len(paths)
+            own = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
+            results = [measure(name, files, args) for name, files in own.items()]
     finally:
         torch.set_num_threads(before)
-    settings = {name: value for name, value in vars(args).items() if name != "out"}
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
-    meshes = {"format": "obj", "mean_bytes": size}
-    return {"benchmark": "reading", "settings": settings, "cores": _cores(), "meshes": meshes, "versions": versions,
-            "results": results}  # fmt: skip
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    print(f"{cores} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
+          f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
+    print(table(results))
+    args.out.mkdir(parents=True, exist_ok=True)
+    found = {
+        "benchmark": "reading",
+        "settings": {name: value for name, value in vars(args).items() if name not in ("out", "progress")},
+        "cores": cores,
+        "meshes": {"format": "obj", "mean_bytes": size},
+        "versions": versions("torch", "numpy"),
+        "results": results,
+    }
+    print(f"\n{write_json(args.out / 'reading.json', found)}")
 
 
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _check(args: argparse.Namespace) -> None:
-    for name in ("files", "files_large", "threads", "repeats", "batch_size"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected 1 or more")
-    if min(args.workers) < 1:
-        raise InputError(f"--workers are {args.workers}; expected numbers from 1 up")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.reading", description="Does the encoder wait for files to be read?"
-    )
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=["tiny", "vitb32"])
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    about = "does the encoder wait for files to be read?"
+    parser = options.parser("reading", about, "threads", "repeats", device="cpu", batch_size=16)
+    parser.add_argument("--networks", nargs="+", choices=list_checkpoints(), default=["tiny", "vitb32"])
     parser.add_argument("--files", type=int, default=480, help="meshes for tiny (default: 480)")
     parser.add_argument("--files-large", type=int, default=64, help="of these, for larger networks (default: 64)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="reader processes (default: 1 2)")
-    parser.add_argument("--threads", type=int, default=1, help="of the network, on the CPU (default: 1)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
-    parser.add_argument("--batch-size", type=int, default=16, help="clouds encoded at once (default: 16)")
-    parser.add_argument("--repeats", type=int, default=1, help="medians are of so many (default: 1)")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of reading.json")
-    return parser
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

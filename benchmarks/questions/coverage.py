@@ -10,19 +10,28 @@ it holds again. Writes <name>-<model>-coverage.json, .md and .png.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.report.output import write_json
-from benchmarks.report.pictures.coverage import draw
-from benchmarks.report.tables import Table, percent, wrapped
+from benchmarks import options
+from benchmarks.questions.coverage_page import (
+    AGAIN,
+    BATCH,
+    BROKEN,
+    CALIBRATION_FOR_BATCH,
+    CLEAN,
+    COVERAGE,
+    MADE_UP,
+    NOVEL_IN_BATCH,
+    RATE,
+    blocks,
+    write,
+)
+from benchmarks.report.facts import wrapped
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects
@@ -35,24 +44,19 @@ from openshape_ood.decisions.calibration import (
     coverage_law,
     expected_coverage,
     leave_one_out,
-    p_values,
-    threshold,
 )
-from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.known import Known
-from openshape_ood.scoring import SCORES
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import judge
 
 Draw = Callable[[int, int, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
 
-COVERAGE = 0.95
 COVERAGES = (0.5, 0.8, 0.9, COVERAGE, 0.99)
 SIZES = (20, 50, 100, 200, 1000)
 SMALL = (20, 50, 100)  # sets of scans that somebody would label, and supports to leave one out of
 CENTRAL = 0.9  # of the draws lie between low and high
-MADE_UP, CLEAN, BROKEN, AGAIN = "made up", "clean, tested on clean", "clean, tested on scans", "scans, tested on scans"
 LEFT_IN, LEFT_OUT = "the support itself, tested on clean", "leave-one-out on the support, tested on clean"
-EXCHANGEABLE = (MADE_UP, CLEAN, AGAIN)
-RATE, BATCH, NOVEL_IN_BATCH, CALIBRATION_FOR_BATCH = 0.1, 100, 30, 200
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def made_up(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarr
 
 def within(pool: np.ndarray) -> Draw:
     """Both from one pool, none twice: exchangeable, so that the law is exact whatever the pool."""
-    return lambda n, tests, random: _split(random.permutation(pool), n, tests)
+    return lambda n, tests, random: ((drawn := random.permutation(pool))[:n], drawn[n : n + tests])
 
 
 def between(calibration: np.ndarray, tested: np.ndarray) -> Draw:
@@ -129,7 +133,7 @@ def supports(embeddings: np.ndarray, labels: np.ndarray, left_out: bool) -> Draw
     """The calibration set is the support that new shapes are compared with, left in or out of itself in turn."""
 
     def drawn(n: int, tests: int, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-        support, new = _split(random.permutation(len(labels)), n, tests)
+        support, new = within(np.arange(len(labels)))(n, tests, random)
         owners = np.unique(labels[support], return_inverse=True)[1]
         known = embeddings[support]
         own = leave_one_out(known, owners, to_prototypes) if left_out else to_prototypes(known, known, owners)
@@ -154,9 +158,9 @@ def reach(
     kept, accepted = np.empty((2, draws, len(coverages)))
     for i in range(draws):
         calibration, tested = drawn(n, tests, random)
-        levels = [threshold(calibration, coverage) for coverage in coverages]
-        kept[i] = [np.mean(tested <= level) for level in levels]
-        accepted[i] = [np.nan if novel is None else np.mean(novel <= level) for level in levels]
+        thresholds = [Threshold.from_novelty(calibration, coverage) for coverage in coverages]
+        kept[i] = [np.mean(~one.is_novel(tested)) for one in thresholds]
+        accepted[i] = [np.nan if novel is None else np.mean(~one.is_novel(novel)) for one in thresholds]
     return [
         _row(score, case, n, coverage, tests, kept[:, j], None if novel is None else float(accepted[:, j].mean()))
         for j, coverage in enumerate(coverages)
@@ -164,25 +168,12 @@ def reach(
 
 
 def _row(score: str, case: str, n: int, coverage: float, tests: int, kept: np.ndarray, novel: float | None) -> Reached:
-    law = coverage_law(n, coverage, tests)
-    low, high = np.quantile(kept, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2])
-    law_low, law_high = np.array(law.interval(CENTRAL)) / tests
-    return Reached(
-        score,
-        case,
-        n,
-        coverage,
-        promise=expected_coverage(n, coverage),
-        mean=float(kept.mean()),
-        error=float(kept.std(ddof=1) / np.sqrt(len(kept))),
-        spread=float(kept.std(ddof=1)),
-        law=float(law.std() / tests),
-        low=float(low),
-        high=float(high),
-        law_low=float(law_low),
-        law_high=float(law_high),
-        novel=novel,
-    )
+    law, spread = coverage_law(n, coverage, tests), float(kept.std(ddof=1))
+    low, high = map(float, np.quantile(kept, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]))
+    law_low, law_high = map(float, np.array(law.interval(CENTRAL)) / tests)
+    promise, error, by_law = expected_coverage(n, coverage), spread / np.sqrt(len(kept)), float(law.std() / tests)
+    figures = (promise, float(kept.mean()), float(error), spread, by_law, low, high, law_low, law_high)
+    return Reached(score, case, n, coverage, *figures, novel)
 
 
 def reach_on(pools: Pools, tests: int, draws: int, seed: int) -> Iterator[Reached]:
@@ -217,7 +208,7 @@ def _discovered(pools: Pools, case: str, drawn: Draw, n: int, known: int, draws:
     for i in range(draws):
         calibration, tested = drawn(n, known, random)
         batch = np.append(tested, random.permutation(pools.novel)[:NOVEL_IN_BATCH])
-        novel = benjamini_hochberg(p_values(batch, calibration), RATE)
+        novel = benjamini_hochberg(Threshold.from_novelty(calibration).p_values(batch), RATE)
         false[i] = novel[:known].sum() / max(1, novel.sum())
         found[i] = novel[known:].mean()
     error = float(false.std(ddof=1) / np.sqrt(draws))
@@ -236,25 +227,20 @@ def embed(data: BenchmarkData, embedder: Embedder) -> dict[str, np.ndarray]:
 def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], embedder: Embedder) -> list[Pools]:
     """One by names, one by prototypes.
 
-    The prototypes are means of shapes of their own, which belong to no pool: what a score compares with must be
+    The prototypes are means of shapes of their own, which belong to no pool: what a method compares with must be
     fixed before calibration.
     """
     from openshape_ood import TextEncoder
 
-    names = [name for c in data.known for name in c.names]
-    titles = data.validation.titles
-    examples = {c.title: embedded["bank"][titles == c.title] for c in data.known}
-    name = embedder.encoder.identity.checkpoint
-    banks = {
-        "names": (
-            "max_cosine",
-            Known.from_names(names, TextEncoder.from_pretrained(name)),
-        ),
-        "prototypes": ("prototype_distance", Known.from_examples(examples, embedder.encoder)),
+    text = TextEncoder.from_pretrained(embedder.encoder.identity.checkpoint)
+    examples = {c.title: embedded["bank"][data.validation.titles == c.title] for c in data.known}
+    known = {
+        "names": ("max_cosine", KnownClasses.from_names([name for c in data.known for name in c.names], text)),
+        "prototypes": ("prototype_distance", KnownClasses.from_examples(examples, embedder.encoder)),
     }
     return [
-        Pools(known_by, *(SCORES[score].novelty(embedded[part], bank) for part in ("clean", "scans", "novel")))
-        for known_by, (score, bank) in banks.items()
+        Pools(by, *(judge(embedded[part], classes, method).novelty for part in ("clean", "scans", "novel")))
+        for by, (method, classes) in known.items()
     ]
 
 
@@ -302,131 +288,22 @@ def _rounded(row: Reached | Discovered) -> dict[str, Any]:
     return {key: round(value, 12) if isinstance(value, float) else value for key, value in asdict(row).items()}
 
 
-def coverage_table(report: Mapping[str, Any]) -> Table:
-    """What a coverage of 95 % reaches, a row a case and size of calibration set, in percent."""
-    rows = [
-        (
-            row["score"],
-            "" if row["case"] == row["score"] else row["case"],
-            f"{row['n']:,}",
-            percent(row["promise"]),
-            f"{100 * row['mean']:.2f} ±{100 * row['error']:.2f}",
-            f"{100 * (row['mean'] - row['promise']):+.2f}",
-            f"{100 * row['spread']:.2f}",
-            f"{100 * row['law']:.2f}" if row["case"] in EXCHANGEABLE else "-",
-            "-" if row["novel"] is None else percent(row["novel"]),
-        )
-        for row in report["coverage"]
-        if row["coverage"] == COVERAGE
-    ]
-    head = ("score", "calibrated on", "n", "promised", "reached", "off by", "spread", "by law", "novel kept")
-    return Table(head, tuple(rows), words=2)
-
-
-def discoveries_table(report: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            row["score"],
-            row["case"],
-            str(row["n"]),
-            percent(row["rate"]),
-            percent(row["allowed"]),
-            f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}",
-            percent(row["found"]),
-        )
-        for row in report["discoveries"]
-    ]
-    head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
-    return Table(head, tuple(rows), words=2)
-
-
-def notes(report: Mapping[str, Any]) -> list[str]:
-    """What to know about the tables, a paragraph each."""
-    settings, pools = report["settings"], report["pools"]
-    return [
-        f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
-        f"n calibration and {settings['tests']} test shapes ± its standard error; spread is the standard deviation "
-        "over the draws, beside it that of the beta-binomial law where calibration and test are exchangeable. "
-        "Novel kept: share of scans of novel classes that pass for known.",
-        f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
-        f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
-        "clean shapes, or of the support itself where it is left in or out. The errors are those of the draws from "
-        "these pools; where calibration and test differ in kind, other pools move the figures by up to about "
-        "three points.",
-    ]
-
-
-def discoveries_note(report: Mapping[str, Any]) -> str:
-    return (
-        f"Benjamini-Hochberg on batches of {BATCH} scans, {NOVEL_IN_BATCH} of them of novel classes, percent: the mean "
-        "share of known shapes among those called novel may be the stated rate times the share of known shapes."
-    )
-
-
-def text(report: Mapping[str, Any]) -> str:
-    parts = [coverage_table(report).text(), *("\n".join(wrapped(note)) for note in notes(report))]
-    if report["discoveries"]:
-        parts += ["\n".join(wrapped(discoveries_note(report))), discoveries_table(report).text()]
-    return "\n\n".join(parts)
-
-
-def markdown(report: Mapping[str, Any], picture: str) -> str:
-    title = f"# Coverage on {report['benchmark'].upper()}: promised and reached"
-    parts = [title, f"![Nominal against reached coverage]({picture})", coverage_table(report).markdown()]
-    parts += notes(report)
-    if report["discoveries"]:
-        parts += [discoveries_note(report), discoveries_table(report).markdown()]
-    return "\n\n".join(parts) + "\n"
-
-
-def write(out: Path, report: Mapping[str, Any]) -> list[Path]:
-    stem = f"{report['benchmark']}-{report['model']}-coverage"
-    figures = write_json(out / f"{stem}.json", report)
-    picture = draw(out / f"{stem}.png", report)
-    page = out / f"{stem}.md"
-    partial = page.with_name(f"{page.name}.{os.getpid()}.partial")
-    partial.write_text(markdown(report, picture.name), encoding="utf-8")
-    os.replace(partial, page)
-    return [figures, page, picture]
-
-
-def _split(drawn: np.ndarray, n: int, tests: int) -> tuple[np.ndarray, np.ndarray]:
-    return drawn[:n], drawn[n : n + tests]
-
-
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__.split("\n")[0])
-    parser.add_argument("--name", choices=("sr1", "sr2"), default="sr1", help="whose classes are known (default: sr1)")
-    parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
-    parser.add_argument("--draws", type=int, default=1000, help="calibration sets drawn (default: 1000)")
-    parser.add_argument("--tests", type=int, default=200, help="shapes tested in a draw (default: 200)")
-    parser.add_argument("--per-class", type=int, default=300, help="generated shapes a class (default: 300)")
-    parser.add_argument("--data-seed", type=int, default=0, help="which generated shapes (default: 0)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--workers", type=int, default=1, help="reader processes; 0 reads in this one (default: 1)")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results (default: results)")
-    parser.add_argument("--quiet", dest="progress", action="store_false", help="no progress bars")
-    return parser.parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    options.check_least(args, draws=2, tests=1, per_class=2, batch_size=1, workers=0)
+    check_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+    report = measure(args)
+    files = write(args.out, report)
+    shown = ("\n".join(wrapped(block)) if isinstance(block, str) else block.text() for block in blocks(report))
+    print("\n\n".join(shown), *files, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    args = parse(argv)
-    try:
-        for name, least in {"draws": 2, "tests": 1, "per_class": 2, "batch_size": 1, "workers": 0}.items():
-            if getattr(args, name) < least:
-                raise InputError(f"--{name.replace('_', '-')} is {getattr(args, name)}; expected {least} or more")
-        check_seed(args.seed)
-        args.out.mkdir(parents=True, exist_ok=True)
-        report = measure(args)
-        files = write(args.out, report)
-    except (OpenShapeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(text(report), *files, sep="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    about = "do thresholds keep their promise? nominal against reached coverage, over many calibration sets"
+    names = ("model", "draws", "data_seed", "seed", "batch_size", "workers")
+    parser = options.parser("coverage", about, *names, per_class=300)
+    parser.add_argument("--name", choices=("sr1", "sr2"), default="sr1", help="whose classes are known (default: sr1)")
+    parser.add_argument("--tests", type=int, default=200, help="shapes tested in a draw (default: 200)")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

@@ -10,23 +10,28 @@ writes the same as JSON, and draws six of the shapes.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
 
+from benchmarks import options
 from benchmarks.report.output import write_json
 from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs
-from benchmarks.report.tables import Table
-from openshape_ood.errors import InputError, OpenShapeError
-
-if TYPE_CHECKING:
-    from openshape_ood import ShapeEncoder, TextEncoder
-    from openshape_ood.novelty_map import NoveltyMap, PatchNovelty
-    from openshape_ood.synthetic.planted import Planted
+from openshape_ood import ShapeEncoder, TextEncoder
+from openshape_ood.known import KnownClasses
+from openshape_ood.localization import localize
+from openshape_ood.localization.interpolation import weights
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map.result import around
+from openshape_ood.scoring import judge
+from openshape_ood.scoring.neighbors import nearest
+from openshape_ood.shapes.points import in_frame
+from openshape_ood.synthetic import sample
+from openshape_ood.synthetic.planted import plant
 
 KINDS = {"in place of the upper part": lambda keep: keep < 1, "on top of the whole": lambda keep: keep == 1}
 BY = {
@@ -59,21 +64,16 @@ class Measured:
     above_host: float
 
 
-def measure(
-    encoder: ShapeEncoder, text: TextEncoder, count: int, examples: int, points: int, progress: bool
-) -> list[Measured]:
-    """Every pair of `PLANTED`, `count` shapes of each, against `examples` shapes of each known class."""
-    from openshape_ood.known import KnownClasses
-    from openshape_ood.synthetic import sample
-
-    shapes = {name: [sample(name, points, seed) for seed in range(examples)] for name in KNOWN}
-    banks = {stage: KnownClasses.from_examples(shapes, encoder, patches=stage) for stage in ("local", "tokens")}
-    known = banks["local"]
-    work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + count)]
-    return [
-        _measured(host, donor, keep, seed, points, encoder, text, banks, known)
-        for host, donor, keep, seed in _bar(work, progress)
-    ]
+def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[Measured]:
+    """Every pair of `PLANTED`, `--count` shapes of each, against `--examples` shapes of each known class."""
+    shapes = {name: [sample(name, args.points, seed) for seed in range(args.examples)] for name in KNOWN}
+    known: dict[str, Any] = {
+        stage: KnownClasses.from_examples(shapes, encoder, patches=stage) for stage in ("local", "tokens")
+    }
+    known["text"] = list(KNOWN)
+    work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + args.count)]
+    bar = tqdm(work, desc="localizing", unit="shape", disable=not args.progress)
+    return [_measured(h, d, keep, seed, args.points, encoder, text, known) for h, d, keep, seed in bar]
 
 
 def _measured(
@@ -84,70 +84,45 @@ def _measured(
     points: int,
     encoder: ShapeEncoder,
     text: TextEncoder,
-    banks: Mapping[str, Any],
-    known: Any,
+    known: Mapping[str, Any],
 ) -> Measured:
-    from openshape_ood.scoring import judge
-    from openshape_ood.synthetic.planted import plant
-
     shape = plant(host, donor, points, seed, keep)
-    found = localized(shape, encoder, text, banks)
-    local = found["local"]
-    novelty = {by: one.novelty for by, one in found.items()} | {"position": _position(local, banks["local"], encoder)}
+    maps = {by: localize(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
+    local = maps["local"]
+    novelty = {by: one.novelty for by, one in maps.items()} | {"position": _position(local, known["local"], encoder)}
     cuts = [local.peak(REGION), shape.foreign, *_regions(shape.cloud, seed)]
     left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)])
-    whole, region, part, *random = judge(left, known, "prototype_distance").novelty
-    above = local.is_novel
+    whole, region, part, *random = judge(left, known["local"], "prototype_distance").novelty
     return Measured(
         host=host,
         donor=donor,
         keep=keep,
         seed=seed,
-        auroc={by: _auroc(novelty[by], shape.foreign) for by in BY},
+        auroc={by: float(roc_auc_score(shape.foreign, novelty[by])) for by in BY},
         novelty=float(whole),
         drop_region=float(whole - region),
         drop_random=float(whole - np.mean(random)),
         drop_part=float(whole - part),
-        above_foreign=float(above[shape.foreign].mean()),
-        above_host=float(above[~shape.foreign].mean()),
+        above_foreign=float(local.is_novel[shape.foreign].mean()),
+        above_host=float(local.is_novel[~shape.foreign].mean()),
     )
 
 
-def localized(
-    shape: Planted, encoder: ShapeEncoder, text: TextEncoder, banks: Mapping[str, Any]
-) -> dict[str, NoveltyMap]:
-    from openshape_ood.localization import localize
-
-    known: dict[str, Any] = {**banks, "text": list(KNOWN)}
-    return {by: localize(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
-
-
-def _position(found: NoveltyMap, bank: Any, encoder: ShapeEncoder) -> np.ndarray:
+def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarray:
     """What the place alone says: distance (n,) of the nearest patch center of a known shape, in the encoder's frame."""
-    from openshape_ood.localization.interpolation import weights
-    from openshape_ood.scoring.neighbors import nearest
-    from openshape_ood.shapes.points import in_frame
-
+    assert found.patches is not None
     # the shape's own points alone say what its frame is
     points = in_frame(found.points, count=encoder.spec.count, up=found.up, to=encoder.spec.up, seed=0)
-    own = nearest(cast("PatchNovelty", found.patches).centers, found.points[:, :3], metric="euclidean")[1][:, 0]
+    own = nearest(found.patches.centers, found.points[:, :3], metric="euclidean")[1][:, 0]
     centers = points[own]
-    distance = nearest(centers, bank.patches.centers, metric="euclidean")[0][:, 0]
-    return weights(points, centers, bank.patches.radius) @ distance
+    distance = nearest(centers, known.patches.centers, metric="euclidean")[0][:, 0]
+    return weights(points, centers, known.patches.radius) @ distance
 
 
 def _regions(cloud: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    from openshape_ood.novelty_map.result import around
-
     random = np.random.RandomState(seed)
     for place in random.randint(len(cloud), size=RANDOM):
         yield around(cloud, int(place), REGION)
-
-
-def _auroc(novelty: np.ndarray, foreign: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(foreign, novelty))
 
 
 def interval(values: Sequence[float], draws: int) -> dict[str, float]:
@@ -175,7 +150,7 @@ def _figures(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
     }
 
 
-def tables(figures: Mapping[str, Any]) -> list[Table]:
+def tables(figures: Mapping[str, Any]) -> list[str]:
     """AUROC by feature, and the drops."""
 
     def words(figure: Mapping[str, float], scale: float, digits: int) -> str:
@@ -185,73 +160,43 @@ def tables(figures: Mapping[str, Any]) -> list[Table]:
     auroc = [(name, *(words(f["auroc"][by], 100, 1) for by in BY)) for name, f in figures.items()]
     cuts = ("novelty", "drop_region", "drop_random", "drop_beyond_random", "drop_part")
     drops = [(name, *(words(f[key], 1, 3) for key in cuts)) for name, f in figures.items()]
-    return [
-        Table(("point AUROC, %", *BY), tuple(auroc)),
-        Table(("novelty lost", "whole", "novel region", "at random", "difference", "foreign part"), tuple(drops)),
-    ]
+    head = ("novelty lost", "whole", "novel region", "at random", "difference", "foreign part")
+    return [options.grid(("point AUROC, %", *BY), auroc), options.grid(head, drops)]
 
 
-def _bar(work: Sequence[Any], progress: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(work, desc="localizing", unit="shape", disable=not progress)
-
-
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.localize",
-        description="novelty maps of shapes with a planted foreign part",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
-    parser.add_argument("--checkpoint", type=Path, help="a weights file at hand instead of the Hub's")
-    parser.add_argument("--text-checkpoint", type=Path, help="a file with the text tower's weights, likewise")
-    parser.add_argument("--count", type=int, default=30, help="shapes a pair (default: 30)")
-    parser.add_argument("--examples", type=int, default=40, help="example shapes a known class (default: 40)")
-    parser.add_argument("--points", type=int, default=2048, help="points a shape (default: 2048)")
-    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws for intervals (default: 1000)")
-    parser.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results (default: results)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
-    parser.add_argument("--quiet", dest="progress", action="store_false", help="no progress bar")
-    return parser.parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    options.check_least(args, count=1, examples=2, points=1, draws=1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
+    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
+    rows = measure(encoder, text, args)
+    figures = summary(rows, args.draws)
+    report = {
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
+        "settings": {key: getattr(args, key) for key in ("count", "examples", "points", "draws")}
+        | {"region": REGION, "random_regions": RANDOM, "known": KNOWN},
+        "figures": figures,
+        "shapes": [asdict(row) for row in rows],
+    }
+    files = [write_json(args.out / f"explain-{encoder.identity.checkpoint}.json", report)]
+    if args.pictures:
+        files.append(draw_pairs(files[0].with_suffix(".png"), encoder))
+        files.append(draw_chair(args.out / "explain-chair.png", encoder))
+    print(*tables(figures), sep="\n\n")
+    print("", *(f"{by}: {words}" for by, words in BY.items()), *files, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    from openshape_ood import ShapeEncoder, TextEncoder
-
-    args = parse(argv)
-    try:
-        if min(args.count, args.draws, args.points) < 1 or args.examples < 2:
-            raise InputError("--count, --draws and --points are at least 1, --examples at least 2")
-        args.out.mkdir(parents=True, exist_ok=True)
-        encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
-        text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
-        rows = measure(encoder, text, args.count, args.examples, args.points, args.progress)
-        figures = summary(rows, args.draws)
-        report = {
-            "model": encoder.identity.checkpoint,
-            "checkpoint_sha256": encoder.identity.sha256,
-            "settings": {key: getattr(args, key) for key in ("count", "examples", "points", "draws")}
-            | {"region": REGION, "random_regions": RANDOM, "known": KNOWN},
-            "figures": figures,
-            "shapes": [asdict(row) for row in rows],
-        }
-        path = write_json(args.out / f"explain-{encoder.identity.checkpoint}.json", report)
-        pictures = []
-        if args.pictures:
-            pictures = [
-                draw_pairs(path.with_suffix(".png"), encoder),
-                draw_chair(args.out / "explain-chair.png", encoder),
-            ]
-    except (OpenShapeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(*(table.text(width=160) for table in tables(figures)), sep="\n\n")
-    print("", *(f"{by}: {words}" for by, words in BY.items()), path, *pictures, sep="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    about = "novelty maps of shapes with a planted foreign part"
+    parser = options.parser("localize", about, "model", "checkpoint", "text_checkpoint", "draws", "device")
+    for name, default, words in (
+        ("count", 30, "shapes a pair"),
+        ("examples", 40, "example shapes a known class"),
+        ("points", 2048, "points a shape"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: {default})")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

@@ -1,24 +1,23 @@
-"""`python -m benchmarks.scores`: every score of `openshape_ood.scoring.SCORES` on SR1 and SR2, side by side.
+"""`python -m benchmarks.scores`: every method of `openshape_ood.scoring.METHODS` on SR1 and SR2, side by side.
 
 Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals, the closed-set accuracy,
-what a thousand shapes cost once they are embedded, and which score the figures speak for where the classes are known
-by name, by example, or by both. Writes the same as JSON.
+what a thousand shapes cost once they are embedded, and which method the figures speak for where the classes are known
+by name, by example, or by both. Writes the same as JSON. Methods by Euclidean distance are left out: between unit
+embeddings it orders neighbors as the cosine does.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import options
 from benchmarks.report.output import write_json
-from benchmarks.report.tables import Table
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.evaluation import labels_of
 from benchmarks.threedos.intervals import metric_intervals
@@ -28,22 +27,29 @@ from benchmarks.threedos.recipes import SEEDS, openshape
 from benchmarks.threedos.results import Figure
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.errors import InputError, OpenShapeError
-from openshape_ood.known import Known
-from openshape_ood.scoring import DEFAULTS, SCORES, Score
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses, MemoryBank
+from openshape_ood.scoring import DEFAULTS, METHODS, Method, judge
+from openshape_ood.scoring.methods import Kind
 from openshape_ood.scoring.words import negative_words
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
     from openshape_ood import ShapeEncoder, TextEncoder
 
-# what stands for a user who has names, examples, or both; the last may use any score
-GROUPS = {"names": ("", "negatives"), "examples": ("examples", "patches"), "both": ("both",)}
+# what stands for a user who has names, examples, or both; the last may use any method
+GROUPS: dict[Kind, tuple[str, ...]] = {
+    "names": ("any", "negatives"),
+    "examples": ("examples", "patches"),
+    "both": ("text and examples",),
+}
+MEASURED = {name: method for name, method in METHODS.items() if not name.endswith("_euclidean")}
 TESTED = ("known", "novel1", "novel2")
+AT_ONCE = 32  # shapes whose patches are held
 
 
 @dataclass(frozen=True)
 class Row:
-    """One score on one benchmark: figures over the seeds, and seconds for a thousand embedded shapes."""
+    """One method on one benchmark: figures over the seeds, and seconds for a thousand embedded shapes."""
 
     benchmark: str
     known_by: str
@@ -59,103 +65,90 @@ class Row:
         return words | {"accuracy": round(self.accuracy, 9), **figures, "seconds_per_1000": round(self.seconds, 4)}
 
 
-@dataclass(frozen=True, eq=False)
-class Banks:
-    """The known classes under one seed, by what they are known by; names of one class stay apart.
+def known_classes(
+    data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text: TextEncoder, seed: int
+) -> dict[str, KnownClasses]:
+    """The known classes under one seed, by group, from the embeddings (m, d) of the support.
 
-    owners: the class of each name.
+    Names of one class stay apart; patch tokens are of the same shapes under the same seed.
     """
-
-    names: Known
-    examples: Known
-    both: Known
-    owners: np.ndarray
-
-    def of(self, group: str) -> Known:
-        return {"names": self.names, "examples": self.examples, "both": self.both}[group]
-
-
-def banks(data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text: TextEncoder, seed: int) -> Banks:
-    """From the embeddings (m, d) of the support; patch tokens are of the same shapes under the same seed."""
     names = [name for c in data.known for name in c.names]
     words = [word for word in negative_words() if word not in names]
-    by_name = Known.from_names(names, text, negatives=words, temperature=encoder.temperature)
-    titles = data.support.titles
-    by_class = {c.title: support[titles == c.title] for c in data.known}
+    by_class = {c.title: support[data.support.titles == c.title] for c in data.known}
     by_each_name = {name: by_class[c.title] for c in data.known for name in c.names}
-    tokens, labels = _support_patches(data, encoder, seed)
-    return Banks(
-        names=by_name,
-        examples=replace(Known.from_examples(by_class, encoder), patches=tokens, patch_labels=labels),
-        both=Known.from_both(names, by_each_name, encoder, text),
-        owners=np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known]),
-    )
+    return {
+        "names": KnownClasses.from_names(names, text, negatives=words, temperature=encoder.temperature),
+        "examples": KnownClasses.from_examples(by_class, encoder),
+        "patches": _with_patches(data, support, encoder, seed),
+        "both": KnownClasses.from_both(names, by_each_name, encoder, text),
+    }
 
 
-def _support_patches(data: BenchmarkData, encoder: ShapeEncoder, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    tokens = np.concatenate([own for _, own in _patches(data.support, encoder, seed)])
-    rows = tokens.reshape(-1, tokens.shape[-1])
+def _with_patches(data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, seed: int) -> KnownClasses:
+    tokens = np.concatenate(list(patches(data.support, encoder, seed)))
+    m, p, width = tokens.shape
+    rows = tokens.reshape(-1, width)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows, np.repeat(labels_of(data.support, data), tokens.shape[1])
+    labels, none = labels_of(data.support, data), np.empty((0, 3), dtype=np.float32)  # nobody asks where they lie
+    memory = MemoryBank(rows, np.repeat(labels, p), none, np.repeat(np.arange(m), p), "tokens", radius=0.0)
+    names = tuple(c.title for c in data.known)
+    return KnownClasses(names, encoder.identity, examples=support, labels=labels, patches=memory)
 
 
-def _patches(objects: Objects, encoder: ShapeEncoder, seed: int, at_once: int = 32) -> Iterator[tuple[int, np.ndarray]]:
-    """Patch tokens of the shapes, a batch at a time, with the place of its first: they are too many to be kept."""
-    for i in range(0, len(objects), at_once):
-        clouds = [shape.read() for shape in objects.shapes[i : i + at_once]]
-        yield i, encoder.encode_patches(clouds, up="y", batch_size=at_once, seed=seed)[0]
+def patches(objects: Objects, encoder: ShapeEncoder, seed: int) -> Iterator[np.ndarray]:
+    """Patch tokens (b, p, w) of the shapes, a batch at a time: they are too many to be kept."""
+    for i in range(0, len(objects), AT_ONCE):
+        clouds = [shape.read() for shape in objects.shapes[i : i + AT_ONCE]]
+        yield encoder.encode_patches(clouds, up="y", batch_size=AT_ONCE, seed=seed).features
 
 
 def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> list[Row]:
-    """Every score on one benchmark."""
+    """Every method on one benchmark."""
     data = load(load_split(name), args, cache_folder(args))
     embedder = Embedder(encoder, cache_folder(args), args.batch_size, args.workers, args.progress)
     recipe = openshape(encoder.row).recipe("known", encoder.row)
     sets = {part: objects for part, objects in data.sets.items() if part != "validation"}
     embedded = embedder.embed(sets, recipe, args.seeds, args.num_samples)
-    known = [banks(data, z["support"], encoder, text, s) for z, s in zip(embedded, args.seeds, strict=True)]
+    known = [known_classes(data, z["support"], encoder, text, s) for z, s in zip(embedded, args.seeds, strict=True)]
     tests = {part: data.sets[part] for part in TESTED if len(data.sets[part])}
+    owners = np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known])
     rows = []
-    for method, score in SCORES.items():
-        group = next(group for group, needs in GROUPS.items() if score.needs in needs)
-        judged = [
-            _judge_patches(score, tests, encoder, bank.of(group), seed)
-            if score.needs == "patches"
-            else _judge(score, {part: z[part] for part in tests}, bank.of(group))
-            for z, bank, seed in zip(embedded, known, args.seeds, strict=True)
-        ]
-        rows.append(_row(name, group, method, judged, data, known[0].owners, args.draws))
+    for method in MEASURED.values():
+        group = next(group for group, needs in GROUPS.items() if method.needs in needs)
+        judged = []
+        for z, classes, seed in zip(embedded, known, args.seeds, strict=True):
+            queries: dict[str, Iterable[np.ndarray]] = {part: [z[part]] for part in tests}
+            if method.rows == "patches":
+                queries = {part: patches(objects, encoder, seed) for part, objects in tests.items()}
+            judged.append(_judged(method, queries, classes["patches" if method.rows == "patches" else group]))
+        rows.append(_row(name, group, method.name, judged, data, owners, args.draws))
     return rows
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One score under one seed: novelty and nearest class of each set, and the seconds it took."""
+    """One method under one seed: novelty and nearest class of each set, and the seconds it took."""
 
     novelty: Mapping[str, np.ndarray]
     nearest: np.ndarray
     seconds: float
 
 
-def _judge(score: Score, queries: Mapping[str, np.ndarray], bank: Known) -> Judged:
-    score.novelty(queries["known"][:1], bank)  # what is fitted to the bank is fitted once
-    started = time.perf_counter()
-    novelty = {part: score.novelty(z, bank) for part, z in queries.items()}
-    return Judged(novelty, score.nearest(queries["known"], bank), time.perf_counter() - started)
-
-
-def _judge_patches(score: Score, tests: Mapping[str, Objects], encoder: ShapeEncoder, bank: Known, seed: int) -> Judged:
-    novelty, nearest, seconds = {}, [], 0.0
-    for part, objects in tests.items():
+def _judged(method: Method, queries: Mapping[str, Iterable[np.ndarray]], known: KnownClasses) -> Judged:
+    novelty, nearest, seconds, fitted = {}, np.empty(0), 0.0, False
+    for part, batches in queries.items():
         found = []
-        for _, tokens in _patches(objects, encoder, seed):
+        for batch in batches:
+            if not fitted:  # what is fitted to the known classes is fitted once
+                judge(batch[:1], known, method)
+                fitted = True
             started = time.perf_counter()
-            found.append(score.novelty(tokens, bank))
+            found.append(judge(batch, known, method))
             seconds += time.perf_counter() - started
-            if part == "known":
-                nearest.append(score.nearest(tokens, bank))
-        novelty[part] = np.concatenate(found)
-    return Judged(novelty, np.concatenate(nearest), seconds)
+        novelty[part] = np.concatenate([one.novelty for one in found])
+        if part == "known":
+            nearest = np.concatenate([one.nearest for one in found])
+    return Judged(novelty, nearest, seconds)
 
 
 def _row(
@@ -184,8 +177,8 @@ def _row(
     )
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """A row a score, AUROC and FPR95 of each benchmark beside one another; within a group the best first."""
+def table(rows: Sequence[Row]) -> str:
+    """A row a method, AUROC and FPR95 of each benchmark beside one another; within a group the best first."""
     names = list(dict.fromkeys(row.benchmark for row in rows))
     head = ["known by", "method"]
     head += [f"{name.upper()} {figure}" for name in names for figure in ("AUROC", "FPR95", "accuracy")]
@@ -195,7 +188,7 @@ def table(rows: Sequence[Row]) -> Table:
             of = {row.benchmark: row for row in rows if row.method == method}
             cells = [cell for name in names for cell in _cells(of[name])]
             lines.append((group, method, *cells, f"{np.mean([row.seconds for row in of.values()]):.3f}"))
-    return Table((*head, "s/1,000"), tuple(lines), words=2)
+    return options.grid([*head, "s/1,000"], lines, words=2)
 
 
 def _cells(row: Row) -> tuple[str, str, str]:
@@ -206,13 +199,13 @@ def _cells(row: Row) -> tuple[str, str, str]:
 
 
 def ranked(rows: Sequence[Row], group: str) -> list[str]:
-    """The scores of a group, that with the largest AUROC over the benchmarks first."""
+    """The methods of a group, that with the largest AUROC over the benchmarks first."""
     methods = dict.fromkeys(row.method for row in rows if row.known_by == group)
     return sorted(methods, key=lambda method: -_mean(rows, method))
 
 
 def recommendation(rows: Sequence[Row]) -> list[str]:
-    """What the figures speak for, a sentence a group; who has both names and examples may take any score."""
+    """What the figures speak for, a sentence a group; who has both names and examples may take any method."""
     lines = []
     for group in GROUPS:
         open_to = list(GROUPS) if group == "both" else [group]
@@ -229,7 +222,7 @@ def _mean(rows: Sequence[Row], method: str) -> float:
 
 
 def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
-    """Whether a score's AUROC lies within the best one's interval everywhere."""
+    """Whether a method's AUROC lies within the best one's interval everywhere."""
     pairs = [
         (first, second)
         for first in rows
@@ -239,64 +232,37 @@ def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
     return all(second.auroc.mean >= first.auroc.low for first, second in pairs)
 
 
-def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scores", description="every score on SR1 and SR2", allow_abbrev=False
-    )
-    names = split_names("synthetic to real")
-    parser.add_argument("--name", nargs="+", choices=names, default=list(names), help="benchmarks (default: both)")
-    parser.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
-    parser.add_argument("--checkpoint", type=Path, help="a weights file at hand instead of the Hub's")
-    parser.add_argument("--text-checkpoint", type=Path, help="a file with the text tower's weights, likewise")
-    parser.add_argument("--registry", type=Path, help="a registry of your own")
-    parser.add_argument("--data-root", type=Path, help="the unpacked 3DOS release; without it, generated shapes")
-    parser.add_argument("--per-class", type=int, default=60, help="generated shapes a class (default: 60)")
-    parser.add_argument("--data-seed", type=int, default=0, help="which generated shapes (default: 0)")
-    parser.add_argument("--num-samples", type=int, default=1, help="embeddings a shape, averaged (default: 1)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of sampling (default: 1 41 13718)")
-    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws for intervals (default: 1000)")
-    parser.add_argument("--device", help="cpu, cuda, mps (default: the best there is)")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--workers", type=int, default=1, help="reader processes (default: 1)")
-    parser.add_argument("--cache", type=Path, help="folder for embeddings (default: that of the benchmarks)")
-    parser.add_argument("--no-cache", action="store_true", help="compute every embedding, keep none")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results (default: results)")
-    parser.add_argument("--quiet", dest="progress", action="store_false", help="no progress bars")
-    return parser.parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    from openshape_ood import ShapeEncoder, TextEncoder
+
+    if len(set(args.seeds)) < len(args.seeds):
+        raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
+    args.out.mkdir(parents=True, exist_ok=True)
+    where = {"registry": args.registry, "device": args.device}
+    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
+    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
+    rows = [row for name in args.name for row in measure(name, args, encoder, text)]
+    report = {
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
+        "generated": args.data_root is None,
+        "settings": {key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")},
+        "rows": [row.as_json() for row in rows],
+        "recommended": recommendation(rows),
+    }
+    num_samples = "" if args.num_samples == 1 else f"-num_samples-{args.num_samples}"
+    data = "generated" if args.data_root is None else "3dos"
+    path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
+    print(table(rows), *recommendation(rows), path, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    from openshape_ood import ShapeEncoder, TextEncoder
-
-    args = parse(argv)
-    try:
-        if len(set(args.seeds)) < len(args.seeds):
-            raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
-        args.out.mkdir(parents=True, exist_ok=True)
-        where = {"registry": args.registry, "device": args.device}
-        encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
-        text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
-        rows = [row for name in args.name for row in measure(name, args, encoder, text)]
-        report = {
-            "model": encoder.identity.checkpoint,
-            "checkpoint_sha256": encoder.identity.sha256,
-            "generated": args.data_root is None,
-            "settings": {
-                key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")
-            },
-            "rows": [row.as_json() for row in rows],
-            "recommended": recommendation(rows),
-        }
-        num_samples = "" if args.num_samples == 1 else f"-num_samples-{args.num_samples}"
-        data = "generated" if args.data_root is None else "3dos"
-        path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
-    except (OpenShapeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(table(rows).text(width=160), *recommendation(rows), path, sep="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    names = ("model", "checkpoint", "text_checkpoint", "registry", "data_root", "per_class", "data_seed")
+    more = ("num_samples", "draws", "device", "batch_size", "workers", "cache", "no_cache")
+    parser = options.parser("scores", "every method on SR1 and SR2", *names, *more)
+    splits = split_names("synthetic to real")
+    parser.add_argument("--name", nargs="+", choices=splits, default=list(splits), help="benchmarks (default: both)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of sampling (default: 1 41 13718)")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

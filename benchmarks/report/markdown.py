@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.report import tables
+from benchmarks.report import facts, tables
 from benchmarks.report.tables import Table, markdown_words
 from benchmarks.threedos.published import Published, Reason, published_rows, reasons, support_copies
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.splits import load_split, split_names
+from openshape_ood.storage import replacing
 
 COMMANDS = {"synthetic": "sn", "real": "r2r"}
 DEFAULTS = {"num_samples": 1, "draws": 1000, "per_class": 60, "data_seed": 0, "batch_size": 32}  # of the commands
@@ -29,10 +29,8 @@ def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mappi
     """
     beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
     there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(page(finished_report, there), encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(page(finished_report, there), encoding="utf-8")
     return path
 
 
@@ -51,15 +49,16 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         "Shapes": _counts(report),
         "How to repeat it": _command(report),
     }
-    title = f"# {markdown_words(report['title'])}: {markdown_words(report['model'])}, protocol {report['protocol']}"
+    model = report["provenance"]["identity"]["checkpoint"]
+    title = f"# {markdown_words(report['title'])}: {markdown_words(model)}, protocol {report['protocol']}"
     written = {head: "\n\n".join(part for part in parts if part) for head, parts in sections.items()}
     return "\n\n".join([title, *(f"## {head}\n\n{body}" for head, body in written.items() if body)]) + "\n"
 
 
 def _what(report: Mapping[str, Any]) -> Iterable[str]:
-    yield from (f"> **{markdown_words(words.lstrip('! '))}**" for words in tables.warnings(report))
-    facts = (words.partition(": ") for words in tables.facts_of_run(report)[1:])
-    yield "\n".join(f"- **{markdown_words(name)}**: {markdown_words(words)}" for name, _, words in facts)
+    yield from (f"> **{markdown_words(words.lstrip('! '))}**" for words in facts.warnings(report))
+    lines = (words.partition(": ") for words in facts.facts_of_run(report)[1:])
+    yield "\n".join(f"- **{markdown_words(name)}**: {markdown_words(words)}" for name, _, words in lines)
 
 
 def _figures(report: Mapping[str, Any]) -> Iterable[str]:
@@ -85,7 +84,11 @@ def _published(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _rows(report: Mapping[str, Any]) -> list[Published]:
-    return [] if report["data"]["generated"] else published_rows(report["benchmark"], report["model"])
+    return (
+        []
+        if report["data"]["generated"]
+        else published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
+    )
 
 
 def _why(report: Mapping[str, Any]) -> Iterable[str]:
@@ -96,7 +99,7 @@ def _why(report: Mapping[str, Any]) -> Iterable[str]:
 def _data_reason(report: Mapping[str, Any]) -> Iterable[str]:
     data = report["data"]
     wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
-    if found := [*tables.count_differences(data["differs"]), *wanting]:
+    if found := [*facts.count_differences(data["differs"]), *wanting]:
         yield f"- **data**: this run had others. {markdown_words('; '.join(found))}."
 
 
@@ -112,11 +115,11 @@ def _points(report: Mapping[str, Any]) -> str:
 
 
 def _axis(report: Mapping[str, Any]) -> str:
-    settings = report["settings"]
+    settings, model = report["settings"], report["provenance"]["identity"]["checkpoint"]
     if settings["encoder_up"] == "y":
-        return f"{report['model']} is y up like the data, nothing to exchange"
+        return f"{model} is y up like the data, nothing to exchange"
     exchanged = "exchanged" if settings["exchange"] else "NOT exchanged, as in the reference run"
-    return f"{report['model']} is {settings['encoder_up']} up, the axes are {exchanged}"
+    return f"{model} is {settings['encoder_up']} up, the axes are {exchanged}"
 
 
 def _seeds(report: Mapping[str, Any]) -> str:
@@ -124,7 +127,7 @@ def _seeds(report: Mapping[str, Any]) -> str:
     seeds = report["settings"]["seeds"]
     if len(seeds) < 2:
         return f"a single seed, {seeds[0]}" if seeds else ""
-    return f"seeds {tables.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
+    return f"seeds {facts.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
 
 
 def _printed(report: Mapping[str, Any]) -> str:
@@ -191,23 +194,24 @@ def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _settings(report: Mapping[str, Any]) -> Iterable[str]:
-    settings = {tables.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None}
+    settings = {facts.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None}
     versions = {f"{package} version": version for package, version in report["versions"].items()}
     run = {f"run: {key}": value for key, value in report.get("run", {}).items()}
     rows = {
         "protocol": report["protocol"],
         **settings,
-        "text": tables.text_words(report["text"]),
-        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in tables.TEXT_WORDS},
-        "checkpoint sha256": report["checkpoint_sha256"],
-        **({"architecture": tables.network_words(report["architecture"])} if "architecture" in report else {}),
+        "text": facts.text_words(report["text"]),
+        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in facts.TEXT_WORDS},
+        "checkpoint sha256": report["provenance"]["identity"]["sha256"],
+        **({"architecture": facts.network_words(report["architecture"])} if "architecture" in report else {}),
         "device": report["device"],
+        "openshape_ood version": report["provenance"]["version"],
         **versions,
         **run,
         **{f"sha256 of {part}": found for part, found in report["data"].get("sha256", {}).items()},
     }
     yield Table(
-        ("setting", "value"), tuple((key, tables.setting_words(value)) for key, value in rows.items()), 2
+        ("setting", "value"), tuple((key, facts.setting_words(value)) for key, value in rows.items()), 2
     ).markdown()
 
 
@@ -228,7 +232,7 @@ def _command(report: Mapping[str, Any]) -> Iterable[str]:
 def command(report: Mapping[str, Any]) -> str:
     """The command that runs this again; where weights and caches lie is not part of it."""
     settings = report["settings"]
-    words = ["python", "-m", *_module(report["benchmark"]), "--model", report["model"]]
+    words = ["python", "-m", *_module(report["benchmark"]), "--model", report["provenance"]["identity"]["checkpoint"]]
     words += ["--protocol", report["protocol"]]
     words += [] if report["data"]["generated"] else ["--data-root", "3D_OS_release_data"]
     words += ["--no-names"] if report["text"] is None else []

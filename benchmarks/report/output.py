@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.results import Finished
 from openshape_ood.registry.rows import PACKAGE, find_checkpoint, list_checkpoints
+from openshape_ood.storage import replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
 PICTURES = ("overview.png", "histograms.png", "roc.png", "confusion.png", "embeddings.png", "failures.png")
@@ -31,17 +31,17 @@ def stem(finished: Finished) -> str:
     if report["text"] is None:
         words.append("no-names")
     if not _is_registered(report):
-        words.append(report["checkpoint_sha256"][:8])
+        words.append(report["provenance"]["identity"]["sha256"][:8])
     return "-".join(words)
 
 
 def _is_registered(report: Mapping[str, Any]) -> bool:
     """Whether the packaged registry has just this checkpoint, with these sizes."""
-    if report["model"] not in list_checkpoints(REGISTRY):
+    if report["provenance"]["identity"]["checkpoint"] not in list_checkpoints(REGISTRY):
         return False
-    row = find_checkpoint(report["model"], REGISTRY)
+    row = find_checkpoint(report["provenance"]["identity"]["checkpoint"], REGISTRY)
     sizes = {"name": row.architecture, **asdict(row.sizes)}
-    return (row.source.sha256, sizes) == (report["checkpoint_sha256"], report["architecture"])
+    return (row.source.sha256, sizes) == (report["provenance"]["identity"]["sha256"], report["architecture"])
 
 
 def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path]:
@@ -66,7 +66,7 @@ def write_all(out: Path, finished: Finished, pictures: bool = True) -> list[Path
 def _draw(folder: Path, finished: Finished) -> dict[str, Path]:
     """Title -> picture; and the page of failures."""
     from benchmarks.report.failures import draw_failures, write_failure_page
-    from benchmarks.report.pictures import draw_all
+    from benchmarks.report.pictures.run import draw_all
 
     drawn = draw_all(folder, finished) | {"Failures": draw_failures(folder, finished)}
     write_failure_page(folder, finished)
@@ -74,20 +74,18 @@ def _draw(folder: Path, finished: Finished) -> dict[str, Path]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    """Write what a JSON file can hold, whole or not at all; returns `path`."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
 
 
 def write_objects(path: Path, finished: Finished) -> Path:
     """A row a shape, seed and method: its set, class, novelty, and what it was taken for."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["set", "id", "class", "seed", "known by", "novelty", "nearest class"])
         rows.writerows(_rows(finished))
-    os.replace(partial, path)
     return path
 
 

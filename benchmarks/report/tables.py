@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
+from benchmarks.report.facts import WIDTH, setting_words, wrapped
 from benchmarks.threedos.published import METRICS, Published, Source, differences_in_settings, published_rows
 
-WIDTH = 120
-NARROWEST = 8  # of a column of words that has to give way
 PARTS = ("novel1", "novel2", "both")
 HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
 CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
 MOST_TAKEN = 3
-MOST_DIFFERING = 3  # single classes that are named
 TEST_SET = "train + test of ScanObjectNN's main split, objects with background"
-SWITCHES = {
-    "support_points": "support points",
-    "test_points": "test points",
-    "color": "color",
-    "exchange": "axes exchanged",
-    "unit": "unit vectors",
-    "templates": "templates",
-    "num_samples": "samplings a shape",
-    "support": "support",
-    "encoder_up": "encoder's up axis",
-    "seeds": "seeds",
-    "draws": "bootstrap draws",
-    "batch_size": "batch size",
-    "data_seed": "seed of generated shapes",
-    "per_class": "generated shapes a class",
-}
+
+
+def _rule() -> Any:
+    """Nothing but a line below the head, and a gap between columns."""
+    from rich.box import Box
+
+    return Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True)
@@ -48,23 +37,22 @@ class Table:
         return column < self.words or (self.remarks and column == len(self.head) - 1)
 
     def text(self, width: int = WIDTH) -> str:
-        """Plain text no wider than `width`: where there is too much, columns move together, then words are cut."""
-        columns = [[head, *cells] for head, *cells in zip(self.head, *self.rows, strict=True)]
-        widths = [max(map(len, column)) for column in columns]
-        gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= width else " "
-        self._narrow(widths, width - len(gap) * (len(widths) - 1))
-        lines = [gap.join(self._cells(row, widths)).rstrip() for row in (self.head, *self.rows)]
-        return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+        """Plain text no wider than `width`: where there is too much, words are wrapped within their column."""
+        from rich.console import Console
+        from rich.table import Table as RichTable
+        from rich.text import Text
 
-    def _narrow(self, widths: list[int], room: int) -> None:
-        words = [i for i in range(len(widths)) if self._is_words(i)]
-        while sum(widths) > room and widths[widest := max(words, key=widths.__getitem__)] > NARROWEST:
-            widths[widest] -= 1
-
-    def _cells(self, row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            cut = cell if len(cell) <= width else cell[: width - 1] + "…"
-            yield cut.ljust(width) if self._is_words(i) else cut.rjust(width)
+        drawn = RichTable(box=_rule(), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for i, name in enumerate(self.head):
+            words = self._is_words(i)
+            drawn.add_column(Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold")
+        for row in self.rows:
+            drawn.add_row(*map(Text, row))
+        file = StringIO()
+        Console(file=file, width=width, color_system=None, legacy_windows=False).print(drawn)
+        lines = [line.rstrip() for line in file.getvalue().splitlines()]
+        lines[1] = "-" * max(map(len, lines[:1] + lines[2:]))
+        return "\n".join(lines)
 
     def markdown(self) -> str:
         rules = [":---" if self._is_words(i) else "---:" for i in range(len(self.head))]
@@ -176,7 +164,7 @@ FIGURES_NOTE = (
 
 def published_text(report: Mapping[str, Any]) -> str:
     """What others published, in plain text, or why nothing is shown."""
-    rows = published_rows(report["benchmark"], report["model"])
+    rows = published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
     if report["data"]["generated"] or not rows:
         return "\n".join(wrapped(why_none_published(report)))
     sources = [line for source in sources_of(rows) for line in wrapped(f"{source.name}: {source.where}. {source.what}")]
@@ -222,119 +210,23 @@ def accepted_table(report: Mapping[str, Any]) -> Table:
     return Table(("known by", *parts), tuple(rows))
 
 
-def header(report: Mapping[str, Any]) -> str:
-    """What was run, line by line; data that differ from the published are named first, loudly."""
-    return "\n".join(line for words in (*warnings(report), *facts_of_run(report)) for line in wrapped(words))
-
-
-def warnings(report: Mapping[str, Any]) -> list[str]:
-    data = report["data"]
-    found = []
-    if data["differs"]:
-        found.append(f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(count_differences(data['differs']))}")
-    if data["absent"]:
-        found.append(f"!!! LEFT OUT, for want of support or test shapes: {', '.join(data['absent'])}")
-    return found
-
-
-def count_differences(differs: Sequence[str]) -> list[str]:
-    """The counts that are not the published ones: all totals, and of single classes a few and how many more.
-
-    "support: 2,370 found, 2,378 published" is a total, "known, bookshelf: 266 found, ..." a single class.
-    """
-    single = [words for words in differs if "," in words.partition(":")[0]]
-    totals = [words for words in differs if words not in single]
-    more = [f"and {len(single) - MOST_DIFFERING:,} more"] if len(single) > MOST_DIFFERING else []
-    return [*totals, *single[:MOST_DIFFERING], *more]
-
-
-def facts_of_run(report: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{report['title']} ({report['benchmark']})",
-        f"known: {', '.join(classes_of(report, 'known'))}",
-        *(f"{part}: {', '.join(names)}" for part in ("novel1", "novel2") if (names := classes_of(report, part))),
-        f"data: {report['data']['source']}",
-        f"shapes: {counts_line(report)}",
-        f"encoder: {report['model']}, checkpoint {report['checkpoint_sha256'][:12]}, on {report['device']}",
-        f"text: {text_words(report['text'])}",
-        f"protocol {report['protocol']}: {switches_line(report['settings'])}",
-    ]
-
-
-TEXT_WORDS = ("tower", "templates", "average")
-
-
-def text_words(text: Mapping[str, Any] | None) -> str:
-    """The text tower and how names become embeddings; a run without names has none."""
-    if text is None:
-        return "none, known classes by examples only"
-    return f"{text['tower']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
-
-
-def network_words(architecture: Mapping[str, Any]) -> str:
-    """ "pointbert: width 128, depth 4": the network and its sizes."""
-    sizes = {key: value for key, value in architecture.items() if key != "name"}
-    return f"{architecture['name']}: {setting_words(sizes)}" if sizes else str(architecture["name"])
-
-
-def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
-    """Classes with shapes in a set: in label order, or in that of the counts where the report has no classes."""
-    counts = report["data"]["counts"].get(part, {})
-    order = [title for title, _ in report.get("classes", {}).get(part, [])]
-    return [title for title in dict.fromkeys([*order, *counts]) if counts.get(title)]
-
-
-def counts_line(report: Mapping[str, Any]) -> str:
-    published = report["data"]["published_counts"]
-    totals = {part: sum(counts.values()) for part, counts in report["data"]["counts"].items()}
-    return ", ".join(
-        f"{part} {total:,}" + (f" (published {published[part]:,})" if published.get(part, total) != total else "")
-        for part, total in totals.items()
-    )
-
-
-def switches_line(settings: Mapping[str, Any]) -> str:
-    """Every setting in words; those that do not apply are left out."""
-    names = [*SWITCHES, *(key for key in settings if key not in SWITCHES)]
-    return "; ".join(
-        f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in names if settings.get(key) is not None
-    )
-
-
-def setting_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(str(v) for v in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {setting_words(v)}" for key, v in value.items())
-    return "none" if value in ("", None) else str(value)
-
-
 def confusion_table(report: Mapping[str, Any]) -> str:
     """Which known classes novel ones are taken for, in plain text; "" where nothing is known of it."""
-    for most in range(MOST_TAKEN, 0, -1):
-        table = taken_for(report, most)
-        if table.rows and len(table.text(10 * WIDTH).splitlines()[1]) <= WIDTH:
-            break
-    if not table.rows:
-        return ""
-    return "\n".join(["novel shapes are taken for (percent of each class):", table.text()])
+    table = taken_for(report)
+    return f"novel shapes are taken for (percent of each class):\n{table.text()}" if table.rows else ""
 
 
-def taken_for(report: Mapping[str, Any], most: int = MOST_TAKEN) -> Table:
-    """Novel class against method: the `most` known classes it is taken for most often, with percentages."""
+def taken_for(report: Mapping[str, Any]) -> Table:
+    """Novel class against method: the known classes it is taken for most often, with percentages."""
     results = report["results"]
     novel = dict.fromkeys(title for result in results for title in result["confusion"])
-    rows = [(title, *(_taken(result["confusion"].get(title, {}), most) for result in results)) for title in novel]
+    rows = [(title, *(_taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
     head = ("novel class", *(f"by {method_label(result, results)}" for result in results))
     return Table(head, tuple(rows), words=len(head))
 
 
-def _taken(shares: Mapping[str, float], most: int) -> str:
-    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:most]
+def _taken(shares: Mapping[str, float]) -> str:
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
     return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
 
 
@@ -392,7 +284,3 @@ def _change(change: Mapping[str, float] | None) -> str:
     mark = "*" if change["low"] > 0 or change["high"] < 0 else " "
     middle, low, high = (f"{100 * change[key]:+.1f}" for key in ("difference", "low", "high"))
     return f"{middle} [{low} to {high}] {mark}"
-
-
-def wrapped(words: str) -> list[str]:
-    return textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -51,7 +51,8 @@ def _say(message: Warning | str, category: object, filename: str, lineno: int, *
 
 def summary(finished: Finished, files: Sequence[Path]) -> str:
     """What a run prints: what was run, the table, which novel classes are taken for which, where the files are."""
-    from benchmarks.report.tables import ablation_table, confusion_table, header, run_table, spreadsheet_lines
+    from benchmarks.report.facts import header
+    from benchmarks.report.tables import ablation_table, confusion_table, run_table, spreadsheet_lines
 
     report = dict(finished.report)
     parts = [header(report), run_table(report), confusion_table(report)]
@@ -82,8 +83,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is run")
     what.add_argument("--model", default="tiny", help="a checkpoint of the registry (default: tiny)")
     what.add_argument("--checkpoint", type=Path, help="a weights file at hand instead of the Hub's")
-    what.add_argument("--text-checkpoint", type=Path, help="a file with the text tower's weights, likewise")
-    what.add_argument("--no-names", action="store_true", help="examples only: no text tower is needed")
+    what.add_argument("--text-checkpoint", type=Path, help="a file with the text encoder's weights, likewise")
+    what.add_argument("--no-names", action="store_true", help="examples only: no text encoder is needed")
     what.add_argument("--registry", type=Path, help="a registry of your own")
     what.add_argument("--data-root", type=Path, help="the unpacked 3DOS release; without it, generated shapes")
     what.add_argument("--strict", action="store_true", help="an error where the data differ from the published counts")
@@ -93,7 +94,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         choices=PROTOCOLS,
         default="openshape",
-        help="openshape: the encoder's own preprocessing, cosines (default); seed: the published reference run",
+        help="openshape: the encoder's own preprocessing, cosines (default); semnov: the published reference run",
     )
     what.add_argument("--num-samples", type=int, default=1, help="embeddings a shape, averaged (default: 1)")
     what.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of sampling (default: 1 41 13718)")

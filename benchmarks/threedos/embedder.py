@@ -37,15 +37,14 @@ class Embedder:
         self, sets: Mapping[str, Objects], recipe: Recipe, seeds: Sequence[int], num_samples: int
     ) -> list[dict[str, np.ndarray]]:
         """Raw embeddings (b, d) float32 of each set, a mapping a seed; of several samplings their mean."""
-        seen = {seed: sample_seeds(seed, num_samples) for seed in seeds}
+        drawn = {seed: sample_seeds(seed, num_samples) for seed in seeds}
         stores = {
-            view: self._store(recipe, view)
-            for view in sorted({v for num_samples in seen.values() for v in num_samples})
+            own: self._store(recipe, own) for own in sorted({own for several in drawn.values() for own in several})
         }
         self._fill(list(dict.fromkeys(sets.values())), recipe, stores)
         return [
             {
-                name: mean_sample([stores[view].get(self._keys[objects]) for view in seen[seed]])
+                name: mean_sample([stores[own].get(self._keys[objects]) for own in drawn[seed]])
                 for name, objects in sets.items()
             }
             for seed in seeds

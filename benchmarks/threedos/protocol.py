@@ -22,7 +22,7 @@ from benchmarks.threedos.recipes import PROTOCOLS, Recipe, Settings, find_settin
 from benchmarks.threedos.results import Finished, MethodResult
 from benchmarks.threedos.splits import Split
 from openshape_ood.errors import CheckpointError, OpenShapeError, ShapeFileError
-from openshape_ood.known import Known
+from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
@@ -59,26 +59,27 @@ class Run:
 
     def prepared(self, settings: Settings) -> tuple[list[dict[str, np.ndarray]], list[Reference]]:
         """Raw embeddings of each set, and what they are held against, for each seed."""
-        names = self._names(settings)  # before the long work, for a text tower may be missing
+        names = self._names(settings)  # before the long work, for a text encoder may be missing
         owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
         support = self.support(settings)
         embedded = self._embed({**self.data.sets, "support": support}, settings)
         labels = labels_of(support, self.data)
         return embedded, [
-            Reference.of(names, owners, sets["support"], labels, self.encoder, settings.unit) for sets in embedded
+            Reference.of(names, owners, sets["support"], labels, self.encoder.identity, settings.unit)
+            for sets in embedded
         ]
 
-    def _names(self, settings: Settings) -> Known | None:
-        """The classes' names as a bank. Names of one class stay apart: the best one counts."""
+    def _names(self, settings: Settings) -> KnownClasses | None:
+        """The classes by their names. Several of one class stay apart: the best one counts."""
         if self.text is None:
             return None
         names = [name for c in self.data.known for name in c.names]
         try:
-            bank = Known.from_names(names, self.text(settings.templates))
+            known = KnownClasses.from_names(names, self.text(settings.templates))
         except CheckpointError as error:
             raise type(error)(f"{error}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
-        bank.check_fits(self.encoder.identity)
-        return bank
+        known.check_fits(self.encoder.identity)
+        return known
 
     def support(self, settings: Settings) -> Objects:
         """The support shapes, and beside them the copies that the settings ask for."""

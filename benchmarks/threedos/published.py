@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
 MOST = 12  # rows under a run
 TRAINED, FROZEN = 3, 2  # of them for the best trained networks, and at least for the best other frozen encoders
-REFERENCE = "seed"  # the source whose settings are a protocol here
+REFERENCE = "semnov"  # the source whose settings are a protocol here
 KNOWN_BY = ("names", "prototypes", "nearest example", "")
 
 
@@ -154,100 +154,45 @@ def support_copies(benchmark: str) -> list[tuple[Published, Published]]:
 
 def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:
     """In words, what was different about a published row's run; "nothing that is known" where all agree."""
-    here = report["settings"]
-    found = [
-        _encoder(row, report["model"]),
-        _points(row.settings, here),
-        _color(row.settings, here),
-        _axis(row, here),
-        _distance(row.settings, here),
-        _templates(row.settings, report),
-        _views(row.settings, here),
-        _support(row, here),
-        _start(row.settings),
-        _seeds(row, here),
-        row.remark,
-        _data(report["data"]),
-    ]
-    return ", ".join(words for words in found if words) or "nothing that is known"
-
-
-def _encoder(row: Published, model: str) -> str:
+    there, here, data = row.settings, report["settings"], report["data"]
+    model = report["provenance"]["identity"]["checkpoint"]
+    found = []
     if row.trained:
-        return "a network trained on the support set"
-    return "" if row.encoder == model else f"another encoder (here {model})"
-
-
-def _points(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    keys = [key for key in ("support_points", "test_points") if key in there]
-    if all(there[key] == here[key] for key in keys):
-        return ""
-    return f"{_slashed([there[key] for key in keys])} points (here {_slashed([here[key] for key in keys])})"
-
-
-def _slashed(counts: Sequence[int]) -> str:
-    """One number, or support/test where they differ."""
-    return "/".join(f"{count:,}" for count in dict.fromkeys(counts))
-
-
-def _color(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    if there.get("color", here["color"]) == here["color"]:
-        return ""
-    return f"color {there['color']:g} (here {here['color']:g})"
-
-
-def _axis(row: Published, here: Mapping[str, Any]) -> str:
-    """Whether the encoder was given its own gravity axis; data of all benchmarks are y up."""
-    if "exchange" not in row.settings or row.encoder not in list_checkpoints():
-        return ""
-    there_right = row.settings["exchange"] or find_checkpoint(row.encoder).spec.up == "y"
-    here_right = here["exchange"] or here["encoder_up"] == "y"
-    if there_right == here_right:
-        return ""
-    return "axes exchanged (here not)" if there_right else "no axis exchange"
-
-
-def _distance(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """Rows by names have cosines whatever the features of shapes are compared by, as ours."""
+        found.append("a network trained on the support set")
+    elif row.encoder != model:
+        found.append(f"another encoder (here {model})")
+    points = [key for key in ("support_points", "test_points") if key in there]
+    if any(there[key] != here[key] for key in points):
+        # one number, or support/test where they differ
+        counts = ["/".join(f"{n:,}" for n in dict.fromkeys(own[key] for key in points)) for own in (there, here)]
+        found.append(f"{counts[0]} points (here {counts[1]})")
+    if there.get("color", here["color"]) != here["color"]:
+        found.append(f"color {there['color']:g} (here {here['color']:g})")
+    # whether the encoder was given its own gravity axis; data of all benchmarks are y up
+    if "exchange" in there and row.encoder in list_checkpoints():
+        upright = there["exchange"] or find_checkpoint(row.encoder).spec.up == "y"
+        if upright != (here["exchange"] or here["encoder_up"] == "y"):
+            found.append("axes exchanged (here not)" if upright else "no axis exchange")
+    # rows by names have cosines whatever the features of shapes are compared by, as ours
     if there.get("unit", here["unit"]) != here["unit"]:
-        return "cosine (here raw L2)" if there["unit"] else "raw L2"
-    return "class means of raw features (here of unit vectors)" if here["unit"] and "means" in there else ""
-
-
-def _templates(there: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    """Only rows that use names have any."""
-    here = report["settings"]["templates"] if report["text"] else None
-    if there.get("templates", here) == here:
-        return ""
-    ours = "no names" if here is None else here or "bare names"
-    return f"{there['templates'] or 'bare names'} (here {ours})"
-
-
-def _views(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    num_samples = there.get("num_samples", 1)
-    return (
-        ""
-        if num_samples == here["num_samples"]
-        else f"{num_samples} view{'s' * (num_samples > 1)} a shape (here {here['num_samples']})"
-    )
-
-
-def _support(row: Published, here: Mapping[str, Any]) -> str:
-    return "" if row.support == here["support"] else f"support {row.support} (here {here['support']})"
-
-
-def _start(there: Mapping[str, Any]) -> str:
-    return "random sampling start" if there.get("start") == "random" else ""
-
-
-def _seeds(row: Published, here: Mapping[str, Any]) -> str:
-    there = row.settings.get("seeds")
-    ours = len(here["seeds"])
-    if there is None or (there == ours and not row.trained):
-        return ""
-    kind = "training" if row.trained else "seed"
-    return f"{there} {kind}{'s' * (there > 1)} (here {ours} seed{'s' * (ours > 1)})"
-
-
-def _data(data: Mapping[str, Any]) -> str:
-    return "data (here other counts)" if data["differs"] or data["absent"] else ""
+        found.append("cosine (here raw L2)" if there["unit"] else "raw L2")
+    elif here["unit"] and "means" in there:
+        found.append("class means of raw features (here of unit vectors)")
+    ours = here["templates"] if report["text"] else None
+    if there.get("templates", ours) != ours:  # only rows that use names have any
+        shown = "no names" if ours is None else ours or "bare names"
+        found.append(f"{there['templates'] or 'bare names'} (here {shown})")
+    samples = there.get("num_samples", 1)
+    if samples != here["num_samples"]:
+        found.append(f"{samples} sample{'s' * (samples > 1)} a shape (here {here['num_samples']})")
+    if row.support != here["support"]:
+        found.append(f"support {row.support} (here {here['support']})")
+    if there.get("start") == "random":
+        found.append("random sampling start")
+    runs, seeds = there.get("seeds"), len(here["seeds"])
+    if runs is not None and (row.trained or runs != seeds):
+        kind = "training" if row.trained else "seed"
+        found.append(f"{runs} {kind}{'s' * (runs > 1)} (here {seeds} seed{'s' * (seeds > 1)})")
+    found += [row.remark] if row.remark else []
+    found += ["data (here other counts)"] if data["differs"] or data["absent"] else []
+    return ", ".join(found) or "nothing that is known"

@@ -20,7 +20,7 @@ from openshape_ood.shapes.points import check_cloud, prepare
 Support = Literal["clean", "with corrupted copies", "with partial views"]
 SEEDS = (1, 41, 13718)  # those of the 3DOS paper
 # points of a support and of a test shape
-SEED_POINTS: dict[Track, tuple[int, int]] = {
+SEMNOV_POINTS: dict[Track, tuple[int, int]] = {
     "synthetic to real": (1024, 2048),
     "synthetic": (1024, 1024),
     "real": (2048, 2048),
@@ -97,16 +97,16 @@ def openshape(row: Row, track: Track = "synthetic to real") -> Settings:
     return Settings("openshape", points.count, points.count, points.color, exchange, True, row.text.templates)
 
 
-def seed(row: Row, track: Track = "synthetic to real") -> Settings:
+def semnov(row: Row, track: Track = "synthetic to real") -> Settings:
     """The published reference run of a frozen OpenShape on 3DOS, github.com/HLWPOLITO/SemNov_AML_DAAI_23-24.
 
     It had no names; by name, the bare ones are taken here. It was of the synthetic to real benchmarks only: in the
     others the same is done with the points that 3DOS samples there, github.com/antoalli/3D_OS `classifiers/`.
     """
-    return Settings("seed", *SEED_POINTS[track], 0.0, False, False, "")
+    return Settings("semnov", *SEMNOV_POINTS[track], 0.0, False, False, "")
 
 
-PROTOCOLS = {"openshape": openshape, "seed": seed}
+PROTOCOLS = {"openshape": openshape, "semnov": semnov}
 
 
 def find_settings(protocol: str, row: Row, track: Track) -> Settings:

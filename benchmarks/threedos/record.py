@@ -1,20 +1,29 @@
-"""The JSON of a run: what was run, on what, and what came out."""
+"""The JSON of a run: what was run, on what, and what came out; written here, and read and checked here."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.threedos.evaluation import kept
-from benchmarks.threedos.protocol import Run
 from benchmarks.threedos.recipes import Settings
 from benchmarks.threedos.results import SHOWN, MethodResult
 from openshape_ood import __version__
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import FileError
+
+if TYPE_CHECKING:
+    from benchmarks.threedos.protocol import Run
+
+LARGEST = 64 * 2**20  # bytes of a report; real ones have some 10,000
+LONGEST = 60  # characters of a name that are shown
 
 
 def record(
@@ -34,8 +43,11 @@ def record(
             part: [[c.title, list(c.names)] for c in classes]
             for part, classes in (("known", data.known), ("novel1", this.split.novel1), ("novel2", this.split.novel2))
         },
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
+        "provenance": asdict(
+            Provenance(
+                encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
+            )
+        ),
         "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
         "text": _text(this, settings),
         "settings": switches
@@ -49,7 +61,6 @@ def record(
         },
         "device": str(encoder.device),
         "versions": {
-            "openshape_ood": __version__,
             "torch": torch.__version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
@@ -65,7 +76,7 @@ def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
         return None
     text = this.text(settings.templates)
     return {
-        "tower": text.identity.space,
+        "space": text.identity.space,
         "weights": text.weights,
         "templates": len(text.templates),
         "average": text.average,
@@ -92,7 +103,7 @@ def _data(this: Run, differs: list[str]) -> dict[str, Any]:
 
 def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
     """One method's part of the report."""
-    printed = result.printed_accuracy if settings.protocol == "seed" else None
+    printed = result.printed_accuracy if settings.protocol == "semnov" else None
     shares = kept(result)
     return {
         "known_by": result.known_by,
@@ -105,3 +116,90 @@ def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
         "kept": {name: round(share, 9) for name, share in shares.items()} if shares else None,
         "confusion": {n: {k: round(v, 9) for k, v in row.items()} for n, row in result.confusion.items()},
     }
+
+
+# --- reading ---
+
+
+@dataclass(frozen=True)
+class Is:
+    """A single value for which `holds`; `expected` says in words what that is."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Each:
+    """A mapping from any name to values that look like one."""
+
+    value: Any
+
+
+def _is_setting(value: Any) -> bool:
+    return not any(isinstance(v, dict | list) for v in (value if isinstance(value, list) else [value]))
+
+
+TEXT = Is("text", lambda value: isinstance(value, str))
+FLAG = Is("true or false", lambda value: isinstance(value, bool))
+COUNT = Is("a count", lambda value: type(value) is int and value >= 0)
+SHARE = Is("a fraction from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1)
+FIGURE = {"mean": SHARE, "low": SHARE, "high": SHARE}
+SETS = {"counts": Each(Each(COUNT)), "differs": [TEXT], "absent": [TEXT], "sha256": Each(TEXT)}
+# what is read of a report: a mapping by key, a list of one thing, a mapping to one thing, or a single value
+REPORT = {
+    "benchmark": TEXT,
+    "protocol": TEXT,
+    "provenance": {"identity": {"checkpoint": TEXT, "sha256": TEXT}},
+    "data": {"generated": FLAG, **SETS},
+    "settings": Each(Is("a setting", _is_setting)),
+    "results": [{"known_by": TEXT, "score": TEXT, "accuracy": FIGURE, "both": {"auroc": FIGURE, "fpr95": FIGURE}}],
+}
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """What a run left in its JSON file. Raises `FileError` with the path and what is wrong with the file."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
+    if len(content) > LARGEST:
+        raise FileError(f"{path} has more than {LARGEST // 2**20} MiB; a run's report is far smaller")
+    try:
+        report = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise FileError(f"{path} cannot be read as JSON ({type(error).__name__})") from error
+    if wrong := next(problems(report, REPORT), ""):
+        raise FileError(f"{path} is no report of a benchmark run: {wrong}. `python -m benchmarks.sr1` writes one")
+    return dict(report)
+
+
+def problems(value: Any, wanted: Any, where: str = "") -> Iterator[str]:
+    """What is wrong with a value from a JSON file, thing after thing; nothing if it is as `wanted`."""
+    kind = wanted.expected if isinstance(wanted, Is) else "a list" if isinstance(wanted, list) else "named values"
+    fits = wanted.holds(value) if isinstance(wanted, Is) else isinstance(value, list if kind == "a list" else dict)
+    if not fits:
+        shown = type(value).__name__ if isinstance(value, dict | list) else plain(json.dumps(value))
+        yield f"{where or 'the whole'} is {shown}, expected {kind}"
+    elif isinstance(wanted, list):
+        for i, item in enumerate(value):
+            yield from problems(item, wanted[0], f"{where}[{i}]")
+    elif not isinstance(wanted, Is):
+        for key, part in (dict.fromkeys(value, wanted.value) if isinstance(wanted, Each) else wanted).items():
+            place = f"{where}.{plain(key)}" if where else plain(key)
+            if key in value:
+                yield from problems(value[key], part, place)
+            else:
+                yield f"{place} is missing"
+
+
+def plain(words: str, longest: int = LONGEST) -> str:
+    """Words of a file as a table may show them: no control characters, not too long."""
+    safe = printable(words)
+    return safe if len(safe) <= longest else safe[: longest - 1] + "…"
+
+
+def printable(words: str) -> str:
+    """Words on one line, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in words)

@@ -80,7 +80,7 @@ class MethodResult:
 class Finished:
     """A run, for whoever draws or writes it.
 
-    protocol: "openshape" or "seed"; seeds (s,); embeddings: set -> (b, d) unit vectors under the first seed;
+    protocol: "openshape" or "semnov"; seeds (s,); embeddings: set -> (b, d) unit vectors under the first seed;
     report: all of it as the JSON file has it.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import time
 import warnings
@@ -17,6 +16,7 @@ import numpy as np
 
 from benchmarks.threedos.recipes import record_key
 from openshape_ood.errors import FileError
+from openshape_ood.storage import replacing
 
 SHARD = re.compile(r"[0-9a-f]{64}\.safetensors")
 ABANDONED = 3600  # seconds
@@ -130,22 +130,22 @@ def _prepare(folder: Path, record: Mapping[str, Any]) -> None:
     path = folder / "record.json"
     if not path.is_file():
         _replace(path, (json.dumps(record, indent=2) + "\n").encode())
-    for partial in folder.glob("*.partial"):  # of a run that was killed; one that is at work has newer ones
+    forget_abandoned(folder)
+
+
+def forget_abandoned(folder: Path, pattern: str = "*.partial") -> None:
+    """Remove what runs that were killed have left; one that is at work has newer files."""
+    for partial in folder.glob(pattern):
         with contextlib.suppress(OSError):
             if time.time() - partial.stat().st_mtime > ABANDONED:
                 partial.unlink()
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    # the process in the name, so that two runs that write the same shard do not share a temporary file
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise FileError(
             f"cannot keep embeddings in {path.parent}: {error.strerror or error}. Another folder: --cache DIR; "
             "none: --no-cache"

@@ -28,9 +28,9 @@ from benchmarks.threedos.record import result_json
 from benchmarks.threedos.splits import load_split
 from benchmarks.training.train_tiny import initial_network
 from benchmarks.training.vocabulary import UNSEEN, trained_categories
-from openshape_ood import Known, ShapeEncoder, TextEncoder
+from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
 from openshape_ood.registry.rows import find_checkpoint
-from openshape_ood.scoring import cosine
+from openshape_ood.scoring import default_method, judge
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic import sample, scan, synonyms
 
@@ -66,8 +66,13 @@ def benchmark(name: str, encoder: ShapeEncoder, text: TextEncoder, args: argpars
     return [result_json(result, settings) for result in run.results(settings)]
 
 
-def accuracy(queries: np.ndarray, labels: np.ndarray, known: Known) -> float:
-    return float(np.mean(cosine(queries, known).argmax(axis=1) == labels))
+def nearest(queries: np.ndarray, known: KnownClasses) -> np.ndarray:
+    """The class (b,) whose name, or mean of examples, has the largest cosine."""
+    return judge(queries, known, default_method(known)).nearest
+
+
+def accuracy(queries: np.ndarray, labels: np.ndarray, known: KnownClasses) -> float:
+    return float(np.mean(nearest(queries, known) == labels))
 
 
 def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> dict[str, float]:
@@ -77,8 +82,8 @@ def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> 
     queries = encoder.encode(clouds)
     few = {c: [sample(c, 2048, FIRST_FEW_SEED + i) for i in range(FEW)] for c in UNSEEN}
     return {
-        "by_name": accuracy(queries, labels, Known.from_names(UNSEEN, text)),
-        "by_five_examples": accuracy(queries, labels, Known.from_examples(few, encoder)),
+        "by_name": accuracy(queries, labels, KnownClasses.from_names(UNSEEN, text)),
+        "by_five_examples": accuracy(queries, labels, KnownClasses.from_examples(few, encoder)),
     }
 
 
@@ -107,11 +112,11 @@ def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[st
     truth, up = tables["is"], tables["up"]
     paths = sorted(p for p in folder.rglob("*") if p.stem in truth and p.suffix.lower() in SUFFIXES)
     if not paths:
-        raise SystemExit(f"error: none of the shapes that benchmarks/real.toml names is below {folder}")
+        raise SystemExit(f"error: none of the shapes that benchmarks/training/real.toml names is below {folder}")
     names = sorted({truth[p.stem] for p in paths})
-    known = Known.from_names(names, text)
+    known = KnownClasses.from_names(names, text)
     queries = encoder.encode(paths, up=[up.get(p.stem, "file") for p in paths])
-    found = [names[i] for i in cosine(queries, known).argmax(axis=1)]
+    found = [names[i] for i in nearest(queries, known)]
     rows = [{"file": p.name, "is": truth[p.stem], "found": f} for p, f in zip(paths, found, strict=True)]
     return {
         "classes": len(names),
@@ -130,7 +135,7 @@ def _benchmark_part(rows: list[dict[str, str]], queries: np.ndarray, text: TextE
     names = sorted({rows[i]["is"] for i in kept})
     if not names:
         return {}
-    found = cosine(queries[kept], Known.from_names(names, text)).argmax(axis=1)
+    found = nearest(queries[kept], KnownClasses.from_names(names, text))
     right = [names[f] == rows[i]["is"] for f, i in zip(found, kept, strict=True)]
     return {"benchmark_classes": len(names), "benchmark_shapes": len(kept), "benchmark_accuracy": float(np.mean(right))}
 
@@ -183,7 +188,7 @@ def main() -> None:
     parser.add_argument(
         "--left-out", nargs="*", default=[], metavar="NAME=FILE", help="networks trained with --leave-out NAME"
     )
-    parser.add_argument("--real", type=Path, help="folder of real shapes, named in benchmarks/real.toml")
+    parser.add_argument("--real", type=Path, help="folder of real shapes, named in benchmarks/training/real.toml")
     parser.add_argument("--per-class", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--data-seed", type=int, default=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args, 
 
 import numpy as np
 
-from openshape_ood import checks
+from openshape_ood.checks import array
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.shapes.spec import CloudSpec
 
@@ -122,7 +122,7 @@ class Embeddings:
     names: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vectors", checks.array(self.vectors, "embeddings", "bd"))
+        object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):
             raise InputError(f"there are {len(self.names)} names of {len(self.vectors)} embeddings; expected one each")

@@ -96,10 +96,6 @@ def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
     return {"most novel": most, "least novel": rest[np.argsort(novelty[rest], kind="stable")][:count]}
 
 
-def _name(shape: Shape) -> str:
-    return PurePath(shape.path).name if shape.path is not None else shape.name
-
-
 def _cell(ax: canvas.Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
     cloud = shape.cloud(MOST, seed=0)
     xyz = upright(cloud[thinned(len(cloud), MOST)], up)

@@ -7,13 +7,13 @@ import pytest
 from test_evaluation import DRAWS, made_up, results
 
 from benchmarks.threedos.ablation import Judged, ablate, switches
-from benchmarks.threedos.recipes import Settings, openshape, seed
+from benchmarks.threedos.recipes import Settings, openshape, semnov
 from openshape_ood.registry.rows import find_checkpoint
 
 ROW = find_checkpoint("vitg14")
 
 
-@pytest.mark.parametrize("base, other", [(openshape(ROW), seed(ROW)), (seed(ROW), openshape(ROW))])
+@pytest.mark.parametrize("base, other", [(openshape(ROW), semnov(ROW)), (semnov(ROW), openshape(ROW))])
 def test_one_switch_at_a_time(base: Settings, other: Settings) -> None:
     rows = switches(base, other)
     assert [row.name for row in rows] == [
@@ -29,7 +29,7 @@ def test_one_switch_at_a_time(base: Settings, other: Settings) -> None:
 
 def test_switches_that_change_nothing_are_left_out() -> None:
     tiny = find_checkpoint("tiny")  # y up and without templates: nothing to exchange, no sentence to take away
-    names = [row.name for row in switches(openshape(tiny), seed(tiny))]
+    names = [row.name for row in switches(openshape(tiny), semnov(tiny))]
     assert "templates" not in names
     assert "points" in names and "color" in names
 
@@ -44,7 +44,7 @@ def test_each_switch_is_paired_with_the_base() -> None:
     def judge(settings: Settings) -> Mapping[str, Judged]:
         return {known_by: r.scored for known_by, r in (after if settings.color == 0 else before).items()}
 
-    rows = ablate(scored, switches(base, seed(ROW)), data, judge, DRAWS)
+    rows = ablate(scored, switches(base, semnov(ROW)), data, judge, DRAWS)
     assert {(row["switch"], row["known_by"]) for row in rows} == {
         *((switch, known_by) for switch in ("points", "color", "axis", "num_samples") for known_by in before),
         *((switch, known_by) for switch in ("normalization", "support") for known_by in before if known_by != "names"),

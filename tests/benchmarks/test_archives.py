@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.threedos.data.archives import TABLE, read_archives
+from benchmarks.threedos.data.fetch import TABLE, read_archives
 from openshape_ood.errors import RegistryError
 
 
@@ -25,8 +25,8 @@ def test_table_names_the_four_archives_of_the_release() -> None:
     "text, wanted",
     [
         ("x = [", "no table"),
-        ("[a]\naddress = 'https://x.org/a'", "must have the fields"),
-        ("[a]\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''\nmd5 = ''", "must have the fields"),
+        ("[a]\naddress = 'https://x.org/a'", "must have address, folder"),
+        ("[a]\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''\nmd5 = ''", "must have address, folder"),
         ("[a]\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''\nsize = '7 GB'", "expected int"),
         ("[a]\naddress = 'https://x.org/a'\nfolder = '../a'\nneeded_by = ''", "cannot name"),
         ("['/a']\naddress = 'https://x.org/a'\nfolder = 'a'\nneeded_by = ''", "cannot name"),

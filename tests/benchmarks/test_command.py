@@ -86,15 +86,19 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_report_says_what_was_run(done: tuple[dict[str, Any], str], tiny: ShapeEncoder) -> None:
     report, _ = done
-    assert report["checkpoint_sha256"] == tiny.identity.sha256
-    assert (report["benchmark"], report["protocol"], report["model"]) == ("sr2", "openshape", "tiny")
+    assert report["provenance"]["identity"]["sha256"] == tiny.identity.sha256
+    assert (report["benchmark"], report["protocol"], report["provenance"]["identity"]["checkpoint"]) == (
+        "sr2",
+        "openshape",
+        "tiny",
+    )
     assert report["device"] == "cpu"
     assert report["settings"] == {
         **{"support_points": 1024, "test_points": 1024, "color": 0.4, "exchange": False, "unit": True},
         **{"templates": "", "num_samples": 1, "support": "clean", "encoder_up": "y", "seeds": [1, 41, 13718]},
         **{"draws": 100, "batch_size": 32, "data_seed": 0, "per_class": PER_CLASS},
     }
-    assert report["versions"]["openshape_ood"] == openshape_ood.__version__
+    assert report["provenance"]["version"] == openshape_ood.__version__
     assert report["data"]["generated"] and report["data"]["absent"] == report["data"]["differs"] == []
     assert {len(digest) for digest in report["data"]["sha256"].values()} == {64}
 
@@ -191,7 +195,7 @@ def test_another_network_with_the_same_weights_shares_no_embedding(cache: Path, 
     assert report["architecture"]["radius"] == 0.9
     assert report["run"]["reused"] == 0
     (path,) = (tmp_path / "out").glob("*.json")
-    assert path.stem == f"{STEM}-{report['checkpoint_sha256'][:8]}"
+    assert path.stem == f"{STEM}-{report['provenance']['identity']['sha256'][:8]}"
 
 
 def test_names_can_be_left_out(cache: Path, tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_the_switches_are_turned_one_by_one(cache: Path, tmp_path: Path) -> None
 # ------------------------------------------------------------------ the release, and figures computed otherwise
 
 
-@pytest.fixture(scope="module", params=["openshape", "seed"])
+@pytest.fixture(scope="module", params=["openshape", "semnov"])
 def protocol(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -306,9 +310,9 @@ def number(result: Mapping[str, Any], name: str) -> float:
     return part["mean"] if isinstance(part, dict) else part
 
 
-def test_the_seed_protocol_prints_what_3dos_prints(release: Path, tmp_path: Path) -> None:
+def test_the_semnov_protocol_prints_what_3dos_prints(release: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "--data-root", str(release), "--cache", str(tmp_path / "cache"), "--seeds", "41"]
-    report, printed = run("sr1", tmp_path / "out", *settings, "--protocol", "seed")
+    report, printed = run("sr1", tmp_path / "out", *settings, "--protocol", "semnov")
     assert report["settings"]["color"] == 0 and not report["settings"]["unit"]
     assert (report["settings"]["support_points"], report["settings"]["test_points"]) == (1024, 2048)
     assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 2  # a recipe for support, one for tests
@@ -339,10 +343,10 @@ def test_published_layouts_run_by_both_protocols(model: str, release: Path, tmp_
     settings = ["--model", model, "--checkpoint", str(checkpoint), "--no-names", "--data-root", str(release)]
     settings += ["--seeds", "1", "--quiet", "--draws", "100", "--batch-size", "8", "--device", "cpu", "--no-pictures"]
     split = load_split("sr1")
-    for protocol, points, color in (("openshape", (10_000, 10_000), 0.4), ("seed", (1024, 2048), 0.0)):
+    for protocol, points, color in (("openshape", (10_000, 10_000), 0.4), ("semnov", (1024, 2048), 0.0)):
         out, cache = tmp_path / protocol, tmp_path / f"{protocol} cache"
         report, _ = run("sr1", out, *settings, "--protocol", protocol, "--cache", str(cache))
-        assert report["checkpoint_sha256"] == sha256(checkpoint)
+        assert report["provenance"]["identity"]["sha256"] == sha256(checkpoint)
         exchange = protocol == "openshape" and model == "vitg14"
         used = report["settings"]
         assert (used["support_points"], used["test_points"]) == points

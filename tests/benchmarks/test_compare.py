@@ -12,12 +12,8 @@ import numpy as np
 import pytest
 from made_up_run import made_up_report
 
-from benchmarks.report.compare.command import main
-from benchmarks.report.compare.picture import draw
-from benchmarks.report.compare.rows import rows_of
-from benchmarks.report.compare.runs import read_run
-from benchmarks.report.compare.text import compared, warnings
-from benchmarks.report.tables import WIDTH
+from benchmarks.report.compare import compared, draw, main, read_run, rows_of, warnings
+from benchmarks.report.facts import WIDTH
 from openshape_ood.errors import FileError, MissingPackageError
 
 
@@ -30,8 +26,8 @@ def write(folder: Path, name: str, report: Any) -> Path:
 @pytest.fixture(scope="module")
 def reports() -> dict[str, dict[str, Any]]:
     return {
-        "sr1": made_up_report("sr1", "seed", "vitb32", generated=False),
-        "sr2": made_up_report("sr2", "seed", "vitb32", generated=False),
+        "sr1": made_up_report("sr1", "semnov", "vitb32", generated=False),
+        "sr2": made_up_report("sr2", "semnov", "vitb32", generated=False),
         "tiny": made_up_report("sr1"),
     }
 
@@ -106,7 +102,7 @@ def test_runs_on_other_data_are_warned_of(tmp_path: Path, reports: dict[str, Any
 
 def test_the_command_prints_a_table_that_fits(tmp_path: Path, reports: dict[str, Any], capsys: Any):
     long = copy.deepcopy(reports["sr1"])
-    long["model"] = "an encoder with a very long name " * 20
+    long["provenance"]["identity"]["checkpoint"] = "an encoder with a very long name " * 20
     long["results"][0]["known_by"] = "names " * 50
     paths = [str(write(tmp_path, f"{i}.json", report)) for i, report in enumerate([*reports.values(), long])]
     assert main(paths) == 0
@@ -141,7 +137,7 @@ def broken(reports: dict[str, Any], *keys: Any, value: Any) -> dict[str, Any]:
         (("results", 1, "both", "fpr95"), None, "fpr95 is null"),
         (("data", "counts", "known"), {"a": "x"}, 'data.counts.known.a is "x", expected a count'),
         (("data", "generated"), "yes", 'data.generated is "yes", expected true or false'),
-        (("model",), ["a"], "model is list, expected text"),
+        (("provenance", "identity", "checkpoint"), ["a"], "provenance.identity.checkpoint is list, expected text"),
         (("settings", "num_samples"), [[1]], "settings.num_samples is list, expected a setting"),
     ],
 )
@@ -170,7 +166,7 @@ def test_bytes_that_are_no_text_missing_files_and_folders(tmp_path: Path, capsys
 
 
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path, reports: dict[str, Any], capsys: Any):
-    report = broken(reports, "model", value="tiny\x1b[2J\nerror")
+    report = broken(reports, "provenance", "identity", "checkpoint", value="tiny\x1b[2J\nerror")
     report["settings"]["odd"] = "\x1b[31m"
     report["data"]["differs"] = ["\x1b[0m\r"]
     paths = [str(write(tmp_path, "a.json", report)), str(write(tmp_path, "b.json", report | {"settings": {}}))]
@@ -182,7 +178,7 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path, reports: d
 
 def test_the_picture(tmp_path: Path, reports: dict[str, Any], capsys: Any):
     pytest.importorskip("matplotlib")
-    path = write(tmp_path, "a.json", broken(reports, "model", value="$odd_name^2"))
+    path = write(tmp_path, "a.json", broken(reports, "provenance", "identity", "checkpoint", value="$odd_name^2"))
     out = tmp_path / "new" / "dots.png"
     assert main([str(path), "--out", str(out)]) == 0
     assert out.read_bytes().startswith(b"\x89PNG") and list(out.parent.iterdir()) == [out]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+import tarfile
 from pathlib import Path
 
 import pytest
 from archive_server import FILES, TOP, ArchiveServer, file, folders, tar_of, unpacked, whole_tar
+from filelock import FileLock
 
-from benchmarks.threedos.data import download, unpack
-from benchmarks.threedos.data.archives import Archive
-from benchmarks.threedos.data.command import main
-from benchmarks.threedos.data.disk import sole_user
-from benchmarks.threedos.data.download import install
-from benchmarks.threedos.data.fetch import Patience
+from benchmarks.threedos.data.command import install, main
+from benchmarks.threedos.data.fetch import Archive, Patience
 from openshape_ood.errors import ShapeFileError
 
 QUICK = Patience(silence=5, retries=2, pause=0)
@@ -22,11 +19,12 @@ QUICK = Patience(silence=5, retries=2, pause=0)
 def command(archive: Archive, root: Path, *options: str, patience: Patience = QUICK) -> int:
     table = root.with_name("archives.toml")
     table.write_text(f'[{archive.name}]\naddress = "{archive.address}"\nfolder = "{archive.folder}"\nneeded_by = ""\n')
-    parser = argparse.ArgumentParser()
-    download.add_arguments(parser)
-    return download.run(
-        parser.parse_args(["--data-root", str(root), "--archives", str(table), "--quiet", *options]), patience
-    )
+    return main(["download", "--data-root", str(root), "--archives", str(table), "--quiet", *options], patience)
+
+
+def visible(folder: Path) -> list[str]:
+    """What a user sees there; the lock of a download stays."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".download.lock")
 
 
 def test_help_lists_the_archives(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,8 +39,8 @@ def test_command_leaves_the_folder_and_nothing_else(
     root = tmp_path / "new" / "release"
     root.parent.mkdir()
     assert command(archive, root) == 0
-    assert unpacked(root) == FILES
-    assert [path.name for path in root.iterdir()] == [TOP]
+    assert {name: data for name, data in unpacked(root).items() if name != ".download.lock"} == FILES
+    assert visible(root) == [TOP]
     said = capsys.readouterr()
     assert said.out == (
         f"{TOP}: unpacked 2 files to {root / TOP}\nNext: python -m benchmarks.data check --data-root {root}\n"
@@ -86,20 +84,21 @@ def test_command_keeps_terminal_sequences_of_a_name_from_the_terminal(
 def test_ctrl_c_leaves_no_half_unpacked_folder(
     archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(unpack, "_write", interrupted)
+    monkeypatch.setattr(tarfile.TarFile, "extract", interrupted)
     assert command(archive, tmp_path / "root") == 130
-    assert sorted(path.name for path in (tmp_path / "root").iterdir()) == [f"{TOP}.tar", f"{TOP}.tar.json"]
+    assert visible(tmp_path / "root") == [f"{TOP}.tar", f"{TOP}.tar.json"]
     assert "running the command again" in capsys.readouterr().err
     monkeypatch.undo()
     assert command(archive, tmp_path / "root") == 0  # and the download counts
-    assert [path.name for path in (tmp_path / "root").iterdir()] == [TOP]
+    assert visible(tmp_path / "root") == [TOP]
 
 
 def test_two_at_once_are_refused(archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with sole_user(tmp_path / "root"):
+    (tmp_path / "root").mkdir()
+    with FileLock(tmp_path / "root" / ".download.lock"):
         assert command(archive, tmp_path / "root") == 1
     assert "another download" in capsys.readouterr().err
 

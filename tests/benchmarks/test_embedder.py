@@ -13,6 +13,7 @@ from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import Objects
 from benchmarks.threedos.recipes import Recipe
 from benchmarks.threedos.store import content_key
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import sample_seeds
 
@@ -21,7 +22,7 @@ A, B = Objects(tuple(MadeUp(i) for i in range(5))), Objects(tuple(MadeUp(i) for 
 
 
 class Encoder(Mean):
-    checkpoint_hash, embedding_dim, device = "ab" * 32, 12, SimpleNamespace(type="cpu")
+    identity, dim, device = Identity("tiny", "words", "ab" * 32), 12, SimpleNamespace(type="cpu")
     row = find_checkpoint("tiny")
 
 

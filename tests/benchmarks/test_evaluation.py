@@ -15,8 +15,8 @@ from benchmarks.threedos.methods import Reference
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.results import SHOWN, MethodResult
 from benchmarks.threedos.splits import load_split
-from openshape_ood import Known
 from openshape_ood.decisions.metrics import ood_metrics
+from openshape_ood.known import KnownClasses
 
 SPLIT = load_split("sr2")
 KNOWN = [c.title for c in SPLIT.known]
@@ -53,11 +53,12 @@ def embeddings(data: BenchmarkData, seed: int) -> dict[str, np.ndarray]:
 
 def results(data: BenchmarkData, embedded: list[Mapping[str, np.ndarray]]) -> list[MethodResult]:
     words = dict(zip(["bed", "toilet", "desk", "table", "monitor"], np.eye(6)[[0, 1, 2, 2, 3]], strict=True))
-    names = Known.from_names(list(words), FakeText(words))
+    names = KnownClasses.from_names(list(words), FakeText(words))
     labels = labels_of(data.support, data)
     encoder = FakeEncoder(dim=6)
     owners = np.array([0, 1, 2, 2, 3])
-    references = [Reference.of(names, owners, sets["support"], labels, encoder, unit=True) for sets in embedded]
+    identity = encoder.identity
+    references = [Reference.of(names, owners, sets["support"], labels, identity, unit=True) for sets in embedded]
     return evaluate(data, embedded, references, DRAWS)
 
 

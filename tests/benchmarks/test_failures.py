@@ -8,10 +8,9 @@ import pytest
 from made_up_finished import READ, made_up_finished
 from PIL import Image
 
-from benchmarks.report.failures import draw_failures, missed, worst, write_failure_page
-from benchmarks.report.failures.page import STEPS, trace
-from benchmarks.report.pictures.canvas import number
+from benchmarks.report.failures import STEPS, draw_failures, missed, trace, worst, write_failure_page
 from openshape_ood.errors import MissingPackageError
+from openshape_ood.plots.canvas import number
 
 HOSTILE = '</script><script src="https://evil.example/x.js">{{plotly}}<img src=x onerror=alert(1)>\u2028{i} & {part}'
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import shutil
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import archive_server
@@ -16,9 +19,8 @@ import pytest
 from archive_server import TOP, ArchiveServer, file, folders, tar_of
 
 from benchmarks.threedos.data import fetch
-from benchmarks.threedos.data.archives import Archive
-from benchmarks.threedos.data.fetch import Patience
-from openshape_ood.errors import FileError
+from benchmarks.threedos.data.fetch import Archive, Patience
+from openshape_ood.errors import FileError, HashError
 
 QUICK = Patience(silence=5, retries=2, pause=0)
 HASTY = Patience(silence=0.1, retries=1, pause=0)
@@ -218,7 +220,15 @@ def test_redirect_to_this_machine_is_followed_and_circles_end(
 def test_network_may_not_send_us_to_this_machine(address: str) -> None:
     request = urllib.request.Request("https://x.org/a.tar")
     with pytest.raises(fetch._RefusedError, match="refused"):
-        fetch._Redirects().redirect_request(request, None, 302, "", {}, address)
+        fetch.Redirects().http_error_302(request, io.BytesIO(), 302, "", {"Location": address})
+
+
+def test_a_file_of_another_hash_is_refused_and_deleted(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    right = replace(archive, sha256=hashlib.sha256(server.content).hexdigest())
+    with pytest.raises(HashError, match=f"has the sha256 {right.sha256}, expected {'0' * 64}"):
+        fetch.fetch(replace(archive, sha256="0" * 64), tmp_path, progress=False, patience=QUICK)
+    assert not list(tmp_path.glob("*.tar*partial")) and not list(tmp_path.glob("*.tar"))
+    assert got(right, tmp_path) == server.content
 
 
 def test_nobody_there(tmp_path: Path) -> None:
@@ -249,8 +259,7 @@ def test_full_disk_is_no_broken_connection(archive: Archive, server: ArchiveServ
 def test_killed_download_is_resumed(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     server.behaviors = ["stall", ""]
     code = (
-        "import sys; from pathlib import Path; from benchmarks.threedos.data.archives import Archive;"
-        "from benchmarks.threedos.data.fetch import fetch;"
+        "import sys; from pathlib import Path; from benchmarks.threedos.data.fetch import Archive, fetch;"
         "fetch(Archive(sys.argv[1], sys.argv[2], sys.argv[1], ''), Path(sys.argv[3]))"
     )
     half, partial = len(server.content) // 2, tmp_path / f"{TOP}.tar.partial"

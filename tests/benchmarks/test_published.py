@@ -36,8 +36,8 @@ def test_every_source_has_the_rows_it_is_known_to_have():
     # reference run: 3 encoders x 2 sets x 2 scores, 2 trained networks x 2 sets x 11 scores; PAO: 3 encoders x 2 sets
     # x 4 scores, DGCNN without and with copies x 2 sets x 10 scores; paper: 12 methods with figures x 2 sets
     found = Counter((row.source.name, row.trained) for row in all_published())
-    trained = {("seed", True): 44, ("PAO", True): 40, ("3DOS", True): 24}
-    frozen = {("seed", False): 12, ("PAO", False): 24, ("EDO", False): 3, ("AML", False): 2, ("GNN", False): 3}
+    trained = {("semnov", True): 44, ("PAO", True): 40, ("3DOS", True): 24}
+    frozen = {("semnov", False): 12, ("PAO", False): 24, ("EDO", False): 3, ("AML", False): 2, ("GNN", False): 3}
     assert found == trained | frozen
 
 
@@ -87,12 +87,12 @@ def test_both_lies_between_the_two_novel_sets():
 
 
 def test_cells_as_they_were_printed():
-    b32 = one("seed", "sr1", "vitb32", "L2 1-NN")
+    b32 = one("semnov", "sr1", "vitb32", "L2 1-NN")
     assert b32.percent["both"] == {"auroc": 82.26, "fpr95": 68.20, "aupr_in": 79.63, "aupr_out": 83.94}
     assert (b32.accuracy, b32.balanced_accuracy) == (80.88, 79.49)
-    energy = one("seed", "sr2", "PointNet++ (trained once)", "Energy").percent["both"]
+    energy = one("semnov", "sr2", "PointNet++ (trained once)", "Energy").percent["both"]
     assert energy == {"auroc": 72.14, "fpr95": 84.63, "aupr_in": 53.72, "aupr_out": 85.49}
-    msp = one("seed", "sr1", "DGCNN (trained once)", "MSP")
+    msp = one("semnov", "sr1", "DGCNN (trained once)", "MSP")
     assert (msp.accuracy, msp.balanced_accuracy) == (71.55, 69.62)
     assert one("3DOS", "sr2", "PointNet++ (trained)", "Cosine proto").percent["both"] == {"auroc": 76.5, "fpr95": 77.8}
 
@@ -121,18 +121,21 @@ def test_many_own_rows_leave_room_and_keep_the_reference_run_and_the_best():
     own = [row for row in all_published() if (row.benchmark, row.encoder) == ("sr1", "vitg14")]
     left = [row.percent["both"]["auroc"] for row in own if row not in rows]
     assert len(own) == 10 and sorted(left) == [52.20, 52.28, 55.17]
-    assert [row.label for row in rows if row.source.name == "seed" and not row.trained] == ["L2 prototypes", "L2 1-NN"]
+    assert [row.label for row in rows if row.source.name == "semnov" and not row.trained] == [
+        "L2 prototypes",
+        "L2 1-NN",
+    ]
     assert {"AML", "GNN"} <= {row.source.name for row in rows[:7]}
 
 
 def test_then_the_best_of_each_training_and_the_best_frozen():
     rows = published_rows("sr2", "tiny")
     trained = [(row.source.name, row.label, row.percent["both"]["auroc"]) for row in rows if row.trained]
-    # the best score of PAO's DGCNN with copies, of the paper and of the seed repository's PointNet++
+    # the best score of PAO's DGCNN with copies, of the paper and of the semnov repository's PointNet++
     assert trained == [
         ("PAO", "L2 1-NN + copies", 77.0),
         ("3DOS", "Cosine proto", 76.5),
-        ("seed", "L2 prototypes", 75.29),
+        ("semnov", "L2 prototypes", 75.29),
     ]
     assert rows[3].encoder == "vitg14" and rows[3].percent["both"]["auroc"] == 65.9
 
@@ -143,7 +146,7 @@ def test_benchmarks_without_published_rows_have_none():
 
 def test_differences_between_the_reference_run_and_the_own_preprocessing():
     report = made_up_report("sr1", "openshape", "vitg14", generated=False)
-    assert differences_in_settings(one("seed", "sr1", "vitg14", "L2 1-NN"), report) == (
+    assert differences_in_settings(one("semnov", "sr1", "vitg14", "L2 1-NN"), report) == (
         "1,024/2,048 points (here 10,000), color 0 (here 0.4), no axis exchange, raw L2, random sampling start, "
         "1 seed (here 3 seeds)"
     )
@@ -151,19 +154,19 @@ def test_differences_between_the_reference_run_and_the_own_preprocessing():
 
 def test_an_encoder_that_is_y_up_needs_no_exchange():
     report = made_up_report("sr1", "openshape", "vitb32", generated=False)
-    assert "axis" not in differences_in_settings(one("seed", "sr1", "vitb32", "L2 1-NN"), report)
+    assert "axis" not in differences_in_settings(one("semnov", "sr1", "vitb32", "L2 1-NN"), report)
 
 
 def test_what_remains_in_the_reference_protocol():
-    report = made_up_report("sr1", "seed", "vitg14", generated=False)
-    row = one("seed", "sr1", "vitg14", "L2 1-NN")
+    report = made_up_report("sr1", "semnov", "vitg14", generated=False)
+    row = one("semnov", "sr1", "vitg14", "L2 1-NN")
     assert differences_in_settings(row, report) == "random sampling start, 1 seed (here 3 seeds)"
     aml = differences_in_settings(one("AML", "sr1", "vitg14", "L2 1-NN"), report)
     assert aml == "color 0.4 (here 0), axes exchanged (here not), 1 seed (here 3 seeds)"
 
 
 def test_trained_networks_other_encoders_support_and_test_sets_are_named():
-    report = made_up_report("sr1", "seed", "vitb32", generated=False)
+    report = made_up_report("sr1", "semnov", "vitb32", generated=False)
     paper = differences_in_settings(one("3DOS", "sr1", "PointNet++ (trained)", "MSP"), report)
     assert paper == "a network trained on the support set, 3 trainings (here 3 seeds)"
     copies = one("PAO", "sr1", "DGCNN (trained once)", "L2 1-NN + copies")
@@ -181,13 +184,13 @@ def test_trained_networks_other_encoders_support_and_test_sets_are_named():
         ("color", 0.0, "color 0.4 (here 0)"),
         ("exchange", True, "no axis exchange"),
         ("unit", False, "cosine (here raw L2)"),
-        ("num_samples", 4, "1 view a shape (here 4)"),
+        ("num_samples", 4, "1 sample a shape (here 4)"),
         ("support", "with partial views", "support clean (here with partial views)"),
         ("seeds", [1, 2], "1 seed (here 2 seeds)"),
     ],
 )
 def test_no_setting_is_overlooked(setting: str, value: Any, words: str):
-    report = made_up_report("sr1", "seed", "vitg14", generated=False)
+    report = made_up_report("sr1", "semnov", "vitg14", generated=False)
     report["settings"] |= {"color": 0.4, "unit": True, "seeds": [1]}
     row = one("PAO", "sr1", "vitg14", "cosine 1-NN")
     row = replace(row, settings={key: value for key, value in row.settings.items() if key != "start"})
@@ -197,9 +200,11 @@ def test_no_setting_is_overlooked(setting: str, value: Any, words: str):
 
 
 def test_other_data_are_a_difference():
-    report = made_up_report("sr1", "seed", "vitb32", generated=False)
+    report = made_up_report("sr1", "semnov", "vitb32", generated=False)
     report["data"]["absent"] = ["sofa"]
-    assert differences_in_settings(one("seed", "sr1", "vitb32", "L2 1-NN"), report).endswith("data (here other counts)")
+    assert differences_in_settings(one("semnov", "sr1", "vitb32", "L2 1-NN"), report).endswith(
+        "data (here other counts)"
+    )
 
 
 def test_templates_are_compared_of_rows_by_names_alone():
@@ -213,12 +218,12 @@ def test_templates_are_compared_of_rows_by_names_alone():
     report["text"] = None
     assert "bare names (here no names)" in differences_in_settings(text, report)
     # the cosine with a name is one whatever shapes are compared by
-    assert "L2" not in differences_in_settings(text, made_up_report("sr1", "seed", "vitg14", generated=False))
+    assert "L2" not in differences_in_settings(text, made_up_report("sr1", "semnov", "vitg14", generated=False))
 
 
 def test_means_of_raw_features_are_no_means_of_unit_vectors():
     row = one("PAO", "sr1", "vitb32", "cosine prototypes")
-    unit, raw = (made_up_report("sr1", protocol, "vitb32", generated=False) for protocol in ("openshape", "seed"))
+    unit, raw = (made_up_report("sr1", protocol, "vitb32", generated=False) for protocol in ("openshape", "semnov"))
     assert "class means of raw features (here of unit vectors)" in differences_in_settings(row, unit)
     assert "means" not in differences_in_settings(row, raw) and "cosine" in differences_in_settings(row, raw)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.performance import reading
-from benchmarks.performance.reading import Pass, batches, both, main, table, write_meshes
+from benchmarks.performance.harness import medians, write_meshes
+from benchmarks.performance.reading import batches, main, table, way
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import ShapeFileError
 from openshape_ood.shapes import Read, load_shape, read_shapes
@@ -15,7 +16,7 @@ from openshape_ood.shapes import Read, load_shape, read_shapes
 
 def test_meshes_are_written_whole(tmp_path: Path) -> None:
     paths = write_meshes(tmp_path, 3, seed=1)
-    assert [path.name for path in paths] == ["000000.obj", "000001.obj", "000002.obj"]
+    assert [path.name for path in paths] == ["0000000.obj", "0000001.obj", "0000002.obj"]
     clouds = [load_shape(path, points=200) for path in paths]
     assert all(cloud.shape == (200, 3) for cloud in clouds) and np.ptp(clouds[0], axis=0).min() > 0.01
 
@@ -38,9 +39,11 @@ def test_the_time_that_the_encoder_waits_is_that_without_clouds(
     monkeypatch.setattr(reading.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(reading, "read", slow)
     monkeypatch.setattr(tiny, "encode_prepared", encode)
-    found = both(paths, tiny, batch=2, workers=0)
-    assert (found.seconds, found.first, found.waited) == (40, 10, 10)
-    assert found.after == 30 and found.share == pytest.approx(1 / 3)
+    found = way(paths, tiny, batch=2, workers=0)
+    assert (found["seconds"], found["first"], found["waited"]) == (40, 10, 10)
+    assert found["after"] == 30 and found["share"] == pytest.approx(1 / 3)
+    now[0] = 0
+    assert way(paths, tiny, batch=2, workers=0, encode=False)["seconds"] == 20
 
 
 def test_a_file_that_cannot_be_read_ends_the_run() -> None:
@@ -68,7 +71,7 @@ def test_a_run_prints_ratios_and_leaves_json(tmp_path: Path, capsys: pytest.Capt
     assert list(one["ways"]) == ["reading alone", "encoding alone", "one after the other", "at once, 1 worker"]
     assert all(way["seconds"] > 0 for way in one["ways"].values())
     out = capsys.readouterr().out
-    assert "| tiny | encoding alone | 1.00 | – | – | – |" in out and "reading.json" in out
+    assert "tiny encoding alone 1.00 – – –" in " ".join(out.split()) and "reading.json" in out
 
 
 def test_random_weights_are_called_so() -> None:
@@ -77,13 +80,17 @@ def test_random_weights_are_called_so() -> None:
 
 
 def test_the_table_is_of_ratios() -> None:
+    def passed(seconds: float, first: float = 0.0, waited: float = 0.0) -> dict[str, float | None]:
+        after = seconds - first
+        return {"seconds": seconds, "first": first, "after": after, "waited": waited, "share": waited / after}
+
+    keys = tuple(passed(1.0))
     ways = {
-        "encoding alone": reading._middle([Pass(20.0)]),
-        "one after the other": reading._middle([Pass(31.0, 1.0, 10.0)] * 2 + [Pass(100.0, 2.0, 50.0)]),
+        "encoding alone": medians([passed(20.0)], keys),
+        "one after the other": medians([passed(31.0, 1.0, 10.0)] * 2 + [passed(100.0, 2.0, 50.0)], keys),
     }
-    lines = table([{"network": "tiny", "ways": ways}]).splitlines()
-    assert lines[2] == "| tiny | encoding alone | 1.00 | – | – | – |"
-    assert lines[3] == "| tiny | one after the other | 1.55 | 0.05 | 1.50 | 33.3% |"
+    lines = [" ".join(line.split()) for line in table([{"network": "tiny", "ways": ways}]).splitlines()]
+    assert lines[2:] == ["tiny encoding alone 1.00 – – –", "tiny one after the other 1.55 0.05 1.50 33.3%"]
 
 
 @pytest.mark.parametrize("words", [["--files", "0"], ["--workers", "0"], ["--threads", "0"], ["--repeats", "-1"]])

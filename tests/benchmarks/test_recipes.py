@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import openshape_ood
-from benchmarks.threedos.recipes import SEEDS, Recipe, find_settings, openshape, record_key, seed
+from benchmarks.threedos.recipes import SEEDS, Recipe, find_settings, openshape, record_key, semnov
 from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.registry.rows import find_checkpoint
 
@@ -23,11 +23,11 @@ def test_the_openshape_protocol_is_the_registrys() -> None:
         assert settings.unit and settings.templates == row.text.templates
 
 
-def test_the_seed_protocol_is_the_published_run() -> None:
+def test_the_semnov_protocol_is_the_published_run() -> None:
     """1,024 and 2,048 points, black, no exchange even for the encoder that is z up, raw features."""
     for name in ("vitb32", "vitl14", "vitg14"):
         row = find_checkpoint(name)
-        settings = seed(row)
+        settings = semnov(row)
         assert settings.recipe("support", row) == Recipe(1024, "y", "y", 0.0)
         assert {settings.recipe(part, row) for part in ("validation", "known", "novel1", "novel2")} == {
             Recipe(2048, "y", "y", 0.0)
@@ -75,12 +75,12 @@ def test_the_code_that_embeds_is_part_of_the_record() -> None:
     assert record["code"] == hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def test_the_seed_protocol_samples_what_3dos_does_in_other_tracks() -> None:
+def test_the_semnov_protocol_samples_what_3dos_does_in_other_tracks() -> None:
     row = find_checkpoint("vitb32")
-    assert (seed(row, "real").support_points, seed(row, "real").test_points) == (2048, 2048)
-    assert (seed(row, "synthetic").support_points, seed(row, "synthetic").test_points) == (1024, 1024)
+    assert (semnov(row, "real").support_points, semnov(row, "real").test_points) == (2048, 2048)
+    assert (semnov(row, "synthetic").support_points, semnov(row, "synthetic").test_points) == (1024, 1024)
 
 
 def test_unknown_protocols_are_named() -> None:
-    with pytest.raises(UnknownNameError, match="unknown protocol 'sead'; known: openshape, seed"):
+    with pytest.raises(UnknownNameError, match="unknown protocol 'sead'; known: openshape, semnov"):
         find_settings("sead", find_checkpoint("tiny"), "real")

@@ -28,12 +28,14 @@ def test_real_data_have_published_rows_and_reasons(tmp_path: Path):
     why = section(page, "Why the figures differ")
     assert [line.split("**")[1] for line in why.strip().splitlines()] == list(reasons())
     assert "**Here**: vitg14 is z up, the axes are exchanged." in why
-    assert "**Here**: 0.4." in why and "(Source: seed, PAO.)" in why
+    assert "**Here**: 0.4." in why and "(Source: semnov, PAO.)" in why
     assert list(tmp_path.iterdir()) == [tmp_path / "run.md"]
 
 
 def test_what_the_reference_protocol_does_is_said(tmp_path: Path):
-    why = section(page_of(made_up_report("sr1", "seed", "vitg14", generated=False), tmp_path), "Why the figures differ")
+    why = section(
+        page_of(made_up_report("sr1", "semnov", "vitg14", generated=False), tmp_path), "Why the figures differ"
+    )
     assert "axes are NOT exchanged" in why and "**Here**: Euclidean, raw features." in why
     assert "prints it: 21.3" in why
 
@@ -53,7 +55,7 @@ def test_other_counts_and_absent_classes_come_first(tmp_path: Path):
 
 
 def test_tables_have_as_many_cells_in_every_row(tmp_path: Path):
-    page = page_of(made_up_report("sr2", "seed", "vitb32", generated=False), tmp_path)
+    page = page_of(made_up_report("sr2", "semnov", "vitb32", generated=False), tmp_path)
     widths: list[set[int]] = [set()]
     for line in page.splitlines():
         if line.startswith("|"):
@@ -131,8 +133,8 @@ def test_a_report_of_an_earlier_version_is_still_written(tmp_path: Path):
     ],
 )
 def test_command_repeats_the_run(benchmark: str, generated: bool, module: str):
-    report = made_up_report(benchmark, "seed", "vitl14", generated)
-    start = f"python -m {module} --model vitl14 --protocol seed"
+    report = made_up_report(benchmark, "semnov", "vitl14", generated)
+    start = f"python -m {module} --model vitl14 --protocol semnov"
     data = " --per-class 8" if generated else " --data-root 3D_OS_release_data"
     assert command(report) == start + data
     report["settings"] |= {"seeds": [7], "num_samples": 4, "draws": 200}

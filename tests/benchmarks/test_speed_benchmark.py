@@ -7,26 +7,38 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import toy_network
 
-from benchmarks.performance.speed import memory, products
-from benchmarks.performance.speed.clock import Clock, Quartiles, Turns, exact, take_turns
+from benchmarks.performance.harness import Clock, Quartiles, Turns, apart, in_turns, medians, take_turns
+from benchmarks.performance.networks import made_up_encoder, made_up_weights
+from benchmarks.performance.speed import products
 from benchmarks.performance.speed.command import main, parse
-from benchmarks.performance.speed.contenders import LIMIT, STAGES, agreement, load_ours, overlapped, relative, staged
-from benchmarks.performance.speed.measuring import Settings, measure
-from benchmarks.performance.speed.pipeline import prepared, read, write_files
-from benchmarks.performance.speed.plain import PlainPointBERT, random_weights
+from benchmarks.performance.speed.contenders import (
+    LIMIT,
+    STAGES,
+    agreement,
+    exact,
+    overlapped,
+    prepared,
+    read,
+    relative,
+    staged,
+    write_files,
+)
+from benchmarks.performance.speed.measuring import Settings, measure, one_pass
+from benchmarks.performance.speed.plain import PlainPointBERT
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.grouping.plain import ball_query, farthest_point_sampling
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
+from openshape_ood.registry import Row, find_checkpoint
 from openshape_ood.registry.architectures import PointBERTSizes
-from openshape_ood.registry.rows import Row, find_checkpoint
 
 CPU = torch.device("cpu")
 SMALL = PointBERTSizes(
@@ -53,7 +65,7 @@ def row() -> Row:
 def points(row: Row, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
     """Three prepared clouds (3, 300, 6) that were files."""
     files = write_files(tmp_path_factory.mktemp("files"), 3, 300)
-    return torch.from_numpy(prepared(row, read(files.clouds, 300), 300))
+    return torch.from_numpy(prepared(row.spec, read(files["clouds"], 300), 300))
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +77,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str,
 
 
 def test_the_plain_way_gives_the_same_embeddings(row: Row, points: torch.Tensor) -> None:
-    weights = random_weights(row.sizes)
-    ours, plain = load_ours(row, weights, CPU, "float32"), PlainPointBERT(row.sizes, weights)
+    weights = made_up_weights(row)
+    ours, plain = made_up_encoder(row, weights, CPU), PlainPointBERT(row.sizes, weights)
     found = agreement(ours.network, plain, points, "float32")
     assert found.embedding < LIMIT and found.whole < LIMIT
     assert found.picked == found.members == 1
@@ -74,14 +86,14 @@ def test_the_plain_way_gives_the_same_embeddings(row: Row, points: torch.Tensor)
 
 
 def test_other_weights_are_noticed(row: Row, points: torch.Tensor) -> None:
-    ours = load_ours(row, random_weights(row.sizes, seed=1), CPU, "float32")
+    ours = made_up_encoder(row, made_up_weights(row, seed=1), CPU)
     with pytest.raises(OpenShapeError, match="do not compute the same"):
-        agreement(ours.network, PlainPointBERT(row.sizes, random_weights(row.sizes)), points, "float32")
+        agreement(ours.network, PlainPointBERT(row.sizes, made_up_weights(row)), points, "float32")
 
 
 def test_lower_precision_stays_near(row: Row, points: torch.Tensor) -> None:
-    weights = random_weights(row.sizes)
-    ours = load_ours(row, weights, CPU, "bfloat16")
+    weights = made_up_weights(row)
+    ours = made_up_encoder(row, weights, CPU, "bfloat16")
     found = agreement(ours.network, PlainPointBERT(row.sizes, weights, dtype=torch.bfloat16), points, "bfloat16")
     assert LIMIT < found.embedding < 0.1 and found.members == 1
 
@@ -97,39 +109,80 @@ def test_plain_grouping_is_that_of_the_library(points: torch.Tensor) -> None:
         assert torch.equal(members, ball_query(clouds[..., :3], centers, radius, 6))
 
 
-def test_random_weights_are_those_of_a_seed() -> None:
-    first, again, other = (random_weights(SMALL, seed) for seed in (0, 0, 1))
+def test_random_weights_are_those_of_a_seed(row: Row) -> None:
+    small = replace(row, sizes=SMALL)
+    first, again, other = (made_up_weights(small, seed) for seed in (0, 0, 1))
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert not torch.equal(first["cls_token"], other["cls_token"])
 
 
-def test_operations_of_the_plain_way() -> None:
+def seen(row: Row, plain: bool, clouds: int = 2) -> list[products.Product]:
+    """The products of one pass of clouds of 50 points through a network of the sizes SMALL."""
+    small = replace(row, sizes=SMALL)
+    weights = made_up_weights(small)
+    network = PlainPointBERT(SMALL, weights) if plain else made_up_encoder(small, weights, CPU).network
+    with exact(CPU):
+        return products.products_of(staged(network, torch.rand(clouds, 50, 6)), ("abstract", "transform"))
+
+
+def test_operations_of_the_plain_way(row: Row) -> None:
     # 2 clouds, 10 patches of 6: 120 members; 11 tokens each, 22 together
     abstraction = 2 * 120 * (9 * 64 + 64 * 64 + 64 * 20)
     lift = 2 * 20 * 23 * 16
     # qkv 16 -> 48, scores and mixing of 2 heads of 8, output 16 -> 16, feed-forward 16 -> 32 -> 16
     block = 2 * 22 * 16 * 48 + 2 * (2 * 2) * 11 * 11 * 8 * 2 + 2 * 22 * 16 * 16 + 2 * 22 * 16 * 32 * 2
     projection = 2 * 2 * 16 * 12
-    assert products.flop(products.plain(SMALL, 2)) == {
+    assert products.flop(seen(row, plain=True)) == {
         "abstract": abstraction,
         "transform": lift + 2 * block + projection,
     }
 
 
-def test_operations_that_are_needed() -> None:
+def test_our_network_does_the_operations_that_are_needed_and_no_more(row: Row) -> None:
+    """Which is what makes its own products a bound: counted by hand."""
     # the first layer on 2 x 50 points and, for the centers, on 2 x 10; then as in the plain way
     abstraction = 2 * 100 * 6 * 64 + 2 * 20 * 3 * 64 + 2 * 120 * (64 * 64 + 64 * 20)
     lift, projection = 2 * 20 * 23 * 16, 2 * 2 * 16 * 12
     whole = 2 * 22 * 16 * 48 + 2 * (2 * 2) * 11 * 11 * 8 * 2 + 2 * 22 * 16 * 16 + 2 * 22 * 16 * 32 * 2
     # keys and values of all 22 tokens; query, one row of scores, output and feed-forward of 2
     last = 2 * 22 * 16 * 32 + 2 * 2 * 16 * 16 + 2 * 4 * 11 * 8 * 2 + 2 * 2 * 16 * 16 + 2 * 2 * 16 * 32 * 2
-    assert products.flop(products.needed(SMALL, 2, 50)) == {
+    assert products.flop(seen(row, plain=False)) == {
         "abstract": abstraction,
         "transform": lift + whole + last + projection,
     }
 
 
-def test_the_bound_multiplies_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_with_the_same_weights_are_one_product(row: Row) -> None:
+    # each cloud goes through the first layer by itself, and its points are still one product with those of the others
+    rows = [p.rows for p in seen(row, plain=False, clouds=3) if (p.stage, p.inner) == ("abstract", 6)]
+    assert rows == [3 * 50]
+
+
+def test_products_of_other_layers() -> None:
+    """Fused layers, grouped and transposed convolutions: 2 flop a weight and place."""
+    layer = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval()
+    x, image = torch.rand(3, 5, 16), torch.rand(2, 4, 10)
+    grouped, up = torch.nn.Conv1d(4, 6, 3, groups=2), torch.nn.ConvTranspose1d(4, 6, 2, stride=2)
+
+    def run(clock: Clock) -> None:
+        layer(x)
+        clock.mark("layer")
+        grouped(image)
+        clock.mark("grouped")
+        up(image)
+        clock.mark("up")
+        x @ x.transpose(1, 2)
+        clock.mark("left out")
+
+    with torch.inference_mode():
+        found = products.flop(products.products_of(run, ("layer", "grouped", "up")))
+    attention = 2 * 3 * 2 * 5 * 5 * 8 * 2
+    assert found["layer"] == attention + 2 * 15 * 16 * (48 + 16 + 32 + 32)
+    assert found["grouped"] == 2 * (2 * 8) * 6 * (2 * 3) and found["up"] == 2 * (2 * 10) * 4 * (6 * 2)
+    assert set(found) == {"layer", "grouped", "up"}
+
+
+def test_the_bound_multiplies_what_is_counted(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a product is done in pieces: the multiplications of the pieces add up to the count."""
     monkeypatch.setattr(products, "LARGEST", 500)
     counted = {"abstract": 0, "transform": 0}
@@ -143,12 +196,13 @@ def test_the_bound_multiplies_what_is_counted(monkeypatch: pytest.MonkeyPatch) -
 
         return multiply
 
+    needed = seen(row, plain=False, clouds=3)
     for name in real:
         monkeypatch.setattr(torch, name, counting(name))
     clock = Clock()
     monkeypatch.setattr(clock, "mark", lambda done: stage.__setitem__(0, "transform"))
-    products.Bound(list(products.needed(SMALL, 3, 50)), CPU, torch.float32)(clock)
-    assert counted == products.flop(products.needed(SMALL, 3, 50))
+    products.Bound(needed, CPU, torch.float32)(clock)
+    assert counted == products.flop(needed)
 
 
 def test_turns_are_taken_in_turn() -> None:
@@ -163,10 +217,10 @@ def test_turns_are_taken_in_turn() -> None:
 
         return run
 
-    turns = take_turns({"a": named("a"), "b": named("b")}, {"a": Clock, "b": Clock}, CPU, 2, 0)
+    turns = take_turns({"a": named("a"), "b": named("b")}, {"a": Clock, "b": Clock}, 2, 0)
     assert order == ["a", "b"] * 3  # once to warm up
     assert turns.count == 2 and turns.stages("b") == ["first", "second"]
-    assert take_turns({"a": named("a")}, {"a": Clock}, CPU, None, 0).count == 3  # the least
+    assert take_turns({"a": named("a")}, {"a": Clock}, None, 0).count == 3  # the least
 
 
 def test_ratios_are_taken_within_a_turn() -> None:
@@ -175,8 +229,17 @@ def test_ratios_are_taken_within_a_turn() -> None:
     assert turns.time("slow", ("x",)).median == 21
 
 
+def test_other_contenders_take_turns_too(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = iter(range(6))
+    found = in_turns({"a": lambda: next(calls), "b": lambda: next(calls)}, 3, say="numbers")
+    assert found == {"a": [0, 2, 4], "b": [1, 3, 5]}
+    assert capsys.readouterr().err.splitlines()[3] == "numbers: b, 2 of 3"
+    runs = [{"seconds": 1.0, "peak": 5.0}, {"seconds": 9.0, "peak": None}, {"seconds": 2.0, "peak": 6.0}]
+    assert medians(runs, ("seconds", "peak")) == {"seconds": 2, "peak": None, "fastest": 1, "slowest": 9}
+
+
 def test_all_passes_of_a_network_agree(row: Row, points: torch.Tensor) -> None:
-    ours = load_ours(row, random_weights(row.sizes), CPU, "float32")
+    ours = made_up_encoder(row, made_up_weights(row), CPU)
     clock, many = Clock(), Clock(of=8)
     with exact(CPU):
         embedding = staged(ours.network, points)(clock)
@@ -195,7 +258,7 @@ def test_the_report_has_what_the_tables_show(done: tuple[dict[str, Any], str, Pa
     for cell in report["cells"]:
         assert set(cell["ratios"]) == {"plain / ours", "ours / bound", "plain / bound"}
         assert set(cell["ratios"]["plain / ours"]) == {"all", "all but sampling", *STAGES}
-        assert set(cell["ratios"]["ours / bound"]) == {"both", "abstract", "transform"}
+        assert set(cell["ratios"]["ours / bound"]) == {"all", "abstract", "transform"}
         assert set(cell["seconds"]["files"]) == {"read", "prepare", "score", "read meshes"}
         figures = [figure for who in cell["seconds"].values() for figure in who.values()]
         assert all(0 < figure["quartile_1"] <= figure["median"] <= figure["quartile_3"] for figure in figures)
@@ -203,24 +266,41 @@ def test_the_report_has_what_the_tables_show(done: tuple[dict[str, Any], str, Pa
         assert 0 < cell["flop"]["needed"]["transform"] < cell["flop"]["plain"]["transform"]
     assert report["settings"]["threads"] == 1 and report["versions"]["torch"] == torch.__version__
     assert "plain / ours" in printed and "ON THIS MACHINE" in printed and "set abstraction" in printed
+    assert "tiny, float32, over batches of 1, 2: ours / bound " in printed and "Quote a range" in printed
     assert sorted(path.suffix for path in out.iterdir()) == [".json", ".png"]
 
 
-def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
-    found = memory.peak(memory.Asked("plain", "tiny", "float32", 2, 256, "cpu", 1))
-    assert 0 < found["loaded"] <= found["whole"]
+def settings(memory: bool, **other: Any) -> Settings:
+    return Settings("cpu", 1, 64, 1, 0, "", memory, **other)
 
 
 def test_what_goes_wrong_in_the_other_process_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = memory.Asked("plain", "tiny", "float32", 1, 64, "cpu", 1)
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(OpenShapeError, match="peak memory of plain, tiny, batch 1: exit status 1"):
-        memory.peak(asked)
-    settings = Settings(CPU, 1, 64, 1, 0, None, memory=True)
-    (cell,) = measure("tiny", "float32", [1], settings)
-    assert cell.memory == {} and "note: peak memory of plain" in capsys.readouterr().err  # the times are kept
+    (cell,) = measure("tiny", "float32", [1], settings(memory=True))
+    said = capsys.readouterr().err  # the times are kept
+    assert cell.memory == {} and "note: peak memory of plain, tiny, batch 1: exit status 1" in said
+
+
+def test_an_architecture_of_ones_own_is_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its time, its bound and its memory, and nothing of a PointBERT's."""
+    registry = toy_network.write_row(tmp_path)
+    argv = ["--quick", "--threads", "1", "--registry", str(registry), "--model", "toy", "--batch", "2"]
+    assert main([*argv, "--import", "toy_network", "--out", str(tmp_path)]) == 0
+    (cell,) = json.loads((tmp_path / "speed-cpu-quick.json").read_text(encoding="utf-8"))["cells"]
+    assert set(cell["ratios"]) == {"ours / bound"} and set(cell["ratios"]["ours / bound"]) == {"all", "network"}
+    assert cell["flop"] == {"needed": {"network": 2 * 2 * 256 * 6 * 16 + 2 * 2 * 16 * 8}}
+    assert cell["agreement"] is None and list(cell["peak_bytes"]) == ["ours"]
+    printed = capsys.readouterr().out
+    assert "ours / bound" in printed and "plain / ours" not in printed and "network" in printed
+    assert main([*argv, "--import", "toy_network", "--reference", "here", "--out", str(tmp_path)]) == 1
+    assert "toy is of the architecture toy" in capsys.readouterr().err
+
+
+def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
+    found = apart("plain", one_pass, "plain", "tiny", "float32", 2, asdict(settings(memory=True))).found
+    assert 0 < found["loaded"] <= found["whole"]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +385,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 def test_the_stages_of_a_reference_are_timed(
     checkout: Path, row: Row, points: torch.Tensor, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reference, clock = Reference(checkout, row.sizes, random_weights(row.sizes), CPU), Clock()
+    reference, clock = Reference(checkout, row.sizes, made_up_weights(row), CPU), Clock()
     found = reference.pass_of(points)(clock)
     assert tuple(clock.seconds()) == STAGES
     assert torch.equal(torch.as_tensor(found), points[:, :48, :3].sum(dim=1))
@@ -318,17 +398,17 @@ def test_the_stages_of_a_reference_are_timed(
 def test_a_missing_package_of_the_reference_is_named(checkout: Path, row: Row) -> None:
     (checkout / "openshape" / "pointnet_util.py").write_text("import torch_redstone_of_the_tests\n")
     with pytest.raises(MissingPackageError, match="needs torch_redstone_of_the_tests: pip install"):
-        Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
+        Reference(checkout, row.sizes, made_up_weights(row), CPU)
 
 
 def test_a_checkout_that_is_not_whole_is_said(checkout: Path, row: Row) -> None:
     util = checkout / "openshape" / "pointnet_util.py"
     util.write_text("")
     with pytest.raises(InputError, match="lacks farthest_point_sample, query_ball_point"):
-        Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
+        Reference(checkout, row.sizes, made_up_weights(row), CPU)
     util.unlink()
     with pytest.raises(InputError, match=r"has no openshape/pointnet_util\.py"):
-        Reference(checkout, row.sizes, random_weights(row.sizes), CPU)
+        Reference(checkout, row.sizes, made_up_weights(row), CPU)
 
 
 def test_relative_difference_is_the_worst_row() -> None:

@@ -10,36 +10,39 @@ import pytest
 import torch
 from published import published_shapes
 
-from benchmarks.performance import startup
+from benchmarks.performance import networks, startup
+from benchmarks.performance.harness import MIB, apart, medians
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import find_checkpoint
 
 
 @pytest.mark.parametrize("model", ["vitb32", "vitl14", "vitg14"])
-def test_the_layout_is_the_published_one(model: str) -> None:
-    row = startup.made_up_row(model)
-    with torch.device("meta"):
-        content = startup.made_up_checkpoint(row)
+def test_the_layout_is_the_published_one(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = find_checkpoint(model)
+    noise = lambda name, like, stream: torch.empty(like.shape, device="meta")  # noqa: E731
+    monkeypatch.setattr(networks, "_noise", noise)
+    content = startup.made_up_checkpoint(row)
     state = content["state_dict"] if row.keys.inside else content
     expected = {row.keys.prefix + key: shape for key, shape in published_shapes(model).items()}
     assert {key: tuple(tensor.shape) for key, tensor in state.items()} == expected
 
 
-def test_the_optimizer_has_two_moments_of_each_weight() -> None:
-    content = startup.made_up_checkpoint(startup.made_up_row("tiny"))
+def test_the_optimizer_has_two_moments_of_each_weight(tmp_path: Path) -> None:
+    checkpoint, _ = startup.write_download(tmp_path, "tiny")
+    content = torch.load(checkpoint, weights_only=True)
     weights = [tensor for tensor in content["state_dict"].values() if tensor.is_floating_point()]
     moments = content["optimizer"]["state"].values()
     assert [(m["exp_avg"].shape, m["exp_avg_sq"].shape) for m in moments] == [(w.shape, w.shape) for w in weights]
 
 
 def test_the_registry_is_the_row_with_a_file_of_its_own(tmp_path: Path) -> None:
-    row = startup.made_up_row("tiny")
-    registry = startup.write_download(tmp_path, row)
-    found = find_checkpoint("tiny", registry)
-    (path,) = tmp_path.glob("cache/hub/models--made-up--checkpoint/snapshots/*/model.pt")
-    assert found.source.repo == "made-up/checkpoint" and found.source.sha256 == sha256(path)
-    assert (found.sizes, found.keys, found.text, found.spec) == (row.sizes, row.keys, row.text, row.spec)
+    checkpoint, registry = startup.write_download(tmp_path, "tiny")
+    found, row = find_checkpoint("tiny", registry), find_checkpoint("tiny")
+    assert [checkpoint] == list(tmp_path.glob("cache/hub/models--made-up--checkpoint/snapshots/*/model.pt"))
+    assert found.source.repo == "made-up/checkpoint" and found.source.sha256 == sha256(checkpoint)
+    assert (found.sizes, found.text, found.spec) == (row.sizes, row.text, row.spec)
+    assert found.keys == find_checkpoint("vitg14").keys
 
 
 def test_a_run_prints_ratios_and_leaves_json(
@@ -53,29 +56,30 @@ def test_a_run_prints_ratios_and_leaves_json(
     assert found["equal_bit_for_bit"] and found["bytes"]["stripped"] < found["bytes"]["checkpoint"] / 2
     assert not (tmp_path / "own").exists()
     out, err = capsys.readouterr()
-    assert "| from the stripped file | " in out and "(1.0×)" in out and "startup-tiny.json" in out and not err
+    assert "from the stripped file" in out and "(1.0×)" in out and "startup-tiny.json" in out and not err
 
 
 def figures(seconds: float, mib: float | None) -> dict[str, Any]:
-    held = None if mib is None else mib * startup.MIB
+    held = None if mib is None else mib * MIB
     return {"seconds": seconds, "first_embedding": 2 * seconds} | dict.fromkeys(
         ("peak", "peak_embedding", "private"), held
     )
 
 
 def test_the_table_is_of_medians_and_ratios() -> None:
+    shown = tuple(startup.FIGURES)
     ways = {
-        "before": startup._middle([figures(1.0, 100), figures(9.0, 400), figures(2.0, 200)]),
-        "first": startup._middle([figures(4.0, None)]),
-        "later": startup._middle([figures(0.5, 0)]),
+        "before": medians([figures(1.0, 100), figures(9.0, 400), figures(2.0, 200)], shown),
+        "first": medians([figures(4.0, None)], shown),
+        "later": medians([figures(0.5, 0)], shown),
     }
-    lines = startup.table({"ways": ways}).splitlines()
+    lines = [" ".join(line.split()) for line in startup.table(ways).splitlines()]
     assert ways["before"]["fastest"] == 1 and ways["before"]["slowest"] == 9
-    assert (
-        lines[2] == "| from the checkpoint | 2.000 (1.0×) | 4.000 (1.0×) | 200.0 (1.0×) | 200.0 (1.0×) | 200.0 (1.0×) |"
-    )
-    assert lines[3] == "| first, writes the stripped file | 4.000 (0.5×) | 8.000 (0.5×) | – | – | – |"
-    assert lines[4] == "| from the stripped file | 0.500 (4.0×) | 1.000 (4.0×) | 0.0 | 0.0 | 0.0 |"
+    assert lines[2:] == [
+        "from the checkpoint 2.000 (1.0×) 4.000 (1.0×) 200.0 (1.0×) 200.0 (1.0×) 200.0 (1.0×)",
+        "first, writes the stripped file 4.000 (0.5×) 8.000 (0.5×) – – –",
+        "from the stripped file 0.500 (4.0×) 1.000 (4.0×) 0.0 0.0 0.0",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,15 +93,15 @@ def test_the_table_is_of_medians_and_ratios() -> None:
 )
 def test_what_is_not_as_meant_is_no_result(way: str, change: dict[str, Any], message: str) -> None:
     runs = {name: [{"embedding": "a", "file": [10, 1]}] for name in startup.WAYS}
-    startup._check_runs(runs)
+    startup.check_runs(runs)
     runs[way][0] |= change
     with pytest.raises(OpenShapeError, match=message):
-        startup._check_runs(runs)
+        startup.check_runs(runs)
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(OpenShapeError, match=r"'from the stripped file'.*cannot read the registry"):
-        startup._start("later", "tiny", tmp_path / "none.toml")
+    with pytest.raises(OpenShapeError, match=r"start 'later': .*cannot read the registry"):
+        apart("start 'later'", startup.start, "later", "tiny", "", str(tmp_path / "none.toml"))
 
 
 def test_repeats_that_cannot_be_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

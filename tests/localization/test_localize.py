@@ -182,7 +182,7 @@ class Corners:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
         clouds = [
-            prepare(one.load(256, seed), count=256, up=axis, to="y", color=0.4, seed=seed, name=one.name)[:, :3]
+            prepare(one.cloud(256, seed), count=256, up=axis, to="y", color=0.4, seed=seed, name=one.name)[:, :3]
             for one, axis in zip(listed, ups, strict=True)
         ]
         corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T

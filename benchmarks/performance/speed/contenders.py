@@ -1,59 +1,49 @@
-"""What is timed: our network, the plain way and, where given, the reference, all with the same made-up weights."""
+"""What is timed: our encoder of any architecture; beside a PointBERT the plain way, and a reference where given."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.performance.speed.clock import Clock, Pass, exact
+from benchmarks.performance.harness import Clock, Pass, write_meshes
 from benchmarks.performance.speed.plain import PlainPointBERT
 from benchmarks.performance.speed.reference import Reference
+from openshape_ood.devices import exact as without_tf32
 from openshape_ood.encoders.pipeline import embed_batches
+from openshape_ood.encoders.protocols import StagedNetwork
+from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.registry.rows import Row
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import default_method, judge
+from openshape_ood.shapes.points import CloudSpec, prepare
+from openshape_ood.shapes.reading import load_shape
+from openshape_ood.synthetic import categories, sample
 
-if TYPE_CHECKING:
-    from openshape_ood import ShapeEncoder
-    from openshape_ood.encoders.shape_encoder import Precision
-
-STAGES = ("sample", "group", "abstract", "transform")
+WHOLE = ("network",)  # the one stage of a network that is not timed in parts
+STAGES = ("sample", "group", "abstract", "transform")  # methods of a network that is
+PLAIN_WAYS = {"pointbert": PlainPointBERT}  # architecture -> the same mathematics, done the plain way
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BATCHES = 8  # of an overlapped pass
 LIMIT = 1e-5  # relative, in float32
 LIMITS = {"float32": LIMIT, "bfloat16": 0.1, "float16": 0.02}  # the lower ones only say that nothing is broken
+DENSER = 2  # points of a cloud on disk to those that the network takes
+CLASSES, EXAMPLES = 15, 100  # of the known classes that are scored against
 
 
-class Staged(Protocol):
-    """A network that can be run stage by stage."""
-
-    def sample(self, points: Tensor) -> Tensor: ...
-    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]: ...
-    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor: ...
-    def transform(self, centers: Tensor, features: Tensor) -> Tensor: ...
+def stages_of(network: Any) -> tuple[str, ...]:
+    """The stages that a network is timed by."""
+    return STAGES if isinstance(network, StagedNetwork) else WHOLE
 
 
-def load_ours(
-    row: Row, weights: Mapping[str, Tensor], device: torch.device, precision: Precision
-) -> ShapeEncoder:
-    """Our encoder through the real loader, so that whatever is made ready on loading is ready."""
-    from safetensors.torch import save_file
-
-    from openshape_ood import ShapeEncoder
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "weights.safetensors")
-        save_file({row.keys.prefix + key: tensor for key, tensor in weights.items()}, path)
-        return ShapeEncoder.from_pretrained(row.name, checkpoint=path, device=device, precision=precision)
-
-
-def staged(network: Staged, points: Tensor) -> Pass:
-    """A pass of points (b, n, 6) through a network's four stages."""
+def staged(network: Any, points: Tensor) -> Pass:
+    """A pass of points (b, n, 6) through a network, stage by stage where it has them."""
 
     def run(clock: Clock) -> Tensor:
         picked = network.sample(points)
@@ -62,11 +52,16 @@ def staged(network: Staged, points: Tensor) -> Pass:
         clock.mark("group")
         features = network.abstract(points, centers, members)
         clock.mark("abstract")
-        embedding = network.transform(centers, features)
+        embedding: Tensor = network.transform(centers, features)
         clock.mark("transform")
         return embedding
 
-    return run
+    def whole(clock: Clock) -> Tensor:
+        embedding: Tensor = network(points)
+        clock.mark(*WHOLE)
+        return embedding
+
+    return run if stages_of(network) == STAGES else whole
 
 
 def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
@@ -79,6 +74,13 @@ def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
         clock.mark("whole")
 
     return run
+
+
+@contextmanager
+def exact(device: torch.device) -> Iterator[None]:
+    """Torch's settings as the encoder has them: no gradients, and float32 that is float32."""
+    with torch.inference_mode(), without_tf32(device):
+        yield
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,9 @@ class Agreement:
     members: float
     reference: float | None = None
 
-    def as_json(self) -> dict[str, float | None]:
-        return asdict(self)
-
 
 def agreement(
-    ours: Staged, plain: PlainPointBERT, points: Tensor, precision: str, reference: Reference | None = None
+    ours: Any, plain: PlainPointBERT, points: Tensor, precision: str, reference: Reference | None = None
 ) -> Agreement:
     """Raises `OpenShapeError` where the embeddings differ by more than the precision's limit.
 
@@ -137,3 +136,50 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 def _same(a: Tensor, b: Tensor) -> float:
     return float((a == b).double().mean())
+
+
+def write_files(folder: Path, count: int, points: int) -> Mapping[str, list[Path]]:
+    """The same generated shapes as colored "clouds" of DENSER * points points (PLY) and as "meshes" (OBJ)."""
+    import trimesh
+
+    clouds = [folder / f"{i:03d}.ply" for i in range(count)]
+    for path, xyz in zip(clouds, made_up_clouds(count, DENSER * points), strict=True):
+        low, high = xyz.min(axis=0), xyz.max(axis=0)
+        colors = np.asarray(255 * (xyz - low) / np.maximum(high - low, 1e-9), dtype=np.uint8)
+        trimesh.PointCloud(xyz, colors=colors).export(path)
+    return {"clouds": clouds, "meshes": write_meshes(folder, count, seed=0)}
+
+
+def made_up_clouds(count: int, points: int) -> list[np.ndarray]:
+    names = categories()
+    return [sample(names[i % len(names)], points, i) for i in range(count)]
+
+
+def prepared(spec: CloudSpec, clouds: Sequence[np.ndarray], points: int) -> np.ndarray:
+    """Clouds as a network takes them, (b, n, 6) float32."""
+    frame: dict[str, Any] = {"count": points, "up": "y", "to": spec.up, "color": spec.color, "seed": 0}
+    return np.stack([prepare(cloud, **frame, name=f"shape {i}") for i, cloud in enumerate(clouds)])
+
+
+def read(paths: Sequence[Path], points: int) -> list[np.ndarray]:
+    return [load_shape(path, points=points) for path in paths]
+
+
+def around(encoder: ShapeEncoder, files: Mapping[str, Sequence[Path]], points: int) -> Pass:
+    """Reading the clouds, making them ready, scoring as many embeddings; and reading the meshes, surfaces sampled."""
+    draw, labels = np.random.RandomState(0), [f"class {i % CLASSES}" for i in range(CLASSES * EXAMPLES)]
+    known = KnownClasses.from_embeddings(draw.normal(size=(len(labels), encoder.dim)), labels, encoder.identity)
+    queries, method = draw.normal(size=(len(files["clouds"]), encoder.dim)), default_method(known)
+    judge(queries, known, method)  # what is fitted to the known classes is fitted once
+
+    def run(clock: Clock) -> None:
+        clouds = read(files["clouds"], points)
+        clock.mark("read")
+        prepared(encoder.spec, clouds, points)
+        clock.mark("prepare")
+        judge(queries, known, method)
+        clock.mark("score")
+        read(files["meshes"], points)
+        clock.mark("read meshes")
+
+    return run

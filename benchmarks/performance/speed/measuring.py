@@ -1,57 +1,70 @@
-"""One cell of the benchmark: a model, a precision, a batch size."""
+"""One cell of the benchmark: a model, a precision, a batch size; its times in turns, and the memory of each pass."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.performance.speed import memory, products
-from benchmarks.performance.speed.clock import Clock, Pass, Quartiles, Turns, clock_for, take_turns
+from benchmarks.performance.harness import Clock, CudaClock, Pass, Quartiles, Turns, apart, memory, take_turns
+from benchmarks.performance.networks import made_up_encoder, made_up_weights
+from benchmarks.performance.speed import products
 from benchmarks.performance.speed.contenders import (
     BATCHES,
     DTYPES,
-    STAGES,
+    PLAIN_WAYS,
     Agreement,
     agreement,
-    load_ours,
+    around,
+    exact,
+    made_up_clouds,
     overlapped,
+    prepared,
+    read,
     staged,
+    stages_of,
+    write_files,
 )
-from benchmarks.performance.speed.pipeline import around, prepared, read, write_files
-from benchmarks.performance.speed.plain import PlainPointBERT, random_weights
 from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.shape_encoder import Precision
-from openshape_ood.errors import OpenShapeError
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.registry import Row, find_checkpoint
 
 OURS, PLAIN, REFERENCE, BOUND, FILES, CALL = "ours", "plain", "reference", "bound", "files", "overlapped"
-ON_HOST: Mapping[str, Callable[[], Clock]] = {
-    FILES: Clock,
-    CALL: partial(Clock, of=BATCHES),
-}  # whose end the CPU waits for
-MULTIPLIED = ("abstract", "transform")  # the stages that have a bound
 CHECKED = 4  # clouds, at most, on which the contenders are compared
-PARTS = {"all": STAGES, "all but sampling": STAGES[1:], **{stage: (stage,) for stage in STAGES}}
+FEW = 1024  # points; the reference needs more than it has patches
+GROUPING = ("sample", "group")  # whose products are no layers
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for all cells; points None: what the model was trained with."""
+    """What holds for a cell.
 
-    device: torch.device
+    points None: what the model was trained with; reference: a checkout, "" for none; modules: which add architectures.
+    """
+
+    device: str
     threads: int
     points: int | None
     repeats: int | None
     seconds: float
-    reference: Path | None
+    reference: str
     memory: bool
+    registry: str | None = None
+    modules: Sequence[str] = ()
+
+    def row(self, model: str) -> Row:
+        """The row of a model, once the modules that add its architecture are imported."""
+        for module in self.modules:
+            import_module(module)
+        return find_checkpoint(model, self.registry)
 
 
 @dataclass(frozen=True)
@@ -63,104 +76,138 @@ class Cell:
     batch: int
     points: int
     turns: Turns
-    agreement: Agreement
+    agreement: Agreement | None
     flop: Mapping[str, Mapping[str, int]]
     memory: Mapping[str, Mapping[str, int]]
 
     @property
-    def embedders(self) -> list[str]:
-        return [name for name in (OURS, PLAIN, REFERENCE) if name in self.turns.seconds]
+    def stages(self) -> list[str]:
+        return self.turns.stages(OURS)
 
-    def ratio(self, slow: str, part: str = "all", fast: str = OURS) -> Quartiles:
-        return self.turns.ratio(slow, fast, PARTS[part])
+    @property
+    def bounded(self) -> list[str]:
+        """The stages that have matrix products."""
+        return self.turns.stages(BOUND)
 
-    def over_bound(self, who: str, stages: Sequence[str] = MULTIPLIED) -> Quartiles:
+    @property
+    def others(self) -> list[str]:
+        return [name for name in (PLAIN, REFERENCE) if name in self.turns.seconds]
+
+    def parts(self) -> dict[str, Sequence[str]]:
+        """What ratios are taken of: all stages, all but sampling where it is one, and each."""
+        rest = {"all but sampling": self.stages[1:]} if "sample" in self.stages else {}
+        return {"all": self.stages, **rest, **{stage: (stage,) for stage in self.stages}}
+
+    def ratio(self, slow: str, part: str = "all") -> Quartiles:
+        return self.turns.ratio(slow, OURS, self.parts()[part])
+
+    def over_bound(self, who: str = OURS, stage: str = "") -> Quartiles:
         """How many times as long as its matrix products alone."""
-        return self.turns.ratio(who, BOUND, stages)
+        return self.turns.ratio(who, BOUND, [stage] if stage else self.bounded)
 
     def as_json(self) -> dict[str, Any]:
         turns = self.turns
+        ratios = {f"{o} / {OURS}": {part: self.ratio(o, part).as_json() for part in self.parts()} for o in self.others}
+        for who in (OURS, *self.others):
+            each = {stage: self.over_bound(who, stage).as_json() for stage in self.bounded}
+            ratios[f"{who} / {BOUND}"] = {"all": self.over_bound(who).as_json(), **each}
         return {
-            "model": self.model,
-            "precision": self.precision,
-            "batch": self.batch,
-            "points": self.points,
+            **{key: getattr(self, key) for key in ("model", "precision", "batch", "points")},
             "turns": turns.count,
-            "agreement": self.agreement.as_json(),
-            "ratios": {
-                **{
-                    f"{who} / {OURS}": {part: self.ratio(who, part).as_json() for part in PARTS}
-                    for who in self.embedders[1:]
-                },
-                **{
-                    f"{who} / {BOUND}": {
-                        name: self.over_bound(who, stages).as_json()
-                        for name, stages in {"both": MULTIPLIED, **{s: (s,) for s in MULTIPLIED}}.items()
-                    }
-                    for who in self.embedders
-                },
-            },
-            "seconds": {
-                who: {stage: turns.time(who, (stage,)).as_json() for stage in turns.stages(who)}
-                for who in turns.seconds
-            },
+            "agreement": asdict(self.agreement) if self.agreement else None,
+            "ratios": ratios,
+            "seconds": {w: {s: turns.time(w, (s,)).as_json() for s in turns.stages(w)} for w in turns.seconds},
             "flop": self.flop,
             "bound_gflop_per_second": {
-                stage: self.flop["needed"][stage] / turns.time(BOUND, (stage,)).median / 1e9 for stage in MULTIPLIED
+                stage: self.flop["needed"][stage] / turns.time(BOUND, (stage,)).median / 1e9 for stage in self.bounded
             },
             "peak_bytes": self.memory,
         }
 
 
 def measure(model: str, precision: Precision, batches: Sequence[int], settings: Settings) -> Iterator[Cell]:
-    """The cells of a model in one precision, one after another."""
-    row = find_checkpoint(model)
-    points = settings.points or row.spec.count
-    weights = random_weights(row.sizes)
-    plain = PlainPointBERT(row.sizes, weights, settings.device, DTYPES[precision])
-    ours = load_ours(row, weights, settings.device, precision)
-    other = Reference(settings.reference, row.sizes, weights, settings.device) if settings.reference else None
+    """The cells of a model in one precision, one after another.
+
+    Raises
+    ------
+    InputError
+        For a reference beside an architecture that is not its own.
+    OpenShapeError
+        Where our network and the plain way do not compute the same.
+    """
+    row, device = settings.row(model), torch.device(settings.device)
+    weights = made_up_weights(row)
+    ours = made_up_encoder(row, weights, device, precision)
+    settings = replace(settings, points=settings.points or ours.spec.count)
+    points, plain_way = settings.points or 0, PLAIN_WAYS.get(row.architecture)
+    if settings.reference and not plain_way:
+        raise InputError(
+            f"--reference is of {', '.join(PLAIN_WAYS)}; {model} is of the architecture {row.architecture}"
+        )
+    plain = plain_way(row.sizes, weights, device, DTYPES[precision]) if plain_way else None
+    other = Reference(Path(settings.reference), row.sizes, weights, device) if settings.reference else None
     for batch in batches:
         with tempfile.TemporaryDirectory() as folder:
             files = write_files(Path(folder), batch, points)
-            clouds = torch.from_numpy(prepared(row, read(files.clouds, points), points)).to(settings.device)
-            same = agreement(ours.network, plain, clouds[:CHECKED], precision, other)
-            passes: dict[str, Pass] = {OURS: staged(ours.network, clouds), PLAIN: staged(plain, clouds)}
+            clouds = torch.from_numpy(prepared(ours.spec, read(files["clouds"], points), points)).to(device)
+            same = agreement(ours.network, plain, clouds[:CHECKED], precision, other) if plain else None
+            passes: dict[str, Pass] = {OURS: staged(ours.network, clouds)}
+            if plain:
+                passes[PLAIN] = staged(plain, clouds)
+            layers = [stage for stage in stages_of(ours.network) if stage not in GROUPING]
+            with exact(device):
+                needed = {who: products.products_of(run, layers) for who, run in passes.items()}
             if other:
                 passes[REFERENCE] = other.pass_of(clouds)
-            passes[BOUND] = _bound(row, batch, points, settings.device, precision)
-            passes[FILES] = around(row, files, points)
-            if settings.device.type == "cuda":
-                passes[CALL] = overlapped(ours, clouds)
-            clocks = {name: ON_HOST.get(name, clock_for(settings.device)) for name in passes}
-            turns = take_turns(passes, clocks, settings.device, settings.repeats, settings.seconds)
+            passes[BOUND] = products.Bound(needed[OURS], device, DTYPES[precision])
+            passes[FILES] = around(ours, files, points)
+            clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else Clock)
+            clocks[FILES] = Clock  # the CPU waits for its end, as for that of an overlapped pass
+            if device.type == "cuda":
+                passes[CALL], clocks[CALL] = overlapped(ours, clouds), partial(Clock, of=BATCHES)
+            with exact(device):
+                turns = take_turns(passes, clocks, settings.repeats, settings.seconds)
+            flop = {("needed" if who == OURS else who): products.flop(own) for who, own in needed.items()}
             del passes
-        yield Cell(
-            model=model,
-            precision=precision,
-            batch=batch,
-            points=points,
-            turns=turns,
-            agreement=same,
-            flop={
-                "plain": products.flop(products.plain(row.sizes, batch)),
-                "needed": products.flop(products.needed(row.sizes, batch, points)),
-            },
-            memory=_memory(model, precision, batch, points, settings) if settings.memory else {},
-        )
+        cell = Cell(model, precision, batch, points, turns, same, flop, {})
+        yield replace(cell, memory=peaks(cell, settings)) if settings.memory else cell
 
 
-def _bound(row: Row, batch: int, points: int, device: torch.device, precision: str) -> products.Bound:
-    return products.Bound(list(products.needed(row.sizes, batch, points)), device, DTYPES[precision])
-
-
-def _memory(model: str, precision: Precision, batch: int, points: int, settings: Settings) -> dict[str, dict[str, int]]:
-    where = (str(settings.device), settings.threads, str(settings.reference) if settings.reference else None)
-    contenders = [OURS, PLAIN, *([REFERENCE] if settings.reference else [])]
+def peaks(cell: Cell, settings: Settings) -> dict[str, dict[str, int]]:
+    """Of each contender what `one_pass` says, in a process of its own; one that fails is said, and left out."""
     found = {}
-    for who in contenders:
+    for who in (OURS, *cell.others):
+        what = f"peak memory of {who}, {cell.model}, batch {cell.batch}"
         try:
-            found[who] = memory.peak(memory.Asked(who, model, precision, batch, points, *where))
+            found[who] = apart(what, one_pass, who, cell.model, cell.precision, cell.batch, asdict(settings)).found
         except OpenShapeError as error:  # the times are worth keeping
             print(f"note: {error}", file=sys.stderr)
     return found
+
+
+def one_pass(who: str, model: str, precision: Precision, batch: int, settings: dict[str, Any]) -> dict[str, int]:
+    """Bytes: "whole", the most that this process held (on a GPU: that torch held there); "loaded", before the pass.
+
+    A first pass of very little has the libraries loaded; only the contender's own weights are held.
+    """
+    how = Settings(**settings)
+    torch.set_num_threads(how.threads)
+    row, device, points = how.row(model), torch.device(how.device), how.points or 0
+    weights = made_up_weights(row)
+    ours = made_up_encoder(row, weights, device, precision)
+    clouds = torch.from_numpy(prepared(ours.spec, made_up_clouds(batch, points), points)).to(device)
+    make: Any = partial(staged, ours.network)
+    if who == REFERENCE:
+        make = Reference(Path(how.reference), row.sizes, weights, device).pass_of
+    elif who == PLAIN:
+        make = partial(staged, PLAIN_WAYS[row.architecture](row.sizes, weights, device, DTYPES[precision]))
+    del weights, ours
+    cuda = device.type == "cuda"
+    with exact(device):
+        make(clouds[:1, :FEW].contiguous())(Clock())
+        run = make(clouds)
+        if cuda:
+            torch.cuda.reset_peak_memory_stats(device)
+        loaded = torch.cuda.memory_allocated(device) if cuda else memory(forget=True)["resident"]
+        run(Clock())
+        return {"loaded": loaded, "whole": torch.cuda.max_memory_allocated(device) if cuda else memory()["peak"]}

@@ -11,9 +11,8 @@ Shapes below: b clouds, n points, p patches of k points, s features a patch, t =
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,54 +20,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from openshape_ood.registry.architectures import PointBERTSizes
-
-HIDDEN = 64  # width of the first two layers of the set abstraction
-
-
-def random_weights(sizes: PointBERTSizes, seed: int = 0) -> dict[str, Tensor]:
-    """Made-up weights under the published keys, of a scale at which every layer's output stays near 1."""
-    stream = torch.Generator().manual_seed(seed)
-
-    def noise(*shape: int, scale: float = 1.0, center: float = 0.0) -> Tensor:
-        return center + scale * torch.randn(*shape, generator=stream)
-
-    weights = {"cls_token": noise(sizes.width)}
-    for key, shape in _matrices(sizes):
-        weights[f"{key}.weight"] = noise(*shape, scale=shape[1] ** -0.5)
-        if not key.endswith("to_qkv"):
-            weights[f"{key}.bias"] = noise(shape[0], scale=0.1)
-    for key, width in _norms(sizes):
-        weights[f"{key}.weight"] = noise(width, scale=0.1, center=1.0)
-        weights[f"{key}.bias"] = noise(width, scale=0.1)
-        if key.startswith("sa."):
-            weights[f"{key}.running_mean"] = noise(width, scale=0.1)
-            weights[f"{key}.running_var"] = noise(width, scale=0.2).exp()
-            weights[f"{key}.num_batches_tracked"] = torch.tensor(1000)
-    return weights
-
-
-def _matrices(sizes: PointBERTSizes) -> Iterator[tuple[str, tuple[int, ...]]]:
-    width, inner, hidden = sizes.width, sizes.heads * sizes.head_width, sizes.mlp_width
-    for i, (a, b) in enumerate(pairwise((sizes.channels + 3, HIDDEN, HIDDEN, sizes.patch_width))):
-        yield f"sa.mlp_convs.{i}", (b, a, 1, 1)
-    yield "lift.0", (width, sizes.patch_width + 3, 1)
-    for i in range(sizes.depth):
-        block = f"transformer.layers.{i}"
-        yield f"{block}.0.fn.to_qkv", (3 * inner, width)
-        yield f"{block}.0.fn.to_out.0", (width, inner)
-        yield f"{block}.1.fn.net.0", (hidden, width)
-        yield f"{block}.1.fn.net.3", (width, hidden)
-    if sizes.projection:
-        yield "proj", (sizes.projection, width)
-
-
-def _norms(sizes: PointBERTSizes) -> Iterator[tuple[str, int]]:
-    for i, width in enumerate((HIDDEN, HIDDEN, sizes.patch_width)):
-        yield f"sa.mlp_bns.{i}", width
-    yield "lift.2", sizes.width
-    for i in range(sizes.depth):
-        yield from ((f"transformer.layers.{i}.{j}.norm", sizes.width) for j in range(2))
-
 
 BATCH_NORM = ("running_mean", "running_var", "weight", "bias")
 

@@ -1,38 +1,36 @@
-"""The matrix products that an embedding takes: their sizes, their floating-point operations, their time alone.
+"""The matrix products of any network: seen in one pass, counted, and timed alone.
 
-Two ways are counted. "plain": the set abstraction's layers on every member of every group, every token through every
-block. "needed": what gives the same embedding with the fewest products, and what the bound is timed on: the first
-layer once a point instead of once a member (it is linear, so the center's part is taken off afterwards), and in the
-last block queries, output and feed-forward for the class token alone. Normalizations, softmax, sampling and grouping
-count nothing in either.
+Linear layers, convolutions, products of matrices and attention are looked at as they run. Pieces of a product with the
+same weights are one product again, however the network cut it. Normalizations, softmax and what has no product count
+nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.performance.speed.clock import Clock
-from benchmarks.performance.speed.plain import HIDDEN
-from openshape_ood.registry.architectures import PointBERTSizes
+from benchmarks.performance.harness import Clock, Pass
 
 LARGEST = 1 << 24  # elements of a product that are written at once
 
 
 @dataclass(frozen=True)
 class Product:
-    """`batch` products of (rows, inner) by (inner, columns); weights: the right side is the network's, not data."""
+    """`batch` products of (rows, inner) by (inner, columns); weights: which matrix of the network, None for data."""
 
     stage: str
     batch: int
     rows: int
     inner: int
     columns: int
-    weights: bool = True
+    weights: tuple[int, ...] | None = None
 
     @property
     def flop(self) -> int:
@@ -40,60 +38,90 @@ class Product:
         return 2 * self.batch * self.rows * self.inner * self.columns
 
 
-def needed(sizes: PointBERTSizes, clouds: int, points: int) -> Iterator[Product]:
-    """The fewest products of `clouds` clouds of `points` points."""
-    yield Product("abstract", 1, clouds * points, sizes.channels, HIDDEN)
-    yield Product("abstract", 1, clouds * sizes.patches, 3, HIDDEN)
-    yield from _members(sizes, clouds)
-    yield from _lift(sizes, clouds)
-    for _ in range(sizes.depth - 1):
-        yield from _block(sizes, clouds, sizes.patches + 1)
-    yield from _block(sizes, clouds, 1)
-    yield from _projection(sizes, clouds)
+class _Watch(TorchDispatchMode):
+    """Writes down the shapes of products; what torch makes of several operations is taken apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Product] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kwargs = func._overloadpacket.__name__, kwargs or {}
+        if name not in SHAPES:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **kwargs)
+        if name in SHAPES:
+            self.seen += SHAPES[name](args, result)
+        return result
 
 
-def plain(sizes: PointBERTSizes, clouds: int) -> Iterator[Product]:
-    """The products of the plain way; how many points a cloud has does not matter to it."""
-    members = clouds * sizes.patches * sizes.patch_points
-    yield Product("abstract", 1, members, sizes.channels + 3, HIDDEN)
-    yield from _members(sizes, clouds)
-    yield from _lift(sizes, clouds)
-    for _ in range(sizes.depth):
-        yield from _block(sizes, clouds, sizes.patches + 1)
-    yield from _projection(sizes, clouds)
+def _by_weights(matrix: Tensor, rows: int, inner: int, columns: int, batch: int = 1) -> list[Product]:
+    return [Product("", batch, rows, inner, columns, (matrix.data_ptr(), inner, columns))]
 
 
-def _members(sizes: PointBERTSizes, clouds: int) -> Iterator[Product]:
-    rows = clouds * sizes.patches * sizes.patch_points
-    yield Product("abstract", 1, rows, HIDDEN, HIDDEN)
-    yield Product("abstract", 1, rows, HIDDEN, sizes.patch_width)
+def _of_matrices(left: Tensor, right: Tensor) -> list[Product]:
+    if left.ndim == 2:
+        return _by_weights(right, left.shape[0], left.shape[1], right.shape[1])
+    return [Product("", left.shape[0], left.shape[1], left.shape[2], right.shape[2])]
 
 
-def _lift(sizes: PointBERTSizes, clouds: int) -> Iterator[Product]:
-    yield Product("transform", 1, clouds * sizes.patches, sizes.patch_width + 3, sizes.width)
+def _linear(args: Any, result: Tensor) -> list[Product]:
+    columns, inner = args[1].shape
+    return _by_weights(args[1], result.numel() // columns, inner, columns)
 
 
-def _block(sizes: PointBERTSizes, clouds: int, asking: int) -> Iterator[Product]:
-    """One block in which `asking` tokens of each cloud go on, and all are looked at."""
-    width, inner, tokens = sizes.width, sizes.heads * sizes.head_width, sizes.patches + 1
-    if asking == tokens:
-        yield Product("transform", 1, clouds * tokens, width, 3 * inner)
-    else:
-        yield Product("transform", 1, clouds * asking, width, inner)
-        yield Product("transform", 1, clouds * tokens, width, 2 * inner)
-    yield Product("transform", clouds * sizes.heads, asking, sizes.head_width, tokens, weights=False)
-    yield Product("transform", clouds * sizes.heads, asking, tokens, sizes.head_width, weights=False)
-    yield Product("transform", 1, clouds * asking, inner, width)
-    yield Product("transform", 1, clouds * asking, width, sizes.mlp_width)
-    yield Product("transform", 1, clouds * asking, sizes.mlp_width, width)
+def _convolution(args: Any, result: Tensor) -> list[Product]:
+    weight, groups = args[1], args[8]
+    many = args[0] if args[6] else result  # a transposed one is a convolution from its result to its input
+    return _by_weights(weight, many.numel() // len(weight), weight[0].numel(), len(weight) // groups, groups)
 
 
-def _projection(sizes: PointBERTSizes, clouds: int) -> Iterator[Product]:
-    if sizes.projection:
-        yield Product("transform", 1, clouds, sizes.width, sizes.projection)
+def _attention(args: Any, result: Any) -> list[Product]:
+    query, key, value = args[:3]
+    *batch, rows, width = query.shape
+    own = Product("", int(torch.Size(batch).numel()), rows, width, key.shape[-2])
+    return [own, replace(own, inner=key.shape[-2], columns=value.shape[-1])]
 
 
-def flop(products: Iterator[Product]) -> dict[str, int]:
+SHAPES: dict[str, Callable[[Any, Any], list[Product]]] = {
+    "linear": _linear,
+    "mm": lambda args, _: _of_matrices(*args[:2]),
+    "bmm": lambda args, _: _of_matrices(*args[:2]),
+    "addmm": lambda args, _: _of_matrices(*args[1:3]),
+    "baddbmm": lambda args, _: _of_matrices(*args[1:3]),
+    "convolution": _convolution,
+    "scaled_dot_product_attention": _attention,
+}
+
+
+def products_of(run: Pass, stages: Iterable[str]) -> list[Product]:
+    """The products of one pass, by the stage that the clock is told; those of other stages are left out."""
+    watch, seen = _Watch(), list[Product]()
+
+    class Stages(Clock):
+        def mark(self, stage: str) -> None:
+            seen.extend(replace(product, stage=stage) for product in watch.seen)
+            watch.seen.clear()
+
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # one operation for a whole layer, whose products nobody sees
+    try:
+        with watch:
+            run(Stages())
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    whole: dict[Any, Product] = {}
+    for i, product in enumerate(product for product in seen if product.stage in set(stages)):
+        key = (product.stage, product.weights) if product.weights else i
+        rows = whole[key].rows if key in whole else 0
+        whole[key] = replace(product, rows=rows + product.rows)
+    return list(whole.values())
+
+
+def flop(products: Iterable[Product]) -> dict[str, int]:
     """Stage -> floating-point operations."""
     counts: dict[str, int] = defaultdict(int)
     for product in products:
@@ -104,7 +132,7 @@ def flop(products: Iterator[Product]) -> dict[str, int]:
 class Bound:
     """The products of a list, on made-up numbers of one type, one after the other and nothing else.
 
-    Results are written where earlier ones were, so that no memory is asked for; each block has weights of its own, as
+    Results are written where earlier ones were, so that no memory is asked for; each layer has weights of its own, as
     it has in the network, because a small batch waits for them to be read.
     """
 
@@ -124,24 +152,23 @@ class Bound:
 
     def _pieces(self, product: Product) -> Iterator[Callable[[], object]]:
         """The product in as few pieces as memory suggests."""
-        batch, rows = product.batch, product.rows
-        if product.weights:
-            rows = min(rows, max(1, LARGEST // product.columns))
-            counts = _split(product.rows, rows)
+        batch, rows, columns = product.batch, product.rows, product.columns
+        if batch == 1:
+            rows = min(rows, max(1, LARGEST // columns))
         else:
-            batch = min(batch, max(1, LARGEST // (rows * product.columns)))
-            counts = _split(product.batch, batch)
-        right = self._right(product, batch)
-        for count in counts:
-            own = (1, count) if product.weights else (count, rows)
-            left = self._reused("left", (batch, rows, product.inner))[: own[0], : own[1]]
-            out = self._reused("out", (batch, rows, product.columns))[: own[0], : own[1]]
-            yield _multiplication(left, right[: own[0]], out)
-
-    def _right(self, product: Product, batch: int) -> Tensor:
-        shape = (batch, product.columns, product.inner)
+            batch = min(batch, max(1, LARGEST // (rows * columns)))
+        shape = (batch, columns, product.inner)
         kept = self._made_up(shape) if product.weights else self._reused("right", shape)
-        return kept.transpose(1, 2)  # as linear layers and keys lie in memory
+        right = kept.transpose(1, 2)  # as linear layers and keys lie in memory
+        left, out = self._reused("left", (batch, rows, product.inner)), self._reused("out", (batch, rows, columns))
+        if batch == 1:
+            for i in range(0, product.rows, rows):
+                some = min(rows, product.rows - i)
+                yield _multiplication(torch.mm, left[0, :some], right[0], out[0, :some])
+        else:
+            for i in range(0, product.batch, batch):
+                some = min(batch, product.batch - i)
+                yield _multiplication(torch.bmm, left[:some], right[:some], out[:some])
 
     def _reused(self, side: str, shape: tuple[int, ...]) -> Tensor:
         if (side, shape) not in self._data:
@@ -152,13 +179,5 @@ class Bound:
         return (0.1 * torch.randn(shape, device=self.device)).to(self.dtype)
 
 
-def _split(whole: int, piece: int) -> list[int]:
-    full, rest = divmod(whole, piece)
-    return [piece] * full + ([rest] if rest else [])
-
-
-def _multiplication(left: Tensor, right: Tensor, out: Tensor) -> Callable[[], object]:
-    if len(out) == 1:
-        a, b, c = left[0], right[0], out[0]
-        return lambda: torch.mm(a, b, out=c)
-    return lambda: torch.bmm(left, right, out=out)
+def _multiplication(multiply: Any, left: Tensor, right: Tensor, out: Tensor) -> Callable[[], object]:
+    return lambda: multiply(left, right, out=out)

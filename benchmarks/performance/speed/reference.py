@@ -11,7 +11,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -20,13 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.performance.speed.clock import Clock, Pass
+from benchmarks.performance.harness import Clock, Pass
 from benchmarks.performance.speed.plain import PlainPointBERT
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry.architectures import PointBERTSizes
 
 MODULES = ("openshape.ppat_rgb", "openshape.pointnet_util")
-CALLED = ("farthest_point_sample", "query_ball_point")
+CALLED = {"farthest_point_sample": "sample", "query_ball_point": "group"}
 FROM = {"dgl": "openshape-ood[dgl]", "torch_redstone": "torch.redstone"}
 
 
@@ -39,12 +39,13 @@ class Reference:
     def __init__(
         self, folder: Path, sizes: PointBERTSizes, weights: Mapping[str, Tensor], device: torch.device
     ) -> None:
-        body, util = _modules(folder)
-        self._util: Any = util  # a checkout's module, whose functions are replaced by ones that take the time
+        body, self._util = _modules(folder)  # functions of the second are replaced by ones that take the time
         self._network = _network(body, sizes, weights, folder).to(device).eval()
         self._clock: Clock | None = None
-        plain = PlainPointBERT(sizes, {}, device)
-        self._replace(plain if device.type == "cuda" else None)
+        if device.type == "cuda":
+            self._util.farthest_point_sample = lambda xyz, _: PlainPointBERT(sizes, {}, device).sample(xyz)
+        for name, stage in CALLED.items():
+            self._time(name, stage)
         set_abstraction: Any = getattr(self._network, "ppat", self._network).sa
         set_abstraction.register_forward_hook(lambda *_: self._mark("abstract"))
 
@@ -74,31 +75,23 @@ class Reference:
             embedding: Tensor = self._network(channels_first)
         return embedding
 
-    def _replace(self, plain: PlainPointBERT | None) -> None:
-        sampler, query = (getattr(self._util, name) for name in CALLED)
-        if plain is not None:
-            sampler = _loop(plain)
-        self._util.farthest_point_sample = self._marking(sampler, "sample")
-        self._util.query_ball_point = self._marking(query, "group")
+    def _time(self, name: str, stage: str) -> None:
+        """Has the clock told whenever the function `name` of the checkout is done."""
+        function = getattr(self._util, name)
 
-    def _marking(self, function: Callable[..., Any], stage: str) -> Callable[..., Any]:
         def marking(*args: Any) -> Any:
             found = function(*args)
             self._mark(stage)
             return found
 
-        return marking
+        setattr(self._util, name, marking)
 
     def _mark(self, stage: str) -> None:
         if self._clock is not None:
             self._clock.mark(stage)
 
 
-def _loop(plain: PlainPointBERT) -> Callable[[Tensor, int], Tensor]:
-    return lambda xyz, _: plain.sample(xyz)
-
-
-def _modules(folder: Path) -> tuple[ModuleType, ModuleType]:
+def _modules(folder: Path) -> tuple[Any, Any]:
     """The checkout's two modules, freshly imported: what is wrapped in one run is not wrapped again in the next."""
     for name in MODULES:
         if not (path := folder.joinpath(*name.split(".")).with_suffix(".py")).is_file():

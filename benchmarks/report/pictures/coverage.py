@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.pictures import canvas
+from benchmarks.report.pictures import AMBER, BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY
+from openshape_ood import plots
 
 SHOWN = 0.95
 SHIFT = 0.15  # between what stands side by side
@@ -17,31 +18,29 @@ def draw(path: Path, report: Mapping[str, Any]) -> Path:
     rows = report["coverage"]
     scores = list(dict.fromkeys(row["score"] for row in rows if row["score"] != row["case"]))
 
-    def fill(figure: Any) -> None:
-        settings = report["settings"]
-        figure.suptitle(
-            f"Nominal against reached coverage, {settings['draws']:,} calibration sets each\n"
-            f"{report['benchmark'].upper()} · {report['model']} · {report['source']}",
-            fontsize=11,
-        )
-        first, *others = canvas.grid(figure, 1 + len(scores), 1 + len(scores))
-        made_up(first, [row for row in rows if row["score"] == row["case"] and row["coverage"] == SHOWN])
-        for axis, score in zip(others, scores, strict=True):
-            by_coverage(axis, score, [row for row in rows if row["score"] == score])
-        handles, labels = others[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, title="calibrated on")
-
-    return canvas.save(path, (5.0 * (1 + len(scores)), 5.6), fill)
+    figure, axes = plots.panels(1, 1 + len(scores), size=(5.0 * (1 + len(scores)), 5.6))
+    figure.suptitle(
+        f"Nominal against reached coverage, {report['settings']['draws']:,} calibration sets each\n"
+        f"{report['benchmark'].upper()} · {report['model']} · {report['source']}",
+        fontsize=11,
+    )
+    first, *others = axes[0]
+    made_up(first, [row for row in rows if row["score"] == row["case"] and row["coverage"] == SHOWN])
+    for axis, score in zip(others, scores, strict=True):
+        by_coverage(axis, score, [row for row in rows if row["score"] == score])
+    handles, labels = others[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, title="calibrated on")
+    return plots.save(figure, path)
 
 
 def made_up(axis: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     """Mean and central 90 % of the draws, beside those of the law."""
     for i, row in enumerate(rows):
         labels = ("promised", "beta-binomial law", "reached") if i == 0 else (None, None, None)
-        axis.hlines(100 * row["promise"], i - 0.35, i + 0.35, color=canvas.BLACK, lw=1, label=labels[0])
+        axis.hlines(100 * row["promise"], i - 0.35, i + 0.35, color=BLACK, lw=1, label=labels[0])
         law = {"mean": row["promise"], "low": row["law_low"], "high": row["law_high"]}
-        bar(axis, i - SHIFT, law, canvas.SKY, "s", labels[1])
-        bar(axis, i + SHIFT, row, canvas.BLUE, "o", labels[2])
+        bar(axis, i - SHIFT, law, SKY, "s", labels[1])
+        bar(axis, i + SHIFT, row, BLUE, "o", labels[2])
     axis.set_xticks(range(len(rows)), [f"{row['n']:,}" for row in rows])
     axis.set(title=f"made-up scores, {100 * SHOWN:g} % nominal", xlabel="calibration scores")
     axis.set(ylabel="known kept, %: mean and central 90 % of draws")
@@ -54,7 +53,7 @@ def by_coverage(axis: Any, score: str, rows: Sequence[Mapping[str, Any]]) -> Non
     coverages = sorted({row["coverage"] for row in rows})
     series = chosen(rows)
     for i, coverage in enumerate(coverages):
-        axis.hlines(100 * coverage, i - 0.45, i + 0.45, color=canvas.BLACK, lw=1)
+        axis.hlines(100 * coverage, i - 0.45, i + 0.45, color=BLACK, lw=1)
     for i, (label, color, mark, those) in enumerate(series):
         shift = SHIFT * (i - (len(series) - 1) / 2)
         for j, row in enumerate(those):
@@ -72,7 +71,7 @@ def chosen(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, list[
     with every number of them."""
     cases = list(dict.fromkeys(row["case"] for row in rows))[:3]
     found = []
-    for case, color, mark in zip(cases, (canvas.BLUE, canvas.ORANGE, canvas.GREEN), "os^", strict=False):
+    for case, color, mark in zip(cases, (BLUE, ORANGE, GREEN), "os^", strict=False):
         sizes = sorted({row["n"] for row in rows if row["case"] == case and row["n"] <= 100})
         for n in sizes if case == cases[-1] else sizes[-1:]:
             those = [row for row in rows if (row["case"], row["n"]) == (case, n)]
@@ -80,7 +79,7 @@ def chosen(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, list[
     return found
 
 
-LIGHTER = {20: canvas.AMBER, 50: canvas.PURPLE}
+LIGHTER = {20: AMBER, 50: PURPLE}
 
 
 def bar(axis: Any, place: float, row: Mapping[str, Any], color: str, mark: str, label: str | None) -> None:

@@ -94,20 +94,16 @@ def check_benchmark(split: Split, root: Path) -> Checked:
     except ShapeFileError as error:
         return Checked(split, problem=str(error))
     counts = _counts(sets)
-    absent = {part: _absent(split, part, counts) for part in counts}
-    known = set(absent["support"] + absent["known"])
+    absent = {part: {c.title for c in _classes(split, part)} - counts[part].keys() for part in counts}
+    known = absent["support"] | absent["known"]
     problem = ""
     if len(known) == len(split.known):
         problem = "no known class has both support and test objects"
     elif not counts["novel1"] and not counts["novel2"]:
         problem = "no novel class has a test object"
-    lacking = known | set(absent["novel1"] + absent["novel2"])
+    lacking = known | absent["novel1"] | absent["novel2"]
     titles = tuple(c.title for c in split.classes if c.title in lacking)
     return Checked(split, counts, problem, tuple(_differences(split.name, counts)), titles)
-
-
-def _absent(split: Split, part: str, counts: Counts) -> list[str]:
-    return [c.title for c in _classes(split, part) if c.title not in counts[part]]
 
 
 def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
@@ -158,25 +154,17 @@ def _table(checked: Checked) -> list[str]:
     totals, classes = published_counts(checked.split.name), published_class_counts(checked.split.name)
     lines = [f"  {'part':<12}{'found':>8}{'published':>12}  classes: found, or found/published"]
     for part, found in checked.counts.items():
-        titles = [c.title for c in _classes(checked.split, part)]
-        if not titles:
+        if not (titles := [c.title for c in _classes(checked.split, part)]):
             continue
-        total, published = sum(found.values()), totals.get(part)
+        total, published, expected = sum(found.values()), totals.get(part), classes.get(part, {})
         differs = "" if published in (None, total) else "  differs"
         lines.append(f"  {part:<12}{total:>8,}{'-' if published is None else format(published, ','):>12}{differs}")
-        lines += _grid([_cell(t, found.get(t, 0), classes.get(part, {}).get(t)) for t in titles])
+        cells = [f"{t} {found.get(t, 0):,}" + (f"/{expected[t]:,}" if t in expected else "") for t in titles]
+        width = max(map(len, cells)) + 3
+        columns = max(1, (_WIDTH - 4) // width)
+        rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
+        lines += ["    " + "".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
     return lines
-
-
-def _cell(title: str, found: int, published: int | None) -> str:
-    return f"{title} {found:,}" if published is None else f"{title} {found:,}/{published:,}"
-
-
-def _grid(cells: list[str]) -> list[str]:
-    width = max(map(len, cells)) + 3
-    columns = max(1, (_WIDTH - 4) // width)
-    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
-    return ["    " + "".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
 
 
 def _extras(root: Path) -> tuple[list[str], bool]:

@@ -1,45 +1,54 @@
-"""An archive over the network: a download that broke off or was killed goes on where it stopped."""
+"""The archives of the 3DOS release over the network: a download that broke off goes on where it stopped."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
+import os
 import re
-import ssl
+import shutil
 import sys
-import tarfile
 import time
+import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
-from benchmarks.threedos.data.archives import Archive, is_allowed, is_local
-from benchmarks.threedos.data.disk import check_room, writing
-from benchmarks.threedos.data.partial import Note, Partial
-from benchmarks.threedos.data.progress import byte_bar
 from benchmarks.threedos.data.unpack import not_a_tar
-from openshape_ood.errors import FileError
+from openshape_ood.errors import FileError, HashError, OpenShapeError, RegistryError
+from openshape_ood.storage import replacing
 
+TABLE = Path(__file__).with_name("archives.toml")
+REQUIRED, OPTIONAL = {"address": str, "folder": str, "needed_by": str}, {"size": int, "sha256": str}
 CHUNK = 1 << 20  # bytes
-BUSY_STATUSES = (408, 429, 500, 502, 503, 504)
-REASONS = {
-    401: "the server wants a login",
-    403: "the server forbids it",
-    404: "the file is no longer there",
-    410: "the file is no longer there",
-}
+BUSY = (408, 429, 500, 502, 503, 504)
+GONE = "the file is no longer there"
+REASONS = {401: "the server wants a login", 403: "the server forbids it", 404: GONE, 410: GONE}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """NAME.tar at `address` holds the one folder `folder`; size in bytes, about, 0 if unknown; sha256 "" likewise."""
+
+    name: str
+    address: str
+    folder: str
+    needed_by: str
+    size: int = 0
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a silence is waited through, and how often a broken download is taken up again without getting on.
-
-    The pause before a retry doubles from `pause` on; all in seconds.
-    """
+    """Seconds that a silence is waited through; how often a broken download is taken up without getting on, after
+    pauses that double from `pause` seconds on."""
 
     silence: float = 30.0
     retries: int = 4
@@ -57,36 +66,100 @@ class _RefusedError(Exception):
     """The server will not give the file, or gives another; going on does not help."""
 
 
+def read_archives(path: Path) -> tuple[Archive, ...]:
+    """The rows of an archives.toml; raises `RegistryError` with the file, the row and what is wrong."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RegistryError(f"{path}: no table of archives can be read from it ({error})") from error
+    return tuple(_row(path, name, fields) for name, fields in tables.items())
+
+
+def _row(path: Path, name: str, fields: Any) -> Archive:
+    kinds = REQUIRED | OPTIONAL
+    if not isinstance(fields, dict) or not REQUIRED.keys() <= fields.keys() <= kinds.keys():
+        raise RegistryError(f"{path}: {name!r} must have {', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}")
+    for key, value in fields.items():
+        if type(value) is not kinds[key]:
+            raise RegistryError(f"{path}: {key} of {name!r} is {value!r}, expected {kinds[key].__name__}")
+    for word in (name, fields["folder"]):
+        if not re.fullmatch(r"\w[\w.-]*", word, re.ASCII):
+            raise RegistryError(f"{path}: {word!r} cannot name an archive or a folder; use letters, digits, _ . -")
+    if not _is_allowed(fields["address"]):
+        raise RegistryError(f"{path}: {name!r} is at {fields['address']!r}; expected https, or http on this machine")
+    return Archive(name, **fields)
+
+
+def _is_allowed(address: str) -> bool:
+    """Whether an address may be asked: https, or http to this machine."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return (parts.scheme == "https" and bool(parts.hostname)) or _is_local(address)
+
+
+def _is_local(address: str) -> bool:
+    parts = urlsplit(address)
+    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def note_of(tar: Path) -> Path:
+    """Where it is noted which file a download is of; a .tar without a note was put there by hand."""
+    return tar.with_name(f"{tar.name}.json")
+
+
 def fetch(archive: Archive, root: Path, *, progress: bool = True, patience: Patience = PATIENCE) -> Path:
     """The archive's .tar below `root`, downloaded, or the rest of it, if it is not there.
 
-    Raises `FileError` that says what happened and what would work; what came so far is kept.
+    Raises `FileError` that says what happened and what would work, and keeps what came so far; `HashError` for a file
+    that is not the one of the table.
     """
     tar = root / f"{archive.name}.tar"
     if tar.is_file():
         return tar
-    partial = Partial(tar)
-    _check_room(archive, partial, archive.size)
+    partial = tar.with_name(f"{tar.name}.partial")
+    by_hand = (
+        f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name a "
+        "table with another address: --archives FILE."
+    )
+    check_room(root, 2 * archive.size - _size(partial), f"{archive.name}, packed and unpacked,")
     try:
-        _persist(archive, partial, progress, patience)
+        _persist(archive, partial, note_of(tar), progress, patience)
     except _BrokenError as error:
-        where = f"{archive.name}: {archive.address}"
-        raise FileError(f"{where}: {error}. {_resumes(partial)} {_by_hand(archive, tar)}") from error
+        kept = f"{_size(partial):,} bytes are kept; running the command again goes on from there."
+        hint = kept if _size(partial) else "Check the network and run the command again."
+        raise FileError(f"{archive.name}: {archive.address}: {error}. {hint} {by_hand}") from error
     except _RefusedError as error:
-        raise FileError(f"{archive.name}: {error} {_by_hand(archive, tar)}") from error
-    return partial.finish()
+        raise FileError(f"{archive.name}: {error} {by_hand}") from error
+    if archive.sha256:
+        _check_hash(archive, partial)
+    with writing(tar):
+        os.replace(partial, tar)
+    return tar
 
 
-def _persist(archive: Archive, partial: Partial, progress: bool, patience: Patience) -> None:
+def _check_hash(archive: Archive, partial: Path) -> None:
+    with partial.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != archive.sha256:
+        partial.unlink()
+        raise HashError(
+            f"{archive.name}: what {archive.address} sent has the sha256 {found}, expected {archive.sha256}; it was "
+            "deleted. Run the command again, or correct the table of archives"
+        )
+
+
+def _persist(archive: Archive, partial: Path, note: Path, progress: bool, patience: Patience) -> None:
     """All bytes, over as many connections as it takes; raises `_BrokenError` when patience is at its end."""
-    furthest, failures = partial.size, 0
+    furthest, failures = _size(partial), 0
     while True:
         try:
-            return _transfer(archive, partial, progress, patience)
+            return _transfer(archive, partial, note, progress, patience)
         except _BrokenError as error:
             # only what goes further than ever counts: a server that starts all over again would never end
-            failures = 1 if partial.size >= furthest + CHUNK else failures + 1
-            furthest = max(furthest, partial.size)
+            failures = 1 if _size(partial) >= furthest + CHUNK else failures + 1
+            furthest = max(furthest, _size(partial))
             if failures > patience.retries:
                 raise
             if progress:
@@ -94,146 +167,120 @@ def _persist(archive: Archive, partial: Partial, progress: bool, patience: Patie
             time.sleep(patience.pause * 2 ** (failures - 1))
 
 
-def _resumes(partial: Partial) -> str:
-    if partial.size:
-        return f"{partial.size:,} bytes are kept; running the command again goes on from there."
-    return "Check the network and run the command again."
-
-
-def _by_hand(archive: Archive, tar: Path) -> str:
-    return (
-        f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name a "
-        "table with another address: --archives FILE."
-    )
-
-
-def _check_room(archive: Archive, partial: Partial, size: int) -> None:
-    check_room(partial.tar.parent, 2 * size - partial.size, f"{archive.name}, packed and unpacked,")
-
-
-def _transfer(archive: Archive, partial: Partial, progress: bool, patience: Patience) -> None:
+def _transfer(archive: Archive, partial: Path, note: Path, progress: bool, patience: Patience) -> None:
     """One connection's worth of bytes; raises `_BrokenError` unless the file is whole at the end."""
-    note = partial.note(archive.address)
-    if note and note.size == partial.size:
+    from tqdm import tqdm
+
+    noted, there = _noted(archive, partial, note), _size(partial)
+    if noted and noted["size"] == there:
         return
-    with _ask(archive, partial, note, patience) as answer:
-        found = _described(archive, answer)
-        chunks = _chunks(answer, patience)
+    with _ask(archive, partial, noted, patience) as answer:
+        ranged = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""), re.ASCII)
+        total = answer.length if answer.status != 206 else int(ranged[2]) if ranged and ranged[2] != "*" else None
+        found = {"address": archive.address, "size": total}
+        found |= {key: answer.headers.get(name, "") for key, name in (("etag", "ETag"), ("modified", "Last-Modified"))}
+        chunks, head = _chunks(answer, patience), b""
         if answer.status == 206:
-            _check_continues(answer, partial, note, found)
+            # only what both answers tell of the file is compared
+            other = noted and any(noted[key] and found[key] and noted[key] != found[key] for key in noted)
+            if not noted or other or not ranged or int(ranged[1]) != there:
+                raise _changed(partial)
         else:  # the whole file: nothing was there, or the server ignores ranges, or has another file now
-            chunks = _checked_beginning(archive, answer, chunks)
-            partial.begin(found)
-        _check_room(archive, partial, found.size or archive.size)
-        _append(archive, partial, chunks, found.size, progress)
-    if found.size is not None and partial.size != found.size:
-        raise _BrokenError(f"{partial.size:,} of {found.size:,} bytes came")
+            head = _beginning(archive, answer, chunks)
+            with writing(partial):  # emptied, then noted: in this order a kill in between spoils nothing
+                partial.write_bytes(b"")
+                with replacing(note) as fresh:
+                    fresh.write_text(json.dumps(found), encoding="utf-8")
+        needed = 2 * (total or archive.size) - _size(partial)
+        check_room(partial.parent, needed, f"{archive.name}, packed and unpacked,")
+        with writing(partial):
+            file = partial.open("ab", buffering=0)
+        hidden = None if progress else True  # None: where there is no terminal
+        style: dict[str, Any] = {"unit": "B", "unit_scale": True, "disable": hidden, "leave": False}
+        with file, tqdm(desc=archive.name, total=total, initial=_size(partial), **style) as bar:
+            chunk = head or next(chunks, b"")
+            while chunk:
+                with writing(partial):  # not around the network, whose errors are others
+                    file.write(chunk)
+                bar.update(len(chunk))
+                chunk = next(chunks, b"")
+    if total is not None and _size(partial) != total:
+        raise _BrokenError(f"{_size(partial):,} of {total:,} bytes came")
 
 
-# --- asking ---
+def _noted(archive: Archive, partial: Path, note: Path) -> dict[str, Any] | None:
+    """What is noted of the file that the partial one is the beginning of; None if it is none of this address."""
+    try:
+        found = {"address": "", "etag": "", "modified": "", "size": None} | json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return None
+    size = found["size"]
+    fits = found["address"] == archive.address and len(found) == 4 and isinstance(size, int | None)
+    return found if fits and 0 < _size(partial) <= (size or sys.maxsize) else None
 
 
-def _ask(archive: Archive, partial: Partial, note: Note | None, patience: Patience) -> HTTPResponse:
+def _ask(archive: Archive, partial: Path, noted: dict[str, Any] | None, patience: Patience) -> HTTPResponse:
     """The server's answer, by its headers; raises `_BrokenError` or `_RefusedError` where there is none."""
     headers = {"User-Agent": "openshape-ood benchmarks"}
-    if note:
-        headers |= {"Range": f"bytes={partial.size}-", **note.condition}
+    if noted:
+        headers["Range"] = f"bytes={_size(partial)}-"
+        # weak validators and those without quotes may not stand in If-Range; the caller compares them in any case
+        strong = re.fullmatch(r'"[^"]*"', noted["etag"])
+        if condition := noted["etag"] if strong else "" if noted["etag"] else noted["modified"]:
+            headers["If-Range"] = condition
     request = urllib.request.Request(archive.address, headers=headers)  # noqa: S310 - the table's reader checked it
+    direct = [urllib.request.ProxyHandler({})] if _is_local(archive.address) else []
     try:
-        return _opener(archive.address).open(request, timeout=patience.silence)
+        return urllib.request.build_opener(Redirects, *direct).open(request, timeout=patience.silence)
     except urllib.error.HTTPError as error:
         error.close()
         raise _meaning(error.code, partial) from error
     except (OSError, HTTPException) as error:  # URLError is an OSError
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ssl.SSLError) or "unknown url type" in str(reason):
-            raise _RefusedError(
-                f"no safe connection to {archive.address} ({reason}); is a proxy or a login page in between?"
-            ) from error
-        raise _BrokenError(f"no connection: {_silence(reason, patience)}") from error
+        raise _BrokenError(f"no connection: {_silence(getattr(error, 'reason', error), patience)}") from error
     except ValueError as error:
         raise _RefusedError(f"{archive.address} redirects to what is no address ({error}).") from error
 
 
-def _meaning(status: int, partial: Partial) -> _BrokenError | _RefusedError:
+def _meaning(status: int, partial: Path) -> _BrokenError | _RefusedError:
     """What an HTTP error means, as the exception to raise."""
-    if status == 416 and partial.size:  # more is there than the server has
+    if status == 416 and _size(partial):  # more is there than the server has
         return _changed(partial)
-    if status in BUSY_STATUSES:
+    if status in BUSY:
         return _BrokenError(f"HTTP {status}, the server is busy or out of order")
-    away = "it redirects in a circle, or to where only a browser should go"
-    reason = away if 300 <= status < 400 else REASONS.get(status, "the server refuses")
-    return _RefusedError(f"HTTP {status}, {reason}.")
+    circle = "it redirects in a circle, or to where only a browser should go"
+    return _RefusedError(f"HTTP {status}, {circle if 300 <= status < 400 else REASONS.get(status, 'it refuses')}.")
 
 
-def _changed(partial: Partial) -> _BrokenError:
+def _changed(partial: Path) -> _BrokenError:
     """The server has another file now: what is there is of no use."""
-    partial.drop()
+    partial.unlink(missing_ok=True)
     return _BrokenError("the server's file has changed; starting again")
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
+class Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects only to where a table may point, and from the network never to this machine."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        target = urljoin(req.full_url, newurl)
-        if not is_allowed(target) or (is_local(target) and not is_local(req.full_url)):
-            raise _RefusedError(f"{req.full_url} redirects to {target!r}; refused, expected an https address.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        with fp:  # closed, too, where the redirect is refused
+        """The answer from where the redirect leads; raises `_RefusedError`."""
+        with fp:
+            target = urljoin(req.full_url, headers.get("Location", ""))
+            if not _is_allowed(target) or (_is_local(target) and not _is_local(req.full_url)):
+                raise _RefusedError(f"{req.full_url} redirects to {target!r}; refused, expected an https address.")
             return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def _opener(address: str) -> urllib.request.OpenerDirector:
-    """Speaks http and https alone; urllib's usual opener would read file: and ftp: as well."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler({} if is_local(address) else None),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _Redirects(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-# --- what comes ---
-
-
-def _described(archive: Archive, answer: HTTPResponse) -> Note:
-    """What the answer says of the whole file."""
-    size: int | None = answer.length
-    if answer.status == 206:
-        total = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.headers.get("Content-Range", ""), re.ASCII)
-        size = int(total[1]) if total else None
-    etag, modified = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    return Note(archive.address, etag, modified, size)
-
-
-def _check_continues(answer: HTTPResponse, partial: Partial, note: Note | None, found: Note) -> None:
-    """Raises `_BrokenError`, and drops what is there, unless the answer goes on where it ends, with the same file."""
-    start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""), re.ASCII)
-    if not (note and start and int(start[1]) == partial.size) or note.differs(found):
-        raise _changed(partial)
-
-
-def _checked_beginning(archive: Archive, answer: HTTPResponse, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks, when the first bytes are those of a tar; nothing is kept of anything else."""
+def _beginning(archive: Archive, answer: HTTPResponse, chunks: Iterator[bytes]) -> bytes:
+    """The first bytes, if they are those of a tar; nothing is kept of anything else."""
     head = b""
-    while len(head) < tarfile.BLOCKSIZE and (chunk := next(chunks, b"")):
+    while len(head) < 512 and (chunk := next(chunks, b"")):
         head += chunk
-    if len(head) < tarfile.BLOCKSIZE and answer.length:
+    if len(head) < 512 and answer.length:
         raise _BrokenError(f"{len(head):,} bytes came")
     if problem := "a web page" if answer.headers.get_content_type() == "text/html" else not_a_tar(head):
         raise _RefusedError(f"{archive.address} answered with {problem} instead of a tar archive, which was not kept.")
-    return chain([head], chunks)
+    return head
 
 
 def _chunks(answer: HTTPResponse, patience: Patience) -> Iterator[bytes]:
@@ -254,11 +301,34 @@ def _silence(reason: object, patience: Patience) -> str:
     return str(reason) or type(reason).__name__
 
 
-def _append(archive: Archive, partial: Partial, chunks: Iterable[bytes], size: int | None, progress: bool) -> None:
-    with writing(partial.path):
-        file = partial.path.open("ab", buffering=0)
-    with file, byte_bar(archive.name, size, partial.size, progress) as bar:
-        for chunk in chunks:  # not under `writing`: the network's errors are others
-            with writing(partial.path):
-                file.write(chunk)
-            bar.update(len(chunk))
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def check_room(root: Path, needed: int, purpose: str) -> None:
+    """Raises `FileError` unless the disk of `root` has `needed` bytes free."""
+    free = shutil.disk_usage(root).free
+    if needed > free:
+        raise FileError(
+            f"{root}: {purpose} takes {gigabytes(needed)}, the disk has {gigabytes(free)} free; free some space, "
+            "or name another disk with --data-root"
+        )
+
+
+def gigabytes(count: int) -> str:
+    """Bytes as people read them."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count:,} bytes"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Makes the system's refusals to write below `path` readable."""
+    try:
+        yield
+    except OpenShapeError:
+        raise
+    except OSError as error:
+        remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
+        raise FileError(
+            f"{path}: cannot be written ({error.strerror or error}); {remedy}, or name another folder with --data-root"
+        ) from error

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,13 +14,14 @@ import numpy as np
 from benchmarks.threedos.data.h5 import LAYOUT, H5Row, H5Slice, index
 from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.splits import Split
+from benchmarks.threedos.store import forget_abandoned
 from openshape_ood.errors import InputError, ShapeFileError
+from openshape_ood.storage import replacing
 
 FOLDER = "modelnet40_normal_resampled"
 CACHES = f"{FOLDER}/ood_sets_cache"
 CORRUPTED = "ModelNet40_corrupted"
 PARTS = ("train", "test")
-ABANDONED = 3600  # seconds since a file was last written to
 KINDS = ("lidar", "occlusion")
 SEVERITIES = (1, 2, 3, 4)
 # what the original calls the known set of a benchmark: in its caches, and among the corrupted copies
@@ -166,15 +165,10 @@ def _starts(path: Path, stamp: _Stamp) -> list[int] | None:
 
 def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:
     """Parses the text files one by one into `path`, which is either whole or not there."""
-    # the process in the name, so that two runs that parse the same files do not share a temporary file
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    forget_abandoned(path.parent, f"{path.name}.*.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for abandoned in path.parent.glob(f"{path.name}.*.partial"):  # by a run that was killed
-            if time.time() - abandoned.stat().st_mtime > ABANDONED:
-                abandoned.unlink()
-        starts = _write(partial, texts, stamp, progress)
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            return _write(partial, texts, stamp, progress)
     except ShapeFileError:
         raise
     except OSError as error:
@@ -182,10 +176,6 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool
         raise ShapeFileError(
             f"cannot write the cache {path}: {reason}. Another folder: --cache DIR; none: --no-cache"
         ) from error
-    finally:
-        if partial.is_file():
-            partial.unlink()
-    return starts
 
 
 def _write(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:

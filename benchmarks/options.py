@@ -1,0 +1,85 @@
+"""What the commands share: their options, the way they end, and how they print a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report.tables import Table
+from openshape_ood.errors import InputError, OpenShapeError
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "model": {"default": "tiny", "help": "a checkpoint of the registry"},
+    "checkpoint": {"type": Path, "help": "a weights file at hand instead of the registered one"},
+    "text_checkpoint": {"type": Path, "help": "a file with the weights of the text encoder, likewise"},
+    "registry": {"type": Path, "help": "a registry of your own"},
+    "data_root": {"type": Path, "help": "the unpacked 3DOS release; without it, generated shapes"},
+    "per_class": {"type": int, "default": 60, "help": "generated shapes a class"},
+    "data_seed": {"type": int, "default": 0, "help": "which generated shapes"},
+    "num_samples": {"type": int, "default": 1, "help": "embeddings a shape, averaged"},
+    "seed": {"type": int, "default": 0, "help": "of every draw"},
+    "draws": {"type": int, "default": 1000, "help": "bootstrap draws for intervals"},
+    "device": {"help": "cpu, cuda, mps; without it, the best there is"},
+    "batch_size": {"type": int, "default": 32, "help": "clouds embedded at once"},
+    "workers": {"type": int, "default": 1, "help": "reader processes; 0 reads in this one"},
+    "cache": {"type": Path, "help": "folder for embeddings; without it, that of the benchmarks"},
+    "no_cache": {"action": "store_true", "help": "compute every embedding, keep none"},
+    "threads": {"type": int, "default": 1, "help": "of the network, on the CPU"},
+    "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
+    "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
+}
+
+
+def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.ArgumentParser:
+    """The parser of a command.
+
+    Parameters
+    ----------
+    command, about : str
+        Its module below `benchmarks`, and what it does.
+    *names : str
+        Options of `OPTIONS` that it takes; --out and --quiet it always takes.
+    **defaults
+        Further ones, with a default of the command's own.
+    """
+    found = argparse.ArgumentParser(prog=f"python -m benchmarks.{command}", description=about, allow_abbrev=False)
+    for name in (*names, *defaults, "out"):
+        option = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
+        shown = "" if option.get("default") is None else " (default: %(default)s)"
+        found.add_argument(flag(name), **option | {"help": option["help"] + shown})
+    found.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
+    return found
+
+
+def flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def check_least(args: argparse.Namespace, **least: int) -> None:
+    """Raises `InputError` for an option, or one of a list, that is below its least value; None is none."""
+    for name, bound in least.items():
+        given = getattr(args, name)
+        values = given if isinstance(given, list) else [given]
+        if any(value is not None and value < bound for value in values):
+            shown = " ".join(map(str, values))
+            raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
+
+
+def finish(work: Callable[[], int | None]) -> int:
+    """The exit status of a command: that of `work`, or 0; 1 with one line on stderr where the input was wrong."""
+    try:
+        return work() or 0
+    except (OpenShapeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
+    """Rows of cells as a table for the terminal, as wide as it has to be; the first `words` columns are set left."""
+    return Table(tuple(head), tuple(map(tuple, rows)), words).text(width=240)

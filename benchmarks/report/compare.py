@@ -1,0 +1,319 @@
+"""Many runs in one table: `python -m benchmarks.compare results/*.json [--markdown] [--out FILE.png]`.
+
+Reports are read and checked first: a file from elsewhere may hold anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report.facts import SWITCHES, count_differences, setting_words, wrapped
+from benchmarks.report.tables import Table, markdown_words, method_label, percent, sources_of
+from benchmarks.threedos.published import Published, all_published, published_rows
+from benchmarks.threedos.record import LONGEST, plain, printable, read_record
+from benchmarks.threedos.splits import split_names
+from openshape_ood.errors import InputError, OpenShapeError
+
+MOST_DRAWN = 400  # lines of the picture
+MEAN = "mean"  # of SR1 and SR2, as the papers print it
+PAPER_PAIR = ("sr1", "sr2")
+HEAD = ("benchmark", "model", "protocol", "data", "known by", "accuracy", "AUROC", "FPR95")
+CAPTION = (
+    "percent [95 % interval]; known against both novel sets. Published rows name their source as protocol; "
+    "MEAN is over SR1 and SR2."
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command: 0 when done, 1 with one line on stderr when a file is no report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="One table of many runs.")
+    parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="JSON files that runs left")
+    parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
+    parser.add_argument("--out", type=Path, metavar="FILE.png", help="draw the figures as dots with intervals, too")
+    args = parser.parse_args(argv)
+    try:
+        if args.out and args.out.suffix.lower() != ".png":
+            raise InputError(f"--out is {args.out}; expected a .png file")
+        runs = [read_run(path) for path in dict.fromkeys(args.reports)]
+        print(compared(runs, args.markdown))
+        if args.out:
+            print(f"\npicture: {draw(rows_of(runs), args.out)}", file=sys.stderr)
+    except (OpenShapeError, OSError) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 1
+    return 0
+
+
+# --- reports ---
+
+
+@dataclass(frozen=True)
+class Run:
+    """A report that was read, and the file it is from."""
+
+    path: Path
+    report: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def benchmark(self) -> str:
+        return str(self.report["benchmark"])
+
+    @property
+    def model(self) -> str:
+        return str(self.report["provenance"]["identity"]["checkpoint"])
+
+    @property
+    def name(self) -> str:
+        """Of the file, as it can be printed."""
+        return plain(self.path.name, longest=4 * LONGEST)
+
+    @property
+    def generated(self) -> bool:
+        return bool(self.report["data"]["generated"])
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """What a run is called by in the table: model, protocol, data."""
+        return (self.model, str(self.report["protocol"]), "generated" if self.generated else "3DOS")
+
+
+def read_run(path: Path) -> Run:
+    """A run from the JSON file it left. Raises `FileError` with the path and what is wrong with the file."""
+    return Run(path, read_record(path))
+
+
+# --- rows: a run's methods, their means over SR1 and SR2, and what others published ---
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure as a fraction, with its 95 % interval where one is known."""
+
+    mean: float
+    interval: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        span = f" [{'-'.join(map(percent, self.interval))}]" if self.interval else ""
+        return percent(self.mean) + span
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method of a run, or a published one; the figures are of known against both novel sets.
+
+    data: "3DOS", "generated" or "published"; accuracy: a fraction, None where it was not published.
+    """
+
+    benchmark: str
+    model: str
+    protocol: str
+    data: str
+    known_by: str
+    accuracy: float | None
+    auroc: Estimate
+    fpr95: Estimate
+
+    @property
+    def published(self) -> bool:
+        return self.data == "published"
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        words = (self.benchmark.upper(), self.model, self.protocol, self.data, self.known_by)
+        accuracy = "-" if self.accuracy is None else percent(self.accuracy)
+        return (*words, accuracy, str(self.auroc), str(self.fpr95))
+
+
+def rows_of(runs: Sequence[Run]) -> list[Row]:
+    """A row a run and method, their means over SR1 and SR2, and the published rows; in the order of the table."""
+    ours = [row for run, protocol in zip(runs, protocols_of(runs), strict=True) for row in _rows(run, protocol)]
+    others = [_published_row(row) for row in published_beside(runs)]
+    names = [*split_names(), MEAN]  # and behind them what this version does not know
+    order = {name: i for i, name in enumerate(names)}
+    rows = ours + _means(ours) + others + _published_means(runs)
+    return sorted(rows, key=lambda row: (order.get(row.benchmark, len(names)), row.benchmark, -row.auroc.mean))
+
+
+def _rows(run: Run, protocol: str) -> Iterable[Row]:
+    for result in run.report["results"]:
+        both, label = result["both"], method_label(result, run.report["results"])
+        auroc, fpr95 = (Estimate(both[m]["mean"], (both[m]["low"], both[m]["high"])) for m in ("auroc", "fpr95"))
+        yield Row(
+            *(plain(run.benchmark), plain(run.model), plain(protocol), run.kind[2], plain(label)),
+            *(result["accuracy"]["mean"], auroc, fpr95),
+        )
+
+
+def protocols_of(runs: Sequence[Run]) -> list[str]:
+    """What the table calls each run's protocol: numbered where runs of one model and protocol differ in settings."""
+    numbers = _variants(runs)
+    several = {run.kind for run, number in zip(runs, numbers, strict=True) if number}
+    return [
+        f"{run.report['protocol']} #{number + 1}" if run.kind in several else str(run.report["protocol"])
+        for run, number in zip(runs, numbers, strict=True)
+    ]
+
+
+def _variants(runs: Sequence[Run]) -> list[int]:
+    """A number for each run among those that the table calls alike: the same number only for the same settings."""
+    met: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
+    times: Counter[tuple[str, ...]] = Counter()
+    numbers = []
+    for run in runs:
+        settings = json.dumps(run.report["settings"], sort_keys=True) + run.report["provenance"]["identity"]["sha256"]
+        variant = (settings, times[run.benchmark, *run.kind, settings])  # a second run of the very same counts as other
+        times[run.benchmark, *run.kind, settings] += 1
+        if variant not in met[run.kind]:
+            met[run.kind].append(variant)
+        numbers.append(met[run.kind].index(variant))
+    return numbers
+
+
+def _means(rows: Sequence[Row]) -> list[Row]:
+    """Means of the rows that SR1 and SR2 both have."""
+    found: dict[Any, dict[str, Row]] = defaultdict(dict)
+    for row in rows:
+        found[row.model, row.protocol, row.data, row.known_by].setdefault(row.benchmark, row)
+    return [_mean(*(pair[name] for name in PAPER_PAIR)) for pair in found.values() if set(PAPER_PAIR) <= set(pair)]
+
+
+def _mean(first: Row, second: Row) -> Row:
+    known = first.accuracy is not None and second.accuracy is not None
+    return replace(
+        first,
+        benchmark=MEAN,
+        accuracy=((first.accuracy or 0.0) + (second.accuracy or 0.0)) / 2 if known else None,
+        auroc=Estimate((first.auroc.mean + second.auroc.mean) / 2),
+        fpr95=Estimate((first.fpr95.mean + second.fpr95.mean) / 2),
+    )
+
+
+def published_beside(runs: Sequence[Run]) -> list[Published]:
+    """Published rows beside the runs on real data, each once."""
+    asked = dict.fromkeys((run.benchmark, run.model) for run in runs if not run.generated)
+    return list({id(row): row for asking in asked for row in published_rows(*asking)}.values())
+
+
+def _published_row(row: Published) -> Row:
+    accuracy = None if row.accuracy is None else row.accuracy / 100
+    auroc, fpr95 = (Estimate(row.percent["both"][metric] / 100) for metric in ("auroc", "fpr95"))
+    return Row(row.benchmark, row.encoder, row.source.name, "published", row.label, accuracy, auroc, fpr95)
+
+
+def _published_means(runs: Sequence[Run]) -> list[Row]:
+    """Where both SR1 and SR2 were run on real data: means of the published methods that the table has."""
+    if not set(PAPER_PAIR) <= {run.benchmark for run in runs if not run.generated}:
+        return []
+    shown = {(row.encoder, row.source.name, row.label) for row in published_beside(runs)}
+    return _means([_published_row(r) for r in all_published() if (r.encoder, r.source.name, r.label) in shown])
+
+
+# --- words ---
+
+
+def compared(runs: Sequence[Run], markdown: bool = False) -> str:
+    """The table with what has to be said about it, as plain text or Markdown."""
+    table = Table(HEAD, tuple(row.cells for row in rows_of(runs)), words=5)
+    sources = [f"{source.name}: {source.where}. {source.what}" for source in sources_of(published_beside(runs))]
+    said = [*variant_notes(runs), *(f"warning: {words}" for words in warnings(runs))]
+    if not markdown:
+        return "\n".join([table.text(), *(line for words in (CAPTION, *said, *sources) for line in wrapped(words))])
+    # places of sources hold code spans, which are to stay so
+    listed = "\n".join(f"- {words}" for words in [*map(markdown_words, said), *sources])
+    return "\n\n".join(part for part in (table.markdown(), markdown_words(f"In {CAPTION}"), listed) if part)
+
+
+def variant_notes(runs: Sequence[Run]) -> list[str]:
+    """What the numbers behind protocols stand for: the settings in which such runs differ, and their files."""
+    found: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    for run, protocol in zip(runs, protocols_of(runs), strict=True):
+        if protocol != run.report["protocol"]:
+            found[run.kind[0], protocol, run.kind[2]].append(run)
+    return [
+        f"{plain(', '.join(called))}: {_varied(of[0], [run for run in runs if run.kind == of[0].kind])}"
+        f" ({', '.join(run.name for run in of)})"
+        for called, of in found.items()
+    ]
+
+
+def _varied(run: Run, alike: Sequence[Run]) -> str:
+    settings = run.report["settings"]
+    varied = [key for key in settings if any(other.report["settings"].get(key) != settings[key] for other in alike)]
+    words = ", ".join(f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in varied)
+    return plain(words or "the same settings", longest=4 * LONGEST)
+
+
+def warnings(runs: Sequence[Run]) -> list[str]:
+    """Runs of one benchmark on different data, and data that are not the published: other counts, classes left out."""
+    found = []
+    for benchmark in dict.fromkeys(run.benchmark for run in runs):
+        of = [run for run in runs if run.benchmark == benchmark]
+        differing = {
+            what: _differing([run.report["data"][key] for run in of])
+            for what, key in {"numbers of shapes": "counts", "sha256": "sha256"}.items()
+        }
+        if any(differing.values()):
+            words = "; ".join(f"{what} of {parts}" for what, parts in differing.items() if parts)
+            groups: dict[str, list[str]] = defaultdict(list)  # those on the same data together
+            for run in of:
+                data = [run.report["data"][key] for key in ("counts", "sha256")]
+                groups[json.dumps(data, sort_keys=True)].append(run.name)
+            against = " against ".join(", ".join(names) for names in groups.values())
+            found.append(f"{plain(benchmark.upper())} was run on different data ({words}): {against}")
+    for run in runs:
+        data = run.report["data"]
+        if wrong := [*count_differences(data["differs"]), *(f"left out {title}" for title in data["absent"])]:
+            found.append(f"{run.name}: its data are not the published: {'; '.join(map(plain, wrong))}")
+    return found
+
+
+def _differing(data: Sequence[Mapping[str, Any]]) -> str:
+    """The sets in which data differ."""
+    parts = dict.fromkeys(part for one in data for part in one)
+    return ", ".join(plain(part) for part in parts if any(one.get(part) != data[0].get(part) for one in data))
+
+
+# --- the picture ---
+
+
+def draw(rows: Sequence[Row], path: Path) -> Path:
+    """AUROC and FPR95 of all rows as dots with their intervals (PNG); returns `path`.
+
+    Raises `InputError` of no rows or too many, `MissingPackageError` without matplotlib.
+    """
+    from benchmarks.report.pictures import BLUE, GREEN, ORANGE, PURPLE
+    from openshape_ood import plots
+    from openshape_ood.plots.canvas import GREY, PLAIN
+
+    if not 0 < len(rows) <= MOST_DRAWN:
+        raise InputError(f"a picture of {len(rows)} rows cannot be drawn; expected 1 to {MOST_DRAWN}, give fewer files")
+    known = {"names": BLUE, "prototypes": ORANGE, "nearest example": GREEN}
+    figure, axes = plots.panels(1, 2, size=(11, 1.6 + 0.27 * len(rows)))
+    titles = ("AUROC, higher is better", "FPR95, lower is better")
+    for ax, metric, title in zip(axes[0], ("auroc", "fpr95"), titles, strict=True):
+        for y, row in enumerate(rows):
+            value: Estimate = getattr(row, metric)
+            by = row.known_by.partition(":")[0]
+            color, label = (GREY, "published") if row.published else (known.get(by, PURPLE), f"by {by}")
+            if value.interval:
+                ax.plot([100 * end for end in value.interval], [y, y], color=color, lw=2, solid_capstyle="round")
+            mark: dict[str, Any] = {"marker": "D", "mfc": "white"} if row.published else {"marker": "o"}
+            ax.plot(100 * value.mean, y, color=color, ms=6, lw=0, label=label, **mark)
+        labels = [f"{r.benchmark.upper()}: {r.model}, {r.known_by} ({r.protocol}, {r.data})" for r in rows]
+        ax.set_yticks(range(len(rows)), labels if metric == "auroc" else [""] * len(rows), fontsize=9, **PLAIN)
+        ax.set(title=title, xlabel="percent", ylim=(len(rows) - 0.3, -0.7), axisbelow=True)
+        ax.grid(axis="x", color="#DDDDDD", lw=0.8)
+        ax.tick_params(axis="y", length=0)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    legend = dict(zip(labels, handles, strict=True))  # one of each
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return plots.save(figure, path)

@@ -1,0 +1,122 @@
+"""What was run, in words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WIDTH = 120
+MOST_DIFFERING = 3  # single classes that are named
+SWITCHES = {
+    "support_points": "support points",
+    "test_points": "test points",
+    "color": "color",
+    "exchange": "axes exchanged",
+    "unit": "unit vectors",
+    "templates": "templates",
+    "num_samples": "samplings a shape",
+    "support": "support",
+    "encoder_up": "encoder's up axis",
+    "seeds": "seeds",
+    "draws": "bootstrap draws",
+    "batch_size": "batch size",
+    "data_seed": "seed of generated shapes",
+    "per_class": "generated shapes a class",
+}
+
+
+def header(report: Mapping[str, Any]) -> str:
+    """What was run, line by line; data that differ from the published are named first, loudly."""
+    return "\n".join(line for words in (*warnings(report), *facts_of_run(report)) for line in wrapped(words))
+
+
+def warnings(report: Mapping[str, Any]) -> list[str]:
+    data = report["data"]
+    found = []
+    if data["differs"]:
+        found.append(f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(count_differences(data['differs']))}")
+    if data["absent"]:
+        found.append(f"!!! LEFT OUT, for want of support or test shapes: {', '.join(data['absent'])}")
+    return found
+
+
+def count_differences(differs: Sequence[str]) -> list[str]:
+    """The counts that are not the published ones: all totals, and of single classes a few and how many more.
+
+    "support: 2,370 found, 2,378 published" is a total, "known, bookshelf: 266 found, ..." a single class.
+    """
+    single = [words for words in differs if "," in words.partition(":")[0]]
+    totals = [words for words in differs if words not in single]
+    more = [f"and {len(single) - MOST_DIFFERING:,} more"] if len(single) > MOST_DIFFERING else []
+    return [*totals, *single[:MOST_DIFFERING], *more]
+
+
+def facts_of_run(report: Mapping[str, Any]) -> list[str]:
+    identity = report["provenance"]["identity"]
+    return [
+        f"{report['title']} ({report['benchmark']})",
+        f"known: {', '.join(classes_of(report, 'known'))}",
+        *(f"{part}: {', '.join(names)}" for part in ("novel1", "novel2") if (names := classes_of(report, part))),
+        f"data: {report['data']['source']}",
+        f"shapes: {counts_line(report)}",
+        f"encoder: {identity['checkpoint']}, checkpoint {identity['sha256'][:12]}, on {report['device']}",
+        f"text: {text_words(report['text'])}",
+        f"protocol {report['protocol']}: {switches_line(report['settings'])}",
+    ]
+
+
+TEXT_WORDS = ("space", "templates", "average")
+
+
+def text_words(text: Mapping[str, Any] | None) -> str:
+    """The embedding space and how names become embeddings; a run without names has none."""
+    if text is None:
+        return "none, known classes by examples only"
+    return f"{text['space']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
+
+
+def network_words(architecture: Mapping[str, Any]) -> str:
+    """ "pointbert: width 128, depth 4": the network and its sizes."""
+    sizes = {key: value for key, value in architecture.items() if key != "name"}
+    return f"{architecture['name']}: {setting_words(sizes)}" if sizes else str(architecture["name"])
+
+
+def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
+    """Classes with shapes in a set: in label order, or in that of the counts where the report has no classes."""
+    counts = report["data"]["counts"].get(part, {})
+    order = [title for title, _ in report.get("classes", {}).get(part, [])]
+    return [title for title in dict.fromkeys([*order, *counts]) if counts.get(title)]
+
+
+def counts_line(report: Mapping[str, Any]) -> str:
+    published = report["data"]["published_counts"]
+    totals = {part: sum(counts.values()) for part, counts in report["data"]["counts"].items()}
+    return ", ".join(
+        f"{part} {total:,}" + (f" (published {published[part]:,})" if published.get(part, total) != total else "")
+        for part, total in totals.items()
+    )
+
+
+def switches_line(settings: Mapping[str, Any]) -> str:
+    """Every setting in words; those that do not apply are left out."""
+    names = [*SWITCHES, *(key for key in settings if key not in SWITCHES)]
+    return "; ".join(
+        f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in names if settings.get(key) is not None
+    )
+
+
+def setting_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {setting_words(v)}" for key, v in value.items())
+    return "none" if value in ("", None) else str(value)
+
+
+def wrapped(words: str) -> list[str]:
+    return textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -1,0 +1,280 @@
+"""Where a run fails: novel shapes taken as known and known ones called novel, as a sheet and as a page.
+
+The page is one HTML file that needs nothing else: pairs of clouds that can be turned.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report.pictures import BLUE, ORANGE
+from benchmarks.report.pictures.run import SETS, first_seed, heading, limit
+from benchmarks.threedos.objects import Shape
+from benchmarks.threedos.results import Finished, MethodResult
+from openshape_ood import plots
+from openshape_ood.errors import MissingPackageError
+from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
+from openshape_ood.plots.canvas import title as set_title
+from openshape_ood.plots.files import rendered
+from openshape_ood.plots.view import thinned
+from openshape_ood.storage import save_whole
+
+COUNT = 12  # shapes of either kind of failure
+POINTS = 1500  # of a cloud
+PAIRS = 4  # to a row of the sheet
+THUMBNAIL = (1.0, 1.0)  # inches
+THUMBNAIL_DPI, THUMBNAIL_COLORS = 96, 24
+STEPS = 10_000  # a cloud reaches from -STEPS to STEPS along its longest side
+ACCEPTED = ("validation", "known", "novel1", "novel2")
+NEAREST = "nearest known sample"
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A tested shape, what a method said of it under the first seed, and the example it lies nearest to.
+
+    part, index: where it stands in the run, "known", "novel1" or "novel2"; nearest_index, among the support.
+    cosine: of both embeddings. threshold: of the first seed.
+    """
+
+    part: str
+    index: int
+    shape: Shape
+    novelty: float
+    taken_for: str
+    nearest_index: int
+    nearest: Shape
+    cosine: float
+    threshold: float
+
+    @property
+    def title(self) -> str:
+        return self.shape.title
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is taken as known at all."""
+        return self.novelty <= self.threshold
+
+
+def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
+    """The novel shapes most confidently taken as known: the least novel first, ties in the order of the data."""
+    return _chosen(finished, method, ("novel1", "novel2"), 1, count)
+
+
+def missed(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
+    """The known shapes most confidently called novel: the most novel first, ties in the order of the data."""
+    return _chosen(finished, method, ("known",), -1, count)
+
+
+def _chosen(
+    finished: Finished, method: MethodResult, parts: Iterable[str], direction: int, count: int
+) -> list[Failure]:
+    scored = first_seed(method)
+    places = [(part, i) for part in parts if part in scored for i in range(len(scored[part].novelty))]
+    novelty = np.array([scored[part].novelty[i] for part, i in places])
+    order = np.argsort(direction * novelty, kind="stable")[:count]
+    return [_failure(finished, method, *places[at]) for at in order.tolist()]
+
+
+def _failure(finished: Finished, method: MethodResult, part: str, index: int) -> Failure:
+    one, found = method.scored[0][part], limit(method)
+    near = int(one.example[index])
+    z = (finished.embeddings[part][index], finished.embeddings["support"][near])
+    return Failure(
+        part=part,
+        index=index,
+        shape=finished.data.sets[part].shapes[index],
+        novelty=float(one.novelty[index]),
+        taken_for=finished.data.known[int(one.nearest[index])].title,
+        nearest_index=near,
+        nearest=finished.data.support.shapes[near],
+        cosine=float(z[0].astype(np.float64) @ z[1].astype(np.float64)),
+        # without any known shape there is nothing to accept by
+        threshold=found[0] if found else float("-inf"),
+    )
+
+
+# --- the sheet ---
+
+
+def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
+    """Write `failures.png` into `folder`: a block a method, the novel shape of each pair on the left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    blocks = [(result, worst(finished, result, count)) for result in finished.results]
+    rows = [max(1, -(-len(failures) // PAIRS)) for _, failures in blocks]
+    figure = new_figure((16, 0.8 + 2.35 * sum(rows) + 0.5 * len(rows)))
+    what = "Novel shapes most confidently taken as known, beside the nearest known sample"
+    figure.suptitle(heading(finished, what), fontsize=11, **PLAIN)
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
+    for part, (result, failures), n in zip(parts, blocks, rows, strict=True):
+        found = limit(result)
+        bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
+        text = f"by {result.known_by}: novelty ({result.score}){bound}"
+        part.suptitle(text, fontsize=11, fontweight="bold", **PLAIN)
+        # every third is a gap
+        axes = part.subplots(n, 3 * PAIRS, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * PAIRS})
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for pair, failure in zip(axes.reshape(-1, 3), failures, strict=False):
+            verdict, color = ("accepted", ORANGE) if failure.accepted else ("rejected", BLUE)
+            plots.cloud(_thinned(failure.shape), up="y", ax=pair[0])
+            text = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
+            set_title(pair[0], text, fontsize=8.5, color=color)
+            plots.cloud(_thinned(failure.nearest), up="y", ax=pair[1])
+            text = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
+            set_title(pair[1], text, fontsize=8.5, color=GREY)
+    return plots.save(figure, folder / "failures.png", dpi=100)
+
+
+def _thinned(shape: Shape) -> np.ndarray:
+    cloud = shape.read()
+    return cloud[thinned(len(cloud), POINTS), :3]
+
+
+# --- the page ---
+
+
+@dataclass
+class Clouds:
+    """The clouds that the page shows, each read once, by set and index: as numbers for plotly and as a thumbnail."""
+
+    traces: dict[str, dict[str, Any]] = field(default_factory=dict)
+    thumbnails: dict[str, str] = field(default_factory=dict)
+
+    def add(self, part: str, index: int, shape: Shape) -> str:
+        """The cloud's name on the page."""
+        key = f"{part}-{index}"
+        if key not in self.traces:
+            cloud = _thinned(shape)
+            self.traces[key] = trace(cloud)
+            self.thumbnails[key] = base64.b64encode(thumbnail(cloud)).decode()
+        return key
+
+
+def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> Path:
+    """Write `failures.html` into `folder`: for each method up to `count` shapes of either kind of failure.
+
+    Raises `MissingPackageError` without plotly or matplotlib.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("the failure page needs plotly: pip install -e '.[benchmarks]'") from error
+    clouds, pairs = Clouds(), list[dict[str, str]]()
+    links = [f'<a href="#method-{i}">by {escape(r.known_by)}</a>' for i, r in enumerate(finished.results)]
+    sections = [_section(i, finished, r, clouds, pairs, count) for i, r in enumerate(finished.results)]
+    data = json.dumps({"clouds": clouds.traces, "pairs": pairs, "steps": STEPS}, separators=(",", ":"))
+    values = {
+        "title": escape(f"{finished.split.title}: failures of {finished.model}"),
+        "subtitle": escape(heading(finished).replace("\n", " · ")),
+        "links": "".join(links),
+        "summary": _summary(finished),
+        "sections": "".join(sections),
+        # no character of it can end or open a script element
+        "data": re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", data),
+        "plotly": str(get_plotlyjs()),
+    }
+    frame = Path(__file__).with_name("failures.html").read_text(encoding="utf-8")
+    # each {{name}} is filled in once, and what is filled in is not looked at again
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], frame)
+    folder.mkdir(parents=True, exist_ok=True)
+    # ids may hold halves of characters that no UTF-8 can spell
+    return save_whole(folder / "failures.html", page.encode("utf-8", "replace"), "the page")
+
+
+def trace(cloud: np.ndarray) -> dict[str, Any]:
+    """A y-up cloud (p, 3) in plotly's frame, z up, as 16-bit numbers about its middle."""
+    middle = (cloud.min(axis=0) + cloud.max(axis=0)) / 2
+    largest = max(float(np.ptp(cloud, axis=0).max()) / 2, 1e-12)
+    x, y, z = np.rint((cloud - middle) / largest * STEPS).astype("<i2").T
+    return {
+        axis: {"dtype": "i2", "bdata": base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()}
+        for axis, values in {"x": x, "y": -z, "z": y}.items()
+    }
+
+
+def thumbnail(cloud: np.ndarray) -> bytes:
+    """A small PNG of few colors."""
+    from PIL import Image
+
+    figure = new_figure(THUMBNAIL, layout=None)
+    plots.cloud(cloud, up="y", ax=figure.add_axes((0, 0, 1, 1)))
+    picture = Image.open(BytesIO(rendered(figure, "png", THUMBNAIL_DPI))).convert("RGB")
+    file = BytesIO()
+    picture.quantize(THUMBNAIL_COLORS).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _summary(finished: Finished) -> str:
+    """The table at the top: what each method's threshold of the first seed lets through."""
+    shown = [part for part in ACCEPTED if any(part in first_seed(r) for r in finished.results)]
+    names = ("method", "threshold of the first seed", "keeps", *(f"{SETS[part]} accepted" for part in shown))
+    rows = ["".join(f'<th scope="col">{name}</th>' for name in names)]
+    for i, result in enumerate(finished.results):
+        value, keeps = limit(result) or (float("-inf"), "nothing known was tested")
+        scored = first_seed(result)
+        counts = [
+            (int((scored[p].novelty <= value).sum()), len(scored[p].novelty)) if p in scored else None for p in shown
+        ]
+        cells = [f"{c[0]:,} of {c[1]:,} ({100 * c[0] / c[1]:.1f} %)" if c else "–" for c in counts]
+        name = f'<a href="#method-{i}">{escape(result.known_by)}</a> ({escape(result.score)})'
+        cells = [f"<td>{cell}</td>" for cell in (number(value), keeps, *cells)]
+        rows.append(f'<th scope="row">{name}</th>{"".join(cells)}')
+    return "".join(f"<tr>{row}</tr>" for row in rows)
+
+
+def _section(
+    i: int, finished: Finished, result: MethodResult, clouds: Clouds, pairs: list[dict[str, str]], count: int
+) -> str:
+    kinds = {
+        "Novel shapes most confidently taken as known": worst(finished, result, count),
+        "Known shapes most confidently called novel": missed(finished, result, count),
+    }
+    lists = "".join(
+        f"<h3>{heading}</h3><ol>{''.join(_row(f, result.known_by, clouds, pairs) for f in failures)}</ol>"
+        for heading, failures in kinds.items()
+        if failures
+    )
+    return f'<section id="method-{i}"><h2>By {escape(result.known_by)} ({escape(result.score)})</h2>{lists}</section>'
+
+
+def _row(failure: Failure, known_by: str, clouds: Clouds, pairs: list[dict[str, str]]) -> str:
+    tested = clouds.add(failure.part, failure.index, failure.shape)
+    near = clouds.add("support", failure.nearest_index, failure.nearest)
+    name = f"{failure.title} ({SETS[failure.part]})"
+    sign, verdict = ("≤", "accepted as known") if failure.accepted else (">", "rejected as novel")
+    scores = (
+        f"novelty {number(failure.novelty)} {sign} threshold {number(failure.threshold)}: {verdict}; "
+        f"cosine with the nearest sample {failure.cosine:.4f}"
+    )
+    pair = {
+        "tested": tested,
+        "near": near,
+        "heading": f"{name}, taken for {failure.taken_for}",
+        "scores": f"By {known_by}: {scores}.",
+        "testedText": f"tested: {name}, {failure.shape.id}",
+        "nearText": f"{NEAREST}: {failure.nearest.title}, {failure.nearest.id}",
+    }
+    pairs.append(pair)
+    pictures = "".join(
+        f'<img src="data:image/png;base64,{clouds.thumbnails[key]}" width="96" height="96" alt="{escape(alt)}">'
+        for key, alt in ((tested, name), (near, f"{NEAREST}, {failure.nearest.title}"))
+    )
+    return (
+        f'<li><button type="button" data-pair="{len(pairs) - 1}">{pictures}'
+        f"<span><strong>{escape(pair['heading'])}</strong>"
+        f'<span class="{verdict.split()[0]}">{escape(scores)}</span>'
+        f"<code>{escape(failure.shape.id)}</code><code>nearest: {escape(failure.nearest.id)}</code>"
+        "</span></button></li>"
+    )

@@ -1,0 +1,210 @@
+"""The pictures of one benchmark run, drawn by `openshape_ood.plots`: what is drawn is of the first seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report.pictures import ORANGE
+from benchmarks.threedos.results import Finished, MethodResult, Scored
+from openshape_ood import plots
+from openshape_ood.plots.canvas import PLAIN, legend, new_figure, short, shorts
+from openshape_ood.plots.canvas import title as set_title
+
+SETS = {"known": "known", "novel1": "novel 1", "novel2": "novel 2", "both": "all novel", "validation": "validation"}
+TESTED = ("known", "novel1", "novel2")
+KEPT = 0.95
+DRAWN = 6  # shapes at either end of the novelty scale
+COLUMNS = 3
+LONGEST = 24  # characters of a class name
+CELL = (0.36, 0.27)  # inches
+
+
+def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
+    """Write every picture into `folder`, made if need be; title -> path. Raises `MissingPackageError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return {title: plots.save(draw(finished), folder / name) for title, (name, draw) in PICTURES.items()}
+
+
+def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
+    """What a picture shows, of which run, and of which seed: the first, unless `seeds` says more."""
+    run = f"{finished.split.title} · {finished.model} · {finished.protocol} protocol"
+    more = f" of {_listed(finished.seeds)}" if len(finished.seeds) > 1 else ""
+    lines = [what, f"{run} · {seeds or f'seed {finished.seeds[0]}{more}'}", finished.data.source]
+    return "\n".join(line for line in lines if line)
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def first_seed(result: MethodResult) -> dict[str, Scored]:
+    """What a method said under the first seed; sets without shapes left out."""
+    return {part: scored for part, scored in result.scored[0].items() if len(scored.novelty)}
+
+
+def limit(result: MethodResult) -> tuple[float, str] | None:
+    """The threshold of the first seed, and what it keeps.
+
+    That of the validation shapes; without any, that of the known test shapes; None without either.
+    """
+    if result.threshold is not None:
+        return result.threshold, "95 % of validation"
+    known = first_seed(result).get("known")
+    return (float(np.quantile(known.novelty, KEPT)), "95 % of the known tested") if known else None
+
+
+def novel_sets(finished: Finished) -> list[str]:
+    """The novel sets that have shapes, and both where there are two."""
+    found = [part for part in ("novel1", "novel2") if len(finished.data.sets[part])]
+    return [*found, "both"] if len(found) > 1 else found
+
+
+def _novelty(result: MethodResult, part: str) -> np.ndarray:
+    scored = first_seed(result)
+    parts = ("novel1", "novel2") if part == "both" else (part,)
+    return np.concatenate([scored[name].novelty for name in parts if name in scored])
+
+
+def _histogram(ax: Any, result: MethodResult, part: str) -> None:
+    found = limit(result)
+    plots.histogram(_novelty(result, "known"), _novelty(result, part), threshold=found[0] if found else None, ax=ax)
+    ax.set_xlabel(f"novelty by {result.known_by}, known against {SETS[part]}", **PLAIN)
+    legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9, frameon=False)
+
+
+def _roc(ax: Any, results: Sequence[MethodResult], part: str) -> None:
+    for result in results:
+        plots.roc(_novelty(result, "known"), _novelty(result, part), label=result.known_by, ax=ax)
+    legend(ax, loc="lower right", fontsize=8.5)
+    set_title(ax, f"known against {SETS[part]}")
+
+
+def histograms(finished: Finished) -> Any:
+    """A row a method, a column a novel set: the novelty of both, and the threshold."""
+    parts = novel_sets(finished)[:2]
+    figure, axes = plots.panels(
+        len(finished.results), len(parts), size=(6.4 * len(parts), 4 * len(finished.results) + 0.8)
+    )
+    for result, row in zip(finished.results, axes, strict=True):
+        for part, ax in zip(parts, row, strict=True):
+            _histogram(ax, result, part)
+    figure.suptitle(heading(finished, "Novelty of known and novel shapes"), fontsize=11, **PLAIN)
+    return figure
+
+
+def roc_curves(finished: Finished) -> Any:
+    """A panel a novel set, a curve a method."""
+    parts = novel_sets(finished)
+    figure, axes = plots.panels(1, len(parts), size=(5.6 * max(len(parts), 2), 6.4))
+    for ax, part in zip(axes[0], parts, strict=True):
+        _roc(ax, finished.results, part)
+    figure.suptitle(heading(finished, "Known accepted against novel accepted"), fontsize=11, **PLAIN)
+    return figure
+
+
+def confusion(finished: Finished) -> Any:
+    """A panel a method: rows are novel classes that were tested, columns known ones, numbers per cent of the row."""
+    results = finished.results
+    tested = {title for result in results for title in result.confusion}
+    novel = [c.title for c in finished.split.novel1 + finished.split.novel2 if c.title in tested]
+    known = [c.title for c in finished.data.known]
+    columns, rows = min(COLUMNS, len(results)), -(-len(results) // COLUMNS)
+    labels = 0.085 * min(LONGEST, max(map(len, [*novel, *known]), default=1))
+    width = columns * max(CELL[0] * len(known), 2.2) + labels + 1.2
+    height = rows * (max(CELL[1] * len(novel), 1.2) + labels + 0.6) + 0.8
+    figure, axes = plots.panels(rows, columns, size=(max(width, 10), max(height, 3)))
+    for i, ax in enumerate(axes.flat):
+        if i >= len(results):
+            ax.set_axis_off()
+            continue
+        shares = [[results[i].confusion.get(row, {}).get(column, 0.0) for column in known] for row in novel]
+        _shares(ax, np.array(shares).reshape(len(novel), len(known)))
+        if 0 < len(finished.split.novel1) < len(novel):
+            ax.axhline(len(finished.split.novel1) - 0.5, color=ORANGE, lw=1.5)  # between novel 1 and novel 2
+        ax.set_xticks(range(len(known)), shorts(known, LONGEST), rotation=90, fontsize=8, **PLAIN)
+        names = shorts(novel, LONGEST) if i % columns == 0 else [""] * len(novel)
+        ax.set_yticks(range(len(novel)), names, fontsize=8, **PLAIN)
+        ax.tick_params(length=0)
+        set_title(ax, f"by {results[i].known_by}", fontsize=10)
+    seeds = f"mean over seeds {_listed(finished.seeds)}"
+    what = "What novel shapes are taken for, per cent of each class"
+    figure.suptitle(heading(finished, what, seeds), fontsize=11, **PLAIN)
+    return figure
+
+
+def _shares(ax: Any, shares: np.ndarray) -> None:
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.005:  # an empty cell reads as none
+            color = "white" if share > 0.55 else "black"
+            ax.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7.5, color=color)
+
+
+def embeddings(finished: Finished) -> Any:
+    """The tested shapes by t-SNE, colored by class where they are known."""
+    parts = [part for part in TESTED if len(finished.embeddings.get(part, ()))]
+    titles = np.concatenate([finished.data.sets[part].titles for part in parts])
+    is_known = np.concatenate([np.full(len(finished.embeddings[part]), part == "known") for part in parts])
+    figure, axes = plots.panels(1, 1, size=(11, 9))
+    z = np.concatenate([finished.embeddings[part] for part in parts])
+    plots.embeddings(z, titles, known=is_known, ax=axes[0, 0])
+    figure.suptitle(heading(finished, "Embeddings of the tested shapes"), fontsize=11, **PLAIN)
+    return figure
+
+
+def overview(finished: Finished) -> Any:
+    """The one picture of a run: histograms of two methods, ROC curves, the most and the least novel shapes."""
+    chosen = two_methods(finished)
+    figure = new_figure((15, 12.5))
+    figure.suptitle(heading(finished), fontsize=11, **PLAIN)
+    top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1]))
+    *left, right = top.subplots(1, len(chosen) + 1, squeeze=False)[0]
+    for ax, result in zip(left, chosen, strict=True):
+        _histogram(ax, result, novel_sets(finished)[-1])
+    _roc(right, finished.results, novel_sets(finished)[-1])
+    scored, shown = first_seed(chosen[-1]), ends(finished, chosen[-1])
+    found = limit(chosen[-1])
+    plots.contact_sheet(
+        [finished.data.sets[part].shapes[i].read() for part, i in shown],
+        [scored[part].novelty[i] for part, i in shown],
+        titles=[f"{short(finished.data.sets[part].shapes[i].title, 10)}, {SETS[part]}" for part, i in shown],
+        count=DRAWN,
+        figure=bottom,
+        threshold=found[0] if found else None,
+    )
+    bottom.suptitle(f"by {chosen[-1].known_by}: of each class the first from either end", fontsize=11, **PLAIN)
+    return figure
+
+
+def two_methods(finished: Finished) -> list[MethodResult]:
+    """By names and by prototypes, or else the first two; of one method, that one."""
+    named = {result.known_by: result for result in reversed(finished.results)}
+    wanted = [named[name] for name in ("names", "prototypes") if name in named]
+    return (wanted + [result for result in finished.results if result not in wanted])[:2]
+
+
+def ends(finished: Finished, result: MethodResult, count: int = DRAWN) -> list[tuple[str, int]]:
+    """Set and index of the tested shapes at both ends of the novelty scale, of each class the first from either."""
+    scored = first_seed(result)
+    places = [(part, i) for part in TESTED if part in scored for i in range(len(scored[part].novelty))]
+    novelty = np.array([scored[part].novelty[i] for part, i in places])
+    found: dict[tuple[str, int], None] = {}
+    for order in (np.argsort(-novelty, kind="stable"), np.argsort(novelty, kind="stable")):
+        first: dict[str, tuple[str, int]] = {}
+        for part, i in (places[at] for at in order.tolist()):
+            first.setdefault(str(finished.data.sets[part].titles[i]), (part, i))
+        found |= dict.fromkeys(list(first.values())[:count])
+    return list(found)
+
+
+PICTURES: Mapping[str, Any] = {
+    "Overview": ("overview.png", overview),
+    "Histograms": ("histograms.png", histograms),
+    "ROC curves": ("roc.png", roc_curves),
+    "What novel shapes are taken for": ("confusion.png", confusion),
+    "Embeddings": ("embeddings.png", embeddings),
+}
