@@ -76,6 +76,24 @@ class NoveltyResult:
             )
         return self.threshold
 
+    def as_json(self) -> dict[str, Any]:
+        """Everything as texts and numbers: provenance, classes, threshold, and a record for each of the shapes.
+
+        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
+        p_value and verdict, "known" or "novel", which are None where there is no threshold, or none with scores.
+        """
+        n, names = len(self), self.classes.tolist()
+        verdict = ["novel" if new else "known" for new in self.is_novel] if self.threshold else [None] * n
+        p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
+        columns = {"shape": self.shapes, "up": self.up or [None] * n, "nearest": self.nearest.tolist()}
+        columns |= {"novelty": self.novelty.tolist(), "p_value": p_value, "verdict": verdict}
+        columns["similarities"] = [dict(zip(names, cosines, strict=True)) for cosines in self.similarity.tolist()]
+        records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for record in records:
+            record["similarity"] = record["similarities"][record["nearest"]]
+        threshold = self.threshold and self.threshold.as_json()
+        return {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.novelty, dtype=dtype, copy=copy)
 

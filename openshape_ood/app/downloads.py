@@ -42,19 +42,14 @@ def safe_stem(name: str) -> str:
 
 def report(verdict: Verdict, session: Session) -> dict[str, Any]:
     """Every figure on the page, for machines."""
-    result, found, patches = verdict.result, verdict.novelty_map, verdict.novelty_map.patches
+    record, found, patches = verdict.result.as_json(), verdict.novelty_map, verdict.novelty_map.patches
+    (one,) = record.pop("shapes")
     return {
-        "provenance": result.provenance.as_json(),
-        "classes": {name: {"examples": len(examples)} for name, examples in session.known().items()},
-        "threshold": verdict.threshold and verdict.threshold.as_json(),
+        **record,
+        "examples": {name: len(examples) for name, examples in session.known().items()},
+        **one,
         "shape": verdict.shape.name,
         "points": len(verdict.shape.cloud),
-        "up": result.up[0],
-        "nearest": verdict.nearest,
-        "similarities": dict(verdict.ranked()),
-        "novelty": verdict.novelty,
-        "p_value": verdict.p_value,
-        "verdict": verdict.answer,
         "novelty_map": {
             "by": found.provenance.method,
             "compared": verdict.compared,

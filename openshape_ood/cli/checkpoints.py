@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openshape_ood.cli.console import (
-    Failure,
-    print_failures,
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    shown,
-)
+from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
 from openshape_ood.cli.options import Json, checkpoint_names
 from openshape_ood.errors import OpenShapeError
 

@@ -53,10 +53,8 @@ def demo(
     threshold = generated_threshold(known, encoder)
     shapes = _shapes(seed)
     result = score_novelty(list(shapes.values()), known, encoder=encoder, up="y", threshold=threshold)
-    columns = result.nearest.tolist(), result.novelty.tolist(), thresholds.p_values(threshold, result.novelty)
-    names = ("shape", "nearest", "novelty", "p_value", "verdict")
-    figures = zip(shapes, *columns, thresholds.verdicts(threshold, result.novelty), strict=True)
-    rows = [dict(zip(names, row, strict=True)) for row in figures]
+    record = result.as_json()
+    rows = [{**row, "shape": name} for name, row in zip(shapes, record["shapes"], strict=True)]
     found = _localized(shapes[PLANTED], encoder)
     written = [found.save(folder / "demo.ply")]
     try:
@@ -64,18 +62,10 @@ def demo(
     except MissingPackageError as error:
         print_note(f"no demo.png: {error}", "yellow")
     if json:
-        print_json(
-            {
-                "provenance": result.provenance.as_json(),
-                "classes": KNOWN,
-                "threshold": threshold and threshold.as_json(),
-                "shapes": rows,
-                "written": written,
-            }
-        )
+        print_json({**record, "shapes": rows, "written": written})
         return
     print_line(f"Known by name: {', '.join(KNOWN)}. Simulated scans of these, and of four other things:")
-    print_table(rows, names, fold="shape")
+    print_table(rows, ("shape", "nearest", "novelty", "p_value", "verdict"), fold="shape")
     print_line(thresholds.words(threshold))
     print_line("A score is of the whole shape. Where it is novel, the novelty map says: the guitar, colored in")
     print_line(" and ".join(shown(path) for path in written))

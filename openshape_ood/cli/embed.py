@@ -67,10 +67,7 @@ def embed(
     address: Annotated[
         str | None,
         options.option(
-            MANY,
-            "--address",
-            "Cluster: auto, or as ray.init takes it; started here if left out.",
-            metavar="ADDRESS",
+            MANY, "--address", "Cluster: auto, or as ray.init takes it; started here if left out.", metavar="ADDRESS"
         ),
     ] = None,
     workers: Annotated[
@@ -84,8 +81,7 @@ def embed(
         float | None, options.option(MANY, "--gpus", "GPUs of each worker, with ray: 1 if there are any.", min=0)
     ] = None,
     precision: Annotated[
-        str,
-        options.option(MANY, "--precision", "float32, bfloat16 or float16, of the network.", metavar="NAME"),
+        str, options.option(MANY, "--precision", "float32, bfloat16 or float16, of the network.", metavar="NAME")
     ] = "float32",
     shard: Annotated[
         str | None,

@@ -140,7 +140,7 @@ def _embed(
     if not done:
         reason = failures[before].reason if len(failures) > before else "no files"
         raise InputError(f"none of the {len(files)} examples of class {name!r} can be used; the first: {reason}")
-    return [file for one in done for file in one.batch.files], np.concatenate([one.result for one in done])
+    return [file for one in done for file in one.files], np.concatenate([one.result for one in done])
 
 
 def _split(names: Sequence[str]) -> list[str]:

@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import (
-    Failure,
-    print_failures,
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    shown,
-)
+from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
 from openshape_ood.errors import ClassNamesError, InputError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -224,12 +216,7 @@ def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures:
 
 
 def _region(region: Region) -> dict[str, Any]:
-    return {
-        "points": len(region),
-        "center": region.center,
-        "novelty": region.novelty,
-        "nearest": region.nearest,
-    }
+    return {"points": len(region), "center": region.center, "novelty": region.novelty, "nearest": region.nearest}
 
 
 def _print(found: NoveltyMap, record: dict[str, Any]) -> None:

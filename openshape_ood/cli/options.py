@@ -65,10 +65,7 @@ Examples = Annotated[
 KnownFiles = Annotated[
     list[Path] | None,
     option(
-        KNOWN,
-        "--known-classes",
-        "What KnownClasses.save wrote (.safetensors), one file or several.",
-        metavar="FILE...",
+        KNOWN, "--known-classes", "What KnownClasses.save wrote (.safetensors), one file or several.", metavar="FILE..."
     ),
 ]
 KnownUp = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,7 +24,6 @@ from openshape_ood.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.batches import Done
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.novelty import NoveltyResult
 
@@ -102,14 +101,14 @@ def score(
     provenance = Provenance(encoder.identity, chosen.name, up, seed, num_samples, __version__)
 
     def judge(shapes: list[Any], ups: list[str]) -> NoveltyResult:
-        return score_novelty(shapes, classes, encoder=encoder, method=chosen, up=ups, **reading.settings)
+        return score_novelty(
+            shapes, classes, encoder=encoder, method=chosen, up=ups, threshold=limit, **reading.settings
+        )
 
     hint = ""
     if calibrate:
         limit = thresholds.from_files(calibrate, coverage, reading, judge, provenance, failures)
-    elif limit is not None:
-        limit.check_fits(provenance)
-    else:
+    elif limit is None:
         limit = generated_threshold(classes, encoder, method=chosen, coverage=coverage, **reading.settings)
         hint = "for shapes of yours, calibrate on known ones of yours: --calibrate PATHS"
     if save_threshold is not None:
@@ -117,8 +116,14 @@ def score(
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
         limit.save(save_threshold)
     with progress("scoring", len(found.files)) as bar:
-        results = encode_files(found.files, reading, judge, failures, bar)
-        rows = [row for done in results for row in _rows(done, limit)]
+        batches = encode_files(found.files, reading, judge, failures, bar)
+        rows = [
+            {"file": file.path, "id": file.id, **row}
+            for batch in batches
+            for file, row in zip(batch.files, batch.result.as_json()["shapes"], strict=True)
+        ]
+    for row in rows:
+        del row["shape"]  # the same as its file
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
@@ -145,28 +150,6 @@ def score(
         raise typer.Exit(2)
     if failures:
         raise typer.Exit(1)
-
-
-def _rows(done: Done[NoveltyResult], threshold: Threshold | None) -> Iterator[dict[str, Any]]:
-    """What was found of each file of a batch, as --json has it."""
-    from openshape_ood.cli.thresholds import p_values, verdicts
-
-    result, names = done.result, done.result.classes.tolist()
-    verdict, p_value = verdicts(threshold, result.novelty), p_values(threshold, result.novelty)
-    for i, file in enumerate(done.batch.files):
-        similarities = dict(zip(names, result.similarity[i].tolist(), strict=True))
-        nearest = str(result.nearest[i])
-        yield {
-            "file": file.path,
-            "id": file.id,
-            "nearest": nearest,
-            "similarity": similarities[nearest],
-            "novelty": float(result.novelty[i]),
-            "p_value": p_value[i],
-            "verdict": verdict[i],
-            "up": result.up[i],
-            "similarities": similarities,
-        }
 
 
 def _write(out: Path, record: dict[str, Any], rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> None:

@@ -11,8 +11,6 @@ from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.encoders.protocols import Provenance
     from openshape_ood.novelty import NoveltyResult
@@ -56,24 +54,12 @@ def from_files(
     found = find_files(paths)
     failures += found.failures
     with progress("calibrating", len(found.files)) as bar:
-        scores = [done.result.novelty for done in encode_files(found.files, reading, judge, failures, bar)]
+        scores = [batch.result.novelty for batch in encode_files(found.files, reading, judge, failures, bar)]
     source = f"known shapes of {', '.join(map(str, paths))}"
     try:
         return Threshold.from_novelty(np.concatenate([[], *scores]), coverage, provenance=provenance, source=source)
     except InputError as error:
         raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
-
-
-def verdicts(threshold: Threshold | None, novelty: np.ndarray) -> list[str | None]:
-    """ "known" or "novel", None without a threshold."""
-    if threshold is None:
-        return [None] * len(novelty)
-    return ["novel" if novel else "known" for novel in threshold.is_novel(novelty)]
-
-
-def p_values(threshold: Threshold | None, novelty: np.ndarray) -> list[float | None]:
-    """None each where the threshold was made from no scores."""
-    return [None] * len(novelty) if threshold is None or not threshold.n else threshold.p_values(novelty).tolist()
 
 
 def words(threshold: Threshold | None) -> str:

@@ -36,7 +36,7 @@ def test_files_are_encoded_in_batches_whoever_reads_them(tmp_path: Path, workers
     how = Reading(points=9, batch_size=3, readers=workers)
     done = list(encode_files(given, how, places, failures, Bar()))
     assert [one.result for one in done] == [[0, 1, 2], [3, 4, 5], [6]]
-    assert [file.id for file in done[1].batch.files] == ["3.npy", "4.npy", "5.npy"]
+    assert [file.id for file in done[1].files] == ["3.npy", "4.npy", "5.npy"]
     assert [failure.file for failure in failures] == [str(tmp_path / "none.ply")]
 
 
