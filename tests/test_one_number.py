@@ -1,4 +1,4 @@
-"""One name is one number, and a method of one's own is taken, at every door: library, detector, store, command line, page."""
+"""One name is one number, and takes a method of one's own: library, detector, store, command line, page."""
 
 from __future__ import annotations
 

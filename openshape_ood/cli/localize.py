@@ -189,7 +189,7 @@ def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures:
     """What --json prints."""
     peak = found.peak(PEAK)
     place = found.points[peak, :3]
-    limit = found.threshold
+    decided = found.threshold
     return {
         "file": found.name,
         "points": len(found),
@@ -197,11 +197,11 @@ def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures:
         "provenance": found.provenance.as_json(),
         "classes": [str(name) for name in found.classes],
         "class_shares": found.shares(),
-        "threshold": limit and limit.as_json(),
+        "threshold": decided and decided.as_json(),
         "baseline": found.baseline,
-        "share_beyond_threshold": None if limit is None else float(found.is_novel.mean()),
+        "share_beyond_threshold": None if decided is None else float(found.is_novel.mean()),
         "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
-        "regions": [] if limit is None else [_region(region) for region in found.regions(len(found) // SMALLEST + 1)],
+        "regions": [] if decided is None else [_region(region) for region in found.regions(len(found) // SMALLEST + 1)],
         "most_novel": {
             "share": PEAK,
             "center": place.mean(axis=0),

@@ -80,7 +80,7 @@ def score(
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
     check_ups(up, known_up)
-    limit = thresholds.given(threshold, calibrate, coverage)
+    decided = thresholds.given(threshold, calibrate, coverage)
     wanted = gather(known, examples, known_classes)
     chosen = None if method is None else find_method(method, wanted.kind)
     found = find_files(files)
@@ -102,19 +102,19 @@ def score(
 
     def judge(shapes: list[Any], ups: list[str]) -> NoveltyResult:
         return score_novelty(
-            shapes, classes, encoder=encoder, method=chosen, up=ups, threshold=limit, **reading.settings
+            shapes, classes, encoder=encoder, method=chosen, up=ups, threshold=decided, **reading.settings
         )
 
     hint = ""
     if calibrate:
-        limit = thresholds.from_files(calibrate, coverage, reading, judge, provenance, failures)
-    elif limit is None:
-        limit = generated_threshold(classes, encoder, method=chosen, coverage=coverage, **reading.settings)
+        decided = thresholds.from_files(calibrate, coverage, reading, judge, provenance, failures)
+    elif decided is None:
+        decided = generated_threshold(classes, encoder, method=chosen, coverage=coverage, **reading.settings)
         hint = "for shapes of yours, calibrate on known ones of yours: --calibrate PATHS"
     if save_threshold is not None:
-        if limit is None:
+        if decided is None:
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
-        limit.save(save_threshold)
+        decided.save(save_threshold)
     with progress("scoring", len(found.files)) as bar:
         batches = encode_files(found.files, reading, judge, failures, bar)
         rows = [
@@ -129,7 +129,7 @@ def score(
     record = {
         "provenance": provenance.as_json(),
         "classes": list(classes.names),
-        "threshold": limit and limit.as_json(),
+        "threshold": decided and decided.as_json(),
         "shapes": rows,
         "failed": [asdict(failure) for failure in failures],
         "counts": {"scored": len(rows), "failed": len(failures), "ignored": found.ignored},
@@ -139,8 +139,8 @@ def score(
     if json:
         print_json(record)
     elif rows:
-        _print(rows, limit, record)
-        if limit is not None and hint:
+        _print(rows, decided, record)
+        if decided is not None and hint:
             print_line(hint)
         if out is not None:
             print_line(f"table in {shown(out)}")

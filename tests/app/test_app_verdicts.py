@@ -66,7 +66,7 @@ def test_the_figures_are_the_librarys_own(
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty[1:], 0.95))
 
 
-def test_examples_change_the_bank_and_the_method(judge: Judge, guitar: Session, tiny: object) -> None:
+def test_examples_change_what_is_known_and_the_method(judge: Judge, guitar: Session, tiny: object) -> None:
     names = ("chair", "table", "guitar")
     mixed = guitar.with_example("guitar", "y").with_shape(Shape("other", sample("guitar", 2048, seed=9)))
     verdict = judge.judge(mixed, "tiny")
@@ -80,8 +80,8 @@ def test_examples_change_the_bank_and_the_method(judge: Judge, guitar: Session, 
     verdict = judge.judge(full, "tiny")
     assert verdict.result.provenance.method == "prototype_distance"
     examples = {name: [example.cloud for example in own] for name, own in full.known().items()}
-    bank = KnownClasses.from_both(names, examples, tiny, TextEncoder.from_pretrained("tiny"))  # type: ignore[arg-type]
-    same = score_novelty(mixed.shape.cloud, bank, encoder=tiny)  # type: ignore[arg-type, union-attr]
+    known = KnownClasses.from_both(names, examples, tiny, TextEncoder.from_pretrained("tiny"))  # type: ignore[arg-type]
+    same = score_novelty(mixed.shape.cloud, known, encoder=tiny)  # type: ignore[arg-type, union-attr]
     assert verdict.novelty == pytest.approx(same.novelty[0], abs=1e-5)
 
 

@@ -14,7 +14,7 @@ from openshape_ood.localization import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 
-BANK = "--known-classes"
+SAVED = "--known-classes"
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
 def test_by_saved_classes(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
     paths = [write_shape(tmp_path / "examples" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
     saved = KnownClasses.from_examples({"chair": paths}, tiny, patches="local").save(tmp_path / "chairs.safetensors")
-    found = run_json("localize", chair, BANK, saved, "--model", "tiny")
+    found = run_json("localize", chair, SAVED, saved, "--model", "tiny")
     by_files = run_json("localize", chair, "--examples", tmp_path / "examples", "--model", "tiny")
     assert found == by_files
-    result = run("localize", chair, BANK, saved, "--known", "sofa", "--model", "tiny")
+    result = run("localize", chair, SAVED, saved, "--known", "sofa", "--model", "tiny")
     assert result.exit_code == 2 and "expected no --known" in result.stderr
     KnownClasses.from_examples({"chair": paths}, tiny).save(saved)
-    result = run("localize", chair, BANK, saved, "--model", "tiny")
+    result = run("localize", chair, SAVED, saved, "--model", "tiny")
     assert result.exit_code == 2 and "keep no patches to localize by" in result.stderr
 
 
