@@ -54,7 +54,7 @@ class Minimal:
     ) -> Patches:
         whole = self.encode(shapes, up=up, seed=seed)
         centers = np.linspace(-1, 1, 4)[None, :, None] * np.ones((len(whole), 1, 3))
-        return Patches(whole[:, None] + centers.astype(np.float32) / 10, centers, 0.5)
+        return Patches(whole[:, None] + centers[..., :1].astype(np.float32) / 10, centers, 0.5)
 
 
 def cloud(seed: int, *extents: float) -> np.ndarray:
