@@ -222,7 +222,8 @@ class KnownClasses:
         return cls(check_names(found), identity, examples=rows, labels=index, temperature=temperature)
 
     def __repr__(self) -> str:
-        held = {"names": self.text, "examples": self.examples, "patches": self.patches and self.patches.features}
+        patches = None if self.patches is None else self.patches.features
+        held = {"names": self.text, "examples": self.examples, "patches": patches}
         counts = ", ".join(f"{len(rows)} {what}" for what, rows in held.items() if rows is not None)
         return f"KnownClasses({', '.join(self.names[:4])}{', …' * (len(self.names) > 4)}: {counts} of {self.identity})"
 
