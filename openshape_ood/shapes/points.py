@@ -15,17 +15,10 @@ from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
 from openshape_ood.shapes.spec import CloudSpec as CloudSpec
 
-# between the seeds of the samplings of a shape; a prime, so that the samplings of neighboring seeds differ
-SAMPLE_STEP = 1_000_003
-
-# cells a radius: far coarser than what a distant origin does to float64, far finer than any patch
-CELLS = 1 << 16
-
-# how far colors may stray from [0, 1] without meaning anything by it
-ROUNDING = 1e-3
-
+SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so that the samplings of neighboring seeds differ
+CELLS = 1 << 16  # a radius: far coarser than what a distant origin does to float64, far finer than any patch
+ROUNDING = 1e-3  # how far colors may stray from [0, 1] without meaning anything by it
 UPS = ("y", "z", "x", "-y", "-z", "-x")
-_COLUMN = {"x": 0, "y": 1, "z": 2}
 
 
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
@@ -57,7 +50,8 @@ def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, se
         Where resampling leaves one point repeated, or the extent is beyond float64.
     """
     cloud = cloud[resample(len(cloud), count, seed)]
-    _check_distinct(cloud[:, :3], name)
+    if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few points that differ
+        raise _one_point(count, name)
     xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
     rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, color)
     # in one order of memory, or sums over it would differ with whoever prepared it
@@ -91,8 +85,11 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
     """
     if np.ma.is_masked(value):
         raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
-    given = np.asarray(value) if not _is_ragged(value) else None
-    if given is None or given.dtype.kind not in "fiub":
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.empty(0, dtype=object)
+    if given.dtype.kind not in "fiub":
         raise CloudError(f"{name} is not a table of numbers; expected (n, 3) xyz or (n, 6) xyz and rgb")
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         transposed = given.ndim == 2 and given.shape[0] in (3, 6)
@@ -101,39 +98,30 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
     if len(given) == 0:
         raise CloudError(f"{name} has no points")
     cloud = given.astype(np.float64)
-    _check_finite(cloud, name)
-    _check_distinct(cloud[:, :3], name)
+    if not np.isfinite(cloud).all():
+        raise _not_finite(cloud, name)
+    if (cloud[:, :3] == cloud[0, :3]).all():
+        raise _one_point(len(cloud), name)
     if cloud.shape[1] == 6:
         cloud[:, 3:] = unit_colors(given[:, 3:], f"{name}: columns 4 to 6")
     return cloud
 
 
-def _check_finite(values: np.ndarray, name: str) -> None:
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        raise CloudError(
-            f"{name} has NaN or infinity in {int((~finite).sum())} of {len(values)} points; "
-            "drop them first: points = points[np.isfinite(points).all(axis=1)]"
-        )
+def _not_finite(values: np.ndarray, name: str) -> CloudError:
+    bad = int((~np.isfinite(values).all(axis=1)).sum())
+    return CloudError(
+        f"{name} has NaN or infinity in {bad} of {len(values)} points; "
+        "drop them first: points = points[np.isfinite(points).all(axis=1)]"
+    )
 
 
-def _check_distinct(xyz: np.ndarray, name: str) -> None:
-    # also after resampling, which can leave out the few points that differ
-    if len(xyz) == 1:
-        raise CloudError(f"{name} has a single point; a shape needs at least two different points")
-    if (xyz == xyz[0]).all():
-        raise CloudError(
-            f"{name} is one point repeated {len(xyz)} times; a shape needs at least two different points. "
-            "Drop repeats first: np.unique(points, axis=0)"
-        )
-
-
-def _is_ragged(value: Any) -> bool:
-    try:
-        np.asarray(value)
-    except ValueError:
-        return True
-    return False
+def _one_point(n: int, name: str) -> CloudError:
+    if n == 1:
+        return CloudError(f"{name} has a single point; a shape needs at least two different points")
+    return CloudError(
+        f"{name} is one point repeated {n} times; a shape needs at least two different points. "
+        "Drop repeats first: np.unique(points, axis=0)"
+    )
 
 
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
@@ -145,7 +133,8 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
     >>> unit_colors(np.array([[255, 0, 51]], dtype=np.uint8), "a cloud").tolist()
     [[1.0, 0.0, 0.2]]
     """
-    _check_finite(rgb, name)
+    if not np.isfinite(rgb).all():
+        raise _not_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
     if low < -ROUNDING or high > 255:
         raise CloudError(
@@ -175,13 +164,7 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
 
 def sample_seeds(seed: int, num_samples: int) -> list[int]:
-    """The seeds of a shape's samplings; the first is the seed itself.
-
-    Raises
-    ------
-    InputError
-        For a seed or a number of samplings that cannot be.
-    """
+    """The seeds of a shape's samplings; the first is the seed itself. Raises `InputError` for values that cannot be."""
     return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(check_whole(num_samples, "num_samples"))]
 
 
@@ -213,7 +196,7 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
     [[1.0, 3.0, 2.0]]
     """
-    source, target = _COLUMN[up[-1]], _COLUMN[to]
+    source, target = "xyz".index(up[-1]), "xyz".index(to)
     columns = [0, 1, 2]
     columns[source], columns[target] = target, source
     if up.startswith("-"):
