@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.columns import named_cloud
 from openshape_ood.shapes.guards import MAX_RATIO, SLACK, SideFiles, check_las, require_bytes
+from openshape_ood.shapes.tables import named_cloud
 
 
 def read_las(data: bytes, side: SideFiles) -> np.ndarray:

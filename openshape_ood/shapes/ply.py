@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.columns import named_cloud, named_color
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
+from openshape_ood.shapes.tables import named_cloud, named_color
 
 if TYPE_CHECKING:
     from trimesh import Trimesh

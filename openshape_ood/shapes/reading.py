@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
-from openshape_ood.shapes import arrays, las, meshes, pcd, ply, text
+from openshape_ood.shapes import las, meshes, pcd, ply, tables
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
 from openshape_ood.shapes.surfaces import check_draw, sample_mesh
 
@@ -33,11 +33,11 @@ READERS: dict[str, Reader] = {
     ".off": meshes.read_off,
     ".stl": meshes.read_stl,
     ".dae": meshes.read_dae,
-    ".npy": arrays.read_npy,
-    ".npz": arrays.read_npz,
-    ".txt": text.read_text,
-    ".xyz": text.read_text,
-    ".csv": text.read_text,
+    ".npy": tables.read_npy,
+    ".npz": tables.read_npz,
+    ".txt": tables.read_text,
+    ".xyz": tables.read_text,
+    ".csv": tables.read_text,
     ".pcd": pcd.read_pcd,
     ".las": las.read_las,
     ".laz": las.read_las,
