@@ -55,10 +55,15 @@ def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, na
     surfaces = [(part, matrix) for part, matrix in parts if len(getattr(part, "faces", ()))]
     if surfaces:
         return _sample_surfaces(surfaces, points, np.random.RandomState(seed), name)
-    clouds = [_points_of(part, matrix) for part, matrix in parts if hasattr(part, "colors") and len(part.vertices)]
+    clouds = [(part, matrix) for part, matrix in parts if hasattr(part, "colors") and len(part.vertices)]
     if not clouds:
         raise CloudError(f"{name} has no faces and no points")
-    xyz, rgb = (np.concatenate(columns) for columns in zip(*clouds, strict=True))
+    xyz = np.concatenate([_placed(part, matrix) for part, matrix in clouds])
+    rgb = np.full(xyz.shape, np.nan)
+    ends = np.cumsum([len(part.vertices) for part, _ in clouds])
+    for end, (part, _) in zip(ends, clouds, strict=True):
+        if len(part.colors) == len(part.vertices):
+            rgb[end - len(part.vertices) : end] = part.colors[:, :3] / 255
     return check_cloud(_with_color(xyz, rgb), name)
 
 
@@ -83,25 +88,39 @@ def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
     return [(shape.geometry[geometry], matrix) for matrix, geometry in placed]
 
 
+def _placed(part: Any, matrix: np.ndarray) -> np.ndarray:
+    """Vertices (n, 3) where the scene places them."""
+    return np.asarray(part.vertices, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
 def _sample_surfaces(
     surfaces: list[tuple[Trimesh, np.ndarray]], points: int, rng: np.random.RandomState, name: str
 ) -> np.ndarray:
     total = sum(len(mesh.faces) for mesh, _ in surfaces)
     if total > MAX_FACES:
         raise CloudError(f"{name} places {total:,} faces, more than {MAX_FACES:,}; simplify it first")
-    areas = [_areas(mesh, matrix, name) for mesh, matrix in surfaces]
-    faces = _draw_faces(np.concatenate(areas), points, rng, name)
-    weights = _draw_weights(points, rng)
-    ends = np.cumsum([len(area) for area in areas])
+    sums = np.cumsum(np.concatenate([_areas(mesh, matrix, name) for mesh, matrix in surfaces]))
+    if not 0 < sums[-1] < np.inf:
+        raise CloudError(f"{name} has no face with a finite area above 0 (total {sums[-1]})")
+    faces = np.searchsorted(sums, rng.random_sample(points) * sums[-1], side="right").clip(max=total - 1)
+    # barycentric weights, even over a triangle
+    root, split = np.sqrt(rng.random_sample(points)), rng.random_sample(points)
+    weights = np.stack([1 - root, root * (1 - split), root * split], axis=1)
+    ends = np.cumsum([len(mesh.faces) for mesh, _ in surfaces])
     owner = np.searchsorted(ends, faces, side="right")
-    xyz, rgb, textures = np.empty((points, 3)), np.full((points, 3), np.nan), Textures()
-    # parts that share a texture follow each other, so that it is decoded once
-    for place in sorted(np.unique(owner), key=lambda place: id(_image(surfaces[place][0]))):
+    xyz, rgb = np.empty((points, 3)), np.full((points, 3), np.nan)
+    images = [_image(mesh) for mesh, _ in surfaces]
+    image, pixels = None, None
+    # parts that share a texture follow each other, and only one is held: each may be of hundreds of megabytes
+    for place in sorted(np.unique(owner), key=lambda place: id(images[place])):
         mesh, matrix = surfaces[place]
         rows = np.flatnonzero(owner == place)
-        face = faces[rows] - (ends[place] - len(areas[place]))
-        xyz[rows] = _place(mesh, matrix, face, weights[rows])
-        color = _color(mesh, face, weights[rows], textures)
+        face = faces[rows] - (ends[place] - len(mesh.faces))
+        corners = np.asarray(mesh.vertices, dtype=np.float64)[np.asarray(mesh.faces)[face]]
+        xyz[rows] = _blend(corners @ matrix[:3, :3].T + matrix[:3, 3], weights[rows])
+        if images[place] is not image:
+            image, pixels = images[place], _decode(images[place])
+        color = _color(mesh, face, weights[rows], pixels)
         if color is not None:
             rgb[rows] = color
     return _with_color(xyz, rgb)
@@ -116,40 +135,16 @@ def _with_color(xyz: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     return np.hstack([xyz, rgb])
 
 
-def _corners(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
-    """(faces, 3, 3) corners where the scene places them."""
-    vertices = np.asarray(mesh.vertices, dtype=np.float64)
-    faces = np.asarray(mesh.faces)
-    if faces.min() < 0 or faces.max() >= len(vertices):
-        raise CloudError(f"{name} has faces that refer to vertices beyond its {len(vertices):,}")
-    return (vertices @ matrix[:3, :3].T + matrix[:3, 3])[faces]
-
-
 def _areas(mesh: Trimesh, matrix: np.ndarray, name: str) -> np.ndarray:
-    corners = _corners(mesh, matrix, name)
+    """Of the faces, where the scene places them."""
+    faces = np.asarray(mesh.faces)
+    if faces.min() < 0 or faces.max() >= len(mesh.vertices):
+        raise CloudError(f"{name} has faces that refer to vertices beyond its {len(mesh.vertices):,}")
+    corners = _placed(mesh, matrix)[faces]
     if not np.isfinite(corners).all():
         raise CloudError(f"{name} has vertices that are NaN or infinite")
     edges = corners[:, 1:] - corners[:, :1]
     return np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
-
-
-def _draw_faces(areas: np.ndarray, points: int, rng: np.random.RandomState, name: str) -> np.ndarray:
-    """Faces drawn with probability proportional to their area."""
-    ends = np.cumsum(areas)
-    if not 0 < ends[-1] < np.inf:
-        raise CloudError(f"{name} has no face with a finite area above 0 (total {ends[-1]})")
-    return np.searchsorted(ends, rng.random_sample(points) * ends[-1], side="right").clip(max=len(areas) - 1)
-
-
-def _draw_weights(points: int, rng: np.random.RandomState) -> np.ndarray:
-    """(points, 3) barycentric weights, even over a triangle."""
-    root, split = np.sqrt(rng.random_sample(points)), rng.random_sample(points)
-    return np.stack([1 - root, root * (1 - split), root * split], axis=1)
-
-
-def _place(mesh: Trimesh, matrix: np.ndarray, face: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    corners = np.asarray(mesh.vertices, dtype=np.float64)[np.asarray(mesh.faces)[face]]
-    return _blend(corners @ matrix[:3, :3].T + matrix[:3, 3], weights)
 
 
 def _blend(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -157,8 +152,8 @@ def _blend(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.einsum("nck,nc->nk", corners, weights)
 
 
-def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, textures: Textures) -> np.ndarray | None:
-    """(n, 3) colors at points of a mesh, None where it has none."""
+def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, pixels: np.ndarray | None) -> np.ndarray | None:
+    """(n, 3) colors at points of a mesh: its texture, else vertex colors, else the material's, if any."""
     visual: Any = mesh.visual
     if visual.kind == "face":
         return visual.face_colors[face, :3] / 255
@@ -166,26 +161,16 @@ def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, textures: Textu
         return _blend(visual.vertex_colors[mesh.faces[face], :3] / 255, weights)
     if visual.kind != "texture" or visual.material is None:
         return None
-    return _texture_color(mesh, face, weights, textures)
-
-
-def _texture_color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, textures: Textures) -> np.ndarray | None:
-    """The texture, else vertex colors that came with the material, else the material's one color."""
-    visual: Any = mesh.visual
     flat = _material_color(visual.material)
-    pixels = textures.pixels(_image(mesh))
     if pixels is not None and visual.uv is not None and len(visual.uv) == len(mesh.vertices):
         texels = _look_up(pixels, _blend(visual.uv[mesh.faces[face], :2], weights))
         # glTF multiplies a texture by the material's color; an OBJ texture replaces it
         return texels if flat is None or hasattr(visual.material, "diffuse") else texels * flat
     painted = visual.vertex_attributes.get("color")
     if painted is not None and len(painted) == len(mesh.vertices):
-        return _blend(_painted(painted)[mesh.faces[face], :3], weights)
+        painted = painted if painted.dtype.kind == "f" else painted / np.iinfo(painted.dtype).max
+        return _blend(painted[mesh.faces[face], :3], weights)
     return None if flat is None else np.broadcast_to(flat, (len(face), 3))
-
-
-def _painted(colors: np.ndarray) -> np.ndarray:
-    return colors if colors.dtype.kind == "f" else colors / np.iinfo(colors.dtype).max
 
 
 def _material_color(material: Any) -> np.ndarray | None:
@@ -206,21 +191,10 @@ def _image(mesh: Trimesh) -> Any:
     return image
 
 
-class Textures:
-    """Decodes textures, and keeps only the last: a scene may have many, each of hundreds of megabytes."""
-
-    def __init__(self) -> None:
-        self._image: Any = None
-        self._pixels: np.ndarray | None = None
-
-    def pixels(self, image: Any) -> np.ndarray | None:
-        """(height, width, 3) 8-bit pixels, None without an image that can be decoded."""
-        if image is not self._image:
-            self._image, self._pixels = image, _decode(image)
-        return self._pixels
-
-
 def _decode(image: Any) -> np.ndarray | None:
+    """(height, width, 3) 8-bit pixels, None for what cannot be decoded."""
+    if image is None:
+        return None
     from PIL import Image
 
     guards.check_pixels(image.size, "texture")
@@ -240,10 +214,3 @@ def _look_up(pixels: np.ndarray, uv: np.ndarray) -> np.ndarray:
     column = np.minimum((inside[:, 0] * width).astype(int), width - 1)
     row = np.minimum(((1 - inside[:, 1]) * height).astype(int), height - 1)
     return pixels[row, column] / 255
-
-
-def _points_of(part: Any, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (n, 3) and colors (n, 3), NaN without, of a PointCloud."""
-    points = np.asarray(part.vertices, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-    colored = len(part.colors) == len(points)
-    return points, part.colors[:, :3] / 255 if colored else np.full(points.shape, np.nan)
