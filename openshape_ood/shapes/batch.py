@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Generator, Iterable
@@ -129,17 +130,13 @@ def read_shapes(
     most = AHEAD if ahead is None else check_whole(ahead, "ahead", 1)
     if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
         raise InputError(f"timeout is {timeout!r}; expected seconds above 0, or None")
-    return _read(paths, how, count, most, timeout)
+    task, names = f"{__name__}:{recipe.__name__}", (_name(path) for path in paths)
+    return _reads(processes.in_order(task, asdict(how), names, workers=count, ahead=most, seconds=timeout))
 
 
-def _read(paths: Iterable[Any], how: Recipe, workers: int, ahead: int, seconds: float | None) -> Generator[Read]:
-    task = f"{__name__}:{recipe.__name__}"
-    names = (_name(path) for path in paths)
-    done = processes.in_order(task, asdict(how), names, workers=workers, ahead=ahead, seconds=seconds)
-    try:
+def _reads(done: Generator[processes.Done]) -> Generator[Read]:
+    with contextlib.closing(done):
         yield from map(_outcome, done)
-    finally:
-        done.close()
 
 
 def _name(path: Any) -> str:
@@ -151,16 +148,13 @@ def _name(path: Any) -> str:
 
 def _outcome(done: processes.Done) -> Read:
     index, path, error = done.index, done.argument, done.error
-    if isinstance(error, MemoryError):
-        return Read(index, path, None, "", f"{path}: there is not enough memory to read it")
-    if error is not None:
+    if error is None:
+        cloud = done.arrays[0] if len(done.arrays) == 1 else np.empty(0)
+        if isinstance(done.answer, str) and cloud.ndim == 2 and len(cloud) and cloud.shape[1] in (3, 6):
+            return Read(index, path, cloud, done.answer)
+        text = "what came back from reading it is no cloud"
+    elif isinstance(error, MemoryError):
+        text = "there is not enough memory to read it"
+    else:
         text = str(error) or type(error).__name__
-        return Read(index, path, None, "", text if path in text else f"{path}: {text}")
-    if len(done.arrays) != 1 or not is_cloud(done.arrays[0]) or not isinstance(done.answer, str):
-        return Read(index, path, None, "", f"{path}: what came back from reading it is no cloud")
-    return Read(index, path, done.arrays[0], done.answer)
-
-
-def is_cloud(array: np.ndarray) -> bool:
-    """Whether it has the shape of one; its numbers are not looked at."""
-    return array.ndim == 2 and len(array) > 0 and array.shape[1] in (3, 6)
+    return Read(index, path, None, "", text if path in text else f"{path}: {text}")

@@ -5,6 +5,7 @@ Files come from outside and are treated as hostile: see `guards` for what is che
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import warnings
@@ -85,10 +86,15 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     """
     path = Path(path).expanduser()
     check_draw(points, seed)
-    reader = _reader(path)
+    if path.is_dir():
+        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
+    if path.suffix.lower() not in READERS:
+        if not path.exists():
+            raise NoSuchShapeError(f"{path}: no such file or folder")
+        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
     data = _read(path)
     with _parser_errors(path), _quiet():
-        shape = reader(data, SideFiles(path.parent))
+        shape = READERS[path.suffix.lower()](data, SideFiles(path.parent))
         return shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
 
 
@@ -111,16 +117,6 @@ def file_up(path: str | os.PathLike[str]) -> str:
     document = re.sub(rb"<!--.*?-->", b"", _read(path), flags=re.DOTALL)
     declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", document)
     return declared[1].decode().lower() if declared else "y"
-
-
-def _reader(path: Path) -> Reader:
-    if path.is_dir():
-        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
-    if path.suffix.lower() not in READERS:
-        if not path.exists():
-            raise NoSuchShapeError(f"{path}: no such file or folder")
-        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
-    return READERS[path.suffix.lower()]
 
 
 def _read(path: Path) -> bytes:
@@ -156,20 +152,22 @@ def _parser_errors(path: Path) -> Iterator[None]:
         # the LAZ decoder panics, which in Python is neither an Exception nor any other class one could name
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise ShapeFileError(f"cannot read {path} as {kind}: {_reason(error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    """A parser's complaint as one line; bare parser errors get a hint, ours already say what to do."""
-    if isinstance(error, (CloudError, ShapeFileError)):
-        return str(error)
-    text = " ".join(str(error).split())[:300]
-    return f"{text or 'no reason given'} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
+        reason = str(error)
+        if not isinstance(error, (CloudError, ShapeFileError)):  # ours say what to do
+            told = " ".join(reason.split())[:300] or "no reason given"
+            reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
+        raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Parsers log and warn about files; what matters is raised."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"), meshes.silent_logger():
-        warnings.simplefilter("ignore")
-        yield
+    logger = logging.getLogger("trimesh")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # its modules log through children, which inherit the level
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

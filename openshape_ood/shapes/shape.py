@@ -53,7 +53,7 @@ def list_shapes(shapes: Any) -> list[Shape]:
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
-    axes = getattr(shapes, "ndim", None)
+    given, axes = shapes, getattr(shapes, "ndim", None)
     if axes == 2 or (axes is None and _is_trimesh(shapes)):
         return [Shape(shapes, "the shape")]
     # a set has no order for the embeddings to follow
@@ -63,9 +63,9 @@ def list_shapes(shapes: Any) -> list[Shape]:
             "a trimesh object, or a list of these"
         )
     of_objects = axes == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU"
-    if axes is not None and not of_objects and not (axes == 3 and len(shapes)):
+    if axes is not None and not of_objects and not (axes == 3 and len(given)):
         raise CloudError(
-            f"shapes has the shape {tuple(shapes.shape)}; expected one cloud (n, 3|6), or a stack (b, n, 3|6) of at "
+            f"shapes has the shape {tuple(given.shape)}; expected one cloud (n, 3|6), or a stack (b, n, 3|6) of at "
             "least one"
         )
     items = list(shapes)
