@@ -76,6 +76,24 @@ class NoveltyResult:
             )
         return self.threshold
 
+    def as_json(self) -> dict[str, Any]:
+        """Everything as texts and numbers: provenance, classes, threshold, and a record for each of the shapes.
+
+        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
+        p_value and verdict, "known" or "novel", which are None where there is no threshold, or none with scores.
+        """
+        n, names = len(self), self.classes.tolist()
+        verdict = ["novel" if new else "known" for new in self.is_novel] if self.threshold else [None] * n
+        p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
+        columns = {"shape": self.shapes, "up": self.up or [None] * n, "nearest": self.nearest.tolist()}
+        columns |= {"novelty": self.novelty.tolist(), "p_value": p_value, "verdict": verdict}
+        columns["similarities"] = [dict(zip(names, cosines, strict=True)) for cosines in self.similarity.tolist()]
+        records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for record in records:
+            record["similarity"] = record["similarities"][record["nearest"]]
+        threshold = self.threshold and self.threshold.as_json()
+        return {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.novelty, dtype=dtype, copy=copy)
 
@@ -185,8 +203,8 @@ def score_novelty(
     if threshold is not None:
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-    gathered = _gathered(known, found, encoder, text, examples_up, device, settings)
-    gathered.check_fits(identity)
+    gathered = known_classes(known, found, encoder, text=text, up=examples_up, device=device, **settings)
+    gathered.identity.check_fits(identity)
     check_known(found, gathered)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
@@ -284,16 +302,27 @@ def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
     return "file"
 
 
-def _gathered(
+def known_classes(
     known: Any,
     method: Method,
     encoder: Any,
-    text: NamesEncoder | None,
-    up: str,
-    device: Any,
-    settings: dict[str, Any],
+    *,
+    text: NamesEncoder | None = None,
+    up: str = "file",
+    device: Any = None,
+    **settings: Any,
 ) -> KnownClasses:
-    """The known classes with what the method needs of them."""
+    """Known classes in any form that `score_novelty` takes, with what a method needs of them.
+
+    Parameters
+    ----------
+    known : sequence of k str, mapping or KnownClasses
+    method : Method
+    encoder : Encoder, optional
+        None only for `KnownClasses`.
+    text, up, device, **settings
+        As in `score_novelty`; `up` is that of the example shapes.
+    """
     temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
         lacks = known.temperature is None and temperature is not None

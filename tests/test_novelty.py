@@ -253,7 +253,7 @@ def test_an_encoder_whose_embeddings_are_not_finite() -> None:
         def _embed(self, xyz: np.ndarray) -> np.ndarray:
             return super()._embed(xyz) * np.nan
 
-    with pytest.raises(InputError, match="query row 0 is zero or not finite"):
+    with pytest.raises(InputError, match="row 0 of the embeddings holds NaN"):
         score_novelty(SHAPES, NAMES, encoder=Broken(), text=words())
     with pytest.raises(InputError, match="embedding of class 'pole', row 0 is zero or not finite"):
         score_novelty(SHAPES, EXAMPLES, encoder=Broken())

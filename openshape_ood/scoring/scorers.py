@@ -66,7 +66,7 @@ class CosineScorer:
         if formula == "neglabel" and negatives is None:
             raise InputError(f"the known classes of {known.identity} have no negative words; expected at least one")
         targets = known.anchors if formula == "max_cosine" or known.text is None else known.text
-        none = np.empty((0, known.dim))
+        none = np.empty((0, targets.shape[1]))
         return cls(formula, known.anchors, targets, none if negatives is None else negatives, temperature_of(known))
 
     def judge(self, rows: np.ndarray) -> Judgement:
