@@ -54,10 +54,12 @@ def list_shapes(shapes: Any) -> list[Shape]:
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
     given, axes = shapes, getattr(shapes, "ndim", None)
-    if axes == 2 or (axes is None and _is_trimesh(shapes)):
+    if axes == 2:
         return [Shape(shapes, "the shape")]
     # a set has no order for the embeddings to follow
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
+        if _is_trimesh(shapes):
+            return [Shape(shapes, "the shape")]
         raise CloudError(
             f"shapes is {type(shapes).__name__}; expected a cloud (n, 3|6), a stack (b, n, 3|6), a path, "
             "a trimesh object, or a list of these"
