@@ -22,32 +22,10 @@ UPS = ("y", "z", "x", "-y", "-z", "-x")
 
 
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
-    """One checked cloud in the frame of an encoder.
+    """A cloud (n, 3|6) of `check_cloud` in the frame of an encoder: (count, 6) float32, xyz in the unit ball, rgb 0-1.
 
-    Parameters
-    ----------
-    cloud
-        (n, 3|6) float64, as `check_cloud` gives it.
-    count
-        How many points it is resampled to.
-    up, to
-        Its gravity axis, and the encoder's.
-    color
-        The gray of a cloud without color, in [0, 1].
-    seed
-        Of the resampling.
-    name
-        Of the cloud, in messages.
-
-    Returns
-    -------
-    numpy.ndarray
-        (count, 6) float32: xyz in the unit ball about the mean, rgb in [0, 1].
-
-    Raises
-    ------
-    CloudError
-        Where resampling leaves one point repeated, or the extent is beyond float64.
+    up, to: its gravity axis and the encoder's; color: the gray of a cloud without, in [0, 1]. Raises `CloudError`,
+    calling it `name`, where resampling by `seed` leaves one point repeated, or the extent is beyond float64.
     """
     cloud = cloud[resample(len(cloud), count, seed)]
     if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few points that differ
@@ -69,19 +47,8 @@ def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> n
 def check_cloud(value: Any, name: str) -> np.ndarray:
     """A cloud (n, 3|6) of whatever type, as a copy in float64 with rgb in [0, 1].
 
-    uint8 colors, or any above 1, are taken as 0-255.
-
-    Parameters
-    ----------
-    value
-        What should be a cloud: an array, or lists of numbers.
-    name
-        What it is called in messages: "shape 3", a path.
-
-    Raises
-    ------
-    CloudError
-        For whatever is no cloud, saying why and what would help.
+    uint8 colors, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud, calling it `name`
+    and saying what would help.
     """
     if np.ma.is_masked(value):
         raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
@@ -127,8 +94,7 @@ def _one_point(n: int, name: str) -> CloudError:
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
     """Colors (n, 3) of any type as float64 in [0, 1]; raises `CloudError` for values that are no colors.
 
-    uint8, or any value above 1, means 0-255. Colors may stray 0.001 from [0, 1], as rounding makes them, and
-    are clipped.
+    uint8, or any value above 1, means 0-255. Colors may stray by `ROUNDING` from [0, 1] and are clipped.
 
     >>> unit_colors(np.array([[255, 0, 51]], dtype=np.uint8), "a cloud").tolist()
     [[1.0, 0.0, 0.2]]
@@ -146,13 +112,10 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:
-    """Indices (count,) into n points: all of them first, then repeats, then a shuffle.
+    """Indices (count,) into n points: all of them first, then repeats, then a shuffle; of n, count and seed only.
 
-    Depends on n, count and seed only. The shuffle matters: a ball query keeps the lowest indices, so
-    points in spatial order would bias every patch.
+    The shuffle matters: a ball query keeps the lowest indices, so points in spatial order would bias every patch.
 
-    Examples
-    --------
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
@@ -188,11 +151,9 @@ def check_up(up: Any, name: str = "up") -> str:
 def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     """Points (n, 3) with gravity axis `up` -> gravity axis `to`, by a plain exchange of two columns.
 
-    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a
-    turn, which keeps left and right.
+    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a turn, which
+    keeps left and right.
 
-    Examples
-    --------
     >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
     [[1.0, 3.0, 2.0]]
     """
@@ -206,18 +167,11 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
 
 def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
-    """Mean at the origin, largest norm 1, to the nearest 1/CELLS.
+    """Mean at the origin, largest norm 1, to the nearest 1/CELLS; raises `CloudError` for an extent beyond float64.
 
-    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A
-    translation changes those digits; rounding to cells takes them away, so that the same points are picked.
+    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A translation
+    changes those digits; rounding to cells takes them away, so that the same points are picked.
 
-    Raises
-    ------
-    CloudError
-        For an extent beyond float64, or lost in the distance from the origin.
-
-    Examples
-    --------
     >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
     [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """

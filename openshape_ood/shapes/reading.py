@@ -55,10 +55,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     ----------
     path
         Of a file with one of the suffixes `SUFFIXES`.
-    points
-        How many are sampled of a mesh.
-    seed
-        Of that sampling.
+    points, seed
+        How many are sampled of a mesh, and the seed of that.
 
     Returns
     -------
@@ -99,15 +97,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The gravity axis of a file: "y", unless a COLLADA file declares "x" or "z".
+    """The gravity axis of a file: "y", unless a COLLADA file, which alone is opened, declares "x" or "z".
 
-    Raises
-    ------
-    ShapeFileError
-        For a COLLADA file that cannot be read; others are not opened.
-
-    Examples
-    --------
     >>> file_up("chair.glb")
     'y'
     """

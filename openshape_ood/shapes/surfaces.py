@@ -22,33 +22,11 @@ TRIMESH_TEXEL = (100, 100, 100, 255)  # and the texture it makes up, 2 x 2 of th
 
 
 def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, name: str = "the mesh") -> np.ndarray:
-    """Points drawn evenly over the surface of a trimesh object.
+    """Points drawn evenly over the surface of a trimesh Trimesh, Scene or PointCloud, in its own frame and units.
 
-    A PointCloud, or a Scene of nothing else, comes whole. Scenes are flattened with their transforms; where only some
-    of their parts have color the others are gray.
-
-    Parameters
-    ----------
-    mesh_or_scene
-        A trimesh Trimesh, Scene or PointCloud.
-    points
-        How many are drawn from surfaces.
-    seed
-        Of the draw.
-    name
-        Of the shape, in messages.
-
-    Returns
-    -------
-    numpy.ndarray
-        (points, 3) xyz float64 in the object's own frame and units, or (points, 6) with rgb in [0, 1].
-
-    Raises
-    ------
-    CloudError
-        For what has no surface and no points.
-    InputError
-        For `points` or `seed` that cannot be.
+    (points, 3) xyz float64, or (points, 6) with rgb in [0, 1]. A PointCloud, or a Scene of nothing else, comes whole.
+    Scenes are flattened with their transforms; where only some of their parts have color the others are gray. Raises
+    `CloudError`, calling it `name`, for what has no surface and no points, `InputError` for impossible numbers.
     """
     check_draw(points, seed)
     parts = _parts(mesh_or_scene, name)

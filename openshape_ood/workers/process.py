@@ -149,7 +149,7 @@ class Worker:
         with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux, or its limit is lower
             import fcntl
 
-            fcntl.fcntl(self._out.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
 
     def begin(self, argument: Any) -> None:
         """Have it do a task; raises OSError or EOFError where it ends before it begins with it."""
