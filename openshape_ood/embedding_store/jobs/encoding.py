@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import compress, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,24 +33,19 @@ class _Ready(NamedTuple):
 
 
 @dataclass
-class _Growing:
+class _Shard:
     """A shard that is being made."""
 
     done: list[_Ready] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
 
-    def add(self, batch: Sequence[_Ready], rows: np.ndarray) -> None:
+    def add(self, batch: Iterable[_Ready], rows: np.ndarray) -> None:
         self.done += [one._replace(shape=None) for one in batch]
         self.rows.append(rows)
 
     def fail(self, item: Item, reason: str, up: str | None) -> None:
         self.failed.append(Failed(item.id, text(item.path), text(reason), up or ""))
-
-    def finished(self, dim: int) -> Rows:
-        rows = np.concatenate([np.empty((0, dim), np.float32), *self.rows])
-        ids, paths = [one.item.id for one in self.done], [text(one.item.path) for one in self.done]
-        return Rows(ids, paths, [one.up for one in self.done], rows, self.failed)
 
 
 def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
@@ -82,24 +77,6 @@ def embed_shards(
     # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
     prepared = settings.num_samples == 1 and not own_axes
     rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
-    with contextlib.closing(_read(encoder, items, settings, prepared)) as reads:
-        while True:
-            began, grown = time.monotonic(), _Growing()
-            batches = _batches(islice(reads, rows), settings, grown, step)
-            (_embed_prepared if prepared else _embed)(encoder, batches, settings, grown)
-            shard = grown.finished(encoder.dim)
-            if not len(shard):
-                return
-            yield shard
-            if seconds is not None:
-                fitting = int(len(shard) * seconds / max(time.monotonic() - began, 1e-3))
-                rows = max(1, min(fitting, 4 * rows, settings.shard_rows))
-
-
-def _read(
-    encoder: ShapeEncoder, items: Iterable[Item], settings: Settings, prepared: bool
-) -> Generator[tuple[Item, Read]]:
-    """Every item with its cloud, in order; prepared (count, 6), else as the file has it (n, 3|6)."""
     waiting: deque[Item] = deque()
 
     def paths() -> Iterator[str]:
@@ -108,28 +85,33 @@ def _read(
             yield item.path
 
     spec = encoder.spec
-    reads = read_shapes(
-        paths(),
-        points=spec.count,
-        seed=settings.seed,
-        up=settings.up,
-        frame=spec if prepared else None,
-        workers=settings.readers,
-    )
-    with contextlib.closing(reads):
-        for read in reads:
-            yield waiting.popleft(), read
+    how: dict[str, Any] = {"points": spec.count, "seed": settings.seed, "up": settings.up, "workers": settings.readers}
+    with contextlib.closing(read_shapes(paths(), frame=spec if prepared else None, **how)) as reads:
+        read_items = ((waiting.popleft(), read) for read in reads)
+        while True:
+            began, shard = time.monotonic(), _Shard()
+            batches = _batches(islice(read_items, rows), settings, shard, step)
+            (_embed_prepared if prepared else _embed)(encoder, batches, settings, shard)
+            n = len(shard.done) + len(shard.failed)
+            if not n:
+                return
+            ids, places = [one.item.id for one in shard.done], [text(one.item.path) for one in shard.done]
+            vectors = np.concatenate([np.empty((0, encoder.dim), np.float32), *shard.rows])
+            yield Rows(ids, places, [one.up for one in shard.done], vectors, shard.failed)
+            if seconds is not None:
+                fitting = int(n * seconds / max(time.monotonic() - began, 1e-3))
+                rows = max(1, min(fitting, 4 * rows, settings.shard_rows))
 
 
 def _batches(
-    reads: Iterable[tuple[Item, Read]], settings: Settings, grown: _Growing, step: Callable[[int], None]
+    reads: Iterable[tuple[Item, Read]], settings: Settings, shard: _Shard, step: Callable[[int], None]
 ) -> Iterator[list[_Ready]]:
     batch, points = list[_Ready](), 0
     for item, read in reads:
         step(1)
         up = item.up or read.up
         if read.cloud is None:
-            grown.fail(item, read.error or "no reason given", up)
+            shard.fail(item, read.error or "no reason given", up)
             continue
         batch.append(_Ready(item, read.cloud if settings.num_samples == 1 else item.path, up or settings.up))
         points += len(read.cloud)
@@ -140,7 +122,7 @@ def _batches(
         yield batch
 
 
-def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
+def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
     """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
     from openshape_ood.encoders.pipeline import embed_batches
 
@@ -164,7 +146,7 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
         to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])
 
 
-def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Growing) -> None:
+def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
     """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
     how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
 

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openshape_ood.checks import check_choice
+from openshape_ood.embedding_store import folder as store
 from openshape_ood.embedding_store.files import ERRORS, check_out, is_folder, read_errors, write_embeddings
-from openshape_ood.embedding_store.folder import (
-    forget_errors,
-    key,
-    keys,
-    locked,
-    open_folder,
-    place,
-    settle,
-    write_shard,
-    written,
-)
+from openshape_ood.embedding_store.folder import key, keys, place, write_shard, written
 from openshape_ood.embedding_store.jobs.encoding import embed_shards, load
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Step, Summary
 from openshape_ood.embedding_store.parquet import check_parquet
@@ -62,10 +53,8 @@ def embed(
         A folder, or a file that ends in .parquet, .npz or .safetensors, which holds all or nothing.
     settings : Settings
         Encoder and preprocessing.
-    engine : str
+    engine, cluster
         "local", the encoder in this process, or "ray", one for every worker of `cluster`; for folders.
-    cluster : Cluster, optional
-        Where Ray runs.
     shard : Share, optional
         Embed only this share of the items, as one of many processes that know nothing of each other: any number of
         them may write to the folder at once, and the same share twice gives the same files.
@@ -81,13 +70,10 @@ def embed(
     Raises
     ------
     InputError
-        For ids that are not unique, values that cannot be used, a folder of other settings.
-    MixedEncodersError
-        For a folder of another checkpoint.
-    FileError
-        For what cannot be written.
-    MissingPackageError
-        Without pyarrow, or without ray.
+        For ids that are not unique, values that cannot be used, a folder of other settings; `MixedEncodersError` for
+        one of another checkpoint.
+    FileError, MissingPackageError
+        For what cannot be written; without pyarrow, or without ray.
 
     Examples
     --------
@@ -109,8 +95,8 @@ def embed(
         return _into_file(items, check_out(out), settings, step)
     check_parquet()
     header, folder = settings.header(), Path(out).expanduser()
-    with locked(folder, shared=shard is not None):
-        open_folder(folder, header)
+    with store.locked(folder, shared=shard is not None):
+        store.open_folder(folder, header)
         plan = _plan(items, folder, shard, retry_failed)
         todo = plan.asked[plan.todo]
         if len(todo):
@@ -121,7 +107,7 @@ def embed(
                 from openshape_ood.embedding_store.jobs import on_ray
 
                 on_ray.run(work, len(todo), settings, header, folder, step, cluster or on_ray.Cluster())
-        counts = None if shard else settle(folder)
+        counts = None if shard else store.settle(folder)
         there = np.isin(todo, keys(place(*one) for one in written(folder)))
         left = set(todo[~there].tolist())  # those that failed
         tried = {place(one.id, one.path): one for one in read_errors(folder)} if left else {}
@@ -162,7 +148,7 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     todo[first] = True
     for i in np.flatnonzero(asked[first[inverse]] != asked)[:1]:
-        one, other = (_nth(_normal(items, share), k) for k in (first[inverse[i]], i))
+        one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
         raise InputError(
             f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected each id once. Give one folder "
             "that holds both, or a list with a column id"
@@ -170,7 +156,7 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     there = keys(word for id, path in written(folder) for word in (id, place(id, path))).reshape(-1, 2).T
     done = todo & np.isin(asked, there[1])
     for i in np.flatnonzero(todo & ~done & np.isin(ids, there[0]))[:1]:
-        item = _nth(_normal(items, share), i)
+        item = next(islice(_normal(items, share), i, None))
         path = next(path for id, path in written(folder) if id == item.id)
         raise InputError(
             f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. Give another --out, or a "
@@ -178,7 +164,7 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         )
     todo &= ~done
     if retry and share is None:  # what other processes read stays; the last run, without shares, settles it
-        forget_errors(folder, asked[todo])
+        store.forget_errors(folder, asked[todo])
     # an error of another file of the same id is not this one's
     tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
     return _Plan(asked, todo & ~tried, axes, len(first), int(done.sum()), int(tried.sum()))
@@ -193,16 +179,14 @@ def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
             yield Item(id, os.path.abspath(path), item.up)
 
 
-def _nth(items: Iterator[Item], n: int) -> Item:
-    return next(item for i, item in enumerate(items) if i == n)
-
-
 def _run(
     work: Iterable[Item], axes: bool, settings: Settings, header: Header, out: Path, step: Step, whole: bool
 ) -> None:
     """The engine of one machine: the encoder in this process."""
     encoder, header = load(settings, header)
-    for rows in embed_shards(encoder, work, settings, axes, _here(step), SHARD_SECONDS if whole else None):
+    for rows in embed_shards(
+        encoder, work, settings, axes, lambda count: step(count, os.getpid()), SHARD_SECONDS if whole else None
+    ):
         write_shard(out, rows, header)
 
 
@@ -210,7 +194,7 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     plan = _plan(items, out, None, retry=False)
     encoder, header = load(settings, settings.header())
     work = compress(_normal(items, None), plan.todo)
-    shards = list(embed_shards(encoder, work, settings, plan.own_axes, _here(step)))
+    shards = list(embed_shards(encoder, work, settings, plan.own_axes, lambda count: step(count, os.getpid())))
     embeddings = np.concatenate([rows.embeddings for rows in shards]) if shards else np.empty((0, header.dim))
     ids, paths, ups, failed = (
         [one for rows in shards for one in getattr(rows, name)] for name in ("ids", "paths", "ups", "failed")
@@ -218,7 +202,3 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     if ids:
         write_embeddings(out, Rows(ids, paths, ups, embeddings, failed), header)
     return Summary(str(out), plan.given, 0, len(ids), failed, 0, len(ids), len(failed), header)
-
-
-def _here(step: Step) -> Callable[[int], None]:
-    return lambda count: step(count, os.getpid())
