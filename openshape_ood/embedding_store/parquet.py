@@ -128,9 +128,9 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
         # by dictionary, so that a long word that a damaged file repeats is held once
         with parquet.ParquetFile(path, read_dictionary=[name for name in needed if name != "embedding"]) as file:
             yield file
+    except FileError:
+        raise
     except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, FileError):
-            raise
         reason = " ".join(str(error).split())[:300]
         raise FileError(
             f"cannot read {path} as Parquet: {reason}. If it is damaged, remove it and embed again"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import compress, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from openshape_ood.embedding_store.jobs.settings import Item, Settings
+from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step
 from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
 from openshape_ood.errors import CloudError, MixedEncodersError, ShapeFileError, WeightsError
 from openshape_ood.shapes.batch import Read, read_shapes
@@ -64,14 +65,14 @@ def embed_shards(
     items: Iterable[Item],
     settings: Settings,
     own_axes: bool,
-    step: Callable[[int], None] = lambda count: None,
+    step: Step = lambda count, process: None,
     seconds: float | None = None,
 ) -> Generator[Rows]:
     """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
 
     own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
     `seconds` says how long one may take: then the first is small, and the next ones as large as that allows, so that a
-    run that is killed loses little. `step` is told how many more files were read. A file that cannot be used is an
+    run that is killed loses little. `step` is told of every file that was read. A file that cannot be used is an
     error of its shard and stops nothing. Raises `WeightsError` where no embedding of a batch can be used.
     """
     # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
@@ -104,11 +105,11 @@ def embed_shards(
 
 
 def _batches(
-    reads: Iterable[tuple[Item, Read]], settings: Settings, shard: _Shard, step: Callable[[int], None]
+    reads: Iterable[tuple[Item, Read]], settings: Settings, shard: _Shard, step: Step
 ) -> Iterator[list[_Ready]]:
     batch, points = list[_Ready](), 0
     for item, read in reads:
-        step(1)
+        step(1, os.getpid())
         up = item.up or read.up
         if read.cloud is None:
             shard.fail(item, read.error or "no reason given", up)
@@ -150,16 +151,15 @@ def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Set
     """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
     how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
 
-    def add(batch: list[_Ready]) -> None:
-        to.add(batch, encoder.encode([one.shape for one in batch], up=[one.up for one in batch], **how))
-
     for batch in batches:
-        try:
-            add(batch)
-        except (CloudError, ShapeFileError, WeightsError):
-            # rare: a cloud whose few different points sampling leaves out, or a file that has changed
-            for one in batch:
-                try:
-                    add([one])
-                except (CloudError, ShapeFileError, WeightsError) as error:
-                    to.fail(one.item, str(error), one.up)
+        again = deque([batch])
+        while again:
+            some = again.popleft()
+            try:
+                to.add(some, encoder.encode([one.shape for one in some], up=[one.up for one in some], **how))
+            except (CloudError, ShapeFileError, WeightsError) as error:
+                # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+                if len(some) == 1:
+                    to.fail(some[0].item, str(error), some[0].up)
+                else:
+                    again += [[one] for one in some]

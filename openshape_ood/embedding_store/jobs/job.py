@@ -184,9 +184,7 @@ def _run(
 ) -> None:
     """The engine of one machine: the encoder in this process."""
     encoder, header = load(settings, header)
-    for rows in embed_shards(
-        encoder, work, settings, axes, lambda count: step(count, os.getpid()), SHARD_SECONDS if whole else None
-    ):
+    for rows in embed_shards(encoder, work, settings, axes, step, SHARD_SECONDS if whole else None):
         write_shard(out, rows, header)
 
 
@@ -194,7 +192,7 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     plan = _plan(items, out, None, retry=False)
     encoder, header = load(settings, settings.header())
     work = compress(_normal(items, None), plan.todo)
-    shards = list(embed_shards(encoder, work, settings, plan.own_axes, lambda count: step(count, os.getpid())))
+    shards = list(embed_shards(encoder, work, settings, plan.own_axes, step))
     embeddings = np.concatenate([rows.embeddings for rows in shards]) if shards else np.empty((0, header.dim))
     ids, paths, ups, failed = (
         [one for rows in shards for one in getattr(rows, name)] for name in ("ids", "paths", "ups", "failed")
