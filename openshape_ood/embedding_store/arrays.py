@@ -93,6 +93,5 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
     except FileError:
         raise
     except (OSError, MemoryError, zipfile.BadZipFile, SafetensorError, *DAMAGE) as error:
-        raise FileError(
-            f"cannot read {path} ({error or type(error).__name__}); expected what `openshape-ood embed` wrote"
-        ) from error
+        reason = f"{error or type(error).__name__}"
+        raise FileError(f"cannot read {path} ({reason}); expected what `openshape-ood embed` wrote") from error

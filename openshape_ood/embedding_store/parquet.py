@@ -132,9 +132,8 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
         raise
     except (arrow.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise FileError(
-            f"cannot read {path} as Parquet: {reason}. If it is damaged, remove it and embed again"
-        ) from error
+        remedy = "If it is damaged, remove it and embed again"
+        raise FileError(f"cannot read {path} as Parquet: {reason}. {remedy}") from error
 
 
 def _numbers(column: Any, dim: int, path: Path) -> np.ndarray:

@@ -90,9 +90,8 @@ def nearest(
     queries, rows = np.asarray(queries), "the rows that there are"
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0
     for batch in read_embeddings(source, ("id", "embedding"), batch_rows):
-        own = neighbors.nearest(
-            queries, batch["embedding"], check_count(min(k, len(batch["id"])), "k", k, there), metric
-        )
+        most = check_count(min(k, len(batch["id"])), "k", k, rows)
+        own = neighbors.nearest(queries, batch["embedding"], most, metric)
         distances = np.concatenate([distances, own[0]], axis=1)
         ids = np.concatenate([ids, np.array(batch["id"], dtype=object)[own[1]]], axis=1)
         best = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first

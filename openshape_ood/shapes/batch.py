@@ -24,19 +24,10 @@ AHEAD = 64  # files read ahead of the caller: two batches of an encoder
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What became of one file: a cloud, or an error.
+    """What became of one file, the `index`-th of the paths: a cloud, or an error.
 
-    Attributes
-    ----------
-    index
-        Its place among the paths.
-    cloud
-        (n, 3|6) float64 in the file's frame and units, as `load_shape` gives it, or (count, 6) float32 in the frame
-        of an encoder where one was given.
-    up
-        The gravity axis of the file, "" where there is an error.
-    error
-        Why there is no cloud.
+    cloud: (n, 3|6) float64 in the file's frame and units, as `load_shape` gives it, or (count, 6) float32 in the frame
+    of an encoder where one was given; up: the gravity axis of the file, "" where there is an error.
     """
 
     index: int

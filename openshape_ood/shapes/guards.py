@@ -17,6 +17,7 @@ from openshape_ood.errors import ShapeFileError
 
 MAX_BYTES = 2 * 2**30
 MAX_PIXELS = 64 * 2**20
+TOO_LARGE = f"{MAX_PIXELS / 2**20:.0f} MPixel; scale it down"
 MAX_RATIO = 200  # uncompressed bytes per compressed byte; real clouds stay below 20
 SLACK = 64 * 2**20  # small files may legitimately repeat themselves many times over
 MAX_REUSE = 8  # times a file's bytes may be referred to, before they count as a bomb
@@ -98,19 +99,16 @@ def check_image(data: bytes, name: str) -> None:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             check_pixels(image.size, name)
     except Image.DecompressionBombError as error:
-        raise ShapeFileError(
-            f"image {name!r} has far more than {MAX_PIXELS / 2**20:.0f} MPixel, a decompression bomb? Scale it down"
-        ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
-        if isinstance(error, ShapeFileError):
-            raise
+        raise ShapeFileError(f"image {name!r} has far more than {TOO_LARGE}, a decompression bomb?") from error
+    except ShapeFileError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error):
+        pass
 
 
 def check_pixels(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ShapeFileError(
-            f"image {name!r} has {size[0]} x {size[1]} pixels, more than {MAX_PIXELS / 2**20:.0f} MPixel; scale it down"
-        )
+        raise ShapeFileError(f"image {name!r} has {size[0]} x {size[1]} pixels, more than {TOO_LARGE}")
 
 
 def check_stl(data: bytes) -> None:

@@ -75,20 +75,14 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
 
 
 def _not_finite(values: np.ndarray, name: str) -> CloudError:
-    bad = int((~np.isfinite(values).all(axis=1)).sum())
-    return CloudError(
-        f"{name} has NaN or infinity in {bad} of {len(values)} points; "
-        "drop them first: points = points[np.isfinite(points).all(axis=1)]"
-    )
+    bad, remedy = (~np.isfinite(values).all(axis=1)).sum(), "points = points[np.isfinite(points).all(axis=1)]"
+    return CloudError(f"{name} has NaN or infinity in {bad} of {len(values)} points; drop them first: {remedy}")
 
 
 def _one_point(n: int, name: str) -> CloudError:
-    if n == 1:
-        return CloudError(f"{name} has a single point; a shape needs at least two different points")
-    return CloudError(
-        f"{name} is one point repeated {n} times; a shape needs at least two different points. "
-        "Drop repeats first: np.unique(points, axis=0)"
-    )
+    what = "has a single point" if n == 1 else f"is one point repeated {n} times"
+    remedy = "" if n == 1 else ". Drop repeats first: np.unique(points, axis=0)"
+    return CloudError(f"{name} {what}; a shape needs at least two different points{remedy}")
 
 
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
@@ -103,10 +97,8 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
         raise _not_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
     if low < -ROUNDING or high > 255:
-        raise CloudError(
-            f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. "
-            "They look like normals; drop them: points[:, :3]"
-        )
+        remedy = "They look like normals; drop them: points[:, :3]"
+        raise CloudError(f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
     return (rgb.astype(np.float64) / scale).clip(0, 1)
 

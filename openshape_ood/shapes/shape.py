@@ -60,16 +60,12 @@ def list_shapes(shapes: Any) -> list[Shape]:
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
         if _is_trimesh(shapes):
             return [Shape(shapes, "the shape")]
-        raise CloudError(
-            f"shapes is {type(shapes).__name__}; expected a cloud (n, 3|6), a stack (b, n, 3|6), a path, "
-            "a trimesh object, or a list of these"
-        )
+        expected = "a cloud (n, 3|6), a stack (b, n, 3|6), a path, a trimesh object, or a list of these"
+        raise CloudError(f"shapes is {type(shapes).__name__}; expected {expected}")
     of_objects = axes == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU"
     if axes is not None and not of_objects and not (axes == 3 and len(given)):
-        raise CloudError(
-            f"shapes has the shape {tuple(given.shape)}; expected one cloud (n, 3|6), or a stack (b, n, 3|6) of at "
-            "least one"
-        )
+        expected = "one cloud (n, 3|6), or a stack (b, n, 3|6) of at least one"
+        raise CloudError(f"shapes has the shape {tuple(given.shape)}; expected {expected}")
     items = list(shapes)
     if not items:
         raise CloudError("the list of shapes is empty")

@@ -53,10 +53,8 @@ def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
     """The encoder, and the header with its temperature. Raises `MixedEncodersError` where its weights are others."""
     encoder = settings.load()
     if encoder.identity.sha256 != header.identity.sha256:
-        raise MixedEncodersError(
-            f"the weights here have the sha256 {encoder.identity.sha256[:8]}, the embeddings are by {header.identity}; "
-            "expected the same file on every machine"
-        )
+        here = f"the weights here have the sha256 {encoder.identity.sha256[:8]}"
+        raise MixedEncodersError(f"{here}, expected on every machine those of the embeddings, by {header.identity}")
     return encoder, replace(header, temperature=encoder.temperature)
 
 
@@ -138,10 +136,8 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
         batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
         sound = np.isfinite(lengths) & (lengths > 0)
         if not sound.any():
-            raise WeightsError(
-                f"{encoder.identity.checkpoint} gave only embeddings that are zero or not finite; "
-                "its weights are damaged"
-            )
+            name = encoder.identity.checkpoint
+            raise WeightsError(f"{name} gave only embeddings that are zero or not finite; its weights are damaged")
         for one in compress(batch, ~sound):
             to.fail(one.item, "its embedding is zero or not finite", one.up)
         to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])

@@ -95,9 +95,7 @@ def run(
             except ray.exceptions.RayError as error:  # the worker ended, or its machine, or memory ran out
                 died += 1
                 if not written and died >= HOPELESS:
-                    raise OpenShapeError(
-                        "every worker ended before it had written anything; is there memory enough?"
-                    ) from error
+                    raise OpenShapeError("every worker ended before it wrote anything; is memory enough?") from error
                 if len(chunk) > 1:
                     again += _chunks(chunk, math.ceil(len(chunk) / PIECES))
                 else:
@@ -151,10 +149,8 @@ def connected(cluster: Cluster) -> Iterator[Any]:
                 ray.init(**how)
         except (ValueError, RuntimeError, OSError) as error:  # among them ConnectionError and TimeoutError
             reason = " ".join(str(error).split())[:300]
-            raise OpenShapeError(
-                f"cannot use Ray at {how['address']!r}: {reason}. Leave --address out to start one here, or start one "
-                "first: ray start --head"
-            ) from error
+            remedy = "Leave --address out to start one here, or start one first: ray start --head"
+            raise OpenShapeError(f"cannot use Ray at {how['address']!r}: {reason}. {remedy}") from error
         yield ray
     finally:
         ray.shutdown()
@@ -190,8 +186,6 @@ def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float
     # a cluster elsewhere may grow, and lose and regain machines
     fits = cluster.address is not None or (workers * cluster.cpus <= cores and workers * gpus <= devices)
     if not workers or not fits:
-        raise OpenShapeError(
-            f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs do not fit into the cluster, which has "
-            f"{cores:g} CPUs and {devices:g} GPUs"
-        )
+        asked = f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs"
+        raise OpenShapeError(f"{asked} do not fit into the cluster, which has {cores:g} CPUs and {devices:g} GPUs")
     return cluster.cpus, gpus, workers

@@ -57,17 +57,8 @@ class ShapeList:
 
     Paths are relative to the folder of the list; the id is the path as the list has it where there is no column `id`.
 
-    Parameters
-    ----------
-    path : Path
-        .parquet, .csv or .txt with a column `path`, and `id` and `up` if they are there.
-
-    Raises
-    ------
-    FileError
-        While iterating, for a file that cannot be read.
-    InputError
-        Likewise, for a row without a path or an axis that is none.
+    Iterating raises `FileError` for a file that cannot be read, `InputError` for a row without a path or an axis that
+    is none.
     """
 
     def __init__(self, path: Path) -> None:
