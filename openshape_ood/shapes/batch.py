@@ -14,10 +14,10 @@ import numpy as np
 from openshape_ood import workers as processes
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.meshes import check_draw
 from openshape_ood.shapes.points import check_up, prepare
 from openshape_ood.shapes.reading import file_up, load_shape
-from openshape_ood.shapes.spec import CloudSpec
-from openshape_ood.shapes.surfaces import check_draw
 
 AHEAD = 64  # files read ahead of the caller: two batches of an encoder
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
-from openshape_ood.shapes import las, meshes, pcd, ply, tables
+from openshape_ood.shapes import meshes, ply, scanned, tables
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
-from openshape_ood.shapes.surfaces import check_draw, sample_mesh
+from openshape_ood.shapes.meshes import check_draw, sample_mesh
 
 if TYPE_CHECKING:
     from trimesh.parent import Geometry
@@ -39,9 +39,9 @@ READERS: dict[str, Reader] = {
     ".txt": tables.read_text,
     ".xyz": tables.read_text,
     ".csv": tables.read_text,
-    ".pcd": pcd.read_pcd,
-    ".las": las.read_las,
-    ".laz": las.read_las,
+    ".pcd": scanned.read_pcd,
+    ".las": scanned.read_las,
+    ".laz": scanned.read_las,
 }
 SUFFIXES = tuple(READERS)
 

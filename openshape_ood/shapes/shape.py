@@ -13,9 +13,9 @@ import numpy as np
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
+from openshape_ood.shapes.meshes import sample_mesh
 from openshape_ood.shapes.points import check_cloud, check_up
 from openshape_ood.shapes.reading import file_up, load_shape
-from openshape_ood.shapes.surfaces import sample_mesh
 
 
 @dataclass(frozen=True)
