@@ -50,9 +50,8 @@ class Recipe:
         """The gravity axis of a file and its cloud; raises what reading or preparing it raises."""
         cloud = load_shape(path, points=self.points, seed=self.seed)
         up = file_up(path) if self.up == "file" else self.up
-        if self.frame is not None:
-            count, to, color = self.frame.count, self.frame.up, self.frame.color
-            cloud = prepare(cloud, count=count, up=up, to=to, color=color, seed=self.seed, name=path)
+        if (to := self.frame) is not None:
+            cloud = prepare(cloud, count=to.count, up=up, to=to.up, color=to.color, seed=self.seed, name=path)
         return up, [cloud]
 
 

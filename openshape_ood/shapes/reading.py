@@ -91,7 +91,7 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
             raise NoSuchShapeError(f"{path}: no such file or folder")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
     data = _read(path)
-    with _parser_errors(path), _quiet():
+    with _parsing(path):
         shape = READERS[path.suffix.lower()](data, SideFiles(path.parent))
         return shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
 
@@ -128,11 +128,14 @@ def _read(path: Path) -> bytes:
 
 
 @contextmanager
-def _parser_errors(path: Path) -> Iterator[None]:
-    """Turn whatever a parser raises into one error that names the file."""
-    kind = path.suffix[1:].upper()
+def _parsing(path: Path) -> Iterator[None]:
+    """Parsers log and warn about files; what matters is raised, as one error that names the file."""
+    kind, logger = path.suffix[1:].upper(), logging.getLogger("trimesh")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # its modules log through children, which inherit the level
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            yield
     except MissingPackageError:
         raise
     except ModuleNotFoundError as error:
@@ -148,17 +151,5 @@ def _parser_errors(path: Path) -> Iterator[None]:
             told = " ".join(reason.split())[:300] or "no reason given"
             reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Parsers log and warn about files; what matters is raised."""
-    logger = logging.getLogger("trimesh")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)  # its modules log through children, which inherit the level
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            yield
     finally:
         logger.setLevel(before)

@@ -135,8 +135,7 @@ def embed(
     return Summary(str(folder), plan.given, plan.reused, embedded, failed, plan.skipped, *rows, header)
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Plan(NamedTuple):
     """What a run does. asked (n,): `keys` of the id and path of every item of its share; todo (n,): a mask; own_axes:
     whether any item says its own; given, reused, skipped: as in `Summary`."""
 
@@ -165,19 +164,15 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     todo[first] = True
     for i in np.flatnonzero(asked[first[inverse]] != asked)[:1]:
         one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
-        raise InputError(
-            f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected each id once. Give one folder "
-            "that holds both, or a list with a column id"
-        )
+        remedy = "Give one folder that holds both, or a list with a column id"
+        raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
     there = keys(word for id, path in written(folder) for word in (id, place(id, path))).reshape(-1, 2).T
     done = todo & np.isin(asked, there[1])
     for i in np.flatnonzero(todo & ~done & np.isin(ids, there[0]))[:1]:
         item = next(islice(_normal(items, share), i, None))
         path = next(path for id, path in written(folder) if id == item.id)
-        raise InputError(
-            f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. Give another --out, or a "
-            "list with ids of its own"
-        )
+        remedy = "Give another --out, or a list with ids of its own"
+        raise InputError(f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. {remedy}")
     todo &= ~done
     if retry and share is None:  # what other processes read stays; the last run, without shares, settles it
         store.forget_errors(folder, asked[todo])
