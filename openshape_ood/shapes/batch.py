@@ -37,27 +37,17 @@ class Read:
     error: str | None = None
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How every file is read; the same in this process and in a child."""
+def recipe(points: int, seed: int, up: str, frame: dict[str, Any] | None) -> processes.Work:
+    """How every file is read, the same in this process and in a child: gravity axis and cloud of a path."""
+    spec = CloudSpec(**frame) if frame else None
 
-    points: int
-    seed: int
-    up: str
-    frame: CloudSpec | None = None
+    def read(path: str) -> tuple[str, list[np.ndarray]]:
+        cloud, own = load_shape(path, points=points, seed=seed), file_up(path) if up == "file" else up
+        if spec is not None:
+            cloud = prepare(cloud, count=spec.count, up=own, to=spec.up, color=spec.color, seed=seed, name=path)
+        return own, [cloud]
 
-    def __call__(self, path: str) -> tuple[str, list[np.ndarray]]:
-        """The gravity axis of a file and its cloud; raises what reading or preparing it raises."""
-        cloud = load_shape(path, points=self.points, seed=self.seed)
-        up = file_up(path) if self.up == "file" else self.up
-        if (to := self.frame) is not None:
-            cloud = prepare(cloud, count=to.count, up=up, to=to.up, color=to.color, seed=self.seed, name=path)
-        return up, [cloud]
-
-
-def recipe(frame: dict[str, Any] | None, **how: Any) -> Recipe:
-    """The task of a child: a `Recipe` from JSON."""
-    return Recipe(**how, frame=CloudSpec(**frame) if frame else None)
+    return read
 
 
 def read_shapes(
@@ -113,7 +103,8 @@ def read_shapes(
     [(0, 'no.ply: no such file')]
     """
     check_draw(points, seed)
-    how = Recipe(int(points), int(seed), up if up == "file" else check_up(up), frame)
+    spec = asdict(frame) if frame else None
+    how = {"points": int(points), "seed": int(seed), "up": up if up == "file" else check_up(up), "frame": spec}
     if isinstance(paths, str | bytes | os.PathLike):
         raise InputError(f"paths is one path, {os.fsdecode(paths)!r}; expected several, if only [path]")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
@@ -121,7 +112,7 @@ def read_shapes(
     if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
         raise InputError(f"timeout is {timeout!r}; expected seconds above 0, or None")
     task, names = f"{__name__}:{recipe.__name__}", (_name(path) for path in paths)
-    return _reads(processes.in_order(task, asdict(how), names, workers=count, ahead=most, seconds=timeout))
+    return _reads(processes.in_order(task, how, names, workers=count, ahead=most, seconds=timeout))
 
 
 def _reads(done: Generator[processes.Done]) -> Generator[Read]:

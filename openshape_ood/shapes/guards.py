@@ -184,18 +184,17 @@ def _tag(element: ElementTree.Element) -> str:
 def _unfolded(root: ElementTree.Element) -> int:
     """Bytes of geometry that the instances of all nodes unfold to."""
     by_id = {element.get("id"): element for element in root.iter() if element.get("id")}
-    known: dict[str, int] = {}
-    unfolding: set[str] = set()
+    known: dict[str, int | None] = {}  # None while it is unfolded
 
     def target(url: str) -> int:
-        if url in unfolding:
-            raise ShapeFileError(f"node {url!r} instances itself")
         if url not in known:
-            unfolding.add(url)
+            known[url] = None
             element = by_id.get(url.removeprefix("#"))
             known[url] = 0 if element is None else size(element)
-            unfolding.remove(url)
-        return known[url]
+        found = known[url]
+        if found is None:
+            raise ShapeFileError(f"node {url!r} instances itself")
+        return found
 
     def size(element: ElementTree.Element) -> int:
         tag = _tag(element)

@@ -25,9 +25,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.workers.process import Done, Seal, Worker, attempt, find, once
+from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, find, once
 
-__all__ = ["Done", "Seal", "default_workers", "in_order", "once"]
+__all__ = ["Done", "Seal", "Work", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
 HELD_BYTES = 256 * 2**20  # of arrays that wait for their turn; the next in turn may always be taken
@@ -187,10 +187,9 @@ class _Pool:
             except (OSError, EOFError) as error:
                 trouble = error
                 self._end(worker)
-        raise OpenShapeError(
-            f"no process that reads files can be started: {trouble or 'it ends at once'}. See what "
-            f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}' says; workers=0 reads in this process"
-        )
+        told = f"no process that reads files can be started: {trouble or 'it ends at once'}"
+        asked = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
+        raise OpenShapeError(f"{told}. See what {asked} says; workers=0 reads in this process")
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:

@@ -64,8 +64,7 @@ def _bound(memory: int, seconds: int) -> None:
         import resource
     except ImportError:  # Windows has none; there the wall-clock limit stands alone
         return
-    wanted = {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}
-    for name, value in wanted.items():
+    for name, value in {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}.items():
         number = getattr(resource, name, None)
         if number is not None:
             hard = resource.getrlimit(number)[1]
