@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood.checks import array
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.shapes.spec import CloudSpec
+from openshape_ood.shapes import CloudSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
-from openshape_ood.shapes.spec import CloudSpec
+from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 MOST_ENTRIES = 64  # of a list

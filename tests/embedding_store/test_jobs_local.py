@@ -15,7 +15,7 @@ from shape_files import BROKEN, write_files
 
 from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
-from openshape_ood.embedding_store.jobs import Item, Settings, embed, encoding, job
+from openshape_ood.embedding_store.jobs import Item, Settings, embed, job
 from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
@@ -148,7 +148,7 @@ def test_other_weights_on_a_worker_are_refused() -> None:
     header = TINY.header()
     made = replace(header.provenance, identity=replace(header.identity, sha256="ef" * 32))
     with pytest.raises(MixedEncodersError, match="on every machine"):
-        encoding.load(TINY, replace(header, provenance=made))
+        job.load(TINY, replace(header, provenance=made))
 
 
 def test_a_shape_that_no_engine_accounts_for_is_told(
@@ -220,9 +220,9 @@ def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path:
 
 def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: ShapeEncoder) -> None:
     whole = replace(TINY, shard_rows=1000)
-    shards = list(encoding.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
+    shards = list(job.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
     assert [len(shard) for shard in shards] == [64, 256, 8]
-    hasty = list(encoding.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
+    hasty = list(job.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
     assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
 
 

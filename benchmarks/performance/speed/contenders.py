@@ -21,7 +21,8 @@ from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import default_method, judge
-from openshape_ood.shapes.points import CloudSpec, prepare
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.points import prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic import categories, sample
 
