@@ -24,7 +24,7 @@ from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.localization import localize
-from openshape_ood.localization.interpolation import weights
+from openshape_ood.localization.patches import weights
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.result import around
 from openshape_ood.scoring import judge

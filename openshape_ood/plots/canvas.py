@@ -109,7 +109,7 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
     openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
     """
     path, html = Path(path), hasattr(picture, "to_html")
-    figure = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
+    figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
     if figure is None and not html:
         given = type(picture).__name__
         raise InputError(f"the picture is {given}; expected axes or a figure of matplotlib, or of plotly")

@@ -105,8 +105,9 @@ def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
         raise InputError(f"the novelty map is {given}; expected the NoveltyMap of points that localize returns")
     check_choice(color, "color of a novelty map", COLORS)
     table = np.asarray(found.points, dtype=np.float64)
-    values = (found.novelty, *found.bounds()) if color == "novelty" else (found.nearest,)
-    return table, choose_colors(table, found.up, color, *values, classes=list(found.classes))
+    if color == "novelty":
+        return table, choose_colors(table, found.up, color, found.novelty, *found.bounds())
+    return table, choose_colors(table, found.up, color, found.nearest, classes=list(found.classes))
 
 
 def heading(found: NoveltyMap) -> str:
