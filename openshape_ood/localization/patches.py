@@ -90,10 +90,12 @@ def localize(
     Examples
     --------
     >>> from openshape_ood.synthetic import sample
+    >>> from openshape_ood.synthetic.planted import plant
     >>> examples = {"chair": [sample("chair", 1024, seed) for seed in range(10)]}
-    >>> found = localize(sample("guitar", 1024, seed=1), examples, model="tiny")
-    >>> len(found), bool(found.is_novel.mean() > 0.5)
-    (1024, True)
+    >>> chair = plant("chair", "guitar", points=1024, seed=3)  # with a guitar for a back
+    >>> found = localize(chair.cloud, examples, model="tiny")
+    >>> bool(found.novelty[chair.foreign].mean() > found.novelty[~chair.foreign].mean())
+    True
     """
     listed = list_shapes(shape)
     if len(listed) != 1:

@@ -58,7 +58,9 @@ def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canva
         ax.hist(values, histtype="stepfilled", alpha=0.25, **style)
         ax.hist(values, histtype="step", lw=2, ls=dashes, label=label, **style)
     if line is not None:
-        ax.axvline(line, color=BLACK, lw=1.6, label=_threshold_label(line, sets))
+        shares = [f"{100 * float(np.mean(values <= line)):.3g} % of {name}" for name, values in sets.items()]
+        label = f"threshold {canvas.number(line)}: accepts\n{', '.join(shares)}"
+        ax.axvline(line, color=BLACK, lw=1.6, label=label)
     ax.set(xlabel="novelty", ylabel="per cent of the shapes")
     ax.spines[["top", "right"]].set_visible(False)
     canvas.legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize=10, frameon=False)
@@ -74,11 +76,6 @@ def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
         low, high = low - half, high + half
     bins = int(np.clip(3 * np.sqrt(smallest), LEAST_BINS, MOST_BINS))
     return np.linspace(low, high, bins + 1).tolist()
-
-
-def _threshold_label(line: float, sets: dict[str, np.ndarray]) -> str:
-    shares = [f"{100 * float(np.mean(values <= line)):.3g} % of {name}" for name, values in sets.items()]
-    return f"threshold {canvas.number(line)}: accepts\n{', '.join(shares)}"
 
 
 def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | None = None) -> canvas.Axes:
@@ -122,11 +119,7 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
 
 
 def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of novel (t,), and of known (t,), accepted as the threshold rises through every value of either.
-
-    >>> [share.tolist() for share in curve(np.array([0.1, 0.3]), np.array([0.2]))]
-    [[0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 0.5, 1.0]]
-    """
+    """Share of novel (t,), and of known (t,), accepted as the threshold rises through every value of either."""
     thresholds = np.unique(np.concatenate([[-np.inf], known, novel]))
     fpr, tpr = (np.searchsorted(np.sort(values), thresholds, side="right") / len(values) for values in (novel, known))
     return fpr, tpr
@@ -154,14 +147,6 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     Returns
     -------
     matplotlib axes
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> found = SimpleNamespace(similarity=np.array([[0.5, 0.1]]), novelty=np.array([0.5]), shapes=("a.ply",),
-    ...     classes=np.array(["chair", "sofa"]), nearest=np.array(["chair"]))
-    >>> [text.get_text() for text in similarity(found).get_yticklabels()]
-    ['a.ply (0.500)']
     """
     values = _values(result)
     b, k = values.shape
@@ -175,12 +160,19 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     image = ax.imshow(values, cmap="cividis", aspect="auto")
     if b <= MOST_NAMED:
         _frames(ax, result)
+        ax.set_yticks(range(b), rows, fontsize=10, **canvas.PLAIN)
     if b <= MOST_NAMED and k <= MOST_NUMBERED:
         middle = (values.min() + values.max()) / 2
         for (row, column), value in np.ndenumerate(values):
             style: dict[str, Any] = {"ha": "center", "va": "center", "color": "black" if value > middle else "white"}
             ax.text(column, row, f"{round(value, 2) + 0.0:.2f}", fontsize=9.5, **style)
-    _names(ax, rows, columns)
+    if k <= MOST_NAMED:
+        aslant: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        style = {"fontsize": 10, **canvas.PLAIN} | (aslant if max(map(len, columns)) > 6 else {})
+        ax.set_xticks(range(k), columns, **style)
+    ax.set_xlabel("known class (framed: nearest)" if b <= MOST_NAMED else "known class")
+    ax.set_ylabel("shape (novelty)" if b <= MOST_NAMED else "shape")
+    ax.tick_params(length=0)
     ax.figure.colorbar(image, ax=ax, label="cosine similarity", fraction=0.05, pad=0.03)
     return ax
 
@@ -188,16 +180,13 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
 def _values(result: Any) -> np.ndarray:
     needed = ("similarity", "novelty", "shapes", "classes", "nearest")
     if lacking := [name for name in needed if not hasattr(result, name)]:
-        raise InputError(
-            f"result is {type(result).__name__}, without {lacking[0]}; expected what score_novelty returns"
-        )
+        given = f"{type(result).__name__}, without {lacking[0]}"
+        raise InputError(f"result is {given}; expected what score_novelty returns")
     values = np.asarray(result.similarity, dtype=np.float64)
     expected = (len(result.shapes), len(result.classes))
     if values.shape != expected or not values.size or not len(result.novelty) == len(result.nearest) == expected[0]:
-        raise InputError(
-            f"similarity is {values.shape} for {expected[0]} shapes and {expected[1]} classes; expected a row a shape "
-            "and a column a class"
-        )
+        given = f"similarity is {values.shape} for {expected[0]} shapes and {expected[1]} classes"
+        raise InputError(f"{given}; expected a row a shape and a column a class")
     return values
 
 
@@ -210,17 +199,3 @@ def _frames(ax: canvas.Axes, result: Any) -> None:
         if str(name) in places:
             corner = (places[str(name)] - 0.47, row - 0.45)
             ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))
-
-
-def _names(ax: canvas.Axes, rows: list[str], columns: list[str]) -> None:
-    named = len(rows) <= MOST_NAMED
-    ax.set(xlabel="known class (framed: nearest)" if named else "known class")
-    ax.set(ylabel="shape (novelty)" if named else "shape")
-    if len(columns) <= MOST_NAMED:
-        style: dict[str, Any] = {"fontsize": 10, **canvas.PLAIN}
-        if max(map(len, columns)) > 6:
-            style |= {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-        ax.set_xticks(range(len(columns)), columns, **style)
-    if named:
-        ax.set_yticks(range(len(rows)), rows, fontsize=10, **canvas.PLAIN)
-    ax.tick_params(length=0)

@@ -16,7 +16,6 @@ SIZE = (7.2, 6.4)  # inches
 SHOWN = 3000
 NAMED = 40  # classes; the names of more would hide the points
 COMPONENTS = 50
-PERPLEXITY = 30.0
 COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is for what is novel
 MARKS = "osDPv"
 
@@ -73,10 +72,9 @@ def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
     b = len(z)
     if b < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]])[:b]
-    parts = _components(z)
+    parts, perplexity = _components(z), min(30.0, (b - 1) / 3)
     # scikit-learn divides the principal components by their spread, which is none where all shapes are the same
     start = "pca" if parts.shape[1] > 1 and np.ptp(parts, axis=0).max() > 1e-6 else "random"
-    perplexity = min(PERPLEXITY, (b - 1) / 3)
     return TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1).fit_transform(parts)
 
 
