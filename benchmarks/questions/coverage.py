@@ -313,8 +313,8 @@ def blocks(report: Mapping[str, Any]) -> list[str | Table]:
     ]
     if report["discoveries"]:
         about = (
-            f"Benjamini-Hochberg on batches of {BATCH} scans, {NOVEL_IN_BATCH} of them of novel classes, percent: the mean "
-            "share of known shapes among those called novel may be the stated rate times the share of known shapes."
+            f"Benjamini-Hochberg on batches of {BATCH} scans, {NOVEL_IN_BATCH} of them of novel classes, percent: the "
+            "mean share of known shapes among those called novel may be the stated rate times the share of known ones."
         )
         found += [about, discoveries_table(report)]
     return found
