@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError
+from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError, OpenShapeError, UnknownNameError
 
 # bounds what is held at once beside input and output: 2^21 float64 are 16 MiB
 BLOCK_ELEMENTS = 1 << 21
@@ -162,3 +163,21 @@ def unit_or_zero(rows: np.ndarray) -> np.ndarray:
     scaled = rows / np.where(most > 0, most, 1)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
     return scaled / np.where(length > 0, length, 1)
+
+
+def check_names(names: Any) -> tuple[str, ...]:
+    """Class names as a tuple; raises `ClassNamesError` for none, blank, twice, or what is no list of strings."""
+    if isinstance(names, np.ndarray):
+        names = names.tolist()
+    if isinstance(names, str):
+        raise ClassNamesError(f"known is the string {names!r}; expected a list of names: [{names!r}]")
+    names = tuple(names)
+    if not names:
+        raise ClassNamesError("there are no known classes; expected at least one name")
+    for i, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise ClassNamesError(f"known class {i} is {reprlib.repr(name)}; expected a name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ClassNamesError(f"known classes are named twice: {', '.join(map(repr, twice))}")
+    return names

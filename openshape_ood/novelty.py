@@ -76,6 +76,24 @@ class NoveltyResult:
             )
         return self.threshold
 
+    def as_json(self) -> dict[str, Any]:
+        """Everything as texts and numbers: provenance, classes, threshold, and a record for each of the shapes.
+
+        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
+        p_value and verdict, "known" or "novel", which are None where there is no threshold, or none with scores.
+        """
+        n, names = len(self), self.classes.tolist()
+        verdict = ["novel" if new else "known" for new in self.is_novel] if self.threshold else [None] * n
+        p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
+        columns = {"shape": self.shapes, "up": self.up or [None] * n, "nearest": self.nearest.tolist()}
+        columns |= {"novelty": self.novelty.tolist(), "p_value": p_value, "verdict": verdict}
+        columns["similarities"] = [dict(zip(names, cosines, strict=True)) for cosines in self.similarity.tolist()]
+        records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for record in records:
+            record["similarity"] = record["similarities"][record["nearest"]]
+        threshold = self.threshold and self.threshold.as_json()
+        return {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.novelty, dtype=dtype, copy=copy)
 
@@ -171,8 +189,10 @@ def score_novelty(
     # known classes with names and examples of every class can be asked anything that they hold
     anything = isinstance(known, KnownClasses) and kind == "examples" and known.text is not None
     found = find_method(method, None if anything else kind)
-    queries.check(found, num_samples)
-    examples_up = _known_up(up, known_up, known)
+    if found.rows == "patches" and (queries.ready is not None or num_samples != 1):
+        given = "these are embeddings" if queries.ready is not None else f"num_samples is {num_samples}"
+        raise InputError(f"method {found.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
+    examples_up = _known_up(up, known_up) if isinstance(known, Mapping) else "file"
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
     if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
@@ -185,8 +205,8 @@ def score_novelty(
     if threshold is not None:
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-    gathered = _gathered(known, found, encoder, text, examples_up, device, settings)
-    gathered.check_fits(identity)
+    gathered = known_classes(known, found, encoder, text=text, up=examples_up, device=device, **settings)
+    gathered.identity.check_fits(identity)
     check_known(found, gathered)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
@@ -219,33 +239,19 @@ class _Queries:
         listed = list_shapes(shapes)
         return cls(tuple(s.path or s.name for s in listed), tuple(resolve_ups(up, listed)), tuple(listed))
 
-    def check(self, method: Method, num_samples: int) -> None:
-        """Raises `InputError` for what a method that judges patches cannot use."""
-        if method.rows == "patches" and self.ready is not None:
-            raise InputError(f"method {method.name!r} judges patches, these are embeddings. Give the shapes themselves")
-        if method.rows == "patches" and num_samples != 1:
-            raise InputError(
-                f"num_samples is {num_samples}; method {method.name!r} takes the patches of one sampling. Leave "
-                "num_samples out"
-            )
-
     def judged(
         self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
     ) -> tuple[Judgement, Embeddings]:
-        embeddings = self.ready or self._encoded(encoder, settings)
+        values, ups = [shape.value for shape in self.shapes], list(self.ups)
+        embeddings = self.ready or Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
         if method.rows == "embedding":
             return judge(embeddings.vectors, known, method), embeddings
         check_patches(encoder)
         stage = known.patches.stage if known.patches is not None else PATCH_STAGE
         passed = {key: settings[key] for key in ("batch_size", "seed")}
-        values = [shape.value for shape in self.shapes]
-        features = encoder.encode_patches(values, up=list(self.ups), stage=stage, **passed).features
+        features = encoder.encode_patches(values, up=ups, stage=stage, **passed).features
         similarity = judge(embeddings.vectors, known, "max_cosine").similarity
         return replace(judge(features, known, method), similarity=similarity), embeddings
-
-    def _encoded(self, encoder: Encoder, settings: Mapping[str, Any]) -> Embeddings:
-        vectors = encoder.encode([shape.value for shape in self.shapes], up=list(self.ups), **settings)
-        return Embeddings(vectors, encoder.identity, self.names)
 
 
 def _how_known(known: Any) -> Kind:
@@ -274,26 +280,35 @@ def _how_known(known: Any) -> Kind:
     return "names"
 
 
-def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
+def _known_up(up: str | Sequence[str], known_up: str | None) -> str:
     if known_up is not None:
         return known_up if known_up == "file" else check_up(known_up, "known_up")
-    if isinstance(up, str):
-        return up
-    if isinstance(known, Mapping):
+    if not isinstance(up, str):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
-    return "file"
+    return up
 
 
-def _gathered(
+def known_classes(
     known: Any,
     method: Method,
     encoder: Any,
-    text: NamesEncoder | None,
-    up: str,
-    device: Any,
-    settings: dict[str, Any],
+    *,
+    text: NamesEncoder | None = None,
+    up: str = "file",
+    device: Any = None,
+    **settings: Any,
 ) -> KnownClasses:
-    """The known classes with what the method needs of them."""
+    """Known classes in any form that `score_novelty` takes, with what a method needs of them.
+
+    Parameters
+    ----------
+    known : sequence of k str, mapping or KnownClasses
+    method : Method
+    encoder : Encoder, optional
+        None only for `KnownClasses`.
+    text, up, device, **settings
+        As in `score_novelty`; `up` is that of the example shapes.
+    """
     temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
         lacks = known.temperature is None and temperature is not None

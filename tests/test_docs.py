@@ -14,7 +14,7 @@ import trimesh
 from typer.testing import CliRunner
 
 import openshape_ood
-from openshape_ood import KnownClasses, ShapeEncoder
+from openshape_ood import KnownClasses, ShapeEncoder, Threshold, score_novelty
 from openshape_ood.cli.commands import app
 from openshape_ood.synthetic import sample, scan
 
@@ -60,14 +60,19 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shapes")
     write_cloud(folder / "scans" / "one.ply", scan("chair", 600, seed=1))
     write_cloud(folder / "scans" / "two.ply", scan("guitar", 600, seed=1))
+    write_cloud(folder / "more" / "three.ply", scan("sofa", 600, seed=1))
     for name in ("chair", "sofa"):
         for seed in range(3):
-            write_cloud(folder / "support" / name / f"{seed}.ply", sample(name, 600, seed))
+            write_cloud(folder / "examples" / name / f"{seed}.ply", sample(name, 600, seed))
     chairs = {"chair": [sample("chair", 600, seed) for seed in range(3)]}
     known = KnownClasses.from_examples(chairs, ShapeEncoder.from_pretrained("tiny"), patches="local")
     known.save(folder / "known.safetensors")
     for seed in range(100, 119):  # 19 promise 95 %
         write_cloud(folder / "held_out" / f"{seed}.ply", sample("chair", 600, seed))
+    (folder / "list.csv").write_text("path\nscans/one.ply\nscans/two.ply\n")
+    examples = {name: sorted((folder / "examples" / name).iterdir()) for name in ("chair", "sofa")}
+    novelty = score_novelty(sorted((folder / "held_out").iterdir()), examples, model="tiny")
+    Threshold.from_novelty(novelty).save(folder / "mine.json")
     return folder
 
 

@@ -63,7 +63,7 @@ class Steps:
 
 def run_engine(engine: str, shapes: str, table: str, workers: int, kill: bool) -> dict[str, Any]:
     """One engine, in this process: counts, seconds, rates."""
-    from openshape_ood.cli.listing import list_items
+    from openshape_ood.cli.inputs import list_items
     from openshape_ood.embedding_store.jobs import Cluster, Settings, embed
 
     items = list(list_items([shapes]).items)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.app import words
+from openshape_ood.app import texts
+from openshape_ood.app.downloads import remove_results, save_results
 from openshape_ood.app.examples import EXAMPLES, FIRST
-from openshape_ood.app.limits import MAX_FILE_MB
-from openshape_ood.app.reading import Upload, read_upload
-from openshape_ood.app.results import remove_results, save_results
-from openshape_ood.app.scoring import AUTOMATIC, METHODS, MODEL, ORIGINS, Scorer, Verdict
+from openshape_ood.app.quotas import MAX_FILE_MB
 from openshape_ood.app.session import Session, Shape
+from openshape_ood.app.uploads import Upload, read_upload
+from openshape_ood.app.verdicts import AUTOMATIC, MODEL, ORIGINS, Judge, Verdict, method_names
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.plots import turnable
 from openshape_ood.registry.rows import list_checkpoints
@@ -29,7 +29,7 @@ Update = dict[Any, Any]
 
 
 def build(
-    scorer: Scorer, results: Path, model: str, known: Sequence[str], max_file_mb: int = MAX_FILE_MB
+    judge: Judge, results: Path, model: str, known: Sequence[str], max_file_mb: int = MAX_FILE_MB
 ) -> tuple[Any, dict[str, Any]]:
     """The gradio Blocks, and what its `launch` needs to look as it should.
 
@@ -37,7 +37,7 @@ def build(
     """
     import gradio as gr
 
-    page = _Page(scorer, results, max_file_mb)
+    page = _Page(judge, results, max_file_mb)
     with gr.Blocks(
         title="openshape_ood: is it novel?",
         analytics_enabled=False,
@@ -59,7 +59,11 @@ def build(
         block_label_text_size="13px",
         block_title_text_size="13px",
     )
-    look = {"theme": theme, "css": STYLE, "js": "() => document.body.classList.remove('dark')"}
+    look = {
+        "theme": theme,
+        "css": Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
+        "js": "() => document.body.classList.remove('dark')",
+    }
     return blocks, look
 
 
@@ -71,7 +75,7 @@ def _answered(handler: Callable[..., Update]) -> Callable[..., Update]:
         try:
             return handler(page, *values)
         except OpenShapeError as error:
-            return {page.message: words.message(str(error), refused=True), page.dropped: None}
+            return {page.message: texts.message(str(error), refused=True), page.dropped: None}
 
     return answer
 
@@ -79,8 +83,8 @@ def _answered(handler: Callable[..., Update]) -> Callable[..., Update]:
 class _Page:
     """The components, as attributes, and the handlers: (values of components) -> {component: new value}."""
 
-    def __init__(self, scorer: Scorer, results: Path, max_file_mb: int) -> None:
-        self.scorer = scorer
+    def __init__(self, judge: Judge, results: Path, max_file_mb: int) -> None:
+        self.judge = judge
         self.results = results
         self.max_file_mb = max_file_mb
 
@@ -89,7 +93,7 @@ class _Page:
         self.session = gr.State(session)
         self.verdict = gr.State(None)
         self.folder = gr.State("", delete_callback=remove_results)
-        gr.HTML(words.TITLE)
+        gr.HTML(texts.TITLE)
         with gr.Row(equal_height=False, elem_id="columns"):
             with gr.Column(scale=5, min_width=380):
                 self._left(gr, session, model, known)
@@ -100,26 +104,25 @@ class _Page:
         self.dropped = gr.File(
             label=f"Drop a mesh or cloud, up to {self.max_file_mb} MB", height=112, elem_id="drop", type="filepath"
         )
-        gr.HTML(f'<span class="formats">{words.FORMATS}</span>')
+        gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
         with gr.Row(elem_id="examples"):
             self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
         with gr.Row():
-            self.names = gr.Textbox(
-                ", ".join(known), label="Known classes, with commas between them", elem_id="names", max_lines=3, scale=5
-            )
+            label = "Known classes, with commas between them"
+            self.names = gr.Textbox(", ".join(known), label=label, elem_id="names", max_lines=3, scale=5)
         with gr.Row():
             self.model = gr.Dropdown(
                 list_checkpoints(), value=model, label="Encoder", min_width=84, elem_id="model", scale=4
             )
             self.method = gr.Dropdown(
-                list(METHODS), value=AUTOMATIC, label="Method", min_width=110, elem_id="method", scale=5
+                method_names(), value=AUTOMATIC, label="Method", min_width=110, elem_id="method", scale=5
             )
             self.up = gr.Dropdown(list(UPS), value="y", label="Up axis", min_width=70, elem_id="up", scale=3)
             self.origin = gr.Dropdown(
                 list(ORIGINS), value=MODEL, label="Shape is a", min_width=120, scale=6, elem_id="origin"
             )
         self.score = gr.Button("Score", variant="primary", elem_id="score")
-        self.bank = gr.HTML(words.bank(session))
+        self.known = gr.HTML(texts.known(session))
         with gr.Row(elem_id="adding"):
             self.owner = gr.Dropdown(
                 list(session.names),
@@ -150,17 +153,8 @@ class _Page:
         settings = [self.session, self.folder, self.names, self.model, self.method, self.up, self.origin, self.color]
         shown = [
             *(self.session, self.verdict, self.folder, self.dropped, self.message, self.said, self.color, self.plot),
-            *(
-                self.compared,
-                self.bars,
-                self.bank,
-                self.names,
-                self.owner,
-                self.up,
-                self.origin,
-                self.cloud,
-                self.figures,
-            ),
+            *(self.compared, self.bars, self.known, self.names, self.owner, self.up, self.origin),
+            *(self.cloud, self.figures),
         ]
         # private: there is no API; what is costly is done for two visitors at a time
         common = {
@@ -174,15 +168,13 @@ class _Page:
         self.dropped.upload(self.on_drop, [self.dropped, *settings], **common)
         for name, button in self.offered.items():
             button.click(functools.partial(self.on_example, name), settings, **common)
-        gr.on([self.score.click, self.names.submit, *self._choices()], self.on_score, settings, **common)
+        choices = [choice.input for choice in (self.model, self.method, self.up, self.origin)]
+        gr.on([self.score.click, self.names.submit, *choices], self.on_score, settings, **common)
         self.add.click(self.on_add, [self.owner, self.session, self.up, self.verdict], **common)
         self.clear.click(self.on_clear, [self.session], **common)
         self.color.input(self.on_color, [self.verdict, self.color], **common)
         if opens_with_example:
             blocks.load(functools.partial(self.on_example, FIRST), settings, **common)
-
-    def _choices(self) -> list[Any]:
-        return [choice.input for choice in (self.model, self.method, self.up, self.origin)]
 
     @_answered
     def on_drop(self, path: str | None, session: Session, *settings: Any) -> Update:
@@ -225,8 +217,8 @@ class _Page:
         return {
             self.session: session,
             self.names: ", ".join(session.names),
-            self.message: words.message(said),
-            self.bank: words.bank(session),
+            self.message: texts.message(said),
+            self.known: texts.known(session),
             self.owner: gr.update(choices=list(session.names), value=name),
         }
 
@@ -234,27 +226,19 @@ class _Page:
     def on_clear(self, session: Session) -> Update:
         session = session.without_examples()
         said = "The examples are removed; the classes are known by their names alone."
-        return {self.session: session, self.message: words.message(said), self.bank: words.bank(session)}
+        return {self.session: session, self.message: texts.message(said), self.known: texts.known(session)}
 
     @_answered
     def on_color(self, verdict: Verdict | None, color: str) -> Update:
         return {} if verdict is None else {self.plot: _picture(verdict, color)}
 
     def _scored(
-        self,
-        session: Session,
-        folder: str,
-        names: str,
-        model: str,
-        method: str,
-        up: str,
-        origin: str,
-        color: str,
+        self, session: Session, folder: str, names: str, model: str, method: str, up: str, origin: str, color: str
     ) -> Update:
         import gradio as gr
 
         session = session.with_names(names)
-        verdict = self.scorer.judge(session, model, method, up, origin)
+        verdict = self.judge.judge(session, model, method, up, origin)
         cloud, figures = save_results(verdict, session, self.results)
         remove_results(folder)  # of the shape before; gradio serves copies
         return {
@@ -262,12 +246,12 @@ class _Page:
             self.verdict: verdict,
             self.folder: str(cloud.parent),
             self.message: "",
-            self.said: words.verdict(verdict),
+            self.said: texts.verdict(verdict),
             self.color: gr.update(visible=True),
             self.plot: gr.update(value=_picture(verdict, color), visible=True),
-            self.compared: words.compared(verdict),
-            self.bars: words.bars(verdict),
-            self.bank: words.bank(session),
+            self.compared: texts.compared(verdict),
+            self.bars: texts.bars(verdict),
+            self.known: texts.known(session),
             self.owner: gr.update(choices=list(session.names), value=verdict.nearest),
             self.cloud: gr.update(value=str(cloud), visible=True),
             self.figures: gr.update(value=str(figures), visible=True),
@@ -291,49 +275,3 @@ def _picture(verdict: Verdict, color: str) -> Any:
 
 def _span(values: np.ndarray) -> float:
     return float(np.ptp(values)) or 1e-6
-
-
-STYLE = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto !important; padding: 4px 20px !important; }
-.gradio-container h1 { font-size: 1.35rem; font-weight: 600; margin: 0 0 2px; }
-.gradio-container h3 { font-size: .95rem; font-weight: 600; margin: 0 0 4px; }
-.gradio-container small { font-size: .8rem; font-weight: 400; color: #526071; }
-.gradio-container .html-container, .gradio-container .prose { padding: 0 !important; }
-.formats { display: block; font-size: .76rem; color: #526071; line-height: 1.2; }
-#drop .wrap { font-size: .88rem; line-height: 1.25; padding-top: 18px; }
-#drop .icon-wrap { display: none; }
-/* what is too large is said in a corner; this would cover the place to drop the next one */
-#drop > [data-testid="status-tracker"] { display: none !important; }
-#model input, #method input, #up input, #origin input { font-size: .82rem; margin-left: -6px; }
-#adding { align-items: flex-end; }
-#adding button { min-height: 38px; }
-#color { margin-bottom: -8px; }
-#color label { padding: 3px 10px; font-size: .85rem; }
-.html-container:not(:has(*)), .block:has(> .html-container:empty) { display: none; }
-#columns { gap: 26px; }
-#examples { gap: 6px; }
-#examples button { flex: 1 1 auto; font-weight: 400; }
-.box { border-left: 5px solid #8a96a5; background: #f4f6f8; padding: 8px 14px; border-radius: 3px; color: #16202c;
-       overflow-wrap: anywhere; }
-.box h2 { font-size: 1.2rem; font-weight: 600; margin: 0; }
-.box p { margin: 2px 0 0; font-size: .9rem; }
-.box .name { font-size: .9rem; color: #3a4757; }
-.box.known { border-color: #0072b2; background: #eef5fa; }
-.box.novel { border-color: #6e0f12; background: #fbf0ea; }
-.box.refused { border-color: #b36b00; background: #fff7e6; }
-.box.said { border-color: #009e73; background: #eef8f4; }
-#compared p { margin: 0; font-size: .85rem; color: #3a4757; }
-.bar { display: flex; align-items: center; gap: 8px; font-size: .88rem; line-height: 1.5; }
-.bar .label { width: 130px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.bar .track { flex: 1; background: #eceff3; height: 11px; border-radius: 2px; }
-.bar .track span { display: block; height: 100%; background: #9aa9ba; border-radius: 2px; }
-.bar.first .track span { background: #0072b2; }
-.bar .value { width: 44px; text-align: right; font-variant-numeric: tabular-nums; }
-#bank { max-height: 300px; overflow-y: auto; }
-#bank table { width: 100%; border-collapse: collapse; border: 0; margin: 0; font-size: .88rem; }
-#bank th, #bank td { border: 0; text-align: left; padding: 1px 8px; height: 26px; overflow-wrap: anywhere; }
-#bank tr { border: 0; border-bottom: 1px solid #e0e5eb; }
-#bank th { font-weight: 600; color: #526071; }
-#bank img { display: inline-block; width: 32px; height: 32px; margin: 0 2px; vertical-align: middle; }
-footer { display: none !important; }
-"""

@@ -1,4 +1,4 @@
-"""Small pictures of clouds for the bank's table, as PNG."""
+"""Small pictures of clouds for the table of known classes, as PNG."""
 
 from __future__ import annotations
 

@@ -14,11 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.app.limits import MAX_FILE_MB, QUEUE, SESSIONS
+from openshape_ood.app.quotas import MAX_FILE_MB, QUEUE, SESSIONS
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.registry.rows import find_checkpoint
+from openshape_ood.registry import find_checkpoint
 
+DEFAULT, FALLBACK = "vitb32", "tiny"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # what a browser may load for the page: what comes from here, and nothing else whoever asks for it
 POLICY = (
@@ -34,9 +35,14 @@ HEADERS = {
 
 
 def run(
-    host: str, port: int, model: str, known: Sequence[str], max_file_mb: int | None = None, open_browser: bool = False
+    host: str, port: int, model: str | None, known: Sequence[str], max_file_mb: int | None, open_browser: bool
 ) -> None:
     """See `openshape_ood.app.serve`."""
+    if model is None:
+        model = DEFAULT if _is_here(DEFAULT) else FALLBACK
+        if model != DEFAULT:
+            how = f"openshape-ood checkpoints fetch {DEFAULT}"
+            print(f"{DEFAULT} is not on this machine ({how}): the page begins with {model}", flush=True)
     find_checkpoint(model)
     clean_names(known)
     port = _free_port(host, port)
@@ -49,6 +55,15 @@ def run(
             stopped.wait()
         finally:
             blocks.close(verbose=False)
+
+
+def _is_here(model: str) -> bool:
+    """Whether both encoders of a checkpoint load without the network."""
+    from openshape_ood.encoders.text.encoder import cached_file
+    from openshape_ood.registry import files, stripped
+
+    row = find_checkpoint(model)
+    return bool((stripped.find(row) or files.cached(row)) and cached_file(row))
 
 
 def launch(
@@ -67,10 +82,10 @@ def launch(
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
     from openshape_ood.app.page import build
-    from openshape_ood.app.scoring import Scorer
+    from openshape_ood.app.verdicts import Judge
 
     (root / "results").mkdir(parents=True, exist_ok=True)
-    blocks, look = build(Scorer(), root / "results", model, known, max_file_mb)
+    blocks, look = build(Judge(), root / "results", model, known, max_file_mb)
     blocks.queue(max_size=QUEUE)
     blocks.launch(
         server_name=host,

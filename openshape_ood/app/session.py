@@ -1,14 +1,16 @@
-"""One visitor's shape and bank of known classes. Nothing here is shared: every change gives a new `Session`."""
+"""One visitor's shape and known classes. Nothing here is shared: every change gives a new `Session`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Literal
 
 import numpy as np
 
-from openshape_ood.app.limits import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.shapes.points import check_up, exchange
@@ -54,6 +56,17 @@ class Session:
         """Class -> its examples, none for a class known by name only."""
         return {name: self.of(name) for name in self.names}
 
+    @property
+    def kind(self) -> Literal["names", "examples", "both"]:
+        """How the classes are known, as `scoring.find_method` takes it."""
+        having = [bool(own) for own in self.known().values()]
+        return "names" if not any(having) else "examples" if all(having) else "both"
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for sessions with the same names and examples."""
+        return tuple((name, tuple(example.key for example in own)) for name, own in self.known().items())
+
     def with_shape(self, shape: Shape) -> Session:
         return replace(self, shape=shape)
 
@@ -74,7 +87,7 @@ class Session:
         (name,) = parse_names(name, "the class is")
         name = next((known for known in self.names if known.casefold() == name.casefold()), name)
         if len(self.examples) >= MAX_EXAMPLES:
-            raise InputError(f"the bank has {MAX_EXAMPLES} examples already, as many as this page keeps")
+            raise InputError(f"there are {MAX_EXAMPLES} examples already, as many as this page keeps")
         example = _example(self.shape, check_up(up))
         if any(example.key == other.key for other in self.of(name)):
             raise InputError(f"{self.shape.name} is an example of {name} already")

@@ -8,20 +8,24 @@ or something is wrong, 2 wrong usage or nothing could be done, 130 interrupted.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 
-def main() -> None:
-    """The entry point `openshape-ood`."""
+def main(words: Sequence[str] | None = None) -> None:
+    """The program `openshape-ood`. It ends by `SystemExit` with its exit code, 0 where all went well.
+
+    Parameters
+    ----------
+    words : sequence of str, optional
+        The command and its options; those the process was started with, unless given. What a script has added to
+        `openshape_ood.scoring.METHODS` or to the registry before is offered here too.
+    """
     try:
-        _run()
+        from openshape_ood.cli.commands import app
+
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding lacks is no reason to stop
+                stream.reconfigure(errors="backslashreplace")
+        app(args=None if words is None else [str(word) for word in words])
     except KeyboardInterrupt:  # also before a command has begun
         sys.exit(130)
-
-
-def _run() -> None:
-    from openshape_ood.cli.commands import app
-
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding lacks is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
-    app()

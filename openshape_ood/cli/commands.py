@@ -1,23 +1,80 @@
-"""Which commands there are."""
+"""Which commands there are, and what holds for all: several words after an option, errors as one line and a code."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from openshape_ood import __version__
 from openshape_ood.cli import checkpoints
+from openshape_ood.cli.console import print_error, print_json, print_note
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
-from openshape_ood.cli.group import Group
 from openshape_ood.cli.localize import localize
 from openshape_ood.cli.options import Json
 from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
+from openshape_ood.errors import CheckpointError, OpenShapeError
 
-EPILOG = "openshape-ood COMMAND --help has examples. Everything works offline with --model tiny."
+SEVERAL = ("--known", "--known-classes", "--calibrate")
+NOTHING_DONE = 2
+PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
+
+
+def repeat_options(words: Sequence[str]) -> list[str]:
+    """Several words after an option of `SEVERAL`, up to the next option, as that option again and again.
+
+    The parser below knows options of one word only.
+
+    >>> repeat_options(["score", "a.ply", "--known", "chair", "night stand", "--model", "tiny"])
+    ['score', 'a.ply', '--known', 'chair', '--known', 'night stand', '--model', 'tiny']
+    >>> repeat_options(["score", "--known", "chair", "--", "a.ply"])
+    ['score', '--known', 'chair', '--', 'a.ply']
+    """
+    repeated: list[str] = []
+    option = ""  # the one whose words are being read
+    for i, word in enumerate(words):
+        if word == "--":
+            return [*repeated, *words[i:]]
+        if word.startswith("-") and word != "-":
+            option = word.partition("=")[0] if word.partition("=")[0] in SEVERAL else ""
+        elif option and repeated[-1] != option:
+            repeated.append(option)
+        repeated.append(word)
+    return repeated
+
+
+class Group(TyperGroup):
+    """The commands together."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["json"] = "--json" in args
+        return super().parse_args(ctx, repeat_options(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # as with `| head`: whoever read has had enough
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+        except OpenShapeError as error:
+            if ctx.params.get("debug"):
+                raise
+            print_error(str(error))
+            if isinstance(error, CheckpointError):
+                print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
+            if ctx.meta["json"]:
+                print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+            raise typer.Exit(NOTHING_DONE) from None
+
 
 app = typer.Typer(
     cls=Group,
@@ -26,7 +83,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EPILOG,
+    epilog="openshape-ood COMMAND --help has examples. Everything works offline with --model tiny.",
 )
 
 
@@ -39,25 +96,15 @@ def begin(
 ) -> None:
     """Is this 3D object one of the classes we know, or something new?"""
     if version:
-        print_version(json)
+        if json:
+            print_json({"openshape_ood": __version__})
+        else:
+            print(f"openshape-ood {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         raise typer.BadParameter("--json belongs to a command, as in: openshape-ood score FILES --known chair --json")
 
 
-def print_version(json: bool) -> None:
-    from openshape_ood.cli.console import print_json
-
-    if json:
-        print_json({"openshape_ood": __version__})
-    else:
-        print(f"openshape-ood {__version__}")
-
-
-app.command()(score)
-app.command()(embed)
-app.command()(localize)
+for command in (score, embed, localize, doctor, demo, serve):
+    app.command()(command)
 app.add_typer(checkpoints.app, name="checkpoints")
-app.command()(doctor)
-app.command()(demo)
-app.command()(serve)

@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 WIDE = 100_000  # columns of a file or a pipe: nothing there is folded
+FOLDED = 16  # columns that a folded column has at least
+STYLES = {
+    **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
+    **dict.fromkeys(("novel", "damaged"), "bold red"),
+    **dict.fromkeys(("missing", "not downloaded", "present"), "yellow"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,7 @@ def console(stderr: bool = False) -> Console:
         def on_broken_pipe(self) -> None:
             raise  # the error itself, as rich calls this where it was caught
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else WIDE
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
     return Quitting(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, soft_wrap=False)
 
 
@@ -60,55 +64,51 @@ def print_note(text: str, style: str = "dim") -> None:
 
 
 def print_error(message: str) -> None:
-    from rich.text import Text
-
-    lines = "\n".join(shown(line) for line in message.splitlines())
-    console(stderr=True).print(Text("error: ", style="bold red") + Text(lines, style="red"))
+    _print_marked("error: ", "\n".join(shown(line) for line in message.splitlines()), "red")
 
 
 def print_failures(failures: Sequence[Failure]) -> None:
     """One line each, on the standard error."""
+    for failure in failures:
+        reason, name = shown(" ".join(failure.reason.split())), shown(failure.file)
+        _print_marked("failed: ", reason if name in reason else f"{name}: {reason}")
+
+
+def _print_marked(mark: str, text: str, style: str = "") -> None:
     from rich.text import Text
 
-    out = console(stderr=True)
-    for failure in failures:
-        reason = shown(" ".join(failure.reason.split()))
-        name = shown(failure.file)
-        line = reason if name in reason else f"{name}: {reason}"
-        out.print(Text("failed: ", style="bold red") + Text(line))
+    console(stderr=True).print(Text(mark, style="bold red") + Text(text, style=style))
 
 
-def new_table(*columns: str, right: Sequence[str] = (), fold: Sequence[str] = ()) -> Table:
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fold: str = "") -> None:
+    """Some columns of records, as --json has them, on the standard output; `fold` is broken where the terminal ends."""
     from rich import box
     from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            overflow="fold",
-            no_wrap=column not in fold,
-            min_width=16 if column in fold else None,
-        )
-    return table
-
-
-def text(value: Any, style: str = "") -> Any:
-    """A cell of a table."""
     from rich.text import Text
 
-    return Text(shown(value), style=style)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in columns:
+        wide = 0 if name != fold else FOLDED
+        justify: Any = "right" if any(isinstance(row[name], int | float) for row in rows) else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != fold, min_width=wide or None)
+    for row in rows:
+        cells = (f"{row[name]:.3f}" if isinstance(row[name], float) else row[name] for name in columns)
+        table.add_row(*(Text("" if cell is None else shown(cell), STYLES.get(str(cell), "")) for cell in cells))
+    console().print(table)
 
 
 def print_json(content: Any) -> None:
     """The one thing on the standard output; numbers that are none become null."""
-    sys.stdout.write(json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(as_json(content))
     sys.stdout.flush()
 
 
+def as_json(content: Any) -> str:
+    return json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
+
+
 def plain(value: Any) -> Any:
-    """Numpy's numbers and arrays as Python's, NaN and infinity as None.
+    """Numpy's numbers and arrays as Python's, paths as texts, NaN and infinity as None.
 
     >>> plain({"a": float("nan"), "b": (1, 2)})
     {'a': None, 'b': [1, 2]}
@@ -119,9 +119,9 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # numpy
         return plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Bar:

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import stat
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openshape_ood import __version__
 from openshape_ood.cli import options
-from openshape_ood.cli.console import console, new_table, print_json, print_line, shown, text
+from openshape_ood.cli.console import print_json, print_line, shown
+from openshape_ood.errors import OpenShapeError
 
-# what is imported -> the distribution; all of these are ordinary dependencies
-NEEDED = {
-    "torch": "torch",
-    "open_clip": "open_clip_torch",
-    "huggingface_hub": "huggingface_hub",
-    "numpy": "numpy",
-    "scipy": "scipy",
-    "sklearn": "scikit-learn",
-    "safetensors": "safetensors",
-    "tokenizers": "tokenizers",
-    "trimesh": "trimesh",
-    "collada": "pycollada",
-    "PIL": "pillow",
-    "typer": "typer",
-    "rich": "rich",
-}
-# what is imported -> the distribution, the extra that brings it, what for
+if TYPE_CHECKING:
+    from openshape_ood.registry import Row
+
+NEEDED = (
+    *("torch", "open_clip_torch", "huggingface_hub", "numpy", "scipy", "scikit-learn", "safetensors", "tokenizers"),
+    *("trimesh", "pycollada", "pillow", "typer", "rich"),
+)
+# distribution -> the extra that brings it, what for
 EXTRAS = {
-    "matplotlib": ("matplotlib", "plots", "pictures"),
-    "plotly": ("plotly", "plots", "pictures to turn"),
-    "gradio": ("gradio", "app", "the web page"),
-    "pyarrow": ("pyarrow", "parquet", "embed to .parquet"),
-    "laspy": ("laspy", "las", "LAS and LAZ files"),
-    "faiss": ("faiss-cpu", "faiss", "approximate search in large banks"),
+    "matplotlib": ("plots", "pictures"),
+    "plotly": ("plots", "pictures to turn"),
+    "gradio": ("app", "the web page"),
+    "pyarrow": ("parquet", "embed to .parquet"),
+    "ray": ("ray", "embed on a cluster"),
+    "laspy": ("las", "LAS and LAZ files"),
+    "faiss-cpu": ("faiss", "approximate search among many examples"),
 }
 SETTINGS = (
     "HF_HUB_OFFLINE",
@@ -85,14 +80,17 @@ def examine(network: bool) -> dict[str, Any]:
             "python": platform.python_version(),
             "platform": platform.platform(),
         },
-        "needed": {name: _version(name) for name in NEEDED.values()},
+        "needed": {name: _version(name) for name in NEEDED},
         "extras": [
             {"package": name, "extra": extra, "for": purpose, "version": _version(name)}
-            for name, extra, purpose in EXTRAS.values()
+            for name, (extra, purpose) in EXTRAS.items()
         ],
         "devices": _devices(),
         "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
-        "caches": [_cache(what, path) for what, path in _cache_folders().items()],
+        "caches": [
+            {"what": what, "path": str(folder), "bytes": _size(folder), "writable": _writable(folder)}
+            for what, folder in _cache_folders().items()
+        ],
         "checkpoints": _checkpoints(),
         "self_test": _self_test(),
     }
@@ -142,21 +140,14 @@ def _usual_hub_folder() -> Path:
     return Path(os.environ.get("HF_HOME") or Path(cache) / "huggingface").expanduser() / "hub"
 
 
-def _cache(what: str, folder: Path) -> dict[str, Any]:
-    return {"what": what, "path": str(folder), "bytes": _size(folder), "writable": _writable(folder)}
-
-
 def _size(folder: Path) -> int:
     """Bytes of the files below, links not followed: the Hub's cache links each file to one copy."""
     total = 0
     for here, _, files in os.walk(folder):
         for name in files:
-            path = os.path.join(here, name)
-            if not os.path.islink(path):
-                try:
-                    total += os.lstat(path).st_size
-                except OSError:
-                    continue
+            with contextlib.suppress(OSError):
+                status = os.lstat(os.path.join(here, name))
+                total += 0 if stat.S_ISLNK(status.st_mode) else status.st_size
     return total
 
 
@@ -166,32 +157,25 @@ def _writable(folder: Path) -> bool:
 
 
 def _checkpoints() -> list[dict[str, Any]]:
-    from openshape_ood.cli.cached import encoder_part, text_part
-    from openshape_ood.errors import OpenShapeError
-    from openshape_ood.registry.rows import load_registry
+    from openshape_ood.registry import find_checkpoint, list_checkpoints
 
     try:
-        rows = load_registry().values()
+        rows = [find_checkpoint(name) for name in list_checkpoints()]
     except OpenShapeError as error:
         return [{"name": "registry", "error": str(error)}]
-    found: list[dict[str, Any]] = []
-    for row in rows:
-        try:
-            encoder, tower = encoder_part(row), text_part(row)
-        except (OpenShapeError, ImportError) as error:
-            found.append({"name": row.name, "error": str(error)})
-            continue
-        ready = encoder.path is not None and tower.path is not None
-        found.append(
-            {
-                "name": row.name,
-                "encoder": encoder.place,
-                "text": tower.place,
-                "works_offline": ready,
-                "get": None if ready else f"openshape-ood checkpoints fetch {row.name}",
-            }
-        )
-    return found
+    return [_checkpoint(row) for row in rows]
+
+
+def _checkpoint(row: Row) -> dict[str, Any]:
+    from openshape_ood.cli.checkpoint_files import encoder_part, text_part
+
+    try:
+        encoder, text = encoder_part(row), text_part(row)
+    except (OpenShapeError, ImportError) as error:
+        return {"name": row.name, "error": str(error)}
+    ready = encoder.path is not None and text.path is not None
+    get = None if ready else f"openshape-ood checkpoints fetch {row.name}"
+    return {"name": row.name, "encoder": encoder.place, "text": text.place, "works_offline": ready, "get": get}
 
 
 def _self_test() -> dict[str, Any]:
@@ -245,22 +229,20 @@ def _problems(report: dict[str, Any]) -> list[str]:
 
 def _print(report: dict[str, Any]) -> None:
     versions = [*report["versions"].items(), *((k, v or "missing") for k, v in report["needed"].items())]
-    print_line("Versions", "bold")
-    print_line("  " + ", ".join(f"{name} {version}" for name, version in versions))
-    print_line(f"  {sys.executable}")
+    settings = [f"{name}={shown(value)}" for name, value in report["settings"].items()]
+    _print_part("Versions", [", ".join(f"{name} {version}" for name, version in versions), sys.executable])
     print_line("Extras", "bold")
     for one in report["extras"]:
         how = f"missing: pip install 'openshape-ood[{one['extra']}]'"
         print_line(f"  {one['package']} {one['version'] or how} ({one['for']})", "" if one["version"] else "yellow")
-    print_line("Devices", "bold")
-    print_line(f"  {', '.join(report['devices']) or 'none: torch is missing'}")
-    print_line("Settings", "bold")
-    print_line("  " + (", ".join(f"{k}={shown(v)}" for k, v in report["settings"].items()) or "no variable is set"))
-    print_line("Caches", "bold")
-    for cache in report["caches"]:
-        print_line(f"  {cache['what']}: {cache['path']}, {cache['bytes'] / 2**20:.1f} MiB")
+    _print_part("Devices", [", ".join(report["devices"]) or "none: torch is missing"])
+    _print_part("Settings", [", ".join(settings) or "no variable is set"])
+    _print_part("Caches", [f"{one['what']}: {one['path']}, {one['bytes'] / 2**20:.1f} MiB" for one in report["caches"]])
     print_line("Checkpoints", "bold")
-    console().print(_checkpoint_table(report["checkpoints"]))
+    for one in report["checkpoints"]:
+        encoders = f"{one['encoder']}, text encoder {one['text']}" if "error" not in one else "cannot be used"
+        works = "works offline" if one.get("works_offline") else one.get("get") or one["error"]
+        print_line(f"  {one['name']}: {encoders}; {shown(works)}", "" if one.get("works_offline") else "yellow")
     print_line("Self-test", "bold")
     for check in ("self_test", "network"):
         if check in report:
@@ -271,12 +253,7 @@ def _print(report: dict[str, Any]) -> None:
         print_line("all well", "green")
 
 
-def _checkpoint_table(checkpoints: list[dict[str, Any]]) -> Any:
-    table = new_table("name", "encoder", "text tower", "offline", "how to get it", fold=["how to get it"])
-    for one in checkpoints:
-        if "error" in one:
-            table.add_row(text(one["name"]), "", "", text("no", "bold red"), text(one["error"]))
-            continue
-        ready = text("works", "green") if one["works_offline"] else text("no", "yellow")
-        table.add_row(text(one["name"]), text(one["encoder"]), text(one["text"]), ready, text(one["get"] or ""))
-    return table
+def _print_part(title: str, lines: list[str]) -> None:
+    print_line(title, "bold")
+    for line in lines:
+        print_line(f"  {line}")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +12,7 @@ from openshape_ood.cli.console import Failure, print_failures, print_json, print
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.embedding_store.jobs import Item, Summary
+    from openshape_ood.embedding_store.jobs import Summary
 
 EXAMPLES = """
   openshape-ood embed scans/ --out scans.safetensors --model tiny
@@ -43,88 +39,68 @@ def embed(
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE|DIR",
-            help="Where to: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder "
+        options.option(
+            options.RESULT,
+            "--out -o",
+            "Where to: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder "
             "can be stopped and goes on. Parquet needs pip install 'openshape-ood\\[parquet]'.",
-            rich_help_panel=options.RESULT,
+            metavar="FILE|DIR",
         ),
     ],
     model: options.Model = "vitb32",
     checkpoint: options.CheckpointFile = None,
     up: options.Up = "file",
-    num_samples: options.Views = 1,
+    num_samples: options.NumSamples = 1,
     seed: options.Seed = 0,
     device: options.Device = None,
     batch_size: options.BatchSize = 32,
+    readers: options.Readers = None,
     engine: Annotated[
         str,
-        typer.Option(
+        options.option(
+            MANY,
             "--engine",
+            "local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
             metavar="NAME",
-            help="local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
-            rich_help_panel=MANY,
         ),
     ] = "local",
     address: Annotated[
         str | None,
-        typer.Option(
-            "--address",
-            metavar="ADDRESS",
-            help="Ray cluster: auto, or as ray.init takes it; started here if left out.",
-            rich_help_panel=MANY,
+        options.option(
+            MANY, "--address", "Cluster: auto, or as ray.init takes it; started here if left out.", metavar="ADDRESS"
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers",
-            min=1,
-            help="Encoders at once, with ray: one a GPU, else one a core, if left out.",
-            rich_help_panel=MANY,
+        options.option(
+            MANY, "--workers", "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1
         ),
     ] = None,
-    cpus: Annotated[
-        float, typer.Option("--cpus", min=0.01, help="CPUs of each worker, with ray.", rich_help_panel=MANY)
-    ] = 1,
+    cpus: Annotated[float, options.option(MANY, "--cpus", "CPUs of each worker, with ray.", min=0.01)] = 1,
     gpus: Annotated[
-        float | None,
-        typer.Option("--gpus", min=0, help="GPUs of each worker, with ray: 1 if there are any.", rich_help_panel=MANY),
-    ] = None,
-    readers: Annotated[
-        int | None,
-        typer.Option("--readers", min=0, help="Processes that read ahead of each encoder.", rich_help_panel=MANY),
+        float | None, options.option(MANY, "--gpus", "GPUs of each worker, with ray: 1 if there are any.", min=0)
     ] = None,
     precision: Annotated[
-        str,
-        typer.Option(
-            "--precision", metavar="NAME", help="float32, bfloat16 or float16, of the network.", rich_help_panel=MANY
-        ),
+        str, options.option(MANY, "--precision", "float32, bfloat16 or float16, of the network.", metavar="NAME")
     ] = "float32",
     shard: Annotated[
         str | None,
-        typer.Option(
+        options.option(
+            MANY,
             "--shard",
-            metavar="I/N",
-            help="Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
+            "Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
             "a Slurm array.",
-            rich_help_panel=MANY,
+            metavar="I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed", help="Try again what failed in an earlier run into this folder.", rich_help_panel=MANY
-        ),
+        bool, options.option(MANY, "--retry-failed", "Try again what failed in an earlier run into this folder.")
     ] = False,
     json: options.Json = False,
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
-    from openshape_ood.cli.inputs import File
-    from openshape_ood.cli.listing import list_items
-    from openshape_ood.cli.reading import nothing_found, warn_of_axes
+    from openshape_ood.cli.batches import warn_of_axes
+    from openshape_ood.cli.inputs import File, list_items, nothing_found, told_apart
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
@@ -141,7 +117,7 @@ def embed(
         print_failures(listed.failures)
         raise typer.Exit(2)
     if not folder:
-        listed.items = _told_apart(listed.items)
+        listed.items = told_apart(listed.items)
         readers = 0 if readers is None and count <= FEW else readers
     weights = None if checkpoint is None else str(checkpoint)
     settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
@@ -177,13 +153,6 @@ def embed(
         raise typer.Exit(1)
 
 
-def _told_apart(items: Iterable[Item]) -> list[Item]:
-    """Every file once; where two folders hold the same id, the whole path is the id."""
-    files = list({os.path.abspath(item.path): item for item in items}.values())
-    count = Counter(item.id for item in files)
-    return [item if count[item.id] == 1 else replace(item, id=Path(item.path).as_posix()) for item in files]
-
-
 def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: int) -> None:
     counts = {name: getattr(done, name) for name in ("given", "embedded", "reused", "skipped", "rows", "errors")}
     print_json(
@@ -192,7 +161,7 @@ def _print_summary(done: Summary, engine: str, shard: str | None, failures: list
             "engine": engine,
             "shard": shard,
             "dim": done.header.dim,
-            "provenance": asdict(done.header.provenance),
+            "provenance": done.header.provenance.as_json(),
             "failed": [{"file": one.file, "reason": one.reason} for one in failures],
             "counts": {**counts, "failed": len(failures), "ignored": ignored},
         }

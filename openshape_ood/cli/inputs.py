@@ -1,16 +1,22 @@
-"""What the user gave -> shape files: files as they are, folders searched, patterns expanded."""
+"""What the user gave -> shape files: files as they are, folders searched, patterns expanded, lists read."""
 
 from __future__ import annotations
 
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from openshape_ood.cli.console import Failure
+from openshape_ood.errors import InputError
 from openshape_ood.shapes.reading import SUFFIXES
+
+if TYPE_CHECKING:
+    from openshape_ood.embedding_store.jobs import Item
 
 # what lies beside meshes; an unquoted pattern brings these along
 SIDE_FILES = (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp", ".bin")
@@ -46,8 +52,24 @@ def find_files(given: Iterable[str | Path]) -> Found:
             found.ignored += 1
         else:  # also what is not there, or no shape: reading it says so
             found.files.append(File(path, os.path.basename(path)))
-    found.files = list(_with_ids(_once(found.files)))
+    found.files = told_apart(found.files)
     return found
+
+
+def nothing_found(given: Sequence[str], ignored: int) -> str:
+    """What to say where no file is a shape."""
+    where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
+    return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
+
+
+def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
+    """Raises `InputError` for a file that could not be written: told before the work, not after it."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
+    if not path.expanduser().parent.is_dir():
+        raise InputError(f"{option} is {path}; there is no folder {path.parent}")
 
 
 def _expand(pattern: str, found: Found) -> None:
@@ -84,18 +106,73 @@ def _suffix(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def _once(files: Iterable[File]) -> Iterator[File]:
-    seen: set[str] = set()
+Named = TypeVar("Named", "File", "Item")
+
+
+def told_apart(files: Iterable[Named]) -> list[Named]:
+    """Every file once; where two folders hold the same id, the whole path is the id."""
+    first: dict[str, Named] = {}
     for file in files:
-        place = os.path.abspath(file.path)
-        if place not in seen:
-            seen.add(place)
-            yield file
+        first.setdefault(os.path.abspath(file.path), file)
+    count = Counter(file.id for file in first.values())
+    return [file if count[file.id] == 1 else replace(file, id=Path(file.path).as_posix()) for file in first.values()]
 
 
-def _with_ids(files: Iterable[File]) -> Iterator[File]:
-    """Ids that tell the files apart: where two folders hold the same name, the whole path."""
-    listed = list(files)
-    count = Counter(file.id for file in listed)
-    for file in listed:
-        yield file if count[file.id] == 1 else replace(file, id=Path(file.path).as_posix())
+@dataclass
+class Listed:
+    """items: in the order given, of lists read anew by every loop; ignored: how many files are no shapes; failures:
+    what is not there."""
+
+    items: Iterable[Item] = ()
+    ignored: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def count(self) -> int:
+        return sum(1 for _ in self.items)
+
+
+class _Chained:
+    """Items of several sources, one after the other."""
+
+    def __init__(self, sources: list[Iterable[Item]]) -> None:
+        self.sources = sources
+
+    def __iter__(self) -> Iterator[Item]:
+        return chain.from_iterable(self.sources)
+
+
+def list_items(given: Iterable[str]) -> Listed:
+    """The shapes. The id is the path inside the folder that was searched, or inside what of a pattern is fixed.
+
+    It does not depend on what else is given, so that a run that goes on finds what there is.
+    """
+    from openshape_ood.embedding_store.jobs import Item, ShapeList, is_list
+
+    sources: list[Iterable[Item]] = []
+    listed = Listed(_Chained(sources))
+    for word in given:
+        path = Path(word).expanduser()
+        if is_list(path):
+            sources.append(ShapeList(path))
+            continue
+        found = find_files([word])
+        root = _root(str(path))
+        sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in found.files])
+        listed.ignored += found.ignored
+        listed.failures += found.failures
+    return listed
+
+
+def _root(word: str) -> str:
+    """The folder that ids are relative to.
+
+    >>> _root("scans/*/mesh.ply"), _root("scans/**/*.glb"), _root("chair.ply")
+    ('scans', 'scans', '')
+    """
+    if os.path.isdir(word):
+        return word
+    if os.path.lexists(word) or not glob.has_magic(word):
+        return os.path.dirname(word)
+    while glob.has_magic(word):
+        word = os.path.dirname(word)
+    return word

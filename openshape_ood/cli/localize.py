@@ -9,28 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import (
-    Failure,
-    console,
-    new_table,
-    print_failures,
-    print_json,
-    print_line,
-    print_note,
-    shown,
-    text,
-)
+from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
 from openshape_ood.errors import ClassNamesError, InputError, MissingPackageError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.classes import Classes
-    from openshape_ood.cli.reading import Reading
+    from openshape_ood.cli.batches import Reading
+    from openshape_ood.cli.known import Wanted
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
     from openshape_ood.novelty_map import NoveltyMap, Region
 
 EXAMPLES = """
   openshape-ood localize chair.ply --known chair --generated models --model tiny
-  openshape-ood localize one.ply --examples support/ --picture why.png --out why.ply
+  openshape-ood localize one.ply --examples examples/ --picture where.png --out where.ply
 """
 GENERATED = 80  # shapes a class; of fewer, the threshold is told badly
 POINTS = 2048
@@ -38,6 +28,7 @@ PICTURES = (".png", ".svg", ".pdf", ".html")
 PEAK = 0.2  # of the points
 SMALLEST = 100  # of the points a region has more than one in so many
 LISTED = 5  # regions
+TABLE = ("nearest class", "share of points")
 
 
 @options.with_examples(EXAMPLES)
@@ -47,33 +38,29 @@ def localize(
     examples: options.Examples = None,
     generated: Annotated[
         Literal["models", "scans"] | None,
-        typer.Option(
+        options.option(
+            options.KNOWN,
             "--generated",
-            help="Generated shapes as examples of the names of --known, where these are generated categories: whole "
+            "Generated shapes as examples of the names of --known, where these are generated categories: whole "
             "models, or scans, whichever the shape itself is.",
-            rich_help_panel=options.KNOWN,
         ),
     ] = None,
-    bank: options.Banks = None,
+    known_classes: options.KnownFiles = None,
     known_up: options.KnownUp = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help="Write the colored cloud: .ply.", rich_help_panel=options.RESULT
-        ),
+        Path | None, options.option(options.RESULT, "--out -o", "Write the colored cloud: .ply.", metavar="FILE")
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(
+        options.option(
+            options.RESULT,
             "--picture",
+            "Draw it: .png, .svg, .pdf, or .html to turn it (needs pip install 'openshape-ood\\[plots]').",
             metavar="FILE",
-            help="Draw it: .png, .svg, .pdf, or .html to turn it (needs pip install 'openshape-ood\\[plots]').",
-            rich_help_panel=options.RESULT,
         ),
     ] = None,
     color: Annotated[
-        Literal["novelty", "class"],
-        typer.Option("--color", help="What the colors mean.", rich_help_panel=options.RESULT),
+        Literal["novelty", "class"], options.option(options.RESULT, "--color", "What the colors mean.")
     ] = "novelty",
     model: options.Model = "vitb32",
     checkpoint: options.CheckpointFile = None,
@@ -89,19 +76,17 @@ def localize(
     With example shapes its patches are compared with theirs. With names alone they are compared with the names, which
     says far less.
     """
-    from openshape_ood.cli.classes import gather
+    from openshape_ood.cli.batches import Reading, warn_of_axes
+    from openshape_ood.cli.encoders import check_ups, load_encoder, load_text
     from openshape_ood.cli.inputs import File
-    from openshape_ood.cli.loading import check_up, load_encoder, load_text
-    from openshape_ood.cli.reading import Reading, warn_of_axes
+    from openshape_ood.cli.known import gather
     from openshape_ood.localization import localize as find_novelty
 
     _check_files(out, picture)
-    check_up(up)
-    if known_up is not None:
-        check_up(known_up)
-    wanted = gather(known, examples, bank)
-    if wanted.banks and wanted.examples:
-        raise InputError("--bank holds all known classes of a map; expected no --known and no --examples beside it")
+    check_ups(up, known_up)
+    wanted = gather(known, examples, known_classes)
+    if wanted.saved and wanted.examples:
+        raise InputError("--known-classes holds all classes of a map; expected no --known and no --examples beside it")
     if generated:
         _check_generated(wanted)
     encoder = load_encoder(model, checkpoint, device)
@@ -113,7 +98,7 @@ def localize(
         encoder=encoder,
         text=load_text(encoder, text_checkpoint),
         up=up,
-        known_up=None if wanted.banks else _examples_up(reading.up, generated),
+        known_up=None if wanted.saved else _examples_up(reading.up, generated),
         batch_size=batch_size,
         seed=seed,
     )
@@ -136,19 +121,16 @@ def localize(
 
 def _check_files(out: Path | None, picture: Path | None) -> None:
     """Told before the work, not after it."""
-    for option, path, suffixes in (("--out", out, (".ply",)), ("--picture", picture, PICTURES)):
-        if path is None:
-            continue
-        if path.suffix.lower() not in suffixes:
-            raise InputError(f"{option} is {path}; expected a name that ends in {', '.join(suffixes)}")
-        if not path.expanduser().parent.is_dir():
-            raise InputError(f"{option} is {path}; there is no folder {path.parent}")
+    from openshape_ood.cli.inputs import check_out
+
+    check_out("--out", out, (".ply",))
+    check_out("--picture", picture, PICTURES)
     package = "plotly" if picture is not None and picture.suffix.lower() == ".html" else "matplotlib"
     if picture is not None and find_spec(package) is None:
         raise MissingPackageError(f"--picture {picture} needs {package}: pip install 'openshape-ood[plots]'")
 
 
-def _check_generated(wanted: Classes) -> None:
+def _check_generated(wanted: Wanted) -> None:
     from openshape_ood.synthetic.calibration import resolve
 
     strange = [name for name in wanted.by_name if not resolve(name)]
@@ -160,14 +142,14 @@ def _check_generated(wanted: Classes) -> None:
 
 
 def _known(
-    wanted: Classes, generated: str | None, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]
+    wanted: Wanted, generated: str | None, encoder: ShapeEncoder, reading: Reading, failures: list[Failure]
 ) -> Any:
     """What `localize` takes as known: saved classes, names, or name -> example shapes."""
-    from openshape_ood.cli.classes import usable
+    from openshape_ood.cli.known import usable
     from openshape_ood.known import KnownClasses
 
-    if wanted.banks:
-        return KnownClasses.join(*(KnownClasses.load(path) for path in wanted.banks))
+    if wanted.saved:
+        return KnownClasses.join(*map(KnownClasses.load, wanted.saved))
     made = {name: _generated(name, generated) for name in wanted.by_name} if generated else {}
     if not made and not wanted.with_files:
         return wanted.by_name
@@ -207,21 +189,19 @@ def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures:
     """What --json prints."""
     peak = found.peak(PEAK)
     place = found.points[peak, :3]
-    limit = found.threshold
+    decided = found.threshold
     return {
         "file": found.name,
         "points": len(found),
         "up": found.up,
-        "by": found.provenance.method,
-        "model": found.provenance.identity.checkpoint,
-        "checkpoint_sha256": found.provenance.identity.sha256,
+        "provenance": found.provenance.as_json(),
         "classes": [str(name) for name in found.classes],
         "class_shares": found.shares(),
-        "threshold": None if limit is None else limit.value,
+        "threshold": decided and decided.as_json(),
         "baseline": found.baseline,
-        "share_beyond_threshold": None if limit is None else float(found.is_novel.mean()),
+        "share_beyond_threshold": None if decided is None else float(found.is_novel.mean()),
         "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
-        "regions": [] if limit is None else [_region(region) for region in found.regions(len(found) // SMALLEST + 1)],
+        "regions": [] if decided is None else [_region(region) for region in found.regions(len(found) // SMALLEST + 1)],
         "most_novel": {
             "share": PEAK,
             "center": place.mean(axis=0),
@@ -229,26 +209,19 @@ def _record(found: NoveltyMap, out: Path | None, picture: Path | None, failures:
             "high": place.max(axis=0),
             "novelty": found.novelty[peak].mean(),
         },
-        "out": None if out is None else str(out),
-        "picture": None if picture is None else str(picture),
+        "out": out,
+        "picture": picture,
         "failed": [{"file": failure.file, "reason": failure.reason} for failure in failures],
     }
 
 
 def _region(region: Region) -> dict[str, Any]:
-    return {
-        "points": len(region),
-        "center": region.center,
-        "novelty": region.novelty,
-        "nearest": region.nearest,
-    }
+    return {"points": len(region), "center": region.center, "novelty": region.novelty, "nearest": region.nearest}
 
 
 def _print(found: NoveltyMap, record: dict[str, Any]) -> None:
-    table = new_table("nearest class", "share of points", right=["share of points"])
-    for name, share in sorted(record["class_shares"].items(), key=lambda item: -item[1]):
-        table.add_row(text(name), f"{share:.0%}")
-    console().print(table)
+    shares = sorted(record["class_shares"].items(), key=lambda item: -item[1])
+    print_table([{"nearest class": k, "share of points": f"{v:.0%}"} for k, v in shares], TABLE)
     print_line(
         f"{shown(found.name)}: {len(found)} points, most novel about {_place(record['most_novel']['center'])}, novelty "
         f"{record['most_novel']['novelty']:.3f} there and {record['novelty']['mean']:.3f} on the whole"
@@ -264,7 +237,7 @@ def _print(found: NoveltyMap, record: dict[str, Any]) -> None:
         if beyond > 0.5:
             print_note("more than half: is it a scan compared with whole models, or another axis up?")
     written = ", ".join(shown(record[key]) for key in ("out", "picture") if record[key])
-    words = f"{record['model']}, by {record['by']}, up {found.up}"
+    words = f"{found.provenance.identity.checkpoint}, by {found.provenance.method}, up {found.up}"
     print_line(f"{words}{f'; written: {written}' if written else ''}")
 
 

@@ -11,6 +11,8 @@ import typer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+KNOWN, ENCODER, DECISION, RESULT = "Known classes", "Encoder", "Decision", "Result"
+
 
 def with_examples(text: str) -> Callable[[Command], Command]:
     """Adds examples, which keep their lines, to the docstring that is a command's help."""
@@ -22,6 +24,11 @@ def with_examples(text: str) -> Callable[[Command], Command]:
     return add
 
 
+def option(panel: str, flags: str, help: str, **more: Any) -> Any:
+    """One option: its flags, separated by blanks, in a panel of the help."""
+    return typer.Option(*flags.split(), help=help, rich_help_panel=panel, **more)
+
+
 def checkpoint_names() -> list[str]:
     from openshape_ood import list_checkpoints
 
@@ -29,16 +36,14 @@ def checkpoint_names() -> list[str]:
 
 
 def method_names() -> list[str]:
-    from openshape_ood.scoring import SCORES
+    from openshape_ood.scoring import METHODS
 
-    return list(SCORES)
+    return list(METHODS)
 
 
 def up_names() -> list[str]:
-    return ["y", "z", "x", "-y", "-z", "-x", "file"]
+    return ["file", "y", "z", "x", "-y", "-z", "-x"]
 
-
-KNOWN, ENCODER, RESULT = "Known classes", "Encoder", "Result"
 
 Files = Annotated[
     list[str],
@@ -49,96 +54,108 @@ Files = Annotated[
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Option(
-        "--known",
-        metavar="NAME...",
-        help="Names of known classes, several words or commas: --known chair sofa 'night stand'.",
-        rich_help_panel=KNOWN,
-    ),
+    option(KNOWN, "--known", "Names, several words or commas: --known chair sofa 'night stand'.", metavar="NAME..."),
 ]
 Examples = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--examples",
-        metavar="FOLDER",
-        help="Example shapes: a folder with a subfolder a class. May be repeated.",
-        rich_help_panel=KNOWN,
+    option(
+        KNOWN, "--examples", "Example shapes: a folder with a subfolder a class. May be repeated.", metavar="FOLDER"
     ),
 ]
-Banks = Annotated[
+KnownFiles = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--bank",
-        metavar="FILE",
-        help="Known classes that banks.save_bank wrote (.safetensors). May be repeated.",
-        rich_help_panel=KNOWN,
-    ),
-]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="NAME",
-        help="Encoder: tiny (inside the package, works offline), vitb32, vitl14 or vitg14 (downloaded on first use).",
-        autocompletion=checkpoint_names,
-        rich_help_panel=ENCODER,
-    ),
-]
-CheckpointFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--checkpoint", metavar="FILE", help="Weights of the encoder from a file of yours.", rich_help_panel=ENCODER
-    ),
-]
-TextCheckpoint = Annotated[
-    Path | None,
-    typer.Option(
-        "--text-checkpoint",
-        metavar="FILE",
-        help="Weights of the text tower, which names need, from a file of yours.",
-        rich_help_panel=ENCODER,
-    ),
-]
-Up = Annotated[
-    str,
-    typer.Option(
-        "--up",
-        metavar="AXIS",
-        help="Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y.",
-        autocompletion=up_names,
-        rich_help_panel=ENCODER,
+    option(
+        KNOWN, "--known-classes", "What KnownClasses.save wrote (.safetensors), one file or several.", metavar="FILE..."
     ),
 ]
 KnownUp = Annotated[
     str | None,
-    typer.Option(
+    option(
+        KNOWN,
         "--known-up",
+        "Gravity axis of the example shapes, where it is another than --up.",
         metavar="AXIS",
-        help="The same for the example shapes, where it is another.",
         autocompletion=up_names,
-        rich_help_panel=KNOWN,
     ),
 ]
-Views = Annotated[
-    int, typer.Option("--num-samples", min=1, help="Embeddings a shape, averaged: steadier.", rich_help_panel=ENCODER)
+Model = Annotated[
+    str,
+    option(
+        ENCODER,
+        "--model -m",
+        "Encoder: tiny (inside the package, works offline), vitb32, vitl14 or vitg14 (downloaded on first use).",
+        metavar="NAME",
+        autocompletion=checkpoint_names,
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all sampling.", rich_help_panel=ENCODER)]
+CheckpointFile = Annotated[
+    Path | None, option(ENCODER, "--checkpoint", "Weights of the encoder from a file of yours.", metavar="FILE")
+]
+TextCheckpoint = Annotated[
+    Path | None,
+    option(
+        ENCODER,
+        "--text-checkpoint",
+        "Weights of the text encoder, which names need, from a file of yours.",
+        metavar="FILE",
+    ),
+]
+Up = Annotated[
+    str,
+    option(
+        ENCODER,
+        "--up",
+        "Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y.",
+        metavar="AXIS",
+        autocompletion=up_names,
+    ),
+]
+NumSamples = Annotated[int, option(ENCODER, "--num-samples", "Embeddings a shape, averaged: steadier.", min=1)]
+Seed = Annotated[int, option(ENCODER, "--seed", "Of all sampling.", min=0)]
 Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device", metavar="NAME", help="cpu, cuda, mps; the best there is if left out.", rich_help_panel=ENCODER
-    ),
+    str | None, option(ENCODER, "--device", "cpu, cuda, mps; the best there is if left out.", metavar="NAME")
 ]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Shapes encoded at once.", rich_help_panel=ENCODER)]
+BatchSize = Annotated[int, option(ENCODER, "--batch-size", "Shapes encoded at once.", min=1)]
 Readers = Annotated[
     int | None,
-    typer.Option(
+    option(
+        ENCODER,
         "--readers",
+        "Processes that read files ahead of the encoder, 0 for none; set by the number of files if left out.",
         metavar="N",
         min=0,
-        help="Processes that read files ahead of the encoder, 0 for none; set by the number of files if left out.",
-        rich_help_panel=ENCODER,
     ),
 ]
+MethodName = Annotated[
+    str | None,
+    option(
+        DECISION,
+        "--method",
+        "How novelty is scored; by names max_cosine, by examples prototype_distance, if left out.",
+        metavar="NAME",
+        autocompletion=method_names,
+    ),
+]
+ThresholdGiven = Annotated[
+    str | None,
+    option(
+        DECISION,
+        "--threshold",
+        "Novel is what lies above: a number, or a file that --save-threshold wrote.",
+        metavar="X|FILE",
+    ),
+]
+Calibrate = Annotated[
+    list[str] | None,
+    option(
+        DECISION,
+        "--calibrate",
+        "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
+        metavar="PATHS...",
+    ),
+]
+SaveThreshold = Annotated[
+    Path | None, option(DECISION, "--save-threshold", "Keep the threshold for the next run: .json.", metavar="FILE")
+]
+Coverage = Annotated[float, option(DECISION, "--coverage", "Share of known shapes that the threshold keeps.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on the standard output, for machines.")]

@@ -24,7 +24,12 @@ def serve(
     ),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
     known: options.Names = None,
-    model: options.Model = "tiny",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="NAME", help="Encoder at first.", autocompletion=options.checkpoint_names
+        ),
+    ] = None,
     max_file_mb: Annotated[
         int | None, typer.Option("--max-file-mb", min=1, help="The largest upload; 100 if left out.")
     ] = None,
@@ -34,10 +39,10 @@ def serve(
     """Serve the web page: drop a shape, see whether it is novel and where. Ctrl-C ends it.
 
     Needs pip install 'openshape-ood\\[app]'. There is no password: who reaches the address can use the page.
-    tiny works offline; the others are downloaded on first use.
+    It begins with vitb32 where that is on this machine, else with tiny, which works offline.
     """
     from openshape_ood import app
-    from openshape_ood.cli.classes import gather
+    from openshape_ood.cli.known import gather
 
     names = list(gather(known).examples) if known else app.KNOWN
     if json:

@@ -111,6 +111,10 @@ class Threshold:
                 f"{provenance.identity}; a threshold belongs to one encoder and method. Make one for these"
             )
 
+    def as_json(self) -> dict[str, Any]:
+        """Value, coverage, count and source; whose novelty it is for stands in the provenance of a result."""
+        return {name: getattr(self, name) for name in ("value", "coverage", "n", "source")}
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
         about = {"format": FORMAT, "value": float(self.value), "coverage": self.coverage, "source": self.source}

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -20,11 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy, unit, unit_or_zero
+from openshape_ood.checks import check_names, to_numpy, unit, unit_or_zero
 from openshape_ood.encoders.protocols import Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known.examples import check_examples, embedded, embedded_patches
-from openshape_ood.known.names import check_names, farther_half
 from openshape_ood.known.soundness import check_joinable, check_sound
 from openshape_ood.storage import loaded_arrays, save_arrays
 
@@ -58,6 +58,9 @@ class MemoryBank:
     shapes: np.ndarray
     stage: str
     radius: float
+
+    def __repr__(self) -> str:
+        return f"MemoryBank({len(self.features)} {self.stage} patches of {len(np.unique(self.shapes))} shapes)"
 
     @classmethod
     def from_examples(
@@ -129,7 +132,7 @@ class KnownClasses:
         if isinstance(text, str) or hasattr(text, "spec"):
             raise InputError(f"text is {text!r}; expected a TextEncoder, as TextEncoder.from_pretrained(...) gives it")
         vectors = unit(text.encode(names), "the text embedding of", names)
-        words = farther_half(vectors, check_names(negatives), text) if len(negatives) else None
+        words = _farther_half(vectors, check_names(negatives), text) if len(negatives) else None
         return cls(names, replace(text.identity, sha256=""), vectors, words, temperature=temperature)
 
     @classmethod
@@ -217,6 +220,12 @@ class KnownClasses:
         if rows.ndim != 2 or len(rows) != len(index):
             raise InputError(f"vectors {rows.shape} and {len(index)} labels; expected (m, d) and a label each")
         return cls(check_names(found), identity, examples=rows, labels=index, temperature=temperature)
+
+    def __repr__(self) -> str:
+        patches = None if self.patches is None else self.patches.features
+        held = {"names": self.text, "examples": self.examples, "patches": patches}
+        counts = ", ".join(f"{len(rows)} {what}" for what, rows in held.items() if rows is not None)
+        return f"KnownClasses({', '.join(self.names[:4])}{', …' * (len(self.names) > 4)}: {counts} of {self.identity})"
 
     @property
     def dim(self) -> int:
@@ -331,3 +340,18 @@ def _joined_memory(banks: Sequence[MemoryBank]) -> MemoryBank | None:
     shapes = np.concatenate([bank.shapes + start for bank, start in zip(banks, starts, strict=False)])
     rows = {name: np.concatenate([getattr(bank, name) for bank in banks]) for name in ("features", "labels", "centers")}
     return MemoryBank(**rows, shapes=shapes, stage=banks[0].stage, radius=banks[0].radius)
+
+
+def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:
+    """Unit embeddings (j, d) of the words whose best cosine with a class (k, d) is at most the median.
+
+    A word that is a class's own name has cosine 1 with it and is never kept.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a word for something else is little known harms nothing
+        vectors = unit(text.encode(words), "the text embedding of", words)
+    best = (vectors @ anchors.T).max(axis=1)
+    kept = (best <= np.median(best)) & (best < 1 - 1e-6)
+    if not kept.any():
+        raise ClassNamesError("every negative word is the name of a known class; expected words for other things")
+    return vectors[kept]

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy, unit
+from openshape_ood.checks import check_names, to_numpy, unit
 from openshape_ood.encoders.protocols import Encoder
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-from openshape_ood.known.names import check_names
 
 
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,10 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Embeddings, Encoder
 from openshape_ood.errors import UnknownNameError
+from openshape_ood.known import KnownClasses
+from openshape_ood.novelty import score_novelty
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.scoring import Method, find_method
 from openshape_ood.synthetic import categories, sample, scan, synonyms
 
 SCANS = 50  # a class: enough for a coverage of 95 % from the first class on
@@ -123,6 +130,62 @@ def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.nda
     (2048, 3)
     """
     return [sample(name, POINTS, FIRST_SEED + i) for name in _resolved(names) for i in range(models)]
+
+
+def generated_threshold(
+    known: KnownClasses,
+    encoder: Encoder,
+    *,
+    method: str | Method | None = None,
+    coverage: float = 0.95,
+    clean: bool = False,
+    ready: Embeddings | None = None,
+    **settings: Any,
+) -> Threshold | None:
+    """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
+
+    Parameters
+    ----------
+    known : KnownClasses
+    encoder : Encoder
+    method : str or Method, optional
+        As in `score_novelty`.
+    coverage : float
+        Share of the generated shapes to keep.
+    clean : bool
+        Of `calibration_models` rather than `calibration_scans`.
+    ready : Embeddings, optional
+        Of these shapes, where there are some already.
+    **settings
+        `seed`, `num_samples` and `batch_size` as in `score_novelty`.
+
+    Returns
+    -------
+    Threshold or None
+        None where nothing can be generated that would say something: for every encoder but `tiny`, which was trained
+        on generated shapes, and for classes of which one means no category.
+
+    Examples
+    --------
+    >>> from openshape_ood import ShapeEncoder, TextEncoder
+    >>> known = KnownClasses.from_names(["chair", "couch"], TextEncoder.from_pretrained("tiny"))
+    >>> generated_threshold(known, ShapeEncoder.from_pretrained("tiny")).n
+    100
+    """
+    if not trained_on_generated(encoder) or not can_generate(known.names):
+        return None
+    shapes: Any = ready
+    if ready is None or (method is not None and find_method(method).rows == "patches"):
+        shapes = (calibration_models if clean else calibration_scans)(known.names)
+    result = score_novelty(shapes, known, encoder=encoder, method=method, up="y", **settings)
+    source = f"generated {'whole models' if clean else 'scans'} of {', '.join(known.names)}"
+    return Threshold.from_novelty(result, coverage, source=source)
+
+
+def trained_on_generated(encoder: Encoder) -> bool:
+    """Whether generated shapes mean something to an encoder: it is the packaged `tiny`."""
+    own = encoder.identity
+    return own.checkpoint == "tiny" and own.sha256 == find_checkpoint("tiny").source.sha256
 
 
 def _resolved(names: Sequence[str]) -> list[str]:

@@ -99,7 +99,7 @@ def serving(temp: Path, **arguments: Any) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as temp:
-        with serving(Path(temp)) as running:
+        with serving(Path(temp), model="tiny") as running:
             yield running
         assert running.process.returncode == 0
         assert [path.name for path in Path(temp).iterdir()] == ["server.log"]  # nothing is left behind
@@ -191,7 +191,7 @@ def choose(visitor: Visitor, dropdown: str, option: str) -> None:
 
 def examples(visitor: Visitor) -> dict[str, str]:
     """Class -> number of examples, as the table has them."""
-    rows = visitor.page.locator("#bank tbody tr").all()
+    rows = visitor.page.locator("#known tbody tr").all()
     cells = [[cell.inner_text() for cell in row.locator("td").all()] for row in rows]
     return {row[0]: row[2] for row in cells}
 
@@ -213,8 +213,8 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     visitor.page.keyboard.press("Enter")
     visitor.page.locator("#add").click()
     visitor.sees("#message", "from my garage.ply is now an example of guitar chair, which has 1")
-    visitor.sees("#bank", "guitar chair")
-    assert examples(visitor)["guitar chair"] == "1" and visitor.page.locator("#bank img").count() == 1
+    visitor.sees("#known", "guitar chair")
+    assert examples(visitor)["guitar chair"] == "1" and visitor.page.locator("#known img").count() == 1
 
     cloud = visitor.download("#ply", tmp_path)
     assert cloud.name == "from_my_garage.novelty.ply"
@@ -222,7 +222,8 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     assert np.allclose(colored[:, :3], given)  # in the frame and units of the file
     assert len(np.unique(colored[:, 3:], axis=0)) > 20
     figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
-    assert (figures["verdict"], figures["up"], figures["encoder"]) == ("novel", "z", "tiny")
+    assert (figures["verdict"], figures["up"]) == ("novel", "z")
+    assert figures["provenance"]["identity"]["checkpoint"] == "tiny"
     assert f"p = {figures['p_value']:.3f}" in said
     if pictures != tmp_path:
         visitor.screenshot().save(pictures / "app-scored.png")
@@ -232,7 +233,7 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     assert examples(visitor)["guitar chair"] == "1"  # what is scored next is compared with it
 
     other = Visitor(chromium, server.address)
-    assert "guitar chair" not in examples(other)  # another visitor, another bank
+    assert "guitar chair" not in examples(other)  # another visitor, other classes
     other.page.context.close()
 
     everything = {urlsplit(url).hostname for url in visitor.asked if not url.startswith(("data:", "blob:"))}
@@ -268,7 +269,7 @@ def hostile(folder: Path) -> dict[str, tuple[Path, str]]:
     return {name: (function(folder / name), said) for name, (function, said) in make.items()}
 
 
-@pytest.mark.slow  # what reads them is tested without a browser in test_app_reading.py
+@pytest.mark.slow  # what reads them is tested without a browser in test_app_uploads.py
 def test_hostile_uploads_are_refused_and_the_page_goes_on(
     visitor: Visitor, server: Server, shape: Path, tmp_path: Path, pictures: Path
 ) -> None:

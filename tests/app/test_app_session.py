@@ -1,11 +1,11 @@
-"""One visitor's bank: names, examples, and what is refused."""
+"""One visitor's known classes: names, examples, and what is refused."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from openshape_ood.app.limits import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
 from openshape_ood.app.session import Session, Shape, parse_names
 from openshape_ood.errors import ClassNamesError, InputError, UnknownNameError
 
@@ -20,7 +20,7 @@ def session() -> Session:
 def test_adding_an_example_gives_a_new_session(session: Session) -> None:
     after = session.with_example("sofa", "y")
     assert [len(after.of(name)) for name in after.names] == [0, 1]
-    assert [len(session.of(name)) for name in session.names] == [0, 0]  # another tab's bank, say
+    assert [len(session.of(name)) for name in session.names] == [0, 0]  # those of another tab, say
     assert after.of("sofa")[0].name == "lamp.ply"
 
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_added(session: Session) -> None:
         session.with_example("sofa", "w")
 
 
-def test_a_full_bank_says_so(session: Session) -> None:
+def test_a_full_page_says_so(session: Session) -> None:
     for i in range(MAX_EXAMPLES):
         session = session.with_shape(Shape(f"{i}", CLOUD + np.eye(3)[i % 3] * CLOUD * i)).with_example("sofa", "y")
     with pytest.raises(InputError, match=f"{MAX_EXAMPLES} examples already"):

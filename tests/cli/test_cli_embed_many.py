@@ -12,7 +12,7 @@ import pytest
 from cli_runs import run, run_json, write_shape
 
 from openshape_ood import embedding_store as store
-from openshape_ood.cli.listing import list_items
+from openshape_ood.cli.inputs import list_items
 
 pytest.importorskip("pyarrow")
 

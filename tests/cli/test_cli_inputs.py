@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from openshape_ood.cli.classes import gather
+from openshape_ood.cli.commands import repeat_options
 from openshape_ood.cli.console import shown
-from openshape_ood.cli.group import repeat_options
 from openshape_ood.cli.inputs import find_files
+from openshape_ood.cli.known import gather
 from openshape_ood.errors import ClassNamesError, FileError
 
 
@@ -68,6 +68,7 @@ def test_ids_tell_files_apart(folder: Path) -> None:
         (["--known=a", "b", "--json"], ["--known=a", "--known", "b", "--json"]),
         (["--known", "a", "--known", "b"], ["--known", "a", "--known", "b"]),
         (["--calibrate", "x", "y", "--up", "-y"], ["--calibrate", "x", "--calibrate", "y", "--up", "-y"]),
+        (["--known-classes", "a", "b"], ["--known-classes", "a", "--known-classes", "b"]),
         (["--known", "a", "--", "b", "c"], ["--known", "a", "--", "b", "c"]),
         (["--examples", "a", "b"], ["--examples", "a", "b"]),
     ],

@@ -14,7 +14,7 @@ from openshape_ood.localization import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 
-BANK = "--bank"
+SAVED = "--known-classes"
 
 
 @pytest.fixture
@@ -24,26 +24,27 @@ def chair(tmp_path: Path) -> Path:
 
 
 def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
-    paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
-    found = run_json("localize", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    paths = [write_shape(tmp_path / "examples" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
+    found = run_json("localize", chair, "--examples", tmp_path / "examples", "--model", "tiny")
     expected = localize(chair, {"chair": paths}, encoder=tiny)
-    assert found["by"] == "local" and found["points"] == 1024 and found["class_shares"] == {"chair": 1.0}
-    assert found["threshold"] == pytest.approx(expected.threshold.value)
+    assert found["provenance"] == expected.provenance.as_json() and found["provenance"]["method"] == "local"
+    assert found["points"] == 1024 and found["class_shares"] == {"chair": 1.0}
+    assert found["threshold"]["value"] == pytest.approx(expected.threshold.value)
     assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
     region = expected.points[expected.peak(0.2)]
     assert found["most_novel"]["center"] == pytest.approx(region.mean(axis=0).tolist())
 
 
 def test_by_saved_classes(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
-    paths = [write_shape(tmp_path / "support" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
+    paths = [write_shape(tmp_path / "examples" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
     saved = KnownClasses.from_examples({"chair": paths}, tiny, patches="local").save(tmp_path / "chairs.safetensors")
-    found = run_json("localize", chair, BANK, saved, "--model", "tiny")
-    by_files = run_json("localize", chair, "--examples", tmp_path / "support", "--model", "tiny")
+    found = run_json("localize", chair, SAVED, saved, "--model", "tiny")
+    by_files = run_json("localize", chair, "--examples", tmp_path / "examples", "--model", "tiny")
     assert found == by_files
-    result = run("localize", chair, BANK, saved, "--known", "sofa", "--model", "tiny")
+    result = run("localize", chair, SAVED, saved, "--known", "sofa", "--model", "tiny")
     assert result.exit_code == 2 and "expected no --known" in result.stderr
     KnownClasses.from_examples({"chair": paths}, tiny).save(saved)
-    result = run("localize", chair, BANK, saved, "--model", "tiny")
+    result = run("localize", chair, SAVED, saved, "--model", "tiny")
     assert result.exit_code == 2 and "keep no patches to localize by" in result.stderr
 
 
@@ -71,7 +72,8 @@ def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path:
 
 def test_by_names_says_that_this_says_little(chair: Path) -> None:
     found = run_json("localize", chair, "--known", "chair", "guitar", "--model", "tiny")
-    assert found["by"] == "text" and found["threshold"] is None and found["share_beyond_threshold"] is None
+    assert found["provenance"]["method"] == "text"
+    assert found["threshold"] is None and found["share_beyond_threshold"] is None
     assert "--examples" in run("localize", chair, "--known", "chair", "--model", "tiny").stderr
 
 

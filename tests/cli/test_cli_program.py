@@ -108,7 +108,7 @@ def test_serve_hands_over_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) ->
     assert asked == {
         "host": "127.0.0.1",
         "port": 0,
-        "model": "tiny",
+        "model": None,
         "known": ["chair", "night stand"],
         "max_file_mb": None,
         "open_browser": True,

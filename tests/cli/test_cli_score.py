@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli_runs import run, run_json, write_shape
-from openshape_ood.banks import save_bank
 
-from openshape_ood import Known, ShapeEncoder, TextEncoder, score_novelty
-from openshape_ood.decisions.calibration import p_values, threshold
+from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, Threshold, score_novelty
+from openshape_ood.decisions.calibration import conformal_threshold, p_values
+from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.calibration import calibration_scans
 
 KNOWN = ["--known", "chair", "sofa", "--model", "tiny"]
@@ -53,7 +54,7 @@ def test_scores_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> Non
     assert [row["nearest"] for row in found["shapes"]] == expected.nearest.tolist()
     assert found["shapes"][0]["similarity"] == pytest.approx(expected.similarity[0].max())
     assert [row["verdict"] for row in found["shapes"]] == ["known", "novel"]
-    assert found["method"] == "max_cosine" and found["checkpoint_sha256"] == tiny.identity.sha256
+    assert found["provenance"] == replace(expected.provenance, up="file").as_json()
     assert {Path(failure["file"]).name for failure in found["failed"]} == {"broken[bold].ply", "empty.obj", "point.npy"}
     assert found["counts"] == {"scored": 2, "failed": 3, "ignored": 1}
 
@@ -63,16 +64,17 @@ def test_without_a_threshold_tiny_is_calibrated_on_generated_scans(mixed: Path, 
     found = run_json("score", mixed / "chair.npy", *words)
     scans = calibration_scans(["chair", "sofa"])
     novelty = score_novelty(scans, ["chair", "couch"], encoder=tiny).novelty
-    assert found["threshold"]["value"] == pytest.approx(threshold(novelty, 0.95))
+    assert found["threshold"]["value"] == pytest.approx(conformal_threshold(novelty, 0.95))
     assert found["threshold"] | {"value": 0} == {
         "value": 0,
-        "source": "generated",
-        "coverage": 0.95,
-        "calibration_shapes": 100,
+        "coverage": pytest.approx(96 / 101),
+        "n": 100,
+        "source": "generated scans of chair, couch",
     }
     assert found["shapes"][0]["p_value"] == pytest.approx(p_values([found["shapes"][0]["novelty"]], novelty)[0])
     line = run("score", mixed / "chair.npy", *words).stdout
-    assert "keeps 95% of 100 generated scans of chair, couch" in line and "--calibrate" in line
+    assert "keeps 95.0% of the known, from 100 known (generated scans of chair, couch)" in line
+    assert "--calibrate" in line
 
 
 def test_calibration_on_shapes_of_the_user(mixed: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
@@ -88,7 +90,7 @@ def test_calibration_on_shapes_of_the_user(mixed: Path, tmp_path: Path, tiny: Sh
 def test_no_verdict_where_nothing_says_where_novel_begins(mixed: Path) -> None:
     found = run_json("score", mixed / "chair.npy", "--known", "chair", "wooden seat", "--model", "tiny")
     assert found["shapes"][0]["verdict"] is None and found["shapes"][0]["p_value"] is None
-    assert found["threshold"] == {"value": None, "source": "none", "coverage": None, "calibration_shapes": None}
+    assert found["threshold"] is None
     assert "--calibrate" in run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny").stdout
 
 
@@ -102,32 +104,60 @@ def test_names_that_tiny_hardly_knows_are_told(mixed: Path) -> None:
 @pytest.mark.parametrize("method", ["prototype_distance", "knn", "vote_entropy"])
 def test_known_by_examples(mixed: Path, tmp_path: Path, tiny: ShapeEncoder, method: str) -> None:
     shapes = {
-        name: [write_shape(tmp_path / "support" / name / f"{seed}.npy", name, seed=seed) for seed in (5, 6, 7)]
+        name: [write_shape(tmp_path / "examples" / name / f"{seed}.npy", name, seed=seed) for seed in (5, 6, 7)]
         for name in ("chair", "sofa")
     }
-    (tmp_path / "support" / "sofa" / "bad.ply").write_text("no")
-    words = ["--examples", tmp_path / "support", "--method", method, "--model", "tiny", "--threshold", "1"]
+    (tmp_path / "examples" / "sofa" / "bad.ply").write_text("no")
+    words = ["--examples", tmp_path / "examples", "--method", method, "--model", "tiny", "--threshold", "1"]
     found = run_json("score", mixed / "chair.npy", *words, code=1)  # a bad example is a failure too
     expected = score_novelty([mixed / "chair.npy"], shapes, encoder=tiny, method=method)
     assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
     assert [Path(failure["file"]).name for failure in found["failed"]] == ["bad.ply"]
 
 
-def test_views_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> None:
+def test_samplings_are_those_of_the_library(mixed: Path, tiny: ShapeEncoder) -> None:
     (mixed / "box.off").write_text("OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 1 2\n3 0 1 3\n3 0 2 3\n3 1 2 3\n")
     found = run_json("score", mixed / "box.off", *KNOWN, "--num-samples", "3", "--seed", "4", "--threshold", "1")
     expected = score_novelty([mixed / "box.off"], ["chair", "sofa"], encoder=tiny, num_samples=3, seed=4)
     assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
 
 
-def test_known_by_a_bank(mixed: Path, tmp_path: Path) -> None:
-    names = Known.from_names(["chair", "sofa"], TextEncoder.from_pretrained("tiny"))
-    path = save_bank(names, tmp_path / "seats.safetensors")
-    by_bank = run_json("score", mixed / "chair.npy", "--bank", path, "--model", "tiny")
-    by_name = run_json("score", mixed / "chair.npy", *KNOWN)
-    assert by_bank["shapes"][0]["novelty"] == pytest.approx(by_name["shapes"][0]["novelty"])
-    more = run_json("score", mixed / "chair.npy", "--bank", path, "--known", "table", "--model", "tiny")
-    assert more["classes"] == ["chair", "sofa", "table"]
+def test_a_threshold_is_saved_and_judges_later_runs(mixed: Path, tmp_path: Path) -> None:
+    paths = [write_shape(tmp_path / "mine" / f"{i}.npy", "chair", seed=i) for i in range(9)]
+    kept = tmp_path / "mine.json"
+    words = ["score", mixed / "chair.npy", *KNOWN]
+    made = run_json(*words, "--calibrate", *paths, "--coverage", "0.9", "--save-threshold", kept)
+    again = run_json(*words, "--threshold", kept)
+    assert again["threshold"] == made["threshold"] and again["shapes"] == made["shapes"]
+    assert again["threshold"]["n"] == 9 and str(tmp_path / "mine") in again["threshold"]["source"]
+    assert Threshold.load(kept).provenance.as_json() == made["provenance"]
+    other = run(*words, "--threshold", kept, "--method", "energy")
+    assert other.exit_code == 2 and "the threshold is for 'max_cosine'" in other.stderr
+    lost = run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny", "--save-threshold", kept)
+    assert lost.exit_code == 2 and "no threshold to save" in lost.stderr
+
+
+def test_known_classes_of_files(mixed: Path, tmp_path: Path) -> None:
+    text = TextEncoder.from_pretrained("tiny")
+    seats, rest = tmp_path / "seats.safetensors", tmp_path / "rest.safetensors"
+    KnownClasses.from_names(["chair", "sofa"], text).save(seats)
+    KnownClasses.from_names(["bed"], text).save(rest)
+    words = ["score", mixed / "chair.npy", "--model", "tiny", "--threshold", "1"]
+    by_file = run_json(*words, "--known-classes", seats)
+    by_name = run_json(*words, "--known", "chair", "sofa")
+    assert by_file["shapes"][0]["novelty"] == pytest.approx(by_name["shapes"][0]["novelty"])
+    more = run_json(*words, "--known-classes", seats, rest, "--known", "table")
+    assert more["classes"] == ["chair", "sofa", "bed", "table"]
+
+
+def test_patches_of_a_file(mixed: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    shapes = {name: [sample(name, 512, seed) for seed in range(3)] for name in ("chair", "sofa")}
+    known = KnownClasses.from_examples(shapes, tiny, patches="tokens")
+    path = known.save(tmp_path / "patches.safetensors")
+    words = ["--known-classes", path, "--method", "vote_entropy", "--model", "tiny", "--threshold", "1"]
+    found = run_json("score", mixed / "chair.npy", *words)
+    expected = score_novelty([mixed / "chair.npy"], known, encoder=tiny, method="vote_entropy")
+    assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
 
 
 def test_the_table_is_written_in_order_and_nothing_is_lost(mixed: Path, tmp_path: Path) -> None:
@@ -168,12 +198,14 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
         (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
+        (["score", "chair.npy", *KNOWN, "--threshold", "gone.json"], "cannot read the threshold gone.json"),
+        (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "between 0 and 1"),
         (["score", ".", *KNOWN], "no shape files"),
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Missing argument"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
-        (["score", "a.ply", "--bank", "b.txt", "--model", "tiny"], "a bank is a .safetensors file"),
+        (["score", "a.ply", "--known-classes", "b.txt", "--model", "tiny"], "is a .safetensors file"),
         (["nonsense"], "No such command"),
     ],
 )

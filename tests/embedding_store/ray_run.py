@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from openshape_ood.cli.listing import list_items
+from openshape_ood.cli.inputs import list_items
 from openshape_ood.embedding_store import Header
 from openshape_ood.embedding_store.jobs import Cluster, Item, Settings, embed, on_ray
 

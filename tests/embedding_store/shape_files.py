@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from openshape_ood.cli.listing import list_items
+from openshape_ood.cli.inputs import list_items
 from openshape_ood.embedding_store.jobs import Item
 from openshape_ood.synthetic import generate, sample
 

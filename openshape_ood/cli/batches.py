@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from openshape_ood.cli.console import Bar, Failure, print_note
 from openshape_ood.cli.inputs import File
@@ -16,8 +16,6 @@ from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
 
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
 MANY = 64  # files; more are read by workers unless it is said by how many
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -34,31 +32,29 @@ class Reading:
     batch_size: int = 32
     readers: int | None = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What encoding takes beside the shapes and their axes."""
+        return {"seed": self.seed, "num_samples": self.num_samples, "batch_size": self.batch_size}
+
 
 @dataclass
 class Batch:
-    """Files that were read: what the encoder gets of each, and its gravity axis."""
+    """Files that were read: what the encoder gets of each, and its gravity axis; and what came of them."""
 
     files: list[File] = field(default_factory=list)
     shapes: list[Any] = field(default_factory=list)
     ups: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Done(Generic[Result]):
-    """A batch and what came of it."""
-
-    batch: Batch
-    result: Result
+    result: Any = None
 
 
 def encode_files(
     files: Sequence[File],
     reading: Reading,
-    encode: Callable[[list[Any], list[str]], Result],
+    encode: Callable[[list[Any], list[str]], Any],
     failures: list[Failure],
     bar: Bar,
-) -> Iterator[Done[Result]]:
+) -> Iterator[Batch]:
     """`encode(shapes, ups)` of all files that can be used, batch by batch in their order; the others go to `failures`.
 
     Of each file `encode` gets the cloud, or for several samplings the path, as these sample a surface anew.
@@ -66,29 +62,21 @@ def encode_files(
     with closing(_batches(files, reading, failures, bar)) as batches:
         for batch in batches:
             try:
-                yield Done(batch, encode(batch.shapes, batch.ups))
+                yield replace(batch, result=encode(batch.shapes, batch.ups))
             except (CloudError, ShapeFileError):  # rare: a file that has changed, or a cloud whose few different
                 yield from _one_by_one(batch, encode, failures)  # points sampling leaves out
 
 
 def _one_by_one(
-    batch: Batch, encode: Callable[[list[Any], list[str]], Result], failures: list[Failure]
-) -> Iterator[Done[Result]]:
+    batch: Batch, encode: Callable[[list[Any], list[str]], Any], failures: list[Failure]
+) -> Iterator[Batch]:
     for file, shape, up in zip(batch.files, batch.shapes, batch.ups, strict=True):
         try:
             result = encode([shape], [up])
         except (CloudError, ShapeFileError) as error:
             failures.append(Failure(file.path, str(error)))
         else:
-            yield Done(Batch([file], [shape], [up]), result)
-
-
-def nothing_found(given: Sequence[str], ignored: int) -> str:
-    """What to say where no file is a shape."""
-    from openshape_ood.shapes.reading import SUFFIXES
-
-    where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
-    return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
+            yield Batch([file], [shape], [up], result)
 
 
 def warn_of_axes(files: Iterable[File], up: str) -> None:

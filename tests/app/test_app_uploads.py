@@ -11,9 +11,9 @@ import hostile_uploads
 import numpy as np
 import pytest
 
-from openshape_ood.app import reading
-from openshape_ood.app.limits import MAX_POINTS
-from openshape_ood.app.reading import read_upload
+from openshape_ood.app import uploads
+from openshape_ood.app.quotas import MAX_POINTS
+from openshape_ood.app.uploads import read_upload
 from openshape_ood.errors import MissingPackageError, ShapeFileError
 from openshape_ood.workers import Done
 
@@ -102,13 +102,13 @@ def test_a_reader_that_asks_for_too_much_memory(tmp_path: Path) -> None:
 
 def answers(monkeypatch: pytest.MonkeyPatch, done: Done) -> None:
     """Have the process that reads answer so."""
-    monkeypatch.setattr(reading.workers, "once", lambda *_: done)
+    monkeypatch.setattr(uploads.workers, "once", lambda *_: done)
 
 
 def test_a_reader_that_dies_is_reported(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
-    once = reading.workers.once
-    monkeypatch.setattr(reading.workers, "once", lambda task, *rest: once("os:abort", *rest))
+    once = uploads.workers.once
+    monkeypatch.setattr(uploads.workers, "once", lambda task, *rest: once("os:abort", *rest))
     with pytest.raises(ShapeFileError, match=r"lamp\.npy: the process that read it was ended by SIGABRT.*whole\?"):
         read_upload(tmp_path / "lamp.npy")
 
@@ -138,22 +138,22 @@ def test_the_result_of_a_reader_is_not_trusted(
 
 def test_places_for_readers_are_given_back(tmp_path: Path) -> None:
     path = hostile_uploads.ply_of_2_gb(tmp_path / "large.ply")
-    for _ in range(reading.READERS + 1):
+    for _ in range(uploads.READERS + 1):
         with pytest.raises(ShapeFileError, match="bytes"):
             read_upload(path)
 
 
 def test_when_all_readers_are_busy(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
-    monkeypatch.setattr(reading, "WAIT_SECONDS", 0)
-    for _ in range(reading.READERS):
-        assert reading._places.acquire(timeout=0)
+    monkeypatch.setattr(uploads, "WAIT_SECONDS", 0)
+    for _ in range(uploads.READERS):
+        assert uploads._places.acquire(timeout=0)
     try:
         with pytest.raises(ShapeFileError, match="others are reading"):
             read_upload(tmp_path / "lamp.npy")
     finally:
-        for _ in range(reading.READERS):
-            reading._places.release()
+        for _ in range(uploads.READERS):
+            uploads._places.release()
 
 
 def test_readers_are_sealed(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,12 +161,12 @@ def test_readers_are_sealed(tmp_path: Path, cloud: np.ndarray, monkeypatch: pyte
     np.save(tmp_path / "lamp.npy", cloud)
     (tmp_path / "beside.mtl").write_text("newmtl m")
 
-    def once(task: str, settings: object, source: str, seal: reading.workers.Seal) -> Done:
+    def once(task: str, settings: object, source: str, seal: uploads.workers.Seal) -> Done:
         assert (seal.memory, seal.seconds, seal.most) == (5, 7, MAX_POINTS * 48)
         assert [path.name for path in Path(source).parent.iterdir()] == ["shape.npy"]
         return Done(0, source, {"points": 3, "up": "z"}, (np.eye(3),))
 
-    monkeypatch.setattr(reading.workers, "once", once)
+    monkeypatch.setattr(uploads.workers, "once", once)
     assert read_upload(tmp_path / "lamp.npy", seconds=7, memory=5).up == "z"
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from openshape_ood import shapes
-from openshape_ood.cli import reading
+from openshape_ood.cli import batches
+from openshape_ood.cli.batches import Reading, encode_files
 from openshape_ood.cli.console import Bar, Failure
 from openshape_ood.cli.inputs import File
-from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import CloudError
 
 
@@ -36,7 +36,7 @@ def test_files_are_encoded_in_batches_whoever_reads_them(tmp_path: Path, workers
     how = Reading(points=9, batch_size=3, readers=workers)
     done = list(encode_files(given, how, places, failures, Bar()))
     assert [one.result for one in done] == [[0, 1, 2], [3, 4, 5], [6]]
-    assert [file.id for file in done[1].batch.files] == ["3.npy", "4.npy", "5.npy"]
+    assert [file.id for file in done[1].files] == ["3.npy", "4.npy", "5.npy"]
     assert [failure.file for failure in failures] == [str(tmp_path / "none.ply")]
 
 
@@ -60,7 +60,7 @@ def test_many_files_are_read_by_workers(tmp_path: Path, monkeypatch: pytest.Monk
         return (shapes.Read(i, path, np.eye(3), "y") for i, path in enumerate(paths))
 
     monkeypatch.setattr(shapes, "read_shapes", read_shapes)
-    for count, workers in ((reading.MANY, None), (reading.MANY + 1, None), (1, 3), (1000, 0)):
+    for count, workers in ((batches.MANY, None), (batches.MANY + 1, None), (1, 3), (1000, 0)):
         list(encode_files([File("a", "a")] * count, Reading(9, readers=workers), places, [], Bar()))
     assert asked == [0, None, 3, 0]  # None is as many as there are cores for
 

@@ -1,18 +1,19 @@
-"""A session's shape against its bank: novelty, p-value, verdict, and where it is novel. Knows nothing of the page."""
+"""A session's shape against its known classes: a verdict, and where it is novel. Knows nothing of the page."""
 
 from __future__ import annotations
 
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from openshape_ood.app.session import Example, Session, Shape
-from openshape_ood.decisions import calibration
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Embeddings
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError
@@ -20,54 +21,50 @@ from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.localization import localize
 from openshape_ood.novelty import NoveltyResult, score_novelty
 from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.scoring import DEFAULTS, SCORES
+from openshape_ood.scoring import DEFAULTS, METHODS, Method, find_method
 from openshape_ood.scoring.words import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
     FIRST_SEED,
-    SCANS,
     calibration_models,
     calibration_scans,
     can_generate,
+    generated_threshold,
     resolve,
+    trained_on_generated,
 )
 
 AUTOMATIC = "automatic"
-METHODS = (AUTOMATIC, *(name for name, score in SCORES.items() if score.needs != "patches"))
 COVERAGE = 0.95  # share of known shapes that the verdict keeps
 COMPARED = 24  # generated shapes a class that the colors compare with
 MODEL, SCAN = ORIGINS = ("whole model", "scan")
 FIRST_COMPARED = FIRST_SEED + 10_000
-KEPT = 512  # embeddings of examples, and calibration sets, that are remembered
-BANKS = 8  # patch banks that are remembered, some 10 MB each
+KEPT = 512  # embeddings of examples, calibration sets and thresholds that are remembered
+MEMORIES = 8  # memory banks that are remembered, some 10 MB each
 BY_TEXT = (
     "Each patch of the shape is compared with the class names, which says little; with two or more examples, and at "
     "least one of every class, it would be compared with the patches of these."
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """What a verdict rests on: scores (n,) of known shapes of one origin, the threshold that keeps 95 % of such."""
-
-    origin: str
-    scores: np.ndarray
-    threshold: float
+def method_names() -> list[str]:
+    """What the page offers: all that `METHODS` holds just now."""
+    return [AUTOMATIC, *METHODS]
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found of one shape: result (of b = 1); calibration, None where there is none, and with it no p_value
-    and no is_novel; novelty_map: where it is novel; compared: what its colors compare with; remarks for the visitor.
+    """What was found of one shape.
+
+    result: of b = 1, with a threshold where there is something to calibrate on; novelty_map: where it is novel;
+    compared: what its colors compare with; origin: of `ORIGINS`; remarks for the visitor.
     """
 
     shape: Shape
     result: NoveltyResult
-    calibration: Calibration | None
-    p_value: float | None
-    is_novel: bool | None
     novelty_map: NoveltyMap
     compared: str
+    origin: str = MODEL
     remarks: tuple[str, ...] = ()
 
     @property
@@ -78,13 +75,28 @@ class Verdict:
     def nearest(self) -> str:
         return str(self.result.nearest[0])
 
+    @property
+    def threshold(self) -> Threshold | None:
+        return self.result.threshold
+
+    @property
+    def p_value(self) -> float | None:
+        return None if self.threshold is None else float(self.result.p_values[0])
+
+    @property
+    def answer(self) -> Literal["known", "novel"] | None:
+        """None without a threshold."""
+        if self.threshold is None:
+            return None
+        return "novel" if self.result.is_novel[0] else "known"
+
     def ranked(self) -> list[tuple[str, float]]:
         """Class and cosine similarity, the most similar first."""
         order = np.argsort(-self.result.similarity[0], kind="stable")
         return [(str(self.result.classes[i]), float(self.result.similarity[0, i])) for i in order]
 
 
-class Scorer:
+class Judge:
     """Encoders, and what is computed once and serves every session; holds nothing of a session's own."""
 
     def __init__(self) -> None:
@@ -94,41 +106,31 @@ class Scorer:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     def judge(
-        self, session: Session, model: str, method: str = AUTOMATIC, up: str = "y", origin: str = MODEL
+        self, session: Session, model: str, method: str = AUTOMATIC, up: str = "file", origin: str = MODEL
     ) -> Verdict:
         """The verdict on the session's shape.
 
-        model: name of a checkpoint; method: of `METHODS`; up: gravity axis of the shape; origin: of `ORIGINS`, where
-        the shape comes from, so that it is judged among its like. Raises `OpenShapeError` with
-        a message for the visitor: no shape, a checkpoint that cannot be had, a method that the bank has not enough
-        for.
+        model: name of a checkpoint; method: of `method_names`; up: gravity axis of the shape; origin: of `ORIGINS`,
+        where the shape comes from, so that it is judged among its like. Raises `OpenShapeError` with a message for the
+        visitor: no shape, a checkpoint that cannot be had, a method that the known classes have not enough for.
         """
         shape = session.shape
         if shape is None:
             raise InputError("there is no shape yet; drop one or pick an example")
-        if method not in METHODS:
-            raise InputError(f"method is {method!r}; expected one of {', '.join(METHODS)}")
         if origin not in ORIGINS:
             raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
+        kind = session.kind
+        found = find_method(DEFAULTS[kind] if method == AUTOMATIC else method, kind)
         encoder, text = self._encoder(model)
-        bank, remarks = self._bank(session, encoder, text)
-        chosen = DEFAULTS[_kind(session)] if method == AUTOMATIC else method
-        if SCORES[chosen].needs == "negatives":
-            bank = replace(bank, negatives=self._negatives(session.names, text))
-        result = score_novelty(shape.cloud, bank, encoder=encoder, method=chosen, up=up)
-        limits = self._calibration(session.names, encoder, bank, chosen, origin)
-        novelty = float(result.novelty[0])
-        novelty_map, compared = self._localize(session, shape, encoder, bank, up, origin)
-        return Verdict(
-            shape=shape,
-            result=result,
-            calibration=limits,
-            p_value=None if limits is None else float(calibration.p_values([novelty], limits.scores)[0]),
-            is_novel=None if limits is None else novelty > limits.threshold,
-            novelty_map=replace(novelty_map, name=shape.name),
-            compared=compared,
-            remarks=remarks,
-        )
+        known, remarks = self._known(session, encoder, text)
+        if found.needs == "negatives":
+            known = replace(known, negatives=self._negatives(session.names, text))
+        if found.needs == "patches":
+            known = replace(known, patches=self._memory(session, encoder, "tokens"))
+        threshold = self._threshold(session, encoder, known, found, origin)
+        result = score_novelty(shape.cloud, known, encoder=encoder, method=found, up=up, threshold=threshold)
+        novelty_map, compared = self._localized(session, shape, encoder, known, up, origin)
+        return Verdict(shape, result, replace(novelty_map, name=shape.name), compared, origin, remarks)
 
     def _encoder(self, model: str) -> tuple[ShapeEncoder, TextEncoder]:
         if model not in self._encoders:
@@ -137,7 +139,9 @@ class Scorer:
                     self._encoders[model] = ShapeEncoder.from_pretrained(model), TextEncoder.from_pretrained(model)
         return self._encoders[model]
 
-    def _bank(self, session: Session, encoder: ShapeEncoder, text: TextEncoder) -> tuple[KnownClasses, tuple[str, ...]]:
+    def _known(
+        self, session: Session, encoder: ShapeEncoder, text: TextEncoder
+    ) -> tuple[KnownClasses, tuple[str, ...]]:
         """The known classes, and what the text encoder has to say of their names."""
         examples = {
             name: np.stack([self._embedding(example, encoder) for example in own])
@@ -154,9 +158,9 @@ class Scorer:
             return made(), ()
         with self._lock, warnings.catch_warnings(record=True) as said:  # catching is not for several threads at once
             warnings.simplefilter("always")
-            bank = made()
+            known = made()
         remarks = [str(one.message).partition(";")[0] for one in said if issubclass(one.category, UntrainedNameWarning)]
-        return bank, tuple(f"{remark}; add examples of them." for remark in remarks)
+        return known, tuple(f"{remark}; add examples of them." for remark in remarks)
 
     def _embedding(self, example: Example, encoder: ShapeEncoder) -> np.ndarray:
         key = ("example", encoder.identity.sha256, example.key)
@@ -164,57 +168,58 @@ class Scorer:
 
     def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
         others = [word for word in negative_words() if word not in names]
-        return self._once(
-            ("negatives", text.identity, names),
-            lambda: KnownClasses.from_names(names, text, negatives=others).negatives,
-        )
+        key = ("negatives", text.identity, names)
+        return self._once(key, lambda: KnownClasses.from_names(names, text, negatives=others).negatives)
 
-    def _calibration(
-        self, names: tuple[str, ...], encoder: ShapeEncoder, bank: KnownClasses, method: str, origin: str
-    ) -> Calibration | None:
-        if not _generated(encoder, names):
+    def _threshold(
+        self, session: Session, encoder: ShapeEncoder, known: KnownClasses, method: Method, origin: str
+    ) -> Threshold | None:
+        if not _generated(session, encoder):
             return None
-        categories = [name for name in dict.fromkeys(map(resolve, names)) if name]
-        shapes = np.concatenate([self._calibration_set(name, encoder, origin) for name in categories])
-        scores = SCORES[method].novelty(shapes, bank)
-        return Calibration(origin, scores, calibration.threshold(scores, COVERAGE))
+
+        def made() -> Threshold | None:
+            categories = [name for name in dict.fromkeys(map(resolve, session.names)) if name]
+            sets = np.concatenate([self._calibration_set(name, encoder, origin) for name in categories])
+            ready = Embeddings(sets, encoder.identity)
+            return generated_threshold(
+                known, encoder, method=method, coverage=COVERAGE, clean=origin == MODEL, ready=ready
+            )
+
+        return self._once(("threshold", encoder.identity.sha256, method, origin, session.key), made)
 
     def _calibration_set(self, name: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:
         clouds = calibration_scans if origin == SCAN else calibration_models
         key = ("calibration", encoder.identity.sha256, name, origin)
         return self._once(key, lambda: encoder.encode(clouds([name]), up="y"))
 
-    def _localize(
-        self, session: Session, shape: Shape, encoder: ShapeEncoder, bank: KnownClasses, up: str, origin: str
+    def _localized(
+        self, session: Session, shape: Shape, encoder: ShapeEncoder, known: KnownClasses, up: str, origin: str
     ) -> tuple[NoveltyMap, str]:
         """Where the shape is novel, and in words what its colors compare with."""
-        known = session.known()
-        generated = _generated(encoder, session.names)
-        added = sum(len(own) for own in known.values())
-        if not generated and (not all(known.values()) or added < 2):
-            return localize(shape.cloud, bank, encoder=encoder, by="text", up=up), BY_TEXT
-        patches = self._patches(known, encoder, origin if generated else None)
-        plural = "s" if added > 1 else ""
+        generated, added = _generated(session, encoder), sum(map(len, session.known().values()))
+        if not generated and (session.kind != "examples" or added < 2):
+            return localize(shape.cloud, known, encoder=encoder, by="text", up=up), BY_TEXT
+        memory = self._memory(session, encoder, "local", origin if generated else None)
         words = [f"{COMPARED} generated {origin}s of each class"] if generated else []
-        words += [f"the {added} example{plural} that you added"] if added else []
-        return localize(shape.cloud, patches, encoder=encoder, up=up), (
-            f"Each patch of the shape is compared with the patches of {' and of '.join(words)}: gray is usual among "
+        words += [f"the {added} example{'s' if added > 1 else ''} that you added"] if added else []
+        compared = KnownClasses(session.names, encoder.identity, patches=memory)
+        return localize(shape.cloud, compared, encoder=encoder, up=up), (
+            f"Each patch of the shape is compared with the patches of {' and of '.join(words)}: gray is known among "
             "them, dark red is like none of them."
         )
 
-    def _patches(
-        self, known: Mapping[str, tuple[Example, ...]], encoder: ShapeEncoder, origin: str | None
-    ) -> KnownClasses:
-        def made() -> KnownClasses:
+    def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:
+        """The patches of the examples, and with an origin those of generated shapes of every class."""
+
+        def made() -> MemoryBank:
             shapes = {
                 name: [*(_compared(name, origin) if origin else ()), *(example.cloud for example in own)]
-                for name, own in known.items()
+                for name, own in session.known().items()
             }
-            memory = MemoryBank.from_examples(shapes, encoder, stage="local", up="y")
-            return KnownClasses(tuple(shapes), encoder.identity, patches=memory)
+            return MemoryBank.from_examples(shapes, encoder, stage=stage, up="y")
 
-        own = tuple((name, tuple(example.key for example in examples)) for name, examples in known.items())
-        return self._once(("patches", encoder.identity.sha256, own, origin), made, room=BANKS)
+        key = ("patches", encoder.identity.sha256, stage, origin, session.key)
+        return self._once(key, made, room=MEMORIES)
 
     def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], room: int = KEPT) -> Any:
         """What `make` gives, made once; of the longest unused of its kind more than `room` are forgotten."""
@@ -230,20 +235,12 @@ class Scorer:
             return made
 
 
-def _kind(session: Session) -> str:
-    having = [bool(own) for own in session.known().values()]
-    return "names" if not any(having) else "examples" if all(having) else "both"
-
-
-def _generated(encoder: ShapeEncoder, names: Sequence[str]) -> bool:
+def _generated(session: Session, encoder: ShapeEncoder) -> bool:
     """Whether known shapes of all classes can be generated, and mean something to the encoder."""
-    return encoder.identity.checkpoint == "tiny" and can_generate(names)
+    return trained_on_generated(encoder) and can_generate(session.names)
 
 
 def _compared(name: str, origin: str) -> list[np.ndarray]:
     """Generated shapes of a class, other ones than for calibration."""
     category, make = resolve(name) or name, scan if origin == SCAN else sample
     return [make(category, 2048, FIRST_COMPARED + i) for i in range(COMPARED)]
-
-
-__all__ = ["AUTOMATIC", "METHODS", "ORIGINS", "SCANS", "Calibration", "Scorer", "Verdict"]

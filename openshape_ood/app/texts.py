@@ -6,9 +6,10 @@ from functools import lru_cache
 from html import escape
 
 from openshape_ood.app.pictures import data_uri, thumbnail
-from openshape_ood.app.scoring import COVERAGE, SCANS, Verdict
 from openshape_ood.app.session import Example, Session
+from openshape_ood.app.verdicts import COVERAGE, Verdict
 from openshape_ood.shapes.reading import SUFFIXES
+from openshape_ood.synthetic.calibration import SCANS
 
 BARS = 6  # classes that get one
 THUMBNAILS = 5  # a class
@@ -37,29 +38,30 @@ def verdict(found: Verdict) -> str:
 
 def _headline(found: Verdict) -> tuple[str, str]:
     nearest = escape(found.nearest)
-    if found.is_novel is None:
+    if found.answer is None:
         return "open", f"Nearest: {nearest}. No verdict"
-    if found.is_novel:
+    if found.answer == "novel":
         return "novel", f"Novel: none of the known classes (nearest: {nearest})"
     return "known", f"Known: {nearest}"
 
 
 def _evidence(found: Verdict) -> list[str]:
-    novelty = f"novelty <b>{found.novelty:.3f}</b> by <code>{escape(found.result.method)}</code>"
-    limits = found.calibration
-    if limits is None or found.p_value is None:
+    provenance, threshold = found.result.provenance, found.threshold
+    by = f"<code>{escape(provenance.method)}</code> with <code>{escape(provenance.identity.checkpoint)}</code>"
+    novelty = f"novelty <b>{found.novelty:.3f}</b> by {by}"
+    if threshold is None:
         return [
             f"{novelty}; no p-value, for there is nothing to calibrate on.",
             "To have one: the encoder <code>tiny</code> with classes that can be generated, such as chair or table; "
-            "or in Python <code>calibration.threshold</code> and <code>p_values</code> with the novelty of some 20 or "
-            "more known shapes of your own.",
+            "or in Python <code>Threshold.from_novelty</code> with the novelty of some 20 or more known shapes of your "
+            "own.",
         ]
-    beyond, among = int((limits.scores >= found.novelty).sum()), len(limits.scores)
+    beyond = int((threshold.scores >= found.novelty).sum())
     are = "is" if beyond == 1 else "are"
     return [
-        f"p = <b>{found.p_value:.3f}</b>: {beyond} of {among} known {limits.origin}s {are} as novel or more.",
-        f"{novelty}; known up to {limits.threshold:.3f}, which keeps {100 * COVERAGE:.0f} % of known shapes. "
-        f"Calibrated on {SCANS} generated {limits.origin}s a class: it holds for shapes like these.",
+        f"p = <b>{found.p_value:.3f}</b>: {beyond} of {threshold.n} known {found.origin}s {are} as novel or more.",
+        f"{novelty}; known up to {threshold.value:.3f}, which keeps {100 * COVERAGE:.0f} % of known shapes. "
+        f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these.",
     ]
 
 
@@ -83,11 +85,11 @@ def compared(found: Verdict) -> str:
     return f'<div id="compared"><p>{escape(found.compared)}</p></div>'
 
 
-def bank(session: Session) -> str:
+def known(session: Session) -> str:
     """The table of known classes: how each is known, how many examples, small pictures of them."""
     rows = "".join(_row(name, examples) for name, examples in session.known().items())
     head = "<tr><th>class</th><th>known by</th><th>examples</th><th></th></tr>"
-    return f'<div id="bank"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    return f'<div id="known"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
 
 
 def _row(name: str, examples: tuple[Example, ...]) -> str:

@@ -7,11 +7,10 @@ import re
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from openshape_ood.app.scoring import COVERAGE, SCANS, Verdict
 from openshape_ood.app.session import Session
-from openshape_ood.novelty_map import PatchNovelty
+from openshape_ood.app.verdicts import Verdict
 from openshape_ood.storage import save_whole
 
 
@@ -43,40 +42,20 @@ def safe_stem(name: str) -> str:
 
 def report(verdict: Verdict, session: Session) -> dict[str, Any]:
     """Every figure on the page, for machines."""
-    result, found = verdict.result, verdict.novelty_map
-    patches = cast("PatchNovelty", found.patches)
+    record, found, patches = verdict.result.as_json(), verdict.novelty_map, verdict.novelty_map.patches
+    (one,) = record.pop("shapes")
     return {
+        **record,
+        "examples": {name: len(examples) for name, examples in session.known().items()},
+        **one,
         "shape": verdict.shape.name,
         "points": len(verdict.shape.cloud),
-        "up": result.up[0],
-        "encoder": result.encoder,
-        "checkpoint_hash": result.checkpoint_hash,
-        "method": result.method,
-        "known": {name: {"examples": len(examples)} for name, examples in session.known().items()},
-        "nearest": verdict.nearest,
-        "similarity": dict(verdict.ranked()),
-        "novelty": verdict.novelty,
-        "verdict": None if verdict.is_novel is None else "novel" if verdict.is_novel else "known",
-        "p_value": verdict.p_value,
-        "calibration": None if verdict.calibration is None else _calibration(verdict),
         "novelty_map": {
             "by": found.provenance.method,
             "compared": verdict.compared,
             "colors": [float(bound) for bound in found.bounds()],
-            "patch_centers": patches.centers.round(6).tolist(),
-            "patch_novelty": patches.novelty.astype(float).round(6).tolist(),
-            "patch_nearest": patches.nearest.tolist(),
+            "patch_centers": patches.centers.round(6).tolist() if patches else [],
+            "patch_novelty": patches.novelty.astype(float).round(6).tolist() if patches else [],
+            "patch_nearest": patches.nearest.tolist() if patches else [],
         },
-    }
-
-
-def _calibration(verdict: Verdict) -> dict[str, Any]:
-    limits = verdict.calibration
-    if limits is None:
-        return {}
-    return {
-        "on": f"{SCANS} generated {limits.origin}s a class",
-        "shapes": len(limits.scores),
-        "coverage": COVERAGE,
-        "threshold": limits.threshold,
     }

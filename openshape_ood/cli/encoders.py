@@ -1,4 +1,4 @@
-"""The encoder and the text tower that the options name."""
+"""The encoder and the text encoder that the options name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_encoder(model: str, checkpoint: Path | None, device: str | None) -> ShapeEncoder:
-    from openshape_ood.registry.rows import find_checkpoint
+    from openshape_ood.registry import find_checkpoint
 
     find_checkpoint(model)  # an unknown name is told before torch is loaded
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -25,9 +25,10 @@ def load_text(encoder: ShapeEncoder, checkpoint: Path | None) -> TextEncoder:
     return TextEncoder(encoder.row, checkpoint=checkpoint, device=encoder.device)
 
 
-def check_up(up: str) -> None:
+def check_ups(up: str, known_up: str | None = None) -> None:
     """Raises `UnknownNameError` for what is no axis."""
-    from openshape_ood.shapes import points
+    from openshape_ood.shapes.points import check_up
 
-    if up != "file":
-        points.check_up(up, "--up")
+    for option, axis in (("--up", up), ("--known-up", known_up)):
+        if axis not in ("file", None):
+            check_up(axis, option)

@@ -12,5 +12,5 @@ MAX_CLASSES = 50
 MAX_NAME = 60  # characters of a class name
 MAX_EXAMPLES = 60  # added by one visitor
 EXAMPLE_POINTS = 10_000  # kept of an example; no encoder takes more
-SESSIONS = 50  # visitors whose banks are remembered; the longest unseen is forgotten first
+SESSIONS = 50  # visitors whose examples are remembered; the longest unseen is forgotten first
 QUEUE = 32  # requests waiting; others are turned away

@@ -14,14 +14,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood import workers
-from openshape_ood.app.limits import (
-    MAX_FILE_MB,
-    MAX_POINTS,
-    READ_MEMORY,
-    READ_SECONDS,
-    READERS,
-    WAIT_SECONDS,
-)
+from openshape_ood.app.quotas import MAX_FILE_MB, MAX_POINTS, READ_MEMORY, READ_SECONDS, READERS, WAIT_SECONDS
 from openshape_ood.errors import MissingPackageError, ShapeFileError, WorkerError
 from openshape_ood.shapes.points import check_cloud, check_up
 from openshape_ood.shapes.reading import SUFFIXES, file_up, load_shape

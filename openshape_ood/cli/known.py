@@ -1,4 +1,4 @@
-"""--known, --examples and --bank -> the classes, and the bank of them."""
+"""--known, --examples and --known-classes -> the known classes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openshape_ood.cli.batches import Reading, encode_files
 from openshape_ood.cli.console import Bar, Failure, print_note, progress, shown
 from openshape_ood.cli.inputs import File, find_files
-from openshape_ood.cli.reading import Reading, encode_files
 from openshape_ood.errors import ClassNamesError, FileError, InputError
 from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
     from openshape_ood.encoders.text.encoder import TextEncoder
-    from openshape_ood.known import Known
+    from openshape_ood.known import KnownClasses
+    from openshape_ood.scoring import Method
 
 HOW = (
     "no known classes; expected names (--known chair sofa table), a folder with a subfolder of shapes a class "
-    "(--examples FOLDER), or a bank (--bank FILE.safetensors)"
+    "(--examples FOLDER), or files of known classes (--known-classes FILE.safetensors)"
 )
 
 
 @dataclass(frozen=True)
-class Classes:
-    """What was asked for: class -> its example files, none for a class of which there is only the name; banks."""
+class Wanted:
+    """What was asked for: class -> its example files, none for a class of which there is only the name; and files of
+    known classes."""
 
     examples: Mapping[str, list[File]]
-    banks: Sequence[Path] = ()
+    saved: Sequence[Path] = ()
 
     @property
     def by_name(self) -> list[str]:
@@ -43,8 +45,8 @@ class Classes:
 
     @property
     def kind(self) -> Any:
-        """As `scores.find_score` takes it; None where banks will say."""
-        if self.banks:
+        """As `scoring.find_method` takes it; None where files of known classes will say."""
+        if self.saved:
             return None
         if not self.with_files:
             return "names"
@@ -52,8 +54,8 @@ class Classes:
 
 
 def gather(
-    names: Sequence[str] | None, folders: Sequence[Path] | None = None, banks: Sequence[Path] | None = None
-) -> Classes:
+    names: Sequence[str] | None, folders: Sequence[Path] | None = None, saved: Sequence[Path] | None = None
+) -> Wanted:
     """The classes of all these together. Raises `ClassNamesError`, or `FileError` for folders without classes."""
     from openshape_ood.known import check_names
 
@@ -64,64 +66,57 @@ def gather(
     for folder in folders or ():
         for name, files in _subfolders(folder).items():
             classes.setdefault(keys.setdefault(_key(name), name), []).extend(files)
-    if not classes and not banks:
+    if not classes and not saved:
         raise ClassNamesError(HOW)
-    return Classes(classes, tuple(banks or ()))
+    return Wanted(classes, tuple(saved or ()))
 
 
 def build(
-    classes: Classes,
-    method: str | None,
+    wanted: Wanted,
+    method: Method | None,
     encoder: ShapeEncoder,
     text: TextEncoder,
     reading: Reading,
     failures: list[Failure],
-) -> Known:
-    """The bank of the classes. Example files that cannot be used go to `failures`.
+) -> KnownClasses:
+    """The known classes, with what the method needs. Example files that cannot be used go to `failures`.
 
-    Raises `InputError` where a class has no usable example, or banks do not fit the encoder or each other.
+    Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
     """
-    from openshape_ood.banks import join_banks, load_bank
+    from openshape_ood.known import KnownClasses
 
-    banks = [load_bank(path) for path in classes.banks]
-    for bank in banks:
-        bank.check_fits(encoder.identity)
-    if classes.examples:
-        with warnings.catch_warnings(record=True) as told:  # of names that the tower hardly knows
+    sets = [KnownClasses.load(path) for path in wanted.saved]
+    for one in sets:
+        one.check_fits(encoder.identity)
+    if wanted.examples:
+        with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
             warnings.simplefilter("always")
-            banks.append(_built(classes, method, encoder, text, reading, failures))
+            sets.append(_built(wanted, method, encoder, text, reading, failures))
         for warning in told:
             if issubclass(warning.category, UserWarning):
                 print_note(f"note: {shown(warning.message)}", style="yellow")
-    return banks[0] if len(banks) == 1 else join_banks(*banks)
+    return sets[0] if len(sets) == 1 else KnownClasses.join(*sets)
 
 
 def _built(
-    classes: Classes,
-    method: str | None,
+    wanted: Wanted,
+    method: Method | None,
     encoder: ShapeEncoder,
     text: TextEncoder,
     reading: Reading,
     failures: list[Failure],
-) -> Known:
-    from openshape_ood.known import Known
-    from openshape_ood.scoring import SCORES
-    from openshape_ood.scoring.words import negative_words
+) -> KnownClasses:
+    from openshape_ood.novelty import known_classes
+    from openshape_ood.scoring import DEFAULTS, find_method
 
-    needs = SCORES[method].needs if method else ""
-    names = list(classes.examples)
-    if not classes.with_files:
-        others = [word for word in negative_words() if word not in names] if needs == "negatives" else []
-        return Known.from_names(names, text, negatives=others, temperature=encoder.temperature)
-    files = usable(classes.with_files, encoder, reading, failures)
-    if needs == "patches":
-        paths = {name: [file.path for file in own] for name, (own, _) in files.items()}
-        settings = {"seed": reading.seed, "batch_size": reading.batch_size}
-        return Known.from_examples(paths, encoder, up=reading.up, patches=True, **settings)
-    embeddings = {name: rows for name, (_, rows) in files.items()}
-    if not classes.by_name and needs != "both":
-        return Known.from_examples(embeddings, encoder)
-    return Known.from_both(names, embeddings, encoder, text)
+    files = usable(wanted.with_files, encoder, reading, failures)
+    chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method
+    examples: dict[str, Any] = {name: rows for name, (_, rows) in files.items()}
+    if chosen.needs == "patches":  # of the shapes themselves
+        examples = {name: [file.path for file in own] for name, (own, _) in files.items()}
+    known = {name: examples.get(name) for name in wanted.examples}
+    settings = {**reading.settings, "progress": False}
+    return known_classes(known, chosen, encoder, text=text, up=reading.up, **settings)
 
 
 def usable(
@@ -138,16 +133,14 @@ def _embed(
     import numpy as np
 
     def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(
-            shapes, up=ups, batch_size=reading.batch_size, seed=reading.seed, num_samples=reading.num_samples
-        )
+        return encoder.encode(shapes, up=ups, **reading.settings)
 
     before = len(failures)
     done = list(encode_files(files, reading, encode, failures, bar))
     if not done:
         reason = failures[before].reason if len(failures) > before else "no files"
         raise InputError(f"none of the {len(files)} examples of class {name!r} can be used; the first: {reason}")
-    return [file for one in done for file in one.batch.files], np.concatenate([one.result for one in done])
+    return [file for one in done for file in one.files], np.concatenate([one.result for one in done])
 
 
 def _split(names: Sequence[str]) -> list[str]:

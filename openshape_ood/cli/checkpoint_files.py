@@ -1,0 +1,120 @@
+"""Which files of a checkpoint are on this machine, found without the network, and whether they are sound."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openshape_ood.errors import OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood.registry import Row
+
+PLACES = {
+    "package": "in the package",
+    "hub": "in the cache",
+    "https": "in the cache",
+    "file": "a local file",
+    "stripped": "in the cache, stripped",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The encoder or the text encoder of a checkpoint, or the encoder's stripped file: that file, None where it is not
+    here; sha256 as registered, None where none is; source: "package", "hub", "https", "file", or "stripped"."""
+
+    checkpoint: str
+    part: str
+    path: Path | None
+    source: str
+    sha256: str | None
+
+    @property
+    def place(self) -> str:
+        """For a table: where it is."""
+        if self.path is None:
+            return "not downloaded" if self.source in ("hub", "https") else "missing"
+        return PLACES[self.source]
+
+
+def encoder_part(row: Row) -> Part:
+    """What the encoder would be loaded from if there were no network: the file of the registry, or its stripped one."""
+    return encoder_parts(row)[0]
+
+
+def encoder_parts(row: Row) -> list[Part]:
+    """The encoder's file as the registry names it, and its stripped one: those that are here, or else the first.
+
+    The stripped file's sha256 is not registered, as it is written here.
+    """
+    from openshape_ood.registry import stripped
+    from openshape_ood.registry.files import cached, known_sha256
+
+    registered = Part(row.name, "encoder", cached(row), row.source.kind, known_sha256(row) or None)
+    other = Part(row.name, "encoder", stripped.find(row), "stripped", None)
+    return [part for part in (registered, other) if part.path] or [registered]
+
+
+def text_part(row: Row) -> Part:
+    """Of an open_clip encoder, only what the Hub's client keeps is found. Takes seconds, as open_clip is imported."""
+    from openshape_ood.encoders.text.encoder import cached_file
+    from openshape_ood.registry.rows import PACKAGE
+
+    try:
+        path = cached_file(row)
+    except OpenShapeError:  # one without weights on the Hub
+        path = None
+    source = "package" if path and path.is_relative_to(PACKAGE) else "file"
+    source = "hub" if row.text.kind == "open_clip" else source
+    return Part(row.name, "text", path, source, row.text.sha256 or None)
+
+
+def all_parts(row: Row) -> list[Part]:
+    """All files of a checkpoint, the encoder's first."""
+    return [*encoder_parts(row), text_part(row)]
+
+
+def verified(row: Row, part: Part) -> dict[str, Any]:
+    """A part's record with its status: "sound", "damaged", "missing", or "present" where no hash is registered."""
+    from openshape_ood.registry import stripped
+    from openshape_ood.registry.files import sha256
+
+    found = None
+    if part.path is None:
+        status = "missing"
+    elif part.source == "stripped":
+        status = "sound" if stripped.is_sound(row) else "damaged"
+    elif part.sha256:
+        found = sha256(part.path)
+        status = "sound" if found == part.sha256 else "damaged"
+    else:
+        status = "present"
+    return {**asdict(part), "status": status, "found_sha256": found}
+
+
+def fetch_encoder(row: Row, progress: bool) -> dict[str, Path | None]:
+    """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
+    from openshape_ood.registry import files, stripped
+
+    kept = stripped.stripped_path(row) if stripped.is_sound(row) else None
+    if kept and files.cached(row) is None:
+        return {"path": kept, "stripped": kept}
+    path = files.fetch(row, progress)
+    return {"path": path, "stripped": kept or _strip(row, path)}
+
+
+def _strip(row: Row, path: Path) -> Path | None:
+    from openshape_ood.errors import WeightsError
+    from openshape_ood.registry import stripped
+
+    if stripped.stripped_path(row) is None:  # before torch is loaded
+        return None
+    from openshape_ood.registry.weights import read_temperature, read_weights
+
+    try:
+        tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
+    except WeightsError:  # the registered file all the same: whoever loads it is told
+        return None
+    return stripped.keep(row, stripped.Weights(tensors, temperature, path))

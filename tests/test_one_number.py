@@ -1,0 +1,149 @@
+"""One name is one number, and takes a method of one's own: library, detector, store, command line, page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+
+from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, cli, score_novelty
+from openshape_ood.app.page import _Page
+from openshape_ood.app.session import Session, Shape
+from openshape_ood.app.verdicts import Judge, method_names
+from openshape_ood.embedding_store import score_store
+from openshape_ood.scoring import METHODS, Judgement
+from openshape_ood.synthetic import sample
+
+NAMES = ("chair", "sofa", "table")
+SEEDS = range(6)
+
+
+class Farthest:
+    """Distance to the class that is farthest."""
+
+    def __init__(self, known: KnownClasses) -> None:
+        self.anchors = known.anchors
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        cosines = rows @ self.anchors.T
+        return Judgement(1 - cosines.min(axis=1), cosines.argmax(axis=1), cosines)
+
+
+@pytest.fixture
+def own() -> Iterator[str]:
+    """A method of a user's script, under its name."""
+    METHODS["farthest"] = Method("farthest", Farthest)
+    yield "farthest"
+    del METHODS["farthest"]
+
+
+@pytest.fixture(scope="module")
+def clouds() -> dict[str, list[np.ndarray]]:
+    return {name: [sample(name, 512, seed).astype(np.float32) for seed in SEEDS] for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def query() -> np.ndarray:
+    return sample("guitar", 512, seed=1)
+
+
+@pytest.fixture(scope="module")
+def folder(clouds: dict[str, list[np.ndarray]], query: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("shapes")
+    for name, own in clouds.items():
+        (root / "examples" / name).mkdir(parents=True)
+        for i, cloud in enumerate(own):
+            np.save(root / "examples" / name / f"{i}.npy", cloud)
+    np.save(root / "guitar.npy", query)
+    return root
+
+
+def by_command_line(folder: Path, method: str, capsys: pytest.CaptureFixture[str]) -> float:
+    words = ["score", folder / "guitar.npy", "--examples", folder / "examples", "--method", method, "--model", "tiny"]
+    with pytest.raises(SystemExit) as end:
+        cli.main([*map(str, words), "--json"])
+    assert end.value.code in (0, None)
+    return float(json.loads(capsys.readouterr().out)["shapes"][0]["novelty"])
+
+
+def by_store(folder: Path, known: KnownClasses, method: str, out: Path) -> float:
+    words = ["embed", folder / "guitar.npy", "--out", out, "--model", "tiny"]
+    with pytest.raises(SystemExit) as end:
+        cli.main([*map(str, words)])
+    assert end.value.code in (0, None)
+    (scored,) = score_store(out, known, method)
+    return float(scored.novelty[0])
+
+
+def by_page(clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:
+    session = Session().with_names(", ".join(NAMES))
+    for name, own in clouds.items():
+        for i, cloud in enumerate(own):
+            session = session.with_shape(Shape(f"{name} {i}", cloud)).with_example(name, "y")
+    assert method in method_names()
+    return Judge().judge(session.with_shape(Shape("guitar", query)), "tiny", method).novelty
+
+
+@pytest.mark.parametrize("method", ["knn", "prototype_distance"])
+def test_one_number(
+    method: str,
+    clouds: dict[str, list[np.ndarray]],
+    query: np.ndarray,
+    folder: Path,
+    tmp_path: Path,
+    tiny: ShapeEncoder,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = score_novelty(query, clouds, encoder=tiny, method=method)
+    expected = float(result.novelty[0])
+    known = KnownClasses.from_examples(clouds, tiny)
+    ready = score_novelty(result.embeddings, known, method=method)
+    detector = NoveltyDetector(method).fit(known.examples, [NAMES[i] for i in known.labels])
+    assert ready.novelty[0] == pytest.approx(expected, rel=1e-6)
+    assert detector.novelty_score(result.embeddings.vectors)[0] == pytest.approx(expected, rel=1e-6)
+    # from the files of the store, whose embeddings are float32
+    assert by_store(folder, known, method, tmp_path / "x.npz") == pytest.approx(expected, rel=1e-6)
+    capsys.readouterr()
+    assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-6)
+    # the page keeps examples about their own middle
+    assert by_page(clouds, query, method) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_method_of_ones_own_through_every_door(
+    own: str,
+    clouds: dict[str, list[np.ndarray]],
+    query: np.ndarray,
+    folder: Path,
+    tmp_path: Path,
+    tiny: ShapeEncoder,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = score_novelty(query, clouds, encoder=tiny, method=own)
+    expected = float(result.novelty[0])
+    cosines = result.similarity[0]
+    assert expected == pytest.approx(1 - cosines.min())
+    assert score_novelty(query, clouds, encoder=tiny, method=METHODS[own]).novelty[0] == expected
+    known = KnownClasses.from_examples(clouds, tiny)
+    detector = NoveltyDetector(own).fit(known.examples, [NAMES[i] for i in known.labels])
+    assert detector.novelty_score(result.embeddings.vectors)[0] == pytest.approx(expected)
+    assert by_store(folder, known, own, tmp_path / "x.safetensors") == pytest.approx(expected)
+    capsys.readouterr()
+    assert by_command_line(folder, own, capsys) == pytest.approx(expected)
+    assert by_page(clouds, query, own) == pytest.approx(expected)
+
+
+def test_a_name_that_there_is_not_is_told_with_ones_own(own: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["score", "x.npy", "--known", "chair", "--model", "tiny", "--method", "fartest"])
+    assert "did you mean 'farthest'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_method_of_ones_own_stands_in_the_list_of_the_page(own: str, tmp_path: Path) -> None:
+    page, gradio = _Page(Judge(), tmp_path, max_file_mb=1), MagicMock()
+    page.lay_out(gradio, "tiny", NAMES)
+    (choices,) = [call.args[0] for call in gradio.Dropdown.call_args_list if call.kwargs["elem_id"] == "method"]
+    assert own in choices and set(METHODS) < set(choices)
