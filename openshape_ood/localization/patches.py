@@ -164,7 +164,17 @@ def _check_by(by: str | None, known: Any) -> str:
     """How to compare; before any model loads, with a word on what `known` lacks for it."""
     check_choice("local" if by is None else by, "by", BY)
     if isinstance(known, KnownClasses):
-        return _check_held(by, known)
+        held = ([known.patches.stage] if known.patches else []) + (["text"] if known.text is not None else [])
+        if by in held or (by is None and held):
+            return by or held[0]
+        if known.patches is not None and by is not None:
+            raise InputError(
+                f"by is {by!r}, but these known classes hold {' and '.join(map(repr, held))}; leave by out"
+            )
+        raise InputError(
+            "these known classes keep no patches to localize by; give the example shapes, known={name: shapes}, or "
+            "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
+        )
     if isinstance(known, Mapping):
         return by or ("local" if any(value is not None for value in known.values()) else "text")
     if isinstance(known, str) or not isinstance(known, Sequence | np.ndarray):
@@ -175,19 +185,6 @@ def _check_by(by: str | None, known: Any) -> str:
     if by in ("local", "tokens"):
         raise InputError(f"by={by!r} compares with example shapes, known={{name: shapes}}; these are names only")
     return "text"
-
-
-def _check_held(by: str | None, known: KnownClasses) -> str:
-    """What the known classes can be compared by."""
-    held = ([known.patches.stage] if known.patches else []) + (["text"] if known.text is not None else [])
-    if by in held or (by is None and held):
-        return by or held[0]
-    if known.patches is not None and by is not None:
-        raise InputError(f"by is {by!r}, but these known classes hold {' and '.join(map(repr, held))}; leave by out")
-    raise InputError(
-        "these known classes keep no patches to localize by; give the example shapes, known={name: shapes}, or "
-        "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
-    )
 
 
 def baseline(memory: MemoryBank) -> tuple[float, Threshold]:

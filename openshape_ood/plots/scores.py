@@ -107,7 +107,11 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
     ax = canvas.axes_or_new(ax, SQUARE)
     earlier = sum(line.get_gid() == "roc" for line in ax.lines)
     if not earlier:
-        _frame(ax)
+        ax.axhline(KEPT, color=canvas.GREY, lw=0.9, ls="--")
+        ax.text(0.99, KEPT - 0.012, "95 % of the known accepted", ha="right", va="top", fontsize=9, color=canvas.GREY)
+        ax.plot([0, 1], [0, 1], color=canvas.GREY, lw=0.9, ls=":")
+        ax.set(aspect="equal", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        ax.set(xlabel="share of novel accepted", ylabel="share of known accepted")
     color, dashes = CLASSES[earlier % len(CLASSES)], LINES[earlier // len(CLASSES) % len(LINES)]
     figures = ood_metrics(known, novel)
     text = f"AUROC {100 * figures['auroc']:.1f} %, FPR95 {100 * figures['fpr95']:.1f} %"
@@ -123,14 +127,6 @@ def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     thresholds = np.unique(np.concatenate([[-np.inf], known, novel]))
     fpr, tpr = (np.searchsorted(np.sort(values), thresholds, side="right") / len(values) for values in (novel, known))
     return fpr, tpr
-
-
-def _frame(ax: canvas.Axes) -> None:
-    ax.axhline(KEPT, color=canvas.GREY, lw=0.9, ls="--")
-    ax.text(0.99, KEPT - 0.012, "95 % of the known accepted", ha="right", va="top", fontsize=9, color=canvas.GREY)
-    ax.plot([0, 1], [0, 1], color=canvas.GREY, lw=0.9, ls=":")
-    ax.set(aspect="equal", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ax.set(xlabel="share of novel accepted", ylabel="share of known accepted")
 
 
 def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
@@ -159,7 +155,13 @@ def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
     ax = canvas.axes_or_new(ax, (float(np.clip(width, 6.0, 14.0)), max(height, 2.6)))
     image = ax.imshow(values, cmap="cividis", aspect="auto")
     if b <= MOST_NAMED:
-        _frames(ax, result)
+        from matplotlib.patches import Rectangle
+
+        places = {str(name): i for i, name in enumerate(result.classes)}
+        for row, name in enumerate(result.nearest):  # some methods do not take the most similar
+            if str(name) in places:
+                corner = (places[str(name)] - 0.47, row - 0.45)
+                ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))
         ax.set_yticks(range(b), rows, fontsize=10, **canvas.PLAIN)
     if b <= MOST_NAMED and k <= MOST_NUMBERED:
         middle = (values.min() + values.max()) / 2
@@ -188,14 +190,3 @@ def _values(result: Any) -> np.ndarray:
         given = f"similarity is {values.shape} for {expected[0]} shapes and {expected[1]} classes"
         raise InputError(f"{given}; expected a row a shape and a column a class")
     return values
-
-
-def _frames(ax: canvas.Axes, result: Any) -> None:
-    """A frame about the class that each shape was found nearest to; some scores do not take the most similar."""
-    from matplotlib.patches import Rectangle
-
-    places = {str(name): i for i, name in enumerate(result.classes)}
-    for row, name in enumerate(result.nearest):
-        if str(name) in places:
-            corner = (places[str(name)] - 0.47, row - 0.45)
-            ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))

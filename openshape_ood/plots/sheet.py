@@ -71,10 +71,10 @@ def contact_sheet(
     blocks = {title: places for title, places in ends(values, count).items() if len(places)}
     rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
     columns = min(COLUMNS, max(map(len, blocks.values())))
-    if figure is not None and not hasattr(figure, "subfigures"):
-        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     if figure is None:
         figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
+    if not hasattr(figure, "subfigures"):
+        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
     for part, (title, places), count_rows in zip(parts, blocks.items(), rows, strict=True):
         part.suptitle(title, fontsize=12, fontweight="bold")
