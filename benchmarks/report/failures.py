@@ -23,10 +23,9 @@ from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.results import Finished, MethodResult
 from openshape_ood import plots
 from openshape_ood.errors import MissingPackageError
-from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
+from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, rendered, short
 from openshape_ood.plots.canvas import title as set_title
-from openshape_ood.plots.files import rendered
-from openshape_ood.plots.view import thinned
+from openshape_ood.plots.points import thinned
 from openshape_ood.storage import save_whole
 
 COUNT = 12  # shapes of either kind of failure
