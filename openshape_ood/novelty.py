@@ -189,8 +189,10 @@ def score_novelty(
     # known classes with names and examples of every class can be asked anything that they hold
     anything = isinstance(known, KnownClasses) and kind == "examples" and known.text is not None
     found = find_method(method, None if anything else kind)
-    queries.check(found, num_samples)
-    examples_up = _known_up(up, known_up, known)
+    if found.rows == "patches" and (queries.ready is not None or num_samples != 1):
+        given = "these are embeddings" if queries.ready is not None else f"num_samples is {num_samples}"
+        raise InputError(f"method {found.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
+    examples_up = _known_up(up, known_up) if isinstance(known, Mapping) else "file"
     if isinstance(encoder, str) or isinstance(text, str):
         raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
     if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
@@ -237,33 +239,19 @@ class _Queries:
         listed = list_shapes(shapes)
         return cls(tuple(s.path or s.name for s in listed), tuple(resolve_ups(up, listed)), tuple(listed))
 
-    def check(self, method: Method, num_samples: int) -> None:
-        """Raises `InputError` for what a method that judges patches cannot use."""
-        if method.rows == "patches" and self.ready is not None:
-            raise InputError(f"method {method.name!r} judges patches, these are embeddings. Give the shapes themselves")
-        if method.rows == "patches" and num_samples != 1:
-            raise InputError(
-                f"num_samples is {num_samples}; method {method.name!r} takes the patches of one sampling. Leave "
-                "num_samples out"
-            )
-
     def judged(
         self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
     ) -> tuple[Judgement, Embeddings]:
-        embeddings = self.ready or self._encoded(encoder, settings)
+        values, ups = [shape.value for shape in self.shapes], list(self.ups)
+        embeddings = self.ready or Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
         if method.rows == "embedding":
             return judge(embeddings.vectors, known, method), embeddings
         check_patches(encoder)
         stage = known.patches.stage if known.patches is not None else PATCH_STAGE
         passed = {key: settings[key] for key in ("batch_size", "seed")}
-        values = [shape.value for shape in self.shapes]
-        features = encoder.encode_patches(values, up=list(self.ups), stage=stage, **passed).features
+        features = encoder.encode_patches(values, up=ups, stage=stage, **passed).features
         similarity = judge(embeddings.vectors, known, "max_cosine").similarity
         return replace(judge(features, known, method), similarity=similarity), embeddings
-
-    def _encoded(self, encoder: Encoder, settings: Mapping[str, Any]) -> Embeddings:
-        vectors = encoder.encode([shape.value for shape in self.shapes], up=list(self.ups), **settings)
-        return Embeddings(vectors, encoder.identity, self.names)
 
 
 def _how_known(known: Any) -> Kind:
@@ -292,14 +280,12 @@ def _how_known(known: Any) -> Kind:
     return "names"
 
 
-def _known_up(up: str | Sequence[str], known_up: str | None, known: Any) -> str:
+def _known_up(up: str | Sequence[str], known_up: str | None) -> str:
     if known_up is not None:
         return known_up if known_up == "file" else check_up(known_up, "known_up")
-    if isinstance(up, str):
-        return up
-    if isinstance(known, Mapping):
+    if not isinstance(up, str):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
-    return "file"
+    return up
 
 
 def known_classes(

@@ -483,7 +483,7 @@ def test_tiny_refuses_names_that_read_the_same(tiny: ShapeEncoder, tiny_text: Te
 
 def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
     chairs = [sample("chair", 500, seed=s) for s in (1, 2)]
-    with pytest.raises(InputError, match="num_samples is 3; method 'vote_entropy' takes the patches of one sampling"):
+    with pytest.raises(InputError, match="method 'vote_entropy' judges patches of one sampling, num_samples is 3"):
         score_novelty(chairs, {"chair": chairs}, encoder=tiny, method="vote_entropy", num_samples=3)
 
 
@@ -536,7 +536,7 @@ def test_ready_embeddings_of_another_encoder_and_without_shapes() -> None:
     known = KnownClasses.from_examples(EXAMPLES, PatchEncoder(), patches="tokens")
     with pytest.raises(MixedEncodersError, match=r"fake \(sha256 ffffffff\), the shapes by other"):
         score_novelty(rows, known)
-    with pytest.raises(InputError, match="judges patches, these are embeddings"):
+    with pytest.raises(InputError, match="judges patches of one sampling, these are embeddings"):
         score_novelty(by_example().embeddings, known, method="vote_entropy")
     with pytest.raises(InputError, match="query row 1 is zero"):
         score_novelty(Embeddings(np.eye(4)[:2] * [[1], [0]], known.identity), known)

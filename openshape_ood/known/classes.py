@@ -59,6 +59,9 @@ class MemoryBank:
     stage: str
     radius: float
 
+    def __repr__(self) -> str:
+        return f"MemoryBank({len(self.features)} {self.stage} patches of {len(np.unique(self.shapes))} shapes)"
+
     @classmethod
     def from_examples(
         cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
@@ -217,6 +220,12 @@ class KnownClasses:
         if rows.ndim != 2 or len(rows) != len(index):
             raise InputError(f"vectors {rows.shape} and {len(index)} labels; expected (m, d) and a label each")
         return cls(check_names(found), identity, examples=rows, labels=index, temperature=temperature)
+
+    def __repr__(self) -> str:
+        patches = None if self.patches is None else self.patches.features
+        held = {"names": self.text, "examples": self.examples, "patches": patches}
+        counts = ", ".join(f"{len(rows)} {what}" for what, rows in held.items() if rows is not None)
+        return f"KnownClasses({', '.join(self.names[:4])}{', …' * (len(self.names) > 4)}: {counts} of {self.identity})"
 
     @property
     def dim(self) -> int:

@@ -232,10 +232,11 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     found = find_method(method)
     if found.rows == "embedding":
         rows = np.asarray(rows)
-        if rows.ndim != 2 or rows.shape[1] != known.dim:
+        dim = known.anchors.shape[1]
+        if rows.ndim != 2 or rows.shape[1] != dim:
             raise MixedEncodersError(
                 f"queries have the shape {rows.shape}, the known classes of {known.identity} have embeddings of "
-                f"{known.dim}; expected (b, {known.dim}) from the same encoder"
+                f"{dim}; expected (b, {dim}) from the same encoder"
             )
         unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
     return fitted(found, known).judge(rows)

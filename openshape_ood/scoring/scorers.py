@@ -67,7 +67,13 @@ class CosineScorer:
             raise InputError(f"the known classes of {known.identity} have no negative words; expected at least one")
         targets = known.anchors if formula == "max_cosine" or known.text is None else known.text
         none = np.empty((0, targets.shape[1]))
-        return cls(formula, known.anchors, targets, none if negatives is None else negatives, temperature_of(known))
+        return cls(
+            formula,
+            known.anchors,
+            targets,
+            none if negatives is None else negatives,
+            known.temperature or CLIP_TEMPERATURE,
+        )
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)
@@ -97,9 +103,9 @@ class VimScorer:
     def fit(cls, known: KnownClasses) -> VimScorer:
         """With half as many principal directions as there are numbers, or examples: the paper's are 1,000 of 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
-        logits = cosine(examples, targets) / temperature_of(known)
+        logits = cosine(examples, targets) / (known.temperature or CLIP_TEMPERATURE)
         found = distances.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
-        return cls(known.anchors, targets, temperature_of(known), found.complement, found.alpha)
+        return cls(known.anchors, targets, known.temperature or CLIP_TEMPERATURE, found.complement, found.alpha)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)
@@ -172,10 +178,6 @@ class FusionScorer:
             else:
                 novelty[:, c] = fusion.p_value_fusion([p_values(found, among) for found, among in parts])
         return novelty
-
-
-def temperature_of(known: KnownClasses) -> float:
-    return CLIP_TEMPERATURE if known.temperature is None else known.temperature
 
 
 def unit_rows(rows: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -107,7 +107,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         known = self._known(X, labels)
         scorer = self._configured(method, len(X)).fit(known)
         threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
-        part = Part(np.arange(len(classes)), scorer, *threshold, None if hasattr(scorer, "extended") else known)
+        part = Part(np.arange(len(classes)), scorer, threshold, None if hasattr(scorer, "extended") else known)
         self.classes_, self._parts = classes, [part]
         return self
 
@@ -158,7 +158,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         That is `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
         """
         queries = self._queries(X)
-        return np.max([part.threshold - part.scorer.judge(queries).novelty for part in self._parts], axis=0)
+        return np.max([part.threshold.value - part.scorer.judge(queries).novelty for part in self._parts], axis=0)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """+1 for known, -1 for novel (b,)."""
@@ -172,7 +172,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         """
         queries = self._queries(X)
         judged = [part.scorer.judge(queries) for part in self._parts]
-        margins = np.stack([p.threshold - found.novelty for p, found in zip(self._parts, judged, strict=True)])
+        margins = np.stack([p.threshold.value - found.novelty for p, found in zip(self._parts, judged, strict=True)])
         nearest = np.stack([p.classes[found.nearest] for p, found in zip(self._parts, judged, strict=True)])
         best = np.take_along_axis(nearest, margins.argmax(axis=0)[None], axis=0)[0]
         found = np.where(margins.max(axis=0) >= 0, best, len(self.classes_))
@@ -193,17 +193,17 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     @property
     def offset_(self) -> float:
         check_is_fitted(self, "_parts")
-        return -self._parts[0].threshold
+        return -self._parts[0].threshold.value
 
     @property
     def thresholds_(self) -> np.ndarray:
         check_is_fitted(self, "_parts")
-        return np.concatenate([np.full(len(part.classes), part.threshold) for part in self._parts])
+        return np.concatenate([np.full(len(part.classes), part.threshold.value) for part in self._parts])
 
     @property
     def coverages_(self) -> np.ndarray:
         check_is_fitted(self, "_parts")
-        return np.concatenate([np.full(len(part.classes), part.coverage) for part in self._parts])
+        return np.concatenate([np.full(len(part.classes), part.threshold.coverage) for part in self._parts])
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write what was learned to a .safetensors file, whole or not at all.
@@ -298,10 +298,9 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         if (np.bincount(labels)[labels] > 1).sum() >= calibration_needed(self.coverage) and len(labels) > k:
             threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
         else:
-            widest = max(self._parts, key=lambda part: part.threshold)
-            threshold = widest.threshold, widest.coverage
+            threshold = max((part.threshold for part in self._parts), key=lambda one: one.value)
         kept = None if hasattr(scorer, "extended") else known
-        return Part(first + np.arange(len(known.names)), scorer, *threshold, kept)
+        return Part(first + np.arange(len(known.names)), scorer, threshold, kept)
 
     def _check_kind(self, names: np.ndarray) -> None:
         if (names.dtype.kind == "U") != (self.classes_.dtype.kind == "U"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
@@ -34,8 +34,8 @@ def save_detector(detector: Any, path: str | os.PathLike[str]) -> Path:
         "parts": [
             {
                 "classes": detector.classes_[part.classes].tolist(),
-                "threshold": part.threshold,
-                "coverage": part.coverage,
+                "threshold": part.threshold.value,
+                "coverage": part.threshold.coverage,
                 "scorer": kind,
                 "settings": settings,
             }
@@ -67,10 +67,10 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
             k, prefix = len(row["classes"]), f"{i}."
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             scorer = restored_scorer(row["scorer"], row["settings"], own, k, width)
-            threshold, coverage = float(row["threshold"]), float(row["coverage"])
-            if not k or not math.isfinite(threshold) or not 0 < coverage < 1:
-                raise ValueError("a part of it has no classes, or no threshold")
-            detector._parts.append(Part(np.arange(first, first + k), scorer, threshold, coverage))
+            threshold = Threshold(float(row["threshold"]), float(row["coverage"]))
+            if not k or not 0 < float(row["coverage"]) < 1:
+                raise ValueError("a part of it has no classes, or no coverage")
+            detector._parts.append(Part(np.arange(first, first + k), scorer, threshold))
             first += k
     return detector
 

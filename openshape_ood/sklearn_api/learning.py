@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.decisions.calibration import calibration_needed, conformal_threshold, expected_coverage
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Method
@@ -28,14 +29,12 @@ SLACK = 1e-12
 class Part:
     """Classes learned together: which of `classes_`, their scorer, and up to where a shape is one of them.
 
-    known: what the scorer was fitted to, where it cannot be extended without; coverage: the share of known shapes that
-    the threshold keeps, as far as leaving one out can tell.
+    known: what the scorer was fitted to, where it cannot be extended without.
     """
 
     classes: np.ndarray
     scorer: Any
-    threshold: float
-    coverage: float
+    threshold: Threshold
     known: KnownClasses | None = None
 
 
@@ -69,9 +68,12 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
     return novelty[several] if several.any() else novelty
 
 
-def learned_threshold(novelty: np.ndarray, coverage: float) -> tuple[float, float]:
-    """The threshold, and the share of known shapes it keeps."""
+def learned_threshold(novelty: np.ndarray, coverage: float) -> Threshold:
+    """Conformal where there are examples enough for the coverage, else the largest; the coverage is what it keeps."""
     n = len(novelty)
     enough = n >= calibration_needed(coverage)
     value = conformal_threshold(novelty, coverage) if enough else float(novelty.max())
-    return value + SLACK * max(1, abs(value)), expected_coverage(n, coverage) if enough else n / (n + 1)
+    kept = expected_coverage(n, coverage) if enough else n / (n + 1)
+    return Threshold(
+        value + SLACK * max(1, abs(value)), kept, np.sort(novelty), source="examples, each left out in turn"
+    )

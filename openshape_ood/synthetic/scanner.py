@@ -131,6 +131,7 @@ def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, t
 
     Examples
     --------
+    >>> from openshape_ood.synthetic.mesh import box
     >>> scan(box(0.4, 0.8, 0.4).grounded(), 100, 0.7, np.random.RandomState(0)).shape
     (100, 3)
     """

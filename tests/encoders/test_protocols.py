@@ -23,7 +23,7 @@ class Minimal:
 
     __slots__ = ()
     identity = OWN
-    dim = 3
+    dim = 4
     temperature = None
     spec = CloudSpec(count=64, up="y", color=0.4)
 
@@ -39,7 +39,7 @@ class Minimal:
     ) -> np.ndarray:
         listed = list_shapes(shapes)
         assert len(resolve_ups(up, listed)) == len(listed) and num_samples >= 1
-        extents = np.array([np.ptp(shape.load(64, seed)[:, :3], axis=0) + 0.01 for shape in listed])
+        extents = np.array([[*np.ptp(shape.cloud(64, seed)[:, :3], axis=0), 0.01] for shape in listed])
         return (extents / np.linalg.norm(extents, axis=1, keepdims=True)).astype(np.float32)
 
     def encode_patches(
@@ -54,7 +54,7 @@ class Minimal:
     ) -> Patches:
         whole = self.encode(shapes, up=up, seed=seed)
         centers = np.linspace(-1, 1, 4)[None, :, None] * np.ones((len(whole), 1, 3))
-        return Patches(whole[:, None] + centers.astype(np.float32) / 10, centers, 0.5)
+        return Patches(whole[:, None] + centers[..., :1].astype(np.float32) / 10, centers, 0.5)
 
 
 def cloud(seed: int, *extents: float) -> np.ndarray:

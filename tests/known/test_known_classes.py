@@ -300,3 +300,13 @@ def test_a_cloud_is_told_by_its_form_and_not_copied_for_it() -> None:
             raise AssertionError("copied")
 
     assert ready_embeddings([Cloud(), Cloud()], "pole", FakeEncoder()) is None
+
+
+def test_they_are_printed_in_a_line() -> None:
+    known = KnownClasses.from_both(
+        ["pole", "plate", "slab"], {"pole": [POLE, POLE * 2]}, PatchEncoder(), words(), patches="tokens"
+    )
+    assert repr(known) == "KnownClasses(pole, plate, slab: 3 names, 2 examples, 4 patches of fake (sha256 ffffffff))"
+    assert repr(known.patches) == "MemoryBank(4 tokens patches of 2 shapes)"
+    five = KnownClasses.from_names(list("abcde"), FakeText({name: [1, 0] for name in "abcde"}))
+    assert repr(five) == "KnownClasses(a, b, c, d, …: 5 names of the text encoder of fake)"
