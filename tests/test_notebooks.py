@@ -16,7 +16,7 @@ NAMES = (
     "01_quickstart",
     "02_known_by_names_or_by_examples",
     "03_reading_the_benchmark",
-    "04_why_is_it_novel",
+    "04_where_is_it_novel",
     "05_thresholds_that_keep_their_promise",
 )
 LARGEST = 1_500_000  # bytes, all of them together

@@ -1,20 +1,27 @@
-"""The README's examples, as they stand."""
+"""The README: its examples as they stand print what it says; it is short, and its links lead to files."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from pathlib import Path
 
 from openshape_ood import NoveltyMap, NoveltyResult
 
 README = Path(__file__).parents[1] / "README.md"
+EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```\n(.*?)```", re.DOTALL)
 
 
-def test_the_examples_run_one_after_the_other() -> None:
-    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+def test_the_examples_run_one_after_the_other_and_print_what_is_shown() -> None:
+    text = README.read_text(encoding="utf-8")
+    examples = EXAMPLE.findall(text)
+    assert len(examples) == text.count("```python")
     names: dict[str, object] = {}
-    for example in examples:
-        exec(compile(example, str(README), "exec"), names)
+    for code, shown in examples:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(code, str(README), "exec"), names)
+        assert printed.getvalue() == shown
     why = names["why"]
     assert isinstance(why, NoveltyMap)
     assert len(why) == 2048 and why.is_novel.any()
@@ -22,3 +29,16 @@ def test_the_examples_run_one_after_the_other() -> None:
     assert isinstance(result, NoveltyResult)
     assert result.nearest[0] == "chair"
     assert result.novelty[0] < result.novelty[1]
+    assert result.is_novel.tolist() == [False, True]
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 170
+
+
+def test_links_and_pictures_lead_to_files() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)\s]+)\)", README.read_text(encoding="utf-8"))
+    assert not [target for target in targets if not (README.parent / target.partition("#")[0]).is_file()]
+    for page, anchor in (target.split("#") for target in targets if "#" in target):
+        headings = re.findall(r"^#+ (.*)$", (README.parent / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, page

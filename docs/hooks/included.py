@@ -16,9 +16,13 @@ INCLUDE = re.compile(r"<!-- include: (\S+) -->\s*")
 LINK = re.compile(r"(?<!!)\[([^\]\n]+)\]\((?!https?:|#)([^)\s]+)\)")
 PAGES = {
     "README.md": "index.md",
-    "README.md#scores-and-thresholds": "concepts/scores.md",
     "CHANGELOG.md": "changelog.md",
     "benchmarks/README.md": "benchmarks.md",
+    "docs/concepts/scores.md": "concepts/scores.md",
+    "docs/concepts/thresholds.md": "concepts/thresholds.md",
+    "docs/concepts/localizing.md": "concepts/localizing.md",
+    "docs/scale.md": "scale.md",
+    "docs/speed.md": "speed.md",
     "openshape_ood/errors.py": "api/errors.md",
 }
 

@@ -32,14 +32,32 @@ Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
     """The novelty up to which a shape is kept as known: the ceil(coverage (n + 1))-th smallest of n scores.
 
-    scores (n,): novelty of known calibration shapes; coverage in (0, 1): share of known shapes to keep. A new
-    exchangeable one is kept with probability `expected_coverage(n, coverage)`, at least `coverage` and less than
-    1 / (n + 1) above it; with tied scores possibly more.
+    A new exchangeable known shape is kept with probability `expected_coverage(n, coverage)`, at least `coverage` and
+    less than 1 / (n + 1) above it; with tied scores possibly more.
 
-    Sources: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; Lei et al.,
-    "Distribution-free predictive inference for regression", 2018, arXiv 1604.04173.
-    Raises `InputError` for too few scores (0.95 needs 19), NaN, infinity, or a coverage that is no share.
+    Parameters
+    ----------
+    scores : array (n,)
+        Novelty of known calibration shapes.
+    coverage : float
+        Share of known shapes to keep, in (0, 1).
 
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        For too few scores (0.95 needs 19), NaN, infinity, or a coverage that is no share.
+
+    References
+    ----------
+    Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; Lei et al., "Distribution-free
+    predictive inference for regression", 2018, arXiv 1604.04173.
+
+    Examples
+    --------
     >>> conformal_threshold(range(1, 100), coverage=0.95)
     95.0
     """
@@ -51,6 +69,8 @@ def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
 def calibration_needed(coverage: float) -> int:
     """The least number of calibration scores that can promise `coverage`: ceil(coverage / (1 - coverage)).
 
+    Examples
+    --------
     >>> calibration_needed(0.95), calibration_needed(0.99)
     (19, 99)
     """
@@ -63,6 +83,8 @@ def expected_coverage(n: int, coverage: float = 0.95) -> float:
 
     Exact without ties. Sources and errors as in `conformal_threshold`.
 
+    Examples
+    --------
     >>> expected_coverage(19, 0.95), expected_coverage(1000, 0.95)
     (0.95, 0.9500499500499501)
     """
@@ -70,15 +92,35 @@ def expected_coverage(n: int, coverage: float = 0.95) -> float:
 
 
 def coverage_law(n: int, coverage: float, tests: int) -> Any:
-    """How many of `tests` new known shapes one calibration set of n keeps: beta-binomial, a frozen scipy distribution.
+    """How many of `tests` new known shapes one calibration set of n keeps.
 
     BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)); its mean is tests * expected_coverage(n,
     coverage), exact without ties. The share kept of ever more tests goes to Beta(r, n + 1 - r).
 
-    Sources: Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673; Angelopoulos and
-    Bates, "A gentle introduction to conformal prediction", arXiv 2107.07511, section 3.
-    Raises `InputError` as `conformal_threshold` does, and for fewer than one test.
+    Parameters
+    ----------
+    n : int
+        Calibration scores.
+    coverage : float
+    tests : int
+        At least one.
 
+    Returns
+    -------
+    scipy.stats.rv_frozen
+
+    Raises
+    ------
+    InputError
+        As `conformal_threshold`, and for fewer than one test.
+
+    References
+    ----------
+    Vovk, "Conditional validity of inductive conformal predictors", 2012, arXiv 1209.2673; Angelopoulos and Bates,
+    "A gentle introduction to conformal prediction", arXiv 2107.07511, section 3.
+
+    Examples
+    --------
     >>> law = coverage_law(n=100, coverage=0.95, tests=1000)
     >>> [int(kept) for kept in law.interval(0.9)]  # of 1000 known shapes, nine in ten calibration sets keep these many
     [909, 982]
@@ -92,15 +134,35 @@ def coverage_law(n: int, coverage: float, tests: int) -> Any:
 
 
 def p_values(novelty: Any, calibration: Any) -> np.ndarray:
-    """Conformal p-values (b,) in [1 / (n + 1), 1], small for novel: (1 + #{calibration >= novelty}) / (n + 1).
+    """Conformal p-values, small for novel: (1 + #{calibration >= novelty}) / (n + 1).
 
-    novelty (b,) of the shapes tested, none of them gives none; calibration (n,) that of known ones. For a known,
-    exchangeable shape P(p <= t) <= t for every t; a tie counts as at least as novel, which keeps that so. A p-value
-    of at most 1 - coverage is a novelty above `conformal_threshold(calibration, coverage)`.
+    For a known, exchangeable shape P(p <= t) <= t for every t; a tie counts as at least as novel, which keeps that so.
+    A p-value of at most 1 - coverage is a novelty above `conformal_threshold(calibration, coverage)`.
 
-    Sources: Vovk et al. 2005; Bates, Candès, Lei, Romano and Sesia, "Testing for outliers with conformal p-values",
-    arXiv 2104.08279. Raises `InputError` for no calibration scores, NaN or infinity.
+    Parameters
+    ----------
+    novelty : array (b,)
+        Of the shapes tested; none gives none.
+    calibration : array (n,)
+        Of known ones.
 
+    Returns
+    -------
+    (b,) float64
+        1 / (n + 1) to 1.
+
+    Raises
+    ------
+    InputError
+        For no calibration scores, NaN or infinity.
+
+    References
+    ----------
+    Vovk et al., 2005; Bates, Candès, Lei, Romano and Sesia, "Testing for outliers with conformal p-values",
+    arXiv 2104.08279.
+
+    Examples
+    --------
     >>> p_values([0.05, 0.25, 0.9], calibration=[0.1, 0.2, 0.3])
     array([1.  , 0.5 , 0.25])
     """
@@ -111,16 +173,36 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
 
 
 def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
-    """Which of a batch are novel, as a mask (b,): those with the k smallest p, k the largest with p_(k) <= k rate / b.
+    """Which of a batch are novel: those with the k smallest p, k the largest with p_(k) <= k rate / b.
 
     The false-discovery rate, the mean share of known shapes among those called novel (0 where none is), is then at
     most `rate`, even `rate` times the share of known shapes in the batch: for independent p-values, and for the
     conformal ones of a batch that share a calibration set. No p-value of n calibration scores is below 1 / (n + 1):
     to find k novel shapes among b takes n of b / (k rate) - 1 or more. An empty batch has no discoveries.
 
-    p (b,) in [0, 1], rate in (0, 1). Sources: Benjamini and Hochberg, "Controlling the false discovery rate", 1995;
-    for conformal p-values Bates et al., arXiv 2104.08279, theorem 2. Raises `InputError` for other values.
+    Parameters
+    ----------
+    p : array (b,)
+        In [0, 1].
+    rate : float
+        In (0, 1).
 
+    Returns
+    -------
+    (b,) bool
+
+    Raises
+    ------
+    InputError
+        For other values.
+
+    References
+    ----------
+    Benjamini and Hochberg, "Controlling the false discovery rate", 1995; for conformal p-values Bates et al.,
+    arXiv 2104.08279, theorem 2.
+
+    Examples
+    --------
     >>> benjamini_hochberg([0.01, 0.02, 0.2, 0.9], rate=0.05)
     array([ True,  True, False, False])
     """
@@ -135,18 +217,37 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
 
 
 def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
-    """Novelty (m,) of each of m examples against the m - 1 others: calibration without a set to hold out.
+    """Novelty of each of m examples against the m - 1 others: calibration without a set to hold out.
 
-    examples (m, d) with their classes labels (m,). `score(queries (1, d), examples (m - 1, d), labels (m - 1,))`
-    gives the novelty (1,) of the queries; the labels it gets are renumbered, 0 to k - 1 without a gap. It is called m
-    times. A class of one example is missing while that one is scored, which is then as novel as a new class: the
-    threshold grows, and is on the safe side for known shapes.
+    A class of one example is missing while that one is scored, which is then as novel as a new class: the threshold
+    grows, and is on the safe side for known shapes. The scores are not quite exchangeable with a new shape's, which is
+    compared with m examples: coverage is close to the promise where one example more or less changes little, and no
+    longer guaranteed. Held-out shapes keep the exact promise.
 
-    The n = m scores are not quite exchangeable with a new shape's, which is compared with m examples: coverage is
-    close to the promise where one example more or less changes little, and no longer guaranteed (Barber et al.,
-    "Predictive inference with the jackknife+", arXiv 1905.02928). Held-out shapes keep the exact promise.
-    Raises `InputError` for fewer than two examples, other shapes than these, NaN, or a score that gives no number.
+    Parameters
+    ----------
+    examples : array (m, d)
+    labels : array (m,)
+        Their classes.
+    score : callable
+        `score(queries (1, d), examples (m - 1, d), labels (m - 1,))` gives the novelty (1,) of the queries; the labels
+        it gets are renumbered, 0 to k - 1 without a gap. It is called m times.
 
+    Returns
+    -------
+    (m,) float64
+
+    Raises
+    ------
+    InputError
+        For fewer than two examples, other shapes than these, NaN, or a score that gives no number.
+
+    References
+    ----------
+    Barber et al., "Predictive inference with the jackknife+", arXiv 1905.02928.
+
+    Examples
+    --------
     >>> def nearest(queries, examples, labels):
     ...     return np.abs(queries - examples.T).min(axis=1)
     >>> leave_one_out([[0.0], [1.0], [3.0]], ["a", "a", "b"], nearest)

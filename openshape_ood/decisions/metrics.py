@@ -13,19 +13,34 @@ METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out", "detection_error")
 
 
 def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
-    """3DOS metrics, as fractions, from the novelty of known objects (m,) and of novel objects (n,).
+    """3DOS metrics, as fractions; a *known* object is the positive class throughout.
 
-    Novelty grows with novelty; a *known* object is the positive class throughout.
+    Parameters
+    ----------
+    known : array (m,)
+        Novelty of known objects.
+    novel : array (n,)
+        Novelty of novel objects.
 
-    auroc: area under the ROC curve, a tie counting one half. fpr95: share of novel objects accepted as
-    known where 95 % of the known are, interpolated along the curve (OpenOOD and pytorch-ood mean the
-    reverse by that name). aupr_in, aupr_out: trapezoid area under the precision-recall curve with known
-    and with novel as positive. detection_error: least (share of novel)(1 - TPR) + (share of known) FPR
-    over thresholds with TPR >= 0.95.
+    Returns
+    -------
+    dict of str to float
+        auroc: area under the ROC curve, a tie counting one half. fpr95: share of novel objects accepted as known where
+        95 % of the known are, interpolated along the curve (OpenOOD and pytorch-ood mean the reverse by that name).
+        aupr_in, aupr_out: trapezoid area under the precision-recall curve with known and with novel as positive.
+        detection_error: least (share of novel)(1 - TPR) + (share of known) FPR over thresholds with TPR >= 0.95.
 
-    Source: 3DOS, arXiv 2207.11554, and its code, github.com/antoalli/3D_OS `utils/ood_metrics.py`.
-    Raises `InputError` for an empty list, NaN or infinity.
+    Raises
+    ------
+    InputError
+        For an empty list, NaN or infinity.
 
+    References
+    ----------
+    3DOS, arXiv 2207.11554, and its code, github.com/antoalli/3D_OS `utils/ood_metrics.py`.
+
+    Examples
+    --------
     >>> ood_metrics(known=[0.1, 0.2, 0.3, 0.4], novel=[0.35, 0.8])["auroc"]
     0.875
     """
@@ -46,6 +61,8 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
 def balanced_accuracy(labels: Any, predictions: Any) -> float:
     """Mean over the classes that occur in `labels` (b,) of the share of each that is predicted right.
 
+    Examples
+    --------
     >>> balanced_accuracy(["chair", "chair", "chair", "sofa"], ["chair", "chair", "sofa", "chair"])
     0.3333333333333333
     """

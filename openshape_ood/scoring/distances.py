@@ -36,10 +36,24 @@ ROUNDING = 1e-12
 
 
 def nearest_cosine_distance(queries: Any, examples: Any) -> np.ndarray:
-    """1 - max_i cos(z, s_i) over the examples s_i: (b,), 0 (the direction of an example) to 2.
+    """1 - max_i cos(z, s_i) over the examples s_i, exact, in blocks.
 
-    The cosine nearest neighbor of 3DOS, arXiv 2207.11554. Exact, in blocks.
+    Parameters
+    ----------
+    queries : array (b, d)
+    examples : array (m, d)
 
+    Returns
+    -------
+    (b,) float64
+        0, the direction of an example, to 2.
+
+    References
+    ----------
+    The cosine nearest neighbor of 3DOS, arXiv 2207.11554.
+
+    Examples
+    --------
     >>> nearest_cosine_distance([[2, 0], [0, 3]], examples=[[1, 0], [-1, 0]]).tolist()
     [0.0, 1.0]
     """
@@ -47,10 +61,24 @@ def nearest_cosine_distance(queries: Any, examples: Any) -> np.ndarray:
 
 
 def nearest_euclidean_distance(queries: Any, examples: Any) -> np.ndarray:
-    """min_i |z - s_i| over the examples s_i, embeddings as they are: (b,), from 0.
+    """min_i |z - s_i| over the examples s_i, embeddings as they are; exact, in blocks.
 
-    The L2 nearest neighbor of 3DOS, arXiv 2207.11554. Exact, in blocks.
+    Parameters
+    ----------
+    queries : array (b, d)
+    examples : array (m, d)
 
+    Returns
+    -------
+    (b,) float64
+        From 0.
+
+    References
+    ----------
+    The L2 nearest neighbor of 3DOS, arXiv 2207.11554.
+
+    Examples
+    --------
     >>> nearest_euclidean_distance([[3, 4]], examples=[[0, 0], [9, 9]]).tolist()
     [5.0]
     """
@@ -58,12 +86,35 @@ def nearest_euclidean_distance(queries: Any, examples: Any) -> np.ndarray:
 
 
 def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine") -> np.ndarray:
-    """Distance (b,) to the k-th nearest of the m examples: 1 - cos in [0, 2], or Euclidean from 0. Never falls with k.
+    """Distance to the k-th nearest of the m examples; never falls with k.
 
+    Parameters
+    ----------
+    queries : array (b, d)
+    examples : array (m, d)
+    k : int
+        1 to m.
+    metric : {"cosine", "euclidean"}
+
+    Returns
+    -------
+    (b,) float64
+        1 - cos, 0 to 2, or Euclidean, from 0.
+
+    Raises
+    ------
+    InputError
+        Also for k below 1 or above m.
+    UnknownNameError
+        For another metric.
+
+    References
+    ----------
     Sun et al., "Out-of-distribution detection with deep nearest neighbors", arXiv 2204.06507, who take the Euclidean
     distance of unit vectors, sqrt(2 (1 - cos)): the same order as "cosine".
-    Raises `InputError` also for k below 1 or above m, `UnknownNameError` for another metric.
 
+    Examples
+    --------
     >>> knn_distance([[0, 0]], examples=[[1, 0], [0, 2], [3, 0]], k=2, metric="euclidean").tolist()
     [2.0]
     """
@@ -74,10 +125,24 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
 
 
 def prototype_cosine_distance(queries: Any, prototypes: Any) -> np.ndarray:
-    """1 - max_c cos(z, p_c) over the class prototypes (k, d): (b,), 0 to 2.
+    """1 - max_c cos(z, p_c) over the class prototypes.
 
+    Parameters
+    ----------
+    queries : array (b, d)
+    prototypes : array (k, d)
+
+    Returns
+    -------
+    (b,) float64
+        0 to 2.
+
+    References
+    ----------
     Cosine prototypes of 3DOS, arXiv 2207.11554, after Snell et al., "Prototypical networks", arXiv 1703.05175.
 
+    Examples
+    --------
     >>> prototype_cosine_distance([[1, 0]], prototypes=[[0, 1], [0, -1]]).tolist()
     [1.0]
     """
@@ -85,10 +150,24 @@ def prototype_cosine_distance(queries: Any, prototypes: Any) -> np.ndarray:
 
 
 def prototype_euclidean_distance(queries: Any, prototypes: Any) -> np.ndarray:
-    """min_c |z - p_c| over the class prototypes (k, d), embeddings as they are: (b,), from 0.
+    """min_c |z - p_c| over the class prototypes, embeddings as they are.
 
+    Parameters
+    ----------
+    queries : array (b, d)
+    prototypes : array (k, d)
+
+    Returns
+    -------
+    (b,) float64
+        From 0.
+
+    References
+    ----------
     Snell et al., "Prototypical networks", arXiv 1703.05175.
 
+    Examples
+    --------
     >>> prototype_euclidean_distance([[0, 0]], prototypes=[[3, 4], [0, 1]]).tolist()
     [1.0]
     """
@@ -96,12 +175,29 @@ def prototype_euclidean_distance(queries: Any, prototypes: Any) -> np.ndarray:
 
 
 def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
-    """One vector a class, (k, d), in the sorted order of the labels (m,) that occur.
+    """One vector a class, in the sorted order of the labels that occur.
 
-    "euclidean": the mean of the examples. "cosine": the mean of the examples scaled to length 1, scaled to length 1
-    again; classes whose examples cancel each other have a zero vector.
-    Raises `InputError` for labels that do not fit, `UnknownNameError` for another metric.
+    Parameters
+    ----------
+    examples : array (m, d)
+    labels : array (m,)
+    metric : {"cosine", "euclidean"}
+        "euclidean": the mean of the examples. "cosine": the mean of the examples scaled to length 1, scaled to length
+        1 again; classes whose examples cancel each other have a zero vector.
 
+    Returns
+    -------
+    (k, d) float64
+
+    Raises
+    ------
+    InputError
+        For labels that do not fit.
+    UnknownNameError
+        For another metric.
+
+    Examples
+    --------
     >>> prototypes([[2, 0], [0, 1], [0, 3]], ["a", "b", "b"], "euclidean").tolist()
     [[2.0, 0.0], [0.0, 2.0]]
     """
@@ -123,8 +219,14 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
 class Gaussian:
     """Classes as normal distributions of one covariance, and all examples together as one: the background.
 
-    means (k, d), in the sorted order of the labels; precision (d, d), the inverse of the shared covariance;
-    background_mean (d,), background_precision (d, d).
+    Attributes
+    ----------
+    means : (k, d)
+        In the sorted order of the labels.
+    precision : (d, d)
+        The inverse of the shared covariance.
+    background_mean : (d,)
+    background_precision : (d, d)
     """
 
     means: np.ndarray
@@ -134,14 +236,24 @@ class Gaussian:
 
     @classmethod
     def fit(cls, examples: Any, labels: Any) -> Gaussian:
-        """From examples (m, d) and labels (m,), both covariances by Ledoit and Wolf's shrinkage.
+        """Both covariances by Ledoit and Wolf's shrinkage, divided by the number of examples.
 
-        Covariances are divided by the number of examples, as maximum likelihood has it. A class of one example
-        has a mean, but says nothing of the spread: it is left out of the shared covariance. Where the shrinkage is
-        none at all (two examples in all), variances are held above a millionth of their mean.
+        A class of one example has a mean, but says nothing of the spread: it is left out of the shared covariance.
+        Where the shrinkage is none at all (two examples in all), variances are held above a millionth of their mean.
 
+        Parameters
+        ----------
+        examples : array (m, d)
+        labels : array (m,)
+
+        Raises
+        ------
+        InputError
+            Where no class has two examples, or none has two that differ.
+
+        References
+        ----------
         Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", 2004.
-        Raises `InputError` where no class has two examples, or none has two that differ.
         """
         known = array(examples, "examples", "md").astype(np.float64)
         found, index = grouped(labels, known)
@@ -162,10 +274,24 @@ class Gaussian:
 
 
 def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
-    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c): the squared distance (b,) to the nearest class, from 0, in variances.
+    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c): the squared distance to the nearest class.
 
+    Parameters
+    ----------
+    queries : array (b, d)
+    gaussian : Gaussian
+
+    Returns
+    -------
+    (b,) float64
+        From 0, in variances.
+
+    References
+    ----------
     Lee et al., "A simple unified framework for detecting out-of-distribution samples", arXiv 1807.03888.
 
+    Examples
+    --------
     >>> examples = [[0, 0], [0, 2], [4, 0], [4, 2]]
     >>> gaussian = Gaussian.fit(examples, ["a", "a", "b", "b"])
     >>> near, far = mahalanobis_distance([[0, 1], [2, 1]], gaussian)  # the mean of a; between both
@@ -181,10 +307,26 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
 
 
 def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
-    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c) - (z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0), μ_0 and Σ_0 of the background: (b,), any sign.
+    """min_c (z - μ_c)ᵀ Σ⁻¹ (z - μ_c) - (z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0), μ_0 and Σ_0 of the background.
 
+    Parameters
+    ----------
+    queries : array (b, d)
+    gaussian : Gaussian
+
+    Returns
+    -------
+    (b,) float64
+        Of any sign.
+
+    Raises
+    ------
+    InputError
+        For one class, which is its own background: always 0.
+
+    References
+    ----------
     Ren et al., "A simple fix to Mahalanobis distance for improving near-OOD detection", arXiv 2106.09022.
-    Raises `InputError` for one class, which is its own background: always 0.
     """
     if len(gaussian.means) == 1:
         raise InputError(
@@ -200,19 +342,38 @@ def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarra
 
 @dataclass(frozen=True, eq=False)
 class Subspace:
-    """Where examples hardly reach: complement (d, d - dim), an orthonormal basis; alpha, what its length is worth."""
+    """Where examples hardly reach.
+
+    Attributes
+    ----------
+    complement : (d, d - dim)
+        An orthonormal basis.
+    alpha : float
+        What a length in it is worth.
+    """
 
     complement: np.ndarray
     alpha: float
 
     @classmethod
     def fit(cls, examples: Any, logits: Any, dim: int) -> Subspace:
-        """From examples (m, d), their logits (m, k), and the number `dim` of principal directions, 1 to d - 1.
+        """The complement of the `dim` directions with the largest sum of squared components.
 
-        The complement is that of the `dim` directions with the largest sum of squared components, around 0, as fits
-        logits without a bias; alpha is the mean of the largest logits over the mean length in the complement.
-        Raises `InputError` where the examples do not leave the principal directions, or their largest logits are not
-        positive on average: alpha would be infinite, or turn the score round.
+        Around 0, as fits logits without a bias; alpha is the mean of the largest logits over the mean length in the
+        complement.
+
+        Parameters
+        ----------
+        examples : array (m, d)
+        logits : array (m, k)
+        dim : int
+            Number of principal directions, 1 to d - 1.
+
+        Raises
+        ------
+        InputError
+            Where the examples do not leave the principal directions, or their largest logits are not positive on
+            average: alpha would be infinite, or turn the score round.
         """
         known, scores = array(examples, "examples", "md"), array(logits, "logits", "mk")
         check_rows(known, "examples", scores, "logits")
@@ -238,11 +399,29 @@ class Subspace:
 
 
 def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
-    """α |z outside the principal directions| - ln sum_c exp(l_c), for queries (b, d) and logits (b, k): (b,), any sign.
+    """α |z outside the principal directions| - ln sum_c exp(l_c).
 
+    Parameters
+    ----------
+    queries : array (b, d)
+    logits : array (b, k)
+        As those of `Subspace.fit`: cosines over the temperature.
+    subspace : Subspace
+
+    Returns
+    -------
+    (b,) float64
+        Of any sign.
+
+    Raises
+    ------
+    InputError
+        Also for another number of queries than of logits.
+
+    References
+    ----------
     Wang et al., "ViM: out-of-distribution with virtual-logit matching", arXiv 2203.10807, with weights that are
-    names and no bias. The logits are those of `Subspace.fit`: cosines over the temperature.
-    Raises `InputError` also for another number of queries than of logits.
+    names and no bias.
     """
     z, scores = array(queries, "queries", "bd"), array(logits, "logits", "bk").astype(np.float64)
     check_widths(z, "queries", subspace.complement.T, "the fitted examples")

@@ -19,10 +19,21 @@ FUSIONS = ("fisher", "harmonic", "least")
 
 
 def ranks(novelty: Any, reference: Any) -> np.ndarray:
-    """Share of the reference (m,), novelty of known shapes, at or below each novelty (b,): (b,), 0 to 1.
+    """Share of the reference novelties at or below each novelty; unchanged by any growing function of both.
 
-    Steps of 1/m; all above the whole reference are 1 alike. Unchanged by any growing function of both.
+    Parameters
+    ----------
+    novelty : array (b,)
+    reference : array (m,)
+        Novelty of known shapes.
 
+    Returns
+    -------
+    (b,) float64
+        0 to 1 in steps of 1/m; all above the whole reference are 1 alike.
+
+    Examples
+    --------
     >>> ranks([0.0, 2.0, 9.0], reference=[1.0, 2.0, 3.0, 4.0]).tolist()
     [0.0, 0.5, 1.0]
     """
@@ -31,12 +42,26 @@ def ranks(novelty: Any, reference: Any) -> np.ndarray:
 
 
 def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarray:
-    """Mean of the ranks of several scores: (b,), 0 to 1.
+    """Mean of the ranks of several scores.
 
-    novelties: a (b,) for each score, of the same queries in the same order; references: an (m,) for each, the novelty
-    of known shapes by that score. The mean of ranks is Borda's count: Dwork et al., "Rank aggregation methods for the
-    web", 2001.
+    Parameters
+    ----------
+    novelties : sequence of arrays (b,)
+        One for each score, of the same queries in the same order.
+    references : sequence of arrays (m,)
+        One for each score, the novelty of known shapes by it.
 
+    Returns
+    -------
+    (b,) float64
+        0 to 1.
+
+    References
+    ----------
+    Borda's count: Dwork et al., "Rank aggregation methods for the web", 2001.
+
+    Examples
+    --------
     >>> rank_fusion([[2.5], [0.5]], references=[[1, 2, 3, 4], [1, 2, 3, 4]]).tolist()  # ranks 1/2 and 0
     [0.25]
     """
@@ -46,15 +71,35 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
 
 
 def p_value_fusion(p_values: Sequence[Any], how: str = "fisher") -> np.ndarray:
-    """-ln P, P the p values (b,) of several scores as one: novelty (b,), from 0.
+    """-ln P, P the p values of several scores as one.
 
-    p_values: a (b,) in (0, 1] for each of L scores, small for novel, of the same queries in the same order.
-    "fisher": P = Pr(χ² with 2L degrees > -2 sum ln p), a p value where the scores are independent (Fisher, 1925);
-    scores of the same shape seldom are, so keep P for ordering. "harmonic": the harmonic mean, for dependent scores
-    and nearly a p value where small (Wilson, 2019, "The harmonic mean p-value"). "least": the smallest; L times that
-    is a p value whatever the dependence (Bonferroni).
-    Raises `InputError` for a p value outside (0, 1], `UnknownNameError` for another `how`.
+    Parameters
+    ----------
+    p_values : sequence of arrays (b,)
+        In (0, 1], one for each of L scores, small for novel, of the same queries in the same order.
+    how : {"fisher", "harmonic", "least"}
+        "fisher": P = Pr(χ² with 2L degrees > -2 sum ln p), a p value where the scores are independent; scores of the
+        same shape seldom are, so keep P for ordering. "harmonic": the harmonic mean, for dependent scores and nearly a
+        p value where small. "least": the smallest; L times that is a p value whatever the dependence (Bonferroni).
 
+    Returns
+    -------
+    (b,) float64
+        From 0.
+
+    Raises
+    ------
+    InputError
+        For a p value outside (0, 1].
+    UnknownNameError
+        For another `how`.
+
+    References
+    ----------
+    Fisher, "Statistical methods for research workers", 1925; Wilson, "The harmonic mean p-value", 2019.
+
+    Examples
+    --------
     >>> p_value_fusion([[1.0, 0.05], [1.0, 0.05]]).round(2).tolist()
     [0.0, 4.05]
     """

@@ -1,4 +1,4 @@
-"""Scores by patches: from the patch tokens of a shape and a labeled bank of those of known shapes."""
+"""Scores by patches: from the patch tokens of a shape and a memory bank, the labeled tokens of known shapes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,42 @@ from openshape_ood.scoring.neighbors import nearest
 
 
 def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarray:
-    """-sum_c p_c ln p_c · d_c: (b,), from 0; 0 where all patches of a shape vote for one class.
+    """-sum_c p_c ln p_c · d_c, 0 where all patches of a shape vote for one class.
 
-    patches (b, p, w): p tokens of w numbers a shape; bank (n, w): tokens of known shapes; labels (n,): the class of
-    each, 0 to classes - 1. Each patch votes for the class of the bank token with the largest cosine; p_c is the share
-    of the votes for class c, d_c the mean of 1 - cos over them, and a class without votes adds nothing. At most
-    2 ln(classes).
+    Each patch votes for the class of the token of the memory bank with the largest cosine; p_c is the share of the
+    votes for class c, d_c the mean of 1 - cos over them, and a class without votes adds nothing. Shapes whose patches
+    agree tie at 0 however far the patches are, which makes shares like FPR95 coarse. Of equally near tokens the first
+    in the memory bank is taken: only then its order matters. Searched exactly and in blocks.
 
-    Shapes whose patches agree tie at 0 however far the patches are: such ties are left as they are, and make shares
-    like FPR95 coarse. A patch with equally near bank tokens of several classes votes for the first of them in the
-    bank: only then the order of the bank matters. A zero token has cosine 0 to everything, so it votes for the first.
-    The bank is searched exactly and in blocks.
+    Parameters
+    ----------
+    patches : array (b, p, w)
+        p tokens of w numbers a shape; a zero token has cosine 0 to everything.
+    bank : array (n, w)
+        Tokens of known shapes.
+    labels : array (n,) of int
+        The class of each, 0 to classes - 1.
+    classes : int
 
+    Returns
+    -------
+    (b,) float64
+        0 to 2 ln(classes).
+
+    Raises
+    ------
+    InputError
+        For NaN, infinity, no patches, an empty memory bank, labels that do not fit.
+    MixedEncodersError
+        For tokens of another width.
+
+    References
+    ----------
     3D-SeND, IEEE Access 12, 2024, after OpenPatch, arXiv 2310.03388. Its code, github.com/paolotron/3DSend, takes the
     squared distance of unit vectors, 2 (1 - cos): twice this.
-    Raises `InputError` for NaN, infinity, no patches, an empty bank, labels that do not fit, and
-    `MixedEncodersError`, one of them, for tokens of another width.
 
+    Examples
+    --------
     >>> bank, labels = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
     >>> agree, split = [[2.0, 1.0], [3.0, 1.0]], [[2.0, 1.0], [1.0, 2.0]]
     >>> vote_entropy([agree, split], bank, labels, classes=2).round(3).tolist()

@@ -28,10 +28,24 @@ UNDERFLOW = -800.0
 
 
 def max_cosine_distance(cosines: Any) -> np.ndarray:
-    """1 - max_c z·t_c of cosines (b, k): distance to the best name (b,), 0 (the name itself) to 2 (its opposite).
+    """1 - max_c z·t_c: distance to the best name. Works for one class too.
 
-    Works for one class too. The zero-shot rule of CLIP, arXiv 2103.00020, as a score.
+    Parameters
+    ----------
+    cosines : array (b, k)
+        Of unit queries with unit class names.
 
+    Returns
+    -------
+    (b,) float64
+        0, the name itself, to 2, its opposite.
+
+    References
+    ----------
+    The zero-shot rule of CLIP, arXiv 2103.00020, as a score.
+
+    Examples
+    --------
     >>> max_cosine_distance([[0.75, 0.5], [0.25, -0.5]]).tolist()
     [0.25, 0.75]
     """
@@ -39,11 +53,27 @@ def max_cosine_distance(cosines: Any) -> np.ndarray:
 
 
 def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """1 - max_c p_c of cosines (b, k): (b,), 0 (one name is certain) to 1 - 1/k (none is better than another).
+    """1 - max_c p_c, computed as the sum of the other p_c, which stays exact where the best is nearly 1.
 
+    Parameters
+    ----------
+    cosines : array (b, k)
+        Of unit queries with unit class names.
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    (b,) float64
+        0, one name is certain, to 1 - 1/k, none is better than another.
+
+    References
+    ----------
     MCM: Ming et al., "Delving into out-of-distribution detection with vision-language representations",
-    arXiv 2211.13445. Computed as the sum of the other p_c, which stays exact where the best is nearly 1.
+    arXiv 2211.13445.
 
+    Examples
+    --------
     >>> softmax_uncertainty([[0.5, 0.5], [1.0, -1.0]], temperature=0.5).round(3).tolist()
     [0.5, 0.018]
     """
@@ -53,11 +83,26 @@ def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def energy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """-τ ln sum_c exp(z·t_c / τ) of cosines (b, k): (b,), from -1 - τ ln k to 1 - τ ln k.
+    """-τ ln sum_c exp(z·t_c / τ). For one class it is -z·t, towards τ = 0 it is -max_c z·t_c.
 
-    Not constant for one class: there it is -z·t. Towards τ = 0 it is -max_c z·t_c.
+    Parameters
+    ----------
+    cosines : array (b, k)
+        Of unit queries with unit class names.
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    (b,) float64
+        From -1 - τ ln k to 1 - τ ln k.
+
+    References
+    ----------
     Liu et al., "Energy-based out-of-distribution detection", arXiv 2010.03759.
 
+    Examples
+    --------
     >>> energy([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()
     [-0.507, -0.9]
     """
@@ -67,11 +112,27 @@ def energy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """-sum_c p_c ln p_c of cosines (b, k), in nats: (b,), 0 (one name is certain) to ln k (all alike).
+    """-sum_c p_c ln p_c.
 
+    Parameters
+    ----------
+    cosines : array (b, k)
+        Of unit queries with unit class names.
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    (b,) float64
+        In nats: 0, one name is certain, to ln k, all alike.
+
+    References
+    ----------
     Chan et al., "Entropy maximization and meta classification for out-of-distribution detection in semantic
     segmentation", arXiv 2012.06575, here over names.
 
+    Examples
+    --------
     >>> entropy([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()  # ln 2, none
     [0.693, 0.0]
     """
@@ -82,10 +143,26 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
-    """1 - (p_(1) - p_(2)), the two largest p_c of cosines (b, k): (b,), 0 (no doubt) to 1 (two names alike).
+    """1 - (p_(1) - p_(2)), of the two largest p_c.
 
+    Parameters
+    ----------
+    cosines : array (b, k)
+        Of unit queries with unit class names.
+    temperature : float
+        Above 0.
+
+    Returns
+    -------
+    (b,) float64
+        0, no doubt, to 1, two names alike.
+
+    References
+    ----------
     Scheffer et al., "Active hidden Markov models for information extraction", 2001, where it is called the margin.
 
+    Examples
+    --------
     >>> margin_uncertainty([[0.5, 0.5], [0.9, -0.1]], temperature=0.01).round(3).tolist()
     [1.0, 0.0]
     """
@@ -95,17 +172,39 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
 
 
 def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0, groups: int = 1) -> np.ndarray:
-    """Share of the softmax that falls to words for other things: (b,), 0 (all to known names) to 1.
+    """Share of the softmax that falls to words for other things. Works for one class.
 
-    cosines (b, k) with known names, negatives (b, j) with words that are none of them. For each group G of negatives
-    N / (K + N), K = sum_c exp(z·t_c / τ) and N = sum of exp(z·n_j / τ) over j in G; averaged over the groups.
-    The negatives are split in the order given into `groups` runs whose sizes differ by one at most: shuffle them
-    first where neighbors in the list are alike. Works for one class.
+    For each group G of negatives N / (K + N), K = sum_c exp(z·t_c / τ) and N = sum of exp(z·n_j / τ) over j in G;
+    averaged over the groups.
 
+    Parameters
+    ----------
+    cosines : array (b, k)
+        With known names.
+    negatives : array (b, j)
+        With words that are none of them, split in the order given into groups whose sizes differ by one at most:
+        shuffle them first where neighbors in the list are alike.
+    temperature : float
+        Above 0.
+    groups : int
+
+    Returns
+    -------
+    (b,) float64
+        0, all to known names, to 1.
+
+    Raises
+    ------
+    InputError
+        Also for other numbers of queries, or more groups than words.
+
+    References
+    ----------
     NegLabel: Jiang et al., "Negative label guided OOD detection with pretrained vision-language models",
     arXiv 2403.20078.
-    Raises `InputError` also for other numbers of queries, or more groups than words.
 
+    Examples
+    --------
     >>> negative_label_share([[0.5], [0.1]], negatives=[[0.5], [0.4]], temperature=0.1).round(3).tolist()
     [0.5, 0.953]
     """
@@ -121,14 +220,33 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
 
 
 def usable_negatives(anchors: Any, words: Any, closest: float) -> np.ndarray:
-    """Which words (j,) may serve as negatives: those whose cosine with every class anchor is below `closest`.
+    """Which words may serve as negatives: those whose cosine with every class anchor is below `closest`.
 
-    anchors (k, d): text embeddings of the known names; words (j, d): those of the candidates, of any length;
-    closest in [-1, 1]. A zero vector has cosine 0 to everything. All may be False: then raise `closest`.
+    Parameters
+    ----------
+    anchors : array (k, d)
+        Text embeddings of the known names, of any length; a zero vector has cosine 0 to everything.
+    words : array (j, d)
+        Those of the candidates.
+    closest : float
+        From -1 to 1.
 
+    Returns
+    -------
+    (j,) bool
+        All may be False: then raise `closest`.
+
+    Raises
+    ------
+    InputError
+        For embeddings that are no finite tables, of two widths, or another `closest`.
+
+    References
+    ----------
     The mining step of NegLabel, arXiv 2403.20078, with a bound instead of a fixed number of the farthest words.
-    Raises `InputError` for embeddings that are no finite tables, of two widths, or another `closest`.
 
+    Examples
+    --------
     >>> usable_negatives([[1, 0]], words=[[1, 0.1], [0, 1]], closest=0.5).tolist()
     [False, True]
     """

@@ -41,13 +41,18 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects, an array of paths, or a stack of
     clouds (b, n, 3|6). One shape is a list of one: the rows of a cloud would be taken for samples.
 
-    model, checkpoint, registry, device: as `ShapeEncoder.from_pretrained` takes them. up: gravity axis of the
-    shapes, "y", "z" or "x" with an optional "-", or "file". batch_size, seed, num_samples: as `ShapeEncoder.encode` has
-    them; the same shape has the same embedding in any fold or batch.
-
     Nothing is learnt from data. The encoder is loaded when it is first needed, once in a process, whatever the number
     of embedders and clones; it is not part of a pickle. A search over the parameters of a detector behind it embeds
     the shapes again for each of them, unless the pipeline remembers: `make_pipeline(..., memory="folder")`.
+
+    Parameters
+    ----------
+    model, checkpoint, registry, device
+        As `ShapeEncoder.from_pretrained` takes them.
+    up : str
+        Gravity axis of the shapes: "y", "z" or "x" with an optional "-", or "file".
+    batch_size, seed, num_samples : int
+        As `ShapeEncoder.encode` takes them; the same shape has the same embedding in any fold or batch.
     """
 
     def __init__(

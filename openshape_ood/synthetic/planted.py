@@ -1,4 +1,4 @@
-"""Shapes with a foreign part, and which of their points are foreign: what an explanation is measured on.
+"""Shapes with a foreign part, and which of their points are foreign: what a novelty map is measured on.
 
 >>> shape = plant("chair", "guitar", points=1000, seed=3)  # a chair with a guitar for a back
 >>> shape.cloud.shape, bool(shape.foreign.any()), bool(shape.foreign.all())
