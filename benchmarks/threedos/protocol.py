@@ -172,11 +172,7 @@ def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
 
     def with_templates(templates: str) -> TextEncoder:
         return TextEncoder.from_pretrained(
-            args.model,
-            checkpoint=args.text_checkpoint,
-            registry=args.registry,
-            device=args.device,
-            templates=templates,
+            args.model, checkpoint=args.text_checkpoint, registry=args.registry, device=args.device, templates=templates
         )
 
     return None if args.no_names else with_templates

@@ -60,11 +60,7 @@ def record(
             "per_class": args.per_class if data.generated else None,
         },
         "device": str(encoder.device),
-        "versions": {
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "metrics": "fractions; auroc, fpr95, aupr_in, aupr_out as in 3DOS: known is the positive class; mean over the "
         "seeds, standard deviation over the seeds, bootstrap 95 % interval of the mean over the test shapes",
         "results": [result_json(result, settings) for result in results],

@@ -9,18 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.threedos.data.fetch import (
-    PATIENCE,
-    TABLE,
-    Archive,
-    Patience,
-    check_room,
-    fetch,
-    gigabytes,
-    note_of,
-    read_archives,
-    writing,
-)
+from benchmarks.threedos.data import fetch
+from benchmarks.threedos.data.fetch import PATIENCE, TABLE, Archive, Patience
 from benchmarks.threedos.data.unpack import unpack
 from openshape_ood.checks import check_choice
 from openshape_ood.errors import FileError, OpenShapeError
@@ -51,17 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help=words, description=words)
     check.add_argument("--data-root", type=Path, required=True, metavar="DIR", help="the unpacked 3DOS release")
     check.add_argument("--quiet", action="store_true", help="a line a benchmark, no tables")
-    archives = [
-        f"  {row.name:28} {gigabytes(row.size) if row.size else '?':>6}  {row.needed_by}"
-        for row in read_archives(TABLE)
-    ]
-    get = commands.add_parser(
-        "download",
-        help="fetch and unpack the archives of the 3DOS release",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=DESCRIPTION,
-        epilog="\n".join(["archives:", *archives]),
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    words, rows = "fetch and unpack the archives of the 3DOS release", fetch.read_archives(TABLE)
+    sizes = [(row.name, fetch.gigabytes(row.size) if row.size else "?", row.needed_by) for row in rows]
+    listed = "\n".join(["archives:", *(f"  {name:28} {size:>6}  {needed}" for name, size, needed in sizes)])
+    get = commands.add_parser("download", help=words, formatter_class=raw, description=DESCRIPTION, epilog=listed)
     root = Path("3D_OS_release_data")
     get.add_argument("--data-root", type=Path, default=root, metavar="DIR", help="where to put them (%(default)s)")
     get.add_argument("--only", nargs="+", metavar="NAME", help="fetch these archives alone; names below")
@@ -83,28 +67,24 @@ def _download(args: argparse.Namespace, patience: Patience) -> int:
     """An archive that cannot be had does not keep the others from being tried."""
     from filelock import FileLock, Timeout
 
-    rows = {row.name: row for row in read_archives(args.archives)}
+    rows, root, failed = {row.name: row for row in fetch.read_archives(args.archives)}, args.data_root, False
     for name in args.only or ():
         check_choice(name, "archive", tuple(rows))
-    with writing(args.data_root):
-        args.data_root.mkdir(parents=True, exist_ok=True)
-    failed = False
+    with fetch.writing(root):
+        root.mkdir(parents=True, exist_ok=True)
     try:
-        # two that write the same .partial would spoil it
-        with FileLock(args.data_root / ".download.lock", timeout=0):
+        with FileLock(root / ".download.lock", timeout=0):  # two that write the same .partial would spoil it
             for name in args.only or rows:
                 try:
-                    line = install(
-                        rows[name], args.data_root, keep=args.keep, progress=not args.quiet, patience=patience
-                    )
-                    print(f"{name}: {line}", flush=True)
+                    done = install(rows[name], root, keep=args.keep, progress=not args.quiet, patience=patience)
+                    print(f"{name}: {done}", flush=True)
                 except (OpenShapeError, OSError) as error:
                     _complain(error)
                     failed = True
     except Timeout as error:
-        raise FileError(f"another download into {args.data_root} is under way; wait for its end") from error
+        raise FileError(f"another download into {root} is under way; wait for its end") from error
     if not failed:
-        print(f"Next: python -m benchmarks.data check --data-root {args.data_root}")
+        print(f"Next: python -m benchmarks.data check --data-root {root}")
     return int(failed)
 
 
@@ -117,19 +97,15 @@ def _complain(error: Exception) -> None:
 def install(
     archive: Archive, root: Path, *, keep: bool = False, progress: bool = True, patience: Patience = PATIENCE
 ) -> str:
-    """See to it that `root` has the archive's folder, and say in a few words how.
-
-    A .tar that was put there by hand is used and left; one that was downloaded goes when it is unpacked, unless
-    `keep`. Raises `FileError` if it cannot be had or written, `ShapeFileError` if it cannot be trusted.
-    """
+    """See to it that `root` has the archive's folder, and say how; a .tar that was put there by hand is left."""
     folder = root / archive.folder
     if os.path.lexists(folder):
         return f"there already, skipped ({folder})"
-    tar = fetch(archive, root, progress=progress, patience=patience)
-    check_room(root, tar.stat().st_size, "unpacking it")
+    tar = fetch.fetch(archive, root, progress=progress, patience=patience)
+    fetch.check_room(root, tar.stat().st_size, "unpacking it")
     files = unpack(tar, folder, progress=progress)
     with suppress(OSError):
-        if not keep and note_of(tar).is_file():  # without a note the .tar is somebody's own
+        if not keep and fetch.note_of(tar).is_file():  # without a note the .tar is somebody's own
             tar.unlink(missing_ok=True)
-        note_of(tar).unlink(missing_ok=True)
+        fetch.note_of(tar).unlink(missing_ok=True)
     return f"unpacked {files:,} files to {folder}"
