@@ -68,7 +68,7 @@ def check_least(args: argparse.Namespace, **least: int) -> None:
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
 
 
-def finish(work: Callable[[], int | None]) -> int:
+def finish(work: Callable[[], int | None], kept: str = "") -> int:
     """The exit status of a command: that of `work`, or 0; 1 with one line on stderr where the input was wrong."""
     try:
         return work() or 0
@@ -76,7 +76,7 @@ def finish(work: Callable[[], int | None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print(f"stopped{kept}", file=sys.stderr)
         return 130
 
 

@@ -36,10 +36,7 @@ def published_class_counts(name: str) -> dict[str, dict[str, int]]:
 
 
 def differences(name: str, data: BenchmarkData) -> list[str]:
-    """Where the counts of `data` are not the published ones, a sentence each.
-
-    "support: 2,370 found, 2,378 published", "known, bookshelf: 266 found, 267 published"
-    """
+    """Where counts are not the published ones: "known, bookshelf: 266 found, 267 published"."""
     return _differences(name, _counts(data.sets))
 
 
@@ -56,18 +53,13 @@ def _differences(name: str, counts: Counts) -> list[str]:
 
 @dataclass(frozen=True)
 class Checked:
-    """One benchmark in one folder.
-
-    counts: part -> class title -> objects found, None where the folder cannot be indexed. problem says why it cannot
-    run, "" if it can. differs: counts that are not the published ones. absent: classes without an object in a
-    part that needs them.
-    """
+    """One benchmark in one folder; counts: part -> class title -> objects, None where it cannot be indexed."""
 
     split: Split
     counts: Counts | None = None
-    problem: str = ""
+    problem: str = ""  # why it cannot run
     differs: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()  # classes without an object in a part that needs them
 
     @property
     def complete(self) -> bool:
@@ -113,13 +105,11 @@ def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
 
 def _missing(split: Split, root: Path) -> list[str]:
     """Folders or files below `root` that a benchmark cannot do without; of a missing folder only the folder."""
-    wanted: list[Path] = []
-    if split.track in ("synthetic to real", "real"):
-        wanted += [scanobjectnn.path_of(root, part) for part in scanobjectnn.PARTS]
+    if split.track == "synthetic":
+        return _first_missing(root, [path for part in shapenet.PARTS for path in shapenet.paths_of(root, part)])
+    wanted = [scanobjectnn.path_of(root, part) for part in scanobjectnn.PARTS]
     if split.track == "synthetic to real" and not modelnet.is_there(root, split, "train"):
         wanted.append(modelnet.listing(root, "train"))
-    if split.track == "synthetic":
-        wanted += [path for part in shapenet.PARTS for path in shapenet.paths_of(root, part)]
     return _first_missing(root, wanted)
 
 
@@ -130,20 +120,28 @@ def _first_missing(root: Path, paths: Iterable[Path]) -> list[str]:
 
 
 def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
-    """The lines that `python -m benchmarks.data check` prints, and whether all is there and as published.
+    """The lines to print, with `quiet` one a benchmark, and whether all is there and as published.
 
-    quiet: a line a benchmark. The corrupted copies of ModelNet40 belong to "all", the original's caches do not:
-    the text files say the same.
+    The corrupted copies of ModelNet40 belong to "all", the original's caches do not: the text files say the same.
     """
     if not root.is_dir():
         return [f"no folder {root}; to fetch the data: {DOWNLOAD}"], False
-    lines, complete = _extras(root)
-    for name in split_names():
-        checked = check_benchmark(load_split(name), root)
+    splits = [load_split(name) for name in modelnet.SETS]
+    caches = [modelnet.original_cache(root, s, part) for s in splits for part in modelnet.PARTS]
+    there = [path.name for path in caches if path and path.is_file()]
+    copies, complete = _copies(root, splits)
+    more = _first_missing(root, [path for three in shapenet.corrupted_paths(root) for path in three])
+    lines = [
+        f"{root}",
+        f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
+        f"  {modelnet.CORRUPTED}: {copies}",
+        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_there(more)}",
+    ]
+    for checked in (check_benchmark(load_split(name), root) for name in split_names()):
         complete &= checked.complete
         if not quiet:
-            lines += ["", f"{checked.split.title} ({name})", *_table(checked)]
-        lines.append(f"{name}: {checked.verdict}")
+            lines += ["", f"{checked.split.title} ({checked.split.name})", *_table(checked)]
+        lines.append(f"{checked.split.name}: {checked.verdict}")
     return lines, complete
 
 
@@ -165,21 +163,6 @@ def _table(checked: Checked) -> list[str]:
         rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
         lines += ["    " + "".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
     return lines
-
-
-def _extras(root: Path) -> tuple[list[str], bool]:
-    """What is there besides the sets themselves, a line each, and whether ModelNet40's corrupted copies are."""
-    splits = [load_split(name) for name in modelnet.SETS]
-    caches = [modelnet.original_cache(root, s, part) for s in splits for part in modelnet.PARTS]
-    there = [path.name for path in caches if path and path.is_file()]
-    copies, complete = _copies(root, splits)
-    more = _first_missing(root, [path for three in shapenet.corrupted_paths(root) for path in three])
-    return [
-        f"{root}",
-        f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
-        f"  {modelnet.CORRUPTED}: {copies}",
-        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_there(more)}",
-    ], complete
 
 
 def _copies(root: Path, splits: Iterable[Split]) -> tuple[str, bool]:
