@@ -21,12 +21,7 @@ from openshape_ood.scoring.neighbors import nearest
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What is known, under one seed.
-
-    names: the classes' names in text, None where no text encoder is at hand; owners (p,): the class of each name.
-    examples: raw features of the support and their classes, in the data set's order; unit: whether shapes are compared
-    by cosine.
-    """
+    """What is known under one seed: names with the class of each (owners), raw features of the support (examples)."""
 
     names: KnownClasses | None
     owners: np.ndarray
@@ -62,16 +57,12 @@ class Method:
 
     def judge(self, queries: np.ndarray, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
         """Novelty (b,) and nearest class (b,) of queries (b, d); of several names of a class the best one counts."""
-        if not self.raw:
-            if reference.names is None:
-                raise InputError("the classes have no names here; expected a text encoder")
-            found = judge(queries, reference.names, self.score)
-            return found.novelty, reference.owners[found.nearest]
-        if reference.unit:
-            found = judge(queries, reference.examples, self.score)
-        else:
-            found = LIBRARY[self.raw].fit(reference.examples).judge(queries)
-        return found.novelty, found.nearest
+        known = reference.examples if self.raw else reference.names
+        if known is None:
+            raise InputError("the classes have no names here; expected a text encoder")
+        raw = self.raw and not reference.unit
+        found = LIBRARY[self.raw].fit(known).judge(queries) if raw else judge(queries, known, self.score)
+        return found.novelty, found.nearest if self.raw else reference.owners[found.nearest]
 
 
 METHODS = (

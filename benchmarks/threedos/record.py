@@ -32,33 +32,24 @@ def record(
     """Everything about a run that a reader of its figures may ask for."""
     import torch
 
-    data, encoder = this.data, this.encoder
-    switches = {key: value for key, value in asdict(settings).items() if key != "protocol"}
+    split, data, encoder = this.split, this.data, this.encoder
+    classes = {"known": data.known, "novel1": split.novel1, "novel2": split.novel2}
+    provenance = Provenance(
+        encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
+    )
+    switches = asdict(settings) | {"encoder_up": encoder.spec.up, "seeds": list(args.seeds)}
+    switches |= {key: getattr(args, key) for key in ("draws", "batch_size", "data_seed", "per_class")}
+    switches |= {} if data.generated else {"data_seed": None, "per_class": None}
     return {
-        "benchmark": this.split.name,
-        "title": this.split.title,
-        "protocol": settings.protocol,
+        "benchmark": split.name,
+        "title": split.title,
+        "protocol": switches.pop("protocol"),
         "data": _data(this, differs),
-        "classes": {
-            part: [[c.title, list(c.names)] for c in classes]
-            for part, classes in (("known", data.known), ("novel1", this.split.novel1), ("novel2", this.split.novel2))
-        },
-        "provenance": asdict(
-            Provenance(
-                encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
-            )
-        ),
+        "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},
+        "provenance": asdict(provenance),
         "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
         "text": _text(this, settings),
-        "settings": switches
-        | {
-            "encoder_up": encoder.spec.up,
-            "seeds": list(args.seeds),
-            "draws": args.draws,
-            "batch_size": args.batch_size,
-            "data_seed": args.data_seed if data.generated else None,
-            "per_class": args.per_class if data.generated else None,
-        },
+        "settings": switches,
         "device": str(encoder.device),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "metrics": "fractions; auroc, fpr95, aupr_in, aupr_out as in 3DOS: known is the positive class; mean over the "
@@ -71,27 +62,20 @@ def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
     if this.text is None:
         return None
     text = this.text(settings.templates)
-    return {
-        "space": text.identity.space,
-        "weights": text.weights,
-        "templates": len(text.templates),
-        "average": text.average,
-    }
+    more = {"weights": text.weights, "templates": len(text.templates), "average": text.average}
+    return {"space": text.identity.space, **more}
 
 
 def _data(this: Run, differs: list[str]) -> dict[str, Any]:
-    data = this.data
-    published: dict[str, int] = {}
-    if not data.generated:
-        from benchmarks.threedos.data.check import published_counts
+    from benchmarks.threedos.data.check import published_counts
 
-        published = published_counts(this.split.name)
+    data = this.data
     return {
         "source": data.source,
         "generated": data.generated,
         "absent": list(data.absent),
         "counts": {name: objects.counts() for name, objects in data.sets.items()},
-        "published_counts": published,
+        "published_counts": {} if data.generated else published_counts(this.split.name),
         "differs": differs,
         "sha256": {name: this.embedder.fingerprint(objects) for name, objects in data.sets.items()},
     }

@@ -54,7 +54,6 @@ def embed(
     """Content keys (b,) of the shapes, once the store of every seed holds their embeddings.
 
     Batches begin at fixed places in the list, so that a run that was cut off and goes on has the same ones.
-    Raises what reading or preparing a cloud raises, `OpenShapeError` when a process that reads dies.
     """
     from tqdm import tqdm
 
@@ -78,27 +77,20 @@ def _embed_missing(batch: Sequence[Read], seed: int, encoder: Network, store: Em
     # a mapping, for the same cloud can occur twice in a batch
     missing = {cloud.key: cloud.prepared[seed] for cloud in batch if cloud.key not in store}
     if missing:
-        embeddings = encoder.encode_prepared(np.stack(list(missing.values())))
-        _check(embeddings)
-        store.add(list(missing), embeddings)
+        found = encoder.encode_prepared(np.stack(list(missing.values())))
+        if not (np.isfinite(found).all() and np.linalg.norm(found, axis=1).all()):
+            raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
+        store.add(list(missing), found)
     tally.embedded += len(missing)
     tally.reused += len(batch) - len(missing)
-
-
-def _check(embeddings: np.ndarray) -> None:
-    if not (np.isfinite(embeddings).all() and np.linalg.norm(embeddings, axis=1).all()):
-        raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
 
 
 def _read(
     batches: Sequence[Sequence[Shape]], recipe: Recipe, there: Mapping[int, frozenset[bytes]], workers: int
 ) -> Generator[list[Read]]:
     """The batches, read in order: by so many processes, or by this one for 0."""
-    settings = {
-        "recipe": asdict(recipe),
-        "seeds": list(there),
-        "there": [[key.hex() for key in keys] for keys in there.values()],
-    }
+    keys = [[key.hex() for key in known] for known in there.values()]
+    settings = {"recipe": asdict(recipe), "seeds": list(there), "there": keys}
     arguments = ([to_words(shape) for shape in batch] for batch in batches)
     task = f"{__name__}:{preparer.__name__}"
     with closing(in_order(task, settings, arguments, workers=workers, ahead=max(1, workers * AHEAD))) as all_done:
