@@ -73,7 +73,7 @@ def finish(work: Callable[[], int | None], kept: str = "") -> int:
     try:
         return work() or 0
     except (OpenShapeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"stopped{kept}", file=sys.stderr)
@@ -83,3 +83,8 @@ def finish(work: Callable[[], int | None], kept: str = "") -> int:
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
     """Rows of cells as a table for the terminal, as wide as it has to be; the first `words` columns are set left."""
     return Table(tuple(head), tuple(map(tuple, rows)), words).text(width=240)
+
+
+def printable(words: str) -> str:
+    """Words on one line, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in words)

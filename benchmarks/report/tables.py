@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
 from benchmarks.report.facts import WIDTH, setting_words, wrapped
-from benchmarks.threedos.published import METRICS, Published, Source, differences_in_settings, published_rows
+from benchmarks.threedos.published import METRICS, PARTS, Published, Source, differences_in_settings, published_rows
 
-PARTS = ("novel1", "novel2", "both")
 HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
 CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
 MOST_TAKEN = 3
@@ -80,11 +79,8 @@ def mean_and_spread(figure: Mapping[str, Any]) -> str:
 
 
 def with_interval(figure: Mapping[str, Any]) -> str:
-    return f"{mean_and_spread(figure)} {interval(figure)}"
-
-
-def interval(figure: Mapping[str, Any]) -> str:
-    return f"[{percent(figure['low'])}-{percent(figure['high'])}]"
+    """ "95.5 ±0.2 [95.1-95.9]"."""
+    return f"{mean_and_spread(figure)} [{percent(figure['low'])}-{percent(figure['high'])}]"
 
 
 def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> str:
@@ -95,48 +91,36 @@ def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
 
 def figures_table(report: Mapping[str, Any]) -> Table:
     """Method and novel set against all figures, in percent."""
-    results = report["results"]
-    rows = [row for result in results for row in _figure_rows(result, method_label(result, results))]
+    rows: list[tuple[str, ...]] = []
+    for result in report["results"]:
+        label = method_label(result, report["results"])
+        for part in (part for part in PARTS if part in result):
+            cells = [(with_interval if m in METRICS[:2] else mean_and_spread)(result[part][m]) for m in METRICS]
+            closed = [mean_and_spread(result[key]) if part == "both" else "" for key in CLOSED]
+            rows.append((label, part, *cells, *closed))
+            label = ""
     return Table(("known by", "against", *HEADS.values(), *CLOSED.values()), tuple(rows), words=2)
-
-
-def _figure_rows(result: Mapping[str, Any], label: str) -> Iterable[tuple[str, ...]]:
-    parts = [part for part in PARTS if part in result]
-    for part in parts:
-        figures = result[part]
-        cells = [(with_interval if m in ("auroc", "fpr95") else mean_and_spread)(figures[m]) for m in METRICS]
-        closed = [mean_and_spread(result[key]) if part == "both" else "" for key in CLOSED]
-        yield (label if part == parts[0] else "", part, *cells, *closed)
 
 
 def published_table(rows: Sequence[Published], report: Mapping[str, Any], differs: bool = False) -> Table:
     """Published rows in the columns of `figures_table`; with `differs`, what was different about their runs."""
+    cells: list[tuple[str, ...]] = []
+    for row in rows:
+        label, remark = (row.encoder, row.label, row.source.name), differences_in_settings(row, report)
+        for part, figures in row.percent.items():
+            closed = [_known(getattr(row, key)) if part == "both" else "" for key in CLOSED]
+            line = (*label, part, *(_known(figures.get(metric)) for metric in METRICS), *closed)
+            cells.append((*line, remark) if differs else line)
+            label, remark = ("", "", ""), ""
     head = ("encoder", "method", "source", "against", *HEADS.values(), *CLOSED.values())
-    cells = [line for row in rows for line in _published_rows(row)]
-    if not differs:
-        return Table(head, tuple(cells), words=4)
-    words = [differences_in_settings(row, report) if i == 0 else "" for row in rows for i in range(len(row.percent))]
-    lines = [(*line, word) for line, word in zip(cells, words, strict=True)]
-    return Table((*head, "differs in"), tuple(lines), words=4, remarks=True)
+    return Table((*head, "differs in") if differs else head, tuple(cells), words=4, remarks=differs)
 
 
 def copies_table(pairs: Sequence[tuple[Published, Published]]) -> Table:
     """Score against AUROC and FPR95 without and with corrupted copies, in percent."""
-    rows = [
-        (
-            without.method,
-            *(_known(of["both"][m]) for m in ("auroc", "fpr95") for of in (without.percent, copies.percent)),
-        )
-        for without, copies in pairs
-    ]
+    figures = [[_known(of.percent["both"][m]) for m in METRICS[:2] for of in pair] for pair in pairs]
+    rows = [(pair[0].method, *cells) for pair, cells in zip(pairs, figures, strict=True)]
     return Table(("score", "AUROC", "with copies", "FPR95", "with copies"), tuple(rows))
-
-
-def _published_rows(row: Published) -> Iterable[tuple[str, ...]]:
-    for i, (part, figures) in enumerate(row.percent.items()):
-        label = (row.encoder, row.label, row.source.name) if i == 0 else ("", "", "")
-        closed = [_known(getattr(row, key)) if part == "both" else "" for key in CLOSED]
-        yield (*label, part, *(_known(figures.get(metric)) for metric in METRICS), *closed)
 
 
 def _known(figure: float | None) -> str:
@@ -231,10 +215,7 @@ def _taken(shares: Mapping[str, float]) -> str:
 
 
 def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
-    """The 3DOS code's line of each method, as fractions: AUROC, FPR95, AUPR-in, AUPR-out against novel1, novel2, both.
-
-    A benchmark with a single novel set has four numbers.
-    """
+    """The 3DOS code's line of each method, as fractions; of a benchmark with a single novel set four numbers."""
     lines = []
     for result in report["results"]:
         parts = PARTS if "novel2" in result else ("both",)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.options import printable
 from benchmarks.threedos.evaluation import kept
 from benchmarks.threedos.recipes import Settings
 from benchmarks.threedos.results import SHOWN, MethodResult
@@ -178,8 +179,3 @@ def plain(words: str, longest: int = LONGEST) -> str:
     """Words of a file as a table may show them: no control characters, not too long."""
     safe = printable(words)
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"
-
-
-def printable(words: str) -> str:
-    """Words on one line, without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in words)

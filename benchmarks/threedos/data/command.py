@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from benchmarks import options
 from benchmarks.threedos.data import fetch
 from benchmarks.threedos.data.fetch import PATIENCE, TABLE, Archive, Patience
 from benchmarks.threedos.data.unpack import unpack
@@ -24,14 +26,8 @@ stopped when the command is run again."""
 def main(argv: Sequence[str] | None = None, patience: Patience = PATIENCE) -> int:
     """0 if all went well, or all is there and as published; 1 if not, 130 where it was interrupted."""
     args = _parser().parse_args(argv)
-    try:
-        return _check(args) if args.command == "check" else _download(args, patience)
-    except OpenShapeError as error:
-        _complain(error)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; running the command again goes on from here", file=sys.stderr)
-        return 130
+    work = _check if args.command == "check" else partial(_download, patience=patience)
+    return options.finish(partial(work, args), "; running the command again goes on from here")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,19 +75,13 @@ def _download(args: argparse.Namespace, patience: Patience) -> int:
                     done = install(rows[name], root, keep=args.keep, progress=not args.quiet, patience=patience)
                     print(f"{name}: {done}", flush=True)
                 except (OpenShapeError, OSError) as error:
-                    _complain(error)
+                    print(f"error: {options.printable(str(error))}", file=sys.stderr)
                     failed = True
     except Timeout as error:
         raise FileError(f"another download into {root} is under way; wait for its end") from error
     if not failed:
         print(f"Next: python -m benchmarks.data check --data-root {root}")
     return int(failed)
-
-
-def _complain(error: Exception) -> None:
-    # what a server or an archive says may hold anything, such as a terminal's control sequences
-    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
-    print(f"error: {text}", file=sys.stderr)
 
 
 def install(
