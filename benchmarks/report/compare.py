@@ -54,29 +54,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 # --- reports ---
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Run:
     """A report that was read, and the file it is from."""
 
     path: Path
     report: Mapping[str, Any] = field(repr=False)
 
-    @property
-    def benchmark(self) -> str:
-        return str(self.report["benchmark"])
-
-    @property
-    def model(self) -> str:
-        return str(self.report["provenance"]["identity"]["checkpoint"])
-
-    @property
-    def name(self) -> str:
-        """Of the file, as it can be printed."""
-        return plain(self.path.name, longest=4 * LONGEST)
-
-    @property
-    def generated(self) -> bool:
-        return bool(self.report["data"]["generated"])
+    def __post_init__(self) -> None:
+        report = self.report
+        self.benchmark, self.generated = str(report["benchmark"]), bool(report["data"]["generated"])
+        self.model = str(report["provenance"]["identity"]["checkpoint"])
+        self.name = plain(self.path.name, longest=4 * LONGEST)  # of the file, as it can be printed
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -85,7 +74,7 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """A run from the JSON file it left. Raises `FileError` with the path and what is wrong with the file."""
+    """A run from the JSON file it left."""
     return Run(path, read_record(path))
 
 
@@ -202,11 +191,10 @@ def _published_row(row: Published) -> Row:
 def compared(runs: Sequence[Run], markdown: bool = False) -> str:
     """The table with what has to be said about it, as plain text or Markdown."""
     table = Table(HEAD, tuple(row.cells for row in rows_of(runs)), words=5)
-    sources = [f"{source.name}: {source.where}. {source.what}" for source in sources_of(published_beside(runs))]
+    sources = sources_of(published_beside(runs))
     said = [*variant_notes(runs), *(f"warning: {words}" for words in warnings(runs))]
     if not markdown:
-        return "\n".join([table.text(), *(line for words in (CAPTION, *said, *sources) for line in wrapped(words))])
-    # places of sources hold code spans, which are to stay so
+        return "\n".join([table.text(), *map(wrapped, (CAPTION, *said, *sources))])
     listed = "\n".join(f"- {words}" for words in [*map(markdown_words, said), *sources])
     return "\n\n".join(part for part in (table.markdown(), markdown_words(f"In {CAPTION}"), listed) if part)
 

@@ -23,7 +23,7 @@ SWITCHES = {
 
 def header(report: Mapping[str, Any]) -> str:
     """What was run, line by line; data that differ from the published are named first, loudly."""
-    return "\n".join(line for words in (*warnings(report), *facts_of_run(report)) for line in wrapped(words))
+    return "\n".join(map(wrapped, (*warnings(report), *facts_of_run(report))))
 
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
@@ -110,5 +110,6 @@ def setting_words(value: Any) -> str:
     return "none" if value in ("", None) else str(value)
 
 
-def wrapped(words: str) -> list[str]:
-    return textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+def wrapped(words: str) -> str:
+    """Lines of words."""
+    return "\n".join(textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False))

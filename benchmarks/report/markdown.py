@@ -72,8 +72,7 @@ def _published(report: Mapping[str, Any]) -> Iterable[str]:
         return
     yield markdown_words(f"By others, in percent, one or a few runs each. {tables.same_test_set(report)}")
     yield tables.published_table(rows, report, differs=True).markdown()
-    # places hold code spans, which are to stay so
-    yield "\n".join(f"- **{source.name}**: {source.where}. {source.what}" for source in tables.sources_of(rows))
+    yield "\n".join(f"- {source}" for source in tables.sources_of(rows, "**"))
     scores = {row.method: row.score for row in rows}
     yield "Scores: " + "; ".join(f"*{markdown_words(method)}*, {score}" for method, score in scores.items()) + "."
 

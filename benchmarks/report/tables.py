@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 from benchmarks.report.facts import WIDTH, setting_words, wrapped
-from benchmarks.threedos.published import METRICS, PARTS, Published, Source, differences_in_settings, published_rows
+from benchmarks.threedos.published import METRICS, PARTS, Published, differences_in_settings, published_rows
 
 HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
 CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
@@ -127,16 +127,17 @@ def _known(figure: float | None) -> str:
     return "-" if figure is None else percent(figure / 100)
 
 
-def sources_of(rows: Sequence[Published]) -> list[Source]:
-    return list({row.source.name: row.source for row in rows}.values())
+def sources_of(rows: Sequence[Published], mark: str = "") -> list[str]:
+    """Each source of some rows once; places hold code spans, which are to stay so in Markdown."""
+    sources = {row.source.name: row.source for row in rows}.values()
+    return [f"{mark}{source.name}{mark}: {source.where}. {source.what}" for source in sources]
 
 
 def run_table(report: Mapping[str, Any]) -> str:
     """A run's figures, what to know about them, and the published ones below."""
-    lines = [figures_table(report).text(), *wrapped(FIGURES_NOTE)]
-    lines += [line for words in printed_accuracy(report) for line in wrapped(words)]
+    lines = [figures_table(report).text(), wrapped(FIGURES_NOTE), *map(wrapped, printed_accuracy(report))]
     if (accepted := accepted_table(report)).rows:
-        lines += ["", *wrapped(ACCEPTED_NOTE), accepted.text()]
+        lines += ["", wrapped(ACCEPTED_NOTE), accepted.text()]
     return "\n".join([*lines, "", published_text(report)])
 
 
@@ -150,13 +151,13 @@ def published_text(report: Mapping[str, Any]) -> str:
     """What others published, in plain text, or why nothing is shown."""
     rows = published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
     if report["data"]["generated"] or not rows:
-        return "\n".join(wrapped(why_none_published(report)))
-    sources = [line for source in sources_of(rows) for line in wrapped(f"{source.name}: {source.where}. {source.what}")]
+        return wrapped(why_none_published(report))
     head = wrapped(f"Published by others, one or a few runs each. {same_test_set(report)}")
-    return "\n".join([*head, published_table(rows, report).text(), *sources])
+    return "\n".join([head, published_table(rows, report).text(), *map(wrapped, sources_of(rows))])
 
 
 def why_none_published(report: Mapping[str, Any]) -> str:
+    """In a sentence."""
     if report["data"]["generated"]:
         return "Published figures are on real data and not comparable with figures on generated shapes: none are shown."
     return f"No published figures on {report['benchmark'].upper()} are at hand."
@@ -228,10 +229,8 @@ def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
 def ablation_table(report: Mapping[str, Any]) -> str:
     """What each switch is worth, in plain text: a table a figure; "" of a run without."""
     tables = ablation_tables(report)
-    if not tables:
-        return ""
     blocks = [f"{title}, change in points\n{table.text()}" for title, table in tables.items()]
-    return "\n\n".join([*blocks, "\n".join(wrapped(ABLATION_NOTE))])
+    return "\n\n".join([*blocks, wrapped(ABLATION_NOTE)] if blocks else [])
 
 
 ABLATION_NOTE = (

@@ -78,22 +78,16 @@ def usable_methods(reference: Reference) -> tuple[Method, ...]:
 
 
 def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Reference) -> dict[str, Scored]:
-    """What a method says of each set of queries that is not empty."""
-    found = {name: (queries, *method.judge(queries, reference)) for name, queries in sets.items() if len(queries)}
-    return {
-        name: Scored(novelty, classes, nearest_examples(queries, classes, reference))
-        for name, (queries, novelty, classes) in found.items()
-    }
-
-
-def nearest_examples(queries: np.ndarray, classes: np.ndarray, reference: Reference) -> np.ndarray:
-    """Index (b,) into the support of the shape of each query's nearest class that is most like it."""
-    found = np.empty(len(queries), dtype=np.int64)
-    metric = "cosine" if reference.unit else "euclidean"
-    for c in np.unique(classes):
-        asked, members = np.flatnonzero(classes == c), np.flatnonzero(reference.labels == c)
-        rows = np.asarray(reference.examples.examples)[members]
-        found[asked] = members[nearest(queries[asked], rows, metric=metric)[1][:, 0]]
+    """What a method says of each set of queries that is not empty, with the example most like each in its class."""
+    found, metric = {}, "cosine" if reference.unit else "euclidean"
+    for name, queries in ((name, queries) for name, queries in sets.items() if len(queries)):
+        novelty, classes = method.judge(queries, reference)
+        example = np.empty(len(queries), dtype=np.int64)
+        for c in np.unique(classes):
+            asked, members = np.flatnonzero(classes == c), np.flatnonzero(reference.labels == c)
+            rows = np.asarray(reference.examples.examples)[members]
+            example[asked] = members[nearest(queries[asked], rows, metric=metric)[1][:, 0]]
+        found[name] = Scored(novelty, classes, example)
     return found
 
 

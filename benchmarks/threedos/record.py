@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import namedtuple
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,19 +103,8 @@ def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
 # --- reading ---
 
 
-@dataclass(frozen=True)
-class Is:
-    """A single value for which `holds`; `expected` says in words what that is."""
-
-    expected: str
-    holds: Callable[[Any], bool]
-
-
-@dataclass(frozen=True)
-class Each:
-    """A mapping from any name to values that look like one."""
-
-    value: Any
+Is = namedtuple("Is", "expected holds")  # a single value for which `holds`; `expected` says in words what that is
+Each = namedtuple("Each", "value")  # a mapping from any name to values that look like one
 
 
 def _is_setting(value: Any) -> bool:

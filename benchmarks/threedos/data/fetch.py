@@ -24,10 +24,10 @@ from urllib.parse import urljoin, urlsplit
 from benchmarks.threedos.data.unpack import not_a_tar
 from openshape_ood.errors import FileError, HashError, OpenShapeError, RegistryError
 from openshape_ood.registry.download import sha256
+from openshape_ood.registry.schema import read_table
 from openshape_ood.storage import replacing
 
 TABLE = Path(__file__).with_name("archives.toml")
-REQUIRED, OPTIONAL = {"address": str, "folder": str, "needed_by": str}, {"size": int, "sha256": str}
 CHUNK = 1 << 20  # bytes
 BUSY = (408, 429, 500, 502, 503, 504)
 REASONS = {401: "the server wants a login", 403: "the server forbids it"}
@@ -76,18 +76,13 @@ def read_archives(path: Path) -> tuple[Archive, ...]:
 
 
 def _row(path: Path, name: str, fields: Any) -> Archive:
-    kinds = REQUIRED | OPTIONAL
-    if not isinstance(fields, dict) or not REQUIRED.keys() <= fields.keys() <= kinds.keys():
-        raise RegistryError(f"{path}: {name!r} must have {', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}")
-    for key, value in fields.items():
-        if type(value) is not kinds[key]:
-            raise RegistryError(f"{path}: {key} of {name!r} is {value!r}, expected {kinds[key].__name__}")
-    for word in (name, fields["folder"]):
+    row = read_table(Archive, fields | {"name": name} if isinstance(fields, dict) else fields, f"{path}: [{name}]")
+    for word in (name, row.folder):
         if not re.fullmatch(r"\w[\w.-]*", word, re.ASCII):
             raise RegistryError(f"{path}: {word!r} cannot name an archive or a folder; use letters, digits, _ . -")
-    if not _is_allowed(fields["address"]):
-        raise RegistryError(f"{path}: {name!r} is at {fields['address']!r}; expected https, or http on this machine")
-    return Archive(name, **fields)
+    if not _is_allowed(row.address):
+        raise RegistryError(f"{path}: {name!r} is at {row.address!r}; expected https, or http on this machine")
+    return row
 
 
 def _is_allowed(address: str) -> bool:
@@ -115,10 +110,8 @@ def fetch(archive: Archive, root: Path, *, progress: bool = True, patience: Pati
     if tar.is_file():
         return tar
     partial = tar.with_name(f"{tar.name}.partial")
-    by_hand = (
-        f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name a "
-        "table with another address: --archives FILE."
-    )
+    by_hand = f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name "
+    by_hand += "a table with another address: --archives FILE."
     check_room(root, 2 * archive.size - _size(partial), f"{archive.name}, packed and unpacked,")
     try:
         _persist(archive, partial, note_of(tar), progress, patience)
@@ -130,10 +123,8 @@ def fetch(archive: Archive, root: Path, *, progress: bool = True, patience: Pati
         raise FileError(f"{archive.name}: {error} {by_hand}") from error
     if archive.sha256 and (found := sha256(partial)) != archive.sha256:
         partial.unlink()
-        raise HashError(
-            f"{archive.name}: what {archive.address} sent has the sha256 {found}, expected {archive.sha256}; it was "
-            "deleted. Run the command again, or correct the table of archives"
-        )
+        what = f"{archive.name}: what {archive.address} sent has the sha256 {found}, expected {archive.sha256}"
+        raise HashError(f"{what}; it was deleted. Run the command again, or correct the table of archives")
     with writing(tar):
         os.replace(partial, tar)
     return tar
@@ -264,9 +255,8 @@ def _chunks(answer: HTTPResponse, patience: Patience) -> Iterator[bytes]:
 
 
 def _silence(reason: object, patience: Patience) -> str:
-    if isinstance(reason, TimeoutError):
-        return f"nothing came for {patience.silence:g} seconds"
-    return str(reason) or type(reason).__name__
+    late = isinstance(reason, TimeoutError)
+    return f"nothing came for {patience.silence:g} seconds" if late else str(reason) or type(reason).__name__
 
 
 def _size(path: Path) -> int:
@@ -277,10 +267,8 @@ def check_room(root: Path, needed: int, purpose: str) -> None:
     """Raises `FileError` unless the disk of `root` has `needed` bytes free."""
     free = shutil.disk_usage(root).free
     if needed > free:
-        raise FileError(
-            f"{root}: {purpose} takes {gigabytes(needed)}, the disk has {gigabytes(free)} free; free some space, "
-            "or name another disk with --data-root"
-        )
+        what = f"{root}: {purpose} takes {gigabytes(needed)}, the disk has {gigabytes(free)} free"
+        raise FileError(f"{what}; free some space, or name another disk with --data-root")
 
 
 def gigabytes(count: int) -> str:
@@ -297,6 +285,5 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-        raise FileError(
-            f"{path}: cannot be written ({error.strerror or error}); {remedy}, or name another folder with --data-root"
-        ) from error
+        what = f"{path}: cannot be written ({error.strerror or error})"
+        raise FileError(f"{what}; {remedy}, or name another folder with --data-root") from error
