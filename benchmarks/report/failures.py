@@ -83,19 +83,11 @@ def _chosen(
         part, index = places[at]
         near, taken = int(scored[part].example[index]), int(scored[part].nearest[index])
         z, example = finished.embeddings[part][index], finished.embeddings["support"][near]
-        failure = Failure(
-            part=part,
-            index=index,
-            shape=finished.data.sets[part].shapes[index],
-            novelty=float(novelty[at]),
-            taken_for=finished.data.known[taken].title,
-            nearest_index=near,
-            nearest=finished.data.support.shapes[near],
-            cosine=float(z.astype(np.float64) @ example.astype(np.float64)),
-            # without any known shape there is nothing to accept by
-            threshold=found[0] if found else float("-inf"),
-        )
-        failures.append(failure)
+        shape, example_shape = finished.data.sets[part].shapes[index], finished.data.support.shapes[near]
+        title, cosine = finished.data.known[taken].title, float(z.astype(np.float64) @ example.astype(np.float64))
+        bound = found[0] if found else float("-inf")  # without any known shape there is nothing to accept by
+        said = (float(novelty[at]), title, near, example_shape, cosine, bound)
+        failures.append(Failure(part, index, shape, *said))
     return failures
 
 

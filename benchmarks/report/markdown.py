@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from benchmarks.report import facts, tables
 from benchmarks.report.tables import Table, markdown_words
-from benchmarks.threedos.published import Published, Reason, published_rows, reasons, support_copies
+from benchmarks.threedos.published import Published, published_rows, reasons, support_copies
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.storage import replacing
@@ -83,21 +83,17 @@ def _rows(report: Mapping[str, Any]) -> list[Published]:
 
 
 def _why(report: Mapping[str, Any]) -> Iterable[str]:
-    if _rows(report):
-        yield "\n".join([*_data_reason(report), *(_reason(reason, report) for reason in reasons().values())])
-
-
-def _data_reason(report: Mapping[str, Any]) -> Iterable[str]:
-    data = report["data"]
+    if not _rows(report):
+        return
+    data, lines = report["data"], []
     wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
     if found := [*facts.count_differences(data["differs"]), *wanting]:
-        yield f"- **data**: this run had others. {markdown_words('; '.join(found))}."
-
-
-def _reason(reason: Reason, report: Mapping[str, Any]) -> str:
-    here = HERE[reason.title](report) if reason.title in HERE else ""
-    ours = f" **Here**: {markdown_words(here)}." if here else ""
-    return f"- **{reason.title}**: {reason.text}{ours} (Source: {reason.source}.)"
+        lines.append(f"- **data**: this run had others. {markdown_words('; '.join(found))}.")
+    for reason in reasons().values():
+        here = HERE[reason.title](report) if reason.title in HERE else ""
+        ours = f" **Here**: {markdown_words(here)}." if here else ""
+        lines.append(f"- **{reason.title}**: {reason.text}{ours} (Source: {reason.source}.)")
+    yield "\n".join(lines)
 
 
 def _axis(report: Mapping[str, Any]) -> str:
@@ -149,19 +145,14 @@ def _ablation(report: Mapping[str, Any]) -> Iterable[str]:
         yield table.markdown()
     if found:
         yield markdown_words(tables.ABLATION_NOTE)
-        yield from _copies(report)
-
-
-def _copies(report: Mapping[str, Any]) -> Iterable[str]:
-    """What others found of one of the switches; on generated shapes, nothing to compare with."""
-    pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
-    if pairs:
-        sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
-        yield (
-            f"What corrupted copies did to a trained {pairs[0][0].encoder.partition(' ')[0]}, in training and beside "
-            f"the support shapes; one training each, in percent (Source: {sources})."
-        )
-        yield tables.copies_table(pairs).markdown()
+        # what others found of one of the switches; on generated shapes, nothing to compare with
+        pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
+        if pairs:
+            sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
+            network = pairs[0][0].encoder.partition(" ")[0]
+            words = f"What corrupted copies did to a trained {network}, in training and beside the support shapes"
+            yield f"{words}; one training each, in percent (Source: {sources})."
+            yield tables.copies_table(pairs).markdown()
 
 
 def _pictures(pictures: Mapping[str, str]) -> Iterable[str]:

@@ -16,13 +16,6 @@ MOST_TAKEN = 3
 TEST_SET = "train + test of ScanObjectNN's main split, objects with background"
 
 
-def _rule() -> Any:
-    """Nothing but a line below the head, and a gap between columns."""
-    from rich.box import Box
-
-    return Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-
-
 @dataclass(frozen=True)
 class Table:
     """Rows of cells under a head; the first `words` columns are set left, and the last one of a table with remarks."""
@@ -37,11 +30,14 @@ class Table:
 
     def text(self, width: int = WIDTH) -> str:
         """Plain text no wider than `width`: where there is too much, words are wrapped within their column."""
+        from rich.box import Box
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        drawn = RichTable(box=_rule(), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        # nothing but a line below the head, and a gap between columns
+        rule = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+        drawn = RichTable(box=rule, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for i, name in enumerate(self.head):
             words = self._is_words(i)
             drawn.add_column(Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold")
@@ -205,14 +201,14 @@ def taken_for(report: Mapping[str, Any]) -> Table:
     """Novel class against method: the known classes it is taken for most often, with percentages."""
     results = report["results"]
     novel = dict.fromkeys(title for result in results for title in result["confusion"])
-    rows = [(title, *(_taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
+
+    def taken(shares: Mapping[str, float]) -> str:
+        ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
+        return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
+
+    rows = [(title, *(taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
     head = ("novel class", *(f"by {method_label(result, results)}" for result in results))
     return Table(head, tuple(rows), words=len(head))
-
-
-def _taken(shares: Mapping[str, float]) -> str:
-    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
-    return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
 
 
 def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:

@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.threedos.evaluation import labels_of, pairs, right
+from benchmarks.threedos.evaluation import Judged, labels_of, pairs, right
 from benchmarks.threedos.intervals import accuracy_differences, paired_differences
 from benchmarks.threedos.objects import BenchmarkData
 from benchmarks.threedos.recipes import Settings
-from benchmarks.threedos.results import Scored
-
-Judged = Sequence[Mapping[str, Scored]]  # what a method says of each set, a mapping a seed
 
 VIEWS = 4
 METRICS = ("auroc", "fpr95")

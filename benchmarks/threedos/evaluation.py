@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.threedos.intervals import accuracy_intervals, metric_intervals
-from benchmarks.threedos.methods import Method, Reference, judge_all, printed_prototype_classes, usable_methods
+from benchmarks.threedos.methods import METHODS, Method, Reference, judge_all, printed_prototype_classes
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.results import SHOWN, Figure, MethodResult, Scored
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
+
+Judged = tuple[Mapping[str, Scored], ...]  # what a method says of each set, a mapping a seed
 
 KEPT = 0.95
 NOVEL = ("novel1", "novel2")
@@ -20,18 +22,16 @@ def evaluate(
     data: BenchmarkData, embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference], draws: int
 ) -> list[MethodResult]:
     """Every method on every set: `embedded` and `references` hold one mapping, one reference, for each seed."""
-    judged = judge(embedded, references)
-    return [_result(method, data, scored, references, draws) for method, scored in judged.items()]
+    return [_result(*judged, data, references, draws) for judged in judge(embedded, references).items()]
 
 
-def judge(
-    embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]
-) -> dict[Method, tuple[Mapping[str, Scored], ...]]:
+def judge(embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]) -> dict[Method, Judged]:
     """What each method says of each set, a mapping a seed."""
     queries = [{name: z for name, z in sets.items() if name != "support"} for sets in embedded]
     return {
         method: tuple(judge_all(method, sets, known) for sets, known in zip(queries, references, strict=True))
-        for method in usable_methods(references[0])
+        for method in METHODS
+        if method.raw or references[0].names
     }
 
 
@@ -42,11 +42,7 @@ def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
 
 
 def _result(
-    method: Method,
-    data: BenchmarkData,
-    scored: tuple[Mapping[str, Scored], ...],
-    references: Sequence[Reference],
-    draws: int,
+    method: Method, scored: Judged, data: BenchmarkData, references: Sequence[Reference], draws: int
 ) -> MethodResult:
     labels = labels_of(data.test_known, data)
     hits, printed = right(scored, labels), None

@@ -72,11 +72,6 @@ METHODS = (
 )
 
 
-def usable_methods(reference: Reference) -> tuple[Method, ...]:
-    """All methods, or those that do without names."""
-    return METHODS if reference.names else tuple(method for method in METHODS if method.raw)
-
-
 def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Reference) -> dict[str, Scored]:
     """What a method says of each set of queries that is not empty, with the example most like each in its class."""
     found, metric = {}, "cosine" if reference.unit else "euclidean"

@@ -20,11 +20,8 @@ from openshape_ood.shapes.points import check_cloud, prepare
 Support = Literal["clean", "with corrupted copies", "with partial views"]
 SEEDS = (1, 41, 13718)  # those of the 3DOS paper
 # points of a support and of a test shape
-SEMNOV_POINTS: dict[Track, tuple[int, int]] = {
-    "synthetic to real": (1024, 2048),
-    "synthetic": (1024, 1024),
-    "real": (2048, 2048),
-}
+SEMNOV_POINTS: dict[Track, tuple[int, int]] = {"synthetic to real": (1024, 2048), "synthetic": (1024, 1024)}
+SEMNOV_POINTS["real"] = (2048, 2048)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,20 @@ def record(
     """Everything about a run that a reader of its figures may ask for."""
     import torch
 
+    from benchmarks.threedos.data.check import published_counts
+
     split, data, encoder = this.split, this.data, this.encoder
+    text = this.text(settings.templates) if this.text else None
+    average = {"templates": len(text.templates), "average": text.average} if text else {}
+    found = {
+        "source": data.source,
+        "generated": data.generated,
+        "absent": list(data.absent),
+        "counts": {name: objects.counts() for name, objects in data.sets.items()},
+        "published_counts": {} if data.generated else published_counts(split.name),
+        "differs": differs,
+        "sha256": {name: this.embedder.fingerprint(objects) for name, objects in data.sets.items()},
+    }
     classes = {"known": data.known, "novel1": split.novel1, "novel2": split.novel2}
     provenance = Provenance(
         encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
@@ -46,40 +59,17 @@ def record(
         "benchmark": split.name,
         "title": split.title,
         "protocol": switches.pop("protocol"),
-        "data": _data(this, differs),
+        "data": found,
         "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},
         "provenance": asdict(provenance),
         "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
-        "text": _text(this, settings),
+        "text": {"space": text.identity.space, "weights": text.weights} | average if text else None,
         "settings": switches,
         "device": str(encoder.device),
         "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "metrics": "fractions; auroc, fpr95, aupr_in, aupr_out as in 3DOS: known is the positive class; mean over the "
         "seeds, standard deviation over the seeds, bootstrap 95 % interval of the mean over the test shapes",
         "results": [result_json(result, settings) for result in results],
-    }
-
-
-def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
-    if this.text is None:
-        return None
-    text = this.text(settings.templates)
-    more = {"weights": text.weights, "templates": len(text.templates), "average": text.average}
-    return {"space": text.identity.space, **more}
-
-
-def _data(this: Run, differs: list[str]) -> dict[str, Any]:
-    from benchmarks.threedos.data.check import published_counts
-
-    data = this.data
-    return {
-        "source": data.source,
-        "generated": data.generated,
-        "absent": list(data.absent),
-        "counts": {name: objects.counts() for name, objects in data.sets.items()},
-        "published_counts": {} if data.generated else published_counts(this.split.name),
-        "differs": differs,
-        "sha256": {name: this.embedder.fingerprint(objects) for name, objects in data.sets.items()},
     }
 
 

@@ -32,12 +32,7 @@ class Tally:
     reused: int = 0
 
 
-@dataclass(frozen=True)
-class Read:
-    """One cloud: its content key, and prepared for each seed that lacks its embedding."""
-
-    key: bytes
-    prepared: Mapping[int, np.ndarray]
+Read = tuple[bytes, Mapping[int, np.ndarray]]  # of a cloud: content key, prepared for each seed that lacks it
 
 
 def embed(
@@ -67,7 +62,7 @@ def embed(
         for batch in read:
             for seed, store in stores.items():
                 _embed_missing(batch, seed, encoder, store, tally)
-            keys += [cloud.key for cloud in batch]
+            keys += [key for key, _ in batch]
             bar.update(len(batch))
             bar.set_postfix(reused=tally.reused, refresh=False)
     return keys
@@ -75,7 +70,7 @@ def embed(
 
 def _embed_missing(batch: Sequence[Read], seed: int, encoder: Network, store: EmbeddingStore, tally: Tally) -> None:
     # a mapping, for the same cloud can occur twice in a batch
-    missing = {cloud.key: cloud.prepared[seed] for cloud in batch if cloud.key not in store}
+    missing = {key: prepared[seed] for key, prepared in batch if key not in store}
     if missing:
         found = encoder.encode_prepared(np.stack(list(missing.values())))
         if not (np.isfinite(found).all() and np.linalg.norm(found, axis=1).all()):
@@ -103,7 +98,7 @@ def _read(
             if done.error is not None:
                 raise done.error
             prepared = iter(done.arrays)
-            yield [Read(bytes.fromhex(key), {seed: next(prepared) for seed in seeds}) for key, seeds in done.answer]
+            yield [(bytes.fromhex(key), {seed: next(prepared) for seed in seeds}) for key, seeds in done.answer]
 
 
 def preparer(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, scanobjectnn, shapenet
-from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.objects import BenchmarkData
 from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from openshape_ood.errors import ShapeFileError
 
@@ -37,11 +37,7 @@ def published_class_counts(name: str) -> dict[str, dict[str, int]]:
 
 def differences(name: str, data: BenchmarkData) -> list[str]:
     """Where counts are not the published ones: "known, bookshelf: 266 found, 267 published"."""
-    return _differences(name, _counts(data.sets))
-
-
-def _counts(sets: Mapping[str, Objects]) -> Counts:
-    return {part: objects.counts() for part, objects in sets.items()}
+    return _differences(name, {part: objects.counts() for part, objects in data.sets.items()})
 
 
 def _differences(name: str, counts: Counts) -> list[str]:
@@ -85,13 +81,11 @@ def check_benchmark(split: Split, root: Path) -> Checked:
         sets, _ = index_sets(split, root, progress=False)
     except ShapeFileError as error:
         return Checked(split, problem=str(error))
-    counts = _counts(sets)
+    counts = {part: objects.counts() for part, objects in sets.items()}
     absent = {part: {c.title for c in _classes(split, part)} - counts[part].keys() for part in counts}
     known = absent["support"] | absent["known"]
-    problem = ""
-    if len(known) == len(split.known):
-        problem = "no known class has both support and test objects"
-    elif not counts["novel1"] and not counts["novel2"]:
+    problem = "no known class has both support and test objects" if len(known) == len(split.known) else ""
+    if not problem and not counts["novel1"] and not counts["novel2"]:
         problem = "no novel class has a test object"
     lacking = known | absent["novel1"] | absent["novel2"]
     titles = tuple(c.title for c in split.classes if c.title in lacking)
@@ -179,9 +173,7 @@ def _copies(root: Path, splits: Iterable[Split]) -> tuple[str, bool]:
 
 
 def _there(missing: list[str]) -> str:
-    if not missing:
-        return "there"
-    if missing[0].endswith("/"):
-        return "not there"
+    if not missing or missing[0].endswith("/"):
+        return "not there" if missing else "there"
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return f"{Path(missing[0]).name}{more} missing"
