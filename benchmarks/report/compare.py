@@ -217,28 +217,24 @@ def variant_notes(runs: Sequence[Run]) -> list[str]:
 
 def warnings(runs: Sequence[Run]) -> list[str]:
     """Runs of one benchmark on different data, and data that are not the published: other counts, classes left out."""
-    found = []
+    found, kinds = [], {"numbers of shapes": "counts", "sha256": "sha256"}
     for benchmark in dict.fromkeys(run.benchmark for run in runs):
-        of = [run for run in runs if run.benchmark == benchmark]
-        kinds = {"numbers of shapes": "counts", "sha256": "sha256"}
-        differing = {what: _differing([run.report["data"][key] for run in of]) for what, key in kinds.items()}
-        if words := "; ".join(f"{what} of {parts}" for what, parts in differing.items() if parts):
+        of, words = [run for run in runs if run.benchmark == benchmark], []
+        for what, data in ((what, [run.report["data"][key] for run in of]) for what, key in kinds.items()):
+            parts = dict.fromkeys(part for one in data for part in one)
+            if differing := [plain(p) for p in parts if any(one.get(p) != data[0].get(p) for one in data)]:
+                words.append(f"{what} of {', '.join(differing)}")
+        if words:
             groups: dict[str, list[str]] = defaultdict(list)  # those on the same data together
             for run in of:
                 groups[json.dumps([run.report["data"][key] for key in kinds.values()], sort_keys=True)].append(run.name)
             against = " against ".join(", ".join(names) for names in groups.values())
-            found.append(f"{plain(benchmark.upper())} was run on different data ({words}): {against}")
+            found.append(f"{plain(benchmark.upper())} was run on different data ({'; '.join(words)}): {against}")
     for run in runs:
         data = run.report["data"]
         if wrong := [*count_differences(data["differs"]), *(f"left out {title}" for title in data["absent"])]:
             found.append(f"{run.name}: its data are not the published: {'; '.join(map(plain, wrong))}")
     return found
-
-
-def _differing(data: Sequence[Mapping[str, Any]]) -> str:
-    """The sets in which data differ."""
-    parts = dict.fromkeys(part for one in data for part in one)
-    return ", ".join(plain(part) for part in parts if any(one.get(part) != data[0].get(part) for one in data))
 
 
 # --- the picture ---

@@ -79,7 +79,7 @@ def weighted_metrics(
     thresholds = np.unique(np.concatenate([known, novel]))
     kept, taken = _accepted(known, known_weights, thresholds), _accepted(novel, novel_weights, thresholds)
     return {
-        "auroc": _auroc(kept, taken),
+        "auroc": (np.diff(taken) * (kept[:, 1:] + kept[:, :-1])).sum(axis=1) / (2 * kept[:, -1] * taken[:, -1]),
         "fpr95": _fpr95(kept, taken),
         "aupr_in": _aupr(kept, taken),
         "aupr_out": _aupr(_rejected(taken), _rejected(kept)),
@@ -99,11 +99,6 @@ def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -
 def _rejected(accepted: np.ndarray) -> np.ndarray:
     """The same counted from the other end: how many have at least each novelty, from 0 to all."""
     return np.ascontiguousarray((accepted[:, -1:] - accepted)[:, ::-1])
-
-
-def _auroc(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    areas = np.diff(taken) * (kept[:, 1:] + kept[:, :-1])
-    return areas.sum(axis=1) / (2 * kept[:, -1] * taken[:, -1])
 
 
 def _fpr95(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -32,13 +32,9 @@ def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
 def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
     """What a picture shows, of which run, and of which seed: the first, unless `seeds` says more."""
     run = f"{finished.split.title} · {finished.model} · {finished.protocol} protocol"
-    more = f" of {_listed(finished.seeds)}" if len(finished.seeds) > 1 else ""
+    more = f" of {', '.join(map(str, finished.seeds))}" if len(finished.seeds) > 1 else ""
     lines = [what, f"{run} · {seeds or f'seed {finished.seeds[0]}{more}'}", finished.data.source]
     return "\n".join(line for line in lines if line)
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))
 
 
 def first_seed(result: MethodResult) -> dict[str, Scored]:
@@ -129,7 +125,7 @@ def confusion(finished: Finished) -> Any:
         ax.set_yticks(range(len(novel)), names, fontsize=8, **PLAIN)
         ax.tick_params(length=0)
         set_title(ax, f"by {results[i].known_by}", fontsize=10)
-    seeds = f"mean over seeds {_listed(finished.seeds)}"
+    seeds = f"mean over seeds {', '.join(map(str, finished.seeds))}"
     return _titled(figure, heading(finished, "What novel shapes are taken for, per cent of each class", seeds))
 
 

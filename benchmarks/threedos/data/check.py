@@ -93,7 +93,6 @@ def check_benchmark(split: Split, root: Path) -> Checked:
 
 
 def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
-    """The classes that a part of a benchmark has."""
     return {"novel1": split.novel1, "novel2": split.novel2}.get(part, split.known)
 
 
