@@ -170,7 +170,8 @@ def _transfer(archive: Archive, partial: Path, note: Path, progress: bool, patie
         room = 2 * (total or archive.size) - _size(partial)
         check_room(partial.parent, room, f"{archive.name}, packed and unpacked,")
         hidden = None if progress else True  # None: where there is no terminal
-        bar = tqdm(desc=archive.name, total=total, initial=_size(partial), unit="B", unit_scale=True, disable=hidden)
+        style: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
+        bar = tqdm(desc=archive.name, total=total, initial=_size(partial), disable=hidden, **style)
         with partial.open("ab", buffering=0) as out, bar:
             for chunk in chain([head], chunks):
                 bar.update(out.write(chunk))
