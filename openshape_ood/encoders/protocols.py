@@ -68,7 +68,8 @@ class Provenance:
     method : str
         Name of the method that judged them; empty for embeddings that nobody judged yet.
     up : str
-        Gravity axis that was asked for: "y", "z" or "x" with an optional "-", "file", or several separated by commas.
+        Gravity axis that was asked for: "y", "z" or "x" with an optional "-", "file", or several separated by commas;
+        empty for ready embeddings, which do not tell.
     seed, num_samples : int
         Of resampling, and how many samplings of a shape were averaged.
     version : str
@@ -122,6 +123,8 @@ class Embeddings:
     names: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
+        if not isinstance(self.identity, Identity):
+            raise InputError(f"identity is {self.identity!r}; expected that of the encoder, encoder.identity")
         object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):

@@ -45,7 +45,7 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     shapes, "y", "z" or "x" with an optional "-", or "file". batch_size, seed, num_samples: as `ShapeEncoder.encode` has
     them; the same shape has the same embedding in any fold or batch.
 
-    Nothing is learnt from data. The encoder is loaded when it is first needed, once in a process, whatever the number
+    Nothing is learned from data. The encoder is loaded when it is first needed, once in a process, whatever the number
     of embedders and clones; it is not part of a pickle. A search over the parameters of a detector behind it embeds
     the shapes again for each of them, unless the pipeline remembers: `make_pipeline(..., memory="folder")`.
     """
