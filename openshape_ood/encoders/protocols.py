@@ -55,8 +55,9 @@ class Provenance:
     """What produced a figure: the same in every result, stored row and JSON.
 
     identity: the encoder of the rows; method: what judged them, empty for embeddings that nobody judged yet; up:
-    gravity axis that was asked for, "y", "z" or "x" with an optional "-", "file", or several separated by commas; seed:
-    of resampling; num_samples: how many samplings of a shape were averaged; version: of this library.
+    gravity axis that was asked for, "y", "z" or "x" with an optional "-", "file", or several separated by commas, empty
+    for ready embeddings, which do not tell; seed: of resampling; num_samples: how many samplings of a shape were
+    averaged; version: of this library.
     """
 
     identity: Identity
@@ -104,6 +105,8 @@ class Embeddings:
     names: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
+        if not isinstance(self.identity, Identity):
+            raise InputError(f"identity is {self.identity!r}; expected that of the encoder, encoder.identity")
         object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):

@@ -12,7 +12,7 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance
 from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
@@ -106,8 +106,7 @@ def localize(
     by = _check_by(by, known)
     if known_up is not None and isinstance(known, KnownClasses):
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
-    if isinstance(encoder, str) or isinstance(text, str):
-        raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
+    check_encoders(encoder, text)
     encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
     check_patches(encoder)
     if not isinstance(known, KnownClasses):

@@ -286,7 +286,7 @@ def _meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _read_table(kind: Any, table: Any, where: str) -> Any:
+def read_table(kind: Any, table: Any, where: str) -> Any:
     """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
     _check_table(table, where)
     hints = get_type_hints(kind)
@@ -309,7 +309,7 @@ def _read_table(kind: Any, table: Any, where: str) -> Any:
 
 def _read_value(kind: Any, value: Any, where: str, field: str) -> Any:
     if is_dataclass(kind):
-        return _read_table(kind, value, f"{where[:-1]}.{field}]")
+        return read_table(kind, value, f"{where[:-1]}.{field}]")
     if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= MOST_ENTRIES:
         return tuple(_read_value(get_args(kind)[0], entry, where, field) for entry in value)
     if kind is float and type(value) is int:

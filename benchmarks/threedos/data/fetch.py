@@ -21,11 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from openshape_ood.registry.download import sha256
-from openshape_ood.registry.schema import read_table
-
 from benchmarks.threedos.data.unpack import not_a_tar
 from openshape_ood.errors import FileError, HashError, OpenShapeError, RegistryError
+from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import read_table
 from openshape_ood.storage import replacing
 
 TABLE = Path(__file__).with_name("archives.toml")
