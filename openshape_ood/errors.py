@@ -1,23 +1,25 @@
 """What can go wrong, as one tree.
 
-    OpenShapeError
-    ├── InputError          (ValueError)    a value that cannot be used
-    │   ├── CloudError                      points that are no cloud: NaN, wrong columns, a single point
-    │   ├── ClassNamesError                 names of known classes: none, blank, twice
-    │   ├── UnknownNameError                a checkpoint, method, category or axis that does not exist
-    │   └── MixedEncodersError              embeddings of different encoders put together
-    ├── FileError           (OSError)       a file that cannot be used
-    │   ├── ShapeFileError                  a shape that cannot be read, or is hostile
-    │   │   └── NoSuchShapeError            (also FileNotFoundError) a path where there is no file
-    │   ├── RegistryError   (ValueError)    the registry: unknown, missing or ill-typed fields
-    │   └── CheckpointError                 weights that cannot be had or used
-    │       ├── OfflineError                the Hub cannot be reached, or may not be
-    │       ├── ServerError                 the Hub was reached and answered with an error
-    │       ├── TransferError               the download broke off or came out short
-    │       ├── HashError                   the downloaded file is not the registered one
-    │       └── WeightsError                no checkpoint, missing or left-over keys, wrong shapes
-    ├── WorkerError                         a child process that ended, or was ended, before its task was done
-    └── MissingPackageError (ImportError)   an optional package that is not installed
+```text
+OpenShapeError
+├── InputError          (ValueError)    a value that cannot be used
+│   ├── CloudError                      points that are no cloud: NaN, wrong columns, a single point
+│   ├── ClassNamesError                 names of known classes: none, blank, twice
+│   ├── UnknownNameError                a checkpoint, method, category or axis that does not exist
+│   └── MixedEncodersError              embeddings of different encoders put together
+├── FileError           (OSError)       a file that cannot be used
+│   ├── ShapeFileError                  a shape that cannot be read, or is hostile
+│   │   └── NoSuchShapeError            (also FileNotFoundError) a path where there is no file
+│   ├── RegistryError   (ValueError)    the registry: unknown, missing or ill-typed fields
+│   └── CheckpointError                 weights that cannot be had or used
+│       ├── OfflineError                the Hub cannot be reached, or may not be
+│       ├── ServerError                 the Hub was reached and answered with an error
+│       ├── TransferError               the download broke off or came out short
+│       ├── HashError                   the downloaded file is not the registered one
+│       └── WeightsError                no checkpoint, missing or left-over keys, wrong shapes
+├── WorkerError                         a child process that ended, or was ended, before its task was done
+└── MissingPackageError (ImportError)   an optional package that is not installed
+```
 """
 
 
