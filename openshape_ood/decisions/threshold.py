@@ -22,7 +22,7 @@ FORMAT = "openshape_ood threshold 1"
 
 @dataclass(frozen=True, eq=False)
 class Threshold:
-    """The limit of novelty: what lies above is new.
+    """The novelty up to which a row is known: what lies above is new.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Threshold:
 
         Parameters
         ----------
-        novelty : (n,) array or result of `score_novelty`
+        novelty : array (n,) or NoveltyResult
             Of known rows of the same kind as those to be judged: scans for scans. A result brings its provenance.
         coverage : float
             Share of known rows to keep; 0.95 needs 19 of them.
