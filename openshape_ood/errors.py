@@ -1,5 +1,6 @@
 """What can go wrong, as one tree.
 
+```text
 OpenShapeError
 ├── InputError          (ValueError)    a value that cannot be used
 │   ├── CloudError                      points that are no cloud: NaN, wrong columns, a single point
@@ -18,6 +19,7 @@ OpenShapeError
 │       └── WeightsError                no checkpoint, missing or left-over keys, wrong shapes
 ├── WorkerError                         a child process that ended, or was ended, before its task was done
 └── MissingPackageError (ImportError)   an optional package that is not installed
+```
 """
 
 

@@ -66,7 +66,7 @@ class Threshold:
 
         Parameters
         ----------
-        novelty : (n,) array or result of `score_novelty`
+        novelty : array (n,) or NoveltyResult
             Of known rows of the same kind as those to be judged: scans for scans. A result brings its provenance.
         coverage : float
             Share of known rows to keep; 0.95 needs 19 of them.
