@@ -68,18 +68,23 @@ def check_least(args: argparse.Namespace, **least: int) -> None:
             raise InputError(f"{flag(name)} is {shown}; expected {bound} or more")
 
 
-def finish(work: Callable[[], int | None]) -> int:
+def finish(work: Callable[[], int | None], kept: str = "") -> int:
     """The exit status of a command: that of `work`, or 0; 1 with one line on stderr where the input was wrong."""
     try:
         return work() or 0
     except (OpenShapeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print(f"stopped{kept}", file=sys.stderr)
         return 130
 
 
 def grid(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
     """Rows of cells as a table for the terminal, as wide as it has to be; the first `words` columns are set left."""
     return Table(tuple(head), tuple(map(tuple, rows)), words).text(width=240)
+
+
+def printable(words: str) -> str:
+    """Words on one line, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in words)

@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
 from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
@@ -192,16 +192,19 @@ def score_novelty(
     if found.rows == "patches" and (queries.ready is not None or num_samples != 1):
         given = "these are embeddings" if queries.ready is not None else f"num_samples is {num_samples}"
         raise InputError(f"method {found.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
+    if known_up is not None and isinstance(known, KnownClasses):
+        raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
     examples_up = _known_up(up, known_up) if isinstance(known, Mapping) else "file"
-    if isinstance(encoder, str) or isinstance(text, str):
-        raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
+    check_encoders(encoder, text)
+    if threshold is not None and not isinstance(threshold, Threshold):
+        raise InputError(f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
     if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
         ready = [] if queries.ready is None else [queries.ready.identity]
         held = [known.identity] if isinstance(known, KnownClasses) else []
         encoder = load_encoder(model, device, *held, *ready)
     identity = queries.ready.identity if queries.ready is not None else encoder.identity  # type: ignore[union-attr]
-    ups = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
-    provenance = Provenance(identity, found.name, ups, seed, num_samples, __version__)
+    asked = "" if queries.ready is not None else up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+    provenance = Provenance(identity, found.name, asked, seed, num_samples, __version__)
     if threshold is not None:
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
@@ -243,7 +246,9 @@ class _Queries:
         self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
     ) -> tuple[Judgement, Embeddings]:
         values, ups = [shape.value for shape in self.shapes], list(self.ups)
-        embeddings = self.ready or Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
+        embeddings = self.ready
+        if embeddings is None:
+            embeddings = Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
         if method.rows == "embedding":
             return judge(embeddings.vectors, known, method), embeddings
         check_patches(encoder)

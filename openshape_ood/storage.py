@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-import threading
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,9 @@ def replacing(path: Path) -> Iterator[Path]:
     A reader sees the old file or the whole new one, however many processes and threads write at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
+    partial = path.with_name(
+        f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial"
+    )  # pids of two machines may be the same
     try:
         yield partial
         os.replace(partial, path)

@@ -42,7 +42,7 @@ HOMES = {
     "einops": {"encoders.pointbert"},
     "h5py": set(),
     "huggingface_hub": {"registry.hub"},
-    "laspy": {"shapes.las"},
+    "laspy": {"shapes.scanned"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
     "plotly": {"plots.interactive"},

@@ -552,3 +552,33 @@ def test_a_method_of_ones_own() -> None:
 
     for result in (by_name(method=Method("constant", Constant)), by_example(method=Method("constant", Constant))):
         assert (result.novelty.tolist(), result.provenance.method) == ([7.0] * 3, "constant")
+
+
+def test_no_ready_embeddings_are_no_shapes() -> None:
+    known = KnownClasses.from_both(NAMES, EXAMPLES, FakeEncoder(), words())
+    result = score_novelty(Embeddings(np.empty((0, 4)), known.identity), known, threshold=threshold())
+    assert (len(result), result.is_novel.tolist(), result.as_json()["shapes"]) == (0, [], [])
+
+
+def test_ready_embeddings_do_not_tell_their_axis() -> None:
+    again = score_novelty(by_example(up="z").embeddings, KnownClasses.from_examples(EXAMPLES, FakeEncoder()))
+    assert (again.up, again.provenance.up) == ((), "")
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"encoder": words()}, "encoder is .* which has no .*temperature; expected an encoder"),
+        ({"encoder": 5}, "encoder is 5, which has no identity and no dim"),
+        ({"text": 5}, "text is 5, which has no identity and no encode"),
+        ({"threshold": 0.5}, r"threshold is 0.5; expected a Threshold: Threshold\(0.5\)"),
+    ],
+)
+def test_what_is_no_encoder_text_encoder_or_threshold(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        score_novelty(SHAPES, NAMES, **{"encoder": FakeEncoder(), "text": words()} | settings)
+
+
+def test_known_classes_were_read_already() -> None:
+    with pytest.raises(InputError, match="known_up is for example shapes"):
+        by_example(known=KnownClasses.from_examples(EXAMPLES, FakeEncoder()), known_up="z")

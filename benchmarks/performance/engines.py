@@ -33,7 +33,7 @@ BROKEN = 5  # files that cannot be read
 
 
 def write_shapes(folder: Path, count: int, seed: int) -> None:
-    """`count` meshes, every other one PLY, in a folder a category, and `BROKEN` files that are none."""
+    """`count` meshes, every other one PLY, and `BROKEN` files that are none."""
     write_meshes(folder, count, seed, ("obj", "ply"))
     for i in range(BROKEN):
         (folder / f"broken-{i}.ply").write_text("no mesh", encoding="ascii")
@@ -73,16 +73,9 @@ def run_engine(engine: str, shapes: str, table: str, workers: int, kill: bool) -
     start = time.perf_counter()
     done = embed(items, Path(table), settings, engine=engine, cluster=cluster, step=steps)
     seconds = time.perf_counter() - start
-    return {
-        "engine": engine,
-        "rows_in": len(items),
-        "embedded": done.embedded,
-        "failed": len(done.failed),
-        "seconds": seconds,
-        "shapes_per_second": len(items) / seconds,
-        "shapes_per_second_after_start": steps.steady(),
-        "killed_worker": bool(steps.killed),
-    }
+    counts = {"engine": engine, "rows_in": len(items), "embedded": done.embedded, "failed": len(done.failed)}
+    rates = {"shapes_per_second": len(items) / seconds, "shapes_per_second_after_start": steps.steady()}
+    return counts | {"seconds": seconds} | rates | {"killed_worker": bool(steps.killed)}
 
 
 def count_rows(table: Path) -> dict[str, int]:
@@ -99,15 +92,13 @@ def largest_difference(tables: Sequence[Path]) -> float:
     """Of any number of the unit embeddings of two tables; raises `OpenShapeError` where their ids differ."""
     from openshape_ood.embedding_store import read_embeddings
 
-    found = []
-    for table in tables:
-        batches = list(read_embeddings(table, ("id", "embedding")))
-        ids = [id for batch in batches for id in batch["id"]]
-        found.append((sorted(ids), np.concatenate([batch["embedding"] for batch in batches])[np.argsort(ids)]))
-    (first, a), (second, b) = found
-    if first != second:
+    a, b = (
+        {id: z for part in read_embeddings(table) for id, z in zip(part["id"], part["embedding"], strict=True)}
+        for table in tables
+    )
+    if a.keys() != b.keys():
         raise OpenShapeError("the engines embedded different shapes")
-    return float(np.abs(a - b).max())
+    return max(float(np.abs(a[id] - b[id]).max()) for id in a)
 
 
 def is_sound(result: dict[str, Any]) -> bool:
@@ -123,9 +114,8 @@ def table(results: Sequence[dict[str, Any]]) -> str:
         steady, peak = one["shapes_per_second_after_start"], one["peak_mib"]
         row = [one["engine"], *(f"{one[key]:,}" for key in ("rows_in", "rows_out", "errors", "duplicates"))]
         row += ["yes" if one["killed_worker"] else "no", f"{one['seconds']:.1f}", f"{one['shapes_per_second']:.1f}"]
-        rows.append(
-            [*row, f"{steady:.1f}" if steady else "–", f"{peak:,.0f}" if peak else "–", str(one["processes_left"])]
-        )
+        row += [f"{steady:.1f}" if steady else "–", f"{peak:,.0f}" if peak else "–", str(one["processes_left"])]
+        rows.append(row)
     return options.grid(head, rows)
 
 

@@ -49,7 +49,6 @@ class Clock:
 
     def seconds(self) -> dict[str, float]:
         """Stage -> seconds, in the order in which they ended."""
-        self._wait()
         seconds: dict[str, float] = {}
         for (_, before), (stage, after) in zip(self._marks[:-1], self._marks[1:], strict=True):
             seconds[stage] = seconds.get(stage, 0.0) + self._between(before, after) / self.of
@@ -57,9 +56,6 @@ class Clock:
 
     def _now(self) -> Any:
         return time.perf_counter()
-
-    def _wait(self) -> None:
-        pass
 
     def _between(self, before: Any, after: Any) -> float:
         return float(after - before)
@@ -75,7 +71,7 @@ class CudaClock(Clock):
         import torch
 
         self._cuda = torch.cuda
-        self._wait()
+        self._cuda.synchronize()
         super().__init__()
 
     def _now(self) -> Any:
@@ -83,10 +79,8 @@ class CudaClock(Clock):
         event.record()
         return event
 
-    def _wait(self) -> None:
-        self._cuda.synchronize()
-
     def _between(self, before: Any, after: Any) -> float:
+        self._cuda.synchronize()
         return float(before.elapsed_time(after)) / 1000
 
 
@@ -150,10 +144,7 @@ def in_turns(contenders: Mapping[str, Callable[[], T]], repeats: int, say: str =
 def take_turns(
     passes: Mapping[str, Pass], clocks: Mapping[str, Callable[[], Clock]], repeats: int | None, seconds: float
 ) -> Turns:
-    """Each pass once to warm up, then `repeats` times in turn.
-
-    Without `repeats`, as often as goes into `seconds`, which the warm-up tells, but 3 to 25 times.
-    """
+    """Each pass once to warm up, then `repeats` times in turn, else as often as goes into `seconds`, 3 to 25 times."""
 
     def timed(name: str) -> dict[str, float]:
         clock = clocks[name]()
@@ -175,11 +166,9 @@ def medians(runs: Sequence[Mapping[str, float | None]], keys: Sequence[str]) -> 
 
 
 def memory(forget: bool = False) -> dict[str, int]:
-    """Bytes of this process.
+    """Bytes of this process: "resident" now, "peak" at most, "private", anonymous pages, which Linux alone tells.
 
-    "resident": held now; "peak": held at most; "private": anonymous pages held now, which Linux alone tells. Where
-    there is no /proc, the peak stands for what is resident; on Windows nothing is known. forget: the peak so far, where
-    the system allows it.
+    Without /proc the peak stands for what is resident; on Windows nothing is known. forget: the peak so far.
     """
     if not STATUS.exists():
         try:
@@ -199,11 +188,8 @@ def memory(forget: bool = False) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Child:
-    """What a function in a process of its own gave, and what that took.
-
-    found: what it returned; seconds: the start included; peak_mib: the most that the process and all below it held,
-    shared pages once, None where nobody looked or the system does not say; left: processes that are still there.
-    """
+    """What a function in a process of its own gave; seconds, with its start; the most MiB that it and all below it
+    held, shared pages once, None where nobody looked; and how many processes are left."""
 
     found: Any
     seconds: float
@@ -212,33 +198,13 @@ class Child:
 
 
 def apart(
-    what: str,
-    function: Callable[..., Any],
-    /,
-    *given: Any,
-    watch: bool = False,
-    show: bool = False,
-    env: Mapping[str, str] | None = None,
+    what: str, function: Callable[..., Any], /, *given: Any, watch: bool = False, show: bool = False, env: Any = None
 ) -> Child:
-    """`function(*given)` in a fresh Python process.
+    """`function(*given)` in a fresh Python process; what it takes and gives must be JSON.
 
-    Parameters
-    ----------
-    what : str
-        Names the run in an error.
-    function : callable
-        Of a module that can be imported; what it takes and gives must be JSON.
-    watch : bool
-        Look at the memory of the process and of all below it, five times a second (Linux).
-    show : bool
-        Let its stderr through instead of keeping it for an error.
-    env : mapping, optional
-        Its environment instead of this process's.
-
-    Raises
-    ------
-    OpenShapeError
-        Where it ends with another status than 0, with the last line that it said.
+    what: names the run in an error; watch: look at the memory of the process and of all below it, five times a second
+    (Linux); show: let its stderr through instead of keeping it for an error; env: its environment. Raises
+    `OpenShapeError` with the last line that it said, where it ends with another status than 0.
     """
     # it finds the modules that this process finds
     env = {**(os.environ if env is None else env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -104,11 +104,11 @@ def table(found: Sequence[dict[str, Any]]) -> str:
     exact = next((one["query_seconds"] for one in found if one["search"] == "exact"), None)
     rows = []
     for one in found:
-        settings = ", ".join(f"{name} {value:,}" for name, value in one["settings"].items())
-        figures = [f"{one['build_seconds']:.1f}", f"{one['query_seconds']:.2f}"]
-        figures += [f"{exact / one['query_seconds']:.1f}×" if exact else "–"]
-        figures += [f"{one['peak_mib']:,.0f}", f"{one['beside_data_mib']:,.0f}", f"{100 * one['recall']:.1f}"]
-        rows.append([one["search"], *figures, settings or "–"])
+        settings = ", ".join(f"{name} {value:,}" for name, value in one["settings"].items()) or "–"
+        times = [f"{one['build_seconds']:.1f}", f"{one['query_seconds']:.2f}"]
+        times += [f"{exact / one['query_seconds']:.1f}×" if exact else "–"]
+        held = [f"{one['peak_mib']:,.0f}", f"{one['beside_data_mib']:,.0f}"]
+        rows.append([one["search"], *times, *held, f"{100 * one['recall']:.1f}", settings])
     return options.grid(head, rows)
 
 

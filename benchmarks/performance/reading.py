@@ -62,12 +62,8 @@ def batches(reads: Iterator[Read], size: int) -> Iterator[np.ndarray]:
 
 
 def timed(source: Iterator[np.ndarray], encoder: ShapeEncoder | None) -> dict[str, float]:
-    """One way over all files, encoded where there is an encoder.
-
-    seconds: from the first path to the last embedding, the start of workers included; first: of these, until the first
-    batch of clouds was there; after: those from then on, where the encoder never waits those of encoding alone;
-    waited: of them, how many the encoder had no clouds; share: what part that is.
-    """
+    """One way over all files: seconds in all, the start of workers included; until the first batch was there, and
+    after; of the latter those in which the encoder had no clouds, and their share."""
     start = time.perf_counter()
     first, waited = 0.0, 0.0
     while True:
@@ -85,9 +81,7 @@ def timed(source: Iterator[np.ndarray], encoder: ShapeEncoder | None) -> dict[st
     return {"seconds": seconds, "first": first, "after": after, "waited": waited, "share": waited / max(after, 1e-9)}
 
 
-def way(
-    paths: Sequence[Path], encoder: ShapeEncoder, batch: int, workers: int, encode: bool = True
-) -> dict[str, float]:
+def way(paths: Sequence[Path], encoder: Any, batch: int, workers: int, encode: bool = True) -> dict[str, float]:
     """Read and encode: in turn with 0 workers, at once with more; or only read."""
     with closing(read(paths, encoder, workers, batch)) as reads:
         return timed(batches(reads, batch), encoder if encode else None)
@@ -106,8 +100,8 @@ def measure(name: str, paths: Sequence[Path], args: argparse.Namespace) -> dict[
         **{f"at once, {n} worker{'s' * (n > 1)}": partial(run, n) for n in args.workers},
     }
     runs = in_turns(ways, args.repeats, f"{name}, {len(paths)} files" if args.progress else "")
-    found = {way: medians(own, ("seconds", "first", "after", "waited", "share")) for way, own in runs.items()}
     what = {"network": name, "weights": weights, "device": str(encoder.device), "points": encoder.spec.count}
+    found = {way: medians(own, ("seconds", "first", "after", "waited", "share")) for way, own in runs.items()}
     return what | {"files": len(paths), "ways": found}
 
 

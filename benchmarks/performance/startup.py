@@ -51,22 +51,17 @@ def made_up_checkpoint(row: Row) -> dict[str, Any]:
 
     from benchmarks.performance.networks import made_up_weights
 
-    def published(key: str) -> str:
-        return row.keys.prefix + (key if key.startswith("proj.") else row.keys.body + key)
-
-    def moments(tensor: Any) -> dict[str, Any]:
-        noise = {"exp_avg": torch.randn_like(tensor), "exp_avg_sq": torch.rand_like(tensor)}
-        return {"step": torch.tensor(1.0), **noise}
-
-    state = {published(key): tensor for key, tensor in made_up_weights(row).items()}
+    weights = made_up_weights(row).items()
+    state = {row.keys.prefix + (k if k.startswith("proj.") else row.keys.body + k): tensor for k, tensor in weights}
     if not row.keys.inside:
         return state
-    adam = {i: moments(tensor) for i, tensor in enumerate(state.values()) if tensor.is_floating_point()}
-    return {
-        row.keys.inside: state,
-        "optimizer": {"state": adam, "param_groups": []},
-        "logit_scale": {"module.logit_scale": torch.tensor(2.66)},
+    adam = {
+        i: {"step": torch.tensor(1.0), "exp_avg": torch.randn_like(own), "exp_avg_sq": torch.rand_like(own)}
+        for i, own in enumerate(state.values())
+        if own.is_floating_point()
     }
+    scale = {"module.logit_scale": torch.tensor(2.66)}
+    return {row.keys.inside: state, "optimizer": {"state": adam, "param_groups": []}, "logit_scale": scale}
 
 
 def write_download(folder: Path, model: str) -> tuple[Path, Path]:
@@ -102,12 +97,8 @@ def _toml(name: str, table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def start(way: str, name: str, checkpoint: str, registry: str) -> dict[str, Any]:
-    """One start, in a process of its own: what it took and gave.
-
-    seconds: of the load; first_embedding: of the load and one cloud; peak, peak_embedding: bytes, likewise; private:
-    bytes of the load; None where the system does not say; embedding: sha256 of it; file: size and time of the stripped
-    one that there is then.
-    """
+    """One start, in a process of its own: seconds, peak and private bytes of the load, and those with one cloud, None
+    where the system does not say; sha256 of the embedding; size and time of the stripped file there is then."""
     import torch
 
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -183,7 +174,7 @@ def run(args: argparse.Namespace) -> None:
     options.check_least(args, repeats=1)
     with tempfile.TemporaryDirectory(prefix="startup-") as folder:
         found = measure(Path(folder), args.model, args.repeats, args.progress)
-    checkpoint, stripped = (f"{found['bytes'][key] / 1e6:.1f} MB" for key in ("checkpoint", "stripped"))
+    checkpoint, stripped = (f"{held / 1e6:.1f} MB" for held in found["bytes"].values())
     print(f"{args.model}: checkpoint {checkpoint}, stripped {stripped}; medians of {args.repeats}, in brackets how "
           "many times as much the first row takes; embeddings equal bit for bit\n")  # fmt: skip
     print(table(found["ways"]))

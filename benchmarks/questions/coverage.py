@@ -13,25 +13,16 @@ import argparse
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks import options
-from benchmarks.questions.coverage_page import (
-    AGAIN,
-    BATCH,
-    BROKEN,
-    CALIBRATION_FOR_BATCH,
-    CLEAN,
-    COVERAGE,
-    MADE_UP,
-    NOVEL_IN_BATCH,
-    RATE,
-    blocks,
-    write,
-)
+from benchmarks.report.output import write_json
+from benchmarks.report.pictures.coverage import draw
+from benchmarks.report.tables import Table, percent
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects
@@ -49,9 +40,17 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import judge
+from openshape_ood.storage import save_whole
+
+if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+    from openshape_ood import ShapeEncoder
 
 Draw = Callable[[int, int, np.random.RandomState], tuple[np.ndarray, np.ndarray]]
 
+COVERAGE = 0.95  # of the table
+MADE_UP, CLEAN, BROKEN, AGAIN = "made up", "clean, tested on clean", "clean, tested on scans", "scans, tested on scans"
+EXCHANGEABLE = (MADE_UP, CLEAN, AGAIN)
+RATE, BATCH, NOVEL_IN_BATCH, CALIBRATION_FOR_BATCH = 0.1, 100, 30, 200
 COVERAGES = (0.5, 0.8, 0.9, COVERAGE, 0.99)
 SIZES = (20, 50, 100, 200, 1000)
 SMALL = (20, 50, 100)  # sets of scans that somebody would label, and supports to leave one out of
@@ -63,10 +62,9 @@ LEFT_IN, LEFT_OUT = "the support itself, tested on clean", "leave-one-out on the
 class Reached:
     """What calibration sets of n reach; shares of known shapes kept, as fractions.
 
-    score: "made up", "names", "prototypes"; case: what is calibrated on and tested. promise: what exchangeable
-    shapes reach on average; mean over the draws, error its standard error; spread: standard deviation over the
-    draws, law: the one that the beta-binomial has; low, high: the central 90 % of the draws, law_low, law_high
-    those of the law; novel: share of novel scans kept as known, None where there are none.
+    promise: what exchangeable shapes reach on average; mean over the draws, error its standard error; spread: standard
+    deviation over the draws; low, high: the central 90 % of them; law, law_low, law_high: the same of the
+    beta-binomial; novel: share of novel scans kept as known.
     """
 
     score: str
@@ -87,10 +85,10 @@ class Reached:
 
 @dataclass(frozen=True)
 class Discovered:
-    """What Benjamini and Hochberg find in batches at a stated rate; errors are standard errors of the means.
+    """What Benjamini and Hochberg find in batches at a stated rate.
 
     allowed: rate times the share of known shapes in a batch, which bounds fdr, the mean share of known shapes among
-    those called novel; found: share of the novel shapes that are called novel.
+    those called novel, error its standard error; found: share of the novel shapes that are called novel.
     """
 
     score: str
@@ -161,29 +159,28 @@ def reach(
         thresholds = [Threshold.from_novelty(calibration, coverage) for coverage in coverages]
         kept[i] = [np.mean(~one.is_novel(tested)) for one in thresholds]
         accepted[i] = [np.nan if novel is None else np.mean(~one.is_novel(novel)) for one in thresholds]
-    return [
-        _row(score, case, n, coverage, tests, kept[:, j], None if novel is None else float(accepted[:, j].mean()))
-        for j, coverage in enumerate(coverages)
-    ]
-
-
-def _row(score: str, case: str, n: int, coverage: float, tests: int, kept: np.ndarray, novel: float | None) -> Reached:
-    law, spread = coverage_law(n, coverage, tests), float(kept.std(ddof=1))
-    low, high = map(float, np.quantile(kept, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]))
-    law_low, law_high = map(float, np.array(law.interval(CENTRAL)) / tests)
-    promise, error, by_law = expected_coverage(n, coverage), spread / np.sqrt(len(kept)), float(law.std() / tests)
-    figures = (promise, float(kept.mean()), float(error), spread, by_law, low, high, law_low, law_high)
-    return Reached(score, case, n, coverage, *figures, novel)
+    rows = []
+    for coverage, own, passed in zip(coverages, kept.T, accepted.T, strict=True):
+        law, spread = coverage_law(n, coverage, tests), own.std(ddof=1)
+        ends = (*np.quantile(own, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]), *np.array(law.interval(CENTRAL)) / tests)
+        figures = (
+            expected_coverage(n, coverage),
+            own.mean(),
+            spread / np.sqrt(draws),
+            spread,
+            law.std() / tests,
+            *ends,
+        )
+        row = Reached(score, case, n, coverage, *map(float, figures))
+        rows.append(row if novel is None else replace(row, novel=float(passed.mean())))
+    return rows
 
 
 def reach_on(pools: Pools, tests: int, draws: int, seed: int) -> Iterator[Reached]:
     """All cases of one score, with as many calibration shapes as the pools have room for."""
-    cases: dict[str, tuple[Draw, Sequence[int]]] = {
-        CLEAN: (within(pools.clean), fitting(SIZES, len(pools.clean), tests)),
-        BROKEN: (between(pools.clean, pools.scans), fitting(SIZES, len(pools.clean), tests)),
-        AGAIN: (within(pools.scans), fitting(SMALL, len(pools.scans), tests)),
-    }
-    for case, (drawn, sizes) in cases.items():
+    many, few = fitting(SIZES, len(pools.clean), tests), fitting(SMALL, len(pools.scans), tests)
+    broken, again = between(pools.clean, pools.scans), within(pools.scans)
+    for case, drawn, sizes in ((CLEAN, within(pools.clean), many), (BROKEN, broken, many), (AGAIN, again, few)):
         for n in sizes:
             yield from reach(drawn, pools.score, case, n, tests, draws, seed, pools.novel)
 
@@ -194,49 +191,33 @@ def fitting(sizes: Sequence[int], pool: int, tests: int) -> list[int]:
 
 def discover(pools: Pools, draws: int, seed: int) -> list[Discovered]:
     """Batches of known and novel scans, judged with p-values of clean calibration shapes, and of scans."""
-    known = BATCH - NOVEL_IN_BATCH
-    n = CALIBRATION_FOR_BATCH
+    known, n = BATCH - NOVEL_IN_BATCH, CALIBRATION_FOR_BATCH
     if len(pools.novel) < NOVEL_IN_BATCH or min(len(pools.clean), len(pools.scans)) < n + known:
         return []
-    cases = {BROKEN: between(pools.clean, pools.scans), AGAIN: within(pools.scans)}
-    return [_discovered(pools, case, drawn, n, known, draws, seed) for case, drawn in cases.items()]
+    rows = []
+    for case, drawn in ((BROKEN, between(pools.clean, pools.scans)), (AGAIN, within(pools.scans))):
+        random = np.random.RandomState(seed)
+        false, found = np.empty((2, draws))
+        for i in range(draws):
+            calibration, tested = drawn(n, known, random)
+            batch = np.append(tested, random.permutation(pools.novel)[:NOVEL_IN_BATCH])
+            novel = benjamini_hochberg(Threshold.from_novelty(calibration).p_values(batch), RATE)
+            false[i] = novel[:known].sum() / max(1, novel.sum())
+            found[i] = novel[known:].mean()
+        figures = map(float, (false.mean(), false.std(ddof=1) / np.sqrt(draws), found.mean()))
+        rows.append(Discovered(pools.score, case, n, RATE, RATE * known / BATCH, *figures))
+    return rows
 
 
-def _discovered(pools: Pools, case: str, drawn: Draw, n: int, known: int, draws: int, seed: int) -> Discovered:
-    random = np.random.RandomState(seed)
-    false, found = np.empty((2, draws))
-    for i in range(draws):
-        calibration, tested = drawn(n, known, random)
-        batch = np.append(tested, random.permutation(pools.novel)[:NOVEL_IN_BATCH])
-        novel = benjamini_hochberg(Threshold.from_novelty(calibration).p_values(batch), RATE)
-        false[i] = novel[:known].sum() / max(1, novel.sum())
-        found[i] = novel[known:].mean()
-    error = float(false.std(ddof=1) / np.sqrt(draws))
-    return Discovered(pools.score, case, n, RATE, RATE * known / BATCH, float(false.mean()), error, float(found.mean()))
-
-
-def embed(data: BenchmarkData, embedder: Embedder) -> dict[str, np.ndarray]:
-    """Embeddings (b, d) of each set, all prepared as the encoder's own protocol has it."""
-    novel = Objects(data.novel1.shapes + data.novel2.shapes)
-    sets = {"bank": data.validation, "clean": data.support, "scans": data.test_known, "novel": novel}
-    recipe = openshape(embedder.encoder.row).recipe("test", embedder.encoder.row)
-    (embedded,) = embedder.embed(sets, recipe, [1], num_samples=1)
-    return embedded
-
-
-def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], embedder: Embedder) -> list[Pools]:
-    """One by names, one by prototypes.
-
-    The prototypes are means of shapes of their own, which belong to no pool: what a method compares with must be
-    fixed before calibration.
-    """
+def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], encoder: ShapeEncoder) -> list[Pools]:
+    """One by names, one by prototypes: means of other shapes, as what is compared with precedes calibration."""
     from openshape_ood import TextEncoder
 
-    text = TextEncoder.from_pretrained(embedder.encoder.identity.checkpoint)
+    text = TextEncoder.from_pretrained(encoder.identity.checkpoint)
     examples = {c.title: embedded["bank"][data.validation.titles == c.title] for c in data.known}
     known = {
         "names": ("max_cosine", KnownClasses.from_names([name for c in data.known for name in c.names], text)),
-        "prototypes": ("prototype_distance", KnownClasses.from_examples(examples, embedder.encoder)),
+        "prototypes": ("prototype_distance", KnownClasses.from_examples(examples, encoder)),
     }
     return [
         Pools(by, *(judge(embedded[part], classes, method).novelty for part in ("clean", "scans", "novel")))
@@ -257,12 +238,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             f"{pool} shapes of the known classes are too few for {args.tests} tests and {SIZES[0]} to calibrate on; "
             f"expected --per-class {-(-(args.tests + SIZES[0]) // len(data.known))} or more"
         )
+    novel = Objects(data.novel1.shapes + data.novel2.shapes)
+    sets = {"bank": data.validation, "clean": data.support, "scans": data.test_known, "novel": novel}
     embedder = Embedder(encoder, None, args.batch_size, args.workers, args.progress)
-    embedded = embed(data, embedder)
+    (embedded,) = embedder.embed(sets, openshape(encoder.row).recipe("test", encoder.row), [1], num_samples=1)
     draws, tests, seed = args.draws, args.tests, args.seed
     rows = [row for n in SIZES for row in reach(made_up, MADE_UP, MADE_UP, n, tests, draws, seed)]
     found: list[Discovered] = []
-    for pools in pools_of(data, embedded, embedder):
+    for pools in pools_of(data, embedded, encoder):
         rows += reach_on(pools, tests, draws, seed)
         found += discover(pools, draws, seed)
     units = embedded["clean"] / np.linalg.norm(embedded["clean"], axis=1, keepdims=True)
@@ -288,12 +271,69 @@ def _rounded(row: Reached | Discovered) -> dict[str, Any]:
     return {key: round(value, 12) if isinstance(value, float) else value for key, value in asdict(row).items()}
 
 
+def coverage_table(report: Mapping[str, Any]) -> Table:
+    """What a coverage of 95 % reaches, a row a case and size of calibration set, in percent."""
+    rows = []
+    for row in (row for row in report["coverage"] if row["coverage"] == COVERAGE):
+        case = "" if row["case"] == row["score"] else row["case"]
+        spread, law = (f"{100 * row[key]:.2f}" for key in ("spread", "law"))
+        reached, off = f"{100 * row['mean']:.2f} ±{100 * row['error']:.2f}", 100 * (row["mean"] - row["promise"])
+        known = (percent(row["promise"]), reached, f"{off:+.2f}", spread, law if row["case"] in EXCHANGEABLE else "-")
+        rows.append(
+            (row["score"], case, f"{row['n']:,}", *known, "-" if row["novel"] is None else percent(row["novel"]))
+        )
+    head = ("score", "calibrated on", "n", "promised", "reached", "off by", "spread", "by law", "novel kept")
+    return Table(head, tuple(rows), words=2)
+
+
+def discoveries_table(report: Mapping[str, Any]) -> Table:
+    rows = []
+    for row in report["discoveries"]:
+        rate, allowed, found = (percent(row[key]) for key in ("rate", "allowed", "found"))
+        false = f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}"
+        rows.append((row["score"], row["case"], str(row["n"]), rate, allowed, false, found))
+    head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
+    return Table(head, tuple(rows), words=2)
+
+
+def blocks(report: Mapping[str, Any]) -> list[str | Table]:
+    """What the terminal and the page show, in order."""
+    settings, pools = report["settings"], report["pools"]
+    found: list[str | Table] = [
+        coverage_table(report),
+        f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
+        f"n calibration and {settings['tests']} test shapes ± its standard error; spread is the standard deviation "
+        "over the draws, beside it that of the beta-binomial law where calibration and test are exchangeable. "
+        "Novel kept: share of scans of novel classes that pass for known.",
+        f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
+        f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
+        "clean shapes, or of the support itself where it is left in or out. The errors are those of the draws from "
+        "these pools; where calibration and test differ in kind, other pools move the figures by up to about "
+        "three points.",
+    ]
+    if report["discoveries"]:
+        about = (
+            f"Benjamini-Hochberg on batches of {BATCH} scans, {NOVEL_IN_BATCH} of them of novel classes, percent: the "
+            "mean share of known shapes among those called novel may be the stated rate times the share of known ones."
+        )
+        found += [about, discoveries_table(report)]
+    return found
+
+
+def write(out: Path, report: Mapping[str, Any]) -> list[Path]:
+    stem = f"{report['benchmark']}-{report['model']}-coverage"
+    figures, picture = write_json(out / f"{stem}.json", report), draw(out / f"{stem}.png", report)
+    head = f"# Coverage on {report['benchmark'].upper()}: promised and reached"
+    body = (block if isinstance(block, str) else block.markdown() for block in blocks(report))
+    page = "\n\n".join([head, f"![Nominal against reached coverage]({picture.name})", *body]) + "\n"
+    return [figures, save_whole(out / f"{stem}.md", page.encode(), "the page"), picture]
+
+
 def run(args: argparse.Namespace) -> None:
     options.check_least(args, draws=2, tests=1, per_class=2, batch_size=1, workers=0)
     check_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    report = measure(args)
-    files = write(args.out, report)
+    files = write(args.out, report := measure(args))
     shown = (textwrap.fill(block, 120) if isinstance(block, str) else block.text() for block in blocks(report))
     print("\n\n".join(shown), *files, sep="\n")
 

@@ -10,7 +10,7 @@ writes the same as JSON, and draws six of the shapes.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.localization import localize
-from openshape_ood.localization.interpolation import weights
+from openshape_ood.localization.patches import weights
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.result import around
 from openshape_ood.scoring import judge
@@ -46,10 +46,8 @@ RANDOM = 8  # regions a shape
 
 @dataclass(frozen=True)
 class Measured:
-    """One planted shape: AUROC by each kind of feature, the shape's novelty, and what it loses by three cuts.
-
-    above_foreign and above_host: the share of the foreign points, and of the host's, above the threshold.
-    """
+    """One planted shape: AUROC by each kind of feature, the shape's novelty, what it loses by three cuts, and the share
+    of the foreign points, and of the host's, above the threshold."""
 
     host: str
     donor: str
@@ -72,40 +70,22 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     }
     known["text"] = list(KNOWN)
     work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + args.count)]
-    bar = tqdm(work, desc="localizing", unit="shape", disable=not args.progress)
-    return [_measured(h, d, keep, seed, args.points, encoder, text, known) for h, d, keep, seed in bar]
-
-
-def _measured(
-    host: str,
-    donor: str,
-    keep: float,
-    seed: int,
-    points: int,
-    encoder: ShapeEncoder,
-    text: TextEncoder,
-    known: Mapping[str, Any],
-) -> Measured:
-    shape = plant(host, donor, points, seed, keep)
-    maps = {by: localize(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
-    local = maps["local"]
-    novelty = {by: one.novelty for by, one in maps.items()} | {"position": _position(local, known["local"], encoder)}
-    cuts = [local.peak(REGION), shape.foreign, *_regions(shape.cloud, seed)]
-    left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)])
-    whole, region, part, *random = judge(left, known["local"], "prototype_distance").novelty
-    return Measured(
-        host=host,
-        donor=donor,
-        keep=keep,
-        seed=seed,
-        auroc={by: float(roc_auc_score(shape.foreign, novelty[by])) for by in BY},
-        novelty=float(whole),
-        drop_region=float(whole - region),
-        drop_random=float(whole - np.mean(random)),
-        drop_part=float(whole - part),
-        above_foreign=float(local.is_novel[shape.foreign].mean()),
-        above_host=float(local.is_novel[~shape.foreign].mean()),
-    )
+    rows = []
+    for host, donor, keep, seed in tqdm(work, desc="localizing", unit="shape", disable=not args.progress):
+        shape = plant(host, donor, args.points, seed, keep)
+        maps = {by: localize(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
+        local, foreign = maps["local"], shape.foreign
+        novelty = {by: one.novelty for by, one in maps.items()}
+        novelty["position"] = _position(local, known["local"], encoder)
+        auroc = {by: float(roc_auc_score(foreign, novelty[by])) for by in BY}
+        at_random = np.random.RandomState(seed).randint(len(shape.cloud), size=RANDOM).tolist()
+        cuts = [local.peak(REGION), foreign, *(around(shape.cloud, place, REGION) for place in at_random)]
+        left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)])
+        whole, region, part, *random = judge(left, known["local"], "prototype_distance").novelty
+        above = (local.is_novel[foreign].mean(), local.is_novel[~foreign].mean())
+        figures = map(float, (whole, whole - region, whole - np.mean(random), whole - part, *above))
+        rows.append(Measured(host, donor, keep, seed, auroc, *figures))
+    return rows
 
 
 def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarray:
@@ -117,12 +97,6 @@ def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarra
     centers = points[own]
     distance = nearest(centers, known.patches.centers, metric="euclidean")[0][:, 0]
     return weights(points, centers, known.patches.radius) @ distance
-
-
-def _regions(cloud: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    random = np.random.RandomState(seed)
-    for place in random.randint(len(cloud), size=RANDOM):
-        yield around(cloud, int(place), REGION)
 
 
 def interval(values: Sequence[float], draws: int) -> dict[str, float]:
@@ -137,16 +111,16 @@ def summary(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
     """All figures over all shapes, over each kind of planting, and over each pair."""
     kinds = {"all": list(rows)} | {kind: [row for row in rows if of(row.keep)] for kind, of in KINDS.items()}
     pairs = {f"{h} + {d}": [row for row in rows if (row.host, row.donor) == (h, d)] for h, d, _ in PLANTED}
-    return {name: _figures(chosen, draws) for name, chosen in (kinds | pairs).items() if chosen}
-
-
-def _figures(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
     fields = ("novelty", "drop_region", "drop_random", "drop_part", "above_foreign", "above_host")
     return {
-        "shapes": len(rows),
-        "auroc": {by: interval([row.auroc[by] for row in rows], draws) for by in BY},
-        **{field: interval([getattr(row, field) for row in rows], draws) for field in fields},
-        "drop_beyond_random": interval([row.drop_region - row.drop_random for row in rows], draws),
+        name: {
+            "shapes": len(chosen),
+            "auroc": {by: interval([row.auroc[by] for row in chosen], draws) for by in BY},
+            **{field: interval([getattr(row, field) for row in chosen], draws) for field in fields},
+            "drop_beyond_random": interval([row.drop_region - row.drop_random for row in chosen], draws),
+        }
+        for name, chosen in (kinds | pairs).items()
+        if chosen
     }
 
 
@@ -191,12 +165,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "novelty maps of shapes with a planted foreign part"
     parser = options.parser("localize", about, "model", "checkpoint", "text_checkpoint", "draws", "device")
-    for name, default, words in (
-        ("count", 30, "shapes a pair"),
-        ("examples", 40, "example shapes a known class"),
-        ("points", 2048, "points a shape"),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: {default})")
+    parser.add_argument("--count", type=int, default=30, help="shapes a pair (default: 30)")
+    parser.add_argument("--examples", type=int, default=40, help="example shapes a known class (default: 40)")
+    parser.add_argument("--points", type=int, default=2048, help="points a shape (default: 2048)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -29,7 +29,7 @@ from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
-from openshape_ood.scoring import DEFAULTS, METHODS, Method, judge
+from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, judge
 from openshape_ood.scoring.methods import Kind
 from openshape_ood.scoring.words import negative_words
 
@@ -60,9 +60,9 @@ class Row:
     seconds: float
 
     def as_json(self) -> dict[str, Any]:
-        figures = {"auroc": self.auroc.as_json(), "fpr95": self.fpr95.as_json()}
         words = {"benchmark": self.benchmark, "known_by": self.known_by, "method": self.method}
-        return words | {"accuracy": round(self.accuracy, 9), **figures, "seconds_per_1000": round(self.seconds, 4)}
+        figures = {"accuracy": round(self.accuracy, 9), "auroc": self.auroc.as_json(), "fpr95": self.fpr95.as_json()}
+        return words | figures | {"seconds_per_1000": round(self.seconds, 4)}
 
 
 def known_classes(
@@ -112,69 +112,43 @@ def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: Te
     known = [known_classes(data, z["support"], encoder, text, s) for z, s in zip(embedded, args.seeds, strict=True)]
     tests = {part: data.sets[part] for part in TESTED if len(data.sets[part])}
     owners = np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known])
+    labels, count = labels_of(data.test_known, data), sum(map(len, tests.values()))
     rows = []
     for method in MEASURED.values():
         group = next(group for group, needs in GROUPS.items() if method.needs in needs)
-        judged = []
+        pairs, right, spent = [], [], []
         for z, classes, seed in zip(embedded, known, args.seeds, strict=True):
             queries: dict[str, Iterable[np.ndarray]] = {part: [z[part]] for part in tests}
             if method.rows == "patches":
                 queries = {part: patches(objects, encoder, seed) for part, objects in tests.items()}
-            judged.append(_judged(method, queries, classes["patches" if method.rows == "patches" else group]))
-        rows.append(_row(name, group, method.name, judged, data, owners, args.draws))
+            found, seconds = _judged(method, queries, classes["patches" if method.rows == "patches" else group])
+            novelty = {part: np.concatenate([one.novelty for one in own]) for part, own in found.items()}
+            nearest = np.concatenate([one.nearest for one in found["known"]])
+            pairs.append((novelty["known"], np.concatenate([novelty[part] for part in tests if part != "known"])))
+            right.append(np.mean((nearest if group == "examples" else owners[nearest]) == labels))
+            spent.append(seconds)
+        values, intervals = [ood_metrics(*pair) for pair in pairs], metric_intervals(pairs, args.draws)
+        auroc, fpr95 = (Figure(tuple(v[m] for v in values), *intervals[m]) for m in ("auroc", "fpr95"))
+        seconds = 1000 * float(np.mean(spent)) / count
+        rows.append(Row(name, group, method.name, float(np.mean(right)), auroc, fpr95, seconds))
     return rows
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One method under one seed: novelty and nearest class of each set, and the seconds it took."""
-
-    novelty: Mapping[str, np.ndarray]
-    nearest: np.ndarray
-    seconds: float
-
-
-def _judged(method: Method, queries: Mapping[str, Iterable[np.ndarray]], known: KnownClasses) -> Judged:
-    novelty, nearest, seconds, fitted = {}, np.empty(0), 0.0, False
+def _judged(
+    method: Method, queries: Mapping[str, Iterable[np.ndarray]], known: KnownClasses
+) -> tuple[dict[str, list[Judgement]], float]:
+    """Of each set the judgements, batch by batch; and the seconds that they took."""
+    found: dict[str, list[Judgement]] = {part: [] for part in queries}
+    seconds, fitted = 0.0, False
     for part, batches in queries.items():
-        found = []
         for batch in batches:
             if not fitted:  # what is fitted to the known classes is fitted once
                 judge(batch[:1], known, method)
                 fitted = True
             started = time.perf_counter()
-            found.append(judge(batch, known, method))
+            found[part].append(judge(batch, known, method))
             seconds += time.perf_counter() - started
-        novelty[part] = np.concatenate([one.novelty for one in found])
-        if part == "known":
-            nearest = np.concatenate([one.nearest for one in found])
-    return Judged(novelty, nearest, seconds)
-
-
-def _row(
-    name: str,
-    group: str,
-    method: str,
-    judged: Sequence[Judged],
-    data: BenchmarkData,
-    owners: np.ndarray,
-    draws: int,
-) -> Row:
-    novel = [np.concatenate([j.novelty[part] for part in TESTED[1:] if part in j.novelty]) for j in judged]
-    pairs = [(j.novelty["known"], n) for j, n in zip(judged, novel, strict=True)]
-    values, intervals = [ood_metrics(*pair) for pair in pairs], metric_intervals(pairs, draws)
-    labels = labels_of(data.test_known, data)
-    nearest = [j.nearest if group == "examples" else owners[j.nearest] for j in judged]
-    count = sum(map(len, judged[0].novelty.values()))
-    figures = {m: Figure(tuple(v[m] for v in values), *intervals[m]) for m in ("auroc", "fpr95")}
-    return Row(
-        benchmark=name,
-        known_by=group,
-        method=method,
-        accuracy=float(np.mean([np.mean(n == labels) for n in nearest])),
-        seconds=1000 * float(np.mean([j.seconds for j in judged])) / count,
-        **figures,
-    )
+    return found, seconds
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -186,16 +160,12 @@ def table(rows: Sequence[Row]) -> str:
     for group in GROUPS:
         for method in ranked(rows, group):
             of = {row.benchmark: row for row in rows if row.method == method}
-            cells = [cell for name in names for cell in _cells(of[name])]
+            cells = []
+            for row in (of[name] for name in names):
+                cells += [f"{100 * f.mean:.1f} [{100 * f.low:.1f}-{100 * f.high:.1f}]" for f in (row.auroc, row.fpr95)]
+                cells.append(f"{100 * row.accuracy:.1f}")
             lines.append((group, method, *cells, f"{np.mean([row.seconds for row in of.values()]):.3f}"))
     return options.grid([*head, "s/1,000"], lines, words=2)
-
-
-def _cells(row: Row) -> tuple[str, str, str]:
-    def words(figure: Figure) -> str:
-        return f"{100 * figure.mean:.1f} [{100 * figure.low:.1f}-{100 * figure.high:.1f}]"
-
-    return words(row.auroc), words(row.fpr95), f"{100 * row.accuracy:.1f}"
 
 
 def ranked(rows: Sequence[Row], group: str) -> list[str]:
@@ -223,13 +193,8 @@ def _mean(rows: Sequence[Row], method: str) -> float:
 
 def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
     """Whether a method's AUROC lies within the best one's interval everywhere."""
-    pairs = [
-        (first, second)
-        for first in rows
-        for second in rows
-        if (first.method, second.method, first.benchmark) == (best, other, second.benchmark)
-    ]
-    return all(second.auroc.mean >= first.auroc.low for first, second in pairs)
+    lows = {row.benchmark: row.auroc.low for row in rows if row.method == best}
+    return all(row.auroc.mean >= lows[row.benchmark] for row in rows if row.method == other)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks import options
 from benchmarks.report.facts import SWITCHES, count_differences, setting_words, wrapped
 from benchmarks.report.tables import Table, markdown_words, method_label, percent, sources_of
 from benchmarks.threedos.published import Published, all_published, published_rows
-from benchmarks.threedos.record import LONGEST, plain, printable, read_record
+from benchmarks.threedos.record import LONGEST, plain, read_record
 from benchmarks.threedos.splits import split_names
-from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.errors import InputError
 
 MOST_DRAWN = 400  # lines of the picture
 MEAN = "mean"  # of SR1 and SR2, as the papers print it
@@ -38,45 +39,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     parser.add_argument("--out", type=Path, metavar="FILE.png", help="draw the figures as dots with intervals, too")
     args = parser.parse_args(argv)
-    try:
+
+    def compare() -> None:
         if args.out and args.out.suffix.lower() != ".png":
             raise InputError(f"--out is {args.out}; expected a .png file")
         runs = [read_run(path) for path in dict.fromkeys(args.reports)]
         print(compared(runs, args.markdown))
         if args.out:
             print(f"\npicture: {draw(rows_of(runs), args.out)}", file=sys.stderr)
-    except (OpenShapeError, OSError) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 1
-    return 0
+
+    return options.finish(compare)
 
 
 # --- reports ---
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Run:
     """A report that was read, and the file it is from."""
 
     path: Path
     report: Mapping[str, Any] = field(repr=False)
 
-    @property
-    def benchmark(self) -> str:
-        return str(self.report["benchmark"])
-
-    @property
-    def model(self) -> str:
-        return str(self.report["provenance"]["identity"]["checkpoint"])
-
-    @property
-    def name(self) -> str:
-        """Of the file, as it can be printed."""
-        return plain(self.path.name, longest=4 * LONGEST)
-
-    @property
-    def generated(self) -> bool:
-        return bool(self.report["data"]["generated"])
+    def __post_init__(self) -> None:
+        report = self.report
+        self.benchmark, self.generated = str(report["benchmark"]), bool(report["data"]["generated"])
+        self.model = str(report["provenance"]["identity"]["checkpoint"])
+        self.name = plain(self.path.name, longest=4 * LONGEST)  # of the file, as it can be printed
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -85,7 +74,7 @@ class Run:
 
 
 def read_run(path: Path) -> Run:
-    """A run from the JSON file it left. Raises `FileError` with the path and what is wrong with the file."""
+    """A run from the JSON file it left."""
     return Run(path, read_record(path))
 
 
@@ -106,10 +95,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """A method of a run, or a published one; the figures are of known against both novel sets.
-
-    data: "3DOS", "generated" or "published"; accuracy: a fraction, None where it was not published.
-    """
+    """A method of a run ("3DOS" or "generated" data) or a "published" one; known against both novel sets."""
 
     benchmark: str
     model: str
@@ -134,10 +120,13 @@ class Row:
 def rows_of(runs: Sequence[Run]) -> list[Row]:
     """A row a run and method, their means over SR1 and SR2, and the published rows; in the order of the table."""
     ours = [row for run, protocol in zip(runs, protocols_of(runs), strict=True) for row in _rows(run, protocol)]
-    others = [_published_row(row) for row in published_beside(runs)]
+    beside = published_beside(runs)
+    rows = ours + _means(ours) + list(map(_published_row, beside))
+    if set(PAPER_PAIR) <= {run.benchmark for run in runs if not run.generated}:
+        shown = {(row.encoder, row.source.name, row.label) for row in beside}
+        rows += _means([_published_row(r) for r in all_published() if (r.encoder, r.source.name, r.label) in shown])
     names = [*split_names(), MEAN]  # and behind them what this version does not know
     order = {name: i for i, name in enumerate(names)}
-    rows = ours + _means(ours) + others + _published_means(runs)
     return sorted(rows, key=lambda row: (order.get(row.benchmark, len(names)), row.benchmark, -row.auroc.mean))
 
 
@@ -145,24 +134,12 @@ def _rows(run: Run, protocol: str) -> Iterable[Row]:
     for result in run.report["results"]:
         both, label = result["both"], method_label(result, run.report["results"])
         auroc, fpr95 = (Estimate(both[m]["mean"], (both[m]["low"], both[m]["high"])) for m in ("auroc", "fpr95"))
-        yield Row(
-            *(plain(run.benchmark), plain(run.model), plain(protocol), run.kind[2], plain(label)),
-            *(result["accuracy"]["mean"], auroc, fpr95),
-        )
+        names = (plain(run.benchmark), plain(run.model), plain(protocol), run.kind[2], plain(label))
+        yield Row(*names, result["accuracy"]["mean"], auroc, fpr95)
 
 
 def protocols_of(runs: Sequence[Run]) -> list[str]:
     """What the table calls each run's protocol: numbered where runs of one model and protocol differ in settings."""
-    numbers = _variants(runs)
-    several = {run.kind for run, number in zip(runs, numbers, strict=True) if number}
-    return [
-        f"{run.report['protocol']} #{number + 1}" if run.kind in several else str(run.report["protocol"])
-        for run, number in zip(runs, numbers, strict=True)
-    ]
-
-
-def _variants(runs: Sequence[Run]) -> list[int]:
-    """A number for each run among those that the table calls alike: the same number only for the same settings."""
     met: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
     times: Counter[tuple[str, ...]] = Counter()
     numbers = []
@@ -172,8 +149,11 @@ def _variants(runs: Sequence[Run]) -> list[int]:
         times[run.benchmark, *run.kind, settings] += 1
         if variant not in met[run.kind]:
             met[run.kind].append(variant)
-        numbers.append(met[run.kind].index(variant))
-    return numbers
+        numbers.append(met[run.kind].index(variant) + 1)
+    return [
+        f"{run.report['protocol']} #{number}" if len(met[run.kind]) > 1 else str(run.report["protocol"])
+        for run, number in zip(runs, numbers, strict=True)
+    ]
 
 
 def _means(rows: Sequence[Row]) -> list[Row]:
@@ -186,13 +166,11 @@ def _means(rows: Sequence[Row]) -> list[Row]:
 
 def _mean(first: Row, second: Row) -> Row:
     known = first.accuracy is not None and second.accuracy is not None
-    return replace(
-        first,
-        benchmark=MEAN,
-        accuracy=((first.accuracy or 0.0) + (second.accuracy or 0.0)) / 2 if known else None,
-        auroc=Estimate((first.auroc.mean + second.auroc.mean) / 2),
-        fpr95=Estimate((first.fpr95.mean + second.fpr95.mean) / 2),
+    accuracy = ((first.accuracy or 0.0) + (second.accuracy or 0.0)) / 2 if known else None
+    auroc, fpr95 = (
+        Estimate((a.mean + b.mean) / 2) for a, b in ((first.auroc, second.auroc), (first.fpr95, second.fpr95))
     )
+    return replace(first, benchmark=MEAN, accuracy=accuracy, auroc=auroc, fpr95=fpr95)
 
 
 def published_beside(runs: Sequence[Run]) -> list[Published]:
@@ -207,25 +185,16 @@ def _published_row(row: Published) -> Row:
     return Row(row.benchmark, row.encoder, row.source.name, "published", row.label, accuracy, auroc, fpr95)
 
 
-def _published_means(runs: Sequence[Run]) -> list[Row]:
-    """Where both SR1 and SR2 were run on real data: means of the published methods that the table has."""
-    if not set(PAPER_PAIR) <= {run.benchmark for run in runs if not run.generated}:
-        return []
-    shown = {(row.encoder, row.source.name, row.label) for row in published_beside(runs)}
-    return _means([_published_row(r) for r in all_published() if (r.encoder, r.source.name, r.label) in shown])
-
-
 # --- words ---
 
 
 def compared(runs: Sequence[Run], markdown: bool = False) -> str:
     """The table with what has to be said about it, as plain text or Markdown."""
     table = Table(HEAD, tuple(row.cells for row in rows_of(runs)), words=5)
-    sources = [f"{source.name}: {source.where}. {source.what}" for source in sources_of(published_beside(runs))]
+    sources = sources_of(published_beside(runs))
     said = [*variant_notes(runs), *(f"warning: {words}" for words in warnings(runs))]
     if not markdown:
-        return "\n".join([table.text(), *(line for words in (CAPTION, *said, *sources) for line in wrapped(words))])
-    # places of sources hold code spans, which are to stay so
+        return "\n".join([table.text(), *map(wrapped, (CAPTION, *said, *sources))])
     listed = "\n".join(f"- {words}" for words in [*map(markdown_words, said), *sources])
     return "\n\n".join(part for part in (table.markdown(), markdown_words(f"In {CAPTION}"), listed) if part)
 
@@ -236,37 +205,31 @@ def variant_notes(runs: Sequence[Run]) -> list[str]:
     for run, protocol in zip(runs, protocols_of(runs), strict=True):
         if protocol != run.report["protocol"]:
             found[run.kind[0], protocol, run.kind[2]].append(run)
-    return [
-        f"{plain(', '.join(called))}: {_varied(of[0], [run for run in runs if run.kind == of[0].kind])}"
-        f" ({', '.join(run.name for run in of)})"
-        for called, of in found.items()
-    ]
-
-
-def _varied(run: Run, alike: Sequence[Run]) -> str:
-    settings = run.report["settings"]
-    varied = [key for key in settings if any(other.report["settings"].get(key) != settings[key] for other in alike)]
-    words = ", ".join(f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in varied)
-    return plain(words or "the same settings", longest=4 * LONGEST)
+    notes = []
+    for called, of in found.items():
+        settings, alike = of[0].report["settings"], [run.report["settings"] for run in runs if run.kind == of[0].kind]
+        varied = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
+        words = ", ".join(f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in varied)
+        files = ", ".join(run.name for run in of)
+        notes.append(f"{plain(', '.join(called))}: {plain(words or 'the same settings', 4 * LONGEST)} ({files})")
+    return notes
 
 
 def warnings(runs: Sequence[Run]) -> list[str]:
     """Runs of one benchmark on different data, and data that are not the published: other counts, classes left out."""
-    found = []
+    found, kinds = [], {"numbers of shapes": "counts", "sha256": "sha256"}
     for benchmark in dict.fromkeys(run.benchmark for run in runs):
-        of = [run for run in runs if run.benchmark == benchmark]
-        differing = {
-            what: _differing([run.report["data"][key] for run in of])
-            for what, key in {"numbers of shapes": "counts", "sha256": "sha256"}.items()
-        }
-        if any(differing.values()):
-            words = "; ".join(f"{what} of {parts}" for what, parts in differing.items() if parts)
+        of, words = [run for run in runs if run.benchmark == benchmark], []
+        for what, data in ((what, [run.report["data"][key] for run in of]) for what, key in kinds.items()):
+            parts = dict.fromkeys(part for one in data for part in one)
+            if differing := [plain(p) for p in parts if any(one.get(p) != data[0].get(p) for one in data)]:
+                words.append(f"{what} of {', '.join(differing)}")
+        if words:
             groups: dict[str, list[str]] = defaultdict(list)  # those on the same data together
             for run in of:
-                data = [run.report["data"][key] for key in ("counts", "sha256")]
-                groups[json.dumps(data, sort_keys=True)].append(run.name)
+                groups[json.dumps([run.report["data"][key] for key in kinds.values()], sort_keys=True)].append(run.name)
             against = " against ".join(", ".join(names) for names in groups.values())
-            found.append(f"{plain(benchmark.upper())} was run on different data ({words}): {against}")
+            found.append(f"{plain(benchmark.upper())} was run on different data ({'; '.join(words)}): {against}")
     for run in runs:
         data = run.report["data"]
         if wrong := [*count_differences(data["differs"]), *(f"left out {title}" for title in data["absent"])]:
@@ -274,20 +237,11 @@ def warnings(runs: Sequence[Run]) -> list[str]:
     return found
 
 
-def _differing(data: Sequence[Mapping[str, Any]]) -> str:
-    """The sets in which data differ."""
-    parts = dict.fromkeys(part for one in data for part in one)
-    return ", ".join(plain(part) for part in parts if any(one.get(part) != data[0].get(part) for one in data))
-
-
 # --- the picture ---
 
 
 def draw(rows: Sequence[Row], path: Path) -> Path:
-    """AUROC and FPR95 of all rows as dots with their intervals (PNG); returns `path`.
-
-    Raises `InputError` of no rows or too many, `MissingPackageError` without matplotlib.
-    """
+    """AUROC and FPR95 of all rows as dots with their intervals (PNG); returns `path`."""
     from benchmarks.report.pictures import BLUE, GREEN, ORANGE, PURPLE
     from openshape_ood import plots
     from openshape_ood.plots.canvas import GREY, PLAIN

@@ -9,26 +9,21 @@ from typing import Any
 WIDTH = 120
 MOST_DIFFERING = 3  # single classes that are named
 SWITCHES = {
-    "support_points": "support points",
-    "test_points": "test points",
-    "color": "color",
-    "exchange": "axes exchanged",
-    "unit": "unit vectors",
-    "templates": "templates",
-    "num_samples": "samplings a shape",
-    "support": "support",
-    "encoder_up": "encoder's up axis",
-    "seeds": "seeds",
-    "draws": "bootstrap draws",
-    "batch_size": "batch size",
-    "data_seed": "seed of generated shapes",
-    "per_class": "generated shapes a class",
+    **{
+        "support_points": "support points",
+        "test_points": "test points",
+        "color": "color",
+        "exchange": "axes exchanged",
+    },
+    **{"unit": "unit vectors", "templates": "templates", "num_samples": "samplings a shape", "support": "support"},
+    **{"encoder_up": "encoder's up axis", "seeds": "seeds", "draws": "bootstrap draws", "batch_size": "batch size"},
+    **{"data_seed": "seed of generated shapes", "per_class": "generated shapes a class"},
 }
 
 
 def header(report: Mapping[str, Any]) -> str:
     """What was run, line by line; data that differ from the published are named first, loudly."""
-    return "\n".join(line for words in (*warnings(report), *facts_of_run(report)) for line in wrapped(words))
+    return "\n".join(map(wrapped, (*warnings(report), *facts_of_run(report))))
 
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
@@ -42,10 +37,7 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
 
 
 def count_differences(differs: Sequence[str]) -> list[str]:
-    """The counts that are not the published ones: all totals, and of single classes a few and how many more.
-
-    "support: 2,370 found, 2,378 published" is a total, "known, bookshelf: 266 found, ..." a single class.
-    """
+    """The counts that are not the published ones: all totals, and of single classes a few and how many more."""
     single = [words for words in differs if "," in words.partition(":")[0]]
     totals = [words for words in differs if words not in single]
     more = [f"and {len(single) - MOST_DIFFERING:,} more"] if len(single) > MOST_DIFFERING else []
@@ -90,12 +82,12 @@ def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
 
 
 def counts_line(report: Mapping[str, Any]) -> str:
-    published = report["data"]["published_counts"]
-    totals = {part: sum(counts.values()) for part, counts in report["data"]["counts"].items()}
-    return ", ".join(
-        f"{part} {total:,}" + (f" (published {published[part]:,})" if published.get(part, total) != total else "")
-        for part, total in totals.items()
-    )
+    """Shapes of every set, and how many were published where that differs."""
+    cells = []
+    for part, counts in report["data"]["counts"].items():
+        total, published = sum(counts.values()), report["data"]["published_counts"].get(part)
+        cells.append(f"{part} {total:,}" + ("" if published in (None, total) else f" (published {published:,})"))
+    return ", ".join(cells)
 
 
 def switches_line(settings: Mapping[str, Any]) -> str:
@@ -118,5 +110,6 @@ def setting_words(value: Any) -> str:
     return "none" if value in ("", None) else str(value)
 
 
-def wrapped(words: str) -> list[str]:
-    return textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+def wrapped(words: str) -> str:
+    """Lines of words."""
+    return "\n".join(textwrap.wrap(words, WIDTH, subsequent_indent="  ", break_on_hyphens=False))

@@ -23,10 +23,9 @@ from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.results import Finished, MethodResult
 from openshape_ood import plots
 from openshape_ood.errors import MissingPackageError
-from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, short
+from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, rendered, short
 from openshape_ood.plots.canvas import title as set_title
-from openshape_ood.plots.files import rendered
-from openshape_ood.plots.view import thinned
+from openshape_ood.plots.points import thinned
 from openshape_ood.storage import save_whole
 
 COUNT = 12  # shapes of either kind of failure
@@ -41,11 +40,7 @@ NEAREST = "nearest known sample"
 
 @dataclass(frozen=True, eq=False)
 class Failure:
-    """A tested shape, what a method said of it under the first seed, and the example it lies nearest to.
-
-    part, index: where it stands in the run, "known", "novel1" or "novel2"; nearest_index, among the support.
-    cosine: of both embeddings. threshold: of the first seed.
-    """
+    """A tested shape, what a method said of it under the first seed, and the example of its class that is nearest."""
 
     part: str
     index: int
@@ -80,29 +75,19 @@ def missed(finished: Finished, method: MethodResult, count: int = COUNT) -> list
 def _chosen(
     finished: Finished, method: MethodResult, parts: Iterable[str], direction: int, count: int
 ) -> list[Failure]:
-    scored = first_seed(method)
+    scored, found, failures = first_seed(method), limit(method), []
     places = [(part, i) for part in parts if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
-    order = np.argsort(direction * novelty, kind="stable")[:count]
-    return [_failure(finished, method, *places[at]) for at in order.tolist()]
-
-
-def _failure(finished: Finished, method: MethodResult, part: str, index: int) -> Failure:
-    one, found = method.scored[0][part], limit(method)
-    near = int(one.example[index])
-    z = (finished.embeddings[part][index], finished.embeddings["support"][near])
-    return Failure(
-        part=part,
-        index=index,
-        shape=finished.data.sets[part].shapes[index],
-        novelty=float(one.novelty[index]),
-        taken_for=finished.data.known[int(one.nearest[index])].title,
-        nearest_index=near,
-        nearest=finished.data.support.shapes[near],
-        cosine=float(z[0].astype(np.float64) @ z[1].astype(np.float64)),
-        # without any known shape there is nothing to accept by
-        threshold=found[0] if found else float("-inf"),
-    )
+    for at in np.argsort(direction * novelty, kind="stable")[:count].tolist():
+        part, index = places[at]
+        near, taken = int(scored[part].example[index]), int(scored[part].nearest[index])
+        z, example = finished.embeddings[part][index], finished.embeddings["support"][near]
+        shape, example_shape = finished.data.sets[part].shapes[index], finished.data.support.shapes[near]
+        title, cosine = finished.data.known[taken].title, float(z.astype(np.float64) @ example.astype(np.float64))
+        bound = found[0] if found else float("-inf")  # without any known shape there is nothing to accept by
+        said = (float(novelty[at]), title, near, example_shape, cosine, bound)
+        failures.append(Failure(part, index, shape, *said))
+    return failures
 
 
 # --- the sheet ---
@@ -128,12 +113,12 @@ def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
             ax.set_axis_off()
         for pair, failure in zip(axes.reshape(-1, 3), failures, strict=False):
             verdict, color = ("accepted", ORANGE) if failure.accepted else ("rejected", BLUE)
-            plots.cloud(_thinned(failure.shape), up="y", ax=pair[0])
-            text = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
-            set_title(pair[0], text, fontsize=8.5, color=color)
-            plots.cloud(_thinned(failure.nearest), up="y", ax=pair[1])
-            text = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
-            set_title(pair[1], text, fontsize=8.5, color=GREY)
+            tested = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
+            near = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
+            shown = ((failure.shape, tested, color), (failure.nearest, near, GREY))
+            for ax, (shape, text, of) in zip(pair, shown, strict=False):
+                plots.cloud(_thinned(shape), up="y", ax=ax)
+                set_title(ax, text, fontsize=8.5, color=of)
     return plots.save(figure, folder / "failures.png", dpi=100)
 
 
@@ -163,10 +148,7 @@ class Clouds:
 
 
 def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> Path:
-    """Write `failures.html` into `folder`: for each method up to `count` shapes of either kind of failure.
-
-    Raises `MissingPackageError` without plotly or matplotlib.
-    """
+    """Write `failures.html` into `folder`: for each method up to `count` shapes of either kind of failure."""
     try:
         from plotly.offline import get_plotlyjs
     except ModuleNotFoundError as error:
@@ -223,14 +205,13 @@ def _summary(finished: Finished) -> str:
     rows = ["".join(f'<th scope="col">{name}</th>' for name in names)]
     for i, result in enumerate(finished.results):
         value, keeps = limit(result) or (float("-inf"), "nothing known was tested")
-        scored = first_seed(result)
-        counts = [
-            (int((scored[p].novelty <= value).sum()), len(scored[p].novelty)) if p in scored else None for p in shown
-        ]
-        cells = [f"{c[0]:,} of {c[1]:,} ({100 * c[0] / c[1]:.1f} %)" if c else "–" for c in counts]
+        cells, scored = [number(value), keeps], first_seed(result)
+        for part in shown:
+            novelty = scored[part].novelty if part in scored else np.empty(0)
+            count, total = int((novelty <= value).sum()), len(novelty)
+            cells.append(f"{count:,} of {total:,} ({100 * count / total:.1f} %)" if total else "–")
         name = f'<a href="#method-{i}">{escape(result.known_by)}</a> ({escape(result.score)})'
-        cells = [f"<td>{cell}</td>" for cell in (number(value), keeps, *cells)]
-        rows.append(f'<th scope="row">{name}</th>{"".join(cells)}')
+        rows.append(f'<th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells))
     return "".join(f"<tr>{row}</tr>" for row in rows)
 
 
@@ -241,11 +222,10 @@ def _section(
         "Novel shapes most confidently taken as known": worst(finished, result, count),
         "Known shapes most confidently called novel": missed(finished, result, count),
     }
-    lists = "".join(
-        f"<h3>{heading}</h3><ol>{''.join(_row(f, result.known_by, clouds, pairs) for f in failures)}</ol>"
-        for heading, failures in kinds.items()
-        if failures
-    )
+    lists = ""
+    for kind, failures in kinds.items():
+        rows = "".join(_row(failure, result.known_by, clouds, pairs) for failure in failures)
+        lists += f"<h3>{kind}</h3><ol>{rows}</ol>" if rows else ""
     return f'<section id="method-{i}"><h2>By {escape(result.known_by)} ({escape(result.score)})</h2>{lists}</section>'
 
 
@@ -254,10 +234,8 @@ def _row(failure: Failure, known_by: str, clouds: Clouds, pairs: list[dict[str, 
     near = clouds.add("support", failure.nearest_index, failure.nearest)
     name = f"{failure.title} ({SETS[failure.part]})"
     sign, verdict = ("≤", "accepted as known") if failure.accepted else (">", "rejected as novel")
-    scores = (
-        f"novelty {number(failure.novelty)} {sign} threshold {number(failure.threshold)}: {verdict}; "
-        f"cosine with the nearest sample {failure.cosine:.4f}"
-    )
+    scores = f"novelty {number(failure.novelty)} {sign} threshold {number(failure.threshold)}: {verdict}; "
+    scores += f"cosine with the nearest sample {failure.cosine:.4f}"
     pair = {
         "tested": tested,
         "near": near,

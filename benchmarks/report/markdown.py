@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from benchmarks.report import facts, tables
 from benchmarks.report.tables import Table, markdown_words
-from benchmarks.threedos.published import Published, Reason, published_rows, reasons, support_copies
+from benchmarks.threedos.published import Published, published_rows, reasons, support_copies
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.storage import replacing
@@ -21,12 +21,7 @@ FILES = {"failures.html": "failures, to be turned", "objects.csv": "every shape"
 
 
 def write_report(finished_report: Mapping[str, Any], path: Path, pictures: Mapping[str, str]) -> Path:
-    """Write a run's page to `path` (Markdown) and return it.
-
-    finished_report: the run as its JSON file has it; pictures: title -> path relative to the page's folder, those
-    without a file are left out. The JSON file and what lies in the run's own folder are linked where they exist: what
-    an earlier run left there has to be gone before.
-    """
+    """Write a run's page to `path` (Markdown), with links to what exists of its pictures and its files."""
     beside = {title: f"{path.stem}/{name}" for name, title in FILES.items()} | {"all figures": f"{path.stem}.json"}
     there = {title: file for title, file in (dict(pictures) | beside).items() if (path.parent / file).is_file()}
     with replacing(path) as partial:
@@ -47,7 +42,7 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         "For the spreadsheet": _spreadsheet(report),
         "All settings": _settings(report),
         "Shapes": _counts(report),
-        "How to repeat it": _command(report),
+        "How to repeat it": [f"```bash\n{command(report)}\n```"],
     }
     model = report["provenance"]["identity"]["checkpoint"]
     title = f"# {markdown_words(report['title'])}: {markdown_words(model)}, protocol {report['protocol']}"
@@ -77,41 +72,28 @@ def _published(report: Mapping[str, Any]) -> Iterable[str]:
         return
     yield markdown_words(f"By others, in percent, one or a few runs each. {tables.same_test_set(report)}")
     yield tables.published_table(rows, report, differs=True).markdown()
-    # places hold code spans, which are to stay so
-    yield "\n".join(f"- **{source.name}**: {source.where}. {source.what}" for source in tables.sources_of(rows))
+    yield "\n".join(f"- {source}" for source in tables.sources_of(rows, "**"))
     scores = {row.method: row.score for row in rows}
     yield "Scores: " + "; ".join(f"*{markdown_words(method)}*, {score}" for method, score in scores.items()) + "."
 
 
 def _rows(report: Mapping[str, Any]) -> list[Published]:
-    return (
-        []
-        if report["data"]["generated"]
-        else published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
-    )
+    model = report["provenance"]["identity"]["checkpoint"]
+    return [] if report["data"]["generated"] else published_rows(report["benchmark"], model)
 
 
 def _why(report: Mapping[str, Any]) -> Iterable[str]:
-    if _rows(report):
-        yield "\n".join([*_data_reason(report), *(_reason(reason, report) for reason in reasons().values())])
-
-
-def _data_reason(report: Mapping[str, Any]) -> Iterable[str]:
-    data = report["data"]
+    if not _rows(report):
+        return
+    data, lines = report["data"], []
     wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
     if found := [*facts.count_differences(data["differs"]), *wanting]:
-        yield f"- **data**: this run had others. {markdown_words('; '.join(found))}."
-
-
-def _reason(reason: Reason, report: Mapping[str, Any]) -> str:
-    here = HERE[reason.title](report) if reason.title in HERE else ""
-    ours = f" **Here**: {markdown_words(here)}." if here else ""
-    return f"- **{reason.title}**: {reason.text}{ours} (Source: {reason.source}.)"
-
-
-def _points(report: Mapping[str, Any]) -> str:
-    settings = report["settings"]
-    return f"{settings['support_points']:,} points of a support shape, {settings['test_points']:,} of a test shape"
+        lines.append(f"- **data**: this run had others. {markdown_words('; '.join(found))}.")
+    for reason in reasons().values():
+        here = HERE[reason.title](report) if reason.title in HERE else ""
+        ours = f" **Here**: {markdown_words(here)}." if here else ""
+        lines.append(f"- **{reason.title}**: {reason.text}{ours} (Source: {reason.source}.)")
+    yield "\n".join(lines)
 
 
 def _axis(report: Mapping[str, Any]) -> str:
@@ -130,25 +112,23 @@ def _seeds(report: Mapping[str, Any]) -> str:
     return f"seeds {facts.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
 
 
-def _printed(report: Mapping[str, Any]) -> str:
-    printed = tables.printed_accuracy(report)
-    return "; ".join(printed) if printed else "the accuracy by prototypes is that of the nearest prototype's own class"
+def _views(report: Mapping[str, Any]) -> str:
+    num_samples = report["settings"]["num_samples"]
+    return "one embedding a shape" if num_samples == 1 else f"{num_samples} embeddings a shape, averaged"
 
 
+OWN_CLASS = "the accuracy by prototypes is that of the nearest prototype's own class"
 HERE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "points": _points,
+    "points": lambda report: "{support_points:,} points of a support shape, {test_points:,} of a test shape".format(
+        **report["settings"]
+    ),
     "color": lambda report: f"{report['settings']['color']:g}",
     "gravity axis": _axis,
     "distance": lambda report: "cosines of unit vectors" if report["settings"]["unit"] else "Euclidean, raw features",
     "sampling start": lambda report: f"drawn by the seed, {_views(report)}",
     "seeds": _seeds,
-    "prototype accuracy": _printed,
+    "prototype accuracy": lambda report: "; ".join(tables.printed_accuracy(report)) or OWN_CLASS,
 }
-
-
-def _views(report: Mapping[str, Any]) -> str:
-    num_samples = report["settings"]["num_samples"]
-    return "one embedding a shape" if num_samples == 1 else f"{num_samples} embeddings a shape, averaged"
 
 
 def _confusion(report: Mapping[str, Any]) -> Iterable[str]:
@@ -165,19 +145,14 @@ def _ablation(report: Mapping[str, Any]) -> Iterable[str]:
         yield table.markdown()
     if found:
         yield markdown_words(tables.ABLATION_NOTE)
-        yield from _copies(report)
-
-
-def _copies(report: Mapping[str, Any]) -> Iterable[str]:
-    """What others found of one of the switches; on generated shapes, nothing to compare with."""
-    pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
-    if pairs:
-        sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
-        yield (
-            f"What corrupted copies did to a trained {pairs[0][0].encoder.partition(' ')[0]}, in training and beside "
-            f"the support shapes; one training each, in percent (Source: {sources})."
-        )
-        yield tables.copies_table(pairs).markdown()
+        # what others found of one of the switches; on generated shapes, nothing to compare with
+        pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
+        if pairs:
+            sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
+            network = pairs[0][0].encoder.partition(" ")[0]
+            words = f"What corrupted copies did to a trained {network}, in training and beside the support shapes"
+            yield f"{words}; one training each, in percent (Source: {sources})."
+            yield tables.copies_table(pairs).markdown()
 
 
 def _pictures(pictures: Mapping[str, str]) -> Iterable[str]:
@@ -194,25 +169,22 @@ def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _settings(report: Mapping[str, Any]) -> Iterable[str]:
-    settings = {facts.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None}
-    versions = {f"{package} version": version for package, version in report["versions"].items()}
-    run = {f"run: {key}": value for key, value in report.get("run", {}).items()}
+    text, identity = report["text"] or {}, report["provenance"]["identity"]
     rows = {
         "protocol": report["protocol"],
-        **settings,
+        **{facts.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None},
         "text": facts.text_words(report["text"]),
-        **{f"text {key}": value for key, value in (report["text"] or {}).items() if key not in facts.TEXT_WORDS},
-        "checkpoint sha256": report["provenance"]["identity"]["sha256"],
+        **{f"text {key}": value for key, value in text.items() if key not in facts.TEXT_WORDS},
+        "checkpoint sha256": identity["sha256"],
         **({"architecture": facts.network_words(report["architecture"])} if "architecture" in report else {}),
         "device": report["device"],
         "openshape_ood version": report["provenance"]["version"],
-        **versions,
-        **run,
+        **{f"{package} version": version for package, version in report["versions"].items()},
+        **{f"run: {key}": value for key, value in report.get("run", {}).items()},
         **{f"sha256 of {part}": found for part, found in report["data"].get("sha256", {}).items()},
     }
-    yield Table(
-        ("setting", "value"), tuple((key, facts.setting_words(value)) for key, value in rows.items()), 2
-    ).markdown()
+    cells = tuple((key, facts.setting_words(value)) for key, value in rows.items())
+    yield Table(("setting", "value"), cells, 2).markdown()
 
 
 def _counts(report: Mapping[str, Any]) -> Iterable[str]:
@@ -225,15 +197,12 @@ def _counts(report: Mapping[str, Any]) -> Iterable[str]:
     yield Table(("class", *counts), tuple(rows)).markdown()
 
 
-def _command(report: Mapping[str, Any]) -> Iterable[str]:
-    yield f"```bash\n{command(report)}\n```"
-
-
 def command(report: Mapping[str, Any]) -> str:
     """The command that runs this again; where weights and caches lie is not part of it."""
-    settings = report["settings"]
-    words = ["python", "-m", *_module(report["benchmark"]), "--model", report["provenance"]["identity"]["checkpoint"]]
-    words += ["--protocol", report["protocol"]]
+    settings, name = report["settings"], report["benchmark"]
+    several = COMMANDS.get(load_split(name).track) if name in split_names() else None
+    words = ["python", "-m", *([f"benchmarks.{several}", "--set", name] if several else [f"benchmarks.{name}"])]
+    words += ["--model", report["provenance"]["identity"]["checkpoint"], "--protocol", report["protocol"]]
     words += [] if report["data"]["generated"] else ["--data-root", "3D_OS_release_data"]
     words += ["--no-names"] if report["text"] is None else []
     if list(settings["seeds"]) != list(SEEDS):
@@ -242,8 +211,3 @@ def command(report: Mapping[str, Any]) -> str:
         if settings.get(name, default) not in (default, None):
             words += [f"--{name.replace('_', '-')}", str(settings[name])]
     return shlex.join([*words, "--ablate"] if report.get("ablation") else words)
-
-
-def _module(benchmark: str) -> list[str]:
-    track = load_split(benchmark).track if benchmark in split_names() else ""
-    return [f"benchmarks.{COMMANDS[track]}", "--set", benchmark] if track in COMMANDS else [f"benchmarks.{benchmark}"]

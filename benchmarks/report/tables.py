@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
 from benchmarks.report.facts import WIDTH, setting_words, wrapped
-from benchmarks.threedos.published import METRICS, Published, Source, differences_in_settings, published_rows
+from benchmarks.threedos.published import METRICS, PARTS, Published, differences_in_settings, published_rows
 
-PARTS = ("novel1", "novel2", "both")
 HEADS = {"auroc": "AUROC", "fpr95": "FPR95", "aupr_in": "AUPR-in", "aupr_out": "AUPR-out"}
 CLOSED = {"accuracy": "accuracy", "balanced_accuracy": "balanced"}
 MOST_TAKEN = 3
 TEST_SET = "train + test of ScanObjectNN's main split, objects with background"
-
-
-def _rule() -> Any:
-    """Nothing but a line below the head, and a gap between columns."""
-    from rich.box import Box
-
-    return Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True)
@@ -38,11 +30,14 @@ class Table:
 
     def text(self, width: int = WIDTH) -> str:
         """Plain text no wider than `width`: where there is too much, words are wrapped within their column."""
+        from rich.box import Box
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        drawn = RichTable(box=_rule(), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        # nothing but a line below the head, and a gap between columns
+        rule = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+        drawn = RichTable(box=rule, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for i, name in enumerate(self.head):
             words = self._is_words(i)
             drawn.add_column(Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold")
@@ -80,11 +75,8 @@ def mean_and_spread(figure: Mapping[str, Any]) -> str:
 
 
 def with_interval(figure: Mapping[str, Any]) -> str:
-    return f"{mean_and_spread(figure)} {interval(figure)}"
-
-
-def interval(figure: Mapping[str, Any]) -> str:
-    return f"[{percent(figure['low'])}-{percent(figure['high'])}]"
+    """ "95.5 ±0.2 [95.1-95.9]"."""
+    return f"{mean_and_spread(figure)} [{percent(figure['low'])}-{percent(figure['high'])}]"
 
 
 def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> str:
@@ -95,64 +87,53 @@ def method_label(result: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
 
 def figures_table(report: Mapping[str, Any]) -> Table:
     """Method and novel set against all figures, in percent."""
-    results = report["results"]
-    rows = [row for result in results for row in _figure_rows(result, method_label(result, results))]
+    rows: list[tuple[str, ...]] = []
+    for result in report["results"]:
+        label = method_label(result, report["results"])
+        for part in (part for part in PARTS if part in result):
+            cells = [(with_interval if m in METRICS[:2] else mean_and_spread)(result[part][m]) for m in METRICS]
+            closed = [mean_and_spread(result[key]) if part == "both" else "" for key in CLOSED]
+            rows.append((label, part, *cells, *closed))
+            label = ""
     return Table(("known by", "against", *HEADS.values(), *CLOSED.values()), tuple(rows), words=2)
-
-
-def _figure_rows(result: Mapping[str, Any], label: str) -> Iterable[tuple[str, ...]]:
-    parts = [part for part in PARTS if part in result]
-    for part in parts:
-        figures = result[part]
-        cells = [(with_interval if m in ("auroc", "fpr95") else mean_and_spread)(figures[m]) for m in METRICS]
-        closed = [mean_and_spread(result[key]) if part == "both" else "" for key in CLOSED]
-        yield (label if part == parts[0] else "", part, *cells, *closed)
 
 
 def published_table(rows: Sequence[Published], report: Mapping[str, Any], differs: bool = False) -> Table:
     """Published rows in the columns of `figures_table`; with `differs`, what was different about their runs."""
+    cells: list[tuple[str, ...]] = []
+    for row in rows:
+        label, remark = (row.encoder, row.label, row.source.name), differences_in_settings(row, report)
+        for part, figures in row.percent.items():
+            closed = [_known(getattr(row, key)) if part == "both" else "" for key in CLOSED]
+            line = (*label, part, *(_known(figures.get(metric)) for metric in METRICS), *closed)
+            cells.append((*line, remark) if differs else line)
+            label, remark = ("", "", ""), ""
     head = ("encoder", "method", "source", "against", *HEADS.values(), *CLOSED.values())
-    cells = [line for row in rows for line in _published_rows(row)]
-    if not differs:
-        return Table(head, tuple(cells), words=4)
-    words = [differences_in_settings(row, report) if i == 0 else "" for row in rows for i in range(len(row.percent))]
-    lines = [(*line, word) for line, word in zip(cells, words, strict=True)]
-    return Table((*head, "differs in"), tuple(lines), words=4, remarks=True)
+    return Table((*head, "differs in") if differs else head, tuple(cells), words=4, remarks=differs)
 
 
 def copies_table(pairs: Sequence[tuple[Published, Published]]) -> Table:
     """Score against AUROC and FPR95 without and with corrupted copies, in percent."""
-    rows = [
-        (
-            without.method,
-            *(_known(of["both"][m]) for m in ("auroc", "fpr95") for of in (without.percent, copies.percent)),
-        )
-        for without, copies in pairs
-    ]
+    figures = [[_known(of.percent["both"][m]) for m in METRICS[:2] for of in pair] for pair in pairs]
+    rows = [(pair[0].method, *cells) for pair, cells in zip(pairs, figures, strict=True)]
     return Table(("score", "AUROC", "with copies", "FPR95", "with copies"), tuple(rows))
-
-
-def _published_rows(row: Published) -> Iterable[tuple[str, ...]]:
-    for i, (part, figures) in enumerate(row.percent.items()):
-        label = (row.encoder, row.label, row.source.name) if i == 0 else ("", "", "")
-        closed = [_known(getattr(row, key)) if part == "both" else "" for key in CLOSED]
-        yield (*label, part, *(_known(figures.get(metric)) for metric in METRICS), *closed)
 
 
 def _known(figure: float | None) -> str:
     return "-" if figure is None else percent(figure / 100)
 
 
-def sources_of(rows: Sequence[Published]) -> list[Source]:
-    return list({row.source.name: row.source for row in rows}.values())
+def sources_of(rows: Sequence[Published], mark: str = "") -> list[str]:
+    """Each source of some rows once; places hold code spans, which are to stay so in Markdown."""
+    sources = {row.source.name: row.source for row in rows}.values()
+    return [f"{mark}{source.name}{mark}: {source.where}. {source.what}" for source in sources]
 
 
 def run_table(report: Mapping[str, Any]) -> str:
     """A run's figures, what to know about them, and the published ones below."""
-    lines = [figures_table(report).text(), *wrapped(FIGURES_NOTE)]
-    lines += [line for words in printed_accuracy(report) for line in wrapped(words)]
+    lines = [figures_table(report).text(), wrapped(FIGURES_NOTE), *map(wrapped, printed_accuracy(report))]
     if (accepted := accepted_table(report)).rows:
-        lines += ["", *wrapped(ACCEPTED_NOTE), accepted.text()]
+        lines += ["", wrapped(ACCEPTED_NOTE), accepted.text()]
     return "\n".join([*lines, "", published_text(report)])
 
 
@@ -166,13 +147,13 @@ def published_text(report: Mapping[str, Any]) -> str:
     """What others published, in plain text, or why nothing is shown."""
     rows = published_rows(report["benchmark"], report["provenance"]["identity"]["checkpoint"])
     if report["data"]["generated"] or not rows:
-        return "\n".join(wrapped(why_none_published(report)))
-    sources = [line for source in sources_of(rows) for line in wrapped(f"{source.name}: {source.where}. {source.what}")]
+        return wrapped(why_none_published(report))
     head = wrapped(f"Published by others, one or a few runs each. {same_test_set(report)}")
-    return "\n".join([*head, published_table(rows, report).text(), *sources])
+    return "\n".join([head, published_table(rows, report).text(), *map(wrapped, sources_of(rows))])
 
 
 def why_none_published(report: Mapping[str, Any]) -> str:
+    """In a sentence."""
     if report["data"]["generated"]:
         return "Published figures are on real data and not comparable with figures on generated shapes: none are shown."
     return f"No published figures on {report['benchmark'].upper()} are at hand."
@@ -220,21 +201,18 @@ def taken_for(report: Mapping[str, Any]) -> Table:
     """Novel class against method: the known classes it is taken for most often, with percentages."""
     results = report["results"]
     novel = dict.fromkeys(title for result in results for title in result["confusion"])
-    rows = [(title, *(_taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
+
+    def taken(shares: Mapping[str, float]) -> str:
+        ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
+        return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
+
+    rows = [(title, *(taken(result["confusion"].get(title, {})) for result in results)) for title in novel]
     head = ("novel class", *(f"by {method_label(result, results)}" for result in results))
     return Table(head, tuple(rows), words=len(head))
 
 
-def _taken(shares: Mapping[str, float]) -> str:
-    ranked = sorted(shares.items(), key=lambda pair: -pair[1])[:MOST_TAKEN]
-    return ", ".join(f"{title} {100 * share:.0f}" for title, share in ranked if share > 0)
-
-
 def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
-    """The 3DOS code's line of each method, as fractions: AUROC, FPR95, AUPR-in, AUPR-out against novel1, novel2, both.
-
-    A benchmark with a single novel set has four numbers.
-    """
+    """The 3DOS code's line of each method, as fractions; of a benchmark with a single novel set four numbers."""
     lines = []
     for result in report["results"]:
         parts = PARTS if "novel2" in result else ("both",)
@@ -247,10 +225,8 @@ def spreadsheet_lines(report: Mapping[str, Any]) -> list[str]:
 def ablation_table(report: Mapping[str, Any]) -> str:
     """What each switch is worth, in plain text: a table a figure; "" of a run without."""
     tables = ablation_tables(report)
-    if not tables:
-        return ""
     blocks = [f"{title}, change in points\n{table.text()}" for title, table in tables.items()]
-    return "\n\n".join([*blocks, "\n".join(wrapped(ABLATION_NOTE))])
+    return "\n\n".join([*blocks, wrapped(ABLATION_NOTE)] if blocks else [])
 
 
 ABLATION_NOTE = (

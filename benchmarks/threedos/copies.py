@@ -17,31 +17,11 @@ LIDAR_POINTS = 768
 
 
 @dataclass(frozen=True)
-class PartialView:
-    """What can be seen of a shape from one place around it, a little above."""
+class Copy:
+    """A damaged shape: "partial", as seen from one place, "lidar", a sparse, noisy depth image, or "occlusion"."""
 
     whole: Shape
-    seed: int
-
-    @property
-    def title(self) -> str:
-        return self.whole.title
-
-    @property
-    def id(self) -> str:
-        return f"{self.whole.id}, seen from one side"
-
-    def read(self) -> np.ndarray:
-        cloud = self.whole.read()
-        return cloud[visible(cloud, viewpoint(cloud, np.random.RandomState([self.seed, len(cloud)])))]
-
-
-@dataclass(frozen=True)
-class Damaged:
-    """A shape as a sparse, noisy depth image ("lidar"), or with pieces missing ("occlusion")."""
-
-    whole: Shape
-    kind: Literal["lidar", "occlusion"]
+    kind: Literal["partial", "lidar", "occlusion"]
     severity: int
     seed: int
 
@@ -51,24 +31,26 @@ class Damaged:
 
     @property
     def id(self) -> str:
-        return f"{self.whole.id}, {self.kind} {self.severity}"
+        partial = self.kind == "partial"
+        return f"{self.whole.id}, {'seen from one side' if partial else f'{self.kind} {self.severity}'}"
 
     def read(self) -> np.ndarray:
-        cloud, rng = self.whole.read(), np.random.RandomState([self.seed, self.severity])
+        cloud = self.whole.read()
+        if self.kind == "partial":
+            return cloud[visible(cloud, viewpoint(cloud, np.random.RandomState([self.seed, len(cloud)])))]
+        rng = np.random.RandomState([self.seed, self.severity])
         return (_lidar if self.kind == "lidar" else _occluded)(cloud, self.severity, rng).astype(np.float32)
 
 
 def partial_views(objects: Objects) -> Objects:
     """One partial view of each shape; which, depends on its place in the list."""
-    return Objects(tuple(PartialView(shape, i) for i, shape in enumerate(objects.shapes)))
+    return Objects(tuple(Copy(shape, "partial", 0, i) for i, shape in enumerate(objects.shapes)))
 
 
 def damaged(objects: Objects) -> Objects:
     """Both kinds of damage at four severities, the eight copies that 3DOS has of each shape, made here."""
     kinds: tuple[Literal["lidar", "occlusion"], ...] = ("lidar", "occlusion")
-    return Objects(
-        tuple(Damaged(s, kind, v, i) for kind in kinds for v in SEVERITIES for i, s in enumerate(objects.shapes))
-    )
+    return Objects(tuple(Copy(s, k, v, i) for k in kinds for v in SEVERITIES for i, s in enumerate(objects.shapes)))
 
 
 def viewpoint(cloud: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -80,11 +62,7 @@ def viewpoint(cloud: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def visible(cloud: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Indices, ascending, of the points (n, 3) that can be seen from a camera (3,).
-
-    Hidden point removal: points are flipped about a sphere around the camera, and those on the convex hull of the
-    result are visible. Katz, Tal and Basri, "Direct visibility of point sets", SIGGRAPH 2007.
-    """
+    """Indices, ascending, of the points (n, 3) that a camera (3,) sees: hidden point removal, Katz et al. 2007."""
     from scipy.spatial import ConvexHull, QhullError
 
     rays = cloud.astype(np.float64) - camera

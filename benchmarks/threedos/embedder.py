@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,38 +39,22 @@ class Embedder:
     ) -> list[dict[str, np.ndarray]]:
         """Raw embeddings (b, d) float32 of each set, a mapping a seed; of several samplings their mean."""
         drawn = {seed: sample_seeds(seed, num_samples) for seed in seeds}
-        stores = {
-            own: self._store(recipe, own) for own in sorted({own for several in drawn.values() for own in several})
-        }
-        self._fill(list(dict.fromkeys(sets.values())), recipe, stores)
-        return [
-            {
-                name: mean_sample([stores[own].get(self._keys[objects]) for own in drawn[seed]])
-                for name, objects in sets.items()
-            }
-            for seed in seeds
-        ]
+        stores = {own: self._store(recipe, own) for own in sorted(set().union(*drawn.values()))}
+        # in one stream, the sets that were not read yet, or whose embeddings are not all there
+        lacking = [objects for objects in dict.fromkeys(sets.values()) if not self._has(objects, stores)]
+        shapes = [shape for objects in lacking for shape in objects.shapes]
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "workers": self.workers, "progress": self.progress}
+        keys = iter(embed(shapes, self.encoder, recipe, stores, tally=self.tally, **settings))
+        self._keys |= {objects: list(islice(keys, len(objects))) for objects in lacking}
+
+        def mean(objects: Objects, seed: int) -> np.ndarray:
+            return mean_sample([stores[own].get(self._keys[objects]) for own in drawn[seed]])
+
+        return [{name: mean(objects, seed) for name, objects in sets.items()} for seed in seeds]
 
     def fingerprint(self, objects: Objects) -> str:
         """sha256 over the content of the shapes, in order; of shapes that were embedded."""
         return hashlib.sha256(b"".join(self._keys[objects])).hexdigest()
-
-    def _fill(self, sets: list[Objects], recipe: Recipe, stores: Mapping[int, EmbeddingStore]) -> None:
-        """Read, in one stream, the sets that were not read yet, or whose embeddings are not all there."""
-        lacking = [objects for objects in sets if not self._has(objects, stores)]
-        keys = embed(
-            [shape for objects in lacking for shape in objects.shapes],
-            self.encoder,
-            recipe,
-            stores,
-            batch_size=self.batch_size,
-            workers=self.workers,
-            progress=self.progress,
-            tally=self.tally,
-        )
-        ends = np.cumsum([len(objects) for objects in lacking])
-        for objects, end in zip(lacking, ends.tolist(), strict=True):
-            self._keys[objects] = keys[end - len(objects) : end]
 
     def _has(self, objects: Objects, stores: Mapping[int, EmbeddingStore]) -> bool:
         keys = self._keys.get(objects)

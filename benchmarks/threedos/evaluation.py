@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.threedos.intervals import accuracy_intervals, metric_intervals
-from benchmarks.threedos.methods import Method, Reference, judge_all, printed_prototype_classes, usable_methods
+from benchmarks.threedos.methods import METHODS, Method, Reference, judge_all, printed_prototype_classes
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.results import SHOWN, Figure, MethodResult, Scored
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics
+
+Judged = tuple[Mapping[str, Scored], ...]  # what a method says of each set, a mapping a seed
 
 KEPT = 0.95
 NOVEL = ("novel1", "novel2")
@@ -20,18 +22,16 @@ def evaluate(
     data: BenchmarkData, embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference], draws: int
 ) -> list[MethodResult]:
     """Every method on every set: `embedded` and `references` hold one mapping, one reference, for each seed."""
-    judged = judge(embedded, references)
-    return [_result(method, data, scored, references, draws) for method, scored in judged.items()]
+    return [_result(*judged, data, references, draws) for judged in judge(embedded, references).items()]
 
 
-def judge(
-    embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]
-) -> dict[Method, tuple[Mapping[str, Scored], ...]]:
+def judge(embedded: Sequence[Mapping[str, np.ndarray]], references: Sequence[Reference]) -> dict[Method, Judged]:
     """What each method says of each set, a mapping a seed."""
     queries = [{name: z for name, z in sets.items() if name != "support"} for sets in embedded]
     return {
         method: tuple(judge_all(method, sets, known) for sets, known in zip(queries, references, strict=True))
-        for method in usable_methods(references[0])
+        for method in METHODS
+        if method.raw or references[0].names
     }
 
 
@@ -42,35 +42,38 @@ def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
 
 
 def _result(
-    method: Method,
-    data: BenchmarkData,
-    scored: tuple[Mapping[str, Scored], ...],
-    references: Sequence[Reference],
-    draws: int,
+    method: Method, scored: Judged, data: BenchmarkData, references: Sequence[Reference], draws: int
 ) -> MethodResult:
     labels = labels_of(data.test_known, data)
-    accuracy, balanced = _accuracies(scored, labels, draws)
+    hits, printed = right(scored, labels), None
+    intervals = accuracy_intervals(hits, labels, draws)
+    if method.known_by == "prototypes":
+        both = zip(scored, references, strict=True)
+        as_printed = np.stack([printed_prototype_classes(s["known"].nearest, of.labels) == labels for s, of in both])
+        printed = _shares(as_printed, accuracy_intervals(as_printed, labels, draws)["accuracy"])
+    balanced = tuple(balanced_accuracy(labels, s["known"].nearest) for s in scored)
+    validation = [sets["validation"].novelty for sets in scored if "validation" in sets]
     return MethodResult(
         known_by=method.known_by,
         score=method.score,
         scored=scored,
-        accuracy=accuracy,
-        balanced_accuracy=balanced,
-        metrics={name: _metrics(pairs(scored, name), draws) for name in novel_sets(scored[0])},
+        accuracy=_shares(hits, intervals["accuracy"]),
+        balanced_accuracy=Figure(balanced, *intervals["balanced_accuracy"]),
+        metrics={name: _metrics(pairs(scored, name), draws) for name in (*novel_sets(scored), "both")},
         confusion=_confusion(scored, data),
-        printed_accuracy=_printed(scored, labels, references, draws) if method.known_by == "prototypes" else None,
-        thresholds=_thresholds(scored),
+        printed_accuracy=printed,
+        thresholds=tuple(float(np.quantile(novelty, KEPT)) for novelty in validation) or None,
     )
 
 
-def novel_sets(scored: Mapping[str, Scored]) -> tuple[str, ...]:
-    """The novel sets that have shapes, and both together."""
-    return (*(name for name in NOVEL if name in scored), "both")
+def novel_sets(scored: Sequence[Mapping[str, Scored]]) -> list[str]:
+    """The novel sets that have shapes."""
+    return [name for name in NOVEL if name in scored[0]]
 
 
 def pairs(scored: Sequence[Mapping[str, Scored]], novel: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Novelty of the known (m,) and of a novel set (n,), a pair a seed."""
-    names = [name for name in NOVEL if name in scored[0]] if novel == "both" else [novel]
+    """Novelty of the known (m,) and of a novel set, or "both" (n,), a pair a seed."""
+    names = novel_sets(scored) if novel == "both" else [novel]
     return [(s["known"].novelty, np.concatenate([s[name].novelty for name in names])) for s in scored]
 
 
@@ -96,40 +99,18 @@ def _metrics(novelty: list[tuple[np.ndarray, np.ndarray]], draws: int) -> dict[s
     return {metric: Figure(tuple(v[metric] for v in values), *intervals[metric]) for metric in SHOWN}
 
 
-def _accuracies(scored: Sequence[Mapping[str, Scored]], labels: np.ndarray, draws: int) -> tuple[Figure, Figure]:
-    hits = right(scored, labels)
-    intervals = accuracy_intervals(hits, labels, draws)
-    balanced = tuple(balanced_accuracy(labels, s["known"].nearest) for s in scored)
-    return (
-        Figure(tuple(float(row.mean()) for row in hits), *intervals["accuracy"]),
-        Figure(balanced, *intervals["balanced_accuracy"]),
-    )
-
-
-def _printed(
-    scored: Sequence[Mapping[str, Scored]], labels: np.ndarray, references: Sequence[Reference], draws: int
-) -> Figure:
-    printed = [
-        printed_prototype_classes(s["known"].nearest, reference.labels) == labels
-        for s, reference in zip(scored, references, strict=True)
-    ]
-    interval = accuracy_intervals(np.stack(printed), labels, draws)["accuracy"]
-    return Figure(tuple(float(row.mean()) for row in printed), *interval)
+def _shares(hits: np.ndarray, interval: tuple[float, float]) -> Figure:
+    """The share of hits (s, m) under each seed."""
+    return Figure(tuple(float(row.mean()) for row in hits), *interval)
 
 
 def _confusion(scored: Sequence[Mapping[str, Scored]], data: BenchmarkData) -> dict[str, dict[str, float]]:
     known = [c.title for c in data.known]
     rows = {}
-    for name in (name for name in NOVEL if name in scored[0]):
+    for name in novel_sets(scored):
         titles = data.sets[name].titles
         for title in dict.fromkeys(titles.tolist()):
             votes = np.stack([np.bincount(s[name].nearest[titles == title], minlength=len(known)) for s in scored])
             shares = votes.mean(axis=0) / votes[0].sum()
             rows[title] = {k: float(share) for k, share in zip(known, shares, strict=True)}
     return rows
-
-
-def _thresholds(scored: Sequence[Mapping[str, Scored]]) -> tuple[float, ...] | None:
-    if "validation" not in scored[0]:
-        return None
-    return tuple(float(np.quantile(sets["validation"].novelty, KEPT)) for sets in scored)

@@ -37,37 +37,27 @@ class Generated:
     def read(self) -> np.ndarray:
         from openshape_ood.synthetic import sample, scan
 
-        cloud = (
-            scan(self.category, POINTS, self.seed, severity=SEVERITY)
-            if self.scanned
-            else sample(self.category, POINTS, self.seed)
-        )
-        return cloud.astype(np.float32)
+        if self.scanned:
+            return scan(self.category, POINTS, self.seed, severity=SEVERITY).astype(np.float32)
+        return sample(self.category, POINTS, self.seed).astype(np.float32)
 
 
 def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
-    """`per_class` shapes of every known class as support, half as many as validation, and `per_class` of every
-    class, known or novel, to test. Another seed has other shapes.
-
-    Raises `InputError` for a number of shapes or a seed beyond what there is.
-    """
+    """`per_class` shapes of each known class as support, half as many as validation, `per_class` of each to test."""
     stride = max(LEAST_STRIDE, per_class)
     if not 1 <= per_class <= RANGE:
         raise InputError(f"per_class is {per_class}; expected 1 to {RANGE} shapes a class")
     if not 0 <= seed < RANGE // stride:
         raise InputError(f"data seed is {seed}; with {per_class} shapes a class there are 0 to {RANGE // stride - 1}")
-    known, novel1, novel2 = (_made(classes) for classes in (split.known, split.novel1, split.novel2))
+    made = [tuple(c for c in of if c.generated) for of in (split.known, split.novel1, split.novel2)]
+    known, novel1, novel2 = made
     support_scanned, test_scanned = SCANNED[split.track]
 
     def shapes(classes: Iterable[ObjectClass], part: str, count: int, scanned: bool) -> Objects:
-        first = FIRST[part] + stride * seed
         # a class of several categories takes them in turn
+        first, rows = FIRST[part] + stride * seed, [(c, i) for c in classes for i in range(count)]
         return Objects(
-            tuple(
-                Generated(c.title, c.generated[i % len(c.generated)], first + i, scanned)
-                for c in classes
-                for i in range(count)
-            )
+            tuple(Generated(c.title, c.generated[i % len(c.generated)], first + i, scanned) for c, i in rows)
         )
 
     return BenchmarkData(
@@ -81,7 +71,3 @@ def load(split: Split, per_class: int, seed: int) -> BenchmarkData:
         novel2=shapes(novel2, "test", per_class, test_scanned),
         absent=tuple(c.title for c in split.classes if not c.generated),
     )
-
-
-def _made(classes: Iterable[ObjectClass]) -> tuple[ObjectClass, ...]:
-    return tuple(c for c in classes if c.generated)

@@ -23,12 +23,9 @@ HELD = 2**16  # draws times objects worked on at once: 5 MiB of temporaries; mor
 
 
 def metric_intervals(pairs: Pairs, draws: int = 1000, seed: int = 0, *, held: int = HELD) -> dict[str, Interval]:
-    """Metric -> (low, high) of its mean over the pairs: auroc, fpr95, aupr_in, aupr_out, as fractions.
+    """Metric -> (low, high) of its mean over the pairs, as fractions; each pair lists the same objects in one order.
 
-    Each pair lists the same objects in the same order. Known and novel objects are resampled apart, each as one
-    set: novel 1 and novel 2 together ("both") are concatenated by the caller and not stratified, so their shares
-    vary a little from draw to draw. held: draws times objects worked on at once; it changes the memory taken only.
-    Raises `InputError` for no pairs, other numbers of objects in one than in the next, no objects, NaN, infinity.
+    Known and novel objects are resampled apart, each as one set: novel 1 and 2 together are not stratified.
     """
     (means,) = _resampled_means([_checked(pairs)], draws, seed, held)
     return {name: _interval(values) for name, values in means.items()}
@@ -37,29 +34,19 @@ def metric_intervals(pairs: Pairs, draws: int = 1000, seed: int = 0, *, held: in
 def paired_differences(
     base: Pairs, other: Pairs, draws: int = 1000, seed: int = 0, *, held: int = HELD
 ) -> dict[str, Difference]:
-    """Metric -> (mean of other - mean of base, low, high), both under the same resample of the same objects.
-
-    The objects are those of `metric_intervals`; base and other may differ in the number of sampling seeds.
-    Raises `InputError` as that does, and if base and other list other numbers of objects.
-    """
+    """Metric -> (mean of other - mean of base, low, high), both under the same resample of the same objects."""
     sides = [_checked(base), _checked(other)]
-    _check_alike(_counts(sides[0][0]), _counts(sides[1][0]), "base and other")
+    _check_alike(sides[0][0], sides[1][0], "base and other")
     now = [_means([ood_metrics(*pair) for pair in pairs]) for pairs in sides]
-    means = _resampled_means(sides, draws, seed, held)
-    return {
-        name: (float(now[1][name] - now[0][name]), *_interval(means[1][name] - means[0][name])) for name in means[0]
-    }
+    return _differences(now, _resampled_means(sides, draws, seed, held))
 
 
 def accuracy_intervals(
     right: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0, *, held: int = HELD
 ) -> dict[str, Interval]:
-    """(low, high) of accuracy and balanced accuracy, means over s sampling seeds.
+    """(low, high) of accuracy and balanced accuracy, from right (s, m) bool under s seeds and true titles (m,).
 
-    right (s, m) bool: whether each object was named rightly under each seed; titles (m,): the true classes.
-    Objects are resampled within their class, for both figures: no class vanishes from a draw, and the classes'
-    shares are taken as given. Balanced accuracy is the mean over the classes of the share named rightly.
-    Raises `InputError` for shapes or kinds other than these.
+    Objects are resampled within their class: no class vanishes, and the classes' shares are taken as given.
     """
     (drawn,) = _resampled_accuracies([_checked_right(right, titles)], titles, draws, seed, held)
     return {name: _interval(values) for name, values in drawn.items()}
@@ -68,29 +55,21 @@ def accuracy_intervals(
 def accuracy_differences(
     base: np.ndarray, other: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0, *, held: int = HELD
 ) -> dict[str, Difference]:
-    """(other - base, low, high) of accuracy and balanced accuracy, both under the same resample.
-
-    base (s, m) and other (t, m) bool, of the same objects with the classes titles (m,); all as in
-    `accuracy_intervals`.
-    """
+    """(other - base, low, high) of accuracy and balanced accuracy, both under the same resample."""
     sides = [_checked_right(base, titles), _checked_right(other, titles)]
     _, labels = np.unique(titles, return_inverse=True)
-    recalls = [_recalls(right.mean(axis=0), labels) for right in sides]
-    now = [_accuracies(r[None], np.bincount(labels)) for r in recalls]
-    drawn = _resampled_accuracies(sides, titles, draws, seed, held)
-    return {
-        name: ((now[1][name] - now[0][name]).item(), *_interval(drawn[1][name] - drawn[0][name])) for name in now[0]
-    }
+    sizes = np.bincount(labels)
+    now = [_accuracies((np.bincount(labels, weights=r.mean(axis=0)) / sizes)[None], sizes) for r in sides]
+    now = [{name: value.item() for name, value in side.items()} for side in now]
+    return _differences(now, _resampled_accuracies(sides, titles, draws, seed, held))
 
 
 def weighted_metrics(
     known: np.ndarray, novel: np.ndarray, known_weights: np.ndarray, novel_weights: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """auroc, fpr95, aupr_in, aupr_out, each (draws,), of objects that count several times or not at all.
+    """auroc, fpr95, aupr_in, aupr_out, each (draws,), of novelty known (m,) and novel (n,) that counts several times.
 
-    known (m,), novel (n,): novelty. known_weights (draws, m), novel_weights (draws, n): how often each object
-    occurs, whole numbers. Each value is that of `openshape_ood.decisions.metrics.ood_metrics` on the repeated scores.
-    Raises `InputError` for other shapes, weights below 0, or a draw without known or without novel objects.
+    Weights (draws, m) and (draws, n) are whole numbers; each value is that of `ood_metrics` on the repeated scores.
     """
     known, novel = _checked_scores(known, "known"), _checked_scores(novel, "novel")
     known_weights = _checked_weights(known_weights, len(known), "known")
@@ -98,10 +77,9 @@ def weighted_metrics(
     if len(known_weights) != len(novel_weights):
         raise InputError(f"{len(known_weights)} draws of known and {len(novel_weights)} of novel; expected as many")
     thresholds = np.unique(np.concatenate([known, novel]))
-    kept = _accepted(known, known_weights, thresholds)
-    taken = _accepted(novel, novel_weights, thresholds)
+    kept, taken = _accepted(known, known_weights, thresholds), _accepted(novel, novel_weights, thresholds)
     return {
-        "auroc": _auroc(kept, taken),
+        "auroc": (np.diff(taken) * (kept[:, 1:] + kept[:, :-1])).sum(axis=1) / (2 * kept[:, -1] * taken[:, -1]),
         "fpr95": _fpr95(kept, taken),
         "aupr_in": _aupr(kept, taken),
         "aupr_out": _aupr(_rejected(taken), _rejected(kept)),
@@ -109,10 +87,7 @@ def weighted_metrics(
 
 
 def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """How many objects have at most each novelty: (draws, 1 + thresholds), from 0 to all of them.
-
-    Whole numbers, so that sums are exact and objects of one novelty come in together.
-    """
+    """How many objects have at most each novelty: (draws, 1 + thresholds), whole numbers, so that sums are exact."""
     order = np.argsort(scores)
     sums = np.zeros((len(weights), 1 + len(scores)), dtype=np.float64)
     np.cumsum(weights.take(order, axis=1), axis=1, out=sums[:, 1:])
@@ -124,11 +99,6 @@ def _accepted(scores: np.ndarray, weights: np.ndarray, thresholds: np.ndarray) -
 def _rejected(accepted: np.ndarray) -> np.ndarray:
     """The same counted from the other end: how many have at least each novelty, from 0 to all."""
     return np.ascontiguousarray((accepted[:, -1:] - accepted)[:, ::-1])
-
-
-def _auroc(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    areas = np.diff(taken) * (kept[:, 1:] + kept[:, :-1])
-    return areas.sum(axis=1) / (2 * kept[:, -1] * taken[:, -1])
 
 
 def _fpr95(kept: np.ndarray, taken: np.ndarray) -> np.ndarray:
@@ -152,34 +122,17 @@ def _aupr(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
 
 def _resampled_means(sides: Sequence[Pairs], draws: int, seed: int, held: int) -> list[dict[str, np.ndarray]]:
     """For each side, metric -> (draws,) mean over its pairs; every pair under the same resamples."""
-    known, novel = _counts(sides[0][0])
-    blocks = [
-        [_means([weighted_metrics(*pair, *weights) for pair in pairs]) for pairs in sides]
-        for weights in _resamples(known, novel, draws, seed, held)
-    ]
-    return [_joined(side) for side in zip(*blocks, strict=True)]
+    random, counts, blocks = np.random.RandomState(seed), list(map(len, sides[0][0])), []
+    for block in _blocks(draws, sum(counts), held):
+        # a draw after the other, known first: the stream is the same however the draws are blocked
+        drawn = [[random.randint(count, size=count, dtype=np.int64) for count in counts] for _ in range(block)]
+        known, novel = (np.stack([np.bincount(d[i], minlength=counts[i]) for d in drawn]) for i in (0, 1))
+        blocks.append([_means([weighted_metrics(*pair, known, novel) for pair in pairs]) for pairs in sides])
+    return [{name: np.concatenate([of[name] for of in side]) for name in side[0]} for side in zip(*blocks, strict=True)]
 
 
 def _means(metrics: Sequence[dict]) -> dict:
     return {name: np.mean([m[name] for m in metrics], axis=0) for name in metrics[0]}
-
-
-def _joined(blocks: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
-def _resamples(known: int, novel: int, draws: int, seed: int, held: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """How often each object is drawn, (block, known) and (block, novel), a block of draws at a time."""
-    random = np.random.RandomState(seed)
-    for block in _blocks(draws, known + novel, held):
-        # a draw after the other, known first: the stream is the same however the draws are blocked
-        counts = [(_drawn(random, known), _drawn(random, novel)) for _ in range(block)]
-        yield np.stack([k for k, _ in counts]), np.stack([n for _, n in counts])
-
-
-def _drawn(random: np.random.RandomState, count: int) -> np.ndarray:
-    """Multinomial counts (count,) of as many equal draws."""
-    return np.bincount(random.randint(count, size=count, dtype=np.int64), minlength=count)
 
 
 def _blocks(draws: int, objects: int, held: int) -> Iterator[int]:
@@ -196,29 +149,17 @@ def _resampled_accuracies(
     """For each side (s, m), accuracy and balanced accuracy (draws,), all under the same resamples."""
     random = np.random.RandomState(seed)
     _, labels = np.unique(titles, return_inverse=True)
-    shares = [right.mean(axis=0) for right in sides]
-    classes = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+    sizes, shares = np.bincount(labels), [right.mean(axis=0) for right in sides]
+    recalls = [np.empty((draws if draws > 0 else 0, len(sizes))) for _ in sides]
     # a class after the other, all draws of each: again the same stream in any blocks
-    recalls = [_resampled_recalls([s[c] for s in shares], random, draws, held) for c in classes]
-    sizes = np.bincount(labels)
-    return [_accuracies(np.stack(side, axis=1), sizes) for side in zip(*recalls, strict=True)]
-
-
-def _resampled_recalls(
-    shares: Sequence[np.ndarray], random: np.random.RandomState, draws: int, held: int
-) -> list[np.ndarray]:
-    """Of the objects of one class: for each side (draws,), from each object's share of seeds named rightly."""
-    count = len(shares[0])
-    blocks = []
-    for block in _blocks(draws, count, held):
-        objects = random.randint(count, size=(block, count), dtype=np.int64)
-        blocks.append([share[objects].mean(axis=1) for share in shares])
-    return [np.concatenate(side) for side in zip(*blocks, strict=True)]
-
-
-def _recalls(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Share named rightly of each class (classes,)."""
-    return np.bincount(labels, weights=shares) / np.bincount(labels)
+    for label, count in enumerate(sizes.tolist()):
+        members, start = np.flatnonzero(labels == label), 0
+        for block in _blocks(draws, count, held):
+            objects = members[random.randint(count, size=(block, count), dtype=np.int64)]
+            for recall, share in zip(recalls, shares, strict=True):
+                recall[start : start + block, label] = share[objects].mean(axis=1)
+            start += block
+    return [_accuracies(side, sizes) for side in recalls]
 
 
 def _accuracies(recalls: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray]:
@@ -231,8 +172,12 @@ def _interval(values: np.ndarray) -> Interval:
     return float(low), float(high)
 
 
-def _counts(pair: tuple[np.ndarray, np.ndarray]) -> tuple[int, int]:
-    return len(pair[0]), len(pair[1])
+def _differences(now: Sequence[dict], drawn: Sequence[dict[str, np.ndarray]]) -> dict[str, Difference]:
+    """(second - first, low, high) of every figure."""
+    return {
+        name: (float(now[1][name] - now[0][name]), *_interval(drawn[1][name] - values))
+        for name, values in drawn[0].items()
+    }
 
 
 def _checked(pairs: Pairs) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -240,16 +185,15 @@ def _checked(pairs: Pairs) -> list[tuple[np.ndarray, np.ndarray]]:
         raise InputError("no pairs of scores; expected (known, novel) for at least one sampling seed")
     checked = [(_checked_scores(known, "known"), _checked_scores(novel, "novel")) for known, novel in pairs]
     for pair in checked[1:]:
-        _check_alike(_counts(checked[0]), _counts(pair), "two sampling seeds")
+        _check_alike(checked[0], pair, "two sampling seeds")
     return checked
 
 
-def _check_alike(one: tuple[int, int], other: tuple[int, int], what: str) -> None:
-    if one != other:
-        raise InputError(
-            f"{what} hold {one[0]} known and {one[1]} novel objects, and {other[0]} and {other[1]}; "
-            "expected the same objects in the same order"
-        )
+def _check_alike(one: Sequence[np.ndarray], other: Sequence[np.ndarray], what: str) -> None:
+    (known, novel), (a, b) = (tuple(map(len, pair)) for pair in (one, other))
+    if (known, novel) != (a, b):
+        counts = f"{known} known and {novel} novel objects, and {a} and {b}"
+        raise InputError(f"{what} hold {counts}; expected the same objects in the same order")
 
 
 def _checked_scores(values: np.ndarray, name: str) -> np.ndarray:

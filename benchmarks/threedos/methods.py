@@ -21,12 +21,7 @@ from openshape_ood.scoring.neighbors import nearest
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What is known, under one seed.
-
-    names: the classes' names in text, None where no text encoder is at hand; owners (p,): the class of each name.
-    examples: raw features of the support and their classes, in the data set's order; unit: whether shapes are compared
-    by cosine.
-    """
+    """What is known under one seed: names with the class of each (owners), raw features of the support (examples)."""
 
     names: KnownClasses | None
     owners: np.ndarray
@@ -62,16 +57,12 @@ class Method:
 
     def judge(self, queries: np.ndarray, reference: Reference) -> tuple[np.ndarray, np.ndarray]:
         """Novelty (b,) and nearest class (b,) of queries (b, d); of several names of a class the best one counts."""
-        if not self.raw:
-            if reference.names is None:
-                raise InputError("the classes have no names here; expected a text encoder")
-            found = judge(queries, reference.names, self.score)
-            return found.novelty, reference.owners[found.nearest]
-        if reference.unit:
-            found = judge(queries, reference.examples, self.score)
-        else:
-            found = LIBRARY[self.raw].fit(reference.examples).judge(queries)
-        return found.novelty, found.nearest
+        known = reference.examples if self.raw else reference.names
+        if known is None:
+            raise InputError("the classes have no names here; expected a text encoder")
+        raw = self.raw and not reference.unit
+        found = LIBRARY[self.raw].fit(known).judge(queries) if raw else judge(queries, known, self.score)
+        return found.novelty, found.nearest if self.raw else reference.owners[found.nearest]
 
 
 METHODS = (
@@ -81,28 +72,17 @@ METHODS = (
 )
 
 
-def usable_methods(reference: Reference) -> tuple[Method, ...]:
-    """All methods, or those that do without names."""
-    return METHODS if reference.names else tuple(method for method in METHODS if method.raw)
-
-
 def judge_all(method: Method, sets: Mapping[str, np.ndarray], reference: Reference) -> dict[str, Scored]:
-    """What a method says of each set of queries that is not empty."""
-    found = {name: (queries, *method.judge(queries, reference)) for name, queries in sets.items() if len(queries)}
-    return {
-        name: Scored(novelty, classes, nearest_examples(queries, classes, reference))
-        for name, (queries, novelty, classes) in found.items()
-    }
-
-
-def nearest_examples(queries: np.ndarray, classes: np.ndarray, reference: Reference) -> np.ndarray:
-    """Index (b,) into the support of the shape of each query's nearest class that is most like it."""
-    found = np.empty(len(queries), dtype=np.int64)
-    metric = "cosine" if reference.unit else "euclidean"
-    for c in np.unique(classes):
-        asked, members = np.flatnonzero(classes == c), np.flatnonzero(reference.labels == c)
-        rows = np.asarray(reference.examples.examples)[members]
-        found[asked] = members[nearest(queries[asked], rows, metric=metric)[1][:, 0]]
+    """What a method says of each set of queries that is not empty, with the example most like each in its class."""
+    found, metric = {}, "cosine" if reference.unit else "euclidean"
+    for name, queries in ((name, queries) for name, queries in sets.items() if len(queries)):
+        novelty, classes = method.judge(queries, reference)
+        example = np.empty(len(queries), dtype=np.int64)
+        for c in np.unique(classes):
+            asked, members = np.flatnonzero(classes == c), np.flatnonzero(reference.labels == c)
+            rows = np.asarray(reference.examples.examples)[members]
+            example[asked] = members[nearest(queries[asked], rows, metric=metric)[1][:, 0]]
+        found[name] = Scored(novelty, classes, example)
     return found
 
 

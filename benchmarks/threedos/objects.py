@@ -15,10 +15,7 @@ from benchmarks.threedos.splits import ObjectClass
 
 
 class Shape(Protocol):
-    """One shape of a data set: a dataclass of a few words that another process is handed, and that reads the cloud.
-
-    title: its class in the benchmark; id: what people call it, a file or a row of one.
-    """
+    """One shape of a data set: a dataclass of a few words that another process is handed, and that reads the cloud."""
 
     @property
     def title(self) -> str: ...
@@ -76,8 +73,7 @@ class Objects:
 class BenchmarkData:
     """Support shapes of the known classes, known ones held out, and what is tested; all y up.
 
-    source says in a sentence where they come from; generated, whether no data set was read; known, the classes
-    in label order; validation may be empty; absent names classes that the data lack wholly.
+    known: in label order; validation may be empty; absent: classes that the data lack wholly.
     """
 
     source: str
@@ -92,10 +88,6 @@ class BenchmarkData:
 
     @property
     def sets(self) -> dict[str, Objects]:
-        return {
-            "support": self.support,
-            "validation": self.validation,
-            "known": self.test_known,
-            "novel1": self.novel1,
-            "novel2": self.novel2,
-        }
+        """Name -> shapes."""
+        known = {"support": self.support, "validation": self.validation, "known": self.test_known}
+        return known | {"novel1": self.novel1, "novel2": self.novel2}

@@ -6,12 +6,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.performance.harness import MIB, memory
 from benchmarks.threedos import copies, generated
 from benchmarks.threedos.ablation import Judged, Switch, ablate, switches
 from benchmarks.threedos.embedder import Embedder
@@ -31,11 +32,7 @@ if TYPE_CHECKING:  # the reader processes import this module, and must not wait 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What stays the same over a run and its ablation.
-
-    text: the text encoder for a list of templates, None to leave names out; data_root: where corrupted copies are
-    looked for, if they are not made.
-    """
+    """What stays the same over a run and its ablation; `text` makes the text encoder, None leaves names out."""
 
     split: Split
     data: BenchmarkData
@@ -43,7 +40,7 @@ class Run:
     text: Callable[[str], TextEncoder] | None
     seeds: Sequence[int]
     draws: int
-    data_root: Path | None = None
+    data_root: Path | None = None  # where corrupted copies are looked for, if they are not made
 
     @property
     def encoder(self) -> ShapeEncoder:
@@ -63,11 +60,8 @@ class Run:
         owners = np.repeat(np.arange(len(self.data.known)), [len(c.names) for c in self.data.known])
         support = self.support(settings)
         embedded = self._embed({**self.data.sets, "support": support}, settings)
-        labels = labels_of(support, self.data)
-        return embedded, [
-            Reference.of(names, owners, sets["support"], labels, self.encoder.identity, settings.unit)
-            for sets in embedded
-        ]
+        rest = labels_of(support, self.data), self.encoder.identity, settings.unit
+        return embedded, [Reference.of(names, owners, sets["support"], *rest) for sets in embedded]
 
     def _names(self, settings: Settings) -> KnownClasses | None:
         """The classes by their names. Several of one class stay apart: the best one counts."""
@@ -106,11 +100,7 @@ class Run:
 
 
 def run(split: Split, args: argparse.Namespace) -> Finished:
-    """Run one benchmark.
-
-    Raises what the encoder, the data or the files raise; `ShapeFileError` for data that differ from the published
-    counts where `args.strict` forbids it.
-    """
+    """Run one benchmark."""
     from benchmarks.threedos.record import record
     from openshape_ood import ShapeEncoder
 
@@ -130,22 +120,19 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
     if args.ablate:
         before = {result.known_by: result.scored for result in results}
         report["ablation"] = ablate(before, _switches(this, settings), data, this.judged, args.draws)
-    tally = embedder.tally
-    seconds = round(time.perf_counter() - started, 1)
-    report["run"] = {"seconds": seconds, "embedded": tally.embedded, "reused": tally.reused, "peak_mb": peak_memory()}
-    return Finished(
-        split, data, encoder.identity.checkpoint, settings.protocol, args.seeds, results, _unit(embedded[0]), report
-    )
+    peak = memory().get("peak")  # the readers hold a few batches more
+    report["run"] = {"seconds": round(time.perf_counter() - started, 1), **asdict(embedder.tally)}
+    report["run"]["peak_mb"] = peak and round(peak / MIB)
+    unit = {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in embedded[0].items()}
+    model = encoder.identity.checkpoint
+    return Finished(split, data, model, settings.protocol, args.seeds, results, unit, report)
 
 
 def _switches(this: Run, settings: Settings) -> list[Switch]:
     """What there is to turn; without corrupted copies where the data have none."""
-    other = next(
-        find_settings(name, this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol
-    )
+    (other,) = (PROTOCOLS[name](this.encoder.row, this.split.track) for name in PROTOCOLS if name != settings.protocol)
     turned = switches(settings, other)
-    copied = [switch for switch in turned if switch.settings.support == "with corrupted copies"]
-    for switch in copied:
+    for switch in [switch for switch in turned if switch.settings.support == "with corrupted copies"]:
         try:
             this.support(switch.settings)
         except OpenShapeError as error:
@@ -154,35 +141,15 @@ def _switches(this: Run, settings: Settings) -> list[Switch]:
     return turned
 
 
-def peak_memory() -> int | None:
-    """Most memory that this process has held so far, in MB (2^20 bytes); the readers hold a few batches more."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # what getrusage says on Linux begins with what the parent process held
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return round(int(line.split()[1]) / (1 << 10))
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return None
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20))  # macOS, in bytes
-
-
 def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
     from openshape_ood import TextEncoder
 
-    def with_templates(templates: str) -> TextEncoder:
-        return TextEncoder.from_pretrained(
-            args.model,
-            checkpoint=args.text_checkpoint,
-            registry=args.registry,
-            device=args.device,
-            templates=templates,
-        )
-
-    return None if args.no_names else with_templates
+    given = {"checkpoint": args.text_checkpoint, "registry": args.registry, "device": args.device}
+    return None if args.no_names else lambda words: TextEncoder.from_pretrained(args.model, templates=words, **given)
 
 
 def load(split: Split, args: argparse.Namespace, cache: Path | None) -> BenchmarkData:
+    """The objects that the settings ask for."""
     if not args.data_root:
         return generated.load(split, args.per_class, args.data_seed)
     from benchmarks.threedos import data
@@ -192,9 +159,7 @@ def load(split: Split, args: argparse.Namespace, cache: Path | None) -> Benchmar
 
 def cache_folder(args: argparse.Namespace) -> Path | None:
     """Where embeddings and parsed files are kept; None with --no-cache."""
-    if args.no_cache:
-        return None
-    return args.cache or own_folder("benchmarks")
+    return None if args.no_cache else args.cache or own_folder("benchmarks")
 
 
 def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) -> list[str]:
@@ -203,14 +168,8 @@ def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) ->
     from benchmarks.threedos.data.check import differences
 
     found = differences(split.name, data)
-    absent = [f"no object of {title}" for title in data.absent]
-    if args.strict and (found or absent):
-        raise ShapeFileError(
-            f"{args.data_root} is not the published data of {split.name}: {'; '.join(found + absent)}. "
-            "Without --strict it is used as it is"
-        )
+    wrong = found + [f"no object of {title}" for title in data.absent]
+    if args.strict and wrong:
+        words = f"{args.data_root} is not the published data of {split.name}: {'; '.join(wrong)}"
+        raise ShapeFileError(f"{words}. Without --strict it is used as it is")
     return found
-
-
-def _unit(sets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in sets.items()}

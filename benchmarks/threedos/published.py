@@ -12,6 +12,7 @@ from typing import Any
 from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out")
+PARTS = ("novel1", "novel2", "both")
 MOST = 12  # rows under a run
 TRAINED, FROZEN = 3, 2  # of them for the best trained networks, and at least for the best other frozen encoders
 REFERENCE = "semnov"  # the source whose settings are a protocol here
@@ -41,8 +42,7 @@ class Published:
     """A published row. All figures are in percent.
 
     encoder: a checkpoint's name, or a network with "(trained)" or "(trained once)"; known_by: as in our results, ""
-    where none fits; settings: those of published.toml that are known; percent: "both" and, where known, "novel1" and
-    "novel2" -> metric -> figure.
+    where none fits; percent: "both" and, where known, "novel1" and "novel2" -> metric -> figure.
     """
 
     benchmark: str
@@ -98,19 +98,13 @@ def all_published() -> tuple[Published, ...]:
 def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
     method = _tables()["methods"][row["method"]]
     accuracy, balanced = (*row.get("accuracy", ()), None, None)[:2]
-    own = {key: method[key] for key in ("unit", "means", "templates") if key in method}
     return Published(
-        benchmark=row["benchmark"],
+        **{key: row[key] for key in ("benchmark", "encoder", "method")},
+        **{key: method[key] for key in ("known_by", "score")},
         source=sources()[table["source"]],
-        encoder=row["encoder"],
-        method=row["method"],
-        known_by=method["known_by"],
-        score=method["score"],
-        settings=table["settings"] | own,
+        settings=table["settings"] | {key: method[key] for key in ("unit", "means", "templates") if key in method},
         # rows end with the last figure that is known
-        percent={
-            part: dict(zip(METRICS, row[part], strict=False)) for part in ("novel1", "novel2", "both") if part in row
-        },
+        percent={part: dict(zip(METRICS, row[part], strict=False)) for part in PARTS if part in row},
         accuracy=accuracy,
         balanced_accuracy=balanced,
         remark=row.get("remark", table.get("remark", "")),
@@ -118,30 +112,21 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
 
 
 def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
-    """The rows worth printing under a run, twelve at most; none where nothing was published.
-
-    Those of the same encoder come first, by what they know classes by: the reference run's and the best others. Then
-    the best row of each of the best trained networks, and the best of other frozen encoders, by AUROC.
-    """
+    """The rows worth printing under a run, twelve at most: the same encoder, the best trained, other frozen."""
     rows = [row for row in all_published() if row.benchmark == benchmark]
     own = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
     own = sorted(own[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
     others = _best(row for row in rows if row.encoder != model)
-    trained = _first_of_each(row for row in others if row.trained)[:TRAINED]
-    frozen = [row for row in others if not row.trained][: MOST - len(own) - len(trained)]
-    return own + trained + frozen
+    first: dict[tuple[str, ...], Published] = {}  # of each training: one network has a row for every score
+    for row in others:
+        if row.trained:
+            first.setdefault((row.source.name, row.encoder, row.support), row)
+    trained = list(first.values())[:TRAINED]
+    return own + trained + [row for row in others if not row.trained][: MOST - len(own) - len(trained)]
 
 
 def _best(rows: Iterable[Published]) -> list[Published]:
     return sorted(rows, key=lambda row: -row.percent["both"]["auroc"])
-
-
-def _first_of_each(rows: Iterable[Published]) -> list[Published]:
-    """The first row of each training: one network has a row for every score."""
-    found: dict[tuple[str, ...], Published] = {}
-    for row in rows:
-        found.setdefault((row.source.name, row.encoder, row.support), row)
-    return list(found.values())
 
 
 def support_copies(benchmark: str) -> list[tuple[Published, Published]]:

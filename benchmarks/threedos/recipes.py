@@ -13,27 +13,20 @@ import numpy as np
 
 import openshape_ood
 from benchmarks.threedos.splits import Track
-from openshape_ood.errors import UnknownNameError
+from openshape_ood.checks import check_choice
 from openshape_ood.registry.rows import Row
 from openshape_ood.shapes.points import check_cloud, prepare
 
 Support = Literal["clean", "with corrupted copies", "with partial views"]
 SEEDS = (1, 41, 13718)  # those of the 3DOS paper
 # points of a support and of a test shape
-SEMNOV_POINTS: dict[Track, tuple[int, int]] = {
-    "synthetic to real": (1024, 2048),
-    "synthetic": (1024, 1024),
-    "real": (2048, 2048),
-}
+SEMNOV_POINTS: dict[Track, tuple[int, int]] = {"synthetic to real": (1024, 2048), "synthetic": (1024, 1024)}
+SEMNOV_POINTS["real"] = (2048, 2048)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one cloud is prepared: a frozen record, and part of the name under which its embedding is kept.
-
-    points: how many it is resampled to; up and to: gravity axis before and after, the same where nothing is
-    exchanged; color: gray where there is none.
-    """
+    """How one cloud is prepared: brought `up` -> `to`, resampled, and gray; part of the name of its embedding."""
 
     points: int
     up: str
@@ -67,11 +60,9 @@ def record_key(record: dict[str, Any]) -> str:
 class Settings:
     """Every switch of a protocol.
 
-    support_points, test_points: what clouds are resampled to. color: gray of clouds without color. exchange:
-    whether data that is y up is brought to the encoder's own gravity axis. unit: cosines of unit vectors, or
-    else Euclidean distances of raw features. templates: a list in templates.toml, "" for the bare name. num_samples:
-    embeddings a shape, each resampled and begun elsewhere, their unit vectors averaged. support: what stands
-    beside the clean support shapes.
+    color: gray of clouds without color. exchange: whether data that is y up is brought to the encoder's own gravity
+    axis. unit: cosines of unit vectors, or else Euclidean distances of raw features. templates: a list in
+    templates.toml, "" for the bare name. support: what stands beside the clean support shapes.
     """
 
     protocol: str
@@ -100,8 +91,7 @@ def openshape(row: Row, track: Track = "synthetic to real") -> Settings:
 def semnov(row: Row, track: Track = "synthetic to real") -> Settings:
     """The published reference run of a frozen OpenShape on 3DOS, github.com/HLWPOLITO/SemNov_AML_DAAI_23-24.
 
-    It had no names; by name, the bare ones are taken here. It was of the synthetic to real benchmarks only: in the
-    others the same is done with the points that 3DOS samples there, github.com/antoalli/3D_OS `classifiers/`.
+    It was of the synthetic to real benchmarks only, without names; elsewhere the points are those that 3DOS samples.
     """
     return Settings("semnov", *SEMNOV_POINTS[track], 0.0, False, False, "")
 
@@ -110,6 +100,6 @@ PROTOCOLS = {"openshape": openshape, "semnov": semnov}
 
 
 def find_settings(protocol: str, row: Row, track: Track) -> Settings:
-    if protocol not in PROTOCOLS:
-        raise UnknownNameError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
+    """The switches of a protocol for an encoder."""
+    check_choice(protocol, "protocol", tuple(PROTOCOLS))
     return PROTOCOLS[protocol](row, track)

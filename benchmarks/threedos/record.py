@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import namedtuple
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.options import printable
 from benchmarks.threedos.evaluation import kept
 from benchmarks.threedos.recipes import Settings
 from benchmarks.threedos.results import SHOWN, MethodResult
@@ -32,72 +34,42 @@ def record(
     """Everything about a run that a reader of its figures may ask for."""
     import torch
 
-    data, encoder = this.data, this.encoder
-    switches = {key: value for key, value in asdict(settings).items() if key != "protocol"}
-    return {
-        "benchmark": this.split.name,
-        "title": this.split.title,
-        "protocol": settings.protocol,
-        "data": _data(this, differs),
-        "classes": {
-            part: [[c.title, list(c.names)] for c in classes]
-            for part, classes in (("known", data.known), ("novel1", this.split.novel1), ("novel2", this.split.novel2))
-        },
-        "provenance": asdict(
-            Provenance(
-                encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
-            )
-        ),
-        "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
-        "text": _text(this, settings),
-        "settings": switches
-        | {
-            "encoder_up": encoder.spec.up,
-            "seeds": list(args.seeds),
-            "draws": args.draws,
-            "batch_size": args.batch_size,
-            "data_seed": args.data_seed if data.generated else None,
-            "per_class": args.per_class if data.generated else None,
-        },
-        "device": str(encoder.device),
-        "versions": {
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "metrics": "fractions; auroc, fpr95, aupr_in, aupr_out as in 3DOS: known is the positive class; mean over the "
-        "seeds, standard deviation over the seeds, bootstrap 95 % interval of the mean over the test shapes",
-        "results": [result_json(result, settings) for result in results],
-    }
+    from benchmarks.threedos.data.check import published_counts
 
-
-def _text(this: Run, settings: Settings) -> dict[str, Any] | None:
-    if this.text is None:
-        return None
-    text = this.text(settings.templates)
-    return {
-        "space": text.identity.space,
-        "weights": text.weights,
-        "templates": len(text.templates),
-        "average": text.average,
-    }
-
-
-def _data(this: Run, differs: list[str]) -> dict[str, Any]:
-    data = this.data
-    published: dict[str, int] = {}
-    if not data.generated:
-        from benchmarks.threedos.data.check import published_counts
-
-        published = published_counts(this.split.name)
-    return {
+    split, data, encoder = this.split, this.data, this.encoder
+    text = this.text(settings.templates) if this.text else None
+    average = {"templates": len(text.templates), "average": text.average} if text else {}
+    found = {
         "source": data.source,
         "generated": data.generated,
         "absent": list(data.absent),
         "counts": {name: objects.counts() for name, objects in data.sets.items()},
-        "published_counts": published,
+        "published_counts": {} if data.generated else published_counts(split.name),
         "differs": differs,
         "sha256": {name: this.embedder.fingerprint(objects) for name, objects in data.sets.items()},
+    }
+    classes = {"known": data.known, "novel1": split.novel1, "novel2": split.novel2}
+    provenance = Provenance(
+        encoder.identity, up="y", seed=args.seeds[0], num_samples=settings.num_samples, version=__version__
+    )
+    switches = asdict(settings) | {"encoder_up": encoder.spec.up, "seeds": list(args.seeds)}
+    switches |= {key: getattr(args, key) for key in ("draws", "batch_size", "data_seed", "per_class")}
+    switches |= {} if data.generated else {"data_seed": None, "per_class": None}
+    return {
+        "benchmark": split.name,
+        "title": split.title,
+        "protocol": switches.pop("protocol"),
+        "data": found,
+        "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},
+        "provenance": asdict(provenance),
+        "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
+        "text": {"space": text.identity.space, "weights": text.weights} | average if text else None,
+        "settings": switches,
+        "device": str(encoder.device),
+        "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        "metrics": "fractions; auroc, fpr95, aupr_in, aupr_out as in 3DOS: known is the positive class; mean over the "
+        "seeds, standard deviation over the seeds, bootstrap 95 % interval of the mean over the test shapes",
+        "results": [result_json(result, settings) for result in results],
     }
 
 
@@ -121,19 +93,8 @@ def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:
 # --- reading ---
 
 
-@dataclass(frozen=True)
-class Is:
-    """A single value for which `holds`; `expected` says in words what that is."""
-
-    expected: str
-    holds: Callable[[Any], bool]
-
-
-@dataclass(frozen=True)
-class Each:
-    """A mapping from any name to values that look like one."""
-
-    value: Any
+Is = namedtuple("Is", "expected holds")  # a single value for which `holds`; `expected` says in words what that is
+Each = namedtuple("Each", "value")  # a mapping from any name to values that look like one
 
 
 def _is_setting(value: Any) -> bool:
@@ -198,8 +159,3 @@ def plain(words: str, longest: int = LONGEST) -> str:
     """Words of a file as a table may show them: no control characters, not too long."""
     safe = printable(words)
     return safe if len(safe) <= longest else safe[: longest - 1] + "…"
-
-
-def printable(words: str) -> str:
-    """Words on one line, without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in words)

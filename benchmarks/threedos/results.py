@@ -38,11 +38,7 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What one method says of one set of b shapes under one seed.
-
-    novelty (b,) grows with novelty; nearest (b,) indexes the known classes; example (b,) indexes the support
-    shapes: the nearest one of the nearest class, by the same embeddings.
-    """
+    """What one method says of b shapes: novelty (b,), nearest known class (b,), and the support shape (b,) like it."""
 
     novelty: np.ndarray
     nearest: np.ndarray
@@ -53,11 +49,8 @@ class Scored:
 class MethodResult:
     """One method: what it said of each set under each seed, and its figures.
 
-    known_by: "names", "prototypes", "nearest example"; score: the formula's name. scored: a mapping a seed, from
-    the set ("validation", "known", "novel1", "novel2"; those without shapes left out). metrics: "novel1",
-    "novel2", "both" -> metric -> figure. printed_accuracy: prototype accuracy as the 3DOS code prints it.
-    confusion: novel class -> known class -> share of its shapes, mean over the seeds. thresholds: for each seed the
-    novelty that keeps 95 % of the validation shapes; None without validation shapes.
+    scored: a mapping a seed, from the set; metrics: "novel1", "novel2", "both" -> metric -> figure; printed_accuracy:
+    as the 3DOS code prints it; confusion: novel class -> known class -> share; thresholds: keep 95 % of validation.
     """
 
     known_by: str
@@ -78,11 +71,7 @@ class MethodResult:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """A run, for whoever draws or writes it.
-
-    protocol: "openshape" or "semnov"; seeds (s,); embeddings: set -> (b, d) unit vectors under the first seed;
-    report: all of it as the JSON file has it.
-    """
+    """A run, for whoever draws or writes it; embeddings: set -> (b, d) unit vectors under the first seed."""
 
     split: Split
     data: BenchmarkData

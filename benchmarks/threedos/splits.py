@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from openshape_ood.errors import UnknownNameError
+from openshape_ood.checks import check_choice
 
 Track = Literal["synthetic to real", "synthetic", "real"]
 
@@ -28,10 +27,7 @@ class ObjectClass:
 
 @dataclass(frozen=True)
 class Split:
-    """A benchmark: known classes, in label order, against one or two sets of novel ones.
-
-    track says what is support and what is tested: CAD models and scans, CAD models alone, or scans alone.
-    """
+    """A benchmark: known classes, in label order, against one or two sets of novel ones; CAD models, scans or both."""
 
     name: str
     title: str
@@ -61,16 +57,14 @@ def split_names(track: Track | None = None) -> tuple[str, ...]:
 
 
 def load_split(name: str) -> Split:
-    """The benchmark called `name`; raises `UnknownNameError` with those there are."""
-    if name not in split_names():
-        raise UnknownNameError(f"unknown benchmark {name!r}; known: {', '.join(split_names())}")
-    row = _tables()["benchmarks"][name]
-    parts = {part: tuple(_classes(row.get(part, []))) for part in ("known", "novel1", "novel2")}
-    return Split(name, row["title"], row["track"], **parts)
+    """The benchmark called `name`."""
+    check_choice(name, "benchmark", split_names())
+    tables, row = _tables(), _tables()["benchmarks"][name]
+    titles = {
+        part: [t for of in row.get(part, []) for t in tables["sets"][of]] for part in ("known", "novel1", "novel2")
+    }
+    return Split(name, row["title"], row["track"], **{part: tuple(map(_class, of)) for part, of in titles.items()})
 
 
-def _classes(sets: Iterable[str]) -> Iterable[ObjectClass]:
-    for set_name in sets:
-        for title in _tables()["sets"][set_name]:
-            fields = {field: tuple(values) for field, values in _tables()["classes"][title].items()}
-            yield ObjectClass(title, **fields)
+def _class(title: str) -> ObjectClass:
+    return ObjectClass(title, **{field: tuple(values) for field, values in _tables()["classes"][title].items()})

@@ -36,26 +36,25 @@ def content_key(cloud: np.ndarray) -> bytes:
     return digest.digest()
 
 
-def store_folder(root: Path, record: Mapping[str, Any]) -> Path:
-    return root / "embeddings" / f"{record['checkpoint'][:16]}-{record_key(dict(record))[:16]}"
-
-
 class EmbeddingStore:
     """Raw embeddings (d,) float32 by `content_key`, for one checkpoint, one recipe and one seed: the record.
 
-    Every `add` is one shard, a safetensors file called by the sha256 of its content: written under a temporary
-    name, renamed when whole, and checked when read. What a kill leaves behind is sound. Without a folder they are
-    kept in memory only.
+    Every `add` is one shard, a safetensors file called by the sha256 of its content, written under a temporary name
+    and checked when read. Without a folder they are kept in memory only.
     """
 
     def __init__(self, root: Path | None, record: Mapping[str, Any], dim: int) -> None:
         self.dim = dim
-        self.folder = store_folder(root, record) if root else None
+        name = f"{record['checkpoint'][:16]}-{record_key(dict(record))[:16]}"
+        self.folder = root / "embeddings" / name if root else None
         self._index: dict[bytes, int] = {}
         # one growing table: thousands of small arrays, kept among large ones that come and go, fragment the memory
         self._table = np.empty((1024, dim), dtype=np.float32)
         if self.folder:
-            _prepare(self.folder, record)
+            path = self.folder / "record.json"
+            if not path.is_file():  # written once: what is complete may be read-only
+                _replace(path, (json.dumps(record, indent=2) + "\n").encode())
+            forget_abandoned(self.folder)
             self._open(self.folder)
 
     def __contains__(self, key: bytes) -> bool:
@@ -65,6 +64,7 @@ class EmbeddingStore:
         return len(self._index)
 
     def keys(self) -> frozenset[bytes]:
+        """Of all embeddings that are there."""
         return frozenset(self._index)
 
     def get(self, keys: Sequence[bytes]) -> np.ndarray:
@@ -107,14 +107,14 @@ class EmbeddingStore:
             keys, embeddings = shard["keys"], shard["embeddings"]
             if keys.shape != (len(embeddings), 32) or embeddings.shape != (len(keys), self.dim):
                 raise ValueError(f"it has keys {keys.shape} and embeddings {embeddings.shape}")
+            return list(map(bytes, keys)), embeddings
         except FileNotFoundError:  # another run has merged the shards since they were listed
-            return [], np.empty((0, self.dim))
+            pass
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             warnings.warn(f"{path}: {error}; removed, its clouds are embedded again", DamagedCacheWarning, stacklevel=2)
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
-            return [], np.empty((0, self.dim))
-        return list(map(bytes, keys)), embeddings
+        return [], np.empty((0, self.dim))
 
 
 def _write_shard(folder: Path, keys: Sequence[bytes], embeddings: np.ndarray) -> Path:
@@ -123,14 +123,6 @@ def _write_shard(folder: Path, keys: Sequence[bytes], embeddings: np.ndarray) ->
     table = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 32)
     content = save({"keys": table, "embeddings": embeddings})
     return _replace(folder / f"{hashlib.sha256(content).hexdigest()}.safetensors", content)
-
-
-def _prepare(folder: Path, record: Mapping[str, Any]) -> None:
-    """The folder with its record, which is written once: what is complete may be read-only."""
-    path = folder / "record.json"
-    if not path.is_file():
-        _replace(path, (json.dumps(record, indent=2) + "\n").encode())
-    forget_abandoned(folder)
 
 
 def forget_abandoned(folder: Path, pattern: str = "*.partial") -> None:
@@ -146,8 +138,6 @@ def _replace(path: Path, content: bytes) -> Path:
         with replacing(path) as partial:
             partial.write_bytes(content)
     except OSError as error:
-        raise FileError(
-            f"cannot keep embeddings in {path.parent}: {error.strerror or error}. Another folder: --cache DIR; "
-            "none: --no-cache"
-        ) from error
+        what = f"cannot keep embeddings in {path.parent}: {error.strerror or error}"
+        raise FileError(f"{what}. Another folder: --cache DIR; none: --no-cache") from error
     return path

@@ -32,12 +32,7 @@ class Tally:
     reused: int = 0
 
 
-@dataclass(frozen=True)
-class Read:
-    """One cloud: its content key, and prepared for each seed that lacks its embedding."""
-
-    key: bytes
-    prepared: Mapping[int, np.ndarray]
+Read = tuple[bytes, Mapping[int, np.ndarray]]  # of a cloud: content key, prepared for each seed that lacks it
 
 
 def embed(
@@ -54,7 +49,6 @@ def embed(
     """Content keys (b,) of the shapes, once the store of every seed holds their embeddings.
 
     Batches begin at fixed places in the list, so that a run that was cut off and goes on has the same ones.
-    Raises what reading or preparing a cloud raises, `OpenShapeError` when a process that reads dies.
     """
     from tqdm import tqdm
 
@@ -68,7 +62,7 @@ def embed(
         for batch in read:
             for seed, store in stores.items():
                 _embed_missing(batch, seed, encoder, store, tally)
-            keys += [cloud.key for cloud in batch]
+            keys += [key for key, _ in batch]
             bar.update(len(batch))
             bar.set_postfix(reused=tally.reused, refresh=False)
     return keys
@@ -76,29 +70,22 @@ def embed(
 
 def _embed_missing(batch: Sequence[Read], seed: int, encoder: Network, store: EmbeddingStore, tally: Tally) -> None:
     # a mapping, for the same cloud can occur twice in a batch
-    missing = {cloud.key: cloud.prepared[seed] for cloud in batch if cloud.key not in store}
+    missing = {key: prepared[seed] for key, prepared in batch if key not in store}
     if missing:
-        embeddings = encoder.encode_prepared(np.stack(list(missing.values())))
-        _check(embeddings)
-        store.add(list(missing), embeddings)
+        found = encoder.encode_prepared(np.stack(list(missing.values())))
+        if not (np.isfinite(found).all() and np.linalg.norm(found, axis=1).all()):
+            raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
+        store.add(list(missing), found)
     tally.embedded += len(missing)
     tally.reused += len(batch) - len(missing)
-
-
-def _check(embeddings: np.ndarray) -> None:
-    if not (np.isfinite(embeddings).all() and np.linalg.norm(embeddings, axis=1).all()):
-        raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
 
 
 def _read(
     batches: Sequence[Sequence[Shape]], recipe: Recipe, there: Mapping[int, frozenset[bytes]], workers: int
 ) -> Generator[list[Read]]:
     """The batches, read in order: by so many processes, or by this one for 0."""
-    settings = {
-        "recipe": asdict(recipe),
-        "seeds": list(there),
-        "there": [[key.hex() for key in keys] for keys in there.values()],
-    }
+    keys = [[key.hex() for key in known] for known in there.values()]
+    settings = {"recipe": asdict(recipe), "seeds": list(there), "there": keys}
     arguments = ([to_words(shape) for shape in batch] for batch in batches)
     task = f"{__name__}:{preparer.__name__}"
     with closing(in_order(task, settings, arguments, workers=workers, ahead=max(1, workers * AHEAD))) as all_done:
@@ -111,7 +98,7 @@ def _read(
             if done.error is not None:
                 raise done.error
             prepared = iter(done.arrays)
-            yield [Read(bytes.fromhex(key), {seed: next(prepared) for seed in seeds}) for key, seeds in done.answer]
+            yield [(bytes.fromhex(key), {seed: next(prepared) for seed in seeds}) for key, seeds in done.answer]
 
 
 def preparer(

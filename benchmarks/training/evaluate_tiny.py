@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.report.output import write_json
+from benchmarks.report.tables import Table
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.protocol import Run
@@ -96,14 +97,13 @@ def steadiness(encoder: ShapeEncoder) -> dict[str, float]:
 
 def unwarned(text: TextEncoder) -> float:
     """Share of the names of unseen categories that raise no warning."""
-    names = [name for c in UNSEEN for name in (c, *synonyms(c))]
-    silent = 0
-    for name in names:
+    silent = []
+    for name in (name for c in UNSEEN for name in (c, *synonyms(c))):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             text.encode([name])
-        silent += not caught
-    return silent / len(names)
+        silent.append(not caught)
+    return float(np.mean(silent))
 
 
 def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Any]:
@@ -114,70 +114,45 @@ def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[st
     if not paths:
         raise SystemExit(f"error: none of the shapes that benchmarks/training/real.toml names is below {folder}")
     names = sorted({truth[p.stem] for p in paths})
-    known = KnownClasses.from_names(names, text)
     queries = encoder.encode(paths, up=[up.get(p.stem, "file") for p in paths])
-    found = [names[i] for i in nearest(queries, known)]
+    found = [names[i] for i in nearest(queries, KnownClasses.from_names(names, text))]
     rows = [{"file": p.name, "is": truth[p.stem], "found": f} for p, f in zip(paths, found, strict=True)]
-    return {
-        "classes": len(names),
-        "shapes": len(rows),
-        "accuracy": _share(rows),
-        "each": rows,
-        **_benchmark_part(rows, queries, text),
-    }
-
-
-def _benchmark_part(rows: list[dict[str, str]], queries: np.ndarray, text: TextEncoder) -> dict[str, Any]:
-    """The same among the classes of 3DOS alone."""
-    splits = [load_split(name) for name in ("sr1", "sr2")]
+    share = float(np.mean([row["is"] == row["found"] for row in rows]))
+    whole = {"classes": len(names), "shapes": len(rows), "accuracy": share, "each": rows}
+    splits = [load_split(name) for name in ("sr1", "sr2")]  # the same among the classes of 3DOS alone
     classes = {g for s in splits for c in s.known + s.novel2 for g in c.generated}
     kept = [i for i, row in enumerate(rows) if row["is"] in classes]
-    names = sorted({rows[i]["is"] for i in kept})
-    if not names:
-        return {}
-    found = nearest(queries[kept], KnownClasses.from_names(names, text))
-    right = [names[f] == rows[i]["is"] for f, i in zip(found, kept, strict=True)]
-    return {"benchmark_classes": len(names), "benchmark_shapes": len(kept), "benchmark_accuracy": float(np.mean(right))}
-
-
-def _share(rows: list[dict[str, str]]) -> float:
-    return float(np.mean([row["is"] == row["found"] for row in rows])) if rows else float("nan")
+    if not kept:
+        return whole
+    own, labels = np.unique([rows[i]["is"] for i in kept], return_inverse=True)
+    right = accuracy(queries[kept], labels, KnownClasses.from_names(own.tolist(), text))
+    return whole | {"benchmark_classes": len(own), "benchmark_shapes": len(kept), "benchmark_accuracy": right}
 
 
 def markdown(content: dict[str, Any]) -> str:
-    lines = [
-        "| benchmark | network | known by | accuracy | AUROC | FPR95 |",
-        "| --- | --- | --- | ---: | ---: | ---: |",
-    ]
-    for name in ("sr1", "sr2"):
-        for network, results in content[name].items():
-            for r in results:
-                both = r["both"]
-                figures = (r["accuracy"], both["auroc"], both["fpr95"])
-                cells = " | ".join(f"{100 * figure['mean']:.1f}" for figure in figures)
-                lines.append(f"| {name.upper()} | {network} | {r['known_by']} | {cells} |")
-    lines += ["", f"| never trained, {len(UNSEEN)} categories | by name | by five examples |", "| --- | ---: | ---: |"]
-    for kind, row in content["never_trained"].items():
-        lines.append(f"| {kind} | {100 * row['by_name']:.1f} | {100 * row['by_five_examples']:.1f} |")
+    rows = []
+    for name, network, r in ((b, n, r) for b in ("sr1", "sr2") for n, results in content[b].items() for r in results):
+        figures = (r["accuracy"], r["both"]["auroc"], r["both"]["fpr95"])
+        rows.append((name.upper(), network, r["known_by"], *(f"{100 * figure['mean']:.1f}" for figure in figures)))
+    blocks = [Table(("benchmark", "network", "known by", "accuracy", "AUROC", "FPR95"), tuple(rows), 3).markdown()]
+    never = content["never_trained"].items()
+    kinds = tuple((kind, *(f"{100 * row[by]:.1f}" for by in ("by_name", "by_five_examples"))) for kind, row in never)
+    head = (f"never trained, {len(UNSEEN)} categories", "by name", "by five examples")
     seeds = content["two_seeds"]
-    lines += [
-        "",
+    blocks += [
+        Table(head, kinds).markdown(),
         f"Cosine of one shape's embeddings under two seeds: {seeds['mean']:.2f} on average, {seeds['least']:.2f} at "
         f"least. Names of the never trained categories that raise no warning: {100 * content['unwarned']:.0f} %.",
     ]
     if "zero_shot" in content:
         z = content["zero_shot"]
-        lines += [
-            "",
+        blocks += [
             f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']} shapes among {z['classes']} "
             f"names; {100 * z['benchmark_accuracy']:.1f} % of {z['benchmark_shapes']} among the "
             f"{z['benchmark_classes']} that are classes of 3DOS.",
-            "",
-            "| file | is | found |",
-            "| --- | --- | --- |",
-            *(f"| {r['file']} | {r['is']} | {r['found']} |" for r in z["each"]),
+            Table(("file", "is", "found"), tuple((r["file"], r["is"], r["found"]) for r in z["each"]), 3).markdown(),
         ]
-    return "\n".join(lines)
+    return "\n\n".join(blocks)
 
 
 def main() -> None:

@@ -21,14 +21,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.threedos.splits import load_split
 from benchmarks.training.vocabulary import trained_categories
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.shapes.points import to_unit_ball
+from openshape_ood.storage import replacing
 from openshape_ood.synthetic import generate, synonyms
 from openshape_ood.synthetic.mesh import Mesh, rotation
 from openshape_ood.synthetic.sampling import sample_surface
@@ -53,7 +56,10 @@ class GeneratedShapes(Dataset[tuple[np.ndarray, int]]):
         label = int(rng.randint(len(self.names)))
         mesh = generate(self.names[label], FIRST_SEED + self.seed * self.samples + i)
         severity = min(1.0, 0.4 + 0.9 * i / self.samples) * rng.random_sample() ** 0.7
-        xyz, parts = self._clean(mesh, rng) if rng.random_sample() < CLEAN_SHARE else self._scan(mesh, severity, rng)
+        if rng.random_sample() < CLEAN_SHARE:
+            xyz, parts = self._clean(mesh, rng)
+        else:
+            xyz, parts = scan(mesh, self.points, severity, rng), np.zeros(self.points, dtype=np.int64)
         cloud = np.concatenate([to_unit_ball(xyz, "sample"), self._paint(parts, rng)], axis=1)
         return cloud.astype(np.float32), label
 
@@ -62,10 +68,6 @@ class GeneratedShapes(Dataset[tuple[np.ndarray, int]]):
         turn = rng.uniform(0, 360) if rng.random_sample() < 0.5 else 90.0 * rng.randint(4)
         xyz, parts = sample_surface(mesh, self.points, rng)
         return xyz @ rotation("y", turn).T, parts
-
-    def _scan(self, mesh: Mesh, severity: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-        xyz = scan(mesh, self.points, severity, rng)
-        return xyz, np.zeros(self.points, dtype=np.int64)
 
     def _paint(self, parts: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
         """No color for two thirds of the clouds, else a random one a part: color should decide nothing."""
@@ -141,21 +143,6 @@ def train(row: Row, names: Sequence[str], text: TextEncoder, args: argparse.Name
     return network.eval()
 
 
-def left_out(benchmark: str) -> set[str]:
-    """The novel classes of a benchmark, as categories."""
-    from benchmarks.threedos.splits import load_split
-
-    return set(load_split(benchmark).novel_categories) if benchmark else set()
-
-
-def save(network: PointBERT, out: Path, facts: dict[str, object]) -> None:
-    from safetensors.torch import save_file
-
-    partial = out.with_suffix(".partial")
-    save_file(network.state_dict(), partial, metadata={"training": json.dumps(facts)})
-    partial.replace(out)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training.train_tiny", description=__doc__.split("\n")[0]
@@ -175,17 +162,14 @@ def main() -> None:
     if not args.out.parent.is_dir():
         parser.error(f"--out: there is no folder {args.out.parent}")
     torch.set_num_threads(args.threads)
-    names = [c for c in trained_categories() if c not in left_out(args.leave_out)]
+    left_out = load_split(args.leave_out).novel_categories if args.leave_out else ()
+    names = [c for c in trained_categories() if c not in left_out]
     started = time.time()
     network = train(find_checkpoint("tiny"), names, TextEncoder.from_pretrained("tiny", cache=False), args)
-    facts = {
-        "categories": names,
-        "samples": args.samples,
-        "batch_size": args.batch_size,
-        "seed": args.seed,
-        "minutes": round((time.time() - started) / 60, 1),
-    }
-    save(network, args.out, facts)
+    facts = {"categories": names, "samples": args.samples, "batch_size": args.batch_size, "seed": args.seed}
+    facts["minutes"] = round((time.time() - started) / 60, 1)
+    with replacing(args.out) as partial:
+        save_file(network.state_dict(), partial, metadata={"training": json.dumps(facts)})
     print(f"{args.out}: {sum(p.numel() for p in network.parameters()):,} parameters, {facts['minutes']} minutes")
 
 

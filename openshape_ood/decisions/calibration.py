@@ -11,7 +11,7 @@ promised); calibration on the very examples that a score compares with (they are
 the same: calibrate on a small set of known shapes from where the tested ones come. `python -m benchmarks.coverage`
 measures each of these.
 
-Novelty grows with novelty: a shape is kept as known where its novelty is at most the threshold.
+Scores grow with novelty: a shape is kept as known where its score is at most the threshold.
 """
 
 from __future__ import annotations

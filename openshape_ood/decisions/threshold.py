@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import array, to_numpy
 from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, p_values
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import DAMAGE, save_whole
 
 FORMAT = "openshape_ood threshold 1"
 
 
 @dataclass(frozen=True, eq=False)
 class Threshold:
-    """The novelty up to which a row is known: what lies above is new.
+    """The novelty above which a row is new.
 
     Attributes
     ----------
@@ -53,8 +53,10 @@ class Threshold:
     def __post_init__(self) -> None:
         if isinstance(self.value, bool) or not isinstance(self.value, int | float | np.number):
             raise InputError(f"a threshold is {self.value!r}; expected the novelty up to which a row is known")
-        if not math.isfinite(self.value):
-            raise InputError(f"a threshold is {self.value}; expected a finite number")
+        if not _finite(self.value):
+            raise InputError(f"a threshold is {self.value!r:.40}; expected a finite number")
+        if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
+            raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
 
     @classmethod
     def from_novelty(
@@ -91,8 +93,8 @@ class Threshold:
         return len(self.scores)
 
     def is_novel(self, novelty: Any) -> np.ndarray:
-        """Which rows (b,) are new: novelty above the threshold."""
-        return np.asarray(to_numpy(novelty), dtype=np.float64) > self.value
+        """Which rows (b,) are new: novelty above the threshold. Raises `InputError` for NaN, which is neither."""
+        return array(novelty, "novelty", "b") > self.value
 
     def p_values(self, novelty: Any) -> np.ndarray:
         """Conformal p-values (b,), small for novel. Raises `InputError` where no scores were kept."""
@@ -136,13 +138,20 @@ class Threshold:
             scores = np.sort(np.asarray(told.pop("scores"), dtype=np.float64))
             if scores.ndim != 1 or not np.isfinite(scores).all():
                 raise ValueError("its scores are no finite numbers")
-            return cls(**told, scores=scores, provenance=provenance)
+            return cls(**{**told, "source": str(told["source"])}, scores=scores, provenance=provenance)
         except OSError as error:
             raise FileError(f"cannot read the threshold {path}: {error.strerror or error}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except DAMAGE as error:
             raise FileError(f"{path} is no threshold, or a damaged one: {error}") from error
 
     def __str__(self) -> str:
         kept = "" if self.coverage is None else f", keeps {self.coverage:.1%} of the known"
         source = f" ({self.source})" if self.source else ""
         return f"threshold {self.value:.3f}{kept}, from {self.n} known{source}"
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, OverflowError):  # no number; a whole number beyond all floats
+        return False

@@ -80,23 +80,18 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
 
     try:
         if path.suffix.lower() == ".npz":
-            with _npz(path) as file:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+            # stored as they are, so that no more can come out of a file than it holds
+            if sum(one.file_size for one in members) > path.stat().st_size or any(one.compress_type for one in members):
+                raise ValueError("its arrays are compressed")
+            with np.load(path, allow_pickle=False) as file:
                 yield {name: str(file[name]) for name in file.files if name != "embedding"}, file.__getitem__
         else:
             with safe_open(path, framework="numpy") as file:
                 yield file.metadata() or {}, file.get_tensor
+    except FileError:
+        raise
     except (OSError, MemoryError, zipfile.BadZipFile, SafetensorError, *DAMAGE) as error:
-        if isinstance(error, FileError):
-            raise
-        raise FileError(
-            f"cannot read {path} ({error or type(error).__name__}); expected what `openshape-ood embed` wrote"
-        ) from error
-
-
-def _npz(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
-        members, most = archive.infolist(), path.stat().st_size
-        # stored as they are, so that no more can come out of a file than it holds
-        if sum(one.file_size for one in members) > most or any(one.compress_type for one in members):
-            raise ValueError("its arrays are compressed")
-    return np.load(path, allow_pickle=False)
+        reason = f"{error or type(error).__name__}"
+        raise FileError(f"cannot read {path} ({reason}); expected what `openshape-ood embed` wrote") from error

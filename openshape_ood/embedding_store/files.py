@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,8 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     path : path
         Ends in .parquet (extra [parquet]; what failed are rows with status "error"), .npz or .safetensors (what failed
         lies beside).
-    rows : Rows
-        Embeddings (n, d) with ids, paths and axes, and what failed.
-    header : Header
-        What made them.
+    rows, header
+        Embeddings (n, d) with ids, paths and axes, and what failed; what made them.
 
     Returns
     -------
@@ -65,10 +64,8 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
     ------
     InputError
         For another ending, or rows that are not of `header`.
-    FileError
-        Where it cannot be written.
-    MissingPackageError
-        For .parquet without pyarrow.
+    FileError, MissingPackageError
+        Where it cannot be written; for .parquet without pyarrow.
 
     Examples
     --------
@@ -117,10 +114,8 @@ def read_embeddings(
     ------
     FileError
         For a file that cannot be read, or holds something else.
-    MixedEncodersError
-        Where the files are not all from one encoder.
     InputError
-        For a column that there is not.
+        For a column that there is not; `MixedEncodersError` where the files are not all from one encoder.
     """
     strangers = set(columns) - set(COLUMNS)
     if strangers or not columns:
@@ -134,11 +129,11 @@ def read_embeddings(
         held.append(some)
         count += len(next(iter(some.values())))
         if count >= batch_rows:
-            whole = _joined(held)
+            whole = _joined(held) if len(held) > 1 else held[0]
             yield {name: column[:batch_rows] for name, column in whole.items()}
             held, count = [{name: column[batch_rows:] for name, column in whole.items()}], count - batch_rows
     if count:
-        yield _joined(held)
+        yield _joined(held) if len(held) > 1 else held[0]
 
 
 def read_errors(source: Source) -> Iterator[Failed]:
@@ -176,11 +171,5 @@ def _parts(files: list[Path], header: Header, columns: Collection[str], rows: in
 
 
 def _joined(held: list[dict[str, Any]]) -> dict[str, Any]:
-    if len(held) == 1:
-        return held[0]
-    return {
-        name: np.concatenate([one[name] for one in held])
-        if name == "embedding"
-        else [word for one in held for word in one[name]]
-        for name in held[0]
-    }
+    columns = {name: [one[name] for one in held] for name in held[0]}
+    return {n: np.concatenate(c) if n == "embedding" else list(chain.from_iterable(c)) for n, c in columns.items()}

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,7 @@ from openshape_ood.storage import save_whole
 MANIFEST, LOCK = "manifest.json", ".lock"
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Rows of a folder, rows of its errors, and rows that were removed because their ids were there already."""
 
     rows: int
@@ -37,8 +37,7 @@ class Counts:
 def open_folder(folder: Path, header: Header) -> None:
     """Makes a folder for embeddings with this header, or checks that it is one or holds none yet.
 
-    Raises `MixedEncodersError` for a folder of another checkpoint, naming both, `InputError` for one of other
-    preprocessing, naming what differs, and `FileError` for a folder of other things.
+    Raises what `Header.check_one_folder` does, and `FileError` for a folder of other things.
     """
     _make(folder)
     names = os.listdir(folder)
@@ -85,14 +84,11 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
         yield
 
 
-def shard_name(ids: Collection[str]) -> str:
-    """Of the file of a shard with shapes of these ids, whichever of them failed."""
-    return f"shard-{hashlib.sha256(json.dumps(sorted(ids)).encode()).hexdigest()[:24]}.parquet"
-
-
 def write_shard(folder: Path, rows: Rows, header: Header) -> None:
     """Puts a shard in its place; one of the same ids is replaced. Raises `FileError`."""
-    name = shard_name([*rows.ids, *(one.id for one in rows.failed)])
+    # of all ids, whichever of them failed
+    ids = json.dumps(sorted([*rows.ids, *(one.id for one in rows.failed)]))
+    name = f"shard-{hashlib.sha256(ids.encode()).hexdigest()[:24]}.parquet"
     for kind in (EMBEDDINGS, ERRORS):
         _make(folder / kind)
     if rows.ids:
@@ -130,8 +126,7 @@ def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str]]:
 def forget_errors(folder: Path, places: np.ndarray) -> None:
     """Takes errors out of a folder, before their shapes are tried again; places: `keys` of id and path."""
     for path in shard_files(folder, ERRORS):
-        own = keys(place(one.id, one.path) for one in parquet.read_failed(path))
-        _keep(path, ~np.isin(own, places))
+        _keep(path, ~np.isin(keys(place(one.id, one.path) for one in parquet.read_failed(path)), places))
 
 
 def settle(folder: Path) -> Counts:
@@ -172,7 +167,7 @@ def _told(what: str) -> Iterator[None]:
     """The system's errors as `FileError`."""
     try:
         yield
+    except FileError:
+        raise
     except OSError as error:
-        if isinstance(error, FileError):
-            raise
         raise FileError(f"{what}: {error.strerror or error}") from error

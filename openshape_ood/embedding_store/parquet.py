@@ -63,10 +63,13 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
         if not len(good):
             continue
         some = some if len(good) == len(some) else some.take(good)
-        yield {
-            name: _numbers(some[name], header.dim, path) if name == "embedding" else _words(some[name], path)
-            for name in columns
-        }
+        found: dict[str, Any] = {name: _words(some[name], path) for name in columns if name != "embedding"}
+        if "embedding" in columns:
+            vectors = some["embedding"]
+            if vectors.null_count:
+                raise FileError(f"{path}: {vectors.null_count} rows with status ok have no embedding; embed them again")
+            found["embedding"] = np.asarray(vectors.flatten(), dtype=np.float32).reshape(len(vectors), header.dim)
+        yield found
 
 
 def read_failed(path: Path) -> Iterator[Failed]:
@@ -128,19 +131,12 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
         # by dictionary, so that a long word that a damaged file repeats is held once
         with parquet.ParquetFile(path, read_dictionary=[name for name in needed if name != "embedding"]) as file:
             yield file
+    except FileError:
+        raise
     except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, FileError):
-            raise
         reason = " ".join(str(error).split())[:300]
-        raise FileError(
-            f"cannot read {path} as Parquet: {reason}. If it is damaged, remove it and embed again"
-        ) from error
-
-
-def _numbers(column: Any, dim: int, path: Path) -> np.ndarray:
-    if column.null_count:
-        raise FileError(f"{path}: {column.null_count} rows with status ok have no embedding; embed them again")
-    return np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), dim)
+        remedy = "If it is damaged, remove it and embed again"
+        raise FileError(f"cannot read {path} as Parquet: {reason}. {remedy}") from error
 
 
 def _words(column: Any, path: Path) -> list[str | None]:

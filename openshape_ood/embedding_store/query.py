@@ -72,34 +72,32 @@ def nearest(
         Embeddings.
     source : path or list of paths
         As for `read_embeddings`.
-    k : int
-        Neighbors of each query.
-    metric : str
-        "cosine" or "euclidean".
+    k, metric
+        Neighbors of each query, by "cosine" or "euclidean".
     batch_rows : int
         Rows that are held at once.
 
     Returns
     -------
-    distance : array (b, k) of float64
+    distance, id : arrays (b, k) of float64 and str
         Nearest first; of rows at the same distance the first comes first.
-    id : array (b, k) of str
 
     Raises
     ------
     InputError
         For fewer than k rows, and for all that `neighbors.nearest` refuses.
     """
-    queries = np.asarray(queries)
+    queries, rows = np.asarray(queries), "the rows that there are"
     distances, ids, m = np.empty((len(queries), 0)), np.empty((len(queries), 0), dtype=object), 0
     for batch in read_embeddings(source, ("id", "embedding"), batch_rows):
-        own = neighbors.nearest(queries, batch["embedding"], _check_k(min(k, len(batch["id"])), k), metric)
+        most = check_count(min(k, len(batch["id"])), "k", k, rows)
+        own = neighbors.nearest(queries, batch["embedding"], most, metric)
         distances = np.concatenate([distances, own[0]], axis=1)
         ids = np.concatenate([ids, np.array(batch["id"], dtype=object)[own[1]]], axis=1)
         best = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
         distances, ids = np.take_along_axis(distances, best, axis=1), np.take_along_axis(ids, best, axis=1)
         m += len(batch["id"])
-    _check_k(k, m)
+    check_count(k, "k", m, rows)
     return distances, ids.astype(np.str_)
 
 
@@ -132,10 +130,9 @@ def score_store(
 
     Raises
     ------
-    MixedEncodersError
-        Where the known classes are from another encoder.
     InputError
-        For a method that the known classes cannot answer, or that needs patches.
+        For a method that the known classes cannot answer, or that needs patches; `MixedEncodersError` where they are
+        from another encoder.
     """
     files = sources(source)
     header = read_header(files or source)
@@ -162,7 +159,3 @@ def _class(id: str, labels: Labels) -> str | None:
     if not (slash and folder):
         raise InputError(f"{id!r} lies in no folder that could be its class; give labels, a mapping from ids to them")
     return folder
-
-
-def _check_k(k: Any, m: int) -> int:
-    return check_count(k, "k", m, "the rows that there are")

@@ -119,10 +119,8 @@ class Rows:
         """The embeddings as they are stored. Raises `InputError` where these are no rows of `header`."""
         shape, n = np.shape(self.embeddings), len(self.ids)
         if shape != (n, header.dim) or not len(self.paths) == len(self.ups) == n:
-            raise InputError(
-                f"embeddings have the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups; "
-                f"expected ({n}, {header.dim}), and one of each a row"
-            )
+            given = f"the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups"
+            raise InputError(f"embeddings have {given}; expected ({n}, {header.dim}), and one of each a row")
         return np.ascontiguousarray(self.embeddings, dtype=np.float32)
 
 

@@ -10,17 +10,25 @@ from openshape_ood.registry import find_checkpoint
 
 
 def load_encoder(model: str, device: Any, *others: Identity) -> Any:
-    """The checkpoint called `model`.
-
-    Raises `MixedEncodersError`, before anything is downloaded, where it does not fit the identity of what it shall be
-    compared with.
-    """
+    """The checkpoint `model`; raises `MixedEncodersError`, before any download, where it does not fit the others."""
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     row = find_checkpoint(model)
     for other in others:
         other.check_fits(Identity(row.name, row.text.space, row.source.sha256))
     return ShapeEncoder.from_pretrained(model, device=device)
+
+
+def check_encoders(encoder: Any, text: Any) -> None:
+    """Raises `InputError` for what is no `Encoder`, or no `NamesEncoder`, where one is given."""
+    asked = {"encoder": (encoder, ("identity", "dim", "temperature", "encode")), "text": (text, ("identity", "encode"))}
+    for name, (given, members) in asked.items():
+        lacks = [member for member in members if not hasattr(given, member)]
+        if given is not None and lacks:
+            raise InputError(
+                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; expected an encoder; "
+                "give the name of a checkpoint as model="
+            )
 
 
 def text_of(encoder: Encoder, device: Any = None) -> NamesEncoder:

@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood.checks import array
 from openshape_ood.errors import InputError, MixedEncodersError
-from openshape_ood.shapes.spec import CloudSpec
+from openshape_ood.shapes import CloudSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +23,9 @@ STAGES = get_args(Stage)
 class Identity:
     """Whose embeddings these are.
 
-    Attributes
-    ----------
-    checkpoint : str
-        Its name in the registry.
-    space : str
-        The joint text-shape space, one word for encoders that share it: the text model they were aligned with.
-    sha256 : str
-        Of the weights of a shape encoder; empty for embeddings of names, which belong to the space as a whole.
+    checkpoint: its name in the registry; space: the joint text-shape space, one word for encoders that share it, the
+    text model they were aligned with; sha256: of the weights of a shape encoder, empty for embeddings of names, which
+    belong to the space as a whole.
     """
 
     checkpoint: str
@@ -39,9 +34,8 @@ class Identity:
 
     def fits(self, other: Identity) -> bool:
         """Whether embeddings of both may be compared: one checkpoint, or one space where a side is text."""
-        if self.sha256 and other.sha256:
-            return self.sha256 == other.sha256
-        return self.space == other.space
+        both = self.sha256 and other.sha256
+        return self.sha256 == other.sha256 if both else self.space == other.space
 
     def check_fits(self, shapes: Identity) -> None:
         """Raises `MixedEncodersError` where known classes of this identity meet shapes of another."""
@@ -52,27 +46,18 @@ class Identity:
             )
 
     def __str__(self) -> str:
-        if not self.sha256:
-            return f"the text encoder of {self.checkpoint}"
-        return f"{self.checkpoint} (sha256 {self.sha256[:8]})"
+        own = f"{self.checkpoint} (sha256 {self.sha256[:8]})"
+        return own if self.sha256 else f"the text encoder of {self.checkpoint}"
 
 
 @dataclass(frozen=True)
 class Provenance:
     """What produced a figure: the same in every result, stored row and JSON.
 
-    Attributes
-    ----------
-    identity : Identity
-        The encoder of the rows.
-    method : str
-        Name of the method that judged them; empty for embeddings that nobody judged yet.
-    up : str
-        Gravity axis that was asked for: "y", "z" or "x" with an optional "-", "file", or several separated by commas.
-    seed, num_samples : int
-        Of resampling, and how many samplings of a shape were averaged.
-    version : str
-        Of this library.
+    identity: the encoder of the rows; method: what judged them, empty for embeddings that nobody judged yet; up:
+    gravity axis that was asked for, "y", "z" or "x" with an optional "-", "file", or several separated by commas, empty
+    for ready embeddings, which do not tell; seed: of resampling; num_samples: how many samplings of a shape were
+    averaged; version: of this library.
     """
 
     identity: Identity
@@ -85,8 +70,6 @@ class Provenance:
     def as_json(self) -> dict[str, Any]:
         """The same as a table of texts and numbers.
 
-        Examples
-        --------
         >>> Provenance(Identity("tiny", "words", "5e"), "knn").as_json()["identity"]
         {'checkpoint': 'tiny', 'space': 'words', 'sha256': '5e'}
         """
@@ -122,6 +105,8 @@ class Embeddings:
     names: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
+        if not isinstance(self.identity, Identity):
+            raise InputError(f"identity is {self.identity!r}; expected that of the encoder, encoder.identity")
         object.__setattr__(self, "vectors", array(self.vectors, "embeddings", "bd"))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if self.names and len(self.names) != len(self.vectors):
@@ -132,10 +117,8 @@ class Embeddings:
 
 
 class Patches(NamedTuple):
-    """Features (b, p, w) float32 of the p patches of b shapes, and their centers (b, p, 3) in the encoder's frame.
-
-    radius: of a patch, in that frame, where the largest norm of a cloud is 1.
-    """
+    """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, in the encoder's own
+    frame, where the largest norm of a cloud is 1."""
 
     features: np.ndarray
     centers: np.ndarray
@@ -145,8 +128,7 @@ class Patches(NamedTuple):
 class Encoder(Protocol):
     """All that is asked of a shape encoder; `ShapeEncoder` is one, and a fake is a few lines.
 
-    identity: whose embeddings they are; dim: d; temperature: what cosines with text were divided by in training, None
-    where nobody says so. What needs patches asks for a `PatchEncoder`.
+    dim: d; temperature: what cosines with text were divided by in training, None where nobody says so.
     """
 
     @property
@@ -168,11 +150,9 @@ class Encoder(Protocol):
     ) -> np.ndarray:
         """Unit embeddings (b, d) of b shapes, of whatever `shapes.shape.list_shapes` takes.
 
-        up: gravity axis of the data, one or one a shape, see `shapes.shape.resolve_ups`; num_samples: how many
-        embeddings of each shape are averaged, every one resampled with a seed of its own; batch_size and progress do
-        not change the numbers.
+        up: gravity axis of the data, one or one a shape; num_samples: how many embeddings of each shape are averaged,
+        every one resampled with a seed of its own; batch_size and progress do not change the numbers.
         """
-        ...
 
 
 class PatchEncoder(Encoder, Protocol):
@@ -197,20 +177,6 @@ class PatchEncoder(Encoder, Protocol):
         space of the embeddings, w = d. Centers are in the frame of `spec`: the mean of the `spec.count` resampled
         points at the origin, their largest norm 1, and the axis `spec.up` upwards.
         """
-        ...
-
-
-class PointEncoder(Protocol):
-    """An encoder of scans: every point in the text space."""
-
-    @property
-    def identity(self) -> Identity: ...
-    @property
-    def dim(self) -> int: ...
-
-    def encode_points(self, scene: Any, *, seed: int = 0, progress: bool = False) -> np.ndarray:
-        """Embeddings (n, d) of the n points of a scan."""
-        ...
 
 
 class NamesEncoder(Protocol):
@@ -221,7 +187,6 @@ class NamesEncoder(Protocol):
 
     def encode(self, names: Sequence[str]) -> np.ndarray:
         """Unit vectors (k, d) of k class names."""
-        ...
 
 
 class Network(Protocol):
@@ -234,7 +199,6 @@ class Network(Protocol):
 
     def __call__(self, points: Tensor) -> Tensor:
         """Clouds (b, n, 6), xyz in the unit ball and rgb in [0, 1] -> embeddings (b, d) of any length."""
-        ...
 
 
 class PatchNetwork(Network, Protocol):
@@ -245,25 +209,17 @@ class PatchNetwork(Network, Protocol):
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
         """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3)."""
-        ...
 
 
 @runtime_checkable
 class StagedNetwork(Protocol):
-    """A network in four steps, of which the first two are many small ones that leave a GPU room for the next batch."""
+    """A network in four steps, of which the first two are many small ones that leave a GPU room for the next batch.
 
-    def sample(self, points: Tensor) -> Tensor:
-        """(b, n, 6) -> which points are patch centers (b, p)."""
-        ...
+    sample: points (b, n, 6) -> which are patch centers (b, p); group: centers (b, p, 3) and members (b, p, k), the
+    points of each patch; abstract: a feature a patch (b, p, s); transform: embeddings (b, d).
+    """
 
-    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, n, 6), (b, p) -> centers (b, p, 3) and the points of each patch (b, p, k)."""
-        ...
-
-    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """(b, n, 6), (b, p, 3), (b, p, k) -> a feature a patch (b, p, s)."""
-        ...
-
-    def transform(self, centers: Tensor, features: Tensor) -> Tensor:
-        """(b, p, 3), (b, p, s) -> embeddings (b, d)."""
-        ...
+    def sample(self, points: Tensor) -> Tensor: ...
+    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]: ...
+    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor: ...
+    def transform(self, centers: Tensor, features: Tensor) -> Tensor: ...

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from openshape_ood.checks import check_choice, check_seed
+from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.devices import exact, find_device
-from openshape_ood.encoders.grouping.samplers import SAMPLERS as SAMPLERS
-from openshape_ood.encoders.grouping.samplers import Sampler, check_sampler, find_grouping
-from openshape_ood.encoders.pipeline import embed_batches
-from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage
+from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
+from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
-from openshape_ood.registry.loading import load_network
 from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
@@ -38,10 +36,8 @@ class ShapeEncoder:
         Points a cloud is resampled to, the gravity axis it was trained with, and the gray of clouds without color.
     temperature : float or None
         What cosines with text were divided by in training, where the file says so.
-    row : Row
-        All that the registry says.
-    network, device, precision
-        The bare torch module, where it runs, and the type of its products.
+    row, network, device, precision
+        All that the registry says, the bare torch module, where it runs, and the type of its products.
     """
 
     def __init__(
@@ -60,7 +56,12 @@ class ShapeEncoder:
         self.device = device
         self.temperature = temperature
         self.precision = precision
-        self.network = _ready(network, precision, row).to(device)
+        network.eval().requires_grad_(False)
+        if hasattr(network, "prepare"):
+            network.prepare(getattr(torch, precision))
+        elif precision != "float32":
+            raise InputError(f"the architecture {row.architecture!r} runs in float32 only; got precision={precision!r}")
+        self.network = network.to(device)
 
     @classmethod
     def from_pretrained(
@@ -77,17 +78,15 @@ class ShapeEncoder:
 
         Parameters
         ----------
-        name : str
-            A name in the registry.
+        name, registry : str and path, optional
+            A name in the registry, or in one of one's own, as `list_checkpoints` takes it.
         checkpoint : path, optional
             A file to load in place of the registered one; its hash is recorded in `identity`.
-        registry : path, optional
-            A registry of one's own that extends the packaged one; None asks OPENSHAPE_OOD_CHECKPOINTS.
         device : str or torch.device, optional
             None takes CUDA, then MPS, then the CPU.
         sampler : {"auto", "torch", "triton", "dgl"}
-            What picks the patches; all give the same embeddings. "auto" takes Triton kernels on a GPU that they run
-            on, else torch (so does OPENSHAPE_OOD_NO_TRITON=1).
+            What picks the patches; all give the same embeddings. "auto" takes Triton on a GPU that it runs on, else
+            torch (so does OPENSHAPE_OOD_NO_TRITON=1).
         precision : {"float32", "bfloat16", "float16"}
             Of the network's products. Patches are always picked in float32, the default, for which alone the promises
             of `encode` hold.
@@ -98,12 +97,10 @@ class ShapeEncoder:
 
         Raises
         ------
-        UnknownNameError
-            A name, sampler or precision that there is not.
         InputError
-            A device, sampler or precision that cannot be used.
+            A name, device, sampler or precision that cannot be used.
         RegistryError, CheckpointError
-            The registry; the file: `WeightsError`, `HashError`, or what kept a download from succeeding.
+            The registry; the file, or what kept a download from succeeding.
 
         Examples
         --------
@@ -111,14 +108,13 @@ class ShapeEncoder:
         ShapeEncoder('tiny', d=192, device='cpu')
         """
         row = find_checkpoint(name, registry)
-        check_sampler(sampler)
         check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
         grouping = find_grouping(sampler, target)
-        loaded = load_network(row, checkpoint)
-        if hasattr(loaded.network, "grouping"):
-            loaded.network.grouping = grouping
-        return cls(row, loaded.network, loaded.sha256, target, loaded.temperature, precision)
+        network, sha256, temperature = load_network(row, checkpoint)
+        if hasattr(network, "grouping"):
+            network.grouping = grouping
+        return cls(row, network, sha256, target, temperature, precision)
 
     def encode(
         self,
@@ -131,9 +127,7 @@ class ShapeEncoder:
         progress: bool = False,
         normalize: bool = True,
     ) -> np.ndarray:
-        """Embeddings of shapes.
-
-        The same shape has the same embedding alone or in any batch, whatever torch's global settings.
+        """Embeddings of shapes, the same alone or in any batch, whatever torch's global settings.
 
         Parameters
         ----------
@@ -147,10 +141,8 @@ class ShapeEncoder:
             Of resampling and of sampling surfaces.
         num_samples : int
             How many embeddings of each shape, every one sampled anew, are averaged into a steadier one.
-        batch_size : int
-            Shapes that go through the network at once.
-        progress : bool
-            Draw a progress bar.
+        batch_size, progress : int and bool
+            Shapes that go through the network at once; whether to draw a progress bar.
         normalize : bool
             Give unit vectors.
 
@@ -162,10 +154,8 @@ class ShapeEncoder:
         ------
         CloudError, ShapeFileError
             A shape that cannot be used, by name.
-        MissingPackageError
-            A format or sampler whose package is an extra.
-        InputError
-            Other values that cannot be used.
+        InputError, MissingPackageError
+            Other values that cannot be used; a format or sampler whose package is an extra.
         WeightsError
             An embedding without a direction.
 
@@ -217,10 +207,12 @@ class ShapeEncoder:
         """Raw embeddings (b, d) of every sampling; each of them has a direction."""
         ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
         batches = _batches(len(shapes), batch_size)
-        prepared = (self._prepared(shapes[s], ups[s], each) for s in batches for each in seeds)
-        done = embed_batches(self.network, prepared, self.device)
-        rows = [[next(done) for _ in seeds] for _ in _with_progress(batches, progress, len(shapes))]
-        samples = [np.concatenate(sample) for sample in zip(*rows, strict=True)]
+        rows: list[np.ndarray] = []
+        with _bar(len(shapes), progress) as bar:
+            for done in self.encode_batches(self._prepared(shapes[s], ups[s], own) for s in batches for own in seeds):
+                rows.append(done)
+                bar.update(0 if len(rows) % len(seeds) else len(done))
+        samples = [np.concatenate(rows[i :: len(seeds)]) for i in range(len(seeds))]
         for sample in samples:
             self._unit(sample, shapes)
         return samples
@@ -249,15 +241,12 @@ class ShapeEncoder:
         Returns
         -------
         Patches
-            Features (b, p, w) float32, and centers (b, p, 3) in the encoder's own frame: mean of the cloud at the
-            origin, largest norm 1.
+            Features (b, p, w) float32, and centers (b, p, 3), the mean of the cloud at the origin, largest norm 1.
 
         Raises
         ------
-        UnknownNameError
-            A stage that there is not.
         InputError
-            An architecture that gives no features of patches.
+            A stage that there is not, and an architecture that gives no features of patches.
 
         Examples
         --------
@@ -271,45 +260,48 @@ class ShapeEncoder:
         check_seed(seed)
         check_choice(stage, "stage", STAGES)
         if not hasattr(self.network, "patches"):
-            raise InputError(
-                f"{self.identity.checkpoint}: its architecture {self.row.architecture!r} gives no features of patches; "
-                "expected an encoder such as vitb32"
-            )
-        features, centers = [], []
-        for s in _with_progress(_batches(len(listed), batch_size), progress, len(listed)):
-            points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
-            with torch.inference_mode(), exact(self.device):
-                own, where = self.network.patches(points, stage)
-            features.append(own.float().cpu().numpy())
-            centers.append(where.float().cpu().numpy())
-        return Patches(np.concatenate(features), np.concatenate(centers), self.network.radius)
+            what = f"{self.identity.checkpoint}: its architecture {self.row.architecture!r}"
+            raise InputError(f"{what} gives no features of patches; expected an encoder such as vitb32")
+        found: list[tuple[np.ndarray, ...]] = []
+        with _bar(len(listed), progress) as bar:
+            for s in _batches(len(listed), batch_size):
+                points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
+                with torch.inference_mode(), exact(self.device):
+                    own = self.network.patches(points, stage)
+                found.append(tuple(part.float().cpu().numpy() for part in own))
+                bar.update(len(points))
+        features, centers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return Patches(features, centers, self.network.radius)
 
     def encode_prepared(self, points: np.ndarray) -> np.ndarray:
-        """Raw embeddings of clouds that are prepared already, in one batch: nothing is checked, resampled or scaled.
+        """Raw embeddings (b, d) float32, of any length, of clouds that are prepared already, in one batch.
 
-        Parameters
-        ----------
-        points : array (b, n, 6)
-            xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
-            `shapes.points.prepare` gives them.
-
-        Returns
-        -------
-        array (b, d) float32
-            Of any length.
+        points (b, n, 6): xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
+        `shapes.points.prepare` gives them. Nothing is checked, resampled or scaled.
         """
         if not len(points):
             return np.empty((0, self.dim), dtype=np.float32)
         clouds = np.require(points, np.float32, ["C", "W"])  # torch warns of what is read-only
-        return next(embed_batches(self.network, [clouds], self.device))
+        return next(self.encode_batches([clouds]))
+
+    def encode_batches(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
+        if self.device.type == "cuda" and isinstance(self.network, StagedNetwork):
+            from openshape_ood.encoders.pipeline import overlapped
+
+            yield from overlapped(self.network, batches, self.device)
+            return
+        for batch in batches:
+            with torch.inference_mode(), exact(self.device):
+                embeddings = self.network(torch.from_numpy(batch).to(self.device))
+            yield embeddings.cpu().numpy()
 
     def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
-        return np.stack([self._prepare(shape, up, seed) for shape, up in zip(shapes, ups, strict=True)])
-
-    def _prepare(self, shape: Shape, up: str, seed: int) -> np.ndarray:
-        cloud = shape.cloud(self.spec.count, seed)
+        """Clouds (b, n, 6) as the network takes them."""
         spec = self.spec
-        return prepare(cloud, count=spec.count, up=up, to=spec.up, color=spec.color, seed=seed, name=shape.name)
+        frame: dict[str, Any] = {"count": spec.count, "to": spec.up, "color": spec.color, "seed": seed}
+        pairs = zip(shapes, ups, strict=True)
+        return np.stack([prepare(s.cloud(spec.count, seed), up=up, name=s.name, **frame) for s, up in pairs])
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -325,26 +317,12 @@ class ShapeEncoder:
         return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
 
 
-def _ready(network: Any, precision: Precision, row: Row) -> Any:
-    """The network as it is run, frozen and in evaluation mode."""
-    network.eval().requires_grad_(False)
-    if hasattr(network, "prepare"):
-        network.prepare(getattr(torch, precision))
-    elif precision != "float32":
-        raise InputError(f"the architecture {row.architecture!r} runs in float32 only; got precision={precision!r}")
-    return network
-
-
 def _batches(count: int, batch_size: Any) -> list[slice]:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1 up")
-    return [slice(i, i + int(batch_size)) for i in range(0, count, int(batch_size))]
+    size = check_whole(batch_size, "batch_size")
+    return [slice(i, i + size) for i in range(0, count, size)]
 
 
-def _with_progress(batches: list[slice], progress: bool, total: int) -> Iterator[slice]:
+def _bar(total: int, progress: bool) -> Any:
     from tqdm import tqdm
 
-    with tqdm(total=total, desc="embedding", unit="shape", disable=not progress) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(min(batch.stop, total) - batch.start)
+    return tqdm(total=total, desc="embedding", unit="shape", disable=not progress)

@@ -1,7 +1,8 @@
 """What is known: names, examples and patches of classes, as embeddings of one encoder."""
 
 from openshape_ood.checks import check_names
-from openshape_ood.known.classes import KnownClasses, MemoryBank
+from openshape_ood.known.classes import KnownClasses
 from openshape_ood.known.examples import check_examples, check_patches
+from openshape_ood.known.memory import MemoryBank
 
 __all__ = ["KnownClasses", "MemoryBank", "check_examples", "check_names", "check_patches"]

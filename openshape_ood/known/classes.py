@@ -21,53 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_names, to_numpy, unit, unit_or_zero
-from openshape_ood.encoders.protocols import Encoder, Identity, NamesEncoder
+from openshape_ood.checks import check_names, grouped, unit, unit_or_zero
+from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known.examples import check_examples, embedded, embedded_patches
+from openshape_ood.known.examples import check_examples, embedded
+from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
 from openshape_ood.known.soundness import check_joinable, check_sound
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 ARRAYS = ("text", "negatives", "examples", "labels")
-MEMORY = ("features", "labels", "centers", "shapes")
-
-
-@dataclass(frozen=True, eq=False)
-class MemoryBank:
-    """The patches of example shapes (PatchCore, arXiv 2106.08265).
-
-    Attributes
-    ----------
-    features : (n, w) float32
-        A unit vector a patch.
-    labels : (n,) int64
-        Its class, an index into the names.
-    centers : (n, 3) float32
-        Where it lies in the encoder's own frame.
-    shapes : (n,) int64
-        Which example shape it belongs to.
-    stage : str
-        Which features they are, see `ShapeEncoder.encode_patches`.
-    radius : float
-        Of a patch, in the encoder's own frame.
-    """
-
-    features: np.ndarray
-    labels: np.ndarray
-    centers: np.ndarray
-    shapes: np.ndarray
-    stage: str
-    radius: float
-
-    def __repr__(self) -> str:
-        return f"MemoryBank({len(self.features)} {self.stage} patches of {len(np.unique(self.shapes))} shapes)"
-
-    @classmethod
-    def from_examples(
-        cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
-    ) -> MemoryBank:
-        """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
-        return cls(*embedded_patches(examples, encoder, up, stage, settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,12 +176,18 @@ class KnownClasses:
     def from_embeddings(
         cls, vectors: Any, labels: Sequence[str], identity: Identity, *, temperature: float | None = None
     ) -> KnownClasses:
-        """Classes by ready embeddings (m, d) and the name (m,) of each; classes in their sorted order."""
-        rows = np.asarray(to_numpy(vectors))
-        found, index = np.unique(np.asarray(labels), return_inverse=True)
-        if rows.ndim != 2 or len(rows) != len(index):
-            raise InputError(f"vectors {rows.shape} and {len(index)} labels; expected (m, d) and a label each")
-        return cls(check_names(found), identity, examples=rows, labels=index, temperature=temperature)
+        """Classes by ready embeddings (m, d) of any length and the name (m,) of each; classes in their sorted order.
+
+        Raises `InputError` for rows that are zero or not finite, and labels that are no names or not m.
+        """
+        ready = Embeddings(vectors, identity)
+        found, index = grouped(labels, ready.vectors)
+        unit(ready.vectors, "the embedding in")  # refuses rows without a direction
+        return cls(check_names(found), identity, examples=ready.vectors, labels=index, temperature=temperature)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, and not what was computed from them."""
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def __repr__(self) -> str:
         patches = None if self.patches is None else self.patches.features
@@ -246,7 +214,9 @@ class KnownClasses:
     def anchors(self) -> np.ndarray:
         """A unit vector (k, d) a class: its mean example, scaled to length 1 again, or else its name."""
         if self.examples is None or self.labels is None:
-            return self.text  # type: ignore[return-value]
+            if self.text is None:
+                raise InputError(f"known classes of {self.identity} have neither names' embeddings nor examples")
+            return self.text
         anchors = np.zeros((len(self.names), self.dim)) if self.text is None else self.text.astype(np.float64)
         for c in self.shown:
             anchors[c] = unit_or_zero(unit_or_zero(self.examples[self.labels == c]).mean(axis=0)[None])[0]
@@ -291,11 +261,13 @@ class KnownClasses:
             strangers = sorted({*arrays} - {*ARRAYS} | {*memory} - {*MEMORY})
             if strangers:
                 raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
-            temperature = header["temperature"]
+            temperature, about = header["temperature"], header.get("patches")
+            if about is not None:
+                about = {**about, "radius": float(about["radius"])}
             known = cls(
                 names=check_names(header["names"]),
                 identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
-                patches=MemoryBank(**memory, **header["patches"]) if memory else None,
+                patches=MemoryBank(**memory, **about) if memory else None,
                 temperature=None if temperature is None else float(temperature),
                 **arrays,
             )
@@ -305,6 +277,8 @@ class KnownClasses:
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:
         """One set of the classes of several, in their order: all known by example, or all by name, or all by both.
+
+        A negative word of one set that is the name of a class of another is left out.
 
         Raises
         ------
@@ -324,22 +298,21 @@ class KnownClasses:
         ]
         arrays = {name: _stacked([getattr(one, name) for one in moved]) for name in ARRAYS}
         temperatures = [one.temperature for one in several if one.temperature is not None]
-        memory = _joined_memory([one.patches for one in moved if one.patches is not None])
+        memory = joined_memory([one.patches for one in moved if one.patches is not None])
+        if arrays["negatives"] is not None and arrays["text"] is not None:
+            kept = ~_same(arrays["negatives"], arrays["text"])
+            arrays["negatives"] = arrays["negatives"][kept] if kept.any() else None
         return cls(names, several[0].identity, patches=memory, temperature=next(iter(temperatures), None), **arrays)
+
+
+def _same(words: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """Which unit vectors (j, d) are one of (k, d)."""
+    return (words @ anchors.T).max(axis=1) >= 1 - 1e-6
 
 
 def _stacked(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
     filled = [array for array in arrays if array is not None]
     return np.concatenate(filled) if filled else None
-
-
-def _joined_memory(banks: Sequence[MemoryBank]) -> MemoryBank | None:
-    if not banks:
-        return None
-    starts = np.cumsum([0, *(bank.shapes.max(initial=-1) + 1 for bank in banks)])
-    shapes = np.concatenate([bank.shapes + start for bank, start in zip(banks, starts, strict=False)])
-    rows = {name: np.concatenate([getattr(bank, name) for bank in banks]) for name in ("features", "labels", "centers")}
-    return MemoryBank(**rows, shapes=shapes, stage=banks[0].stage, radius=banks[0].radius)
 
 
 def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:
@@ -351,7 +324,7 @@ def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder)
         warnings.simplefilter("ignore")  # that a word for something else is little known harms nothing
         vectors = unit(text.encode(words), "the text embedding of", words)
     best = (vectors @ anchors.T).max(axis=1)
-    kept = (best <= np.median(best)) & (best < 1 - 1e-6)
+    kept = (best <= np.median(best)) & ~_same(vectors, anchors)
     if not kept.any():
         raise ClassNamesError("every negative word is the name of a known class; expected words for other things")
     return vectors[kept]

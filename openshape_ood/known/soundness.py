@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,13 @@ def check_sound(known: KnownClasses) -> None:
         rows = getattr(known, name)
         if rows is not None:
             _check_rows(name, rows, shape)
-            _check_unit(name, rows)
+            _check_length(name, rows)
     if known.text is None and len(known.shown) != k:
         raise ValueError("there are classes with neither name nor examples")
     if known.patches is not None:
         n = len(known.patches.features)
         _check_rows("patches", known.patches.features, (n, None))
+        _check_length("patches", known.patches.features)
         _check_rows("centers", known.patches.centers, (n, 3))
         _check_labels("patch labels", known.patches.labels, k, n)
         _check_labels("patch shapes", known.patches.shapes, n, n)
@@ -54,7 +56,7 @@ def check_joinable(several: Sequence[KnownClasses]) -> None:
                 f"{other.dim} cannot be joined: expected both known by example, both by name, or both by both"
             )
     names = [name for one in several for name in one.names]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ClassNamesError(f"in more than one of the sets: {', '.join(map(repr, twice))}; expected each class once")
     temperatures = sorted({one.temperature for one in several if one.temperature is not None})
@@ -75,8 +77,12 @@ def _check_rows(name: str, rows: np.ndarray, shape: tuple[int | None, ...]) -> N
         raise ValueError(f"{name} is {rows.shape} {rows.dtype}; expected finite numbers {shape}")
 
 
-def _check_unit(name: str, rows: np.ndarray) -> None:
-    if not np.allclose(np.linalg.norm(rows, axis=-1), 1, atol=1e-3):
+def _check_length(name: str, rows: np.ndarray) -> None:
+    length = np.linalg.norm(rows, axis=-1)
+    if name == "examples":  # ready embeddings are kept as they are
+        if not (length > 0).all():
+            raise ValueError("examples hold a row of zeros")
+    elif not np.allclose(length, 1, atol=1e-3):
         raise ValueError(f"{name} are no unit vectors")
 
 

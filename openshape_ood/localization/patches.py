@@ -1,27 +1,32 @@
-"""localize: a shape and known classes in, a novelty a point out."""
+"""localize: a shape and known classes in, a novelty a point out; the baseline and threshold that known shapes give."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from openshape_ood import __version__
+from openshape_ood.checks import check_choice
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance
-from openshape_ood.errors import ClassNamesError, CloudError, InputError, UnknownNameError
+from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
-from openshape_ood.localization.baseline import baseline
-from openshape_ood.localization.interpolation import interpolate
 from openshape_ood.novelty_map import Elements, NoveltyMap, PatchNovelty
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import check_up, in_frame, resample
-from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
+BLOCK = 1 << 13  # points whose weights are held at once
+COMPARED = 32  # shapes that are compared with the others; more say the same, and each searches the whole memory bank
+COVERAGE = 0.95
+
+_MEASURED: WeakKeyDictionary[MemoryBank, tuple[float, Threshold]] = WeakKeyDictionary()
 
 
 def localize(
@@ -85,29 +90,41 @@ def localize(
     Examples
     --------
     >>> from openshape_ood.synthetic import sample
+    >>> from openshape_ood.synthetic.planted import plant
     >>> examples = {"chair": [sample("chair", 1024, seed) for seed in range(10)]}
-    >>> found = localize(sample("guitar", 1024, seed=1), examples, model="tiny")
-    >>> len(found), bool(found.is_novel.mean() > 0.5)
-    (1024, True)
+    >>> chair = plant("chair", "guitar", points=1024, seed=3)  # with a guitar for a back
+    >>> found = localize(chair.cloud, examples, model="tiny")
+    >>> bool(found.novelty[chair.foreign].mean() > found.novelty[~chair.foreign].mean())
+    True
     """
-    one = _one(shape)
-    axis = resolve_ups(up if up == "file" else check_up(up), [one])[0]
+    listed = list_shapes(shape)
+    if len(listed) != 1:
+        raise CloudError(
+            f"there are {len(listed)} shapes; expected one. Call it for each, with one KnownClasses for all"
+        )
+    one, axis = listed[0], resolve_ups(up if up == "file" else check_up(up), listed)[0]
     by = _check_by(by, known)
     if known_up is not None and isinstance(known, KnownClasses):
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
-    if isinstance(encoder, str) or isinstance(text, str):
-        raise InputError("encoder and text are objects, not names; give the name of a checkpoint as model=")
+    check_encoders(encoder, text)
     encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
     check_patches(encoder)
-    settings = {"batch_size": batch_size, "seed": seed, "progress": progress}
     if not isinstance(known, KnownClasses):
-        known = _gathered(known, by, encoder, text, device, up if known_up is None else known_up, settings)
+        read = {"up": up if known_up is None else known_up, "batch_size": batch_size, "seed": seed}
+        known = _gathered(known, by, encoder, text, device, read | {"progress": progress})
     known.check_fits(encoder.identity)
-    against = _Against.of(known, by, encoder)
+    stage, half, threshold = "projected", float("nan"), None
+    classes, rows, owners = np.array(known.names), known.text, np.arange(len(known.names))
+    if by != "text" and known.patches is not None:
+        stage, rows = by, known.patches.features
+        half, threshold = baseline(known.patches)
+        threshold = replace(threshold, provenance=Provenance(encoder.identity, by, version=__version__))
+        shown, owners = np.unique(known.patches.labels, return_inverse=True)  # of other classes there is only the name
+        classes = classes[shown]
     cloud = one.cloud(encoder.spec.count, seed)
-    patches = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=against.stage)
-    distance, index = nearest(patches.features[0], against.rows)
-    novelty, labels = distance[:, 0], against.labels[index[:, 0]]
+    patches = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=stage)
+    distance, index = nearest(patches.features[0], rows)
+    novelty, labels = distance[:, 0], owners[index[:, 0]]
     # the points in the encoder's frame, where its patches are
     places = in_frame(cloud, count=encoder.spec.count, up=axis, to=encoder.spec.up, seed=seed)
     sampled = resample(len(cloud), encoder.spec.count, seed)
@@ -115,23 +132,22 @@ def localize(
     # each center is a sampled point, within the rounding
     own = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
     point_novelty, point_labels = interpolate(places, centers, patches.radius, novelty, labels)
-    names = np.array(against.names)
     return NoveltyMap(
         elements=Elements("points", cloud),
         novelty=point_novelty,
-        nearest=names[point_labels],
-        classes=names,
-        baseline=against.baseline,
-        threshold=against.threshold,
+        nearest=classes[point_labels],
+        classes=classes,
+        baseline=half,
+        threshold=threshold,
         provenance=Provenance(encoder.identity, by, up, seed, version=__version__),
-        patches=PatchNovelty(cloud[own, :3], novelty, names[labels]),
+        patches=PatchNovelty(cloud[own, :3], novelty, classes[labels]),
         name=one.path or one.name,
         up=axis,
     )
 
 
 def _gathered(
-    known: Any, by: str, encoder: Any, text: NamesEncoder | None, device: Any, up: str, settings: Mapping[str, Any]
+    known: Any, by: str, encoder: Any, text: NamesEncoder | None, device: Any, settings: Mapping[str, Any]
 ) -> KnownClasses:
     """What the patches of a shape are compared with by `by`, and nothing else."""
     if by == "text":
@@ -139,40 +155,25 @@ def _gathered(
     examples = {name: value for name, value in known.items() if value is not None}
     if not examples:
         raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
-    names = check_examples(examples)
-    return KnownClasses(
-        names, encoder.identity, patches=MemoryBank.from_examples(examples, encoder, stage=by, up=up, **settings)
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Against:
-    """What patches are compared with: unit vectors (m, w), and the class (m,) of each."""
-
-    names: tuple[str, ...]
-    rows: np.ndarray
-    labels: np.ndarray
-    stage: str
-    baseline: float = float("nan")
-    threshold: Threshold | None = None
-
-    @classmethod
-    def of(cls, known: KnownClasses, by: str, encoder: PatchEncoder) -> _Against:
-        memory = known.patches
-        if by == "text" or memory is None:
-            return cls(known.names, np.asarray(known.text), np.arange(len(known.names)), "projected")
-        half, threshold = baseline(memory)
-        threshold = replace(threshold, provenance=Provenance(encoder.identity, by, version=__version__))
-        shown, labels = np.unique(memory.labels, return_inverse=True)  # of other classes there is only the name
-        return cls(tuple(known.names[i] for i in shown), memory.features, labels, by, half, threshold)
+    memory = MemoryBank.from_examples(examples, encoder, stage=by, **settings)
+    return KnownClasses(check_examples(examples), encoder.identity, patches=memory)
 
 
 def _check_by(by: str | None, known: Any) -> str:
     """How to compare; before any model loads, with a word on what `known` lacks for it."""
-    if by is not None and by not in BY:
-        raise UnknownNameError(f"by is {by!r}; expected one of {', '.join(map(repr, BY))}")
+    check_choice("local" if by is None else by, "by", BY)
     if isinstance(known, KnownClasses):
-        return _check_held(by, known)
+        held = ([known.patches.stage] if known.patches else []) + (["text"] if known.text is not None else [])
+        if by in held or (by is None and held):
+            return by or held[0]
+        if known.patches is not None and by is not None:
+            raise InputError(
+                f"by is {by!r}, but these known classes hold {' and '.join(map(repr, held))}; leave by out"
+            )
+        raise InputError(
+            "these known classes keep no patches to localize by; give the example shapes, known={name: shapes}, or "
+            "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
+        )
     if isinstance(known, Mapping):
         return by or ("local" if any(value is not None for value in known.values()) else "text")
     if isinstance(known, str) or not isinstance(known, Sequence | np.ndarray):
@@ -185,23 +186,68 @@ def _check_by(by: str | None, known: Any) -> str:
     return "text"
 
 
-def _check_held(by: str | None, known: KnownClasses) -> str:
-    """What the known classes can be compared by."""
-    held = ([known.patches.stage] if known.patches else []) + (["text"] if known.text is not None else [])
-    if by in held or (by is None and held):
-        return by or held[0]
-    if known.patches is not None and by is not None:
-        raise InputError(f"by is {by!r}, but these known classes hold {' and '.join(map(repr, held))}; leave by out")
-    raise InputError(
-        "these known classes keep no patches to localize by; give the example shapes, known={name: shapes}, or "
-        "KnownClasses.from_examples(..., patches='local')" + (", or by='text' for the names" if held else "")
-    )
+def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
+    """The median novelty of the patches of known shapes, and the threshold that 95 % of them stay below.
+
+    Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. 40 and more a class are
+    needed to tell it well: of five chairs each is strange beside the other four, and then nothing looks novel. Copies
+    of a shape count as that shape; a class of one shape says nothing.
+
+    Raises
+    ------
+    InputError
+        Where no class has two different example shapes.
+    """
+    if memory not in _MEASURED:
+        _MEASURED[memory] = _measure(memory)
+    return _MEASURED[memory]
 
 
-def _one(shape: Any) -> Shape:
-    listed = list_shapes(shape)
-    if len(listed) != 1:
-        raise CloudError(
-            f"there are {len(listed)} shapes; expected one. Call it for each, with one KnownClasses for all"
-        )
-    return listed[0]
+def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
+    order = np.argsort(memory.shapes, kind="stable")
+    rows = np.split(order, np.flatnonzero(np.diff(memory.shapes[order])) + 1)
+    originals: dict[bytes, int] = {}
+    owners = [originals.setdefault(memory.features[own].tobytes(), i) for i, own in enumerate(rows)]
+    owner = np.empty(len(order), dtype=np.int64)  # of each patch, the first shape that is the same as its own
+    owner[order] = np.repeat(owners, [len(own) for own in rows])
+    classes = [memory.labels[rows[i][0]] for i in originals.values()]
+    alike = [i for i, label in zip(originals.values(), classes, strict=True) if classes.count(label) > 1]
+    if not alike:
+        raise InputError("no class has two different example shapes; expected at least two of one, for the threshold")
+    novelty = []
+    for i in (alike[j] for j in np.unique(np.linspace(0, len(alike) - 1, min(COMPARED, len(alike))).astype(int))):
+        distance, _ = nearest(memory.features[rows[i]], memory.features[owner != i])
+        centers = memory.centers[rows[i]]
+        novelty.append(weights(centers, centers, memory.radius) @ distance[:, 0])
+    scores = np.sort(np.concatenate(novelty))
+    source = f"patches of {len(novelty)} known shapes, each against the other shapes"
+    half, value = np.quantile(scores, (0.5, COVERAGE)).tolist()
+    return half, Threshold(value, COVERAGE, scores, source=source)
+
+
+def weights(points: np.ndarray, centers: np.ndarray, radius: float) -> np.ndarray:
+    """How much each patch counts at each point: (n, p), rows sum to 1, exp(-d² / 2 r²) of its distance d.
+
+    So of several patches that cover a point the nearer ones say what it is; one beyond all patches gets its nearest.
+
+    >>> weights(np.zeros((1, 3)), np.array([[0.0, 0, 0], [0, 0, 9]]), radius=1.0).round(2).tolist()
+    [[1.0, 0.0]]
+    """
+    squares = np.zeros((len(points), len(centers)))
+    for axis in range(3):  # (n, p, 3) at once would be three times the memory
+        squares += (points[:, axis, None] - centers[None, :, axis]) ** 2
+    # the nearest has the weight 1 before the division, so that no row is all zeros
+    found = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * radius**2))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def interpolate(
+    points: np.ndarray, centers: np.ndarray, radius: float, novelty: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean novelty (n,) of the p patches at each point, and the label (n,) that most of their weight votes for."""
+    votes = np.eye(labels.max() + 1)[labels]
+    found = []
+    for i in range(0, len(points), BLOCK):
+        own = weights(points[i : i + BLOCK], centers, radius)
+        found.append((own @ novelty, (own @ votes).argmax(axis=1)))
+    return np.concatenate([n for n, _ in found]), np.concatenate([label for _, label in found])

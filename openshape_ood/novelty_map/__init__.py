@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from openshape_ood.novelty_map.regions import Region
-from openshape_ood.novelty_map.result import Elements, NoveltyMap, PatchNovelty
+from openshape_ood.novelty_map.result import Elements, NoveltyMap, PatchNovelty, Region
 
 __all__ = ["Elements", "NoveltyMap", "PatchNovelty", "Region"]

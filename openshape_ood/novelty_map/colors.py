@@ -13,15 +13,8 @@ import numpy as np
 NOVELTY = ((0.0, "#D2D6DC"), (0.4, "#F0B24A"), (0.7, "#D55E00"), (1.0, "#6E0F12"))
 
 # Okabe and Ito, jfly.uni-koeln.de/color; their yellow is too faint on white
-BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = CLASSES = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
+CLASSES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = CLASSES
 
 
 def hex_to_rgb(color: str) -> np.ndarray:

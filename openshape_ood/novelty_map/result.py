@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +15,11 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
-from openshape_ood.novelty_map.regions import Region, connected
 from openshape_ood.storage import save_whole
 
 COLORS = ("novelty", "class")
 LISTED = 8  # classes of the printed table
+NEIGHBORS = 8  # of a point; these grow with the distance between points, as a radius would not
 
 # doubles, for a scan may lie millions of meters from its origin
 PLY = np.dtype(
@@ -55,6 +55,31 @@ class Elements:
     def places(self) -> np.ndarray:
         """Where each element lies: (n, 3), or (n, 2), row and column, of pixels."""
         return np.argwhere(np.ones(self.shape, dtype=bool)) if self.kind == "pixels" else self.rows[:, :3]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A connected piece of a map, all of it beyond the threshold.
+
+    Attributes
+    ----------
+    indices : ndarray (m,)
+        Its elements, ascending.
+    novelty : float
+        Their mean novelty.
+    center : ndarray (3,)
+        Their mean place, in the frame and units of the elements; (2,), row and column, of pixels.
+    nearest : str or None
+        The class that most of them are nearest to; None where the map has none.
+    """
+
+    indices: np.ndarray
+    novelty: float
+    center: np.ndarray
+    nearest: str | None
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +125,7 @@ class NoveltyMap:
     baseline: float
     threshold: Threshold | None
     provenance: Provenance
-    patches: PatchNovelty | None = field(default=None)
+    patches: PatchNovelty | None = None
     name: str = "the shape"
     up: str = "y"
 
@@ -161,14 +186,12 @@ class NoveltyMap:
         InputError
             Where the map has no threshold.
         """
-        pieces = connected(self.elements.places, self.is_novel, cells=self.elements.kind != "points")
-        return [self._region(piece) for piece in pieces if len(piece) >= min_size]
-
-    def _region(self, piece: np.ndarray) -> Region:
-        names, counts = np.unique([] if self.nearest is None else self.nearest[piece], return_counts=True)
-        nearest = str(names[counts.argmax()]) if len(names) else None
-        center = self.elements.places[piece].mean(axis=0)
-        return Region(piece, float(self.novelty[piece].mean()), center, nearest)
+        places, found = self.elements.places, []
+        for piece in connected(places, self.is_novel, cells=self.elements.kind != "points"):
+            names, counts = np.unique([] if self.nearest is None else self.nearest[piece], return_counts=True)
+            nearest = str(names[counts.argmax()]) if len(names) else None
+            found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest))
+        return [region for region in found if len(region) >= min_size]
 
     def peak(self, share: float = 0.2) -> np.ndarray:
         """The surroundings of the most novel element.
@@ -247,12 +270,9 @@ class NoveltyMap:
                 f"{os.fspath(path)}"
             )
         rows = np.empty(len(self), dtype=PLY)
-        for axis, name in enumerate("xyz"):
-            rows[name] = self.elements.rows[:, axis]
-        rgb = np.rint(self.colors(color) * 255)
-        for channel, name in enumerate(("red", "green", "blue")):
-            rows[name] = rgb[:, channel]
-        rows["novelty"], rows["class"] = self.novelty, self._class_index()
+        columns = (*self.elements.rows.T[:3], *np.rint(self.colors(color).T * 255), self.novelty, self._class_index())
+        for name, column in zip(PLY.names or (), columns, strict=True):
+            rows[name] = column
         return save_whole(path, self._header().encode("ascii") + rows.tobytes(), "the novelty map")
 
     def _class_index(self) -> np.ndarray:
@@ -277,3 +297,35 @@ def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
     region = np.zeros(len(places), dtype=bool)
     region[np.argsort(distance, kind="stable")[: max(1, round(share * len(places)))]] = True
     return region
+
+
+def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np.ndarray]:
+    """Connected pieces of the elements that `chosen` (n,) says, the largest first: their indices, ascending.
+
+    Places (n, 2|3) that are cells hang together where they touch, at a corner too; points by their 8 nearest neighbors,
+    and not across gaps in the surface.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import KDTree
+
+    if not chosen.any():
+        return []
+    # repeated points are one, else their copies would be all the neighbors they have
+    distinct, owner = np.unique(places, axis=0, return_inverse=True)
+    owner = owner.reshape(-1)
+    novel = np.zeros(len(distinct), dtype=bool)
+    novel[owner[chosen]] = True
+    tree = KDTree(distinct)
+    if cells:
+        first, second = tree.query_pairs(1, p=np.inf, output_type="ndarray").T
+    else:
+        beside = tree.query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
+        first, second = np.repeat(np.flatnonzero(novel), beside.shape[1]), beside.reshape(-1)
+    kept = novel[first] & novel[second]
+    graph = coo_array((np.ones(kept.sum(), dtype=bool), (first[kept], second[kept])), shape=(len(distinct),) * 2)
+    labels = connected_components(graph, directed=False)[1][owner]
+    indices = np.flatnonzero(chosen)
+    order = indices[np.argsort(labels[indices], kind="stable")]
+    pieces = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    return sorted(pieces, key=len, reverse=True)

@@ -14,13 +14,10 @@ this package does not yet load matplotlib or plotly. All raise `InputError` for 
 
 from __future__ import annotations
 
-from openshape_ood.plots.canvas import panels
-from openshape_ood.plots.clouds import cloud
-from openshape_ood.plots.curves import histogram, roc
-from openshape_ood.plots.files import save
-from openshape_ood.plots.heatmap import similarity
+from openshape_ood.plots.canvas import panels, save
+from openshape_ood.plots.clouds import cloud, novelty_map
 from openshape_ood.plots.interactive import turnable
-from openshape_ood.plots.novelty_maps import novelty_map
+from openshape_ood.plots.scores import histogram, roc, similarity
 from openshape_ood.plots.sheet import contact_sheet
 from openshape_ood.plots.tsne import embeddings
 

@@ -1,4 +1,4 @@
-"""Where pictures are drawn: figures without a display, and careful writing on them.
+"""Where pictures are drawn: figures without a display, careful writing on them, what is given, and files.
 
 Names come from files, so that a dollar sign in one must start no formula and a character that the font lacks no
 warning. This is set on each piece of text, not for the whole process.
@@ -6,13 +6,18 @@ warning. This is set on each piece of text, not for the whole process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from openshape_ood.checks import array
 from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.storage import save_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +29,8 @@ GREY = "#666666"
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 LONGEST_TITLE = 70  # characters of a line
 PANEL = 3.6  # inches
+# what would tell two files of one picture apart
+UNDATED: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None = "constrained") -> Figure:
@@ -72,9 +79,68 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return ax
 
 
+def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
+    """Write a picture, whole or not at all. The same picture gives the same bytes.
+
+    Parameters
+    ----------
+    picture : matplotlib axes or figure, or plotly figure
+        Of axes or a part the whole figure is written.
+    path : str or Path
+        Ends in .png, .svg or .pdf; in .html for plotly, which holds plotly itself (some 5 MB) and needs no network.
+    dpi : int
+        Pixels an inch, of PNG and of the points in SVG and PDF.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        For another suffix, or what is no picture.
+    FileError
+        Where nothing can be written.
+
+    Examples
+    --------
+    >>> save(object(), "picture.jpeg")
+    Traceback (most recent call last):
+    openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
+    """
+    path, html = Path(path), hasattr(picture, "to_html")
+    figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
+    if figure is None and not html:
+        given = type(picture).__name__
+        raise InputError(f"the picture is {given}; expected axes or a figure of matplotlib, or of plotly")
+    suffixes = (".html",) if html else tuple(f".{name}" for name in UNDATED)
+    if path.suffix.lower() not in suffixes:
+        what = "a plotly figure is" if html else "axes and figures of matplotlib are"
+        other = "cloud() and novelty_map() draw" if html else "turnable() draws"
+        raise InputError(
+            f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {other} what fits others"
+        )
+    if not html:
+        return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
+    config = {"displaylogo": False, "responsive": True}
+    # without an id of its own it would be a random one
+    page = picture.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")
+    return save_whole(path, str(page).encode("utf-8", "replace"), "the picture")
+
+
+def rendered(figure: Figure, form: str, dpi: int) -> bytes:
+    """The bytes of a PNG, SVG or PDF file, the same for the same picture."""
+    from matplotlib import rc_context
+
+    file = BytesIO()
+    with rc_context({"svg.hashsalt": "openshape_ood"} if form == "svg" else {}):
+        figure.savefig(file, format=form, dpi=dpi, metadata=UNDATED[form])
+    return file.getvalue()
+
+
 def title(ax: Axes, text: str, **style: Any) -> None:
     """A title of one or more lines, each cut to what fits."""
-    ax.set_title("\n".join(short(line, LONGEST_TITLE) for line in text.split("\n")), **PLAIN, **style)
+    ax.set_title("\n".join(shorts(text.split("\n"), LONGEST_TITLE)), **PLAIN, **style)
 
 
 def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) -> None:
@@ -87,11 +153,7 @@ def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) ->
 
 
 def short(text: str, length: int) -> str:
-    """At most `length` characters, those left out in the middle; what the font cannot draw becomes "?".
-
-    >>> short("a long name.ply", 9)
-    'a lo….ply'
-    """
+    """At most `length` characters, those left out in the middle; what the font cannot draw becomes "?"."""
     drawable = "".join(c if c.isprintable() and (c.isascii() or ord(c) in _glyphs()) else "?" for c in text)
     if len(drawable) <= length:
         return drawable
@@ -118,3 +180,26 @@ def _glyphs() -> frozenset[int]:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
+def finite(values: Any, what: str, count: int | None = None) -> np.ndarray:
+    """One finite number a shape or a point as (m,) float64; `count` of them, if given."""
+    return _counted(array(values, what, "m").astype(np.float64), what, count)
+
+
+def finite_number(value: Any, what: str) -> float:
+    """One finite number, or that of a `Threshold`."""
+    return float(finite([getattr(value, "value", value)], f"values of {what}")[0])
+
+
+def names(values: Any, what: str, count: int | None = None) -> np.ndarray:
+    """One name a shape or a point as (m,) of str; `count` of them, if given."""
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+        raise InputError(f"{what} are {type(values).__name__}; expected a list of names, or an array (m,)")
+    return _counted(np.asarray([str(value) for value in values], dtype=str), what, count)
+
+
+def _counted(found: np.ndarray, what: str, count: int | None) -> np.ndarray:
+    if count is not None and len(found) != count:
+        raise InputError(f"{len(found)} {what} for {count}; expected one for each")
+    return found

@@ -1,20 +1,24 @@
-"""One cloud, seen from in front, a little from the right and from above."""
+"""One cloud, by height, its own colors, novelty or class; and the novelty map of one."""
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import ramp
+from openshape_ood.novelty_map.result import COLORS
 from openshape_ood.plots import canvas
-from openshape_ood.plots.checks import one_cloud
-from openshape_ood.plots.point_colors import PointColors, choose_colors
-from openshape_ood.plots.view import thinned, upright, view
+from openshape_ood.plots.points import PointColors, choose_colors, one_cloud, thinned, upright, view
 
 SIZE = (5.6, 5.6)  # inches
 MOST = 10_000  # points drawn
 INK = 0.45  # share of the axes that the points' areas add up to
+NAMED = 4  # classes in the title
 EDGE = 0.85  # how light a point's edge is beside the point: light ones stand out from white paper, near ones from far
 
 
@@ -68,6 +72,52 @@ def cloud(
     return ax
 
 
+def novelty_map(
+    found: NoveltyMap, *, ax: canvas.Axes | None = None, color: str = "novelty", bar: bool = True
+) -> canvas.Axes:
+    """Draw what `localize` found, on the map's own ramp, `bounds()`, with a mark at its threshold if it has one.
+
+    Parameters
+    ----------
+    found : NoveltyMap
+        Of points or voxels.
+    ax : matplotlib axes, optional
+    color : {"novelty", "class"}
+        Novelty, or the class that each point is nearest to.
+    bar : bool
+        Whether to say below what the colors mean.
+
+    Returns
+    -------
+    matplotlib axes
+    """
+    table, colors = map_colors(found, color)
+    ax = canvas.axes_or_new(ax, SIZE)
+    draw_cloud(ax, table, found.up, colors, bar, np.nan if found.threshold is None else found.threshold.value)
+    canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
+    return ax
+
+
+def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
+    """The cloud (n, 3|6) of a map, and its colors."""
+    if not isinstance(found, NoveltyMap) or found.elements.kind == "pixels":
+        given = f"a map of {found.elements.kind}" if isinstance(found, NoveltyMap) else type(found).__name__
+        raise InputError(f"the novelty map is {given}; expected the NoveltyMap of points that localize returns")
+    check_choice(color, "color of a novelty map", COLORS)
+    table = np.asarray(found.points, dtype=np.float64)
+    if color == "novelty":
+        return table, choose_colors(table, found.up, color, found.novelty, *found.bounds())
+    return table, choose_colors(table, found.up, color, found.nearest, classes=list(found.classes))
+
+
+def heading(found: NoveltyMap) -> str:
+    """Which shape, and against which known classes."""
+    classes = canvas.shorts(found.classes, 20)
+    more = [f"{len(classes) - NAMED} more"] if len(classes) > NAMED else []
+    shown = canvas.short(", ".join(classes[:NAMED]), 40)
+    return f"{canvas.short(PurePath(found.name).name, 50)}\nagainst {', '.join([shown, *more])}"
+
+
 def draw_cloud(
     ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: float = np.nan
 ) -> None:
@@ -83,9 +133,8 @@ def draw_cloud(
 
 def draw(ax: canvas.Axes, xyz: np.ndarray, rgb: np.ndarray, size: float | None = None, edges: bool = True) -> None:
     """Points (n, 3), y up, in colors (n, 3), those nearer to the eye over those behind; size in square points."""
-    across, rise, near, _ = view(xyz)
-    order = np.argsort(near, kind="stable")
-    across, rise, rgb = across[order], rise[order], rgb[order]
+    order = np.argsort(view(xyz)[2], kind="stable")
+    (across, rise, _), rgb = view(xyz[order]), rgb[order]
     if size is None:  # few are seen, and many do not run together
         size = float(np.clip(INK * min(_extent(ax)) ** 2 / len(xyz), 1.0, 60.0))
     # as an image also in SVG and PDF, which thousands of circles would make slow to open
@@ -113,10 +162,9 @@ def font_size(ax: canvas.Axes, largest: float) -> float:
 
 def _bar(ax: canvas.Axes, low: float, high: float, threshold: float) -> None:
     """A small color bar below the cloud, from known to novel."""
-    bar = ax.inset_axes((0.18, -0.075, 0.64, 0.028))
+    bar, size = ax.inset_axes((0.18, -0.075, 0.64, 0.028)), font_size(ax, 10)
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
     bar.set(yticks=[], xlim=(0, 1), ylim=(0, 1))
-    size = font_size(ax, 10)
     bar.set_xticks([0, 1], [f"known\n{low:.3g}", f"novel\n{high:.3g}"], fontsize=size)
     bar.tick_params(length=0, pad=3)
     bar.spines[:].set(linewidth=0.5, color=canvas.GREY)

@@ -11,10 +11,8 @@ import numpy as np
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
-from openshape_ood.plots.checks import one_cloud
-from openshape_ood.plots.novelty_maps import heading, map_colors
-from openshape_ood.plots.point_colors import PointColors, choose_colors
-from openshape_ood.plots.view import TILT, TURN, thinned, upright
+from openshape_ood.plots.clouds import heading, map_colors
+from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned, upright
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
-from openshape_ood.plots.checks import finite, finite_number, names
+from openshape_ood.plots.canvas import finite, finite_number, names
 from openshape_ood.plots.clouds import draw
-from openshape_ood.plots.point_colors import viridis
-from openshape_ood.plots.view import thinned, upright
+from openshape_ood.plots.points import thinned, upright, viridis
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 COLUMNS = 6
@@ -71,10 +71,10 @@ def contact_sheet(
     blocks = {title: places for title, places in ends(values, count).items() if len(places)}
     rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
     columns = min(COLUMNS, max(map(len, blocks.values())))
-    if figure is not None and not hasattr(figure, "subfigures"):
-        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     if figure is None:
         figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
+    if not hasattr(figure, "subfigures"):
+        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
     for part, (title, places), count_rows in zip(parts, blocks.items(), rows, strict=True):
         part.suptitle(title, fontsize=12, fontweight="bold")
@@ -88,10 +88,8 @@ def contact_sheet(
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Indices of the most novel first, and of the least novel first, at most `count` each and none in both."""
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-        raise InputError(f"count is {count!r}; expected a whole number from 1 up")
     b = len(novelty)
-    most = np.argsort(-novelty, kind="stable")[: min(count, b - b // 2)]
+    most = np.argsort(-novelty, kind="stable")[: min(check_whole(count, "count"), b - b // 2)]
     rest = np.setdiff1d(np.arange(b), most)
     return {"most novel": most, "least novel": rest[np.argsort(novelty[rest], kind="stable")][:count]}
 

@@ -10,13 +10,12 @@ from openshape_ood.checks import array, check_seed, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLACK, CLASSES
 from openshape_ood.plots import canvas
-from openshape_ood.plots.checks import names
+from openshape_ood.plots.canvas import names
 
 SIZE = (7.2, 6.4)  # inches
 SHOWN = 3000
 NAMED = 40  # classes; the names of more would hide the points
 COMPONENTS = 50
-PERPLEXITY = 30.0
 COLORS = tuple(color for color in CLASSES if color != BLACK)  # black is for what is novel
 MARKS = "osDPv"
 
@@ -73,10 +72,9 @@ def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
     b = len(z)
     if b < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]])[:b]
-    parts = _components(z)
+    parts, perplexity = _components(z), min(30.0, (b - 1) / 3)
     # scikit-learn divides the principal components by their spread, which is none where all shapes are the same
     start = "pca" if parts.shape[1] > 1 and np.ptp(parts, axis=0).max() > 1e-6 else "random"
-    perplexity = min(PERPLEXITY, (b - 1) / 3)
     return TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1).fit_transform(parts)
 
 
@@ -123,10 +121,11 @@ def _draw(ax: canvas.Axes, at: np.ndarray, titles: np.ndarray, is_known: np.ndar
 
 
 def _name(ax: canvas.Axes, name: str, places: np.ndarray, **style: Any) -> None:
-    """The name of a class just above most of its places (m, 2)."""
+    """The name of a class just above the one of its places (m, 2) that is nearest to all: there it has points."""
     from matplotlib import patheffects
+    from scipy.spatial.distance import cdist
 
-    at = float(np.median(places[:, 0])), float(np.quantile(places[:, 1], 0.9))
+    at = places[cdist(places, places).sum(axis=1).argmin()]
     outline = [patheffects.withStroke(linewidth=3.0, foreground="white")]
     style |= {"ha": "center", "va": "bottom", "fontsize": 11.5, "path_effects": outline}
     ax.annotate(canvas.short(name, 24), at, (0, 6), textcoords="offset points", **style, **canvas.PLAIN)

@@ -21,13 +21,13 @@ class Architecture:
     Parameters
     ----------
     sizes : type
-        A dataclass: one field for each number (or word) in `[x.sizes]`, by name and type. Numbers must be above 0 and
-        finite; `field(metadata={"zero": True})` lets one be 0. What else must hold its `__post_init__` says by raising
+        A dataclass: one field for each number (or word) in `[x.sizes]`. Numbers must be above 0 and finite;
+        `field(metadata={"zero": True})` lets one be 0. What else must hold its `__post_init__` says by raising
         `ValueError`. Sizes of shape encoders have `embedding_dim`, the d of their embeddings.
     build : callable
         From sizes to a network (`torch.nn.Module`) with any weights; the loader puts those of the file in. It is called
-        with torch's default device set to "meta", so that nothing is filled twice: tensors that are not in the file
-        (buffers that are not saved) must be made on first use or in `prepare`.
+        with torch's default device set to "meta": tensors that are not in the file (buffers that are not saved) must
+        be made on first use or in `prepare`.
     """
 
     sizes: type
@@ -38,15 +38,6 @@ class Architecture:
             raise RegistryError(f"sizes is {self.sizes!r}; expected a dataclass with a field for each size")
         if not callable(self.build):
             raise RegistryError(f"build is {self.build!r}; expected a function from sizes to a network")
-
-
-def imported(module: str, name: str) -> Callable[[Any], Any]:
-    """A builder that imports `module` when it is first called, as networks need torch."""
-
-    def build(sizes: Any) -> Any:
-        return getattr(import_module(module), name)(sizes)
-
-    return build
 
 
 @dataclass(frozen=True)
@@ -80,6 +71,9 @@ class PointBERTSizes:
         return self.projection or self.width
 
 
-ARCHITECTURES: dict[str, Architecture] = {
-    "pointbert": Architecture(PointBERTSizes, imported("openshape_ood.encoders.pointbert.network", "PointBERT"))
-}
+def _pointbert(sizes: PointBERTSizes) -> Any:
+    # imported when it is built, as networks need torch
+    return import_module("openshape_ood.encoders.pointbert.network").PointBERT(sizes)
+
+
+ARCHITECTURES: dict[str, Architecture] = {"pointbert": Architecture(PointBERTSizes, _pointbert)}

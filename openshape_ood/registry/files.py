@@ -7,75 +7,120 @@ from then on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
 import warnings
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from openshape_ood.errors import OfflineError, WeightsError
-from openshape_ood.registry import hub
-from openshape_ood.registry.download import Wanted, check_hash, download_url, sha256
+from openshape_ood.errors import CheckpointError, HashError, OfflineError, ServerError, TransferError, WeightsError
 from openshape_ood.registry.rows import PACKAGE, Row, Source
-from openshape_ood.storage import own_folder, replacing
+from openshape_ood.storage import CACHE_VARIABLE, own_folder, replacing
+
+ANSWER_SECONDS = 10  # for one answer, and between two pieces of a file
+MOST_BYTES = 1 << 36  # of a file
+CHUNK_BYTES = 1 << 20
+REMEDIES = {"hub": "Delete the file and try again", "package": "Install the package again"}
 
 
-def fetch(row: Row, progress: bool = True) -> Path:
-    """The file with the weights of a row, downloaded first if need be.
+@dataclass(frozen=True)
+class Wanted:
+    """A file of the row `name`.
+
+    path: where it is, or will be; None for the Hub's client to say. record: where the sha256 of its first use is kept,
+    if the registry names none.
+    """
+
+    name: str
+    part: Literal["encoder", "text"]
+    source: Source
+    path: Path | None = None
+    record: Path | None = None
+
+    @property
+    def what(self) -> str:
+        return f"checkpoint {self.name!r}" if self.part == "encoder" else f"text encoder of {self.name!r}"
+
+    @property
+    def place(self) -> str:
+        source = self.source
+        return source.url or (f"{source.repo}/{source.file}" if source.repo else str(self.path))
+
+    def call(self, path: str) -> str:
+        """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
+        kind = "ShapeEncoder" if self.part == "encoder" else "TextEncoder"
+        return f'{self.part}={kind}.from_pretrained("{self.name}", checkpoint={path})'
+
+    @property
+    def by_hand(self) -> str:
+        repo, file, revision, url = self.source.repo, self.source.file, self.source.revision, self.source.url
+        how = f"open {url}"
+        if repo:
+            how = f"`hf download {repo} {file} --revision {revision}`, or open "
+            how += f"https://huggingface.co/{repo}/blob/{revision}/{file}"
+        call = self.call(f'"{Path(file or urlsplit(url).path).name}"')
+        return (
+            f"To get it by hand, on any machine with a network: {how}; then hand {call} to score_novelty, with the "
+            'path of that file. The checkpoint "tiny" is inside the package and runs offline.'
+        )
+
+
+def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) -> Path:
+    """The file with the weights of a row, downloaded first if need be; its sha256 is the right one.
 
     Parameters
     ----------
     row : Row
-        A row of the registry.
+        Of the registry.
     progress : bool
         Draw a progress bar while downloading from the Hub.
-
-    Returns
-    -------
-    Path
-        Its sha256 is the registered one, or that of the first use.
+    text : (str, str), optional
+        Repository and file of its text encoder on the Hub, to fetch that. Where no sha256 is registered it is not
+        recorded: hashing ten gigabytes at every start would take longer than all else.
 
     Raises
     ------
     OfflineError, ServerError, TransferError
         What kept the download from succeeding.
-    HashError
-        The file is not the registered one.
-    WeightsError
-        There is no file where the registry says.
+    HashError, WeightsError
+        The file is not the registered one; there is no file where the registry says.
     """
-    wanted = _encoder(row)
+    wanted = _wanted(row, text)
     path = _fetch(wanted, progress)
-    if not wanted.source.sha256:
-        _pin(wanted, path)
+    if wanted.record and not wanted.source.sha256:
+        found = sha256(path)
+        # a cache that cannot be written must not stop the work
+        with suppress(OSError), replacing(wanted.record) as partial:
+            partial.write_text(f"{found}  {wanted.place}\n", encoding="utf-8")
+        warnings.warn(
+            f"{wanted.what}: the registry names no sha256, so that of this first use is taken: {found} ({path}). Any "
+            f"other content is refused from now on; to have it so everywhere, add sha256 = {found!r} to its row",
+            stacklevel=3,
+        )
     return path
 
 
-def cached(row: Row) -> Path | None:
+def cached(row: Row, text: tuple[str, str] | None = None) -> Path | None:
     """The file that `fetch` gives, if it is on this machine: asks no network, and does not look inside."""
-    return _cached(_encoder(row))
+    return _cached(_wanted(row, text))
 
 
 def known_sha256(row: Row) -> str:
     """The sha256 that the file of `row` must have: the registered one, or that of its first use; "" before that."""
-    return _encoder(row).source.sha256
+    return _wanted(row).source.sha256
 
 
-def fetch_text(row: Row, repo: str, file: str, progress: bool = True) -> Path:
-    """A file of the Hub with the text encoder of `row`, at the registered revision, checked if a sha256 is registered.
-
-    It is not recorded where none is: hashing ten gigabytes at every start would take longer than all else.
-    """
-    return _fetch(_text(row, repo, file), progress)
-
-
-def cached_text(row: Row, repo: str, file: str) -> Path | None:
-    """The file that `fetch_text` gives, if it is on this machine: asks no network, and does not look inside."""
-    return _cached(_text(row, repo, file))
-
-
-def _encoder(row: Row) -> Wanted:
+def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
+    if text:
+        of_hub = Source(row.text.sha256, repo=text[0], file=text[1], revision=row.text.revision)
+        return Wanted(row.name, "text", of_hub)
     source, name = row.source, Path(urlsplit(row.source.url).path).name
     places = {
         "package": PACKAGE / source.package,
@@ -85,58 +130,122 @@ def _encoder(row: Row) -> Wanted:
     wanted = Wanted(row.name, "encoder", source, places.get(source.kind))
     if source.sha256:
         return wanted
-    record = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt"
-    return replace(wanted, source=replace(source, sha256=_recorded(record)), record=record)
-
-
-def _text(row: Row, repo: str, file: str) -> Wanted:
-    return Wanted(row.name, "text", Source(row.text.sha256, repo=repo, file=file, revision=row.text.revision))
+    record, found = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]
+    with suppress(OSError, UnicodeDecodeError):
+        found = [*record.read_text(encoding="utf-8").split(), ""]
+    return replace(wanted, source=replace(source, sha256=found[0] if len(found[0]) == 64 else ""), record=record)
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _fetch(wanted: Wanted, progress: bool) -> Path:
-    cached, local = _cached(wanted), wanted.source.kind in ("package", "file")
-    if cached and (local or wanted.source.sha256 in ("", sha256(cached))):
-        if local:
-            check_hash(wanted, cached)
-        return cached
-    if local:
-        raise WeightsError(f"{wanted.what}: there is no file {wanted.path}; to load another one: {wanted.call('PATH')}")
-    try:
-        path = download_url(wanted, wanted.path) if wanted.path else hub.download(wanted, progress)
-    except OfflineError:
-        if cached:  # there is a file after all, only not the right one
-            check_hash(wanted, cached)
-        raise
-    return path
-
-
 def _cached(wanted: Wanted) -> Path | None:
     if wanted.path is None:
+        from openshape_ood.registry import hub
+
         return hub.find(wanted)
     return wanted.path if wanted.path.is_file() else None
 
 
-def _recorded(record: Path) -> str:
+def _fetch(wanted: Wanted, progress: bool) -> Path:
+    from openshape_ood.registry import hub
+
+    cached, local = _cached(wanted), wanted.source.kind in ("package", "file")
+    if local and not cached:
+        raise WeightsError(f"{wanted.what}: there is no file {wanted.path}; to load another one: {wanted.call('PATH')}")
+    if cached and (local or wanted.source.sha256 in ("", sha256(cached))):
+        if local:
+            check_hash(wanted, cached)
+        return cached
     try:
-        found = record.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return found[0] if found and len(found[0]) == 64 else ""
+        return _download(wanted, wanted.path) if wanted.path else hub.download(wanted, progress)
+    except OfflineError:
+        if cached:  # there is a file after all, only not the right one
+            check_hash(wanted, cached)
+        raise
 
 
-def _pin(wanted: Wanted, path: Path) -> None:
-    """Records the sha256 of a first use, and tells it."""
-    found = sha256(path)
+def sha256(path: str | Path) -> str:
+    """The sha256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_hash(wanted: Wanted, path: Path) -> None:
+    """Raises `HashError` for another file than the registered one."""
+    expected = wanted.source.sha256
+    if not expected or expected == (found := sha256(path)):
+        return
+    remedy = REMEDIES.get(wanted.source.kind, "Correct `sha256` in the registry")
     if wanted.record:
-        # a cache that cannot be written must not stop the work
-        with suppress(OSError), replacing(wanted.record) as partial:
-            partial.write_text(f"{found}  {wanted.place}\n", encoding="utf-8")
-    warnings.warn(
-        f"{wanted.what}: the registry names no sha256, so that of this first use is taken: {found} ({path}). Any other "
-        f"content is refused from now on; to have it so everywhere, add sha256 = {found!r} to its row",
-        stacklevel=4,
+        remedy = f"Delete {wanted.record}, where the sha256 of its first use is recorded, and try again"
+    # resolved, for the Hub's name is a link: were it alone deleted, the client would link the same bytes again
+    raise HashError(
+        f"{wanted.what}: the file is not the registered one.\n  file      {wanted.source.url or path.resolve()}\n"
+        f"  expected  sha256 {expected}\n  found     sha256 {found}\n"
+        f"{remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
     )
+
+
+def _download(wanted: Wanted, path: Path) -> Path:
+    """Writes the file of an https address to `path`, whole and with the right hash or not at all."""
+    url, what = wanted.source.url, f"{wanted.what}: {wanted.place}"
+    refuse_offline(wanted)
+    received, answered = 0, False
+    try:
+        with replacing(path) as partial, open(partial, "wb") as file:
+            with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer:  # noqa: S310, the registry takes https
+                answered = True
+                if urlsplit(answer.url).scheme != urlsplit(url).scheme:
+                    raise ServerError(f"{what}: it leads to {answer.url}, which is not https. {wanted.by_hand}")
+                announced = int(answer.headers.get("Content-Length") or -1)
+                while chunk := answer.read(CHUNK_BYTES):
+                    received += file.write(chunk)
+                    if received > MOST_BYTES:
+                        raise TransferError(f"{what}: it is longer than {MOST_BYTES:,} bytes. {wanted.by_hand}")
+            if announced not in (-1, received):
+                raise http.client.IncompleteRead(b"", announced - received)
+            file.flush()
+            check_hash(wanted, partial)
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise broken(error, wanted, urlsplit(url).netloc, answered, received, path.parent) from error
+    return path
+
+
+def broken(
+    error: BaseException, wanted: Wanted, host: str, answered: bool, received: int, folder: Path
+) -> CheckpointError:
+    """What happened and what to do, as the error of its kind."""
+    place, then = f"{wanted.what}: {wanted.place}", wanted.by_hand
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return ServerError(f"{place}: the server answered with HTTP {error.code}; correct `url`. {then}")
+    if isinstance(error, OSError) and (error.filename or error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        what = f"the disk refuses it ({error.strerror}: {error.filename or folder})."
+        return TransferError(f"{place}: {what} Set {CACHE_VARIABLE} to a folder with room. {then}")
+    reason = str(error) or type(error).__name__
+    if not answered:
+        return OfflineError(f"{place}: cannot reach {host} ({reason}). Check the network, try again. {then}")
+    return TransferError(f"{place}: the download broke off after {received:,} bytes ({reason}). Try again. {then}")
+
+
+def refuse_offline(wanted: Wanted) -> None:
+    """Raises `OfflineError` where the Hub's own variable forbids downloads."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        raise OfflineError(
+            f"{wanted.what}: {wanted.place} is not in the cache, and HF_HUB_OFFLINE forbids to download it. "
+            f"Unset HF_HUB_OFFLINE. {wanted.by_hand}"
+        )
+
+
+def open_safetensors(path: Path, framework: str, what: str) -> Any:
+    """The open file; raises `WeightsError` naming `what`."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework=framework)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{what}: cannot read {path} as safetensors: {error}") from error

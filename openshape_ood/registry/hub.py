@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.errors import CheckpointError, RegistryError, ServerError
-from openshape_ood.registry.download import Wanted, broken, check_hash, refuse_offline
+from openshape_ood.registry.files import Wanted, broken, check_hash, refuse_offline
 from openshape_ood.registry.rows import Source
 from openshape_ood.storage import hub_folder
 
@@ -39,17 +39,14 @@ def download(wanted: Wanted, progress: bool) -> Path:
     """The file, by the Hub's client; raises an `OfflineError`, `ServerError`, `TransferError` or `HashError`."""
     from huggingface_hub import hf_hub_download
 
-    source = wanted.source
+    source, bar, answered = wanted.source, _bar(progress), False
     refuse_offline(wanted)
-    bar = _bar(progress)
-    answered = False
+    where: dict[str, Any] = {"revision": source.revision, "cache_dir": hub_folder(), "tqdm_class": bar}
     try:
         _ask(source)
         answered = True
         with _patience(wanted):
-            found = hf_hub_download(
-                source.repo, source.file, revision=source.revision, cache_dir=hub_folder(), tqdm_class=bar
-            )
+            found = hf_hub_download(source.repo, source.file, **where)
     except Exception as error:
         raise _explained(error, wanted, answered, bar) from error
     check_hash(wanted, Path(found))
@@ -114,7 +111,9 @@ def _explained(error: Exception, wanted: Wanted, answered: bool, bar: Any) -> Ch
     from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 
-    causes = _causes(error)
+    causes: list[BaseException] = [error]  # and what led to it, outermost first
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
     place = f"{wanted.what}: {wanted.place}"
     for cause in causes:
         if isinstance(cause, HfHubHTTPError):
@@ -127,33 +126,22 @@ def _explained(error: Exception, wanted: Wanted, answered: bool, bar: Any) -> Ch
     return broken(last, wanted, ENDPOINT, answered, bar.received, hub_folder() or Path(HF_HUB_CACHE))
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what led to it, outermost first."""
-    causes = [error]
-    while causes[-1].__cause__ is not None:
-        causes.append(causes[-1].__cause__)
-    return causes
-
-
 def _refusal(error: Any, source: Source) -> str:
     """What the Hub's refusal means, and what helps."""
     from huggingface_hub import errors
 
-    status = error.response.status_code
-    page = f"https://huggingface.co/{source.repo}"
+    status, page = error.response.status_code, f"https://huggingface.co/{source.repo}"
     if isinstance(error, errors.RevisionNotFoundError):
         return f"the Hub has no revision {source.revision!r} of it (HTTP {status}); correct `revision` in the registry."
     if isinstance(error, errors.EntryNotFoundError):
         return f"the Hub has no such file in this repository (HTTP {status}); correct `file` in the registry."
     if isinstance(error, errors.GatedRepoError):
-        return (
-            f"its licence must be accepted first (HTTP {status}): at {page}; then set HF_TOKEN or run `hf auth login`."
-        )
+        how = "then set HF_TOKEN or run `hf auth login`"
+        return f"its licence must be accepted first (HTTP {status}): at {page}; {how}."
     if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 404):
-        return (
-            f"the Hub does not know the repository, or it is private (HTTP {status}); correct `repo` in the registry, "
-            "or set HF_TOKEN (or run `hf auth login`) to a valid token that may read it."
-        )
+        how = "or set HF_TOKEN (or run `hf auth login`) to a valid token that may read it"
+        what = f"the Hub does not know the repository, or it is private (HTTP {status})"
+        return f"{what}; correct `repo` in the registry, {how}."
     if status == 403:
         return f"the Hub forbids it (HTTP 403); set HF_TOKEN to a token that may read {page}."
     return f"the Hub answered with HTTP {status}; try again later."

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
-from openshape_ood.registry.schema import check_fields, check_one_of, check_table, meant, read_value
-from openshape_ood.shapes.spec import CloudSpec
+from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
+MOST_ENTRIES = 64  # of a list
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
@@ -25,20 +28,11 @@ KINDS: dict[str, tuple[str, ...]] = {"shape": ("architecture", "sizes", "keys", 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights are: in this package, on the Hub, at an https address, or in a local file.
+    """Where the weights are.
 
-    Attributes
-    ----------
-    sha256 : str
-        Of the file, in hexadecimal digits; without it, the first use records it (see `registry.hub`).
-    package : str
-        A file inside this package.
-    repo, file, revision : str
-        A file on the Hugging Face Hub.
-    url : str
-        An https address.
-    file : str
-        Without `repo`: beside the registry, or an absolute path.
+    sha256: of the file, in hexadecimal digits; without it, the first use records it (see `registry.files`).
+    package: a file inside this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
+    file without repo: beside the registry, or an absolute path.
     """
 
     sha256: str = ""
@@ -60,21 +54,12 @@ class Source:
 class Keys:
     """How the weights are named inside the file, and how to get from there to the network's own names.
 
-    Applied in this order. Patterns are regular expressions, searched for in the whole key.
-
-    Attributes
-    ----------
-    inside : str
-        Entry of the top-level table; "" for the top level itself.
-    prefix, body : str
-        What stands before a key, taken off one after the other. Keys without `prefix` are not the encoder's.
-    drop : tuple of str
-        Keys to leave out.
-    rename : tuple of (pattern, replacement)
-        Replaced one after the other; `\\1` stands for the pattern's first group.
-    merge : tuple of (part, ..., whole)
-        Tensors to concatenate along their first axis into one, such as queries, keys and values. A `*`, the same text
-        in all names of a rule, stands for any.
+    Applied in this order. Patterns are regular expressions, searched for in the whole key. inside: entry of the
+    top-level table, "" for the top level itself; prefix, body: what stands before a key, taken off one after the other,
+    keys without `prefix` are not the encoder's; drop: patterns of keys to leave out; rename: (pattern, replacement)
+    pairs, where `\\1` stands for the pattern's first group; merge: (part, ..., whole), tensors to concatenate along
+    their first axis into one, such as queries, keys and values, where a `*`, the same text in all names of a rule,
+    stands for any.
     """
 
     inside: str = ""
@@ -131,12 +116,16 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     registry : path, optional
         A registry of one's own that extends the packaged one; None asks the variable OPENSHAPE_OOD_CHECKPOINTS.
     kind : str
-        Kind of rows.
+        Of rows.
+
+    Returns
+    -------
+    list of str
 
     Raises
     ------
     RegistryError
-        A registry that cannot be read.
+        A registry that cannot be read or used.
 
     Examples
     --------
@@ -147,21 +136,12 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
 
 def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Row:
-    """The row called `name`.
-
-    Parameters
-    ----------
-    name : str
-        A name in the registry.
-    registry : path, optional
-        As in `list_checkpoints`.
+    """The row called `name`; `registry` as in `list_checkpoints`.
 
     Raises
     ------
-    UnknownNameError
-        No row has that name; the message says which there are.
-    RegistryError
-        A registry that cannot be read.
+    UnknownNameError, RegistryError
+        No row has that name; a registry that cannot be read.
 
     Examples
     --------
@@ -171,22 +151,14 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
     """
     rows = load_registry(registry)
     if not isinstance(name, str) or name not in rows:
-        hint = meant(str(name), rows, cutoff=0.4)
-        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{hint}")
+        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{_meant(str(name), rows, 0.4)}")
     return rows[name]
 
 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
-    """All rows, the packaged ones first, checked field by field.
+    """All rows by name, the packaged ones first, checked field by field; `registry` as in `list_checkpoints`.
 
-    Parameters
-    ----------
-    registry : path, optional
-        As in `list_checkpoints`. A row with the name of a packaged one takes its place.
-
-    Returns
-    -------
-    dict of str to Row
+    A row with the name of a packaged one takes its place.
 
     Raises
     ------
@@ -224,17 +196,17 @@ def _read_rows(path: Path) -> dict[str, Row]:
 
 def _row(name: str, table: Any, folder: Path) -> Row:
     where = f"[{name}]"
-    check_table(table, where)
-    kind = read_value(str, table.get("kind", "shape"), where, "kind")
-    check_one_of(where, "kind", kind, KINDS)
+    _check_table(table, where)
+    kind = _read_value(str, table.get("kind", "shape"), where, "kind")
+    _check_one_of(where, "kind", kind, KINDS)
     needed = ("licence", "source", *KINDS[kind])
     hints = get_type_hints(Row)
-    check_fields(table, where, (*needed, "kind"), {field: hints[field] for field in needed})
+    _check_fields(table, where, (*needed, "kind"), {field: hints[field] for field in needed})
     if "sizes" in needed:
-        architecture = read_value(str, table["architecture"], where, "architecture")
-        check_one_of(where, "architecture", architecture, ARCHITECTURES)
+        architecture = _read_value(str, table["architecture"], where, "architecture")
+        _check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
-    values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
+    values = {field: _read_value(hints[field], value, where, field) for field, value in table.items()}
     row = Row(name, folder, **values)
     _check(row)
     return row
@@ -242,30 +214,14 @@ def _row(name: str, table: Any, folder: Path) -> Row:
 
 def _check(row: Row) -> None:
     """What the types alone do not say."""
-    source, where = row.source, f"[{row.name}.source]"
-    if (bool(source.package), bool(source.file), bool(source.url)).count(True) != 1 or (
-        source.repo and not source.file
-    ):
-        raise RegistryError(
-            f"{where} takes either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'; expected one"
-        )
+    source, keys, where = row.source, row.keys, f"[{row.name}.source]"
+    if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
+        known = "either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'"
+        raise RegistryError(f"{where} takes {known}; expected one")
     if source.url and urlsplit(source.url).scheme != "https":
         raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
     _check_sha256(where, source.sha256)
-    _check_keys(row.keys, f"[{row.name}.keys]")
-    if row.spec:
-        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
-        if row.spec.color > 1:
-            raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
-    if row.text:
-        _check_text(row.text, f"[{row.name}.text]")
-    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
-        raise RegistryError(
-            f"[{row.name}] the sizes of {row.architecture!r} have no embedding_dim, the width of embeddings"
-        )
-
-
-def _check_keys(keys: Keys, where: str) -> None:
+    where = f"[{row.name}.keys]"
     if any(len(rule) != 2 for rule in keys.rename):
         raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
     for pattern in (*keys.drop, *(rule[0] for rule in keys.rename)):
@@ -275,17 +231,24 @@ def _check_keys(keys: Keys, where: str) -> None:
             raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
     for rule in keys.merge:
         if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
-            raise RegistryError(
-                f"{where} field 'merge' has {list(rule)}; expected two or more parts and then the whole, with at most "
-                "one * in each"
-            )
+            expected = "two or more parts and then the whole, with at most one * in each"
+            raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
+    if row.spec:
+        _check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
+        if row.spec.color > 1:
+            raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
+    if row.text:
+        _check_text(row.text, f"[{row.name}.text]")
+    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
+        what = f"[{row.name}] the sizes of {row.architecture!r}"
+        raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
 
 
 def _check_text(text: Text, where: str) -> None:
-    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
-    check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
+    _check_one_of(where, "kind", text.kind, ("open_clip", "static"))
+    _check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
     if text.templates:
-        check_one_of(where, "templates", text.templates, template_lists())
+        _check_one_of(where, "templates", text.templates, template_lists())
     if not text.model:
         expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
         raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
@@ -301,3 +264,69 @@ def _check_text(text: Text, where: str) -> None:
 def _check_sha256(where: str, value: str) -> None:
     if value and not re.fullmatch(r"[0-9a-f]{64}", value):
         raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")
+
+
+def _check_table(table: Any, where: str) -> None:
+    if not isinstance(table, dict):
+        raise RegistryError(f"{where} is {_type_name(table)}; expected a table")
+
+
+def _check_fields(table: Mapping[str, Any], where: str, known: Collection[str], needed: Mapping[str, Any]) -> None:
+    for field in table:
+        if field not in known:
+            hint = _meant(field, known) or f"; known: {', '.join(known)}"
+            raise RegistryError(f"{where} has an unknown field {field!r}{hint}")
+    for field, kind in needed.items():
+        if field not in table:
+            raise RegistryError(f"{where} lacks the field {field!r} ({_type_name(kind)})")
+
+
+def _meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
+    close = difflib.get_close_matches(given, known, n=1, cutoff=cutoff)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def read_table(kind: Any, table: Any, where: str) -> Any:
+    """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
+    _check_table(table, where)
+    hints = get_type_hints(kind)
+    declared = [f for f in fields(kind) if f.init]
+    needed = {f.name: hints[f.name] for f in declared if f.default is MISSING and f.default_factory is MISSING}
+    _check_fields(table, where, [f.name for f in declared], needed)
+    values = {field: _read_value(hints[field], value, where, field) for field, value in table.items()}
+    for f in declared:
+        value, may_be_zero = values.get(f.name), "zero" in f.metadata
+        if not isinstance(value, int | float) or isinstance(value, bool) or (may_be_zero and value == 0):
+            continue
+        if not 0 < value < math.inf:  # so that NaN is refused
+            expected = "0 or more" if may_be_zero else "a positive, finite number"
+            raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise RegistryError(f"{where} {error}") from error
+
+
+def _read_value(kind: Any, value: Any, where: str, field: str) -> Any:
+    if is_dataclass(kind):
+        return read_table(kind, value, f"{where[:-1]}.{field}]")
+    if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= MOST_ENTRIES:
+        return tuple(_read_value(get_args(kind)[0], entry, where, field) for entry in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise RegistryError(f"{where} field {field!r} is {_type_name(value)} ({value!r}); expected {_type_name(kind)}")
+    return value
+
+
+def _type_name(value: Any) -> str:
+    if get_origin(value) is tuple:
+        return f"a list of at most {MOST_ENTRIES}"
+    kind = value if isinstance(value, type) else type(value)
+    names = {str: "a string", int: "a whole number", float: "a number", bool: "a boolean", list: "a list"}
+    return names.get(kind, "a table")
+
+
+def _check_one_of(where: str, field: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise RegistryError(f"{where} field {field!r} is {value!r}; known: {', '.join(known)}")

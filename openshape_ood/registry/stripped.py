@@ -1,8 +1,8 @@
 """Stripped files: of a downloaded checkpoint, the tensors of the encoder alone, as a file that can be mapped.
 
 A training checkpoint is read whole to check its hash, and most of it is the optimizer's: of the 388 MB of G14 the
-network has 129. From the second start on, its stripped file stands in for it. Safetensors, with the digest of all that
-it holds in its metadata.
+network has 129. From the second start on, its stripped file stands in for it. Safetensors, with the sha256 of the whole
+file, itself read as zeros, in its metadata: to check it takes no memory.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 2
+NO_DIGEST = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -53,33 +54,21 @@ def find(row: Row) -> Path | None:
 
 def is_sound(row: Row) -> bool:
     """Whether there is a stripped file of `row`, every tensor as it was written."""
-    path = stripped_path(row)
-    return path is not None and _mapped(path, row) is not None
+    return _mapped(row) is not None
 
 
 def read(row: Row) -> Weights | None:
-    """The weights of `row` from its stripped file, mapped; None where there is none that is sound.
-
-    Warns of one that is not if the checkpoint it was made from is gone, too.
-    """
-    path = stripped_path(row)
-    if path is None or not path.is_file():
-        return None
-    weights = _mapped(path, row)
-    if weights is None and cached(row) is None:
-        warnings.warn(
-            f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library, and the file "
-            "it was made from is no longer in the cache; it is downloaded again",
-            stacklevel=3,
-        )
+    """The weights of `row` from its stripped file, mapped; None, and a warning if the source is gone, where unsound."""
+    weights, path = _mapped(row), stripped_path(row)
+    if weights is None and path and path.is_file() and cached(row) is None:
+        why = f"checkpoint {row.name!r}: the stripped file {path} is damaged or not one of this library"
+        told = f"{why}, and the file it was made from is no longer in the cache; it is downloaded again"
+        warnings.warn(told, stacklevel=3)
     return weights
 
 
 def keep(row: Row, weights: Weights) -> Path | None:
-    """Write the stripped file of `row`, and say where it is; None for rows that need none, and where the disk refuses.
-
-    weights: as read from the checkpoint of `row` with the registered hash.
-    """
+    """Write the stripped file of `row`, and say where; None for rows that need none, and where the disk refuses."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -87,29 +76,32 @@ def keep(row: Row, weights: Weights) -> Path | None:
     if path is None or weights.mapped:
         return None
     tensors = {key: tensor.detach().contiguous() for key, tensor in weights.tensors.items()}
-    about = {**_identity(row), "checkpoint": row.name, "temperature": str(weights.temperature or "")}
+    about = {"checkpoint": row.name, "temperature": str(weights.temperature or ""), "digest": NO_DIGEST}
     try:
         with replacing(path) as unfinished:
             # one entry: the order of several differs from file to file
-            save_file(tensors, unfinished, {"about": json.dumps({**about, "digest": _digest(tensors, about)})})
+            save_file(tensors, unfinished, {"about": json.dumps(_identity(row) | about)})
+            header, digest = _hashed(unfinished, NO_DIGEST)
+            with open(unfinished, "r+b") as file:
+                file.write(header.replace(NO_DIGEST.encode(), digest.encode()))
     except (OSError, SafetensorError, RuntimeError):  # a full disk, or tensors that share memory: the work goes on
         return None
     return path
 
 
-def _mapped(path: Path, row: Row) -> Weights | None:
+def _mapped(row: Row) -> Weights | None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    about = _metadata(path, row)
+    path = stripped_path(row)
+    about = _metadata(path, row) if path else None
     try:
-        tensors = load_file(path) if about else {}
+        if not path or not about or _hashed(path, about["digest"])[1] != about["digest"]:
+            return None
+        temperature = about["temperature"]
+        return Weights(load_file(path), float(temperature) if temperature else None, path, mapped=True)
     except (SafetensorError, OSError):  # damaged, gone in between, or on a file system that maps no files
         return None
-    if not about or about.pop("digest", "") != _digest(tensors, about):
-        return None
-    temperature = about["temperature"]
-    return Weights(tensors, float(temperature) if temperature else None, path, mapped=True)
 
 
 def _identity(row: Row) -> dict[str, str]:
@@ -125,18 +117,18 @@ def _metadata(path: Path, row: Row) -> dict[str, str] | None:
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads(file.metadata()["about"])
-        return about if _identity(row).items() <= about.items() else None
+        return about if _identity(row).items() <= about.items() and len(bytes.fromhex(about["digest"])) == 32 else None
     # no file, no JSON, no such entries
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
-    """sha256 of all that a file holds but this digest."""
-    import torch
-
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    for key, tensor in sorted(tensors.items()):
-        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def _hashed(path: Path, digest: str) -> tuple[bytes, str]:
+    """The header of a file of safetensors, and the sha256 of all that it holds, `digest` read as zeros."""
+    with open(path, "rb") as file:
+        size = file.read(8)
+        header = size + file.read(int.from_bytes(size, "little"))
+        found = hashlib.sha256(header.replace(digest.encode(), NO_DIGEST.encode()))
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+    return header, found.hexdigest()

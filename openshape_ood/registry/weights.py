@@ -1,7 +1,8 @@
-"""Reading checkpoints: strictly, and without running anything that a file might carry."""
+"""From a row to its network: files read strictly, and without running anything that they might carry."""
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import warnings
@@ -14,8 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from openshape_ood.checks import given_path
 from openshape_ood.errors import WeightsError
-from openshape_ood.registry.rows import Keys
+from openshape_ood.registry import stripped
+from openshape_ood.registry.architectures import ARCHITECTURES
+from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, sha256
+from openshape_ood.registry.rows import Keys, Row
 
 LONGEST_KEY = 256  # where patterns are searched for in it
 
@@ -29,28 +34,39 @@ _NUMPY_SCALARS: list[Any] = [
 ]
 
 
+def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
+    """The network of a row in float32 on the CPU, the file's sha256, and the temperature of its training, if known.
+
+    checkpoint: a file to load in place of the registered one. Raises `InputError` for what is no path,
+    `CheckpointError` for what keeps the file from being had or used.
+    """
+    weights = stripped.read(row) if checkpoint is None else None
+    if weights is None:
+        path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
+        if not path.is_file():
+            raise WeightsError(f"{row.name}: no checkpoint file at {path}")
+        tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
+        weights = stripped.Weights(tensors, temperature, path)
+    with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
+        network = ARCHITECTURES[row.architecture].build(row.sizes).float()  # whatever the default type
+    load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped)
+    if checkpoint is None:
+        stripped.keep(row, weights)
+    digest = known_sha256(row) if checkpoint is None else ""
+    return network, digest or sha256(weights.path), weights.temperature
+
+
 def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
     """The tensors of the encoder called `name` in a .pt or .safetensors file, keyed as the network has them.
 
-    Parameters
-    ----------
-    path : Path
-        A file of tensors.
-    keys : Keys
-        How they are named in it.
-    name : str
-        For messages.
-
-    Returns
-    -------
-    dict of str to Tensor
-
-    Raises
-    ------
-    WeightsError
-        What is no checkpoint, would have to run code to be read, or has keys that the rules do not fit.
+    Raises `WeightsError` for what is no checkpoint, would have to run code, or has keys that the rules do not fit.
     """
-    content = _read_safetensors(path, name) if path.suffix == ".safetensors" else _read_torch(path, name)
+    content: Any
+    if path.suffix == ".safetensors":
+        with open_safetensors(path, "pt", name) as file:
+            content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    else:
+        content = _read_torch(path, name)
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
     if not isinstance(content, Mapping):
@@ -117,40 +133,26 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, n
     The network may be on the device "meta". mapped: nobody writes to the file, so that its tensors need no copy.
     """
     expected = network.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    left_over = sorted(state.keys() - expected.keys())
-    misshapen = [
-        f"{k} is {tuple(state[k].shape)}, expected {tuple(expected[k].shape)}"
-        for k in sorted(expected.keys() & state.keys())
-        if state[k].shape != expected[k].shape
-    ]
-    problems = [
-        f"{label} {_some(entries)}"
-        for label, entries in (("missing keys:", missing), ("left-over keys:", left_over), ("wrong shapes:", misshapen))
-        if entries
-    ]
-    if problems:
+    told = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
+    if told:
         raise WeightsError(
-            f"{name}: {path} does not hold the weights of {name}. {'; '.join(problems)}. "
+            f"{name}: {path} does not hold the weights of {name}. {told}. "
             "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
         )
     own = {key: state[key].to(tensor.dtype, copy=not mapped) for key, tensor in expected.items()}
     network.load_state_dict(own, assign=True)
 
 
-def _some(entries: list[str], most: int = 4) -> str:
-    more = f" and {len(entries) - most} more" if len(entries) > most else ""
-    return ", ".join(entries[:most]) + more
-
-
-def _read_safetensors(path: Path, name: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{name}: cannot read {path} as safetensors: {error}") from error
+def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]) -> str:
+    """What is missing, left over or of another shape among the keys of a file; "" where all fits."""
+    wrong = [key for key in sorted(expected.keys() & found.keys()) if found[key] != expected[key]]
+    lists = {
+        "missing keys": sorted(expected.keys() - found.keys()),
+        "left-over keys": sorted(found.keys() - expected.keys()),
+        "wrong shapes": [f"{key} is {found[key]}, expected {expected[key]}" for key in wrong],
+    }
+    more = {label: f" and {len(keys) - 4} more" if len(keys) > 4 else "" for label, keys in lists.items()}
+    return "; ".join(f"{label}: {', '.join(keys[:4])}{more[label]}" for label, keys in lists.items() if keys)
 
 
 def _read_torch(path: Path, name: str) -> Any:

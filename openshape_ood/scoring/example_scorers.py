@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import unit_or_zero
+from openshape_ood.checks import check_whole, unit_or_zero
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
@@ -87,7 +87,7 @@ class NeighborScorer:
     def fit(cls, known: KnownClasses, metric: str = "cosine", k: int = 1) -> NeighborScorer:
         """Of fewer examples than k, the farthest counts."""
         examples, labels = known.labeled_examples()
-        return cls(metric, min(k, len(examples)), examples, labels, known.anchors)
+        return cls(metric, min(check_whole(k, "k"), len(examples)), examples, labels, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)

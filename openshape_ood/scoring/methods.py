@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-from weakref import WeakKeyDictionary
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from openshape_ood.checks import unit
+from openshape_ood.checks import check_choice, unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
@@ -60,6 +59,10 @@ class Method:
     rows: Rows = "embedding"
     reference: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        check_choice(self.needs, "needs of a method", get_args(Needs))
+        check_choice(self.rows, "rows of a method", get_args(Rows))
 
     def fit(self, known: KnownClasses) -> Scorer:
         """The scorer of these known classes."""
@@ -155,7 +158,7 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     """
     if isinstance(method, str) and method in METHODS:
         found = METHODS[method]
-    elif callable(getattr(method, "fit", None)) and isinstance(getattr(method, "name", None), str):
+    elif isinstance(getattr(method, "name", None), str) and all(hasattr(method, n) for n in ("needs", "rows", "fit")):
         found = method  # type: ignore[assignment]
     else:
         close = difflib.get_close_matches(str(method), METHODS, n=2, cutoff=0.4)
@@ -195,13 +198,12 @@ def check_known(method: Method, known: KnownClasses) -> None:
         )
 
 
-# what is fitted to known classes once; forgotten with them
-_FITTED: WeakKeyDictionary[KnownClasses, dict[Method, Scorer]] = WeakKeyDictionary()
-
-
 def fitted(method: Method, known: KnownClasses) -> Scorer:
-    """The scorer of a method for these known classes, fitted when first asked for."""
-    own = _FITTED.setdefault(known, {})
+    """The scorer of a method for these known classes, fitted when first asked for.
+
+    It is kept with them, not in a table of their own: a scorer that holds its known classes would never be forgotten.
+    """
+    own: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
     if method not in own:
         check_known(method, known)
         own[method] = method.fit(known)
@@ -239,4 +241,20 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"{dim}; expected (b, {dim}) from the same encoder"
             )
         unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
-    return fitted(found, known).judge(rows)
+    judgement = fitted(found, known).judge(rows)
+    if found is not METHODS.get(found.name):
+        _check_judgement(judgement, found, len(rows), len(known.names))
+    return judgement
+
+
+def _check_judgement(found: Any, method: Method, b: int, k: int) -> None:
+    """Raises `InputError` where a method of one's own gives no `Judgement` of b rows and k classes."""
+    wanted = {"novelty": ((b,), "f"), "nearest": ((b,), "iu"), "similarity": ((b, k), "f")}
+    for name, (shape, kinds) in wanted.items():
+        value: Any = getattr(found, name, None)
+        fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in kinds
+        if not fits or not np.isfinite(value).all() or (name == "nearest" and not ((value >= 0) & (value < k)).all()):
+            raise InputError(
+                f"method {method.name!r} gives {value!r:.60} as {name}; expected a Judgement with finite novelty "
+                f"({b},), nearest ({b},) from 0 to {k - 1} and similarity ({b}, {k})"
+            )

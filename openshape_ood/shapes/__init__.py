@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,8 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.shapes.shape import Shape as Shape
     from openshape_ood.shapes.shape import list_shapes as list_shapes
-    from openshape_ood.shapes.spec import CloudSpec as CloudSpec
 
 _HOMES = {
-    "CloudSpec": "spec",
     "Read": "batch",
     "Shape": "shape",
     "list_shapes": "shape",
@@ -23,6 +22,15 @@ _HOMES = {
 }
 
 __all__ = ["CloudSpec", "Read", "Shape", "list_shapes", "load_shape", "read_shapes"]
+
+
+@dataclass(frozen=True)
+class CloudSpec:
+    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones."""
+
+    count: int
+    up: str
+    color: float = field(metadata={"zero": True})
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Generator, Iterable
@@ -13,29 +14,20 @@ import numpy as np
 from openshape_ood import workers as processes
 from openshape_ood.checks import check_whole
 from openshape_ood.errors import InputError
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.meshes import check_draw
 from openshape_ood.shapes.points import check_up, prepare
 from openshape_ood.shapes.reading import file_up, load_shape
-from openshape_ood.shapes.spec import CloudSpec
-from openshape_ood.shapes.surfaces import check_draw
 
 AHEAD = 64  # files read ahead of the caller: two batches of an encoder
 
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What became of one file: a cloud, or an error.
+    """What became of one file, the `index`-th of the paths: a cloud, or an error.
 
-    Attributes
-    ----------
-    index
-        Its place among the paths.
-    cloud
-        (n, 3|6) float64 in the file's frame and units, as `load_shape` gives it, or (count, 6) float32 in the frame
-        of an encoder where one was given.
-    up
-        The gravity axis of the file, "" where there is an error.
-    error
-        Why there is no cloud.
+    cloud: (n, 3|6) float64 in the file's frame and units, as `load_shape` gives it, or (count, 6) float32 in the frame
+    of an encoder where one was given; up: the gravity axis of the file, "" where there is an error.
     """
 
     index: int
@@ -45,28 +37,17 @@ class Read:
     error: str | None = None
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How every file is read; the same in this process and in a child."""
+def recipe(points: int, seed: int, up: str, frame: dict[str, Any] | None) -> processes.Work:
+    """How every file is read, the same in this process and in a child: gravity axis and cloud of a path."""
+    spec = CloudSpec(**frame) if frame else None
 
-    points: int
-    seed: int
-    up: str
-    frame: CloudSpec | None = None
+    def read(path: str) -> tuple[str, list[np.ndarray]]:
+        cloud, own = load_shape(path, points=points, seed=seed), file_up(path) if up == "file" else up
+        if spec is not None:
+            cloud = prepare(cloud, count=spec.count, up=own, to=spec.up, color=spec.color, seed=seed, name=path)
+        return own, [cloud]
 
-    def __call__(self, path: str) -> tuple[str, list[np.ndarray]]:
-        """The gravity axis of a file and its cloud; raises what reading or preparing it raises."""
-        cloud = load_shape(path, points=self.points, seed=self.seed)
-        up = file_up(path) if self.up == "file" else self.up
-        if self.frame is not None:
-            count, to, color = self.frame.count, self.frame.up, self.frame.color
-            cloud = prepare(cloud, count=count, up=up, to=to, color=color, seed=self.seed, name=path)
-        return up, [cloud]
-
-
-def recipe(frame: dict[str, Any] | None, **how: Any) -> Recipe:
-    """The task of a child: a `Recipe` from JSON."""
-    return Recipe(**how, frame=CloudSpec(**frame) if frame else None)
+    return read
 
 
 def read_shapes(
@@ -122,24 +103,21 @@ def read_shapes(
     [(0, 'no.ply: no such file')]
     """
     check_draw(points, seed)
-    how = Recipe(int(points), int(seed), up if up == "file" else check_up(up), frame)
+    spec = asdict(frame) if frame else None
+    how = {"points": int(points), "seed": int(seed), "up": up if up == "file" else check_up(up), "frame": spec}
     if isinstance(paths, str | bytes | os.PathLike):
         raise InputError(f"paths is one path, {os.fsdecode(paths)!r}; expected several, if only [path]")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
     most = AHEAD if ahead is None else check_whole(ahead, "ahead", 1)
     if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
         raise InputError(f"timeout is {timeout!r}; expected seconds above 0, or None")
-    return _read(paths, how, count, most, timeout)
+    task, names = f"{__name__}:{recipe.__name__}", (_name(path) for path in paths)
+    return _reads(processes.in_order(task, how, names, workers=count, ahead=most, seconds=timeout))
 
 
-def _read(paths: Iterable[Any], how: Recipe, workers: int, ahead: int, seconds: float | None) -> Generator[Read]:
-    task = f"{__name__}:{recipe.__name__}"
-    names = (_name(path) for path in paths)
-    done = processes.in_order(task, asdict(how), names, workers=workers, ahead=ahead, seconds=seconds)
-    try:
+def _reads(done: Generator[processes.Done]) -> Generator[Read]:
+    with contextlib.closing(done):
         yield from map(_outcome, done)
-    finally:
-        done.close()
 
 
 def _name(path: Any) -> str:
@@ -151,16 +129,13 @@ def _name(path: Any) -> str:
 
 def _outcome(done: processes.Done) -> Read:
     index, path, error = done.index, done.argument, done.error
-    if isinstance(error, MemoryError):
-        return Read(index, path, None, "", f"{path}: there is not enough memory to read it")
-    if error is not None:
+    if error is None:
+        cloud = done.arrays[0] if len(done.arrays) == 1 else np.empty(0)
+        if isinstance(done.answer, str) and cloud.ndim == 2 and len(cloud) and cloud.shape[1] in (3, 6):
+            return Read(index, path, cloud, done.answer)
+        text = "what came back from reading it is no cloud"
+    elif isinstance(error, MemoryError):
+        text = "there is not enough memory to read it"
+    else:
         text = str(error) or type(error).__name__
-        return Read(index, path, None, "", text if path in text else f"{path}: {text}")
-    if len(done.arrays) != 1 or not is_cloud(done.arrays[0]) or not isinstance(done.answer, str):
-        return Read(index, path, None, "", f"{path}: what came back from reading it is no cloud")
-    return Read(index, path, done.arrays[0], done.answer)
-
-
-def is_cloud(array: np.ndarray) -> bool:
-    """Whether it has the shape of one; its numbers are not looked at."""
-    return array.ndim == 2 and len(array) > 0 and array.shape[1] in (3, 6)
+    return Read(index, path, None, "", text if path in text else f"{path}: {text}")

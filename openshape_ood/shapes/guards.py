@@ -8,7 +8,6 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from openshape_ood.errors import ShapeFileError
 
 MAX_BYTES = 2 * 2**30
 MAX_PIXELS = 64 * 2**20
+TOO_LARGE = f"{MAX_PIXELS / 2**20:.0f} MPixel; scale it down"
 MAX_RATIO = 200  # uncompressed bytes per compressed byte; real clouds stay below 20
 SLACK = 64 * 2**20  # small files may legitimately repeat themselves many times over
 MAX_REUSE = 8  # times a file's bytes may be referred to, before they count as a bomb
@@ -54,9 +54,16 @@ class SideFiles:
         if path is None:
             self.missing.append(name)
             raise FileNotFoundError(f"side file {name!r} is not in the shape's own folder")
-        data = self._take(path)
-        if path.suffix.lower() not in (".mtl", ".bin"):
-            self._check_image(name, data)
+        self._budget -= path.stat().st_size
+        try:
+            if self._budget < 0:
+                raise ShapeFileError(f"side files hold more than {MAX_BYTES / 2**30:.0f} GiB together")
+            data = path.read_bytes()
+            if path.suffix.lower() not in (".mtl", ".bin"):
+                check_image(data, name)
+        except ShapeFileError as error:
+            self.refused = error
+            raise
         return data
 
     __getitem__ = get
@@ -74,31 +81,14 @@ class SideFiles:
             raise self.refused
 
     def _find(self, name: str) -> Path | None:
-        for spelling in dict.fromkeys((name.strip(), unquote(name.strip()))):
-            path = self._inside(spelling.replace("\\", "/"))
-            if path is not None:
+        for spelling in (name.strip(), unquote(name.strip())):
+            inside = spelling.replace("\\", "/")
+            if re.match(r"$|/|[A-Za-z][A-Za-z0-9+.-]*:", inside) or "\0" in inside or ".." in inside.split("/"):
+                continue
+            path = (self.folder / inside).resolve()  # follows links, so one that leads out is seen here
+            if path.is_relative_to(self.folder) and path.is_file():
                 return path
         return None
-
-    def _inside(self, name: str) -> Path | None:
-        if not name or "\0" in name or re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*:", name) or ".." in name.split("/"):
-            return None
-        path = (self.folder / name).resolve()  # follows links, so one that leads out is seen here
-        return path if path.is_relative_to(self.folder) and path.is_file() else None
-
-    def _take(self, path: Path) -> bytes:
-        self._budget -= path.stat().st_size
-        if self._budget < 0:
-            self.refused = ShapeFileError(f"side files hold more than {MAX_BYTES / 2**30:.0f} GiB together")
-            raise self.refused
-        return path.read_bytes()
-
-    def _check_image(self, name: str, data: bytes) -> None:
-        try:
-            check_image(data, name)
-        except ShapeFileError as error:
-            self.refused = error
-            raise
 
 
 def check_image(data: bytes, name: str) -> None:
@@ -109,19 +99,16 @@ def check_image(data: bytes, name: str) -> None:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             check_pixels(image.size, name)
     except Image.DecompressionBombError as error:
-        raise ShapeFileError(
-            f"image {name!r} has far more than {MAX_PIXELS / 2**20:.0f} MPixel, a decompression bomb? Scale it down"
-        ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
-        if isinstance(error, ShapeFileError):
-            raise
+        raise ShapeFileError(f"image {name!r} has far more than {TOO_LARGE}, a decompression bomb?") from error
+    except ShapeFileError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error):
+        pass
 
 
 def check_pixels(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
-        raise ShapeFileError(
-            f"image {name!r} has {size[0]} x {size[1]} pixels, more than {MAX_PIXELS / 2**20:.0f} MPixel; scale it down"
-        )
+        raise ShapeFileError(f"image {name!r} has {size[0]} x {size[1]} pixels, more than {TOO_LARGE}")
 
 
 def check_stl(data: bytes) -> None:
@@ -154,12 +141,9 @@ def check_las(data: bytes) -> None:
     header, points, records = struct.unpack_from("<HII", data, 94)
     require_bytes(points, len(data), "what stands before its points")
     require_bytes(54 * records, points - header, f"its {records:,} variable length records")
-    if data[104] & 0xC0:
-        _check_laz_chunks(data, points)
-
-
-def _check_laz_chunks(data: bytes, points: int) -> None:
-    """The decoder allocates for as many chunks as the table says, and takes the process down if it cannot."""
+    if not data[104] & 0xC0:
+        return
+    # the decoder of LAZ allocates for as many chunks as the table says, and takes the process down if it cannot
     require_bytes(points + 8, len(data), "the place of its chunk table")
     table = struct.unpack_from("<q", data, points)[0]
     if table == -1:  # written to a stream: the place stands at the end
@@ -170,8 +154,11 @@ def _check_laz_chunks(data: bytes, points: int) -> None:
     require_bytes(20 * chunks, len(data), f"its {chunks:,} chunks")  # each starts with a whole point
 
 
-def check_xml(data: bytes) -> None:
-    """Only plain XML in an encoding that keeps markup readable as ASCII, and no document type, hence no entities."""
+def check_collada(data: bytes) -> ElementTree.Element:
+    """The document: plain XML, no NaN among the numbers, and no nodes that instance each other into a bomb.
+
+    Plain is XML in an encoding that keeps markup readable as ASCII, and without a document type, hence entities.
+    """
     text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] != b"<" or b"\0" in data:
         raise ShapeFileError("not XML in UTF-8; save it as a plain UTF-8 .dae")
@@ -182,11 +169,6 @@ def check_xml(data: bytes) -> None:
         raise ShapeFileError("XML with a DOCTYPE or ENTITY is refused: COLLADA needs none; delete the declaration")
     if zipfile.is_zipfile(io.BytesIO(data)):
         raise ShapeFileError("a zip archive, not a COLLADA document; unpack it and give the .dae inside")
-
-
-def check_collada(data: bytes) -> ElementTree.Element:
-    """The document: plain XML, no NaN among the numbers, and no nodes that instance each other into a bomb."""
-    check_xml(data)
     root = ElementTree.fromstring(data)
     for array in root.iter():
         if _tag(array) == "float_array" and re.search(r"(?i)nan|inf|#", array.text or ""):
@@ -202,18 +184,17 @@ def _tag(element: ElementTree.Element) -> str:
 def _unfolded(root: ElementTree.Element) -> int:
     """Bytes of geometry that the instances of all nodes unfold to."""
     by_id = {element.get("id"): element for element in root.iter() if element.get("id")}
-    known: dict[str, int] = {}
-    unfolding: set[str] = set()
+    known: dict[str, int | None] = {}  # None while it is unfolded
 
     def target(url: str) -> int:
-        if url in unfolding:
-            raise ShapeFileError(f"node {url!r} instances itself")
         if url not in known:
-            unfolding.add(url)
+            known[url] = None
             element = by_id.get(url.removeprefix("#"))
             known[url] = 0 if element is None else size(element)
-            unfolding.remove(url)
-        return known[url]
+        found = known[url]
+        if found is None:
+            raise ShapeFileError(f"node {url!r} instances itself")
+        return found
 
     def size(element: ElementTree.Element) -> int:
         tag = _tag(element)
@@ -234,19 +215,15 @@ def split_glb(data: bytes) -> tuple[bytes, bytes]:
     if version != 2:
         raise ShapeFileError(f"glTF {version} is not read, only glTF 2; export it again")
     require_bytes(length, len(data), "the GLB")
-    chunks = list(_chunks(data, length))
+    chunks, offset = [], 12
+    while offset + 8 <= length:
+        size, kind = struct.unpack_from("<I4s", data, offset)
+        require_bytes(size, length - offset - 8, "a GLB chunk")
+        chunks.append((kind, data[offset + 8 : offset + 8 + size]))
+        offset += 8 + size
     if not chunks or chunks[0][0] != b"JSON":
         raise ShapeFileError("the first GLB chunk is not JSON")
     return chunks[0][1], next((body for kind, body in chunks[1:] if kind == b"BIN\0"), b"")
-
-
-def _chunks(data: bytes, length: int) -> Iterator[tuple[bytes, bytes]]:
-    offset = 12
-    while offset + 8 <= length:
-        size = struct.unpack_from("<I", data, offset)[0]
-        require_bytes(size, length - offset - 8, "a GLB chunk")
-        yield data[offset + 4 : offset + 8], data[offset + 8 : offset + 8 + size]
-        offset += 8 + size
 
 
 COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
@@ -261,7 +238,12 @@ def check_gltf(text: bytes, binary: bytes, side: SideFiles) -> None:
     packed = [name for name in tree.get("extensionsRequired", []) if "compression" in name]
     if packed:
         raise ShapeFileError(f"geometry compressed with {', '.join(packed)} is not read; export without compression")
-    buffers = [_buffer_bytes(buffer, binary, side) for buffer in tree.get("buffers", [])]
+    buffers = []
+    for buffer in tree.get("buffers", []):
+        uri = buffer.get("uri")
+        inside = _inside(uri, binary)
+        buffers.append(side.size(uri) if inside is None else len(inside))
+        require_bytes(_count(buffer, "byteLength"), buffers[-1], "a buffer")
     views = tree.get("bufferViews", [])
     for view in views:
         end = _count(view, "byteOffset", 0) + _count(view, "byteLength")
@@ -269,13 +251,25 @@ def check_gltf(text: bytes, binary: bytes, side: SideFiles) -> None:
     held = len(text) + sum(buffers)
     accessors = [_accessor_bytes(accessor, views, held) for accessor in tree.get("accessors", [])]
     require_reuse(sum(view["byteLength"] for view in views) + sum(accessors), held, "its accessors")
-    used = [n for mesh in tree.get("meshes", []) for part in mesh["primitives"] for n in _accessors_of(part)]
+    parts = [part for mesh in tree.get("meshes", []) for part in mesh["primitives"]]
+    used = [n for part in parts for n in part.get("attributes", {}).values()]
+    used += [part["indices"] for part in parts if "indices" in part]
     require_reuse(sum(accessors[n] for n in used), held, "its meshes")
     for image in tree.get("images", []):
         if "bufferView" in image:
-            check_image(_embedded(views[image["bufferView"]], tree["buffers"], binary), image.get("name", "embedded"))
+            view = views[image["bufferView"]]
+            embedded = _inside(tree["buffers"][view["buffer"]].get("uri"), binary) or b""
+            start = view.get("byteOffset", 0)
+            check_image(embedded[start : start + view["byteLength"]], image.get("name", "embedded"))
         elif "base64," in image.get("uri", ""):
-            check_image(_data_uri(image["uri"]), image.get("name", "embedded"))
+            check_image(_inside(image["uri"], b"") or b"", image.get("name", "embedded"))
+
+
+def _inside(uri: str | None, binary: bytes) -> bytes | None:
+    """What a buffer or an image holds within the file, None where it lies beside it."""
+    if uri is None:
+        return binary
+    return base64.b64decode(uri.partition("base64,")[2]) if "base64," in uri else None
 
 
 def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
@@ -283,17 +277,6 @@ def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
     if not isinstance(value, int) or value < 0:
         raise ShapeFileError(f"glTF {key} is {value!r}, expected a number from 0 up")
     return value
-
-
-def _buffer_bytes(buffer: dict[str, Any], binary: bytes, side: SideFiles) -> int:
-    uri = buffer.get("uri")
-    held = len(binary) if uri is None else len(_data_uri(uri)) if "base64," in uri else side.size(uri)
-    require_bytes(_count(buffer, "byteLength"), held, "a buffer")
-    return held
-
-
-def _data_uri(uri: str) -> bytes:
-    return base64.b64decode(uri.partition("base64,")[2])
 
 
 def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held: int) -> int:
@@ -307,13 +290,3 @@ def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held:
     needed = _count(accessor, "byteOffset", 0) + max(count - 1, 0) * stride + row
     require_bytes(needed if count else 0, view["byteLength"], f"an accessor of {count:,} items")
     return count * row
-
-
-def _accessors_of(primitive: dict[str, Any]) -> list[int]:
-    return [*primitive.get("attributes", {}).values(), *([primitive["indices"]] if "indices" in primitive else [])]
-
-
-def _embedded(view: dict[str, Any], buffers: list[dict[str, Any]], binary: bytes) -> bytes:
-    uri = buffers[view["buffer"]].get("uri")
-    held = binary if uri is None else _data_uri(uri) if "base64," in uri else b""
-    return held[view.get("byteOffset", 0) :][: view["byteLength"]]

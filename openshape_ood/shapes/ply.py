@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.columns import named_cloud, named_color
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
+from openshape_ood.shapes.tables import named_cloud, named_color
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
@@ -34,9 +34,23 @@ class Element:
     properties: list[tuple[str, str, str]] = field(default_factory=list)
 
 
+@dataclass
+class Lists:
+    """A list property: how many values every row has, and the values of all rows in one array."""
+
+    counts: np.ndarray
+    values: np.ndarray
+
+
+Columns = dict[str, Any]  # by property: an array of scalars, or Lists
+
+
 def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
     """A mesh where the file has faces, else a cloud (n, 3) or (n, 6)."""
-    header, body = _split(data)
+    end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
+    if data[:3] != b"ply" or end is None:
+        raise CloudError("no PLY header from 'ply' to 'end_header'")
+    header, body = data[: end.start()].decode("latin-1"), data[end.end() :]
     order, elements = _elements(header)
     tables = _ascii_tables(body, elements) if order == "" else _binary_tables(body, elements, order)
     vertex = tables.get("vertex")
@@ -45,13 +59,6 @@ def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
     if tables.get("face"):
         return _mesh(vertex, tables["face"], _texture(header, side))
     return named_cloud(vertex)
-
-
-def _split(data: bytes) -> tuple[str, bytes]:
-    end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
-    if data[:3] != b"ply" or end is None:
-        raise CloudError("no PLY header from 'ply' to 'end_header'")
-    return data[: end.start()].decode("latin-1"), data[end.end() :]
 
 
 def _elements(header: str) -> tuple[str, list[Element]]:
@@ -72,19 +79,8 @@ def _elements(header: str) -> tuple[str, list[Element]]:
     return order, elements
 
 
-@dataclass
-class Lists:
-    """A list property: how many values every row has, and the values of all rows in one array."""
-
-    counts: np.ndarray
-    values: np.ndarray
-
-
-Columns = dict[str, Any]  # by property: an array of scalars, or Lists
-
-
 def _ascii_tables(body: bytes, elements: list[Element]) -> dict[str, Columns]:
-    """An ascii body is read as a binary one in which every number is a double."""
+    """An ascii body is read as a binary one in which every number is a double; floats stay as precise as written."""
     numbers = np.fromstring(body, dtype="<f8", sep=" ")
     doubles = [
         Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
@@ -92,17 +88,13 @@ def _ascii_tables(body: bytes, elements: list[Element]) -> dict[str, Columns]:
     tables = _binary_tables(numbers.tobytes(), doubles, "<")
     for element in elements:
         for name, kind, _ in element.properties:
-            tables[element.name][name] = _as_declared(tables[element.name][name], kind)
+            if kind[0] != "f":
+                column = tables[element.name][name]
+                is_list = isinstance(column, Lists)
+                tables[element.name][name] = (
+                    Lists(column.counts, column.values.astype(kind)) if is_list else column.astype(kind)
+                )
     return tables
-
-
-def _as_declared(column: np.ndarray | Lists, kind: str) -> np.ndarray | Lists:
-    """Integers become integers; what is declared a float stays as precise as it was written."""
-    if kind[0] == "f":
-        return column
-    if isinstance(column, Lists):
-        return Lists(column.counts, column.values.astype(kind))
-    return column.astype(kind)
 
 
 def _binary_tables(body: bytes, elements: list[Element], order: str) -> dict[str, Columns]:
@@ -117,26 +109,29 @@ def _binary_tables(body: bytes, elements: list[Element], order: str) -> dict[str
 
 
 def _rows(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
-    """The columns of one element, and where it ends: at once where all rows are alike, else row by row."""
+    """The columns of one element, and where it ends: at once where all rows are as the first, else row by row."""
     if element.count == 0:
         return {}, at
-    lengths = _first_lengths(body, at, element, order)
-    dtype = _row_dtype(element, lengths, order)
+    fields: list[Any] = []
+    lengths: dict[str, int] = {}
+    first = at
+    for name, kind, length in element.properties:
+        if length:
+            lengths[name] = _length(body, first, order + length)
+            fields += [(f"#{name}", order + length), (name, order + kind, (lengths[name],))]
+            first += np.dtype(length).itemsize
+        else:
+            fields.append((name, order + kind))
+        first += np.dtype(kind).itemsize * lengths.get(name, 1)
+    dtype = np.dtype(fields)
     if element.count * dtype.itemsize <= len(body) - at:
         rows = np.frombuffer(body, dtype, element.count, at)
         if all((rows[f"#{name}"] == length).all() for name, length in lengths.items()):
-            return _uniform(rows, element, lengths), at + rows.nbytes
+            columns: Columns = {name: rows[name] for name, _, length in element.properties if not length}
+            for name, number in lengths.items():
+                columns[name] = Lists(np.full(len(rows), number), rows[name].reshape(-1))
+            return columns, at + rows.nbytes
     return _ragged(body, at, element, order)
-
-
-def _first_lengths(body: bytes, at: int, element: Element, order: str) -> dict[str, int]:
-    lengths = {}
-    for name, kind, length in element.properties:
-        if length:
-            lengths[name] = _length(body, at, order + length)
-            at += np.dtype(length).itemsize
-        at += np.dtype(kind).itemsize * lengths.get(name, 1)
-    return lengths
 
 
 def _length(body: bytes, at: int, kind: str) -> int:
@@ -145,22 +140,6 @@ def _length(body: bytes, at: int, kind: str) -> int:
     length = int(np.frombuffer(body, kind, 1, at)[0])
     require_bytes(length, len(body) - at, "a list")
     return length
-
-
-def _row_dtype(element: Element, lengths: dict[str, int], order: str) -> np.dtype:
-    fields: list[Any] = []
-    for name, kind, length in element.properties:
-        if length:
-            fields.append((f"#{name}", order + length))
-        fields.append((name, order + kind, (lengths[name],)) if length else (name, order + kind))
-    return np.dtype(fields)
-
-
-def _uniform(rows: np.ndarray, element: Element, lengths: dict[str, int]) -> Columns:
-    return {
-        name: Lists(np.full(len(rows), lengths[name]), rows[name].reshape(-1)) if length else rows[name]
-        for name, _, length in element.properties
-    }
 
 
 def _ragged(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
@@ -184,8 +163,9 @@ def _ragged(body: bytes, at: int, element: Element, order: str) -> tuple[Columns
     return columns, at
 
 
-def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh | np.ndarray:
+def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh:
     from trimesh import Trimesh
+    from trimesh.visual import TextureVisuals
 
     points = named_cloud(vertex)
     polygons = next((face[name] for name in INDICES if name in face), None)
@@ -195,8 +175,11 @@ def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh | np.ndarray:
     triangles = polygons.values[corners].astype(np.int64)
     if len(triangles) and (triangles.min() < 0 or triangles.max() >= len(points)):
         raise CloudError(f"its faces refer to vertices beyond its {len(points):,}")
-    if image is not None and (uv := _uv(vertex, face, corners, triangles)) is not None:
-        return _textured(points[:, :3], triangles, uv, image)
+    uv = None if image is None else _uv(vertex, face, corners, triangles)
+    if uv is not None:
+        apart = np.arange(triangles.size).reshape(-1, 3)  # a vertex may have another texture coordinate in every face
+        visual = TextureVisuals(uv=uv.reshape(-1, 2), image=image)
+        return Trimesh(points[triangles.reshape(-1), :3], apart, visual=visual, process=False)
     painted = named_color({name: column for name, column in face.items() if not isinstance(column, Lists)})
     by_vertex = points[:, 3:] if points.shape[1] == 6 else None
     by_face = None if painted is None or by_vertex is not None else painted[owner]
@@ -236,12 +219,3 @@ def _uv(vertex: Columns, face: Columns, corners: np.ndarray, triangles: np.ndarr
         return by_face.values.reshape(-1, 2)[corners]
     pair = next((pair for pair in UV if set(pair) <= vertex.keys()), None)
     return None if pair is None else np.column_stack([vertex[name] for name in pair])[triangles]
-
-
-def _textured(points: np.ndarray, triangles: np.ndarray, uv: np.ndarray, image: Any) -> Trimesh:
-    from trimesh import Trimesh
-    from trimesh.visual import TextureVisuals
-
-    apart = np.arange(3 * len(triangles)).reshape(-1, 3)  # a vertex may have another texture coordinate in every face
-    visual = TextureVisuals(uv=uv.reshape(-1, 2), image=image)
-    return Trimesh(points[triangles.reshape(-1)], apart, visual=visual, process=False)

@@ -13,51 +13,23 @@ import numpy as np
 
 from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
-from openshape_ood.shapes.spec import CloudSpec as CloudSpec
+from openshape_ood.shapes import CloudSpec as CloudSpec
 
-# between the seeds of the samplings of a shape; a prime, so that the samplings of neighboring seeds differ
-SAMPLE_STEP = 1_000_003
-
-# cells a radius: far coarser than what a distant origin does to float64, far finer than any patch
-CELLS = 1 << 16
-
-# how far colors may stray from [0, 1] without meaning anything by it
-ROUNDING = 1e-3
-
+SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so that the samplings of neighboring seeds differ
+CELLS = 1 << 16  # a radius: far coarser than what a distant origin does to float64, far finer than any patch
+ROUNDING = 1e-3  # how far colors may stray from [0, 1] without meaning anything by it
 UPS = ("y", "z", "x", "-y", "-z", "-x")
-_COLUMN = {"x": 0, "y": 1, "z": 2}
 
 
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
-    """One checked cloud in the frame of an encoder.
+    """A cloud (n, 3|6) of `check_cloud` in the frame of an encoder: (count, 6) float32, xyz in the unit ball, rgb 0-1.
 
-    Parameters
-    ----------
-    cloud
-        (n, 3|6) float64, as `check_cloud` gives it.
-    count
-        How many points it is resampled to.
-    up, to
-        Its gravity axis, and the encoder's.
-    color
-        The gray of a cloud without color, in [0, 1].
-    seed
-        Of the resampling.
-    name
-        Of the cloud, in messages.
-
-    Returns
-    -------
-    numpy.ndarray
-        (count, 6) float32: xyz in the unit ball about the mean, rgb in [0, 1].
-
-    Raises
-    ------
-    CloudError
-        Where resampling leaves one point repeated, or the extent is beyond float64.
+    up, to: its gravity axis and the encoder's; color: the gray of a cloud without, in [0, 1]. Raises `CloudError`,
+    calling it `name`, where resampling by `seed` leaves one point repeated, or the extent is beyond float64.
     """
     cloud = cloud[resample(len(cloud), count, seed)]
-    _check_distinct(cloud[:, :3], name)
+    if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few points that differ
+        raise _one_point(count, name)
     xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
     rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, color)
     # in one order of memory, or sums over it would differ with whoever prepared it
@@ -75,24 +47,16 @@ def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> n
 def check_cloud(value: Any, name: str) -> np.ndarray:
     """A cloud (n, 3|6) of whatever type, as a copy in float64 with rgb in [0, 1].
 
-    uint8 colors, or any above 1, are taken as 0-255.
-
-    Parameters
-    ----------
-    value
-        What should be a cloud: an array, or lists of numbers.
-    name
-        What it is called in messages: "shape 3", a path.
-
-    Raises
-    ------
-    CloudError
-        For whatever is no cloud, saying why and what would help.
+    uint8 colors, or any above 1, are taken as 0-255. Raises `CloudError` for whatever is no cloud, calling it `name`
+    and saying what would help.
     """
     if np.ma.is_masked(value):
         raise CloudError(f"{name} is a masked array; drop what is masked first: points[~points.mask.any(axis=1)].data")
-    given = np.asarray(value) if not _is_ragged(value) else None
-    if given is None or given.dtype.kind not in "fiub":
+    try:
+        given = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        given = np.empty(0, dtype=object)
+    if given.dtype.kind not in "fiub":
         raise CloudError(f"{name} is not a table of numbers; expected (n, 3) xyz or (n, 6) xyz and rgb")
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         transposed = given.ndim == 2 and given.shape[0] in (3, 6)
@@ -101,69 +65,49 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
     if len(given) == 0:
         raise CloudError(f"{name} has no points")
     cloud = given.astype(np.float64)
-    _check_finite(cloud, name)
-    _check_distinct(cloud[:, :3], name)
+    if not np.isfinite(cloud).all():
+        raise _not_finite(cloud, name)
+    if (cloud[:, :3] == cloud[0, :3]).all():
+        raise _one_point(len(cloud), name)
     if cloud.shape[1] == 6:
         cloud[:, 3:] = unit_colors(given[:, 3:], f"{name}: columns 4 to 6")
     return cloud
 
 
-def _check_finite(values: np.ndarray, name: str) -> None:
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        raise CloudError(
-            f"{name} has NaN or infinity in {int((~finite).sum())} of {len(values)} points; "
-            "drop them first: points = points[np.isfinite(points).all(axis=1)]"
-        )
+def _not_finite(values: np.ndarray, name: str) -> CloudError:
+    bad, remedy = (~np.isfinite(values).all(axis=1)).sum(), "points = points[np.isfinite(points).all(axis=1)]"
+    return CloudError(f"{name} has NaN or infinity in {bad} of {len(values)} points; drop them first: {remedy}")
 
 
-def _check_distinct(xyz: np.ndarray, name: str) -> None:
-    # also after resampling, which can leave out the few points that differ
-    if len(xyz) == 1:
-        raise CloudError(f"{name} has a single point; a shape needs at least two different points")
-    if (xyz == xyz[0]).all():
-        raise CloudError(
-            f"{name} is one point repeated {len(xyz)} times; a shape needs at least two different points. "
-            "Drop repeats first: np.unique(points, axis=0)"
-        )
-
-
-def _is_ragged(value: Any) -> bool:
-    try:
-        np.asarray(value)
-    except ValueError:
-        return True
-    return False
+def _one_point(n: int, name: str) -> CloudError:
+    what = "has a single point" if n == 1 else f"is one point repeated {n} times"
+    remedy = "" if n == 1 else ". Drop repeats first: np.unique(points, axis=0)"
+    return CloudError(f"{name} {what}; a shape needs at least two different points{remedy}")
 
 
 def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
     """Colors (n, 3) of any type as float64 in [0, 1]; raises `CloudError` for values that are no colors.
 
-    uint8, or any value above 1, means 0-255. Colors may stray 0.001 from [0, 1], as rounding makes them, and
-    are clipped.
+    uint8, or any value above 1, means 0-255. Colors may stray by `ROUNDING` from [0, 1] and are clipped.
 
     >>> unit_colors(np.array([[255, 0, 51]], dtype=np.uint8), "a cloud").tolist()
     [[1.0, 0.0, 0.2]]
     """
-    _check_finite(rgb, name)
+    if not np.isfinite(rgb).all():
+        raise _not_finite(rgb, name)
     low, high = rgb.min(), rgb.max()
     if low < -ROUNDING or high > 255:
-        raise CloudError(
-            f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. "
-            "They look like normals; drop them: points[:, :3]"
-        )
+        remedy = "They look like normals; drop them: points[:, :3]"
+        raise CloudError(f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
     return (rgb.astype(np.float64) / scale).clip(0, 1)
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:
-    """Indices (count,) into n points: all of them first, then repeats, then a shuffle.
+    """Indices (count,) into n points: all of them first, then repeats, then a shuffle; of n, count and seed only.
 
-    Depends on n, count and seed only. The shuffle matters: a ball query keeps the lowest indices, so
-    points in spatial order would bias every patch.
+    The shuffle matters: a ball query keeps the lowest indices, so points in spatial order would bias every patch.
 
-    Examples
-    --------
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
@@ -175,13 +119,7 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
 
 def sample_seeds(seed: int, num_samples: int) -> list[int]:
-    """The seeds of a shape's samplings; the first is the seed itself.
-
-    Raises
-    ------
-    InputError
-        For a seed or a number of samplings that cannot be.
-    """
+    """The seeds of a shape's samplings; the first is the seed itself. Raises `InputError` for values that cannot be."""
     return [(check_seed(seed) + SAMPLE_STEP * i) % 2**32 for i in range(check_whole(num_samples, "num_samples"))]
 
 
@@ -205,15 +143,13 @@ def check_up(up: Any, name: str = "up") -> str:
 def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     """Points (n, 3) with gravity axis `up` -> gravity axis `to`, by a plain exchange of two columns.
 
-    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a
-    turn, which keeps left and right.
+    That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a turn, which
+    keeps left and right.
 
-    Examples
-    --------
     >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
     [[1.0, 3.0, 2.0]]
     """
-    source, target = _COLUMN[up[-1]], _COLUMN[to]
+    source, target = "xyz".index(up[-1]), "xyz".index(to)
     columns = [0, 1, 2]
     columns[source], columns[target] = target, source
     if up.startswith("-"):
@@ -223,18 +159,11 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
 
 
 def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
-    """Mean at the origin, largest norm 1, to the nearest 1/CELLS.
+    """Mean at the origin, largest norm 1, to the nearest 1/CELLS; raises `CloudError` for an extent beyond float64.
 
-    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A
-    translation changes those digits; rounding to cells takes them away, so that the same points are picked.
+    Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A translation
+    changes those digits; rounding to cells takes them away, so that the same points are picked.
 
-    Raises
-    ------
-    CloudError
-        For an extent beyond float64, or lost in the distance from the origin.
-
-    Examples
-    --------
     >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
     [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """

@@ -5,6 +5,7 @@ Files come from outside and are treated as hostile: see `guards` for what is che
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import warnings
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
-from openshape_ood.shapes import arrays, las, meshes, pcd, ply, text
+from openshape_ood.shapes import meshes, ply, scanned, tables
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
-from openshape_ood.shapes.surfaces import check_draw, sample_mesh
+from openshape_ood.shapes.meshes import check_draw, sample_mesh
 
 if TYPE_CHECKING:
     from trimesh.parent import Geometry
@@ -33,14 +34,14 @@ READERS: dict[str, Reader] = {
     ".off": meshes.read_off,
     ".stl": meshes.read_stl,
     ".dae": meshes.read_dae,
-    ".npy": arrays.read_npy,
-    ".npz": arrays.read_npz,
-    ".txt": text.read_text,
-    ".xyz": text.read_text,
-    ".csv": text.read_text,
-    ".pcd": pcd.read_pcd,
-    ".las": las.read_las,
-    ".laz": las.read_las,
+    ".npy": tables.read_npy,
+    ".npz": tables.read_npz,
+    ".txt": tables.read_text,
+    ".xyz": tables.read_text,
+    ".csv": tables.read_text,
+    ".pcd": scanned.read_pcd,
+    ".las": scanned.read_las,
+    ".laz": scanned.read_las,
 }
 SUFFIXES = tuple(READERS)
 
@@ -54,10 +55,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     ----------
     path
         Of a file with one of the suffixes `SUFFIXES`.
-    points
-        How many are sampled of a mesh.
-    seed
-        Of that sampling.
+    points, seed
+        How many are sampled of a mesh, and the seed of that.
 
     Returns
     -------
@@ -85,23 +84,21 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     """
     path = Path(path).expanduser()
     check_draw(points, seed)
-    reader = _reader(path)
+    if path.is_dir():
+        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
+    if path.suffix.lower() not in READERS:
+        if not path.exists():
+            raise NoSuchShapeError(f"{path}: no such file or folder")
+        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
     data = _read(path)
-    with _parser_errors(path), _quiet():
-        shape = reader(data, SideFiles(path.parent))
+    with _parsing(path):
+        shape = READERS[path.suffix.lower()](data, SideFiles(path.parent))
         return shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The gravity axis of a file: "y", unless a COLLADA file declares "x" or "z".
+    """The gravity axis of a file: "y", unless a COLLADA file, which alone is opened, declares "x" or "z".
 
-    Raises
-    ------
-    ShapeFileError
-        For a COLLADA file that cannot be read; others are not opened.
-
-    Examples
-    --------
     >>> file_up("chair.glb")
     'y'
     """
@@ -111,16 +108,6 @@ def file_up(path: str | os.PathLike[str]) -> str:
     document = re.sub(rb"<!--.*?-->", b"", _read(path), flags=re.DOTALL)
     declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", document)
     return declared[1].decode().lower() if declared else "y"
-
-
-def _reader(path: Path) -> Reader:
-    if path.is_dir():
-        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
-    if path.suffix.lower() not in READERS:
-        if not path.exists():
-            raise NoSuchShapeError(f"{path}: no such file or folder")
-        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
-    return READERS[path.suffix.lower()]
 
 
 def _read(path: Path) -> bytes:
@@ -141,11 +128,14 @@ def _read(path: Path) -> bytes:
 
 
 @contextmanager
-def _parser_errors(path: Path) -> Iterator[None]:
-    """Turn whatever a parser raises into one error that names the file."""
-    kind = path.suffix[1:].upper()
+def _parsing(path: Path) -> Iterator[None]:
+    """Parsers log and warn about files; what matters is raised, as one error that names the file."""
+    kind, logger = path.suffix[1:].upper(), logging.getLogger("trimesh")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)  # its modules log through children, which inherit the level
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+            yield
     except MissingPackageError:
         raise
     except ModuleNotFoundError as error:
@@ -156,20 +146,10 @@ def _parser_errors(path: Path) -> Iterator[None]:
         # the LAZ decoder panics, which in Python is neither an Exception nor any other class one could name
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise ShapeFileError(f"cannot read {path} as {kind}: {_reason(error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    """A parser's complaint as one line; bare parser errors get a hint, ours already say what to do."""
-    if isinstance(error, (CloudError, ShapeFileError)):
-        return str(error)
-    text = " ".join(str(error).split())[:300]
-    return f"{text or 'no reason given'} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Parsers log and warn about files; what matters is raised."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"), meshes.silent_logger():
-        warnings.simplefilter("ignore")
-        yield
+        reason = str(error)
+        if not isinstance(error, (CloudError, ShapeFileError)):  # ours say what to do
+            told = " ".join(reason.split())[:300] or "no reason given"
+            reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
+        raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error
+    finally:
+        logger.setLevel(before)

@@ -13,22 +13,14 @@ import numpy as np
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
+from openshape_ood.shapes.meshes import sample_mesh
 from openshape_ood.shapes.points import check_cloud, check_up
 from openshape_ood.shapes.reading import file_up, load_shape
-from openshape_ood.shapes.surfaces import sample_mesh
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape, read when it is needed.
-
-    Attributes
-    ----------
-    value
-        A path, a trimesh object, or an array (n, 3|6).
-    name
-        What tells it apart in messages.
-    """
+    """One shape, read when it is needed: a path, a trimesh object or an array (n, 3|6), and its name in messages."""
 
     value: Any
     name: str
@@ -39,15 +31,11 @@ class Shape:
 
     def cloud(self, points: int, seed: int) -> np.ndarray:
         """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
-        if self.path is not None:
-            return load_shape(self.path, points=points, seed=seed)
-        if _is_trimesh(self.value):
+        if isinstance(self.value, str | os.PathLike):
+            return load_shape(self.value, points, seed)
+        if not hasattr(self.value, "ndim") and _is_trimesh(self.value):
             return sample_mesh(self.value, points, seed, self.name)
         return check_cloud(to_numpy(self.value), self.name)
-
-    def up(self) -> str:
-        """The gravity axis that its file states; y for what comes from no file."""
-        return file_up(self.path) if self.path is not None else "y"
 
 
 def list_shapes(shapes: Any) -> list[Shape]:
@@ -65,61 +53,44 @@ def list_shapes(shapes: Any) -> list[Shape]:
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
-    if _is_trimesh(shapes):
+    given, axes = shapes, getattr(shapes, "ndim", None)
+    if axes == 2:
         return [Shape(shapes, "the shape")]
     # a set has no order for the embeddings to follow
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
-        raise CloudError(
-            f"shapes is {type(shapes).__name__}; expected a cloud (n, 3|6), a stack (b, n, 3|6), a path, "
-            "a trimesh object, or a list of these"
-        )
-    if hasattr(shapes, "ndim"):
-        return _list_array(shapes)
+        if _is_trimesh(shapes):
+            return [Shape(shapes, "the shape")]
+        expected = "a cloud (n, 3|6), a stack (b, n, 3|6), a path, a trimesh object, or a list of these"
+        raise CloudError(f"shapes is {type(shapes).__name__}; expected {expected}")
+    of_objects = axes == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU"
+    if axes is not None and not of_objects and not (axes == 3 and len(given)):
+        expected = "one cloud (n, 3|6), or a stack (b, n, 3|6) of at least one"
+        raise CloudError(f"shapes has the shape {tuple(given.shape)}; expected {expected}")
     items = list(shapes)
     if not items:
         raise CloudError("the list of shapes is empty")
-    if all(_is_row(item) for item in items):
+    # a cloud written as nested lists: every item is a point
+    if all(isinstance(item, list | tuple) and item and all(isinstance(v, Number) for v in item) for item in items):
         return [Shape(items, "the shape")]
-    return [Shape(item, _name(item, i)) for i, item in enumerate(items)]
+    paths = (f" ({os.fspath(item)})" if isinstance(item, str | os.PathLike) else "" for item in items)
+    return [Shape(item, f"shape {i}{path}") for i, (item, path) in enumerate(zip(items, paths, strict=True))]
 
 
-def _list_array(shapes: Any) -> list[Shape]:
-    if shapes.ndim == 2:
-        return [Shape(shapes, "the shape")]
-    if shapes.ndim == 3 and len(shapes):
-        return [Shape(cloud, f"shape {i}") for i, cloud in enumerate(shapes)]
-    if shapes.ndim == 1 and isinstance(shapes, np.ndarray) and shapes.dtype.kind in "OU":
-        return list_shapes(list(shapes))
-    raise CloudError(
-        f"shapes has the shape {tuple(shapes.shape)}; expected one cloud (n, 3|6), or a stack (b, n, 3|6) of at "
-        "least one"
-    )
+def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+    """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file, else y.
 
-
-def _name(item: Any, position: int) -> str:
-    return f"shape {position} ({os.fspath(item)})" if isinstance(item, str | os.PathLike) else f"shape {position}"
-
-
-def _is_row(item: Any) -> bool:
-    """Whether `item` is one point of a cloud written as nested lists."""
-    return isinstance(item, list | tuple) and len(item) > 0 and all(isinstance(v, Number) for v in item)
+    Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis.
+    """
+    given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
+    if len(given) != len(shapes):
+        raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
+    return [
+        check_up(u) if u != "file" else "y" if shape.path is None else file_up(shape.path)
+        for u, shape in zip(given, shapes, strict=True)
+    ]
 
 
 def _is_trimesh(value: Any) -> bool:
     # looked up, not imported: an object of trimesh cannot exist before trimesh was imported
     trimesh = sys.modules.get("trimesh")
     return trimesh is not None and isinstance(value, trimesh.Trimesh | trimesh.Scene | trimesh.PointCloud)
-
-
-def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
-    """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file.
-
-    Raises
-    ------
-    InputError
-        For another number of axes than shapes; `UnknownNameError` for what is no axis.
-    """
-    given = list(up) if isinstance(up, Iterable) and not isinstance(up, str) else [up] * len(shapes)
-    if len(given) != len(shapes):
-        raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
-    return [shape.up() if u == "file" else check_up(u) for u, shape in zip(given, shapes, strict=True)]

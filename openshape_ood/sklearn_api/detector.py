@@ -16,7 +16,7 @@ import numbers
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
@@ -40,9 +40,6 @@ from openshape_ood.sklearn_api.learning import (
     learned_threshold,
 )
 
-if TYPE_CHECKING:
-    pass
-
 
 class NoveltyDetector(OutlierMixin, BaseEstimator):
     """Is an embedding one of the known classes, or something new?
@@ -58,7 +55,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         A key of `openshape_ood.scoring.METHODS` that needs no names, or a `Method` of one's own; its novelty is the
         same number as in `score_novelty`.
     k : int
-        Which neighbor counts, for "knn" and "knn_euclidean" only.
+        Which neighbor counts, for "knn" and "knn_euclidean" only; a `Method` has its own.
     coverage : float
         Share of known shapes that `predict` keeps.
 
@@ -254,8 +251,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         return found
 
     def _configured(self, method: Method, examples: int) -> Method:
-        """The method with this detector's k, where it has one."""
-        if method.name not in ("knn", "knn_euclidean"):
+        """The method with this detector's k, where it is given by name and has one."""
+        if self.method not in ("knn", "knn_euclidean"):
             return method
         k = self.k
         if not isinstance(k, numbers.Integral) or isinstance(k, bool) or not 1 <= int(k) < examples:

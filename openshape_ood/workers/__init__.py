@@ -2,9 +2,8 @@
 
 `in_order` does many tasks, several at once; `once` does a single one that is not trusted. Children are programs of
 their own, `python -m openshape_ood.workers`, rather than processes of `multiprocessing`: a forked one does not survive
-torch's threads, and a spawned one imports the parent's main module first, which takes seconds where that imports
-torch and fails for a script without a main guard or one that comes from standard input. They are talked to over
-pipes: JSON with its length before it, and arrays as their bytes. Nothing is unpickled.
+torch's threads, and a spawned one imports the parent's main module first. They are talked to over pipes: JSON with
+its length before it, and arrays as their bytes. Nothing is unpickled.
 
 A task is named "module:factory". In the child `factory(**settings)` is called once and gives the function that does
 every task: from an argument that is JSON to an answer that is JSON, and arrays.
@@ -26,9 +25,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from openshape_ood.errors import OpenShapeError
-from openshape_ood.workers.process import Answer, Done, Seal, Worker, attempt, find, once
+from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, find, once
 
-__all__ = ["Done", "Seal", "default_workers", "in_order", "once"]
+__all__ = ["Done", "Seal", "Work", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
 HELD_BYTES = 256 * 2**20  # of arrays that wait for their turn; the next in turn may always be taken
@@ -59,10 +58,9 @@ def in_order(
 
     Parameters
     ----------
-    task, settings
-        "module:factory", and the keywords of the factory, as JSON.
-    arguments
-        Of the tasks, as JSON. May be endless: no more than `ahead` are taken beyond the one handed out.
+    task, settings, arguments
+        "module:factory", the keywords of the factory and the arguments of its tasks, as JSON. Arguments may be
+        endless: no more than `ahead` are taken beyond the one handed out.
     workers
         Processes, begun as there are tasks for them; 0 does the tasks in this one.
     ahead
@@ -84,7 +82,7 @@ def in_order(
     if workers == 0:
         work = find(task)(**settings)
         for index, argument in enumerate(arguments):
-            yield attempt(work, index, argument)
+            yield attempt(partial(work, argument), index, argument)
         return
     waiting: deque[_Job] = deque()
     with contextlib.closing(_Pool(task, settings, min(workers, ahead + 1), seconds)) as pool:
@@ -165,14 +163,12 @@ class _Pool:
         while (job := self._jobs.get()) is not None:
             try:
                 worker = self._begun(job, worker)
-                job.done.set_result(attempt(partial(self._work, worker, job.index), job.index, job.argument))
+                answer = partial(worker.answer, self._seconds, partial(self._enter, job.index))
+                job.done.set_result(attempt(answer, job.index, job.argument))
             except BaseException as error:  # raised where the result is waited for
                 job.done.set_exception(error)
             del job  # no name here keeps arrays that were handed on
         self._end(worker)
-
-    def _work(self, worker: Worker, index: int, _: Any) -> Answer:
-        return worker.answer(self._seconds, partial(self._enter, index))
 
     def _begun(self, job: _Job, worker: Worker | None) -> Worker:
         """A worker that has begun with a job; one that ends before it comes to it is replaced."""
@@ -181,24 +177,19 @@ class _Pool:
             try:
                 if worker is None or worker.ended:
                     self._end(worker)
-                    worker = self._start()
+                    with self._changed:
+                        if self._closed:
+                            raise OpenShapeError("reading was stopped")
+                        worker = Worker(*self._how)
+                        self._workers.add(worker)
                 worker.begin(job.argument)
                 return worker
             except (OSError, EOFError) as error:
                 trouble = error
                 self._end(worker)
-        raise OpenShapeError(
-            f"no process that reads files can be started: {trouble or 'it ends at once'}. See what "
-            f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}' says; workers=0 reads in this process"
-        )
-
-    def _start(self) -> Worker:
-        with self._changed:
-            if self._closed:
-                raise OpenShapeError("reading was stopped")
-            worker = Worker(*self._how)
-            self._workers.add(worker)
-            return worker
+        told = f"no process that reads files can be started: {trouble or 'it ends at once'}"
+        asked = f"{sys.executable} -c 'import {self._how[0].partition(':')[0]}'"
+        raise OpenShapeError(f"{told}. See what {asked} says; workers=0 reads in this process")
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:

@@ -6,13 +6,14 @@ import contextlib
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.workers.process import HELLO, Done, attempt, bytes_of, find, receive, send, write
+from openshape_ood.workers.process import HELLO, attempt, bytes_of, find, receive, send, write
 
 MAX_ERROR = 10_000  # characters
 
@@ -22,7 +23,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # where memory runs out Linux ends this process first, and not its parent
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    told, replies = _own_pipes()
+    # standard input and output for this module alone: what a parser prints goes nowhere
+    told, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
     messages: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(told, messages), daemon=True).start()
     write(replies, HELLO)
@@ -33,16 +38,15 @@ def main() -> None:
     while True:
         argument = messages.get()
         send(replies, {})  # from here on, what happens is this task's fault
-        _reply(replies, attempt(work, 0, argument))
-
-
-def _own_pipes() -> tuple[Any, Any]:
-    """Standard input and output for this module alone: what a parser prints goes nowhere."""
-    told, replies = open(os.dup(0), "rb", buffering=0), open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    return told, replies
+        done = attempt(partial(work, argument), 0, argument)
+        if done.error is not None:
+            send(replies, {"error": type(done.error).__name__, "text": str(done.error)[:MAX_ERROR]})
+            continue
+        arrays = [np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for array in done.arrays]
+        send(replies, {"answer": done.answer, "arrays": [(array.shape, array.dtype.str) for array in arrays]})
+        for array in arrays:
+            write(replies, bytes_of(array))
+        del done, arrays
 
 
 def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
@@ -60,23 +64,12 @@ def _bound(memory: int, seconds: int) -> None:
         import resource
     except ImportError:  # Windows has none; there the wall-clock limit stands alone
         return
-    wanted = {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}
-    for name, value in wanted.items():
+    for name, value in {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}.items():
         number = getattr(resource, name, None)
         if number is not None:
             hard = resource.getrlimit(number)[1]
             value = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.setrlimit(number, (value, value))
-
-
-def _reply(replies: Any, done: Done) -> None:
-    if done.error is not None:
-        send(replies, {"error": type(done.error).__name__, "text": str(done.error)[:MAX_ERROR]})
-        return
-    arrays = [np.ascontiguousarray(array, array.dtype.newbyteorder("<")) for array in done.arrays]
-    send(replies, {"answer": done.answer, "arrays": [(array.shape, array.dtype.str) for array in arrays]})
-    for array in arrays:
-        write(replies, bytes_of(array))
 
 
 if __name__ == "__main__":

@@ -40,10 +40,9 @@ Work = Callable[[Any], Answer]
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """What became of one task.
+    """What became of one task: its place among the arguments, what it gave, or why it gave nothing.
 
-    index: its place among the arguments; answer, arrays: what it gave; error: why it gave nothing, an error of the
-    task's own, `MemoryError`, or `WorkerError` where its process ended or was ended.
+    error is one of the task's own, `MemoryError`, or `WorkerError` where its process ended or was ended.
     """
 
     index: int
@@ -59,10 +58,10 @@ def find(task: str) -> Callable[..., Work]:
     return getattr(import_module(module), name)
 
 
-def attempt(work: Work, index: int, argument: Any) -> Done:
+def attempt(work: Callable[[], Answer], index: int, argument: Any) -> Done:
     """Do one task; an error is part of the result, also a parser's own: one task must not cost the others."""
     try:
-        answer, arrays = work(argument)
+        answer, arrays = work()
     except Exception as error:
         # want of memory says nothing about a file, whatever it was taken for
         cause = error.__cause__ if isinstance(error.__cause__, MemoryError) else error
@@ -89,10 +88,8 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
 
     Parameters
     ----------
-    task, settings
-        "module:factory", and the keywords of the factory, as JSON.
-    argument
-        Of the task, as JSON.
+    task, settings, argument
+        "module:factory", the keywords of the factory and the argument of its task, as JSON.
     seal
         What the process may have.
 
@@ -102,7 +99,7 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
         With a `WorkerError` where the process ended, was ended, or answered with more than it may.
     """
 
-    def work(argument: Any) -> Answer:
+    def work() -> Answer:
         try:
             worker = Worker(task, settings, seal.folder, seal)
         except OSError as error:
@@ -126,6 +123,12 @@ class Worker:
         bounds = {"memory": seal.memory, "seconds": math.ceil(seal.seconds) + 1} if seal else {}
         self._told = {"task": task, "settings": settings, "bounds": bounds}
         self._most = seal.most if seal else math.inf
+        package = str(Path(openshape_ood.__file__).resolve().parent.parent)
+        if seal:
+            env = {key: os.environ[key] for key in PASSED if key in os.environ} | ONE_THREAD | {"PYTHONPATH": package}
+        else:  # it imports from where this process does
+            path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
+            env = ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join([*path, package])}
         self._process = subprocess.Popen(  # noqa: S603  (our own module)
             # -P: nothing is imported from the current folder that would not be here; -s: nor from the user's own
             [sys.executable, "-P", *(["-s"] if seal else []), "-m", "openshape_ood.workers"],
@@ -134,7 +137,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if seal else None,
             cwd=folder,
-            env=environment(sealed=seal is not None),
+            env=env,
             start_new_session=True,  # Ctrl-C is for this process to answer
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
@@ -143,16 +146,23 @@ class Worker:
         self._greeted = False
         self._late = 0.0  # seconds that were not enough
         self.ended = False
-        _widen(self._out)
+        with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux, or its limit is lower
+            import fcntl
+
+            fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
 
     def begin(self, argument: Any) -> None:
         """Have it do a task; raises OSError or EOFError where it ends before it begins with it."""
         if not self._greeted:
             send(self._in, self._told)
         send(self._in, argument)
-        if not self._greeted:
-            _skip_to(self._out, HELLO)
-            self._greeted = True
+        seen = bytearray()
+        while not self._greeted:
+            byte = self._out.read(1)
+            if not byte or len(seen) > MAX_MESSAGE:
+                raise EOFError("it ended before it was ready")
+            seen += byte
+            self._greeted = seen.endswith(HELLO)
         try:
             receive(self._out)
         except ValueError as error:
@@ -164,10 +174,20 @@ class Worker:
             with self.within(seconds):
                 said = receive(self._out)
             if "error" in said:
-                failure = _error(str(said["error"]), str(said["text"]))
+                kind, text = str(said["error"]), str(said["text"])
+                own: Any = MemoryError if kind == "MemoryError" else getattr(errors, kind, None)
+                ours = isinstance(own, type) and issubclass(own, OpenShapeError | MemoryError)
+                failure: Exception = own(text) if ours else OpenShapeError(f"{text} ({kind})" if text else kind)
             else:
-                arrays = self._announced(said["arrays"])
-                enter(sum(array.nbytes for array in arrays))
+                specs, size = said["arrays"], 0
+                for shape, kind in specs:
+                    if kind not in TYPES or len(shape) > 4 or any(type(n) is not int or n < 0 for n in shape):
+                        raise ValueError(kind)
+                    size += math.prod(shape) * int(kind[-1])
+                if size > self._most:
+                    raise ValueError(size)
+                arrays = [np.empty(shape, kind) for shape, kind in specs]
+                enter(size)
                 with self.within(seconds):
                     for array in arrays:
                         fill(self._out, bytes_of(array))
@@ -176,24 +196,13 @@ class Worker:
             failure = self.lost(error)
         raise failure
 
-    def _announced(self, specs: Any) -> list[np.ndarray]:
-        """Empty arrays for those that come; ValueError for what are none."""
-        size = 0
-        for shape, kind in specs:
-            if kind not in TYPES or len(shape) > 4 or any(type(n) is not int or n < 0 for n in shape):
-                raise ValueError(kind)
-            size += math.prod(shape) * int(kind[-1])
-        if size > self._most:
-            raise ValueError(size)
-        return [np.empty(shape, kind) for shape, kind in specs]
-
     @contextlib.contextmanager
     def within(self, seconds: float | None) -> Generator[None]:
         """Kills the process when the time is over."""
         if seconds is None:
             yield
             return
-        timer = threading.Timer(seconds, self._stop, [seconds])
+        timer = threading.Timer(seconds, self.kill, [seconds])
         timer.daemon = True
         timer.start()
         try:
@@ -202,12 +211,9 @@ class Worker:
             timer.cancel()
             timer.join()  # one that goes off just now must not end the next task
 
-    def _stop(self, seconds: float) -> None:
-        self._late = seconds
-        self.kill()
-
-    def kill(self) -> None:
-        """From any thread."""
+    def kill(self, late: float = 0.0) -> None:
+        """From any thread; late: the seconds that were not enough."""
+        self._late = late or self._late
         self._process.kill()
 
     def lost(self, error: Exception) -> Exception:
@@ -236,43 +242,6 @@ class Worker:
         self._in.close()
         self._out.close()
         return self._process.returncode
-
-
-def environment(sealed: bool) -> dict[str, str]:
-    """Of a child: it imports from where this process does, and computes in one thread."""
-    package = str(Path(openshape_ood.__file__).resolve().parent.parent)
-    if sealed:
-        return {key: os.environ[key] for key in PASSED if key in os.environ} | ONE_THREAD | {"PYTHONPATH": package}
-    path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
-    return ONE_THREAD | os.environ | {"PYTHONPATH": os.pathsep.join([*path, package])}
-
-
-def _error(kind: str, text: str) -> Exception:
-    """An error of a child, as it was raised there where it is one of ours."""
-    if kind == "MemoryError":
-        return MemoryError(text)
-    own = getattr(errors, kind, None)
-    if isinstance(own, type) and issubclass(own, OpenShapeError):
-        return own(text)
-    return OpenShapeError(f"{text} ({kind})" if text else kind)
-
-
-def _widen(pipe: Any) -> None:
-    try:
-        import fcntl
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    except (ImportError, AttributeError, OSError):
-        pass  # not Linux, or its limit is lower
-
-
-def _skip_to(pipe: Any, mark: bytes) -> None:
-    seen = bytearray()
-    while not seen.endswith(mark):
-        byte = pipe.read(1)
-        if not byte or len(seen) > MAX_MESSAGE:
-            raise EOFError("it ended before it was ready")
-        seen += byte
 
 
 def send(pipe: Any, message: Any) -> None:

@@ -345,9 +345,9 @@ def damage_cache(damage: Callable[[Path], Any]) -> Callable[[Path], Any]:
     return lambda root: damage(our_cache(root))
 
 
-def without_ids(path: Path) -> None:
+def without_source(path: Path) -> None:
     with h5py.File(path) as file:
-        rest = {name: file[name][:] for name in file if name != "id"}
+        rest = {name: file[name][:] for name in file if name != "made_from"}
     write_h5(path, **rest)
 
 
@@ -365,7 +365,7 @@ def test_our_cache_is_read_again(root: Path) -> None:
         touch,
         turn_list,
         damage_cache(halve),
-        damage_cache(without_ids),
+        damage_cache(without_source),
         damage_cache(lambda path: path.write_text("<html>")),
         damage_cache(lambda path: write_h5(path, data=np.zeros(3))),
     ],

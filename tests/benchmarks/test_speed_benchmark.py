@@ -19,9 +19,10 @@ import toy_network
 from benchmarks.performance.harness import Clock, Quartiles, Turns, apart, in_turns, medians, take_turns
 from benchmarks.performance.networks import made_up_encoder, made_up_weights
 from benchmarks.performance.speed import products
+from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
 from benchmarks.performance.speed.command import main, parse
 from benchmarks.performance.speed.contenders import (
-    LIMIT,
+    LIMITS,
     STAGES,
     agreement,
     exact,
@@ -33,14 +34,13 @@ from benchmarks.performance.speed.contenders import (
     write_files,
 )
 from benchmarks.performance.speed.measuring import Settings, measure, one_pass
-from benchmarks.performance.speed.plain import PlainPointBERT
-from benchmarks.performance.speed.reference import Reference
 from openshape_ood.encoders.grouping.plain import ball_query, farthest_point_sampling
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry import Row, find_checkpoint
 from openshape_ood.registry.architectures import PointBERTSizes
 
 CPU = torch.device("cpu")
+LIMIT = LIMITS["float32"]
 SMALL = PointBERTSizes(
     width=16,
     depth=2,

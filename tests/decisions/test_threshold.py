@@ -68,6 +68,10 @@ def test_it_belongs_to_one_encoder_and_method() -> None:
         {"value": "high"},
         {"scores": [1, None]},
         {"scores": [[1]]},
+        {"value": 10**400},
+        {"value": float("nan")},
+        {"coverage": "most"},
+        {"coverage": 10**400},
         {"provenance": {"identity": 3}},
         {"x": 1},
     ],
@@ -84,3 +88,15 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         Threshold.load(tmp_path / "none.json")
     with pytest.raises(FileError, match="cannot write the threshold"):
         made().save(tmp_path / "nowhere" / "t.json")
+
+
+@pytest.mark.parametrize("novelty", [[0.1, np.nan], "high", [[0.1]]])
+def test_novelty_that_is_none_is_neither_known_nor_novel(novelty: Any) -> None:
+    with pytest.raises(InputError, match="novelty"):
+        Threshold(0.5).is_novel(novelty)
+
+
+@pytest.mark.parametrize("coverage", ["x", 0, 1.5, float("nan"), True])
+def test_a_coverage_is_a_share(coverage: Any) -> None:
+    with pytest.raises(InputError, match="expected a share between 0 and 1"):
+        Threshold(0.5, coverage)

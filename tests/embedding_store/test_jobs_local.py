@@ -15,7 +15,7 @@ from shape_files import BROKEN, write_files
 
 from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
-from openshape_ood.embedding_store.jobs import Item, Settings, embed, encoding, job
+from openshape_ood.embedding_store.jobs import Item, Settings, embed, job
 from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
@@ -148,7 +148,7 @@ def test_other_weights_on_a_worker_are_refused() -> None:
     header = TINY.header()
     made = replace(header.provenance, identity=replace(header.identity, sha256="ef" * 32))
     with pytest.raises(MixedEncodersError, match="on every machine"):
-        encoding.load(TINY, replace(header, provenance=made))
+        job.load(TINY, replace(header, provenance=made))
 
 
 def test_a_shape_that_no_engine_accounts_for_is_told(
@@ -175,16 +175,16 @@ def test_a_shape_that_cannot_be_embedded_costs_itself_only(tmp_path: Path) -> No
 def test_an_embedding_without_a_direction_costs_its_shape_only(
     items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from openshape_ood.encoders import pipeline
+    from openshape_ood import ShapeEncoder
 
-    embed_batches = pipeline.embed_batches
+    encode_batches = ShapeEncoder.encode_batches
 
     def overflown(*given: Any) -> Any:
-        for rows in embed_batches(*given):
+        for rows in encode_batches(*given):
             rows[0] = np.nan
             yield rows
 
-    monkeypatch.setattr(pipeline, "embed_batches", overflown)
+    monkeypatch.setattr(ShapeEncoder, "encode_batches", overflown)
     done = embed(items, tmp_path / "out", replace(TINY, shard_rows=64, batch_size=20))
     assert (done.rows, done.errors) == (38, 3)  # two batches, and the broken file
     assert sum("not finite" in one.error for one in done.failed) == 2
@@ -220,9 +220,9 @@ def test_a_run_that_came_to_nothing_binds_no_folder(items: list[Item], tmp_path:
 
 def test_shards_are_as_large_as_their_time_allows(items: list[Item], tiny: ShapeEncoder) -> None:
     whole = replace(TINY, shard_rows=1000)
-    shards = list(encoding.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
+    shards = list(job.embed_shards(tiny, items * 8, whole, own_axes=False, seconds=1e9))
     assert [len(shard) for shard in shards] == [64, 256, 8]
-    hasty = list(encoding.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
+    hasty = list(job.embed_shards(tiny, items, whole, own_axes=False, seconds=0))
     assert [len(shard) for shard in hasty] == [41]  # the first is written whatever it took
 
 

@@ -491,7 +491,7 @@ def test_a_setting_for_one_backend(tiny: ShapeEncoder, clouds: list[np.ndarray],
 
 def test_a_fetched_file_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
-    for place in ("registry.download", "registry.files", "registry.loading"):
+    for place in ("registry.files", "registry.weights"):
         monkeypatch.setattr(f"openshape_ood.{place}.sha256", lambda path: hashed.append(path) or sha256(path))
     encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
     assert encoder.identity.sha256 == sha256(hashed[0]) and len(hashed) == 1

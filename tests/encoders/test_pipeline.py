@@ -13,7 +13,6 @@ from torch import Tensor
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.encoders import pipeline
-from openshape_ood.encoders.pipeline import embed_batches
 
 
 def batches(count: int = 3) -> list[np.ndarray]:
@@ -29,14 +28,14 @@ def test_batch_by_batch_on_the_cpu(tiny: ShapeEncoder) -> None:
             read.append(i)
             yield batch
 
-    for i, embeddings in enumerate(embed_batches(tiny.network, reading(), tiny.device)):
+    for i, embeddings in enumerate(tiny.encode_batches(reading())):
         assert read == list(range(i + 1))  # none is held back
         np.testing.assert_array_equal(embeddings, tiny.encode_prepared(batches()[i]))
 
 
 def test_settings_are_the_caller_s_between_batches(tiny: ShapeEncoder) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        for _ in embed_batches(tiny.network, batches(), tiny.device):
+        for _ in tiny.encode_batches(batches()):
             assert torch.is_autocast_enabled("cpu") and not torch.is_inference_mode_enabled()
 
 
@@ -85,7 +84,7 @@ def test_a_gpu_is_given_the_next_batch_before_the_host_waits(
     monkeypatch.setattr(Tensor, "pin_memory", lambda self: self)
     monkeypatch.setattr(Tensor, "record_stream", lambda self, stream: None)
     monkeypatch.setattr(pipeline, "exact", lambda device: nullcontext())
-    found = list(pipeline._overlapped(tiny.network, batches(count), tiny.device))
+    found = list(pipeline.overlapped(tiny.network, batches(count), tiny.device))
     # two events a batch: it is grouped (even), its embeddings are on the host (odd)
     launched = [f"layers wait for {2 * i}" for i in range(count)]
     waited = [f"host waits for {2 * i + 1}" for i in range(count)]

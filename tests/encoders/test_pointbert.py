@@ -10,11 +10,9 @@ import pytest
 import torch
 from published import PUBLISHED, made_up, network_shapes
 
-from openshape_ood.encoders.grouping.samplers import find_grouping
-from openshape_ood.encoders.pointbert import abstraction
+from openshape_ood.encoders.grouping.plain import find_grouping
 from openshape_ood.encoders.pointbert import network as pointbert
-from openshape_ood.encoders.pointbert.folding import fold
-from openshape_ood.encoders.pointbert.network import PointBERT
+from openshape_ood.encoders.pointbert.network import PointBERT, fold
 from openshape_ood.registry.architectures import PointBERTSizes
 from openshape_ood.registry.rows import find_checkpoint
 
@@ -146,8 +144,8 @@ def test_a_cloud_is_the_same_alone_as_in_a_batch() -> None:
 def test_how_much_goes_through_at_once(rows: int, clouds: int, tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
     network, points = small(13).prepare(), cloud(5)
     expected = [part.clone() for part in network(points, patches=True)]
-    monkeypatch.setattr(abstraction, "ROWS", rows)
-    monkeypatch.setattr(abstraction, "CLOUDS", clouds)
+    monkeypatch.setattr(pointbert, "ROWS", rows)
+    monkeypatch.setattr(pointbert, "CLOUDS", clouds)
     monkeypatch.setattr(pointbert, "TOKENS", tokens)
     for found, whole in zip(network(points, patches=True), expected, strict=True):
         assert found.shape == whole.shape

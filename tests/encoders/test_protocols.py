@@ -12,8 +12,8 @@ import pytest
 from openshape_ood import score_novelty
 from openshape_ood.encoders.protocols import Embeddings, Identity, Patches, Provenance
 from openshape_ood.errors import InputError
+from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
-from openshape_ood.shapes.spec import CloudSpec
 
 OWN = Identity("own", "own words", "0" * 64)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.encoders.grouping import kernels, samplers
+from openshape_ood.encoders.grouping import kernels
 from openshape_ood.encoders.grouping import plain as grouping
-from openshape_ood.encoders.grouping.samplers import PLAIN, Grouping, find_grouping
+from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, find_grouping
 from openshape_ood.errors import InputError, UnknownNameError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -18,7 +18,7 @@ KERNELS = Grouping(kernels.farthest_point_sampling, kernels.ball_query)
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine whose GPU runs Triton."""
-    monkeypatch.delenv(samplers.SWITCH, raising=False)
+    monkeypatch.delenv(grouping.SWITCH, raising=False)
     monkeypatch.setattr(kernels, "available", lambda device: torch.device(device).type == "cuda")
 
 

@@ -16,10 +16,16 @@ import pytest
 from safetensors.numpy import save_file
 
 from openshape_ood.encoders.protocols import Identity
-from openshape_ood.encoders.text import open_clip as clip_models
-from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning, cached_file, fetch_file
+from openshape_ood.encoders.text import encoder as text_encoder
+from openshape_ood.encoders.text.encoder import (
+    TextEncoder,
+    UntrainedNameWarning,
+    cached_file,
+    clean_names,
+    fetch_file,
+    find_templates,
+)
 from openshape_ood.encoders.text.open_clip import ClipModel, find_config, text_keys
-from openshape_ood.encoders.text.prompts import clean_names, find_templates
 from openshape_ood.errors import (
     ClassNamesError,
     InputError,
@@ -348,7 +354,7 @@ def test_only_text_tensors_are_read(clip: Callable[..., TextEncoder], monkeypatc
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        ("lacking.safetensors", r"missing \(1\): ln_final.weight; left over \(1\): ln_last.weight"),
+        ("lacking.safetensors", r"missing keys: ln_final.weight; left-over keys: ln_last.weight"),
         ("narrow.safetensors", r"text_projection is \(16, 8\), expected \(16, 16\)"),
         ("nan.safetensors", "not finite"),
         ("mini.json", "checkpoint"),
@@ -395,8 +401,8 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
 )
 def test_the_text_encoders_of_the_published_ones(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(clip_models, "fetch_text", lambda row, *address, progress: asked.append((*address, progress)))
-    monkeypatch.setattr(clip_models, "cached_text", lambda row, *address: asked.append(address))
+    monkeypatch.setattr(text_encoder, "fetch", lambda row, progress, address: asked.append((*address, progress)))
+    monkeypatch.setattr(text_encoder, "cached", lambda row, address: asked.append(address))
     checkpoint = find_checkpoint(name)
     assert find_config(checkpoint)["embed_dim"] == checkpoint.sizes.embedding_dim
     fetch_file(checkpoint)
@@ -499,7 +505,7 @@ def test_a_name_that_is_not_in_the_cache_needs_the_model(scorable: Path, monkeyp
     def gone(*_: object) -> Path:
         raise OfflineError("nobody answers")
 
-    monkeypatch.setattr("openshape_ood.encoders.text.open_clip.fetch_file", gone)
+    monkeypatch.setattr("openshape_ood.encoders.text.encoder.fetch_file", gone)
     text = TextEncoder.from_pretrained("mine", device="cpu")
     assert text.encode(NAMES).shape == (3, DIM)
     with pytest.raises(OfflineError):

@@ -16,6 +16,7 @@ from openshape_ood.known import check_names
 from openshape_ood.known.examples import ready_embeddings
 
 EMBEDDINGS = np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]])
+IDENTITY = Identity("fake", "words", "f" * 64)
 
 
 @pytest.mark.parametrize(
@@ -310,3 +311,26 @@ def test_they_are_printed_in_a_line() -> None:
     assert repr(known.patches) == "MemoryBank(4 tokens patches of 2 shapes)"
     five = KnownClasses.from_names(list("abcde"), FakeText({name: [1, 0] for name in "abcde"}))
     assert repr(five) == "KnownClasses(a, b, c, d, …: 5 names of the text encoder of fake)"
+
+
+@pytest.mark.parametrize(
+    "vectors, labels, identity, message",
+    [
+        (np.full((2, 4), np.nan), ["a", "b"], IDENTITY, "row 0 of the embeddings holds NaN"),
+        (np.zeros((2, 4)), ["a", "b"], IDENTITY, "row 0 is zero"),
+        ([["x"]], ["a"], IDENTITY, "expected numbers"),
+        ([[1.0], [1.0, 2.0]], ["a", "b"], IDENTITY, "rows of different lengths"),
+        (np.eye(2), ["a"], IDENTITY, "expected .2,., one each"),
+        (np.eye(2), ["a", None], IDENTITY, "several types"),
+        (np.eye(2), [1, 2], IDENTITY, "expected a name"),
+        (np.eye(2), ["a", "b"], "tiny", "identity is 'tiny'"),
+    ],
+)
+def test_ready_embeddings_that_cannot_be_used(vectors: Any, labels: Any, identity: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        KnownClasses.from_embeddings(vectors, labels, identity)
+
+
+def test_classes_of_which_nothing_is_known() -> None:
+    with pytest.raises(InputError, match="neither names' embeddings nor examples"):
+        KnownClasses(("a",), IDENTITY).anchors  # noqa: B018

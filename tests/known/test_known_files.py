@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fakes import PLATE, POLE, SLAB, FakeEncoder, words
+from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, words
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -16,6 +17,7 @@ from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError
 from openshape_ood.known import MemoryBank
+from openshape_ood.scoring import METHODS, Method, judge
 from openshape_ood.synthetic import sample
 
 
@@ -153,7 +155,8 @@ def test_names_keep_their_tower(tmp_path: Path) -> None:
         ({"temperature": 0.0}, {}, "its temperature is 0.0"),
         ({"temperature": float("nan")}, {}, "its temperature is nan"),
         ({}, {"examples": np.array(1.0)}, "no set of known classes"),
-        ({}, {"examples": np.zeros((3, 4))}, "examples are no unit vectors"),
+        ({}, {"examples": np.zeros((3, 4))}, "examples hold a row of zeros"),
+        ({"patches": {"stage": "local", "radius": "wide"}}, {}, "could not convert"),
         ({}, {"negatives": np.ones((4, 7))}, r"negatives is \(4, 7\)"),
     ],
 )
@@ -170,3 +173,46 @@ def test_joined_banks_have_one_temperature() -> None:
         KnownClasses.join(replace(first, temperature=0.01), replace(second, temperature=0.02))
     with pytest.raises(InputError, match="no known classes to join"):
         KnownClasses.join()
+
+
+def test_ready_embeddings_come_back_as_they_were(tmp_path: Path) -> None:
+    rows = np.array([[2.0, 0, 0], [0, 3, 0], [0, 5, 1]], dtype=np.float32)
+    bank = KnownClasses.from_embeddings(rows, ["b", "a", "a"], FakeEncoder().identity)
+    assert same(KnownClasses.load(bank.save(tmp_path / "b.safetensors")), bank)
+
+
+def test_patches_are_unit_rows_with_a_radius(tiny: ShapeEncoder, tmp_path: Path) -> None:
+    cloud = np.random.default_rng(0).normal(size=(200, 3))
+    path = KnownClasses.from_examples({"a": [cloud]}, tiny, patches="local").save(tmp_path / "b.safetensors")
+    damaged(path, {"patches": {"stage": "local", "radius": "0.25"}})
+    assert KnownClasses.load(path).patches.radius == 0.25
+    features = np.zeros_like(load_file(path)["patches.features"])
+    with pytest.raises(FileError, match="patches are no unit vectors"):
+        KnownClasses.load(damaged(path, **{"patches.features": features}))
+
+
+def test_many_names_take_no_long_time(tmp_path: Path) -> None:
+    path = damaged(by_example().save(tmp_path / "b.safetensors"), {"names": [f"class {i}" for i in range(100_000)]})
+    start = time.perf_counter()
+    with pytest.raises(FileError, match="with neither name nor examples"):
+        KnownClasses.load(path)
+    assert time.perf_counter() - start < 5  # a count of each among all took minutes
+
+
+def test_a_joined_class_is_no_negative_word() -> None:
+    text = FakeText({"pole": [1, 0, 0], "slab": [0, 1, 0], "plate": [0, 0, 1], "ball": [-1, 0, 0]})
+    first = KnownClasses.from_names(["pole"], text, negatives=["slab", "plate", "ball"])
+    assert len(first.negatives) == 3
+    assert KnownClasses.join(first, KnownClasses.from_names(["slab"], text)).negatives.tolist() == [
+        [0, 0, 1],
+        [-1, 0, 0],
+    ]
+    several = KnownClasses.join(first, KnownClasses.from_names(["slab", "plate", "ball"], text))
+    assert several.negatives is None
+
+
+def test_a_copy_has_the_fields_and_nothing_computed() -> None:
+    bank = by_example()
+    assert len(bank.anchors) == 2
+    judge(bank.anchors, bank, Method("mine", lambda known: METHODS["max_cosine"].fit(known)))
+    assert same(pickle.loads(pickle.dumps(bank)), bank)

@@ -14,8 +14,8 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Patches
 from openshape_ood.errors import CloudError, FileError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import MemoryBank
-from openshape_ood.localization.baseline import baseline
-from openshape_ood.localization.interpolation import weights as patch_weights
+from openshape_ood.localization.patches import baseline
+from openshape_ood.localization.patches import weights as patch_weights
 from openshape_ood.shapes.points import CloudSpec, check_cloud, prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
@@ -254,7 +254,7 @@ def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
     "known, by, message",
     [
         (["chair"], "local", "these are names only"),
-        (["chair"], "guess", "by is 'guess'; expected one of 'local', 'tokens', 'text'"),
+        (["chair"], "guess", "unknown by 'guess'; known: local, tokens, text"),
         ("chair", None, "known is 'chair'; expected a list of names"),
         ({"chair": None}, "local", "only names"),
         ({"chair": EXAMPLES["chair"][:1]}, None, "no class has two different example shapes"),

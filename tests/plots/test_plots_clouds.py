@@ -8,7 +8,7 @@ from openshape_ood.errors import CloudError, InputError, NoSuchShapeError, Unkno
 from openshape_ood.localization import localize
 from openshape_ood.novelty_map import Elements
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
-from openshape_ood.plots.view import upright, view
+from openshape_ood.plots.points import upright, view
 from openshape_ood.shapes.points import UPS
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
@@ -36,7 +36,7 @@ def below(ax):
 def test_every_point_is_drawn_in_its_color_and_the_nearest_last():
     values = np.arange(300.0)
     places, colors = drawn(plots.cloud(CHAIR, "novelty", values, low=100, high=200))
-    across, rise, near, _ = view(CHAIR)
+    across, rise, near = view(CHAIR)
     order = np.argsort(near, kind="stable")
     np.testing.assert_allclose(places, np.stack([across, rise], axis=1)[order])
     np.testing.assert_allclose(colors, ramp(values, 100, 200)[order])
@@ -113,7 +113,7 @@ def test_narrow_axes_are_drawn_in_whole_and_quietly(tmp_path, caplog):
 @pytest.mark.parametrize(
     "arguments, error, message",
     [
-        ({"color": "color"}, UnknownNameError, "expected one of height, rgb, novelty, class"),
+        ({"color": "color"}, UnknownNameError, "known: height, rgb, novelty, class"),
         ({"color": "rgb"}, InputError, r"\(300, 3\): without colors. Use color='height'"),
         ({"color": "novelty"}, InputError, "there are no values; give values="),
         ({"color": "novelty", "values": [1.0, 2.0]}, InputError, "2 values .* for 300"),
@@ -185,7 +185,7 @@ def test_many_odd_classes_are_drawn(tmp_path):
 
 
 def test_another_color_or_thing_is_no_novelty_map():
-    with pytest.raises(UnknownNameError, match="expected one of novelty, class"):
+    with pytest.raises(UnknownNameError, match="known: novelty, class"):
         plots.novelty_map(made_up(), color="height")
     with pytest.raises(InputError, match="is ndarray; expected the NoveltyMap of points that localize returns"):
         plots.novelty_map(CHAIR)

@@ -4,7 +4,7 @@ from made_up_map import made_up
 
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError
-from openshape_ood.plots.view import upright
+from openshape_ood.plots.points import upright
 from openshape_ood.shapes.points import UPS
 from openshape_ood.synthetic import sample
 

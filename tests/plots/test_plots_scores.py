@@ -11,7 +11,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import CLASSES
-from openshape_ood.plots.curves import bin_edges, curve
+from openshape_ood.plots.scores import bin_edges, curve
 from openshape_ood.synthetic import sample
 
 KNOWN, NOVEL = [0.1, 0.3, 0.3, 0.9], [0.3, 0.5, 1.0]

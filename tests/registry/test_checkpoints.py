@@ -25,7 +25,7 @@ from openshape_ood.registry.rows import (
     list_checkpoints,
     load_registry,
 )
-from openshape_ood.shapes.spec import CloudSpec
+from openshape_ood.shapes import CloudSpec
 
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14"]
 TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "spec": CloudSpec}

@@ -13,7 +13,7 @@ import pytest
 from hub_server import CONTENT, SHA256, HubServer, table
 
 from openshape_ood.errors import HashError, OfflineError, ServerError, TransferError, WeightsError
-from openshape_ood.registry import download
+from openshape_ood.registry import files
 from openshape_ood.registry.files import cached, fetch, known_sha256, sha256
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.storage import own_folder
@@ -78,7 +78,7 @@ def test_an_address_is_downloaded_once(server: HubServer, tmp_path: Path, monkey
 def test_failures_leave_nothing_and_are_their_own_errors(
     server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repo: str, error: type, words: str
 ) -> None:
-    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(files, "ANSWER_SECONDS", 0.5)
     made = address(tmp_path, f"{server.url}/{repo}")
     with pytest.raises(error, match=words) as caught:
         fetch(made)
@@ -92,7 +92,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 
 def test_what_is_longer_than_any_checkpoint(server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "MOST_BYTES", 1000)
+    monkeypatch.setattr(files, "MOST_BYTES", 1000)
     with pytest.raises(TransferError, match="longer than 1,000 bytes"):
         fetch(address(tmp_path, f"{server.url}/storage/lab/sound"))
 
@@ -108,7 +108,7 @@ def test_an_address_that_leads_out_of_https_is_refused(
 
         def __exit__(self, *_: object) -> None: ...
 
-    monkeypatch.setattr(download.urllib.request, "urlopen", lambda url, timeout: Answer())
+    monkeypatch.setattr(files.urllib.request, "urlopen", lambda url, timeout: Answer())
     with pytest.raises(ServerError, match="not https"):
         fetch(row(tmp_path, 'url = "https://lab.org/model.pt"'))
 

@@ -20,7 +20,7 @@ from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer, environment,
 
 from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
-from openshape_ood.registry.files import cached, cached_text, fetch, sha256
+from openshape_ood.registry.files import cached, fetch, sha256
 from openshape_ood.registry.rows import PACKAGE, find_checkpoint
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
@@ -38,7 +38,7 @@ def fetch(name):
     start = time.monotonic()
     try:
         row = find_checkpoint(name.removeprefix("text "), registry)
-        path = files.fetch_text(row, f"lab/{row.name}", "model.pt") if name.startswith("text ") else files.fetch(row)
+        path = files.fetch(row, text=(f"lab/{row.name}", "model.pt") if name.startswith("text ") else None)
         outcome = {"path": str(path)}
     except Exception as error:
         outcome = {"error": type(error).__name__, "message": str(error)}
@@ -184,7 +184,7 @@ def test_what_is_cached_is_found_without_a_look_inside(tmp_path: Path, monkeypat
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path))
     (tmp_path / "mine.toml").write_text(table("mine", 'repo = "lab/mine"\nfile = "model.pt"', text=', revision = "v2"'))
     row = find_checkpoint("mine", tmp_path / "mine.toml")
-    assert cached(row) is None is cached_text(row, "lab/tower", "text.pt")
+    assert cached(row) is None is cached(row, ("lab/tower", "text.pt"))
     repos = tmp_path / "hub"
     for repo, revision, file in (("mine", "main", "model.pt"), ("tower", "v2", "text.pt")):
         folder = repos / f"models--lab--{repo}"
@@ -193,7 +193,7 @@ def test_what_is_cached_is_found_without_a_look_inside(tmp_path: Path, monkeypat
         (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
         (folder / "snapshots" / ("0" * 40) / file).write_bytes(b"whatever it is")
     assert cached(row) == repos / "models--lab--mine" / "snapshots" / ("0" * 40) / "model.pt"
-    found = cached_text(row, "lab/tower", "text.pt")
+    found = cached(row, ("lab/tower", "text.pt"))
     assert found == repos / "models--lab--tower" / "snapshots" / ("0" * 40) / "text.pt"
 
 

@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import OfflineError, WeightsError
-from openshape_ood.registry import files, loading, stripped
+from openshape_ood.registry import files, stripped
+from openshape_ood.registry import weights as loading
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.stripped import Weights
 

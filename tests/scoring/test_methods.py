@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -621,3 +624,57 @@ def test_similarity_of_patches_is_their_share() -> None:
     share = judge(PATCHES, FULL, "vote_entropy").similarity
     expected = [[[c for c, _ in votes(patches)].count(i) / 5 for i in range(4)] for patches in PATCHES]
     np.testing.assert_allclose(share, expected)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"novelty": np.array([np.nan])}, "as novelty"),
+        ({"novelty": np.zeros(2)}, "as novelty"),
+        ({"nearest": np.array([3])}, "as nearest"),
+        ({"nearest": np.array([-1])}, "as nearest"),
+        ({"similarity": np.zeros((1, 2))}, "as similarity"),
+    ],
+)
+def test_a_judgement_of_ones_own_is_checked(changes: dict[str, Any], message: str) -> None:
+    class Wrong:
+        def judge(self, rows: np.ndarray) -> Judgement:
+            return replace(Judgement(np.zeros(1), np.zeros(1, dtype=int), np.zeros((1, 3))), **changes)
+
+    with pytest.raises(InputError, match=f"method 'mine' gives .* {message}; expected a Judgement"):
+        judge(QUERIES[:1], bank(), Method("mine", lambda known: Wrong()))
+
+
+def test_what_a_method_needs_and_judges_is_one_of_a_few() -> None:
+    with pytest.raises(UnknownNameError, match="unknown needs of a method 'exampels'; known: any, negatives"):
+        Method("mine", Farthest, needs="exampels")
+    with pytest.raises(UnknownNameError, match="unknown rows of a method 'points'; known: embedding, patches"):
+        Method("mine", Farthest, rows="points")
+
+
+def test_half_a_method_is_none() -> None:
+    half = SimpleNamespace(name="half", fit=Farthest)
+    with pytest.raises(UnknownNameError, match="or a Method object"):
+        judge(QUERIES, bank(), half)
+    whole = SimpleNamespace(name="whole", fit=Farthest, needs="any", rows="embedding")
+    assert find_method(whole) is whole
+
+
+def test_a_scorer_that_holds_its_known_classes_is_forgotten_with_them() -> None:
+    class Holding(Farthest):
+        def __init__(self, known: KnownClasses) -> None:
+            super().__init__(known)
+            self.known = known
+
+    known = bank()
+    judge(QUERIES, known, Method("holding", Holding))
+    gone = weakref.ref(known)
+    del known
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("k", [0, "5", 2.5])
+def test_a_neighbor_is_counted(k: Any) -> None:
+    with pytest.raises(InputError, match=r"k is .* expected a whole number from 1 up"):
+        judge(QUERIES, bank(), METHODS["knn"].configured(k=k))

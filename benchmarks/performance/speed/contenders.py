@@ -13,16 +13,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.performance.harness import Clock, Pass, write_meshes
-from benchmarks.performance.speed.plain import PlainPointBERT
-from benchmarks.performance.speed.reference import Reference
+from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
 from openshape_ood.devices import exact as without_tf32
-from openshape_ood.encoders.pipeline import embed_batches
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import default_method, judge
-from openshape_ood.shapes.points import CloudSpec, prepare
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.points import prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic import categories, sample
 
@@ -31,37 +30,34 @@ STAGES = ("sample", "group", "abstract", "transform")  # methods of a network th
 PLAIN_WAYS = {"pointbert": PlainPointBERT}  # architecture -> the same mathematics, done the plain way
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BATCHES = 8  # of an overlapped pass
-LIMIT = 1e-5  # relative, in float32
-LIMITS = {"float32": LIMIT, "bfloat16": 0.1, "float16": 0.02}  # the lower ones only say that nothing is broken
+LIMITS = {"float32": 1e-5, "bfloat16": 0.1, "float16": 0.02}  # relative; the lower ones say that nothing is broken
 DENSER = 2  # points of a cloud on disk to those that the network takes
 CLASSES, EXAMPLES = 15, 100  # of the known classes that are scored against
 
 
 def stages_of(network: Any) -> tuple[str, ...]:
-    """The stages that a network is timed by."""
     return STAGES if isinstance(network, StagedNetwork) else WHOLE
 
 
 def staged(network: Any, points: Tensor) -> Pass:
     """A pass of points (b, n, 6) through a network, stage by stage where it has them."""
 
-    def run(clock: Clock) -> Tensor:
+    def run(clock: Clock) -> Any:
+        if stages_of(network) == WHOLE:
+            embedding = network(points)
+            clock.mark(*WHOLE)
+            return embedding
         picked = network.sample(points)
         clock.mark("sample")
         centers, members = network.group(points, picked)
         clock.mark("group")
         features = network.abstract(points, centers, members)
         clock.mark("abstract")
-        embedding: Tensor = network.transform(centers, features)
+        embedding = network.transform(centers, features)
         clock.mark("transform")
         return embedding
 
-    def whole(clock: Clock) -> Tensor:
-        embedding: Tensor = network(points)
-        clock.mark(*WHOLE)
-        return embedding
-
-    return run if stages_of(network) == STAGES else whole
+    return run
 
 
 def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
@@ -69,7 +65,7 @@ def overlapped(encoder: ShapeEncoder, points: Tensor) -> Pass:
     clouds = points.cpu().numpy()
 
     def run(clock: Clock) -> None:
-        for _ in embed_batches(encoder.network, [clouds] * BATCHES, encoder.device):
+        for _ in encoder.encode_batches([clouds] * BATCHES):
             pass
         clock.mark("whole")
 
@@ -87,10 +83,9 @@ def exact(device: torch.device) -> Iterator[None]:
 class Agreement:
     """How far our network and the plain one are from each other on the same points.
 
-    embedding: the largest relative difference of an embedding from the same centers and members; whole: of the whole
-    pass each in its own way; picked and members: the share of patch centers, and of members of the same centers'
-    groups, that are the same. reference: the largest relative difference of our embeddings from the reference's, given
-    the same centers; None where there is none.
+    embedding: the largest relative difference of embeddings from the same centers and members; whole: each in its own
+    way; picked, members: the share of patch centers, and of members of their groups, that are the same; reference: the
+    largest relative difference of our embeddings from the reference's, from the same centers.
     """
 
     embedding: float
@@ -105,8 +100,7 @@ def agreement(
 ) -> Agreement:
     """Raises `OpenShapeError` where the embeddings differ by more than the precision's limit.
 
-    The same members are given to both: a point on the rim of a ball, whose distance rounds to either side of the
-    radius, is no fault of the layers behind. `whole` says what such points make of it.
+    Both get the same members: a point on the rim of a ball, on either side by rounding, is no fault of the layers.
     """
     with exact(points.device):
         picked = ours.sample(points)
@@ -116,15 +110,13 @@ def agreement(
         found = Agreement(
             embedding=relative(embedding, theirs),
             whole=relative(embedding, plain(points)),
-            picked=_same(picked, plain.sample(points)),
-            members=_same(members, plain.group(points, picked)[1]),
+            picked=float((picked == plain.sample(points)).double().mean()),
+            members=float((members == plain.group(points, picked)[1]).double().mean()),
             reference=relative(embedding, reference.embed(points, picked)) if reference else None,
         )
     if not found.embedding <= LIMITS[precision]:
-        raise OpenShapeError(
-            f"the encoder and the plain way differ by {found.embedding:.2g} in {precision}, more than "
-            f"{LIMITS[precision]:g}: they do not compute the same, so their times say nothing"
-        )
+        by = f"{found.embedding:.2g} in {precision}, more than {LIMITS[precision]:g}"
+        raise OpenShapeError(f"the encoder and the plain way differ by {by}: they do not compute the same")
     return found
 
 
@@ -134,18 +126,13 @@ def relative(a: Tensor, b: Tensor) -> float:
     return float(((a - b).norm(dim=-1) / b.norm(dim=-1)).max())
 
 
-def _same(a: Tensor, b: Tensor) -> float:
-    return float((a == b).double().mean())
-
-
 def write_files(folder: Path, count: int, points: int) -> Mapping[str, list[Path]]:
     """The same generated shapes as colored "clouds" of DENSER * points points (PLY) and as "meshes" (OBJ)."""
     import trimesh
 
     clouds = [folder / f"{i:03d}.ply" for i in range(count)]
     for path, xyz in zip(clouds, made_up_clouds(count, DENSER * points), strict=True):
-        low, high = xyz.min(axis=0), xyz.max(axis=0)
-        colors = np.asarray(255 * (xyz - low) / np.maximum(high - low, 1e-9), dtype=np.uint8)
+        colors = np.asarray(255 * (xyz - xyz.min(axis=0)) / np.maximum(np.ptp(xyz, axis=0), 1e-9), dtype=np.uint8)
         trimesh.PointCloud(xyz, colors=colors).export(path)
     return {"clouds": clouds, "meshes": write_meshes(folder, count, seed=0)}
 

@@ -15,24 +15,9 @@ import torch
 
 from benchmarks.performance.harness import Clock, CudaClock, Pass, Quartiles, Turns, apart, memory, take_turns
 from benchmarks.performance.networks import made_up_encoder, made_up_weights
-from benchmarks.performance.speed import products
-from benchmarks.performance.speed.contenders import (
-    BATCHES,
-    DTYPES,
-    PLAIN_WAYS,
-    Agreement,
-    agreement,
-    around,
-    exact,
-    made_up_clouds,
-    overlapped,
-    prepared,
-    read,
-    staged,
-    stages_of,
-    write_files,
-)
-from benchmarks.performance.speed.reference import Reference
+from benchmarks.performance.speed import contenders, products
+from benchmarks.performance.speed.baselines import Reference
+from benchmarks.performance.speed.contenders import DTYPES, PLAIN_WAYS, exact, staged
 from openshape_ood.encoders.shape_encoder import Precision
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.registry import Row, find_checkpoint
@@ -45,17 +30,14 @@ GROUPING = ("sample", "group")  # whose products are no layers
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a cell.
-
-    points None: what the model was trained with; reference: a checkout, "" for none; modules: which add architectures.
-    """
+    """What holds for a cell; points None: what the model was trained with; modules: which add architectures."""
 
     device: str
     threads: int
     points: int | None
     repeats: int | None
     seconds: float
-    reference: str
+    reference: str  # a checkout, "" for none
     memory: bool
     registry: str | None = None
     modules: Sequence[str] = ()
@@ -76,7 +58,7 @@ class Cell:
     batch: int
     points: int
     turns: Turns
-    agreement: Agreement | None
+    agreement: contenders.Agreement | None
     flop: Mapping[str, Mapping[str, int]]
     memory: Mapping[str, Mapping[str, int]]
 
@@ -126,45 +108,38 @@ class Cell:
 
 
 def measure(model: str, precision: Precision, batches: Sequence[int], settings: Settings) -> Iterator[Cell]:
-    """The cells of a model in one precision, one after another.
-
-    Raises
-    ------
-    InputError
-        For a reference beside an architecture that is not its own.
-    OpenShapeError
-        Where our network and the plain way do not compute the same.
-    """
+    """The cells of a model in one precision, one after another."""
     row, device = settings.row(model), torch.device(settings.device)
     weights = made_up_weights(row)
     ours = made_up_encoder(row, weights, device, precision)
     settings = replace(settings, points=settings.points or ours.spec.count)
     points, plain_way = settings.points or 0, PLAIN_WAYS.get(row.architecture)
     if settings.reference and not plain_way:
-        raise InputError(
-            f"--reference is of {', '.join(PLAIN_WAYS)}; {model} is of the architecture {row.architecture}"
-        )
+        kinds = ", ".join(PLAIN_WAYS)
+        raise InputError(f"--reference is of {kinds}; {model} is of the architecture {row.architecture}")
     plain = plain_way(row.sizes, weights, device, DTYPES[precision]) if plain_way else None
     other = Reference(Path(settings.reference), row.sizes, weights, device) if settings.reference else None
     for batch in batches:
         with tempfile.TemporaryDirectory() as folder:
-            files = write_files(Path(folder), batch, points)
-            clouds = torch.from_numpy(prepared(ours.spec, read(files["clouds"], points), points)).to(device)
-            same = agreement(ours.network, plain, clouds[:CHECKED], precision, other) if plain else None
+            files = contenders.write_files(Path(folder), batch, points)
+            clouds = torch.from_numpy(
+                contenders.prepared(ours.spec, contenders.read(files["clouds"], points), points)
+            ).to(device)
+            same = contenders.agreement(ours.network, plain, clouds[:CHECKED], precision, other) if plain else None
             passes: dict[str, Pass] = {OURS: staged(ours.network, clouds)}
             if plain:
                 passes[PLAIN] = staged(plain, clouds)
-            layers = [stage for stage in stages_of(ours.network) if stage not in GROUPING]
+            layers = [stage for stage in contenders.stages_of(ours.network) if stage not in GROUPING]
             with exact(device):
                 needed = {who: products.products_of(run, layers) for who, run in passes.items()}
             if other:
                 passes[REFERENCE] = other.pass_of(clouds)
             passes[BOUND] = products.Bound(needed[OURS], device, DTYPES[precision])
-            passes[FILES] = around(ours, files, points)
+            passes[FILES] = contenders.around(ours, files, points)
             clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else Clock)
             clocks[FILES] = Clock  # the CPU waits for its end, as for that of an overlapped pass
             if device.type == "cuda":
-                passes[CALL], clocks[CALL] = overlapped(ours, clouds), partial(Clock, of=BATCHES)
+                passes[CALL], clocks[CALL] = contenders.overlapped(ours, clouds), partial(Clock, of=contenders.BATCHES)
             with exact(device):
                 turns = take_turns(passes, clocks, settings.repeats, settings.seconds)
             flop = {("needed" if who == OURS else who): products.flop(own) for who, own in needed.items()}
@@ -186,16 +161,15 @@ def peaks(cell: Cell, settings: Settings) -> dict[str, dict[str, int]]:
 
 
 def one_pass(who: str, model: str, precision: Precision, batch: int, settings: dict[str, Any]) -> dict[str, int]:
-    """Bytes: "whole", the most that this process held (on a GPU: that torch held there); "loaded", before the pass.
-
-    A first pass of very little has the libraries loaded; only the contender's own weights are held.
-    """
+    """Bytes: "whole", the most that this process held (on a GPU: that torch held there); "loaded", before the pass."""
     how = Settings(**settings)
     torch.set_num_threads(how.threads)
     row, device, points = how.row(model), torch.device(how.device), how.points or 0
     weights = made_up_weights(row)
     ours = made_up_encoder(row, weights, device, precision)
-    clouds = torch.from_numpy(prepared(ours.spec, made_up_clouds(batch, points), points)).to(device)
+    clouds = torch.from_numpy(contenders.prepared(ours.spec, contenders.made_up_clouds(batch, points), points)).to(
+        device
+    )
     make: Any = partial(staged, ours.network)
     if who == REFERENCE:
         make = Reference(Path(how.reference), row.sizes, weights, device).pass_of
@@ -204,7 +178,7 @@ def one_pass(who: str, model: str, precision: Precision, batch: int, settings: d
     del weights, ours
     cuda = device.type == "cuda"
     with exact(device):
-        make(clouds[:1, :FEW].contiguous())(Clock())
+        make(clouds[:1, :FEW].contiguous())(Clock())  # loads the libraries
         run = make(clouds)
         if cuda:
             torch.cuda.reset_peak_memory_stats(device)

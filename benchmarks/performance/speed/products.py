@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -132,8 +133,7 @@ def flop(products: Iterable[Product]) -> dict[str, int]:
 class Bound:
     """The products of a list, on made-up numbers of one type, one after the other and nothing else.
 
-    Results are written where earlier ones were, so that no memory is asked for; each layer has weights of its own, as
-    it has in the network, because a small batch waits for them to be read.
+    Results are written where earlier ones were; each layer has weights of its own, which a small batch waits for.
     """
 
     def __init__(self, products: Sequence[Product], device: torch.device, dtype: torch.dtype) -> None:
@@ -152,8 +152,8 @@ class Bound:
 
     def _pieces(self, product: Product) -> Iterator[Callable[[], object]]:
         """The product in as few pieces as memory suggests."""
-        batch, rows, columns = product.batch, product.rows, product.columns
-        if batch == 1:
+        batch, rows, columns, one = product.batch, product.rows, product.columns, product.batch == 1
+        if one:
             rows = min(rows, max(1, LARGEST // columns))
         else:
             batch = min(batch, max(1, LARGEST // (rows * columns)))
@@ -161,14 +161,11 @@ class Bound:
         kept = self._made_up(shape) if product.weights else self._reused("right", shape)
         right = kept.transpose(1, 2)  # as linear layers and keys lie in memory
         left, out = self._reused("left", (batch, rows, product.inner)), self._reused("out", (batch, rows, columns))
-        if batch == 1:
-            for i in range(0, product.rows, rows):
-                some = min(rows, product.rows - i)
-                yield _multiplication(torch.mm, left[0, :some], right[0], out[0, :some])
-        else:
-            for i in range(0, product.batch, batch):
-                some = min(batch, product.batch - i)
-                yield _multiplication(torch.bmm, left[:some], right[:some], out[:some])
+        whole, most = (product.rows, rows) if one else (product.batch, batch)
+        for i in range(0, whole, most):
+            some = slice(min(most, whole - i))
+            given = (left[0, some], right[0], out[0, some]) if one else (left[some], right[some], out[some])
+            yield partial(torch.mm if one else torch.bmm, given[0], given[1], out=given[2])
 
     def _reused(self, side: str, shape: tuple[int, ...]) -> Tensor:
         if (side, shape) not in self._data:
@@ -177,7 +174,3 @@ class Bound:
 
     def _made_up(self, shape: tuple[int, ...]) -> Tensor:
         return (0.1 * torch.randn(shape, device=self.device)).to(self.dtype)
-
-
-def _multiplication(multiply: Any, left: Tensor, right: Tensor, out: Tensor) -> Callable[[], object]:
-    return lambda: multiply(left, right, out=out)

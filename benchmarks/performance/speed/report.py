@@ -30,42 +30,31 @@ BESIDE = ("read meshes", "whole")  # in no sum: instead of another stage, or sev
 COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
 NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
-RATIO_NOTE = (
-    "How many times as long as ours the other takes, median [quartiles] over turns; rest: all but sampling. ours / "
-    "bound: how many times as long as their matrix products alone our layers take. plain differs: relative difference "
-    "of our embeddings from the plain way's, from the same members / each in its own way / share of members not the "
-    "same. reference differs: the same, from the same centers."
-)
-RANGE_NOTE = (
-    "The distance to the bound is a figure of the code. Ratios to the others are figures of the machine, too: they "
-    "write whole tensors to memory and read them back, where ours stay in cache, so that they lose more the larger "
-    "the batch and the slower the memory. Quote a range."
-)
-REFERENCE_NOTE = (
-    "reference: the checkout's own code, always in float32; on the CPU its sampling is dgl's, compiled, while the "
-    "plain way's is a loop in Python: the rest without it stands beside."
-)
-STAGE_NOTE = (
-    "share: of reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE, in this run; quote ratios, not "
-    "these. read (OBJ): the same shapes as meshes, their surfaces sampled; not in the sum."
-)
-MEMORY_NOTE = (
-    "MiB: the most that a process held in one pass, in a process of its own (and of it beyond what the libraries, the "
-    "loaded network and its input held before)."
-)
+RATIO_NOTE = """How many times as long as ours the other takes, median [quartiles] over turns; rest: all but sampling.
+ours / bound: how many times as long as their matrix products alone our layers take. plain differs: relative difference
+of our embeddings from the plain way's, from the same members / each in its own way / share of members not the same.
+reference differs: the same, from the same centers."""
+RANGE_NOTE = """The distance to the bound is a figure of the code. Ratios to the others are figures of the machine, too:
+they write whole tensors to memory and read them back, where ours stay in cache, so that they lose more the larger the
+batch and the slower the memory. Quote a range."""
+REFERENCE_NOTE = """reference: the checkout's own code, always in float32; on the CPU its sampling is dgl's, compiled,
+while the plain way's is a loop in Python: the rest without it stands beside."""
+STAGE_NOTE = """share: of reading, preparing, embedding and scoring. ms a cloud: ON THIS MACHINE, in this run; quote
+ratios, not these. read (OBJ): the same shapes as meshes, their surfaces sampled; not in the sum."""
+MEMORY_NOTE = """MiB: the most that a process held in one pass, in a process of its own (and of it beyond what the
+libraries, the loaded network and its input held before)."""
 
 
 def printed(cells: Sequence[Cell], where: str) -> str:
     """The tables, each with what to know about it."""
-    blocks = [f"random weights, generated shapes, {where}", ratio_table(cells), RATIO_NOTE, *ranges(cells)]
-    if any(cell.others for cell in cells):
-        blocks.append(RANGE_NOTE)
-    if any(REFERENCE in cell.others for cell in cells):
-        blocks.append(REFERENCE_NOTE)
+    blocks = [f"random weights, generated shapes, {where}", ratio_table(cells), RATIO_NOTE]
+    blocks += [textwrap.fill(line, 120) for line in ranges(cells)]
+    blocks += [RANGE_NOTE] * any(cell.others for cell in cells)
+    blocks += [REFERENCE_NOTE] * any(REFERENCE in cell.others for cell in cells)
     blocks += [stage_table(cells), STAGE_NOTE]
     if any(cell.memory for cell in cells):
         blocks += [memory_table(cells), MEMORY_NOTE]
-    return "\n\n".join(block if "\n" in block else textwrap.fill(block, 120) for block in blocks)
+    return "\n\n".join(blocks)
 
 
 def _labels(cell: Cell) -> list[str]:
@@ -76,11 +65,9 @@ def _columns(cells: Sequence[Cell], columns: Mapping[str, Callable[[Cell], Any]]
     """A row a cell; columns that no cell has anything for are left out."""
     found = {title: [cell_of(cell) for cell in cells] for title, cell_of in columns.items()}
     kept = {title: column for title, column in found.items() if any(value is not None for value in column)}
-    rows = list(zip(*kept.values(), strict=True))
-    named = [
-        [*_labels(cell), *("-" if v is None else str(v) for v in row)] for cell, row in zip(cells, rows, strict=True)
-    ]
-    return grid(["model", "precision", "batch", *kept], named, words=2)
+    shown = ([("-" if v is None else str(v)) for v in row] for row in zip(*kept.values(), strict=True))
+    rows = [[*_labels(cell), *row] for cell, row in zip(cells, shown, strict=True)]
+    return grid(["model", "precision", "batch", *kept], rows, words=2)
 
 
 def ratio_table(cells: Sequence[Cell]) -> str:
@@ -91,17 +78,17 @@ def ratio_table(cells: Sequence[Cell]) -> str:
         same = cell.agreement
         return None if same is None else f"{same.embedding:.0e} / {same.whole:.0e} / {1 - same.members:.0e}"
 
-    columns: dict[str, Callable[[Cell], Any]] = {"turns": lambda cell: cell.turns.count}
-    columns["ours / bound"] = Cell.over_bound
+    def from_reference(cell: Cell) -> str | None:
+        by = cell.agreement.reference if cell.agreement else None
+        return None if by is None else f"{by:.0e}"
+
+    columns: dict[str, Callable[[Cell], Any]] = {"turns": lambda c: c.turns.count, "ours / bound": Cell.over_bound}
     for who in (PLAIN, REFERENCE):
         columns |= {f"{who} / ours": ratio(who, "all"), f"{who} / ours, rest": ratio(who, "all but sampling")}
     timed = {who for cell in cells for who in cell.turns.seconds}
     if {CALL, PLAIN} <= timed:
         columns["plain / ours, overlapped"] = lambda cell: cell.others and cell.turns.ratio(PLAIN, CALL)
-    columns["plain differs"] = differs
-    columns["reference differs"] = lambda cell: (
-        f"{cell.agreement.reference:.0e}" if cell.agreement and cell.agreement.reference is not None else None
-    )
+    columns |= {"plain differs": differs, "reference differs": from_reference}
     return _columns(cells, columns)
 
 
@@ -145,12 +132,8 @@ def stage_table(cells: Sequence[Cell]) -> str:
 def memory_table(cells: Sequence[Cell]) -> str:
     def mib(who: str) -> Callable[[Cell], str | None]:
         def words(cell: Cell) -> str | None:
-            found = cell.memory.get(who)
-            return (
-                None
-                if found is None
-                else f"{found['whole'] / MIB:,.0f} ({(found['whole'] - found['loaded']) / MIB:,.0f})"
-            )
+            found = {key: held / MIB for key, held in cell.memory.get(who, {}).items()}
+            return f"{found['whole']:,.0f} ({found['whole'] - found['loaded']:,.0f})" if found else None
 
         return words
 
@@ -172,9 +155,9 @@ def draw(path: Path, cells: Sequence[Cell], where: str) -> Path:
     for axis, ((model, precision), own) in zip(axes[0], groups.items(), strict=True):
         _panel(axis, own)
         axis.set_title(f"{model}, {precision}", fontsize=11)
-    stages = [stage for stage in COLORS if any(stage in cell.stages for cell in cells)]
-    patches = [Patch(color=COLORS[stage], label=TITLES[stage]) for stage in stages]
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(stages), fontsize=9, frameon=False)
+    seen = {stage for cell in cells for stage in cell.stages}
+    patches = [Patch(color=color, label=TITLES[stage]) for stage, color in COLORS.items() if stage in seen]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=9, frameon=False)
     figure.suptitle(f"Time of an embedding by stage, {NAMES[_base(cells[0])]} = 100 ({where})", fontsize=11)
     return plots.save(figure, path)
 
@@ -207,5 +190,4 @@ def _panel(axis: Any, cells: Sequence[Cell]) -> None:
     axis.set_ylim(place - 1.4, -1.2)
     axis.set_xlabel(f"share of the time of {NAMES[_base(cells[0])]}, %", fontsize=9)
     axis.set_xlim(0, axis.get_xlim()[1] * 1.12)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    axis.spines[["top", "right"]].set_visible(False)

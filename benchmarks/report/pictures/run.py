@@ -24,7 +24,7 @@ CELL = (0.36, 0.27)  # inches
 
 
 def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
-    """Write every picture into `folder`, made if need be; title -> path. Raises `MissingPackageError`."""
+    """Write every picture into `folder`, made if need be; title -> path."""
     folder.mkdir(parents=True, exist_ok=True)
     return {title: plots.save(draw(finished), folder / name) for title, (name, draw) in PICTURES.items()}
 
@@ -32,13 +32,9 @@ def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
 def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
     """What a picture shows, of which run, and of which seed: the first, unless `seeds` says more."""
     run = f"{finished.split.title} · {finished.model} · {finished.protocol} protocol"
-    more = f" of {_listed(finished.seeds)}" if len(finished.seeds) > 1 else ""
+    more = f" of {', '.join(map(str, finished.seeds))}" if len(finished.seeds) > 1 else ""
     lines = [what, f"{run} · {seeds or f'seed {finished.seeds[0]}{more}'}", finished.data.source]
     return "\n".join(line for line in lines if line)
-
-
-def _listed(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds))
 
 
 def first_seed(result: MethodResult) -> dict[str, Scored]:
@@ -47,10 +43,7 @@ def first_seed(result: MethodResult) -> dict[str, Scored]:
 
 
 def limit(result: MethodResult) -> tuple[float, str] | None:
-    """The threshold of the first seed, and what it keeps.
-
-    That of the validation shapes; without any, that of the known test shapes; None without either.
-    """
+    """The threshold of the first seed, that of the validation or else of the known test shapes, and what it keeps."""
     if result.threshold is not None:
         return result.threshold, "95 % of validation"
     known = first_seed(result).get("known")
@@ -86,13 +79,16 @@ def _roc(ax: Any, results: Sequence[MethodResult], part: str) -> None:
 def histograms(finished: Finished) -> Any:
     """A row a method, a column a novel set: the novelty of both, and the threshold."""
     parts = novel_sets(finished)[:2]
-    figure, axes = plots.panels(
-        len(finished.results), len(parts), size=(6.4 * len(parts), 4 * len(finished.results) + 0.8)
-    )
+    size = (6.4 * len(parts), 4 * len(finished.results) + 0.8)
+    figure, axes = plots.panels(len(finished.results), len(parts), size=size)
     for result, row in zip(finished.results, axes, strict=True):
         for part, ax in zip(parts, row, strict=True):
             _histogram(ax, result, part)
-    figure.suptitle(heading(finished, "Novelty of known and novel shapes"), fontsize=11, **PLAIN)
+    return _titled(figure, heading(finished, "Novelty of known and novel shapes"))
+
+
+def _titled(figure: Any, title: str) -> Any:
+    figure.suptitle(title, fontsize=11, **PLAIN)
     return figure
 
 
@@ -102,8 +98,7 @@ def roc_curves(finished: Finished) -> Any:
     figure, axes = plots.panels(1, len(parts), size=(5.6 * max(len(parts), 2), 6.4))
     for ax, part in zip(axes[0], parts, strict=True):
         _roc(ax, finished.results, part)
-    figure.suptitle(heading(finished, "Known accepted against novel accepted"), fontsize=11, **PLAIN)
-    return figure
+    return _titled(figure, heading(finished, "Known accepted against novel accepted"))
 
 
 def confusion(finished: Finished) -> Any:
@@ -130,10 +125,8 @@ def confusion(finished: Finished) -> Any:
         ax.set_yticks(range(len(novel)), names, fontsize=8, **PLAIN)
         ax.tick_params(length=0)
         set_title(ax, f"by {results[i].known_by}", fontsize=10)
-    seeds = f"mean over seeds {_listed(finished.seeds)}"
-    what = "What novel shapes are taken for, per cent of each class"
-    figure.suptitle(heading(finished, what, seeds), fontsize=11, **PLAIN)
-    return figure
+    seeds = f"mean over seeds {', '.join(map(str, finished.seeds))}"
+    return _titled(figure, heading(finished, "What novel shapes are taken for, per cent of each class", seeds))
 
 
 def _shares(ax: Any, shares: np.ndarray) -> None:
@@ -152,31 +145,29 @@ def embeddings(finished: Finished) -> Any:
     figure, axes = plots.panels(1, 1, size=(11, 9))
     z = np.concatenate([finished.embeddings[part] for part in parts])
     plots.embeddings(z, titles, known=is_known, ax=axes[0, 0])
-    figure.suptitle(heading(finished, "Embeddings of the tested shapes"), fontsize=11, **PLAIN)
-    return figure
+    return _titled(figure, heading(finished, "Embeddings of the tested shapes"))
 
 
 def overview(finished: Finished) -> Any:
     """The one picture of a run: histograms of two methods, ROC curves, the most and the least novel shapes."""
-    chosen = two_methods(finished)
-    figure = new_figure((15, 12.5))
-    figure.suptitle(heading(finished), fontsize=11, **PLAIN)
+    chosen, part = two_methods(finished), novel_sets(finished)[-1]
+    figure = _titled(new_figure((15, 12.5)), heading(finished))
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1, 1]))
     *left, right = top.subplots(1, len(chosen) + 1, squeeze=False)[0]
     for ax, result in zip(left, chosen, strict=True):
-        _histogram(ax, result, novel_sets(finished)[-1])
-    _roc(right, finished.results, novel_sets(finished)[-1])
-    scored, shown = first_seed(chosen[-1]), ends(finished, chosen[-1])
-    found = limit(chosen[-1])
+        _histogram(ax, result, part)
+    _roc(right, finished.results, part)
+    scored, shown, found = first_seed(chosen[-1]), ends(finished, chosen[-1]), limit(chosen[-1])
+    shapes = [finished.data.sets[part].shapes[i] for part, i in shown]
     plots.contact_sheet(
-        [finished.data.sets[part].shapes[i].read() for part, i in shown],
+        [shape.read() for shape in shapes],
         [scored[part].novelty[i] for part, i in shown],
-        titles=[f"{short(finished.data.sets[part].shapes[i].title, 10)}, {SETS[part]}" for part, i in shown],
+        titles=[f"{short(shape.title, 10)}, {SETS[part]}" for shape, (part, _) in zip(shapes, shown, strict=True)],
         count=DRAWN,
         figure=bottom,
         threshold=found[0] if found else None,
     )
-    bottom.suptitle(f"by {chosen[-1].known_by}: of each class the first from either end", fontsize=11, **PLAIN)
+    _titled(bottom, f"by {chosen[-1].known_by}: of each class the first from either end")
     return figure
 
 

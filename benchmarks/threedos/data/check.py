@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, scanobjectnn, shapenet
-from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.objects import BenchmarkData
 from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from openshape_ood.errors import ShapeFileError
 
@@ -36,15 +36,8 @@ def published_class_counts(name: str) -> dict[str, dict[str, int]]:
 
 
 def differences(name: str, data: BenchmarkData) -> list[str]:
-    """Where the counts of `data` are not the published ones, a sentence each.
-
-    "support: 2,370 found, 2,378 published", "known, bookshelf: 266 found, 267 published"
-    """
-    return _differences(name, _counts(data.sets))
-
-
-def _counts(sets: Mapping[str, Objects]) -> Counts:
-    return {part: objects.counts() for part, objects in sets.items()}
+    """Where counts are not the published ones: "known, bookshelf: 266 found, 267 published"."""
+    return _differences(name, {part: objects.counts() for part, objects in data.sets.items()})
 
 
 def _differences(name: str, counts: Counts) -> list[str]:
@@ -56,18 +49,13 @@ def _differences(name: str, counts: Counts) -> list[str]:
 
 @dataclass(frozen=True)
 class Checked:
-    """One benchmark in one folder.
-
-    counts: part -> class title -> objects found, None where the folder cannot be indexed. problem says why it cannot
-    run, "" if it can. differs: counts that are not the published ones. absent: classes without an object in a
-    part that needs them.
-    """
+    """One benchmark in one folder; counts: part -> class title -> objects, None where it cannot be indexed."""
 
     split: Split
     counts: Counts | None = None
-    problem: str = ""
+    problem: str = ""  # why it cannot run
     differs: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()  # classes without an object in a part that needs them
 
     @property
     def complete(self) -> bool:
@@ -93,13 +81,11 @@ def check_benchmark(split: Split, root: Path) -> Checked:
         sets, _ = index_sets(split, root, progress=False)
     except ShapeFileError as error:
         return Checked(split, problem=str(error))
-    counts = _counts(sets)
+    counts = {part: objects.counts() for part, objects in sets.items()}
     absent = {part: {c.title for c in _classes(split, part)} - counts[part].keys() for part in counts}
     known = absent["support"] | absent["known"]
-    problem = ""
-    if len(known) == len(split.known):
-        problem = "no known class has both support and test objects"
-    elif not counts["novel1"] and not counts["novel2"]:
+    problem = "no known class has both support and test objects" if len(known) == len(split.known) else ""
+    if not problem and not counts["novel1"] and not counts["novel2"]:
         problem = "no novel class has a test object"
     lacking = known | absent["novel1"] | absent["novel2"]
     titles = tuple(c.title for c in split.classes if c.title in lacking)
@@ -107,19 +93,16 @@ def check_benchmark(split: Split, root: Path) -> Checked:
 
 
 def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
-    """The classes that a part of a benchmark has."""
     return {"novel1": split.novel1, "novel2": split.novel2}.get(part, split.known)
 
 
 def _missing(split: Split, root: Path) -> list[str]:
     """Folders or files below `root` that a benchmark cannot do without; of a missing folder only the folder."""
-    wanted: list[Path] = []
-    if split.track in ("synthetic to real", "real"):
-        wanted += [scanobjectnn.path_of(root, part) for part in scanobjectnn.PARTS]
+    if split.track == "synthetic":
+        return _first_missing(root, [path for part in shapenet.PARTS for path in shapenet.paths_of(root, part)])
+    wanted = [scanobjectnn.path_of(root, part) for part in scanobjectnn.PARTS]
     if split.track == "synthetic to real" and not modelnet.is_there(root, split, "train"):
         wanted.append(modelnet.listing(root, "train"))
-    if split.track == "synthetic":
-        wanted += [path for part in shapenet.PARTS for path in shapenet.paths_of(root, part)]
     return _first_missing(root, wanted)
 
 
@@ -130,20 +113,28 @@ def _first_missing(root: Path, paths: Iterable[Path]) -> list[str]:
 
 
 def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
-    """The lines that `python -m benchmarks.data check` prints, and whether all is there and as published.
+    """The lines to print, with `quiet` one a benchmark, and whether all is there and as published.
 
-    quiet: a line a benchmark. The corrupted copies of ModelNet40 belong to "all", the original's caches do not:
-    the text files say the same.
+    The corrupted copies of ModelNet40 belong to "all", the original's caches do not: the text files say the same.
     """
     if not root.is_dir():
         return [f"no folder {root}; to fetch the data: {DOWNLOAD}"], False
-    lines, complete = _extras(root)
-    for name in split_names():
-        checked = check_benchmark(load_split(name), root)
+    splits = [load_split(name) for name in modelnet.SETS]
+    caches = [modelnet.original_cache(root, s, part) for s in splits for part in modelnet.PARTS]
+    there = [path.name for path in caches if path and path.is_file()]
+    copies, complete = _copies(root, splits)
+    more = _first_missing(root, [path for three in shapenet.corrupted_paths(root) for path in three])
+    lines = [
+        f"{root}",
+        f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
+        f"  {modelnet.CORRUPTED}: {copies}",
+        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_there(more)}",
+    ]
+    for checked in (check_benchmark(load_split(name), root) for name in split_names()):
         complete &= checked.complete
         if not quiet:
-            lines += ["", f"{checked.split.title} ({name})", *_table(checked)]
-        lines.append(f"{name}: {checked.verdict}")
+            lines += ["", f"{checked.split.title} ({checked.split.name})", *_table(checked)]
+        lines.append(f"{checked.split.name}: {checked.verdict}")
     return lines, complete
 
 
@@ -167,21 +158,6 @@ def _table(checked: Checked) -> list[str]:
     return lines
 
 
-def _extras(root: Path) -> tuple[list[str], bool]:
-    """What is there besides the sets themselves, a line each, and whether ModelNet40's corrupted copies are."""
-    splits = [load_split(name) for name in modelnet.SETS]
-    caches = [modelnet.original_cache(root, s, part) for s in splits for part in modelnet.PARTS]
-    there = [path.name for path in caches if path and path.is_file()]
-    copies, complete = _copies(root, splits)
-    more = _first_missing(root, [path for three in shapenet.corrupted_paths(root) for path in three])
-    return [
-        f"{root}",
-        f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
-        f"  {modelnet.CORRUPTED}: {copies}",
-        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_there(more)}",
-    ], complete
-
-
 def _copies(root: Path, splits: Iterable[Split]) -> tuple[str, bool]:
     counts = []
     for split in splits:
@@ -196,9 +172,7 @@ def _copies(root: Path, splits: Iterable[Split]) -> tuple[str, bool]:
 
 
 def _there(missing: list[str]) -> str:
-    if not missing:
-        return "there"
-    if missing[0].endswith("/"):
-        return "not there"
+    if not missing or missing[0].endswith("/"):
+        return "not there" if missing else "there"
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return f"{Path(missing[0]).name}{more} missing"

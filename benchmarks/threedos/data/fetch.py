@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -17,25 +16,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from benchmarks.threedos.data.unpack import not_a_tar
 from openshape_ood.errors import FileError, HashError, OpenShapeError, RegistryError
+from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import read_table
 from openshape_ood.storage import replacing
 
 TABLE = Path(__file__).with_name("archives.toml")
-REQUIRED, OPTIONAL = {"address": str, "folder": str, "needed_by": str}, {"size": int, "sha256": str}
 CHUNK = 1 << 20  # bytes
 BUSY = (408, 429, 500, 502, 503, 504)
-GONE = "the file is no longer there"
-REASONS = {401: "the server wants a login", 403: "the server forbids it", 404: GONE, 410: GONE}
+REASONS = {401: "the server wants a login", 403: "the server forbids it"}
+REASONS |= dict.fromkeys((404, 410), "the file is no longer there")
 
 
 @dataclass(frozen=True)
 class Archive:
-    """NAME.tar at `address` holds the one folder `folder`; size in bytes, about, 0 if unknown; sha256 "" likewise."""
+    """NAME.tar at `address` holds the one folder `folder`; size in bytes, about; 0 and "" where nothing is known."""
 
     name: str
     address: str
@@ -47,8 +48,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds that a silence is waited through; how often a broken download is taken up without getting on, after
-    pauses that double from `pause` seconds on."""
+    """Seconds that a silence lasts at most; retries without getting on, after pauses that double from `pause` on."""
 
     silence: float = 30.0
     retries: int = 4
@@ -76,27 +76,22 @@ def read_archives(path: Path) -> tuple[Archive, ...]:
 
 
 def _row(path: Path, name: str, fields: Any) -> Archive:
-    kinds = REQUIRED | OPTIONAL
-    if not isinstance(fields, dict) or not REQUIRED.keys() <= fields.keys() <= kinds.keys():
-        raise RegistryError(f"{path}: {name!r} must have {', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}")
-    for key, value in fields.items():
-        if type(value) is not kinds[key]:
-            raise RegistryError(f"{path}: {key} of {name!r} is {value!r}, expected {kinds[key].__name__}")
-    for word in (name, fields["folder"]):
+    row = read_table(Archive, fields | {"name": name} if isinstance(fields, dict) else fields, f"{path}: [{name}]")
+    for word in (name, row.folder):
         if not re.fullmatch(r"\w[\w.-]*", word, re.ASCII):
             raise RegistryError(f"{path}: {word!r} cannot name an archive or a folder; use letters, digits, _ . -")
-    if not _is_allowed(fields["address"]):
-        raise RegistryError(f"{path}: {name!r} is at {fields['address']!r}; expected https, or http on this machine")
-    return Archive(name, **fields)
+    if not _is_allowed(row.address):
+        raise RegistryError(f"{path}: {name!r} is at {row.address!r}; expected https, or http on this machine")
+    return row
 
 
 def _is_allowed(address: str) -> bool:
     """Whether an address may be asked: https, or http to this machine."""
     try:
         parts = urlsplit(address)
+        return (parts.scheme == "https" and bool(parts.hostname)) or _is_local(address)
     except ValueError:
         return False
-    return (parts.scheme == "https" and bool(parts.hostname)) or _is_local(address)
 
 
 def _is_local(address: str) -> bool:
@@ -110,19 +105,13 @@ def note_of(tar: Path) -> Path:
 
 
 def fetch(archive: Archive, root: Path, *, progress: bool = True, patience: Patience = PATIENCE) -> Path:
-    """The archive's .tar below `root`, downloaded, or the rest of it, if it is not there.
-
-    Raises `FileError` that says what happened and what would work, and keeps what came so far; `HashError` for a file
-    that is not the one of the table.
-    """
+    """The archive's .tar below `root`, downloaded, or the rest of it, if it is not there; what came so far is kept."""
     tar = root / f"{archive.name}.tar"
     if tar.is_file():
         return tar
     partial = tar.with_name(f"{tar.name}.partial")
-    by_hand = (
-        f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name a "
-        "table with another address: --archives FILE."
-    )
+    by_hand = f"By hand: open {archive.address} in a browser, put the file at {tar} and run the command again; or name "
+    by_hand += "a table with another address: --archives FILE."
     check_room(root, 2 * archive.size - _size(partial), f"{archive.name}, packed and unpacked,")
     try:
         _persist(archive, partial, note_of(tar), progress, patience)
@@ -132,22 +121,13 @@ def fetch(archive: Archive, root: Path, *, progress: bool = True, patience: Pati
         raise FileError(f"{archive.name}: {archive.address}: {error}. {hint} {by_hand}") from error
     except _RefusedError as error:
         raise FileError(f"{archive.name}: {error} {by_hand}") from error
-    if archive.sha256:
-        _check_hash(archive, partial)
+    if archive.sha256 and (found := sha256(partial)) != archive.sha256:
+        partial.unlink()
+        what = f"{archive.name}: what {archive.address} sent has the sha256 {found}, expected {archive.sha256}"
+        raise HashError(f"{what}; it was deleted. Run the command again, or correct the table of archives")
     with writing(tar):
         os.replace(partial, tar)
     return tar
-
-
-def _check_hash(archive: Archive, partial: Path) -> None:
-    with partial.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != archive.sha256:
-        partial.unlink()
-        raise HashError(
-            f"{archive.name}: what {archive.address} sent has the sha256 {found}, expected {archive.sha256}; it was "
-            "deleted. Run the command again, or correct the table of archives"
-        )
 
 
 def _persist(archive: Archive, partial: Path, note: Path, progress: bool, patience: Patience) -> None:
@@ -174,36 +154,27 @@ def _transfer(archive: Archive, partial: Path, note: Path, progress: bool, patie
     noted, there = _noted(archive, partial, note), _size(partial)
     if noted and noted["size"] == there:
         return
-    with _ask(archive, partial, noted, patience) as answer:
-        ranged = re.match(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""), re.ASCII)
-        total = answer.length if answer.status != 206 else int(ranged[2]) if ranged and ranged[2] != "*" else None
-        found = {"address": archive.address, "size": total}
-        found |= {key: answer.headers.get(name, "") for key, name in (("etag", "ETag"), ("modified", "Last-Modified"))}
-        chunks, head = _chunks(answer, patience), b""
-        if answer.status == 206:
-            # only what both answers tell of the file is compared
-            other = noted and any(noted[key] and found[key] and noted[key] != found[key] for key in noted)
-            if not noted or other or not ranged or int(ranged[1]) != there:
-                raise _changed(partial)
-        else:  # the whole file: nothing was there, or the server ignores ranges, or has another file now
+    with _ask(archive, noted, partial, patience) as answer, writing(partial):
+        resumed, chunks, head = answer.status == 206, _chunks(answer, patience), b""
+        ranged = re.match(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""), re.ASCII)
+        total = answer.length if not resumed else int(ranged[2]) if ranged else None
+        file = {"address": archive.address, "size": total}
+        file |= {key: answer.headers.get(key, "") for key in ("ETag", "Last-Modified")}
+        if resumed and (file != noted or not ranged or int(ranged[1]) != there):
+            raise _changed(partial)
+        if not resumed:  # nothing was there, or the server ignores ranges, or has another file now
             head = _beginning(archive, answer, chunks)
-            with writing(partial):  # emptied, then noted: in this order a kill in between spoils nothing
-                partial.write_bytes(b"")
-                with replacing(note) as fresh:
-                    fresh.write_text(json.dumps(found), encoding="utf-8")
-        needed = 2 * (total or archive.size) - _size(partial)
-        check_room(partial.parent, needed, f"{archive.name}, packed and unpacked,")
-        with writing(partial):
-            file = partial.open("ab", buffering=0)
+            partial.write_bytes(b"")  # emptied, then noted: in this order a kill in between spoils nothing
+            with replacing(note) as fresh:
+                fresh.write_text(json.dumps(file), encoding="utf-8")
+        room = 2 * (total or archive.size) - _size(partial)
+        check_room(partial.parent, room, f"{archive.name}, packed and unpacked,")
         hidden = None if progress else True  # None: where there is no terminal
-        style: dict[str, Any] = {"unit": "B", "unit_scale": True, "disable": hidden, "leave": False}
-        with file, tqdm(desc=archive.name, total=total, initial=_size(partial), **style) as bar:
-            chunk = head or next(chunks, b"")
-            while chunk:
-                with writing(partial):  # not around the network, whose errors are others
-                    file.write(chunk)
-                bar.update(len(chunk))
-                chunk = next(chunks, b"")
+        style: dict[str, Any] = {"unit": "B", "unit_scale": True, "leave": False}
+        bar = tqdm(desc=archive.name, total=total, initial=_size(partial), disable=hidden, **style)
+        with partial.open("ab", buffering=0) as out, bar:
+            for chunk in chain([head], chunks):
+                bar.update(out.write(chunk))
     if total is not None and _size(partial) != total:
         raise _BrokenError(f"{_size(partial):,} of {total:,} bytes came")
 
@@ -211,44 +182,36 @@ def _transfer(archive: Archive, partial: Path, note: Path, progress: bool, patie
 def _noted(archive: Archive, partial: Path, note: Path) -> dict[str, Any] | None:
     """What is noted of the file that the partial one is the beginning of; None if it is none of this address."""
     try:
-        found = {"address": "", "etag": "", "modified": "", "size": None} | json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(note.read_text(encoding="utf-8"))
+        fits = found["address"] == archive.address and 0 < _size(partial) <= (found["size"] or sys.maxsize)
+    except (OSError, ValueError, LookupError, TypeError):
         return None
-    size = found["size"]
-    fits = found["address"] == archive.address and len(found) == 4 and isinstance(size, int | None)
-    return found if fits and 0 < _size(partial) <= (size or sys.maxsize) else None
+    return found if fits else None
 
 
-def _ask(archive: Archive, partial: Path, noted: dict[str, Any] | None, patience: Patience) -> HTTPResponse:
+def _ask(archive: Archive, noted: dict[str, Any] | None, partial: Path, patience: Patience) -> HTTPResponse:
     """The server's answer, by its headers; raises `_BrokenError` or `_RefusedError` where there is none."""
     headers = {"User-Agent": "openshape-ood benchmarks"}
     if noted:
         headers["Range"] = f"bytes={_size(partial)}-"
-        # weak validators and those without quotes may not stand in If-Range; the caller compares them in any case
-        strong = re.fullmatch(r'"[^"]*"', noted["etag"])
-        if condition := noted["etag"] if strong else "" if noted["etag"] else noted["modified"]:
-            headers["If-Range"] = condition
+        if re.fullmatch(r'"[^"]*"', noted.get("ETag", "")):  # no other may stand there; the caller compares all
+            headers["If-Range"] = noted["ETag"]
     request = urllib.request.Request(archive.address, headers=headers)  # noqa: S310 - the table's reader checked it
     direct = [urllib.request.ProxyHandler({})] if _is_local(archive.address) else []
     try:
         return urllib.request.build_opener(Redirects, *direct).open(request, timeout=patience.silence)
     except urllib.error.HTTPError as error:
         error.close()
-        raise _meaning(error.code, partial) from error
+        if error.code == 416 and _size(partial):  # more is there than the server has
+            raise _changed(partial) from error
+        if error.code in BUSY:
+            raise _BrokenError(f"HTTP {error.code}, the server is busy or out of order") from error
+        circle = "it redirects in a circle, or to where only a browser should go" if error.code < 400 else "it refuses"
+        raise _RefusedError(f"HTTP {error.code}, {REASONS.get(error.code, circle)}.") from error
     except (OSError, HTTPException) as error:  # URLError is an OSError
         raise _BrokenError(f"no connection: {_silence(getattr(error, 'reason', error), patience)}") from error
     except ValueError as error:
         raise _RefusedError(f"{archive.address} redirects to what is no address ({error}).") from error
-
-
-def _meaning(status: int, partial: Path) -> _BrokenError | _RefusedError:
-    """What an HTTP error means, as the exception to raise."""
-    if status == 416 and _size(partial):  # more is there than the server has
-        return _changed(partial)
-    if status in BUSY:
-        return _BrokenError(f"HTTP {status}, the server is busy or out of order")
-    circle = "it redirects in a circle, or to where only a browser should go"
-    return _RefusedError(f"HTTP {status}, {circle if 300 <= status < 400 else REASONS.get(status, 'it refuses')}.")
 
 
 def _changed(partial: Path) -> _BrokenError:
@@ -285,20 +248,16 @@ def _beginning(archive: Archive, answer: HTTPResponse, chunks: Iterator[bytes]) 
 
 def _chunks(answer: HTTPResponse, patience: Patience) -> Iterator[bytes]:
     """The body as it comes."""
-    while True:
-        try:
-            chunk = answer.read1(CHUNK)
-        except (OSError, HTTPException) as error:
-            raise _BrokenError(_silence(error, patience)) from error
-        if not chunk:
-            return
-        yield chunk
+    try:
+        while chunk := answer.read1(CHUNK):
+            yield chunk
+    except (OSError, HTTPException) as error:
+        raise _BrokenError(_silence(error, patience)) from error
 
 
 def _silence(reason: object, patience: Patience) -> str:
-    if isinstance(reason, TimeoutError):
-        return f"nothing came for {patience.silence:g} seconds"
-    return str(reason) or type(reason).__name__
+    late = isinstance(reason, TimeoutError)
+    return f"nothing came for {patience.silence:g} seconds" if late else str(reason) or type(reason).__name__
 
 
 def _size(path: Path) -> int:
@@ -309,10 +268,8 @@ def check_room(root: Path, needed: int, purpose: str) -> None:
     """Raises `FileError` unless the disk of `root` has `needed` bytes free."""
     free = shutil.disk_usage(root).free
     if needed > free:
-        raise FileError(
-            f"{root}: {purpose} takes {gigabytes(needed)}, the disk has {gigabytes(free)} free; free some space, "
-            "or name another disk with --data-root"
-        )
+        what = f"{root}: {purpose} takes {gigabytes(needed)}, the disk has {gigabytes(free)} free"
+        raise FileError(f"{what}; free some space, or name another disk with --data-root")
 
 
 def gigabytes(count: int) -> str:
@@ -329,6 +286,5 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         remedy = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make it writable"
-        raise FileError(
-            f"{path}: cannot be written ({error.strerror or error}); {remedy}, or name another folder with --data-root"
-        ) from error
+        what = f"{path}: cannot be written ({error.strerror or error})"
+        raise FileError(f"{what}; {remedy}, or name another folder with --data-root") from error

@@ -14,56 +14,36 @@ from openshape_ood.errors import ShapeFileError
 
 LAYOUT = "expected the layout of the 3DOS release, see benchmarks/README.md"
 _HANDLES = 4  # open files a process
+_DAMAGE = (OSError, KeyError, IndexError, ValueError, TypeError, AttributeError)
 # h5py's automatic chunks, which the original's caches have, cut across rows: a row is read at a quarter of the time
 # where the chunks of its neighbors are still at hand
 _CHUNK_CACHE = {"rdcc_nbytes": 32 << 20, "rdcc_nslots": 100_003}
 
 
 @dataclass(frozen=True, slots=True)
-class H5Row:
-    """Row `row` of the dataset `data` (n, points, 3) of a file."""
-
-    title: str
-    id: str
-    path: Path
-    row: int
-
-    def read(self) -> np.ndarray:
-        return read_points(self.path, self.row, f"row {self.row}")
-
-
-@dataclass(frozen=True, slots=True)
-class H5Slice:
-    """Points `start` to `stop` of the dataset `data` (n, 3) of a file."""
+class H5Shape:
+    """Row `start` of `data` (n, points, 3) in a file; with `stop`, the points from start to stop of `data` (n, 3)."""
 
     title: str
     id: str
     path: Path
     start: int
-    stop: int
+    stop: int = 0
 
     def read(self) -> np.ndarray:
-        where = slice(self.start, self.stop)
-        cloud = read_points(self.path, where, f"points {self.start} to {self.stop} ({self.id})")
-        if len(cloud) != self.stop - self.start:
+        """The cloud (n, 3) float32; no other part of the file is read."""
+        words = f"points {self.start} to {self.stop} ({self.id})" if self.stop else f"row {self.start}"
+        try:
+            state = self.path.stat()
+            data = _opened(str(self.path), (state.st_ino, state.st_size, state.st_mtime_ns), os.getpid())
+            cloud = np.asarray(data[self.start : self.stop] if self.stop else data[self.start], dtype=np.float32)
+        except _DAMAGE as error:
+            raise ShapeFileError(f"cannot read {words} of {self.path}: {_reason(error)}") from error
+        if cloud.ndim != 2 or cloud.shape[1] != 3 or not len(cloud):
+            raise ShapeFileError(f"{words} of {self.path} has the shape {cloud.shape}; expected (n, 3)")
+        if self.stop and len(cloud) != self.stop - self.start:
             raise ShapeFileError(f"{self.path} ends before point {self.stop} ({self.id})")
         return cloud
-
-
-def read_points(path: Path, where: int | slice, words: str) -> np.ndarray:
-    """What is at `where` in the file's `data`, as a cloud (n, 3) float32; no other part is read.
-
-    Raises `ShapeFileError` with the path and `words`, which say where.
-    """
-    try:
-        state = path.stat()
-        data = _opened(str(path), (state.st_ino, state.st_size, state.st_mtime_ns), os.getpid())
-        cloud = np.asarray(data[where], dtype=np.float32)
-    except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
-        raise ShapeFileError(f"cannot read {words} of {path}: {_reason(error)}") from error
-    if cloud.ndim != 2 or cloud.shape[1] != 3 or not len(cloud):
-        raise ShapeFileError(f"{words} of {path} has the shape {cloud.shape}; expected (n, 3)")
-    return cloud
 
 
 @lru_cache(maxsize=_HANDLES)
@@ -75,41 +55,32 @@ def _opened(path: str, state: tuple[int, int, int], process: int) -> Any:
 
 
 def index(path: Path, points: int | None = None, labels: int | None = None) -> tuple[int, np.ndarray]:
-    """How many clouds a file has in `data` (n, points, 3), and their `label` (n,), all below `labels`.
-
-    No cloud is read. points: None takes any number; labels: None takes a file without `label`, and returns an
-    empty array. Raises `ShapeFileError` naming the path and what was found.
-    """
+    """How many clouds `data` (n, points, 3) has, and `label` (n,), all below `labels`; None takes any, or none."""
     import h5py
 
-    wanted = "data" if labels is None else "data, label"
     if not path.is_file():
         raise ShapeFileError(f"there is no {path}; {LAYOUT}")
     try:
         with h5py.File(path, "r") as file:
-            data = file["data"]
-            shape, kind = tuple(data.shape), data.dtype.kind
+            shape, kind = tuple(file["data"].shape), file["data"].dtype.kind
             found = np.empty(0, np.int64) if labels is None else np.asarray(file["label"])
-    except (OSError, KeyError, AttributeError, ValueError, TypeError) as error:
+    except _DAMAGE as error:
+        wanted = "data" if labels is None else "data, label"
         raise ShapeFileError(f"cannot read {path} as h5 with {wanted}: {_reason(error)}") from error
     if kind not in "fiu":
         raise ShapeFileError(f"{path} has data of the type {kind!r}; expected numbers")
     if len(shape) != 3 or shape[2] != 3 or not shape[1] or points not in (None, shape[1]):
         raise ShapeFileError(f"{path} has data {shape}; expected (n, {points or 'points'}, 3)")
-    if labels is not None:
-        found = _checked_labels(path, found, shape, labels)
-    return shape[0], found
-
-
-def _checked_labels(path: Path, found: np.ndarray, shape: tuple[int, ...], labels: int) -> np.ndarray:
+    if labels is None:
+        return shape[0], found
     if found.shape not in ((shape[0],), (shape[0], 1)):
         raise ShapeFileError(f"{path} has data {shape} and label {found.shape}; expected a label a cloud")
     found = found.ravel()
-    strange = ~np.isin(found, np.arange(labels))
-    if strange.any():
-        row = int(np.argmax(strange))
-        raise ShapeFileError(f"{path} has labels outside 0 to {labels - 1}, the first in row {row}: {found[row]}")
-    return found.astype(np.int64)
+    strange = np.flatnonzero(~np.isin(found, np.arange(labels)))
+    if len(strange):
+        where = f"the first in row {strange[0]}: {found[strange[0]]}"
+        raise ShapeFileError(f"{path} has labels outside 0 to {labels - 1}, {where}")
+    return shape[0], found.astype(np.int64)
 
 
 def _reason(error: Exception) -> str:

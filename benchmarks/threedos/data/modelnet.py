@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.threedos.data.h5 import LAYOUT, H5Row, H5Slice, index
+from benchmarks.threedos.data.h5 import LAYOUT, H5Shape, index
 from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.splits import Split
 from benchmarks.threedos.store import forget_abandoned
@@ -41,9 +43,8 @@ class TextShape:
             text = self.path.read_text(encoding="ascii")
             if not text.strip():
                 raise ValueError("it is empty")
-            return np.loadtxt(
-                io.StringIO(text), delimiter=",", usecols=(0, 1, 2), dtype=np.float32, comments=None, ndmin=2
-            )
+            style: dict[str, Any] = {"delimiter": ",", "usecols": (0, 1, 2), "comments": None, "ndmin": 2}
+            return np.loadtxt(io.StringIO(text), dtype=np.float32, **style)
         except (OSError, ValueError) as error:
             raise ShapeFileError(f"cannot read {self.path} as ModelNet40 text (x, y, z, normal): {error}") from error
 
@@ -59,10 +60,7 @@ def original_cache(root: Path, split: Split, part: str) -> Path | None:
 
 
 def corrupted_paths(root: Path, split: Split) -> tuple[Path, ...]:
-    """Where the corrupted copies of the support are expected, a kind and severity after the other.
-
-    Raises `InputError` for a benchmark that has none.
-    """
+    """Where the corrupted copies of the support are expected, a kind and severity after the other."""
     if split.name not in SETS:
         raise InputError(f"{split.name} has no corrupted copies of ModelNet40; those that have: {', '.join(SETS)}")
     stem = f"modelnet_{SETS[split.name][1]}_train"
@@ -78,11 +76,7 @@ def is_there(root: Path, split: Split, part: str) -> bool:
 def shapes(
     root: Path, split: Split, part: str, cache: Path | None = None, progress: bool = True
 ) -> tuple[Sequence[Shape], str]:
-    """The shapes of the known classes in a split, in the order of its list, and in a few words where from.
-
-    The original's cache is read where there is one. Otherwise text is: each file whenever it is needed, or once
-    into an h5 file in the folder `cache`. Raises `ShapeFileError`.
-    """
+    """The shapes of the known classes in the order of the split, and where from: the original's cache, or text."""
     original = original_cache(root, split, part)
     if original and original.is_file():
         return _labeled(original, split), original.name
@@ -94,15 +88,15 @@ def shapes(
     return _stored(cache / f"modelnet40_{split.name}_{part}_{where}.h5", texts, progress), "text files"
 
 
-def corrupted(root: Path, split: Split) -> tuple[H5Row, ...]:
-    """The corrupted copies of the support. Raises `InputError` or `ShapeFileError`."""
+def corrupted(root: Path, split: Split) -> tuple[H5Shape, ...]:
+    """The corrupted copies of the support."""
     return tuple(row for path in corrupted_paths(root, split) for row in _labeled(path, split))
 
 
-def _labeled(path: Path, split: Split) -> tuple[H5Row, ...]:
+def _labeled(path: Path, split: Split) -> tuple[H5Shape, ...]:
     """All clouds of an h5 file whose labels count the known classes in the split's order."""
     _, labels = index(path, labels=len(split.known))
-    return tuple(H5Row(split.known[i].title, f"{path.name}#{row}", path, row) for row, i in enumerate(labels))
+    return tuple(H5Shape(split.known[i].title, f"{path.name}#{row}", path, row) for row, i in enumerate(labels))
 
 
 def _listed(root: Path, split: Split, part: str) -> list[TextShape]:
@@ -125,50 +119,45 @@ def _listed(root: Path, split: Split, part: str) -> list[TextShape]:
     return texts
 
 
-@dataclass(frozen=True)
-class _Stamp:
-    """What our own cache was made from; one that differs in anything is not read."""
-
-    ids: list[str]
-    sizes: list[int]
-    changed: list[int]  # ns
-
-    @classmethod
-    def of(cls, texts: Sequence[TextShape]) -> _Stamp:
-        states = [text.path.stat() for text in texts]
-        return cls([text.id for text in texts], [s.st_size for s in states], [s.st_mtime_ns for s in states])
-
-
-def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5Slice, ...]:
+def _stored(path: Path, texts: Sequence[TextShape], progress: bool) -> tuple[H5Shape, ...]:
     """The clouds of text files in an h5 file of ours, which is built unless it is there and made from just these."""
-    stamp = _Stamp.of(texts)
-    starts = _starts(path, stamp)
-    if starts is None:
-        starts = _build(path, texts, stamp, progress)
-    return tuple(H5Slice(t.title, t.id, path, *ends) for t, ends in zip(texts, pairwise(starts), strict=True))
+    states = [(text.id, text.path.stat()) for text in texts]
+    stamp = json.dumps([(name, state.st_size, state.st_mtime_ns) for name, state in states]).encode()
+    starts = _starts(path, stamp) or _build(path, texts, stamp, progress)
+    return tuple(H5Shape(t.title, t.id, path, *ends) for t, ends in zip(texts, pairwise(starts), strict=True))
 
 
-def _starts(path: Path, stamp: _Stamp) -> list[int] | None:
-    """Where each cloud begins, and the last ends; None of a file that is missing, damaged or made from others."""
+def _starts(path: Path, stamp: bytes) -> list[int]:
+    """Where each cloud begins, and the last ends; nothing of a file that is missing, damaged or made from others."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            ids = [word.decode() for word in file["id"][:]]
-            found = _Stamp(ids, file["size"][:].tolist(), file["changed"][:].tolist())
             starts = file["start"][:].tolist()
-            whole = file["data"].shape == (starts[-1], 3) and len(starts) == len(ids) + 1
+            whole = file["data"].shape == (starts[-1], 3) and file["made_from"][:].tobytes() == stamp
     except (OSError, KeyError, AttributeError, IndexError, ValueError, TypeError):
-        return None
-    return starts if whole and found == stamp else None
+        return []
+    return starts if whole else []
 
 
-def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:
-    """Parses the text files one by one into `path`, which is either whole or not there."""
+def _build(path: Path, texts: Sequence[TextShape], stamp: bytes, progress: bool) -> list[int]:
+    """Parses the text files one by one into `path`: data (points of all, 3), start (shapes + 1,), made_from."""
+    import h5py
+    from tqdm import tqdm
+
     forget_abandoned(path.parent, f"{path.name}.*.partial")
+    starts, data = [0], None
     try:
-        with replacing(path) as partial:
-            return _write(partial, texts, stamp, progress)
+        with replacing(path) as partial, h5py.File(partial, "w") as file:
+            for text in tqdm(texts, desc="ModelNet40 text", unit="shape", disable=not progress, leave=False):
+                cloud = text.read()
+                if data is None:  # where all are of one size, a cloud is a chunk
+                    shape: dict[str, Any] = {"shape": (0, 3), "maxshape": (None, 3), "chunks": (len(cloud), 3)}
+                    data = file.create_dataset("data", dtype="f4", fletcher32=True, **shape)
+                starts.append(starts[-1] + len(cloud))
+                data.resize(starts[-1], axis=0)
+                data[starts[-2] :] = cloud
+            file["start"], file["made_from"] = np.array(starts), np.frombuffer(stamp, np.uint8)
     except ShapeFileError:
         raise
     except OSError as error:
@@ -176,25 +165,4 @@ def _build(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool
         raise ShapeFileError(
             f"cannot write the cache {path}: {reason}. Another folder: --cache DIR; none: --no-cache"
         ) from error
-
-
-def _write(path: Path, texts: Sequence[TextShape], stamp: _Stamp, progress: bool) -> list[int]:
-    """Clouds may differ in size, so they stand one after the other: data (points of all, 3), start (shapes + 1,)."""
-    import h5py
-    from tqdm import tqdm
-
-    starts = [0]
-    with h5py.File(path, "w") as file:
-        data = None
-        for text in tqdm(texts, desc="ModelNet40 text", unit="shape", disable=not progress, leave=False):
-            cloud = text.read()
-            if data is None:
-                chunk = (len(cloud), 3)  # where all are of one size, a cloud is a chunk
-                data = file.create_dataset("data", (0, 3), "f4", maxshape=(None, 3), chunks=chunk, fletcher32=True)
-            starts.append(starts[-1] + len(cloud))
-            data.resize(starts[-1], axis=0)
-            data[starts[-2] :] = cloud
-        file["id"] = np.array(stamp.ids, dtype="S")
-        file["size"], file["changed"] = np.array(stamp.sizes), np.array(stamp.changed)
-        file["start"] = np.array(starts)
     return starts

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.threedos.data.h5 import LAYOUT, H5Row, index
+from benchmarks.threedos.data.h5 import LAYOUT, H5Shape, index
 from benchmarks.threedos.splits import ObjectClass, load_split, split_names
 from openshape_ood.errors import ShapeFileError
 
@@ -32,43 +32,36 @@ def corrupted_paths(root: Path) -> tuple[tuple[Path, Path, Path], ...]:
     return tuple(_three(folder / kind, f"sncore_{kind}_sev{s}_train") for kind in KINDS for s in SEVERITIES)
 
 
-def rows(root: Path, part: str, classes: Iterable[ObjectClass]) -> tuple[H5Row, ...]:
-    """The models of some classes in a split, in its order. Raises `ShapeFileError`."""
-    return _rows(paths_of(root, part), classes, POINTS)
-
-
-def corrupted(root: Path, classes: Iterable[ObjectClass]) -> tuple[H5Row, ...]:
-    """The corrupted copies of the train split's models of some classes. Raises `ShapeFileError`."""
-    wanted = tuple(classes)
-    return tuple(row for paths in corrupted_paths(root) for row in _rows(paths, wanted, None, f"{paths[0].stem}#"))
-
-
 def _three(folder: Path, stem: str) -> tuple[Path, Path, Path]:
     return folder / f"{stem}_points.h5", folder / f"{stem}_sids.json", folder / f"{stem}_mids.json"
 
 
+def rows(root: Path, part: str, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
+    """The models of some classes in a split, in its order."""
+    return tuple(_rows(paths_of(root, part), classes, POINTS))
+
+
+def corrupted(root: Path, classes: Iterable[ObjectClass]) -> tuple[H5Shape, ...]:
+    """The corrupted copies of the train split's models of some classes."""
+    wanted = tuple(classes)
+    return tuple(row for paths in corrupted_paths(root) for row in _rows(paths, wanted, None, f"{paths[0].stem}#"))
+
+
 def _rows(
     paths: tuple[Path, Path, Path], classes: Iterable[ObjectClass], points: int | None, prefix: str = ""
-) -> tuple[H5Row, ...]:
+) -> Iterator[H5Shape]:
     """Ids are synset and model, after `prefix`."""
     clouds, synset_path, model_path = paths
     titles = {synset: c.title for c in classes for synset in c.shapenet}
     count, _ = index(clouds, points)
     synsets, models = (_strings(path, count, clouds) for path in (synset_path, model_path))
-    unknown = sorted(set(synsets) - _known_synsets())
-    if unknown:
+    categories = {s for name in split_names("synthetic") for c in load_split(name).classes for s in c.shapenet}
+    if unknown := sorted(set(synsets) - categories - {CELL_PHONE}):
         row = synsets.index(unknown[0])
         raise ShapeFileError(f"{synset_path} has the unknown category {unknown[0]!r} in row {row}; expected one of 55")
-    return tuple(
-        H5Row(titles[synset], f"{prefix}{synset}/{model}", clouds, row)
-        for row, (synset, model) in enumerate(zip(synsets, models, strict=True))
-        if synset in titles
-    )
-
-
-def _known_synsets() -> set[str]:
-    named = {s for name in split_names("synthetic") for c in load_split(name).classes for s in c.shapenet}
-    return named | {CELL_PHONE}
+    for row, (synset, model) in enumerate(zip(synsets, models, strict=True)):
+        if synset in titles:
+            yield H5Shape(titles[synset], f"{prefix}{synset}/{model}", clouds, row)
 
 
 def _strings(path: Path, count: int, clouds: Path) -> list[str]:

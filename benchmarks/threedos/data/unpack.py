@@ -25,11 +25,9 @@ FILE, FOLDER = 0o644, 0o755  # modes
 
 
 def unpack(tar: Path, folder: Path, *, progress: bool = True, max_members: int = MAX_MEMBERS) -> int:
-    """Unpack a plain tar that holds the one folder `folder.name` to `folder`; returns the number of files.
+    """Unpack a plain tar of the one folder `folder.name` to `folder`, whole or not at all; the number of its files.
 
-    Only files (mode 644) and folders (755) below that folder come out, and together no more bytes than the archive
-    has. Raises `ShapeFileError` for anything else in it, or a truncated archive, and `FileError` if the disk
-    refuses; `folder` appears when all of it is there, or not at all.
+    Only files (mode 644) and folders (755) below that folder come out, together no more bytes than the archive has.
     """
     if not hasattr(tarfile, "data_filter"):
         version = sys.version.split()[0]

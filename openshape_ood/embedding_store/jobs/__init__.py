@@ -1,12 +1,10 @@
 """Many shape files into stored embeddings: on this machine, or on many with Ray (extras [parquet], [ray]).
 
-`job` is one run, `encoding` what every engine does beside an encoder, `on_ray` the engine of many machines, `lists`
-the lists of shapes.
+`job` is one run, `on_ray` the engine of many machines.
 """
 
 from openshape_ood.embedding_store.jobs.job import ENGINES, embed
-from openshape_ood.embedding_store.jobs.lists import ShapeList, is_list
 from openshape_ood.embedding_store.jobs.on_ray import Cluster
-from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Summary
+from openshape_ood.embedding_store.jobs.settings import Item, Settings, ShapeList, Share, Summary, is_list
 
 __all__ = ["ENGINES", "Cluster", "Item", "Settings", "ShapeList", "Share", "Summary", "embed", "is_list"]

@@ -1,40 +1,47 @@
-"""One run: what is there already is left out, the rest embedded, and every shape accounted for."""
+"""One run: what is there already is left out, the rest embedded, and every shape accounted for.
+
+`embed_shards`, shapes in and rows out, is what every engine runs beside its encoder.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import compress
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import compress, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from openshape_ood.checks import check_choice
+from openshape_ood.embedding_store import folder as store
 from openshape_ood.embedding_store.files import ERRORS, check_out, is_folder, read_errors, write_embeddings
-from openshape_ood.embedding_store.folder import (
-    forget_errors,
-    key,
-    keys,
-    locked,
-    open_folder,
-    place,
-    settle,
-    write_shard,
-    written,
-)
-from openshape_ood.embedding_store.jobs.encoding import embed_shards, load
+from openshape_ood.embedding_store.folder import key, keys, place, write_shard, written
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Step, Summary
 from openshape_ood.embedding_store.parquet import check_parquet
-from openshape_ood.embedding_store.schema import Header, Rows, text
-from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
+from openshape_ood.errors import (
+    CloudError,
+    InputError,
+    MixedEncodersError,
+    OpenShapeError,
+    ShapeFileError,
+    WeightsError,
+)
+from openshape_ood.shapes.batch import Read, read_shapes
 
 if TYPE_CHECKING:
     from openshape_ood.embedding_store.jobs.on_ray import Cluster
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
 ENGINES = ("local", "ray")
 SHARD_SECONDS = 60  # what a run that is killed may lose
+FIRST_ROWS = 64  # of the first shard, where shards may take so long only
+POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
 
 
 def embed(
@@ -62,10 +69,8 @@ def embed(
         A folder, or a file that ends in .parquet, .npz or .safetensors, which holds all or nothing.
     settings : Settings
         Encoder and preprocessing.
-    engine : str
+    engine, cluster
         "local", the encoder in this process, or "ray", one for every worker of `cluster`; for folders.
-    cluster : Cluster, optional
-        Where Ray runs.
     shard : Share, optional
         Embed only this share of the items, as one of many processes that know nothing of each other: any number of
         them may write to the folder at once, and the same share twice gives the same files.
@@ -81,13 +86,10 @@ def embed(
     Raises
     ------
     InputError
-        For ids that are not unique, values that cannot be used, a folder of other settings.
-    MixedEncodersError
-        For a folder of another checkpoint.
-    FileError
-        For what cannot be written.
-    MissingPackageError
-        Without pyarrow, or without ray.
+        For ids that are not unique, values that cannot be used, a folder of other settings; `MixedEncodersError` for
+        one of another checkpoint.
+    FileError, MissingPackageError
+        For what cannot be written; without pyarrow, or without ray.
 
     Examples
     --------
@@ -109,8 +111,8 @@ def embed(
         return _into_file(items, check_out(out), settings, step)
     check_parquet()
     header, folder = settings.header(), Path(out).expanduser()
-    with locked(folder, shared=shard is not None):
-        open_folder(folder, header)
+    with store.locked(folder, shared=shard is not None):
+        store.open_folder(folder, header)
         plan = _plan(items, folder, shard, retry_failed)
         todo = plan.asked[plan.todo]
         if len(todo):
@@ -121,7 +123,7 @@ def embed(
                 from openshape_ood.embedding_store.jobs import on_ray
 
                 on_ray.run(work, len(todo), settings, header, folder, step, cluster or on_ray.Cluster())
-        counts = None if shard else settle(folder)
+        counts = None if shard else store.settle(folder)
         there = np.isin(todo, keys(place(*one) for one in written(folder)))
         left = set(todo[~there].tolist())  # those that failed
         tried = {place(one.id, one.path): one for one in read_errors(folder)} if left else {}
@@ -133,8 +135,7 @@ def embed(
     return Summary(str(folder), plan.given, plan.reused, embedded, failed, plan.skipped, *rows, header)
 
 
-@dataclass(frozen=True)
-class _Plan:
+class _Plan(NamedTuple):
     """What a run does. asked (n,): `keys` of the id and path of every item of its share; todo (n,): a mask; own_axes:
     whether any item says its own; given, reused, skipped: as in `Summary`."""
 
@@ -162,23 +163,19 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     todo[first] = True
     for i in np.flatnonzero(asked[first[inverse]] != asked)[:1]:
-        one, other = (_nth(_normal(items, share), k) for k in (first[inverse[i]], i))
-        raise InputError(
-            f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected each id once. Give one folder "
-            "that holds both, or a list with a column id"
-        )
+        one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
+        remedy = "Give one folder that holds both, or a list with a column id"
+        raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
     there = keys(word for id, path in written(folder) for word in (id, place(id, path))).reshape(-1, 2).T
     done = todo & np.isin(asked, there[1])
     for i in np.flatnonzero(todo & ~done & np.isin(ids, there[0]))[:1]:
-        item = _nth(_normal(items, share), i)
+        item = next(islice(_normal(items, share), i, None))
         path = next(path for id, path in written(folder) if id == item.id)
-        raise InputError(
-            f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. Give another --out, or a "
-            "list with ids of its own"
-        )
+        remedy = "Give another --out, or a list with ids of its own"
+        raise InputError(f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. {remedy}")
     todo &= ~done
     if retry and share is None:  # what other processes read stays; the last run, without shares, settles it
-        forget_errors(folder, asked[todo])
+        store.forget_errors(folder, asked[todo])
     # an error of another file of the same id is not this one's
     tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
     return _Plan(asked, todo & ~tried, axes, len(first), int(done.sum()), int(tried.sum()))
@@ -193,16 +190,12 @@ def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
             yield Item(id, os.path.abspath(path), item.up)
 
 
-def _nth(items: Iterator[Item], n: int) -> Item:
-    return next(item for i, item in enumerate(items) if i == n)
-
-
 def _run(
     work: Iterable[Item], axes: bool, settings: Settings, header: Header, out: Path, step: Step, whole: bool
 ) -> None:
     """The engine of one machine: the encoder in this process."""
     encoder, header = load(settings, header)
-    for rows in embed_shards(encoder, work, settings, axes, _here(step), SHARD_SECONDS if whole else None):
+    for rows in embed_shards(encoder, work, settings, axes, step, SHARD_SECONDS if whole else None):
         write_shard(out, rows, header)
 
 
@@ -210,7 +203,7 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     plan = _plan(items, out, None, retry=False)
     encoder, header = load(settings, settings.header())
     work = compress(_normal(items, None), plan.todo)
-    shards = list(embed_shards(encoder, work, settings, plan.own_axes, _here(step)))
+    shards = list(embed_shards(encoder, work, settings, plan.own_axes, step))
     embeddings = np.concatenate([rows.embeddings for rows in shards]) if shards else np.empty((0, header.dim))
     ids, paths, ups, failed = (
         [one for rows in shards for one in getattr(rows, name)] for name in ("ids", "paths", "ups", "failed")
@@ -220,5 +213,135 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     return Summary(str(out), plan.given, 0, len(ids), failed, 0, len(ids), len(failed), header)
 
 
-def _here(step: Step) -> Callable[[int], None]:
-    return lambda count: step(count, os.getpid())
+class _Ready(NamedTuple):
+    """A file that was read: its cloud, or for several samplings, which sample a surface anew, its path."""
+
+    item: Item
+    shape: Any
+    up: str
+
+
+@dataclass
+class _Shard:
+    """A shard that is being made."""
+
+    done: list[_Ready] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+    def add(self, batch: Iterable[_Ready], rows: np.ndarray) -> None:
+        self.done += [one._replace(shape=None) for one in batch]
+        self.rows.append(rows)
+
+    def fail(self, item: Item, reason: str, up: str | None) -> None:
+        self.failed.append(Failed(item.id, text(item.path), text(reason), up or ""))
+
+
+def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
+    """The encoder, and the header with its temperature. Raises `MixedEncodersError` where its weights are others."""
+    encoder = settings.load()
+    if encoder.identity.sha256 != header.identity.sha256:
+        here = f"the weights here have the sha256 {encoder.identity.sha256[:8]}"
+        raise MixedEncodersError(f"{here}, expected on every machine those of the embeddings, by {header.identity}")
+    return encoder, replace(header, temperature=encoder.temperature)
+
+
+def embed_shards(
+    encoder: ShapeEncoder,
+    items: Iterable[Item],
+    settings: Settings,
+    own_axes: bool,
+    step: Step = lambda count, process: None,
+    seconds: float | None = None,
+) -> Generator[Rows]:
+    """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
+
+    own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
+    `seconds` says how long one may take: then the first is small, and the next ones as large as that allows, so that a
+    run that is killed loses little. `step` is told of every file that was read. A file that cannot be used is an
+    error of its shard and stops nothing. Raises `WeightsError` where no embedding of a batch can be used.
+    """
+    # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
+    prepared = settings.num_samples == 1 and not own_axes
+    rows = settings.shard_rows if seconds is None else min(FIRST_ROWS, settings.shard_rows)
+    waiting: deque[Item] = deque()
+
+    def paths() -> Iterator[str]:
+        for item in items:
+            waiting.append(item)
+            yield item.path
+
+    spec = encoder.spec
+    how: dict[str, Any] = {"points": spec.count, "seed": settings.seed, "up": settings.up, "workers": settings.readers}
+    with contextlib.closing(read_shapes(paths(), frame=spec if prepared else None, **how)) as reads:
+        read_items = ((waiting.popleft(), read) for read in reads)
+        while True:
+            began, shard = time.monotonic(), _Shard()
+            batches = _batches(islice(read_items, rows), settings, shard, step)
+            (_embed_prepared if prepared else _embed)(encoder, batches, settings, shard)
+            n = len(shard.done) + len(shard.failed)
+            if not n:
+                return
+            ids, places = [one.item.id for one in shard.done], [text(one.item.path) for one in shard.done]
+            vectors = np.concatenate([np.empty((0, encoder.dim), np.float32), *shard.rows])
+            yield Rows(ids, places, [one.up for one in shard.done], vectors, shard.failed)
+            if seconds is not None:
+                fitting = int(n * seconds / max(time.monotonic() - began, 1e-3))
+                rows = max(1, min(fitting, 4 * rows, settings.shard_rows))
+
+
+def _batches(
+    reads: Iterable[tuple[Item, Read]], settings: Settings, shard: _Shard, step: Step
+) -> Iterator[list[_Ready]]:
+    batch, points = list[_Ready](), 0
+    for item, read in reads:
+        step(1, os.getpid())
+        up = item.up or read.up
+        if read.cloud is None:
+            shard.fail(item, read.error or "no reason given", up)
+            continue
+        batch.append(_Ready(item, read.cloud if settings.num_samples == 1 else item.path, up or settings.up))
+        points += len(read.cloud)
+        if len(batch) == settings.batch_size or points > POINTS_AT_ONCE:
+            yield batch
+            batch, points = [], 0
+    if batch:
+        yield batch
+
+
+def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
+    """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
+    waiting: deque[list[_Ready]] = deque()
+
+    def clouds() -> Iterator[np.ndarray]:
+        for batch in batches:
+            waiting.append(batch)
+            yield np.stack([one.shape for one in batch])
+
+    for rows in encoder.encode_batches(clouds()):
+        batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)
+        sound = np.isfinite(lengths) & (lengths > 0)
+        if not sound.any():
+            name = encoder.identity.checkpoint
+            raise WeightsError(f"{name} gave only embeddings that are zero or not finite; its weights are damaged")
+        for one in compress(batch, ~sound):
+            to.fail(one.item, "its embedding is zero or not finite", one.up)
+        to.add([*compress(batch, sound)], rows[sound] / lengths[sound, None])
+
+
+def _embed(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], settings: Settings, to: _Shard) -> None:
+    """Batches of clouds or files; shape by shape where one holds a shape that cannot be embedded."""
+    how: dict[str, Any] = {name: getattr(settings, name) for name in ("batch_size", "seed", "num_samples")}
+
+    for batch in batches:
+        again = deque([batch])
+        while again:
+            some = again.popleft()
+            try:
+                to.add(some, encoder.encode([one.shape for one in some], up=[one.up for one in some], **how))
+            except (CloudError, ShapeFileError, WeightsError) as error:
+                # rare: a cloud whose few different points sampling leaves out, or a file that has changed
+                if len(some) == 1:
+                    to.fail(some[0].item, str(error), some[0].up)
+                else:
+                    again += [[one] for one in some]

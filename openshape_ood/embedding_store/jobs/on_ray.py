@@ -23,10 +23,10 @@ import numpy as np
 
 from openshape_ood.checks import check_positive
 from openshape_ood.embedding_store.folder import write_shard
-from openshape_ood.embedding_store.jobs.encoding import embed_shards, load
-from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step
+from openshape_ood.embedding_store.jobs.job import embed_shards, load
+from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step, check_least
 from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
-from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
+from openshape_ood.errors import MissingPackageError, OpenShapeError
 
 SHARDS_A_WORKER = 4  # at least, where there are shapes enough, so that all are busy to the end
 LEAST_ROWS = 16  # of a shard that is made smaller for it
@@ -58,20 +58,13 @@ class Cluster:
     def check(self) -> None:
         """Raises `InputError` for values that cannot be used."""
         check_positive(self.cpus, "cpus")
-        for name, least in {"workers": 1, "gpus": 0}.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{name} is {value}; expected {least} or more")
+        check_least(self, workers=1, gpus=0)
 
 
 def run(
     items: Iterable[Item], count: int, settings: Settings, header: Header, out: Path, step: Step, cluster: Cluster
 ) -> None:
-    """Embeds `count` items, as they come, and writes their shards.
-
-    Raises `MissingPackageError` without ray, `OpenShapeError` where the cluster cannot be reached or no worker can
-    begin, with the reason that a worker gave.
-    """
+    """Embeds `count` items, as they come, and writes their shards; raises what a worker that cannot begin says."""
     cluster.check()
     out = Path(os.path.abspath(out))  # workers have working folders of their own
     with connected(cluster) as ray:
@@ -102,28 +95,26 @@ def run(
             except ray.exceptions.RayError as error:  # the worker ended, or its machine, or memory ran out
                 died += 1
                 if not written and died >= HOPELESS:
-                    raise OpenShapeError(
-                        "every worker ended before it had written anything; is there memory enough?"
-                    ) from error
+                    raise OpenShapeError("every worker ended before it wrote anything; is memory enough?") from error
                 if len(chunk) > 1:
                     again += _chunks(chunk, math.ceil(len(chunk) / PIECES))
                 else:
-                    _give_up(chunk[0], header, out)
+                    item, reason = chunk[0], "the worker that read it ended, again and again; perhaps memory ran out"
+                    failed = [Failed(item.id, text(item.path), reason, item.up or "")]
+                    write_shard(out, Rows([], [], [], np.empty((0, header.dim), np.float32), failed), header)
                     step(1, 0)
+
+
+_loaded = cache(load)  # once a worker
 
 
 def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
     """What runs on a worker: one shard, embedded and written; the id of the process."""
-    encoder, header = _load(settings, header)
+    encoder, header = _loaded(settings, header)
     own_axes = any(item.up is not None for item in items)
     for rows in embed_shards(encoder, items, replace(settings, shard_rows=len(items)), own_axes):
         write_shard(out, rows, header)
     return os.getpid()
-
-
-@cache
-def _load(settings: Settings, header: Header) -> tuple[Any, Header]:
-    return load(settings, header)  # once a worker
 
 
 def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:
@@ -132,18 +123,9 @@ def _chunks(items: Iterable[Item], rows: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _give_up(item: Item, header: Header, out: Path) -> None:
-    reason = "the worker that read it ended, again and again; perhaps memory ran out"
-    failed = [Failed(item.id, text(item.path), reason, item.up or "")]
-    write_shard(out, Rows([], [], [], np.empty((0, header.dim), np.float32), failed), header)
-
-
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[Any]:
-    """The module ray, connected: to a cluster, or to one on this machine that ends with the context.
-
-    Raises `MissingPackageError`, `OpenShapeError`.
-    """
+    """The module ray, connected: to a cluster, or to one on this machine that ends with the context."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
@@ -153,35 +135,27 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     if ray.is_initialized():  # by the caller, whose it stays
         yield ray
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    how: dict[str, Any] = {"address": cluster.address, "log_to_driver": False, "logging_level": logging.CRITICAL}
     folder = None
+    if cluster.address is None:
+        # a short path, for that of a socket may have some hundred characters only
+        folder = tempfile.mkdtemp(prefix="openshape-ray-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108
+        cores = None if cluster.workers is None else max(1, math.ceil(cluster.workers * cluster.cpus))
+        how |= {"address": "local", "_temp_dir": folder, "num_cpus": cores, "include_dashboard": False}
+        how["object_store_memory"] = cluster.store_bytes
     try:
-        if cluster.address is None:
-            # a short path, for that of a socket may have some hundred characters only
-            folder = tempfile.mkdtemp(prefix="openshape-ray-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: S108
-            cores = None if cluster.workers is None else max(1, math.ceil(cluster.workers * cluster.cpus))
-            more = {"num_cpus": cores, "object_store_memory": cluster.store_bytes, "include_dashboard": False}
-            _begin(ray, address="local", _temp_dir=folder, **more, **quiet)
-        else:
-            _begin(ray, address=cluster.address, **quiet)
+        try:
+            with _silent_stderr():
+                ray.init(**how)
+        except (ValueError, RuntimeError, OSError) as error:  # among them ConnectionError and TimeoutError
+            reason = " ".join(str(error).split())[:300]
+            remedy = "Leave --address out to start one here, or start one first: ray start --head"
+            raise OpenShapeError(f"cannot use Ray at {how['address']!r}: {reason}. {remedy}") from error
         yield ray
     finally:
         ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _begin(ray: Any, **settings: Any) -> None:
-    try:
-        with _silent_stderr():
-            ray.init(**settings)
-    except (ValueError, RuntimeError, OSError) as error:  # among them ConnectionError and TimeoutError
-        reason = " ".join(str(error).split())[:300]
-        where = settings["address"]
-        raise OpenShapeError(
-            f"cannot use Ray at {where!r}: {reason}. Leave --address out to start one here, or start one first: "
-            "ray start --head"
-        ) from error
 
 
 @contextmanager
@@ -212,8 +186,6 @@ def _share(ray: Any, settings: Settings, cluster: Cluster) -> tuple[float, float
     # a cluster elsewhere may grow, and lose and regain machines
     fits = cluster.address is not None or (workers * cluster.cpus <= cores and workers * gpus <= devices)
     if not workers or not fits:
-        raise OpenShapeError(
-            f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs do not fit into the cluster, which has "
-            f"{cores:g} CPUs and {devices:g} GPUs"
-        )
+        asked = f"{workers or 1} workers of {cluster.cpus:g} CPUs and {gpus:g} GPUs"
+        raise OpenShapeError(f"{asked} do not fit into the cluster, which has {cores:g} CPUs and {devices:g} GPUs")
     return cluster.cpus, gpus, workers

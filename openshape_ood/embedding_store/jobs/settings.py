@@ -1,16 +1,20 @@
-"""What is embedded, how, which share of it by this run, and what came of it."""
+"""What is embedded, as lists of shapes have it, how, which share of it by this run, and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, given_path
-from openshape_ood.embedding_store.schema import Failed, Header
+from openshape_ood.embedding_store.parquet import read_words
+from openshape_ood.embedding_store.schema import Failed, Header, text
 from openshape_ood.encoders.protocols import Identity, Provenance
-from openshape_ood.errors import InputError, WeightsError
+from openshape_ood.errors import FileError, InputError, WeightsError
 from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
 SHARD_ROWS = 1000
+COLUMNS = ("path", "id", "up")  # of a list
+FIRST_LINE = 65_536  # bytes: a cloud as text may be one line without an end
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 Step = Callable[[int, int], None]  # so many shapes are done, by the process of this id
@@ -31,6 +37,57 @@ class Item:
     id: str
     path: str
     up: str | None = None
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file is a list: Parquet, or text whose first line names a column `path`; clouds begin with numbers."""
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".txt") or not path.is_file():
+        return suffix == ".parquet"
+    try:
+        with path.open("rb") as file:
+            line = file.readline(FIRST_LINE).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return False
+    return "path" in [word.strip().strip('"') for word in line.split(",")]
+
+
+class ShapeList:
+    """The shapes of a list, in its order, read anew by every loop and never held as a whole.
+
+    Paths are relative to the folder of the list; the id is the path as the list has it where there is no column `id`.
+
+    Iterating raises `FileError` for a file that cannot be read, `InputError` for a row without a path or an axis that
+    is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[Item]:
+        folder = str(self.path.parent)
+        for number, (place, id, up) in enumerate(_rows(self.path), start=1):
+            if not place:
+                raise InputError(f"{self.path}: row {number} has no path; expected one in every row")
+            if up:
+                check_up(up, f"{self.path}: up of row {number}")
+            yield Item(text(id or place), os.path.join(folder, os.path.expanduser(place)), up or None)
+
+
+def _rows(path: Path) -> Iterator[tuple[str | None, ...]]:
+    if path.suffix.lower() == ".parquet":
+        for rows in read_words(path, COLUMNS):
+            yield from rows
+        return
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            lines = csv.reader(file, skipinitialspace=True)
+            places = [name.strip() for name in next(lines, [])]
+            for line in filter(None, lines):
+                cells = dict(zip(places, line, strict=False))
+                yield tuple(cells[name].strip() if name in cells else None for name in COLUMNS)
+    except (OSError, csv.Error) as error:
+        raise FileError(f"cannot read the list {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 @dataclass(frozen=True)
@@ -79,10 +136,7 @@ class Settings:
             check_up(self.up)
         sample_seeds(check_seed(self.seed), self.num_samples)
         check_choice(self.precision, "precision", PRECISIONS)
-        for name, least in {"batch_size": 1, "readers": 0, "shard_rows": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"{name} is {value}; expected {least} or more")
+        check_least(self, batch_size=1, readers=0, shard_rows=1)
         digest = row.source.sha256
         if self.checkpoint is not None:
             path = given_path(self.checkpoint, "checkpoint")
@@ -118,3 +172,11 @@ class Summary:
     rows: int
     errors: int
     header: Header
+
+
+def check_least(given: Any, **least: int) -> None:
+    """Raises `InputError` for attributes that are neither None nor so large."""
+    for name, bound in least.items():
+        value = getattr(given, name)
+        if value is not None and value < bound:
+            raise InputError(f"{name} is {value}; expected {bound} or more")

@@ -1,6 +1,6 @@
 """Farthest-point sampling and ball query as Triton kernels, for CUDA devices.
 
-The same indices as the plain torch versions in `grouping`, which are the oracle: every float32 operation is done
+The same indices as the plain torch versions in `plain`, which are the oracle: every float32 operation is done
 alone and in their order, with no multiply and add fused into one (a fused one rounds once instead of twice, and a
 point near the rim of a ball would change sides). The tests run the kernels under Triton's interpreter and compile
 them for a GPU; **their speed on a GPU is unmeasured**, and so are the block and warp counts chosen here.
@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from openshape_ood.encoders.grouping import plain
 from openshape_ood.errors import InputError, MissingPackageError
 
 try:
@@ -38,9 +39,8 @@ def _jit(kernel):
 
 
 def available(device: torch.device | str) -> bool:
-    """Whether the kernels run on `device`: an NVIDIA GPU, with triton installed and able to compile.
+    """Whether the kernels run on `device`, an NVIDIA GPU; the first call for it compiles and runs a small case.
 
-    The first call for a GPU compiles and runs a small case, and warns when that fails (Triton needs a C compiler).
     Triton's interpreter does not count: it is for tests.
     """
     device = torch.device(device)
@@ -60,61 +60,42 @@ def _runs(device: torch.device) -> bool:
 
 
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
-    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `grouping.farthest_point_sampling`.
+    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), as `plain.farthest_point_sampling`.
 
-    Clouds of more than 16,384 points are sampled by the torch version. Raises `InputError` for a tensor that is
-    on no CUDA device or has another shape, `MissingPackageError` without triton.
+    Raises `InputError` for a tensor that is on no CUDA device or has another shape, `MissingPackageError` without
+    triton.
     """
-    _check_clouds(xyz)
+    _check(xyz, "clouds (b, n, 3)", least=1)
     b, n, _ = xyz.shape
     if n > LARGEST_CLOUD:
-        from openshape_ood.encoders.grouping import plain as grouping
-
-        return grouping.farthest_point_sampling(xyz, count)
+        return plain.farthest_point_sampling(xyz, count)
     picked = torch.zeros(b, count, dtype=torch.long, device=xyz.device)
     block = triton.next_power_of_2(n)
+    resident, warps = block <= LARGEST_RESIDENT, min(32, max(1, block // 256))
     with _on(xyz.device):
-        _sample[(b,)](
-            _planes(xyz),
-            picked,
-            n,
-            count,
-            block=block,
-            resident=block <= LARGEST_RESIDENT,
-            num_warps=min(32, max(1, block // 256)),
-            enable_fp_fusion=False,
-        )
+        _sample[(b,)](_planes(xyz), picked, n, count, block, resident, num_warps=warps, enable_fp_fusion=False)
     return picked
 
 
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
-    As `grouping.ball_query`: the lowest indices, short groups repeat their first member, an empty one holds
-    index 0. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
+    As `plain.ball_query`. Raises `InputError` for tensors that are on no CUDA device, or on two, or have other shapes,
     `MissingPackageError` without triton.
     """
-    _check_clouds(xyz)
+    _check(xyz, "clouds (b, n, 3)", least=1)
     _check(centers, "centers (b, p, 3)")
     if centers.device != xyz.device or centers.shape[0] != xyz.shape[0]:
-        raise InputError(
-            f"got clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}; "
-            "expected as many of one as of the other, on one device"
-        )
+        what = f"clouds {tuple(xyz.shape)} on {xyz.device} and centers {tuple(centers.shape)} on {centers.device}"
+        raise InputError(f"got {what}; expected as many of one as of the other, on one device")
     b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
     members = torch.empty(b, p, count, dtype=torch.long, device=xyz.device)
     blocks = triton.cdiv(p, CENTERS)
+    # torch compares in float32: the limit is rounded to it here, once
+    limit = torch.tensor(radius**2, dtype=torch.float32, device="cpu").item()
     with _on(xyz.device):
         _query[(b * blocks,)](
-            _planes(xyz),
-            _planes(centers),
-            members,
-            n,
-            p,
-            count,
-            blocks,
-            # torch compares in float32: the limit is rounded to it here, once
-            torch.tensor(radius**2, dtype=torch.float32, device="cpu").item(),
+            *(_planes(xyz), _planes(centers), members, n, p, count, blocks, limit),
             rows=CENTERS,
             step=POINTS,
             columns=triton.next_power_of_2(max(1, count)),
@@ -128,22 +109,16 @@ def _interpreted() -> bool:
     return not isinstance(_sample, triton.JITFunction)
 
 
-def _check(points: Tensor, expected: str) -> None:
+def _check(points: Tensor, expected: str, least: int = 0) -> None:
     if triton is None:
         raise MissingPackageError("the sampler 'triton' needs the package triton: pip install triton; 'torch' does not")
     if points.device.type != "cuda" and not _interpreted():
-        raise InputError(
-            f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}; "
-            "the sampler 'torch' runs on any device"
-        )
+        what = f"the sampler 'triton' needs tensors on a CUDA device, got one on {points.device}"
+        raise InputError(f"{what}; the sampler 'torch' runs on any device")
     if points.ndim != 3 or points.shape[2] != 3:
         raise InputError(f"got a tensor of shape {tuple(points.shape)}, expected {expected}")
-
-
-def _check_clouds(xyz: Tensor) -> None:
-    _check(xyz, "clouds (b, n, 3)")
-    if xyz.shape[1] == 0:
-        raise InputError(f"got clouds of shape {tuple(xyz.shape)}, expected at least one point")
+    if points.shape[1] < least:
+        raise InputError(f"got clouds of shape {tuple(points.shape)}, expected at least one point")
 
 
 def _on(device: torch.device) -> AbstractContextManager:

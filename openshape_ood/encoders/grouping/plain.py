@@ -1,22 +1,32 @@
-"""Farthest-point sampling and ball query: geometry without weights.
+"""Farthest-point sampling and ball query, numpy on the CPU, plain torch on any device; and samplers by name.
 
-Plain torch and right on any device; on the CPU the same arithmetic is done by `cpu_grouping`. Distances are
-computed element by element and always in float32: a matrix product would round differently with the batch size
-(and lose digits under TF32 or autocast), and points near the rim of a ball would change sides.
+Both do the same arithmetic, element by element and always in float32, so they give the same indices: a matrix product
+would round differently with the batch size (and lose digits under TF32 or autocast), and points near the rim of a ball
+would change sides.
+
+On the CPU a step touches some 10,000 numbers, which takes numpy about a microsecond: calls, temporaries and waiting for
+threads would cost more than the arithmetic. So clouds are taken one at a time with their coordinates in rows, results
+go to buffers that stay in the core's cache, and there is one thread (two were no faster).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.encoders.grouping import cpu as cpu_grouping
-from openshape_ood.errors import MissingPackageError
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import InputError, MissingPackageError
 
-# bounds the (p, n) distance tables held at once: 2^25 float32 are 128 MiB
-TABLE_ELEMENTS = 1 << 25
+Sampler = Literal["auto", "torch", "triton", "dgl"]
+SAMPLERS = get_args(Sampler)
+SWITCH = "OPENSHAPE_OOD_NO_TRITON"
+TABLE_ELEMENTS = 1 << 25  # bounds the (p, n) distance tables held at once: 2^25 float32 are 128 MiB
+ROWS = 8  # centers whose distances are held at once on the CPU: 8 rows of 10,000 points are 320 kB
 
 
 def gather(points: Tensor, indices: Tensor) -> Tensor:
@@ -27,20 +37,28 @@ def gather(points: Tensor, indices: Tensor) -> Tensor:
 
 
 def farthest_point_sampling(xyz: Tensor, count: int) -> Tensor:
-    """Indices (b, count) of points spread over clouds `xyz` (b, n, 3), beginning with point 0.
+    """Indices (b, count) int64 of points spread over clouds `xyz` (b, n, 3), beginning with point 0.
 
     Each next point is the one farthest from all before it; the lowest index wins a tie. When the
     cloud has fewer different points than `count`, point 0 is repeated.
     """
     xyz = xyz.detach().float()
-    if _by_numpy(xyz):
-        return torch.from_numpy(cpu_grouping.farthest_point_sampling(xyz.numpy(), count))
-    return _sample(xyz, count)
-
-
-def _by_numpy(xyz: Tensor) -> bool:
-    # torch.compile cannot look into numpy's buffers
-    return xyz.device.type == "cpu" and not torch.compiler.is_compiling()
+    if xyz.device.type != "cpu" or torch.compiler.is_compiling():  # which cannot look into numpy's buffers
+        return _sample(xyz, count)
+    picked = np.zeros((len(xyz), count), dtype=np.int64)
+    with np.errstate(all="ignore"):
+        for cloud, row in zip(xyz.transpose(1, 2).contiguous().numpy(), picked, strict=True):
+            distance, square = np.full(cloud.shape[1], np.inf, dtype=np.float32), np.empty_like(cloud)
+            x, y, z = square
+            for i in range(1, count):
+                last = row[i - 1]
+                np.subtract(cloud, cloud[:, last : last + 1], out=square)
+                np.multiply(square, square, out=square)
+                np.add(x, y, out=x)
+                np.add(x, z, out=x)
+                np.minimum(distance, x, out=distance)
+                row[i] = distance.argmax()
+    return torch.from_numpy(picked)
 
 
 def _sample(xyz: Tensor, count: int) -> Tensor:
@@ -56,47 +74,59 @@ def _sample(xyz: Tensor, count: int) -> Tensor:
 
 
 def farthest_point_sampling_dgl(xyz: Tensor, count: int) -> Tensor:
-    """The same indices (b, count) from dgl (CPU only).
-
-    Raises `MissingPackageError` without the extra `[dgl]`.
-    """
+    """The same indices (b, count) from dgl (CPU only). Raises `MissingPackageError` without the extra `[dgl]`."""
     # without this variable dgl writes a file under the home folder on its first import
     os.environ.setdefault("DGLBACKEND", "pytorch")
     try:
         from dgl.geometry import farthest_point_sampler
     except ImportError as error:
-        raise MissingPackageError(
-            "the sampler 'dgl' needs the package dgl: pip install 'openshape-ood[dgl]' (Python 3.11); "
-            "the default sampler needs nothing"
-        ) from error
+        how = "pip install 'openshape-ood[dgl]' (Python 3.11); the default sampler needs nothing"
+        raise MissingPackageError(f"the sampler 'dgl' needs the package dgl: {how}") from error
     return farthest_point_sampler(xyz.float().cpu(), count, start_idx=0).to(xyz.device)
 
 
 def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
-    """Indices (b, p, count) of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
+    """Indices (b, p, count) int64 of points of `xyz` (b, n, 3) within `radius` of `centers` (b, p, 3).
 
     The lowest indices are kept; short groups repeat their first member. A center is expected to be a
     point of the cloud, so that no group is empty (an empty one holds index 0).
     """
     xyz, centers = xyz.detach().float(), centers.detach().float()
-    if _by_numpy(xyz):
-        return torch.from_numpy(cpu_grouping.ball_query(xyz.numpy(), centers.numpy(), radius, count))
-    return _query(xyz, centers, radius, count)
+    if xyz.device.type != "cpu" or torch.compiler.is_compiling():
+        return _query(xyz, centers, radius, count)
+    clouds, groups = xyz.transpose(1, 2).contiguous().numpy(), np.zeros((*centers.shape[:2], count), dtype=np.int64)
+    # -2 goes into the factor: a power of two rounds nothing
+    norms, factors = [_squared_norms(points)[..., None].numpy() for points in (centers, xyz)], (-2 * centers).numpy()
+    product, table = np.empty((2, ROWS, xyz.shape[1]), dtype=np.float32)
+    inside, most = np.empty(table.shape, dtype=bool), np.float32(radius**2)
+    with np.errstate(all="ignore"):
+        for cloud, own, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
+            for start in range(0, len(own), ROWS):
+                a = own[start : start + ROWS, :, None]
+                sums, term, near = table[: len(a)], product[: len(a)], inside[: len(a)]
+                np.multiply(a[:, 0], cloud[0], out=sums)
+                for axis in (1, 2):
+                    np.multiply(a[:, axis], cloud[axis], out=term)
+                    np.add(sums, term, out=sums)
+                np.add(sums, center_norms[start : start + ROWS], out=sums)
+                np.add(sums, point_norms[:, 0], out=sums)
+                np.less_equal(sums, most, out=near)
+                for row, group in zip(near, members[start : start + ROWS], strict=True):
+                    found = np.flatnonzero(row)[:count]
+                    if len(found):
+                        group[: len(found)], group[len(found) :] = found, found[0]
+    return torch.from_numpy(groups)
 
 
 def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
-    b, n, p = xyz.shape[0], xyz.shape[1], centers.shape[1]
-    rows = max(1, TABLE_ELEMENTS // max(1, n * p))
-    groups = [_query_at_once(xyz[i : i + rows], centers[i : i + rows], radius, count) for i in range(0, b, rows)]
-    return torch.cat(groups)
-
-
-def _query_at_once(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
+    rows = max(1, TABLE_ELEMENTS // max(1, xyz.shape[1] * centers.shape[1]))
+    if len(xyz) > rows:
+        parts = zip(xyz.split(rows), centers.split(rows), strict=True)
+        return torch.cat([_query(*part, radius, count) for part in parts])
     inside = _squared_distances(centers, xyz) <= radius**2
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
-    keep = inside & (rank <= count)
     # scatter each member to its rank; what is not kept goes to a column that is cut off
-    column = torch.where(keep, rank - 1, count).long()
+    column = torch.where(inside & (rank <= count), rank - 1, count).long()
     index = torch.arange(xyz.shape[1], device=xyz.device).expand_as(column)
     groups = torch.zeros(*column.shape[:2], count + 1, dtype=torch.long, device=xyz.device)
     groups = groups.scatter_(-1, column, index)[..., :count]
@@ -114,3 +144,37 @@ def _squared_norms(points: Tensor) -> Tensor:
     # added one by one: a sum over the axis adds in an order of its own on a GPU, and points on the rim change sides
     x, y, z = points.square().unbind(-1)
     return x + y + z
+
+
+class Grouping(NamedTuple):
+    """sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k)."""
+
+    sample: Callable[[Tensor, int], Tensor]
+    query: Callable[[Tensor, Tensor, float, int], Tensor]
+
+
+PLAIN = Grouping(farthest_point_sampling, ball_query)
+
+
+def find_grouping(name: str, device: torch.device) -> Grouping:
+    """The functions of the sampler `name` for `device`; all give the same indices.
+
+    "auto": Triton kernels on a GPU that they run on, unless the environment variable OPENSHAPE_OOD_NO_TRITON is
+    set to anything but 0; else "torch". "dgl" samples only, the ball query is torch's.
+
+    Raises `UnknownNameError` for another name, `InputError` for "triton" where the kernels do not run.
+    """
+    check_choice(name, "sampler", SAMPLERS)
+    if name == "dgl":
+        return Grouping(farthest_point_sampling_dgl, ball_query)
+    wanted = name == "triton" or (name == "auto" and device.type == "cuda" and os.environ.get(SWITCH, "0") in ("", "0"))
+    if not wanted:
+        return PLAIN
+    from openshape_ood.encoders.grouping import kernels
+
+    if kernels.available(device):
+        return Grouping(kernels.farthest_point_sampling, kernels.ball_query)
+    if name == "triton":
+        what = f"the sampler 'triton' needs an NVIDIA GPU on which Triton runs, not {str(device)!r}"
+        raise InputError(f"{what}; the sampler 'auto' uses it where it can")
+    return PLAIN

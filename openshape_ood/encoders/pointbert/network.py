@@ -9,7 +9,7 @@ of PointNet++, arXiv 1706.02413.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 import torch.nn.functional as F
@@ -17,28 +17,26 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch_redstone import Lambda, supercat
 
-from openshape_ood.encoders.grouping.plain import gather
-from openshape_ood.encoders.grouping.samplers import PLAIN, Grouping
-from openshape_ood.encoders.pointbert.abstraction import abstract
-from openshape_ood.encoders.pointbert.folding import FoldedAbstraction
+from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
 from openshape_ood.encoders.protocols import Stage
 from openshape_ood.registry.architectures import PointBERTSizes
 
+# members (rows of 64 numbers) that go through the set abstraction at once: on a CPU 4,096 are a megabyte, and what is
+# between layers stays in cache
+ROWS, ROWS_ON_A_GPU = 4_096, 1 << 18
+# clouds whose points go through its first layer at once; with one, a cloud's features do not depend on the batch
+CLOUDS, CLOUDS_ON_A_GPU = 1, 64
 # tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
 # still the products would spend their time on arranging the weights
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 
 
 class SetAbstraction(nn.Module):
-    """Groups of points -> one feature a patch: a small MLP and its maximum, as published and as it is trained.
-
-    For inference the same is done by `abstraction.abstract`.
-    """
+    """Groups of points -> one feature a patch: a small MLP and its maximum, as published and as it is trained."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
-        widths = [sizes.channels + 3, 64, 64, sizes.patch_width]
-        pairs = list(pairwise(widths))
+        pairs = list(pairwise([sizes.channels + 3, 64, 64, sizes.patch_width]))
         self.mlp_convs = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairs)
         self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(b) for _, b in pairs)
 
@@ -51,79 +49,109 @@ class SetAbstraction(nn.Module):
             x = F.relu(norm(conv(x)))
         return rearrange(x.amax(dim=2), "b s p -> b p s")
 
-    def folded(self, dtype: torch.dtype = torch.float32) -> FoldedAbstraction:
-        """The same weights for inference."""
-        return FoldedAbstraction(self.mlp_convs, self.mlp_bns, dtype)
+
+def _constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
+    return nn.Buffer(tensor.to(dtype).contiguous(), persistent=False)
 
 
-class PreNorm(nn.Module):
-    def __init__(self, width: int, fn: nn.Module) -> None:
+class FoldedAbstraction(nn.Module):
+    """The set abstraction for inference: batch-norm folded in, the first layer taken apart.
+
+    A member of a patch enters the first layer as [xyz - c, xyz, color], c the patch's center. With the layer's matrix
+    split alike into [A, B, C] its product is ((A + B) xyz + C color) - A c: the first part belongs to the point
+    whatever patch it is in, the second to the center. So both are computed once, not once a member.
+
+    The constants follow the network's device and are in no state_dict.
+    """
+
+    def __init__(self, trained: SetAbstraction, dtype: torch.dtype) -> None:
+        # dtype is of the second and third layer: the first takes differences of numbers larger than its results
         super().__init__()
-        self.norm, self.fn = nn.LayerNorm(width), fn
+        layers = [fold(conv, norm) for conv, norm in zip(trained.mlp_convs, trained.mlp_bns, strict=True)]
+        (first, bias), (second, second_bias), (third, third_bias) = layers
+        offset, xyz, color = first[:, :3], first[:, 3:6], first[:, 6:]
+        self.point = _constant(torch.cat([offset + xyz, color], dim=1), torch.float32)
+        self.bias, self.center = _constant(bias, torch.float32), _constant(offset, torch.float32)
+        self.second, self.second_bias = _constant(second, dtype), _constant(second_bias, dtype)
+        self.third, self.third_bias = _constant(third, dtype), _constant(third_bias, dtype)
 
-    def forward(self, x: Tensor, *args: int | None) -> Tensor:
-        return self.fn(self.norm(x), *args)
+    def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
+        """Points (b, n, c), centers (b, p, 3) and members (b, p, k) -> features (b, p, s) float32."""
+        on_cpu, k = points.device.type == "cpu", members.shape[2]
+        clouds, rows = (CLOUDS, ROWS) if on_cpu else (CLOUDS_ON_A_GPU, ROWS_ON_A_GPU)
+        features = []
+        for part, middles, groups in zip(
+            points.split(clouds), centers.split(clouds), members.split(clouds), strict=True
+        ):
+            b, n, _ = part.shape
+            own = F.linear(part, self.point, self.bias).flatten(0, 1)
+            offsets = F.linear(middles, self.center).flatten(0, 1)
+            # the clouds one after the other
+            groups = (groups + n * torch.arange(b, device=points.device)[:, None, None]).flatten(0, 1)
+            for offset, group in zip(offsets.split(max(1, rows // k)), groups.split(max(1, rows // k)), strict=True):
+                x = own.index_select(0, group.flatten()).view(len(group), k, -1)
+                x = x.sub_(offset[:, None]).relu_().flatten(0, 1).to(self.second.dtype)
+                x = F.linear(x, self.second, self.second_bias).relu_()
+                # a bias and ReLU keep the order of numbers: the maximum may go first, and leaves less to do
+                x = F.linear(x, self.third).view(len(group), k, -1).amax(dim=1)
+                features.append(x.add_(self.third_bias).relu_().float())
+        return torch.cat(features).unflatten(0, (len(points), -1))
+
+
+def fold(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
+    """One matrix (out, in) and bias (out,), float64, for a 1x1 convolution followed by batch-norm in evaluation."""
+    weight, bias, mean, variance, scale, shift = (
+        tensor.detach().double()
+        for tensor in (conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    )
+    factor = scale / (variance + norm.eps).sqrt()
+    return weight.flatten(1) * factor[:, None], (bias - mean) * factor + shift
 
 
 class Attention(nn.Module):
-    def __init__(self, width: int, heads: int, head_width: int) -> None:
+    def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
-        self.heads = heads
-        self.to_qkv = nn.Linear(width, 3 * heads * head_width, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(heads * head_width, width))
+        inner, self.heads, self.norm = sizes.heads * sizes.head_width, sizes.heads, nn.LayerNorm(sizes.width)
+        to_qkv, to_out = nn.Linear(sizes.width, 3 * inner, bias=False), nn.Sequential(nn.Linear(inner, sizes.width))
+        self.fn = nn.ModuleDict({"to_qkv": to_qkv, "to_out": to_out})
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
         """(b, t, w) -> (b, t, w): what every token, or only the `first` ones, take from all."""
-        weight = self.to_qkv.weight
-        x = x.to(weight.dtype)
+        weight: Any = self.fn["to_qkv"].weight
+        x = self.norm(x).to(weight.dtype)
         if first is None:
-            q, k, v = rearrange(self.to_qkv(x), "b t (three h w) -> three b h t w", three=3, h=self.heads)
+            q, k, v = rearrange(F.linear(x, weight), "b t (three h w) -> three b h t w", three=3, h=self.heads)
         else:
             queries, others = weight.tensor_split([len(weight) // 3])
             q = rearrange(F.linear(x[:, :first], queries), "b t (h w) -> b h t w", h=self.heads)
             k, v = rearrange(F.linear(x, others), "b t (two h w) -> two b h t w", two=2, h=self.heads)
         mixed = F.scaled_dot_product_attention(q, k, v)
-        return self.to_out(rearrange(mixed, "b h t w -> b t (h w)"))
+        return self.fn["to_out"](rearrange(mixed, "b h t w -> b t (h w)"))
 
 
 class FeedForward(nn.Module):
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, sizes: PointBERTSizes) -> None:
         super().__init__()
+        first, last = nn.Linear(sizes.width, sizes.mlp_width), nn.Linear(sizes.mlp_width, sizes.width)
         # the empty places are the training-time dropouts, which number the keys
-        self.net = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Identity(), nn.Linear(hidden, width))
+        self.norm, net = nn.LayerNorm(sizes.width), nn.Sequential(first, nn.GELU(), nn.Identity(), last)
+        self.fn = nn.ModuleDict({"net": net})
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(x.to(next(self.net.parameters()).dtype))
+        return self.fn["net"](self.norm(x).to(next(self.fn.parameters()).dtype))
 
 
 class Block(nn.Sequential):
     """An Attention and a FeedForward; the sum that they add to stays in float32, whatever their precision."""
 
     def __init__(self, sizes: PointBERTSizes) -> None:
-        super().__init__(
-            PreNorm(sizes.width, Attention(sizes.width, sizes.heads, sizes.head_width)),
-            PreNorm(sizes.width, FeedForward(sizes.width, sizes.mlp_width)),
-        )
+        super().__init__(Attention(sizes), FeedForward(sizes))
 
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
         """(b, t, w) -> (b, t, w), or the `first` tokens of it."""
         attention, feed_forward = self
         x = x[:, :first] + attention(x, first)
         return x + feed_forward(x)
-
-
-class Transformer(nn.Module):
-    def __init__(self, sizes: PointBERTSizes) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
-
-    def forward(self, x: Tensor, patches: bool = False) -> tuple[Tensor, Tensor | None]:
-        """(b, 1 + p, w), the class token first -> it (b, w), and with `patches` the others (b, p, w)."""
-        *layers, last = self.layers
-        for layer in layers:
-            x = layer(x)
-        # by itself even where the others are wanted too, so that it is the same number for number
-        return last(x, 1)[:, 0], last(x)[:, 1:] if patches else None
 
 
 def _patches_first(x: Tensor) -> Tensor:
@@ -139,21 +167,14 @@ class PointBERT(nn.Module):
 
     def __init__(self, sizes: PointBERTSizes, grouping: Grouping = PLAIN) -> None:
         super().__init__()
-        self.sizes, self.grouping = sizes, grouping
+        self.sizes, self.grouping, self.radius = sizes, grouping, sizes.radius
         self.cls_token = nn.Parameter(torch.zeros(sizes.width))
         self.sa = SetAbstraction(sizes)
-        self.lift = nn.Sequential(
-            nn.Conv1d(sizes.patch_width + 3, sizes.width, 1),
-            Lambda(_patches_first),
-            nn.LayerNorm(sizes.width),
-        )
-        self.transformer = Transformer(sizes)
+        pointwise = nn.Conv1d(sizes.patch_width + 3, sizes.width, 1)
+        self.lift = nn.Sequential(pointwise, Lambda(_patches_first), nn.LayerNorm(sizes.width))
+        self.transformer = nn.ModuleDict({"layers": nn.ModuleList(Block(sizes) for _ in range(sizes.depth))})
         self.proj = nn.Linear(sizes.width, sizes.projection) if sizes.projection else nn.Identity()
         self.folded: FoldedAbstraction | None = None
-
-    @property
-    def radius(self) -> float:
-        return self.sizes.radius
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
         """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.
@@ -162,7 +183,7 @@ class PointBERT(nn.Module):
         inference only: later changes to the weights of `sa` go unnoticed.
         """
         self.eval().requires_grad_(False)
-        self.folded = self.sa.folded(dtype)
+        self.folded = FoldedAbstraction(self.sa, dtype)
         for module in (*self.transformer.modules(), *self.lift):
             if isinstance(module, nn.Linear | nn.Conv1d):
                 module.to(dtype)
@@ -177,10 +198,9 @@ class PointBERT(nn.Module):
 
         xyz in the unit ball, rgb in [0, 1]. Patch tokens are the last block's output, before the projection.
         """
-        centers, features = self._local(points)
-        if not patches:
-            return self.transform(centers, features)
-        return *self.transform(centers, features, patches=True), centers
+        centers, members = self.group(points, self.sample(points))
+        features = self.abstract(points, centers, members)
+        return (*self.transform(centers, features, True), centers) if patches else self.transform(centers, features)
 
     def sample(self, points: Tensor) -> Tensor:
         """(b, n, 6) -> which points are patch centers (b, p) int64."""
@@ -194,9 +214,7 @@ class PointBERT(nn.Module):
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
         """(b, n, 6), (b, p, 3), (b, p, k) -> one feature a patch (b, p, s), of its own points alone."""
-        if self.folded is None:
-            return self.sa(points, centers, members)
-        return abstract(self.folded, points, centers, members)
+        return (self.sa if self.folded is None else self.folded)(points, centers, members)
 
     @overload
     def transform(self, centers: Tensor, features: Tensor, patches: Literal[False] = False) -> Tensor: ...
@@ -207,30 +225,30 @@ class PointBERT(nn.Module):
         most = TOKENS if centers.device.type == "cpu" else TOKENS_ON_A_GPU
         clouds = max(1, most // (self.sizes.patches + 1))
         parts = 1 if self.folded is None else max(1, -(-len(centers) // clouds))
-        pairs = zip(centers.chunk(parts), features.chunk(parts), strict=True)
-        done = [self.transformer(self._tokens(*pair), patches) for pair in pairs]
-        embedding = self.proj(torch.cat([own for own, _ in done]))
-        return (embedding, torch.cat([others for _, others in done])) if patches else embedding
+        pointwise, _, norm = self.lift
+        weight, bias = pointwise.parameters()
+        *layers, last = self.transformer["layers"].children()
+        first, others = [], []
+        for pair in zip(centers.chunk(parts), features.chunk(parts), strict=True):
+            x = norm(F.linear(torch.cat(pair, dim=-1).to(weight.dtype), weight[..., 0], bias).float())
+            x = supercat([repeat(self.cls_token, "w -> b 1 w", b=len(x)), x], dim=1)
+            for layer in layers:
+                x = layer(x)
+            # by itself even where the others are wanted too, so that it is the same number for number
+            first.append(last(x, 1)[:, 0])
+            if patches:
+                others.append(last(x)[:, 1:])
+        embedding = self.proj(torch.cat(first))
+        return (embedding, torch.cat(others)) if patches else embedding
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
         """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3).
 
         "local" is the set abstraction's output, for which the transformer does not run.
         """
-        if stage == "local":
-            centers, features = self._local(points)
-            return features, centers
-        _, tokens, centers = self(points, patches=True)
-        return (self.proj(tokens) if stage == "projected" else tokens), centers
-
-    def _local(self, points: Tensor) -> tuple[Tensor, Tensor]:
         centers, members = self.group(points, self.sample(points))
-        return centers, self.abstract(points, centers, members)
-
-    def _tokens(self, centers: Tensor, features: Tensor) -> Tensor:
-        """The transformer's input (b, 1 + p, w), the class token first."""
-        pointwise, _, norm = self.lift
-        weight, bias = pointwise.parameters()
-        x = torch.cat([centers, features], dim=-1).to(weight.dtype)
-        tokens = norm(F.linear(x, weight[..., 0], bias).float())
-        return supercat([repeat(self.cls_token, "w -> b 1 w", b=len(tokens)), tokens], dim=1)
+        features = self.abstract(points, centers, members)
+        if stage == "local":
+            return features, centers
+        _, tokens = self.transform(centers, features, True)
+        return (self.proj(tokens) if stage == "projected" else tokens), centers

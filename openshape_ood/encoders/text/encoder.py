@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +18,9 @@ from numpy.typing import NDArray
 from openshape_ood.checks import check_choice, given_path
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip, static
-from openshape_ood.encoders.text.prompts import check_aliases, clean_names, find_templates
-from openshape_ood.errors import WeightsError
-from openshape_ood.registry.files import sha256
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.errors import ClassNamesError, InputError, WeightsError
+from openshape_ood.registry.files import cached, fetch, sha256
+from openshape_ood.registry.rows import Row, find_checkpoint, template_lists
 from openshape_ood.storage import ArrayStore, own_folder
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class TextEncoder:
     dim : int
         d, the width of its embeddings.
     templates, average, aliases
-        As in `from_pretrained`.
+        As in `from_pretrained`, which also says what the other arguments are.
     """
 
     def __init__(
@@ -62,15 +63,13 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> None:
-        self.identity = Identity(row.name, row.text.space)
-        self.dim = row.sizes.embedding_dim
+        self.identity, self.dim = Identity(row.name, row.text.space), row.sizes.embedding_dim
         self.templates = find_templates(row.text.templates if templates is None else templates)
         self.average = row.text.average if average is None else average
         check_choice(self.average, "average", AVERAGES)
-        self.aliases = check_aliases(aliases or {})
-        self._row = row
+        self.aliases = _checked_aliases(aliases or {})
+        self._row, self._device = row, device
         self._checkpoint = None if checkpoint is None else given_path(checkpoint, "checkpoint")
-        self._device = device
         # static vectors are quicker computed than looked up
         keep = cache and row.text.kind == "open_clip"
         self._store = ArrayStore(own_folder("text"), self.dim) if keep else None
@@ -92,12 +91,10 @@ class TextEncoder:
 
         Parameters
         ----------
-        name : str
-            A name in the registry.
+        name, registry : str and path, optional
+            A name in the registry, or in one of one's own, as `list_checkpoints` takes it.
         checkpoint : path, optional
             A file with the weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
-        registry : path, optional
-            A registry of one's own that extends the packaged one.
         device : str or torch.device, optional
             None takes CUDA (half precision), then MPS, then the CPU.
         templates : str or sequence of str, optional
@@ -115,22 +112,11 @@ class TextEncoder:
 
         Raises
         ------
-        UnknownNameError
-            A name, templates or an average that there is not.
-        ClassNamesError
-            Aliases that are no words.
-        RegistryError, InputError
-            A registry, or other values, that cannot be used.
+        InputError, RegistryError
+            A name, templates, an average or aliases that cannot be used; a registry that cannot be read.
         """
-        return cls(
-            find_checkpoint(name, registry),
-            checkpoint=checkpoint,
-            device=device,
-            templates=templates,
-            average=average,
-            aliases=aliases,
-            cache=cache,
-        )
+        settings: dict[str, Any] = {"templates": templates, "average": average, "aliases": aliases, "cache": cache}
+        return cls(find_checkpoint(name, registry), checkpoint=checkpoint, device=device, **settings)
 
     def encode(self, names: Sequence[str]) -> Vectors:
         """Unit vectors of class names, in their order. Underscores become spaces.
@@ -149,7 +135,7 @@ class TextEncoder:
         ClassNamesError
             No names, blank, repeated, unknown or too long ones.
         RegistryError, InputError, CheckpointError
-            What keeps the model from being loaded: a row, a device, weights or a download, and what to do about it.
+            What keeps the model from being loaded, and what to do about it.
 
         Examples
         --------
@@ -158,66 +144,61 @@ class TextEncoder:
         True
         """
         words = {name: self.aliases.get(name.casefold(), (name,)) for name in clean_names(names)}
-        vectors = self._words(list(dict.fromkeys(word for several in words.values() for word in several)))
-        anchors = np.stack([_unit(np.mean([vectors[w] for w in several], axis=0)) for several in words.values()])
-        self._warn_untrained(list(words), anchors)
+        vectors = self._vectors(list(dict.fromkeys(word for several in words.values() for word in several)))
+        anchors = _unit([np.mean([vectors[w] for w in several], axis=0) for several in words.values()])
+        if self._row.text.kind == "static":
+            model: Any = self._model
+            far = ", ".join(repr(name) for name, is_far in zip(words, model.far(anchors), strict=True) if is_far)
+            told = f"{self.identity.checkpoint!r} was not trained with names like {far} and hardly knows what "
+            told += "they look like; give example shapes instead: known={name: shapes}"
+            if far:
+                warnings.warn(told, UntrainedNameWarning, stacklevel=2)
         return anchors
 
-    def _words(self, words: Sequence[str]) -> dict[str, Vectors]:
+    def _vectors(self, words: Sequence[str]) -> dict[str, Vectors]:
         """Each word's unit vector, from the cache as far as possible."""
-        known = self._cached(words)
+        known = {} if self._store is None else self._cached(words)
         missing = [word for word in words if word not in known]
         for i in range(0, len(missing), WORDS_AT_ONCE):
-            for word, vector in self._computed(missing[i : i + WORDS_AT_ONCE]):
+            some = missing[i : i + WORDS_AT_ONCE]
+            sentences = [template.replace("{}", word) for word in some for template in self.templates]
+            embedded = self._model.embed(sentences).reshape(len(some), len(self.templates), -1)
+            if not np.isfinite(embedded).all():
+                what = f"text encoder of {self.identity.checkpoint!r}"
+                raise WeightsError(f"{what} gave values that are not finite; its weights are damaged")
+            if self.average == "mean_of_units":
+                embedded = _unit(embedded)
+            for word, vector in zip(some, _unit(embedded.mean(axis=1)), strict=True):
                 known[word] = vector
-                self._keep(word, vector)
+                if self._store is not None:
+                    self._store.put(self._key(word, self._model.precision), vector)
         return known
 
-    def _computed(self, words: Sequence[str]) -> Iterator[tuple[str, Vectors]]:
-        sentences = [template.replace("{}", word) for word in words for template in self.templates]
-        embedded = self._loaded.embed(sentences).reshape(len(words), len(self.templates), -1)
-        if not np.isfinite(embedded).all():
-            raise WeightsError(
-                f"text encoder of {self.identity.checkpoint!r} gave values that are not finite; its weights are damaged"
-            )
-        if self.average == "mean_of_units":
-            embedded = _unit(embedded)
-        yield from zip(words, _unit(embedded.mean(axis=1)), strict=True)
-
     @cached_property
-    def _loaded(self) -> open_clip.ClipModel | static.StaticModel:
-        model = self._load()
-        if model.dim != self.dim:
-            raise WeightsError(
-                f"text encoder of {self.identity.checkpoint!r} has {model.dim} dimensions, its shape encoder "
-                f"{self.dim}; they were not trained together"
-            )
-        return model
-
-    def _load(self) -> open_clip.ClipModel | static.StaticModel:
+    def _model(self) -> open_clip.ClipModel | static.StaticModel:
+        model: open_clip.ClipModel | static.StaticModel
         path = self._checkpoint or fetch_file(self._row)
         if self._row.text.kind == "static":
-            return static.StaticModel(path, self._row)
-        return open_clip.ClipModel.load(self._row, path, self._device)
+            model = static.StaticModel(self._row, path)
+        else:
+            model = open_clip.ClipModel.load(self._row, path, self._device)
+        if model.dim != self.dim:
+            what = f"text encoder of {self.identity.checkpoint!r} has {model.dim} dimensions"
+            raise WeightsError(f"{what}, its shape encoder {self.dim}; they were not trained together")
+        return model
 
     def _cached(self, words: Sequence[str]) -> dict[str, Vectors]:
         """What the cache has of `words`, all in one precision: those of two must not be compared."""
-        if self._device is None:  # asking which device is best would mean importing torch
-            for precision in ("float32", "float16"):
-                found = self._stored(words, precision)
-                if len(found) == len(words):
-                    return found
-        return self._stored(words, self._precision) if self._store else {}
-
-    def _stored(self, words: Sequence[str], precision: str) -> dict[str, Vectors]:
-        if self._store is None:
-            return {}
-        found = {word: self._store.get(self._key(word, precision)) for word in words}
-        return {word: vector for word, vector in found.items() if vector is not None}
-
-    def _keep(self, word: str, vector: Vectors) -> None:
-        if self._store is not None:
-            self._store.put(self._key(word, self._loaded.precision), vector)
+        store: Any = self._store
+        found: dict[str, Vectors] = {}
+        # asking which device is best would mean importing torch
+        for guess in ("float32", "float16", "") if self._device is None else ("",):
+            precision = guess or self._precision
+            stored = {word: store.get(self._key(word, precision)) for word in words}
+            found = {word: vector for word, vector in stored.items() if vector is not None}
+            if len(found) == len(words):
+                break
+        return found
 
     @cached_property
     def _precision(self) -> str:
@@ -232,23 +213,13 @@ class TextEncoder:
     @cached_property
     def weights(self) -> str:
         """Whose embeddings these are: the embedding space, and which file of it."""
-        if self._checkpoint:
-            return f"{self.identity.space} sha256:{_hash(self._checkpoint, self._row)}"
-        return f"{self.identity.space} revision:{self._row.text.revision} sha256:{self._row.text.sha256}"
-
-    def _warn_untrained(self, names: Sequence[str], anchors: Vectors) -> None:
-        if self._row.text.kind != "static":
-            return
-        model: Any = self._loaded
-        far = [repr(name) for name, is_far in zip(names, model.far(anchors), strict=True) if is_far]
-        if far:
-            warnings.warn(
-                f"{self.identity.checkpoint!r} was not trained with names like {', '.join(far)} and hardly knows "
-                "what they look like; "
-                "give example shapes instead: known={name: shapes}",
-                UntrainedNameWarning,
-                stacklevel=3,
-            )
+        if not self._checkpoint:
+            return f"{self.identity.space} revision:{self._row.text.revision} sha256:{self._row.text.sha256}"
+        try:
+            return f"{self.identity.space} sha256:{sha256(self._checkpoint)}"
+        except OSError as error:
+            reason = f"cannot read {self._checkpoint}: {error.strerror or error}"
+            raise WeightsError(f"text encoder of {self._row.name!r}: {reason}") from error
 
     def __repr__(self) -> str:
         return f"TextEncoder({self.identity.checkpoint!r}, space={self.identity.space!r}, d={self.dim})"
@@ -256,28 +227,91 @@ class TextEncoder:
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
     """The file of the text encoder of `row`, downloaded first if need be; raises as `TextEncoder.encode`."""
-    return static.find_file(row) if row.text.kind == "static" else open_clip.fetch_file(row, progress)
+    return static.find_file(row) if row.text.kind == "static" else fetch(row, progress, open_clip.hub_address(row))
 
 
 def cached_file(row: Row) -> Path | None:
     """The file that `fetch_file` gives, if it is on this machine: asks no network, and does not look inside.
 
-    Takes seconds for an open_clip model, as open_clip is imported. Raises `RegistryError` where it has no address on
-    the Hub.
+    Takes seconds for an open_clip model, as it imports that. Raises `RegistryError` where it has no address on the Hub.
     """
     if row.text.kind == "open_clip":
-        return open_clip.cached_file(row)
-    try:
+        return cached(row, open_clip.hub_address(row))
+    with suppress(WeightsError):
         return static.find_file(row)
-    except WeightsError:
-        return None
+    return None
 
 
-def _hash(path: Path, row: Row) -> str:
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise WeightsError(f"text encoder of {row.name!r}: cannot read {path}: {error.strerror or error}") from error
+def clean_names(names: Any) -> list[str]:
+    """Class names in NFC, with underscores and runs of white space as one space.
+
+    Raises `ClassNamesError` for a single string, no names, blank or repeated ones.
+
+    >>> clean_names(["night_stand", " window_box_(for_plants)"])
+    ['night stand', 'window box (for plants)']
+    """
+    if isinstance(names, str):
+        raise ClassNamesError(f"names is the text {names!r}; expected a list of names: [{names!r}]")
+    # a set has no order for the rows to follow
+    if isinstance(names, set | frozenset) or not isinstance(names, Iterable):
+        raise ClassNamesError(f"names is a {type(names).__name__}; expected a list of strings")
+    names, first = list(names), dict[str, int]()
+    if not names:
+        raise ClassNamesError("there are no class names; expected at least one")
+    cleaned = [_clean(name, f"class name {i}") for i, name in enumerate(names)]
+    for i, name in enumerate(cleaned):
+        # text encoders fold case, so names that differ by case alone would be one and the same class
+        earlier = first.setdefault(name.casefold(), i)
+        if earlier != i:
+            raise ClassNamesError(
+                f"class names {names[earlier]!r} and {names[i]!r} ({earlier + 1} and {i + 1} of them) are the same; "
+                "name each class once"
+            )
+    return cleaned
+
+
+def _clean(name: Any, what: str) -> str:
+    if not isinstance(name, str):
+        raise ClassNamesError(f"{what} is {name!r}; expected a string")
+    cleaned = " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split())
+    if not cleaned:
+        raise ClassNamesError(f"{what} is blank ({name!r}); expected a word")
+    if any("\ud800" <= character <= "\udfff" for character in cleaned):
+        raise ClassNamesError(f"{what} has characters that are not text: {name!r}")
+    return cleaned
+
+
+def _checked_aliases(aliases: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(aliases, Mapping):
+        raise InputError(f"aliases is a {type(aliases).__name__}; expected a mapping: {{'display': 'monitor'}}")
+    checked = {}
+    for name, words in aliases.items():
+        several = [words] if isinstance(words, str) else list(words)
+        if not several:
+            raise ClassNamesError(f"the alias of {name!r} has no words; expected at least one")
+        name = _clean(name, "a name with an alias").casefold()
+        checked[name] = tuple(_clean(word, f"an alias of {name!r}") for word in several)
+    return checked
+
+
+def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
+    """Sentences with one {} each: a list of templates.toml by name, "" for the bare name, or sentences of one's own.
+
+    >>> find_templates("")
+    ('{}',)
+    """
+    if isinstance(templates, str):
+        if not templates:
+            return ("{}",)
+        check_choice(templates, "templates", tuple(template_lists()))
+        return template_lists()[templates]
+    sentences = tuple(templates)
+    if not sentences:
+        raise InputError('templates is empty; expected sentences with one {} each, or "" for the bare name')
+    for i, sentence in enumerate(sentences):
+        if not isinstance(sentence, str) or sentence.count("{}") != 1:
+            raise InputError(f"template {i} is {sentence!r}; expected a string with exactly one {{}}")
+    return sentences
 
 
 def _unit(vectors: Any) -> Vectors:

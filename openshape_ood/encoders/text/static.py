@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.errors import ClassNamesError, WeightsError
+from openshape_ood.registry.files import open_safetensors
 from openshape_ood.registry.rows import PACKAGE, Row
 
 Vectors = NDArray[np.float32]
@@ -22,21 +23,45 @@ class StaticModel:
 
     precision = "int8"
 
-    def __init__(self, path: Path, row: Row) -> None:
-        self.vectors, self.scales, metadata = _read_static(path, row)
-        self.dim = self.vectors.shape[1]
+    def __init__(self, row: Row, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        with open_safetensors(path, "numpy", f"text encoder of {row.name!r}") as file:
+            if set(file.keys()) != {"vectors", "scales"}:
+                raise WeightsError(f"{path} holds {sorted(file.keys())}; expected 'scales' and 'vectors'")
+            vectors, scales, metadata = file.get_tensor("vectors"), file.get_tensor("scales"), file.metadata() or {}
+        if vectors.ndim != 2 or scales.shape != vectors.shape[:1]:
+            raise WeightsError(
+                f"{path} has vectors {vectors.shape} and scales {scales.shape}; expected (v, d) and (v,)"
+            )
+        beside = path.with_name("tokenizer.json")
+        try:
+            self.tokenizer: Any = Tokenizer.from_file(str(beside))
+        except Exception as error:  # the library raises nothing narrower
+            raise WeightsError(f"text encoder of {row.name!r}: cannot read the tokenizer {beside}: {error}") from error
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        if self.tokenizer.get_vocab_size() != len(vectors):
+            tokens = f"but the tokenizer.json beside it has {self.tokenizer.get_vocab_size()} tokens"
+            raise WeightsError(
+                f"{path} has {len(vectors)} token vectors, {tokens}; the two files do not belong together"
+            )
+        self.unknown = self.tokenizer.token_to_id("[UNK]")
+        self.vectors, self.scales, self.dim = vectors, scales, vectors.shape[1]
         self.near = float(metadata.get("near", -1))
         self.trained_names: list[str] = json.loads(metadata.get("trained_names", "[]"))
-        self.tokenizer = _read_tokenizer(path.with_name("tokenizer.json"), row)
-        self.unknown = self.tokenizer.token_to_id("[UNK]")
-        if self.tokenizer.get_vocab_size() != len(self.vectors):
-            raise WeightsError(
-                f"{path} has {len(self.vectors)} token vectors, but the tokenizer.json beside it has "
-                f"{self.tokenizer.get_vocab_size()} tokens; the two files do not belong together"
-            )
 
     def embed(self, sentences: Sequence[str]) -> Vectors:
-        return np.stack([self._embed(sentence) for sentence in sentences])
+        """Unit vectors (n, d). Raises `ClassNamesError` for a sentence without a known word."""
+        rows = []
+        for sentence in sentences:
+            ids = [i for i in self.tokenizer.encode(sentence, add_special_tokens=False).ids if i != self.unknown]
+            total = (self.vectors[ids] * self.scales[ids, None].astype(np.float32)).sum(axis=0)
+            length = np.linalg.norm(total)
+            if not length > 0:
+                raise ClassNamesError(f"{sentence!r} has no word that the text encoder knows; give it an alias")
+            rows.append((total / length).astype(np.float32))
+        return np.stack(rows)
 
     def far(self, embeddings: Vectors) -> NDArray[np.bool_]:
         """Which unit embeddings (n, d) are less than `near` to every trained name."""
@@ -48,14 +73,6 @@ class StaticModel:
     def _trained(self) -> Vectors:
         return self.embed(self.trained_names)
 
-    def _embed(self, sentence: str) -> Vectors:
-        ids = [i for i in self.tokenizer.encode(sentence, add_special_tokens=False).ids if i != self.unknown]
-        total = (self.vectors[ids] * self.scales[ids, None].astype(np.float32)).sum(axis=0)
-        length = np.linalg.norm(total)
-        if not length > 0:
-            raise ClassNamesError(f"{sentence!r} has no word that the text encoder knows; give it an alias")
-        return (total / length).astype(np.float32)
-
 
 def find_file(row: Row) -> Path:
     """The token vectors of `row`: beside its registry, or in the package."""
@@ -63,34 +80,3 @@ def find_file(row: Row) -> Path:
         if (folder / row.text.model).is_file():
             return folder / row.text.model
     raise WeightsError(f"text encoder of {row.name!r}: there is no file {row.text.model} in {row.folder} or {PACKAGE}")
-
-
-def _read_static(path: Path, row: Row) -> tuple[NDArray[np.int8], NDArray[np.float16], dict[str, str]]:
-    with open_safetensors(path, "numpy", row) as file:
-        if set(file.keys()) != {"vectors", "scales"}:
-            raise WeightsError(f"{path} holds {sorted(file.keys())}; expected 'scales' and 'vectors'")
-        vectors, scales, metadata = file.get_tensor("vectors"), file.get_tensor("scales"), file.metadata() or {}
-    if vectors.ndim != 2 or scales.shape != vectors.shape[:1]:
-        raise WeightsError(f"{path} has vectors {vectors.shape} and scales {scales.shape}; expected (v, d) and (v,)")
-    return vectors, scales, metadata
-
-
-def _read_tokenizer(path: Path, row: Row) -> Any:
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise WeightsError(f"text encoder of {row.name!r}: cannot read the tokenizer {path}: {error}") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
-def open_safetensors(path: Path, framework: str, row: Row) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework=framework)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"text encoder of {row.name!r}: cannot read {path} as safetensors: {error}") from error

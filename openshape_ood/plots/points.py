@@ -1,4 +1,4 @@
-"""Which color each point of a cloud has: by height, by its own color, by novelty, by class."""
+"""How the points of a shape are seen: upright, from in front, a little from the right and from above; their colors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,51 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map.colors import CLASSES, class_colors, hex_to_rgb, ramp
-from openshape_ood.plots.checks import finite, finite_number, names
-from openshape_ood.plots.view import upright
+from openshape_ood.plots.canvas import finite, finite_number, names
+from openshape_ood.shapes.points import check_up
+from openshape_ood.shapes.shape import list_shapes, resolve_ups
 
+POINTS = 10_000  # sampled from a surface
+TURN, TILT = 30.0, 20.0  # degrees to the right and upwards
 COLORS = ("height", "rgb", "novelty", "class")
-OTHER, OTHER_COLOR = "others", "#9AA0A8"
+OTHER_COLOR = "#9AA0A8"
+
+
+def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
+    """One shape in any accepted form as its cloud (n, 3|6), colors in [0, 1], and its gravity axis."""
+    listed = list_shapes(shape)
+    if len(listed) != 1:
+        raise CloudError(f"{len(listed)} shapes were given; expected one. contact_sheet draws many")
+    return listed[0].cloud(POINTS, seed=0), resolve_ups(up, listed)[0]
+
+
+def upright(xyz: np.ndarray, up: str) -> np.ndarray:
+    """Points (n, 3) with gravity axis `up`, turned until they are y up.
+
+    A rotation, while the encoders exchange two columns, which would show left as right: of z-up points what lay towards
+    -y, their front, faces us.
+    """
+    check_up(up)
+    x, y, z = np.asarray(xyz, dtype=np.float64)[:, :3].T
+    if up.startswith("-"):  # half a turn about an axis that lies level
+        x, y, z = {"x": (-x, -y, z), "y": (x, -y, -z), "z": (-x, y, -z)}[up[-1]]
+    return np.stack({"x": (-y, x, z), "y": (x, y, z), "z": (x, z, -y)}[up[-1]], axis=1)
+
+
+def view(xyz: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Where the points of a y-up cloud (n, 3) lie in the picture: across, up, towards the eye; nothing is mirrored."""
+    x, y, z = xyz.T.astype(np.float64)
+    a, b = np.deg2rad(TURN), np.deg2rad(TILT)
+    across, near = np.cos(a) * x - np.sin(a) * z, np.sin(a) * x + np.cos(a) * z
+    return across, np.cos(b) * y - np.sin(b) * near, np.sin(b) * y + np.cos(b) * near
+
+
+def thinned(n: int, most: int) -> np.ndarray:
+    """Indices (at most `most`,) evenly out of the order of n points."""
+    return np.linspace(0, n - 1, min(n, most)).astype(int)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +91,7 @@ def choose_colors(
     classes: Sequence[str] | None = None,
 ) -> PointColors:
     """The colors of a cloud (n, 3|6). `classes` orders the names; without it they are sorted."""
-    if color not in COLORS:
-        raise UnknownNameError(f"color is {color!r}; expected one of {', '.join(COLORS)}")
+    check_choice(color, "color", COLORS)
     # values that would be left unused are a mistake, and so are those that lack
     if color in ("novelty", "class") and values is None:
         raise InputError(f"color is {color!r}, but there are no values; give values=, one for each point")
@@ -92,7 +129,7 @@ def _by_class(values: np.ndarray, classes: Sequence[str] | None) -> PointColors:
         return PointColors("class", values, classes={name: colors[name] for name in order})
     common = {name for name, _ in counts.most_common(len(CLASSES) - 1)}
     colors = class_colors([name for name in order if name in common])
-    other = f"{len(order) - len(common)} {OTHER}"
+    other = f"{len(order) - len(common)} others"
     shown = np.where(np.isin(values, list(common)), values, other)
     return PointColors("class", shown, classes=colors | {other: OTHER_COLOR})
 

@@ -1,35 +1,42 @@
-"""PCD, the format of the Point Cloud Library: ascii, binary, or compressed by LZF."""
+"""Scanned clouds: PCD, of the Point Cloud Library, ascii, binary or compressed by LZF; LAS and LAZ, by laspy."""
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.columns import named_cloud
-from openshape_ood.shapes.guards import SideFiles, require_bytes
+from openshape_ood.shapes.guards import MAX_RATIO, SLACK, SideFiles, check_las, require_bytes
+from openshape_ood.shapes.tables import named_cloud
 
 
 def read_pcd(data: bytes, side: SideFiles) -> np.ndarray:
     """A cloud of the Point Cloud Library; points it marks as never measured (NaN) are left out."""
-    header, body = _pcd_header(data)
-    dtype = _pcd_dtype(header)
+    header, body = _header(data)
+    dtype = _dtype(header)
     count = int(header["POINTS"][0]) if "POINTS" in header else int(header["WIDTH"][0]) * int(header["HEIGHT"][0])
     if count < 1:
         raise CloudError(f"it declares {count} points")
-    decode = {"ascii": _pcd_ascii, "binary": _pcd_binary, "binary_compressed": _pcd_compressed}
+    decode = {"ascii": _ascii, "binary": _binary, "binary_compressed": _compressed}
     kind = header["DATA"][0].lower()
     if kind not in decode:
         raise CloudError(f"PCD data of kind {kind!r}, expected one of {', '.join(decode)}")
     columns = decode[kind](body, dtype, count)
+    packed = columns.get("rgb", columns.get("rgba"))
+    if packed is not None and packed.dtype.itemsize == 4:
+        # PCL packs a color into the bits of one number, 0x00RRGGBB, often declared as a float
+        bits = np.ascontiguousarray(packed).view(np.uint32)
+        for name, shift in {"red": 16, "green": 8, "blue": 0}.items():
+            columns[name] = (bits >> shift & 255).astype(np.uint8)
     measured = np.isfinite(np.column_stack([columns[axis] for axis in "xyz"])).all(axis=1)
     if not measured.any():
         raise CloudError("none of its points is finite")
-    return named_cloud({name: values[measured] for name, values in _unpack_color(columns).items()})
+    return named_cloud({name: values[measured] for name, values in columns.items()})
 
 
-def _pcd_header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
+def _header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
     header: dict[str, list[str]] = {}
     offset = 0
     while "DATA" not in header:
@@ -42,23 +49,19 @@ def _pcd_header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
     return header, data[offset:]
 
 
-def _pcd_dtype(header: dict[str, list[str]]) -> np.dtype:
+def _dtype(header: dict[str, list[str]]) -> np.dtype:
     names = [name.lower() for name in header["FIELDS"]]
     counts = [int(count) for count in header.get("COUNT", ["1"] * len(names))]
     if not {"x", "y", "z"} <= set(names):
         raise CloudError(f"fields {' '.join(names)}, expected x, y and z among them")
     kinds = [{"F": "f", "I": "i", "U": "u"}[kind] for kind in header["TYPE"]]
-    fields = zip(names, kinds, header["SIZE"], counts, strict=True)
     # '_' names padding and may come several times, so fields are told apart by their place
-    return np.dtype(
-        [
-            (f"_{n}" if name == "_" else name, f"<{kind}{size}", (count,))
-            for n, (name, kind, size, count) in enumerate(fields)
-        ]
-    )
+    names = [f"_{n}" if name == "_" else name for n, name in enumerate(names)]
+    fields = zip(names, kinds, header["SIZE"], counts, strict=True)
+    return np.dtype([(name, f"<{kind}{size}", (count,)) for name, kind, size, count in fields])
 
 
-def _pcd_ascii(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
+def _ascii(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
     require_bytes(2 * count * len(dtype.names or ()), len(body) + 1, f"{count:,} points")
     lines = [line for line in body.decode("ascii").splitlines() if line.strip()]
     if len(lines) != count:
@@ -71,13 +74,13 @@ def _pcd_ascii(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray
     return columns
 
 
-def _pcd_binary(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
+def _binary(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
     require_bytes(count * dtype.itemsize, len(body), f"{count:,} points")
     rows = np.frombuffer(body, dtype, count)
     return {name: rows[name][:, 0] for name in dtype.names or ()}
 
 
-def _pcd_compressed(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
+def _compressed(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarray]:
     if len(body) < 8:
         raise CloudError("the compressed data is cut off")
     packed, size = struct.unpack_from("<II", body)
@@ -103,29 +106,36 @@ def _lzf(packed: bytes, size: int) -> bytes:
             out += packed[at : at + control + 1]
             at += control + 1
             continue
-        length, start = control >> 5, len(out) - ((control & 31) << 8) - 1
-        if length == 7:
+        length, start = (control >> 5) + 2, len(out) - ((control & 31) << 8) - 1
+        if length == 9:
             length, at = length + packed[at], at + 1
         start, at = start - packed[at], at + 1
         if start < 0:
             raise CloudError("the compressed data refers to before its start")
-        out += _repeat(out, start, length + 2)
+        period = out[start : start + length]  # a copy may run into what it is itself writing
+        out += (period * (length // len(period) + 1))[:length]
     if len(out) != size:
         raise CloudError(f"it unpacks to {len(out):,} bytes, expected {size:,}")
     return bytes(out)
 
 
-def _repeat(out: bytearray, start: int, length: int) -> bytes:
-    """`length` bytes from `start` on; a copy may run into what it is itself writing."""
-    period = bytes(out[start : start + length])
-    return (period * (length // len(period) + 1))[:length]
+def read_las(data: bytes, side: SideFiles) -> np.ndarray:
+    """A LAS or LAZ cloud, scaled and offset as its header says; color where its point format has it."""
+    import laspy
 
-
-def _unpack_color(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """PCL packs a color into the bits of one 32-bit number, 0x00RRGGBB, often declared as a float."""
-    packed = columns.get("rgb", columns.get("rgba"))
-    if packed is None or packed.dtype.itemsize != 4:
-        return columns
-    bits = np.ascontiguousarray(packed).view(np.uint32)
-    shifts = {"red": 16, "green": 8, "blue": 0}
-    return {**columns, **{name: (bits >> shift & 255).astype(np.uint8) for name, shift in shifts.items()}}
+    check_las(data)
+    # the parallel decoder trusts the sizes of chunks and allocates for them up front
+    with laspy.open(io.BytesIO(data), read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs) as reader:
+        header = reader.header
+        size = header.point_count * header.point_format.size
+        ratio = MAX_RATIO if header.are_points_compressed else 1
+        require_bytes(size, ratio * len(data) + (SLACK if ratio > 1 else 0), f"{header.point_count:,} points")
+        has_color = "red" in header.point_format.dimension_names
+        names = ("x", "y", "z", "red", "green", "blue") if has_color else ("x", "y", "z")
+        chunks = reader.chunk_iterator(1_000_000)
+        parts = [{name: np.array(getattr(chunk, name)) for name in names} for chunk in chunks]
+    if not parts:
+        raise CloudError("it holds no points")
+    if sum(len(part["x"]) for part in parts) != header.point_count:
+        raise CloudError(f"it ends before the {header.point_count:,} points of its header")
+    return named_cloud({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})

@@ -1,21 +1,28 @@
-"""How novel the known and the novel are: side by side, and accepted against each other at every threshold."""
+"""Novelty of the known and the novel, side by side and at every threshold; and similarity to each known class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
 from openshape_ood.decisions.metrics import ood_metrics
+from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLACK, BLUE, CLASSES, ORANGE
 from openshape_ood.plots import canvas
-from openshape_ood.plots.checks import finite, finite_number
+from openshape_ood.plots.canvas import finite, finite_number
 
 WIDE, SQUARE = (7.2, 4.2), (5.6, 5.6)  # inches
 MOST_BINS, LEAST_BINS = 30, 8
 KEPT = 0.95
 LINES = ("-", "--", "-.", ":")
+MOST_NAMED = 40  # rows or columns
+MOST_NUMBERED = 12  # columns
+LONGEST = 26  # characters of a name
+CELL = (0.62, 0.32)  # inches
+UNNAMED = 6.0  # inches in all of more shapes than have names
 
 
 def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canvas.Axes | None = None) -> canvas.Axes:
@@ -51,7 +58,9 @@ def histogram(known: Any, novel: Any = None, *, threshold: Any = None, ax: canva
         ax.hist(values, histtype="stepfilled", alpha=0.25, **style)
         ax.hist(values, histtype="step", lw=2, ls=dashes, label=label, **style)
     if line is not None:
-        ax.axvline(line, color=BLACK, lw=1.6, label=_threshold_label(line, sets))
+        shares = [f"{100 * float(np.mean(values <= line)):.3g} % of {name}" for name, values in sets.items()]
+        label = f"threshold {canvas.number(line)}: accepts\n{', '.join(shares)}"
+        ax.axvline(line, color=BLACK, lw=1.6, label=label)
     ax.set(xlabel="novelty", ylabel="per cent of the shapes")
     ax.spines[["top", "right"]].set_visible(False)
     canvas.legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, fontsize=10, frameon=False)
@@ -67,11 +76,6 @@ def bin_edges(sets: Sequence[np.ndarray], smallest: int) -> list[float]:
         low, high = low - half, high + half
     bins = int(np.clip(3 * np.sqrt(smallest), LEAST_BINS, MOST_BINS))
     return np.linspace(low, high, bins + 1).tolist()
-
-
-def _threshold_label(line: float, sets: dict[str, np.ndarray]) -> str:
-    shares = [f"{100 * float(np.mean(values <= line)):.3g} % of {name}" for name, values in sets.items()]
-    return f"threshold {canvas.number(line)}: accepts\n{', '.join(shares)}"
 
 
 def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | None = None) -> canvas.Axes:
@@ -103,7 +107,11 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
     ax = canvas.axes_or_new(ax, SQUARE)
     earlier = sum(line.get_gid() == "roc" for line in ax.lines)
     if not earlier:
-        _frame(ax)
+        ax.axhline(KEPT, color=canvas.GREY, lw=0.9, ls="--")
+        ax.text(0.99, KEPT - 0.012, "95 % of the known accepted", ha="right", va="top", fontsize=9, color=canvas.GREY)
+        ax.plot([0, 1], [0, 1], color=canvas.GREY, lw=0.9, ls=":")
+        ax.set(aspect="equal", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        ax.set(xlabel="share of novel accepted", ylabel="share of known accepted")
     color, dashes = CLASSES[earlier % len(CLASSES)], LINES[earlier // len(CLASSES) % len(LINES)]
     figures = ood_metrics(known, novel)
     text = f"AUROC {100 * figures['auroc']:.1f} %, FPR95 {100 * figures['fpr95']:.1f} %"
@@ -115,19 +123,70 @@ def roc(known: Any, novel: Any, *, ax: canvas.Axes | None = None, label: str | N
 
 
 def curve(known: np.ndarray, novel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of novel (t,), and of known (t,), accepted as the threshold rises through every value of either.
-
-    >>> [share.tolist() for share in curve(np.array([0.1, 0.3]), np.array([0.2]))]
-    [[0.0, 0.0, 1.0, 1.0], [0.0, 0.5, 0.5, 1.0]]
-    """
+    """Share of novel (t,), and of known (t,), accepted as the threshold rises through every value of either."""
     thresholds = np.unique(np.concatenate([[-np.inf], known, novel]))
     fpr, tpr = (np.searchsorted(np.sort(values), thresholds, side="right") / len(values) for values in (novel, known))
     return fpr, tpr
 
 
-def _frame(ax: canvas.Axes) -> None:
-    ax.axhline(KEPT, color=canvas.GREY, lw=0.9, ls="--")
-    ax.text(0.99, KEPT - 0.012, "95 % of the known accepted", ha="right", va="top", fontsize=9, color=canvas.GREY)
-    ax.plot([0, 1], [0, 1], color=canvas.GREY, lw=0.9, ls=":")
-    ax.set(aspect="equal", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    ax.set(xlabel="share of novel accepted", ylabel="share of known accepted")
+def similarity(result: Any, *, ax: canvas.Axes | None = None) -> canvas.Axes:
+    """Draw the similarities of a `NoveltyResult` as a heat map: a row a shape, a column a known class.
+
+    A frame marks the class found nearest, behind each name stands its novelty. Numbers are written for up to 12
+    classes, names for up to 40 shapes.
+
+    Parameters
+    ----------
+    result : NoveltyResult
+    ax : matplotlib axes, optional
+
+    Returns
+    -------
+    matplotlib axes
+    """
+    values = _values(result)
+    b, k = values.shape
+    names = canvas.shorts((PurePath(shape).name for shape in result.shapes), LONGEST)
+    rows = [f"{name} ({novelty:.3f})" for name, novelty in zip(names, result.novelty, strict=True)]
+    columns = canvas.shorts(result.classes, LONGEST)
+    # inches, for names of so many characters
+    width = 0.085 * max(map(len, rows)) + CELL[0] * k + 1.6
+    height = 0.07 * max(map(len, columns)) + (CELL[1] * b if b <= MOST_NAMED else UNNAMED) + 1.0
+    ax = canvas.axes_or_new(ax, (float(np.clip(width, 6.0, 14.0)), max(height, 2.6)))
+    image = ax.imshow(values, cmap="cividis", aspect="auto")
+    if b <= MOST_NAMED:
+        from matplotlib.patches import Rectangle
+
+        places = {str(name): i for i, name in enumerate(result.classes)}
+        for row, name in enumerate(result.nearest):  # some methods do not take the most similar
+            if str(name) in places:
+                corner = (places[str(name)] - 0.47, row - 0.45)
+                ax.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=ORANGE, lw=2.2))
+        ax.set_yticks(range(b), rows, fontsize=10, **canvas.PLAIN)
+    if b <= MOST_NAMED and k <= MOST_NUMBERED:
+        middle = (values.min() + values.max()) / 2
+        for (row, column), value in np.ndenumerate(values):
+            style: dict[str, Any] = {"ha": "center", "va": "center", "color": "black" if value > middle else "white"}
+            ax.text(column, row, f"{round(value, 2) + 0.0:.2f}", fontsize=9.5, **style)
+    if k <= MOST_NAMED:
+        aslant: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        style = {"fontsize": 10, **canvas.PLAIN} | (aslant if max(map(len, columns)) > 6 else {})
+        ax.set_xticks(range(k), columns, **style)
+    ax.set_xlabel("known class (framed: nearest)" if b <= MOST_NAMED else "known class")
+    ax.set_ylabel("shape (novelty)" if b <= MOST_NAMED else "shape")
+    ax.tick_params(length=0)
+    ax.figure.colorbar(image, ax=ax, label="cosine similarity", fraction=0.05, pad=0.03)
+    return ax
+
+
+def _values(result: Any) -> np.ndarray:
+    needed = ("similarity", "novelty", "shapes", "classes", "nearest")
+    if lacking := [name for name in needed if not hasattr(result, name)]:
+        given = f"{type(result).__name__}, without {lacking[0]}"
+        raise InputError(f"result is {given}; expected what score_novelty returns")
+    values = np.asarray(result.similarity, dtype=np.float64)
+    expected = (len(result.shapes), len(result.classes))
+    if values.shape != expected or not values.size or not len(result.novelty) == len(result.nearest) == expected[0]:
+        given = f"similarity is {values.shape} for {expected[0]} shapes and {expected[1]} classes"
+        raise InputError(f"{given}; expected a row a shape and a column a class")
+    return values

@@ -1,0 +1,61 @@
+"""MemoryBank: the patches of example shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.known.examples import embedded_patches
+
+MEMORY = ("features", "labels", "centers", "shapes")
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryBank:
+    """The patches of example shapes (PatchCore, arXiv 2106.08265).
+
+    Attributes
+    ----------
+    features : (n, w) float32
+        A unit vector a patch.
+    labels : (n,) int64
+        Its class, an index into the names.
+    centers : (n, 3) float32
+        Where it lies in the encoder's own frame.
+    shapes : (n,) int64
+        Which example shape it belongs to.
+    stage : str
+        Which features they are, see `ShapeEncoder.encode_patches`.
+    radius : float
+        Of a patch, in the encoder's own frame.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    centers: np.ndarray
+    shapes: np.ndarray
+    stage: str
+    radius: float
+
+    def __repr__(self) -> str:
+        return f"MemoryBank({len(self.features)} {self.stage} patches of {len(np.unique(self.shapes))} shapes)"
+
+    @classmethod
+    def from_examples(
+        cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
+    ) -> MemoryBank:
+        """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
+        return cls(*embedded_patches(examples, encoder, up, stage, settings))
+
+
+def joined_memory(banks: Sequence[MemoryBank]) -> MemoryBank | None:
+    """The patches of all, whose labels count the same names already."""
+    if not banks:
+        return None
+    starts = np.cumsum([0, *(bank.shapes.max(initial=-1) + 1 for bank in banks)])
+    shapes = np.concatenate([bank.shapes + start for bank, start in zip(banks, starts, strict=False)])
+    rows = {name: np.concatenate([getattr(bank, name) for bank in banks]) for name in ("features", "labels", "centers")}
+    return MemoryBank(**rows, shapes=shapes, stage=banks[0].stage, radius=banks[0].radius)
