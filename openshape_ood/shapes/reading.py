@@ -99,6 +99,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 def file_up(path: str | os.PathLike[str]) -> str:
     """The gravity axis of a file: "y", unless a COLLADA file, which alone is opened, declares "x" or "z".
 
+    Examples
+    --------
     >>> file_up("chair.glb")
     'y'
     """

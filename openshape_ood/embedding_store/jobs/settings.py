@@ -99,7 +99,10 @@ class Share:
 
     @classmethod
     def parse(cls, value: str) -> Share:
-        """
+        """The share written as "index/count".
+
+        Examples
+        --------
         >>> Share.parse("3/8")
         Share(index=3, count=8)
         """
