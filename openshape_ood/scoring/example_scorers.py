@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,8 @@ from openshape_ood.scoring.scorers import Judgement, cosine, unit_rows
 
 # a covariance is not inverted again for every example: a twentieth of them is left out at a time
 FOLDS = 20
+
+Novelty = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,15 +134,20 @@ class GaussianScorer:
     @classmethod
     def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
         rows, labels = _rows(known, "cosine")
+        found = cls._gaussian(rows, labels, relative)
+        counts = np.bincount(labels)[known.shown]
+        own = found.means, found.precision, found.background_mean, found.background_precision
+        return cls(relative, *own, counts, known.shown, known.anchors)
+
+    @staticmethod
+    def _gaussian(rows: np.ndarray, labels: np.ndarray, relative: bool) -> Gaussian:
         found = Gaussian.fit(rows, labels)
         if relative and len(found.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
                 "or give examples of more classes"
             )
-        counts = np.bincount(labels)[known.shown]
-        own = found.means, found.precision, found.background_mean, found.background_precision
-        return cls(relative, *own, counts, known.shown, known.anchors)
+        return found
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)
@@ -149,10 +155,15 @@ class GaussianScorer:
         return Judgement(self._novelty(z), self.classes[nearest_class], cosine(z, self.anchors))
 
     def left_out(self, known: KnownClasses) -> np.ndarray:
-        if self.fitted:
-            return folds_left_out(lambda rest: self.fit(rest, self.relative), known)
-        # the covariance knows nothing of added classes: only their means do
         rows, labels = _rows(known, "cosine")
+        if self.fitted:
+
+            def fit(kept: np.ndarray) -> Novelty:
+                scorer = replace(self, **vars(self._gaussian(rows[kept], labels[kept], self.relative)))
+                return lambda out: scorer._novelty(rows[out])
+
+            return folds_left_out(fit, labels)
+        # the covariance knows nothing of added classes: only their means do
         centered = replace(self, means=np.zeros((1, rows.shape[1])))
         to_own = centered._to_classes(rows - rest_of_class(rows, labels)) - self._background(rows)
         return _nearer(self, rows, labels, to_own)
@@ -184,24 +195,24 @@ class GaussianScorer:
         return alone._to_classes(z)
 
 
-def folds_left_out(fit: Callable[[KnownClasses], Any], known: KnownClasses, folds: int = FOLDS) -> np.ndarray:
+def folds_left_out(fit: Callable[[np.ndarray], Novelty], labels: np.ndarray, folds: int = FOLDS) -> np.ndarray:
     """Novelty (m,) of each example by a scorer fitted without its fold; every class is spread over the folds.
 
-    fit: from `KnownClasses` to a scorer. Raises `InputError` where too few examples are left to fit.
+    fit: from a mask (m,) of the examples to fit to, to the novelty of those of another mask. Raises `InputError` where
+    too few examples are left to fit.
     """
-    examples, labels = known.labeled_examples()
     rank = np.empty(len(labels), dtype=np.int64)
     rank[np.argsort(labels, kind="stable")] = np.arange(len(labels))
     fold, novelty = rank % folds, np.empty(len(labels))
     for out in (fold == i for i in range(fold.max() + 1)):
         try:
-            scorer = fit(known.subset(~out))
+            score = fit(~out)
         except InputError as error:
             raise InputError(
                 f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
                 "none. Expected three or more, that differ, in at least one class; or prototypes"
             ) from error
-        novelty[out] = scorer.judge(examples[out]).novelty
+        novelty[out] = score(out)
     return novelty
 
 

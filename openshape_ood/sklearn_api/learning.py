@@ -16,7 +16,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Method
-from openshape_ood.scoring.example_scorers import folds_left_out
+from openshape_ood.scoring.example_scorers import Novelty, folds_left_out
 
 # what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
@@ -62,8 +62,13 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
 
 def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
     """Novelty of the examples left out, of classes that are still there without them if there is such a class."""
-    novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(method.fit, known)
-    _, labels = known.labeled_examples()
+    examples, labels = known.labeled_examples()
+
+    def fit(kept: np.ndarray) -> Novelty:
+        left = method.fit(known.subset(kept))
+        return lambda out: left.judge(examples[out]).novelty
+
+    novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(fit, labels)
     several = np.bincount(labels)[labels] > 1
     return novelty[several] if several.any() else novelty
 

@@ -468,3 +468,16 @@ def test_too_few_examples_to_leave_one_out_of_a_covariance(method: str) -> None:
     rows = np.random.default_rng(0).normal(size=(3, 4))
     with pytest.raises(InputError, match="too few examples to leave any out of a covariance: of 3"):
         NoveltyDetector(method).fit(rows, ["a", "a", "b"])
+
+
+def test_a_method_with_settings_of_its_own_keeps_them() -> None:
+    rows, y = blobs()
+    own = NoveltyDetector(ALL_METHODS["knn"].configured(k=2)).fit(rows, y)
+    np.testing.assert_array_equal(
+        own.novelty_score(rows + 1), NoveltyDetector("knn", k=2).fit(rows, y).novelty_score(rows + 1)
+    )
+
+
+def test_a_softmax_over_one_class_says_what_works() -> None:
+    with pytest.raises(InputError, match="constant for one known class"):
+        NoveltyDetector("mcm").fit(blobs()[0])
