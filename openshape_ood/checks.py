@@ -35,7 +35,7 @@ def check_seed(seed: int) -> int:
 def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarray:
     """`values` as finite float32 or float64 with the axes `axes`, a letter each; only the axis b may be empty.
 
-    Keeps float32, and with `any_type` every type of number up to 8 bytes, so that a large bank is not copied. Raises
+    Keeps float32, and with `any_type` every type of number up to 8 bytes, so that a large array is not copied. Raises
     `InputError` naming `what`, and the first row at fault.
     """
     shape = f"({axes},)" if len(axes) == 1 else f"({', '.join(axes)})"

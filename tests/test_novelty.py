@@ -568,7 +568,7 @@ def test_ready_embeddings_do_not_tell_their_axis() -> None:
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"encoder": words()}, "encoder is .* which has no .*temperature; expected an encoder"),
+        ({"encoder": words()}, "encoder is .* which has no .*temperature; encoder and text are objects"),
         ({"encoder": 5}, "encoder is 5, which has no identity and no dim"),
         ({"text": 5}, "text is 5, which has no identity and no encode"),
         ({"threshold": 0.5}, r"threshold is 0.5; expected a Threshold: Threshold\(0.5\)"),

@@ -19,15 +19,18 @@ def load_encoder(model: str, device: Any, *others: Identity) -> Any:
     return ShapeEncoder.from_pretrained(model, device=device)
 
 
-def check_encoders(encoder: Any, text: Any) -> None:
-    """Raises `InputError` for what is no `Encoder`, or no `NamesEncoder`, where one is given."""
-    asked = {"encoder": (encoder, ("identity", "dim", "temperature", "encode")), "text": (text, ("identity", "encode"))}
+ENCODER = ("identity", "dim", "temperature", "encode")
+
+
+def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
+    """Raises `InputError` for what is no encoder with these members, or no `NamesEncoder`, where one is given."""
+    asked = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
     for name, (given, members) in asked.items():
         lacks = [member for member in members if not hasattr(given, member)]
         if given is not None and lacks:
             raise InputError(
-                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; expected an encoder; "
-                "give the name of a checkpoint as model="
+                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; encoder and text are objects, "
+                "not names; give the name of a checkpoint as model="
             )
 
 

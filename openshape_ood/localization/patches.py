@@ -106,7 +106,7 @@ def localize(
     by = _check_by(by, known)
     if known_up is not None and isinstance(known, KnownClasses):
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
-    check_encoders(encoder, text)
+    check_encoders(encoder, text, ("identity",))
     encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
     check_patches(encoder)
     if not isinstance(known, KnownClasses):
