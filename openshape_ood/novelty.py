@@ -316,8 +316,7 @@ def known_classes(
     """
     temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
-        lacks = known.temperature is None and temperature is not None
-        return replace(known, temperature=temperature) if lacks else known
+        return known.with_temperature(temperature)
     examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
     if len(examples) == len(known) and method.needs != "text and examples":
         patches = PATCH_STAGE if method.needs == "patches" else None

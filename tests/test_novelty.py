@@ -582,3 +582,15 @@ def test_what_is_no_encoder_text_encoder_or_threshold(settings: dict[str, Any], 
 def test_known_classes_were_read_already() -> None:
     with pytest.raises(InputError, match="known_up is for example shapes"):
         by_example(known=KnownClasses.from_examples(EXAMPLES, FakeEncoder()), known_up="z")
+
+
+def test_a_method_is_fitted_once_for_known_classes_that_lack_a_temperature() -> None:
+    class Warm(FakeEncoder):
+        temperature: float | None = 0.5
+
+    fits: list[KnownClasses] = []
+    own = Method("counted", lambda known: fits.append(known) or METHODS["mcm"].fit(known))
+    known = KnownClasses.from_names(["pole", "plate"], words())
+    for _ in range(3):
+        score_novelty(SHAPES, known, encoder=Warm(), method=own)
+    assert [one.temperature for one in fits] == [0.5]

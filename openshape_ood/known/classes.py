@@ -222,6 +222,15 @@ class KnownClasses:
             anchors[c] = unit_or_zero(unit_or_zero(self.examples[self.labels == c]).mean(axis=0)[None])[0]
         return anchors
 
+    def with_temperature(self, temperature: float | None) -> KnownClasses:
+        """The same with an encoder's temperature where nobody said one; made once, so that what is fitted is kept."""
+        if temperature is None or self.temperature is not None:
+            return self
+        made = self.__dict__.get("_warm")
+        if made is None or made.temperature != temperature:
+            made = self.__dict__["_warm"] = replace(self, temperature=temperature)
+        return made
+
     def check_fits(self, identity: Identity) -> None:
         """Raises `MixedEncodersError` where these classes come from another encoder than `identity`."""
         self.identity.check_fits(identity)
