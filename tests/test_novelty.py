@@ -488,15 +488,14 @@ def test_patches_are_of_one_view(tiny: ShapeEncoder) -> None:
 
 
 def test_a_bank_made_by_hand_takes_the_encoders_temperature() -> None:
-    class Warm(FakeEncoder):
-        temperature: float | None = 1.0
-
     bank = KnownClasses.from_names(["pole", "plate"], words())
-    by_hand = score_novelty(SLAB, bank, encoder=Warm(), method="mcm")
-    by_name = score_novelty(SLAB, ["pole", "plate"], encoder=Warm(), text=words(), method="mcm")
+    by_hand = score_novelty(SLAB, bank, encoder=FakeEncoder(temperature=1.0), method="mcm")
+    by_name = score_novelty(SLAB, ["pole", "plate"], encoder=FakeEncoder(temperature=1.0), text=words(), method="mcm")
     assert by_hand.novelty == pytest.approx(by_name.novelty)
     own = KnownClasses.from_names(["pole", "plate"], words(), temperature=0.5)
-    assert score_novelty(SLAB, own, encoder=Warm(), method="mcm").novelty != pytest.approx(by_name.novelty)
+    assert score_novelty(SLAB, own, encoder=FakeEncoder(temperature=1.0), method="mcm").novelty != pytest.approx(
+        by_name.novelty
+    )
 
 
 def threshold(**settings: Any) -> Threshold:
@@ -585,12 +584,9 @@ def test_known_classes_were_read_already() -> None:
 
 
 def test_a_method_is_fitted_once_for_known_classes_that_lack_a_temperature() -> None:
-    class Warm(FakeEncoder):
-        temperature: float | None = 0.5
-
     fits: list[KnownClasses] = []
     own = Method("counted", lambda known: fits.append(known) or METHODS["mcm"].fit(known))
     known = KnownClasses.from_names(["pole", "plate"], words())
     for _ in range(3):
-        score_novelty(SHAPES, known, encoder=Warm(), method=own)
+        score_novelty(SHAPES, known, encoder=FakeEncoder(temperature=0.5), method=own)
     assert [one.temperature for one in fits] == [0.5]

@@ -137,8 +137,7 @@ def score_store(
     files = sources(source)
     header = read_header(files or source)
     known.check_fits(header.identity)
-    if known.temperature is None and header.temperature is not None:
-        known = replace(known, temperature=header.temperature)
+    known = known.with_temperature(header.temperature)
     found = find_method(default_method(known) if method is None else method)
     if found.rows == "patches":
         raise InputError(f"method {found.name!r} judges patches, stored are embeddings; expected another method")

@@ -69,7 +69,7 @@ def test_an_interrupt_ends_it_with_130_and_nothing_half_written(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("openshape_ood.encoders.pipeline.embed_batches", interrupt)
+    monkeypatch.setattr("openshape_ood.encoders.shape_encoder.ShapeEncoder.encode_batches", interrupt)
     write_shape(tmp_path / "shapes" / "a.npy", "chair")
     result = run("embed", tmp_path / "shapes", "--out", tmp_path / "x.npz", "--model", "tiny")
     assert result.exit_code == 130 and not result.stdout
