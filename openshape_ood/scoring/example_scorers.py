@@ -14,7 +14,8 @@ from openshape_ood.checks import check_whole, unit_or_zero
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
-from openshape_ood.scoring.distances import Gaussian, rest_of_class
+from openshape_ood.scoring.distances import rest_of_class
+from openshape_ood.scoring.fitted import Gaussian, mahalanobis_distance
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.scoring.scorers import Judgement, cosine, unit_rows
 
@@ -186,7 +187,7 @@ class GaussianScorer:
 
     def _to_classes(self, z: np.ndarray) -> np.ndarray:
         gaussian = Gaussian(self.means, self.precision, self.background_mean, self.background_precision)
-        return distances.mahalanobis_distance(z, gaussian)
+        return mahalanobis_distance(z, gaussian)
 
     def _background(self, z: np.ndarray) -> np.ndarray:
         if not self.relative:

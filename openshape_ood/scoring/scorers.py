@@ -11,7 +11,7 @@ from openshape_ood.checks import unit_or_zero
 from openshape_ood.decisions.calibration import p_values
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
-from openshape_ood.scoring import distances, fusion, patch_scores, text_scores
+from openshape_ood.scoring import distances, fitted, fusion, patch_scores, text_scores
 
 CLIP_TEMPERATURE = 0.01  # what CLIP was trained to, arXiv 2103.00020; for checkpoints that do not say theirs
 GROUPS = 5  # of negative words; the paper has 100 for its 10,000
@@ -91,7 +91,7 @@ class CosineScorer:
 
 @dataclass(frozen=True, eq=False)
 class VimScorer:
-    """`distances.vim` of unit rows, with the cosines of names, or of mean examples, over the temperature as logits."""
+    """`fitted.vim` of unit rows, with the cosines of names, or of mean examples, over the temperature as logits."""
 
     anchors: np.ndarray
     targets: np.ndarray
@@ -104,14 +104,14 @@ class VimScorer:
         """With half as many principal directions as there are numbers, or examples: the paper's are 1,000 of 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
         logits = cosine(examples, targets) / (known.temperature or CLIP_TEMPERATURE)
-        found = distances.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
+        found = fitted.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
         return cls(known.anchors, targets, known.temperature or CLIP_TEMPERATURE, found.complement, found.alpha)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_rows(rows, self.anchors)
         similarity = cosine(z, self.anchors)
-        subspace = distances.Subspace(self.complement, self.alpha)
-        novelty = distances.vim(z, cosine(z, self.targets) / self.temperature, subspace)
+        subspace = fitted.Subspace(self.complement, self.alpha)
+        novelty = fitted.vim(z, cosine(z, self.targets) / self.temperature, subspace)
         return Judgement(novelty, similarity.argmax(axis=1), similarity)
 
 

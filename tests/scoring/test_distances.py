@@ -16,18 +16,14 @@ from sklearn.neighbors import NearestNeighbors
 from openshape_ood import checks as arrays_module
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.scoring.distances import (
-    Gaussian,
-    Subspace,
     knn_distance,
-    mahalanobis_distance,
     nearest_cosine_distance,
     nearest_euclidean_distance,
     prototype_cosine_distance,
     prototype_euclidean_distance,
     prototypes,
-    relative_mahalanobis_distance,
-    vim,
 )
+from openshape_ood.scoring.fitted import Gaussian, Subspace, mahalanobis_distance, relative_mahalanobis_distance, vim
 
 D, K = 12, 4
 RANDOM = np.random.RandomState(0)
