@@ -202,7 +202,8 @@ def score_novelty(
         ready = [] if queries.ready is None else [queries.ready.identity]
         held = [known.identity] if isinstance(known, KnownClasses) else []
         encoder = load_encoder(model, device, *held, *ready)
-    identity = queries.ready.identity if queries.ready is not None else encoder.identity  # type: ignore[union-attr]
+    whose: Any = encoder if queries.ready is None else queries.ready
+    identity = whose.identity
     asked = "" if queries.ready is not None else up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
     provenance = Provenance(identity, found.name, asked, seed, num_samples, __version__)
     if threshold is not None:

@@ -197,7 +197,7 @@ class KnownClasses:
 
     @property
     def dim(self) -> int:
-        return (self.text if self.text is not None else self.examples).shape[1]  # type: ignore[union-attr]
+        return self.labeled_examples()[0].shape[1] if self.text is None else self.text.shape[1]
 
     def labeled_examples(self) -> tuple[np.ndarray, np.ndarray]:
         """Examples (m, d) and their classes (m,). Raises `InputError` where the classes are names only."""

@@ -156,11 +156,10 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     >>> find_method("knn", "examples").needs
     'examples'
     """
-    if isinstance(method, str) and method in METHODS:
-        found = METHODS[method]
-    elif isinstance(getattr(method, "name", None), str) and all(hasattr(method, n) for n in ("needs", "rows", "fit")):
-        found = method  # type: ignore[assignment]
-    else:
+    found: Any = METHODS.get(method) if isinstance(method, str) else method
+    if not isinstance(getattr(found, "name", None), str) or not all(
+        hasattr(found, n) for n in ("needs", "rows", "fit")
+    ):
         close = difflib.get_close_matches(str(method), METHODS, n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownNameError(f"unknown method {method!r}; known: {', '.join(METHODS)}, or a Method object{hint}")
