@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,7 @@ class Mean:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def encode_prepared(self, points: np.ndarray) -> np.ndarray:
+    def encode_prepared(self, clouds: Sequence[np.ndarray]) -> np.ndarray:
+        points = np.asarray(clouds)
         self.batches.append(len(points))
         return np.concatenate([np.abs(points).mean(axis=1), points.std(axis=1)], axis=1).astype(np.float32)

@@ -26,19 +26,21 @@ WIDTH, DEPTH, CHANNELS = 512, 12, 6
 CASES = {"rgb_10000": (3, 10_000, 0, None), "grey_10000": (2, 10_000, 1, 0.4), "black_2048": (2, 2_048, 2, 0.0)}
 
 
-def body_shapes(feed_forward: int, patch_width: int) -> dict[str, tuple[int, ...]]:
+def body_shapes(
+    feed_forward: int, patch_width: int, width: int = WIDTH, depth: int = DEPTH
+) -> dict[str, tuple[int, ...]]:
     """Key -> shape of a published network without its projection."""
-    shapes: dict[str, tuple[int, ...]] = {"cls_token": (WIDTH,)}
+    shapes: dict[str, tuple[int, ...]] = {"cls_token": (width,)}
     widths = [CHANNELS + 3, 64, 64, patch_width]
     for i, (a, b) in enumerate(pairwise(widths)):
         shapes |= _linear(f"sa.mlp_convs.{i}", b, a, 1, 1) | _batch_norm(f"sa.mlp_bns.{i}", b)
-    shapes |= _linear("lift.0", WIDTH, patch_width + 3, 1) | _norm("lift.2")
-    for i in range(DEPTH):
+    shapes |= _linear("lift.0", width, patch_width + 3, 1) | _norm("lift.2", width)
+    for i in range(depth):
         block = f"transformer.layers.{i}"
-        shapes |= _norm(f"{block}.0.norm") | {f"{block}.0.fn.to_qkv.weight": (3 * WIDTH, WIDTH)}
-        shapes |= _linear(f"{block}.0.fn.to_out.0", WIDTH, WIDTH) | _norm(f"{block}.1.norm")
-        shapes |= _linear(f"{block}.1.fn.net.0", feed_forward, WIDTH)
-        shapes |= _linear(f"{block}.1.fn.net.3", WIDTH, feed_forward)
+        shapes |= _norm(f"{block}.0.norm", width) | {f"{block}.0.fn.to_qkv.weight": (3 * width, width)}
+        shapes |= _linear(f"{block}.0.fn.to_out.0", width, width) | _norm(f"{block}.1.norm", width)
+        shapes |= _linear(f"{block}.1.fn.net.0", feed_forward, width)
+        shapes |= _linear(f"{block}.1.fn.net.3", width, feed_forward)
     return shapes
 
 
@@ -75,9 +77,11 @@ def made_up(key: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:
     noise = rng.standard_normal(shape).astype(np.float32)
     if key.endswith("running_var"):
         noise = np.exp(0.2 * noise)
+    elif key.endswith("cls_token"):
+        pass
     elif len(shape) > 1:
         noise /= np.float32(np.sqrt(math.prod(shape[1:])))
-    elif not key.endswith("cls_token"):
+    else:
         noise = noise * 0.1 + (1 if key.endswith("weight") else 0)
     return torch.from_numpy(noise.astype(np.float32))
 
@@ -102,7 +106,11 @@ def write_checkpoint(name: str, path: Path, value: Callable[[str, tuple[int, ...
 def clouds(case: str, seed: int = 0) -> np.ndarray:
     """The clouds (b, n, 6) float32 of a case: flattened balls, centered and scaled, in the encoder's own frame."""
     count, points, own, color = CASES[case]
-    rng = np.random.RandomState(1000 + own + seed)
+    return ball(count, points, own + seed, color)
+
+
+def ball(count: int, points: int, seed: int, color: float | None) -> np.ndarray:
+    rng = np.random.RandomState(1000 + seed)
     directions = rng.standard_normal((count, points, 3))
     radii = rng.uniform(size=(count, points, 1)) ** (1 / 3)
     # factor first: another order of the same product rounds differently

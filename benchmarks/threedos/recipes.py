@@ -15,6 +15,7 @@ import openshape_ood
 from benchmarks.threedos.splits import Track
 from openshape_ood.checks import check_choice
 from openshape_ood.registry.rows import Row
+from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.points import check_cloud, prepare
 
 Support = Literal["clean", "with corrupted copies", "with partial views"]
@@ -26,17 +27,22 @@ SEMNOV_POINTS["real"] = (2048, 2048)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one cloud is prepared: brought `up` -> `to`, resampled, and gray; part of the name of its embedding."""
+    """How one cloud is prepared: brought `up` -> `to`, resampled, and gray; part of the name of its embedding.
+
+    fewer: as in the `CloudSpec` of the encoder.
+    """
 
     points: int
     up: str
     to: str
     color: float
+    fewer: str = "repeat"
 
     def prepare(self, cloud: np.ndarray, seed: int, name: str) -> np.ndarray:
         """A cloud (n, 3) as the encoder takes it: (points, 6) float32."""
         checked = check_cloud(cloud, name)
-        return prepare(checked, count=self.points, up=self.up, to=self.to, color=self.color, seed=seed, name=name)
+        count = CloudSpec(self.points, self.to, self.color, self.fewer).size(len(checked))
+        return prepare(checked, count=count, up=self.up, to=self.to, color=self.color, seed=seed, name=name)
 
     def record(self, row: Row, checkpoint_hash: str, seed: int, device: str) -> dict[str, Any]:
         """All that an embedding depends on besides the cloud: weights, sizes that are not in them, code, recipe."""
@@ -78,7 +84,7 @@ class Settings:
     def recipe(self, part: str, row: Row) -> Recipe:
         """How the clouds of a set are prepared for an encoder; all benchmark data is y up."""
         points = self.support_points if part == "support" else self.test_points
-        return Recipe(points, "y", row.spec.up if self.exchange else "y", self.color)
+        return Recipe(points, "y", row.spec.up if self.exchange else "y", self.color, row.spec.fewer)
 
 
 def openshape(row: Row, track: Track = "synthetic to real") -> Settings:

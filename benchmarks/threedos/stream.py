@@ -21,7 +21,7 @@ AHEAD = 3  # batches a process may be ahead of the encoder; a batch is its cloud
 class Network(Protocol):
     """What is asked of an encoder here."""
 
-    def encode_prepared(self, points: np.ndarray) -> np.ndarray: ...
+    def encode_prepared(self, points: Sequence[np.ndarray]) -> np.ndarray: ...
 
 
 @dataclass
@@ -72,7 +72,7 @@ def _embed_missing(batch: Sequence[Read], seed: int, encoder: Network, store: Em
     # a mapping, for the same cloud can occur twice in a batch
     missing = {key: prepared[seed] for key, prepared in batch if key not in store}
     if missing:
-        found = encoder.encode_prepared(np.stack(list(missing.values())))
+        found = encoder.encode_prepared(list(missing.values()))
         if not (np.isfinite(found).all() and np.linalg.norm(found, axis=1).all()):
             raise OpenShapeError("the encoder gave an embedding that is zero or not finite; its weights are damaged")
         store.add(list(missing), found)

@@ -209,8 +209,11 @@ class PatchNetwork(Network, Protocol):
     @property
     def radius(self) -> float: ...
 
-    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
-        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3)."""
+    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
+        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3).
+
+        Where patches have no fixed radius also theirs on average (b,), in place of the attribute `radius`.
+        """
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
 
@@ -16,7 +17,7 @@ from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, S
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
-from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
+from openshape_ood.shapes.points import in_order, mean_sample, prepare, same_size, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -265,43 +266,65 @@ class ShapeEncoder:
         found: list[tuple[np.ndarray, ...]] = []
         with _bar(len(listed), progress) as bar:
             for s in _batches(len(listed), batch_size):
-                points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
+                clouds = self._prepared(listed[s], ups[s], seed)
+                alike, stacks = same_size(clouds)
                 with torch.inference_mode(), exact(self.device):
-                    own = self.network.patches(points, stage)
-                found.append(tuple(part.float().cpu().numpy() for part in own))
-                bar.update(len(points))
-        features, centers = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return Patches(features, centers, self.network.radius)
+                    parts = [self.network.patches(torch.from_numpy(one).to(self.device), stage) for one in stacks]
+                columns = zip(*([column.float().cpu().numpy() for column in own] for own in parts), strict=True)
+                found.append(tuple(in_order(alike, column) for column in columns))
+                bar.update(len(clouds))
+        features, centers, *radii = (np.concatenate(column) for column in zip(*found, strict=True))
+        return Patches(features, centers, float(np.median(radii)) if radii else self.network.radius)
 
-    def encode_prepared(self, points: np.ndarray) -> np.ndarray:
+    def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """Raw embeddings (b, d) float32, of any length, of clouds that are prepared already, in one batch.
 
-        points (b, n, 6): xyz in this encoder's own frame, mean at the origin, largest norm 1; rgb in [0, 1], as
-        `shapes.points.prepare` gives them. Nothing is checked, resampled or scaled.
+        points (b, n, 6), or a list of (n, 6) of several sizes: xyz in this encoder's own frame, mean at the origin,
+        largest norm 1; rgb in [0, 1], as `shapes.points.prepare` gives them. Nothing is checked, resampled or scaled.
         """
         if not len(points):
             return np.empty((0, self.dim), dtype=np.float32)
-        clouds = np.require(points, np.float32, ["C", "W"])  # torch warns of what is read-only
-        return next(self.encode_batches([clouds]))
+        alike, stacks = same_size(points)
+        # torch warns of what is read-only
+        rows = [next(self.encode_batches([np.require(one, np.float32, ["C", "W"])])) for one in stacks]
+        return in_order(alike, rows)
 
-    def encode_batches(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
         """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
+        waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
+
+        def stacks() -> Iterator[np.ndarray]:
+            for batch in batches:
+                alike, some = same_size(batch)
+                waiting.append(alike)
+                yield from some
+
+        for rows in self._encode_stacks(stacks()):
+            done.append(rows)
+            if len(done) == len(waiting[0]):
+                yield in_order(waiting.popleft(), done)
+                done.clear()
+
+    def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Embeddings (b, d) of clouds (b, n, 6)."""
         if self.device.type == "cuda" and isinstance(self.network, StagedNetwork):
             from openshape_ood.encoders.pipeline import overlapped
 
-            yield from overlapped(self.network, batches, self.device)
+            yield from overlapped(self.network, stacks, self.device)
             return
-        for batch in batches:
+        for clouds in stacks:
             with torch.inference_mode(), exact(self.device):
-                embeddings = self.network(torch.from_numpy(batch).to(self.device))
+                embeddings = self.network(torch.from_numpy(clouds).to(self.device))
             yield embeddings.cpu().numpy()
 
-    def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
-        """Clouds (b, n, 6) as the network takes them."""
-        spec = self.spec
-        frame: dict[str, Any] = {"count": spec.count, "to": spec.up, "color": spec.color, "seed": seed}
-        pairs = zip(shapes, ups, strict=True)
-        return np.stack([prepare(s.cloud(spec.count, seed), up=up, name=s.name, **frame) for s, up in pairs])
+    def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> list[np.ndarray]:
+        """Clouds (n, 6) as the network takes them."""
+        spec, prepared = self.spec, []
+        frame: dict[str, Any] = {"to": spec.up, "color": spec.color, "seed": seed}
+        for shape, up in zip(shapes, ups, strict=True):
+            cloud = shape.cloud(spec.count, seed)
+            prepared.append(prepare(cloud, count=spec.size(len(cloud)), up=up, name=shape.name, **frame))
+        return prepared
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)

@@ -67,7 +67,8 @@ def embedded_patches(
     rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
     centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
     labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
-    return rows, labels, centers, np.repeat(np.arange(shapes), count), stage, found[0].radius
+    radius = float(np.median([patches.radius for patches in found]))
+    return rows, labels, centers, np.repeat(np.arange(shapes), count), stage, radius
 
 
 def check_patches(encoder: Any) -> None:

@@ -126,8 +126,9 @@ def localize(
     distance, index = nearest(patches.features[0], rows)
     novelty, labels = distance[:, 0], owners[index[:, 0]]
     # the points in the encoder's frame, where its patches are
-    places = in_frame(cloud, count=encoder.spec.count, up=axis, to=encoder.spec.up, seed=seed)
-    sampled = resample(len(cloud), encoder.spec.count, seed)
+    size = encoder.spec.size(len(cloud))
+    places = in_frame(cloud, count=size, up=axis, to=encoder.spec.up, seed=seed)
+    sampled = resample(len(cloud), size, seed)
     centers = patches.centers[0]
     # each center is a sampled point, within the rounding
     own = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]

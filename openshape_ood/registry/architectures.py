@@ -47,7 +47,8 @@ class PointBERTSizes:
     width, depth, heads, head_width, mlp_width: the transformer; patches, radius, patch_points,
     patch_width: the set abstraction (radius in units of the unit ball, patch_width the width of a
     patch's feature before it is lifted); channels: of an input point; projection: width of the
-    embedding after a last linear layer, 0 for none.
+    embedding after a last linear layer, 0 for none; adapter_width: in place of that layer two adapters with so many
+    hidden numbers (TAMM), 0 for none.
     """
 
     width: int
@@ -61,14 +62,58 @@ class PointBERTSizes:
     patch_width: int
     channels: int
     projection: int = field(metadata={"zero": True})
+    adapter_width: int = field(default=0, metadata={"zero": True})
 
     def __post_init__(self) -> None:
-        if self.channels != 6:
-            raise ValueError(f"field 'channels' is {self.channels}; clouds have 6: xyz and rgb")
+        _check_channels(self.channels)
+        if self.adapter_width and not self.projection:
+            raise ValueError("field 'projection' is 0, but adapters need the width of the embedding")
 
     @property
     def embedding_dim(self) -> int:
         return self.projection or self.width
+
+
+BLOCKS = ("gated", "gated-norm", "plain")
+
+
+@dataclass(frozen=True)
+class Uni3DSizes:
+    """The numbers that tell one Uni3D from another.
+
+    width, depth, heads, head_width, mlp_width: the transformer; block: its feed-forward, "gated" (SwiGLU), "gated-norm"
+    (with a norm before its last layer) or "plain" (GELU); patches, patch_points, patch_width: the patch network, whose
+    layers are a quarter, a half and all of patch_width wide; channels: of an input point; projection: width of the
+    embedding.
+    """
+
+    width: int
+    depth: int
+    heads: int
+    head_width: int
+    mlp_width: int
+    block: str
+    patches: int
+    patch_points: int
+    patch_width: int
+    channels: int
+    projection: int
+
+    def __post_init__(self) -> None:
+        _check_channels(self.channels)
+        if self.block not in BLOCKS:
+            raise ValueError(f"field 'block' is {self.block!r}; known: {', '.join(BLOCKS)}")
+        if self.patch_width % 4:
+            raise ValueError(f"field 'patch_width' is {self.patch_width}; expected a multiple of 4")
+
+    @property
+    def embedding_dim(self) -> int:
+        return self.projection
+
+
+def _check_channels(channels: int) -> None:
+    if channels != 6:
+        raise ValueError(f"field 'channels' is {channels}; clouds have 6: xyz and rgb")
 
 
 def _pointbert(sizes: PointBERTSizes) -> Any:
@@ -76,4 +121,11 @@ def _pointbert(sizes: PointBERTSizes) -> Any:
     return import_module("openshape_ood.encoders.pointbert.network").PointBERT(sizes)
 
 
-ARCHITECTURES: dict[str, Architecture] = {"pointbert": Architecture(PointBERTSizes, _pointbert)}
+def _uni3d(sizes: Uni3DSizes) -> Any:
+    return import_module("openshape_ood.encoders.uni3d.network").Uni3D(sizes)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "pointbert": Architecture(PointBERTSizes, _pointbert),
+    "uni3d": Architecture(Uni3DSizes, _uni3d),
+}

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
-import math
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 from openshape_ood.errors import RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
+from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value
 from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
-MOST_ENTRIES = 64  # of a list
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
-KINDS: dict[str, tuple[str, ...]] = {"shape": ("architecture", "sizes", "keys", "text", "spec")}
+SHARED = ("architecture", "sizes", "keys", "text", "spec")
+KINDS: dict[str, tuple[str, ...]] = {"shape": SHARED}
 
 
 @dataclass(frozen=True)
 class Source:
     """Where the weights are.
 
-    sha256: of the file, in hexadecimal digits; without it, the first use records it (see `registry.files`).
+    sha256: of the file, in hexadecimal digits; without it, the first use records it (see `registry.files`); bytes: its
+    size, 0 where it is not known.
     package: a file inside this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
     file without repo: beside the registry, or an absolute path.
     """
@@ -41,6 +41,7 @@ class Source:
     file: str = ""
     revision: str = "main"
     url: str = ""
+    bytes: int = 0
 
     @property
     def kind(self) -> str:
@@ -55,7 +56,8 @@ class Keys:
     """How the weights are named inside the file, and how to get from there to the network's own names.
 
     Applied in this order. Patterns are regular expressions, searched for in the whole key. inside: entry of the
-    top-level table, "" for the top level itself; prefix, body: what stands before a key, taken off one after the other,
+    top-level table, "" for the top level itself; parts: in its place several entries, whose names and a dot then stand
+    before their keys; prefix, body: what stands before a key, taken off one after the other,
     keys without `prefix` are not the encoder's; drop: patterns of keys to leave out; rename: (pattern, replacement)
     pairs, where `\\1` stands for the pattern's first group; merge: (part, ..., whole), tensors to concatenate along
     their first axis into one, such as queries, keys and values, where a `*`, the same text in all names of a rule,
@@ -68,6 +70,7 @@ class Keys:
     drop: tuple[str, ...] = ()
     rename: tuple[tuple[str, ...], ...] = ()
     merge: tuple[tuple[str, ...], ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,30 @@ class Text:
 
 
 @dataclass(frozen=True)
+class About:
+    """What helps to choose an encoder; nothing of it is needed to run it.
+
+    parameters: of its network; cost: time of a cloud on a CPU beside that of vitb32, from one run of
+    `benchmarks.speed`; lvis, modelnet40, scanobjectnn: published zero-shot accuracy, top-1 in percent, 0 where none is;
+    published: where these stand; whom: for whom it is, in a sentence.
+    """
+
+    parameters: int
+    whom: str
+    cost: float = field(default=0.0, metadata={"zero": True})
+    lvis: float = field(default=0.0, metadata={"zero": True})
+    modelnet40: float = field(default=0.0, metadata={"zero": True})
+    scanobjectnn: float = field(default=0.0, metadata={"zero": True})
+    published: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of the registry.
 
     `architecture`, `sizes` (an instance of the architecture's own dataclass), `keys`, `text` and `spec` are there for
     the kinds that need them (`KINDS`); all are for kind "shape". `folder` is where the registry that names it lies.
+    `unconfirmed`: what of the row nobody has seen to be so, in words; whoever loads it is told.
     """
 
     name: str
@@ -106,6 +128,8 @@ class Row:
     keys: Keys = Keys()
     text: Text = None  # type: ignore[assignment]
     spec: CloudSpec = None  # type: ignore[assignment]
+    about: About = None  # type: ignore[assignment]
+    unconfirmed: str = ""
 
 
 def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: str = "shape") -> list[str]:
@@ -129,7 +153,7 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
     Examples
     --------
-    >>> list_checkpoints()
+    >>> list_checkpoints()[:4]
     ['tiny', 'vitb32', 'vitl14', 'vitg14']
     """
     return [row.name for row in load_registry(registry).values() if row.kind == kind]
@@ -151,7 +175,7 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
     """
     rows = load_registry(registry)
     if not isinstance(name, str) or name not in rows:
-        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{_meant(str(name), rows, 0.4)}")
+        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{meant(str(name), rows, 0.4)}")
     return rows[name]
 
 
@@ -165,13 +189,15 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
     RegistryError
         A file that cannot be read or a row that cannot be used, naming table and field.
     """
-    rows = _read_rows(PACKAGE / "checkpoints.toml")
+    packaged = _read_tables(PACKAGE / "checkpoints.toml")
+    rows = _read_rows(PACKAGE / "checkpoints.toml", packaged)
     own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
     if registry is None and not own:
         return rows
     from openshape_ood.checks import given_path  # numpy, which the packaged rows do without
 
-    return rows | _read_rows(given_path(own, "registry", RegistryError))
+    path = given_path(own, "registry", RegistryError)
+    return rows | _read_rows(path, _read_tables(path), packaged)
 
 
 @cache
@@ -181,32 +207,57 @@ def template_lists() -> dict[str, tuple[str, ...]]:
     return {name: tuple(sentences) for name, sentences in lists.items()}
 
 
-def _read_rows(path: Path) -> dict[str, Row]:
+def _read_tables(path: Path) -> dict[str, Any]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
+
+
+def _read_rows(path: Path, tables: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> dict[str, Row]:
+    """The rows of `tables`; others: to which they may also be alike."""
     try:
-        return {name: _row(name, table, path.parent) for name, table in tables.items()}
+        known = {**(others or {}), **tables}
+        return {name: _row(name, _completed(name, known), path.parent) for name in tables}
     except RegistryError as error:
         raise RegistryError(f"registry {path}: {error}") from None
 
 
+def _completed(name: str, tables: Mapping[str, Any], asked: tuple[str, ...] = ()) -> Any:
+    """The table of a row with what it lacks of its network, keys, text and clouds taken from the row it is like."""
+    table = tables[name]
+    if not isinstance(table, dict) or "like" not in table:
+        return table
+    other = table["like"]
+    if not isinstance(other, str) or other not in tables or other in (name, *asked):
+        raise RegistryError(
+            f"[{name}] field 'like' is {other!r}; expected the name of another row, but not in a circle"
+        )
+    base = _completed(other, tables, (*asked, name))
+    if not isinstance(base, dict):
+        return {}
+    whole = {key: base[key] for key in ("kind", *SHARED) if key in base}
+    for key, value in table.items():
+        both = isinstance(value, dict) and isinstance(whole.get(key), dict)
+        whole[key] = {**whole[key], **value} if both else value
+    return {key: value for key, value in whole.items() if key != "like"}
+
+
 def _row(name: str, table: Any, folder: Path) -> Row:
     where = f"[{name}]"
-    _check_table(table, where)
-    kind = _read_value(str, table.get("kind", "shape"), where, "kind")
-    _check_one_of(where, "kind", kind, KINDS)
+    check_table(table, where)
+    kind = read_value(str, table.get("kind", "shape"), where, "kind")
+    check_one_of(where, "kind", kind, KINDS)
     needed = ("licence", "source", *KINDS[kind])
     hints = get_type_hints(Row)
-    _check_fields(table, where, (*needed, "kind"), {field: hints[field] for field in needed})
+    check_fields(table, where, (*needed, "kind", "about", "unconfirmed"), {field: hints[field] for field in needed})
     if "sizes" in needed:
-        architecture = _read_value(str, table["architecture"], where, "architecture")
-        _check_one_of(where, "architecture", architecture, ARCHITECTURES)
+        architecture = read_value(str, table["architecture"], where, "architecture")
+        check_one_of(where, "architecture", architecture, ARCHITECTURES)
         hints["sizes"] = ARCHITECTURES[architecture].sizes
-    values = {field: _read_value(hints[field], value, where, field) for field, value in table.items()}
+    values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
     row = Row(name, folder, **values)
     _check(row)
     return row
@@ -234,7 +285,8 @@ def _check(row: Row) -> None:
             expected = "two or more parts and then the whole, with at most one * in each"
             raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
     if row.spec:
-        _check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
+        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
+        check_one_of(f"[{row.name}.spec]", "fewer", row.spec.fewer, ("repeat", "keep"))
         if row.spec.color > 1:
             raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
     if row.text:
@@ -245,10 +297,10 @@ def _check(row: Row) -> None:
 
 
 def _check_text(text: Text, where: str) -> None:
-    _check_one_of(where, "kind", text.kind, ("open_clip", "static"))
-    _check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
+    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
+    check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
     if text.templates:
-        _check_one_of(where, "templates", text.templates, template_lists())
+        check_one_of(where, "templates", text.templates, template_lists())
     if not text.model:
         expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
         raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
@@ -264,69 +316,3 @@ def _check_text(text: Text, where: str) -> None:
 def _check_sha256(where: str, value: str) -> None:
     if value and not re.fullmatch(r"[0-9a-f]{64}", value):
         raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")
-
-
-def _check_table(table: Any, where: str) -> None:
-    if not isinstance(table, dict):
-        raise RegistryError(f"{where} is {_type_name(table)}; expected a table")
-
-
-def _check_fields(table: Mapping[str, Any], where: str, known: Collection[str], needed: Mapping[str, Any]) -> None:
-    for field in table:
-        if field not in known:
-            hint = _meant(field, known) or f"; known: {', '.join(known)}"
-            raise RegistryError(f"{where} has an unknown field {field!r}{hint}")
-    for field, kind in needed.items():
-        if field not in table:
-            raise RegistryError(f"{where} lacks the field {field!r} ({_type_name(kind)})")
-
-
-def _meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
-    close = difflib.get_close_matches(given, known, n=1, cutoff=cutoff)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def read_table(kind: Any, table: Any, where: str) -> Any:
-    """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
-    _check_table(table, where)
-    hints = get_type_hints(kind)
-    declared = [f for f in fields(kind) if f.init]
-    needed = {f.name: hints[f.name] for f in declared if f.default is MISSING and f.default_factory is MISSING}
-    _check_fields(table, where, [f.name for f in declared], needed)
-    values = {field: _read_value(hints[field], value, where, field) for field, value in table.items()}
-    for f in declared:
-        value, may_be_zero = values.get(f.name), "zero" in f.metadata
-        if not isinstance(value, int | float) or isinstance(value, bool) or (may_be_zero and value == 0):
-            continue
-        if not 0 < value < math.inf:  # so that NaN is refused
-            expected = "0 or more" if may_be_zero else "a positive, finite number"
-            raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
-    try:
-        return kind(**values)
-    except ValueError as error:
-        raise RegistryError(f"{where} {error}") from error
-
-
-def _read_value(kind: Any, value: Any, where: str, field: str) -> Any:
-    if is_dataclass(kind):
-        return read_table(kind, value, f"{where[:-1]}.{field}]")
-    if get_origin(kind) is tuple and isinstance(value, list) and len(value) <= MOST_ENTRIES:
-        return tuple(_read_value(get_args(kind)[0], entry, where, field) for entry in value)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise RegistryError(f"{where} field {field!r} is {_type_name(value)} ({value!r}); expected {_type_name(kind)}")
-    return value
-
-
-def _type_name(value: Any) -> str:
-    if get_origin(value) is tuple:
-        return f"a list of at most {MOST_ENTRIES}"
-    kind = value if isinstance(value, type) else type(value)
-    names = {str: "a string", int: "a whole number", float: "a number", bool: "a boolean", list: "a list"}
-    return names.get(kind, "a table")
-
-
-def _check_one_of(where: str, field: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
-        raise RegistryError(f"{where} field {field!r} is {value!r}; known: {', '.join(known)}")

@@ -69,6 +69,9 @@ def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
         content = _read_torch(path, name)
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
+    if keys.parts and isinstance(content, Mapping):
+        tables = {part: content.get(part) for part in keys.parts}
+        content = {f"{n}.{k}": v for n, part in tables.items() if isinstance(part, Mapping) for k, v in part.items()}
     if not isinstance(content, Mapping):
         raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
     own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
@@ -115,12 +118,14 @@ def read_temperature(path: Path, keys: Keys, name: str) -> float | None:
     """What the training of a file divided cosines with text by, where the file says so.
 
     OpenShape keeps it beside the weights as the logarithm of its inverse, `logit_scale`
-    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only.
+    (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only; Uni3D among
+    them (`models/uni3d.py`).
     """
-    if path.suffix == ".safetensors" or not keys.inside:
+    if path.suffix == ".safetensors" or not (keys.inside or keys.parts):
         return None
     content = _read_torch(path, name)
-    beside = content.get("logit_scale") if isinstance(content, Mapping) else None
+    tables = [content, content.get(keys.inside)] if isinstance(content, Mapping) else []
+    beside = next((t["logit_scale"] for t in tables if isinstance(t, Mapping) and "logit_scale" in t), None)
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
     numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
     scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0

@@ -26,11 +26,25 @@ __all__ = ["CloudSpec", "Read", "Shape", "list_shapes", "load_shape", "read_shap
 
 @dataclass(frozen=True)
 class CloudSpec:
-    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones."""
+    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones.
+
+    fewer: what becomes of clouds of fewer points, "repeat" (some of them again) or "keep" (they stay as they are).
+    """
 
     count: int
     up: str
     color: float = field(metadata={"zero": True})
+    fewer: str = "repeat"
+
+    def size(self, n: int) -> int:
+        """How many points the encoder takes of a cloud of n.
+
+        Examples
+        --------
+        >>> CloudSpec(1024, "y", 0.4).size(500), CloudSpec(1024, "y", 0.4, fewer="keep").size(500)
+        (1024, 500)
+        """
+        return min(n, self.count) if self.fewer == "keep" else self.count
 
 
 def __getattr__(name: str) -> Any:

@@ -44,7 +44,9 @@ def recipe(points: int, seed: int, up: str, frame: dict[str, Any] | None) -> pro
     def read(path: str) -> tuple[str, list[np.ndarray]]:
         cloud, own = load_shape(path, points=points, seed=seed), file_up(path) if up == "file" else up
         if spec is not None:
-            cloud = prepare(cloud, count=spec.count, up=own, to=spec.up, color=spec.color, seed=seed, name=path)
+            cloud = prepare(
+                cloud, count=spec.size(len(cloud)), up=own, to=spec.up, color=spec.color, seed=seed, name=path
+            )
         return own, [cloud]
 
     return read

@@ -135,6 +135,20 @@ def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
     return (direction * np.mean(lengths, axis=0)).astype(np.float32)
 
 
+def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Which clouds (n, 6) are of one size, size by size, and these as stacks (b, n, 6)."""
+    if isinstance(clouds, np.ndarray):
+        return [np.arange(len(clouds))], [clouds]
+    sizes = np.array([len(cloud) for cloud in clouds])
+    alike = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
+    return alike, [np.stack([clouds[i] for i in own]) for own in alike]
+
+
+def in_order(alike: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.ndarray:
+    """What was made of the stacks of `same_size`, in the order of the clouds."""
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)[np.argsort(np.concatenate(alike))]
+
+
 def check_up(up: Any, name: str = "up") -> str:
     """A gravity axis as it is; raises `UnknownNameError`, calling it `name`, for what is none."""
     if up not in UPS:

@@ -24,7 +24,7 @@ from urllib.parse import urljoin, urlsplit
 from benchmarks.threedos.data.unpack import not_a_tar
 from openshape_ood.errors import FileError, HashError, OpenShapeError, RegistryError
 from openshape_ood.registry.files import sha256
-from openshape_ood.registry.rows import read_table
+from openshape_ood.registry.tables import read_table
 from openshape_ood.storage import replacing
 
 TABLE = Path(__file__).with_name("archives.toml")

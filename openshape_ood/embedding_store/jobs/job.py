@@ -313,10 +313,10 @@ def _embed_prepared(encoder: ShapeEncoder, batches: Iterable[list[_Ready]], sett
     """Batches of prepared clouds; on a GPU one is sampled while the transformer works on the one before."""
     waiting: deque[list[_Ready]] = deque()
 
-    def clouds() -> Iterator[np.ndarray]:
+    def clouds() -> Iterator[list[np.ndarray]]:
         for batch in batches:
             waiting.append(batch)
-            yield np.stack([one.shape for one in batch])
+            yield [one.shape for one in batch]
 
     for rows in encoder.encode_batches(clouds()):
         batch, lengths = waiting.popleft(), np.linalg.norm(rows, axis=1)

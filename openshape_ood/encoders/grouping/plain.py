@@ -12,7 +12,7 @@ go to buffers that stay in the core's cache, and there is one thread (two were n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -94,28 +94,39 @@ def ball_query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tenso
     xyz, centers = xyz.detach().float(), centers.detach().float()
     if xyz.device.type != "cpu" or torch.compiler.is_compiling():
         return _query(xyz, centers, radius, count)
-    clouds, groups = xyz.transpose(1, 2).contiguous().numpy(), np.zeros((*centers.shape[:2], count), dtype=np.int64)
+    groups = np.zeros((*centers.shape[:2], count), dtype=np.int64)
+    inside, most = np.empty((ROWS, xyz.shape[1]), dtype=bool), np.float32(radius**2)
+    with np.errstate(all="ignore"):
+        for rows, members in _distance_rows(xyz, centers, groups):
+            near = inside[: len(rows)]
+            np.less_equal(rows, most, out=near)
+            for row, group in zip(near, members, strict=True):
+                found = np.flatnonzero(row)[:count]
+                if len(found):
+                    group[: len(found)], group[len(found) :] = found, found[0]
+    return torch.from_numpy(groups)
+
+
+def _distance_rows(xyz: Tensor, centers: Tensor, groups: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Squared distances (up to ROWS, n) of centers from all points, in a buffer that is used again, and their groups.
+
+    The same arithmetic as in `_squared_distances`.
+    """
+    clouds = xyz.transpose(1, 2).contiguous().numpy()
     # -2 goes into the factor: a power of two rounds nothing
     norms, factors = [_squared_norms(points)[..., None].numpy() for points in (centers, xyz)], (-2 * centers).numpy()
     product, table = np.empty((2, ROWS, xyz.shape[1]), dtype=np.float32)
-    inside, most = np.empty(table.shape, dtype=bool), np.float32(radius**2)
-    with np.errstate(all="ignore"):
-        for cloud, own, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
-            for start in range(0, len(own), ROWS):
-                a = own[start : start + ROWS, :, None]
-                sums, term, near = table[: len(a)], product[: len(a)], inside[: len(a)]
-                np.multiply(a[:, 0], cloud[0], out=sums)
-                for axis in (1, 2):
-                    np.multiply(a[:, axis], cloud[axis], out=term)
-                    np.add(sums, term, out=sums)
-                np.add(sums, center_norms[start : start + ROWS], out=sums)
-                np.add(sums, point_norms[:, 0], out=sums)
-                np.less_equal(sums, most, out=near)
-                for row, group in zip(near, members[start : start + ROWS], strict=True):
-                    found = np.flatnonzero(row)[:count]
-                    if len(found):
-                        group[: len(found)], group[len(found) :] = found, found[0]
-    return torch.from_numpy(groups)
+    for cloud, own, center_norms, point_norms, members in zip(clouds, factors, *norms, groups, strict=True):
+        for start in range(0, len(own), ROWS):
+            a = own[start : start + ROWS, :, None]
+            sums, term = table[: len(a)], product[: len(a)]
+            np.multiply(a[:, 0], cloud[0], out=sums)
+            for axis in (1, 2):
+                np.multiply(a[:, axis], cloud[axis], out=term)
+                np.add(sums, term, out=sums)
+            np.add(sums, center_norms[start : start + ROWS], out=sums)
+            np.add(sums, point_norms[:, 0], out=sums)
+            yield sums, members[start : start + ROWS]
 
 
 def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
@@ -123,15 +134,55 @@ def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     if len(xyz) > rows:
         parts = zip(xyz.split(rows), centers.split(rows), strict=True)
         return torch.cat([_query(*part, radius, count) for part in parts])
-    inside = _squared_distances(centers, xyz) <= radius**2
+    return _lowest(_squared_distances(centers, xyz) <= radius**2, count)
+
+
+def _lowest(inside: Tensor, count: int) -> Tensor:
+    """The lowest indices (b, p, count) where a table (b, p, n) is true; the first again where there are fewer."""
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
     # scatter each member to its rank; what is not kept goes to a column that is cut off
     column = torch.where(inside & (rank <= count), rank - 1, count).long()
-    index = torch.arange(xyz.shape[1], device=xyz.device).expand_as(column)
-    groups = torch.zeros(*column.shape[:2], count + 1, dtype=torch.long, device=xyz.device)
+    index = torch.arange(inside.shape[-1], device=inside.device).expand_as(column)
+    groups = torch.zeros(*column.shape[:2], count + 1, dtype=torch.long, device=inside.device)
     groups = groups.scatter_(-1, column, index)[..., :count]
-    filled = torch.arange(count, device=xyz.device) < rank[..., -1:]
+    filled = torch.arange(count, device=inside.device) < rank[..., -1:]
     return torch.where(filled, groups, groups[..., :1])
+
+
+def nearest_points(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
+    """Indices (b, p, count) int64, ascending, of the points of `xyz` (b, n, 3) nearest to `centers` (b, p, 3).
+
+    Of points equally far the lowest indices are taken; where there are fewer than `count` points the first is repeated.
+    """
+    xyz, centers = xyz.detach().float(), centers.detach().float()
+    if xyz.device.type != "cpu" or torch.compiler.is_compiling():
+        return _nearest(xyz, centers, count)
+    n, groups = xyz.shape[1], np.zeros((*centers.shape[:2], count), dtype=np.int64)
+    if n <= count:
+        groups[..., :n] = np.arange(n)
+        return torch.from_numpy(groups)
+    with np.errstate(all="ignore"):
+        for rows, members in _distance_rows(xyz, centers, groups):
+            limits = np.partition(rows, count - 1, axis=1)[:, count - 1 : count]
+            for row, limit, group in zip(rows, limits, members, strict=True):
+                found = np.flatnonzero(row <= limit)
+                if len(found) > count:  # several on the rim
+                    rim = np.flatnonzero(row == limit)
+                    found = np.setdiff1d(found, rim[count - len(found) :], assume_unique=True)
+                group[: len(found)] = found
+    return torch.from_numpy(groups)
+
+
+def _nearest(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
+    rows = max(1, TABLE_ELEMENTS // max(1, xyz.shape[1] * centers.shape[1]))
+    if len(xyz) > rows:
+        parts = zip(xyz.split(rows), centers.split(rows), strict=True)
+        return torch.cat([_nearest(*part, count) for part in parts])
+    distance, count_of = _squared_distances(centers, xyz), min(count, xyz.shape[1])
+    limit = distance.kthvalue(count_of, dim=-1, keepdim=True).values
+    nearer, rim = distance < limit, distance == limit
+    room = count_of - nearer.sum(dim=-1, keepdim=True)
+    return _lowest(nearer | (rim & (rim.cumsum(dim=-1) <= room)), count)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -147,10 +198,12 @@ def _squared_norms(points: Tensor) -> Tensor:
 
 
 class Grouping(NamedTuple):
-    """sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k)."""
+    """sample: clouds (b, n, 3), p -> indices (b, p); query: clouds, centers (b, p, 3), radius, k -> (b, p, k); nearest:
+    the same without a radius."""
 
     sample: Callable[[Tensor, int], Tensor]
     query: Callable[[Tensor, Tensor, float, int], Tensor]
+    nearest: Callable[[Tensor, Tensor, int], Tensor] = nearest_points
 
 
 PLAIN = Grouping(farthest_point_sampling, ball_query)

@@ -26,6 +26,7 @@ from openshape_ood.registry.architectures import PointBERTSizes
 ROWS, ROWS_ON_A_GPU = 4_096, 1 << 18
 # clouds whose points go through its first layer at once; with one, a cloud's features do not depend on the batch
 CLOUDS, CLOUDS_ON_A_GPU = 1, 64
+IMAGE_SHARE = 0.5  # of TAMM's image branch, for every data set
 # tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
 # still the products would spend their time on arranging the weights
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
@@ -154,6 +155,31 @@ class Block(nn.Sequential):
         return x + feed_forward(x)
 
 
+class Adapters(nn.Module):
+    """In place of a projection, those of TAMM (Zhang et al., arXiv 2402.18490): one towards text, one towards images.
+
+    Zero-shot adds half of the cosine of the image branch to that of the text branch, both with the text. The sum of the
+    unit vectors with the same weights gives just these numbers; its length is between 0.5 and 1.5.
+    """
+
+    def __init__(self, sizes: PointBERTSizes) -> None:
+        super().__init__()
+        widths = sizes.width, sizes.adapter_width, sizes.projection
+        self.text, self.image = _adapter(*widths), _adapter(*widths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., w) -> (..., d)."""
+        rows = x.flatten(0, -2)
+        text, image = F.normalize(self.text(rows), dim=-1), F.normalize(self.image(rows), dim=-1)
+        return (text + IMAGE_SHARE * image).unflatten(0, x.shape[:-1])
+
+
+def _adapter(width: int, hidden: int, out: int) -> nn.Sequential:
+    # the empty places are the training-time dropouts, which number the keys
+    first = [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Identity()]
+    return nn.Sequential(*first, nn.Linear(hidden, out), nn.BatchNorm1d(out), nn.GELU())
+
+
 def _patches_first(x: Tensor) -> Tensor:
     # a function of the module, as a lambda cannot be pickled
     return rearrange(x, "b w p -> b p w")
@@ -173,7 +199,8 @@ class PointBERT(nn.Module):
         pointwise = nn.Conv1d(sizes.patch_width + 3, sizes.width, 1)
         self.lift = nn.Sequential(pointwise, Lambda(_patches_first), nn.LayerNorm(sizes.width))
         self.transformer = nn.ModuleDict({"layers": nn.ModuleList(Block(sizes) for _ in range(sizes.depth))})
-        self.proj = nn.Linear(sizes.width, sizes.projection) if sizes.projection else nn.Identity()
+        plain = nn.Linear(sizes.width, sizes.projection) if sizes.projection else nn.Identity()
+        self.proj = Adapters(sizes) if sizes.adapter_width else plain
         self.folded: FoldedAbstraction | None = None
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
