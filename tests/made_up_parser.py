@@ -19,7 +19,8 @@ def open(stream, **_):
     if what == "hang":
         time.sleep(60)
     if what == "hold":
-        re.match("(a+)+$", "a" * 60 + "b")
+        os.makedirs(os.path.join(os.path.dirname(__file__), "held"), exist_ok=True)
+        re.match("(a+)+$", "a" * 60 + "b")  # in C code that lets no other thread run
     if what == "grow":
         bytearray(2 ** 33)
     if what == "nap":

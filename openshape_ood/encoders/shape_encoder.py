@@ -29,6 +29,9 @@ PRECISIONS = get_args(Precision)
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
 
+    A process that is forked after it has encoded with two threads or more cannot encode: torch waits there for ever.
+    Processes that are spawned can.
+
     Attributes
     ----------
     identity : Identity

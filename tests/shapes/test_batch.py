@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -275,19 +275,25 @@ def test_workers_end_with_the_program(misbehavior: Path, number: signal.Signals)
         workers = Path(f"/proc/{program.pid}/task")
         found = {int(pid) for task in workers.iterdir() for pid in (task / "children").read_text().split()}
         assert len(found) == 2
+        assert soon((misbehavior / "parser" / "held").exists)
         program.send_signal(number)
         assert program.wait(10) == -number
-    assert gone(found)
+    assert soon(lambda: gone(found))
 
 
 def gone(processes: set[int]) -> bool:
-    """Whether none of them runs any more, within five seconds."""
+    """Whether none of them runs any more; nobody may be there to wait for zombies."""
+    states = []
+    for pid in processes:
+        with suppress(OSError):
+            states.append(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0])
+    return set(states) <= {"Z", "X"}
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    """Whether it does within five seconds."""
     for _ in range(100):
-        states = []
-        for pid in processes:
-            with suppress(OSError):
-                states.append(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0])
-        if set(states) <= {"Z", "X"}:  # nobody may be there to wait for them
+        if happens():
             return True
         time.sleep(0.05)
     return False
