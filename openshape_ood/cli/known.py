@@ -106,7 +106,7 @@ def _built(
     reading: Reading,
     failures: list[Failure],
 ) -> KnownClasses:
-    from openshape_ood.novelty import known_classes
+    from openshape_ood.novelty_inputs import known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
 
     files = usable(wanted.with_files, encoder, reading, failures)

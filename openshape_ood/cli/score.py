@@ -25,7 +25,7 @@ from openshape_ood.cli.console import (
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.novelty import NoveltyResult
+    from openshape_ood.novelty_result import NoveltyResult
 
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
 

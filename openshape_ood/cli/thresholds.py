@@ -13,7 +13,7 @@ from openshape_ood.errors import InputError
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.encoders.protocols import Provenance
-    from openshape_ood.novelty import NoveltyResult
+    from openshape_ood.novelty_result import NoveltyResult
 
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 

@@ -82,13 +82,13 @@ class Gaussian:
             )
         covariance = within.T @ within / len(within)
         share = shrinkage(np.einsum("md,md->m", within, within), np.einsum("ij,ij->", covariance, covariance), d)
-        found = cls(means, _precision(covariance, share))
+        classes = cls(means, _precision(covariance, share))
         if not background:
-            return found
+            return classes
         center = known.mean(axis=0)
         scatter = (known - center).T @ (known - center)
         own = _precision(scatter / len(known), share)
-        return replace(found, background_mean=center, background_precision=own)
+        return replace(classes, background_mean=center, background_precision=own)
 
 
 def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:

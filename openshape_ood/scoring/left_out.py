@@ -123,4 +123,4 @@ class _Scatter:
         left = self._left(kept)[:, None]
         moved = np.where(left > 0, self._gone(kept) / np.sqrt(np.maximum(left, 1)), 0)
         change = np.concatenate([self.rows[~kept] - self.means[self.labels[~kept]], moved])
-        return change if len(change) <= change.shape[1] else np.linalg.qr(change, mode="r")
+        return change if len(change) <= change.shape[1] else np.linalg.qr(change).R
