@@ -111,10 +111,10 @@ def _strip(row: Row, path: Path) -> Path | None:
 
     if stripped.stripped_path(row) is None:  # before torch is loaded
         return None
-    from openshape_ood.registry.weights import read_temperature, read_weights
+    from openshape_ood.registry.weights import read_file
 
     try:
-        tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
+        tensors, temperature = read_file(path, row, trusted=bool(row.source.sha256))
     except WeightsError:  # the registered file all the same: whoever loads it is told
         return None
     return stripped.keep(row, stripped.Weights(tensors, temperature, path))
