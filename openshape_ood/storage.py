@@ -74,7 +74,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 class ArrayStore:
-    """Vectors (d,) float32 on disk, one file for each key, with a checksum; one that cannot be used is as good as none."""
+    """Vectors (d,) float32 on disk, one file for each key, with a checksum; one that is unsound is as good as none."""
 
     def __init__(self, folder: Path, dim: int) -> None:
         self.folder = folder

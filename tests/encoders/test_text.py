@@ -606,7 +606,8 @@ def test_a_damaged_entry_is_replaced(
             "infinite": np.full(DIM, np.inf, np.float32),
             "object": np.array([{}] * DIM),
         }
-        np.save(entry, wrong[damage], allow_pickle=True)
+        with entry.open("wb") as file:
+            np.save(file, wrong[damage], allow_pickle=True)
     (own_cache / f"{entry.stem}.half.tmp").write_bytes(sound[:40])
     np.testing.assert_array_equal(clip().encode(["chair"]), expected)
     assert entry.read_bytes() == sound and len(loads) == 2
