@@ -635,7 +635,8 @@ def test_a_crash_in_the_middle_of_a_write(own_cache: Path, monkeypatch: pytest.M
     store.put("chair", np.ones(DIM, np.float32))
 
     def crash(path: Path, content: bytes) -> None:
-        path.open("wb").write(content[:40])
+        with path.open("wb") as file:
+            file.write(content[:40])
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "write_bytes", crash)
