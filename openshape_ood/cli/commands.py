@@ -23,7 +23,7 @@ from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-classes", "--calibrate")
+SEVERAL = ("--known", "--known-file", "--calibrate")
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 

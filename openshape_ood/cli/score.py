@@ -24,7 +24,11 @@ from openshape_ood.cli.console import (
 )
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.batches import Batch, Reading
+    from openshape_ood.cli.encoders import Encoders
     from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.embedding_store import Header
+    from openshape_ood.encoders.protocols import Provenance
     from openshape_ood.novelty import NoveltyResult
 
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
@@ -43,7 +47,7 @@ def score(
     files: options.Files,
     known: options.Names = None,
     examples: options.Examples = None,
-    known_classes: options.KnownFiles = None,
+    known_file: options.KnownFiles = None,
     known_up: options.KnownUp = None,
     method: options.MethodName = None,
     threshold: options.ThresholdGiven = None,
@@ -57,7 +61,7 @@ def score(
     out: Annotated[
         Path | None, options.option(options.RESULT, "--out -o", "Write the table too: .csv or .json.", metavar="FILE")
     ] = None,
-    model: options.Model = "vitb32",
+    model: options.OwnModel = None,
     checkpoint: options.CheckpointFile = None,
     text_checkpoint: options.TextCheckpoint = None,
     up: options.Up = "file",
@@ -68,11 +72,14 @@ def score(
     readers: options.Readers = None,
     json: options.Json = False,
 ) -> None:
-    """Score shapes: how novel each is, what it is nearest to, and whether it is novel."""
+    """Score shapes: how novel each is, what it is nearest to, and whether it is novel.
+
+    Files that cannot be read are listed and stop nothing; the exit code is then 1.
+    """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading, encode_files, warn_of_axes
-    from openshape_ood.cli.encoders import check_ups, load_encoder, load_text
-    from openshape_ood.cli.inputs import check_out, find_files, nothing_found
+    from openshape_ood.cli.batches import Reading, judge_all, warn_of_axes
+    from openshape_ood.cli.encoders import Encoders, check_ups
+    from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
     from openshape_ood.cli.known import build, gather
     from openshape_ood.errors import InputError
     from openshape_ood.scoring import find_method
@@ -81,49 +88,46 @@ def score(
     check_out("--save-threshold", save_threshold, (".json",))
     check_ups(up, known_up)
     decided = thresholds.given(threshold, calibrate, coverage)
-    wanted = gather(known, examples, known_classes)
+    wanted = gather(known, examples, known_file, known_up)
     chosen = None if method is None else find_method(method, wanted.kind)
     found = find_files(files)
-    if not found.files and not found.failures:
+    if not found.files and not found.stores and not found.failures:
         raise InputError(nothing_found(files, found.ignored))
-
-    encoder = load_encoder(model, checkpoint, device)
-    reading, failures = Reading(encoder.spec.count, up, seed, num_samples, batch_size, readers), found.failures
-    example_reading, text = replace(reading, up=known_up or up), load_text(encoder, text_checkpoint)
-    classes = build(wanted, chosen, encoder, text, example_reading, failures)
-    from openshape_ood import __version__
-    from openshape_ood.encoders.protocols import Provenance
+    from openshape_ood.embedding_store import read_header
+    from openshape_ood.encoders.protocols import Embeddings
     from openshape_ood.novelty import score_novelty
     from openshape_ood.scoring import default_method
-    from openshape_ood.synthetic.calibration import generated_threshold
 
+    headers, failures = [read_header(store) for store in found.stores], found.failures
+    given = [*wanted.identities, *(header.identity for header in headers)]
+    encoders = Encoders(model, checkpoint, text_checkpoint, device, given)
+    reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
+    classes = build(wanted, chosen, encoders, replace(reading, up=known_up or up), failures)
+    for header in headers:
+        classes = classes.with_temperature(header.temperature)
     chosen = chosen or find_method(default_method(classes))
-    provenance = Provenance(encoder.identity, chosen.name, up, seed, num_samples, __version__)
+    provenance = _provenance(chosen.name, reading, encoders, None if found.files else headers)
 
-    def judge(shapes: list[Any], ups: list[str]) -> NoveltyResult:
-        return score_novelty(
-            shapes, classes, encoder=encoder, method=chosen, up=ups, threshold=decided, **reading.settings
-        )
+    def judge(shapes: Any, ups: list[str]) -> NoveltyResult:
+        encoder = None if isinstance(shapes, Embeddings) else encoders.shape
+        settings = {**reading.settings, "up": ups, "threshold": decided}
+        return score_novelty(shapes, classes, encoder=encoder, method=chosen, **settings)
 
     hint = ""
     if calibrate:
         decided = thresholds.from_files(calibrate, coverage, reading, judge, provenance, failures)
     elif decided is None:
-        decided = generated_threshold(classes, encoder, method=chosen, coverage=coverage, **reading.settings)
+        decided = thresholds.generated(classes, encoders, provenance, chosen, coverage, reading)
         hint = "for shapes of yours, calibrate on known ones of yours: --calibrate PATHS"
     if save_threshold is not None:
         if decided is None:
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
         decided.save(save_threshold)
+    rows, read = [], []
     with progress("scoring", len(found.files)) as bar:
-        batches = encode_files(found.files, reading, judge, failures, bar)
-        rows = [
-            {"file": file.path, "id": file.id, **row}
-            for batch in batches
-            for file, row in zip(batch.files, batch.result.as_json()["shapes"], strict=True)
-        ]
-    for row in rows:
-        del row["shape"]  # the same as its file
+        for batch in judge_all(found, reading, judge, failures, bar):
+            read += batch.files if batch.shapes else []
+            rows += _rows(batch)
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
@@ -132,7 +136,8 @@ def score(
         "threshold": decided and decided.as_json(),
         "shapes": rows,
         "failed": [asdict(failure) for failure in failures],
-        "counts": {"scored": len(rows), "failed": len(failures), "ignored": found.ignored},
+        "ignored": found.ignored,
+        "counts": {"scored": len(rows), "failed": len(failures), "ignored": len(found.ignored)},
     }
     if out is not None and (rows or failures):
         _write(out, record, rows, failures)
@@ -145,11 +150,31 @@ def score(
         if out is not None:
             print_line(f"table in {shown(out)}")
     print_failures(failures)
-    warn_of_axes(found.files, up)
+    named_ignored(found.ignored)
+    warn_of_axes(read, up)
     if not rows:
         raise typer.Exit(2)
     if failures:
         raise typer.Exit(1)
+
+
+def _provenance(method: str, reading: Reading, encoders: Encoders, headers: Sequence[Header] | None) -> Provenance:
+    """Of the shapes; where all are stored, what their file says."""
+    from openshape_ood import __version__
+    from openshape_ood.encoders.protocols import Provenance
+
+    if headers:
+        return replace(headers[0].provenance, method=method)
+    return Provenance(encoders.shape.identity, method, reading.up, reading.seed, reading.num_samples, __version__)
+
+
+def _rows(batch: Batch) -> list[dict[str, Any]]:
+    """A record a shape, under its file's name and with the axis it was read with."""
+    shapes = zip(batch.files, batch.ups, batch.result.as_json()["shapes"], strict=True)
+    rows = [{"file": file.path, "id": file.id, **row, "up": up} for file, up, row in shapes]
+    for row in rows:
+        del row["shape"]  # the same as its file
+    return rows
 
 
 def _write(out: Path, record: dict[str, Any], rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.batches import Reading, encode_files
+from openshape_ood.cli.batches import Reading, judge_all
 from openshape_ood.cli.console import Failure, progress, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.encoders import Encoders
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.encoders.protocols import Provenance
+    from openshape_ood.known import KnownClasses
     from openshape_ood.novelty import NoveltyResult
+    from openshape_ood.scoring import Method
 
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
@@ -42,7 +45,7 @@ def from_files(
     paths: Sequence[str],
     coverage: float,
     reading: Reading,
-    judge: Callable[[list[Any], list[str]], NoveltyResult],
+    judge: Callable[[Any, list[str]], NoveltyResult],
     provenance: Provenance,
     failures: list[Failure],
 ) -> Threshold:
@@ -54,12 +57,30 @@ def from_files(
     found = find_files(paths)
     failures += found.failures
     with progress("calibrating", len(found.files)) as bar:
-        scores = [batch.result.novelty for batch in encode_files(found.files, reading, judge, failures, bar)]
+        scores = [batch.result.novelty for batch in judge_all(found, reading, judge, failures, bar)]
     source = f"known shapes of {', '.join(map(str, paths))}"
     try:
         return Threshold.from_novelty(np.concatenate([[], *scores]), coverage, provenance=provenance, source=source)
     except InputError as error:
         raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
+
+
+def generated(
+    classes: KnownClasses,
+    encoders: Encoders,
+    provenance: Provenance,
+    method: Method,
+    coverage: float,
+    reading: Reading,
+) -> Threshold | None:
+    """See `generated_threshold`; no encoder is loaded where that gives none."""
+    from openshape_ood.synthetic.calibration import generated_threshold
+
+    if provenance.identity.checkpoint != "tiny":
+        return None
+    found = generated_threshold(classes, encoders.shape, method=method, coverage=coverage, **reading.settings)
+    fits = found and found.provenance and found.provenance.identity.fits(provenance.identity)
+    return found if fits else None
 
 
 def words(threshold: Threshold | None) -> str:
