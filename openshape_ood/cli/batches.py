@@ -8,18 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openshape_ood.cli.console import Bar, Failure, print_note
-from openshape_ood.cli.inputs import File, Found
-from openshape_ood.encoders.protocols import Embeddings
+from openshape_ood.cli.inputs import File
 from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
 
-if TYPE_CHECKING:
-    from openshape_ood.novelty import NoveltyResult
-
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
-STORED_AT_ONCE = 8192  # rows of stored embeddings
 MANY = 64  # files; more are read by workers unless it is said by how many
 
 
@@ -70,25 +65,6 @@ def encode_files(
                 yield replace(batch, result=encode(batch.shapes, batch.ups))
             except (CloudError, ShapeFileError):  # rare: a file that has changed, or a cloud whose few different
                 yield from _one_by_one(batch, encode, failures)  # points sampling leaves out
-
-
-def judge_all(
-    found: Found,
-    reading: Reading,
-    judge: Callable[[Any, list[str]], NoveltyResult],
-    failures: list[Failure],
-    bar: Bar,
-) -> Iterator[Batch]:
-    """`judge(shapes, ups)` of all files as by `encode_files`, then `judge(Embeddings, ups)` of what is stored."""
-    from openshape_ood.embedding_store import read_embeddings, read_header
-
-    yield from encode_files(found.files, reading, judge, failures, bar)
-    for store in found.stores:
-        identity = read_header(store).identity
-        for rows in read_embeddings(store, ("id", "path", "embedding", "up"), STORED_AT_ONCE):
-            files = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
-            embeddings = Embeddings(rows["embedding"], identity, rows["path"])
-            yield Batch(files, [], rows["up"], judge(embeddings, rows["up"]))
 
 
 def _one_by_one(

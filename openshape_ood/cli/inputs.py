@@ -17,6 +17,7 @@ from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
     from openshape_ood.embedding_store.jobs import Item
+    from openshape_ood.encoders.protocols import Identity
 
 # what lies beside meshes; an unquoted pattern brings these along
 SIDE_FILES = (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp", ".bin")
@@ -39,6 +40,13 @@ class Found:
     stores: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def identities(self) -> list[Identity]:
+        """Of the stored embeddings."""
+        from openshape_ood.embedding_store import read_header
+
+        return [read_header(store).identity for store in self.stores]
 
 
 def find_files(given: Iterable[str | Path]) -> Found:

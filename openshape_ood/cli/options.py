@@ -86,9 +86,7 @@ KnownUp = Annotated[
     ),
 ]
 _MODEL = "Encoder: tiny (inside the package, works offline), vitb32, vitl14 or vitg14 (downloaded on first use)"
-Model = Annotated[
-    str, option(ENCODER, "--model -m", f"{_MODEL}.", metavar="NAME", autocompletion=checkpoint_names)
-]
+Model = Annotated[str, option(ENCODER, "--model -m", f"{_MODEL}.", metavar="NAME", autocompletion=checkpoint_names)]
 OwnModel = Annotated[
     str | None,
     option(

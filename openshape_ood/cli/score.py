@@ -5,31 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import (
-    Failure,
-    as_json,
-    print_failures,
-    print_json,
-    print_line,
-    print_table,
-    progress,
-    shown,
-)
+from openshape_ood.cli.console import Failure, as_json, print_failures, print_json, print_line, print_table, shown
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.batches import Batch, Reading
-    from openshape_ood.cli.encoders import Encoders
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.embedding_store import Header
-    from openshape_ood.encoders.protocols import Provenance
-    from openshape_ood.novelty import NoveltyResult
 
 COLUMNS = ("file", "status", "nearest", "similarity", "novelty", "p_value", "verdict", "up", "error")
 
@@ -77,10 +63,11 @@ def score(
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading, judge_all, warn_of_axes
+    from openshape_ood.cli.batches import Reading, warn_of_axes
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
-    from openshape_ood.cli.known import build, gather
+    from openshape_ood.cli.judging import Judge, records
+    from openshape_ood.cli.known import gather
     from openshape_ood.errors import InputError
     from openshape_ood.scoring import find_method
 
@@ -93,47 +80,25 @@ def score(
     found = find_files(files)
     if not found.files and not found.stores and not found.failures:
         raise InputError(nothing_found(files, found.ignored))
-    from openshape_ood.embedding_store import read_header
-    from openshape_ood.encoders.protocols import Embeddings
-    from openshape_ood.novelty import score_novelty
-    from openshape_ood.scoring import default_method
-
-    headers, failures = [read_header(store) for store in found.stores], found.failures
-    given = [*wanted.identities, *(header.identity for header in headers)]
-    encoders = Encoders(model, checkpoint, text_checkpoint, device, given)
+    failures = found.failures
+    encoders = Encoders(model, checkpoint, text_checkpoint, device, [*wanted.identities, *found.identities])
     reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
-    classes = build(wanted, chosen, encoders, replace(reading, up=known_up or up), failures)
-    for header in headers:
-        classes = classes.with_temperature(header.temperature)
-    chosen = chosen or find_method(default_method(classes))
-    provenance = _provenance(chosen.name, reading, encoders, None if found.files else headers)
-
-    def judge(shapes: Any, ups: list[str]) -> NoveltyResult:
-        encoder = None if isinstance(shapes, Embeddings) else encoders.shape
-        settings = {**reading.settings, "up": ups, "threshold": decided}
-        return score_novelty(shapes, classes, encoder=encoder, method=chosen, **settings)
-
-    hint = ""
-    if calibrate:
-        decided = thresholds.from_files(calibrate, coverage, reading, judge, provenance, failures)
-    elif decided is None:
-        decided = thresholds.generated(classes, encoders, provenance, chosen, coverage, reading)
-        hint = "for shapes of yours, calibrate on known ones of yours: --calibrate PATHS"
+    judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures).asking(found)
+    judge = thresholds.decided(judge, decided, calibrate, coverage, failures)
     if save_threshold is not None:
-        if decided is None:
+        if judge.threshold is None:
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")
-        decided.save(save_threshold)
+        judge.threshold.save(save_threshold)
     rows, read = [], []
-    with progress("scoring", len(found.files)) as bar:
-        for batch in judge_all(found, reading, judge, failures, bar):
-            read += batch.files if batch.shapes else []
-            rows += _rows(batch)
+    for batch in judge.all(found, failures, "scoring"):
+        read += batch.files if batch.shapes else []
+        rows += records(batch, batch.result)
     if sort == "novelty":
         rows.sort(key=lambda row: -row["novelty"])
     record = {
-        "provenance": provenance.as_json(),
-        "classes": list(classes.names),
-        "threshold": decided and decided.as_json(),
+        "provenance": judge.provenance.as_json(),
+        "classes": list(judge.classes.names),
+        "threshold": judge.threshold and judge.threshold.as_json(),
         "shapes": rows,
         "failed": [asdict(failure) for failure in failures],
         "ignored": found.ignored,
@@ -144,9 +109,7 @@ def score(
     if json:
         print_json(record)
     elif rows:
-        _print(rows, decided, record)
-        if decided is not None and hint:
-            print_line(hint)
+        _print(rows, judge.threshold, record)
         if out is not None:
             print_line(f"table in {shown(out)}")
     print_failures(failures)
@@ -156,25 +119,6 @@ def score(
         raise typer.Exit(2)
     if failures:
         raise typer.Exit(1)
-
-
-def _provenance(method: str, reading: Reading, encoders: Encoders, headers: Sequence[Header] | None) -> Provenance:
-    """Of the shapes; where all are stored, what their file says."""
-    from openshape_ood import __version__
-    from openshape_ood.encoders.protocols import Provenance
-
-    if headers:
-        return replace(headers[0].provenance, method=method)
-    return Provenance(encoders.shape.identity, method, reading.up, reading.seed, reading.num_samples, __version__)
-
-
-def _rows(batch: Batch) -> list[dict[str, Any]]:
-    """A record a shape, under its file's name and with the axis it was read with."""
-    shapes = zip(batch.files, batch.ups, batch.result.as_json()["shapes"], strict=True)
-    rows = [{"file": file.path, "id": file.id, **row, "up": up} for file, up, row in shapes]
-    for row in rows:
-        del row["shape"]  # the same as its file
-    return rows
 
 
 def _write(out: Path, record: dict[str, Any], rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> None:
@@ -195,12 +139,16 @@ def _csv(rows: Sequence[dict[str, Any]], failures: Sequence[Failure]) -> str:
 
 
 def _print(rows: Sequence[dict[str, Any]], threshold: Threshold | None, record: dict[str, Any]) -> None:
-    from openshape_ood.cli.thresholds import words
+    from openshape_ood.cli.thresholds import print_hint, words
 
     columns = ["file", "nearest", "similarity", "novelty", "p_value", "verdict"]
     print_table(rows, [name for name in columns if rows[0][name] is not None], fold="file")
     provenance = record["provenance"]
     note = " (what each file says, else y)" if provenance["up"] == "file" else ""
     counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
+    if threshold is not None:
+        novel = sum(row["verdict"] == "novel" for row in rows)
+        print_line(f"{novel} novel, {len(rows) - novel} known")
     print_line(words(threshold))
     print_line(f"{provenance['identity']['checkpoint']}, {provenance['method']}, up {provenance['up']}{note}: {counts}")
+    print_hint(threshold)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from openshape_ood.cli.batches import Reading, judge_all
-from openshape_ood.cli.console import Failure, progress, shown
+from openshape_ood.cli.console import Failure, print_line, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.encoders import Encoders
+    from openshape_ood.cli.judging import Judge
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.encoders.protocols import Provenance
-    from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty import NoveltyResult
-    from openshape_ood.scoring import Method
 
+COVERAGE = 0.95
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
@@ -41,14 +38,24 @@ def given(value: str | None, calibrate: Sequence[str] | None, coverage: float) -
     return Threshold(number, source="given with --threshold")
 
 
-def from_files(
-    paths: Sequence[str],
-    coverage: float,
-    reading: Reading,
-    judge: Callable[[Any, list[str]], NoveltyResult],
-    provenance: Provenance,
-    failures: list[Failure],
-) -> Threshold:
+def print_hint(threshold: Threshold | None) -> None:
+    """What would be better than shapes that were generated."""
+    if threshold is not None and threshold.source.startswith("generated "):
+        print_line("for shapes of yours, calibrate on known ones of yours: --calibrate PATHS")
+
+
+def decided(
+    judge: Judge, threshold: Threshold | None, calibrate: Sequence[str] | None, coverage: float, failures: list[Failure]
+) -> Judge:
+    """The judge with a threshold: the one given, of the shapes of --calibrate, or of generated ones; or with none."""
+    if calibrate:
+        threshold = _from_files(judge, calibrate, coverage, failures)
+    elif threshold is None:
+        threshold = _generated(judge, coverage)
+    return replace(judge, threshold=threshold)
+
+
+def _from_files(judge: Judge, paths: Sequence[str], coverage: float, failures: list[Failure]) -> Threshold:
     """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
     import numpy as np
 
@@ -56,31 +63,24 @@ def from_files(
 
     found = find_files(paths)
     failures += found.failures
-    with progress("calibrating", len(found.files)) as bar:
-        scores = [batch.result.novelty for batch in judge_all(found, reading, judge, failures, bar)]
-    source = f"known shapes of {', '.join(map(str, paths))}"
+    scores = [batch.result.novelty for batch in judge.all(found, failures, "calibrating")]
+    novelty, source = np.concatenate([[], *scores]), f"known shapes of {', '.join(map(str, paths))}"
     try:
-        return Threshold.from_novelty(np.concatenate([[], *scores]), coverage, provenance=provenance, source=source)
+        return Threshold.from_novelty(novelty, coverage, provenance=judge.provenance, source=source)
     except InputError as error:
         raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
 
 
-def generated(
-    classes: KnownClasses,
-    encoders: Encoders,
-    provenance: Provenance,
-    method: Method,
-    coverage: float,
-    reading: Reading,
-) -> Threshold | None:
+def _generated(judge: Judge, coverage: float) -> Threshold | None:
     """See `generated_threshold`; no encoder is loaded where that gives none."""
     from openshape_ood.synthetic.calibration import generated_threshold
 
-    if provenance.identity.checkpoint != "tiny":
+    own = judge.provenance.identity
+    if own.checkpoint != "tiny":
         return None
-    found = generated_threshold(classes, encoders.shape, method=method, coverage=coverage, **reading.settings)
-    fits = found and found.provenance and found.provenance.identity.fits(provenance.identity)
-    return found if fits else None
+    settings = {"method": judge.method, "coverage": coverage, **judge.reading.settings}
+    found = generated_threshold(judge.classes, judge.encoders.shape, **settings)
+    return found if found and found.provenance and found.provenance.identity.fits(own) else None
 
 
 def words(threshold: Threshold | None) -> str:

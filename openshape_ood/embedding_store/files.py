@@ -34,7 +34,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def is_stored(path: str | os.PathLike[str]) -> bool:
-    """Whether embeddings lie at a path: a folder with shards, or a file by its ending; .npz may hold a cloud instead."""
+    """Whether embeddings lie at a path: a folder with shards, or a file by its ending; of .npz, by what it holds."""
     path = Path(path).expanduser()
     if path.is_dir():
         return bool(shard_files(path, EMBEDDINGS))
