@@ -66,6 +66,8 @@ def localize(
     known_up: options.KnownUp = None,
     method: options.MethodName = None,
     threshold: options.ThresholdGiven = None,
+    calibrate: options.Calibrate = None,
+    coverage: options.Coverage = 0.95,
     report: Annotated[
         Path | None,
         options.option(
@@ -119,7 +121,7 @@ def localize(
 
     _check_outputs(out, picture, report)
     check_ups(up, known_up)
-    decided = thresholds.given(threshold, None, thresholds.COVERAGE)
+    decided = thresholds.given(threshold, calibrate, coverage)
     wanted = gather(known, examples, known_file, known_up)
     chosen = None if method is None else find_method(method, "examples" if generated else wanted.kind)
     found = find_files(files)
@@ -127,7 +129,7 @@ def localize(
     failures, encoders = found.failures, Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
     reading = Reading(encoders.points, up, seed, 1, batch_size, readers)
     judge = _judge(wanted, generated, chosen, encoders, reading, known_up, failures)
-    judge = thresholds.decided(judge, decided, None, thresholds.COVERAGE, failures)
+    judge = thresholds.decided(judge, decided, calibrate, coverage, failures)
 
     def both(shapes: list[Any], ups: list[str]) -> tuple[NoveltyResult, list[NoveltyMap]]:
         encoder, known = encoders.shape, judge.classes
@@ -181,8 +183,8 @@ def _check_shapes(given: Sequence[str], found: Found, one_only: bool) -> None:
 
     if found.stores:
         raise InputError(
-            f"{found.stores[0]} holds embeddings of whole shapes; where a shape is novel its points say. Give the "
-            "shapes themselves, as in: openshape-ood localize scans/; whether they are novel `score` says of embeddings"
+            f"{found.stores[0]} holds embeddings of whole shapes and no points, of which a map is made. Give the "
+            "shapes themselves, as in: openshape-ood localize scans/. Whether they are novel, `score` can say"
         )
     if not found.files and not found.failures:
         raise InputError(nothing_found(given, found.ignored))

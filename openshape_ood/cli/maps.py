@@ -45,7 +45,7 @@ class Localized:
         like = self.like
         whole = {"provenance": judge.provenance.as_json(), "threshold": judge.threshold and judge.threshold.as_json()}
         return {
-            "provenance": like and like.provenance.as_json(),
+            "provenance": like and {**like.provenance.as_json(), "up": judge.reading.up},
             "classes": list(judge.classes.names),
             "threshold": like and like.threshold and like.threshold.as_json(),
             "baseline": like and like.baseline,

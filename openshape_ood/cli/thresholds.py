@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
     from openshape_ood.decisions.threshold import Threshold
 
-COVERAGE = 0.95
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from cli_runs import run, run_json, write_shape
 
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, Threshold, score_novelty
@@ -143,10 +144,10 @@ def test_known_classes_of_files(mixed: Path, tmp_path: Path) -> None:
     KnownClasses.from_names(["chair", "sofa"], text).save(seats)
     KnownClasses.from_names(["bed"], text).save(rest)
     words = ["score", mixed / "chair.npy", "--model", "tiny", "--threshold", "1"]
-    by_file = run_json(*words, "--known-classes", seats)
+    by_file = run_json(*words, "--known-file", seats)
     by_name = run_json(*words, "--known", "chair", "sofa")
     assert by_file["shapes"][0]["novelty"] == pytest.approx(by_name["shapes"][0]["novelty"])
-    more = run_json(*words, "--known-classes", seats, rest, "--known", "table")
+    more = run_json(*words, "--known-file", seats, rest, "--known", "table")
     assert more["classes"] == ["chair", "sofa", "bed", "table"]
 
 
@@ -154,7 +155,7 @@ def test_patches_of_a_file(mixed: Path, tmp_path: Path, tiny: ShapeEncoder) -> N
     shapes = {name: [sample(name, 512, seed) for seed in range(3)] for name in ("chair", "sofa")}
     known = KnownClasses.from_examples(shapes, tiny, patches="tokens")
     path = known.save(tmp_path / "patches.safetensors")
-    words = ["--known-classes", path, "--method", "vote_entropy", "--model", "tiny", "--threshold", "1"]
+    words = ["--known-file", path, "--method", "vote_entropy", "--model", "tiny", "--threshold", "1"]
     found = run_json("score", mixed / "chair.npy", *words)
     expected = score_novelty([mixed / "chair.npy"], known, encoder=tiny, method="vote_entropy")
     assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
@@ -174,12 +175,16 @@ def test_the_table_is_written_in_order_and_nothing_is_lost(mixed: Path, tmp_path
 
 
 def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: Path) -> None:
-    document = "<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>"
-    (tmp_path / "a.dae").write_text(document)
+    content = trimesh.creation.box().export(file_type="dae")
+    (tmp_path / "a.dae").write_bytes(content.replace(b"Y_UP", b"Z_UP"))
     chair = write_shape(tmp_path / "chair.npy", "chair")
     result = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1", "--up", "y")
     assert "up y:" in result.stdout
     assert "1 file says that z is up" in result.stderr
+    # what could not be read was not read with any axis
+    (tmp_path / "b.dae").write_text("<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>")
+    result = run("score", chair, tmp_path / "a.dae", tmp_path / "b.dae", *KNOWN, "--threshold", "1", "--up", "y")
+    assert result.exit_code == 1 and "1 file says that z is up" in result.stderr
     asked = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1")
     assert "up file (what each file says, else y)" in asked.stdout
     assert "says that z is up" not in asked.stderr
@@ -205,7 +210,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Missing argument"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
-        (["score", "a.ply", "--known-classes", "b.txt", "--model", "tiny"], "is a .safetensors file"),
+        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
         (["nonsense"], "No such command"),
     ],
 )
