@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.cli.batches import Reading, encode_files
-from openshape_ood.cli.console import Bar, Failure, print_note, progress, shown
+from openshape_ood.cli.console import Failure, print_note, progress, shown
 from openshape_ood.cli.inputs import File, find_files
 from openshape_ood.encoders.protocols import Identity, Patches
 from openshape_ood.errors import ClassNamesError, FileError, InputError
@@ -129,8 +129,7 @@ def _built(
     if chosen.needs == "patches":
         patches, chosen = patches or PATCH_STAGE, find_method(DEFAULTS["examples"])
     files, encoder = wanted.with_files, encoders.shape if wanted.with_files else None
-    with progress("examples", sum(map(len, files.values()))) as bar:
-        held = {name: _examples(name, own, encoder, reading, failures, bar, patches) for name, own in files.items()}
+    held = _encoded(files, encoder, reading, failures, patches) if files else {}
     known = {name: held[name].rows if name in held else None for name in wanted.examples}
     classes = known_classes(known, chosen, encoder, text=encoders.text)
     return with_memory(classes, {name: one.patches for name, one in held.items()}, patches)
@@ -138,19 +137,22 @@ def _built(
 
 @dataclass(frozen=True)
 class Examples:
-    """Of one class: embeddings (m, d), and patches where these were asked for."""
+    """Embeddings (m, d), and patches where these were asked for."""
 
     rows: np.ndarray
     patches: Patches | None
 
+    @classmethod
+    def joined(cls, parts: Sequence[Examples]) -> Examples:
+        found = [part.patches for part in parts if part.patches is not None]
+        features, centers = ([getattr(one, name) for one in found] for name in ("features", "centers"))
+        patches = Patches(np.concatenate(features), np.concatenate(centers), found[0].radius) if found else None
+        return cls(np.concatenate([part.rows for part in parts]), patches)
 
-def encode_examples(shapes: list[Any], ups: list[str], encoder: Any, reading: Reading, stage: str | None) -> Examples:
-    """What is kept of some examples."""
-    rows = encoder.encode(shapes, up=ups, **reading.settings)
-    if stage is None:
-        return Examples(rows, None)
-    settings = {"seed": reading.seed, "batch_size": reading.batch_size}
-    return Examples(rows, encoder.encode_patches(shapes, up=ups, stage=stage, **settings))
+    def of(self, mask: np.ndarray) -> Examples:
+        own = self.patches
+        patches = None if own is None else Patches(own.features[mask], own.centers[mask], own.radius)
+        return Examples(self.rows[mask], patches)
 
 
 def with_memory(classes: KnownClasses, patches: Mapping[str, Any], stage: str | None) -> KnownClasses:
@@ -164,32 +166,30 @@ def with_memory(classes: KnownClasses, patches: Mapping[str, Any], stage: str | 
     return replace(classes, patches=replace(memory, labels=places[memory.labels]))
 
 
-def joined(parts: Sequence[Examples]) -> Examples:
-    """The examples of several batches as one."""
-    found = [part.patches for part in parts if part.patches is not None]
-    features, centers = ([getattr(one, name) for one in found] for name in ("features", "centers"))
-    patches = Patches(np.concatenate(features), np.concatenate(centers), found[0].radius) if found else None
-    return Examples(np.concatenate([part.rows for part in parts]), patches)
+def _encoded(
+    classes: Mapping[str, list[File]], encoder: Any, reading: Reading, failures: list[Failure], stage: str | None
+) -> dict[str, Examples]:
+    """The examples of every class, read as one list. Raises `InputError` for a class of which none can be used."""
 
-
-def _examples(
-    name: str,
-    files: list[File],
-    encoder: Any,
-    reading: Reading,
-    failures: list[Failure],
-    bar: Bar,
-    stage: str | None,
-) -> Examples:
     def encode(shapes: list[Any], ups: list[str]) -> Examples:
-        return encode_examples(shapes, ups, encoder, reading, stage)
+        rows = encoder.encode(shapes, up=ups, **reading.settings)
+        if stage is None:
+            return Examples(rows, None)
+        how = {"seed": reading.seed, "batch_size": reading.batch_size}
+        return Examples(rows, encoder.encode_patches(shapes, up=ups, stage=stage, **how))
 
+    files = [replace(file, id=name) for name, own in classes.items() for file in own]  # an example's id is its class
     before = len(failures)
-    done = [one.result for one in encode_files(files, reading, encode, failures, bar)]
-    if not done:
-        reason = failures[before].reason if len(failures) > before else "no files"
-        raise InputError(f"none of the {len(files)} examples of class {name!r} can be used; the first: {reason}")
-    return joined(done)
+    with progress("examples", len(files)) as bar:
+        done = list(encode_files(files, reading, encode, failures, bar))
+    owners = np.array([file.id for one in done for file in one.files])
+    for name, own in classes.items():
+        if name not in owners:
+            paths = {file.path for file in own}
+            reason = next((one.reason for one in failures[before:] if one.file in paths), "no files")
+            raise InputError(f"none of the {len(own)} examples of class {name!r} can be used; the first: {reason}")
+    whole = Examples.joined([one.result for one in done])
+    return {name: whole.of(owners == name) for name in classes}
 
 
 def _split(names: Sequence[str]) -> list[str]:
