@@ -15,7 +15,8 @@ from openshape_ood.cli.known import Wanted, build
 from openshape_ood.embedding_store import Header, read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.novelty import score_novelty
+from openshape_ood.novelty_result import NoveltyResult
 from openshape_ood.scoring import Method, default_method, find_method
 
 if TYPE_CHECKING:

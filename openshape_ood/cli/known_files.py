@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +53,7 @@ def save(
         ),
     ] = False,
     calibrate: options.Calibrate = None,
+    calibrate_by: options.CalibrateBy = "file",
     coverage: options.Coverage = 0.95,
     threshold: options.ThresholdGiven = None,
     method: options.MethodName = None,
@@ -83,16 +83,17 @@ def save(
 
     check_out("--out", out, SUFFIXES)
     check_ups(up, known_up)
-    decided = thresholds.given(threshold, calibrate, coverage)
     wanted = gather(known, examples, known_file, known_up)
+    decided = thresholds.given(threshold, calibrate, coverage, wanted)
+    calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
     chosen = None if method is None else find_method(method, wanted.kind)
     failures: list[Failure] = []
     encoders = Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
     reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
     judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures, "local" if patches else None)
     if calibrate or decided is not None:
-        judge = thresholds.decided(judge, decided, calibrate, coverage, failures)
-    made = replace(judge.classes, threshold=judge.threshold or judge.classes.threshold)
+        judge = thresholds.decided(judge, decided, calibration, failures)
+    made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
     _told(made.save(out), made, json, failures)
 
 

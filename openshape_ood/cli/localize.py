@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
     from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty import NoveltyResult
     from openshape_ood.novelty_map import NoveltyMap
+    from openshape_ood.novelty_result import NoveltyResult
     from openshape_ood.scoring import Method
 
 EXAMPLES = """
@@ -67,6 +67,7 @@ def localize(
     method: options.MethodName = None,
     threshold: options.ThresholdGiven = None,
     calibrate: options.Calibrate = None,
+    calibrate_by: options.CalibrateBy = "file",
     coverage: options.Coverage = 0.95,
     report: Annotated[
         Path | None,
@@ -121,15 +122,16 @@ def localize(
 
     _check_outputs(out, picture, report)
     check_ups(up, known_up)
-    decided = thresholds.given(threshold, calibrate, coverage)
     wanted = gather(known, examples, known_file, known_up)
+    decided = thresholds.given(threshold, calibrate, coverage, wanted)
+    calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
     chosen = None if method is None else find_method(method, "examples" if generated else wanted.kind)
     found = find_files(files)
     _check_shapes(files, found, one_only=bool(out or picture))
     failures, encoders = found.failures, Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
     reading = Reading(encoders.points, up, seed, 1, batch_size, readers)
     judge = _judge(wanted, generated, chosen, encoders, reading, known_up, failures)
-    judge = thresholds.decided(judge, decided, calibrate, coverage, failures)
+    judge = thresholds.decided(judge, decided, calibration, failures)
 
     def both(shapes: list[Any], ups: list[str]) -> tuple[NoveltyResult, list[NoveltyMap]]:
         encoder, known = encoders.shape, judge.classes

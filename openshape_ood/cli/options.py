@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -161,6 +161,14 @@ Calibrate = Annotated[
         "--calibrate",
         "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
         metavar="PATHS...",
+    ),
+]
+CalibrateBy = Annotated[
+    Literal["file", "folder"],
+    option(
+        DECISION,
+        "--calibrate-by",
+        "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
     ),
 ]
 SaveThreshold = Annotated[

@@ -38,6 +38,7 @@ def score(
     method: options.MethodName = None,
     threshold: options.ThresholdGiven = None,
     calibrate: options.Calibrate = None,
+    calibrate_by: options.CalibrateBy = "file",
     coverage: options.Coverage = 0.95,
     save_threshold: options.SaveThreshold = None,
     sort: Annotated[
@@ -74,8 +75,9 @@ def score(
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
     check_ups(up, known_up)
-    decided = thresholds.given(threshold, calibrate, coverage)
     wanted = gather(known, examples, known_file, known_up)
+    decided = thresholds.given(threshold, calibrate, coverage, wanted)
+    calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
     chosen = None if method is None else find_method(method, wanted.kind)
     found = find_files(files)
     if not found.files and not found.stores and not found.failures:
@@ -84,7 +86,7 @@ def score(
     encoders = Encoders(model, checkpoint, text_checkpoint, device, [*wanted.identities, *found.identities])
     reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
     judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures).asking(found)
-    judge = thresholds.decided(judge, decided, calibrate, coverage, failures)
+    judge = thresholds.decided(judge, decided, calibration, failures)
     if save_threshold is not None:
         if judge.threshold is None:
             raise InputError("--save-threshold: there is no threshold to save; give --calibrate PATHS of known shapes")

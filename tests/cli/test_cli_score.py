@@ -166,9 +166,8 @@ def test_stored_embeddings_are_scored_as_their_shapes(mixed: Path, tmp_path: Pat
     if out in ("scans.parquet", "folder"):
         pytest.importorskip("pyarrow")
     store = tmp_path / out
-    assert (
-        run("embed", mixed / "chair.npy", mixed / "sub", "--out", store, "--model", "tiny", "--up", "z").exit_code == 0
-    )
+    given, how = [mixed / "chair.npy", mixed / "sub"], ["--model", "tiny", "--up", "z"]
+    assert run("embed", *given, "--out", store, *how).exit_code == 0
     words = ["--known", "chair", "sofa", "--threshold", "0.9"]
     stored = run_json("score", store, *words)  # by the checkpoint that the file names
     shapes = run_json("score", *given, *words, *how)
