@@ -61,6 +61,16 @@ class Clock:
         return float(after - before)
 
 
+class CpuClock(Clock):
+    """Seconds that this process spent on a core, not those in which others had it: for a machine that is not idle.
+
+    Of one thread alone: waiting for one another, several spend as long as the slowest.
+    """
+
+    def _now(self) -> Any:
+        return time.process_time()
+
+
 class CudaClock(Clock):
     """Seconds between marks in the stream of work of a GPU, which is not held up by them.
 

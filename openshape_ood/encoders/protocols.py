@@ -120,11 +120,12 @@ class Embeddings:
 
 class Patches(NamedTuple):
     """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, in the encoder's own
-    frame, where the largest norm of a cloud is 1."""
+    frame, where the largest norm of a cloud is 1; radii (b,): of each shape where it is not the same of all."""
 
     features: np.ndarray
     centers: np.ndarray
     radius: float
+    radii: np.ndarray | None = None
 
 
 class Encoder(Protocol):
@@ -228,3 +229,18 @@ class StagedNetwork(Protocol):
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]: ...
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor: ...
     def transform(self, centers: Tensor, features: Tensor) -> Tensor: ...
+
+
+ENCODER = ("identity", "dim", "temperature", "encode")
+
+
+def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
+    """Raises `InputError` for what is no encoder with these members, or no `NamesEncoder`, where one is given."""
+    asked = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
+    for name, (given, members) in asked.items():
+        lacks = [member for member in members if not hasattr(given, member)]
+        if given is not None and lacks:
+            raise InputError(
+                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; encoder and text are objects, "
+                "not names; give the name of a checkpoint as model="
+            )

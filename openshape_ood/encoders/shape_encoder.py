@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,11 +14,13 @@ import torch
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.devices import exact, find_device
 from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
+from openshape_ood.encoders.pipeline import in_stacks, overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
-from openshape_ood.shapes.points import in_order, mean_sample, prepare, same_size, sample_seeds
+from openshape_ood.shapes.batch import ready_clouds
+from openshape_ood.shapes.points import in_order, mean_sample, same_size, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -26,6 +29,9 @@ PRECISIONS = get_args(Precision)
 
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
+
+    A process that is forked after it has encoded with two threads or more cannot encode: torch waits there for ever.
+    Processes that are spawned can.
 
     Attributes
     ----------
@@ -134,7 +140,8 @@ class ShapeEncoder:
         ----------
         shapes : cloud, stack, or list
             One cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths, or trimesh
-            objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
+            objects. Several paths are read by child processes, within limits of time and memory. Any frame and
+            unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
         up : str or sequence of str
             Gravity axis of the data, "y", "z" or "x" with an optional "-", or "file" to ask the file, else y; one for
             all, or one a shape.
@@ -207,10 +214,9 @@ class ShapeEncoder:
     ) -> list[np.ndarray]:
         """Raw embeddings (b, d) of every sampling; each of them has a direction."""
         ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
-        batches = _batches(len(shapes), batch_size)
         rows: list[np.ndarray] = []
-        with _bar(len(shapes), progress) as bar:
-            for done in self.encode_batches(self._prepared(shapes[s], ups[s], own) for s in batches for own in seeds):
+        with closing(self._prepared(shapes, ups, seeds, batch_size)) as batches, _bar(len(shapes), progress) as bar:
+            for done in self.encode_batches(batches):
                 rows.append(done)
                 bar.update(0 if len(rows) % len(seeds) else len(done))
         samples = [np.concatenate(rows[i :: len(seeds)]) for i in range(len(seeds))]
@@ -264,9 +270,8 @@ class ShapeEncoder:
             what = f"{self.identity.checkpoint}: its architecture {self.row.architecture!r}"
             raise InputError(f"{what} gives no features of patches; expected an encoder such as vitb32")
         found: list[tuple[np.ndarray, ...]] = []
-        with _bar(len(listed), progress) as bar:
-            for s in _batches(len(listed), batch_size):
-                clouds = self._prepared(listed[s], ups[s], seed)
+        with closing(self._prepared(listed, ups, [seed], batch_size)) as batches, _bar(len(listed), progress) as bar:
+            for clouds in batches:
                 alike, stacks = same_size(clouds)
                 with torch.inference_mode(), exact(self.device):
                     parts = [self.network.patches(torch.from_numpy(one).to(self.device), stage) for one in stacks]
@@ -274,7 +279,9 @@ class ShapeEncoder:
                 found.append(tuple(in_order(alike, column) for column in columns))
                 bar.update(len(clouds))
         features, centers, *radii = (np.concatenate(column) for column in zip(*found, strict=True))
-        return Patches(features, centers, float(np.median(radii)) if radii else self.network.radius)
+        if radii:
+            return Patches(features, centers, float(np.median(radii[0])), radii[0])
+        return Patches(features, centers, self.network.radius)
 
     def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """Raw embeddings (b, d) float32, of any length, of clouds that are prepared already, in one batch.
@@ -291,25 +298,11 @@ class ShapeEncoder:
 
     def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
         """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
-        waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
-
-        def stacks() -> Iterator[np.ndarray]:
-            for batch in batches:
-                alike, some = same_size(batch)
-                waiting.append(alike)
-                yield from some
-
-        for rows in self._encode_stacks(stacks()):
-            done.append(rows)
-            if len(done) == len(waiting[0]):
-                yield in_order(waiting.popleft(), done)
-                done.clear()
+        yield from in_stacks(batches, self._encode_stacks)
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Embeddings (b, d) of clouds (b, n, 6)."""
         if self.device.type == "cuda" and isinstance(self.network, StagedNetwork):
-            from openshape_ood.encoders.pipeline import overlapped
-
             yield from overlapped(self.network, stacks, self.device)
             return
         for clouds in stacks:
@@ -317,14 +310,17 @@ class ShapeEncoder:
                 embeddings = self.network(torch.from_numpy(clouds).to(self.device))
             yield embeddings.cpu().numpy()
 
-    def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> list[np.ndarray]:
-        """Clouds (n, 6) as the network takes them."""
-        spec, prepared = self.spec, []
-        frame: dict[str, Any] = {"to": spec.up, "color": spec.color, "seed": seed}
-        for shape, up in zip(shapes, ups, strict=True):
-            cloud = shape.cloud(spec.count, seed)
-            prepared.append(prepare(cloud, count=spec.size(len(cloud)), up=up, name=shape.name, **frame))
-        return prepared
+    def _prepared(
+        self, shapes: Sequence[Shape], ups: Sequence[str], seeds: Sequence[int], batch_size: int
+    ) -> Generator[list[np.ndarray]]:
+        """Batches of clouds (n, 6) as the network takes them: of some shapes with every seed, then of the next."""
+        size = check_whole(batch_size, "batch_size")
+        batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
+        jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
+        with closing(ready_clouds(jobs, self.spec)) as clouds:
+            for batch in batches:
+                for _ in seeds:
+                    yield list(islice(clouds, len(batch)))
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -338,11 +334,6 @@ class ShapeEncoder:
 
     def __repr__(self) -> str:
         return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
-
-
-def _batches(count: int, batch_size: Any) -> list[slice]:
-    size = check_whole(batch_size, "batch_size")
-    return [slice(i, i + size) for i in range(0, count, size)]
 
 
 def _bar(total: int, progress: bool) -> Any:

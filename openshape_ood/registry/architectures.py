@@ -13,6 +13,8 @@ from typing import Any
 
 from openshape_ood.errors import RegistryError
 
+MOST_LAYERS = 256
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -65,7 +67,7 @@ class PointBERTSizes:
     adapter_width: int = field(default=0, metadata={"zero": True})
 
     def __post_init__(self) -> None:
-        _check_channels(self.channels)
+        _check(self.channels, self.depth)
         if self.adapter_width and not self.projection:
             raise ValueError("field 'projection' is 0, but adapters need the width of the embedding")
 
@@ -100,7 +102,7 @@ class Uni3DSizes:
     projection: int
 
     def __post_init__(self) -> None:
-        _check_channels(self.channels)
+        _check(self.channels, self.depth)
         if self.block not in BLOCKS:
             raise ValueError(f"field 'block' is {self.block!r}; known: {', '.join(BLOCKS)}")
         if self.patch_width % 4:
@@ -111,9 +113,11 @@ class Uni3DSizes:
         return self.projection
 
 
-def _check_channels(channels: int) -> None:
+def _check(channels: int, depth: int) -> None:
     if channels != 6:
         raise ValueError(f"field 'channels' is {channels}; clouds have 6: xyz and rgb")
+    if depth > MOST_LAYERS:
+        raise ValueError(f"field 'depth' is {depth!s:.20}; expected at most {MOST_LAYERS}")
 
 
 def _pointbert(sizes: PointBERTSizes) -> Any:

@@ -45,6 +45,10 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--reference", default="", metavar="DIR", help="a checkout of the OpenShape support library; its code is run"
     )
+    parser.add_argument("--no-plain", dest="plain", action="store_false", help="leave out the plain way")
+    parser.add_argument(
+        "--cpu-seconds", action="store_true", help="of the cores, not of the clock: with --threads 1 on a busy machine"
+    )
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave out peak memory")
     parser.add_argument("--no-picture", dest="picture", action="store_false", help="figures only")
     parser.add_argument("--quick", action="store_true", help="very small and once, to see that it runs")
@@ -63,6 +67,8 @@ def run(args: argparse.Namespace) -> None:
     from openshape_ood.devices import find_device
 
     options.check_least(args, batch=1, points=1, repeats=1, threads=1)
+    if args.cpu_seconds and args.threads > 1:
+        raise InputError(f"--cpu-seconds are of one thread; --threads is {args.threads}: expected --threads 1")
     if args.picture and not find_spec("matplotlib"):  # before the work, not after it
         raise MissingPackageError("the picture needs matplotlib: pip install -e '.[benchmarks]'; or --no-picture")
     device = find_device(args.device)
@@ -75,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     if (busy := here["cores_busy_before"]) > BUSY:
         print(f"note: other programs kept {busy:.1f} cores busy before: expect wide quartiles", file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
-    names = ("threads", "points", "repeats", "seconds", "reference", "memory", "modules")
+    names = ("threads", "points", "repeats", "seconds", "reference", "memory", "modules", "plain", "cpu_seconds")
     registry = args.registry and str(args.registry)
     settings = Settings(str(device), registry=registry, **{name: getattr(args, name) for name in names})
     started, cells = time.perf_counter(), []
@@ -88,7 +94,9 @@ def run(args: argparse.Namespace) -> None:
     stem = args.out / f"speed-{device.type}{'-quick' if args.quick else ''}"
     found = {
         "about": "ratios of times taken in turns; seconds are a batch's, on this machine, in this run",
-        "settings": {name: getattr(args, name) for name in ("device", "threads", "repeats", "seconds", "quick")}
+        "settings": {
+            name: getattr(args, name) for name in ("device", "threads", "repeats", "seconds", "cpu_seconds", "quick")
+        }
         | {"reference": bool(args.reference)},
         "machine": here,
         "versions": {"openshape_ood": __version__, **versions("torch")},

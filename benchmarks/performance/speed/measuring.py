@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.performance.harness import Clock, CudaClock, Pass, Quartiles, Turns, apart, memory, take_turns
+from benchmarks.performance.harness import Clock, CpuClock, CudaClock, Pass, Quartiles, Turns, apart, memory, take_turns
 from benchmarks.performance.networks import made_up_encoder, made_up_weights
 from benchmarks.performance.speed import contenders, products
 from benchmarks.performance.speed.baselines import Reference
@@ -41,6 +41,8 @@ class Settings:
     memory: bool
     registry: str | None = None
     modules: Sequence[str] = ()
+    plain: bool = True
+    cpu_seconds: bool = False
 
     def row(self, model: str) -> Row:
         """The row of a model, once the modules that add its architecture are imported."""
@@ -114,10 +116,9 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
     ours = made_up_encoder(row, weights, device, precision)
     settings = replace(settings, points=settings.points or ours.spec.count)
     points, plain_way = settings.points or 0, PLAIN_WAYS.get(row.architecture)
-    if settings.reference and not plain_way:
-        kinds = ", ".join(PLAIN_WAYS)
-        raise InputError(f"--reference is of {kinds}; {model} is of the architecture {row.architecture}")
-    plain = plain_way(row.sizes, weights, device, DTYPES[precision]) if plain_way else None
+    if settings.reference and row.architecture != "pointbert":
+        raise InputError(f"--reference is of pointbert; {model} is of the architecture {row.architecture}")
+    plain = plain_way(row.sizes, weights, device, DTYPES[precision]) if plain_way and settings.plain else None
     other = Reference(Path(settings.reference), row.sizes, weights, device) if settings.reference else None
     for batch in batches:
         with tempfile.TemporaryDirectory() as folder:
@@ -136,8 +137,9 @@ def measure(model: str, precision: Precision, batches: Sequence[int], settings: 
                 passes[REFERENCE] = other.pass_of(clouds)
             passes[BOUND] = products.Bound(needed[OURS], device, DTYPES[precision])
             passes[FILES] = contenders.around(ours, files, points)
-            clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else Clock)
-            clocks[FILES] = Clock  # the CPU waits for its end, as for that of an overlapped pass
+            usual = CpuClock if settings.cpu_seconds else Clock
+            clocks: dict[str, Any] = dict.fromkeys(passes, CudaClock if device.type == "cuda" else usual)
+            clocks[FILES] = usual  # the CPU waits for its end, as for that of an overlapped pass
             if device.type == "cuda":
                 passes[CALL], clocks[CALL] = contenders.overlapped(ours, clouds), partial(Clock, of=contenders.BATCHES)
             with exact(device):

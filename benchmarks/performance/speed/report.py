@@ -48,7 +48,7 @@ libraries, the loaded network and its input held before)."""
 def printed(cells: Sequence[Cell], where: str) -> str:
     """The tables, each with what to know about it."""
     blocks = [f"random weights, generated shapes, {where}", ratio_table(cells), RATIO_NOTE]
-    blocks += [textwrap.fill(line, 120) for line in ranges(cells)]
+    blocks += [textwrap.fill(line, 120) for line in (*ranges(cells), *costs(cells))]
     blocks += [RANGE_NOTE] * any(cell.others for cell in cells)
     blocks += [REFERENCE_NOTE] * any(REFERENCE in cell.others for cell in cells)
     blocks += [stage_table(cells), STAGE_NOTE]
@@ -90,6 +90,18 @@ def ratio_table(cells: Sequence[Cell]) -> str:
         columns["plain / ours, overlapped"] = lambda cell: cell.others and cell.turns.ratio(PLAIN, CALL)
     columns |= {"plain differs": differs, "reference differs": from_reference}
     return _columns(cells, columns)
+
+
+def costs(cells: Sequence[Cell]) -> list[str]:
+    """A line a precision and batch size of several models: how long a cloud takes beside the first model's."""
+    lines = []
+    for precision, batch in dict.fromkeys((cell.precision, cell.batch) for cell in cells):
+        own = {cell.model: cell for cell in cells if (cell.precision, cell.batch) == (precision, batch)}
+        first, *others = own
+        seconds = {name: sum(cell.turns.time(OURS, (s,)).median for s in cell.stages) for name, cell in own.items()}
+        said = ", ".join(f"{name} {seconds[name] / seconds[first]:.2f}" for name in others)
+        lines += [f"Beside {first} ({precision}, batches of {batch}) a cloud takes: {said}."] if others else []
+    return lines
 
 
 def ranges(cells: Sequence[Cell]) -> list[str]:

@@ -21,7 +21,7 @@ from openshape_ood.encoders.protocols import Stage
 from openshape_ood.registry.architectures import Uni3DSizes
 
 # members (rows of 512 numbers) that go through the patch network at once: what is between layers stays in cache
-ROWS, ROWS_ON_A_GPU = 4_096, 1 << 17
+ROWS, ROWS_ON_A_GPU = 2_048, 1 << 17
 # tokens that go through the transformer at once
 TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 POSITION_WIDTH = 128  # of the hidden layer of positions
