@@ -5,8 +5,7 @@ As in `published`, whose made-up tensors these are; Uni3D's files are in half pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from published import _batch_norm, _linear, _norm, ball, body_shapes, made_up
 from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
-Value = Callable[[str, tuple[int, ...]], Tensor]
 
 # name -> clouds, points, seed, color (None: random), kind
 CASES: dict[str, tuple[int, int, int, float | None, str]] = {
@@ -31,7 +29,10 @@ CASES: dict[str, tuple[int, int, int, float | None, str]] = {
 
 @dataclass(frozen=True)
 class Trunk:
-    """In what the files of Uni3D differ; joined: queries, keys and values in one tensor, and gate and value."""
+    """In what the files of Uni3D differ; joined: queries, keys and values in one tensor, and gate and value.
+
+    patch, out: widths that are the same in all published ones.
+    """
 
     width: int
     depth: int
@@ -40,6 +41,8 @@ class Trunk:
     joined: bool
     gated: bool = True
     head: bool = True
+    patch: int = 512
+    out: int = 1024
 
 
 TRUNKS = {
@@ -53,13 +56,13 @@ TRUNKS = {
 
 def uni3d_shapes(trunk: Trunk) -> Shapes:
     """Key -> shape as in the file."""
-    w = trunk.width
+    w, s = trunk.width, trunk.patch
     shapes: Shapes = {"cls_token": (1, 1, w), "cls_pos": (1, 1, w)}
-    shapes |= _linear("encoder.first_conv.0", 128, 6, 1) | _batch_norm("encoder.first_conv.1", 128)
-    shapes |= _linear("encoder.first_conv.3", 256, 128, 1)
-    shapes |= _linear("encoder.second_conv.0", 512, 512, 1) | _batch_norm("encoder.second_conv.1", 512)
-    shapes |= _linear("encoder.second_conv.3", 512, 512, 1)
-    shapes |= _linear("encoder2trans", w, 512) | _linear("trans2embed", 1024, w)
+    shapes |= _linear("encoder.first_conv.0", s // 4, 6, 1) | _batch_norm("encoder.first_conv.1", s // 4)
+    shapes |= _linear("encoder.first_conv.3", s // 2, s // 4, 1)
+    shapes |= _linear("encoder.second_conv.0", s, s, 1) | _batch_norm("encoder.second_conv.1", s)
+    shapes |= _linear("encoder.second_conv.3", s, s, 1)
+    shapes |= _linear("encoder2trans", w, s) | _linear("trans2embed", trunk.out, w)
     shapes |= _linear("pos_embed.0", 128, 3) | _linear("pos_embed.2", w, 128)
     visual: Shapes = {"cls_token": (1, 1, w), "pos_embed": (1, trunk.tokens, w)}
     visual |= _linear("patch_embed.proj", w, 3, 14, 14) | _norm("fc_norm", w)
@@ -102,19 +105,26 @@ def tamm_shapes() -> dict[str, Shapes]:
     }
 
 
+def tensor(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
+    if shape or key.endswith("num_batches_tracked"):
+        return made_up(key, shape, seed)
+    return made_up(key, (1,), seed)[0] + 4  # a logarithm
+
+
+def uni3d_checkpoint(trunk: Trunk, seed: int = 0) -> dict[str, Any]:
+    tensors = {key: tensor(key, shape, seed) for key, shape in uni3d_shapes(trunk).items()}
+    return {"module": {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}}
+
+
 def checkpoint(name: str, seed: int = 0, depth: int | None = None) -> dict[str, Any]:
     """What `torch.load` gives for the published file of that name; depth: with only so many blocks of Uni3D's."""
 
     def value(key: str, shape: tuple[int, ...]) -> Tensor:
-        if shape or key.endswith("num_batches_tracked"):
-            return made_up(key, shape, seed)
-        return made_up(key, (1,), seed)[0] + 4  # a logarithm
+        return tensor(key, shape, seed)
 
     if name in TRUNKS:
         trunk = TRUNKS[name]
-        shapes = uni3d_shapes(trunk if depth is None else Trunk(**{**vars(trunk), "depth": depth}))
-        tensors = {key: value(key, shape) for key, shape in shapes.items()}
-        return {"module": {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}}
+        return uni3d_checkpoint(trunk if depth is None else replace(trunk, depth=depth), seed)
     if name == "tamm":
         tables = tamm_shapes()
         own = {name: "" if name == "state_dict" else f"{name}." for name in tables}

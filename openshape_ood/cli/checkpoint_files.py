@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,6 +136,46 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
         more = fetch_encoder(row, False) if part == "encoder" else {"path": kept}
         added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})
     return added
+
+
+def size_text(count: int | None) -> str:
+    """Bytes for people, in powers of ten, as the Hub shows them.
+
+    >>> size_text(388_091_433), size_text(None)
+    ('388 MB', 'unknown size')
+    """
+    if count is None:
+        return "unknown size"
+    for unit, digits in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**digits:
+            return f"{count / 10**digits:.{'1' if digits == 9 else '0'}f} {unit}"
+    return f"{count} bytes"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What `fetch` is about to do: place, "" for a file that is here; size in bytes, None where nobody says."""
+
+    checkpoint: str
+    part: str
+    place: str
+    size: int | None
+
+
+def plan(rows: Sequence[Row], with_text: bool) -> list[Planned]:
+    """The files of some checkpoints in the order in which they are fetched; asks the Hub for sizes not registered."""
+    from openshape_ood.encoders.text.open_clip import hub_address
+    from openshape_ood.registry import files, stripped
+
+    planned: list[Planned] = []
+    for row in rows:
+        place, size = files.download_size(row)
+        kept = stripped.find(row) if place else None
+        planned.append(Planned(row.name, "encoder", "" if kept else place, kept.stat().st_size if kept else size))
+        if with_text and row.text.kind == "open_clip":
+            with suppress(OpenShapeError):  # one without weights on the Hub: told when it is fetched
+                planned.append(Planned(row.name, "text", *files.download_size(row, hub_address(row))))
+    return planned
 
 
 def fetch_encoder(row: Row, progress: bool) -> dict[str, Path | None]:

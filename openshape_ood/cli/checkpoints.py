@@ -41,12 +41,19 @@ AnyNames = Annotated[
         metavar="NAME|FILE...", help="Which ones, or files at hand; all if left out.", autocompletion=checkpoint_names
     ),
 ]
+ACCURACY = {"LVIS": "lvis", "MN40": "modelnet40", "SONN": "scanobjectnn"}
+CHOICE = ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom")
 WithText = Annotated[bool, typer.Option("--text/--no-text", help="The text encoder too, which names of classes need.")]
 
 
 @app.command("list")
 def list_all(json: Json = False) -> None:
-    """List the checkpoints and whether they are here; tiny always is and works offline."""
+    """List the checkpoints, what helps to choose one, and whether they are here; tiny always is and works offline.
+
+    memory: of the weights in float32. cost: time of a cloud on a CPU beside vitb32's. LVIS (Objaverse-LVIS), MN40
+    (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
+    stands.
+    """
     from openshape_ood.cli.checkpoint_files import encoder_part
 
     parts = [(row, encoder_part(row)) for row in _rows(None)]
@@ -54,7 +61,7 @@ def list_all(json: Json = False) -> None:
     if json:
         print_json({"checkpoints": found})
         return
-    print_table(found, ("name", "dim", "up", "space", "licence", "encoder"))
+    print_table([_shown_record(one) for one in found], CHOICE, fold="for whom")
     if not all(one["here"] for one in found):
         print_note("to download one: openshape-ood checkpoints fetch NAME. tiny is inside the package")
 
@@ -87,14 +94,21 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
 
     The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honored. Beside each
     encoder a stripped file is kept, without the optimizer's state, from which it starts at once; the download itself
-    is then no longer needed.
+    is then no longer needed. What is missing is said first, with sizes.
     """
+    rows = _rows(names)  # all names, before the first download
+    sizes = _announced(rows, with_text)
     fetched: list[dict[str, Any]] = []
     failures: list[Failure] = []
-    for row in _rows(names):  # all names, before the first download
+    for row in rows:
         for part in ["encoder", "text"] if with_text else ["encoder"]:
             try:
-                one = {"checkpoint": row.name, "part": part, **_fetched(row, part)}
+                one = {
+                    "checkpoint": row.name,
+                    "part": part,
+                    **_fetched(row, part),
+                    "bytes": sizes.get((row.name, part)),
+                }
             except OpenShapeError as error:
                 failures.append(Failure(f"{row.name} ({part})", str(error)))
                 continue
@@ -184,7 +198,37 @@ def _fetched(row: Row, part: str) -> dict[str, Any]:
     return fetch_encoder(row, progress) if part == "encoder" else {"path": fetch_file(row, progress)}
 
 
+def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | None]:
+    """Bytes of each part, and on stderr what is going to be downloaded, and what room there is for it."""
+    from openshape_ood.cli.checkpoint_files import plan, size_text
+
+    planned = plan(rows, with_text)
+    missing = {one.place: one for one in planned if one.place}  # several may share a text encoder
+    for place, one in missing.items():
+        print_note(f"{one.checkpoint}, {one.part}: {size_text(one.size)} from {place}")
+    if len(missing) > 1:
+        some = " and what has no size" * any(one.size is None for one in missing.values())
+        print_note(f"to download together: {size_text(sum(one.size or 0 for one in missing.values()))}{some}")
+    return {(one.checkpoint, one.part): one.size for one in planned}
+
+
+def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table to choose by; empty where nothing is known."""
+    parameters, cost = record["parameters"], record["cost"]
+    accuracy = record["zero_shot"]
+    figures = {
+        "params": f"{parameters / 1e6:,.1f} M" if parameters else "",
+        "memory": f"{record['memory'] / 1e6:,.0f} MB" if parameters else "",
+        "cost": f"{cost:.2g}" if cost else "",
+        **{head: f"{accuracy[key]:.1f}" if accuracy[key] else "" for head, key in ACCURACY.items()},
+    }
+    return {**record, **figures, "for whom": record["whom"] + " (unconfirmed)" * bool(record["unconfirmed"])}
+
+
 def _record(row: Row, part: Part) -> dict[str, Any]:
+    from openshape_ood.registry.rows import About
+
+    about = row.about or About()
     return {
         "name": row.name,
         "dim": row.sizes.embedding_dim,
@@ -192,6 +236,13 @@ def _record(row: Row, part: Part) -> dict[str, Any]:
         "points": row.spec.count,
         "space": row.text.space,
         "licence": row.licence,
+        "parameters": about.parameters or None,
+        "memory": 4 * about.parameters or None,
+        "cost": about.cost or None,
+        "zero_shot": {key: getattr(about, key) or None for key in ACCURACY.values()},
+        "published": about.published,
+        "whom": about.whom,
+        "unconfirmed": row.unconfirmed,
         "here": part.path is not None,
         "path": part.path,
         "sha256": row.source.sha256,

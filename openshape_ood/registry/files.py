@@ -117,6 +117,18 @@ def cached(row: Row, text: tuple[str, str] | None = None) -> Path | None:
     return _cached(_wanted(row, text))
 
 
+def download_size(row: Row, text: tuple[str, str] | None = None) -> tuple[str, int | None]:
+    """Whence `fetch` would download, "" for a file that is here, and how many bytes; None where nobody says."""
+    wanted = _wanted(row, text)
+    if path := _cached(wanted):
+        return "", path.stat().st_size
+    if wanted.source.kind != "hub" or wanted.source.bytes:
+        return wanted.place, wanted.source.bytes or None
+    from openshape_ood.registry import hub
+
+    return wanted.place, hub.size(wanted)
+
+
 def known_sha256(row: Row) -> str:
     """The sha256 that the file of `row` must have: the registered one, or that of its first use; "" before that."""
     return _wanted(row).source.sha256

@@ -53,6 +53,19 @@ def download(wanted: Wanted, progress: bool) -> Path:
     return Path(found)
 
 
+def size(wanted: Wanted) -> int | None:
+    """Bytes of the file, as the Hub says; None where it does not answer."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    source = wanted.source
+    try:
+        refuse_offline(wanted)
+        url = hf_hub_url(source.repo, source.file, revision=source.revision)
+        return get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT).size
+    except Exception:  # of whatever kind: who downloads it is told
+        return None
+
+
 def _ask(source: Source) -> None:
     """Says at once what `hf_hub_download` would say after minutes of retries: that nobody answers."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url

@@ -182,9 +182,7 @@ class TextEncoder:
             model = static.StaticModel(self._row, path)
         else:
             model = open_clip.ClipModel.load(self._row, path, self._device)
-        if model.dim != self.dim:
-            what = f"text encoder of {self.identity.checkpoint!r} has {model.dim} dimensions"
-            raise WeightsError(f"{what}, its shape encoder {self.dim}; they were not trained together")
+        _check_width(self._row, model.dim)
         return model
 
     def _cached(self, words: Sequence[str]) -> dict[str, Vectors]:
@@ -227,7 +225,17 @@ class TextEncoder:
 
 def fetch_file(row: Row, progress: bool = True) -> Path:
     """The file of the text encoder of `row`, downloaded first if need be; raises as `TextEncoder.encode`."""
-    return static.find_file(row) if row.text.kind == "static" else fetch(row, progress, open_clip.hub_address(row))
+    if row.text.kind == "static":
+        return static.find_file(row)
+    address = open_clip.hub_address(row)
+    _check_width(row, open_clip.find_config(row)["embed_dim"])  # before gigabytes are downloaded in vain
+    return fetch(row, progress, address)
+
+
+def _check_width(row: Row, width: int) -> None:
+    if width != row.sizes.embedding_dim:
+        what = f"text encoder of {row.name!r} has {width} dimensions, its shape encoder {row.sizes.embedding_dim}"
+        raise WeightsError(f"{what}; they were not trained together")
 
 
 def cached_file(row: Row) -> Path | None:
