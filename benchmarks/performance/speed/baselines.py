@@ -71,7 +71,7 @@ class PlainPointBERT:
         """Centers (b, p, 3), and the k lowest indices (b, p, k) in each one's ball, the first repeated where short."""
         xyz = points[..., :3]
         n, k = xyz.shape[1], self.sizes.patch_points
-        centers = _rows(xyz, picked)
+        centers = rows_at(xyz, picked)
         squared = -2 * centers @ xyz.transpose(1, 2)
         squared += (centers**2).sum(dim=-1)[:, :, None]
         squared += (xyz**2).sum(dim=-1)[:, None, :]
@@ -82,7 +82,7 @@ class PlainPointBERT:
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
         """Features (b, p, s): three layers on every member of every group, then the maximum over the group."""
-        group = _rows(points, members)
+        group = rows_at(points, members)
         offsets = group[..., :3] - centers[:, :, None]
         x = torch.cat([offsets, group], dim=-1).permute(0, 3, 2, 1)
         with self._precision():
@@ -134,7 +134,7 @@ class PlainPointBERT:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
 
-def _rows(points: Tensor, indices: Tensor) -> Tensor:
+def rows_at(points: Tensor, indices: Tensor) -> Tensor:
     """Rows of `points` (b, n, c) at `indices` (b, ...) -> (b, ..., c)."""
     cloud = torch.arange(len(points), device=points.device).view(-1, *(1,) * (indices.ndim - 1))
     return points[cloud, indices]

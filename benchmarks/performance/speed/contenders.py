@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmarks.performance.harness import Clock, Pass, write_meshes
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
+from benchmarks.performance.speed.uni3d import PlainUni3D
 from openshape_ood.devices import exact as without_tf32
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -27,7 +28,10 @@ from openshape_ood.synthetic import categories, sample
 
 WHOLE = ("network",)  # the one stage of a network that is not timed in parts
 STAGES = ("sample", "group", "abstract", "transform")  # methods of a network that is
-PLAIN_WAYS = {"pointbert": PlainPointBERT}  # architecture -> the same mathematics, done the plain way
+PLAIN_WAYS: dict[str, Any] = {
+    "pointbert": PlainPointBERT,
+    "uni3d": PlainUni3D,
+}  # architecture -> the same mathematics, done the plain way
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BATCHES = 8  # of an overlapped pass
 LIMITS = {"float32": 1e-5, "bfloat16": 0.1, "float16": 0.02}  # relative; the lower ones say that nothing is broken
