@@ -148,7 +148,7 @@ def size_text(count: int | None) -> str:
         return "unknown size"
     for unit, digits in (("GB", 9), ("MB", 6), ("kB", 3)):
         if count >= 10**digits:
-            return f"{count / 10**digits:.{'1' if digits == 9 else '0'}f} {unit}"
+            return f"{count / 10**digits:.3g} {unit}"
     return f"{count} bytes"
 
 

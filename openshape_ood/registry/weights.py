@@ -75,14 +75,13 @@ def read_file(path: Path, row: Row, trusted: bool) -> tuple[dict[str, Tensor], f
 def _fitting(row: Row, tensors: Mapping[str, Tensor]) -> list[str]:
     """Names of the packaged encoders of the same architecture that have just these tensors."""
     found = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
-    fitting = []
-    for other in load_registry().values():
-        if other.kind == row.kind and other.architecture == row.architecture:
-            with torch.device("meta"):
-                network = ARCHITECTURES[other.architecture].build(other.sizes)
-            if not faults({key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}, found):
-                fitting.append(other.name)
-    return fitting
+    rows = [other for other in load_registry().values() if other.architecture == row.architecture]
+    shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
+    for sizes in {other.sizes for other in rows}:  # several rows have the same
+        with torch.device("meta"):
+            network = ARCHITECTURES[row.architecture].build(sizes)
+        shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    return [other.name for other in rows if not faults(shapes[other.sizes], found)]
 
 
 def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> dict[str, Tensor]:

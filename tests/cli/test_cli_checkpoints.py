@@ -54,6 +54,7 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
         ("sound", "text"),
         ("gone", "text"),  # its text encoder lies beside the registry
     ]
+    assert [one["bytes"] for one in fetched["fetched"]] == [600_000, None, None]
     assert fetched["failed"][0]["file"] == "gone (encoder)"
     assert "does not know the repository" in fetched["failed"][0]["reason"]
     assert checkpoints(env, "verify", "sound", code=0)["files"][0]["status"] == "sound"
@@ -65,6 +66,37 @@ def test_fetch_and_verify(env: dict[str, str]) -> None:
     damaged = checkpoints(env, "verify", code=1)
     states = {one["checkpoint"]: one["status"] for one in damaged["files"] if one["part"] == "encoder"}
     assert damaged["ok"] is False and states["sound"] == "damaged" and states["tiny"] == "sound"
+
+
+def test_what_is_missing_is_said_first_with_its_size(env: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "openshape_ood", "checkpoints", "fetch", "sound", "other", "--no-text"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert said[:3] == [
+        "sound, encoder: 600 kB from lab/sound/model.pt",
+        "other, encoder: 600 kB from lab/other/model.pt",
+        "to download together: 1.2 MB",
+    ]
+
+
+def test_sizes_that_nobody_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from openshape_ood.cli.checkpoint_files import plan
+    from openshape_ood.registry import find_checkpoint
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path))
+    sizes = {one.checkpoint: one.size for one in plan([find_checkpoint(n) for n in ("uni3d-b", "tamm")], False)}
+    assert sizes == {"uni3d-b": 178_008_217, "tamm": None}
+
+
+def test_what_is_here_is_not_announced(downloaded: Path) -> None:
+    from openshape_ood.cli.checkpoint_files import plan
+    from openshape_ood.registry import find_checkpoint
+
+    (planned,) = plan([find_checkpoint("mine")], with_text=True)  # its text encoder is no download
+    assert (planned.place, planned.part) == ("", "encoder") and planned.size
+    assert "from lab" not in run("checkpoints", "fetch", "mine", "--no-text").stderr
 
 
 def test_nothing_fetched_is_2(env: dict[str, str]) -> None:
@@ -137,6 +169,26 @@ def test_list_and_show() -> None:
     assert shown["sizes"]["projection"] == 192 and shown["files"][0]["source"] == "package"
     assert "embeddings" not in shown and "folder" not in shown
     assert "spec.count" in run("checkpoints", "show", "vitb32").stdout
+
+
+def test_the_list_is_a_table_to_choose_by() -> None:
+    found = {row["name"]: row for row in run_json("checkpoints", "list")["checkpoints"]}
+    uni3d, default = found["uni3d-b"], found["vitb32"]
+    assert uni3d["parameters"] == 86_951_296 and uni3d["memory"] == 4 * 86_951_296 and uni3d["cost"] > default["cost"]
+    assert default["cost"] == 1 and default["zero_shot"] == {"lvis": None, "modelnet40": None, "scanobjectnn": None}
+    assert uni3d["zero_shot"] == {"lvis": 51.7, "modelnet40": 86.3, "scanobjectnn": 63.8}
+    assert uni3d["published"] == "Uni3D README" and uni3d["licence"] == "not stated" and uni3d["points"] == 10_000
+    assert all(row["whom"] for row in found.values()) and found["tripletmix"]["unconfirmed"]
+    lines = {line.split()[0]: line for line in run("checkpoints", "list").stdout.splitlines() if line}
+    for words in ("87.0 M", "348 MB", "51.7", "86.3", "63.8", "not stated", "not downloaded", "real scans"):
+        assert words in lines["uni3d-b"]
+    assert "unconfirmed" in lines["tamm"]
+
+
+def test_a_row_of_ones_own_says_nothing_to_choose_by(downloaded: Path) -> None:
+    row = listed()
+    assert (row["parameters"], row["memory"], row["cost"], row["whom"]) == (None, None, None, "")
+    assert "mine" in run("checkpoints", "list").stdout
 
 
 def test_verify_what_is_in_the_package() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -397,6 +398,7 @@ def test_a_name_longer_than_the_context(clip: Callable[..., TextEncoder]) -> Non
         ("vitb32", "timm/vit_base_patch32_clip_224.openai"),
         ("vitl14", "timm/vit_large_patch14_clip_224.openai"),
         ("vitg14", "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k"),
+        ("uni3d-b", "timm/eva02_enormous_patch14_plus_clip_224.laion2b_s9b_b144k"),
     ],
 )
 def test_the_text_encoders_of_the_published_ones(name: str, repo: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,6 +412,14 @@ def test_the_text_encoders_of_the_published_ones(name: str, repo: str, monkeypat
     assert cached_file(checkpoint) is None
     address = (repo, "open_clip_model.safetensors")
     assert asked == [(*address, True), (*address, False), address]
+
+
+def test_a_text_model_of_another_width_is_refused_before_it_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_encoder, "fetch", lambda *_: pytest.fail("it is downloaded"))
+    for name, other, words in [("vitl14", "vitb32", "512.*768"), ("uni3d-ti", "vitg14", "1280.*1024")]:
+        row = replace(find_checkpoint(name), text=find_checkpoint(other).text)
+        with pytest.raises(WeightsError, match=f"{words}; they were not trained together"):
+            fetch_file(row)
 
 
 @pytest.mark.parametrize(
