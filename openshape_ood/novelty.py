@@ -19,7 +19,9 @@ from openshape_ood.scoring.methods import Kind, check_known, kind_of
 from openshape_ood.scoring.words import negative_words
 from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+from openshape_ood.up_axis import UpAxis, with_axis
 
+AUTO = "auto"
 PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
 
 
@@ -46,6 +48,8 @@ class NoveltyResult:
         What `is_novel` compares with.
     embeddings : Embeddings, optional
         Of the shapes, for a second method that costs nothing.
+    up_axis : UpAxis, optional
+        What up="auto" found, for the shapes whose files state no axis.
     """
 
     novelty: np.ndarray
@@ -57,6 +61,7 @@ class NoveltyResult:
     provenance: Provenance
     threshold: Threshold | None = None
     embeddings: Embeddings | None = None
+    up_axis: UpAxis | None = None
 
     @property
     def is_novel(self) -> np.ndarray:
@@ -154,7 +159,9 @@ def score_novelty(
         Answers `result.is_novel`; it must come from the same encoder and method.
     up, known_up : str
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
-        asks each file, else y. For the shapes also one each. `known_up` is the same as `up` unless given.
+        asks each file, else y. For the shapes also one each, or "auto", which asks each file, and finds that of all
+        others together by `up_axis.find_up`, three to six times the work; y, with a warning, where they do not tell.
+        `known_up` is the same as `up` unless given, and "file" beside "auto".
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress
@@ -212,6 +219,7 @@ def score_novelty(
     gathered = known_classes(known, found, encoder, text=text, up=examples_up, device=device, **settings)
     gathered.identity.check_fits(identity)
     check_known(found, gathered)
+    queries, up_axis = queries.with_axis(gathered, found, encoder, settings, text=text, threshold=threshold)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
     return NoveltyResult(
@@ -224,6 +232,7 @@ def score_novelty(
         provenance=provenance,
         threshold=threshold,
         embeddings=embeddings,
+        up_axis=up_axis,
     )
 
 
@@ -241,7 +250,19 @@ class _Queries:
         if isinstance(shapes, Embeddings):
             return cls(tuple(shapes.names) or tuple(f"row {i}" for i in range(len(shapes.vectors))), ready=shapes)
         listed = list_shapes(shapes)
-        return cls(tuple(s.path or s.name for s in listed), tuple(resolve_ups(up, listed)), tuple(listed))
+        ups = () if isinstance(up, str) and up == AUTO else tuple(resolve_ups(up, listed))
+        return cls(tuple(s.path or s.name for s in listed), ups, tuple(listed))
+
+    def with_axis(
+        self, known: KnownClasses, method: Method, encoder: Any, settings: Mapping[str, Any], **more: Any
+    ) -> tuple[_Queries, UpAxis | None]:
+        """The same with the axis found, and embedded under it, where it is to be found."""
+        if self.ups or not self.shapes:
+            return self, None
+        if method.rows == "patches":  # their novelty says nothing here, nor does a threshold for it
+            more["threshold"] = None
+        found, ups, rows = with_axis(self.shapes, known, encoder, settings, method=method, **more)
+        return replace(self, ups=tuple(ups), ready=Embeddings(rows, encoder.identity, self.names)), found
 
     def judged(
         self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
@@ -289,6 +310,8 @@ def _how_known(known: Any) -> Kind:
 def _known_up(up: str | Sequence[str], known_up: str | None) -> str:
     if known_up is not None:
         return known_up if known_up == "file" else check_up(known_up, "known_up")
+    if isinstance(up, str) and up == AUTO:
+        return "file"
     if not isinstance(up, str):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
     return up

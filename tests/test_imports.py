@@ -24,7 +24,7 @@ ORDER = """
     known
     decisions
     scoring
-    novelty_map
+    novelty_map up_axis
     novelty localization
     sklearn_api embedding_store
     plots
