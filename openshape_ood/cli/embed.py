@@ -23,7 +23,7 @@ EXAMPLES = """
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
 MANY = "Many shapes (--out DIR)"
-FEW = 64  # files; more are read by processes of their own unless it is said by how many
+FEW = 64  # files; fewer are read by one process unless it is said by how many
 SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
 
 
@@ -118,7 +118,7 @@ def embed(
         raise typer.Exit(2)
     if not folder:
         listed.items = told_apart(listed.items)
-        readers = 0 if readers is None and count <= FEW else readers
+        readers = 1 if readers is None and count <= FEW else readers
     weights = None if checkpoint is None else str(checkpoint)
     settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
     with progress("embedding", count // (share.count if share else 1)) as bar:

@@ -121,7 +121,7 @@ Readers = Annotated[
     option(
         ENCODER,
         "--readers",
-        "Processes that read files ahead of the encoder, 0 for none; set by the number of files if left out.",
+        "Processes that read files ahead of the encoder; set by their number if left out. 0: none, and no limits.",
         metavar="N",
         min=0,
     ),
