@@ -93,7 +93,3 @@ class WorkerError(OpenShapeError):
 
 class MissingPackageError(OpenShapeError, ImportError):
     """An optional package that is not installed; the message says how to get it."""
-
-
-class AxisWarning(UserWarning):
-    """Which axis points up was not told, or could not be found."""

@@ -219,7 +219,7 @@ def score_novelty(
     gathered = known_classes(known, found, encoder, text=text, up=examples_up, device=device, **settings)
     gathered.identity.check_fits(identity)
     check_known(found, gathered)
-    queries, up_axis = queries.with_axis(gathered, found, encoder, settings, text=text, threshold=threshold)
+    queries, up_axis = queries.with_axis(gathered, encoder, settings, text)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
     return NoveltyResult(
@@ -254,14 +254,12 @@ class _Queries:
         return cls(tuple(s.path or s.name for s in listed), ups, tuple(listed))
 
     def with_axis(
-        self, known: KnownClasses, method: Method, encoder: Any, settings: Mapping[str, Any], **more: Any
+        self, known: KnownClasses, encoder: Any, settings: Mapping[str, Any], text: NamesEncoder | None
     ) -> tuple[_Queries, UpAxis | None]:
         """The same with the axis found, and embedded under it, where it is to be found."""
         if self.ups or not self.shapes:
             return self, None
-        if method.rows == "patches":  # their novelty says nothing here, nor does a threshold for it
-            more["threshold"] = None
-        found, ups, rows = with_axis(self.shapes, known, encoder, settings, method=method, **more)
+        found, ups, rows = with_axis(self.shapes, known, encoder, settings, text)
         return replace(self, ups=tuple(ups), ready=Embeddings(rows, encoder.identity, self.names)), found
 
     def judged(

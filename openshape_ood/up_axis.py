@@ -17,15 +17,14 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_whole, unit_or_zero
-from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import text_of
-from openshape_ood.encoders.protocols import Encoder, NamesEncoder, Provenance, check_encoders
-from openshape_ood.errors import AxisWarning, InputError
+from openshape_ood.encoders.protocols import Encoder, NamesEncoder, check_encoders
+from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.scoring import METHODS, Method, default_method, find_method, judge
+from openshape_ood.scoring import METHODS, judge
 from openshape_ood.scoring.methods import fitted, kind_of
 from openshape_ood.scoring.words import negative_words
-from openshape_ood.shapes.points import UPS, check_up
+from openshape_ood.shapes.points import UPS, AxisWarning, check_up
 from openshape_ood.shapes.shape import Shape, list_shapes
 
 SCANS = ("y", "z", "-y")  # worlds, and the frame of most cameras, whose y points down
@@ -93,8 +92,6 @@ def find_up(
     *,
     encoder: Encoder,
     text: NamesEncoder | None = None,
-    method: str | Method | None = None,
-    threshold: Threshold | None = None,
     candidates: Sequence[str] | None = None,
     seed: int = 0,
     num_samples: int = 1,
@@ -111,15 +108,12 @@ def find_up(
     shapes : shapes
         Whatever `ShapeEncoder.encode` takes, b shapes of one source. Of a single one the answer is "undecided".
     known : KnownClasses
-        By name, by example, or both.
+        By example a shape is kept where its novelty is that of 95 % of the examples, each left out in turn; by name
+        where it is nearer to a known name than to any of the everyday words for other things. A threshold is not
+        asked: one calibrated on hard scans keeps too much to tell one axis from another.
     encoder : Encoder
     text : NamesEncoder, optional
-        For words for other things, where the classes are names without them; otherwise that of the encoder.
-    method : str or Method, optional
-        That of the threshold.
-    threshold : Threshold, optional
-        What counts as kept. Otherwise, by example, 95 % of the examples, each left out in turn; by name, the shapes
-        that are nearer to a known name than to any of the everyday words for other things.
+        For those words, where the known classes hold none; otherwise that of the encoder.
     candidates : sequence of axes, optional
         Two or more. Otherwise y, z and -y for clouds, which gravity and cameras leave, and all six where every shape
         is a surface: CAD programs know no gravity.
@@ -149,10 +143,10 @@ def find_up(
     check_encoders(encoder, text)
     listed = list_shapes(shapes)
     known.check_fits(encoder.identity)
-    judged = _judging(known, encoder, text, method, threshold)
+    judged = judging(known, encoder, text)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
     sample = [listed[i] for i in _sample(len(listed))]
-    return _compared(_encoded(sample, _candidates(sample, candidates), encoder, settings), judged)
+    return _compared(_encoded(sample, plausible(sample, candidates), encoder, settings), judged)
 
 
 def with_axis(
@@ -160,10 +154,7 @@ def with_axis(
     known: KnownClasses,
     encoder: Encoder,
     settings: Mapping[str, Any],
-    *,
     text: NamesEncoder | None = None,
-    method: Method | None = None,
-    threshold: Threshold | None = None,
 ) -> tuple[UpAxis | None, list[str], np.ndarray]:
     """What `find_up` finds for the shapes that state no axis, the axis of every shape, and their embeddings (b, d).
 
@@ -174,9 +165,9 @@ def with_axis(
     sample = [silent[i] for i in _sample(len(silent))]
     found, done, axis = None, np.empty((0, encoder.dim), dtype=np.float32), FALLBACK
     if sample:
-        judged = _judging(known, encoder, text, method, threshold)
+        judged = judging(known, encoder, text)
         asked = [shapes[i] for i in sample]
-        encoded = _encoded(asked, _candidates(asked, None), encoder, settings)
+        encoded = _encoded(asked, plausible(asked, None), encoder, settings)
         found = _compared(encoded, judged)
         if found.axis is None:
             message = f"{found}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
@@ -211,12 +202,12 @@ def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarra
 
 
 def _paired(differences: np.ndarray) -> float:
-    """One-sided p value of differences (n,) with a mean above 0; copies of one shape are no evidence."""
+    """One-sided p value of differences (n,) with a mean above 0."""
     from scipy.special import stdtr
 
-    n = len(differences)
-    spread = float(np.std(differences, ddof=1)) if n > 1 else 0.0
-    return float(stdtr(n - 1, -np.mean(differences) / (spread / np.sqrt(n)))) if spread > 0 else 1.0
+    apart = np.unique(np.round(differences, 9))  # copies of one shape are no evidence
+    n = len(apart)
+    return float(stdtr(n - 1, -np.mean(apart) * np.sqrt(n) / np.std(apart, ddof=1))) if n > 1 else 1.0
 
 
 def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
@@ -224,43 +215,44 @@ def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
     return compare_axes({axis: n for axis, (n, _) in found.items()}, {axis: kept for axis, (_, kept) in found.items()})
 
 
-def _judging(
-    known: KnownClasses, encoder: Any, text: NamesEncoder | None, method: str | Method | None, threshold: Any
-) -> Judging:
-    """Novelty, and which rows are kept as known: by the threshold, else by the examples, else by words."""
-    by_example = kind_of(known) == "examples"
-    chosen = METHODS["prototype_distance" if by_example else "max_cosine"]
-    if threshold is not None:
-        chosen = find_method(method or default_method(known))
-        threshold.check_fits(Provenance(encoder.identity, chosen.name))
-    limit = threshold.value if threshold is not None else _left_out(known) if by_example else None
-    words = _other_words(known, text or text_of(encoder)) if limit is None and known.negatives is None else None
-    others = known.negatives if words is None else words
+def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
+    """Novelty, and which rows are kept as known: by the examples, or by words for other things."""
+    if kind_of(known) == "examples":
+        limit = _left_out(known)
 
-    def judged(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        novelty = judge(rows, known, chosen).novelty
-        if limit is not None:
+        def by_examples(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            novelty = judge(rows, known, "prototype_distance").novelty
             return novelty, novelty <= limit
-        z = unit_or_zero(rows)
-        return novelty, (z @ known.text.T).max(axis=1) > (z @ others.T).max(axis=1)
 
-    return judged
+        return by_examples
+    names: Any = known.text
+    words = _other_words(known, text or text_of(encoder)) if known.negatives is None else known.negatives
+
+    def by_names(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        z = unit_or_zero(rows)
+        kept = (z @ names.T).max(axis=1) > (z @ words.T).max(axis=1)
+        return judge(rows, known, "max_cosine").novelty, kept
+
+    return by_names
 
 
 def _left_out(known: KnownClasses) -> float:
     """The novelty that most examples stay below when each is left out in turn."""
     _, labels = known.labeled_examples()
-    novelty = fitted(METHODS["prototype_distance"], known).left_out(known)
+    scorer: Any = fitted(METHODS["prototype_distance"], known)
+    novelty = scorer.left_out(known)
     several = np.bincount(labels)[labels] > 1
     return float(np.quantile(novelty[several] if several.any() else novelty, COVERAGE))
 
 
 def _other_words(known: KnownClasses, text: NamesEncoder) -> np.ndarray:
     words = [word for word in negative_words() if word not in known.names]
-    return KnownClasses.from_names(known.names, text, negatives=words).negatives
+    found: Any = KnownClasses.from_names(known.names, text, negatives=words).negatives
+    return found
 
 
-def _candidates(shapes: Sequence[Shape], given: Sequence[str] | None) -> tuple[str, ...]:
+def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The axes that may point up in shapes of one source, or those given, checked."""
     if given is None:
         return UPS if all(shape.is_surface for shape in shapes) else SCANS
     axes = tuple(dict.fromkeys(check_up(axis, "a candidate") for axis in given))

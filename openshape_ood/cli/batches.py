@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openshape_ood.cli.console import Bar, Failure, print_note
 from openshape_ood.cli.inputs import File
 from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
+
+if TYPE_CHECKING:
+    from openshape_ood.shapes.batch import Read
 
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
 MANY = 64  # files; fewer are read by one process unless it is said by how many
@@ -22,7 +25,7 @@ MANY = 64  # files; fewer are read by one process unless it is said by how many
 class Reading:
     """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
 
-    readers: processes that read, 0 for none beside this one, and no limits; None for as many as suit the files.
+    silent: the axis of files that state none, with up "file"; readers: processes that read, 0 for none beside this one, and no limits; None for as many as suit the files.
     """
 
     points: int
@@ -31,6 +34,7 @@ class Reading:
     num_samples: int = 1
     batch_size: int = 32
     readers: int | None = None
+    silent: str = "y"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -116,7 +120,7 @@ def _batches(
             else:
                 batch.files.append(file)
                 batch.shapes.append(read.cloud if reading.num_samples == 1 else file.path)
-                batch.ups.append(read.up)
+                batch.ups.append(_up(read, reading))
                 points += len(read.cloud)
             bar.step()
             if len(batch.files) == reading.batch_size or points > POINTS_AT_ONCE:
@@ -124,6 +128,14 @@ def _batches(
                 batch, points = Batch(), 0
     if batch.files:
         yield batch
+
+
+def _up(read: Read, reading: Reading) -> str:
+    if reading.up != "file" or reading.silent == "y":
+        return read.up
+    from openshape_ood.shapes.reading import stated_up
+
+    return stated_up(read.path) or reading.silent
 
 
 def _readers(reading: Reading, count: int) -> int | None:

@@ -21,6 +21,10 @@ ROUNDING = 1e-3  # how far colors may stray from [0, 1] without meaning anything
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 
 
+class AxisWarning(UserWarning):
+    """Which axis points up was not told, or could not be found."""
+
+
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
     """A cloud (n, 3|6) of `check_cloud` in the frame of an encoder: (count, 6) float32, xyz in the unit ball, rgb 0-1.
 

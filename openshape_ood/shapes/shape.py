@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import to_numpy
-from openshape_ood.errors import AxisWarning, CloudError, InputError
+from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import check_cloud, check_up
+from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up
 from openshape_ood.shapes.reading import load_shape, stated_up
-
 
 # the same words every time, so that Python shows them once
 UNSTATED = (

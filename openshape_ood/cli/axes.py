@@ -1,0 +1,89 @@
+"""--up auto, and what is said where files do not state which axis points up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.cli.batches import Reading, encode_files
+from openshape_ood.cli.console import Bar, print_note
+from openshape_ood.cli.inputs import File
+from openshape_ood.errors import OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood.encoders.shape_encoder import ShapeEncoder
+    from openshape_ood.encoders.text.encoder import TextEncoder
+    from openshape_ood.known import KnownClasses
+    from openshape_ood.up_axis import UpAxis
+
+AUTO = "auto"
+DOUBTED = 20  # files that are read under other axes where most are novel
+
+
+def settled(
+    reading: Reading, files: Sequence[File], known: KnownClasses, encoder: ShapeEncoder, text: TextEncoder
+) -> tuple[Reading, UpAxis | None]:
+    """How the files are read with --up auto: as each states, the others with the axis found; y where undecided."""
+    if reading.up != AUTO:
+        return reading, None
+    from openshape_ood.up_axis import MOST
+
+    reading = replace(reading, up="file")
+    found = found_axis(files, known, encoder, text, reading, MOST)
+    return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
+
+
+def found_axis(
+    files: Sequence[File],
+    known: KnownClasses,
+    encoder: ShapeEncoder,
+    text: TextEncoder,
+    reading: Reading,
+    most: int,
+) -> UpAxis | None:
+    """What `find_up` finds for up to `most` of the files that state no axis; None where there are none to be read."""
+    from openshape_ood.shapes.points import resample
+    from openshape_ood.shapes.shape import list_shapes
+    from openshape_ood.up_axis import find_up, plausible
+
+    quiet = silent(files)
+    chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]
+
+    def thinned(clouds: list[Any], _: list[str]) -> list[Any]:
+        # as many points as the encoder takes, so that hundreds of large scans can be held
+        return [c[resample(len(c), reading.points, reading.seed)] if len(c) > reading.points else c for c in clouds]
+
+    batches = list(encode_files(chosen, replace(reading, up="y", num_samples=1), thinned, [], Bar()))
+    clouds = [cloud for batch in batches for cloud in batch.result]
+    if not clouds:
+        return None
+    axes = plausible(list_shapes([file.path for file in chosen]))
+    return find_up(clouds, known, encoder=encoder, text=text, candidates=axes, **reading.settings)
+
+
+def silent(files: Sequence[File]) -> list[File]:
+    """The files that do not state their axis."""
+    from openshape_ood.shapes.reading import stated_up
+
+    def states(path: str) -> bool:
+        try:
+            return stated_up(path) is not None
+        except OpenShapeError:  # reading it says so
+            return True
+
+    return [file for file in files if not states(file.path)]
+
+
+def note_silent(files: Sequence[File], found: UpAxis | None) -> None:
+    """One line where files that do not state their axis were taken for y up, and another if that fits far better."""
+    quiet = len(silent(files))
+    if not quiet:
+        return
+    if found is not None and found.axis not in ("y", None):
+        print_note(f"warning: read with y up, but {found}. Give --up {found.axis}", "yellow")
+        return
+    said = "1 file does not say" if quiet == 1 else f"{quiet} files do not say"
+    print_note(f"note: {said} which axis points up, and y was taken; --up z, or --up auto, if that is not so", "yellow")
