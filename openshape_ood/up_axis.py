@@ -226,7 +226,7 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
 
         return by_examples
     names: Any = known.text
-    words = _other_words(known, text or text_of(encoder)) if known.negatives is None else known.negatives
+    words: Any = _other_words(known, text or text_of(encoder)) if by_words(known) else known.negatives
 
     def by_names(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         z = unit_or_zero(rows)
@@ -234,6 +234,11 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
         return judge(rows, known, "max_cosine").novelty, kept
 
     return by_names
+
+
+def by_words(known: KnownClasses) -> bool:
+    """Whether the text encoder is asked for words for other things."""
+    return kind_of(known) != "examples" and known.negatives is None
 
 
 def _left_out(known: KnownClasses) -> float:

@@ -14,17 +14,17 @@ from openshape_ood.cli.inputs import File
 from openshape_ood.errors import OpenShapeError
 
 if TYPE_CHECKING:
-    from openshape_ood.encoders.shape_encoder import ShapeEncoder
-    from openshape_ood.encoders.text.encoder import TextEncoder
+    from openshape_ood.cli.encoders import Encoders
+    from openshape_ood.cli.judging import Judge
     from openshape_ood.known import KnownClasses
     from openshape_ood.up_axis import UpAxis
 
 AUTO = "auto"
-DOUBTED = 20  # files that are read under other axes where most are novel
+DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
 
 
 def settled(
-    reading: Reading, files: Sequence[File], known: KnownClasses, encoder: ShapeEncoder, text: TextEncoder
+    reading: Reading, files: Sequence[File], known: KnownClasses, encoders: Encoders
 ) -> tuple[Reading, UpAxis | None]:
     """How the files are read with --up auto: as each states, the others with the axis found; y where undecided."""
     if reading.up != AUTO:
@@ -32,22 +32,17 @@ def settled(
     from openshape_ood.up_axis import MOST
 
     reading = replace(reading, up="file")
-    found = found_axis(files, known, encoder, text, reading, MOST)
+    found = found_axis(files, known, encoders, reading, MOST)
     return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
 
 
 def found_axis(
-    files: Sequence[File],
-    known: KnownClasses,
-    encoder: ShapeEncoder,
-    text: TextEncoder,
-    reading: Reading,
-    most: int,
+    files: Sequence[File], known: KnownClasses, encoders: Encoders, reading: Reading, most: int
 ) -> UpAxis | None:
     """What `find_up` finds for up to `most` of the files that state no axis; None where there are none to be read."""
     from openshape_ood.shapes.points import resample
     from openshape_ood.shapes.shape import list_shapes
-    from openshape_ood.up_axis import find_up, plausible
+    from openshape_ood.up_axis import by_words, find_up, plausible
 
     quiet = silent(files)
     chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]
@@ -61,7 +56,8 @@ def found_axis(
     if not clouds:
         return None
     axes = plausible(list_shapes([file.path for file in chosen]))
-    return find_up(clouds, known, encoder=encoder, text=text, candidates=axes, **reading.settings)
+    text = encoders.text if by_words(known) else None
+    return find_up(clouds, known, encoder=encoders.shape, text=text, candidates=axes, **reading.settings)
 
 
 def silent(files: Sequence[File]) -> list[File]:
@@ -87,3 +83,11 @@ def note_silent(files: Sequence[File], found: UpAxis | None) -> None:
         return
     said = "1 file does not say" if quiet == 1 else f"{quiet} files do not say"
     print_note(f"note: {said} which axis points up, and y was taken; --up z, or --up auto, if that is not so", "yellow")
+
+
+def doubted(judge: Judge, files: Sequence[File], rows: Sequence[dict[str, Any]]) -> UpAxis | None:
+    """What fits better, asked of a few files where most of all are novel; else nothing is read again."""
+    novel = sum(row["verdict"] == "novel" for row in rows)
+    if novel <= len(rows) / 2 or len(rows) < LEAST:
+        return None
+    return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)

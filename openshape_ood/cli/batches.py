@@ -25,7 +25,8 @@ MANY = 64  # files; fewer are read by one process unless it is said by how many
 class Reading:
     """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
 
-    silent: the axis of files that state none, with up "file"; readers: processes that read, 0 for none beside this one, and no limits; None for as many as suit the files.
+    silent: the axis of files that state none, with up "file"; readers: processes that read, 0 for none beside this
+    one, and no limits; None for as many as suit the files.
     """
 
     points: int
