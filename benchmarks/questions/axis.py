@@ -31,7 +31,8 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import default_method, judge
 from openshape_ood.shapes.points import UPS
-from openshape_ood.shapes.reading import SUFFIXES, file_up
+from openshape_ood.shapes.reading import file_up
+from openshape_ood.shapes.shape import SURFACES
 from openshape_ood.synthetic import categories, generate, sample
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 from openshape_ood.synthetic.mesh import Mesh, rotation
@@ -93,10 +94,8 @@ def real_meshes(folder: Path) -> dict[str, list[Mesh]]:
 
     tables = tomllib.loads(Path(evaluate_tiny.__file__).with_name("real.toml").read_text(encoding="utf-8"))
     found: dict[str, list[Mesh]] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.stem in tables["is"] and p.suffix in SUFFIXES):
+    for path in sorted(p for p in folder.rglob("*") if p.stem in tables["is"] and p.suffix.lower() in SURFACES):
         whole: Any = trimesh.load_scene(path, skip_materials=True).to_geometry()
-        if not hasattr(whole, "faces"):
-            continue
         xyz = np.asarray(whole.vertices) * EXTENT / np.linalg.norm(np.ptp(whole.vertices, axis=0))
         if tables["up"].get(path.stem, file_up(path)) == "z":
             xyz = np.stack([xyz[:, 0], xyz[:, 2], -xyz[:, 1]], axis=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.cli.batches import Reading, encode_files
+from openshape_ood.cli.batches import AUTO, Reading, encode_files
 from openshape_ood.cli.console import Bar, print_note
 from openshape_ood.cli.inputs import File
 from openshape_ood.errors import OpenShapeError
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses
     from openshape_ood.up_axis import UpAxis
 
-AUTO = "auto"
 DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
 
 
 def settled(
     reading: Reading, files: Sequence[File], known: KnownClasses, encoders: Encoders
 ) -> tuple[Reading, UpAxis | None]:
-    """How the files are read with --up auto: as each states, the others with the axis found; y where undecided."""
+    """With --up auto, how files are read that state no axis: with the one found, with y where undecided."""
     if reading.up != AUTO:
         return reading, None
     from openshape_ood.up_axis import MOST
 
-    reading = replace(reading, up="file")
     found = found_axis(files, known, encoders, reading, MOST)
     return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
 
@@ -71,6 +69,11 @@ def silent(files: Sequence[File]) -> list[File]:
             return True
 
     return [file for file in files if not states(file.path)]
+
+
+def note_found(found: UpAxis) -> None:
+    """What --up auto found."""
+    print_note(str(found) if found.axis else f"note: {found}; y was taken. Give --up where you know it", "yellow")
 
 
 def note_silent(files: Sequence[File], found: UpAxis | None) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.batch import Read
 
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
+AUTO = "auto"  # as "file", and the axis of files that state none is found before they are read
 MANY = 64  # files; fewer are read by one process unless it is said by how many
 
 
@@ -25,7 +26,7 @@ MANY = 64  # files; fewer are read by one process unless it is said by how many
 class Reading:
     """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
 
-    silent: the axis of files that state none, with up "file"; readers: processes that read, 0 for none beside this
+    silent: the axis of files that state none, with up "auto"; readers: processes that read, 0 for none beside this
     one, and no limits; None for as many as suit the files.
     """
 
@@ -86,7 +87,7 @@ def _one_by_one(
 
 def warn_of_axes(files: Iterable[File], up: str) -> None:
     """A word where files themselves say that another axis than `up` points up; nothing is guessed."""
-    if up == "file":
+    if up in ("file", AUTO):
         return
     found = [own for own in (_own_up(file.path) for file in files) if own not in ("", up)]
     if found:
@@ -109,10 +110,8 @@ def _batches(
 ) -> Generator[Batch, None, None]:
     from openshape_ood.shapes import read_shapes
 
-    paths = (file.path for file in files)
-    reads = read_shapes(
-        paths, points=reading.points, seed=reading.seed, up=reading.up, workers=_readers(reading, len(files))
-    )
+    paths, up = (file.path for file in files), "file" if reading.up == AUTO else reading.up
+    reads = read_shapes(paths, points=reading.points, seed=reading.seed, up=up, workers=_readers(reading, len(files)))
     batch, points = Batch(), 0
     with closing(reads):  # with them end the workers
         for file, read in zip(files, reads, strict=True):
@@ -132,7 +131,7 @@ def _batches(
 
 
 def _up(read: Read, reading: Reading) -> str:
-    if reading.up != "file" or reading.silent == "y":
+    if reading.up != AUTO or reading.silent == "y":
         return read.up
     from openshape_ood.shapes.reading import stated_up
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
-from openshape_ood.cli.axes import AUTO, settled
-from openshape_ood.cli.batches import Batch, Reading, encode_files
+from openshape_ood.cli.axes import settled
+from openshape_ood.cli.batches import AUTO, Batch, Reading, encode_files
 from openshape_ood.cli.console import Failure, progress
 from openshape_ood.cli.encoders import Encoders
 from openshape_ood.cli.inputs import File, Found

@@ -18,7 +18,6 @@ from openshape_ood.cli.console import (
     print_failures,
     print_json,
     print_line,
-    print_note,
     print_table,
     shown,
 )
@@ -73,7 +72,7 @@ def score(
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.axes import doubted, note_silent
+    from openshape_ood.cli.axes import doubted, note_found, note_silent
     from openshape_ood.cli.batches import Reading, warn_of_axes
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
@@ -130,7 +129,7 @@ def score(
     print_failures(failures)
     named_ignored(found.ignored)
     if up_axis is not None:
-        print_note(str(up_axis), "" if up_axis.axis else "yellow")
+        note_found(up_axis)
     elif up == "file":
         note_silent(read, doubted(judge, read, rows))
     warn_of_axes(read, up)
