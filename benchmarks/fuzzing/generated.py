@@ -17,12 +17,18 @@ small = st.integers(-1, 4)
 whole = st.one_of(
     small, small, small, st.sampled_from((7, 36, 255, 65536, 2**20, 2**31 - 1, 2**31, 2**32, 2**53, 2**63))
 )
-number = st.one_of(small, st.floats(-2, 2, width=16), st.sampled_from((1e9, -1e30, 1e308, float("nan"), float("inf"))))
+strange = st.sampled_from((1e9, -1e30, 1e308, float("nan"), float("inf")))
+number = st.integers(0, 15).flatmap(lambda drawn: strange if drawn == 1 else small | st.floats(-2, 2, width=16))
 place = st.sampled_from(
     ("side.bin", "side.png", "side.mtl", "../secret.png", "/etc/hostname", "http://127.0.0.1:9/x", "")
 )
 BYTES = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0) + struct.pack("<6H", 0, 1, 2, 0, 2, 1) + bytes(16)
 URI = "data:application/octet-stream;base64," + base64.b64encode(BYTES).decode()
+
+
+def often(value: Any, other: Any) -> Any:
+    """`value`, as it should be, seven times of eight: a file wrong in every field is refused by the first one."""
+    return st.integers(0, 7).flatmap(lambda drawn: other if drawn == 1 else st.just(value))
 
 
 def lines(*words: Any, least: int = 0, most: int = 40) -> Any:
@@ -38,9 +44,10 @@ def row(head: str, *cells: Any) -> Any:
 
 maybe = {"name": st.sampled_from(("a", "b", "")), "extras": st.none()}
 numbers = st.lists(number, max_size=17)
-indices = st.lists(small, max_size=4)
-image = st.fixed_dictionaries({}, optional={"uri": place, "bufferView": small, "mimeType": st.just("image/png")})
-texture = st.fixed_dictionaries({"index": small}, optional={"texCoord": whole})
+index = st.integers(0, 511).map(lambda drawn: {5: -1, 9: 9, 11: 2**31}.get(drawn, drawn % 2))
+indices = st.lists(index, max_size=4)
+image = st.fixed_dictionaries({}, optional={"uri": place, "bufferView": index, "mimeType": st.just("image/png")})
+texture = st.fixed_dictionaries({"index": index}, optional={"texCoord": whole})
 material = st.fixed_dictionaries(
     {},
     optional={
@@ -53,23 +60,23 @@ material = st.fixed_dictionaries(
     },
 )  # fmt: skip
 attributes = st.dictionaries(
-    st.sampled_from(("POSITION", "NORMAL", "TEXCOORD_0", "COLOR_0", "JOINTS_0", "_X")), small, max_size=4
-)
+    st.sampled_from(("NORMAL", "TEXCOORD_0", "COLOR_0", "JOINTS_0", "_X")), index, max_size=3
+).map(lambda found: {"POSITION": 0} | found)
 primitive = st.fixed_dictionaries(
-    {"attributes": attributes}, optional={"indices": small, "mode": st.integers(0, 6), "material": small}
+    {"attributes": attributes}, optional={"indices": index, "mode": often(4, st.integers(0, 7)), "material": index}
 )
 accessor = st.fixed_dictionaries(
     {
-        "componentType": st.sampled_from((5120, 5121, 5122, 5123, 5125, 5126, 5126, 5126, 0)),
-        "count": st.one_of(st.just(3), whole),
-        "type": st.sampled_from(("SCALAR", "VEC2", "VEC3", "VEC3", "VEC3", "VEC4", "MAT4", "X")),
+        "componentType": often(5126, st.sampled_from((5120, 5121, 5122, 5123, 5125, 0))),
+        "count": often(3, whole),
+        "type": often("VEC3", st.sampled_from(("SCALAR", "VEC2", "VEC4", "MAT4", "X"))),
     },
     optional={
-        "bufferView": small,
-        "byteOffset": whole,
+        "bufferView": index,
+        "byteOffset": often(0, whole),
         "min": numbers,
         "normalized": st.booleans(),
-        "sparse": st.fixed_dictionaries({"count": whole, "indices": st.fixed_dictionaries({"bufferView": small})}),
+        "sparse": st.fixed_dictionaries({"count": whole, "indices": st.fixed_dictionaries({"bufferView": index})}),
     },
 )
 view = st.fixed_dictionaries(
@@ -79,31 +86,35 @@ view = st.fixed_dictionaries(
 node = st.fixed_dictionaries(
     {},
     optional={
-        "children": indices, "mesh": small, "matrix": numbers, "rotation": numbers, "scale": numbers,
-        "translation": numbers, "camera": small, "skin": small, **maybe,
+        "children": indices, "mesh": index, "matrix": numbers, "rotation": numbers, "scale": numbers,
+        "translation": numbers, "camera": index, "skin": index, **maybe,
     },
 )  # fmt: skip
 tables = {
     "scenes": st.fixed_dictionaries({"nodes": indices}, optional=maybe), "nodes": node,
     "meshes": st.fixed_dictionaries({"primitives": st.lists(primitive, max_size=3)}, optional=maybe),
     "accessors": accessor, "bufferViews": view, "materials": material, "images": image,
-    "textures": st.fixed_dictionaries({}, optional={"source": small, "sampler": small}),
+    "textures": st.fixed_dictionaries({}, optional={"source": index, "sampler": index}),
     "samplers": st.fixed_dictionaries({}, optional={"wrapS": whole}),
     "animations": st.fixed_dictionaries({}, optional=maybe),
 }  # fmt: skip
+buffer = st.fixed_dictionaries({"byteLength": often(len(BYTES), whole), "uri": often(URI, place)})
+buffers = st.lists(buffer, min_size=1, max_size=3)
 gltf = st.fixed_dictionaries(
-    {"asset": st.just({"version": "2.0"}), **{name: st.lists(table, max_size=4) for name, table in tables.items()}},
+    {
+        "asset": st.just({"version": "2.0"}),
+        "buffers": buffers,
+        **{name: st.lists(table, min_size=2, max_size=4) for name, table in tables.items()},
+    },
     optional={
-        "scene": small,
-        "buffers": st.lists(
-            st.fixed_dictionaries({"byteLength": whole}, optional={"uri": st.just(URI) | place}), max_size=3
-        ),
-        "extensionsRequired": st.lists(st.sampled_from(("KHR_draco_mesh_compression", "EXT_x")), max_size=1),
+        "scene": often(0, small),
+        "extensionsRequired": often([], st.just(["KHR_draco_mesh_compression"]) | st.just(["EXT_x"])),
     },
 )
 
 
 def _glb(found: dict[str, Any]) -> bytes:
+    del found["buffers"][0]["uri"]  # that is the chunk behind
     return packed_glb(json.dumps(found).encode(), struct.pack("<I4s", len(BYTES), b"BIN\0") + BYTES)
 
 
@@ -112,42 +123,55 @@ def _glb(found: dict[str, Any]) -> bytes:
 three = row("", number, number, number)
 obj = lines(
     row("v", three), row("v", three), row("v", three, three), row("vn", three), row("vt", number, number),
-    row("f", whole, whole, whole), row("f", *[st.integers(1, 5)] * 3), row("l", whole, whole),
-    st.tuples(*[whole] * 6).map(lambda n: "f {}/{} {}//{} {}/{}/1".format(*n)), row("usemtl", st.sampled_from("mn")),
+    row("f", index, index, index), row("f", *[st.integers(1, 3)] * 3), row("f", *[st.integers(-3, -1)] * 3),
+    row("l", whole, whole), st.tuples(*[index] * 6).map(lambda n: "f {}/{} {}//{} {}/{}/1".format(*n)),
+    row("usemtl", st.sampled_from("mn")),
     row("mtllib", place), row("g", place), row("o", place), row("s", whole),
     st.sampled_from(("#", "f", "v 1", "\\", "curv")),
-).map("\n".join)  # fmt: skip
+).map(lambda found: "\n".join(["v 0 0 0", "v 1 0 0", "v 0 1 0", *found]))  # fmt: skip
+FACET = "facet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet"
 stl = lines(
+    st.just(FACET), st.just(FACET),
     row("solid", place), row("facet normal", three), st.just("outer loop"), row("vertex", three), row("vertex", three),
     row("vertex", three), st.sampled_from(("endloop", "endfacet", "endsolid")),
-).map(lambda found: "solid x\n" + "\n".join(found))  # fmt: skip
-faces = lines(row("3", small, small, small), row("", whole, whole, whole))
+).map(lambda found: "\n".join(["solid x", FACET, *found]))  # fmt: skip
+faces = often("3 0 1 2", row("3", small, small, small) | row("", whole, whole, whole))
 off = st.tuples(
-    st.sampled_from(("OFF", "COFF", "NOFF", "# x\nOFF", "")), row("", whole, whole, whole), lines(three), faces
+    often("OFF", st.sampled_from(("COFF", "NOFF", "# x\nOFF", ""))),
+    often("4 2 0", row("", whole, whole, whole)),
+    st.lists(three, min_size=3, max_size=5),
+    st.lists(faces, min_size=1, max_size=3),
 ).map(lambda found: "\n".join([*found[:2], *found[2], *found[3]]))
 rows = lines(three, row("", three, three))
 head = st.sampled_from(("", "x y z", "x,y,z,r,g,b", "#"))
 text_table = st.tuples(head, rows).map(lambda found: "\n".join([found[0], *found[1]]))
-body = st.binary(max_size=200) | lines(three, row("3", small, small, small)).map(
-    lambda found: "\n".join(found).encode()
+text_body = lines(three, row("3", index, index, index)).map(
+    lambda found: "\n".join(["0 0 0", "1 0 0", "0 1 0", *found]).encode()
 )
+body = st.binary(min_size=36, max_size=200) | text_body
 
 # headers
 
 kind = st.sampled_from(("char", "uchar", "short", "int", "uint", "float", "float", "float", "double", "int64", "x"))
 field = st.sampled_from(("x", "y", "z", "x", "y", "z", "red", "green", "blue", "nx", "intensity", "vertex_indices"))
 prop = row("property", kind, field) | row("property list", kind, kind, st.just("vertex_indices"))
-what = st.sampled_from(("vertex", "vertex", "face", "edge", "tristrips"))
+what = often("face", st.sampled_from(("edge", "tristrips", "vertex")))
 elements = st.lists(st.tuples(what, whole, st.lists(prop, max_size=7)), max_size=4)
 order = st.sampled_from(("ascii", "binary_little_endian", "binary_big_endian"))
-column = st.tuples(field, st.sampled_from((1, 2, 4, 4, 4, 8, 3, -1)), st.sampled_from("FFFIUX"), st.just(1) | whole)
-columns = st.lists(column, min_size=2, max_size=7)
+column = st.tuples(
+    st.sampled_from(("red", "green", "blue", "rgb", "_", "_", "intensity", "x")),
+    often(4, st.sampled_from((1, 2, 8, 3, -1))), often("F", st.sampled_from("IUX")), often(1, whole),
+)  # fmt: skip
+XYZ = [(axis, 4, "F", 1) for axis in "xyz"]
+columns = st.lists(column, max_size=4)
 packing = st.sampled_from(("ascii", "binary", "binary_compressed"))
 
 
 @st.composite
 def ply(draw: Any) -> bytes:
     found = ["ply", f"format {draw(order)} 1.0", "comment x"]
+    if draw(often(True, st.just(False))):
+        found += [f"element vertex {draw(often(3, whole))}", *(f"property float {axis}" for axis in "xyz")]
     for name, count, props in draw(elements):
         found += [f"element {name} {count}", *props]
     return "\n".join([*found, "end_header", ""]).encode() + draw(body)
@@ -155,17 +179,20 @@ def ply(draw: Any) -> bytes:
 
 @st.composite
 def pcd(draw: Any) -> bytes:
-    heads, table = ("FIELDS", "SIZE", "TYPE", "COUNT"), zip(*draw(columns), strict=True)
-    found = [" ".join([name, *map(str, values)]) for name, values in zip(heads, table, strict=True)]
-    found += [f"WIDTH {draw(whole)}", f"HEIGHT {draw(whole)}"]
-    found += [f"POINTS {draw(whole)}"] if draw(st.booleans()) else []
+    cells = zip(*XYZ[draw(often(0, small)) :], *draw(columns), ("_", 4, "F", 1), strict=True)
+    heads = ("FIELDS", "SIZE", "TYPE", "COUNT")
+    found = [" ".join([name, *map(str, values)]) for name, values in zip(heads, cells, strict=True)]
+    found += [f"WIDTH {draw(often(3, whole))}", f"HEIGHT {draw(often(1, whole))}"]
+    found += [f"POINTS {draw(often(3, whole))}"] if draw(st.booleans()) else []
     return "\n".join([*found, f"DATA {draw(packing)}", ""]).encode() + draw(body)
 
 
 # COLLADA
 
-values = st.lists(number, max_size=12).map(lambda found: " ".join(map(str, found)))
-ids = st.sampled_from(("#a", "#b", "#a-p", "#none", "a", "file.dae#a", "http://127.0.0.1:9/x#a"))
+values = st.lists(often(1, number), max_size=12).map(lambda found: " ".join(map(str, found)))
+ids = st.sampled_from(
+    ("#a", "#a", "#a", "#a-p", "#a-p", "#a-p", "#b", "#none", "a", "file.dae#a", "http://127.0.0.1:9/x#a")
+)
 transform = st.sampled_from(("matrix", "rotate", "translate", "scale", "lookat", "skew"))
 nodes = st.recursive(
     ids.map(lambda url: f'<instance_geometry url="{url}"/>')
