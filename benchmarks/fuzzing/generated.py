@@ -98,13 +98,29 @@ tables = {
     "samplers": st.fixed_dictionaries({}, optional={"wrapS": whole}),
     "animations": st.fixed_dictionaries({}, optional=maybe),
 }  # fmt: skip
+
+
+def many(name: str, table: Any) -> Any:
+    return st.lists(table, min_size=1, max_size=3).map(
+        lambda found: [*([FIRST[name]] if name in FIRST else []), *found]
+    )
+
+
 buffer = st.fixed_dictionaries({"byteLength": often(len(BYTES), whole), "uri": often(URI, place)})
 buffers = st.lists(buffer, min_size=1, max_size=3)
+# the first of each table is right: what is wrong in the others is come to
+FIRST: dict[str, Any] = {
+    "scenes": {"nodes": [0, 1]}, "nodes": {"mesh": 0},
+    "meshes": {"primitives": [{"attributes": {"POSITION": 0}, "material": 0}]},
+    "accessors": {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"},
+    "bufferViews": {"buffer": 0, "byteLength": 36}, "images": {"uri": "side.png"}, "textures": {"source": 0},
+    "materials": {"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}},
+}  # fmt: skip
 gltf = st.fixed_dictionaries(
     {
         "asset": st.just({"version": "2.0"}),
         "buffers": buffers,
-        **{name: st.lists(table, min_size=2, max_size=4) for name, table in tables.items()},
+        **{name: many(name, table) for name, table in tables.items()},
     },
     optional={
         "scene": often(0, small),
