@@ -52,17 +52,13 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
         raise InputError(f"{what} are empty: the shape is {given.shape}; expected {shape} with at least one {empty[0]}")
     if given.dtype.itemsize > 8 or not (any_type or given.dtype in (np.float32, np.float64)):
         given = given.astype(np.float64)
-    _check_finite(given, what)
-    return given
-
-
-def _check_finite(given: np.ndarray, what: str) -> None:
     # NaN and infinity survive in the least and the largest number; no table of booleans is needed
     with np.errstate(invalid="ignore"):
         fine = not given.size or np.isfinite([given.min(), given.max()]).all()
     if not fine:
         rows = np.isfinite(given.reshape(len(given), -1)).all(axis=1)
         raise InputError(f"row {np.flatnonzero(~rows)[0]} of the {what} holds NaN or infinity; expected finite numbers")
+    return given
 
 
 def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
-from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance
+from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
 from openshape_ood.scoring import DEFAULTS, Judgement, Method, find_method, judge

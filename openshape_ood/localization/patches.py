@@ -12,8 +12,8 @@ import numpy as np
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
-from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance
+from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
 from openshape_ood.novelty_map import Elements, NoveltyMap, PatchNovelty

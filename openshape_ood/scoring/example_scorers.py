@@ -17,7 +17,7 @@ from openshape_ood.scoring import distances
 from openshape_ood.scoring.distances import rest_of_class
 from openshape_ood.scoring.fitted import Gaussian, mahalanobis_distance
 from openshape_ood.scoring.neighbors import nearest
-from openshape_ood.scoring.scorers import Judgement, cosine, unit_rows
+from openshape_ood.scoring.scorers import Judgement, cosine
 
 # a covariance is not inverted again for every example: a twentieth of them is left out at a time
 FOLDS = 20
@@ -45,7 +45,7 @@ class PrototypeScorer:
         return cls(metric, means, np.bincount(labels)[known.shown], known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         distance, index = nearest(rows, self.means, metric=self.metric)
         return Judgement(_chord(distance[:, 0], self.metric), self.classes[index[:, 0]], cosine(z, self.anchors))
 
@@ -92,7 +92,7 @@ class NeighborScorer:
         return cls(metric, min(check_whole(k, "k"), len(examples)), examples, labels, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         distance, index = nearest(rows, self.examples, k=self.k, metric=self.metric)
         novelty = _chord(distance[:, -1], self.metric)
         return Judgement(novelty, self.labels[index[:, 0]], cosine(z, self.anchors))
@@ -151,7 +151,7 @@ class GaussianScorer:
         return found
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         nearest_class = nearest(z, self.means)[1][:, 0]
         return Judgement(self._novelty(z), self.classes[nearest_class], cosine(z, self.anchors))
 
