@@ -113,7 +113,8 @@ def reader(folder: str, doors: dict[str, str]) -> Work:
         try:
             DOORS[door](path)
         except BaseException as raised:  # also what is no Exception: whatever comes is told
-            error = raised
+            # memory that could not be had is told as that, whatever a reader makes of it
+            error = raised.__cause__ if isinstance(raised.__cause__, MemoryError) else raised
         took = time.process_time() - began
         found = {"seconds": took, "bytes": max(0, _peak() - before), "opened": sorted({*opened} - {""})}
         if error is not None:
@@ -134,8 +135,7 @@ def _outside(event: str, given: tuple[Any, ...], folder: str) -> str:
         path = os.path.abspath(os.fsdecode(given[0]))
     except (TypeError, ValueError):
         return ""
-    package = str(Path(__file__).parent.parent.parent)
-    return "" if path.startswith((folder, package, *HARMLESS)) else path
+    return "" if path.startswith((folder, *HARMLESS, *filter(None, sys.path))) else path
 
 
 def _peak(anew: bool = False) -> int:

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,10 @@ class Files:
 
     def __iter__(self) -> Iterator[list[str]]:
         """Door and path of one after the other, without end."""
-        index = 0
-        while True:
+        others = [door for door in self.sound if door != "shape"]
+        for index in count():
             rng = random.Random(f"{self.seed}-{index}")
-            others = [door for door in self.sound if door != "shape"]
-            door = "shape" if rng.random() < SHAPES else rng.choice(others)
+            door = "shape" if "shape" in self.sound and rng.random() < SHAPES else rng.choice(others or ["shape"])
             if door == "shape" and rng.random() < GENERATED:
                 suffix = rng.choice(list(FORMATS))
                 content = self._made(suffix)
@@ -84,7 +84,6 @@ class Files:
             path = self.folder / f"{door}-{self.seed}-{index}{suffix}"
             path.write_bytes(content)
             yield [door, str(path)]
-            index += 1
 
     def _made(self, suffix: str) -> bytes:
         while True:
@@ -129,7 +128,8 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-") as top:
         (folder := Path(top).resolve() / "in").mkdir()
         (folder / "sound").mkdir()
-        sound = write_sound(folder / "sound")
+        wanted = {path.name.split("-")[0] for path in args.replay} or set(args.doors)
+        sound = {door: paths for door, paths in write_sound(folder / "sound").items() if door in wanted}
         write_side_files(folder)
         shutil.copy(folder / "side.png", folder.parent / "secret.png")
         arguments: Any = Files(folder, sound, args.seed)
@@ -157,10 +157,10 @@ def _report(args: argparse.Namespace, reads: Iterator[Done]) -> int:
             if number == args.files or time.monotonic() - began > 60 * args.minutes:
                 break
     print(f"\n{table(tallies)}\n")
-    count, seconds = sum(one.files for one in tallies.values()), time.monotonic() - began
-    print(f"seed {args.seed}: {count:,} files in {seconds:.0f} s, {findings.total()} findings")
-    for name, count in findings.most_common():
-        print(options.printable(f"{count} times {name}"))
+    files, seconds = sum(one.files for one in tallies.values()), time.monotonic() - began
+    print(f"seed {args.seed}: {files:,} files in {seconds:.0f} s, {findings.total()} findings")
+    for name, times in findings.most_common():
+        print(options.printable(f"{times} times {name}"))
     if findings and not args.replay:
         print(f"kept in {args.out / 'fuzz'}; read again by --replay")
     return int(bool(findings))
@@ -193,6 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("fuzz", "files that are wrong, into every reader", "seed", workers=1)
     parser.add_argument("--minutes", type=float, default=10, help="how long (default: 10)")
     parser.add_argument("--files", type=int, help="how many at most")
+    parser.add_argument("--doors", nargs="+", choices=DOORS, default=list(DOORS), help="what reads them (default: all)")
     parser.add_argument("--replay", type=Path, nargs="+", default=[], metavar="FILE", help="read these findings again")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
