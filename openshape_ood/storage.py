@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from openshape_ood.errors import FileError, OpenShapeError
 
-# what reading a file raises that is of the right kind and damaged; numpy takes headers of arrays apart by tokens
+# what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
 DAMAGE = (
-    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, OpenShapeError
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SystemError,
+    OpenShapeError,
 )  # fmt: skip
 
 CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
