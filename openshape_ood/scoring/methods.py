@@ -177,8 +177,9 @@ def kind_of(known: KnownClasses) -> Kind:
 
 
 def default_method(known: KnownClasses) -> str:
-    """The method that is taken for these classes where none is named."""
-    return DEFAULTS[kind_of(known)]
+    """The method that is taken for these classes where none is named: that of their threshold, if it has one."""
+    own = known.threshold and known.threshold.provenance
+    return own.method if own and own.method in METHODS else DEFAULTS[kind_of(known)]
 
 
 def check_known(method: Method, known: KnownClasses) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from openshape_ood import workers as processes
 from openshape_ood.checks import check_whole
-from openshape_ood.errors import InputError, ShapeFileError, WorkerError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError, WorkerError
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.meshes import check_draw
 from openshape_ood.shapes.points import check_up, prepare
@@ -170,6 +170,23 @@ def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Ge
             if done.error is not None:
                 raise done.error
             yield done.arrays[0]
+
+
+def errors_of(shapes: Sequence[Shape], *, seed: int, frame: CloudSpec, up: str = "file") -> list[str | None]:
+    """What is wrong with each shape, None where an encoder of this frame can use it; files within their limits."""
+    paths = [shape.path for shape in shapes if shape.path is not None]
+    workers = min(processes.default_workers(), math.ceil(len(paths) / FILES_A_WORKER))
+    reads = read_shapes(paths, points=frame.count, seed=seed, up=up, frame=frame, workers=workers)
+    with contextlib.closing(reads):
+        return [_error_of(shape, seed, frame) if shape.path is None else next(reads).error for shape in shapes]
+
+
+def _error_of(shape: Shape, seed: int, frame: CloudSpec) -> str | None:
+    try:
+        _prepared(shape.cloud(frame.count, seed), frame, frame.up, seed, shape.name)
+    except CloudError as error:
+        return str(error)
+    return None
 
 
 def preparer(frame: dict[str, Any]) -> processes.Work:

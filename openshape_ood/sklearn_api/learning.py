@@ -16,7 +16,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Method
-from openshape_ood.scoring.example_scorers import Novelty, folds_left_out
+from openshape_ood.scoring.left_out import Novelty, folds_left_out
 
 # what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"

@@ -12,10 +12,12 @@ import pytest
 from fakes import FakeEncoder, FakeText
 from scipy.special import logsumexp, softmax
 from scipy.stats import chi2, entropy
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import LedoitWolf, shrunk_covariance
 
 from openshape_ood import KnownClasses
 from openshape_ood.checks import unit as unit_rows
+from openshape_ood.decisions.metrics import ood_metrics
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import MemoryBank
 from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
@@ -104,9 +106,9 @@ def share_of_negatives(z: np.ndarray) -> float:
 def gaussian() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shared precision, without b's single example; background mean and precision."""
     within = np.concatenate([rows - rows.mean(axis=0) for rows in S.values() if len(rows) > 1])
-    shared = LedoitWolf(assume_centered=True).fit(within).covariance_
-    background = LedoitWolf(assume_centered=True).fit(ALL - ALL.mean(axis=0)).covariance_
-    return np.linalg.inv(shared), ALL.mean(axis=0), np.linalg.inv(background)
+    shared = LedoitWolf(assume_centered=True).fit(within)
+    background = shrunk_covariance(np.cov(ALL.T, bias=True), shared.shrinkage_)
+    return np.linalg.inv(shared.covariance_), ALL.mean(axis=0), np.linalg.inv(background)
 
 
 def to_class(z: np.ndarray, precision: np.ndarray) -> float:
@@ -678,3 +680,40 @@ def test_a_scorer_that_holds_its_known_classes_is_forgotten_with_them() -> None:
 def test_a_neighbor_is_counted(k: Any) -> None:
     with pytest.raises(InputError, match=r"k is .* expected a whole number from 1 up"):
         judge(QUERIES, bank(), METHODS["knn"].configured(k=k))
+
+
+def made_up_classes(each: Sequence[int], d: int, seed: int = 0) -> tuple[KnownClasses, np.ndarray, np.ndarray]:
+    """Known classes of so many examples, 100 more of these classes, and 100 of others; as far apart as they spread."""
+    rng = np.random.default_rng(seed)
+    k = len(each)
+    centers = unit_rows(rng.normal(size=(2 * k, d)), "center")
+    labels = np.repeat(np.arange(k), each)
+    more = centers[np.arange(200) % (2 * k)] + rng.normal(size=(200, d)) / np.sqrt(d)
+    rows = centers[labels] + rng.normal(size=(len(labels), d)) / np.sqrt(d)
+    known = KnownClasses(tuple(map(str, range(k))), Identity("e", "e"), examples=rows, labels=labels)
+    is_known = np.arange(200) % (2 * k) < k
+    return known, more[is_known], more[~is_known]
+
+
+@pytest.mark.parametrize(("each", "d"), [([60] * 5, 512), ([60] * 2, 512), ([10] * 5, 128), ([300] * 3, 16)])
+@pytest.mark.parametrize("method", ["mahalanobis", "relative_mahalanobis"])
+def test_few_examples_of_many_numbers_do_not_invert_a_distance(method: str, each: list[int], d: int) -> None:
+    known, same, other = made_up_classes(each, d)
+    auroc = ood_metrics(judge(same, known, method).novelty, judge(other, known, method).novelty)["auroc"]
+    assert auroc > (0.99 if d > 100 else 0.9)
+
+
+@pytest.mark.parametrize("each", [[30, 45, 3], [7, 2, 1, 5], [40, 1], [200, 260]])
+@pytest.mark.parametrize("method", ["mahalanobis", "relative_mahalanobis"])
+def test_what_is_left_out_is_as_if_it_had_never_been_there(method: str, each: list[int]) -> None:
+    known = made_up_classes(each, 12)[0]
+    examples, labels = known.labeled_examples()
+    if method == "relative_mahalanobis" and each == [40, 1]:
+        with pytest.raises(InputError, match="too few examples"):
+            METHODS[method].fit(known).left_out(known)
+        return
+    novelty = METHODS[method].fit(known).left_out(known)
+    for fold in range(min(20, len(labels))):  # rows are sorted by class
+        out = np.arange(len(labels)) % 20 == fold
+        rest = METHODS[method].fit(known.subset(~out))
+        np.testing.assert_allclose(novelty[out], rest.judge(examples[out]).novelty, rtol=1e-9, atol=1e-9)

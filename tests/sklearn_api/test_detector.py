@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from sklearn.base import clone
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf, shrunk_covariance
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
@@ -71,12 +71,13 @@ def by_hand(method: str, queries: np.ndarray, X: np.ndarray, labels: np.ndarray)
         X, queries = unit(X), unit(queries)  # noqa: N806
         means = np.stack([X[labels == c].mean(axis=0) for c in np.unique(labels)])
         within = X - means[np.unique(labels, return_inverse=True)[1]]
-        covariances = [ledoit_wolf(rows, assume_centered=True)[0] for rows in (within, X - X.mean(axis=0))]
-        distances = np.array([[(q - m) @ np.linalg.solve(covariances[0], q - m) for m in means] for q in queries])
+        covariance, shrinkage = ledoit_wolf(within, assume_centered=True)
+        distances = np.array([[(q - m) @ np.linalg.solve(covariance, q - m) for m in means] for q in queries])
         if method == "mahalanobis":
             return distances.min(axis=1)
         centered = queries - X.mean(axis=0)
-        return distances.min(axis=1) - [c @ np.linalg.solve(covariances[1], c) for c in centered]
+        background = shrunk_covariance(np.cov(X.T, bias=True), shrinkage)
+        return distances.min(axis=1) - [c @ np.linalg.solve(background, c) for c in centered]
     metric = "euclidean" if method.endswith("euclidean") else "cosine"
     if method.startswith("prototype"):
         rows = X if metric == "euclidean" else unit(X)
