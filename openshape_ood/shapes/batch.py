@@ -25,7 +25,7 @@ FILES_A_WORKER = 8  # at least, for what begins for one call
 SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # for any file; more for large ones
 READ_SECONDS, READ_MB = 10, 1024
 SECONDS_A_MB, BYTES_A_BYTE = 1, 32  # a compressed cloud in 64 bits is 20 times as large, a mesh as text takes as much
-WALL = 10  # times the processor time, for machines that are busy, and files that come slowly
+WALL = 30  # times the processor time, for machines that are busy, and files that come slowly
 
 
 @dataclass(frozen=True, eq=False)

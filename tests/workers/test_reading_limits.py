@@ -77,5 +77,5 @@ def test_bounds_that_are_none_are_refused_at_once(monkeypatch: pytest.MonkeyPatc
 def test_large_files_may_take_more(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(2**21))
     small, large = (batch.reading_limits()(str(tmp_path / name)) for name in ("none", "large"))
-    assert (small.cpu, small.wall, small.memory) == (10, 100, 2**30)
-    assert (large.cpu, large.wall, large.memory) == (12, 120, 2**30 + 2**26)
+    assert (small.cpu, small.wall, small.memory) == (10, 300, 2**30)
+    assert (large.cpu, large.wall, large.memory) == (12, 360, 2**30 + 2**26)
