@@ -113,8 +113,10 @@ def reader(folder: str, doors: dict[str, str]) -> Work:
         try:
             DOORS[door](path)
         except BaseException as raised:  # also what is no Exception: whatever comes is told
-            # memory that could not be had is told as that, whatever a reader makes of it
-            error = raised.__cause__ if isinstance(raised.__cause__, MemoryError) else raised
+            # memory that could not be had is told as that, whatever a reader makes of it; but for checkpoints, which
+            # are tried out by a child that may run out of it
+            wanting = isinstance(raised.__cause__, MemoryError) and door != "checkpoint"
+            error = raised.__cause__ if wanting else raised
         took = time.process_time() - began
         found = {"seconds": took, "bytes": max(0, _peak() - before), "opened": sorted({*opened} - {""})}
         if error is not None:
@@ -127,6 +129,8 @@ def reader(folder: str, doors: dict[str, str]) -> Work:
 
 def _outside(event: str, given: tuple[Any, ...], folder: str) -> str:
     """What was opened, or asked of another program, that lies outside the folder; "" for all else."""
+    if event == "subprocess.Popen" and "openshape_ood.workers" in given[1]:
+        return ""
     if event in TALK:
         return f"{event} {given!r:.200}"
     if event != "open" or isinstance(given[0], int):
