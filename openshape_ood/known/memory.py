@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.known.examples import embedded_patches
+from openshape_ood.checks import check_settings
+from openshape_ood.known.examples import ENCODING, embedded_patches
 
 MEMORY = ("features", "labels", "centers", "shapes")
 
@@ -48,6 +49,7 @@ class MemoryBank:
         cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
     ) -> MemoryBank:
         """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
+        check_settings(settings, ENCODING, "MemoryBank.from_examples")
         return cls(*embedded_patches(examples, encoder, up, stage, settings))
 
 
