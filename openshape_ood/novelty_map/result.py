@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice
+from openshape_ood.checks import check_choice, check_whole
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
@@ -198,14 +198,14 @@ class NoveltyMap:
         Raises
         ------
         InputError
-            Where the map has no threshold.
+            Where the map has no threshold, and for a size that is no whole number.
         """
-        places, found = self.elements.places, []
+        least, places, found = check_whole(min_size, "min_size"), self.elements.places, []
         for piece in connected(places, self.is_novel, cells=self.elements.kind != "points"):
             names, counts = np.unique([] if self.nearest is None else self.nearest[piece], return_counts=True)
             nearest = str(names[counts.argmax()]) if len(names) else None
             found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest))
-        return [region for region in found if len(region) >= min_size]
+        return [region for region in found if len(region) >= least]
 
     def peak(self, share: float = 0.2) -> np.ndarray:
         """The surroundings of the most novel element.
