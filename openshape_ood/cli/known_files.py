@@ -168,7 +168,9 @@ def _print(record: dict[str, Any], known: KnownClasses) -> None:
     ]
     print_table(rows, ("class", "name", "examples", "patches"), fold="class")
     stage = f", patches {record['patches']}" if record["patches"] else ""
-    print_line(f"{len(rows)} classes of {shown(known.identity)}, {record['dim']} numbers each{stage}")
+    print_line(
+        f"{len(rows)} class{'es' * (len(rows) != 1)} of {shown(known.identity)}, {record['dim']} numbers each{stage}"
+    )
     if known.threshold is None:
         print_line("no threshold: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE makes one")
     else:
