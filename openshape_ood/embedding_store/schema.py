@@ -6,6 +6,7 @@ with; status, "ok" or "error", and the error. Once for all rows, as JSON under t
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +17,7 @@ import numpy as np
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
-FORMAT = "openshape_ood embeddings 2"
+FORMAT = "openshape_ood embeddings 3"
 KEY = "openshape_ood"
 COLUMNS = ("id", "path", "embedding", "up", "provenance", "status", "error")
 BATCH_ROWS = 65_536  # of 512 numbers: 128 MiB
@@ -44,7 +45,8 @@ class Header:
         return self.provenance.identity
 
     def to_json(self) -> str:
-        return json.dumps({"format": FORMAT, **asdict(self)})
+        own = {"format": FORMAT, **asdict(self)}
+        return json.dumps(own | {"sum": checksum(own)})
 
     @classmethod
     def from_json(cls, content: str | bytes | None, where: Any) -> Header:
@@ -53,8 +55,10 @@ class Header:
             if content is None or len(content) > MAX_HEADER:
                 raise ValueError("there is none")
             found = json.loads(content)
-            if found.pop("format") != FORMAT:
-                raise ValueError("another format")
+            given, kind = found.pop("sum", ""), found["format"]
+            if kind != FORMAT or given != checksum(found):
+                raise ValueError("another format" if kind != FORMAT else "damaged: its checksum is another")
+            del found["format"]
             made = found.pop("provenance")
             header = cls(Provenance(Identity(**made.pop("identity")), **made), **found)
             header._check()
@@ -122,6 +126,11 @@ class Rows:
             given = f"the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups"
             raise InputError(f"embeddings have {given}; expected ({n}, {header.dim}), and one of each a row")
         return np.ascontiguousarray(self.embeddings, dtype=np.float32)
+
+
+def checksum(content: Any, *more: bytes) -> str:
+    """sha256 of what a JSON file can hold, and of bytes, against bits that flip."""
+    return hashlib.sha256(b"".join([json.dumps(content, sort_keys=True).encode(), *more])).hexdigest()
 
 
 def text(value: str) -> str:
