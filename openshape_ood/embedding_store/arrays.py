@@ -1,5 +1,5 @@
-"""Rows as .npz and .safetensors: the array `embedding` (n, d) float32, and as JSON beside it id, path and up (n,), what
-failed, and the header. Nothing is pickled."""
+"""Rows as .npz and .safetensors: the array `embedding` (n, d) float32, and as JSON beside it id, path, up, stamp,
+what failed, the header, and a checksum of all. Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openshape_ood.embedding_store.schema import KEY, Failed, Header, Rows, chec
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import DAMAGE
 
-WORDS = ("id", "path", "up")
+WORDS = ("id", "path", "up", "stamp")
 UNREADABLE = (OSError, EOFError, MemoryError, RuntimeError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error)
 
 
@@ -77,7 +77,10 @@ def _parts(rows: Rows, header: Header) -> tuple[np.ndarray, dict[str, str]]:
     """The array, and all texts beside it."""
     embedding = rows.check(header)
     failed = [{key: text(value) for key, value in asdict(one).items()} for one in rows.failed]
-    columns = {name: [*map(text, column)] for name, column in zip(WORDS, (rows.ids, rows.paths, rows.ups), strict=True)}
+    columns = {
+        name: [*map(text, column)]
+        for name, column in zip(WORDS, (rows.ids, rows.paths, rows.ups, rows.stamps), strict=True)
+    }
     found = {KEY: header.to_json(), **{k: json.dumps(v) for k, v in {**columns, "failed": failed}.items()}}
     return embedding, found | {"sum": _checksum(found, embedding)}
 

@@ -40,6 +40,7 @@ def to_bytes(rows: Rows, header: Header) -> bytes:
         "id": [*rows.ids, *(one.id for one in rows.failed)],
         "path": [*rows.paths, *(one.path for one in rows.failed)],
         "up": [*rows.ups, *(one.up or None for one in rows.failed)],
+        "stamp": [*rows.stamps, *(one.stamp for one in rows.failed)],
         "provenance": [json.dumps(asdict(header.provenance))] * (n + lost),
         "status": ["ok"] * n + ["error"] * lost,
         "error": [None] * n + [one.error for one in rows.failed],
@@ -76,7 +77,7 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
 
 def read_failed(path: Path) -> Iterator[Failed]:
     """The rows without an embedding."""
-    columns = ("id", "path", "error", "up", "status")
+    columns = ("id", "path", "error", "up", "stamp", "status")
     for some in _batches(path, columns, GROUP_ROWS):
         for *row, status in zip(*(_words(some[name], path) for name in columns), strict=True):
             if status != "ok":
@@ -169,8 +170,10 @@ def _words(column: Any, path: Path) -> list[str | None]:
         found = [None if i is None else words[i] for i in column.indices.to_pylist()]
     except (UnicodeDecodeError, IndexError) as error:
         raise FileError(f"cannot read {path} as Parquet: {error}. It is damaged: remove it and embed again") from error
-    if any(len(word) > MAX_WORD for word in words if word):
-        raise FileError(f"{path} holds a word of more than {MAX_WORD:,} characters; expected ids, paths and reasons")
+    if any(type(word) is not str or len(word) > MAX_WORD for word in words if word is not None):
+        raise FileError(
+            f"{path} holds what is no text, or more than {MAX_WORD:,} characters; expected ids, paths and reasons"
+        )
     return found
 
 
