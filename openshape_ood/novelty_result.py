@@ -23,6 +23,9 @@ class Failure(NamedTuple):
     source: str
     error: str
 
+    def __str__(self) -> str:
+        return self.error if self.source in self.error else f"{self.source}: {self.error}"
+
 
 @dataclass(frozen=True, eq=False)
 class NoveltyResult:
@@ -130,7 +133,7 @@ class NoveltyResult:
         head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
         rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
         more = f"<p>… and {len(self) - LISTED} more</p>" if len(self) > LISTED else ""
-        failed = "".join(f"<li>{html.escape(f.source)}: {html.escape(f.error)}</li>" for f in self.failures[:LISTED])
+        failed = "".join(f"<li>{html.escape(str(failure))}</li>" for failure in self.failures[:LISTED])
         failures = f"<details><summary>{len(self.failures)} not read</summary><ul>{failed}</ul></details>"
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if records else ""
         return f"<p>{html.escape(self._summary())}</p>{table}{more}{failures if self.failures else ''}"

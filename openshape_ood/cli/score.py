@@ -133,6 +133,7 @@ def score(
     elif up == "file":
         note_silent(read, doubted(judge, read, rows))
     warn_of_axes(read, up)
+    thresholds.warn_of_axis(judge.threshold, rows)
     if not rows:
         raise typer.Exit(2)
     if failures:
