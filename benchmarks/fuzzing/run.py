@@ -34,7 +34,8 @@ from openshape_ood.workers import Done, Limits, in_order
 SECONDS, MEGABYTES = 10, 500
 # what a child may take; less than this is told apart by what it measures
 LIMITS = Limits(SECONDS, 10 * SECONDS, 2**31)
-SHARES = {
+# of the files, where those of the other doors are 1; checkpoints are few, as a child of their own tries each
+SHARES = {"shape": 21, "checkpoint": 0.3}
     "shape": 21,
     "checkpoint": 0.3,
 }  # of the files, where those of the other doors are 1; a child tries the latter
