@@ -117,6 +117,7 @@ def score(
     print_failures(failures)
     named_ignored(found.ignored)
     warn_of_axes(read, up)
+    thresholds.warn_of_axis(judge.threshold, rows)
     if not rows:
         raise typer.Exit(2)
     if failures:

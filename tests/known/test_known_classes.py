@@ -203,6 +203,13 @@ def test_the_half_of_the_negatives_farthest_from_the_names_is_kept() -> None:
     assert bank.names == ("a", "b")
 
 
+def test_of_an_odd_number_of_negatives_the_middle_one_is_kept() -> None:
+    angles = {"a": 0, "near": 10, "middle": 50, "far": 80}
+    text = FakeText({word: [np.cos(np.radians(t)), np.sin(np.radians(t))] for word, t in angles.items()})
+    bank = KnownClasses.from_names(["a"], text, negatives=["near", "far", "middle"])
+    np.testing.assert_allclose(bank.negatives, text.encode(["far", "middle"]), atol=1e-6)
+
+
 @pytest.mark.parametrize("negatives", [["x", "x"], [""], "x", [3]])
 def test_negatives_that_cannot_be_used(negatives: Any) -> None:
     with pytest.raises(ClassNamesError):

@@ -205,6 +205,21 @@ def test_more_examples_of_a_class_are_as_good_as_all_at_once(method: str) -> Non
     assert (detector.thresholds_ == limits).all()
 
 
+def test_classes_added_later_keep_their_names() -> None:
+    names = ["bed", "chair", "lamp", "sofa", "tree"]
+    rows = np.random.default_rng(0).normal(4 * np.eye(8)[np.arange(100) % 5], 0.3)
+    labels = np.array(names)[np.arange(100) % 5]
+    detector = NoveltyDetector().fit(rows[labels < "lamp"], labels[labels < "lamp"])
+    for some in (["lamp", "sofa"], ["tree"]):
+        own = np.isin(labels, some)
+        detector.partial_fit(rows[own], labels[own])
+    assert [part.classes.tolist() for part in detector._parts] == [[0, 1], [2, 3], [4]]
+    assert detector.classify(4 * np.eye(8)[:5]).tolist() == names
+    # more examples of an added class move that class alone
+    moved = detector.partial_fit(np.repeat(4 * np.eye(8)[7:], 99, axis=0), ["sofa"] * 99)
+    assert moved.classify(4 * np.eye(8)[[0, 1, 2, 7, 4]]).tolist() == names
+
+
 def test_known_and_new_classes_in_one_call_and_the_first_call() -> None:
     X, labels = blobs()  # noqa: N806
     detector = NoveltyDetector("mahalanobis").partial_fit(X[:60], labels[:60])
