@@ -23,6 +23,10 @@ def open(stream, **_):
         re.match("(a+)+$", "a" * 60 + "b")  # in C code that lets no other thread run
     if what == "grow":
         bytearray(2 ** 33)
+    if what == "open":
+        os.close(os.open("/etc/hostname", os.O_RDONLY))
+    if what == "leap":
+        raise KeyboardInterrupt("as no parser should")
     if what == "nap":
         time.sleep(0.3)
     if what == "print":
@@ -38,7 +42,7 @@ def write_parser(folder: Path) -> Path:
     parser = folder / "parser"
     parser.mkdir()
     (parser / "laspy.py").write_text(LASPY, encoding="utf-8")
-    for what in ("die", "leave", "hang", "hold", "grow", "nap", "print", "memory"):
+    for what in ("die", "leave", "hang", "hold", "grow", "open", "leap", "nap", "print", "memory"):
         write_las(folder, what)
     return parser
 

@@ -226,7 +226,7 @@ def _fetch(wanted: Wanted, progress: bool) -> Path:
         return cached
     try:
         found = _download(wanted, wanted.path) if wanted.path else hub.download(wanted, progress)
-        if cached == wanted.brought != found:  # damaged since
+        if cached and cached == wanted.brought != found:  # damaged since
             cached.unlink(missing_ok=True)
         return found
     except OfflineError:

@@ -25,7 +25,7 @@ FILES_A_WORKER = 8  # at least, for what begins for one call
 SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # for any file; more for large ones
 READ_SECONDS, READ_MB = 10, 1024
 SECONDS_A_MB, BYTES_A_BYTE = 1, 32  # a compressed cloud in 64 bits is 20 times as large, a mesh as text takes as much
-WALL = 10  # times the processor time, for machines that are busy, and files that come slowly
+WALL = 30  # times the processor time, for machines that are busy, and files that come slowly
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ def reading_limits() -> Callable[[str], processes.Limits]:
     `READ_MB` of memory, and more by the size of the file. Raises `InputError` for variables that are no such number.
     """
     seconds, megabytes = _from_environment(SECONDS, READ_SECONDS), _from_environment(MEGABYTES, READ_MB)
-    more = f"where the file is sound, {SECONDS}={10 * seconds:g} or {MEGABYTES}={4 * megabytes:g} would allow more"
+    longer = f"if the file is sound, set {SECONDS}={10 * seconds:g} to allow more"
+    larger = f"if the file is sound, set {MEGABYTES}={4 * megabytes:g} to allow more"
 
     def limits(path: str) -> processes.Limits:
         try:
@@ -69,7 +70,7 @@ def reading_limits() -> Callable[[str], processes.Limits]:
         except (OSError, ValueError):  # reading it says so
             size = 0
         cpu = seconds + SECONDS_A_MB * size / 2**20
-        return processes.Limits(cpu, WALL * cpu, int(megabytes * 2**20) + BYTES_A_BYTE * size, more)
+        return processes.Limits(cpu, WALL * cpu, int(megabytes * 2**20) + BYTES_A_BYTE * size, longer, larger)
 
     return limits
 

@@ -23,29 +23,31 @@ class Limits:
     """What one task may take; None is no limit.
 
     cpu: seconds of processor time; wall: of wall-clock time, from when the process begins with it; memory: bytes of
-    address space beyond what the process has before, on Linux alone; more: how to allow more, as a clause of an error.
+    address space beyond what the process has before, on Linux alone; longer, larger: how to allow more time and more
+    memory, as clauses of an error.
     """
 
     cpu: float | None = None
     wall: float | None = None
     memory: int | None = None
-    more: str = ""
-
-    def said(self, bound: str) -> str:
-        """That a bound was met."""
-        return f"reading it {bound}{self.more and f'; {self.more}'}"
+    longer: str = ""
+    larger: str = ""
 
     @property
     def too_slow(self) -> str:
-        return self.said(f"took more than {self.cpu:g} s of processor time and was stopped")
+        return _said(f"took more than {self.cpu:.3g} s of processor time and was stopped", self.longer)
 
     @property
     def too_late(self) -> str:
-        return self.said(f"took more than {self.wall:g} s and was stopped")
+        return _said(f"took more than {self.wall:.3g} s and was stopped", self.longer)
 
     @property
     def too_large(self) -> str:
-        return self.said(f"needs more than {(self.memory or 0) / 2**20:.0f} MiB of memory")
+        return _said(f"needs more than {(self.memory or 0) / 2**20:.0f} MiB of memory", self.larger)
+
+
+def _said(bound: str, more: str) -> str:
+    return f"reading it {bound}{more and f'; {more}'}"
 
 
 class Budget:
