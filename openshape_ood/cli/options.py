@@ -85,7 +85,7 @@ KnownUp = Annotated[
         autocompletion=up_names,
     ),
 ]
-_MODEL = "Encoder: tiny (inside the package, works offline), vitb32, vitl14 or vitg14 (downloaded on first use)"
+_MODEL = "Encoder: tiny (inside the package, works offline), vitb32 or another of `checkpoints list` (downloaded)"
 Model = Annotated[str, option(ENCODER, "--model -m", f"{_MODEL}.", metavar="NAME", autocompletion=checkpoint_names)]
 OwnModel = Annotated[
     str | None,
