@@ -145,7 +145,7 @@ def same_size(clouds: np.ndarray | Sequence[np.ndarray]) -> tuple[list[np.ndarra
         return [np.arange(len(clouds))], [clouds]
     sizes = np.array([len(cloud) for cloud in clouds])
     alike = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
-    return alike, [np.stack([clouds[i] for i in own]) for own in alike]
+    return alike, [np.stack([clouds[int(i)] for i in own]) for own in alike]
 
 
 def in_order(alike: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -51,7 +51,7 @@ class SetAbstraction(nn.Module):
         return rearrange(x.amax(dim=2), "b s p -> b p s")
 
 
-def _constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
+def constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
     return nn.Buffer(tensor.to(dtype).contiguous(), persistent=False)
 
 
@@ -71,10 +71,10 @@ class FoldedAbstraction(nn.Module):
         layers = [fold(conv, norm) for conv, norm in zip(trained.mlp_convs, trained.mlp_bns, strict=True)]
         (first, bias), (second, second_bias), (third, third_bias) = layers
         offset, xyz, color = first[:, :3], first[:, 3:6], first[:, 6:]
-        self.point = _constant(torch.cat([offset + xyz, color], dim=1), torch.float32)
-        self.bias, self.center = _constant(bias, torch.float32), _constant(offset, torch.float32)
-        self.second, self.second_bias = _constant(second, dtype), _constant(second_bias, dtype)
-        self.third, self.third_bias = _constant(third, dtype), _constant(third_bias, dtype)
+        self.point = constant(torch.cat([offset + xyz, color], dim=1), torch.float32)
+        self.bias, self.center = constant(bias, torch.float32), constant(offset, torch.float32)
+        self.second, self.second_bias = constant(second, dtype), constant(second_bias, dtype)
+        self.third, self.third_bias = constant(third, dtype), constant(third_bias, dtype)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
         """Points (b, n, c), centers (b, p, 3) and members (b, p, k) -> features (b, p, s) float32."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
-from openshape_ood.encoders.pointbert.network import fold
+from openshape_ood.encoders.pointbert.network import constant, fold
 from openshape_ood.encoders.protocols import Stage
 from openshape_ood.registry.architectures import Uni3DSizes
 
@@ -70,19 +70,12 @@ class FoldedPatchNetwork(nn.Module):
         fourth, fourth_bias = _plain(conv4)
         half = len(second)
         maximum, own = third[:, :half], third[:, half:]
-        folded = {
-            "point": (first, torch.float32),
-            "bias": (bias, torch.float32),
-            "center": (first[:, :3], torch.float32),
-            "second": (second, dtype),
-            "own": (own @ second, dtype),
-            "maximum": (maximum, dtype),
-            "shared": (third_bias + own @ second_bias + maximum @ second_bias, dtype),
-            "fourth": (fourth, dtype),
-            "fourth_bias": (fourth_bias, torch.float32),
-        }
-        for name, (tensor, kind) in folded.items():
-            setattr(self, name, nn.Buffer(tensor.to(kind).contiguous(), persistent=False))
+        self.point, self.bias = constant(first, torch.float32), constant(bias, torch.float32)
+        self.center = constant(first[:, :3], torch.float32)
+        self.second, self.own = constant(second, dtype), constant(own @ second, dtype)
+        self.maximum = constant(maximum, dtype)
+        self.shared = constant(third_bias + (own + maximum) @ second_bias, dtype)
+        self.fourth, self.fourth_bias = constant(fourth, dtype), constant(fourth_bias, torch.float32)
 
     def forward(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
         """Points (b, n, c), centers (b, p, 3) and members (b, p, k) -> features (b, p, s) float32."""
