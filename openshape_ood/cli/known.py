@@ -146,12 +146,15 @@ class Examples:
     def joined(cls, parts: Sequence[Examples]) -> Examples:
         found = [part.patches for part in parts if part.patches is not None]
         features, centers = ([getattr(one, name) for one in found] for name in ("features", "centers"))
-        patches = Patches(np.concatenate(features), np.concatenate(centers), found[0].radius) if found else None
+        radii = [np.broadcast_to(one.radius, len(one.features)) for one in found]
+        patches = Patches(*map(np.concatenate, (features, centers, radii))) if found else None
         return cls(np.concatenate([part.rows for part in parts]), patches)
 
     def of(self, mask: np.ndarray) -> Examples:
-        own = self.patches
-        patches = None if own is None else Patches(own.features[mask], own.centers[mask], own.radius)
+        own, patches = self.patches, None
+        if own is not None:
+            radii = np.broadcast_to(own.radius, len(own.features))
+            patches = Patches(own.features[mask], own.centers[mask], radii[mask])
         return Examples(self.rows[mask], patches)
 
 

@@ -119,13 +119,12 @@ class Embeddings:
 
 
 class Patches(NamedTuple):
-    """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, in the encoder's own
-    frame, where the largest norm of a cloud is 1; radii (b,): of each shape where it is not the same of all."""
+    """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, one for all or the
+    mean of each shape (b,), in the encoder's own frame, where the largest norm of a cloud is 1."""
 
     features: np.ndarray
     centers: np.ndarray
-    radius: float
-    radii: np.ndarray | None = None
+    radius: float | np.ndarray
 
 
 class Encoder(Protocol):

@@ -279,9 +279,7 @@ class ShapeEncoder:
                 found.append(tuple(in_order(alike, column) for column in columns))
                 bar.update(len(clouds))
         features, centers, *radii = (np.concatenate(column) for column in zip(*found, strict=True))
-        if radii:
-            return Patches(features, centers, float(np.median(radii[0])), radii[0])
-        return Patches(features, centers, self.network.radius)
+        return Patches(features, centers, radii[0] if radii else self.network.radius)
 
     def encode_prepared(self, points: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """Raw embeddings (b, d) float32, of any length, of clouds that are prepared already, in one batch.

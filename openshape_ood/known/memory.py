@@ -61,7 +61,7 @@ class MemoryBank:
         rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
         centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
         labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
-        radius = float(np.median([patches.radius for patches in found]))
+        radius = float(np.median(np.concatenate([np.atleast_1d(patches.radius) for patches in found])))
         return cls(rows, labels, centers, np.repeat(np.arange(shapes), count), stage, radius)
 
 

@@ -206,7 +206,7 @@ class _Compared:
             clouds = [one.cloud(self.encoder.spec.count, seed) for one in some]
             patches = self.encoder.encode_patches(clouds, up=axes, batch_size=len(some), seed=seed, stage=stage)
             for i, (one, cloud, up) in enumerate(zip(some, clouds, axes, strict=True)):
-                radius = patches.radius if patches.radii is None else float(patches.radii[i])
+                radius = float(np.broadcast_to(patches.radius, len(some))[i])
                 found = self._map(cloud, up, patches.features[i], patches.centers[i], radius, seed)
                 provenance = Provenance(self.encoder.identity, self.by, asked, seed, version=__version__)
                 yield replace(found, name=one.path or one.name, provenance=provenance)

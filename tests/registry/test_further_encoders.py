@@ -141,11 +141,11 @@ def test_known_classes_and_where_a_shape_is_novel(encoder: ShapeEncoder) -> None
     found = localize(shapes[1], known, encoder=encoder)
     assert found.novelty.shape == (130,) and np.isfinite(found.novelty).all()
     patches = encoder.encode_patches(shapes, stage="projected")
-    assert patches.features.shape == (2, 20, 12) and patches.radii is not None and patches.radii.shape == (2,)
+    assert patches.features.shape == (2, 20, 12) and isinstance(patches.radius, np.ndarray)
     own = encoder.encode_patches(shapes[1:], stage="projected")
     np.testing.assert_allclose(own.features[0], patches.features[1], atol=1e-5)
-    np.testing.assert_allclose(own.radii, patches.radii[1:], rtol=1e-6)
-    assert patches.radii[1] > patches.radii[0]  # fewer points lie farther apart
+    np.testing.assert_allclose(own.radius, patches.radius[1:], rtol=1e-6)
+    assert patches.radius[1] > patches.radius[0]  # fewer points lie farther apart
 
 
 def test_files_that_are_not_the_right_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
