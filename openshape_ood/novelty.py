@@ -285,5 +285,5 @@ class _Calibrating:
         groups, lost = self.groups, {failure.source for failure in result.failures}
         if groups is not None and lost:
             groups = [group for group, name in zip(groups, self.names, strict=True) if name not in lost]
-        source = f"{len(result)} known shapes"
+        source = "calibration shapes" if groups is None else f"one of each object of {len(result)} calibration shapes"
         return Threshold.from_novelty(result, self.coverage, groups=groups, source=source), result.failures

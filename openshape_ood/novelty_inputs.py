@@ -50,6 +50,8 @@ class Queries:
         """Those that can be read, once they have been; the others are failures."""
         if self.ready is not None:
             return self
+        if not isinstance(up, str) and len(up) != len(self.shapes):
+            resolve_ups(up, self.shapes)  # which says so
         errors = errors_of(self.shapes, seed=seed, frame=getattr(encoder, "spec", PLAIN))
         kept = [i for i, error in enumerate(errors) if error is None]
         shapes = tuple(self.shapes[i] for i in kept)
