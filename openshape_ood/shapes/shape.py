@@ -95,16 +95,17 @@ def list_shapes(shapes: Any) -> list[Shape]:
     return [Shape(item, f"shape {i}{path}") for i, (item, path) in enumerate(zip(items, paths, strict=True))]
 
 
-def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = False) -> list[str]:
     """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file, else y.
 
+    Warns where a file was asked and says nothing, unless the shapes are only drawn: there everyone sees what is up.
     Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis.
     """
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
     found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
-    if None in found:
+    if None in found and not drawn:
         warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
     return [up or "y" for up in found]
 
