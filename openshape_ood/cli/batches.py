@@ -91,10 +91,10 @@ def warn_of_axes(files: Iterable[File], up: str) -> None:
 
 
 def _own_up(path: str) -> str:
-    from openshape_ood.shapes.reading import file_up
+    from openshape_ood.shapes.reading import stated_up
 
     try:
-        return file_up(path) if path.lower().endswith(".dae") else ""
+        return stated_up(path) or ""
     except OpenShapeError:
         return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -12,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import to_numpy
-from openshape_ood.errors import CloudError, InputError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import check_cloud, check_up
-from openshape_ood.shapes.reading import file_up, load_shape
+from openshape_ood.shapes.points import check_cloud, check_up, warn_if_coarse
+from openshape_ood.shapes.reading import load_shape, stated_up
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,11 @@ class Shape:
         if isinstance(self.value, str | os.PathLike):
             return load_shape(self.value, points, seed)
         if not hasattr(self.value, "ndim") and _is_trimesh(self.value):
+            warn_if_coarse(self.value, self.name)
             return sample_mesh(self.value, points, seed, self.name)
-        return check_cloud(to_numpy(self.value), self.name)
+        cloud = check_cloud(to_numpy(self.value), self.name)
+        warn_if_coarse(cloud, self.name)
+        return cloud
 
 
 def list_shapes(shapes: Any) -> list[Shape]:
@@ -79,15 +83,29 @@ def list_shapes(shapes: Any) -> list[Shape]:
 def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
     """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file, else y.
 
-    Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis.
+    Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis. Warns, once,
+    where one axis is given for all and files state another; axes given one a shape are taken as looked at.
     """
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
-    return [
-        check_up(u) if u != "file" else "y" if shape.path is None else file_up(shape.path)
-        for u, shape in zip(given, shapes, strict=True)
+    ups = [
+        (_stated(shape) or "y") if one == "file" else check_up(one) for one, shape in zip(given, shapes, strict=True)
     ]
+    one_axis = isinstance(up, str) and up != "file"
+    others = [(shape.path, own) for shape in shapes if one_axis and (own := _stated(shape)) not in (None, up)]
+    if others:
+        more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""
+        told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
+        warnings.warn(told + "up='file' takes what files state", stacklevel=3)
+    return ups
+
+
+def _stated(shape: Shape) -> str | None:
+    try:
+        return None if shape.path is None else stated_up(shape.path)
+    except ShapeFileError:  # told when it is read
+        return None
 
 
 def _is_trimesh(value: Any) -> bool:
