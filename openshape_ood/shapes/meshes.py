@@ -66,8 +66,8 @@ def read_stl(data: bytes, side: SideFiles) -> Trimesh:
         text = data.decode("latin-1").lower()
         if "endsolid" not in text[text.rfind("vertex") :]:
             raise CloudError("no 'endsolid' after its facets; is it cut off?")
-        rows = (line.partition("\n")[0].split() for line in text.split("vertex")[1:])
-        corners = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
+        rows = " ".join(line.partition("\n")[0] for line in text.split("vertex")[1:])
+        corners = np.fromstring(rows, sep=" ").reshape(-1, 3)
     elif len(data) < 84:
         raise CloudError("neither a binary STL (84 bytes or more) nor an ASCII one ('solid ...')")
     else:

@@ -84,13 +84,12 @@ def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
     given = [shape] if isinstance(shape, np.ndarray) else getattr(shape, "geometry", {"": shape}).values()
     for part in given:
         xyz = part[:, :3] if isinstance(part, np.ndarray) else np.asarray(part.vertices)
-        if not len(xyz):
+        # a few points tell nearly always, as the others only add to what is across; doubled, as they may be farther
+        across, step, _ = _grain(xyz[:: len(xyz) // 64 + 1])
+        if across >= 2 * GRAIN * step:
             continue
-        low, high = xyz.min(axis=0), xyz.max(axis=0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            most, across = np.abs([low, high]).max(), (high - low).max()
-            step = float(np.spacing(np.float32(most)))
-            coarse = 0 < across < GRAIN * step and (xyz == xyz.astype(np.float32)).all()
+        across, step, most = _grain(xyz)
+        coarse = 0 < across < GRAIN * step and (xyz == xyz.astype(np.float32)).all()
         if coarse:
             warnings.warn(
                 f"{name} lies {most:.3g} from the origin and is {across:.3g} across, which is {across / step:.0f} "
@@ -99,6 +98,16 @@ def warn_if_coarse(shape: Any, name: str, stacklevel: int = 2) -> None:
                 stacklevel=stacklevel + 1,
             )
             return
+
+
+def _grain(xyz: np.ndarray) -> tuple[float, float, float]:
+    """How far points (n, 3) reach, the step of float32 at the farthest from the origin, and how far that is."""
+    if not len(xyz):
+        return 0.0, 0.0, 0.0
+    low, high = xyz.min(axis=0).astype(np.float64), xyz.max(axis=0).astype(np.float64)
+    most = np.abs([low, high]).max()
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (high - low).max(), float(np.spacing(np.float32(most))), most
 
 
 def _not_finite(values: np.ndarray, name: str) -> CloudError:
