@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from numpy.typing import NDArray
 
 from openshape_ood.errors import FileError, OpenShapeError
 
-# what reading a file raises that is of the right kind and damaged
-DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OpenShapeError)
+# what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
+DAMAGE = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SystemError,
+    OpenShapeError,
+)  # fmt: skip
 
 CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
 
@@ -34,6 +38,25 @@ def own_folder(name: str) -> Path:
     if moved:
         return Path(moved).expanduser() / name
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "openshape_ood" / name
+
+
+def own_key() -> bytes | None:
+    """32 secret bytes of this user, made on first use and kept outside the cache, which others may write to: what is
+    signed with them was written here. None where they cannot be kept.
+    """
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        path = Path(state).expanduser() / "openshape_ood" / "key"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            contextlib.suppress(FileExistsError),
+            open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file,
+        ):
+            file.write(secrets.token_bytes(32))
+        key = path.read_bytes()
+    except (OSError, RuntimeError):  # no such home
+        return None
+    return key if len(key) == 32 else None
 
 
 @contextlib.contextmanager
@@ -55,7 +78,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 class ArrayStore:
-    """Vectors (d,) float32 on disk, one file for each key; a file that cannot be used is as good as none."""
+    """Vectors (d,) float32 on disk, one file for each key, with a checksum; one that is unsound is as good as none."""
 
     def __init__(self, folder: Path, dim: int) -> None:
         self.folder = folder
@@ -63,19 +86,28 @@ class ArrayStore:
 
     def get(self, key: str) -> NDArray[np.float32] | None:
         try:
-            vector = np.load(self._path(key), allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with self._path(key).open("rb") as file:
+                content = file.read(32 + 4 * self.dim + 1)
+        except OSError:
             return None
-        sound = vector.shape == (self.dim,) and vector.dtype == np.float32 and np.isfinite(vector).all()
-        return vector if sound else None
+        numbers = content[32:]
+        if len(numbers) != 4 * self.dim or content[:32] != _checksum(key, numbers):
+            return None
+        vector = np.frombuffer(numbers, dtype="<f4").astype(np.float32)
+        return vector if np.isfinite(vector).all() else None
 
     def put(self, key: str, vector: NDArray[np.float32]) -> None:
         """Kept if the disk allows it: a cache that cannot be written must not stop the work."""
-        with contextlib.suppress(OSError), replacing(self._path(key)) as partial, open(partial, "wb") as file:
-            np.save(file, vector, allow_pickle=False)
+        numbers = vector.astype("<f4").tobytes()
+        with contextlib.suppress(OSError), replacing(self._path(key)) as partial:
+            partial.write_bytes(_checksum(key, numbers) + numbers)
 
     def _path(self, key: str) -> Path:
-        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.f32"
+
+
+def _checksum(key: str, numbers: bytes) -> bytes:
+    return hashlib.sha256(json.dumps(key).encode() + numbers).digest()
 
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:

@@ -16,6 +16,14 @@ from openshape_ood import ShapeEncoder
 torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The key that stripped files are signed with is not that of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny() -> ShapeEncoder:
     """The embedded encoder, through the real loader."""

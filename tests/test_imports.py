@@ -21,10 +21,12 @@ ORDER = """
     shapes
     registry
     encoders
-    known
     decisions
+    known
     scoring
-    novelty_map
+    up_axis novelty_map
+    novelty_result
+    novelty_inputs
     novelty localization
     sklearn_api embedding_store
     plots

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 CARRIED = (
@@ -37,3 +40,21 @@ def test_the_wheel_carries_tiny_and_no_benchmarks(tmp_path: Path) -> None:
 
 def test_tiny_is_small() -> None:
     assert sum(path.stat().st_size for path in (ROOT / "openshape_ood" / "registry" / "tiny").iterdir()) <= 12_000_000
+
+
+def test_the_notice_holds_the_license_of_the_templates() -> None:
+    notice = (ROOT / "NOTICE").read_text()
+    for words in ("Copyright (c) 2022, Salesforce.com, Inc.", "1. Redistributions", "2. Redistributions", "3. Neither"):
+        assert f"    {words}" in notice
+    assert "HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY" in " ".join(notice.split())
+    # what it speaks of is where it says
+    assert [path for path in re.findall(r"openshape_ood/[\w/.]+\b", notice) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("package", "least"), [("trimesh", "4.6"), ("pillow", "12.3"), ("gradio", "6.16"), ("ray", "2.59")]
+)
+def test_lowest_versions_have_what_is_used_and_no_known_hole(package: str, least: str) -> None:
+    """trimesh 4.6 brought `load_scene`; the others' advisories are of versions below."""
+    [found] = re.findall(rf"^    {package}>=([\d.]+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert [*map(int, found.split("."))] >= [*map(int, least.split("."))]

@@ -71,7 +71,8 @@ class Run:
         try:
             known = KnownClasses.from_names(names, self.text(settings.templates))
         except CheckpointError as error:
-            raise type(error)(f"{error}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
+            words = str(error).rstrip(".")
+            raise type(error)(f"{words}. Or here: --text-checkpoint FILE, or --no-names for examples alone") from error
         known.check_fits(self.encoder.identity)
         return known
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.errors import OpenShapeError
+from openshape_ood.errors import HashError, OpenShapeError, WeightsError
 
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
@@ -94,6 +94,48 @@ def verified(row: Row, part: Part) -> dict[str, Any]:
     return {**asdict(part), "status": status, "found_sha256": found}
 
 
+def owners(digest: str) -> list[tuple[Row, str]]:
+    """Row and part of every registered file with that sha256."""
+    from openshape_ood.registry import load_registry
+
+    rows = load_registry().values()
+    found = [(row, "encoder") for row in rows if row.source.sha256 == digest]
+    return found + [(row, "text") for row in rows if row.text and row.text.sha256 == digest]
+
+
+def verified_file(path: Path) -> dict[str, Any]:
+    """A file at hand, as `verified` has those of a checkpoint: "sound" as what, or "unknown"."""
+    from openshape_ood.registry.files import sha256
+
+    digest = sha256(path)
+    found = owners(digest)
+    part = Part(", ".join(row.name for row, _ in found), found[0][1] if found else "", path, "given", None)
+    return {**asdict(part), "status": "sound" if found else "unknown", "found_sha256": digest}
+
+
+def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
+    """Keep a file brought by hand as whatever the registry has with its sha256, or else as what it is named."""
+    from openshape_ood.encoders.text.open_clip import hub_address
+    from openshape_ood.registry import files, find_checkpoint
+
+    digest = files.sha256(path)
+    found = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
+    if not found and name is None:
+        raise HashError(
+            f"{path} has the sha256 {digest}, which no file of the registry has: damaged on its way, or another one. "
+            "Where the registry names no sha256, as for text encoders, say what it is: --as NAME --text. To use other "
+            "weights than the registered ones: --checkpoint FILE"
+        )
+    added = []
+    for row, part in found or [(find_checkpoint(str(name)), "text" if text else "encoder")]:
+        if part == "text" and row.text.kind != "open_clip":
+            raise WeightsError(f"text encoder of {row.name!r} is the file {row.text.model}; nothing needs to be added")
+        kept = files.add(row, path, hub_address(row) if part == "text" else None)
+        more = fetch_encoder(row, False) if part == "encoder" else {"path": kept}
+        added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})
+    return added
+
+
 def fetch_encoder(row: Row, progress: bool) -> dict[str, Path | None]:
     """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
     from openshape_ood.registry import files, stripped
@@ -106,15 +148,14 @@ def fetch_encoder(row: Row, progress: bool) -> dict[str, Path | None]:
 
 
 def _strip(row: Row, path: Path) -> Path | None:
-    from openshape_ood.errors import WeightsError
     from openshape_ood.registry import stripped
 
     if stripped.stripped_path(row) is None:  # before torch is loaded
         return None
-    from openshape_ood.registry.weights import read_temperature, read_weights
+    from openshape_ood.registry.weights import read_file
 
     try:
-        tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
+        tensors, temperature = read_file(path, row, trusted=bool(row.source.sha256))
     except WeightsError:  # the registered file all the same: whoever loads it is told
         return None
     return stripped.keep(row, stripped.Weights(tensors, temperature, path))

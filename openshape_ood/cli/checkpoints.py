@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
 from openshape_ood.cli.options import Json, checkpoint_names
-from openshape_ood.errors import OpenShapeError
+from openshape_ood.errors import OpenShapeError, WeightsError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
 app = typer.Typer(
-    help="""The encoders: list, show, fetch, verify.
+    help="""The encoders: list, show, fetch, add, verify.
 
 \b
 Examples:
   openshape-ood checkpoints list
   openshape-ood checkpoints fetch vitb32
+  openshape-ood checkpoints add /media/stick/model.pt
   openshape-ood checkpoints verify
 """,
     no_args_is_help=True,
@@ -35,7 +37,9 @@ Name = Annotated[
 SomeNames = Annotated[list[str], typer.Argument(metavar="NAME...", help="Which.", autocompletion=checkpoint_names)]
 AnyNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME...", help="Which ones; all if left out.", autocompletion=checkpoint_names),
+    typer.Argument(
+        metavar="NAME|FILE...", help="Which ones, or files at hand; all if left out.", autocompletion=checkpoint_names
+    ),
 ]
 WithText = Annotated[bool, typer.Option("--text/--no-text", help="The text encoder too, which names of classes need.")]
 
@@ -106,17 +110,47 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
         raise typer.Exit(1 if fetched else 2)
 
 
+@app.command("add")
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Weights, as downloaded on another machine.")],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="NAME", help="Whose it is, where no sha256 is registered.", autocompletion=checkpoint_names
+        ),
+    ] = None,
+    text: Annotated[bool, typer.Option("--text", help="It is the text encoder of NAME.")] = False,
+    json: Json = False,
+) -> None:
+    """Keep a file that was brought by hand, as from a USB stick: it then serves everywhere, offline.
+
+    Its sha256 says what it is; a file that is not the registered one is refused. It is copied into the cache.
+    """
+    from openshape_ood.cli.checkpoint_files import add_file
+
+    added = add_file(_at_hand(file), name, text)
+    if json:
+        print_json({"added": added})
+    for one in added if not json else ():
+        print_line(f"{one['checkpoint']}, {one['part']}: {shown(one['path'])}")
+
+
 @app.command("verify")
 def verify(names: AnyNames = None, json: Json = False) -> None:
     """Compute the sha256 of the files that are here, and compare it with the registered one.
 
-    A stripped file is compared with the digest it was written with. Exit code 1 where a file is damaged, or one of a
-    checkpoint that was named is missing.
+    A stripped file is compared with the digest it was written with; a FILE at hand with all of the registry. Exit code
+    1 where a file is damaged or unknown, or one of a checkpoint that was named is missing.
     """
-    from openshape_ood.cli.checkpoint_files import all_parts, verified
+    from openshape_ood.cli.checkpoint_files import all_parts, verified, verified_file
+    from openshape_ood.registry import list_checkpoints
 
-    found = [verified(row, part) for row in _rows(names) for part in all_parts(row)]
-    bad = [one for one in found if one["status"] == "damaged" or (one["status"] == "missing" and names)]
+    known = list_checkpoints()
+    files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
+    found = [verified_file(_at_hand(Path(name))) for name in files]
+    rows = _rows([name for name in names if name not in files] if names else None)
+    found += [verified(row, part) for row in rows for part in all_parts(row)]
+    bad = [one for one in found if one["status"] in ("damaged", "unknown") or (one["status"] == "missing" and names)]
     if json:
         print_json({"files": found, "ok": not bad})
     else:
@@ -127,10 +161,19 @@ def verify(names: AnyNames = None, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _at_hand(file: Path) -> Path:
+    from openshape_ood.checks import given_path
+
+    path = given_path(file, "FILE")
+    if not path.is_file():
+        raise WeightsError(f"there is no file {path}")
+    return path
+
+
 def _rows(names: list[str] | None) -> list[Row]:
     from openshape_ood.registry import find_checkpoint, list_checkpoints
 
-    return [find_checkpoint(name) for name in names or list_checkpoints()]
+    return [find_checkpoint(name) for name in (list_checkpoints() if names is None else names)]
 
 
 def _fetched(row: Row, part: str) -> dict[str, Any]:

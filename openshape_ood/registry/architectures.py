@@ -13,6 +13,8 @@ from typing import Any
 
 from openshape_ood.errors import RegistryError
 
+MOST_LAYERS = 256
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -65,6 +67,8 @@ class PointBERTSizes:
     def __post_init__(self) -> None:
         if self.channels != 6:
             raise ValueError(f"field 'channels' is {self.channels}; clouds have 6: xyz and rgb")
+        if self.depth > MOST_LAYERS:
+            raise ValueError(f"field 'depth' is {self.depth!s:.20}; expected at most {MOST_LAYERS}")
 
     @property
     def embedding_dim(self) -> int:

@@ -11,12 +11,13 @@ import errno
 import hashlib
 import http.client
 import os
+import shutil
 import urllib.error
 import urllib.request
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -34,14 +35,15 @@ REMEDIES = {"hub": "Delete the file and try again", "package": "Install the pack
 class Wanted:
     """A file of the row `name`.
 
-    path: where it is, or will be; None for the Hub's client to say. record: where the sha256 of its first use is kept,
-    if the registry names none.
+    path: where it is, or will be; None for the Hub's client to say. brought: where it is if it was not downloaded but
+    brought by hand. record: where the sha256 of its first use is kept, if the registry names none.
     """
 
     name: str
     part: Literal["encoder", "text"]
     source: Source
     path: Path | None = None
+    brought: Path | None = None
     record: Path | None = None
 
     @property
@@ -65,10 +67,13 @@ class Wanted:
         if repo:
             how = f"`hf download {repo} {file} --revision {revision}`, or open "
             how += f"https://huggingface.co/{repo}/blob/{revision}/{file}"
-        call = self.call(f'"{Path(file or urlsplit(url).path).name}"')
+        given = Path(file or urlsplit(url).path).name or "weights"
+        named = "" if self.source.sha256 else f" --as {self.name}" + " --text" * (self.part == "text")
+        add = f"python -m openshape_ood checkpoints add {given}{named}"
+        call = self.call(f'"{given}"')
         return (
-            f"To get it by hand, on any machine with a network: {how}; then hand {call} to score_novelty, with the "
-            'path of that file. The checkpoint "tiny" is inside the package and runs offline.'
+            f"To get it by hand, on any machine with a network: {how}; then `{add}` here, with that file's path, or "
+            f'hand {call} to score_novelty. The checkpoint "tiny" is inside the package and runs offline.'
         )
 
 
@@ -117,17 +122,56 @@ def known_sha256(row: Row) -> str:
     return _wanted(row).source.sha256
 
 
+def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
+    """Keep a file that was brought by hand as that of `row`; `fetch` and `cached` find it from then on.
+
+    Parameters
+    ----------
+    row : Row
+        With weights on the Hub or at an https address.
+    file : Path
+        Is copied.
+    text : (str, str), optional
+        As for `fetch`.
+
+    Returns
+    -------
+    Path
+        The copy.
+
+    Raises
+    ------
+    HashError, WeightsError
+        For another file than the registered one, and for one of another kind; for a row whose weights are local files.
+    TransferError
+        Where it cannot be copied.
+    """
+    wanted = _wanted(row, text)
+    if wanted.brought is None:
+        raise WeightsError(f"{wanted.what} is the file {wanted.path}; put {file} there, nothing needs to be added")
+    if file.suffix != wanted.brought.suffix:
+        raise WeightsError(f"{wanted.what} is {wanted.place}; expected a file that ends in {wanted.brought.suffix!r}")
+    try:
+        with replacing(wanted.brought) as partial:
+            shutil.copyfile(file, partial)
+            check_hash(wanted, partial)
+    except CheckpointError:
+        raise
+    except OSError as error:
+        what = f"{wanted.what}: cannot copy {file} to {wanted.brought} ({error.strerror or error})"
+        raise TransferError(f"{what}. Set {CACHE_VARIABLE} to a folder with room") from error
+    return wanted.brought
+
+
 def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
     if text:
         of_hub = Source(row.text.sha256, repo=text[0], file=text[1], revision=row.text.revision)
-        return Wanted(row.name, "text", of_hub)
-    source, name = row.source, Path(urlsplit(row.source.url).path).name
-    places = {
-        "package": PACKAGE / source.package,
-        "file": row.folder.absolute() / source.file,
-        "https": own_folder("downloads") / f"{_digest(source.url)[:16]}-{name or 'weights'}",
-    }
-    wanted = Wanted(row.name, "encoder", source, places.get(source.kind))
+        return Wanted(row.name, "text", of_hub, brought=_kept_at(of_hub))
+    source = row.source
+    places = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}
+    places |= {"https": _kept_at(source)}
+    brought = None if source.kind in ("package", "file") else _kept_at(source)
+    wanted = Wanted(row.name, "encoder", source, places.get(source.kind), brought)
     if source.sha256:
         return wanted
     record, found = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]
@@ -136,16 +180,26 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
     return replace(wanted, source=replace(source, sha256=found[0] if len(found[0]) == 64 else ""), record=record)
 
 
+def _kept_at(source: Source) -> Path:
+    """Where a file of an https address is kept, and one of the Hub that was brought by hand."""
+    place = source.url or f"{source.repo}/{source.file} {source.revision}"
+    name = PurePosixPath(source.file or urlsplit(source.url).path).name
+    return own_folder("downloads") / f"{_digest(place)[:16]}-{name or 'weights'}"
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _cached(wanted: Wanted) -> Path | None:
-    if wanted.path is None:
-        from openshape_ood.registry import hub
+    for path in (wanted.brought, wanted.path):
+        if path and path.is_file():
+            return path
+    if wanted.path:
+        return None
+    from openshape_ood.registry import hub
 
-        return hub.find(wanted)
-    return wanted.path if wanted.path.is_file() else None
+    return hub.find(wanted)
 
 
 def _fetch(wanted: Wanted, progress: bool) -> Path:
@@ -159,7 +213,10 @@ def _fetch(wanted: Wanted, progress: bool) -> Path:
             check_hash(wanted, cached)
         return cached
     try:
-        return _download(wanted, wanted.path) if wanted.path else hub.download(wanted, progress)
+        found = _download(wanted, wanted.path) if wanted.path else hub.download(wanted, progress)
+        if cached and cached == wanted.brought != found:  # damaged since
+            cached.unlink(missing_ok=True)
+        return found
     except OfflineError:
         if cached:  # there is a file after all, only not the right one
             check_hash(wanted, cached)

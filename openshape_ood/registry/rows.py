@@ -20,6 +20,7 @@ from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
 MOST_ENTRIES = 64  # of a list
+MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # of a network, each; of a cloud
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
@@ -186,7 +187,7 @@ def _read_rows(path: Path) -> dict[str, Row]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RegistryError(f"cannot read the registry {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers without end
         raise RegistryError(f"the registry {path} is not valid TOML: {error}") from error
     try:
         return {name: _row(name, table, path.parent) for name, table in tables.items()}
@@ -221,6 +222,8 @@ def _check(row: Row) -> None:
     if source.url and urlsplit(source.url).scheme != "https":
         raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
     _check_sha256(where, source.sha256)
+    if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
+        raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
     where = f"[{row.name}.keys]"
     if any(len(rule) != 2 for rule in keys.rename):
         raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
@@ -233,7 +236,10 @@ def _check(row: Row) -> None:
         if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
             expected = "two or more parts and then the whole, with at most one * in each"
             raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
+    if is_dataclass(row.sizes):
+        _check_most(f"[{row.name}.sizes]", row.sizes, MOST_SIZE)
     if row.spec:
+        _check_most(f"[{row.name}.spec]", row.spec, MOST_POINTS)
         _check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
         if row.spec.color > 1:
             raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
@@ -242,6 +248,12 @@ def _check(row: Row) -> None:
     if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
         what = f"[{row.name}] the sizes of {row.architecture!r}"
         raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
+
+
+def _check_most(where: str, part: Any, most: int) -> None:
+    for name, value in ((field.name, getattr(part, field.name)) for field in fields(part)):
+        if isinstance(value, int | float) and value > most:
+            raise RegistryError(f"{where} field {name!r} is {value!s:.20}; expected at most {most:,}")
 
 
 def _check_text(text: Text, where: str) -> None:

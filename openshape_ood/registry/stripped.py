@@ -2,13 +2,16 @@
 
 A training checkpoint is read whole to check its hash, and most of it is the optimizer's: of the 388 MB of G14 the
 network has 129. From the second start on, its stripped file stands in for it. Safetensors, with the sha256 of the whole
-file, itself read as zeros, in its metadata: to check it takes no memory.
+file, itself read as zeros, in its metadata: to check it takes no memory. The sha256 is keyed (HMAC) with `own_key`, so
+that whoever may write to the cache cannot put other weights under the registered hash: a file of another machine or
+user is made again from the download.
 """
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import json
+import secrets
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,12 +20,12 @@ from typing import TYPE_CHECKING
 
 from openshape_ood.registry.files import cached, known_sha256
 from openshape_ood.registry.rows import Row
-from openshape_ood.storage import own_folder, replacing
+from openshape_ood.storage import own_folder, own_key, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 2
+FORMAT = 3
 NO_DIGEST = "0" * 64
 
 
@@ -38,10 +41,10 @@ class Weights:
 
 
 def stripped_path(row: Row) -> Path | None:
-    """Where the stripped file of `row` is kept; None for rows that need none: there is nothing to strip."""
+    """Where the stripped file of `row` is kept; None for rows that need none: there is nothing to strip, or no key."""
     source = row.source
     digest = known_sha256(row) if source.kind in ("hub", "https") else ""
-    if not digest or (source.file or source.url).endswith(".safetensors"):
+    if not digest or not own_key() or (source.file or source.url).endswith(".safetensors"):
         return None
     return own_folder("encoders") / f"{digest}.{FORMAT}.safetensors"
 
@@ -96,7 +99,7 @@ def _mapped(row: Row) -> Weights | None:
     path = stripped_path(row)
     about = _metadata(path, row) if path else None
     try:
-        if not path or not about or _hashed(path, about["digest"])[1] != about["digest"]:
+        if not path or not about or not hmac.compare_digest(_hashed(path, about["digest"])[1], about["digest"]):
             return None
         temperature = about["temperature"]
         return Weights(load_file(path), float(temperature) if temperature else None, path, mapped=True)
@@ -124,11 +127,13 @@ def _metadata(path: Path, row: Row) -> dict[str, str] | None:
 
 
 def _hashed(path: Path, digest: str) -> tuple[bytes, str]:
-    """The header of a file of safetensors, and the sha256 of all that it holds, `digest` read as zeros."""
+    """The header of a file of safetensors, and the keyed sha256 of all that it holds, `digest` read as zeros."""
     with open(path, "rb") as file:
         size = file.read(8)
         header = size + file.read(int.from_bytes(size, "little"))
-        found = hashlib.sha256(header.replace(digest.encode(), NO_DIGEST.encode()))
+        found = hmac.new(
+            own_key() or secrets.token_bytes(), header.replace(digest.encode(), NO_DIGEST.encode()), "sha256"
+        )
         while chunk := file.read(1 << 20):
             found.update(chunk)
     return header, found.hexdigest()

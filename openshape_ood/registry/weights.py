@@ -17,21 +17,24 @@ from torch import Tensor, nn
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import WeightsError
-from openshape_ood.registry import stripped
+from openshape_ood.registry import stripped, trial
 from openshape_ood.registry.architectures import ARCHITECTURES
 from openshape_ood.registry.files import fetch, known_sha256, open_safetensors, sha256
 from openshape_ood.registry.rows import Keys, Row
 
 LONGEST_KEY = 256  # where patterns are searched for in it
 
-# numpy numbers stand among the training state of some published files; these rebuild nothing else
-_SCALAR = np.float64(0).__reduce__()[0]
-_NUMPY_SCALARS: list[Any] = [
-    _SCALAR,
-    (_SCALAR, "numpy.core.multiarray.scalar"),  # its name before numpy 2
-    np.dtype,
-    *(type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["Float"] + "?"),
-]
+
+class _Left:
+    """In the place of numpy's numbers, which stand among the training state of some published files: a type of numpy
+    given a state of a file's own can end the process."""
+
+    def __init__(self, *arguments: object) -> None: ...
+
+    def __setstate__(self, state: object) -> None: ...
+
+
+_NUMPY = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")  # the last before numpy 2
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
@@ -45,8 +48,7 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
         if not path.is_file():
             raise WeightsError(f"{row.name}: no checkpoint file at {path}")
-        tensors, temperature = read_weights(path, row.keys, row.name), read_temperature(path, row.keys, row.name)
-        weights = stripped.Weights(tensors, temperature, path)
+        weights = stripped.Weights(*read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256)), path)
     with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
         network = ARCHITECTURES[row.architecture].build(row.sizes).float()  # whatever the default type
     load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped)
@@ -56,17 +58,24 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     return network, digest or sha256(weights.path), weights.temperature
 
 
-def read_weights(path: Path, keys: Keys, name: str) -> dict[str, Tensor]:
+def read_file(path: Path, row: Row, trusted: bool) -> tuple[dict[str, Tensor], float | None]:
+    """Tensors and temperature of a file of `row`; as `read_weights` and `read_temperature`."""
+    tensors = read_weights(path, row.keys, row.name, trusted)
+    return tensors, read_temperature(path, row.keys, row.name, trusted)
+
+
+def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> dict[str, Tensor]:
     """The tensors of the encoder called `name` in a .pt or .safetensors file, keyed as the network has them.
 
-    Raises `WeightsError` for what is no checkpoint, would have to run code, or has keys that the rules do not fit.
+    trusted: its sha256 is the registered one. Raises `WeightsError` for what is no checkpoint, would have to run code,
+    or has keys that the rules do not fit.
     """
     content: Any
     if path.suffix == ".safetensors":
         with open_safetensors(path, "pt", name) as file:
             content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     else:
-        content = _read_torch(path, name)
+        content = read_torch(path, name, trusted)
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
     if not isinstance(content, Mapping):
@@ -111,7 +120,7 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
     return tensors
 
 
-def read_temperature(path: Path, keys: Keys, name: str) -> float | None:
+def read_temperature(path: Path, keys: Keys, name: str, trusted: bool = False) -> float | None:
     """What the training of a file divided cosines with text by, where the file says so.
 
     OpenShape keeps it beside the weights as the logarithm of its inverse, `logit_scale`
@@ -119,7 +128,7 @@ def read_temperature(path: Path, keys: Keys, name: str) -> float | None:
     """
     if path.suffix == ".safetensors" or not keys.inside:
         return None
-    content = _read_torch(path, name)
+    content = read_torch(path, name, trusted)
     beside = content.get("logit_scale") if isinstance(content, Mapping) else None
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
     numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
@@ -155,9 +164,12 @@ def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[in
     return "; ".join(f"{label}: {', '.join(keys[:4])}{more[label]}" for label, keys in lists.items() if keys)
 
 
-def _read_torch(path: Path, name: str) -> Any:
+def read_torch(path: Path, name: str, trusted: bool) -> Any:
+    """What torch finds in a file, numbers of numpy left out; a file that is not trusted is tried out first."""
+    if not trusted:
+        trial.check(path, name)
     try:
-        with torch.serialization.safe_globals(_NUMPY_SCALARS), warnings.catch_warnings():
+        with torch.serialization.safe_globals([(_Left, known) for known in _NUMPY]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
             # mapped, so that optimizer state beside the weights is never read
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

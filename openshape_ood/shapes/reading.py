@@ -102,7 +102,7 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The gravity axis of a file: the one that `stated_up` finds, else "y".
+    """The gravity axis of a file: what it states, else "y".
 
     Examples
     --------
@@ -115,8 +115,8 @@ def file_up(path: str | os.PathLike[str]) -> str:
 def stated_up(path: str | os.PathLike[str]) -> str | None:
     """The gravity axis that a file states, None where nothing does.
 
-    A COLLADA file, which alone is opened, declares its own; glTF is "y" by its specification; LAS, LAZ and PCD, the
-    formats of scanners, are "z" by convention.
+    A COLLADA file, which alone is opened, declares its own, or is "y"; glTF is "y" by its specification; LAS, LAZ and
+    PCD, the formats of scanners, are "z" by convention.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
     """
     path = given_path(path, "path", ShapeFileError)
     if path.suffix.lower() == ".dae":
-        return dae.stated_axis(_read(path))
+        return dae.stated_axis(_read(path)) or "y"
     return CONVENTIONS.get(path.suffix.lower())
 
 

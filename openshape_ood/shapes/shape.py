@@ -15,8 +15,15 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import check_cloud, check_up, warn_if_coarse
+from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
+
+# the same words every time, so that Python shows them once
+UNSTATED = (
+    "up is not given, and there are shapes that do not say which axis points up: these are read with y up. Give "
+    "up='z' for scans with z up, up='y' if y is right; score_novelty(..., up='auto') finds it, with several shapes"
+)
+SURFACES = (".obj", ".glb", ".gltf", ".off", ".stl", ".dae")
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,17 @@ class Shape:
     @property
     def path(self) -> str | None:
         return os.fspath(self.value) if isinstance(self.value, str | os.PathLike) else None
+
+    @property
+    def is_surface(self) -> bool:
+        """Whether it is a mesh, told by its form alone; PLY files, which may hold either, count as clouds."""
+        if self.path is not None:
+            return self.path.lower().endswith(SURFACES)
+        return not hasattr(self.value, "ndim") and _is_trimesh(self.value) and hasattr(self.value, "area")
+
+    def stated_up(self) -> str | None:
+        """The axis that its file states to be up, if there is a file and it states one."""
+        return None if self.path is None else stated_up(self.path)
 
     def cloud(self, points: int, seed: int) -> np.ndarray:
         """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
@@ -89,21 +107,21 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
-    ups = [
-        (_stated(shape) or "y") if one == "file" else check_up(one) for one, shape in zip(given, shapes, strict=True)
-    ]
+    found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
+    if None in found:
+        warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
     one_axis = isinstance(up, str) and up != "file"
     others = [(shape.path, own) for shape in shapes if one_axis and (own := _stated(shape)) not in (None, up)]
     if others:
         more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""
         told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
-        warnings.warn(told + "up='file' takes what files state", stacklevel=3)
-    return ups
+        warnings.warn(told + "up='file' takes what files state", AxisWarning, stacklevel=3)
+    return [one or "y" for one in found]
 
 
 def _stated(shape: Shape) -> str | None:
     try:
-        return None if shape.path is None else stated_up(shape.path)
+        return shape.stated_up()
     except ShapeFileError:  # told when it is read
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,12 @@ from cli_runs import run, run_json
 from hub_cache import delete_download, download
 from hub_server import HubServer, environment, table
 
+from openshape_ood import ShapeEncoder
 from openshape_ood.cli.doctor import examine
+from openshape_ood.encoders.text import open_clip
+from openshape_ood.encoders.text.encoder import fetch_file
+from openshape_ood.errors import OfflineError
+from openshape_ood.registry import find_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +148,63 @@ def test_names_that_there_are_not() -> None:
     for command in ("show", "fetch", "verify"):
         result = run("checkpoints", command, "tinny")
         assert result.exit_code == 2 and "did you mean 'tiny'" in result.stderr
+
+
+@pytest.fixture
+def stick(downloaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The checkpoint "mine" on a stick, at a machine that has none and no network."""
+    path = tmp_path / "stick" / "model.pt"
+    path.parent.mkdir()
+    shutil.copy(downloaded / "hub/models--lab--mine/blobs/bytes", path)
+    delete_download(downloaded)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return path
+
+
+def test_a_file_brought_by_hand_serves_everywhere(stick: Path, downloaded: Path) -> None:
+    with pytest.raises(OfflineError, match=r"python -m openshape_ood checkpoints add model\.pt` here"):
+        ShapeEncoder.from_pretrained("mine", device="cpu")
+    (found,) = run_json("checkpoints", "verify", stick)["files"]
+    assert (found["checkpoint"], found["part"], found["status"]) == ("mine", "encoder", "sound")
+    (added,) = run_json("checkpoints", "add", stick)["added"]
+    assert (added["checkpoint"], added["part"]) == ("mine", "encoder")
+    assert Path(added["path"]).is_relative_to(downloaded) and Path(added["stripped"]).is_file()
+    stick.unlink()  # pulled out
+    encoder = ShapeEncoder.from_pretrained("mine", device="cpu")
+    assert encoder.identity.sha256 == added["found_sha256"] == find_checkpoint("mine").source.sha256
+    assert {one["status"] for one in run_json("checkpoints", "verify", "mine", code=1)["files"]} == {"sound", "missing"}
+    (one,) = (one for one in run_json("checkpoints", "list")["checkpoints"] if one["name"] == "mine")
+    assert one["here"] and one["path"] == added["path"]
+
+
+def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
+    with stick.open("ab") as file:
+        file.write(b"\0")
+    (found,) = run_json("checkpoints", "verify", stick, code=1)["files"]
+    assert (found["status"], found["checkpoint"]) == ("unknown", "")
+    for words, told in {
+        ("add", stick): "no file of the registry has",
+        ("add", stick, "--as", "mine"): "expected",
+    }.items():
+        error = run_json("checkpoints", *words, code=2)["error"]
+        assert error["type"] == "HashError" and told in error["message"]
+    error = run_json("checkpoints", "add", stick, "--as", "tiny", code=2)["error"]
+    assert error["type"] == "WeightsError" and "nothing needs to be added" in error["message"]
+    assert "there is no file" in run_json("checkpoints", "add", stick.with_name("none.pt"), code=2)["error"]["message"]
+    assert not list((downloaded / "downloads").glob("*"))
+
+
+def test_a_text_encoder_brought_by_hand(stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which file it is the registry cannot tell; from then on it is found where the Hub's would be."""
+    monkeypatch.setattr(open_clip, "hub_address", lambda row: ("lab/clip", "text.safetensors"))
+    row = find_checkpoint("vitb32")
+    with pytest.raises(OfflineError, match=r"checkpoints add text\.safetensors --as vitb32 --text` here"):
+        fetch_file(row)
+    error = run_json("checkpoints", "add", stick, "--as", "vitb32", "--text", code=2)["error"]
+    assert "expected a file that ends in '.safetensors'" in error["message"]
+    file = stick.with_name("renamed.safetensors")
+    file.write_bytes(b"weights")
+    (added,) = run_json("checkpoints", "add", file, "--as", "vitb32", "--text")["added"]
+    assert added["part"] == "text" and fetch_file(row) == Path(added["path"])
+    assert fetch_file(row).read_bytes() == b"weights"
+    assert fetch_file(find_checkpoint("vitl14")) == Path(added["path"])  # the same repository and file

@@ -606,21 +606,40 @@ def test_a_damaged_entry_is_replaced(
             "infinite": np.full(DIM, np.inf, np.float32),
             "object": np.array([{}] * DIM),
         }
-        np.save(entry, wrong[damage], allow_pickle=True)
+        with entry.open("wb") as file:
+            np.save(file, wrong[damage], allow_pickle=True)
     (own_cache / f"{entry.stem}.half.tmp").write_bytes(sound[:40])
     np.testing.assert_array_equal(clip().encode(["chair"]), expected)
     assert entry.read_bytes() == sound and len(loads) == 2
+
+
+def test_no_flipped_bit_is_believed(own_cache: Path) -> None:
+    store, vector = ArrayStore(own_cache, 4), np.array([0.5, -0.5, 0.1, 0.7], np.float32)
+    store.put("chair", vector)
+    (entry,) = own_cache.iterdir()
+    sound = entry.read_bytes()
+    for bit in range(8 * len(sound)):
+        damaged = bytearray(sound)
+        damaged[bit // 8] ^= 1 << bit % 8
+        entry.write_bytes(damaged)
+        assert store.get("chair") is None
+    entry.rename(store._path("sofa"))
+    store._path("sofa").write_bytes(sound)
+    assert store.get("sofa") is None  # another name's
+    store.put("chair", vector)
+    np.testing.assert_array_equal(store.get("chair"), vector)  # type: ignore[arg-type]
 
 
 def test_a_crash_in_the_middle_of_a_write(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ArrayStore(own_cache, DIM)
     store.put("chair", np.ones(DIM, np.float32))
 
-    def crash(file: Any, *_: Any, **__: Any) -> None:
-        file.write(b"\x93NUMPY")
+    def crash(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:40])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(np, "save", crash)
+    monkeypatch.setattr(Path, "write_bytes", crash)
     with pytest.raises(KeyboardInterrupt):
         store.put("chair", np.zeros(DIM, np.float32))
     found = store.get("chair")

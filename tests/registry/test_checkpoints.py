@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 import pytest
+from safetensors.torch import save_file
 
-from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError
+from openshape_ood.errors import FileError, InputError, RegistryError, UnknownNameError, WeightsError
 from openshape_ood.registry import ARCHITECTURES, Architecture
 from openshape_ood.registry.architectures import PointBERTSizes
 from openshape_ood.registry.rows import (
@@ -25,6 +27,7 @@ from openshape_ood.registry.rows import (
     list_checkpoints,
     load_registry,
 )
+from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes import CloudSpec
 
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14"]
@@ -127,6 +130,12 @@ def test_a_row_of_ones_own(registry: Registry) -> None:
     row = find_checkpoint("mine", registry({"spec.color": 0.5}))
     assert row.spec.color == 0.5
     assert row.sizes == find_checkpoint("vitb32").sizes
+
+
+def test_one_is_a_size(registry: Registry) -> None:
+    """The least that any of them may be."""
+    row = find_checkpoint("mine", registry({"spec.count": 1, "sizes.depth": 1, "spec.color": 1}))
+    assert (row.spec.count, row.sizes.depth, row.spec.color) == (1, 1, 1.0)
 
 
 def test_the_environment_names_a_registry(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,3 +422,35 @@ def test_one_wrong_row_is_named_whichever_is_asked_for(registry: Registry) -> No
     path.write_text(path.read_text() + path.read_text().replace("mine", "yours"))
     with pytest.raises(RegistryError, match=r"\[mine.spec\]"):
         find_checkpoint("tiny", path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("sizes.width", 10**12), ("sizes.depth", 10**5), ("sizes.radius", 1e300), ("spec.count", 10**14)],
+)
+def test_absurd_sizes_are_refused_before_anything_is_built(registry: Registry, field: str, value: Any) -> None:
+    table, _, name = field.partition(".")
+    message = refusal(registry({field: value}))
+    assert f"[mine.{table}] field {name!r} is {value}" in message and "expected at most" in message
+
+
+def test_a_number_without_end(registry: Registry) -> None:
+    path = registry({})
+    path.write_text(path.read_text().replace("width = 512", f"width = {'9' * 5000}"))
+    assert "is not valid TOML" in refusal(path)
+
+
+def test_the_largest_sizes_allowed_are_built_at_once(registry: Registry, tmp_path: Path) -> None:
+    sizes = {f"sizes.{name}": 65_536 for name in ("width", "heads", "head_width", "mlp_width", "patch_width")}
+    path = registry(sizes | {"sizes.depth": 256})
+    save_file({}, tmp_path / "none.safetensors")
+    started = time.monotonic()
+    with pytest.raises(WeightsError, match="missing keys"):
+        load_network(find_checkpoint("mine", path), tmp_path / "none.safetensors")
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("file", ["/etc/model.pt", "../model.pt", "a/../../model.pt", "a//b.pt"])
+def test_a_file_of_a_repository_is_inside_of_it(registry: Registry, file: str) -> None:
+    message = refusal(registry({"source.file": file}))
+    assert f"[mine.source] field 'file' is {file!r}; expected its path inside the repository" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -126,7 +127,7 @@ def test_it_holds_the_encoder_and_where_it_is_from(row: Row, cache: Path) -> Non
     assert path == kept(row) and row.source.sha256 in path.name
     metadata = about(path)
     assert metadata["source_sha256"] == row.source.sha256 and metadata["checkpoint"] == "mine"
-    assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == "2"
+    assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == "3"
 
 
 def test_a_file_without_a_temperature(tmp_path: Path, cache: Path) -> None:
@@ -179,6 +180,14 @@ def exchange(path: Path) -> None:
     save_file(tensors | {first: tensors[second], second: tensors[first]}, path, {"about": json.dumps(about(path))})
 
 
+def sign(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Other tensors, with the digest of anyone who knows how it is made, but not the key."""
+    unsigned = about(path) | {"digest": "0" * 64}
+    save_file(tensors, path, {"about": json.dumps(unsigned)})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(path.read_bytes().replace(unsigned["digest"].encode(), digest.encode()))
+
+
 DAMAGE: dict[str, Callable[[Path], Any]] = {
     "empty": lambda path: path.write_bytes(b""),
     "no header": lambda path: path.write_bytes(b"\x08" + bytes(7) + b"[[[[[[[["),
@@ -197,6 +206,7 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "metadata of another kind": lambda path: save_file(load_file(path), path, {"about": "[]"}),
     "another source": lambda path: rewrite(path, source_sha256="0" * 64),
     "another format": lambda path: rewrite(path, stripped="1"),
+    "other weights, signed": lambda path: sign(path, {key: tensor + 1 for key, tensor in load_file(path).items()}),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
 }
 
@@ -223,6 +233,19 @@ def test_a_damaged_one_without_its_source_is_told(row: Row, cache: Path, monkeyp
     monkeypatch.setattr(loading, "fetch", offline)
     with pytest.warns(UserWarning, match=r"'mine'.*is damaged.*downloaded again"), pytest.raises(OfflineError):
         load(row)
+
+
+def test_the_key_is_this_users_alone(row: Row, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    load(row)
+    key = Path(os.environ["XDG_STATE_HOME"]) / "openshape_ood" / "key"
+    assert stripped.is_sound(row) and key.stat().st_size == 32 and key.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of another"))
+    assert not stripped.is_sound(row)
+    load(row)
+    assert stripped.is_sound(row)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine.toml"))  # no folder: no key, so nothing is kept
+    assert stripped.stripped_path(row) is None
+    load(row)
 
 
 def test_two_networks_in_one_file(tmp_path: Path, cache: Path) -> None:

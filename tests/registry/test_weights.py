@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from openshape_ood import ShapeEncoder
 from openshape_ood.errors import CheckpointError, WeightsError
+from openshape_ood.registry import trial
 from openshape_ood.registry.files import fetch
 from openshape_ood.registry.rows import Keys, find_checkpoint
 from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
@@ -353,3 +354,72 @@ def test_the_temperature_is_the_files_own(beside: dict, expected: float | None, 
     found = read_temperature(path, TRAINING, "vitg14")
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
     assert read_temperature(path, PLAIN, "vitb32") is None
+
+
+def archive(pickled: bytes, folder: Path, **more: bytes) -> Path:
+    """A file as torch writes them, around a pickle of one's own."""
+    with zipfile.ZipFile(folder / "model.pt", "w") as archive:
+        for name, content in {"data.pkl": pickled, "version": b"3\n", "byteorder": b"little", **more}.items():
+            archive.writestr(f"model/{name}", content)
+    return folder / "model.pt"
+
+
+FLOAT64 = b"cnumpy\ndtype\n(X\x02\x00\x00\x00f8\x89\x88tRq\x01"
+OWN_FIELD = b"(K\x03X\x01\x00\x00\x00|NX\x01\x00\x00\x00a\x85}X\x01\x00\x00\x00ah\x01K\x00\x86sK\x08K\x01K\x00tb"
+
+
+def test_a_type_of_numpy_that_holds_itself_does_not_end_the_process(tmp_path: Path) -> None:
+    path = archive(b"\x80\x02}" + FLOAT64 + OWN_FIELD + b"K\x01s.", tmp_path)  # a key: hashed through all its fields
+    assert read_weights(path, PLAIN, "x", trusted=True) == {}
+
+
+DEEP = b"\x80\x02}K\x01" + b"\x85" * 300_000 + b"K\x01s."  # a key of tuples in tuples, hashed by recursion
+LIST, SET = b"]q\x00(" + b"K\x01" * 200_000 + b"e", b"c__builtin__\nset\nq\x01"
+WORD = b"X" + (400_000).to_bytes(4, "little") + b"a" * 400_000 + b"q\x00"
+ENCODE = b"c_codecs\nencode\nq\x01X\x06\x00\x00\x00latin1q\x02"
+BOMBS = {  # and what is told; the last two make much of one list, and of one word, again and again
+    "deep": (DEEP, "SIGSEGV"),
+    "time": (b"\x80\x02" + LIST + SET + b"](" + b"h\x01h\x00\x85R" * 50_000 + b"e.", "more than"),
+    "memory": (b"\x80\x02" + WORD + ENCODE + b"](" + b"h\x01h\x00h\x02\x86R" * 20_000 + b"e.", "memory"),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_bombs_end_a_child_and_no_more(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "SECONDS", 1)
+    pickled, words = BOMBS[kind]
+    with pytest.raises(WeightsError, match=f"did not come to an end: .*{words}"):
+        read_weights(archive(pickled, tmp_path), PLAIN, "x")
+
+
+def test_a_protocol_that_torch_does_not_know_is_not_read(tmp_path: Path) -> None:
+    """Not tried out either; were torch to read it one day, this would end the tests."""
+    framed = b"\x80\x04\x95" + (len(DEEP) - 2).to_bytes(8, "little") + DEEP[2:]
+    with pytest.raises(WeightsError, match="is no checkpoint of tensors"):
+        read_weights(archive(framed, tmp_path), PLAIN, "x")
+
+
+def test_state_dicts_need_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(trial, "_check", lambda path, *_: tried.append(path))
+    for name in ("vitb32", "vitg14"):
+        read_weights(write_checkpoint(name, tmp_path / f"{name}.pt", hollow), Keys("", "", ""), name)
+    read_weights(saved(small().state_dict(), tmp_path), PLAIN, "x")
+    torch.save(small().state_dict(), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    read_weights(tmp_path / "old.pt", PLAIN, "x")
+    assert tried == []
+    both = [1, 2]
+    read_weights(saved({"one": both, "other": both}, tmp_path), PLAIN, "x")
+    assert tried == [str(tmp_path / "model.pt")]
+
+
+def test_archives_that_another_reader_may_read_otherwise(tmp_path: Path) -> None:
+    path = saved({"a": torch.ones(2)}, tmp_path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as file, pytest.warns(UserWarning, match="Duplicate"):
+        file.writestr(next(name for name in file.namelist() if name.endswith("data.pkl")), DEEP)
+    with pytest.raises(WeightsError, match="each member once"):
+        read_weights(path, PLAIN, "x")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("model/data.pkl", b"\x80\x02}." + bytes(1_000_000))
+    with pytest.raises(WeightsError, match="compressed"):
+        read_weights(path, PLAIN, "x")

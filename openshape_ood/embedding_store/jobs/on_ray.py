@@ -73,7 +73,7 @@ def run(
         device = settings.device
         if device is None or device.startswith("cuda"):
             device = "cuda" if gpus else "cpu"  # Ray lets a worker see its own device only
-        settings = replace(settings, readers=settings.readers or 0, device=device)
+        settings = replace(settings, readers=1 if settings.readers is None else settings.readers, device=device)
         fresh = _chunks(items, min(settings.shard_rows, max(LEAST_ROWS, fair)))
         # max_calls 0: a worker keeps its encoder for the next shard, on a GPU too
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(embed_shard)
@@ -100,7 +100,7 @@ def run(
                     again += _chunks(chunk, math.ceil(len(chunk) / PIECES))
                 else:
                     item, reason = chunk[0], "the worker that read it ended, again and again; perhaps memory ran out"
-                    failed = [Failed(item.id, text(item.path), reason, item.up or "")]
+                    failed = [Failed(item.id, text(item.path), reason, item.up or "", item.stamp)]
                     write_shard(out, Rows([], [], [], np.empty((0, header.dim), np.float32), failed), header)
                     step(1, 0)
 
