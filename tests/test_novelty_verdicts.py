@@ -166,9 +166,8 @@ def test_a_table_in_a_notebook_runs_nothing_of_strangers() -> None:
     evil = "<script>alert(1)</script>"
     held = score_embeddings(Embeddings([[1.0, 0]] * 40, FAKE, [evil] * 40), {evil: [[1.0, 0]], "b": [[0, 1.0]]})
     shown = replace(held, failures=(Failure(evil, evil),), threshold=Threshold(-1.0))._repr_html_()
-    assert (
-        "<script" not in shown and shown.count("&lt;script&gt;") == 61
-    )  # thirty rows of two, and a failure that names itself
+    # thirty rows of two, and a failure that names itself
+    assert "<script" not in shown and shown.count("&lt;script&gt;") == 61
     assert "… and 10 more" in shown and "<b>novel</b>" in shown and "1 not read" in shown
 
 
