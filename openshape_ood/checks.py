@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import numbers
 import reprlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +53,13 @@ def array(values: Any, what: str, axes: str, any_type: bool = False) -> np.ndarr
         raise InputError(f"{what} are empty: the shape is {given.shape}; expected {shape} with at least one {empty[0]}")
     if given.dtype.itemsize > 8 or not (any_type or given.dtype in (np.float32, np.float64)):
         given = given.astype(np.float64)
-    _check_finite(given, what)
-    return given
-
-
-def _check_finite(given: np.ndarray, what: str) -> None:
     # NaN and infinity survive in the least and the largest number; no table of booleans is needed
     with np.errstate(invalid="ignore"):
         fine = not given.size or np.isfinite([given.min(), given.max()]).all()
     if not fine:
         rows = np.isfinite(given.reshape(len(given), -1)).all(axis=1)
         raise InputError(f"row {np.flatnonzero(~rows)[0]} of the {what} holds NaN or infinity; expected finite numbers")
+    return given
 
 
 def check_widths(first: np.ndarray, what: str, second: np.ndarray, than: str) -> None:
@@ -121,6 +118,15 @@ def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
     """Raises `UnknownNameError` for a value that is none of `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
+
+
+def check_settings(given: Iterable[str], known: Sequence[str], what: str) -> None:
+    """Raises `UnknownNameError` for a setting of `what` that is none of `known`, with the closest one."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise UnknownNameError(f"unknown setting {name!r} of {what}; known: {', '.join(known) or 'none'}{hint}")
 
 
 def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) -> Path:

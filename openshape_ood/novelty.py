@@ -1,119 +1,27 @@
-"""score_novelty: shapes and known classes in, one novelty a shape out."""
+"""score_novelty, score_embeddings: shapes or their embeddings and known classes in, one novelty a shape out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from openshape_ood import __version__
+from openshape_ood.checks import array, check_choice, check_widths, unit
+from openshape_ood.decisions.calibration import calibration_needed, one_of_each
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
-from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance
-from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
-from openshape_ood.scoring import DEFAULTS, Judgement, Method, find_method, judge
-from openshape_ood.scoring.methods import Kind, check_known, kind_of
-from openshape_ood.scoring.words import negative_words
-from openshape_ood.shapes.points import check_up
-from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
-
-PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
-
-
-@dataclass(frozen=True, eq=False)
-class NoveltyResult:
-    """What `score_novelty` found for b shapes and k classes; `np.asarray(result)` is its novelty.
-
-    Attributes
-    ----------
-    novelty : (b,) float64
-        Larger is more novel.
-    nearest : (b,) str
-        The class found nearest.
-    similarity : (b, k) float64
-        Cosine with each class.
-    classes : (k,) str
-    shapes : tuple of b str
-        A name each.
-    up : tuple of b str
-        The gravity axis each was read with; empty for ready embeddings.
-    provenance : Provenance
-        What produced it.
-    threshold : Threshold, optional
-        What `is_novel` compares with.
-    embeddings : Embeddings, optional
-        Of the shapes, for a second method that costs nothing.
-    """
-
-    novelty: np.ndarray
-    nearest: np.ndarray
-    similarity: np.ndarray
-    classes: np.ndarray
-    shapes: tuple[str, ...]
-    up: tuple[str, ...]
-    provenance: Provenance
-    threshold: Threshold | None = None
-    embeddings: Embeddings | None = None
-
-    @property
-    def is_novel(self) -> np.ndarray:
-        """Which shapes (b,) are new. Raises `InputError` without a threshold."""
-        return self._decided().is_novel(self.novelty)
-
-    @property
-    def p_values(self) -> np.ndarray:
-        """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold that has scores."""
-        return self._decided().p_values(self.novelty)
-
-    def _decided(self) -> Threshold:
-        if self.threshold is None:
-            raise InputError(
-                "there is no threshold to tell known from novel by; give score_novelty(..., threshold=...), made by "
-                "Threshold.from_novelty of known shapes that were not among the examples"
-            )
-        return self.threshold
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything as texts and numbers: provenance, classes, threshold, and a record for each of the shapes.
-
-        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
-        p_value and verdict, "known" or "novel", which are None where there is no threshold, or none with scores.
-        """
-        n, names = len(self), self.classes.tolist()
-        verdict = ["novel" if new else "known" for new in self.is_novel] if self.threshold else [None] * n
-        p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
-        columns = {"shape": self.shapes, "up": self.up or [None] * n, "nearest": self.nearest.tolist()}
-        columns |= {"novelty": self.novelty.tolist(), "p_value": p_value, "verdict": verdict}
-        columns["similarities"] = [dict(zip(names, cosines, strict=True)) for cosines in self.similarity.tolist()]
-        records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        for record in records:
-            record["similarity"] = record["similarities"][record["nearest"]]
-        threshold = self.threshold and self.threshold.as_json()
-        return {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.novelty, dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.novelty)
-
-    def __str__(self) -> str:
-        columns = [
-            ["shape", *self.shapes],
-            ["nearest", *map(str, self.nearest)],
-            ["novelty", *(f"{value:.3f}" for value in self.novelty)],
-        ]
-        if self.threshold is not None:
-            columns.append(["", *("novel" if novel else "known" for novel in self.is_novel)])
-        widths = [max(map(len, column)) for column in columns]
-        columns[2] = [f"{cell:>{widths[2]}}" for cell in columns[2]]
-        return "\n".join(
-            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in zip(*columns, strict=True)
-        )
+from openshape_ood.encoders.loading import load_encoder
+from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses, check_examples
+from openshape_ood.novelty_inputs import Queries, example_axis, how_known, known_classes
+from openshape_ood.novelty_result import Failure, NoveltyResult
+from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
+from openshape_ood.scoring.apart import check_content_apart, check_files_apart
+from openshape_ood.scoring.methods import check_known
+from openshape_ood.shapes.shape import list_shapes
 
 
 def score_novelty(
@@ -125,6 +33,10 @@ def score_novelty(
     model: str = "vitb32",
     method: str | Method | None = None,
     threshold: Threshold | None = None,
+    calibration: Any = None,
+    coverage: float = 0.95,
+    groups: Sequence[Any] | None = None,
+    errors: Literal["raise", "skip"] = "raise",
     up: str | Sequence[str] = "file",
     known_up: str | None = None,
     device: Any = None,
@@ -151,7 +63,17 @@ def score_novelty(
         A key of `openshape_ood.scoring.METHODS`, or a `Method` of one's own; None takes the one of `scoring.DEFAULTS`
         for names, for examples or for both.
     threshold : Threshold, optional
-        Answers `result.is_novel`; it must come from the same encoder and method.
+        Answers `result.is_novel`; it must come from the same encoder and method. None takes that of the known
+        classes, if they have one for this method.
+    calibration : shapes or Embeddings, optional
+        Shapes of known objects, n of them and none among the examples, from where the shapes to be judged come:
+        makes the threshold that keeps a share of `coverage` of such, 19 at least for 0.95.
+    coverage : float
+    groups : sequence of n, optional
+        Which object each calibration shape is of, where some are of the same, as `Threshold.from_novelty` takes them.
+    errors : {"raise", "skip"}
+        What a shape that cannot be used does; "skip" tries all first, leaves such out, and lists them in
+        `result.failures`.
     up, known_up : str
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
         asks each file, else y. For the shapes also one each. `known_up` is the same as `up` unless given.
@@ -183,9 +105,11 @@ def score_novelty(
     >>> score_novelty(result.embeddings, known=["chair", "sofa", "table"], model="tiny", method="energy").nearest[0]
     np.str_('chair')
     """
-    queries = _Queries.of(shapes, up)
-    kind = _how_known(known)
-    method = DEFAULTS[kind] if method is None else method
+    check_choice(errors, "errors", ("raise", "skip"))
+    queries = Queries.of(shapes, up, errors)
+    kind = how_known(known)
+    if method is None:
+        method = default_method(known) if isinstance(known, KnownClasses) else DEFAULTS[kind]
     # known classes with names and examples of every class can be asked anything that they hold
     anything = isinstance(known, KnownClasses) and kind == "examples" and known.text is not None
     found = find_method(method, None if anything else kind)
@@ -194,10 +118,9 @@ def score_novelty(
         raise InputError(f"method {found.name!r} judges patches of one sampling, {given}. Give shapes, num_samples=1")
     if known_up is not None and isinstance(known, KnownClasses):
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
-    examples_up = _known_up(up, known_up) if isinstance(known, Mapping) else "file"
+    examples_up = example_axis(up, known_up) if isinstance(known, Mapping) else "file"
     check_encoders(encoder, text)
-    if threshold is not None and not isinstance(threshold, Threshold):
-        raise InputError(f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
+    calibrating = _Calibrating.of(calibration, threshold, coverage, groups, up, known)
     if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
         ready = [] if queries.ready is None else [queries.ready.identity]
         held = [known.identity] if isinstance(known, KnownClasses) else []
@@ -212,6 +135,14 @@ def score_novelty(
     gathered = known_classes(known, found, encoder, text=text, up=examples_up, device=device, **settings)
     gathered.identity.check_fits(identity)
     check_known(found, gathered)
+    failures: tuple[Failure, ...] = ()
+    if calibrating is not None:
+        more = {"encoder": encoder, "model": model, "device": device, "errors": errors, **settings}
+        threshold, failures = calibrating.threshold(gathered, found, more)
+    elif threshold is None and gathered.threshold is not None and gathered.threshold.fits(provenance):
+        threshold = gathered.threshold
+    if errors == "skip":
+        queries = queries.usable(up, seed, encoder)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
     return NoveltyResult(
@@ -224,107 +155,129 @@ def score_novelty(
         provenance=provenance,
         threshold=threshold,
         embeddings=embeddings,
+        failures=failures + queries.failures,
     )
 
 
-@dataclass(frozen=True)
-class _Queries:
-    """The shapes asked about, or their embeddings where these are ready."""
-
-    names: tuple[str, ...]
-    ups: tuple[str, ...] = ()
-    shapes: tuple[Shape, ...] = ()
-    ready: Embeddings | None = None
-
-    @classmethod
-    def of(cls, shapes: Any, up: str | Sequence[str]) -> _Queries:
-        if isinstance(shapes, Embeddings):
-            return cls(tuple(shapes.names) or tuple(f"row {i}" for i in range(len(shapes.vectors))), ready=shapes)
-        listed = list_shapes(shapes)
-        return cls(tuple(s.path or s.name for s in listed), tuple(resolve_ups(up, listed)), tuple(listed))
-
-    def judged(
-        self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
-    ) -> tuple[Judgement, Embeddings]:
-        values, ups = [shape.value for shape in self.shapes], list(self.ups)
-        embeddings = self.ready
-        if embeddings is None:
-            embeddings = Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
-        if method.rows == "embedding":
-            return judge(embeddings.vectors, known, method), embeddings
-        check_patches(encoder)
-        stage = known.patches.stage if known.patches is not None else PATCH_STAGE
-        passed = {key: settings[key] for key in ("batch_size", "seed")}
-        features = encoder.encode_patches(values, up=ups, stage=stage, **passed).features
-        similarity = judge(embeddings.vectors, known, "max_cosine").similarity
-        return replace(judge(features, known, method), similarity=similarity), embeddings
-
-
-def _how_known(known: Any) -> Kind:
-    """By name, by example, or some this way and some that; checks the names on the way, before any model loads."""
-    if isinstance(known, KnownClasses):
-        return kind_of(known)
-    if isinstance(known, Mapping):
-        with_examples = {name: value for name, value in known.items() if value is not None}
-        if with_examples:
-            check_examples(with_examples)
-        check_names(list(known))
-        if not with_examples:
-            return "names"
-        return "examples" if len(with_examples) == len(known) else "both"
-    if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
-        raise InputError(
-            "known mixes names and examples in a list; give one mapping, with None for a class of which there is only "
-            'the name: {"chair": shapes, "sofa": None}'
-        )
-    if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
-        raise ClassNamesError(
-            f"known is {type(known).__name__}; expected a list of names, known=list(...), or a mapping from names to "
-            "examples"
-        )
-    check_names(known)
-    return "names"
-
-
-def _known_up(up: str | Sequence[str], known_up: str | None) -> str:
-    if known_up is not None:
-        return known_up if known_up == "file" else check_up(known_up, "known_up")
-    if not isinstance(up, str):
-        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
-    return up
-
-
-def known_classes(
-    known: Any,
-    method: Method,
-    encoder: Any,
+def score_embeddings(
+    vectors: Any,
+    known: KnownClasses | Mapping[str, Any],
+    method: str | Method | None = None,
     *,
-    text: NamesEncoder | None = None,
-    up: str = "file",
-    device: Any = None,
-    **settings: Any,
-) -> KnownClasses:
-    """Known classes in any form that `score_novelty` takes, with what a method needs of them.
+    threshold: Threshold | None = None,
+    calibration: Any = None,
+    coverage: float = 0.95,
+    groups: Sequence[Any] | None = None,
+) -> NoveltyResult:
+    """How novel each embedding is against the known classes, whatever model made it: `score_novelty` without shapes.
 
     Parameters
     ----------
-    known : sequence of k str, mapping or KnownClasses
-    method : Method
-    encoder : Encoder, optional
-        None only for `KnownClasses`.
-    text, up, device, **settings
-        As in `score_novelty`; `up` is that of the example shapes.
+    vectors : array (b, d) or Embeddings
+        Of any length but zero; `Embeddings` say whose they are, and bring names.
+    known : KnownClasses or mapping
+        Name -> embeddings (m, d) of the same model, of examples of the class.
+    method : str or Method, optional
+        As in `score_novelty`; one that judges embeddings.
+    threshold, coverage, groups
+        As in `score_novelty`.
+    calibration : array (n, d) or Embeddings, optional
+        Of known objects that are not among the examples.
+
+    Returns
+    -------
+    NoveltyResult
+
+    Raises
+    ------
+    InputError
+        For values that cannot be used.
+    MixedEncodersError
+        For embeddings of different widths or encoders.
+
+    Examples
+    --------
+    >>> known = {"chair": [[1.0, 0.1], [0.9, 0.0]], "lamp": [[0.0, 1.0], [0.1, 1.0]]}
+    >>> print(score_embeddings([[1.0, 0.0], [-1.0, 0.1]], known))
+    shape  nearest  novelty
+    row 0  chair      0.050
+    row 1  lamp       1.451
     """
-    temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
-        return known.with_temperature(temperature)
-    examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
-    if len(examples) == len(known) and method.needs != "text and examples":
-        patches = PATCH_STAGE if method.needs == "patches" else None
-        return KnownClasses.from_examples(examples, encoder, up=up, patches=patches, **settings)
-    names = check_names(list(known))
-    text = text or text_of(encoder, device)
-    if examples:
-        return KnownClasses.from_both(names, examples, encoder, text, up=up, **settings)
-    others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
-    return KnownClasses.from_names(names, text, negatives=others, temperature=temperature)
+        identity = known.identity
+    else:
+        identity = vectors.identity if isinstance(vectors, Embeddings) else Identity("embeddings", "embeddings")
+        known = _of_arrays(known, identity)
+    rows = vectors if isinstance(vectors, Embeddings) else Embeddings(vectors, identity)
+    if calibration is not None and not isinstance(calibration, Embeddings):
+        calibration = Embeddings(calibration, identity)
+    check_widths(rows.vectors, "embeddings", known.anchors, "the known classes")
+    return score_novelty(
+        rows, known, method=method, threshold=threshold, calibration=calibration, coverage=coverage, groups=groups
+    )
+
+
+def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:
+    if not isinstance(known, Mapping):
+        raise InputError(f"known is {type(known).__name__}; expected KnownClasses, or name -> embeddings (m, d)")
+    names = check_examples(known)
+    tables = [array(known[name], f"the embeddings of class {name!r}", "md") for name in names]
+    for name, table in zip(names, tables, strict=True):
+        check_widths(table, f"the embeddings of class {name!r}", tables[0], f"those of {names[0]!r}")
+    labels = np.repeat(np.arange(len(names)), [len(table) for table in tables])
+    made = KnownClasses(names, identity, examples=np.concatenate(tables), labels=labels)
+    unit(made.labeled_examples()[0], "the embedding in")  # refuses rows without a direction,
+    unit(made.anchors, "the mean example of", names)  # and those of a class that cancel each other
+    return made
+
+
+@dataclass(frozen=True)
+class _Calibrating:
+    """Shapes of known objects, or their embeddings, and what makes a threshold of them."""
+
+    shapes: Any
+    names: tuple[str, ...]
+    coverage: float
+    groups: Sequence[Any] | None
+    up: str
+
+    @classmethod
+    def of(
+        cls, shapes: Any, threshold: Any, coverage: float, groups: Sequence[Any] | None, up: Any, known: Any
+    ) -> _Calibrating | None:
+        """None where nothing calibrates. Raises `InputError` for what contradicts itself, before anything is read."""
+        if threshold is not None and not isinstance(threshold, Threshold):
+            raise InputError(
+                f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty"
+            )
+        if shapes is None:
+            if groups is not None:
+                raise InputError("groups are given and no calibration; expected the object of each calibration shape")
+            return None
+        if threshold is not None:
+            raise InputError("threshold and calibration were both given; expected one of them")
+        calibration_needed(coverage)  # refuses what is no share
+        if isinstance(shapes, Embeddings):
+            names = Queries.of(shapes, up).names
+        else:
+            if not isinstance(up, str):
+                raise InputError("up is given a shape each; calibrate in a call of its own, and give its threshold")
+            listed = list_shapes(shapes)
+            names, shapes = tuple(shape.path or shape.name for shape in listed), [shape.value for shape in listed]
+            check_files_apart(shapes, known)
+        if groups is not None:
+            one_of_each(groups, len(names))  # refuses what are no groups
+        return cls(shapes, names, coverage, groups, up if isinstance(up, str) else "file")
+
+    def threshold(
+        self, known: KnownClasses, method: Method, settings: Mapping[str, Any]
+    ) -> tuple[Threshold, tuple[Failure, ...]]:
+        """The threshold, and which shapes were left out of it."""
+        result = score_novelty(self.shapes, known, method=method, up=self.up, **settings)
+        if result.embeddings is not None:  # which score_novelty always gives
+            check_content_apart(result.embeddings.vectors, result.shapes, known)
+        groups, lost = self.groups, {failure.source for failure in result.failures}
+        if groups is not None and lost:
+            groups = [group for group, name in zip(groups, self.names, strict=True) if name not in lost]
+        source = f"{len(result)} known shapes"
+        return Threshold.from_novelty(result, self.coverage, groups=groups, source=source), result.failures

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,11 @@ from numpy.typing import NDArray
 
 from openshape_ood.errors import FileError, OpenShapeError
 
-# what reading a file raises that is of the right kind and damaged
-DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OpenShapeError)
+# what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
+DAMAGE = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, TokenError, SystemError,
+    OpenShapeError,
+)  # fmt: skip
 
 CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
 

@@ -21,10 +21,11 @@ ORDER = """
     shapes
     registry
     encoders
-    known
     decisions
+    known
     scoring
-    novelty_map
+    novelty_map novelty_result
+    novelty_inputs
     novelty localization
     sklearn_api embedding_store
     plots

@@ -26,6 +26,7 @@ PUBLIC = [
     "list_checkpoints",
     "load_shape",
     "localize",
+    "score_embeddings",
     "score_novelty",
 ]
 

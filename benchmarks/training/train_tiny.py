@@ -17,6 +17,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,7 +118,9 @@ def train(row: Row, names: Sequence[str], text: TextEncoder, args: argparse.Name
     parameters = [*network.parameters(), *classifier.parameters(), log_scale]
     optimizer = torch.optim.AdamW(parameters, lr=args.learning_rate, weight_decay=0.02)
     data = GeneratedShapes(names, args.samples, row.spec.count, row.spec.color, args.seed)
-    loader = DataLoader(data, batch_size=args.batch_size, num_workers=args.workers, prefetch_factor=8, drop_last=True)
+    # spawned: a process that is forked after torch has begun its threads may wait for ever
+    how: dict[str, Any] = {"prefetch_factor": 8, "multiprocessing_context": "spawn"} if args.workers else {}
+    loader = DataLoader(data, batch_size=args.batch_size, num_workers=args.workers, drop_last=True, **how)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, args.learning_rate, total_steps=len(loader), pct_start=0.03, cycle_momentum=False
     )

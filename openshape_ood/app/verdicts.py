@@ -19,8 +19,9 @@ from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarnin
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.localization import localize
-from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.novelty import score_novelty
 from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_result import NoveltyResult
 from openshape_ood.scoring import DEFAULTS, METHODS, Method, find_method
 from openshape_ood.scoring.words import negative_words
 from openshape_ood.synthetic import sample, scan

@@ -1,6 +1,6 @@
 """Files -> an encoder, in batches: each is read by itself, and one that cannot be used stops nothing.
 
-Many files are read by worker processes, ahead of the encoder; a few by this one, before workers would have begun.
+They are read by child processes, ahead of the encoder: a file that takes too much time or memory costs itself alone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from openshape_ood.cli.inputs import File
 from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
 
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
-MANY = 64  # files; more are read by workers unless it is said by how many
+MANY = 64  # files; fewer are read by one process unless it is said by how many
 
 
 @dataclass(frozen=True)
 class Reading:
     """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
 
-    readers: processes that read, 0 for none beside this one; None for as many as suit the number of files.
+    readers: processes that read, 0 for none beside this one, and no limits; None for as many as suit the files.
     """
 
     points: int
@@ -127,4 +127,4 @@ def _batches(
 
 
 def _readers(reading: Reading, count: int) -> int | None:
-    return 0 if reading.readers is None and count <= MANY else reading.readers
+    return 1 if reading.readers is None and count <= MANY else reading.readers

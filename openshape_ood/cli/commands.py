@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from openshape_ood import __version__
-from openshape_ood.cli import checkpoints
+from openshape_ood.cli import checkpoints, known_files
 from openshape_ood.cli.console import print_error, print_json, print_note
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.doctor import doctor
@@ -23,7 +23,7 @@ from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-classes", "--calibrate")
+SEVERAL = ("--known", "--known-file", "--calibrate")
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 
@@ -83,7 +83,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="openshape-ood COMMAND --help has examples. Everything works offline with --model tiny.",
+    epilog="openshape-ood COMMAND --help has examples. Everything works offline with --model tiny. Exit codes: 0 all "
+    "well, 1 some of the input failed or something is wrong, 2 wrong usage or nothing could be done, 130 interrupted.",
 )
 
 
@@ -101,10 +102,21 @@ def begin(
         else:
             print(f"openshape-ood {__version__}")
         raise typer.Exit
+    if json:
+        context.default_map = _asking_for_json(context.command)
     if context.invoked_subcommand is None:
         raise typer.BadParameter("--json belongs to a command, as in: openshape-ood score FILES --known chair --json")
 
 
+def _asking_for_json(group: Any) -> dict[str, Any]:
+    """Defaults of all commands of a group: --json before a command is as good as behind it."""
+    return {
+        name: _asking_for_json(command) if hasattr(command, "commands") else {"json": True}
+        for name, command in group.commands.items()
+    }
+
+
 for command in (score, embed, localize, doctor, demo, serve):
     app.command()(command)
+app.add_typer(known_files.app, name="known")
 app.add_typer(checkpoints.app, name="checkpoints")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 100_000  # columns of a file or a pipe: nothing there is folded
+SECONDS = 15  # between two lines about how far it is, where there is no terminal
 FOLDED = 16  # columns that a folded column has at least
 STYLES = {
     **dict.fromkeys(("known", "sound", "works", "in the package"), "green"),
@@ -125,25 +127,41 @@ def plain(value: Any) -> Any:
 
 
 class Bar:
-    """How far it is; `step` counts one file."""
+    """How far it is; `step` counts one file. By itself, where no terminal is, it says so now and then, in a line."""
 
-    def __init__(self, progress: Any = None, task: Any = None) -> None:
+    def __init__(self, what: str = "", total: int = 0) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self._begun = self._said = time.monotonic()
+
+    def step(self) -> None:
+        self.done += 1
+        now = time.monotonic()
+        if now - self._said >= SECONDS and self.done < self.total:
+            self._said = now
+            left = (now - self._begun) / self.done * (self.total - self.done)
+            print_note(f"{self.what}: {self.done} of {self.total}, some {left:.0f} s left")
+
+
+class Drawn(Bar):
+    """On a terminal."""
+
+    def __init__(self, progress: Any, task: Any) -> None:
+        super().__init__()
         self._progress, self._task = progress, task
 
     def step(self) -> None:
-        if self._progress is not None:
-            self._progress.advance(self._task)
+        self._progress.advance(self._task)
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Bar]:
-    """A bar on the standard error, where that is a terminal."""
+    """A bar on the standard error, or lines where that is no terminal."""
     out = console(stderr=True)
     if not out.is_terminal or total < 2:
-        yield Bar()
+        yield Bar(what, total)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=out, transient=True) as bars:
-        yield Bar(bars, bars.add_task(what, total=total))
+        yield Drawn(bars, bars.add_task(what, total=total))

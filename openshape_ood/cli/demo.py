@@ -40,7 +40,7 @@ def demo(
 ) -> None:
     """Score and localize generated shapes with tiny: offline, in seconds. Writes demo.png and demo.ply."""
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.encoders import load_encoder, load_text
+    from openshape_ood.cli.encoders import Encoders
     from openshape_ood.known import KnownClasses
     from openshape_ood.novelty import score_novelty
     from openshape_ood.synthetic.calibration import generated_threshold
@@ -48,8 +48,9 @@ def demo(
     folder = folder.expanduser()
     if not folder.is_dir():
         raise FileError(f"--folder is {folder}; expected a folder that there is")
-    encoder = load_encoder("tiny", None, None)
-    known = KnownClasses.from_names(KNOWN, load_text(encoder, None), temperature=encoder.temperature)
+    encoders = Encoders("tiny")
+    encoder = encoders.shape
+    known = KnownClasses.from_names(KNOWN, encoders.text, temperature=encoder.temperature)
     threshold = generated_threshold(known, encoder)
     shapes = _shapes(seed)
     result = score_novelty(list(shapes.values()), known, encoder=encoder, up="y", threshold=threshold)

@@ -23,7 +23,7 @@ EXAMPLES = """
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
 MANY = "Many shapes (--out DIR)"
-FEW = 64  # files; more are read by processes of their own unless it is said by how many
+FEW = 64  # files; fewer are read by one process unless it is said by how many
 SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
 
 
@@ -100,7 +100,7 @@ def embed(
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.batches import warn_of_axes
-    from openshape_ood.cli.inputs import File, list_items, nothing_found, told_apart
+    from openshape_ood.cli.inputs import File, list_items, named_ignored, nothing_found, told_apart
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
@@ -118,7 +118,7 @@ def embed(
         raise typer.Exit(2)
     if not folder:
         listed.items = told_apart(listed.items)
-        readers = 0 if readers is None and count <= FEW else readers
+        readers = 1 if readers is None and count <= FEW else readers
     weights = None if checkpoint is None else str(checkpoint)
     settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
     with progress("embedding", count // (share.count if share else 1)) as bar:
@@ -137,7 +137,7 @@ def embed(
         note = " (what each file says, else y)" if up == "file" else ""
         print_line(
             f"{done.header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} there "
-            f"already, {len(failures)} failed, {listed.ignored} other files ignored"
+            f"already, {len(failures)} failed, {len(listed.ignored)} ignored"
         )
     if done.changed:
         print_note(f"{done.changed} had been embedded before their files changed, and were embedded again", "yellow")
@@ -147,18 +147,19 @@ def embed(
     print_failures(failures[:most])
     if len(failures) > most:
         print_note(f"and {len(failures) - most} more, in {shown(out / 'errors')}")
+    named_ignored(listed.ignored)
     if not folder:
-        warn_of_axes((File(item.path, item.id) for item in listed.items), up)
+        bad = {failure.file for failure in failures}
+        warn_of_axes((File(item.path, item.id) for item in listed.items if item.path not in bad), up)
     if done.given and not (done.embedded or done.reused):
         raise typer.Exit(2)
     if failures or done.skipped:
         raise typer.Exit(1)
 
 
-def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: int) -> None:
-    counts = {
-        name: getattr(done, name) for name in ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
-    }
+def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: list[str]) -> None:
+    names = ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
+    counts = {name: getattr(done, name) for name in names}
     print_json(
         {
             "out": done.out if done.rows else None,
@@ -167,6 +168,6 @@ def _print_summary(done: Summary, engine: str, shard: str | None, failures: list
             "dim": done.header.dim,
             "provenance": done.header.provenance.as_json(),
             "failed": [{"file": one.file, "reason": one.reason} for one in failures],
-            "counts": {**counts, "failed": len(failures), "ignored": ignored},
+            "counts": {**counts, "failed": len(failures), "ignored": len(ignored)},
         }
     )

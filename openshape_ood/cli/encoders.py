@@ -1,28 +1,65 @@
-"""The encoder and the text encoder that the options name."""
+"""The encoder and the text encoder that the options name, each loaded when it is first asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from openshape_ood.encoders.protocols import Identity
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
     from openshape_ood.encoders.text.encoder import TextEncoder
 
-
-def load_encoder(model: str, checkpoint: Path | None, device: str | None) -> ShapeEncoder:
-    from openshape_ood.registry import find_checkpoint
-
-    find_checkpoint(model)  # an unknown name is told before torch is loaded
-    from openshape_ood.encoders.shape_encoder import ShapeEncoder
-
-    return ShapeEncoder.from_pretrained(model, checkpoint=checkpoint, device=device)
+DEFAULT = "vitb32"
 
 
-def load_text(encoder: ShapeEncoder, checkpoint: Path | None) -> TextEncoder:
-    from openshape_ood.encoders.text.encoder import TextEncoder
+@dataclass(frozen=True)
+class Encoders:
+    """Both of one checkpoint: `model`, or else that of what was `given`: known classes of files, stored embeddings."""
 
-    return TextEncoder(encoder.row, checkpoint=checkpoint, device=encoder.device)
+    model: str | None
+    checkpoint: Path | None = None
+    text_checkpoint: Path | None = None
+    device: str | None = None
+    given: Sequence[Identity] = ()
+
+    def __post_init__(self) -> None:
+        from openshape_ood.registry import find_checkpoint
+
+        find_checkpoint(self.name)  # an unknown name is told before torch is loaded
+
+    @property
+    def name(self) -> str:
+        from openshape_ood.registry import list_checkpoints
+
+        own = [one.checkpoint for one in self.given if one.checkpoint in list_checkpoints()]
+        return self.model or (own[0] if own else DEFAULT)
+
+    @property
+    def points(self) -> int:
+        """Of the clouds that it is given."""
+        from openshape_ood.registry import find_checkpoint
+
+        return find_checkpoint(self.name).spec.count
+
+    @cached_property
+    def shape(self) -> ShapeEncoder:
+        from openshape_ood.encoders.loading import load_encoder
+        from openshape_ood.encoders.shape_encoder import ShapeEncoder
+
+        if self.checkpoint is None:
+            return load_encoder(self.name, self.device, *self.given)
+        return ShapeEncoder.from_pretrained(self.name, checkpoint=self.checkpoint, device=self.device)
+
+    @cached_property
+    def text(self) -> TextEncoder:
+        from openshape_ood.encoders.text.encoder import TextEncoder
+        from openshape_ood.registry import find_checkpoint
+
+        return TextEncoder(find_checkpoint(self.name), checkpoint=self.text_checkpoint, device=self.device)
 
 
 def check_ups(up: str, known_up: str | None = None) -> None:

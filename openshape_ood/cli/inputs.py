@@ -11,15 +11,17 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from openshape_ood.cli.console import Failure
+from openshape_ood.cli.console import Failure, print_note, shown
 from openshape_ood.errors import InputError
 from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
     from openshape_ood.embedding_store.jobs import Item
+    from openshape_ood.encoders.protocols import Identity
 
 # what lies beside meshes; an unquoted pattern brings these along
 SIDE_FILES = (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff", ".webp", ".bin")
+NAMED = 3  # of the files that are ignored
 
 
 @dataclass(frozen=True)
@@ -32,34 +34,53 @@ class File:
 
 @dataclass
 class Found:
-    """files: in the order given; ignored: how many are no shapes; failures: what is not there."""
+    """files: shapes, in the order given; stores: embeddings; ignored: what is neither; failures: what is not there."""
 
     files: list[File] = field(default_factory=list)
-    ignored: int = 0
+    stores: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def identities(self) -> list[Identity]:
+        """Of the stored embeddings."""
+        from openshape_ood.embedding_store import read_header
+
+        return [read_header(store).identity for store in self.stores]
 
 
 def find_files(given: Iterable[str | Path]) -> Found:
-    """The shape files among what was given, each once."""
+    """The shape files among what was given, each once, and the stored embeddings."""
+    from openshape_ood.embedding_store.files import is_stored
+
     found = Found()
     for word in given:
         path = os.path.expanduser(word)
-        if os.path.isdir(path):
+        if is_stored(path):
+            found.stores.append(path)
+        elif os.path.isdir(path):
             _search(path, found)
         elif not os.path.lexists(path) and glob.has_magic(path):
             _expand(path, found)
         elif _suffix(path) in SIDE_FILES and os.path.isfile(path):
-            found.ignored += 1
+            found.ignored.append(path)
         else:  # also what is not there, or no shape: reading it says so
             found.files.append(File(path, os.path.basename(path)))
     found.files = told_apart(found.files)
     return found
 
 
-def nothing_found(given: Sequence[str], ignored: int) -> str:
+def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
     """What to say where no file is a shape."""
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
-    return f"no shape files in {where} ({ignored} other files); expected {' '.join(SUFFIXES)}"
+    return f"no shape files in {where} ({len(ignored)} other files); expected {' '.join(SUFFIXES)}"
+
+
+def named_ignored(ignored: Sequence[str]) -> None:
+    """A word on which files were taken for no shapes."""
+    if ignored:
+        more = f" and {len(ignored) - NAMED} more" if len(ignored) > NAMED else ""
+        print_note(f"ignored, for they are no shapes: {', '.join(map(shown, ignored[:NAMED]))}{more}")
 
 
 def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
@@ -99,7 +120,7 @@ def _take(path: str, name: str, found: Found) -> None:
     if _suffix(path) in SUFFIXES and not os.path.basename(path).startswith("."):
         found.files.append(File(path, Path(name).as_posix()))
     else:
-        found.ignored += 1
+        found.ignored.append(path)
 
 
 def _suffix(path: str) -> str:
@@ -120,11 +141,11 @@ def told_apart(files: Iterable[Named]) -> list[Named]:
 
 @dataclass
 class Listed:
-    """items: in the order given, of lists read anew by every loop; ignored: how many files are no shapes; failures:
-    what is not there."""
+    """items: in the order given, of lists read anew by every loop; ignored: files that are no shapes; failures: what
+    is not there."""
 
     items: Iterable[Item] = ()
-    ignored: int = 0
+    ignored: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     def count(self) -> int:
@@ -160,6 +181,7 @@ def list_items(given: Iterable[str]) -> Listed:
         sources.append([Item(Path(os.path.relpath(file.path, root)).as_posix(), file.path) for file in found.files])
         listed.ignored += found.ignored
         listed.failures += found.failures
+        listed.failures += [Failure(store, "it holds embeddings already; expected shapes") for store in found.stores]
     return listed
 
 

@@ -1,39 +1,41 @@
-"""--known, --examples and --known-classes -> the known classes."""
+"""--known, --examples and --known-file -> the known classes."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from openshape_ood.cli.batches import Reading, encode_files
-from openshape_ood.cli.console import Bar, Failure, print_note, progress, shown
+from openshape_ood.cli.console import Failure, print_note, progress, shown
 from openshape_ood.cli.inputs import File, find_files
+from openshape_ood.encoders.protocols import Identity, Patches
 from openshape_ood.errors import ClassNamesError, FileError, InputError
 from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
-    from openshape_ood.encoders.shape_encoder import ShapeEncoder
-    from openshape_ood.encoders.text.encoder import TextEncoder
+    from openshape_ood.cli.encoders import Encoders
     from openshape_ood.known import KnownClasses
     from openshape_ood.scoring import Method
 
 HOW = (
     "no known classes; expected names (--known chair sofa table), a folder with a subfolder of shapes a class "
-    "(--examples FOLDER), or files of known classes (--known-classes FILE.safetensors)"
+    "(--examples FOLDER), or what `openshape-ood known save` wrote (--known-file FILE.safetensors)"
 )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for: class -> its example files, none for a class of which there is only the name; and files of
-    known classes."""
+    """What was asked for: class -> its example files, none for a class of which there is only the name; and what is
+    ready, of files of known classes and of stored embeddings."""
 
     examples: Mapping[str, list[File]]
-    saved: Sequence[Path] = ()
+    saved: Sequence[KnownClasses] = ()
 
     @property
     def by_name(self) -> list[str]:
@@ -44,8 +46,13 @@ class Wanted:
         return {name: files for name, files in self.examples.items() if files}
 
     @property
+    def identities(self) -> list[Identity]:
+        """Of what is ready."""
+        return [one.identity for one in self.saved]
+
+    @property
     def kind(self) -> Any:
-        """As `scoring.find_method` takes it; None where files of known classes will say."""
+        """As `scoring.find_method` takes it; None where what is ready will say."""
         if self.saved:
             return None
         if not self.with_files:
@@ -54,44 +61,53 @@ class Wanted:
 
 
 def gather(
-    names: Sequence[str] | None, folders: Sequence[Path] | None = None, saved: Sequence[Path] | None = None
+    names: Sequence[str] | None,
+    folders: Sequence[Path] | None = None,
+    files: Sequence[Path] | None = None,
+    known_up: str | None = None,
 ) -> Wanted:
     """The classes of all these together. Raises `ClassNamesError`, or `FileError` for folders without classes."""
-    from openshape_ood.known import check_names
+    from openshape_ood.embedding_store import known_from
+    from openshape_ood.embedding_store.files import is_stored
+    from openshape_ood.known import KnownClasses, check_names
 
+    saved = [KnownClasses.load(path) for path in files or ()]
     classes: dict[str, list[File]] = {name: [] for name in check_names(_split(names))} if names else {}
     for name in classes:
         _check_no_file(name)
     keys = {_key(name): name for name in classes}
     for folder in folders or ():
-        for name, files in _subfolders(folder).items():
-            classes.setdefault(keys.setdefault(_key(name), name), []).extend(files)
+        if is_stored(folder):
+            saved.append(known_from(folder))
+            continue
+        for name, own in _subfolders(folder).items():
+            classes.setdefault(keys.setdefault(_key(name), name), []).extend(own)
     if not classes and not saved:
         raise ClassNamesError(HOW)
-    return Wanted(classes, tuple(saved or ()))
+    if known_up is not None and not any(classes.values()):
+        raise InputError("--known-up is for the shapes of --examples; there are none that are still to be read")
+    return Wanted(classes, tuple(saved))
 
 
 def build(
     wanted: Wanted,
     method: Method | None,
-    encoder: ShapeEncoder,
-    text: TextEncoder,
+    encoders: Encoders,
     reading: Reading,
     failures: list[Failure],
+    patches: str | None = None,
 ) -> KnownClasses:
-    """The known classes, with what the method needs. Example files that cannot be used go to `failures`.
+    """The known classes, with what the method needs, and patches of this stage. Unusable examples go to `failures`.
 
     Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
     """
     from openshape_ood.known import KnownClasses
 
-    sets = [KnownClasses.load(path) for path in wanted.saved]
-    for one in sets:
-        one.check_fits(encoder.identity)
+    sets = list(wanted.saved)
     if wanted.examples:
         with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
             warnings.simplefilter("always")
-            sets.append(_built(wanted, method, encoder, text, reading, failures))
+            sets.append(_built(wanted, method, encoders, reading, failures, patches))
         for warning in told:
             if issubclass(warning.category, UserWarning):
                 print_note(f"note: {shown(warning.message)}", style="yellow")
@@ -101,46 +117,79 @@ def build(
 def _built(
     wanted: Wanted,
     method: Method | None,
-    encoder: ShapeEncoder,
-    text: TextEncoder,
+    encoders: Encoders,
     reading: Reading,
     failures: list[Failure],
+    patches: str | None,
 ) -> KnownClasses:
-    from openshape_ood.novelty import known_classes
+    from openshape_ood.novelty_inputs import PATCH_STAGE, known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
 
-    files = usable(wanted.with_files, encoder, reading, failures)
     chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method
-    examples: dict[str, Any] = {name: rows for name, (_, rows) in files.items()}
-    if chosen.needs == "patches":  # of the shapes themselves
-        examples = {name: [file.path for file in own] for name, (own, _) in files.items()}
-    known = {name: examples.get(name) for name in wanted.examples}
-    settings = {**reading.settings, "progress": False}
-    return known_classes(known, chosen, encoder, text=text, up=reading.up, **settings)
+    if chosen.needs == "patches":
+        patches, chosen = patches or PATCH_STAGE, find_method(DEFAULTS["examples"])
+    files, encoder = wanted.with_files, encoders.shape if wanted.with_files else None
+    held = _encoded(files, encoder, reading, failures, patches) if files else {}
+    known = {name: held[name].rows if name in held else None for name in wanted.examples}
+    classes = known_classes(known, chosen, encoder, text=encoders.text)
+    return with_memory(classes, {name: one.patches for name, one in held.items()}, patches)
 
 
-def usable(
-    classes: Mapping[str, list[File]], encoder: ShapeEncoder, reading: Reading, failures: list[Failure]
-) -> dict[str, tuple[list[File], Any]]:
-    """Class -> the files that can be used, and their embeddings (m, d); raises `InputError` for a class with none."""
-    with progress("examples", sum(map(len, classes.values()))) as bar:
-        return {name: _embed(name, files, encoder, reading, failures, bar) for name, files in classes.items()}
+@dataclass(frozen=True)
+class Examples:
+    """Embeddings (m, d), and patches where these were asked for."""
+
+    rows: np.ndarray
+    patches: Patches | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Examples]) -> Examples:
+        found = [part.patches for part in parts if part.patches is not None]
+        features, centers = ([getattr(one, name) for one in found] for name in ("features", "centers"))
+        patches = Patches(np.concatenate(features), np.concatenate(centers), found[0].radius) if found else None
+        return cls(np.concatenate([part.rows for part in parts]), patches)
+
+    def of(self, mask: np.ndarray) -> Examples:
+        own = self.patches
+        patches = None if own is None else Patches(own.features[mask], own.centers[mask], own.radius)
+        return Examples(self.rows[mask], patches)
 
 
-def _embed(
-    name: str, files: list[File], encoder: ShapeEncoder, reading: Reading, failures: list[Failure], bar: Bar
-) -> tuple[list[File], Any]:
-    import numpy as np
+def with_memory(classes: KnownClasses, patches: Mapping[str, Any], stage: str | None) -> KnownClasses:
+    """The classes with the patches of their examples, class by class."""
+    from openshape_ood.known import MemoryBank
 
-    def encode(shapes: list[Any], ups: list[str]) -> Any:
-        return encoder.encode(shapes, up=ups, **reading.settings)
+    if stage is None or not patches:
+        return classes
+    memory = MemoryBank.from_patches(list(patches.values()), stage)
+    places = np.array([classes.names.index(name) for name in patches])
+    return replace(classes, patches=replace(memory, labels=places[memory.labels]))
 
+
+def _encoded(
+    classes: Mapping[str, list[File]], encoder: Any, reading: Reading, failures: list[Failure], stage: str | None
+) -> dict[str, Examples]:
+    """The examples of every class, read as one list. Raises `InputError` for a class of which none can be used."""
+
+    def encode(shapes: list[Any], ups: list[str]) -> Examples:
+        rows = encoder.encode(shapes, up=ups, **reading.settings)
+        if stage is None:
+            return Examples(rows, None)
+        how = {"seed": reading.seed, "batch_size": reading.batch_size}
+        return Examples(rows, encoder.encode_patches(shapes, up=ups, stage=stage, **how))
+
+    files = [replace(file, id=name) for name, own in classes.items() for file in own]  # an example's id is its class
     before = len(failures)
-    done = list(encode_files(files, reading, encode, failures, bar))
-    if not done:
-        reason = failures[before].reason if len(failures) > before else "no files"
-        raise InputError(f"none of the {len(files)} examples of class {name!r} can be used; the first: {reason}")
-    return [file for one in done for file in one.files], np.concatenate([one.result for one in done])
+    with progress("examples", len(files)) as bar:
+        done = list(encode_files(files, reading, encode, failures, bar))
+    owners = np.array([file.id for one in done for file in one.files])
+    for name, own in classes.items():
+        if name not in owners:
+            paths = {file.path for file in own}
+            reason = next((one.reason for one in failures[before:] if one.file in paths), "no files")
+            raise InputError(f"none of the {len(own)} examples of class {name!r} can be used; the first: {reason}")
+    whole = Examples.joined([one.result for one in done])
+    return {name: whole.of(owners == name) for name in classes}
 
 
 def _split(names: Sequence[str]) -> list[str]:

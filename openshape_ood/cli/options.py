@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -49,7 +49,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES",
-        help="Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'.",
+        help="Shape files, folders (searched through and through) or patterns in quotes, as 'scans/*.ply'; or what "
+        "embed wrote: .npz, .parquet, .safetensors or a folder.",
     ),
 ]
 Names = Annotated[
@@ -59,13 +60,19 @@ Names = Annotated[
 Examples = Annotated[
     list[Path] | None,
     option(
-        KNOWN, "--examples", "Example shapes: a folder with a subfolder a class. May be repeated.", metavar="FOLDER"
+        KNOWN,
+        "--examples",
+        "Example shapes: a folder with a subfolder a class, or embeddings of them. May be repeated.",
+        metavar="FOLDER",
     ),
 ]
 KnownFiles = Annotated[
     list[Path] | None,
     option(
-        KNOWN, "--known-classes", "What KnownClasses.save wrote (.safetensors), one file or several.", metavar="FILE..."
+        KNOWN,
+        "--known-file",
+        "What `openshape-ood known save` or KnownClasses.save wrote (.safetensors), one file or several.",
+        metavar="FILE...",
     ),
 ]
 KnownUp = Annotated[
@@ -73,17 +80,19 @@ KnownUp = Annotated[
     option(
         KNOWN,
         "--known-up",
-        "Gravity axis of the example shapes, where it is another than --up.",
+        "Which axis points up in the shapes of --examples, said as for --up; the same as --up if left out.",
         metavar="AXIS",
         autocompletion=up_names,
     ),
 ]
-Model = Annotated[
-    str,
+_MODEL = "Encoder: tiny (inside the package, works offline), vitb32, vitl14 or vitg14 (downloaded on first use)"
+Model = Annotated[str, option(ENCODER, "--model -m", f"{_MODEL}.", metavar="NAME", autocompletion=checkpoint_names)]
+OwnModel = Annotated[
+    str | None,
     option(
         ENCODER,
         "--model -m",
-        "Encoder: tiny (inside the package, works offline), vitb32, vitl14 or vitg14 (downloaded on first use).",
+        f"{_MODEL}; if left out, that of --known-file or of the embeddings given, else vitb32.",
         metavar="NAME",
         autocompletion=checkpoint_names,
     ),
@@ -121,7 +130,7 @@ Readers = Annotated[
     option(
         ENCODER,
         "--readers",
-        "Processes that read files ahead of the encoder, 0 for none; set by the number of files if left out.",
+        "Processes that read files ahead of the encoder; set by their number if left out. 0: none, and no limits.",
         metavar="N",
         min=0,
     ),
@@ -152,6 +161,14 @@ Calibrate = Annotated[
         "--calibrate",
         "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
         metavar="PATHS...",
+    ),
+]
+CalibrateBy = Annotated[
+    Literal["file", "folder"],
+    option(
+        DECISION,
+        "--calibrate-by",
+        "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
     ),
 ]
 SaveThreshold = Annotated[

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.batches import Reading, encode_files
-from openshape_ood.cli.console import Failure, progress, shown
+from openshape_ood.cli.console import Failure, print_line, print_note, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
+    from openshape_ood.cli.judging import Judge
+    from openshape_ood.cli.known import Wanted
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.encoders.protocols import Provenance
-    from openshape_ood.novelty import NoveltyResult
 
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
-def given(value: str | None, calibrate: Sequence[str] | None, coverage: float) -> Threshold | None:
+def given(value: str | None, calibrate: Sequence[str] | None, coverage: float, wanted: Wanted) -> Threshold | None:
     """The threshold that --threshold names, a number or a file.
 
-    Raises `InputError` for options that contradict each other, before any shape is read.
+    Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples, before
+    any shape is read.
     """
     from openshape_ood.decisions.calibration import calibration_needed
     from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.scoring.apart import check_files_apart
 
     calibration_needed(coverage)  # refuses what is no share
+    if calibrate:
+        examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
+        check_files_apart([file.path for file in find_files(calibrate).files], examples)
     if value is None:
         return None
     if calibrate:
@@ -38,28 +44,72 @@ def given(value: str | None, calibrate: Sequence[str] | None, coverage: float) -
     return Threshold(number, source="given with --threshold")
 
 
-def from_files(
-    paths: Sequence[str],
-    coverage: float,
-    reading: Reading,
-    judge: Callable[[list[Any], list[str]], NoveltyResult],
-    provenance: Provenance,
-    failures: list[Failure],
-) -> Threshold:
+def print_hint(threshold: Threshold | None) -> None:
+    """What would be better than shapes that were generated."""
+    if threshold is not None and threshold.source.startswith("generated "):
+        print_line("for shapes of yours, calibrate on known ones of yours: --calibrate PATHS")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """--calibrate, --calibrate-by and --coverage."""
+
+    paths: Sequence[str]
+    by: str
+    coverage: float
+
+
+def decided(judge: Judge, threshold: Threshold | None, calibration: Calibration, failures: list[Failure]) -> Judge:
+    """The judge with a threshold: the one given, of the shapes of --calibrate, of what is known, or of generated ones;
+    or with none."""
+    own = judge.classes.threshold
+    if calibration.paths:
+        threshold = _from_files(judge, calibration, failures)
+    elif threshold is None and own is not None and own.fits(judge.provenance):
+        threshold = own
+    elif threshold is None:
+        if own is not None:
+            print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
+        threshold = _generated(judge, calibration.coverage)
+    return replace(judge, threshold=threshold)
+
+
+def _from_files(judge: Judge, calibration: Calibration, failures: list[Failure]) -> Threshold:
     """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
     import numpy as np
 
     from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.scoring.apart import check_content_apart
 
-    found = find_files(paths)
+    found = find_files(calibration.paths)
     failures += found.failures
-    with progress("calibrating", len(found.files)) as bar:
-        scores = [batch.result.novelty for batch in encode_files(found.files, reading, judge, failures, bar)]
-    source = f"known shapes of {', '.join(map(str, paths))}"
+    done = list(judge.all(found, failures, "calibrating"))
+    files = [file.path for batch in done for file in batch.files]
+    if done:
+        check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
+    how: dict[str, Any] = {
+        "groups": None if calibration.by == "file" else [os.path.dirname(path) for path in files],
+        "source": f"known shapes of {', '.join(map(str, calibration.paths))}",
+        "provenance": judge.provenance,
+    }
     try:
-        return Threshold.from_novelty(np.concatenate([[], *scores]), coverage, provenance=provenance, source=source)
+        return Threshold.from_novelty(
+            np.concatenate([[], *(one.result.novelty for one in done)]), calibration.coverage, **how
+        )
     except InputError as error:
         raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
+
+
+def _generated(judge: Judge, coverage: float) -> Threshold | None:
+    """See `generated_threshold`; no encoder is loaded where that gives none."""
+    from openshape_ood.synthetic.calibration import generated_threshold
+
+    own = judge.provenance.identity
+    if own.checkpoint != "tiny":
+        return None
+    settings = {"method": judge.method, "coverage": coverage, **judge.reading.settings}
+    found = generated_threshold(judge.classes, judge.encoders.shape, **settings)
+    return found if found and found.provenance and found.provenance.identity.fits(own) else None
 
 
 def words(threshold: Threshold | None) -> str:

@@ -7,9 +7,9 @@ calibration sets; `coverage_law` says how far a single one strays.
 
 What breaks it: calibration on clean models and tests on scans (the scans are more novel, fewer are kept than
 promised); calibration on the very examples that a score compares with (they are less novel than new shapes:
-`leave_one_out` mends that); other classes, or other shares of the classes, than those tested. The remedy is always
-the same: calibrate on a small set of known shapes from where the tested ones come. `python -m benchmarks.coverage`
-measures each of these.
+`leave_one_out` mends that); several scans of one object taken for independent (`one_of_each` mends that); other
+classes, or other shares of the classes, than those tested. The remedy is always the same: calibrate on a small set of
+known shapes from where the tested ones come. `python -m benchmarks.coverage` measures each of these.
 
 Scores grow with novelty: a shape is kept as known where its score is at most the threshold.
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import check_seed, grouped, to_numpy
 from openshape_ood.errors import InputError
 
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
@@ -170,6 +170,37 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     held = np.sort(_finite(calibration, "calibration scores", "(n,)"))
     at_least = len(held) - np.searchsorted(held, tested, side="left")
     return (1 + at_least) / (len(held) + 1)
+
+
+def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
+    """One of the n rows of every group, drawn at random: what calibrates where one object was scanned several times.
+
+    Scans of one object are alike, and taken for independent they promise too much for objects that were not scanned.
+    One scan of each of g objects is exchangeable with a scan of a new one: the coverage is exactly that of g scores.
+
+    Parameters
+    ----------
+    groups : sequence (n,)
+        The object of each row: names or numbers.
+    n : int
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    (g,) int64
+        Indices of rows, in the sorted order of the groups.
+
+    References
+    ----------
+    Single subsampling of Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
+    models", arXiv 1809.07441.
+    """
+    if len(groups) != n:
+        raise InputError(f"there are {len(groups)} groups for {n} calibration shapes; expected one each, its object")
+    index = grouped(groups, np.empty(n))[1]
+    order = np.random.default_rng(check_seed(seed)).permutation(n)
+    return order[np.unique(index[order], return_index=True)[1]]
 
 
 def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:

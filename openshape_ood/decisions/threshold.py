@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import array, to_numpy
-from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, p_values
+from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, one_of_each, p_values
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import DAMAGE, save_whole
@@ -60,7 +61,13 @@ class Threshold:
 
     @classmethod
     def from_novelty(
-        cls, novelty: Any, coverage: float = 0.95, *, provenance: Provenance | None = None, source: str = ""
+        cls,
+        novelty: Any,
+        coverage: float = 0.95,
+        *,
+        groups: Any = None,
+        provenance: Provenance | None = None,
+        source: str = "",
     ) -> Threshold:
         """The conformal threshold of known rows that were not among the examples.
 
@@ -69,7 +76,10 @@ class Threshold:
         novelty : array (n,) or NoveltyResult
             Of known rows of the same kind as those to be judged: scans for scans. A result brings its provenance.
         coverage : float
-            Share of known rows to keep; 0.95 needs 19 of them.
+            Share of known rows to keep; 0.95 needs 19 of them, of 19 groups.
+        groups : sequence (n,), optional
+            Which object each row shows, where one is shown by several, as by scans from several sides: these are not
+            independent, and one of each object counts, see `calibration.one_of_each`.
         provenance : Provenance, optional
         source : str
 
@@ -83,7 +93,8 @@ class Threshold:
         See `calibration.conformal_threshold`.
         """
         provenance = provenance or getattr(novelty, "provenance", None)
-        scores = np.sort(np.asarray(to_numpy(getattr(novelty, "novelty", novelty)), dtype=np.float64))
+        given = np.asarray(to_numpy(getattr(novelty, "novelty", novelty)), dtype=np.float64)
+        scores = np.sort(given if groups is None else given[one_of_each(groups, len(given))])
         value = conformal_threshold(scores, coverage)
         return cls(value, expected_coverage(len(scores), coverage), scores, provenance, source)
 
@@ -102,12 +113,15 @@ class Threshold:
             raise InputError("this threshold is a bare number; p-values need one made by Threshold.from_novelty(...)")
         return p_values(novelty, self.scores)
 
+    def fits(self, provenance: Provenance) -> bool:
+        """Whether it is for the novelty of this encoder and method, as far as it says whose it is."""
+        own = self.provenance
+        return own is None or (own.identity.fits(provenance.identity) and own.method == provenance.method)
+
     def check_fits(self, provenance: Provenance) -> None:
         """Raises `MixedEncodersError` where novelty comes from another encoder or method than this threshold."""
         own = self.provenance
-        if own is None:
-            return
-        if not own.identity.fits(provenance.identity) or own.method != provenance.method:
+        if own is not None and not self.fits(provenance):
             raise MixedEncodersError(
                 f"the threshold is for {own.method!r} by {own.identity}, the novelty is {provenance.method!r} by "
                 f"{provenance.identity}; a threshold belongs to one encoder and method. Make one for these"
@@ -117,28 +131,38 @@ class Threshold:
         """Value, coverage, count and source; whose novelty it is for stands in the provenance of a result."""
         return {name: getattr(self, name) for name in ("value", "coverage", "n", "source")}
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
+    def state(self) -> dict[str, Any]:
+        """All of it as texts and numbers, for files."""
         about = {"format": FORMAT, "value": float(self.value), "coverage": self.coverage, "source": self.source}
         provenance = None if self.provenance is None else asdict(self.provenance)
-        content = json.dumps({**about, "provenance": provenance, "scores": self.scores.tolist()})
-        return save_whole(path, content.encode(), "the threshold")
+        return {**about, "provenance": provenance, "scores": self.scores.tolist()}
+
+    @classmethod
+    def from_state(cls, told: Mapping[str, Any]) -> Threshold:
+        """What `state` gave; any other content raises one of `storage.DAMAGE`."""
+        fields = dict(told)
+        if fields.pop("format") != FORMAT:
+            raise KeyError("format")
+        provenance = fields.pop("provenance")
+        if provenance is not None:
+            own = {name: str(value) for name, value in provenance["identity"].items()}
+            provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
+            provenance = Provenance(**provenance)
+        scores = np.sort(np.asarray(fields.pop("scores"), dtype=np.float64))
+        if scores.ndim != 1 or not np.isfinite(scores).all():
+            raise ValueError("its scores are no finite numbers")
+        return cls(**{**fields, "source": str(fields["source"])}, scores=scores, provenance=provenance)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""
+        return save_whole(path, json.dumps(self.state()).encode(), "the threshold")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Threshold:
         """Read what `save` wrote. Raises `FileError` for any other file."""
         path = Path(path).expanduser()
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            if told.pop("format") != FORMAT:
-                raise KeyError("format")
-            provenance = told.pop("provenance")
-            if provenance is not None:
-                provenance = Provenance(**{**provenance, "identity": Identity(**provenance["identity"])})
-            scores = np.sort(np.asarray(told.pop("scores"), dtype=np.float64))
-            if scores.ndim != 1 or not np.isfinite(scores).all():
-                raise ValueError("its scores are no finite numbers")
-            return cls(**{**told, "source": str(told["source"])}, scores=scores, provenance=provenance)
+            return cls.from_state(json.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise FileError(f"cannot read the threshold {path}: {error.strerror or error}") from error
         except DAMAGE as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from openshape_ood.checks import check_count
 from openshape_ood.embedding_store import arrays, parquet
-from openshape_ood.embedding_store.schema import BATCH_ROWS, COLUMNS, Failed, Header, Rows
+from openshape_ood.embedding_store.schema import BATCH_ROWS, COLUMNS, KEY, Failed, Header, Rows
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import save_whole
 
@@ -30,6 +31,20 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether embeddings are to go into a folder of shards rather than into one file."""
     path = Path(path).expanduser()
     return path.is_dir() or not path.suffix
+
+
+def is_stored(path: str | os.PathLike[str]) -> bool:
+    """Whether embeddings lie at a path: a folder with shards, or a file by its ending; of .npz, by what it holds."""
+    path = Path(path).expanduser()
+    if path.is_dir():
+        return bool(shard_files(path, EMBEDDINGS))
+    if path.suffix.lower() != ".npz":
+        return path.suffix.lower() in WRITERS
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return f"{KEY}.npy" in archive.namelist()
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # reading it says what it is
+        return False
 
 
 def check_out(path: str | os.PathLike[str]) -> Path:

@@ -19,21 +19,6 @@ def load_encoder(model: str, device: Any, *others: Identity) -> Any:
     return ShapeEncoder.from_pretrained(model, device=device)
 
 
-ENCODER = ("identity", "dim", "temperature", "encode")
-
-
-def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
-    """Raises `InputError` for what is no encoder with these members, or no `NamesEncoder`, where one is given."""
-    asked = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
-    for name, (given, members) in asked.items():
-        lacks = [member for member in members if not hasattr(given, member)]
-        if given is not None and lacks:
-            raise InputError(
-                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; encoder and text are objects, "
-                "not names; give the name of a checkpoint as model="
-            )
-
-
 def text_of(encoder: Encoder, device: Any = None) -> NamesEncoder:
     """The text encoder that a shape encoder was aligned with, on its device unless told another."""
     from openshape_ood.encoders.text.encoder import TextEncoder

@@ -225,3 +225,18 @@ class StagedNetwork(Protocol):
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]: ...
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor: ...
     def transform(self, centers: Tensor, features: Tensor) -> Tensor: ...
+
+
+ENCODER = ("identity", "dim", "temperature", "encode")
+
+
+def check_encoders(encoder: Any, text: Any, members: tuple[str, ...] = ENCODER) -> None:
+    """Raises `InputError` for what is no encoder with these members, or no `NamesEncoder`, where one is given."""
+    asked = {"encoder": (encoder, members), "text": (text, ("identity", "encode"))}
+    for name, (given, members) in asked.items():
+        lacks = [member for member in members if not hasattr(given, member)]
+        if given is not None and lacks:
+            raise InputError(
+                f"{name} is {given!r:.80}, which has no {' and no '.join(lacks)}; encoder and text are objects, "
+                "not names; give the name of a checkpoint as model="
+            )

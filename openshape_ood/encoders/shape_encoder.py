@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,7 +18,8 @@ from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, S
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
-from openshape_ood.shapes.points import mean_sample, prepare, sample_seeds
+from openshape_ood.shapes.batch import ready_clouds
+from openshape_ood.shapes.points import mean_sample, sample_seeds
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -25,6 +28,9 @@ PRECISIONS = get_args(Precision)
 
 class ShapeEncoder:
     """A frozen encoder: clouds, meshes and files in, embeddings out.
+
+    A process that is forked after it has encoded with two threads or more cannot encode: torch waits there for ever.
+    Processes that are spawned can.
 
     Attributes
     ----------
@@ -133,7 +139,8 @@ class ShapeEncoder:
         ----------
         shapes : cloud, stack, or list
             One cloud (n, 3|6), a stack (b, n, 3|6), numpy or torch; a list of clouds of any sizes, paths, or trimesh
-            objects. Any frame and unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
+            objects. Several paths are read by child processes, within limits of time and memory. Any frame and
+            unit: clouds are centered and scaled here. Color 0-1 or 0-255, or none.
         up : str or sequence of str
             Gravity axis of the data, "y", "z" or "x" with an optional "-", or "file" to ask the file, else y; one for
             all, or one a shape.
@@ -206,10 +213,9 @@ class ShapeEncoder:
     ) -> list[np.ndarray]:
         """Raw embeddings (b, d) of every sampling; each of them has a direction."""
         ups, seeds = resolve_ups(up, shapes), sample_seeds(seed, num_samples)
-        batches = _batches(len(shapes), batch_size)
         rows: list[np.ndarray] = []
-        with _bar(len(shapes), progress) as bar:
-            for done in self.encode_batches(self._prepared(shapes[s], ups[s], own) for s in batches for own in seeds):
+        with closing(self._prepared(shapes, ups, seeds, batch_size)) as batches, _bar(len(shapes), progress) as bar:
+            for done in self.encode_batches(batches):
                 rows.append(done)
                 bar.update(0 if len(rows) % len(seeds) else len(done))
         samples = [np.concatenate(rows[i :: len(seeds)]) for i in range(len(seeds))]
@@ -263,9 +269,9 @@ class ShapeEncoder:
             what = f"{self.identity.checkpoint}: its architecture {self.row.architecture!r}"
             raise InputError(f"{what} gives no features of patches; expected an encoder such as vitb32")
         found: list[tuple[np.ndarray, ...]] = []
-        with _bar(len(listed), progress) as bar:
-            for s in _batches(len(listed), batch_size):
-                points = torch.from_numpy(self._prepared(listed[s], ups[s], seed)).to(self.device)
+        with closing(self._prepared(listed, ups, [seed], batch_size)) as batches, _bar(len(listed), progress) as bar:
+            for batch in batches:
+                points = torch.from_numpy(batch).to(self.device)
                 with torch.inference_mode(), exact(self.device):
                     own = self.network.patches(points, stage)
                 found.append(tuple(part.float().cpu().numpy() for part in own))
@@ -296,12 +302,17 @@ class ShapeEncoder:
                 embeddings = self.network(torch.from_numpy(batch).to(self.device))
             yield embeddings.cpu().numpy()
 
-    def _prepared(self, shapes: Sequence[Shape], ups: Sequence[str], seed: int) -> np.ndarray:
-        """Clouds (b, n, 6) as the network takes them."""
-        spec = self.spec
-        frame: dict[str, Any] = {"count": spec.count, "to": spec.up, "color": spec.color, "seed": seed}
-        pairs = zip(shapes, ups, strict=True)
-        return np.stack([prepare(s.cloud(spec.count, seed), up=up, name=s.name, **frame) for s, up in pairs])
+    def _prepared(
+        self, shapes: Sequence[Shape], ups: Sequence[str], seeds: Sequence[int], batch_size: int
+    ) -> Generator[np.ndarray]:
+        """Batches of clouds (b, n, 6) as the network takes them: of some shapes with every seed, then of the next."""
+        size = check_whole(batch_size, "batch_size")
+        batches = [range(len(shapes))[i : i + size] for i in range(0, len(shapes), size)]
+        jobs = [(shapes[i], ups[i], seed) for batch in batches for seed in seeds for i in batch]
+        with closing(ready_clouds(jobs, self.spec)) as clouds:
+            for batch in batches:
+                for _ in seeds:
+                    yield np.stack(list(islice(clouds, len(batch))))
 
     def _unit(self, embeddings: np.ndarray, shapes: Sequence[Shape]) -> np.ndarray:
         norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -315,11 +326,6 @@ class ShapeEncoder:
 
     def __repr__(self) -> str:
         return f"ShapeEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
-
-
-def _batches(count: int, batch_size: Any) -> list[slice]:
-    size = check_whole(batch_size, "batch_size")
-    return [slice(i, i + size) for i in range(0, count, size)]
 
 
 def _bar(total: int, progress: bool) -> Any:

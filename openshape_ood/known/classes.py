@@ -14,22 +14,21 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_names, grouped, unit, unit_or_zero
+from openshape_ood.checks import check_names, check_settings, grouped, unit, unit_or_zero
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known.examples import check_examples, embedded
-from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
-from openshape_ood.known.soundness import check_joinable, check_sound
-from openshape_ood.storage import loaded_arrays, save_arrays
-
-ARRAYS = ("text", "negatives", "examples", "labels")
+from openshape_ood.known.examples import ENCODING, check_examples, embedded
+from openshape_ood.known.files import ARRAYS, load_known, save_known
+from openshape_ood.known.memory import MemoryBank, joined_memory
+from openshape_ood.known.soundness import check_joinable
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +52,8 @@ class KnownClasses:
         The patches of the example shapes.
     temperature : float, optional
         What cosines with text were divided by when the encoder was trained; None where nobody says so.
+    threshold : Threshold, optional
+        What tells known from novel where no other is given. Other classes, as by `join`, have none.
     """
 
     names: tuple[str, ...]
@@ -63,6 +64,7 @@ class KnownClasses:
     labels: np.ndarray | None = None
     patches: MemoryBank | None = None
     temperature: float | None = None
+    threshold: Threshold | None = None
 
     @classmethod
     def from_names(
@@ -130,6 +132,7 @@ class KnownClasses:
         ((4, 192), [0, 0, 0, 1])
         """
         names = check_examples(examples)
+        check_settings(settings, ENCODING, "KnownClasses.from_examples")
         found = [embedded(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
         memory = None
@@ -161,6 +164,7 @@ class KnownClasses:
         ClassNamesError
             For examples of a class that is not among the names.
         """
+        check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
         strangers = [name for name in examples if name not in by_name.names]
         if strangers:
@@ -241,53 +245,36 @@ class KnownClasses:
         names, index = np.unique(labels[kept], return_inverse=True)
         own = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
-        return replace(self, names=own, text=text, examples=examples[kept], labels=index)
+        return replace(self, names=own, text=text, examples=examples[kept], labels=index, threshold=None)
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
         """The same under other names, `places` (k,) saying where each class stands among them."""
         index = np.asarray(places)
         memory = self.patches and replace(self.patches, labels=index[self.patches.labels])
         labels = None if self.labels is None else index[self.labels]
-        return replace(self, names=names, text=text, labels=labels, patches=memory)
+        return replace(self, names=names, text=text, labels=labels, patches=memory, threshold=None)
+
+    def with_threshold(self, threshold: Threshold) -> KnownClasses:
+        """The same with a threshold, for `save` too. Raises `MixedEncodersError` for that of another encoder."""
+        if threshold.provenance is not None:
+            self.check_fits(threshold.provenance.identity)
+        return replace(self, threshold=threshold)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be."""
-        arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
-        header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
-        header["temperature"] = self.temperature
-        if self.patches is not None:
-            arrays |= {f"patches.{name}": getattr(self.patches, name) for name in MEMORY}
-            header["patches"] = {"stage": self.patches.stage, "radius": self.patches.radius}
-        return save_arrays(path, arrays, header, "set of known classes")
+        return save_known(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
         """Read what `save` wrote. Raises `FileError` for any other file; nothing in it is run."""
-        with loaded_arrays(path, "set of known classes") as (header, arrays):
-            memory: dict[str, Any] = {
-                n.removeprefix("patches."): arrays.pop(n) for n in list(arrays) if n.startswith("patches.")
-            }
-            strangers = sorted({*arrays} - {*ARRAYS} | {*memory} - {*MEMORY})
-            if strangers:
-                raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
-            temperature, about = header["temperature"], header.get("patches")
-            if about is not None:
-                about = {**about, "radius": float(about["radius"])}
-            known = cls(
-                names=check_names(header["names"]),
-                identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
-                patches=MemoryBank(**memory, **about) if memory else None,
-                temperature=None if temperature is None else float(temperature),
-                **arrays,
-            )
-            check_sound(known)
-        return known
+        return load_known(cls, path)
 
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:
         """One set of the classes of several, in their order: all known by example, or all by name, or all by both.
 
-        A negative word of one set that is the name of a class of another is left out.
+        A negative word of one set that is the name of a class of another is left out, and so are thresholds, which
+        are for the classes that they were made with.
 
         Raises
         ------
@@ -305,7 +292,7 @@ class KnownClasses:
             one.relabeled(names, start + np.arange(len(one.names)), one.text)
             for one, start in zip(several, starts, strict=False)
         ]
-        arrays = {name: _stacked([getattr(one, name) for one in moved]) for name in ARRAYS}
+        arrays: dict[str, Any] = {name: _stacked([getattr(one, name) for one in moved]) for name in ARRAYS}
         temperatures = [one.temperature for one in several if one.temperature is not None]
         memory = joined_memory([one.patches for one in moved if one.patches is not None])
         if arrays["negatives"] is not None and arrays["text"] is not None:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_names, to_numpy, unit
-from openshape_ood.encoders.protocols import Encoder
+from openshape_ood.encoders.protocols import Encoder, Patches
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
+
+ENCODING = ("seed", "num_samples", "batch_size", "progress")  # what `encode` takes beside shapes and axes
 
 
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
@@ -52,8 +54,8 @@ def embedded(
 
 def embedded_patches(
     examples: Mapping[str, Any], encoder: Any, up: str | Sequence[str], stage: str, settings: Mapping[str, Any]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, str, float]:
-    """The fields of a `MemoryBank`: of the patches of all examples, class by class."""
+) -> list[Patches]:
+    """Patches of the examples, class by class."""
     check_patches(encoder)
     passed = {key: value for key, value in settings.items() if key in ("batch_size", "seed", "progress")}
     found = []
@@ -62,12 +64,7 @@ def embedded_patches(
             raise InputError(f"class {name!r} is given as embeddings; patches need the example shapes themselves")
         with _named(name):
             found.append(encoder.encode_patches(value, up=up, stage=stage, **passed))
-    features = np.concatenate([patches.features for patches in found])
-    shapes, count, width = features.shape
-    rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
-    centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
-    labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
-    return rows, labels, centers, np.repeat(np.arange(shapes), count), stage, found[0].radius
+    return found
 
 
 def check_patches(encoder: Any) -> None:

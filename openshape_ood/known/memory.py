@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.known.examples import embedded_patches
+from openshape_ood.checks import check_settings, unit
+from openshape_ood.encoders.protocols import Patches
+from openshape_ood.known.examples import ENCODING, embedded_patches
 
 MEMORY = ("features", "labels", "centers", "shapes")
 
@@ -48,7 +50,18 @@ class MemoryBank:
         cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
     ) -> MemoryBank:
         """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
-        return cls(*embedded_patches(examples, encoder, up, stage, settings))
+        check_settings(settings, ENCODING, "MemoryBank.from_examples")
+        return cls.from_patches(embedded_patches(examples, encoder, up, stage, settings), stage)
+
+    @classmethod
+    def from_patches(cls, found: Sequence[Patches], stage: str) -> MemoryBank:
+        """Of what an encoder made of the example shapes of each class, classes numbered in that order."""
+        features = np.concatenate([patches.features for patches in found])
+        shapes, count, width = features.shape
+        rows = unit(features.reshape(-1, width), "the patch in").astype(np.float32)
+        centers = np.concatenate([patches.centers for patches in found]).reshape(-1, 3)
+        labels = np.repeat(np.arange(len(found)), [count * len(patches.features) for patches in found])
+        return cls(rows, labels, centers, np.repeat(np.arange(shapes), count), stage, found[0].radius)
 
 
 def joined_memory(banks: Sequence[MemoryBank]) -> MemoryBank | None:

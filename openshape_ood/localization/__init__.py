@@ -5,6 +5,6 @@ Which of the encoder's features say most is measured by `python -m benchmarks.lo
 
 from __future__ import annotations
 
-from openshape_ood.localization.patches import localize
+from openshape_ood.localization.patches import localize, localize_many
 
-__all__ = ["localize"]
+__all__ = ["localize", "localize_many"]

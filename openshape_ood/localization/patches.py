@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice
+from openshape_ood.checks import check_choice, check_whole
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import check_encoders, load_encoder, text_of
-from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance
+from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
 from openshape_ood.novelty_map import Elements, NoveltyMap, PatchNovelty
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import check_up, in_frame, resample
-from openshape_ood.shapes.shape import list_shapes, resolve_ups
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
 BLOCK = 1 << 13  # points whose weights are held at once
@@ -55,7 +55,8 @@ def localize(
         One shape, in any form that `ShapeEncoder.encode` takes.
     known : mapping, KnownClasses or list of names
         Name -> example shapes; classes that have only a name (None) have no patches, and what is theirs looks novel.
-        For more than one call: `KnownClasses.from_examples(..., patches="local")`. Names alone say far less.
+        For more than one call: `KnownClasses.from_examples(..., patches="local")`, which can be saved. Names alone say
+        far less.
     encoder, model, device
         Any `PatchEncoder`, or the checkpoint called `model`, on `device`.
     text : NamesEncoder, optional
@@ -99,51 +100,139 @@ def localize(
     """
     listed = list_shapes(shape)
     if len(listed) != 1:
-        raise CloudError(
-            f"there are {len(listed)} shapes; expected one. Call it for each, with one KnownClasses for all"
-        )
-    one, axis = listed[0], resolve_ups(up if up == "file" else check_up(up), listed)[0]
-    by = _check_by(by, known)
-    if known_up is not None and isinstance(known, KnownClasses):
-        raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
-    check_encoders(encoder, text, ("identity",))
-    encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
-    check_patches(encoder)
-    if not isinstance(known, KnownClasses):
-        read = {"up": up if known_up is None else known_up, "batch_size": batch_size, "seed": seed}
-        known = _gathered(known, by, encoder, text, device, read | {"progress": progress})
-    known.check_fits(encoder.identity)
-    stage, half, threshold = "projected", float("nan"), None
-    classes, rows, owners = np.array(known.names), known.text, np.arange(len(known.names))
-    if by != "text" and known.patches is not None:
-        stage, rows = by, known.patches.features
+        raise CloudError(f"there are {len(listed)} shapes; expected one. localize_many takes several")
+    how = {"seed": seed, "batch_size": batch_size, "progress": progress}
+    ups = resolve_ups(up if up == "file" else check_up(up), listed)
+    compared = _Compared.of(known, encoder, text, model, by, up, known_up, device, how)
+    return next(compared.maps(listed, ups, up, seed, 1))
+
+
+def localize_many(
+    shapes: Any,
+    known: Mapping[str, Any] | Sequence[str] | KnownClasses,
+    *,
+    encoder: PatchEncoder | None = None,
+    text: NamesEncoder | None = None,
+    model: str = "vitb32",
+    by: str | None = None,
+    up: str | Sequence[str] = "file",
+    known_up: str | None = None,
+    device: Any = None,
+    seed: int = 0,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> Iterator[NoveltyMap]:
+    """Where each of many shapes is novel: the maps that `localize` gives of each, and errors as there.
+
+    Parameters
+    ----------
+    shapes : shapes
+        b shapes, in any form that `ShapeEncoder.encode` takes; read and encoded `batch_size` at a time.
+    up : str or sequence of str
+        As in `localize`, or one a shape; then `known_up` says it for examples.
+    known, encoder, text, model, by, known_up, device, seed, batch_size, progress
+        As in `localize`.
+
+    Returns
+    -------
+    iterator of NoveltyMap
+        One a shape, in their order. No more than a batch is held.
+
+    Examples
+    --------
+    >>> from openshape_ood.synthetic import sample
+    >>> chairs = [sample("chair", 500, seed) for seed in range(4)]
+    >>> [len(found) for found in localize_many(chairs[2:], {"chair": chairs[:2]}, model="tiny")]
+    [500, 500]
+    """
+    listed = list_shapes(shapes)
+    how = {"seed": seed, "batch_size": check_whole(batch_size, "batch_size"), "progress": progress}
+    ups, asked = resolve_ups(up, listed), up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+    if not isinstance(up, str) and known_up is None and isinstance(known, Mapping):
+        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+    compared = _Compared.of(known, encoder, text, model, by, asked, known_up, device, how)
+    return compared.maps(listed, ups, asked, seed, batch_size)
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """What patches are compared with: rows (m, w) of classes[owners]; and what known shapes give."""
+
+    encoder: Any
+    by: str
+    rows: np.ndarray
+    owners: np.ndarray
+    classes: np.ndarray
+    half: float = float("nan")
+    threshold: Threshold | None = None
+
+    @classmethod
+    def of(
+        cls,
+        known: Any,
+        encoder: Any,
+        text: NamesEncoder | None,
+        model: str,
+        by: str | None,
+        up: str,
+        known_up: str | None,
+        device: Any,
+        how: Mapping[str, Any],
+    ) -> _Compared:
+        by = _check_by(by, known)
+        if known_up is not None and isinstance(known, KnownClasses):
+            given = "known_up is for example shapes; these were read when they were encoded"
+            raise InputError(f"{given}. Leave known_up out")
+        check_encoders(encoder, text, ("identity",))
+        encoder = encoder or load_encoder(model, device, *([known.identity] if isinstance(known, KnownClasses) else []))
+        check_patches(encoder)
+        if not isinstance(known, KnownClasses):
+            read = {"up": up if known_up is None else known_up, **how}
+            known = _gathered(known, by, encoder, text, device, read)
+        known.check_fits(encoder.identity)
+        if by == "text" or known.patches is None:
+            return cls(encoder, by, known.text, np.arange(len(known.names)), np.array(known.names))
         half, threshold = baseline(known.patches)
         threshold = replace(threshold, provenance=Provenance(encoder.identity, by, version=__version__))
         shown, owners = np.unique(known.patches.labels, return_inverse=True)  # of other classes there is only the name
-        classes = classes[shown]
-    cloud = one.cloud(encoder.spec.count, seed)
-    patches = encoder.encode_patches([cloud], up=axis, batch_size=1, seed=seed, stage=stage)
-    distance, index = nearest(patches.features[0], rows)
-    novelty, labels = distance[:, 0], owners[index[:, 0]]
-    # the points in the encoder's frame, where its patches are
-    places = in_frame(cloud, count=encoder.spec.count, up=axis, to=encoder.spec.up, seed=seed)
-    sampled = resample(len(cloud), encoder.spec.count, seed)
-    centers = patches.centers[0]
-    # each center is a sampled point, within the rounding
-    own = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
-    point_novelty, point_labels = interpolate(places, centers, patches.radius, novelty, labels)
-    return NoveltyMap(
-        elements=Elements("points", cloud),
-        novelty=point_novelty,
-        nearest=classes[point_labels],
-        classes=classes,
-        baseline=half,
-        threshold=threshold,
-        provenance=Provenance(encoder.identity, by, up, seed, version=__version__),
-        patches=PatchNovelty(cloud[own, :3], novelty, classes[labels]),
-        name=one.path or one.name,
-        up=axis,
-    )
+        return cls(encoder, by, known.patches.features, owners, np.array(known.names)[shown], half, threshold)
+
+    def maps(
+        self, shapes: Sequence[Shape], ups: Sequence[str], asked: str, seed: int, batch_size: int
+    ) -> Iterator[NoveltyMap]:
+        stage: Any = "projected" if self.by == "text" else self.by
+        for start in range(0, len(shapes), batch_size):
+            some, axes = shapes[start : start + batch_size], ups[start : start + batch_size]
+            clouds = [one.cloud(self.encoder.spec.count, seed) for one in some]
+            patches = self.encoder.encode_patches(clouds, up=axes, batch_size=len(some), seed=seed, stage=stage)
+            for i, (one, cloud, up) in enumerate(zip(some, clouds, axes, strict=True)):
+                found = self._map(cloud, up, patches.features[i], patches.centers[i], patches.radius, seed)
+                provenance = Provenance(self.encoder.identity, self.by, asked, seed, version=__version__)
+                yield replace(found, name=one.path or one.name, provenance=provenance)
+
+    def _map(
+        self, cloud: np.ndarray, up: str, features: np.ndarray, centers: np.ndarray, radius: float, seed: int
+    ) -> NoveltyMap:
+        distance, index = nearest(features, self.rows)
+        novelty, labels = distance[:, 0], self.owners[index[:, 0]]
+        # the points in the encoder's frame, where its patches are
+        spec = self.encoder.spec
+        places = in_frame(cloud, count=spec.count, up=up, to=spec.up, seed=seed)
+        sampled = resample(len(cloud), spec.count, seed)
+        # each center is a sampled point, within the rounding
+        own = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
+        point_novelty, point_labels = interpolate(places, centers, radius, novelty, labels)
+        return NoveltyMap(
+            elements=Elements("points", cloud),
+            novelty=point_novelty,
+            nearest=self.classes[point_labels],
+            classes=self.classes,
+            baseline=self.half,
+            threshold=self.threshold,
+            provenance=Provenance(self.encoder.identity, self.by),
+            patches=PatchNovelty(cloud[own, :3], novelty, self.classes[labels]),
+            up=up,
+        )
 
 
 def _gathered(

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from openshape_ood.novelty_map.result import Elements, NoveltyMap, PatchNovelty, Region
+from openshape_ood.novelty_map.result import UNTOLD, Elements, NoveltyMap, PatchNovelty, Region
 
-__all__ = ["Elements", "NoveltyMap", "PatchNovelty", "Region"]
+__all__ = ["UNTOLD", "Elements", "NoveltyMap", "PatchNovelty", "Region"]

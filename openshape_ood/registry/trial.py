@@ -10,7 +10,6 @@ from __future__ import annotations
 import pickletools
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from openshape_ood.errors import WeightsError, WorkerError
 from openshape_ood.workers import in_order
+from openshape_ood.workers.limits import Limits
 
 SECONDS, BYTES_A_SECOND = 8, 50_000_000
 HEADROOM = 400_000_000  # bytes beside twice those of the file, which old files are read into
@@ -86,8 +86,10 @@ def _is_plain(content: bytes, pickles: int) -> bool:
 
 @lru_cache(64)  # a file is tried once in a process
 def _check(path: str, name: str, stamp: tuple[int, ...]) -> None:
-    seconds, task = SECONDS + stamp[0] / BYTES_A_SECOND, f"{__name__}:{reader.__name__}"
-    for done in in_order(task, {"name": name}, [path], workers=1, ahead=0, seconds=seconds):
+    seconds = SECONDS + stamp[0] / BYTES_A_SECOND
+    limits = Limits(cpu=seconds, wall=10 * seconds, memory=2 * stamp[0] + HEADROOM)  # a slow disk is no attack
+    task = f"{__name__}:{reader.__name__}"
+    for done in in_order(task, {"name": name}, [path], workers=1, ahead=0, limits=lambda _: limits):
         if isinstance(done.error, WorkerError | MemoryError):
             why = f"a process that tried to read it did not come to an end: {str(done.error) or 'memory ran out'}"
             raise WeightsError(f"{name}: {path} is no checkpoint of tensors, or a hostile one; {why}") from done.error
@@ -100,19 +102,7 @@ def reader(name: str) -> Callable[[str], tuple[Any, list[Any]]]:
     from openshape_ood.registry.weights import read_torch
 
     def read(path: str) -> tuple[Any, list[Any]]:
-        _bound(2 * Path(path).stat().st_size + HEADROOM)
         read_torch(Path(path), name, trusted=True)
         return None, []
 
     return read
-
-
-def _bound(more: int) -> None:
-    """No more memory than now and so many bytes, where the system can bound that."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        most = pages * resource.getpagesize() + more
-        resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -5,7 +5,6 @@ Their states are arrays and numbers, so that a detector can keep them in a file;
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,14 +14,10 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
 from openshape_ood.scoring.distances import rest_of_class
-from openshape_ood.scoring.fitted import Gaussian, mahalanobis_distance
+from openshape_ood.scoring.fitted import Gaussian, background_distance, mahalanobis_distance
+from openshape_ood.scoring.left_out import gaussian_left_out
 from openshape_ood.scoring.neighbors import nearest
-from openshape_ood.scoring.scorers import Judgement, cosine, unit_rows
-
-# a covariance is not inverted again for every example: a twentieth of them is left out at a time
-FOLDS = 20
-
-Novelty = Callable[[np.ndarray], np.ndarray]
+from openshape_ood.scoring.scorers import Judgement, cosine
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +40,7 @@ class PrototypeScorer:
         return cls(metric, means, np.bincount(labels)[known.shown], known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         distance, index = nearest(rows, self.means, metric=self.metric)
         return Judgement(_chord(distance[:, 0], self.metric), self.classes[index[:, 0]], cosine(z, self.anchors))
 
@@ -92,7 +87,7 @@ class NeighborScorer:
         return cls(metric, min(check_whole(k, "k"), len(examples)), examples, labels, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         distance, index = nearest(rows, self.examples, k=self.k, metric=self.metric)
         novelty = _chord(distance[:, -1], self.metric)
         return Judgement(novelty, self.labels[index[:, 0]], cosine(z, self.anchors))
@@ -125,8 +120,8 @@ class GaussianScorer:
     relative: bool
     means: np.ndarray
     precision: np.ndarray
-    background_mean: np.ndarray
-    background_precision: np.ndarray
+    background_mean: np.ndarray | None
+    background_precision: np.ndarray | None
     counts: np.ndarray
     classes: np.ndarray
     anchors: np.ndarray
@@ -142,7 +137,7 @@ class GaussianScorer:
 
     @staticmethod
     def _gaussian(rows: np.ndarray, labels: np.ndarray, relative: bool) -> Gaussian:
-        found = Gaussian.fit(rows, labels)
+        found = Gaussian.fit(rows, labels, background=relative)
         if relative and len(found.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
@@ -151,19 +146,14 @@ class GaussianScorer:
         return found
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         nearest_class = nearest(z, self.means)[1][:, 0]
         return Judgement(self._novelty(z), self.classes[nearest_class], cosine(z, self.anchors))
 
     def left_out(self, known: KnownClasses) -> np.ndarray:
         rows, labels = _rows(known, "cosine")
         if self.fitted:
-
-            def fit(kept: np.ndarray) -> Novelty:
-                scorer = replace(self, **vars(self._gaussian(rows[kept], labels[kept], self.relative)))
-                return lambda out: scorer._novelty(rows[out])
-
-            return folds_left_out(fit, labels)
+            return gaussian_left_out(rows, labels, self.relative)
         # the covariance knows nothing of added classes: only their means do
         centered = replace(self, means=np.zeros((1, rows.shape[1])))
         to_own = centered._to_classes(rows - rest_of_class(rows, labels)) - self._background(rows)
@@ -186,35 +176,13 @@ class GaussianScorer:
         return self._to_classes(z) - self._background(z)
 
     def _to_classes(self, z: np.ndarray) -> np.ndarray:
-        gaussian = Gaussian(self.means, self.precision, self.background_mean, self.background_precision)
-        return mahalanobis_distance(z, gaussian)
+        return mahalanobis_distance(z, Gaussian(self.means, self.precision))
 
     def _background(self, z: np.ndarray) -> np.ndarray:
         if not self.relative:
             return np.zeros(len(z))
-        alone = replace(self, means=self.background_mean[None], precision=self.background_precision)
-        return alone._to_classes(z)
-
-
-def folds_left_out(fit: Callable[[np.ndarray], Novelty], labels: np.ndarray, folds: int = FOLDS) -> np.ndarray:
-    """Novelty (m,) of each example by a scorer fitted without its fold; every class is spread over the folds.
-
-    fit: from a mask (m,) of the examples to fit to, to the novelty of those of another mask. Raises `InputError` where
-    too few examples are left to fit.
-    """
-    rank = np.empty(len(labels), dtype=np.int64)
-    rank[np.argsort(labels, kind="stable")] = np.arange(len(labels))
-    fold, novelty = rank % folds, np.empty(len(labels))
-    for out in (fold == i for i in range(fold.max() + 1)):
-        try:
-            score = fit(~out)
-        except InputError as error:
-            raise InputError(
-                f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
-                "none. Expected three or more, that differ, in at least one class; or prototypes"
-            ) from error
-        novelty[out] = score(out)
-    return novelty
+        gaussian = Gaussian(self.means, self.precision, self.background_mean, self.background_precision)
+        return background_distance(z, gaussian)
 
 
 def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:

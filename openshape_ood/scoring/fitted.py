@@ -6,7 +6,7 @@ set of examples, `MixedEncodersError`, one of them, for embeddings of another di
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from openshape_ood.checks import array, blocks, check_count, check_rows, check_w
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.distances import ROUNDING, class_means, same_width
 
-# an eigenvalue of a covariance is at least this share of their mean; matters only where nothing is shrunk
-LEAST_VARIANCE = 1e-6
+# what the mean variance weighs at least; matters only where nothing is shrunk
+LEAST_SHRINKAGE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,26 +29,31 @@ class Gaussian:
         In the sorted order of the labels.
     precision : (d, d)
         The inverse of the shared covariance.
-    background_mean : (d,)
-    background_precision : (d, d)
+    background_mean : (d,), optional
+    background_precision : (d, d), optional
+        Both where the background was asked for.
     """
 
     means: np.ndarray
     precision: np.ndarray
-    background_mean: np.ndarray
-    background_precision: np.ndarray
+    background_mean: np.ndarray | None = None
+    background_precision: np.ndarray | None = None
 
     @classmethod
-    def fit(cls, examples: Any, labels: Any) -> Gaussian:
-        """Both covariances by Ledoit and Wolf's shrinkage, divided by the number of examples.
+    def fit(cls, examples: Any, labels: Any, *, background: bool = True) -> Gaussian:
+        """Covariances divided by the number of examples, and shrunk to their mean variance as Ledoit and Wolf do.
 
-        A class of one example has a mean, but says nothing of the spread: it is left out of the shared covariance.
-        Where the shrinkage is none at all (two examples in all), variances are held above a millionth of their mean.
+        How much, the shared covariance says for both: means of classes far apart have the background shrunk less, so
+        that it varies less than the classes where no example reaches, and the more novel a query is, the less
+        relative it is. A class of one example has a mean, but says nothing of the spread: it is left out of the shared
+        covariance. The mean variance weighs a millionth at least, where the shrinkage is none (two examples in all).
 
         Parameters
         ----------
         examples : array (m, d)
         labels : array (m,)
+        background : bool
+            Whether the background is wanted.
 
         Raises
         ------
@@ -67,14 +72,23 @@ class Gaussian:
                 f"none of the {len(found)} classes has two examples, so there is no covariance; "
                 "expected two in at least one class. With one each, prototypes and nearest neighbors work"
             )
-        means, center = class_means(known, index, len(found)), known.mean(axis=0)
+        means = class_means(known, index, len(found))
         within = (known - means[index])[several]
+        d = known.shape[1]
         if np.linalg.norm(within) <= ROUNDING * np.linalg.norm(known[several]):
             raise InputError(
-                f"the examples of every class are equal (n_features={known.shape[1]}), so there is no covariance; "
+                f"the examples of every class are equal (n_features={d}), so there is no covariance; "
                 "expected two that differ in at least one class. With these, prototypes and nearest neighbors work"
             )
-        return cls(means, _precision(within), center, _precision(known - center))
+        covariance = within.T @ within / len(within)
+        share = shrinkage(np.einsum("md,md->m", within, within), np.einsum("ij,ij->", covariance, covariance), d)
+        classes = cls(means, _precision(covariance, share))
+        if not background:
+            return classes
+        center = known.mean(axis=0)
+        scatter = (known - center).T @ (known - center)
+        own = _precision(scatter / len(known), share)
+        return replace(classes, background_mean=center, background_precision=own)
 
 
 def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
@@ -137,11 +151,14 @@ def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarra
             "relative_mahalanobis_distance is always 0 for one known class, which is its own background. "
             "Use mahalanobis, or give examples of more classes"
         )
-    nearest_class = mahalanobis_distance(queries, gaussian)
-    background = np.empty(len(nearest_class))
-    for part, rows in blocks(array(queries, "queries", "bd")):
-        background[part] = _squared(rows, gaussian.background_mean, gaussian.background_precision)
-    return nearest_class - background
+    return mahalanobis_distance(queries, gaussian) - background_distance(queries, gaussian)
+
+
+def background_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
+    """(z - μ_0)ᵀ Σ_0⁻¹ (z - μ_0) (b,). Raises `InputError` for a Gaussian without a background."""
+    if gaussian.background_mean is None or gaussian.background_precision is None:
+        raise InputError("this Gaussian has no background; expected one by Gaussian.fit(..., background=True)")
+    return mahalanobis_distance(queries, Gaussian(gaussian.background_mean[None], gaussian.background_precision))
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,13 +250,21 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
     return subspace.alpha * _outside(z, subspace.complement) - log_sum_exp(scores)
 
 
-def _precision(centered: np.ndarray) -> np.ndarray:
-    """Inverse (d, d) of the shrunk covariance of rows (m, d) around 0."""
-    from sklearn.covariance import ledoit_wolf
+def shrinkage(lengths: np.ndarray, squared: float, d: int) -> float:
+    """Ledoit and Wolf's share of the mean variance in a covariance of d numbers, up to 1.
 
-    variances, directions = np.linalg.eigh(ledoit_wolf(centered, assume_centered=True)[0])
-    variances = np.maximum(variances, LEAST_VARIANCE * variances.mean())
-    return (directions / variances) @ directions.T
+    lengths (m,): the squared ones of the rows, whose mean is 0; squared: the sum of the squares of the covariance.
+    """
+    m, mean = len(lengths), lengths.mean() / d
+    apart = squared - d * mean**2
+    error = ((lengths**2).mean() - squared) / m
+    return float(np.clip(error / apart, LEAST_SHRINKAGE, 1)) if apart > 0 else LEAST_SHRINKAGE
+
+
+def _precision(covariance: np.ndarray, share: float) -> np.ndarray:
+    """Inverse (d, d) of a covariance with this share of its mean variance."""
+    d = len(covariance)
+    return np.linalg.inv((1 - share) * covariance + share * np.trace(covariance) / d * np.eye(d))
 
 
 def _squared(rows: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:

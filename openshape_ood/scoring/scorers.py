@@ -9,7 +9,7 @@ import numpy as np
 
 from openshape_ood.checks import unit_or_zero
 from openshape_ood.decisions.calibration import p_values
-from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.scoring import distances, fitted, fusion, patch_scores, text_scores
 
@@ -76,7 +76,7 @@ class CosineScorer:
         )
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         cosines = cosine(z, self.targets)
         similarity = cosines if self.targets is self.anchors else cosine(z, self.anchors)
         if self.formula == "max_cosine":
@@ -108,7 +108,7 @@ class VimScorer:
         return cls(known.anchors, targets, known.temperature or CLIP_TEMPERATURE, found.complement, found.alpha)
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         similarity = cosine(z, self.anchors)
         subspace = fitted.Subspace(self.complement, self.alpha)
         novelty = fitted.vim(z, cosine(z, self.targets) / self.temperature, subspace)
@@ -117,7 +117,10 @@ class VimScorer:
 
 @dataclass(frozen=True, eq=False)
 class VoteScorer:
-    """`patch_scores.vote_entropy` against the patches of the examples; nearest is the class of most patches."""
+    """`patch_scores.vote_entropy` against the patches of the examples; nearest is the class of most patches.
+
+    A class known by name only has no patches and gets no votes.
+    """
 
     memory: MemoryBank
     classes: int
@@ -159,7 +162,7 @@ class FusionScorer:
         return cls(how, known.text, known.anchors, np.unique(known.labels), own_name, own_prototype)
 
     def judge(self, rows: np.ndarray) -> Judgement:
-        z = unit_rows(rows, self.anchors)
+        z = unit_or_zero(rows)
         fused = self._by_class(z)
         least = fused.min(axis=1)
         # ranks and p values have few steps: what lies beyond all references is equally far from every class, and then
@@ -178,17 +181,6 @@ class FusionScorer:
             else:
                 novelty[:, c] = fusion.p_value_fusion([p_values(found, among) for found, among in parts])
         return novelty
-
-
-def unit_rows(rows: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Rows (b, d) of length 1, as wide as those of `like`; a zero row stays zero."""
-    rows = np.asarray(rows)
-    if rows.ndim != 2 or rows.shape[1] != like.shape[1]:
-        raise MixedEncodersError(
-            f"queries have the shape {rows.shape}, the known classes embeddings of {like.shape[1]}; "
-            f"expected (b, {like.shape[1]}) from the same encoder"
-        )
-    return unit_or_zero(rows)
 
 
 def unit_examples(known: KnownClasses) -> np.ndarray:

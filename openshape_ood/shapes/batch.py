@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,13 +13,19 @@ import numpy as np
 
 from openshape_ood import workers as processes
 from openshape_ood.checks import check_whole
-from openshape_ood.errors import InputError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError, WorkerError
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.meshes import check_draw
 from openshape_ood.shapes.points import check_up, prepare
 from openshape_ood.shapes.reading import file_up, load_shape
+from openshape_ood.shapes.shape import Shape
 
 AHEAD = 64  # files read ahead of the caller: two batches of an encoder
+FILES_A_WORKER = 8  # at least, for what begins for one call
+SECONDS, MEGABYTES = "OPENSHAPE_OOD_READ_SECONDS", "OPENSHAPE_OOD_READ_MB"  # for any file; more for large ones
+READ_SECONDS, READ_MB = 10, 1024
+SECONDS_A_MB, BYTES_A_BYTE = 1, 32  # a compressed cloud in 64 bits is 20 times as large, a mesh as text takes as much
+WALL = 30  # times the processor time, for machines that are busy, and files that come slowly
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +50,39 @@ def recipe(points: int, seed: int, up: str, frame: dict[str, Any] | None) -> pro
     def read(path: str) -> tuple[str, list[np.ndarray]]:
         cloud, own = load_shape(path, points=points, seed=seed), file_up(path) if up == "file" else up
         if spec is not None:
-            cloud = prepare(cloud, count=spec.count, up=own, to=spec.up, color=spec.color, seed=seed, name=path)
+            cloud = _prepared(cloud, spec, own, seed, path)
         return own, [cloud]
 
     return read
+
+
+def reading_limits() -> Callable[[str], processes.Limits]:
+    """What reading the file at a path may take: what the environment says, or `READ_SECONDS` of processor time and
+    `READ_MB` of memory, and more by the size of the file. Raises `InputError` for variables that are no such number.
+    """
+    seconds, megabytes = _from_environment(SECONDS, READ_SECONDS), _from_environment(MEGABYTES, READ_MB)
+    longer = f"if the file is sound, set {SECONDS}={10 * seconds:g} to allow more"
+    larger = f"if the file is sound, set {MEGABYTES}={4 * megabytes:g} to allow more"
+
+    def limits(path: str) -> processes.Limits:
+        try:
+            size = os.stat(path).st_size
+        except (OSError, ValueError):  # reading it says so
+            size = 0
+        cpu = seconds + SECONDS_A_MB * size / 2**20
+        return processes.Limits(cpu, WALL * cpu, int(megabytes * 2**20) + BYTES_A_BYTE * size, longer, larger)
+
+    return limits
+
+
+def _from_environment(name: str, default: float) -> float:
+    try:
+        value = float(os.environ.get(name) or default)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e6:
+        raise InputError(f"{name} is {os.environ[name]!r}; expected a number above 0 and below a million")
+    return value
 
 
 def read_shapes(
@@ -59,13 +94,13 @@ def read_shapes(
     frame: CloudSpec | None = None,
     workers: int | None = None,
     ahead: int | None = None,
-    timeout: float | None = None,
+    limits: Callable[[str], processes.Limits] | None = None,
 ) -> Generator[Read]:
     """Read the shapes in files, in the order of `paths`; a file that cannot be read costs itself alone.
 
-    So does one whose process is killed, as for want of memory, or that takes longer than `timeout`: that process is
-    replaced. With workers=0 there is neither that protection nor a timeout. Closing the iterator, or leaving it by an
-    error or Ctrl-C, ends the processes; so does the end of this one.
+    So does one whose process is killed, as for want of memory, or that takes more than its limits: that process is
+    replaced, and the error says which limit. With workers=0 there is neither that protection nor any limit. Closing
+    the iterator, or leaving it by an error or Ctrl-C, ends the processes; so does the end of this one.
 
     Parameters
     ----------
@@ -82,8 +117,8 @@ def read_shapes(
     ahead
         Files that may be read, or being read, beyond the one handed out; `AHEAD` if left out. Clouds that wait take
         256 MiB together and one cloud more at most.
-    timeout
-        Seconds after which the reading of a file is given up.
+    limits
+        What reading the file at a path may take; `reading_limits` if left out.
 
     Yields
     ------
@@ -109,10 +144,65 @@ def read_shapes(
         raise InputError(f"paths is one path, {os.fsdecode(paths)!r}; expected several, if only [path]")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
     most = AHEAD if ahead is None else check_whole(ahead, "ahead", 1)
-    if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
-        raise InputError(f"timeout is {timeout!r}; expected seconds above 0, or None")
     task, names = f"{__name__}:{recipe.__name__}", (_name(path) for path in paths)
-    return _reads(processes.in_order(task, how, names, workers=count, ahead=most, seconds=timeout))
+    return _reads(processes.in_order(task, how, names, workers=count, ahead=most, limits=limits or reading_limits()))
+
+
+def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
+    """Clouds (count, 6) float32 in the frame of an encoder, of shapes with a gravity axis and a seed each, in order.
+
+    Files are read by child processes, within `reading_limits`; one file alone is read by this process, before a child
+    would have begun. Raises what is wrong with the first shape that cannot be used.
+    """
+    files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
+    alone = len({path for path, *_ in files}) < 2
+    workers = 0 if alone else min(processes.default_workers(), math.ceil(len(files) / FILES_A_WORKER))
+    limits, settings = reading_limits(), {"frame": asdict(frame)}
+    task = f"{__name__}:{preparer.__name__}"
+    reads = processes.in_order(task, settings, files, workers=workers, ahead=AHEAD, limits=lambda file: limits(file[0]))
+    with contextlib.closing(reads):
+        for shape, up, seed in jobs:
+            if shape.path is None:
+                yield _prepared(shape.cloud(frame.count, seed), frame, up, seed, shape.name)
+                continue
+            done = next(reads)
+            if isinstance(done.error, WorkerError):
+                raise ShapeFileError(f"{shape.name}: {done.error}") from done.error
+            if done.error is not None:
+                raise done.error
+            yield done.arrays[0]
+
+
+def errors_of(shapes: Sequence[Shape], *, seed: int, frame: CloudSpec, up: str = "file") -> list[str | None]:
+    """What is wrong with each shape, None where an encoder of this frame can use it; files within their limits."""
+    paths = [shape.path for shape in shapes if shape.path is not None]
+    workers = min(processes.default_workers(), math.ceil(len(paths) / FILES_A_WORKER))
+    reads = read_shapes(paths, points=frame.count, seed=seed, up=up, frame=frame, workers=workers)
+    with contextlib.closing(reads):
+        return [_error_of(shape, seed, frame) if shape.path is None else next(reads).error for shape in shapes]
+
+
+def _error_of(shape: Shape, seed: int, frame: CloudSpec) -> str | None:
+    try:
+        _prepared(shape.cloud(frame.count, seed), frame, frame.up, seed, shape.name)
+    except CloudError as error:
+        return str(error)
+    return None
+
+
+def preparer(frame: dict[str, Any]) -> processes.Work:
+    """How a file is read of which axis, seed and name in messages are told."""
+    spec = CloudSpec(**frame)
+
+    def read(file: list[Any]) -> tuple[None, list[np.ndarray]]:
+        path, up, seed, name = file
+        return None, [_prepared(load_shape(path, spec.count, seed), spec, up, seed, name)]
+
+    return read
+
+
+def _prepared(cloud: np.ndarray, to: CloudSpec, up: str, seed: int, name: str) -> np.ndarray:
+    return prepare(cloud, count=to.count, up=up, to=to.up, color=to.color, seed=seed, name=name)
 
 
 def _reads(done: Generator[processes.Done]) -> Generator[Read]:

@@ -41,6 +41,10 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Shapes are a list of clouds (n, 3|6) of any sizes, of paths or trimesh objects, an array of paths, or a stack of
     clouds (b, n, 3|6). One shape is a list of one: the rows of a cloud would be taken for samples.
 
+    Several paths are read by child processes, within limits of time and memory; a file that cannot be used raises an
+    error that names it. `n_jobs` of scikit-learn starts processes anew (loky); one that is forked after `transform`, as
+    `multiprocessing` does it, waits for ever where torch has two threads.
+
     Nothing is learned from data. The encoder is loaded when it is first needed, once in a process, whatever the number
     of embedders and clones; it is not part of a pickle. A search over the parameters of a detector behind it embeds
     the shapes again for each of them, unless the pipeline remembers: `make_pipeline(..., memory="folder")`.

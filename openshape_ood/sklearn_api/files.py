@@ -98,9 +98,10 @@ def restored_scorer(
         "NeighborScorer": {"examples": (m, width), "labels": (m,), "anchors": (k, width)},
         "GaussianScorer": {
             "means": (k, width), "counts": (k,), "classes": (k,), "anchors": (k, width), "precision": (width, width),
-            "background_mean": (width,), "background_precision": (width, width),
         },
     }[kind]  # fmt: skip
+    if settings.get("relative"):
+        shapes |= {"background_mean": (width,), "background_precision": (width, width)}
     if {name: array.shape for name, array in arrays.items()} != shapes:
         raise ValueError(f"the arrays of {kind!r} are misshapen or missing")
     for name, array in arrays.items():

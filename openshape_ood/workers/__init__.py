@@ -17,7 +17,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,9 +25,10 @@ from queue import SimpleQueue
 from typing import Any
 
 from openshape_ood.errors import OpenShapeError
+from openshape_ood.workers.limits import Limits
 from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, find, once
 
-__all__ = ["Done", "Seal", "Work", "default_workers", "in_order", "once"]
+__all__ = ["Done", "Limits", "Seal", "Work", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
 HELD_BYTES = 256 * 2**20  # of arrays that wait for their turn; the next in turn may always be taken
@@ -48,13 +49,13 @@ def in_order(
     *,
     workers: int,
     ahead: int,
-    seconds: float | None = None,
+    limits: Callable[[Any], Limits] = lambda argument: Limits(),
 ) -> Generator[Done]:
     """Do a task for every argument, and hand out what became of it in the order of the arguments.
 
     A task that fails costs itself alone. So does one whose process is killed, as for want of memory, or that takes
-    longer than `seconds`: its process is replaced. With workers=0 there is neither that protection nor a limit of
-    time. Closing the iterator, or leaving it by an error or Ctrl-C, ends the processes; so does the end of this one.
+    more than its `limits`: its process is replaced. With workers=0 there is neither that protection nor any limit.
+    Closing the iterator, or leaving it by an error or Ctrl-C, ends the processes; so does the end of this one.
 
     Parameters
     ----------
@@ -66,8 +67,8 @@ def in_order(
     ahead
         Tasks that may be done, or in work, beyond the one handed out. Arrays that wait for their turn take
         `HELD_BYTES` together, and those of one task more, at most.
-    seconds
-        Wall-clock time for one task, from when its process begins with it.
+    limits
+        What the task of an argument may take.
 
     Yields
     ------
@@ -85,7 +86,7 @@ def in_order(
             yield attempt(partial(work, argument), index, argument)
         return
     waiting: deque[_Job] = deque()
-    with contextlib.closing(_Pool(task, settings, min(workers, ahead + 1), seconds)) as pool:
+    with contextlib.closing(_Pool(task, settings, min(workers, ahead + 1), limits)) as pool:
         for index, argument in enumerate(arguments):
             waiting.append(pool.submit(index, argument))
             if len(waiting) > ahead:
@@ -104,9 +105,9 @@ class _Job:
 class _Pool:
     """Threads that each give one process its tasks, one at a time, so that it is known whose fault its end is."""
 
-    def __init__(self, task: str, settings: Mapping[str, Any], workers: int, seconds: float | None) -> None:
+    def __init__(self, task: str, settings: Mapping[str, Any], workers: int, limits: Callable[[Any], Limits]) -> None:
         self._how = task, settings, os.getcwd()  # one that replaces another finds relative paths where that did
-        self._most, self._seconds = workers, seconds
+        self._most, self._limits = workers, limits
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()  # of the four below
@@ -162,15 +163,16 @@ class _Pool:
         worker: Worker | None = None
         while (job := self._jobs.get()) is not None:
             try:
-                worker = self._begun(job, worker)
-                answer = partial(worker.answer, self._seconds, partial(self._enter, job.index))
+                limits = self._limits(job.argument)
+                worker = self._begun(job, limits, worker)
+                answer = partial(worker.answer, limits.wall, partial(self._enter, job.index))
                 job.done.set_result(attempt(answer, job.index, job.argument))
             except BaseException as error:  # raised where the result is waited for
                 job.done.set_exception(error)
             del job  # no name here keeps arrays that were handed on
         self._end(worker)
 
-    def _begun(self, job: _Job, worker: Worker | None) -> Worker:
+    def _begun(self, job: _Job, limits: Limits, worker: Worker | None) -> Worker:
         """A worker that has begun with a job; one that ends before it comes to it is replaced."""
         trouble: Exception | None = None
         for _ in range(STARTS):
@@ -182,7 +184,7 @@ class _Pool:
                             raise OpenShapeError("reading was stopped")
                         worker = Worker(*self._how)
                         self._workers.add(worker)
-                worker.begin(job.argument)
+                worker.begin(job.argument, limits)
                 return worker
             except (OSError, EOFError) as error:
                 trouble = error

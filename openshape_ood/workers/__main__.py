@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.workers.limits import Budget, live_with_parent, seal
 from openshape_ood.workers.process import HELLO, attempt, bytes_of, find, receive, send, write
 
 MAX_ERROR = 10_000  # characters
 
 
 def main() -> None:
+    live_with_parent()
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # where memory runs out Linux ends this process first, and not its parent
@@ -33,10 +35,13 @@ def main() -> None:
     write(replies, HELLO)
     how = messages.get()
     if how["bounds"]:
-        _bound(**how["bounds"])
+        seal(**how["bounds"])
     work = find(how["task"])(**how["settings"])
+    budget = Budget()
     while True:
-        argument = messages.get()
+        argument, limits = messages.get()
+        if not how["bounds"]:
+            budget.begin(*limits)
         send(replies, {})  # from here on, what happens is this task's fault
         done = attempt(partial(work, argument), 0, argument)
         if done.error is not None:
@@ -56,20 +61,6 @@ def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
             messages.put(receive(told, most=2**32))
     except BaseException:
         os._exit(0)
-
-
-def _bound(memory: int, seconds: int) -> None:
-    """Limits of a sealed child, set before it loads a parser."""
-    try:
-        import resource
-    except ImportError:  # Windows has none; there the wall-clock limit stands alone
-        return
-    for name, value in {"RLIMIT_AS": memory, "RLIMIT_CPU": seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0}.items():
-        number = getattr(resource, name, None)
-        if number is not None:
-            hard = resource.getrlimit(number)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(number, (value, value))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,11 +23,13 @@ import numpy as np
 import openshape_ood
 from openshape_ood import errors
 from openshape_ood.errors import OpenShapeError, WorkerError
+from openshape_ood.workers.limits import Limits
 
 HELLO: Final = b"\0openshape-ood worker\0"  # before it there may be what an interpreter prints as it starts
 LENGTH: Final = struct.Struct("<I")
 MAX_MESSAGE = 2**20
 KILL_SECONDS = 5.0  # after which a process that does not end, held by its disc, is left to the system
+WATCH_SECONDS = 0.05
 PIPE_BYTES = 2**20  # a whole cloud or a good part of it, so that few switches between processes are needed
 TYPES: Final = ("<f8", "<f4")  # of arrays
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -104,9 +107,10 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
             worker = Worker(task, settings, seal.folder, seal)
         except OSError as error:
             raise WorkerError(f"no process can be started: {error}") from None
+        limits = Limits(wall=seal.seconds)
         with contextlib.closing(worker), worker.within(seal.seconds):
             try:
-                worker.begin(argument)
+                worker.begin(argument, limits)
             except (OSError, EOFError) as error:
                 raise worker.lost(error) from None
             return worker.answer()
@@ -144,18 +148,22 @@ class Worker:
         self._out: Any = self._process.stdout
         self._in: Any = self._process.stdin
         self._greeted = False
-        self._late = 0.0  # seconds that were not enough
+        self._late = False
+        self.deadline = math.inf
+        self._limits = Limits()  # of the task it is at
         self.ended = False
         with contextlib.suppress(ImportError, AttributeError, OSError):  # not Linux, or its limit is lower
             import fcntl
 
             fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)  # type: ignore[arg-type]
+        _watch.add(self)
 
-    def begin(self, argument: Any) -> None:
+    def begin(self, argument: Any, limits: Limits) -> None:
         """Have it do a task; raises OSError or EOFError where it ends before it begins with it."""
+        self._limits = limits
         if not self._greeted:
             send(self._in, self._told)
-        send(self._in, argument)
+        send(self._in, [argument, [limits.cpu, limits.memory]])
         seen = bytearray()
         while not self._greeted:
             byte = self._out.read(1)
@@ -178,6 +186,9 @@ class Worker:
                 own: Any = MemoryError if kind == "MemoryError" else getattr(errors, kind, None)
                 ours = isinstance(own, type) and issubclass(own, OpenShapeError | MemoryError)
                 failure: Exception = own(text) if ours else OpenShapeError(f"{text} ({kind})" if text else kind)
+                if own is MemoryError and self._limits.memory is not None:
+                    self.close()  # a library may be half loaded
+                    failure = WorkerError(self._limits.too_large)
             else:
                 specs, size = said["arrays"], 0
                 for shape, kind in specs:
@@ -202,27 +213,31 @@ class Worker:
         if seconds is None:
             yield
             return
-        timer = threading.Timer(seconds, self.kill, [seconds])
-        timer.daemon = True
-        timer.start()
+        with _watch.lock:
+            self.deadline = time.monotonic() + seconds
         try:
             yield
         finally:
-            timer.cancel()
-            timer.join()  # one that goes off just now must not end the next task
+            with _watch.lock:  # what goes off just now must not end the next task
+                self.deadline = math.inf
 
-    def kill(self, late: float = 0.0) -> None:
-        """From any thread; late: the seconds that were not enough."""
-        self._late = late or self._late
+    def kill(self) -> None:
+        """From any thread."""
         self._process.kill()
+
+    def kill_late(self) -> None:
+        self._late = True
+        self.kill()
 
     def lost(self, error: Exception) -> Exception:
         """Why there is no answer; ends the process."""
         code = self.close(0.2)  # it may be about to end by itself, with a status that says why
         if self._late:
-            return WorkerError(f"reading it took more than {self._late:g} s and was stopped")
+            return WorkerError(self._limits.too_late)
         if isinstance(error, MemoryError):
             return error
+        if code == -getattr(signal, "SIGXCPU", 0) and self._limits.cpu is not None:
+            return WorkerError(self._limits.too_slow)
         if not isinstance(error, OSError | EOFError):
             return WorkerError("what came back from reading it cannot be used")
         if code is not None and code < 0:
@@ -233,6 +248,7 @@ class Worker:
     def close(self, patience: float = 0.0) -> int | None:
         """End the process if it does not end by itself. Its exit status, negative for a signal."""
         self.ended = True
+        _watch.discard(self)
         for seconds in (patience, KILL_SECONDS):
             try:
                 self._process.wait(seconds)
@@ -242,6 +258,40 @@ class Worker:
         self._in.close()
         self._out.close()
         return self._process.returncode
+
+
+class _Watch:
+    """A thread that ends what is late: one for all, for a timer a task takes as long as reading a small file."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._workers: set[Worker] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, worker: Worker) -> None:
+        with self.lock:
+            self._workers.add(worker)
+            if self._thread is None or not self._thread.is_alive():  # as in a fork
+                self._thread = threading.Thread(target=self._run, name="openshape-ood watch", daemon=True)
+                self._thread.start()
+
+    def discard(self, worker: Worker) -> None:
+        with self.lock:
+            self._workers.discard(worker)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(WATCH_SECONDS)
+            with self.lock:
+                if not self._workers:
+                    self._thread = None
+                    return
+                for worker in self._workers:
+                    if worker.deadline < time.monotonic():
+                        worker.kill_late()
+
+
+_watch = _Watch()
 
 
 def send(pipe: Any, message: Any) -> None:

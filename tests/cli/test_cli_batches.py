@@ -62,7 +62,7 @@ def test_many_files_are_read_by_workers(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(shapes, "read_shapes", read_shapes)
     for count, workers in ((batches.MANY, None), (batches.MANY + 1, None), (1, 3), (1000, 0)):
         list(encode_files([File("a", "a")] * count, Reading(9, readers=workers), places, [], Bar()))
-    assert asked == [0, None, 3, 0]  # None is as many as there are cores for
+    assert asked == [1, None, 3, 0]  # None is as many as there are cores for
 
 
 def test_no_worker_outlives_an_encoder_that_fails(tmp_path: Path) -> None:

@@ -29,7 +29,13 @@ def names(given: list[str | Path], start: Path) -> list[str]:
 def test_a_folder_is_searched_through_and_through(folder: Path) -> None:
     found = find_files([folder])
     assert [file.id for file in found.files] == ["a.OBJ", "b.ply", "sub/c.npy"]
-    assert found.ignored == 4  # mtl, png, md and the hidden file; a hidden folder is not entered
+    # a hidden folder is not entered
+    assert [os.path.relpath(path, folder) for path in found.ignored] == [
+        ".hidden.ply",
+        "a.mtl",
+        "skin.png",
+        "sub/notes.md",
+    ]
     assert not found.failures
 
 
@@ -47,7 +53,7 @@ def test_a_name_with_brackets_is_a_name_if_there_is_such_a_file(folder: Path) ->
 
 def test_each_file_comes_once_and_side_files_that_a_shell_brings_are_ignored(folder: Path) -> None:
     assert names([folder / "b.ply", folder], folder) == ["b.ply", "a.OBJ", "sub/c.npy"]
-    assert find_files([folder / "a.mtl", folder / "b.ply"]).ignored == 1
+    assert find_files([folder / "a.mtl", folder / "b.ply"]).ignored == [str(folder / "a.mtl")]
 
 
 def test_what_was_named_is_tried_whatever_it_is(folder: Path) -> None:
@@ -68,7 +74,7 @@ def test_ids_tell_files_apart(folder: Path) -> None:
         (["--known=a", "b", "--json"], ["--known=a", "--known", "b", "--json"]),
         (["--known", "a", "--known", "b"], ["--known", "a", "--known", "b"]),
         (["--calibrate", "x", "y", "--up", "-y"], ["--calibrate", "x", "--calibrate", "y", "--up", "-y"]),
-        (["--known-classes", "a", "b"], ["--known-classes", "a", "--known-classes", "b"]),
+        (["--known-file", "a", "b"], ["--known-file", "a", "--known-file", "b"]),
         (["--known", "a", "--", "b", "c"], ["--known", "a", "--", "b", "c"]),
         (["--examples", "a", "b"], ["--examples", "a", "b"]),
     ],

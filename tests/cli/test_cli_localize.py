@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from cli_runs import run, run_json, write_shape
 
-from openshape_ood import KnownClasses, ShapeEncoder
-from openshape_ood.errors import NoSuchShapeError
+from openshape_ood import KnownClasses, ShapeEncoder, score_novelty
+from openshape_ood.errors import InputError
 from openshape_ood.localization import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 
-SAVED = "--known-classes"
+SAVED = "--known-file"
+QUICK = ["--model", "tiny", "--threshold", "1"]
 
 
 @pytest.fixture
@@ -28,32 +29,38 @@ def test_by_examples(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
     found = run_json("localize", chair, "--examples", tmp_path / "examples", "--model", "tiny")
     expected = localize(chair, {"chair": paths}, encoder=tiny)
     assert found["provenance"] == expected.provenance.as_json() and found["provenance"]["method"] == "local"
-    assert found["points"] == 1024 and found["class_shares"] == {"chair": 1.0}
+    [row] = found["shapes"]
+    told = row["map"]
+    assert told["points"] == 1024 and told["class_shares"] == {"chair": 1.0}
     assert found["threshold"]["value"] == pytest.approx(expected.threshold.value)
-    assert found["novelty"]["max"] == pytest.approx(expected.novelty.max())
+    assert told["novelty"]["max"] == pytest.approx(expected.novelty.max())
     region = expected.points[expected.peak(0.2)]
-    assert found["most_novel"]["center"] == pytest.approx(region.mean(axis=0).tolist())
+    assert told["most_novel"]["center"] == pytest.approx(region.mean(axis=0).tolist())
+    whole = score_novelty([chair], {"chair": paths}, encoder=tiny)
+    assert row["novelty"] == pytest.approx(whole.novelty[0]) and found["whole"]["threshold"]["n"] == 50
 
 
 def test_by_saved_classes(chair: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
     paths = [write_shape(tmp_path / "examples" / "chair" / f"{i}.npy", "chair", seed=i) for i in range(4)]
     saved = KnownClasses.from_examples({"chair": paths}, tiny, patches="local").save(tmp_path / "chairs.safetensors")
-    found = run_json("localize", chair, SAVED, saved, "--model", "tiny")
-    by_files = run_json("localize", chair, "--examples", tmp_path / "examples", "--model", "tiny")
+    found = run_json("localize", chair, SAVED, saved, *QUICK)
+    by_files = run_json("localize", chair, "--examples", tmp_path / "examples", *QUICK)
     assert found == by_files
     result = run("localize", chair, SAVED, saved, "--known", "sofa", "--model", "tiny")
-    assert result.exit_code == 2 and "expected no --known" in result.stderr
+    assert result.exit_code == 2 and "both known by example" in result.stderr
+    joined = run_json("localize", chair, SAVED, saved, "--known", "sofa", "--generated", "models", *QUICK)
+    assert joined["classes"] == ["sofa", "chair"]
     KnownClasses.from_examples({"chair": paths}, tiny).save(saved)
-    result = run("localize", chair, SAVED, saved, "--model", "tiny")
-    assert result.exit_code == 2 and "keep no patches to localize by" in result.stderr
+    result = run("localize", chair, SAVED, saved)
+    assert result.exit_code == 2 and "`openshape-ood known save --patches`" in result.stderr
 
 
 def test_regions_are_listed(chair: Path, tmp_path: Path) -> None:
-    words = ["localize", chair, "--known", "chair", "--generated", "models", "--model", "tiny"]
-    found = run_json(*words)
-    regions = found["regions"]
+    words = ["localize", chair, "--known", "chair", "--generated", "models", "--model", "tiny", "--threshold", "1"]
+    [row] = run_json(*words)["shapes"]
+    regions = row["map"]["regions"]
     assert regions and regions[0]["points"] == max(region["points"] for region in regions) > 100
-    assert sum(region["points"] for region in regions) <= 1024 * found["share_beyond_threshold"]
+    assert sum(region["points"] for region in regions) <= 1024 * row["map"]["share_beyond_threshold"]
     # the guitar stands on the seat, above the middle of the chair
     assert regions[0]["center"][1] > 0 and regions[0]["nearest"] == "chair"
     assert "points about (" in run(*words).stdout
@@ -62,7 +69,7 @@ def test_regions_are_listed(chair: Path, tmp_path: Path) -> None:
 def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out, picture = tmp_path / "where.ply", tmp_path / "where.png"
-    words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny"]
+    words = ["--known", "chair", "couch", "--generated", "models", "--model", "tiny", "--threshold", "1"]
     result = run("localize", chair, *words, "--out", out, "--picture", picture)
     assert result.exit_code == 0, result.output
     assert "nearest class" in result.stdout and "known shapes' 95 %" in result.stdout
@@ -71,10 +78,11 @@ def test_by_generated_examples_with_a_cloud_and_a_picture(chair: Path, tmp_path:
 
 
 def test_by_names_says_that_this_says_little(chair: Path) -> None:
-    found = run_json("localize", chair, "--known", "chair", "guitar", "--model", "tiny")
+    words = ["localize", chair, "--model", "tiny", "--threshold", "1", "--known", "chair"]
+    found = run_json(*words, "guitar")
     assert found["provenance"]["method"] == "text"
-    assert found["threshold"] is None and found["share_beyond_threshold"] is None
-    assert "--examples" in run("localize", chair, "--known", "chair", "--model", "tiny").stderr
+    assert found["threshold"] is None and found["shapes"][0]["map"]["share_beyond_threshold"] is None
+    assert "--examples" in run(*words).stderr
 
 
 @pytest.mark.parametrize(
@@ -112,5 +120,5 @@ def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkey
 
 
 def test_debug_shows_where_an_error_comes_from(tmp_path: Path) -> None:
-    result = run("--debug", "localize", tmp_path / "gone.ply", "--known", "chair", "--model", "tiny")
-    assert isinstance(result.exception, NoSuchShapeError)
+    result = run("--debug", "localize", tmp_path, "--known", "chair", "--model", "tiny")
+    assert isinstance(result.exception, InputError)

@@ -6,12 +6,14 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cli_runs import run, run_json, write_shape
 
 import openshape_ood
+from openshape_ood.cli import console
 from openshape_ood.cli.commands import app
 
 PROGRAM = [sys.executable, "-m", "openshape_ood"]
@@ -85,12 +87,39 @@ def test_a_bar_on_a_terminal_and_on_the_standard_error_alone(tmp_path: Path) -> 
     try:
         done = subprocess.run([*PROGRAM, *words], env=env, stdout=subprocess.PIPE, stderr=theirs, timeout=60)
         os.set_blocking(ours, False)
-        seen = os.read(ours, 65536)
+        seen = b""
+        with suppress(BlockingIOError):  # a terminal gives no more than 4096 bytes at once
+            while True:
+                seen += os.read(ours, 65536)
     finally:
         os.close(ours)
         os.close(theirs)
     assert done.returncode == 0 and done.stdout.startswith(b"{\n") and b"embedding" not in done.stdout.splitlines()[0]
     assert b"3/3" in seen
+
+
+def test_json_may_stand_before_the_command(tmp_path: Path) -> None:
+    chair = write_shape(tmp_path / "chair.npy", "chair")
+    words = ["score", chair, "--known", "chair", "--model", "tiny", "--threshold", "1"]
+    before, behind = run("--json", *words), run(*words, "--json")
+    assert before.exit_code == 0 and before.stdout == behind.stdout and before.stdout.startswith("{")
+    assert run("--json", "checkpoints", "list").stdout.startswith("{")  # a command of a group, too
+    alone = run("--json")
+    assert alone.exit_code == 2 and "belongs to a command" in alone.stderr
+
+
+def test_where_no_terminal_is_a_line_comes_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+    with console.progress("scoring", 100) as bar:
+        for _ in range(100):
+            now += 1
+            bar.step()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "scoring: 15 of 100, some 85 s left"
+    assert len(lines) == 6 and lines[-1] == "scoring: 90 of 100, some 10 s left"
 
 
 def test_serve_hands_over_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

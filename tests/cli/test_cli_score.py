@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from cli_runs import run, run_json, write_shape
 
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, Threshold, score_novelty
@@ -143,10 +144,10 @@ def test_known_classes_of_files(mixed: Path, tmp_path: Path) -> None:
     KnownClasses.from_names(["chair", "sofa"], text).save(seats)
     KnownClasses.from_names(["bed"], text).save(rest)
     words = ["score", mixed / "chair.npy", "--model", "tiny", "--threshold", "1"]
-    by_file = run_json(*words, "--known-classes", seats)
+    by_file = run_json(*words, "--known-file", seats)
     by_name = run_json(*words, "--known", "chair", "sofa")
     assert by_file["shapes"][0]["novelty"] == pytest.approx(by_name["shapes"][0]["novelty"])
-    more = run_json(*words, "--known-classes", seats, rest, "--known", "table")
+    more = run_json(*words, "--known-file", seats, rest, "--known", "table")
     assert more["classes"] == ["chair", "sofa", "bed", "table"]
 
 
@@ -154,10 +155,56 @@ def test_patches_of_a_file(mixed: Path, tmp_path: Path, tiny: ShapeEncoder) -> N
     shapes = {name: [sample(name, 512, seed) for seed in range(3)] for name in ("chair", "sofa")}
     known = KnownClasses.from_examples(shapes, tiny, patches="tokens")
     path = known.save(tmp_path / "patches.safetensors")
-    words = ["--known-classes", path, "--method", "vote_entropy", "--model", "tiny", "--threshold", "1"]
+    words = ["--known-file", path, "--method", "vote_entropy", "--model", "tiny", "--threshold", "1"]
     found = run_json("score", mixed / "chair.npy", *words)
     expected = score_novelty([mixed / "chair.npy"], known, encoder=tiny, method="vote_entropy")
     assert found["shapes"][0]["novelty"] == pytest.approx(expected.novelty[0])
+
+
+@pytest.mark.parametrize("out", ["scans.npz", "scans.parquet", "scans.safetensors", "folder"])
+def test_stored_embeddings_are_scored_as_their_shapes(mixed: Path, tmp_path: Path, out: str) -> None:
+    if out in ("scans.parquet", "folder"):
+        pytest.importorskip("pyarrow")
+    store = tmp_path / out
+    given, how = [mixed / "chair.npy", mixed / "sub"], ["--model", "tiny", "--up", "z"]
+    assert run("embed", *given, "--out", store, *how).exit_code == 0
+    words = ["--known", "chair", "sofa", "--threshold", "0.9"]
+    stored = run_json("score", store, *words)  # by the checkpoint that the file names
+    shapes = run_json("score", *given, *words, *how)
+    for one, other in zip(stored["shapes"], shapes["shapes"], strict=True):
+        assert Path(one["file"]).resolve() == Path(other["file"]).resolve()
+        assert one["novelty"] == pytest.approx(other["novelty"], abs=1e-5)
+        assert (one["verdict"], one["nearest"], one["up"]) == (other["verdict"], other["nearest"], "z")
+    assert stored["provenance"] == shapes["provenance"]
+
+
+def test_stored_embeddings_are_examples_and_calibrate_too(
+    mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(12):
+        write_shape(tmp_path / "known" / ("chair" if seed < 6 else "sofa") / f"{seed}.npy", "chair", seed)
+        write_shape(tmp_path / "held" / f"{seed}.npy", "chair", seed + 50)
+    folders = ["--examples", tmp_path / "known", "--calibrate", tmp_path / "held"]
+    by_files = run_json("score", mixed / "chair.npy", *folders, "--coverage", "0.9", "--model", "tiny")
+    for name in ("known", "held", "mixed"):
+        given = mixed / "chair.npy" if name == "mixed" else tmp_path / name
+        assert run("embed", given, "--out", tmp_path / f"{name}.npz", "--model", "tiny").exit_code == 0
+    # nothing is left that an encoder is needed for
+    monkeypatch.setattr("openshape_ood.encoders.shape_encoder.ShapeEncoder.from_pretrained", None)
+    stores = ["--examples", tmp_path / "known.npz", "--calibrate", tmp_path / "held.npz"]
+    by_stores = run_json("score", tmp_path / "mixed.npz", *stores, "--coverage", "0.9")
+    assert by_stores["threshold"]["value"] == pytest.approx(by_files["threshold"]["value"], abs=1e-5)
+    assert by_stores["shapes"][0]["novelty"] == pytest.approx(by_files["shapes"][0]["novelty"], abs=1e-5)
+    again = run("embed", tmp_path / "mixed.npz", "--out", tmp_path / "x.npz", "--model", "tiny")
+    assert again.exit_code == 2 and "holds embeddings already" in again.stderr
+
+
+def test_what_was_ignored_is_named(mixed: Path) -> None:
+    result = run("score", mixed, *KNOWN, "--threshold", "1")
+    assert "ignored, for they are no shapes: " in result.stderr and "notes.md" in result.stderr
+    for name in ("a.mtl", "b.png", "c.md"):
+        (mixed / name).touch()
+    assert "and 1 more" in run("score", mixed, *KNOWN, "--threshold", "1").stderr
 
 
 def test_the_table_is_written_in_order_and_nothing_is_lost(mixed: Path, tmp_path: Path) -> None:
@@ -174,12 +221,16 @@ def test_the_table_is_written_in_order_and_nothing_is_lost(mixed: Path, tmp_path
 
 
 def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: Path) -> None:
-    document = "<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>"
-    (tmp_path / "a.dae").write_text(document)
+    content = trimesh.creation.box().export(file_type="dae")
+    (tmp_path / "a.dae").write_bytes(content.replace(b"Y_UP", b"Z_UP"))
     chair = write_shape(tmp_path / "chair.npy", "chair")
     result = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1", "--up", "y")
     assert "up y:" in result.stdout
     assert "1 file says that z is up" in result.stderr
+    # what could not be read was not read with any axis
+    (tmp_path / "b.dae").write_text("<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>")
+    result = run("score", chair, tmp_path / "a.dae", tmp_path / "b.dae", *KNOWN, "--threshold", "1", "--up", "y")
+    assert result.exit_code == 1 and "1 file says that z is up" in result.stderr
     asked = run("score", chair, tmp_path / "a.dae", *KNOWN, "--threshold", "1")
     assert "up file (what each file says, else y)" in asked.stdout
     assert "says that z is up" not in asked.stderr
@@ -202,10 +253,11 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "between 0 and 1"),
         (["score", ".", *KNOWN], "no shape files"),
+        (["score", "a.ply", *KNOWN, "--known-up", "z"], "--known-up is for the shapes of --examples"),
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Missing argument"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
-        (["score", "a.ply", "--known-classes", "b.txt", "--model", "tiny"], "is a .safetensors file"),
+        (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
         (["nonsense"], "No such command"),
     ],
 )

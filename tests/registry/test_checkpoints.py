@@ -132,6 +132,12 @@ def test_a_row_of_ones_own(registry: Registry) -> None:
     assert row.sizes == find_checkpoint("vitb32").sizes
 
 
+def test_one_is_a_size(registry: Registry) -> None:
+    """The least that any of them may be."""
+    row = find_checkpoint("mine", registry({"spec.count": 1, "sizes.depth": 1, "spec.color": 1}))
+    assert (row.spec.count, row.sizes.depth, row.spec.color) == (1, 1, 1.0)
+
+
 def test_the_environment_names_a_registry(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REGISTRY_VARIABLE, str(registry({})))
     assert list_checkpoints() == [*NAMES, "mine"]

@@ -14,14 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import hub_server
 import pytest
 from hub_server import CONTENT, REFUSALS, SHA256, TOKEN, HubServer, environment, table
+from huggingface_hub.errors import HfHubHTTPError
 
 from openshape_ood import errors
 from openshape_ood.errors import HashError, WeightsError
+from openshape_ood.registry import hub
 from openshape_ood.registry.files import cached, fetch, sha256
-from openshape_ood.registry.rows import PACKAGE, find_checkpoint
+from openshape_ood.registry.rows import PACKAGE, Source, find_checkpoint
 
 REPOS = ["sound", "other", "blip", "mute", "stalls", "short", "restarts", "portal", "a..b"]
 REPOS += [repo.removeprefix("lab/") for repo in REFUSALS]
@@ -127,6 +130,42 @@ def test_a_wrong_hash_names_the_file_that_must_go(failures: dict[str, Any]) -> N
     assert f"expected  sha256 {SHA256}" in message
     assert f"found     sha256 {found}" in message
     assert 'encoder=ShapeEncoder.from_pretrained("other", checkpoint=PATH)' in message
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("busy, asked", [(0, 1), (2, 3), (3, 3)])
+def test_a_busy_hub_is_asked_three_times(monkeypatch: pytest.MonkeyPatch, status: int, busy: int, asked: int) -> None:
+    waits, answers = answered(monkeypatch, [status] * busy)
+    if busy < 3:
+        hub._ask(Source(repo="lab/x", file="model.pt"))
+    else:
+        with pytest.raises(HfHubHTTPError):
+            hub._ask(Source(repo="lab/x", file="model.pt"))
+    assert len(answers) == asked and waits == [1] * (asked - 1)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
+def test_what_is_refused_is_not_asked_again(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    waits, answers = answered(monkeypatch, [status])
+    with pytest.raises(HfHubHTTPError):
+        hub._ask(Source(repo="lab/x", file="model.pt", revision="v2"))
+    assert answers == ["https://huggingface.co/lab/x/resolve/v2/model.pt"] and not waits
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, statuses: list[int]) -> tuple[list[float], list[str]]:
+    """Waits between questions, and what was asked of a Hub that answers with these statuses, and then well."""
+    waits: list[float] = []
+    asked: list[str] = []
+
+    def answer(url: str, **_: Any) -> None:
+        asked.append(url)
+        if len(asked) <= len(statuses):
+            response = httpx.Response(statuses[len(asked) - 1], request=httpx.Request("HEAD", url))
+            raise HfHubHTTPError("no", response=response)
+
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", answer)
+    monkeypatch.setattr(hub.time, "sleep", waits.append)
+    return waits, asked
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from sklearn.base import clone
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf, shrunk_covariance
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
@@ -23,6 +23,7 @@ from openshape_ood.decisions.calibration import conformal_threshold, expected_co
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.scoring import METHODS as ALL_METHODS
+from openshape_ood.scoring import Judgement, Method
 
 METHODS = {name: m for name, m in ALL_METHODS.items() if m.needs == "examples" and name != "vim"}
 NAMES = ["bed", "chair", "lamp"]
@@ -71,12 +72,13 @@ def by_hand(method: str, queries: np.ndarray, X: np.ndarray, labels: np.ndarray)
         X, queries = unit(X), unit(queries)  # noqa: N806
         means = np.stack([X[labels == c].mean(axis=0) for c in np.unique(labels)])
         within = X - means[np.unique(labels, return_inverse=True)[1]]
-        covariances = [ledoit_wolf(rows, assume_centered=True)[0] for rows in (within, X - X.mean(axis=0))]
-        distances = np.array([[(q - m) @ np.linalg.solve(covariances[0], q - m) for m in means] for q in queries])
+        covariance, shrinkage = ledoit_wolf(within, assume_centered=True)
+        distances = np.array([[(q - m) @ np.linalg.solve(covariance, q - m) for m in means] for q in queries])
         if method == "mahalanobis":
             return distances.min(axis=1)
         centered = queries - X.mean(axis=0)
-        return distances.min(axis=1) - [c @ np.linalg.solve(covariances[1], c) for c in centered]
+        background = shrunk_covariance(np.cov(X.T, bias=True), shrinkage)
+        return distances.min(axis=1) - [c @ np.linalg.solve(background, c) for c in centered]
     metric = "euclidean" if method.endswith("euclidean") else "cosine"
     if method.startswith("prototype"):
         rows = X if metric == "euclidean" else unit(X)
@@ -201,6 +203,21 @@ def test_more_examples_of_a_class_are_as_good_as_all_at_once(method: str) -> Non
     whole = fitted(method).novelty_score(QUERIES)
     np.testing.assert_allclose(detector.novelty_score(QUERIES), whole, rtol=1e-12, atol=1e-12)
     assert (detector.thresholds_ == limits).all()
+
+
+def test_classes_added_later_keep_their_names() -> None:
+    names = ["bed", "chair", "lamp", "sofa", "tree"]
+    rows = np.random.default_rng(0).normal(4 * np.eye(8)[np.arange(100) % 5], 0.3)
+    labels = np.array(names)[np.arange(100) % 5]
+    detector = NoveltyDetector().fit(rows[labels < "lamp"], labels[labels < "lamp"])
+    for some in (["lamp", "sofa"], ["tree"]):
+        own = np.isin(labels, some)
+        detector.partial_fit(rows[own], labels[own])
+    assert [part.classes.tolist() for part in detector._parts] == [[0, 1], [2, 3], [4]]
+    assert detector.classify(4 * np.eye(8)[:5]).tolist() == names
+    # more examples of an added class move that class alone
+    moved = detector.partial_fit(np.repeat(4 * np.eye(8)[7:], 99, axis=0), ["sofa"] * 99)
+    assert moved.classify(4 * np.eye(8)[[0, 1, 2, 7, 4]]).tolist() == names
 
 
 def test_known_and_new_classes_in_one_call_and_the_first_call() -> None:
@@ -481,3 +498,38 @@ def test_a_method_with_settings_of_its_own_keeps_them() -> None:
 def test_a_softmax_over_one_class_says_what_works() -> None:
     with pytest.raises(InputError, match="constant for one known class"):
         NoveltyDetector("mcm").fit(blobs()[0])
+
+
+@pytest.mark.parametrize("method", ["mcm", "entropy", "margin"])
+@pytest.mark.parametrize("each", [3, 30])
+def test_one_new_class_has_nothing_to_be_compared_with_by_a_softmax(method: str, each: int) -> None:
+    X, y = blobs()  # noqa: N806
+    first = y != "lamp"
+    detector = NoveltyDetector(method).fit(X[first], y[first])
+    before = detector.novelty_score(QUERIES)
+    with pytest.raises(InputError, match=rf"learned apart from the others.*By '{method}', fit again with all"):
+        detector.partial_fit(X[~first][:each], y[~first][:each])
+    assert detector.classes_.tolist() == ["bed", "chair"]
+    np.testing.assert_array_equal(detector.novelty_score(QUERIES), before)
+
+
+class Flat:
+    """Says too little."""
+
+    def __init__(self, known: Any, right: Any = True) -> None:
+        self.k, self.right = len(known.names), right
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        k = self.k if self.right is True or len(rows) < self.right else 1
+        return Judgement(np.ones(len(rows)), np.zeros(len(rows), dtype=int), np.zeros((len(rows), k)))
+
+
+def test_what_a_method_of_ones_own_says_is_checked() -> None:
+    X, y = blobs()  # noqa: N806
+    with pytest.raises(InputError, match=r"(?s)method 'flat' gives .* as similarity; expected a Judgement"):
+        NoveltyDetector(Method("flat", Flat, settings={"right": False})).fit(X, y)
+    detector = NoveltyDetector(Method("flat", Flat, settings={"right": 10})).fit(X, y)
+    assert detector.predict(X[:9]).shape == (9,)
+    for answer in (detector.predict, detector.novelty_score, detector.classify):
+        with pytest.raises(InputError, match="method 'flat'"):
+            answer(X[:20])

@@ -13,7 +13,7 @@ import pytest
 
 from openshape_ood import workers
 from openshape_ood.errors import NoSuchShapeError, OpenShapeError, WorkerError
-from openshape_ood.workers import Done, Seal, in_order, once
+from openshape_ood.workers import Done, Limits, Seal, in_order, once
 from tests.workers.made_up_tasks import message
 
 TASKS = "tests.workers.made_up_tasks"
@@ -49,7 +49,7 @@ def test_errors_keep_their_kind(workers: int) -> None:
 
 def test_a_killed_and_a_hung_process_cost_their_own_task() -> None:
     words = ["a", "die", "b", "hang", "c", "leave", "d"]
-    found = list(in_order(f"{TASKS}:misbehave", {}, words, workers=2, ahead=3, seconds=1))
+    found = list(in_order(f"{TASKS}:misbehave", {}, words, workers=2, ahead=3, limits=lambda argument: Limits(wall=1)))
     assert [done.answer for done in found] == ["a", None, "b", None, "c", None, "d"]
     errors = [str(done.error) for done in found if isinstance(done.error, WorkerError)]
     assert len(errors) == 3
@@ -70,7 +70,7 @@ def test_a_task_that_does_not_exist_is_said() -> None:
 
 def test_a_transfer_that_breaks_off_leaves_its_room() -> None:
     """Or others would wait for ever."""
-    with closing(workers._Pool(f"{TASKS}:forge", {}, 1, None)) as pool:
+    with closing(workers._Pool(f"{TASKS}:forge", {}, 1, lambda argument: Limits())) as pool:
         done = pool.take(pool.submit(0, message({"answer": 1, "arrays": [[[10], "<f8"]]})))
         assert isinstance(done.error, WorkerError) and not pool._held
 

@@ -73,7 +73,7 @@ def run(
         device = settings.device
         if device is None or device.startswith("cuda"):
             device = "cuda" if gpus else "cpu"  # Ray lets a worker see its own device only
-        settings = replace(settings, readers=settings.readers or 0, device=device)
+        settings = replace(settings, readers=1 if settings.readers is None else settings.readers, device=device)
         fresh = _chunks(items, min(settings.shard_rows, max(LEAST_ROWS, fair)))
         # max_calls 0: a worker keeps its encoder for the next shard, on a GPU too
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, max_calls=0)(embed_shard)

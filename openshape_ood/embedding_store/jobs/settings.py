@@ -121,8 +121,8 @@ class Settings:
     """How shapes are embedded: all that `ShapeEncoder.from_pretrained` and `encode` take.
 
     checkpoint: a weights file in place of the registered one; device: None for the best there is; readers: processes
-    that read files ahead of each encoder, 0 to read in the encoder's own, None for what suits the engine; shard_rows:
-    shapes that go into one file of a folder.
+    that read files ahead of each encoder, 0 to read in the encoder's own, without limits of time and memory, None for
+    what suits the engine; shard_rows: shapes that go into one file of a folder.
     """
 
     model: str = "vitb32"

@@ -1,0 +1,94 @@
+"""Known classes and how rows are compared with them: files and stored embeddings in, novelty results out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from openshape_ood import __version__
+from openshape_ood.cli.batches import Batch, Reading, encode_files
+from openshape_ood.cli.console import Failure, progress
+from openshape_ood.cli.encoders import Encoders
+from openshape_ood.cli.inputs import File, Found
+from openshape_ood.cli.known import Wanted, build
+from openshape_ood.embedding_store import Header, read_embeddings, read_header
+from openshape_ood.encoders.protocols import Embeddings, Provenance
+from openshape_ood.known import KnownClasses
+from openshape_ood.novelty import score_novelty
+from openshape_ood.novelty_result import NoveltyResult
+from openshape_ood.scoring import Method, default_method, find_method
+
+if TYPE_CHECKING:
+    from openshape_ood.decisions.threshold import Threshold
+
+STORED_AT_ONCE = 8192  # rows of stored embeddings
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Called with shapes, or with `Embeddings`, and their axes it gives their `NoveltyResult`."""
+
+    classes: KnownClasses
+    method: Method
+    encoders: Encoders
+    reading: Reading
+    stored: tuple[Header, ...] = ()  # of embeddings; where there are no files, the figures come from these
+    threshold: Threshold | None = None
+
+    @classmethod
+    def of(
+        cls,
+        wanted: Wanted,
+        method: Method | None,
+        encoders: Encoders,
+        reading: Reading,
+        known_up: str | None,
+        failures: list[Failure],
+        patches: str | None = None,
+    ) -> Judge:
+        """With the known classes that were asked for, see `build`."""
+        own = replace(reading, up=known_up or reading.up)
+        classes = build(wanted, method, encoders, own, failures, patches)
+        return cls(classes, method or find_method(default_method(classes)), encoders, reading)
+
+    def asking(self, found: Found) -> Judge:
+        """The same, told what it will be asked about."""
+        if found.files or not found.stores:
+            return self
+        headers = tuple(map(read_header, found.stores))
+        return replace(self, stored=headers, classes=self.classes.with_temperature(headers[0].temperature))
+
+    @property
+    def provenance(self) -> Provenance:
+        if self.stored:
+            return replace(self.stored[0].provenance, method=self.method.name)
+        own = self.reading
+        return Provenance(
+            self.encoders.shape.identity, self.method.name, own.up, own.seed, own.num_samples, __version__
+        )
+
+    def __call__(self, shapes: Any, ups: list[str]) -> NoveltyResult:
+        encoder = None if isinstance(shapes, Embeddings) else self.encoders.shape
+        settings = {**self.reading.settings, "up": ups, "threshold": self.threshold}
+        return score_novelty(shapes, self.classes, encoder=encoder, method=self.method, **settings)
+
+    def all(self, found: Found, failures: list[Failure], what: str) -> Iterator[Batch]:
+        """Results of all files that can be used, then of all stored rows, batch by batch."""
+        with progress(what, len(found.files)) as bar:
+            yield from encode_files(found.files, self.reading, self, failures, bar)
+        for store in found.stores:
+            identity = read_header(store).identity
+            for rows in read_embeddings(store, ("id", "path", "embedding", "up"), STORED_AT_ONCE):
+                files = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
+                embeddings = Embeddings(rows["embedding"], identity, rows["path"])
+                yield Batch(files, [], rows["up"], self(embeddings, rows["up"]))
+
+
+def records(batch: Batch, result: NoveltyResult) -> list[dict[str, Any]]:
+    """What --json says of each shape of a batch."""
+    shapes = zip(batch.files, batch.ups, result.as_json()["shapes"], strict=True)
+    rows = [{"file": file.path, "id": file.id, **row, "up": up} for file, up, row in shapes]
+    for row in rows:
+        del row["shape"]  # the same as its file
+    return rows

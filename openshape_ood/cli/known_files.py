@@ -1,0 +1,175 @@
+"""openshape-ood known: make, join and show files of known classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import print_failures, print_json, print_line, print_table, shown
+
+if TYPE_CHECKING:
+    from openshape_ood.cli.console import Failure
+    from openshape_ood.known import KnownClasses
+
+SUFFIXES = (".safetensors",)
+TABLE = ("class", "examples", "patches", "name")
+
+app = typer.Typer(
+    help="""Files of what is known: save, join, show. Every command takes them as --known-file.
+
+\b
+Examples:
+  openshape-ood known save --examples examples/ --calibrate held_out/ --patches --model tiny --out known.safetensors
+  openshape-ood known save --known chair sofa table --model tiny --out names.safetensors
+  openshape-ood known join chairs.safetensors lamps.safetensors --out both.safetensors
+  openshape-ood known show known.safetensors
+
+tiny works offline.
+""",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+Out = Annotated[Path, options.option(options.RESULT, "--out -o", "Where to: a .safetensors file.", metavar="FILE")]
+Saved = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="What known save or KnownClasses.save wrote (.safetensors).")
+]
+
+
+@app.command("save")
+def save(
+    out: Out,
+    known: options.Names = None,
+    examples: options.Examples = None,
+    known_file: options.KnownFiles = None,
+    known_up: options.KnownUp = None,
+    patches: Annotated[
+        bool,
+        options.option(
+            options.KNOWN, "--patches", "Keep the patches of the examples too: the memory bank of `localize`."
+        ),
+    ] = False,
+    calibrate: options.Calibrate = None,
+    calibrate_by: options.CalibrateBy = "file",
+    coverage: options.Coverage = 0.95,
+    threshold: options.ThresholdGiven = None,
+    method: options.MethodName = None,
+    model: options.OwnModel = None,
+    checkpoint: options.CheckpointFile = None,
+    text_checkpoint: options.TextCheckpoint = None,
+    up: options.Up = "file",
+    num_samples: options.NumSamples = 1,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    batch_size: options.BatchSize = 32,
+    readers: options.Readers = None,
+    json: options.Json = False,
+) -> None:
+    """Make a file of known classes: names, examples and their patches, and the threshold that --calibrate gives.
+
+    The threshold is for one method; with it the file answers "is it novel?" wherever it is given as --known-file. With
+    --known-file, what that holds is taken over.
+    """
+    from openshape_ood.cli import thresholds
+    from openshape_ood.cli.batches import Reading
+    from openshape_ood.cli.encoders import Encoders, check_ups
+    from openshape_ood.cli.inputs import check_out
+    from openshape_ood.cli.judging import Judge
+    from openshape_ood.cli.known import gather
+    from openshape_ood.scoring import find_method
+
+    check_out("--out", out, SUFFIXES)
+    check_ups(up, known_up)
+    wanted = gather(known, examples, known_file, known_up)
+    decided = thresholds.given(threshold, calibrate, coverage, wanted)
+    calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
+    chosen = None if method is None else find_method(method, wanted.kind)
+    failures: list[Failure] = []
+    encoders = Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
+    reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
+    judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures, "local" if patches else None)
+    if calibrate or decided is not None:
+        judge = thresholds.decided(judge, decided, calibration, failures)
+    made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
+    _told(made.save(out), made, json, failures)
+
+
+@app.command("join")
+def join(files: Saved, out: Out, json: options.Json = False) -> None:
+    """Join files of known classes of one encoder: all by example, or all by name, or all by both.
+
+    A threshold belongs to one set of classes: the joined file has none. `known save --known-file FILE --calibrate
+    PATHS` makes one.
+    """
+    from openshape_ood.cli.inputs import check_out
+    from openshape_ood.known import KnownClasses
+
+    check_out("--out", out, SUFFIXES)
+    made = KnownClasses.join(*map(KnownClasses.load, files))
+    _told(made.save(out), made, json, [])
+
+
+@app.command("show")
+def show(files: Saved, json: options.Json = False) -> None:
+    """Show what files of known classes hold."""
+    from openshape_ood.known import KnownClasses
+
+    held = [(path, KnownClasses.load(path)) for path in files]
+    if json:
+        print_json({"files": [_record(path, known) for path, known in held]})
+        return
+    for path, known in held:
+        _print(_record(path, known), known)
+
+
+def _told(path: Path, made: KnownClasses, json: bool, failures: list[Failure]) -> None:
+    record = _record(path, made)
+    if json:
+        print_json({**record, "failed": [{"file": one.file, "reason": one.reason} for one in failures]})
+    else:
+        _print(record, made)
+    print_failures(failures)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _record(path: Path, known: KnownClasses) -> dict[str, Any]:
+    import numpy as np
+
+    k, memory = len(known.names), known.patches
+    examples = [0] * k if known.labels is None else np.bincount(known.labels, minlength=k).tolist()
+    patches = [0] * k if memory is None else np.bincount(memory.labels, minlength=k).tolist()
+    columns = zip(known.names, examples, patches, strict=True)
+    return {
+        "file": path,
+        "identity": known.identity.__dict__,
+        "dim": known.dim,
+        "text": known.text is not None,
+        "patches": memory and memory.stage,
+        "threshold": known.threshold and {**known.threshold.as_json(), "method": _method(known)},
+        "classes": [{"name": name, "examples": m, "patches": p} for name, m, p in columns],
+    }
+
+
+def _method(known: KnownClasses) -> str | None:
+    made = known.threshold and known.threshold.provenance
+    return made.method if made else None
+
+
+def _print(record: dict[str, Any], known: KnownClasses) -> None:
+    print_line(shown(record["file"]), "bold")
+    by_name = "yes" if record["text"] else "no"
+    rows = [
+        {"class": one["name"], "name": by_name, "examples": one["examples"], "patches": one["patches"]}
+        for one in record["classes"]
+    ]
+    print_table(rows, ("class", "name", "examples", "patches"), fold="class")
+    stage = f", patches {record['patches']}" if record["patches"] else ""
+    print_line(f"{len(rows)} classes of {shown(known.identity)}, {record['dim']} numbers each{stage}")
+    if known.threshold is None:
+        print_line("no threshold: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE makes one")
+    else:
+        print_line(f"{shown(known.threshold)}{f' by {_method(known)}' if _method(known) else ''}")

@@ -1,0 +1,140 @@
+"""What `localize` found in one shape or many: records, tables, and the maps of the most novel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.cli.batches import Batch
+from openshape_ood.cli.console import print_line, print_table, shown
+from openshape_ood.cli.inputs import File, Found
+from openshape_ood.cli.judging import Judge, records
+from openshape_ood.cli.thresholds import print_hint, words
+from openshape_ood.novelty_map import UNTOLD, NoveltyMap, Region
+
+PEAK = 0.2  # of the points
+SMALLEST = 100  # of the points a region has more than one in so many
+LISTED = 5  # regions
+KEPT = 200  # maps: 100 MB, and a report that a browser opens
+TABLE = ("nearest class", "share of points")
+RANKED = ("file", "nearest", "novelty", "p_value", "verdict", "beyond", "most novel about")
+
+
+@dataclass
+class Localized:
+    """rows: a record a shape, the most novel first; maps: of the first `KEPT` of these, by their paths."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    maps: dict[str, NoveltyMap] = field(default_factory=dict)
+    files: list[File] = field(default_factory=list)
+    like: NoveltyMap | None = None  # any of the maps: what all have in common
+
+    def add(self, batch: Batch) -> None:
+        result, maps = batch.result
+        for row, found in zip(records(batch, result), maps, strict=True):
+            self.like = self.like or found
+            self.rows.append({**row, "map": told(found)})
+            self.maps[row["file"]] = replace(found, name=row["file"])
+        self.rows.sort(key=lambda row: -row["novelty"])
+        self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
+        self.files += batch.files
+
+    def record(self, judge: Judge, found: Found, written: dict[str, Path | None]) -> dict[str, Any]:
+        """What --json prints: threshold and baseline are those of the points, `whole` tells of whole shapes."""
+        like = self.like
+        whole = {"provenance": judge.provenance.as_json(), "threshold": judge.threshold and judge.threshold.as_json()}
+        return {
+            "provenance": like and {**like.provenance.as_json(), "up": judge.reading.up},
+            "classes": list(judge.classes.names),
+            "threshold": like and like.threshold and like.threshold.as_json(),
+            "baseline": like and like.baseline,
+            "whole": whole,
+            "shapes": self.rows,
+            "failed": [asdict(failure) for failure in found.failures],
+            "ignored": found.ignored,
+            "counts": {"localized": len(self.rows), "failed": len(found.failures), "ignored": len(found.ignored)},
+            **written,
+        }
+
+
+def told(found: NoveltyMap) -> dict[str, Any]:
+    """What a map says, without its points."""
+    peak = found.peak(PEAK)
+    place = found.points[peak][:, :3]
+    regions = [] if found.threshold is None else found.regions(len(found) // SMALLEST + 1)
+    return {
+        "points": len(found),
+        "class_shares": found.shares(),
+        "share_beyond_threshold": None if found.threshold is None else float(found.is_novel.mean()),
+        "tells": found.tells,
+        "novelty": {"mean": found.novelty.mean(), "max": found.novelty.max()},
+        "regions": [_region(region) for region in regions],
+        "most_novel": {
+            "share": PEAK,
+            "center": place.mean(axis=0),
+            "low": place.min(axis=0),
+            "high": place.max(axis=0),
+            "novelty": found.novelty[peak].mean(),
+        },
+    }
+
+
+def _region(region: Region) -> dict[str, Any]:
+    return {"points": len(region), "center": region.center, "novelty": region.novelty, "nearest": region.nearest}
+
+
+def print_maps(done: Localized, record: dict[str, Any], judge: Judge) -> None:
+    if len(done.rows) == 1:
+        _print_one(done.rows[0], record)
+    else:
+        rows = [{**row, "beyond": _beyond(row["map"]), "most novel about": _where(row["map"])} for row in done.rows]
+        print_table(rows, [name for name in RANKED if rows[0][name] is not None], fold="file")
+        untold = sum(not row["map"]["tells"] for row in rows)
+        if untold:
+            print_line(f"{untold} of {len(rows)} maps do not tell where: {UNTOLD}")
+    print_line(words(judge.threshold))
+    provenance = record["provenance"]
+    written = ", ".join(shown(record[key]) for key in ("out", "picture", "report") if record[key])
+    counts = ", ".join(f"{count} {what}" for what, count in record["counts"].items())
+    said = f"{provenance['identity']['checkpoint']}, by {provenance['method']}, up {judge.reading.up}: {counts}"
+    print_line(f"{said}{f'; written: {written}' if written else ''}")
+    print_hint(judge.threshold)
+
+
+def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
+    told = row["map"]
+    shares = sorted(told["class_shares"].items(), key=lambda item: -item[1])
+    print_table([{"nearest class": k, "share of points": f"{v:.0%}"} for k, v in shares], TABLE)
+    verdict = f", {row['verdict']}" if row["verdict"] else ""
+    print_line(f"{shown(row['file'])}: novelty {row['novelty']:.3f} as a whole, nearest to {row['nearest']}{verdict}")
+    print_line(
+        f"{told['points']} points, most novel about {_place(told['most_novel']['center'])}, novelty "
+        f"{told['most_novel']['novelty']:.3f} there and {told['novelty']['mean']:.3f} on average"
+    )
+    if record["threshold"] is None:
+        return
+    print_line(f"{_beyond(told)} of the points are beyond {record['threshold']['value']:.3f}, known shapes' 95 %")
+    for region in told["regions"][:LISTED] if told["tells"] else ():
+        print_line(
+            f"  {region['points']} points about {_place(region['center'])}, novelty {region['novelty']:.3f}, "
+            f"nearest to {shown(region['nearest'])}"
+        )
+    if not told["tells"]:
+        print_line(UNTOLD, "yellow")
+
+
+def _beyond(told: dict[str, Any]) -> str | None:
+    share = told["share_beyond_threshold"]
+    return None if share is None else f"{share:.0%}"
+
+
+def _where(told: dict[str, Any]) -> str:
+    """The place that stands out."""
+    if not told["tells"]:
+        return "does not tell"
+    return _place(told["regions"][0]["center"]) if told["regions"] else "-"
+
+
+def _place(center: Any) -> str:
+    return f"({', '.join(f'{value:.3g}' for value in center)})"

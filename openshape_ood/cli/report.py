@@ -1,0 +1,159 @@
+"""What is new here, and where: the record of `localize` as one HTML file, the most novel first.
+
+It holds its pictures and asks nothing of the network. Names come from files: all of them are escaped.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.cli.console import shown
+from openshape_ood.cli.thresholds import words
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.novelty_map import UNTOLD, NoveltyMap
+from openshape_ood.novelty_map.colors import NOVELTY
+from openshape_ood.storage import save_whole
+
+TITLE = "What is new here, and where"
+INCHES, DPI = 3.0, 120
+COLORS = 64  # of a picture: a third of the bytes
+LISTED = 3  # regions of a shape
+# nothing but what the file itself holds
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def write(path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None) -> Path:
+    """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""
+    content = page(record, maps, threshold)
+    return save_whole(path, content.encode("utf-8", "replace"), "the report")
+
+
+def page(record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None) -> str:
+    """The whole file."""
+    style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+    head = (
+        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{TITLE}</title>'
+    )
+    drawn = [row for row in record["shapes"] if row["file"] in maps]
+    rest = [row for row in record["shapes"] if row["file"] not in maps]
+    cards = (_card(i, row, maps[row["file"]]) for i, row in enumerate(drawn, 1))
+    parts = [*_summary(record, threshold), *_legend(record), f"<ol>{''.join(cards)}</ol>", *_rest(rest, len(drawn))]
+    parts += _failures(record)
+    return f'<!doctype html>\n<html lang="en"><head>{head}<style>{style}</style></head><body><main>\n' + (
+        "\n".join(parts) + "\n</main></body></html>\n"
+    )
+
+
+def _summary(record: Mapping[str, Any], threshold: Threshold | None) -> Iterator[str]:
+    rows, provenance = record["shapes"], record["whole"]["provenance"]
+    novel = sum(row["verdict"] == "novel" for row in rows)
+    yield f"<h1>{TITLE}</h1>"
+    verdicts = f"<b>{novel} novel</b>, {len(rows) - novel} known" if threshold else "no verdict without a threshold"
+    yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
+    yield f"<p>Known: {_text(', '.join(record['classes']))}</p>"
+    own = provenance["identity"]["checkpoint"]
+    toy = ", a toy trained on generated shapes" if own == "tiny" else ""
+    yield (
+        f'<p class="soft">{_text(words(threshold))}<br>Encoder {_text(own)}{toy}; novelty by {provenance["method"]}, '
+        f"places by {record['provenance']['method']}; up {_text(provenance['up'])}; openshape_ood "
+        f"{provenance['version']}</p>"
+    )
+    untold = sum(not row["map"]["tells"] for row in rows)
+    if untold:
+        yield f'<p class="warn"><b>{untold} of {len(rows)} maps do not tell where</b>: {UNTOLD}</p>'
+
+
+def _legend(record: Mapping[str, Any]) -> Iterator[str]:
+    stops = ", ".join(f"{color} {100 * place:.0f}%" for place, color in NOVELTY)
+    if record["threshold"] is None:
+        said = "Gray: the least novel point of a shape. Dark red: its most novel. Colors of two shapes do not compare."
+    else:
+        low, limit = record["baseline"], record["threshold"]["value"]
+        said = (
+            f"Gray: as near to the examples as half of their own points are ({low:.3f}). Orange: the threshold, "
+            f"{limit:.3f}, below which 95 % of them stay. Dark red: twice as far ({2 * limit - low:.3f}) or farther."
+        )
+    yield (
+        f'<figure><div class="ramp" style="background: linear-gradient(90deg, {stops})"></div>'
+        f"<figcaption>{said}</figcaption></figure>"
+    )
+
+
+def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
+    name, told = _text(row["file"]), row["map"]
+    picture = b64encode(_picture(found)).decode("ascii")
+    lines = [_verdict(row), f"<p>nearest to {_text(row['nearest'])} ({row['similarity']:.2f})</p>"]
+    if not told["tells"]:
+        beyond = f"{told['share_beyond_threshold']:.0%}"
+        lines.append(f"<p>{beyond} of its points are beyond the threshold: the map does not tell where</p>")
+    elif told["regions"]:
+        more = len(told["regions"]) - LISTED
+        places = "".join(f"<li>{_region(one, told['points'])}</li>" for one in told["regions"][:LISTED])
+        lines.append(f"<ul>{places}{f'<li>and {more} smaller</li>' if more > 0 else ''}</ul>")
+    elif told["share_beyond_threshold"] is None:
+        lines.append(f"<p>most novel about {_place(told['most_novel']['center'])}</p>")
+    else:
+        lines.append("<p>no part of it stands out</p>")
+    return (
+        f'<li class="shape"><img alt="Novelty map of {name}" src="data:image/png;base64,{picture}">'
+        f'<h3><span class="rank">{rank}</span> {name}</h3>{"".join(lines)}</li>\n'
+    )
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    said = row["verdict"]
+    badge = f'<span class="verdict {said}">{said}</span> ' if said else ""
+    p_value = "" if row["p_value"] is None else f", p = {row['p_value']:.3f}"
+    return f"<p>{badge}novelty {row['novelty']:.3f}{p_value}</p>"
+
+
+def _region(region: Mapping[str, Any], points: int) -> str:
+    return (
+        f"{region['points'] / points:.0%} of it about {_place(region['center'])}, novelty {region['novelty']:.3f}, "
+        f"nearest to {_text(region['nearest'])}"
+    )
+
+
+def _rest(rows: list[Any], before: int) -> Iterator[str]:
+    if not rows:
+        return
+    lines = (
+        f"<tr><td>{i}</td><td>{_text(row['file'])}</td><td>{_text(row['nearest'])}</td><td>{row['novelty']:.3f}</td>"
+        f"<td>{row['verdict'] or ''}</td></tr>"
+        for i, row in enumerate(rows, before + 1)
+    )
+    head = "<tr><th></th><th>shape</th><th>nearest</th><th>novelty</th><th>verdict</th></tr>"
+    yield f'<h2>The less novel, without a picture</h2><div class="wide"><table>{head}{"".join(lines)}</table></div>'
+
+
+def _failures(record: Mapping[str, Any]) -> Iterator[str]:
+    if record["failed"]:
+        lines = "".join(f"<li>{_text(one['file'])}: {_text(one['reason'])}</li>" for one in record["failed"])
+        yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"
+
+
+def _picture(found: NoveltyMap) -> bytes:
+    from PIL import Image
+
+    from openshape_ood.plots import canvas, novelty_map
+
+    figure = canvas.new_figure((INCHES, INCHES))
+    ax = novelty_map(found, ax=figure.subplots(), bar=False)
+    ax.set_title("")
+    drawn, small = Image.open(BytesIO(canvas.rendered(figure, "png", DPI))), BytesIO()
+    drawn.convert("RGB").quantize(COLORS).save(small, "PNG")
+    return small.getvalue()
+
+
+def _place(center: Any) -> str:
+    return f"({', '.join(f'{value:.3g}' for value in center)})"
+
+
+def _text(text: Any) -> str:
+    return escape(shown(text))

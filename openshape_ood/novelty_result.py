@@ -1,0 +1,168 @@
+"""NoveltyResult: what `score_novelty` found, as arrays, a table, a data frame, JSON."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Embeddings, Provenance
+from openshape_ood.errors import InputError, MissingPackageError
+
+LISTED = 30  # shapes of the table in a notebook
+COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
+
+
+class Failure(NamedTuple):
+    """A shape that could not be read, and why."""
+
+    source: str
+    error: str
+
+    def __str__(self) -> str:
+        return self.error if self.source in self.error else f"{self.source}: {self.error}"
+
+
+@dataclass(frozen=True, eq=False)
+class NoveltyResult:
+    """What `score_novelty` found for b shapes and k classes; `np.asarray(result)` is its novelty.
+
+    Attributes
+    ----------
+    novelty : (b,) float64
+        Larger is more novel.
+    nearest : (b,) str
+        The class found nearest.
+    similarity : (b, k) float64
+        Cosine with each class.
+    classes : (k,) str
+    shapes : tuple of b str
+        A name each.
+    up : tuple of b str
+        The gravity axis each was read with; empty for ready embeddings.
+    provenance : Provenance
+        What produced it.
+    threshold : Threshold, optional
+        What `is_novel` compares with.
+    embeddings : Embeddings, optional
+        Of the shapes, for a second method that costs nothing.
+    failures : tuple of Failure
+        Shapes that could not be read, with errors="skip"; nothing else here counts them.
+    """
+
+    novelty: np.ndarray
+    nearest: np.ndarray
+    similarity: np.ndarray
+    classes: np.ndarray
+    shapes: tuple[str, ...]
+    up: tuple[str, ...]
+    provenance: Provenance
+    threshold: Threshold | None = None
+    embeddings: Embeddings | None = None
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def is_novel(self) -> np.ndarray:
+        """Which shapes (b,) are new. Raises `InputError` without a threshold."""
+        return self._decided().is_novel(self.novelty)
+
+    @property
+    def p_values(self) -> np.ndarray:
+        """Conformal p-values (b,), small for novel. Raises `InputError` without a threshold that has scores."""
+        return self._decided().p_values(self.novelty)
+
+    def _decided(self) -> Threshold:
+        if self.threshold is None:
+            raise InputError(
+                "there is no threshold to tell known from novel by; give score_novelty(..., calibration=...) known "
+                "shapes that are not among the examples, or threshold=..., as Threshold.from_novelty makes it of such"
+            )
+        return self.threshold
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as texts and numbers: provenance, classes, threshold, failures, and a record for each shape.
+
+        A record has shape, up, nearest, similarity (with the nearest), novelty, similarities (class -> cosine), and
+        p_value and verdict, "known" or "novel", which are None where there is no threshold, or none with scores.
+        """
+        n, names = len(self), self.classes.tolist()
+        verdict = ["novel" if new else "known" for new in self.is_novel] if self.threshold else [None] * n
+        p_value = self.p_values.tolist() if self.threshold and self.threshold.n else [None] * n
+        columns = {"shape": self.shapes, "up": self.up or [None] * n, "nearest": self.nearest.tolist()}
+        columns |= {"novelty": self.novelty.tolist(), "p_value": p_value, "verdict": verdict}
+        columns["similarities"] = [dict(zip(names, cosines, strict=True)) for cosines in self.similarity.tolist()]
+        records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for record in records:
+            record["similarity"] = record["similarities"][record["nearest"]]
+        threshold = self.threshold and self.threshold.as_json()
+        told = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+        return told | {"failures": [failure._asdict() for failure in self.failures]}
+
+    def to_frame(self) -> Any:
+        """A pandas data frame, a row a shape: shape, nearest, similarity, novelty, p_value, verdict and up.
+
+        p_value and verdict are None where there is no threshold. Raises `MissingPackageError` without pandas.
+        """
+        try:
+            import pandas  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise MissingPackageError("to_frame needs pandas: pip install pandas; as_json needs nothing") from error
+        return pandas.DataFrame(self.as_json()["shapes"], columns=list(COLUMNS))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.novelty, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        return len(self.novelty)
+
+    def __repr__(self) -> str:
+        return f"NoveltyResult({self._summary()})"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks; names of shapes and classes come from strangers, and are escaped."""
+        records = self.as_json()["shapes"][:LISTED]
+        shown = [name for name in COLUMNS if any(record[name] is not None for record in records)]
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
+        rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
+        more = f"<p>… and {len(self) - LISTED} more</p>" if len(self) > LISTED else ""
+        failed = "".join(f"<li>{html.escape(str(failure))}</li>" for failure in self.failures[:LISTED])
+        failures = f"<details><summary>{len(self.failures)} not read</summary><ul>{failed}</ul></details>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if records else ""
+        return f"<p>{html.escape(self._summary())}</p>{table}{more}{failures if self.failures else ''}"
+
+    def _summary(self) -> str:
+        counts = f"{len(self)} shape{'s' * (len(self) != 1)}"
+        if self.threshold is not None:
+            novel = int(self.is_novel.sum())
+            counts += f": {novel} novel, {len(self) - novel} known"
+        if self.failures:
+            counts += f", {len(self.failures)} not read"
+        own = self.provenance
+        known = f"{len(self.classes)} known class{'es' * (len(self.classes) != 1)}"
+        return f"{counts}; {known}, {own.method} by {own.identity.checkpoint}"
+
+    def __str__(self) -> str:
+        columns = [
+            ["shape", *self.shapes],
+            ["nearest", *map(str, self.nearest)],
+            ["novelty", *(f"{value:.3f}" for value in self.novelty)],
+        ]
+        if self.threshold is not None:
+            columns.append(["", *("novel" if novel else "known" for novel in self.is_novel)])
+        widths = [max(map(len, column)) for column in columns]
+        columns[2] = [f"{cell:>{widths[2]}}" for cell in columns[2]]
+        return "\n".join(
+            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in zip(*columns, strict=True)
+        )
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return f'<td style="text-align:right">{value:.3f}</td>'
+    strong = name == "verdict" and value == "novel"
+    text = html.escape("" if value is None else str(value))
+    return f'<td style="text-align:left">{f"<b>{text}</b>" if strong else text}</td>'
