@@ -158,8 +158,9 @@ def embed(
 
 
 def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: list[str]) -> None:
-    names = ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
-    counts = {name: getattr(done, name) for name in names}
+    counts = {
+        name: getattr(done, name) for name in ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
+    }
     print_json(
         {
             "out": done.out if done.rows else None,

@@ -21,8 +21,8 @@ COLORS = ("novelty", "class")
 LISTED = 8  # classes of the printed table
 TELLING = 0.9  # of the elements: where more lie beyond the threshold, nothing stands out
 UNTOLD = (
-    "nearly all of it is beyond the threshold, so the map does not tell where: is it another thing as a whole, is "
-    "another axis up, or is it a scan beside examples that are whole models?"
+    "nearly all of it is beyond the threshold. Is it another thing as a whole, is another axis up, or is it a scan "
+    "beside examples that are whole models?"
 )
 NEIGHBORS = 8  # of a point; these grow with the distance between points, as a radius would not
 
@@ -157,7 +157,7 @@ class NoveltyMap:
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
         lines += [f"and {len(shares) - LISTED} more"] * (len(shares) > LISTED)
-        return "\n".join([*lines, *([] if self.tells else [UNTOLD])])
+        return "\n".join([*lines, *([] if self.tells else [f"the map does not tell where: {UNTOLD}"])])
 
     @property
     def points(self) -> np.ndarray:
