@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import array, check_choice, check_widths, unit
+from openshape_ood.checks import array, check_choice, check_seed, check_whole, check_widths, unit
 from openshape_ood.decisions.calibration import calibration_needed, one_of_each
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import load_encoder
@@ -109,6 +109,7 @@ def score_novelty(
     np.str_('chair')
     """
     check_choice(errors, "errors", ("raise", "skip"))
+    check_seed(seed), check_whole(num_samples, "num_samples")
     queries = Queries.of(shapes, up, errors)
     kind = how_known(known)
     if method is None:
@@ -130,8 +131,10 @@ def score_novelty(
         encoder = load_encoder(model, device, *held, *ready)
     whose: Any = encoder if queries.ready is None else queries.ready
     identity = whose.identity
-    asked = "" if queries.ready is not None else up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
-    provenance = Provenance(identity, found.name, asked, seed, num_samples, __version__)
+    asked = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+    # ready embeddings do not tell how they were made
+    sampled = (asked, int(seed), int(num_samples)) if queries.ready is None else ("", 0, 1)
+    provenance = Provenance(identity, found.name, *sampled, __version__)
     if threshold is not None:
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
