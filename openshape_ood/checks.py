@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import numbers
 import reprlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
     """Raises `UnknownNameError` for a value that is none of `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
+
+
+def check_settings(given: Iterable[str], known: Sequence[str], what: str) -> None:
+    """Raises `UnknownNameError` for a setting of `what` that is none of `known`, with the closest one."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise UnknownNameError(f"unknown setting {name!r} of {what}; known: {', '.join(known) or 'none'}{hint}")
 
 
 def given_path(given: Any, name: str, error: type[OpenShapeError] = InputError) -> Path:

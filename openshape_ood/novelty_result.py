@@ -11,6 +11,7 @@ import numpy as np
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.up_axis import UpAxis
 
 LISTED = 30  # shapes of the table in a notebook
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
@@ -21,6 +22,9 @@ class Failure(NamedTuple):
 
     source: str
     error: str
+
+    def __str__(self) -> str:
+        return self.error if self.source in self.error else f"{self.source}: {self.error}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,8 @@ class NoveltyResult:
         Of the shapes, for a second method that costs nothing.
     failures : tuple of Failure
         Shapes that could not be read, with errors="skip"; nothing else here counts them.
+    up_axis : UpAxis, optional
+        What up="auto" found of the shapes whose files state no axis.
     """
 
     novelty: np.ndarray
@@ -60,6 +66,7 @@ class NoveltyResult:
     threshold: Threshold | None = None
     embeddings: Embeddings | None = None
     failures: tuple[Failure, ...] = ()
+    up_axis: UpAxis | None = None
 
     @property
     def is_novel(self) -> np.ndarray:
@@ -96,6 +103,7 @@ class NoveltyResult:
             record["similarity"] = record["similarities"][record["nearest"]]
         threshold = self.threshold and self.threshold.as_json()
         told = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+        told["up_axis"] = self.up_axis and self.up_axis.as_json()
         return told | {"failures": [failure._asdict() for failure in self.failures]}
 
     def to_frame(self) -> Any:
@@ -125,7 +133,7 @@ class NoveltyResult:
         head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
         rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
         more = f"<p>… and {len(self) - LISTED} more</p>" if len(self) > LISTED else ""
-        failed = "".join(f"<li>{html.escape(f.source)}: {html.escape(f.error)}</li>" for f in self.failures[:LISTED])
+        failed = "".join(f"<li>{html.escape(str(failure))}</li>" for failure in self.failures[:LISTED])
         failures = f"<details><summary>{len(self.failures)} not read</summary><ul>{failed}</ul></details>"
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if records else ""
         return f"<p>{html.escape(self._summary())}</p>{table}{more}{failures if self.failures else ''}"

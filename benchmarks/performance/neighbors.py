@@ -115,7 +115,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    options.check_least(args, rows=1, dim=1, queries=1, k=1, sample=1, seed=0)
+    options.check(args, rows=1, dim=1, queries=1, k=1, sample=1, seed=0)
     if args.k > args.rows:
         raise InputError(f"--k is {args.k} for {args.rows} rows; expected no more than rows")
     task = asdict(Task(args.rows, args.dim, args.queries, args.k, args.metric, args.sample, args.seed))

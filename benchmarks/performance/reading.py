@@ -121,7 +121,7 @@ def table(measured: Sequence[dict[str, Any]]) -> str:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    options.check_least(args, files=1, files_large=1, threads=1, repeats=1, batch_size=1, workers=1)
+    options.check(args, files=1, files_large=1, threads=1, repeats=1, batch_size=1, workers=1)
     before = torch.get_num_threads()
     torch.set_num_threads(args.threads)
     try:

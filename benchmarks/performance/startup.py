@@ -171,7 +171,7 @@ def table(ways: Mapping[str, Mapping[str, float | None]]) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check_least(args, repeats=1)
+    options.check(args, repeats=1)
     with tempfile.TemporaryDirectory(prefix="startup-") as folder:
         found = measure(Path(folder), args.model, args.repeats, args.progress)
     checkpoint, stripped = (f"{held / 1e6:.1f} MB" for held in found["bytes"].values())

@@ -330,7 +330,7 @@ def write(out: Path, report: Mapping[str, Any]) -> list[Path]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check_least(args, draws=2, tests=1, per_class=2, batch_size=1, workers=0)
+    options.check(args, draws=2, tests=1, per_class=2, batch_size=1, workers=0)
     check_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     files = write(args.out, report := measure(args))

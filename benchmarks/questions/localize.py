@@ -19,8 +19,10 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs
+from benchmarks.threedos.record import other_weights
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.localization import localize
@@ -139,7 +141,7 @@ def tables(figures: Mapping[str, Any]) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check_least(args, count=1, examples=2, points=1, draws=1)
+    options.check(args, count=1, examples=2, points=1, draws=1)
     args.out.mkdir(parents=True, exist_ok=True)
     encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
     text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
@@ -148,16 +150,18 @@ def run(args: argparse.Namespace) -> None:
     report = {
         "model": encoder.identity.checkpoint,
         "checkpoint_sha256": encoder.identity.sha256,
+        "other_weights": (others := other_weights(encoder, text)),
         "settings": {key: getattr(args, key) for key in ("count", "examples", "points", "draws")}
         | {"region": REGION, "random_regions": RANDOM, "known": KNOWN},
         "figures": figures,
         "shapes": [asdict(row) for row in rows],
     }
-    files = [write_json(args.out / f"explain-{encoder.identity.checkpoint}.json", report)]
+    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
+    files = [write_json(args.out / f"explain-{name}.json", report)]
     if args.pictures:
         files.append(draw_pairs(files[0].with_suffix(".png"), encoder))
         files.append(draw_chair(args.out / "explain-chair.png", encoder))
-    print(*tables(figures), sep="\n\n")
+    print(*weights_notes(report), *tables(figures), sep="\n\n")
     print("", *(f"{by}: {words}" for by, words in BY.items()), *files, sep="\n")
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import options
+from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.evaluation import labels_of
@@ -24,6 +25,7 @@ from benchmarks.threedos.intervals import metric_intervals
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.protocol import cache_folder, load
 from benchmarks.threedos.recipes import SEEDS, openshape
+from benchmarks.threedos.record import other_weights
 from benchmarks.threedos.results import Figure
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
@@ -200,6 +202,7 @@ def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
 def run(args: argparse.Namespace) -> None:
     from openshape_ood import ShapeEncoder, TextEncoder
 
+    options.check(args)
     if len(set(args.seeds)) < len(args.seeds):
         raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -210,6 +213,7 @@ def run(args: argparse.Namespace) -> None:
     report = {
         "model": encoder.identity.checkpoint,
         "checkpoint_sha256": encoder.identity.sha256,
+        "other_weights": (others := other_weights(encoder, text)),
         "generated": args.data_root is None,
         "settings": {key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")},
         "rows": [row.as_json() for row in rows],
@@ -217,8 +221,9 @@ def run(args: argparse.Namespace) -> None:
     }
     num_samples = "" if args.num_samples == 1 else f"-num-samples-{args.num_samples}"
     data = "generated" if args.data_root is None else "3dos"
+    num_samples += f"-{encoder.identity.sha256[:8]}" if others else ""
     path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
-    print(table(rows), *recommendation(rows), path, sep="\n")
+    print(*weights_notes(report), table(rows), *recommendation(rows), path, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

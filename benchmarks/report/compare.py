@@ -64,7 +64,8 @@ class Run:
     def __post_init__(self) -> None:
         report = self.report
         self.benchmark, self.generated = str(report["benchmark"]), bool(report["data"]["generated"])
-        self.model = str(report["provenance"]["identity"]["checkpoint"])
+        other = " (other weights)" if report.get("other_weights") else ""
+        self.model = str(report["provenance"]["identity"]["checkpoint"]) + other
         self.name = plain(self.path.name, longest=4 * LONGEST)  # of the file, as it can be printed
 
     @property

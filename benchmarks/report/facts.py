@@ -28,12 +28,16 @@ def header(report: Mapping[str, Any]) -> str:
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
     data = report["data"]
-    found = []
+    found = weights_notes(report)
     if data["differs"]:
         found.append(f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(count_differences(data['differs']))}")
     if data["absent"]:
         found.append(f"!!! LEFT OUT, for want of support or test shapes: {', '.join(data['absent'])}")
     return found
+
+
+def weights_notes(report: Mapping[str, Any]) -> list[str]:
+    return [f"!!! OTHER WEIGHTS THAN THE REGISTERED ONES: {words}" for words in report.get("other_weights", ())]
 
 
 def count_differences(differs: Sequence[str]) -> list[str]:

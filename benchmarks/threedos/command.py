@@ -85,7 +85,7 @@ def _check(args: argparse.Namespace) -> None:
         raise MissingPackageError(
             f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or leave them out: --no-pictures"
         )
-    options.check_least(args, batch_size=1, workers=0, num_samples=1, draws=100)
+    options.check(args, batch_size=1, workers=0, num_samples=1, draws=100)
     for seed in args.seeds:
         check_seed(seed)
     if len(set(args.seeds)) < len(args.seeds):

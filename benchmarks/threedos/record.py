@@ -23,6 +23,7 @@ from openshape_ood.errors import FileError
 
 if TYPE_CHECKING:
     from benchmarks.threedos.protocol import Run
+    from openshape_ood import ShapeEncoder, TextEncoder
 
 LARGEST = 64 * 2**20  # bytes of a report; real ones have some 10,000
 LONGEST = 60  # characters of a name that are shown
@@ -63,6 +64,7 @@ def record(
         "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},
         "provenance": asdict(provenance),
         "architecture": {"name": encoder.row.architecture, **asdict(encoder.row.sizes)},
+        "other_weights": other_weights(encoder, text),
         "text": {"space": text.identity.space, "weights": text.weights} | average if text else None,
         "settings": switches,
         "device": str(encoder.device),
@@ -71,6 +73,16 @@ def record(
         "seeds, standard deviation over the seeds, bootstrap 95 % interval of the mean over the test shapes",
         "results": [result_json(result, settings) for result in results],
     }
+
+
+def other_weights(encoder: ShapeEncoder, text: TextEncoder | None) -> list[str]:
+    """What was loaded in the place of registered files, by their sha256, in words."""
+    row, own = encoder.row, encoder.identity.sha256
+    found = [f"{row.name}, sha256 {own[:12]}, registered {row.source.sha256[:12]}"] if row.source.sha256 != own else []
+    _, given, own = text.weights.rpartition(" sha256:") if text else ("", "", "")
+    if text and "revision:" not in text.weights and given and own != row.text.sha256:
+        found.append(f"text encoder of {row.name}, sha256 {own[:12]}, registered {row.text.sha256[:12] or 'none'}")
+    return found
 
 
 def result_json(result: MethodResult, settings: Settings) -> dict[str, Any]:

@@ -72,8 +72,13 @@ def print_error(message: str) -> None:
 def print_failures(failures: Sequence[Failure]) -> None:
     """One line each, on the standard error."""
     for failure in failures:
-        reason, name = shown(" ".join(failure.reason.split())), shown(failure.file)
-        _print_marked("failed: ", reason if name in reason else f"{name}: {reason}")
+        _print_marked("failed: ", failed_line(failure.file, failure.reason))
+
+
+def failed_line(file: str, reason: str) -> str:
+    """Why a file could not be used, its name said once."""
+    said, name = shown(" ".join(reason.split())), shown(file)
+    return said if name in said else f"{name}: {said}"
 
 
 def _print_marked(mark: str, text: str, style: str = "") -> None:

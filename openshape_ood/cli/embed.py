@@ -139,6 +139,8 @@ def embed(
             f"{done.header.identity.checkpoint}, up {up}{note}: {done.embedded} embedded now, {done.reused} there "
             f"already, {len(failures)} failed, {len(listed.ignored)} ignored"
         )
+    if done.changed:
+        print_note(f"{done.changed} had been embedded before their files changed, and were embedded again", "yellow")
     if done.skipped:
         print_note(f"{done.skipped} failed in an earlier run; --retry-failed tries them again", "yellow")
     most = SHOWN if folder else len(failures)
@@ -156,7 +158,9 @@ def embed(
 
 
 def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: list[str]) -> None:
-    counts = {name: getattr(done, name) for name in ("given", "embedded", "reused", "skipped", "rows", "errors")}
+    counts = {
+        name: getattr(done, name) for name in ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
+    }
     print_json(
         {
             "out": done.out if done.rows else None,

@@ -79,6 +79,7 @@ def save(
     from openshape_ood.cli.inputs import check_out
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import gather
+    from openshape_ood.errors import InputError
     from openshape_ood.scoring import find_method
 
     check_out("--out", out, SUFFIXES)
@@ -86,6 +87,8 @@ def save(
     wanted = gather(known, examples, known_file, known_up)
     decided = thresholds.given(threshold, calibrate, coverage, wanted)
     calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
+    if patches and not wanted.with_files:
+        raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
     chosen = None if method is None else find_method(method, wanted.kind)
     failures: list[Failure] = []
     encoders = Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
@@ -168,7 +171,8 @@ def _print(record: dict[str, Any], known: KnownClasses) -> None:
     ]
     print_table(rows, ("class", "name", "examples", "patches"), fold="class")
     stage = f", patches {record['patches']}" if record["patches"] else ""
-    print_line(f"{len(rows)} classes of {shown(known.identity)}, {record['dim']} numbers each{stage}")
+    classes = "1 class" if len(rows) == 1 else f"{len(rows)} classes"
+    print_line(f"{classes} of {shown(known.identity)}, {record['dim']} numbers each{stage}")
     if known.threshold is None:
         print_line("no threshold: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE makes one")
     else:

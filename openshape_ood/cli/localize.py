@@ -161,6 +161,7 @@ def localize(
     print_failures(failures)
     named_ignored(found.ignored)
     warn_of_axes(done.files, up)
+    thresholds.warn_of_axis(judge.threshold, done.rows)
     if not done.rows:
         raise typer.Exit(2)
     if failures:

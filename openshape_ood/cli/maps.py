@@ -121,7 +121,7 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
             f"nearest to {shown(region['nearest'])}"
         )
     if not told["tells"]:
-        print_line(UNTOLD, "yellow")
+        print_line(f"the map does not tell where: {UNTOLD}", "yellow")
 
 
 def _beyond(told: dict[str, Any]) -> str | None:

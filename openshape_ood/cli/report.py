@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.cli.console import shown
+from openshape_ood.cli.console import failed_line, shown
 from openshape_ood.cli.thresholds import words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap
@@ -134,7 +134,7 @@ def _rest(rows: list[Any], before: int) -> Iterator[str]:
 
 def _failures(record: Mapping[str, Any]) -> Iterator[str]:
     if record["failed"]:
-        lines = "".join(f"<li>{_text(one['file'])}: {_text(one['reason'])}</li>" for one in record["failed"])
+        lines = "".join(f"<li>{escape(failed_line(one['file'], one['reason']))}</li>" for one in record["failed"])
         yield f"<h2>{len(record['failed'])} could not be used</h2><ul>{lines}</ul>"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.known import Wanted
     from openshape_ood.decisions.threshold import Threshold
 
+AXES = ("x", "y", "z", "-x", "-y", "-z")
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
@@ -42,6 +43,18 @@ def given(value: str | None, calibrate: Sequence[str] | None, coverage: float, w
     except ValueError:
         return Threshold.load(value)
     return Threshold(number, source="given with --threshold")
+
+
+def warn_of_axis(threshold: Threshold | None, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A word where the shapes were read with another axis up than those that the threshold is from."""
+    made = threshold and threshold.provenance
+    others = sorted({row["up"] for row in rows} - {made.up}) if made else []
+    if made and made.up in AXES and others:
+        print_note(
+            f"note: the threshold is from shapes with {made.up} up, {' and '.join(others)} is up in these; "
+            f"try --up {made.up}",
+            "yellow",
+        )
 
 
 def print_hint(threshold: Threshold | None) -> None:

@@ -1,30 +1,33 @@
-"""Rows as .npz and .safetensors: the array `embedding` (n, d) float32, and as JSON beside it id, path and up (n,), what
-failed, and the header. Nothing is pickled."""
+"""Rows as .npz and .safetensors: the array `embedding` (n, d) float32, and as JSON beside it id, path, up, stamp,
+what failed, the header, and a checksum of all. Nothing is pickled."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.embedding_store.schema import KEY, Failed, Header, Rows, text
+from openshape_ood.embedding_store.schema import KEY, Failed, Header, Rows, checksum, text
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.storage import DAMAGE
 
-WORDS = ("id", "path", "up")
+WORDS = ("id", "path", "up", "stamp")
+UNREADABLE = (OSError, EOFError, MemoryError, RuntimeError, SyntaxError, TokenError, zipfile.BadZipFile, zlib.error)
 
 
 def to_npz(rows: Rows, header: Header) -> bytes:
-    buffer = io.BytesIO()
-    texts = {name: np.array(content) for name, content in _texts(rows, header).items()}
-    np.savez(buffer, allow_pickle=False, embedding=rows.check(header), **texts)
+    buffer, (embedding, words) = io.BytesIO(), _parts(rows, header)
+    texts = {name: np.array(content) for name, content in words.items()}
+    np.savez(buffer, allow_pickle=False, embedding=embedding, **texts)
     return buffer.getvalue()
 
 
@@ -32,8 +35,9 @@ def to_safetensors(rows: Rows, header: Header) -> bytes:
     from safetensors import SafetensorError
     from safetensors.numpy import save
 
+    embedding, texts = _parts(rows, header)
     try:
-        return save({"embedding": rows.check(header)}, _texts(rows, header))
+        return save({"embedding": embedding}, texts)
     except SafetensorError as error:  # 100 MB of words at most
         raise InputError(f"{len(rows):,} shapes do not fit into one .safetensors ({error}); give a folder") from error
 
@@ -47,6 +51,8 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
     """As `parquet.read_rows`."""
     with _opened(path) as (texts, read):
         embedding = read("embedding")
+        if texts["sum"] != _checksum(texts, embedding):
+            raise ValueError("damaged: its checksum is another")
         words = {name: list(json.loads(texts[name])) for name in WORDS}
         shape, n = (embedding.shape, str(embedding.dtype)), len(words["id"])
         if shape != ((n, header.dim), "float32") or any(len(column) != n for column in words.values()):
@@ -67,10 +73,20 @@ def read_failed(path: Path) -> Iterator[Failed]:
             yield Failed(**{key: str(value) for key, value in one.items()})
 
 
-def _texts(rows: Rows, header: Header) -> dict[str, str]:
+def _parts(rows: Rows, header: Header) -> tuple[np.ndarray, dict[str, str]]:
+    """The array, and all texts beside it."""
+    embedding = rows.check(header)
     failed = [{key: text(value) for key, value in asdict(one).items()} for one in rows.failed]
-    columns = {name: [*map(text, column)] for name, column in zip(WORDS, (rows.ids, rows.paths, rows.ups), strict=True)}
-    return {KEY: header.to_json(), **{k: json.dumps(v) for k, v in {**columns, "failed": failed}.items()}}
+    columns = {
+        name: [*map(text, column)]
+        for name, column in zip(WORDS, (rows.ids, rows.paths, rows.ups, rows.stamps), strict=True)
+    }
+    found = {KEY: header.to_json(), **{k: json.dumps(v) for k, v in {**columns, "failed": failed}.items()}}
+    return embedding, found | {"sum": _checksum(found, embedding)}
+
+
+def _checksum(texts: Mapping[str, str], embedding: np.ndarray) -> str:
+    return checksum({name: texts[name] for name in (KEY, *WORDS, "failed")}, embedding.tobytes())
 
 
 @contextmanager
@@ -92,6 +108,6 @@ def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Callable[[str], np.
                 yield file.metadata() or {}, file.get_tensor
     except FileError:
         raise
-    except (OSError, MemoryError, zipfile.BadZipFile, SafetensorError, *DAMAGE) as error:
+    except (*UNREADABLE, SafetensorError, *DAMAGE) as error:
         reason = f"{error or type(error).__name__}"
         raise FileError(f"cannot read {path} ({reason}); expected what `openshape-ood embed` wrote") from error

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain, compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,28 +112,43 @@ def keys(words: Iterable[str]) -> np.ndarray:
     return np.fromiter(map(key, words), dtype="S16")
 
 
-def place(id: str, path: str) -> str:
-    """An id and its path as one word."""
-    return f"{id}\0{path}"
+def place(id: str, path: str, stamp: str = "") -> str:
+    """An id, its path and the state of the file as one word."""
+    return f"{id}\0{path}\0{stamp}"
 
 
-def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str]]:
-    """Id and path of every row in a folder; kind: EMBEDDINGS or ERRORS."""
+def told(id: str, path: str, stamp: str) -> tuple[str, str, str]:
+    """What tells a row from others: its id, that and the file as it was, that and the file whatever it was."""
+    return id, place(id, path, stamp), place(id, path)
+
+
+def stamp_of(path: str) -> str:
+    """Of a file its size and the time of its last change; "" where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def written(folder: Path, kind: str = EMBEDDINGS) -> Iterator[tuple[str, str, str]]:
+    """Id, path and stamp of every row in a folder; kind: EMBEDDINGS or ERRORS."""
     for file in shard_files(folder, kind):
-        for rows in parquet.read_words(file, ("id", "path")):
-            yield from ((id or "", path or "") for id, path in rows)
+        for rows in parquet.read_words(file, ("id", "path", "stamp")):
+            yield from ((id or "", path or "", stamp or "") for id, path, stamp in rows)
 
 
 def forget_errors(folder: Path, places: np.ndarray) -> None:
-    """Takes errors out of a folder, before their shapes are tried again; places: `keys` of id and path."""
+    """Takes errors out of a folder, before their shapes are tried again; places: `keys` of `place`."""
     for path in shard_files(folder, ERRORS):
-        _keep(path, ~np.isin(keys(place(one.id, one.path) for one in parquet.read_failed(path)), places))
+        _keep(path, ~np.isin(keys(place(one.id, one.path, one.stamp) for one in parquet.read_failed(path)), places))
 
 
 def settle(folder: Path) -> Counts:
     """Every id once: no error of what was embedded since, no row twice, no file that a killed process left half done.
 
-    For a time when nothing else writes there. Cuts whatever it removes out of its shard, by replacing that.
+    Of two rows of an id that of the file as it is now stays. For a time when nothing else writes there. Cuts what it
+    removes out of its shard, by replacing that.
     """
     for kind in (EMBEDDINGS, ERRORS):
         for partial in (folder / kind).glob("*.partial"):
@@ -142,8 +158,16 @@ def settle(folder: Path) -> Counts:
     if not ids:
         return Counts(0, 0, 0)
     everything = np.concatenate(ids)
+    _, inverse, counts = np.unique(everything, return_inverse=True, return_counts=True)
+    stale = np.zeros(len(everything), dtype=bool)
+    twice = counts[inverse] > 1
+    if twice.any():
+        rows_of = chain(written(folder), written(folder, ERRORS))
+        for i, (_, path, stamp) in compress(enumerate(rows_of), twice):
+            stale[i] = bool(stamp) and stamp != stamp_of(path)
+    order = np.argsort(stale, kind="stable")  # embeddings come before errors
     kept = np.zeros(len(everything), dtype=bool)
-    kept[np.unique(everything, return_index=True)[1]] = True  # embeddings come before errors
+    kept[order[np.unique(everything[order], return_index=True)[1]]] = True
     rows = sum(map(len, ids[: len(embedded)]))
     for file, mask in zip(embedded + errors, np.split(kept, np.cumsum([len(own) for own in ids])[:-1]), strict=True):
         _keep(file, mask)

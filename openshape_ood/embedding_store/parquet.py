@@ -15,6 +15,7 @@ import numpy as np
 
 from openshape_ood.embedding_store.schema import COLUMNS, KEY, MAX_WORD, Failed, Header, Rows, text
 from openshape_ood.errors import FileError, MissingPackageError
+from openshape_ood.storage import DAMAGE
 
 GROUP_ROWS = 65_536
 
@@ -39,6 +40,7 @@ def to_bytes(rows: Rows, header: Header) -> bytes:
         "id": [*rows.ids, *(one.id for one in rows.failed)],
         "path": [*rows.paths, *(one.path for one in rows.failed)],
         "up": [*rows.ups, *(one.up or None for one in rows.failed)],
+        "stamp": [*rows.stamps, *(one.stamp for one in rows.failed)],
         "provenance": [json.dumps(asdict(header.provenance))] * (n + lost),
         "status": ["ok"] * n + ["error"] * lost,
         "error": [None] * n + [one.error for one in rows.failed],
@@ -63,6 +65,7 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
         if not len(good):
             continue
         some = some if len(good) == len(some) else some.take(good)
+        _check_filled(some, {*columns} - {"error", "embedding"}, path)
         found: dict[str, Any] = {name: _words(some[name], path) for name in columns if name != "embedding"}
         if "embedding" in columns:
             vectors = some["embedding"]
@@ -74,10 +77,12 @@ def read_rows(path: Path, header: Header, columns: Collection[str], batch_rows: 
 
 def read_failed(path: Path) -> Iterator[Failed]:
     """The rows without an embedding."""
-    columns = ("id", "path", "error", "up", "status")
+    columns = ("id", "path", "error", "up", "stamp", "status")
     for some in _batches(path, columns, GROUP_ROWS):
         for *row, status in zip(*(_words(some[name], path) for name in columns), strict=True):
             if status != "ok":
+                if None in row[:3]:
+                    raise FileError(f"{path} does not say what failed, and why; remove it and embed again")
                 yield Failed(*(word or "" for word in row))
 
 
@@ -85,7 +90,7 @@ def read_words(path: Path, columns: Sequence[str]) -> Iterator[list[tuple[str | 
     """Rows of columns of words of any Parquet file, in batches; None for every column that it lacks but the first."""
     with _opened(path, columns[:1]) as file:
         own = [name for name in columns if name in file.schema_arrow.names]
-        for some in file.iter_batches(columns=own):
+        for some in _all_rows(file, path, columns=own):
             empty = [None] * len(some)
             cells = [[_word(v) for v in some[name].to_pylist()] if name in own else empty for name in columns]
             yield list(zip(*cells, strict=True))
@@ -103,7 +108,8 @@ def _to_bytes(table: Any) -> bytes:
     from pyarrow import BufferOutputStream, parquet
 
     buffer, words = BufferOutputStream(), [name for name in COLUMNS if name != "embedding"]
-    parquet.write_table(table, buffer, use_dictionary=words, compression="zstd", row_group_size=GROUP_ROWS)
+    how = {"compression": "zstd", "row_group_size": GROUP_ROWS, "write_page_checksum": True}
+    parquet.write_table(table, buffer, use_dictionary=words, **how)
     return buffer.getvalue().to_pybytes()
 
 
@@ -114,7 +120,24 @@ def _batches(path: Path, columns: Sequence[str], batch_rows: int, dim: int | Non
             kind = file.schema_arrow.field("embedding").type
             if not arrow.types.is_fixed_size_list(kind) or (kind.list_size, str(kind.value_type)) != (dim, "float"):
                 raise FileError(f"{path}: its embeddings are {kind}; expected {dim} numbers of float32")
-        yield from file.iter_batches(batch_rows, columns=columns)
+        for some in _all_rows(file, path, batch_size=batch_rows, columns=columns):
+            _check_filled(some, {"status"}, path)
+            yield some
+
+
+def _check_filled(some: Any, columns: Collection[str], path: Path) -> None:
+    for name in columns:
+        if some[name].null_count:
+            raise FileError(f"{path} has rows without {name}; remove it and embed again")
+
+
+def _all_rows(file: Any, path: Path, **how: Any) -> Iterator[Any]:
+    rows = 0
+    for some in file.iter_batches(**how):
+        rows += len(some)
+        yield some
+    if rows != file.metadata.num_rows:  # a page whose damaged head says that it is of another kind is passed over
+        raise FileError(f"{path} has {rows:,} of its {file.metadata.num_rows:,} rows; remove it and embed again")
 
 
 @contextmanager
@@ -129,11 +152,12 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
         if lacks:
             raise FileError(f"{path} has no column {', '.join(lacks)}; expected {', '.join(needed)}")
         # by dictionary, so that a long word that a damaged file repeats is held once
-        with parquet.ParquetFile(path, read_dictionary=[name for name in needed if name != "embedding"]) as file:
+        words = [name for name in needed if name != "embedding"]
+        with parquet.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
             yield file
     except FileError:
         raise
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, *DAMAGE) as error:
         reason = " ".join(str(error).split())[:300]
         remedy = "If it is damaged, remove it and embed again"
         raise FileError(f"cannot read {path} as Parquet: {reason}. {remedy}") from error
@@ -141,10 +165,16 @@ def _opened(path: Path, needed: Sequence[str] = COLUMNS) -> Iterator[Any]:
 
 def _words(column: Any, path: Path) -> list[str | None]:
     """A column that was read by dictionary; rows of the same word share it."""
-    words = column.dictionary.to_pylist()
-    if any(len(word) > MAX_WORD for word in words if word):
-        raise FileError(f"{path} holds a word of more than {MAX_WORD:,} characters; expected ids, paths and reasons")
-    return [None if i is None else words[i] for i in column.indices.to_pylist()]
+    try:
+        words = column.dictionary.to_pylist()
+        found = [None if i is None else words[i] for i in column.indices.to_pylist()]
+    except (UnicodeDecodeError, IndexError) as error:
+        raise FileError(f"cannot read {path} as Parquet: {error}. It is damaged: remove it and embed again") from error
+    if any(type(word) is not str or len(word) > MAX_WORD for word in words if word is not None):
+        raise FileError(
+            f"{path} holds what is no text, or more than {MAX_WORD:,} characters; expected ids, paths and reasons"
+        )
+    return found
 
 
 def _word(value: Any) -> str | None:

@@ -1,11 +1,13 @@
 """The one schema of stored embeddings: what a row holds, and the header that says what made all of them.
 
 Every ending holds the same. A row: id, path, embedding (d,) float32, a unit vector; up, the gravity axis it was read
-with; status, "ok" or "error", and the error. Once for all rows, as JSON under the key "openshape_ood": the header.
+with; stamp, the state of the file; status, "ok" or "error", and the error. Once for all rows, as JSON under the key
+"openshape_ood": the header.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,9 +18,9 @@ import numpy as np
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
-FORMAT = "openshape_ood embeddings 2"
+FORMAT = "openshape_ood embeddings 3"
 KEY = "openshape_ood"
-COLUMNS = ("id", "path", "embedding", "up", "provenance", "status", "error")
+COLUMNS = ("id", "path", "embedding", "up", "stamp", "provenance", "status", "error")
 BATCH_ROWS = 65_536  # of 512 numbers: 128 MiB
 MAX_DIM = 65_536
 MAX_HEADER = 65_536  # characters
@@ -44,7 +46,8 @@ class Header:
         return self.provenance.identity
 
     def to_json(self) -> str:
-        return json.dumps({"format": FORMAT, **asdict(self)})
+        own = {"format": FORMAT, **asdict(self)}
+        return json.dumps(own | {"sum": checksum(own)})
 
     @classmethod
     def from_json(cls, content: str | bytes | None, where: Any) -> Header:
@@ -53,8 +56,10 @@ class Header:
             if content is None or len(content) > MAX_HEADER:
                 raise ValueError("there is none")
             found = json.loads(content)
-            if found.pop("format") != FORMAT:
-                raise ValueError("another format")
+            given, kind = found.pop("sum", ""), found["format"]
+            if kind != FORMAT or given != checksum(found):
+                raise ValueError("another format" if kind != FORMAT else "damaged: its checksum is another")
+            del found["format"]
             made = found.pop("provenance")
             header = cls(Provenance(Identity(**made.pop("identity")), **made), **found)
             header._check()
@@ -94,23 +99,32 @@ class Header:
 
 @dataclass(frozen=True)
 class Failed:
-    """A shape without an embedding, and why; up is empty where the file was not read as far as that."""
+    """A shape without an embedding, and why; up is empty where the file was not read so far; stamp as in `Rows`."""
 
     id: str
     path: str
     error: str
     up: str = ""
+    stamp: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Embeddings (n, d) float32 of n shapes with their ids, paths and gravity axes, and beside them what failed."""
+    """Embeddings (n, d) float32 of n shapes with their ids, paths and gravity axes, and beside them what failed.
+
+    stamps: of each file its size and the time of its last change, as "bytes:nanoseconds", which tell whether it was
+    replaced since; "" where nobody looked.
+    """
 
     ids: Sequence[str]
     paths: Sequence[str]
     ups: Sequence[str]
     embeddings: np.ndarray
     failed: Sequence[Failed] = ()
+    stamps: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stamps", self.stamps or [""] * len(self.ids))
 
     def __len__(self) -> int:
         return len(self.ids) + len(self.failed)
@@ -118,10 +132,15 @@ class Rows:
     def check(self, header: Header) -> np.ndarray:
         """The embeddings as they are stored. Raises `InputError` where these are no rows of `header`."""
         shape, n = np.shape(self.embeddings), len(self.ids)
-        if shape != (n, header.dim) or not len(self.paths) == len(self.ups) == n:
+        if shape != (n, header.dim) or not len(self.paths) == len(self.ups) == len(self.stamps) == n:
             given = f"the shape {shape} for {n} ids, {len(self.paths)} paths and {len(self.ups)} ups"
             raise InputError(f"embeddings have {given}; expected ({n}, {header.dim}), and one of each a row")
         return np.ascontiguousarray(self.embeddings, dtype=np.float32)
+
+
+def checksum(content: Any, *more: bytes) -> str:
+    """sha256 of what a JSON file can hold, and of bytes, against bits that flip."""
+    return hashlib.sha256(b"".join([json.dumps(content, sort_keys=True).encode(), *more])).hexdigest()
 
 
 def text(value: str) -> str:

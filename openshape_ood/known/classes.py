@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_names, grouped, unit, unit_or_zero
+from openshape_ood.checks import check_names, check_settings, grouped, unit, unit_or_zero
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.known.examples import check_examples, embedded
+from openshape_ood.known.examples import ENCODING, check_examples, embedded
 from openshape_ood.known.files import ARRAYS, load_known, save_known
 from openshape_ood.known.memory import MemoryBank, joined_memory
 from openshape_ood.known.soundness import check_joinable
@@ -132,6 +132,7 @@ class KnownClasses:
         ((4, 192), [0, 0, 0, 1])
         """
         names = check_examples(examples)
+        check_settings(settings, ENCODING, "KnownClasses.from_examples")
         found = [embedded(examples[name], name, encoder, up, settings) for name in names]
         labels = np.repeat(np.arange(len(names)), [len(rows) for rows in found])
         memory = None
@@ -163,6 +164,7 @@ class KnownClasses:
         ClassNamesError
             For examples of a class that is not among the names.
         """
+        check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
         strangers = [name for name in examples if name not in by_name.names]
         if strangers:

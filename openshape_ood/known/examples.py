@@ -15,6 +15,8 @@ from openshape_ood.checks import check_names, to_numpy, unit
 from openshape_ood.encoders.protocols import Encoder, Patches
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
 
+ENCODING = ("seed", "num_samples", "batch_size", "progress")  # what `encode` takes beside shapes and axes
+
 
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of classes known by example; raises `InputError` where one is known by name only."""

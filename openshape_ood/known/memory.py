@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import unit
+from openshape_ood.checks import check_settings, unit
 from openshape_ood.encoders.protocols import Patches
-from openshape_ood.known.examples import embedded_patches
+from openshape_ood.known.examples import ENCODING, embedded_patches
 
 MEMORY = ("features", "labels", "centers", "shapes")
 
@@ -50,6 +50,7 @@ class MemoryBank:
         cls, examples: Mapping[str, Any], encoder: Any, *, stage: str, up: str | Sequence[str] = "file", **settings: Any
     ) -> MemoryBank:
         """Of name -> example shapes, their classes numbered in that order; `settings` as in `KnownClasses`."""
+        check_settings(settings, ENCODING, "MemoryBank.from_examples")
         return cls.from_patches(embedded_patches(examples, encoder, up, stage, settings), stage)
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from openshape_ood.errors import ClassNamesError, MixedEncodersError
+from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 
 if TYPE_CHECKING:
     from openshape_ood.known.classes import KnownClasses
@@ -46,7 +46,12 @@ def check_sound(known: KnownClasses) -> None:
 
 
 def check_joinable(several: Sequence[KnownClasses]) -> None:
-    """Raises `MixedEncodersError` or `ClassNamesError` where sets do not belong together."""
+    """Raises `InputError` for what is no set, `MixedEncodersError` or `ClassNamesError` where sets do not fit."""
+    for one in several:
+        if not hasattr(one, "identity") or not hasattr(one, "names"):
+            raise InputError(
+                f"cannot join {one!r:.60}, a {type(one).__name__}; expected KnownClasses, each an argument of its own"
+            )
     first = several[0]
     for other in several[1:]:
         first.check_fits(other.identity)

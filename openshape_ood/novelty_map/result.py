@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice
+from openshape_ood.checks import check_choice, check_whole
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
@@ -21,8 +21,8 @@ COLORS = ("novelty", "class")
 LISTED = 8  # classes of the printed table
 TELLING = 0.9  # of the elements: where more lie beyond the threshold, nothing stands out
 UNTOLD = (
-    "nearly all of it is beyond the threshold, so the map does not tell where: is it another thing as a whole, is "
-    "another axis up, or is it a scan beside examples that are whole models?"
+    "nearly all of it is beyond the threshold. Is it another thing as a whole, is another axis up, or is it a scan "
+    "beside examples that are whole models?"
 )
 NEIGHBORS = 8  # of a point; these grow with the distance between points, as a radius would not
 
@@ -157,7 +157,7 @@ class NoveltyMap:
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
         lines += [f"and {len(shares) - LISTED} more"] * (len(shares) > LISTED)
-        return "\n".join([*lines, *([] if self.tells else [UNTOLD])])
+        return "\n".join([*lines, *([] if self.tells else [f"the map does not tell where: {UNTOLD}"])])
 
     @property
     def points(self) -> np.ndarray:
@@ -198,14 +198,14 @@ class NoveltyMap:
         Raises
         ------
         InputError
-            Where the map has no threshold.
+            Where the map has no threshold, and for a size that is no whole number.
         """
-        places, found = self.elements.places, []
+        least, places, found = check_whole(min_size, "min_size"), self.elements.places, []
         for piece in connected(places, self.is_novel, cells=self.elements.kind != "points"):
             names, counts = np.unique([] if self.nearest is None else self.nearest[piece], return_counts=True)
             nearest = str(names[counts.argmax()]) if len(names) else None
             found.append(Region(piece, float(self.novelty[piece].mean()), places[piece].mean(axis=0), nearest))
-        return [region for region in found if len(region) >= min_size]
+        return [region for region in found if len(region) >= least]
 
     def peak(self, share: float = 0.2) -> np.ndarray:
         """The surroundings of the most novel element.

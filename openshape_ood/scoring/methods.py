@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from inspect import Parameter, signature
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, unit
+from openshape_ood.checks import check_choice, check_settings, unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
@@ -20,7 +21,7 @@ Needs = Literal["any", "negatives", "examples", "patches", "text and examples"]
 Rows = Literal["embedding", "patches"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """A way to tell how novel rows are.
 
@@ -58,18 +59,36 @@ class Method:
     needs: Needs = "any"
     rows: Rows = "embedding"
     reference: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_choice(self.needs, "needs of a method", get_args(Needs))
         check_choice(self.rows, "rows of a method", get_args(Rows))
+        if not callable(self.scorer):
+            raise InputError(f"scorer of {self.name!r} is {self.scorer!r:.60}; expected scorer(known, **settings)")
+        takes = list(signature(self.scorer).parameters.values())[1:]  # without the known classes
+        if all(one.kind != Parameter.VAR_KEYWORD for one in takes):
+            check_settings(self.settings, [one.name for one in takes], f"method {self.name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Method) or self._plain() != other._plain():
+            return False
+        same = (np.array_equal(value, other.settings[name]) for name, value in self.settings.items())
+        return self.settings.keys() == other.settings.keys() and all(same)
+
+    def __hash__(self) -> int:
+        return hash(self._plain())
+
+    def _plain(self) -> tuple[Any, ...]:
+        """All that can be hashed; settings may be arrays."""
+        return self.name, self.scorer, self.needs, self.rows, self.reference
 
     def fit(self, known: KnownClasses) -> Scorer:
         """The scorer of these known classes."""
         return self.scorer(known, **self.settings)
 
     def configured(self, **settings: Any) -> Method:
-        """The same method with other settings."""
+        """The same method with other settings. Raises `UnknownNameError` for one that it does not have."""
         return replace(self, settings={**self.settings, **settings})
 
 
@@ -196,6 +215,14 @@ def check_known(method: Method, known: KnownClasses) -> None:
             f"method {method.name!r} needs known classes with {_MAKES[method.needs]}; those of {known.identity} have "
             f"none. With them: {', '.join(name for name, other in METHODS.items() if have[other.needs])}"
         )
+    if method.needs == "patches" and known.patches is not None:
+        # joined from several sets: patches would vote for the others, and never for these
+        lacks = [known.names[i] for i in np.setdiff1d(known.shown, known.patches.labels)]
+        if lacks:
+            raise InputError(
+                f"method {method.name!r} needs patches of all examples; those of {known.identity} have none of "
+                f"{', '.join(map(repr, lacks))}. Give each set {_MAKES['patches']}"
+            )
 
 
 def fitted(method: Method, known: KnownClasses) -> Scorer:
@@ -241,14 +268,18 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
                 f"{dim}; expected (b, {dim}) from the same encoder"
             )
         unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
-    judgement = fitted(found, known).judge(rows)
-    if found is not METHODS.get(found.name):
-        _check_judgement(judgement, found, len(rows), len(known.names))
+    return judged_by(fitted(found, known), rows, found, len(known.names))
+
+
+def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judgement:
+    """What a scorer of k classes says; raises `InputError` where one's own gives no `Judgement` of these rows."""
+    judgement = scorer.judge(rows)
+    if method is not METHODS.get(method.name):
+        _check_judgement(judgement, method, len(rows), k)
     return judgement
 
 
 def _check_judgement(found: Any, method: Method, b: int, k: int) -> None:
-    """Raises `InputError` where a method of one's own gives no `Judgement` of b rows and k classes."""
     wanted = {"novelty": ((b,), "f"), "nearest": ((b,), "iu"), "similarity": ((b, k), "f")}
     for name, (shape, kinds) in wanted.items():
         value: Any = getattr(found, name, None)

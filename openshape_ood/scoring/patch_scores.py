@@ -11,7 +11,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.scoring.neighbors import nearest
 
 
-def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarray:
+def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.ndarray:
     """-sum_c p_c ln p_c · d_c, 0 where all patches of a shape vote for one class.
 
     Each patch votes for the class of the token of the memory bank with the largest cosine; p_c is the share of the
@@ -23,7 +23,7 @@ def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarr
     ----------
     patches : array (b, p, w)
         p tokens of w numbers a shape; a zero token has cosine 0 to everything.
-    bank : array (n, w)
+    memory : array (n, w)
         Tokens of known shapes.
     labels : array (n,) of int
         The class of each, 0 to classes - 1.
@@ -48,18 +48,18 @@ def vote_entropy(patches: Any, bank: Any, labels: Any, classes: int) -> np.ndarr
 
     Examples
     --------
-    >>> bank, labels = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
+    >>> memory, labels = [[1.0, 0.0], [0.0, 1.0]], [0, 1]
     >>> agree, split = [[2.0, 1.0], [3.0, 1.0]], [[2.0, 1.0], [1.0, 2.0]]
-    >>> vote_entropy([agree, split], bank, labels, classes=2).round(3).tolist()
+    >>> vote_entropy([agree, split], memory, labels, classes=2).round(3).tolist()
     [0.0, 0.073]
     """
-    return entropy_of_votes(*nearest_votes(patches, bank, labels, classes), classes)
+    return entropy_of_votes(*nearest_votes(patches, memory, labels, classes), classes)
 
 
-def nearest_votes(patches: Any, bank: Any, labels: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (b, p) of each patch to the nearest bank token, and the class (b, p) of that token."""
-    tokens, known = array(patches, "patches", "bpw"), array(bank, "bank tokens", "nw")
-    check_widths(tokens, "patches", known, "bank tokens")
+def nearest_votes(patches: Any, memory: Any, labels: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distance (b, p) of each patch to the nearest token of the memory bank, and the class (b, p) of that token."""
+    tokens, known = array(patches, "patches", "bpw"), array(memory, "tokens of the memory bank", "nw")
+    check_widths(tokens, "patches", known, "tokens of the memory bank")
     votes_for = _classes(labels, len(known), classes)
     shapes, count, width = tokens.shape
     distance, index = nearest(tokens.reshape(shapes * count, width), known, k=1, metric="cosine")
@@ -87,7 +87,7 @@ def _classes(labels: Any, rows: int, classes: int) -> np.ndarray:
     most = check_count(classes, "classes", np.iinfo(np.int32).max, "the number of known classes")
     given = np.asarray(to_numpy(labels))
     if given.shape != (rows,):
-        raise InputError(f"labels have the shape {given.shape} for a bank of {rows} tokens; expected ({rows},)")
+        raise InputError(f"labels have the shape {given.shape} for a memory bank of {rows} tokens; expected ({rows},)")
     if given.dtype.kind not in "iu":
         raise InputError(f"labels are of type {given.dtype}; expected whole numbers from 0 to {most - 1}")
     if given.min() < 0 or given.max() >= most:

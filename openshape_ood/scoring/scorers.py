@@ -117,7 +117,10 @@ class VimScorer:
 
 @dataclass(frozen=True, eq=False)
 class VoteScorer:
-    """`patch_scores.vote_entropy` against the patches of the examples; nearest is the class of most patches."""
+    """`patch_scores.vote_entropy` against the patches of the examples; nearest is the class of most patches.
+
+    A class known by name only has no patches and gets no votes.
+    """
 
     memory: MemoryBank
     classes: int

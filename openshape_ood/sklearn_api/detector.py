@@ -27,8 +27,9 @@ from openshape_ood.decisions.calibration import calibration_needed
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses
-from openshape_ood.scoring import METHODS, Method, find_method
+from openshape_ood.scoring import METHODS, Judgement, Method, find_method
 from openshape_ood.scoring.example_scorers import NeighborScorer
+from openshape_ood.scoring.methods import judged_by
 from openshape_ood.sklearn_api.files import load_detector, save_detector
 from openshape_ood.sklearn_api.learning import (
     NOVEL,
@@ -143,7 +144,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
         """Novelty (b,) of embeddings X (b, d), larger for the more novel: the method's, the least over all classes."""
         queries = self._queries(X)
-        return np.min([part.scorer.judge(queries).novelty for part in self._parts], axis=0)
+        return np.min([found.novelty for found in self._judged(queries)], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Minus the novelty (b,): larger for the better known, as scikit-learn has it."""
@@ -155,7 +156,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         That is `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
         """
         queries = self._queries(X)
-        return np.max([part.threshold.value - part.scorer.judge(queries).novelty for part in self._parts], axis=0)
+        pairs = zip(self._parts, self._judged(queries), strict=True)
+        return np.max([part.threshold.value - found.novelty for part, found in pairs], axis=0)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """+1 for known, -1 for novel (b,)."""
@@ -168,7 +170,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         example, also for k > 1.
         """
         queries = self._queries(X)
-        judged = [part.scorer.judge(queries) for part in self._parts]
+        judged = self._judged(queries)
         margins = np.stack([p.threshold.value - found.novelty for p, found in zip(self._parts, judged, strict=True)])
         nearest = np.stack([p.classes[found.nearest] for p, found in zip(self._parts, judged, strict=True)])
         best = np.take_along_axis(nearest, margins.argmax(axis=0)[None], axis=0)[0]
@@ -271,6 +273,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         check_is_fitted(self, "_parts")
         return validate_data(self, to_numpy(X), dtype=[np.float64, np.float32], reset=False)
 
+    def _judged(self, queries: np.ndarray) -> list[Judgement]:
+        method = self._method()
+        return [judged_by(part.scorer, queries, method, len(part.classes)) for part in self._parts]
+
     def _extended(self, part: Part, examples: np.ndarray, names: np.ndarray) -> Part:
         """The part with those of the examples that are of its classes."""
         match = names[:, None] == self.classes_[part.classes]
@@ -292,6 +298,13 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         if len(labels) < k:
             raise InputError(f"k is {k} and there are {len(labels)} examples of new classes; expected {k} or more")
         scorer = before.beside(known) if hasattr(before, "beside") else method.fit(known)
+        try:
+            judged_by(scorer, known.labeled_examples()[0][:1], method, len(known.names))
+        except InputError as error:
+            raise InputError(
+                f"the new classes cannot be learned apart from the others: {error}. By {method.name!r}, fit again with "
+                "all examples, or add two or more classes at once"
+            ) from error
         if (np.bincount(labels)[labels] > 1).sum() >= calibration_needed(self.coverage) and len(labels) > k:
             threshold = learned_threshold(calibration_novelty(method, scorer, known), self.coverage)
         else:

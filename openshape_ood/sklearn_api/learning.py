@@ -17,6 +17,7 @@ from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Method
 from openshape_ood.scoring.left_out import Novelty, folds_left_out
+from openshape_ood.scoring.methods import judged_by
 
 # what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
 NOVEL, NOVEL_NUMBER, ONE_CLASS = "novel", -1, "known"
@@ -65,8 +66,9 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
     examples, labels = known.labeled_examples()
 
     def fit(kept: np.ndarray) -> Novelty:
-        left = method.fit(known.subset(kept))
-        return lambda out: left.judge(examples[out]).novelty
+        rest = known.subset(kept)
+        left = method.fit(rest)
+        return lambda out: judged_by(left, examples[out], method, len(rest.names)).novelty
 
     novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(fit, labels)
     several = np.bincount(labels)[labels] > 1

@@ -16,24 +16,30 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from independent import Answer, answers, cached, figures, key, models, read_release, scans
+from made_up_run import made_up_finished
 from published import PUBLISHED, write_checkpoint
 from release_tree import write_release
-from safetensors.numpy import load
+from safetensors.numpy import load, save_file
 from sklearn.metrics import roc_auc_score
 
 import openshape_ood
+from benchmarks.questions import scores
+from benchmarks.report.compare import Run
+from benchmarks.report.pictures.run import heading
 from benchmarks.threedos.command import main
 from benchmarks.threedos.results import SHOWN
 from benchmarks.threedos.splits import load_split
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import PACKAGE
 from openshape_ood.shapes.points import resample
 
 ROOT = Path(__file__).parents[2]
@@ -573,3 +579,33 @@ def test_readers_do_not_wait_for_torch() -> None:
     code = "import benchmarks.threedos.command, benchmarks.threedos.stream, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "False"
+
+
+def test_a_run_with_other_weights_says_so_everywhere(tmp_path: Path) -> None:
+    encoder, words = tmp_path / "made_up.safetensors", tmp_path / "words" / "text.safetensors"
+    tensors = load((PACKAGE / "tiny" / "encoder.safetensors").read_bytes())
+    save_file({name: np.asarray(tensor * 1.01, np.float32) for name, tensor in tensors.items()}, encoder)
+    shutil.copytree(PACKAGE / "tiny", words.parent)
+    settings = [*SETTINGS, "--per-class", "2", "--seeds", "1", "--no-cache", "--checkpoint", str(encoder)]
+    report, printed = run("sr1", tmp_path / "out", *settings, "--text-checkpoint", str(words))
+    here, there = sha256(encoder), sha256(PACKAGE / "tiny" / "encoder.safetensors")
+    assert report["other_weights"] == [
+        f"tiny, sha256 {here[:12]}, registered {there[:12]}",
+        f"text encoder of tiny, sha256 {sha256(words)[:12]}, registered none",
+    ]
+    (page,) = (tmp_path / "out").glob("*.md")
+    for text in (printed, page.read_text()):
+        assert "OTHER WEIGHTS THAN THE REGISTERED ONES: tiny, sha256" in " ".join(text.split())
+    finished = replace(made_up_finished(), report=report)
+    assert "tiny (OTHER WEIGHTS)" in heading(finished) and "OTHER" not in heading(made_up_finished())
+    assert Run(page, report).kind[0] == "tiny (other weights)"
+
+
+@pytest.mark.parametrize("command", ["sr1", "scores"])
+def test_data_that_are_not_there_are_told_before_anything_is_loaded(
+    command: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ShapeEncoder, "from_pretrained", lambda *_, **__: pytest.fail("loaded"))
+    given = ["--data-root", str(tmp_path / "none"), "--out", str(tmp_path)]
+    assert (main("sr1", ["sr1"], given) if command == "sr1" else scores.main(given)) == 1
+    assert f"no folder {tmp_path / 'none'}" in capsys.readouterr().err

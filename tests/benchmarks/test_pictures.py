@@ -101,9 +101,12 @@ def test_without_validation_the_limit_is_that_of_the_known():
     value, keeps = limit(result)
     # numpy's quantile, as sorted by hand: between the 11th and 12th of 12 values, at 0.95 * 11 = 10.45
     ordered = sorted(result.scored[0]["known"].novelty)
-    assert value == pytest.approx(ordered[10] + 0.45 * (ordered[11] - ordered[10])) and "known" in keeps
+    assert (
+        value == pytest.approx(ordered[10] + 0.45 * (ordered[11] - ordered[10]))
+        and keeps == "11 of 12 of the known tested"
+    )
     result = made_up_finished().results[0]
-    assert limit(result) == (result.thresholds[0], "95 % of validation")
+    assert limit(result) == (result.thresholds[0], "11 of 12 of the validation")
     # below it, of the first seed's validation shapes, by counting: 12 * 0.95 = 11.4, so that one of them is above
     assert sum(v <= limit(result)[0] for v in result.scored[0]["validation"].novelty) == 11
 

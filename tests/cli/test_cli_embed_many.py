@@ -37,7 +37,8 @@ def test_a_folder_into_a_folder(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     found = embed(folder, out, code=1)
     assert found["counts"] | {"ignored": 0} == {
-        "given": 3, "embedded": 2, "reused": 0, "failed": 1, "skipped": 0, "ignored": 0, "rows": 2, "errors": 1,
+        "given": 3, "embedded": 2, "reused": 0, "changed": 0, "failed": 1, "skipped": 0, "ignored": 0, "rows": 2,
+        "errors": 1,
     }  # fmt: skip
     assert ids_of(out) == {"chair/1.npy", "sofa/1.npy"}
     assert store.known_from(out).names == ("chair", "sofa")

@@ -18,7 +18,7 @@ from openshape_ood.cli.commands import app
 
 PROGRAM = [sys.executable, "-m", "openshape_ood"]
 ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent), "OMP_NUM_THREADS": "1"}
-COMMANDS = ["score", "embed", "localize", "checkpoints", "doctor", "demo", "serve"]
+COMMANDS = ["score", "embed", "localize", "known", "checkpoints", "doctor", "demo", "serve"]
 
 
 def test_the_version() -> None:
@@ -44,7 +44,7 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_examples_and_says_that_tiny_works_offline(command: str) -> None:
     text = " ".join(run(command, "--help").stdout.split())
-    assert ("Examples:" in text and "--json" in text) or command == "checkpoints"
+    assert ("Examples:" in text and "--json" in text) or command in ("known", "checkpoints")
     assert "tiny" in text and "offline" in text
 
 

@@ -19,6 +19,7 @@ from openshape_ood.decisions.calibration import (
     coverage_law,
     expected_coverage,
     leave_one_out,
+    one_of_each,
     p_values,
 )
 from openshape_ood.errors import InputError
@@ -312,3 +313,37 @@ def test_examples_that_cannot_be_left_out(examples: Any, labels: Any, message: s
 def test_a_score_that_gives_no_novelty(given: Any) -> None:
     with pytest.raises(InputError, match=r"the score of example 0 is .*; expected one finite novelty"):
         leave_one_out(np.zeros((3, 2)), [0, 1, 2], lambda queries, examples, labels: given)
+
+
+def test_one_of_each_group_keeps_the_promise_that_all_scans_break() -> None:
+    """4 objects of 10 scans that differ little, 1,000 times: the share kept of scans of 100 new objects, one each."""
+    random = np.random.default_rng(0)
+    objects = np.repeat(np.arange(4), 10)
+    kept = np.empty((1000, 2))
+    for row in kept:
+        scores = random.normal(size=4)[objects] + 0.1 * random.normal(size=40)
+        new = random.normal(size=100) + 0.1 * random.normal(size=100)
+        grouped = scores[one_of_each(objects, 40)]
+        row[:] = [np.mean(new <= conformal_threshold(*one)) for one in ((grouped, 0.8), (scores, 0.95))]
+    (promised, broken), error = kept.mean(axis=0), kept.std(axis=0).max() / math.sqrt(1000)
+    assert abs(promised - expected_coverage(4, 0.8)) < 3 * error
+    assert broken < 0.85 < expected_coverage(40, 0.95)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(0, 9))
+@settings(deadline=None)
+def test_one_of_each_is_one_of_each(groups: list[int], seed: int) -> None:
+    picked = one_of_each(groups, len(groups), seed)
+    assert [groups[i] for i in picked] == sorted(set(groups))
+    np.testing.assert_array_equal(picked, one_of_each(list(map(str, groups)), len(groups), seed))
+    assert one_of_each(np.arange(7), 7).tolist() == list(range(7))
+
+
+def test_any_of_a_group_may_be_drawn() -> None:
+    assert {int(one_of_each([0] * 5, 5, seed)[0]) for seed in range(100)} == set(range(5))
+
+
+@pytest.mark.parametrize(("groups", "message"), [([1, 2], "2 groups for 3"), ([1.0, math.nan, 2.0], "NaN")])
+def test_groups_that_do_not_fit(groups: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        one_of_each(groups, 3)

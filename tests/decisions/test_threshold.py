@@ -100,3 +100,11 @@ def test_novelty_that_is_none_is_neither_known_nor_novel(novelty: Any) -> None:
 def test_a_coverage_is_a_share(coverage: Any) -> None:
     with pytest.raises(InputError, match="expected a share between 0 and 1"):
         Threshold(0.5, coverage)
+
+
+def test_of_several_rows_of_one_object_one_counts() -> None:
+    threshold = Threshold.from_novelty(np.arange(40.0), groups=np.arange(40) // 2)
+    assert threshold.n == 20 and (np.sort(threshold.scores // 2) == np.arange(20)).all()
+    assert threshold.coverage == expected_coverage(20)
+    with pytest.raises(InputError, match="2 groups for 40"):
+        Threshold.from_novelty(np.arange(40.0), groups=[1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from shape_files import BROKEN, write_files
 
 from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
-from openshape_ood.embedding_store.jobs import Item, Settings, embed, job
+from openshape_ood.embedding_store.jobs import Item, Settings, Share, embed, job
 from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
 
 pytest.importorskip("pyarrow")
@@ -93,14 +94,14 @@ def test_failed_shapes_are_tried_again_when_asked(items: list[Item], tmp_path: P
     Path(broken.path).unlink()
     Path(broken.path).symlink_to(good.path)  # still no PLY
     assert [one.id for one in embed([broken], tmp_path / "out", TINY, retry_failed=True).failed] == [BROKEN]
+    assert embed([broken], tmp_path / "out", TINY).skipped == 1
     Path(broken.path).unlink()
     vertices = "\n".join(f"{i} {i * i % 7} {i * i * i % 5}" for i in range(50))
     head = (
         "ply\nformat ascii 1.0\nelement vertex 50\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
     )
     Path(broken.path).write_text(head + vertices + "\n")
-    assert embed([broken], tmp_path / "out", TINY).skipped == 1
-    done = embed([broken], tmp_path / "out", TINY, retry_failed=True)
+    done = embed([broken], tmp_path / "out", TINY)  # another file than the one that failed
     assert (done.embedded, done.errors, done.rows) == (1, 0, 4)
 
 
@@ -245,3 +246,35 @@ def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.Mo
     finally:
         tracemalloc.stop()
     assert peak[0] < 150 * count  # bytes; as a list of Item they take more than 300 each
+
+
+def test_a_file_that_was_replaced_is_embedded_again(items: list[Item], tmp_path: Path, tiny: ShapeEncoder) -> None:
+    out, some = tmp_path / "out", [item for item in items if item.path.endswith(".npy")][:12]
+    embed(some, out, TINY)
+    before = table(out)
+    np.save(some[3].path, np.load(some[5].path))  # another shape
+    Path(some[7].path).write_bytes(b"no cloud any more")
+    os.utime(some[8].path)  # copied anew: as good as another
+    done = embed(some, out, TINY)
+    assert (done.given, done.reused, done.embedded, done.changed) == (12, 9, 2, 3)
+    assert [one.id for one in done.failed] == [some[7].id] and (done.rows, done.errors) == (11, 1)
+    after = table(out)
+    np.testing.assert_allclose(after[some[3].id], before[some[5].id], atol=1e-5)
+    assert some[7].id not in after  # not the embedding of what it was
+    again = embed(some, out, TINY)
+    assert (again.reused, again.embedded, again.changed, again.skipped) == (11, 0, 0, 1)
+    np.save(some[7].path, np.load(some[5].path))
+    assert embed(some, out, TINY).embedded == 1  # it failed as another file
+
+
+def test_a_run_that_was_killed_leaves_no_row_of_a_replaced_file(items: list[Item], tmp_path: Path) -> None:
+    out, some = tmp_path / "out", [item for item in items if item.path.endswith(".npy")][:6]
+    embed(some, out, TINY)
+    before = table(out)
+    np.save(some[3].path, np.load(some[5].path))
+    embed(some, out, TINY, shard=Share(0, 1))  # which settles nothing: both rows are there
+    ids = [id for batch in store.read_embeddings(out) for id in batch["id"]]
+    assert ids.count(some[3].id) == 2
+    done = embed(some, out, TINY)
+    assert (done.reused, done.embedded, done.rows) == (6, 0, 6)
+    np.testing.assert_allclose(table(out)[some[3].id], before[some[5].id], atol=1e-5)

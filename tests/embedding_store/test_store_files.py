@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from openshape_ood.embedding_store import (
     read_header,
     write_embeddings,
 )
-from openshape_ood.embedding_store.schema import MAX_WORD
+from openshape_ood.embedding_store.schema import MAX_WORD, checksum
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 
 arrow = pytest.importorskip("pyarrow")
+TEXTS = ("id", "path", "up", "failed")
 ENDINGS = (".parquet", ".npz", ".safetensors")
 IDS = [f"{name}/{i}" for name in ("chair", "lamp") for i in range(5)]
 
@@ -79,8 +81,9 @@ def test_what_is_no_store(tmp_path: Path) -> None:
 
 
 def npz(bad: Path, compression: int = zipfile.ZIP_STORED, **arrays: Any) -> Path:
-    """A good file, but for `arrays`: arrays, or the bytes of members; None leaves one out."""
+    """A good file, but for `arrays`: arrays, or the bytes of members; None leaves one out. Its checksum is right."""
     good = dict(np.load(write(bad.parent, ".npz")))
+    good["sum"] = np.array(right_sum({k: v for k, v in (good | arrays).items() if k != "sum"}))
     with zipfile.ZipFile(bad, "w", compression) as archive:
         for name, value in (good | arrays).items():
             buffer = io.BytesIO()
@@ -89,6 +92,21 @@ def npz(bad: Path, compression: int = zipfile.ZIP_STORED, **arrays: Any) -> Path
             if value is not None:
                 archive.writestr(f"{name}.npy", value if isinstance(value, bytes) else buffer.getvalue())
     return bad
+
+
+def right_sum(arrays: Mapping[str, Any]) -> str:
+    """What a file of this content would say, as far as there is any."""
+    embedding = arrays.get("embedding")
+    content = b"" if embedding is None or isinstance(embedding, bytes) else embedding.tobytes()
+    return checksum(
+        {key: str(arrays[key]) for key in ("openshape_ood", *TEXTS) if arrays.get(key) is not None}, content
+    )
+
+
+def forged(old: str, new: str) -> str:
+    """The header with a change, and the checksum of that."""
+    changed = json.loads(HEADER.to_json().replace(old, new))
+    return json.dumps(changed | {"sum": checksum({key: changed[key] for key in changed if key != "sum"})})
 
 
 def huge() -> bytes:
@@ -113,11 +131,13 @@ def huge() -> bytes:
         {"path": np.array('["a"]')},
         {"openshape_ood": None},
         {"openshape_ood": np.array("[" * 60_000)},
-        {"openshape_ood": np.array(HEADER.to_json().replace(" 2", " 1"))},
-        {"openshape_ood": np.array(HEADER.to_json().replace('"dim": 8', '"dim": 1000000000'))},
-        {"openshape_ood": np.array(HEADER.to_json().replace('"dim": 8', '"dim": "8"'))},
-        {"openshape_ood": np.array(HEADER.to_json().replace('"dim": 8', '"rank": 8'))},
-        {"openshape_ood": np.array(HEADER.to_json().replace("0.07", "-1"))},
+        {"openshape_ood": np.array(forged(" 3", " 2"))},
+        {"openshape_ood": np.array(forged('"dim": 8', '"dim": 1000000000'))},
+        {"openshape_ood": np.array(forged('"dim": 8', '"dim": "8"'))},
+        {"openshape_ood": np.array(forged('"dim": 8', '"rank": 8'))},
+        {"openshape_ood": np.array(forged("0.07", "-1"))},
+        {"sum": np.array("0" * 64)},
+        {"sum": None},
     ],
 )
 def test_a_damaged_npz_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
@@ -126,7 +146,7 @@ def test_a_damaged_npz_is_refused(tmp_path: Path, change: dict[str, Any]) -> Non
 
 
 def test_damaged_safetensors_are_refused(tmp_path: Path) -> None:
-    words = {name: json.dumps(IDS) for name in ("id", "path", "up")}
+    words = {name: json.dumps(IDS) for name in TEXTS} | {"failed": "[]"}
     good = {"openshape_ood": HEADER.to_json(), **words}
     bad = tmp_path / "bad.safetensors"
     for embedding, metadata in (
@@ -137,7 +157,8 @@ def test_damaged_safetensors_are_refused(tmp_path: Path) -> None:
         (vectors(10).ravel(), good),
         (vectors(10).astype(np.float16), good),
     ):
-        save_file({"embedding": embedding}, bad, metadata)
+        signed = {**metadata, "sum": right_sum({**metadata, "embedding": embedding})}
+        save_file({"embedding": embedding}, bad, signed)
         with pytest.raises(FileError, match=r"bad\.safetensors"):
             list(read_embeddings(bad))
     bad.write_bytes(b"\xff" * 100)
@@ -169,3 +190,25 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
     bad.write_bytes(b"PAR1" + b"\0" * 50 + b"PAR1")
     with pytest.raises(FileError, match=r"bad\.parquet"):
         read_header(bad)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_flipped_bit_is_believed(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path, ending)
+
+    def content() -> Any:
+        batches = [{**one, "embedding": one["embedding"].tobytes()} for one in read_embeddings(path, COLUMNS)]
+        return read_header(path), batches, list(read_errors(path))
+
+    sound, expected, told = path.read_bytes(), content(), 0
+    for place in np.random.default_rng(0).integers(0, 8 * len(sound), 120):
+        damaged = bytearray(sound)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            found = content()
+        except FileError:
+            told += 1
+        else:  # bits that nothing depends on
+            assert found == expected
+    assert told > 60

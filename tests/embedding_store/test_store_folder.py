@@ -31,7 +31,7 @@ OTHER = replace(HEADER, provenance=Provenance(replace(IDENTITY, checkpoint="vitb
 
 
 def ids_of(folder: Path) -> list[str]:
-    return sorted(id for id, _ in written(folder))
+    return sorted(id for id, _, _ in written(folder))
 
 
 def test_schema_and_values(tmp_path: Path) -> None:
@@ -48,6 +48,7 @@ def test_schema_and_values(tmp_path: Path) -> None:
         "path": "/in/a",
         "embedding": embeddings[0].tolist(),
         "up": "y",
+        "stamp": "",
         "provenance": json.dumps(asdict(HEADER.provenance)),
         "status": "ok",
         "error": None,

@@ -8,11 +8,11 @@ import pytest
 import torch
 from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, PatchEncoder, words
 
-from openshape_ood import KnownClasses, OpenShapeError, ShapeEncoder, TextEncoder
+from openshape_ood import KnownClasses, OpenShapeError, ShapeEncoder, TextEncoder, Threshold
 from openshape_ood.checks import unit
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, CloudError, InputError, MixedEncodersError, ShapeFileError
-from openshape_ood.known import check_names
+from openshape_ood.known import MemoryBank, check_names
 from openshape_ood.known.examples import ready_embeddings
 
 EMBEDDINGS = np.array([[3.0, 0, 0, 4], [0, 2, 0, 0]])
@@ -341,3 +341,31 @@ def test_ready_embeddings_that_cannot_be_used(vectors: Any, labels: Any, identit
 def test_classes_of_which_nothing_is_known() -> None:
     with pytest.raises(InputError, match="neither names' embeddings nor examples"):
         KnownClasses(("a",), IDENTITY).anchors  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: KnownClasses.from_examples({"a": POLE}, FakeEncoder(), bach=3), "did you mean 'batch_size'"),
+        (lambda: KnownClasses.from_both(["a"], {"a": POLE}, FakeEncoder(), words(), sed=3), "did you mean 'seed'"),
+        (lambda: MemoryBank.from_examples({"a": POLE}, PatchEncoder(), stage="tokens", x=3), "unknown setting 'x'"),
+        (lambda: KnownClasses.join("a"), "cannot join 'a', a str; expected KnownClasses, each an argument"),
+        (lambda: KnownClasses.join([known_chairs()]), r"cannot join \[.* a list; expected KnownClasses"),
+    ],
+)
+def test_what_is_misspelled_or_no_set_is_told(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def known_chairs() -> KnownClasses:
+    return KnownClasses.from_examples({"chair": [POLE, SLAB]}, FakeEncoder())
+
+
+def test_other_classes_have_no_threshold() -> None:
+    held = known_chairs().with_threshold(Threshold(0.5))
+    other = KnownClasses.from_examples({"plate": PLATE}, FakeEncoder())
+    assert held.threshold.value == 0.5 and held.with_temperature(0.1).threshold is held.threshold
+    assert KnownClasses.join(held, other).threshold is None
+    assert held.subset(np.array([True, False])).threshold is None
+    assert held.relabeled(("a", "b"), [1], None).threshold is None

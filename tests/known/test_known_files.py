@@ -13,11 +13,11 @@ from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, words
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
-from openshape_ood.encoders.protocols import Identity
+from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, Threshold
+from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError
 from openshape_ood.known import MemoryBank
-from openshape_ood.scoring import METHODS, Method, judge
+from openshape_ood.scoring import METHODS, Method, default_method, judge
 from openshape_ood.synthetic import sample
 
 
@@ -216,3 +216,26 @@ def test_a_copy_has_the_fields_and_nothing_computed() -> None:
     assert len(bank.anchors) == 2
     judge(bank.anchors, bank, Method("mine", lambda known: METHODS["max_cosine"].fit(known)))
     assert same(pickle.loads(pickle.dumps(bank)), bank)
+
+
+def test_a_threshold_comes_back_and_a_damaged_one_does_not(tmp_path: Path) -> None:
+    identity = by_example().identity
+    threshold = Threshold.from_novelty(range(20), provenance=Provenance(identity, "knn"), source="scans")
+    path = by_example().with_threshold(threshold).save(tmp_path / "known.safetensors")
+    again = KnownClasses.load(path).threshold
+    assert (again.value, again.coverage, again.source) == (threshold.value, threshold.coverage, "scans")
+    assert again.provenance == threshold.provenance and (again.scores == threshold.scores).all()
+    assert default_method(KnownClasses.load(path)) == "knn"
+    state = threshold.state()
+    alien = {**state["provenance"], "identity": {"checkpoint": "a", "space": "b", "sha256": "c"}}
+    for damaged in (5, {}, {**state, "scores": ["x"]}, {**state, "value": "0"}, {**state, "provenance": alien}):
+        rewritten(path, threshold=damaged)
+        with pytest.raises(FileError, match="no set of known classes, or a damaged one"):
+            KnownClasses.load(path)
+
+
+def rewritten(path: Path, **header: Any) -> None:
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    told = {**json.loads(metadata["header"]), **header}
+    save_file(load_file(path), path, {**metadata, "header": json.dumps(told)})

@@ -120,3 +120,9 @@ def test_classes_may_lack_and_pixels_are_no_cloud(tmp_path: Path) -> None:
 def test_plot_draws_the_map() -> None:
     pytest.importorskip("matplotlib")
     assert made(Elements("points", plate(40, 0)), np.ones(40)).plot().get_title() == "the shape\nagainst chair, sofa"
+
+
+@pytest.mark.parametrize("size", ["a", 0, -1, 2.5, True])
+def test_a_region_has_a_whole_number_of_elements(size: Any) -> None:
+    with pytest.raises(InputError, match=r"min_size is .*; expected a whole number from 1 up"):
+        made(Elements("points", plate(100, 0)), np.ones(100)).regions(size)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FakeEncoder, FakeText
+from fakes import PLATE, POLE, SLAB, FakeEncoder, FakeText, PatchEncoder
 from scipy.special import logsumexp, softmax
 from scipy.stats import chi2, entropy
 from sklearn.covariance import LedoitWolf, shrunk_covariance
@@ -35,7 +35,7 @@ NEGATIVES = RANDOM.normal(size=(12, D))
 NEAR = np.vstack([*EXAMPLES.values(), *([TEXT["d"]] * 5)])
 QUERIES = np.concatenate([RANDOM.normal(size=(20, D)), NEAR + 0.7 * RANDOM.normal(size=NEAR.shape)])
 BANK_PATCHES = RANDOM.normal(size=(30, W)).astype(np.float32)
-PATCH_LABELS = RANDOM.randint(1, 4, size=30)  # 1, 2 or 3: the first class has none
+PATCH_LABELS = np.array([0, 2, 3])[RANDOM.randint(0, 3, size=30)]  # d has none
 PATCHES = RANDOM.normal(size=(len(QUERIES), 5, W))
 TEMPERATURE = 0.03
 
@@ -420,7 +420,7 @@ def test_patches_that_cannot_be_used() -> None:
     def novelty(patches: np.ndarray, known: KnownClasses) -> None:
         judge(patches, known, "vote_entropy")
 
-    with pytest.raises(MixedEncodersError, match="patches have 5 numbers a row, bank tokens 6"):
+    with pytest.raises(MixedEncodersError, match="patches have 5 numbers a row, tokens of the memory bank 6"):
         novelty(PATCHES[:, :, :-1], FULL)
     with pytest.raises(InputError, match=r"patches have the shape \(40, 16\); expected \(b, p, w\)"):
         novelty(QUERIES, FULL)
@@ -477,7 +477,7 @@ BANKS = {
     "names and negatives": (names_bank(x=NEGATIVES[0], y=NEGATIVES[1]), {"any", "negatives"}),
     "examples": (bank(), {"any", "examples"}),
     "examples and patches": (
-        replace(bank(), patches=memory(labels=PATCH_LABELS - 1)),
+        replace(bank(), patches=memory(labels=np.maximum(PATCH_LABELS - 1, 0))),
         {"any", "examples", "patches"},
     ),
     "both": (replace(FULL, negatives=None, patches=None), {"any", "examples", "text and examples"}),
@@ -717,3 +717,55 @@ def test_what_is_left_out_is_as_if_it_had_never_been_there(method: str, each: li
         out = np.arange(len(labels)) % 20 == fold
         rest = METHODS[method].fit(known.subset(~out))
         np.testing.assert_allclose(novelty[out], rest.judge(examples[out]).novelty, rtol=1e-9, atol=1e-9)
+
+
+def with_patches(patches: bool = True, **examples: Any) -> KnownClasses:
+    stage = "tokens" if patches else None
+    return KnownClasses.from_examples(examples, PatchEncoder(), patches=stage)
+
+
+def test_patches_of_only_some_classes_do_not_vote() -> None:
+    joined = KnownClasses.join(with_patches(pole=POLE), with_patches(False, plate=PLATE, slab=SLAB))
+    rows = PatchEncoder().encode_patches([POLE]).features
+    with pytest.raises(InputError, match=r"patches of all examples; those of fake .* have none of 'plate', 'slab'"):
+        judge(rows, joined, "vote_entropy")
+    whole = KnownClasses.join(with_patches(pole=POLE), with_patches(plate=PLATE, slab=SLAB))
+    assert judge(rows, whole, "vote_entropy").nearest.tolist() == [0]
+
+
+class Weighted:
+    def __init__(self, known: KnownClasses, weights: Any = 1.0) -> None:
+        self.anchors, self.weights = known.anchors, weights
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        cosines = rows @ (self.anchors * self.weights).T
+        return Judgement(1 - cosines.max(axis=1), cosines.argmax(axis=1), cosines)
+
+
+def test_methods_may_be_set_by_arrays() -> None:
+    known, weights = bank(), np.arange(float(D))
+    one, other = (Method("weighted", Weighted, settings={"weights": w}) for w in (weights, weights + 1))
+    first, second = (judge(QUERIES, known, method).novelty for method in (one, other))
+    assert not np.allclose(first, second)
+    assert one == Method("weighted", Weighted, settings={"weights": weights.copy()}) != other
+    assert one != one.configured(weights=1.0) and one != "weighted" and len({one, one.configured()}) == 1
+    np.testing.assert_array_equal(judge(QUERIES, known, one.configured()).novelty, first)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: METHODS["knn"].configured(kk=3),
+            "unknown setting 'kk' of method 'knn'; known: metric, k; did you",
+        ),
+        (lambda: METHODS["vim"].configured(dim=3), "unknown setting 'dim' of method 'vim'; known: none"),
+        (lambda: Method("mine", Weighted, settings={"weight": 1}), "did you mean 'weights'"),
+        (lambda: Method("mine", 3), "scorer of 'mine' is 3"),
+    ],
+)
+def test_settings_that_a_method_does_not_have(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()
+    anything = Method("mine", lambda known, **settings: Weighted(known))
+    assert anything.configured(whatever=3).settings == {"whatever": 3}

@@ -23,6 +23,7 @@ from openshape_ood.decisions.calibration import conformal_threshold, expected_co
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import ClassNamesError, FileError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.scoring import METHODS as ALL_METHODS
+from openshape_ood.scoring import Judgement, Method
 
 METHODS = {name: m for name, m in ALL_METHODS.items() if m.needs == "examples" and name != "vim"}
 NAMES = ["bed", "chair", "lamp"]
@@ -497,3 +498,38 @@ def test_a_method_with_settings_of_its_own_keeps_them() -> None:
 def test_a_softmax_over_one_class_says_what_works() -> None:
     with pytest.raises(InputError, match="constant for one known class"):
         NoveltyDetector("mcm").fit(blobs()[0])
+
+
+@pytest.mark.parametrize("method", ["mcm", "entropy", "margin"])
+@pytest.mark.parametrize("each", [3, 30])
+def test_one_new_class_has_nothing_to_be_compared_with_by_a_softmax(method: str, each: int) -> None:
+    X, y = blobs()  # noqa: N806
+    first = y != "lamp"
+    detector = NoveltyDetector(method).fit(X[first], y[first])
+    before = detector.novelty_score(QUERIES)
+    with pytest.raises(InputError, match=rf"learned apart from the others.*By '{method}', fit again with all"):
+        detector.partial_fit(X[~first][:each], y[~first][:each])
+    assert detector.classes_.tolist() == ["bed", "chair"]
+    np.testing.assert_array_equal(detector.novelty_score(QUERIES), before)
+
+
+class Flat:
+    """Says too little."""
+
+    def __init__(self, known: Any, right: Any = True) -> None:
+        self.k, self.right = len(known.names), right
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        k = self.k if self.right is True or len(rows) < self.right else 1
+        return Judgement(np.ones(len(rows)), np.zeros(len(rows), dtype=int), np.zeros((len(rows), k)))
+
+
+def test_what_a_method_of_ones_own_says_is_checked() -> None:
+    X, y = blobs()  # noqa: N806
+    with pytest.raises(InputError, match=r"(?s)method 'flat' gives .* as similarity; expected a Judgement"):
+        NoveltyDetector(Method("flat", Flat, settings={"right": False})).fit(X, y)
+    detector = NoveltyDetector(Method("flat", Flat, settings={"right": 10})).fit(X, y)
+    assert detector.predict(X[:9]).shape == (9,)
+    for answer in (detector.predict, detector.novelty_score, detector.classify):
+        with pytest.raises(InputError, match="method 'flat'"):
+            answer(X[:20])

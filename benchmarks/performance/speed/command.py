@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     from benchmarks.performance.speed.measuring import Settings, measure
     from openshape_ood.devices import find_device
 
-    options.check_least(args, batch=1, points=1, repeats=1, threads=1)
+    options.check(args, batch=1, points=1, repeats=1, threads=1)
     if args.picture and not find_spec("matplotlib"):  # before the work, not after it
         raise MissingPackageError("the picture needs matplotlib: pip install -e '.[benchmarks]'; or --no-picture")
     device = find_device(args.device)

@@ -31,7 +31,8 @@ def draw_all(folder: Path, finished: Finished) -> dict[str, Path]:
 
 def heading(finished: Finished, what: str = "", seeds: str = "") -> str:
     """What a picture shows, of which run, and of which seed: the first, unless `seeds` says more."""
-    run = f"{finished.split.title} · {finished.model} · {finished.protocol} protocol"
+    model = f"{finished.model} (OTHER WEIGHTS)" if finished.report.get("other_weights") else finished.model
+    run = f"{finished.split.title} · {model} · {finished.protocol} protocol"
     more = f" of {', '.join(map(str, finished.seeds))}" if len(finished.seeds) > 1 else ""
     lines = [what, f"{run} · {seeds or f'seed {finished.seeds[0]}{more}'}", finished.data.source]
     return "\n".join(line for line in lines if line)
@@ -44,10 +45,13 @@ def first_seed(result: MethodResult) -> dict[str, Scored]:
 
 def limit(result: MethodResult) -> tuple[float, str] | None:
     """The threshold of the first seed, that of the validation or else of the known test shapes, and what it keeps."""
-    if result.threshold is not None:
-        return result.threshold, "95 % of validation"
-    known = first_seed(result).get("known")
-    return (float(np.quantile(known.novelty, KEPT)), "95 % of the known tested") if known else None
+    part, sets = "known" if result.threshold is None else "validation", first_seed(result)
+    if part not in sets:
+        return None
+    novelty = sets[part].novelty
+    value = float(np.quantile(novelty, KEPT)) if result.threshold is None else result.threshold
+    shapes = "of the validation" if part == "validation" else "of the known tested"
+    return value, f"{(novelty <= value).sum():,} of {len(novelty):,} {shapes}"
 
 
 def novel_sets(finished: Finished) -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 from openshape_ood.checks import check_choice
 from openshape_ood.embedding_store import folder as store
 from openshape_ood.embedding_store.files import ERRORS, check_out, is_folder, read_errors, write_embeddings
-from openshape_ood.embedding_store.folder import key, keys, place, write_shard, written
+from openshape_ood.embedding_store.folder import key, keys, place, stamp_of, told, write_shard, written
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Share, Step, Summary
 from openshape_ood.embedding_store.parquet import check_parquet
 from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
@@ -58,8 +58,9 @@ def embed(
     """Embed shape files into a folder of shards, or into one file.
 
     Into a folder (extra [parquet]) a run can be stopped and goes on: ids that are there already are not embedded
-    again, ids that failed before only with `retry_failed`. Of the shapes themselves none are held but those at work; of
-    every id and path this process keeps 32 bytes.
+    again, ids that failed before only with `retry_failed`. A file of another size or time than when it was read is
+    another one, and is embedded again; files that it names, as textures, are not looked at. Of the shapes themselves
+    none are held but those at work; of every id and path this process keeps 48 bytes.
 
     Parameters
     ----------
@@ -126,18 +127,18 @@ def embed(
         counts = None if shard else store.settle(folder)
         there = np.isin(todo, keys(place(*one) for one in written(folder)))
         left = set(todo[~there].tolist())  # those that failed
-        tried = {place(one.id, one.path): one for one in read_errors(folder)} if left else {}
+        tried = {place(one.id, one.path, one.stamp): one for one in read_errors(folder)} if left else {}
         failed = [one for word, one in tried.items() if key(word).rstrip(b"\0") in left]
     if len(failed) != len(left):
         raise OpenShapeError(f"{len(left) - len(failed)} shapes are neither embedded nor failed; run it again")
     embedded, errors = int(there.sum()), plan.skipped + len(failed)
     rows = (counts.rows, counts.errors) if counts else (plan.reused + embedded, errors)
-    return Summary(str(folder), plan.given, plan.reused, embedded, failed, plan.skipped, *rows, header)
+    return Summary(str(folder), plan.given, plan.reused, embedded, failed, plan.skipped, *rows, header, plan.changed)
 
 
 class _Plan(NamedTuple):
-    """What a run does. asked (n,): `keys` of the id and path of every item of its share; todo (n,): a mask; own_axes:
-    whether any item says its own; given, reused, skipped: as in `Summary`."""
+    """What a run does. asked (n,): `keys` of the `place` of every item of its share; todo (n,): a mask; own_axes:
+    whether any item says its own; given, reused, skipped, changed: as in `Summary`."""
 
     asked: np.ndarray
     todo: np.ndarray
@@ -145,6 +146,7 @@ class _Plan(NamedTuple):
     given: int
     reused: int
     skipped: int
+    changed: int
 
 
 def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool) -> _Plan:
@@ -155,22 +157,22 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         nonlocal axes
         for item in _normal(items, share):
             axes = axes or item.up is not None
-            yield item.id
-            yield place(item.id, text(item.path))
+            yield from told(item.id, text(item.path), item.stamp)
 
-    ids, asked = keys(words()).reshape(-1, 2).T
+    ids, asked, files = keys(words()).reshape(-1, 3).T
     todo = np.zeros(len(ids), dtype=bool)
     _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
     todo[first] = True
-    for i in np.flatnonzero(asked[first[inverse]] != asked)[:1]:
+    for i in np.flatnonzero(files[first[inverse]] != files)[:1]:
         one, other = (next(islice(_normal(items, share), k, None)) for k in (first[inverse[i]], i))
         remedy = "Give one folder that holds both, or a list with a column id"
         raise InputError(f"two shapes have the id {one.id!r}: {one.path} and {other.path}; expected one. {remedy}")
-    there = keys(word for id, path in written(folder) for word in (id, place(id, path))).reshape(-1, 2).T
+    there = keys(word for row in written(folder) for word in told(*row)).reshape(-1, 3).T
     done = todo & np.isin(asked, there[1])
-    for i in np.flatnonzero(todo & ~done & np.isin(ids, there[0]))[:1]:
+    changed = todo & ~done & np.isin(files, there[2])
+    for i in np.flatnonzero(todo & ~done & ~changed & np.isin(ids, there[0]))[:1]:
         item = next(islice(_normal(items, share), i, None))
-        path = next(path for id, path in written(folder) if id == item.id)
+        path = next(path for id, path, _ in written(folder) if id == item.id)
         remedy = "Give another --out, or a list with ids of its own"
         raise InputError(f"{folder} holds {item.id!r} already, from {path}; asked for was {item.path}. {remedy}")
     todo &= ~done
@@ -178,7 +180,8 @@ def _plan(items: Iterable[Item], folder: Path, share: Share | None, retry: bool)
         store.forget_errors(folder, asked[todo])
     # an error of another file of the same id is not this one's
     tried = todo & (not retry) & np.isin(asked, keys(place(*one) for one in written(folder, ERRORS)))
-    return _Plan(asked, todo & ~tried, axes, len(first), int(done.sum()), int(tried.sum()))
+    todo &= ~tried
+    return _Plan(asked, todo, axes, len(first), *(int(one.sum()) for one in (done, tried, changed & todo)))
 
 
 def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
@@ -186,8 +189,8 @@ def _normal(items: Iterable[Item], share: Share | None) -> Iterator[Item]:
     for item in items:
         id = text(item.id)
         if share is None or int.from_bytes(key(id)) % share.count == share.index:
-            path = os.path.expanduser(item.path) if item.path.startswith("~") else item.path
-            yield Item(id, os.path.abspath(path), item.up)
+            path = os.path.abspath(os.path.expanduser(item.path) if item.path.startswith("~") else item.path)
+            yield Item(id, path, item.up, stamp_of(path))
 
 
 def _run(
@@ -205,11 +208,10 @@ def _into_file(items: Iterable[Item], out: Path, settings: Settings, step: Step)
     work = compress(_normal(items, None), plan.todo)
     shards = list(embed_shards(encoder, work, settings, plan.own_axes, step))
     embeddings = np.concatenate([rows.embeddings for rows in shards]) if shards else np.empty((0, header.dim))
-    ids, paths, ups, failed = (
-        [one for rows in shards for one in getattr(rows, name)] for name in ("ids", "paths", "ups", "failed")
-    )
+    names = ("ids", "paths", "ups", "failed", "stamps")
+    ids, paths, ups, failed, stamps = ([one for rows in shards for one in getattr(rows, name)] for name in names)
     if ids:
-        write_embeddings(out, Rows(ids, paths, ups, embeddings, failed), header)
+        write_embeddings(out, Rows(ids, paths, ups, embeddings, failed, stamps), header)
     return Summary(str(out), plan.given, 0, len(ids), failed, 0, len(ids), len(failed), header)
 
 
@@ -234,7 +236,7 @@ class _Shard:
         self.rows.append(rows)
 
     def fail(self, item: Item, reason: str, up: str | None) -> None:
-        self.failed.append(Failed(item.id, text(item.path), text(reason), up or ""))
+        self.failed.append(Failed(item.id, text(item.path), text(reason), up or "", item.stamp))
 
 
 def load(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
@@ -258,8 +260,8 @@ def embed_shards(
 
     own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
     `seconds` says how long one may take: then the first is small, and the next ones as large as that allows, so that a
-    run that is killed loses little. `step` is told of every file that was read. A file that cannot be used is an
-    error of its shard and stops nothing. Raises `WeightsError` where no embedding of a batch can be used.
+    run that is killed loses little. `step` is told of every file that was read. A file that cannot be used stops
+    nothing. Raises `WeightsError` where no embedding of a batch can be used.
     """
     # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
     prepared = settings.num_samples == 1 and not own_axes
@@ -282,9 +284,10 @@ def embed_shards(
             n = len(shard.done) + len(shard.failed)
             if not n:
                 return
-            ids, places = [one.item.id for one in shard.done], [text(one.item.path) for one in shard.done]
+            done = [(one.item.id, text(one.item.path), one.up, one.item.stamp) for one in shard.done]
+            ids, places, ups, stamps = zip(*done, strict=True) if done else ((), (), (), ())
             vectors = np.concatenate([np.empty((0, encoder.dim), np.float32), *shard.rows])
-            yield Rows(ids, places, [one.up for one in shard.done], vectors, shard.failed)
+            yield Rows(ids, places, ups, vectors, shard.failed, stamps)
             if seconds is not None:
                 fitting = int(n * seconds / max(time.monotonic() - began, 1e-3))
                 rows = max(1, min(fitting, 4 * rows, settings.shard_rows))

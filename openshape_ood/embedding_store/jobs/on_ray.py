@@ -100,7 +100,7 @@ def run(
                     again += _chunks(chunk, math.ceil(len(chunk) / PIECES))
                 else:
                     item, reason = chunk[0], "the worker that read it ended, again and again; perhaps memory ran out"
-                    failed = [Failed(item.id, text(item.path), reason, item.up or "")]
+                    failed = [Failed(item.id, text(item.path), reason, item.up or "", item.stamp)]
                     write_shard(out, Rows([], [], [], np.empty((0, header.dim), np.float32), failed), header)
                     step(1, 0)
 

@@ -32,11 +32,15 @@ Step = Callable[[int, int], None]  # so many shapes are done, by the process of 
 
 @dataclass(frozen=True, slots=True)  # there may be millions
 class Item:
-    """A shape file: the id of its row, its path, and which axis points up where that is known for it alone."""
+    """A shape file: the id of its row, its path, and which axis points up where that is known for it alone.
+
+    stamp: is found by the run.
+    """
 
     id: str
     path: str
     up: str | None = None
+    stamp: str = ""
 
 
 def is_list(path: Path) -> bool:
@@ -162,8 +166,9 @@ class Settings:
 class Summary:
     """What a run did.
 
-    given: shapes asked for, of its share; reused: embedded by an earlier run; embedded, failed: by this one; skipped:
-    failed in an earlier run, and not tried again; rows, errors: in the folder or file now; of a share, its own.
+    given: shapes asked for, of its share; reused: embedded by an earlier run; embedded, failed: by this one; changed:
+    of these, embedded before their files changed; skipped: failed in an earlier run, and not tried again; rows, errors:
+    in the folder or file now; of a share, its own.
     """
 
     out: str
@@ -175,6 +180,7 @@ class Summary:
     rows: int
     errors: int
     header: Header
+    changed: int = 0
 
 
 def check_least(given: Any, **least: int) -> None:
