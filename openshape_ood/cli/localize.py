@@ -112,7 +112,8 @@ def localize(
     as a whole is told beside it, as `score` does.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading, encode_files, warn_of_axes
+    from openshape_ood.cli.axes import warn_of_axes
+    from openshape_ood.cli.batches import Reading, encode_files
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import find_files, named_ignored
     from openshape_ood.cli.known import gather

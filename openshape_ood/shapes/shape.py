@@ -98,17 +98,18 @@ def list_shapes(shapes: Any) -> list[Shape]:
     return [Shape(item, f"shape {i}{path}") for i, (item, path) in enumerate(zip(items, paths, strict=True))]
 
 
-def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = False) -> list[str]:
     """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file, else y.
 
-    Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis. Warns, once,
-    where one axis is given for all and files state another; axes given one a shape are taken as looked at.
+    Warns, once, where one axis is given for all and files state another (axes given one a shape are taken as looked
+    at), and where a file was asked and says nothing, unless the shapes are only drawn: there everyone sees what is up.
+    Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis.
     """
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
     found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
-    if None in found:
+    if None in found and not drawn:
         warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
     one_axis = isinstance(up, str) and up != "file"
     others = [(shape.path, own) for shape in shapes if one_axis and (own := _stated(shape)) not in (None, up)]
