@@ -16,7 +16,7 @@ from openshape_ood.encoders.loading import load_encoder
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, check_examples
-from openshape_ood.novelty_inputs import Queries, example_axis, how_known, known_classes
+from openshape_ood.novelty_inputs import AUTO, Queries, example_axis, how_known, known_classes
 from openshape_ood.novelty_result import Failure, NoveltyResult
 from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
 from openshape_ood.scoring.apart import check_content_apart, check_files_apart
@@ -76,7 +76,9 @@ def score_novelty(
         `result.failures`.
     up, known_up : str
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
-        asks each file, else y. For the shapes also one each. `known_up` is the same as `up` unless given.
+        asks each file, else y. For the shapes also one each, or "auto", which asks each file and finds the axis of
+        all others together by `up_axis.find_up`, three to six times the work; where they do not tell it is y, with a
+        warning. `known_up` is the same as `up` unless given, and "file" beside "auto".
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress
@@ -143,6 +145,9 @@ def score_novelty(
         threshold = gathered.threshold
     if errors == "skip":
         queries = queries.usable(up, seed, encoder)
+    up_axis = None
+    if up == AUTO and queries.shapes:
+        queries, up_axis = queries.with_axis(gathered, encoder, settings, text)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
     return NoveltyResult(
@@ -156,6 +161,7 @@ def score_novelty(
         threshold=threshold,
         embeddings=embeddings,
         failures=failures + queries.failures,
+        up_axis=up_axis,
     )
 
 
@@ -279,5 +285,5 @@ class _Calibrating:
         groups, lost = self.groups, {failure.source for failure in result.failures}
         if groups is not None and lost:
             groups = [group for group, name in zip(groups, self.names, strict=True) if name not in lost]
-        source = f"{len(result)} known shapes"
+        source = "calibration shapes" if groups is None else f"one of each object of {len(result)} calibration shapes"
         return Threshold.from_novelty(result, self.coverage, groups=groups, source=source), result.failures

@@ -20,8 +20,10 @@ from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.batch import errors_of
 from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+from openshape_ood.up_axis import UpAxis, with_axis
 
 PLAIN = CloudSpec(count=10_000, up="y", color=0.4)  # how shapes are tried for an encoder that does not say
+AUTO = "auto"
 PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
 
 
@@ -41,24 +43,35 @@ class Queries:
             return cls(tuple(shapes.names) or tuple(f"row {i}" for i in range(len(shapes.vectors))), ready=shapes)
         listed = list_shapes(shapes)
         names = tuple(shape.path or shape.name for shape in listed)
-        return cls(names, () if errors == "skip" else tuple(resolve_ups(up, listed)), tuple(listed))
+        later = errors == "skip" or (isinstance(up, str) and up == AUTO)
+        return cls(names, () if later else tuple(resolve_ups(up, listed)), tuple(listed))
 
     def usable(self, up: str | Sequence[str], seed: int, encoder: Any) -> Queries:
         """Those that can be read, once they have been; the others are failures."""
         if self.ready is not None:
             return self
+        if not isinstance(up, str) and len(up) != len(self.shapes):
+            resolve_ups(up, self.shapes)  # which says so
         errors = errors_of(self.shapes, seed=seed, frame=getattr(encoder, "spec", PLAIN))
         kept = [i for i, error in enumerate(errors) if error is None]
         shapes = tuple(self.shapes[i] for i in kept)
-        ups = resolve_ups(up if isinstance(up, str) else [list(up)[i] for i in kept], shapes)
+        own = up if isinstance(up, str) else [list(up)[i] for i in kept]
+        ups = () if own == AUTO else tuple(resolve_ups(own, shapes))
         pairs = zip(self.names, errors, strict=True)
         return replace(
             self,
             names=tuple(self.names[i] for i in kept),
-            ups=tuple(ups),
+            ups=ups,
             shapes=shapes,
             failures=tuple(Failure(name, error) for name, error in pairs if error is not None),
         )
+
+    def with_axis(
+        self, known: KnownClasses, encoder: Any, settings: Mapping[str, Any], text: NamesEncoder | None
+    ) -> tuple[Queries, UpAxis | None]:
+        """The same with the axis found, and embedded under it."""
+        found, ups, rows = with_axis(self.shapes, known, encoder, settings, text)
+        return replace(self, ups=tuple(ups), ready=Embeddings(rows, encoder.identity, self.names)), found
 
     def judged(
         self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
@@ -108,6 +121,8 @@ def how_known(known: Any) -> Kind:
 def example_axis(up: str | Sequence[str], known_up: str | None) -> str:
     if known_up is not None:
         return known_up if known_up == "file" else check_up(known_up, "known_up")
+    if isinstance(up, str) and up == AUTO:
+        return "file"
     if not isinstance(up, str):
         raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
     return up

@@ -11,6 +11,7 @@ import numpy as np
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.up_axis import UpAxis
 
 LISTED = 30  # shapes of the table in a notebook
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")
@@ -51,6 +52,8 @@ class NoveltyResult:
         Of the shapes, for a second method that costs nothing.
     failures : tuple of Failure
         Shapes that could not be read, with errors="skip"; nothing else here counts them.
+    up_axis : UpAxis, optional
+        What up="auto" found of the shapes whose files state no axis.
     """
 
     novelty: np.ndarray
@@ -63,6 +66,7 @@ class NoveltyResult:
     threshold: Threshold | None = None
     embeddings: Embeddings | None = None
     failures: tuple[Failure, ...] = ()
+    up_axis: UpAxis | None = None
 
     @property
     def is_novel(self) -> np.ndarray:
@@ -99,6 +103,7 @@ class NoveltyResult:
             record["similarity"] = record["similarities"][record["nearest"]]
         threshold = self.threshold and self.threshold.as_json()
         told = {"provenance": self.provenance.as_json(), "classes": names, "threshold": threshold, "shapes": records}
+        told["up_axis"] = self.up_axis and self.up_axis.as_json()
         return told | {"failures": [failure._asdict() for failure in self.failures]}
 
     def to_frame(self) -> Any:

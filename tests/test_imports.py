@@ -24,7 +24,8 @@ ORDER = """
     decisions
     known
     scoring
-    novelty_map novelty_result
+    up_axis novelty_map
+    novelty_result
     novelty_inputs
     novelty localization
     sklearn_api embedding_store

@@ -87,7 +87,12 @@ def test_was_run_in_order_and_keeps_nothing_but_outputs(name: str) -> None:
     assert notebook.metadata == METADATA
     assert all(cell.metadata == {} for cell in notebook.cells)
     assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
-    assert {kind for cell in code(notebook) for kind in kinds(cell)} <= {"stdout", "image/png", "text/plain"}
+    assert {kind for cell in code(notebook) for kind in kinds(cell)} <= {
+        "stdout",
+        "image/png",
+        "text/html",
+        "text/plain",
+    }
     assert "image/png" in {kind for cell in code(notebook) for kind in kinds(cell)}
 
 

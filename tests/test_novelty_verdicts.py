@@ -101,7 +101,7 @@ def test_examples_do_not_calibrate_themselves(tmp_path: Path) -> None:
     for name, path in files.items():
         np.save(path, POLE if name != "b" else SLAB)
     known = {"pole": files["a"], "slab": [files["b"]]}
-    with pytest.raises(InputError, match=r"1 of the calibration files are examples too .*a\.npy.*not novel at all"):
+    with pytest.raises(InputError, match=r"1 of the calibration files are examples too .*a\.npy.*too low"):
         by_example(SHAPES, known, calibration=[str(files["a"]), *poles()])
     with pytest.raises(InputError, match=r"1 of the 20 calibration shapes are the same as examples .*copy of a\.npy"):
         by_example(SHAPES, known, calibration=[files["copy of a"], *poles()])
@@ -128,6 +128,8 @@ def test_what_cannot_be_read_is_skipped_where_that_is_asked(tmp_path: Path) -> N
     assert result.threshold.n == 19 and len(result) == len(result.p_values) == 3
     np.testing.assert_array_equal(result.novelty, by_name([POLE, tmp_path / "pole.npy", SLAB]).novelty)
     assert [failure["source"] for failure in result.as_json()["failures"]] == [f.source for f in result.failures]
+    with pytest.raises(InputError, match="up has 2 entries for 6 shapes"):
+        by_name(shapes, errors="skip", up=["y", "x"])
     per_shape = by_name(shapes, errors="skip", up=["y", "x", "y", "y", "z", "z"])
     assert per_shape.up == ("x", "y", "z")
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -34,7 +34,11 @@ from openshape_ood.workers import Done, Limits, in_order
 SECONDS, MEGABYTES = 10, 500
 # what a child may take; less than this is told apart by what it measures
 LIMITS = Limits(SECONDS, 10 * SECONDS, 2**31)
-SHAPES = 0.75  # share of files that are shapes; the other doors have the rest
+# of the files, where those of the other doors are 1; checkpoints are few, as a child of their own tries each
+SHARES = {"shape": 21, "checkpoint": 0.3}
+    "shape": 21,
+    "checkpoint": 0.3,
+}  # of the files, where those of the other doors are 1; a child tries the latter
 GENERATED, BLOCK = 0.25, 50  # share of shapes that are made up, so many at once
 KEPT = 3  # files of each finding
 AHEAD = 64
@@ -71,10 +75,10 @@ class Files:
 
     def __iter__(self) -> Iterator[list[str]]:
         """Door and path of one after the other, without end."""
-        others = [door for door in self.sound if door != "shape"]
+        doors, shares = list(self.sound), [SHARES.get(door, 1) for door in self.sound]
         for index in count():
             rng = random.Random(f"{self.seed}-{index}")
-            door = "shape" if "shape" in self.sound and rng.random() < SHAPES else rng.choice(others or ["shape"])
+            (door,) = rng.choices(doors, shares)
             if door == "shape" and rng.random() < GENERATED:
                 suffix = rng.choice(list(FORMATS))
                 content = self._made(suffix)
@@ -121,7 +125,7 @@ def read_files(arguments: Any, folder: Path, sound: dict[str, list[Path]], worke
 
 
 def run(args: argparse.Namespace) -> int:
-    options.check_least(args, files=1, workers=1, seed=0)
+    options.check(args, files=1, workers=1, seed=0)
     missing = [path for path in args.replay if not path.is_file() or path.name.split("-")[0] not in DOORS]
     if missing:
         raise InputError(f"--replay: {missing[0]} is no finding; expected a file whose name begins as it was kept")
@@ -142,7 +146,7 @@ def _report(args: argparse.Namespace, reads: Iterator[Done]) -> int:
     tallies: dict[str, Tally] = {}
     findings: Counter[str] = Counter()
     began = time.monotonic()
-    with closing(reads):  # type: ignore[type-var]
+    with closing(reads), suppress(KeyboardInterrupt):  # type: ignore[type-var]
         for number, done in enumerate(reads, start=1):
             path, wrong = Path(done.argument[1]), judged(done)
             tallies.setdefault(f"{done.argument[0]} {path.suffix}", Tally()).add(done)
@@ -162,7 +166,7 @@ def _report(args: argparse.Namespace, reads: Iterator[Done]) -> int:
     for name, times in findings.most_common():
         print(options.printable(f"{times} times {name}"))
     if findings and not args.replay:
-        print(f"kept in {args.out / 'fuzz'}; read again by --replay")
+        print(f"kept in {args.out / 'fuzz'}, to be read again by --replay")
     return int(bool(findings))
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openshape_ood.cli.console import Bar, Failure, print_note
 from openshape_ood.cli.inputs import File
 from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
 
+if TYPE_CHECKING:
+    from openshape_ood.shapes.batch import Read
+
 POINTS_AT_ONCE = 4_000_000  # of all clouds of a batch: 200 MB where they have colors
+AUTO = "auto"  # as "file", and the axis of files that state none is found before they are read
 MANY = 64  # files; fewer are read by one process unless it is said by how many
 
 
@@ -22,7 +26,8 @@ MANY = 64  # files; fewer are read by one process unless it is said by how many
 class Reading:
     """How files are read for an encoder: what `ShapeEncoder.encode` takes beside the shapes.
 
-    readers: processes that read, 0 for none beside this one, and no limits; None for as many as suit the files.
+    silent: the axis of files that state none, with up "auto"; readers: processes that read, 0 for none beside this
+    one, and no limits; None for as many as suit the files.
     """
 
     points: int
@@ -31,6 +36,7 @@ class Reading:
     num_samples: int = 1
     batch_size: int = 32
     readers: int | None = None
+    silent: str = "y"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def _one_by_one(
 
 def warn_of_axes(files: Iterable[File], up: str) -> None:
     """A word where files themselves say that another axis than `up` points up; nothing is guessed."""
-    if up == "file":
+    if up in ("file", AUTO):
         return
     found = [own for own in (_own_up(file.path) for file in files) if own not in ("", up)]
     if found:
@@ -104,10 +110,8 @@ def _batches(
 ) -> Generator[Batch, None, None]:
     from openshape_ood.shapes import read_shapes
 
-    paths = (file.path for file in files)
-    reads = read_shapes(
-        paths, points=reading.points, seed=reading.seed, up=reading.up, workers=_readers(reading, len(files))
-    )
+    paths, up = (file.path for file in files), "file" if reading.up == AUTO else reading.up
+    reads = read_shapes(paths, points=reading.points, seed=reading.seed, up=up, workers=_readers(reading, len(files)))
     batch, points = Batch(), 0
     with closing(reads):  # with them end the workers
         for file, read in zip(files, reads, strict=True):
@@ -116,7 +120,7 @@ def _batches(
             else:
                 batch.files.append(file)
                 batch.shapes.append(read.cloud if reading.num_samples == 1 else file.path)
-                batch.ups.append(read.up)
+                batch.ups.append(_up(read, reading))
                 points += len(read.cloud)
             bar.step()
             if len(batch.files) == reading.batch_size or points > POINTS_AT_ONCE:
@@ -124,6 +128,14 @@ def _batches(
                 batch, points = Batch(), 0
     if batch.files:
         yield batch
+
+
+def _up(read: Read, reading: Reading) -> str:
+    if reading.up != AUTO or reading.silent == "y":
+        return read.up
+    from openshape_ood.shapes.reading import stated_up
+
+    return stated_up(read.path) or reading.silent
 
 
 def _readers(reading: Reading, count: int) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
-from openshape_ood.cli.batches import Batch, Reading, encode_files
+from openshape_ood.cli.axes import settled
+from openshape_ood.cli.batches import AUTO, Batch, Reading, encode_files
 from openshape_ood.cli.console import Failure, progress
 from openshape_ood.cli.encoders import Encoders
 from openshape_ood.cli.inputs import File, Found
@@ -21,6 +22,7 @@ from openshape_ood.scoring import Method, default_method, find_method
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
+    from openshape_ood.up_axis import UpAxis
 
 STORED_AT_ONCE = 8192  # rows of stored embeddings
 
@@ -48,9 +50,14 @@ class Judge:
         patches: str | None = None,
     ) -> Judge:
         """With the known classes that were asked for, see `build`."""
-        own = replace(reading, up=known_up or reading.up)
+        own = replace(reading, up=known_up or ("file" if reading.up == AUTO else reading.up))
         classes = build(wanted, method, encoders, own, failures, patches)
         return cls(classes, method or find_method(default_method(classes)), encoders, reading)
+
+    def with_axis(self, files: Sequence[File]) -> tuple[Judge, UpAxis | None]:
+        """The same with the axis that --up auto finds for the files."""
+        reading, found = settled(self.reading, files, self.classes, self.encoders)
+        return replace(self, reading=reading), found
 
     def asking(self, found: Found) -> Judge:
         """The same, told what it will be asked about."""

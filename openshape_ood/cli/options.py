@@ -119,6 +119,17 @@ Up = Annotated[
         autocompletion=up_names,
     ),
 ]
+UpOrAuto = Annotated[
+    str,
+    option(
+        ENCODER,
+        "--up",
+        "Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y; 'auto' "
+        "finds, for files that do not say it, the axis under which the known classes explain them best.",
+        metavar="AXIS",
+        autocompletion=lambda: [*up_names(), "auto"],
+    ),
+]
 NumSamples = Annotated[int, option(ENCODER, "--num-samples", "Embeddings a shape, averaged: steadier.", min=1)]
 Seed = Annotated[int, option(ENCODER, "--seed", "Of all sampling.", min=0)]
 Device = Annotated[

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import Failure, as_json, print_failures, print_json, print_line, print_table, shown
+from openshape_ood.cli.console import (
+    Failure,
+    as_json,
+    print_failures,
+    print_json,
+    print_line,
+    print_table,
+    shown,
+)
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
@@ -51,7 +59,7 @@ def score(
     model: options.OwnModel = None,
     checkpoint: options.CheckpointFile = None,
     text_checkpoint: options.TextCheckpoint = None,
-    up: options.Up = "file",
+    up: options.UpOrAuto = "file",
     num_samples: options.NumSamples = 1,
     seed: options.Seed = 0,
     device: options.Device = None,
@@ -64,6 +72,7 @@ def score(
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
     from openshape_ood.cli import thresholds
+    from openshape_ood.cli.axes import doubted, note_found, note_silent
     from openshape_ood.cli.batches import Reading, warn_of_axes
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
@@ -74,7 +83,7 @@ def score(
 
     check_out("--out", out, (".csv", ".json"))
     check_out("--save-threshold", save_threshold, (".json",))
-    check_ups(up, known_up)
+    check_ups(up, known_up, auto=True)
     wanted = gather(known, examples, known_file, known_up)
     decided = thresholds.given(threshold, calibrate, coverage, wanted)
     calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
@@ -85,7 +94,9 @@ def score(
     failures = found.failures
     encoders = Encoders(model, checkpoint, text_checkpoint, device, [*wanted.identities, *found.identities])
     reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
-    judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures).asking(found)
+    judge, up_axis = (
+        Judge.of(wanted, chosen, encoders, reading, known_up, failures).asking(found).with_axis(found.files)
+    )
     judge = thresholds.decided(judge, decided, calibration, failures)
     if save_threshold is not None:
         if judge.threshold is None:
@@ -101,6 +112,7 @@ def score(
         "provenance": judge.provenance.as_json(),
         "classes": list(judge.classes.names),
         "threshold": judge.threshold and judge.threshold.as_json(),
+        "up_axis": up_axis and up_axis.as_json(),
         "shapes": rows,
         "failed": [asdict(failure) for failure in failures],
         "ignored": found.ignored,
@@ -116,6 +128,10 @@ def score(
             print_line(f"table in {shown(out)}")
     print_failures(failures)
     named_ignored(found.ignored)
+    if up_axis is not None:
+        note_found(up_axis)
+    elif up == "file":
+        note_silent(read, doubted(judge, read, rows))
     warn_of_axes(read, up)
     thresholds.warn_of_axis(judge.threshold, rows)
     if not rows:

@@ -1,4 +1,4 @@
-"""Whether shapes to calibrate on are others than the examples: against themselves, examples are not novel at all."""
+"""Whether shapes to calibrate on are others than the examples: to themselves, examples are hardly novel."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from openshape_ood.scoring.neighbors import nearest
 SAME = 1e-10  # 1 - cosine of what is one content, on two machines; two scans of an object are a million times as far
 
 WHY = (
-    "of themselves, examples are not novel at all, so that the threshold would come out as 0 and everything as novel. "
-    "Calibrate on other known shapes, or leave these out of the examples"
+    "examples are hardly novel to themselves, or not at all, so that the threshold would be too low, with neighbors 0, "
+    "and known shapes would be novel. Calibrate on other known shapes, or leave these out of the examples"
 )
 
 

@@ -21,6 +21,10 @@ ROUNDING = 1e-3  # how far colors may stray from [0, 1] without meaning anything
 UPS = ("y", "z", "x", "-y", "-z", "-x")
 
 
+class AxisWarning(UserWarning):
+    """Which axis points up was not told, or could not be found."""
+
+
 def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
     """A cloud (n, 3|6) of `check_cloud` in the frame of an encoder: (count, 6) float32, xyz in the unit ball, rgb 0-1.
 
@@ -137,6 +141,11 @@ def mean_sample(samples: Sequence[np.ndarray]) -> np.ndarray:
 
 def check_up(up: Any, name: str = "up") -> str:
     """A gravity axis as it is; raises `UnknownNameError`, calling it `name`, for what is none."""
+    if up == "auto":
+        raise UnknownNameError(
+            f"{name} is 'auto', which takes known classes and several shapes: score_novelty(shapes, known, up='auto') "
+            f"or up_axis.find_up find the axis, to be given here; expected one of {', '.join(UPS)}, or 'file'"
+        )
     if up not in UPS:
         raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")
     return str(up)

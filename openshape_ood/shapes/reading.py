@@ -97,16 +97,24 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
-    """The gravity axis of a file: "y", unless a COLLADA file, which alone is opened, declares "x" or "z".
+    """The gravity axis of a file: what it states, else "y".
 
     Examples
     --------
     >>> file_up("chair.glb")
     'y'
     """
+    return stated_up(path) or "y"
+
+
+def stated_up(path: str | os.PathLike[str]) -> str | None:
+    """The gravity axis that a file states, by itself or by its format: glTF is y up, COLLADA too unless it says "x" or
+    "z"; None for all others. Only COLLADA files are opened."""
     path = Path(path).expanduser()
-    if path.suffix.lower() != ".dae":
+    if path.suffix.lower() in (".glb", ".gltf"):
         return "y"
+    if path.suffix.lower() != ".dae":
+        return None
     document = re.sub(rb"<!--.*?-->", b"", _read(path), flags=re.DOTALL)
     declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", document)
     return declared[1].decode().lower() if declared else "y"

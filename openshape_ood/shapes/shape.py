@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -14,8 +15,15 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import check_cloud, check_up
-from openshape_ood.shapes.reading import file_up, load_shape
+from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up
+from openshape_ood.shapes.reading import load_shape, stated_up
+
+# the same words every time, so that Python shows them once
+UNSTATED = (
+    "up is not given, and there are shapes that do not say which axis points up: these are read with y up. Give "
+    "up='z' for scans with z up, up='y' if y is right; score_novelty(..., up='auto') finds it, with several shapes"
+)
+SURFACES = (".obj", ".glb", ".gltf", ".off", ".stl", ".dae")
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,17 @@ class Shape:
     @property
     def path(self) -> str | None:
         return os.fspath(self.value) if isinstance(self.value, str | os.PathLike) else None
+
+    @property
+    def is_surface(self) -> bool:
+        """Whether it is a mesh, told by its form alone; PLY files, which may hold either, count as clouds."""
+        if self.path is not None:
+            return self.path.lower().endswith(SURFACES)
+        return not hasattr(self.value, "ndim") and _is_trimesh(self.value) and hasattr(self.value, "area")
+
+    def stated_up(self) -> str | None:
+        """The axis that its file states to be up, if there is a file and it states one."""
+        return None if self.path is None else stated_up(self.path)
 
     def cloud(self, points: int, seed: int) -> np.ndarray:
         """Its points (n, 3|6) float64 in its own frame and units, checked; `points` of them where it is a surface."""
@@ -84,10 +103,10 @@ def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
-    return [
-        check_up(u) if u != "file" else "y" if shape.path is None else file_up(shape.path)
-        for u, shape in zip(given, shapes, strict=True)
-    ]
+    found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
+    if None in found:
+        warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
+    return [up or "y" for up in found]
 
 
 def _is_trimesh(value: Any) -> bool:

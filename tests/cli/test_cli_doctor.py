@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_runs import run, run_json
 
 from openshape_ood.cli import doctor
+from openshape_ood.synthetic import sample
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +67,26 @@ def test_the_network_is_asked_where_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not found["network"]["ok"] and "cannot be reached" in found["network"]["message"]
     monkeypatch.setenv("HF_ENDPOINT", "file:///etc/hostname")
     assert "HF_ENDPOINT" in run_json("doctor", "--network", code=1)["network"]["message"]
+
+
+def test_files_axis_unit_and_what_looks_wrong(tmp_path: Path) -> None:
+    for name in ("chair", "table"):
+        for seed in range(6):
+            np.save(tmp_path / f"{name}_{seed}.npy", sample(name, 1024, seed)[:, [0, 2, 1]], allow_pickle=False)
+    np.save(tmp_path / "few.npy", sample("chair", 90, 7)[:, [0, 2, 1]] * 1000, allow_pickle=False)
+    (tmp_path / "broken.ply").write_text("ply")
+    known = ("--known", "chair", "table", "--model", "tiny")
+    found = run_json("doctor", tmp_path, *known, code=1)
+    assert found["up_axis"]["axis"] == "z" and found["up_axis"]["kept"]["z"] > 0.8 > found["up_axis"]["kept"]["y"]
+    assert found["unit"] == "meters" and len(found["files"]) == 13 and len(found["failed"]) == 1
+    said = " ".join(found["problems"])
+    for words in ("give --up z", "only 90 points: ", "units seem to differ", "1 files cannot be read"):
+        assert words in said
+    shown = run("doctor", tmp_path, *known)
+    assert shown.exit_code == 1 and "axis: z is up: of 13 shapes" in shown.stdout and "not said" in shown.stdout
+    assert "mean novelty" in shown.stdout and "looks wrong: only 90 points" in shown.stdout
+    (tmp_path / "few.npy").unlink()
+    (tmp_path / "broken.ply").unlink()
+    alone = run("doctor", tmp_path)
+    assert alone.exit_code == 0 and "12 of 12 files do not say which axis is up" in alone.stdout
+    assert run("doctor", tmp_path / "no.ply").exit_code == 1

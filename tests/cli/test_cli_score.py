@@ -306,3 +306,41 @@ def test_a_file_that_cannot_be_had_says_so_for_the_command_line(tmp_path: Path) 
     chair = write_shape(tmp_path / "chair.npy", "chair")
     result = run("score", chair, "--known", "chair", "--model", "tiny", "--checkpoint", tmp_path / "gone.pt")
     assert result.exit_code == 2 and "--model tiny" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def lying(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight sofas and chairs with z up, and a mesh in a format that is y up."""
+    folder = tmp_path_factory.mktemp("lying")
+    for name in ("chair", "sofa"):
+        for seed in range(4):
+            np.save(folder / f"{name}_{seed}.npy", sample(name, 1024, seed)[:, [0, 2, 1]], allow_pickle=False)
+    trimesh.creation.box((1, 2, 3)).export(folder / "box.glb")
+    return folder
+
+
+def test_up_auto_finds_the_axis_of_files_that_do_not_say_it(lying: Path) -> None:
+    found = run_json("score", lying, *KNOWN, "--threshold", "0.9", "--up", "auto")
+    assert found["up_axis"]["axis"] == "z" and found["up_axis"]["shapes"] == 8 and found["provenance"]["up"] == "auto"
+    assert {row["file"].endswith("box.glb"): row["up"] for row in found["shapes"]} == {True: "y", False: "z"}
+    clouds = [row for row in found["shapes"] if row["up"] == "z"]
+    told = score_novelty([row["file"] for row in clouds], ["chair", "sofa"], model="tiny", up="z").novelty
+    assert [row["novelty"] for row in clouds] == pytest.approx(told.tolist())
+    one = run("score", lying / "chair_0.npy", *KNOWN, "--threshold", "0.9", "--up", "auto")
+    assert "undecided: 1 shape does not tell" in one.stderr and "y was taken" in one.stderr and "up auto" in one.stdout
+
+
+def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_novel(lying: Path) -> None:
+    quiet = run("score", lying, *KNOWN, "--threshold", "2").stderr
+    assert quiet.count("note: 8 files do not say which axis points up, and y was taken") == 1
+    doubted = run("score", lying, *KNOWN, "--threshold", "0.5").stderr
+    assert "warning: read with y up, but z is up: of 8 shapes" in doubted and "Give --up z" in doubted
+    assert "which axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
+
+
+def test_auto_is_for_scores(lying: Path) -> None:
+    embed = ["embed", lying, "--out", lying / "e.npz", "--model", "tiny"]
+    for words in (embed, ["localize", lying / "box.glb", *KNOWN]):
+        result = run(*words, "--up", "auto")
+        assert result.exit_code == 2 and "takes known classes and several shapes" in result.stderr
+    assert run("score", lying, *KNOWN, "--known-up", "auto").exit_code == 2

@@ -1,0 +1,96 @@
+"""--up auto, and what is said where files do not state which axis points up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.cli.batches import AUTO, Reading, encode_files
+from openshape_ood.cli.console import Bar, print_note
+from openshape_ood.cli.inputs import File
+from openshape_ood.errors import OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood.cli.encoders import Encoders
+    from openshape_ood.cli.judging import Judge
+    from openshape_ood.known import KnownClasses
+    from openshape_ood.up_axis import UpAxis
+
+DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
+
+
+def settled(
+    reading: Reading, files: Sequence[File], known: KnownClasses, encoders: Encoders
+) -> tuple[Reading, UpAxis | None]:
+    """With --up auto, how files are read that state no axis: with the one found, with y where undecided."""
+    if reading.up != AUTO:
+        return reading, None
+    from openshape_ood.up_axis import MOST
+
+    found = found_axis(files, known, encoders, reading, MOST)
+    return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
+
+
+def found_axis(
+    files: Sequence[File], known: KnownClasses, encoders: Encoders, reading: Reading, most: int
+) -> UpAxis | None:
+    """What `find_up` finds for up to `most` of the files that state no axis; None where there are none to be read."""
+    from openshape_ood.shapes.points import resample
+    from openshape_ood.shapes.shape import list_shapes
+    from openshape_ood.up_axis import by_words, find_up, plausible
+
+    quiet = silent(files)
+    chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]
+
+    def thinned(clouds: list[Any], _: list[str]) -> list[Any]:
+        # as many points as the encoder takes, so that hundreds of large scans can be held
+        return [c[resample(len(c), reading.points, reading.seed)] if len(c) > reading.points else c for c in clouds]
+
+    batches = list(encode_files(chosen, replace(reading, up="y", num_samples=1), thinned, [], Bar()))
+    clouds = [cloud for batch in batches for cloud in batch.result]
+    if not clouds:
+        return None
+    axes = plausible(list_shapes([file.path for file in chosen]))
+    text = encoders.text if by_words(known) else None
+    return find_up(clouds, known, encoder=encoders.shape, text=text, candidates=axes, **reading.settings)
+
+
+def silent(files: Sequence[File]) -> list[File]:
+    """The files that do not state their axis."""
+    from openshape_ood.shapes.reading import stated_up
+
+    def states(path: str) -> bool:
+        try:
+            return stated_up(path) is not None
+        except OpenShapeError:  # reading it says so
+            return True
+
+    return [file for file in files if not states(file.path)]
+
+
+def note_found(found: UpAxis) -> None:
+    """What --up auto found."""
+    print_note(str(found) if found.axis else f"note: {found}; y was taken. Give --up where you know it", "yellow")
+
+
+def note_silent(files: Sequence[File], found: UpAxis | None) -> None:
+    """One line where files that do not state their axis were taken for y up, and another if that fits far better."""
+    quiet = len(silent(files))
+    if not quiet:
+        return
+    if found is not None and found.axis not in ("y", None):
+        print_note(f"warning: read with y up, but {found}. Give --up {found.axis}", "yellow")
+        return
+    said = "1 file does not say" if quiet == 1 else f"{quiet} files do not say"
+    print_note(f"note: {said} which axis points up, and y was taken; --up z, or --up auto, if that is not so", "yellow")
+
+
+def doubted(judge: Judge, files: Sequence[File], rows: Sequence[dict[str, Any]]) -> UpAxis | None:
+    """What fits better, asked of a few files where most of all are novel; else nothing is read again."""
+    novel = sum(row["verdict"] == "novel" for row in rows)
+    if novel <= len(rows) / 2 or len(rows) < LEAST:
+        return None
+    return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)

@@ -1,0 +1,98 @@
+"""What a cloud is like, and what looks wrong with it, before any encoder sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FEW = 256  # points; with fewer, patches are hardly more than points
+REPEATED = 0.2  # of the points
+STRAY = 3  # times as large by the last hundredth of the points
+FAR = 1000  # times its size from the origin: of the seven digits of float32 three are lost
+THIN = 0.01  # of its length
+SPACED = 50_000  # points among which neighbors are looked for
+# the length of things of a room, in file units; what the unit then is
+UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 20_000.0, "millimeters"))
+
+
+@dataclass(frozen=True)
+class CloudFacts:
+    """What a cloud (n, 3|6) is like.
+
+    Attributes
+    ----------
+    points : int
+    size : tuple of three float
+        Its box, in file units.
+    spacing : float
+        Median distance of a point to its nearest neighbor, in file units.
+    colors : tuple of two float, optional
+        The least and the largest, 0 to 1; None without color.
+    remarks : tuple of str
+        What looks wrong.
+
+    Examples
+    --------
+    >>> corners = np.array([[0.0, 0, 0], [0, 2, 0], [2, 0, 0], [0, 0, 2]])
+    >>> CloudFacts.of(corners).spacing, CloudFacts.of(corners).remarks
+    (2.0, ('only 4 points',))
+    """
+
+    points: int
+    size: tuple[float, float, float]
+    spacing: float
+    colors: tuple[float, float] | None
+    remarks: tuple[str, ...]
+
+    @property
+    def length(self) -> float:
+        """Of the diagonal of its box."""
+        return float(np.linalg.norm(self.size))
+
+    @classmethod
+    def of(cls, cloud: np.ndarray) -> CloudFacts:
+        """Of a cloud as `load_shape` gives it."""
+        xyz, n = cloud[:, :3], len(cloud)
+        size = np.ptp(xyz, axis=0)
+        rgb = cloud[:, 3:] if cloud.shape[1] == 6 else None
+        colors = None if rgb is None else (float(rgb.min()), float(rgb.max()))
+        x, y, z = size.tolist()
+        return cls(n, (x, y, z), _spacing(xyz), colors, tuple(_remarks(xyz, rgb, size)))
+
+
+def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[str]:
+    n, length = len(xyz), float(np.linalg.norm(size))
+    repeated = 1 - len(np.unique(xyz, axis=0)) / n
+    middle = np.ptp(np.quantile(xyz, (0.005, 0.995), axis=0), axis=0)
+    away = float(np.linalg.norm(xyz.mean(axis=0)))
+    found = {
+        f"only {n} points": n < FEW,
+        f"{100 * repeated:.0f} % of the points are repeated": repeated > REPEATED,
+        "a few stray points make it several times as large": n >= FEW and (size > STRAY * middle).any(),
+        f"{away / length:,.0f} times its size from the origin, where float32 loses digits": away > FAR * length,
+        "flat: a plane, not an object": size.min() < THIN * size.max(),
+        "of one color only": rgb is not None and np.ptp(rgb, axis=0).max() == 0,
+    }
+    return [remark for remark, holds in found.items() if holds]
+
+
+def _spacing(xyz: np.ndarray) -> float:
+    """Among some of very many points neighbors are farther, by the root of the share on a surface."""
+    from scipy.spatial import KDTree
+
+    step = -(-len(xyz) // SPACED)
+    some = np.unique(xyz[::step], axis=0)
+    distance, _ = KDTree(some).query(some[:: -(-len(some) // 2000)], k=2)
+    return float(np.median(distance[:, 1]) / np.sqrt(step))
+
+
+def likely_unit(lengths: Sequence[float]) -> str:
+    """What the unit of clouds (n,) of these lengths is, if they are things of a room.
+
+    >>> likely_unit([0.9, 1.4]), likely_unit([1200.0])
+    ('meters', 'millimeters')
+    """
+    half = float(np.median(lengths))
+    return next((unit for low, high, unit in UNITS if low <= half < high), "none that is usual")

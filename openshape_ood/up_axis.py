@@ -1,0 +1,288 @@
+"""Which axis points up in a set of shapes that do not say it: the one under which the known classes explain them best.
+
+One shape hardly tells: a table on its side is a fine shelf. Over a whole set the right axis stands out, because the
+shapes of known classes are explained far better under it, and the others about as badly under each. So two things are
+asked of the best axis: that the novelty of the shapes is lower under it, shape by shape, than under the next best; and
+that clearly more of them are kept as known. Novel shapes alone fail the second, and the answer is then "undecided".
+`python -m benchmarks.axis` measures how often either is right.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_whole, unit_or_zero
+from openshape_ood.encoders.loading import text_of
+from openshape_ood.encoders.protocols import Encoder, NamesEncoder, check_encoders
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import METHODS, judge
+from openshape_ood.scoring.methods import fitted, kind_of
+from openshape_ood.scoring.words import negative_words
+from openshape_ood.shapes.points import UPS, AxisWarning, check_up
+from openshape_ood.shapes.shape import Shape, list_shapes
+
+SCANS = ("y", "z", "-y")  # worlds, and the frame of most cameras, whose y points down
+SIGNIFICANCE = 0.01  # of the paired differences of novelty
+RISE = 0.15  # of the share kept, over that under any other axis
+COVERAGE = 0.95  # of the examples, where there is no threshold
+MOST = 200  # shapes that are read under every axis; of more, so many spread evenly over them
+FALLBACK = "y"
+
+Judging = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # rows (n, d) -> novelty (n,), kept (n,)
+
+
+@dataclass(frozen=True)
+class UpAxis:
+    """Which axis points up in a set of shapes, and how well the known classes explain them under each.
+
+    Attributes
+    ----------
+    axis : str or None
+        "y", "z", ... or None: the set does not tell.
+    margin : float
+        Share of shapes kept under the best axis less that under the next best, -1 to 1.
+    kept : mapping
+        Axis -> share of the shapes kept as known under it.
+    novelty : mapping
+        Axis -> mean novelty under it. The least alone is a poor guide: novel shapes have one as well.
+    p_value : float
+        Of the least mean novelty being chance beside the next: one-sided t test of the differences, shape by shape.
+    shapes : int
+        How many were compared.
+
+    Examples
+    --------
+    >>> print(UpAxis("z", 0.6, {"y": 0.4, "z": 1.0}, {"y": 0.8, "z": 0.5}, 1e-9, 42))
+    z is up: of 42 shapes the known classes explain 100 % under it, 40 % under y
+    """
+
+    axis: str | None
+    margin: float
+    kept: Mapping[str, float] = field(hash=False)
+    novelty: Mapping[str, float] = field(hash=False)
+    p_value: float
+    shapes: int
+
+    def __str__(self) -> str:
+        others = ", ".join(f"{_percent(self.kept[a])} under {a}" for a in self._ranked() if a != self.axis)
+        if self.axis is not None:
+            own = _percent(self.kept[self.axis])
+            return f"{self.axis} is up: of {self.shapes} shapes the known classes explain {own} under it, {others}"
+        what = "1 shape does" if self.shapes == 1 else f"{self.shapes} shapes do"
+        return f"undecided: {what} not tell which axis is up; the known classes explain {others}"
+
+    def _ranked(self) -> list[str]:
+        return sorted(self.kept, key=lambda axis: -self.kept[axis])
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as texts and numbers."""
+        counted = {"axis": self.axis, "margin": self.margin, "p_value": self.p_value, "shapes": self.shapes}
+        return counted | {"kept": dict(self.kept), "novelty": dict(self.novelty)}
+
+
+def find_up(
+    shapes: Any,
+    known: KnownClasses,
+    *,
+    encoder: Encoder,
+    text: NamesEncoder | None = None,
+    candidates: Sequence[str] | None = None,
+    seed: int = 0,
+    num_samples: int = 1,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> UpAxis:
+    """The axis that points up in all of the shapes, or "undecided".
+
+    Costs one encoding a shape and axis, of at most 200 shapes. What the files themselves say is not asked;
+    `score_novelty(..., up="auto")` does, and gives the embeddings of the axis found without encoding again.
+
+    Parameters
+    ----------
+    shapes : shapes
+        Whatever `ShapeEncoder.encode` takes, b shapes of one source. Of a single one the answer is "undecided".
+    known : KnownClasses
+        By example a shape is kept where its novelty is that of 95 % of the examples, each left out in turn; by name
+        where it is nearer to a known name than to any of the everyday words for other things. A threshold is not
+        asked: one calibrated on hard scans keeps too much to tell one axis from another.
+    encoder : Encoder
+    text : NamesEncoder, optional
+        For those words, where the known classes hold none; otherwise that of the encoder.
+    candidates : sequence of axes, optional
+        Two or more. Otherwise y, z and -y for clouds, which gravity and cameras leave, and all six where every shape
+        is a surface: CAD programs know no gravity.
+    seed, num_samples, batch_size, progress
+        As `ShapeEncoder.encode` takes them.
+
+    Returns
+    -------
+    UpAxis
+
+    Raises
+    ------
+    InputError
+        For values that cannot be used.
+    FileError
+        For files.
+
+    Examples
+    --------
+    >>> from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
+    >>> from openshape_ood.synthetic import sample
+    >>> known = KnownClasses.from_names(["chair", "table"], TextEncoder.from_pretrained("tiny"))
+    >>> lying = [sample(name, 1024, seed)[:, [0, 2, 1]] for name in ("chair", "table") for seed in range(8)]
+    >>> find_up(lying, known, encoder=ShapeEncoder.from_pretrained("tiny")).axis
+    'z'
+    """
+    check_encoders(encoder, text)
+    listed = list_shapes(shapes)
+    known.check_fits(encoder.identity)
+    judged = judging(known, encoder, text)
+    settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+    sample = [listed[i] for i in _sample(len(listed))]
+    return _compared(_encoded(sample, plausible(sample, candidates), encoder, settings), judged)
+
+
+def with_axis(
+    shapes: Sequence[Shape],
+    known: KnownClasses,
+    encoder: Encoder,
+    settings: Mapping[str, Any],
+    text: NamesEncoder | None = None,
+) -> tuple[UpAxis | None, list[str], np.ndarray]:
+    """What `find_up` finds for the shapes that state no axis, the axis of every shape, and their embeddings (b, d).
+
+    None where all of them state theirs. Undecided is read as y, with a warning.
+    """
+    stated = [shape.stated_up() for shape in shapes]
+    silent = [i for i, up in enumerate(stated) if up is None]
+    sample = [silent[i] for i in _sample(len(silent))]
+    found, done, axis = None, np.empty((0, encoder.dim), dtype=np.float32), FALLBACK
+    if sample:
+        judged = judging(known, encoder, text)
+        asked = [shapes[i] for i in sample]
+        encoded = _encoded(asked, plausible(asked, None), encoder, settings)
+        found = _compared(encoded, judged)
+        if found.axis is None:
+            message = f"{found}. They are read with {FALLBACK} up; give up= where you know it, up={FALLBACK!r} if so"
+            warnings.warn(message, AxisWarning, stacklevel=3)
+        axis = found.axis or FALLBACK
+        done = encoded[axis]
+    ups = [axis if up is None else up for up in stated]
+    rest = sorted({*range(len(shapes))} - {*sample})
+    rows = np.empty((len(shapes), encoder.dim), dtype=done.dtype)
+    rows[sample] = done
+    if rest:
+        rows[rest] = encoder.encode([shapes[i].value for i in rest], up=[ups[i] for i in rest], **settings)
+    return found, ups, rows
+
+
+def compare_axes(novelty: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> UpAxis:
+    """The axis that stands out, of the novelty (n,) of n shapes under each and which of them are kept (n,) as known.
+
+    Examples
+    --------
+    >>> novelty = {"y": np.array([0.9, 0.8, 0.7, 0.9]), "z": np.array([0.2, 0.3, 0.1, 0.2])}
+    >>> compare_axes(novelty, {axis: values < 0.5 for axis, values in novelty.items()}).axis
+    'z'
+    """
+    means = {axis: float(np.mean(values)) for axis, values in novelty.items()}
+    shares = {axis: float(np.mean(values)) for axis, values in kept.items()}
+    best, second, *_ = sorted(means, key=lambda axis: means[axis])
+    margin = shares[best] - max(share for axis, share in shares.items() if axis != best)
+    p_value = _paired(novelty[second] - novelty[best])
+    found = best if p_value < SIGNIFICANCE and margin > RISE else None
+    return UpAxis(found, margin, shares, means, p_value, len(novelty[best]))
+
+
+def _paired(differences: np.ndarray) -> float:
+    """One-sided p value of differences (n,) with a mean above 0."""
+    from scipy.special import stdtr
+
+    apart = np.unique(np.round(differences, 9))  # copies of one shape are no evidence
+    n = len(apart)
+    return float(stdtr(n - 1, -np.mean(apart) * np.sqrt(n) / np.std(apart, ddof=1))) if n > 1 else 1.0
+
+
+def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
+    found = {axis: judged(rows) for axis, rows in encoded.items()}
+    return compare_axes({axis: n for axis, (n, _) in found.items()}, {axis: kept for axis, (_, kept) in found.items()})
+
+
+def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
+    """Novelty, and which rows are kept as known: by the examples, or by words for other things."""
+    if kind_of(known) == "examples":
+        limit = _left_out(known)
+
+        def by_examples(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            novelty = judge(rows, known, "prototype_distance").novelty
+            return novelty, novelty <= limit
+
+        return by_examples
+    names: Any = known.text
+    words: Any = _other_words(known, text or text_of(encoder)) if by_words(known) else known.negatives
+
+    def by_names(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        z = unit_or_zero(rows)
+        kept = (z @ names.T).max(axis=1) > (z @ words.T).max(axis=1)
+        return judge(rows, known, "max_cosine").novelty, kept
+
+    return by_names
+
+
+def by_words(known: KnownClasses) -> bool:
+    """Whether the text encoder is asked for words for other things."""
+    return kind_of(known) != "examples" and known.negatives is None
+
+
+def _left_out(known: KnownClasses) -> float:
+    """The novelty that most examples stay below when each is left out in turn."""
+    _, labels = known.labeled_examples()
+    scorer: Any = fitted(METHODS["prototype_distance"], known)
+    novelty = scorer.left_out(known)
+    several = np.bincount(labels)[labels] > 1
+    return float(np.quantile(novelty[several] if several.any() else novelty, COVERAGE))
+
+
+def _other_words(known: KnownClasses, text: NamesEncoder) -> np.ndarray:
+    words = [word for word in negative_words() if word not in known.names]
+    found: Any = KnownClasses.from_names(known.names, text, negatives=words).negatives
+    return found
+
+
+def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The axes that may point up in shapes of one source, or those given, checked."""
+    if given is None:
+        return UPS if all(shape.is_surface for shape in shapes) else SCANS
+    axes = tuple(dict.fromkeys(check_up(axis, "a candidate") for axis in given))
+    if len(axes) < 2:
+        raise InputError(f"candidates are {', '.join(axes) or 'none'}; expected at least two axes to compare")
+    return axes
+
+
+def _sample(count: int) -> list[int]:
+    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(int)).tolist() if count else []
+
+
+def _encoded(
+    shapes: Sequence[Shape], axes: Sequence[str], encoder: Any, settings: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Embeddings (n, d) under every axis; files are read once, unless every sampling of a surface is another."""
+    once, size = settings["num_samples"] == 1 and hasattr(encoder, "spec"), settings["batch_size"]
+    found: dict[str, list[np.ndarray]] = {axis: [] for axis in axes}
+    for start in range(0, len(shapes), check_whole(size, "batch_size")):
+        batch = shapes[start : start + size]
+        values = [s.cloud(encoder.spec.count, settings["seed"]) if once else s.value for s in batch]
+        for axis in axes:
+            found[axis].append(encoder.encode(values, up=axis, **settings))
+    return {axis: np.concatenate(rows) for axis, rows in found.items()}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
