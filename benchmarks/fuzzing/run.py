@@ -36,9 +36,6 @@ SECONDS, MEGABYTES = 10, 500
 LIMITS = Limits(SECONDS, 10 * SECONDS, 2**31)
 # of the files, where those of the other doors are 1; checkpoints are few, as a child of their own tries each
 SHARES = {"shape": 21, "checkpoint": 0.3}
-    "shape": 21,
-    "checkpoint": 0.3,
-}  # of the files, where those of the other doors are 1; a child tries the latter
 GENERATED, BLOCK = 0.25, 50  # share of shapes that are made up, so many at once
 KEPT = 3  # files of each finding
 AHEAD = 64
