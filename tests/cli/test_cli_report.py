@@ -94,6 +94,19 @@ def test_the_report_holds_all_and_no_name_is_taken_for_markup(folder: Path, know
     assert "% of it about (" in page.text
 
 
+def test_the_report_says_where_the_axis_may_be_another(known: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    folder, report = tmp_path / "z", tmp_path / "new.html"
+    folder.mkdir()
+    for seed in range(8):
+        np.save(folder / f"{seed}.npy", sample("chair", 800, 60 + seed)[:, [0, 2, 1]] * [1, -1, 1])
+    words = ["localize", folder, "--known-file", known, "--report", report, "--threshold", "0.8"]
+    said = run(*words)
+    assert "Give --up z" in said.stderr and "Read with y up, but z is up" in report.read_text(encoding="utf-8")
+    assert run_json(*words, "--up", "auto")["up_axis"]["axis"] == "z"
+    assert "read with z up" in report.read_text(encoding="utf-8") and "Read with y" not in report.read_text("utf-8")
+
+
 def test_beyond_so_many_the_less_novel_have_no_picture(
     folder: Path, known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
