@@ -238,7 +238,7 @@ def share(value: float | None) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check_least(args, sets=1, per_class=1)
+    options.check(args, sets=1, per_class=1)
     args.out.mkdir(parents=True, exist_ok=True)
     where = {"device": args.device}
     encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
