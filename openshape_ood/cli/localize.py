@@ -113,8 +113,8 @@ def localize(
     as a whole is told beside it, as `score` does.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.axes import doubted, note_found, note_silent
-    from openshape_ood.cli.batches import Reading, encode_files, warn_of_axes
+    from openshape_ood.cli.axes import doubted, note_found, warn_of_axes
+    from openshape_ood.cli.batches import Reading, encode_files
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import find_files, named_ignored
     from openshape_ood.cli.known import gather
@@ -163,9 +163,7 @@ def localize(
     named_ignored(found.ignored)
     if up_axis is not None:
         note_found(up_axis)
-    elif up == "file":
-        note_silent(done.files, axis)
-    warn_of_axes(done.files, up)
+    warn_of_axes(done.files, up, axis)
     thresholds.warn_of_axis(judge.threshold, done.rows)
     if not done.rows:
         raise typer.Exit(2)
