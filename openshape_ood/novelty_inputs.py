@@ -66,6 +66,10 @@ class Queries:
             failures=tuple(Failure(name, error) for name, error in pairs if error is not None),
         )
 
+    def under(self, axis: str) -> Queries:
+        """The same with this axis for all that state none."""
+        return replace(self, ups=tuple(shape.stated_up() or axis for shape in self.shapes))
+
     def with_axis(
         self, known: KnownClasses, encoder: Any, settings: Mapping[str, Any], text: NamesEncoder | None
     ) -> tuple[Queries, UpAxis | None]:

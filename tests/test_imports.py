@@ -17,7 +17,8 @@ PACKAGE = Path(openshape_ood.__file__).parent
 # a module imports from lines above its own only; those of one line do not know each other
 ORDER = """
     errors
-    checks storage devices workers
+    checks
+    storage devices workers
     shapes
     registry
     encoders

@@ -176,3 +176,11 @@ def test_where_nothing_states_an_axis_it_is_said(tiny: ShapeEncoder, tmp_path: P
         path = tmp_path / "box.glb"
         pytest.importorskip("trimesh").creation.box((1, 2, 3)).export(path)
         tiny.encode([path])
+
+
+def test_a_picture_shows_what_is_up_and_says_nothing() -> None:
+    plots = pytest.importorskip("openshape_ood.plots")
+    pytest.importorskip("matplotlib")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.cloud(sample("chair", 200, 0))

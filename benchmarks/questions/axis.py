@@ -21,8 +21,10 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.report.pictures.axis import draw
+from benchmarks.threedos.record import other_weights
 from benchmarks.training import evaluate_tiny
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import ShapeEncoder, TextEncoder
@@ -256,13 +258,15 @@ def run(args: argparse.Namespace) -> None:
     report = {
         "model": encoder.identity.checkpoint,
         "checkpoint_sha256": encoder.identity.sha256,
+        "other_weights": (others := other_weights(encoder, text)),
         "data": data,
         "settings": settings,
         "rows": [asdict(row) for row in rows],
     }
-    path = write_json(args.out / f"axis-{encoder.identity.checkpoint}-{data}.json", report)
+    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
+    path = write_json(args.out / f"axis-{name}-{data}.json", report)
     files = [path, draw(path.with_suffix(".png"), report)] if args.pictures else [path]
-    print(*tables(rows), sep="\n\n")
+    print(*weights_notes(report), *tables(rows), sep="\n\n")
     print("", *files, sep="\n")
 
 
