@@ -25,9 +25,7 @@ ORDER = """
     decisions
     known
     scoring
-    up_axis novelty_map
-    novelty_result
-    novelty_inputs
+    novelty_map
     novelty localization
     sklearn_api embedding_store
     plots

@@ -31,6 +31,7 @@ from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
+from openshape_ood.novelty.up_axis import SCANS, SIGNIFICANCE, UpAxis, compare_axes, judging
 from openshape_ood.scoring import default_method, judge
 from openshape_ood.shapes.points import UPS
 from openshape_ood.shapes.reading import file_up
@@ -39,7 +40,6 @@ from openshape_ood.synthetic import categories, generate, sample
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 from openshape_ood.synthetic.mesh import Mesh, rotation
 from openshape_ood.synthetic.scanner import Scan, scan_with
-from openshape_ood.up_axis import SCANS, SIGNIFICANCE, UpAxis, compare_axes, judging
 
 TRUE, READ = "z", "y"  # what is up, and what is taken for it where nobody says
 SIZES = (1, 5, 20, 100)

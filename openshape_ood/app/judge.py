@@ -22,7 +22,8 @@ from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.localization import localize
 from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty_inputs import AUTO
+from openshape_ood.novelty.inputs import AUTO
+from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scoring import DEFAULTS, METHODS, Method, find_method
 from openshape_ood.scoring.apart import check_content_apart
@@ -36,7 +37,6 @@ from openshape_ood.synthetic.calibration import (
     resolve,
     trained_on_generated,
 )
-from openshape_ood.up_axis import UpAxis, find_up
 
 AUTOMATIC = "automatic"
 COVERAGE = 0.95  # share of known shapes that the verdict keeps

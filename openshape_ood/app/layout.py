@@ -11,7 +11,7 @@ from openshape_ood.app.examples import EXAMPLES
 from openshape_ood.app.judge import AUTOMATIC, method_names
 from openshape_ood.app.session import Session
 from openshape_ood.app.verdicts import MODEL, ORIGINS
-from openshape_ood.novelty_inputs import AUTO
+from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.shapes.points import UPS
 

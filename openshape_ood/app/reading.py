@@ -14,7 +14,7 @@ from openshape_ood.app.turns import Visitor
 from openshape_ood.app.uploads import Upload, read_upload, taken
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError, OpenShapeError, ShapeFileError
-from openshape_ood.novelty_result import Failure
+from openshape_ood.novelty.result import Failure
 
 Read = tuple[list[Shape], list[Failure]]
 

@@ -10,7 +10,7 @@ from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.quotas import MAX_FILES
 from openshape_ood.app.session import Calibration, Example, Session
 from openshape_ood.app.verdicts import Verdict
-from openshape_ood.novelty_result import Failure
+from openshape_ood.novelty.result import Failure
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic.calibration import SCANS
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from openshape_ood.app.session import Session, Shape
 from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.novelty.result import NoveltyResult
+from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.novelty_result import NoveltyResult
-from openshape_ood.up_axis import UpAxis
 
 MODEL, SCAN = ORIGINS = ("whole model", "scan")
 

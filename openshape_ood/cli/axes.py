@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.encoders import Encoders
     from openshape_ood.cli.judging import Judge
     from openshape_ood.known import KnownClasses
-    from openshape_ood.up_axis import UpAxis
+    from openshape_ood.novelty.up_axis import UpAxis
 
 DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
 
@@ -28,7 +28,7 @@ def settled(
     """With --up auto, how files are read that state no axis: with the one found, with y where undecided."""
     if reading.up != AUTO:
         return reading, None
-    from openshape_ood.up_axis import MOST
+    from openshape_ood.novelty.up_axis import MOST
 
     found = found_axis(files, known, encoders, reading, MOST)
     return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
@@ -38,9 +38,9 @@ def found_axis(
     files: Sequence[File], known: KnownClasses, encoders: Encoders, reading: Reading, most: int
 ) -> UpAxis | None:
     """What `find_up` finds for up to `most` of the files that state no axis; None where there are none to be read."""
+    from openshape_ood.novelty.up_axis import by_words, find_up, plausible
     from openshape_ood.shapes.points import resample
     from openshape_ood.shapes.shape import list_shapes
-    from openshape_ood.up_axis import by_words, find_up, plausible
 
     quiet = silent(files)
     chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]

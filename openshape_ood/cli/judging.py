@@ -17,12 +17,12 @@ from openshape_ood.embedding_store import Header, read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty_result import NoveltyResult
+from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.scoring import Method, default_method, find_method
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.up_axis import UpAxis
+    from openshape_ood.novelty.up_axis import UpAxis
 
 STORED_AT_ONCE = 8192  # rows of stored embeddings
 

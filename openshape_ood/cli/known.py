@@ -123,7 +123,7 @@ def _built(
     failures: list[Failure],
     patches: str | None,
 ) -> KnownClasses:
-    from openshape_ood.novelty_inputs import PATCH_STAGE, known_classes
+    from openshape_ood.novelty.inputs import PATCH_STAGE, known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
 
     chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method

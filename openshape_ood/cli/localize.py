@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
     from openshape_ood.known import KnownClasses
+    from openshape_ood.novelty.result import NoveltyResult
+    from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.novelty_map import NoveltyMap
-    from openshape_ood.novelty_result import NoveltyResult
     from openshape_ood.scoring import Method
-    from openshape_ood.up_axis import UpAxis
 
 EXAMPLES = """
   openshape-ood localize chair.ply --known chair --generated models --model tiny

@@ -21,7 +21,7 @@ from openshape_ood.app.verdicts import ORIGINS, Verdict
 from openshape_ood.decisions.calibration import conformal_threshold, p_values
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.novelty_result import Failure
+from openshape_ood.novelty.result import Failure
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood import KnownClasses, ShapeEmbedder, ShapeEncoder, TextEncoder, localize, score_novelty, up_axis
+from openshape_ood import KnownClasses, ShapeEmbedder, ShapeEncoder, TextEncoder, localize, score_novelty
 from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.novelty import up_axis
+from openshape_ood.novelty.up_axis import compare_axes, find_up
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.shapes.shape import list_shapes
 from openshape_ood.synthetic import sample
-from openshape_ood.up_axis import compare_axes, find_up
 
 NAMES = ["chair", "table", "sofa"]
 EACH = 7

@@ -22,7 +22,7 @@ from openshape_ood import (
 from openshape_ood.checks import unit
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import FileError, InputError, MissingPackageError, MixedEncodersError
-from openshape_ood.novelty_result import Failure
+from openshape_ood.novelty.result import Failure
 from openshape_ood.scoring import METHODS
 
 NAMES = ["pole", "plate", "slab"]

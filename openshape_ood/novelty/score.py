@@ -16,8 +16,8 @@ from openshape_ood.encoders.loading import load_encoder
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, check_examples
-from openshape_ood.novelty_inputs import AUTO, Queries, example_axis, how_known, known_classes
-from openshape_ood.novelty_result import Failure, NoveltyResult
+from openshape_ood.novelty.inputs import AUTO, Queries, example_axis, how_known, known_classes
+from openshape_ood.novelty.result import Failure, NoveltyResult
 from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
 from openshape_ood.scoring.apart import check_content_apart, check_files_apart
 from openshape_ood.scoring.methods import check_known
