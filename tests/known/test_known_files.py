@@ -120,6 +120,7 @@ def test_patches_of_joined_classes_count_shapes_and_classes_on(tiny: ShapeEncode
     apart = [KnownClasses.from_examples({name: own}, tiny, patches="tokens") for name, own in clouds.items()]
     whole = KnownClasses.from_examples(clouds, tiny, patches="tokens")
     joined = KnownClasses.join(*apart)
+    assert same(KnownClasses.join(apart[0]), apart[0])
     assert joined.patches is not None and whole.patches is not None
     for name in ("shapes", "labels", "features", "centers"):
         np.testing.assert_allclose(getattr(joined.patches, name), getattr(whole.patches, name), atol=1e-6)
