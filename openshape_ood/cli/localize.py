@@ -164,7 +164,7 @@ def localize(
     if up_axis is not None:
         note_found(up_axis)
     warn_of_axes(done.files, up, axis)
-    thresholds.warn_of_axis(judge.threshold, done.rows)
+    thresholds.warn_of_axis(judge.threshold, done.rows, up)
     if not done.rows:
         raise typer.Exit(2)
     if failures:

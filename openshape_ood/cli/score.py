@@ -131,7 +131,7 @@ def score(
     if up_axis is not None:
         note_found(up_axis)
     warn_of_axes(read, up, doubted(judge, read, rows) if up == "file" else None)
-    thresholds.warn_of_axis(judge.threshold, rows)
+    thresholds.warn_of_axis(judge.threshold, rows, up)
     if not rows:
         raise typer.Exit(2)
     if failures:

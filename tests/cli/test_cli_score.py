@@ -338,9 +338,9 @@ def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_nov
     assert "which axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
 
 
-def test_auto_is_for_scores(lying: Path) -> None:
+def test_auto_is_for_shapes_that_are_judged(lying: Path) -> None:
     embed = ["embed", lying, "--out", lying / "e.npz", "--model", "tiny"]
-    for words in (embed, ["localize", lying / "box.glb", *KNOWN]):
+    for words in (embed, ["known", "save", *KNOWN, "--out", lying / "k.safetensors"]):
         result = run(*words, "--up", "auto")
         assert result.exit_code == 2 and "takes known classes and several shapes" in result.stderr
     assert run("score", lying, *KNOWN, "--known-up", "auto").exit_code == 2
