@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from openshape_ood.errors import OpenShapeError as OpenShapeError
     from openshape_ood.known import KnownClasses as KnownClasses
     from openshape_ood.localization import localize as localize
+    from openshape_ood.novelty import NoveltyResult as NoveltyResult
     from openshape_ood.novelty import score_embeddings as score_embeddings
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
-    from openshape_ood.novelty_result import NoveltyResult as NoveltyResult
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
@@ -41,7 +41,7 @@ _HOMES = {
     "Method": "scoring",
     "NoveltyDetector": "sklearn_api",
     "NoveltyMap": "novelty_map",
-    "NoveltyResult": "novelty_result",
+    "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",

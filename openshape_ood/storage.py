@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from openshape_ood.checks import given_path
 from openshape_ood.errors import FileError, OpenShapeError
 
 # what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
@@ -112,7 +113,7 @@ def _checksum(key: str, numbers: bytes) -> bytes:
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
     """Write `content` whole or not at all. Raises `FileError` naming `what`."""
-    path = Path(path).expanduser()
+    path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(2, "No such file or directory")
@@ -157,7 +158,7 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
 
 
 def _safetensors_path(path: str | os.PathLike[str], what: str) -> Path:
-    given = Path(path).expanduser()
+    given = given_path(path, "path")
     if given.suffix != ".safetensors":
         raise FileError(f"a {what} is a .safetensors file; given was {given}")
     return given

@@ -17,16 +17,15 @@ PACKAGE = Path(openshape_ood.__file__).parent
 # a module imports from lines above its own only; those of one line do not know each other
 ORDER = """
     errors
-    checks storage devices workers
+    checks
+    storage devices workers
     shapes
     registry
     encoders
     decisions
     known
     scoring
-    up_axis novelty_map
-    novelty_result
-    novelty_inputs
+    novelty_map
     novelty localization
     sklearn_api embedding_store
     plots

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from openshape_ood import KnownClasses, Method, NoveltyDetector, ShapeEncoder, cli, score_novelty
-from openshape_ood.app.page import _Page
+from openshape_ood.app.judge import Judge, method_names
+from openshape_ood.app.layout import Components
 from openshape_ood.app.session import Session, Shape
-from openshape_ood.app.verdicts import Judge, method_names
 from openshape_ood.embedding_store import score_store
 from openshape_ood.scoring import METHODS, Judgement
 from openshape_ood.synthetic import sample
@@ -83,9 +83,9 @@ def by_page(clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str)
     session = Session().with_names(", ".join(NAMES))
     for name, own in clouds.items():
         for i, cloud in enumerate(own):
-            session = session.with_shape(Shape(f"{name} {i}", cloud)).with_example(name, "y")
+            session = session.with_shapes([Shape(f"{name} {i}", cloud)]).with_example(name, "y")
     assert method in method_names()
-    return Judge().judge(session.with_shape(Shape("guitar", query)), "tiny", method).novelty
+    return Judge().judge(session.with_shapes([Shape("guitar", query)]), "tiny", method).novelty
 
 
 @pytest.mark.parametrize("method", ["knn", "prototype_distance"])
@@ -142,8 +142,8 @@ def test_a_name_that_there_is_not_is_told_with_ones_own(own: str, capsys: pytest
     assert "did you mean 'farthest'" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_method_of_ones_own_stands_in_the_list_of_the_page(own: str, tmp_path: Path) -> None:
-    page, gradio = _Page(Judge(), tmp_path, max_file_mb=1), MagicMock()
-    page.lay_out(gradio, "tiny", NAMES)
+def test_a_method_of_ones_own_stands_in_the_list_of_the_page(own: str) -> None:
+    gradio = MagicMock()
+    Components(gradio, Session().with_names(", ".join(NAMES)), "tiny", max_file_mb=1)
     (choices,) = [call.args[0] for call in gradio.Dropdown.call_args_list if call.kwargs["elem_id"] == "method"]
     assert own in choices and set(METHODS) < set(choices)

@@ -20,7 +20,7 @@ whole = st.one_of(
 strange = st.sampled_from((1e9, -1e30, 1e308, float("nan"), float("inf")))
 number = st.integers(0, 15).flatmap(lambda drawn: strange if drawn == 1 else small | st.floats(-2, 2, width=16))
 place = st.sampled_from(
-    ("side.bin", "side.png", "side.mtl", "../secret.png", "/etc/hostname", "http://127.0.0.1:9/x", "")
+    ("large.png", "side.bin", "side.png", "side.mtl", "../secret.png", "/etc/hostname", "http://127.0.0.1:9/x", "")
 )
 BYTES = struct.pack("<9f", 0, 0, 0, 1, 0, 0, 0, 1, 0) + struct.pack("<6H", 0, 1, 2, 0, 2, 1) + bytes(16)
 URI = "data:application/octet-stream;base64," + base64.b64encode(BYTES).decode()
@@ -133,6 +133,21 @@ def _glb(found: dict[str, Any]) -> bytes:
     del found["buffers"][0]["uri"]  # that is the chunk behind
     return packed_glb(json.dumps(found).encode(), struct.pack("<I4s", len(BYTES), b"BIN\0") + BYTES)
 
+
+def _grown(found: tuple[dict[str, Any], tuple[int, str]]) -> dict[str, Any]:
+    """With so many nodes more: each the child of the last, or all of one parent with the same mesh."""
+    document, (more, how) = found
+    nodes: list[Any] = document["nodes"]
+    first = len(nodes)
+    for i in range(first, first + more):
+        nodes.append({"children": [i + 1]} if how == "chain" and i + 1 < first + more else {"mesh": 0})
+    if more:
+        nodes[0] = {"children": [first] if how == "chain" else list(range(first, first + more))}
+    return document
+
+
+growth = often((0, ""), st.tuples(st.sampled_from((2, 300, 15_000)), st.sampled_from(("chain", "star"))))
+gltf = st.tuples(gltf, growth).map(_grown)
 
 # text
 

@@ -9,7 +9,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Sequence
 
-MOST_BYTES = 2**18
+MOST_BYTES = 2**20
 NUMBERS = (
     b"-1", b"0", b"1", b"2147483647", b"2147483648", b"4294967296", b"99999999999999999999", b"-9223372036854775809",
     b"1e308", b"-1e400", b"1e-320", b"nan", b"inf", b"1e9", b"100000", b"0.5", b"", b"[]", b"null", b"\xd9\xa3",
@@ -17,7 +17,7 @@ NUMBERS = (
 LENGTHS = (0, 1, -1, 2, 255, 65535, 2**16, 2**20, 2**24, 2**31 - 1, -(2**31), 2**40, 2**62, -(2**63))
 PLACES = (
     b"../secret.png", b"/etc/hostname", b"file:///etc/hostname", b"http://127.0.0.1:9/x", b"..\\secret.png",
-    b"%2e%2e/secret.png", b"side.png", b"data:,x", b"\\\\host\\share", b".", b"C:/x",
+    b"%2e%2e/secret.png", b"side.png", b"large.png", b"data:,x", b"\\\\host\\share", b".", b"C:/x",
 )  # fmt: skip
 PIECE = re.compile(rb"-?\d[\d.eE+-]*")
 WORD = re.compile(rb"[\w./:;,=+-]{4,}")
@@ -100,15 +100,23 @@ def _splice(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> Non
 
 
 def _repeat(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:
-    """A piece or a line many times over: what takes time as the square of it shows."""
+    """Some lines or bytes many times over, numbered or not: what takes time as the square of it shows."""
     start = rng.randrange(len(data) + 1)
     if rng.random() < 0.5:
         start = data.rfind(b"\n", 0, start) + 1
-        end = data.find(b"\n", start) + 1 or len(data)
+        end = start
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            end = data.find(b"\n", end) + 1 or len(data)
     else:
         end = start + rng.choice((1, 8, 64))
     piece = bytes(data[start : min(end, start + 4096)])
-    data[start:start] = piece * min(rng.choice((2, 10, 10, 100, 10_000)), MOST_BYTES // (len(piece) or 1))
+    copies = min(rng.choice((2, 10, 10, 100, 100, 1000, 100_000)), MOST_BYTES // (len(piece) or 1))
+    numbers = list(PIECE.finditer(piece))
+    if numbers and rng.random() < 0.3:
+        before, after = piece[: numbers[0].start()], piece[numbers[0].end() :]
+        data[start:start] = b"".join(b"%b%d%b" % (before, i, after) for i in range(copies))
+    else:
+        data[start:start] = piece * copies
 
 
 def _length(data: bytearray, rng: random.Random, others: Sequence[bytes]) -> None:

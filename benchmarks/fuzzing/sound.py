@@ -16,7 +16,7 @@ from openshape_ood.encoders.protocols import Identity, Provenance
 
 DIM = 8
 IDENTITY = Identity("tiny", "tiny/text.safetensors", "ab" * 32)
-SIDE_FILES = ("side.mtl", "side.png", "side.bin")  # beside them, which they may refer to
+SIDE_FILES = ("side.mtl", "side.png", "side.bin", "large.png")  # beside them, which they may refer to
 
 
 def write_sound(folder: Path) -> dict[str, list[Path]]:
@@ -30,11 +30,12 @@ def write_sound(folder: Path) -> dict[str, list[Path]]:
 
 
 def write_side_files(folder: Path) -> None:
-    """A material, its texture and a buffer, for files that name them."""
+    """A material, its texture, a large one of few bytes and a buffer, for files that name them."""
     from PIL import Image
 
     (folder / "side.mtl").write_text("newmtl m\nKd 0.5 0.2 0.1\nmap_Kd side.png\n", encoding="ascii")
     Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3)).save(folder / "side.png")
+    Image.new("1", (2048, 2048)).save(folder / "large.png")
     (folder / "side.bin").write_bytes(np.arange(64, dtype="<f4").tobytes())
 
 

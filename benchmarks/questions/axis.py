@@ -21,14 +21,17 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
+from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.report.pictures.axis import draw
+from benchmarks.threedos.record import other_weights
 from benchmarks.training import evaluate_tiny
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
+from openshape_ood.novelty.up_axis import SCANS, SIGNIFICANCE, UpAxis, compare_axes, judging
 from openshape_ood.scoring import default_method, judge
 from openshape_ood.shapes.points import UPS
 from openshape_ood.shapes.reading import file_up
@@ -37,7 +40,6 @@ from openshape_ood.synthetic import categories, generate, sample
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 from openshape_ood.synthetic.mesh import Mesh, rotation
 from openshape_ood.synthetic.scanner import Scan, scan_with
-from openshape_ood.up_axis import SCANS, SIGNIFICANCE, UpAxis, compare_axes, judging
 
 TRUE, READ = "z", "y"  # what is up, and what is taken for it where nobody says
 SIZES = (1, 5, 20, 100)
@@ -256,13 +258,15 @@ def run(args: argparse.Namespace) -> None:
     report = {
         "model": encoder.identity.checkpoint,
         "checkpoint_sha256": encoder.identity.sha256,
+        "other_weights": (others := other_weights(encoder, text)),
         "data": data,
         "settings": settings,
         "rows": [asdict(row) for row in rows],
     }
-    path = write_json(args.out / f"axis-{encoder.identity.checkpoint}-{data}.json", report)
+    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
+    path = write_json(args.out / f"axis-{name}-{data}.json", report)
     files = [path, draw(path.with_suffix(".png"), report)] if args.pictures else [path]
-    print(*tables(rows), sep="\n\n")
+    print(*weights_notes(report), *tables(rows), sep="\n\n")
     print("", *files, sep="\n")
 
 

@@ -68,21 +68,21 @@ def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     """Every pair of `PLANTED`, `--count` shapes of each, against `--examples` shapes of each known class."""
     shapes = {name: [sample(name, args.points, seed) for seed in range(args.examples)] for name in KNOWN}
     known: dict[str, Any] = {
-        stage: KnownClasses.from_examples(shapes, encoder, patches=stage) for stage in ("local", "tokens")
+        stage: KnownClasses.from_examples(shapes, encoder, up="y", patches=stage) for stage in ("local", "tokens")
     }
     known["text"] = list(KNOWN)
     work = [(*pair, seed) for pair in PLANTED for seed in range(EXAMPLES, EXAMPLES + args.count)]
     rows = []
     for host, donor, keep, seed in tqdm(work, desc="localizing", unit="shape", disable=not args.progress):
         shape = plant(host, donor, args.points, seed, keep)
-        maps = {by: localize(shape.cloud, one, encoder=encoder, text=text) for by, one in known.items()}
+        maps = {by: localize(shape.cloud, one, encoder=encoder, text=text, up="y") for by, one in known.items()}
         local, foreign = maps["local"], shape.foreign
         novelty = {by: one.novelty for by, one in maps.items()}
         novelty["position"] = _position(local, known["local"], encoder)
         auroc = {by: float(roc_auc_score(foreign, novelty[by])) for by in BY}
         at_random = np.random.RandomState(seed).randint(len(shape.cloud), size=RANDOM).tolist()
         cuts = [local.peak(REGION), foreign, *(around(shape.cloud, place, REGION) for place in at_random)]
-        left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)])
+        left = encoder.encode([shape.cloud, *(shape.cloud[~cut] for cut in cuts)], up="y")
         whole, region, part, *random = judge(left, known["local"], "prototype_distance").novelty
         above = (local.is_novel[foreign].mean(), local.is_novel[~foreign].mean())
         figures = map(float, (whole, whole - region, whole - np.mean(random), whole - part, *above))

@@ -80,18 +80,18 @@ def never_trained(encoder: ShapeEncoder, text: TextEncoder, severity: float) -> 
     """Accuracy among the unseen categories, by name and by five clean examples; chance is 1 in their number."""
     clouds = [scan(c, 2048, FIRST_QUERY_SEED + i, severity=severity) for c in UNSEEN for i in range(QUERIES)]
     labels = np.repeat(np.arange(len(UNSEEN)), QUERIES)
-    queries = encoder.encode(clouds)
+    queries = encoder.encode(clouds, up="y")
     few = {c: [sample(c, 2048, FIRST_FEW_SEED + i) for i in range(FEW)] for c in UNSEEN}
     return {
         "by_name": accuracy(queries, labels, KnownClasses.from_names(UNSEEN, text)),
-        "by_five_examples": accuracy(queries, labels, KnownClasses.from_examples(few, encoder)),
+        "by_five_examples": accuracy(queries, labels, KnownClasses.from_examples(few, encoder, up="y")),
     }
 
 
 def steadiness(encoder: ShapeEncoder) -> dict[str, float]:
     """Cosine between embeddings of the same shapes, one a category, resampled with two seeds."""
     clouds = [sample(c, 2048, FIRST_QUERY_SEED) for c in trained_categories()]
-    cosines = (encoder.encode(clouds, seed=0) * encoder.encode(clouds, seed=1)).sum(axis=1)
+    cosines = (encoder.encode(clouds, up="y", seed=0) * encoder.encode(clouds, up="y", seed=1)).sum(axis=1)
     return {"mean": float(cosines.mean()), "least": float(cosines.min())}
 
 

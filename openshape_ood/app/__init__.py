@@ -1,8 +1,10 @@
 """The web page: `openshape-ood serve`. Drop a shape, see whether it is novel and where. The extra `[app]`.
 
-`quotas` what is allowed, `uploads` files parsed in a process that can be killed, `session` one visitor's known classes,
-`verdicts` the answer, `examples` shapes to begin with, `pictures` and `texts` what is drawn and said, `downloads` what
-is saved, `page` the layout, `server` where it listens.
+`quotas` what is allowed, `turns` whose turn it is, `uploads` files parsed in a process that can be killed, `reading`
+what was dropped, `session` one visitor's shapes and known classes, `visits` those of all visitors, `verdicts` the
+answer, `judge` how it is found, `examples` shapes to begin with, `pictures` and `texts` what is drawn and said,
+`downloads` what is saved, `layout` what stands where, `page` what happens on a click, `guard` what is refused, `server`
+where it listens.
 """
 
 from __future__ import annotations

@@ -9,18 +9,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.app.session import Session
 from openshape_ood.app.verdicts import Verdict
 from openshape_ood.storage import save_whole
 
 
-def save_results(verdict: Verdict, session: Session, root: Path) -> tuple[Path, Path]:
+def save_results(verdict: Verdict, root: Path) -> tuple[Path, Path]:
     """Write the PLY and the JSON into a new folder below `root` whose name cannot be guessed."""
     folder = root / secrets.token_hex(16)
     folder.mkdir(mode=0o700, parents=True)
     stem = safe_stem(verdict.shape.name)
     cloud = verdict.novelty_map.save(folder / f"{stem}.novelty.ply")
-    figures = json.dumps(report(verdict, session), indent=2, ensure_ascii=False, allow_nan=False)
+    figures = json.dumps(report(verdict), indent=2, ensure_ascii=False, allow_nan=False)
     return cloud, save_whole(folder / f"{stem}.novelty.json", figures.encode("utf-8"), "the figures")
 
 
@@ -40,15 +39,19 @@ def safe_stem(name: str) -> str:
     return stem or "shape"
 
 
-def report(verdict: Verdict, session: Session) -> dict[str, Any]:
+def report(verdict: Verdict) -> dict[str, Any]:
     """Every figure on the page, for machines."""
+    session = verdict.session
     record, found, patches = verdict.result.as_json(), verdict.novelty_map, verdict.novelty_map.patches
-    (one,) = record.pop("shapes")
+    rows = [{**row, "shape": shape.name} for row, shape in zip(record.pop("shapes"), session.shapes, strict=True)]
+    several = {"shapes": [rows[i] for i in verdict.order()]} if len(rows) > 1 else {}
     return {
         **record,
         "examples": {name: len(examples) for name, examples in session.known().items()},
-        **one,
-        "shape": verdict.shape.name,
+        "calibrated_on": verdict.basis.kind or None,
+        **several,
+        "failures": {failure.source: failure.error for failure in session.failures},
+        **rows[verdict.shown],
         "points": len(verdict.shape.cloud),
         "novelty_map": {
             "by": found.provenance.method,

@@ -1,9 +1,10 @@
-"""The page: what stands where, and what happens on a click. The work is done in the modules beside it."""
+"""The page: what happens on a click. The work is done in the modules beside it."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,21 @@ import numpy as np
 from openshape_ood.app import texts
 from openshape_ood.app.downloads import remove_results, save_results
 from openshape_ood.app.examples import EXAMPLES, FIRST
-from openshape_ood.app.quotas import MAX_FILE_MB
-from openshape_ood.app.session import Session, Shape
-from openshape_ood.app.uploads import Upload, read_upload
-from openshape_ood.app.verdicts import AUTOMATIC, MODEL, ORIGINS, Judge, Verdict, method_names
-from openshape_ood.errors import OpenShapeError
+from openshape_ood.app.judge import Judge
+from openshape_ood.app.layout import COLORS, Components, look
+from openshape_ood.app.quotas import MAX_FILE_MB, SCORERS
+from openshape_ood.app.reading import read_calibration, read_shapes
+from openshape_ood.app.session import Session, Shape, parse_names
+from openshape_ood.app.turns import Turns, Visitor, address
+from openshape_ood.app.verdicts import Verdict
+from openshape_ood.app.visits import FORGOTTEN, Visit, Visits
+from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
 from openshape_ood.plots import turnable
-from openshape_ood.registry.rows import list_checkpoints
-from openshape_ood.shapes.points import UPS
 
 HEIGHT = 310  # pixels of the picture
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
-STATE_UP = (".dae", ".glb", ".gltf")  # formats that state their gravity axis
-COLORS = {"novelty": "novelty", "nearest class": "class"}
 Update = dict[Any, Any]
+Handler = Callable[..., Iterator[Update]]
 
 
 def build(
@@ -37,231 +39,197 @@ def build(
     """
     import gradio as gr
 
-    page = _Page(judge, results, max_file_mb)
+    begin = Session().with_names(", ".join(known))
     with gr.Blocks(
         title="openshape_ood: is it novel?",
         analytics_enabled=False,
         delete_cache=(300, 3600),  # seconds: how often files are looked through, and how old they may get
         fill_width=True,
     ) as blocks:
-        page.lay_out(gr, model, known)
-        page.connect(gr, blocks, opens_with_example=model == "tiny")
-    theme = gr.themes.Base(
-        primary_hue="blue",
-        neutral_hue="slate",
-        radius_size="sm",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    ).set(
-        layout_gap="10px",
-        block_padding="8px 10px",
-        input_padding="7px",
-        block_label_text_size="13px",
-        block_title_text_size="13px",
-    )
-    look = {
-        "theme": theme,
-        "css": Path(__file__).with_name("page.css").read_text(encoding="utf-8"),
-        "js": "() => document.body.classList.remove('dark')",
-    }
-    return blocks, look
-
-
-def _answered(handler: Callable[..., Update]) -> Callable[..., Update]:
-    """A handler whose `OpenShapeError`s become a message on the page; what stood there before stays."""
-
-    @functools.wraps(handler)
-    def answer(page: _Page, *values: Any) -> Update:
-        try:
-            return handler(page, *values)
-        except OpenShapeError as error:
-            return {page.message: texts.message(str(error), refused=True), page.dropped: None}
-
-    return answer
+        components = Components(gr, begin, model, max_file_mb)
+        page = _Page(components, judge, results, begin, max_file_mb)
+        page.connect(gr, blocks, FIRST if model == "tiny" else None)
+    return blocks, look(gr)
 
 
 class _Page:
-    """The components, as attributes, and the handlers: (values of components) -> {component: new value}."""
+    """The handlers: (visit, visitor, values of components) -> updates {component: new value}, one after the other."""
 
-    def __init__(self, judge: Judge, results: Path, max_file_mb: int) -> None:
+    def __init__(self, on: Components, judge: Judge, results: Path, begin: Session, max_file_mb: int) -> None:
+        self.on = on
         self.judge = judge
         self.results = results
-        self.max_file_mb = max_file_mb
+        self.begin = begin
+        self.max_bytes = max_file_mb * 2**20
+        self.visits = Visits()
+        self.turns = Turns(SCORERS)
 
-    def lay_out(self, gr: Any, model: str, known: Sequence[str]) -> None:
-        session = Session().with_names(", ".join(known))
-        self.session = gr.State(session)
-        self.verdict = gr.State(None)
-        self.folder = gr.State("", delete_callback=remove_results)
-        gr.HTML(texts.TITLE)
-        with gr.Row(equal_height=False, elem_id="columns"):
-            with gr.Column(scale=5, min_width=380):
-                self._left(gr, session, model, known)
-            with gr.Column(scale=7, min_width=480):
-                self._right(gr)
-
-    def _left(self, gr: Any, session: Session, model: str, known: Sequence[str]) -> None:
-        self.dropped = gr.File(
-            label=f"Drop a mesh or cloud, up to {self.max_file_mb} MB", height=112, elem_id="drop", type="filepath"
-        )
-        gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
-        with gr.Row(elem_id="examples"):
-            self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
-        with gr.Row():
-            label = "Known classes, with commas between them"
-            self.names = gr.Textbox(", ".join(known), label=label, elem_id="names", max_lines=3, scale=5)
-        with gr.Row():
-            self.model = gr.Dropdown(
-                list_checkpoints(), value=model, label="Encoder", min_width=84, elem_id="model", scale=4
-            )
-            self.method = gr.Dropdown(
-                method_names(), value=AUTOMATIC, label="Method", min_width=110, elem_id="method", scale=5
-            )
-            self.up = gr.Dropdown(list(UPS), value="y", label="Up axis", min_width=70, elem_id="up", scale=3)
-            self.origin = gr.Dropdown(
-                list(ORIGINS), value=MODEL, label="Shape is a", min_width=120, scale=6, elem_id="origin"
-            )
-        self.score = gr.Button("Score", variant="primary", elem_id="score")
-        self.known = gr.HTML(texts.known(session))
-        with gr.Row(elem_id="adding"):
-            self.owner = gr.Dropdown(
-                list(session.names),
-                value=session.names[0],
-                label="Class, known or new",
-                allow_custom_value=True,
-                elem_id="owner",
-                min_width=160,
-                scale=3,
-            )
-            self.add = gr.Button("Add the shape to it", elem_id="add", min_width=110, scale=2, size="sm")
-            self.clear = gr.Button("Remove examples", elem_id="clear", min_width=110, scale=2, size="sm")
-
-    def _right(self, gr: Any) -> None:
-        self.message = gr.HTML("")
-        self.said = gr.HTML('<div class="box open"><h2>Drop a shape or pick an example.</h2></div>')
-        self.color = gr.Radio(
-            list(COLORS), value="novelty", label="Colored by", elem_id="color", container=False, visible=False
-        )
-        self.plot = gr.Plot(show_label=False, visible=False, elem_id="plot", container=False)
-        self.compared = gr.HTML("")
-        self.bars = gr.HTML("")
-        with gr.Row():
-            self.cloud = gr.DownloadButton("Colored PLY", visible=False, elem_id="ply", size="md")
-            self.figures = gr.DownloadButton("Figures as JSON", visible=False, elem_id="json", size="md")
-
-    def connect(self, gr: Any, blocks: Any, opens_with_example: bool) -> None:
-        settings = [self.session, self.folder, self.names, self.model, self.method, self.up, self.origin, self.color]
-        shown = [
-            *(self.session, self.verdict, self.folder, self.dropped, self.message, self.said, self.color, self.plot),
-            *(self.compared, self.bars, self.known, self.names, self.owner, self.up, self.origin),
-            *(self.cloud, self.figures),
-        ]
-        # private: there is no API; what is costly is done for two visitors at a time
-        common = {
-            "outputs": shown,
+    def connect(self, gr: Any, blocks: Any, first: str | None) -> None:
+        on = self.on
+        settings = [on.names, on.model, on.method, on.up, on.origin, on.color]
+        found = [on.table, on.said, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
+        # private: there is no API; who may work at the same time is for `Turns` to say
+        common: dict[str, Any] = {
+            "outputs": [*found, on.message, on.dropped, on.calibration, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",
-            "show_progress": "minimal",
-            "show_progress_on": [self.said],
-            "concurrency_limit": 2,
-            "concurrency_id": "work",
+            "show_progress": "hidden",
+            "concurrency_limit": None,
         }
-        self.dropped.upload(self.on_drop, [self.dropped, *settings], **common)
-        for name, button in self.offered.items():
-            button.click(functools.partial(self.on_example, name), settings, **common)
-        choices = [choice.input for choice in (self.model, self.method, self.up, self.origin)]
-        gr.on([self.score.click, self.names.submit, *choices], self.on_score, settings, **common)
-        self.add.click(self.on_add, [self.owner, self.session, self.up, self.verdict], **common)
-        self.clear.click(self.on_clear, [self.session], **common)
-        self.color.input(self.on_color, [self.verdict, self.color], **common)
-        if opens_with_example:
-            blocks.load(functools.partial(self.on_example, FIRST), settings, **common)
+        handler = functools.partial(self._handler, gr)
+        on.dropped.upload(handler(self.on_drop), [on.dropped, *settings], **common)
+        for name, button in on.offered.items():
+            button.click(handler(functools.partial(self.on_example, name)), settings, **common)
+        choices = [choice.input for choice in (on.model, on.method, on.up, on.origin)]
+        scoring = {**common, "trigger_mode": "always_last"}  # a choice made while something is scored counts too
+        gr.on([on.score.click, on.names.submit, *choices], handler(self.on_score), settings, **scoring)
+        on.calibration.upload(handler(self.on_calibrate), [on.calibration, *settings], **common)
+        on.forget.click(handler(self.on_forget), settings, **common)
+        on.color.input(handler(self.on_color), [on.color], **scoring)
+        on.table.select(self._selected(gr), [on.color], **common)
+        adding = {**common, "outputs": [*common["outputs"], on.names]}
+        gr.on([on.add.click, on.owner.submit], handler(self.on_add), [on.owner, on.names, on.up], **adding)
+        on.clear.click(handler(self.on_clear), [], **common)
+        blocks.load(handler(functools.partial(self.on_open, first), opens=True), settings, **common)
 
-    @_answered
-    def on_drop(self, path: str | None, session: Session, *settings: Any) -> Update:
-        if path is None:
-            return {self.dropped: None}
+    def _handler(self, gr: Any, act: Handler, opens: bool = False) -> Handler:
+        def answer(request: Any, *values: Any) -> Iterator[Update]:
+            yield from self._answered(act, request, values, opens)
+
+        answer.__annotations__["request"] = gr.Request  # by which gradio knows to give it
+        return answer
+
+    def _selected(self, gr: Any) -> Handler:
+        def answer(request: Any, event: Any, color: str) -> Iterator[Update]:
+            yield from self._answered(self.on_show, request, (event.index, color), False)
+
+        answer.__annotations__.update(request=gr.Request, event=gr.SelectData)
+        return answer
+
+    def _answered(self, act: Handler, request: Any, values: Sequence[Any], opens: bool) -> Iterator[Update]:
+        """The updates of a handler; its `OpenShapeError`s become a message, and what stood there before stays."""
+        visitor = Visitor(address(request.client.host if request.client else None), str(request.session_hash))
+        visit, known = self.visits.of(visitor, self.begin)
+        told = {} if known or opens else {self.on.message: texts.message(FORGOTTEN, refused=True)}
         try:
-            upload = read_upload(path, max_bytes=self.max_file_mb * 2**20)
-        finally:
-            Path(path).unlink(missing_ok=True)  # what was read is in memory, what was refused is not wanted
-        folder, names, model, method, up, origin, color = settings
-        stated = upload.up if Path(upload.name).suffix.lower() in STATE_UP else ""
-        # an axis that came with the file before is not this file's
-        axis = stated or ("y" if session.shape is not None and session.shape.stated == up else up)
-        session = session.with_shape(Shape(upload.name, upload.cloud, _note(upload, bool(stated)), stated))
-        update = self._scored(session, folder, names, model, method, axis, origin, color)
-        return {**update, self.dropped: None, self.up: axis}
+            for update in act(visit, visitor, *values):
+                yield update | told
+        except OpenShapeError as error:
+            said = texts.FIRST if visit.verdict is None else texts.verdict(visit.verdict)
+            refused = {self.on.message: texts.message(str(error), refused=True)} | told
+            yield {**refused, self.on.said: said, self.on.dropped: None, self.on.calibration: None}
 
-    @_answered
-    def on_example(self, name: str, session: Session, *settings: Any) -> Update:
-        folder, names, model, method, _, _, color = settings
+    def on_open(self, first: str | None, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
+        if first is not None:
+            yield from self.on_example(first, visit, visitor, *settings)
+
+    def on_drop(self, visit: Visit, visitor: Visitor, paths: list[str] | None, *settings: Any) -> Iterator[Update]:
+        shapes, failures = yield from self._read(paths, visitor)
+        if not shapes:
+            raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
+        visit.session = visit.session.with_shapes(shapes, failures)
+        yield {**self._scored(visit, visitor, *settings), self.on.dropped: None}
+
+    def on_example(self, name: str, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
+        yield self._working()
+        names, model, method, _, _, color = settings
         offered = EXAMPLES[name]
-        session = session.with_shape(Shape(name, offered.make(), "generated"))
-        update = self._scored(session, folder, names, model, method, "y", offered.origin, color)
-        return {**update, self.up: "y", self.origin: offered.origin}
+        visit.session = visit.session.with_shapes([Shape(name, offered.make(), "generated", "y")])
+        update = self._scored(visit, visitor, names, model, method, "file", offered.origin, color)
+        yield {**update, self.on.up: "file", self.on.origin: offered.origin}
 
-    @_answered
-    def on_score(self, session: Session, *settings: Any) -> Update:
-        return self._scored(session, *settings)
+    def on_score(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
+        yield self._working()
+        yield self._scored(visit, visitor, *settings)
 
-    @_answered
-    def on_add(self, owner: str | None, session: Session, up: str, verdict: Verdict | None) -> Update:
-        import gradio as gr
+    def on_calibrate(self, visit: Visit, visitor: Visitor, paths: list[str] | None, *settings: Any) -> Iterator[Update]:
+        calibration, failures = yield from self._read(paths, visitor, read_calibration)
+        visit.session = replace(visit.session, calibration=calibration)
+        yield {
+            **self._scored_again(visit, visitor, *settings),
+            self.on.calibration: None,
+            self.on.own: texts.calibration(calibration, failures),
+        }
 
-        session = session.with_example(owner or "", up)
+    def on_forget(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
+        visit.session = replace(visit.session, calibration=None)
+        yield {**self._scored_again(visit, visitor, *settings), self.on.own: ""}
+
+    def on_add(self, visit: Visit, visitor: Visitor, owner: str | None, names: str, up: str) -> Iterator[Update]:
+        verdict = visit.verdict
+        if verdict is not None and verdict.session.shapes is visit.session.shapes:
+            up = verdict.result.up[visit.session.shown]  # as it stands on the page
+        visit.session = session = visit.session.with_names(names).with_example(owner or "", up)
         name, example = session.examples[-1]
         count = len(session.of(name))
         said = (
             f"{example.name} is now an example of {name}, which has {count}; what is scored next is compared with it."
         )
-        return {
-            self.session: session,
-            self.names: ", ".join(session.names),
-            self.message: texts.message(said),
-            self.known: texts.known(session),
-            self.owner: gr.update(choices=list(session.names), value=name),
-        }
+        update = {self.on.message: texts.message(said), self.on.known: texts.known(session)}
+        if name not in parse_names(names):
+            update[self.on.names] = f"{names.rstrip(', ;')}, {name}"
+        yield update
 
-    @_answered
-    def on_clear(self, session: Session) -> Update:
-        session = session.without_examples()
+    def on_clear(self, visit: Visit, visitor: Visitor) -> Iterator[Update]:
+        visit.session = visit.session.without_examples()
         said = "The examples are removed; the classes are known by their names alone."
-        return {self.session: session, self.message: texts.message(said), self.known: texts.known(session)}
+        yield {self.on.message: texts.message(said), self.on.known: texts.known(visit.session)}
 
-    @_answered
-    def on_color(self, verdict: Verdict | None, color: str) -> Update:
-        return {} if verdict is None else {self.plot: _picture(verdict, color)}
+    def on_color(self, visit: Visit, visitor: Visitor, color: str) -> Iterator[Update]:
+        if visit.verdict is not None:
+            yield {self.on.plot: _picture(visit.verdict, color)}
+
+    def on_show(self, visit: Visit, visitor: Visitor, place: Any, color: str) -> Iterator[Update]:
+        verdict = visit.verdict
+        if verdict is None or not isinstance(place, int) or not 0 <= place < len(verdict.session.shapes):
+            raise InputError("that shape is no longer on the page; drop it again")
+        yield {self.on.said: texts.working()}
+        with self.turns.turn(visitor):
+            verdict = self.judge.show(verdict, place)
+        visit.session = replace(visit.session, shown=place)
+        yield self._told(visit, verdict, color)
+
+    def _working(self, done: str = "") -> Update:
+        return {self.on.said: texts.working(done), self.on.message: ""}
+
+    def _read(self, paths: list[str] | None, visitor: Visitor, read: Any = read_shapes) -> Generator[Update, None, Any]:
+        """What `read` makes of dropped files; shows how many are done."""
+        yield self._working()
+        done = read(paths or [], visitor, self.max_bytes)
+        try:
+            while True:
+                yield self._working(next(done))
+        except StopIteration as stop:
+            return stop.value
+
+    def _scored_again(self, visit: Visit, visitor: Visitor, *settings: Any) -> Update:
+        return {} if visit.session.shape is None else self._scored(visit, visitor, *settings)
 
     def _scored(
-        self, session: Session, folder: str, names: str, model: str, method: str, up: str, origin: str, color: str
+        self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
     ) -> Update:
+        with self.turns.turn(visitor):
+            visit.session = visit.session.with_names(names)
+            verdict = self.judge.judge(visit.session, model, method, up, origin)
+        return self._told(visit, verdict, color)
+
+    def _told(self, visit: Visit, verdict: Verdict, color: str) -> Update:
         import gradio as gr
 
-        session = session.with_names(names)
-        verdict = self.judge.judge(session, model, method, up, origin)
-        cloud, figures = save_results(verdict, session, self.results)
-        remove_results(folder)  # of the shape before; gradio serves copies
+        cloud, figures = save_results(verdict, self.results)
+        remove_results(visit.folder)  # of the shape before; gradio serves copies
+        visit.verdict, visit.folder = verdict, str(cloud.parent)
         return {
-            self.session: session,
-            self.verdict: verdict,
-            self.folder: str(cloud.parent),
-            self.message: "",
-            self.said: texts.verdict(verdict),
-            self.color: gr.update(visible=True),
-            self.plot: gr.update(value=_picture(verdict, color), visible=True),
-            self.compared: texts.compared(verdict),
-            self.bars: texts.bars(verdict),
-            self.known: texts.known(session),
-            self.owner: gr.update(choices=list(session.names), value=verdict.nearest),
-            self.cloud: gr.update(value=str(cloud), visible=True),
-            self.figures: gr.update(value=str(figures), visible=True),
+            self.on.message: "",
+            self.on.table: texts.table(verdict),
+            self.on.said: texts.verdict(verdict),
+            self.on.color: gr.update(visible=True),
+            self.on.plot: gr.update(value=_picture(verdict, color), visible=True),
+            self.on.compared: texts.compared(verdict),
+            self.on.bars: texts.bars(verdict),
+            self.on.known: texts.known(visit.session),
+            self.on.cloud: gr.update(value=str(cloud), visible=True),
+            self.on.figures: gr.update(value=str(figures), visible=True),
         }
-
-
-def _note(upload: Upload, stated: bool) -> str:
-    kept = len(upload.cloud)
-    notes = [f"thinned from {upload.points:,} to {kept:,} points" if kept < upload.points else f"{kept:,} points"]
-    return ", ".join([*notes, f"its file says that {upload.up} is up"] if stated else notes)
 
 
 def _picture(verdict: Verdict, color: str) -> Any:

@@ -1,16 +1,25 @@
-"""What a visitor of the page may ask for: bytes, points, seconds, names, examples."""
+"""What a visitor of the page may ask for: bytes, points, seconds, names, examples, places."""
 
 from __future__ import annotations
 
 MAX_FILE_MB = 100  # of an upload
+MAX_FILES = 50  # dropped at once, and of calibration
 MAX_POINTS = 20_000  # kept of a cloud; more are thinned at random
-READ_SECONDS = 60  # for reading one upload, after which its process is killed
+READ_SECONDS = 10.0  # for reading one upload, after which its process is killed; and for every MB of it
+READ_SECONDS_A_MB = 0.3
 READ_MEMORY = 3 * 2**30  # bytes of address space of that process, its libraries included
-READERS = 2  # uploads read at the same time; others wait
-WAIT_SECONDS = 120  # for one of them to end
+READERS = 3  # uploads read at the same time, one a visitor; others wait
+SCORERS = 2  # shapes judged at the same time, one a visitor
+WAIT_SECONDS = 120.0  # for a place among these
 MAX_CLASSES = 50
 MAX_NAME = 60  # characters of a class name
 MAX_EXAMPLES = 60  # added by one visitor
 EXAMPLE_POINTS = 10_000  # kept of an example; no encoder takes more
-SESSIONS = 50  # visitors whose examples are remembered; the longest unseen is forgotten first
-QUEUE = 32  # requests waiting; others are turned away
+VISITS = 100  # visitors whose shapes, examples and calibration are remembered
+VISITS_BYTES = 2 * 2**30  # of clouds, together
+QUEUE = 64  # requests waiting; others are turned away
+REQUEST_BYTES = 2**20  # of a request that is no upload
+WINDOW_SECONDS = 600.0  # in which uploads of one address are counted, and after which the files are removed
+UPLOADS = 500  # files of one address in that time
+UPLOADS_OF_LARGEST = 10  # and its bytes, in files of the largest size
+DISC_OF_LARGEST = 40  # the same of all addresses

@@ -14,24 +14,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.app.quotas import MAX_FILE_MB, QUEUE, SESSIONS
+from openshape_ood.app.guard import LOOPBACK, Guard
+from openshape_ood.app.quotas import MAX_FILE_MB, QUEUE, VISITS
+from openshape_ood.app.uploads import end_reading
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.registry import find_checkpoint
 
 DEFAULT, FALLBACK = "vitb32", "tiny"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# what a browser may load for the page: what comes from here, and nothing else whoever asks for it
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-HEADERS = {
-    b"content-security-policy": POLICY.encode("ascii"),
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-}
 
 
 def run(
@@ -54,6 +44,7 @@ def run(
                 print(f"It has no password, and whoever reaches {host} can use it.", flush=True)
             stopped.wait()
         finally:
+            end_reading()
             blocks.close(verbose=False)
 
 
@@ -81,14 +72,16 @@ def launch(
             import_module(package)
     except ModuleNotFoundError as error:
         raise MissingPackageError(f"the page needs {error.name}: pip install 'openshape-ood[app]'") from error
+    from starlette.middleware import Middleware
+
+    from openshape_ood.app.judge import Judge
     from openshape_ood.app.page import build
-    from openshape_ood.app.verdicts import Judge
 
     (root / "results").mkdir(parents=True, exist_ok=True)
     blocks, look = build(Judge(), root / "results", model, known, max_file_mb)
     blocks.queue(max_size=QUEUE)
     blocks.launch(
-        server_name=host,
+        server_name=f"[{host}]" if ":" in host else host,  # as gradio takes an address of IPv6
         server_port=port,
         inbrowser=open_browser,
         share=False,
@@ -96,40 +89,16 @@ def launch(
         prevent_thread_lock=True,
         show_error=False,
         max_file_size=max_file_mb * 2**20,
-        state_session_capacity=SESSIONS,
+        state_session_capacity=2 * VISITS,
         enable_monitoring=False,
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
         footer_links=[],
-        app_kwargs={"middleware": _middleware(host)},
+        app_kwargs={"middleware": [Middleware(Guard, host=host, files=root / "files", largest=max_file_mb * 2**20)]},
         **look,
     )
     return blocks
-
-
-def _middleware(host: str) -> list[Any]:
-    from starlette.middleware import Middleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    # a page elsewhere that has its own name point to this machine gets nothing
-    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])]
-    return [*(guard if host in ("127.0.0.1", "localhost") else []), Middleware(WithHeaders)]
-
-
-class WithHeaders:
-    """ASGI: every answer carries `HEADERS`."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def with_headers(event: Any) -> None:
-            if event["type"] == "http.response.start":
-                event = {**event, "headers": [*event.get("headers", []), *HEADERS.items()]}
-            await send(event)
-
-        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
 def _free_port(host: str, port: int) -> int:

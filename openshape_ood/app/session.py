@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 
 from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.novelty.inputs import AUTO
+from openshape_ood.novelty.result import Failure
 from openshape_ood.shapes.points import check_up, exchange
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """The shape on the page: name, as the visitor gave it; cloud (n, 3|6) float64 in its own frame and units; note:
+    """A shape on the page: name, as the visitor gave it; cloud (n, 3|6) float64 in its own frame and units; note:
     what was done to it on reading; stated: the gravity axis its file states, "" where it states none.
     """
 
@@ -26,6 +30,10 @@ class Shape:
     cloud: np.ndarray
     note: str = ""
     stated: str = ""
+
+    def up(self, chosen: str, silent: str = "y") -> str:
+        """The gravity axis: the one chosen, or for "file" and "auto" what the file states, else `silent`."""
+        return (self.stated or silent) if chosen in ("file", AUTO) else check_up(chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +46,45 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a visitor gave to decide by: known shapes that are no examples, or a threshold made elsewhere."""
+
+    shapes: tuple[Shape, ...] = ()
+    threshold: Threshold | None = None
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
+
+
+@dataclass(frozen=True, eq=False)
 class Session:
-    """names (k,): the known classes; examples: by class; shape: the one on the page, None before the first.
+    """names (k,): the known classes; examples: by class; shapes: those on the page, and the place of the one that is
+    shown; failures: files dropped with them that were not read; calibration: of the visitor's own.
 
     Examples of a class that is taken out of the names are kept, and count again when it comes back.
     """
 
     names: tuple[str, ...] = ()
     examples: tuple[tuple[str, Example], ...] = ()
-    shape: Shape | None = None
+    shapes: tuple[Shape, ...] = ()
+    shown: int = 0
+    failures: tuple[Failure, ...] = ()
+    calibration: Calibration | None = None
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape that is shown, None before the first."""
+        return self.shapes[self.shown] if self.shapes else None
+
+    @property
+    def has_own(self) -> bool:
+        """Whether it holds what the visitor would have to give again."""
+        return bool(self.examples or self.calibration)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all clouds."""
+        calibration = self.calibration.shapes if self.calibration else ()
+        clouds = [one.cloud for one in (*self.shapes, *calibration)]
+        return sum(cloud.nbytes for cloud in (*clouds, *(example.cloud for _, example in self.examples)))
 
     def of(self, name: str) -> tuple[Example, ...]:
         """The examples of a class."""
@@ -67,15 +105,16 @@ class Session:
         """Equal for sessions with the same names and examples."""
         return tuple((name, tuple(example.key for example in own)) for name, own in self.known().items())
 
-    def with_shape(self, shape: Shape) -> Session:
-        return replace(self, shape=shape)
+    def with_shapes(self, shapes: Sequence[Shape], failures: Sequence[Failure] = ()) -> Session:
+        """The same with other shapes on the page, the first of them shown."""
+        return replace(self, shapes=tuple(shapes), shown=0, failures=tuple(failures))
 
     def with_names(self, text: str) -> Session:
         """The same with the class names in a text; raises `ClassNamesError` for none, too many, or one twice."""
         return replace(self, names=parse_names(text))
 
     def with_example(self, name: str, up: str) -> Session:
-        """The same with the shape on the page, whose gravity axis is `up`, as an example of class `name`.
+        """The same with the shape that is shown as an example of class `name`; up: as `Shape.up` takes it.
 
         A class that is new is added to the names. Raises `InputError` where there is no shape, for an example that
         the class has already, and for more than the page keeps.
@@ -88,7 +127,7 @@ class Session:
         name = next((known for known in self.names if known.casefold() == name.casefold()), name)
         if len(self.examples) >= MAX_EXAMPLES:
             raise InputError(f"there are {MAX_EXAMPLES} examples already, as many as this page keeps")
-        example = _example(self.shape, check_up(up))
+        example = _example(self.shape, self.shape.up(up))
         if any(example.key == other.key for other in self.of(name)):
             raise InputError(f"{self.shape.name} is an example of {name} already")
         names = self.names if name in self.names else parse_names("\n".join([*self.names, name]))

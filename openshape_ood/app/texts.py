@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 
 from openshape_ood.app.pictures import data_uri, thumbnail
-from openshape_ood.app.session import Example, Session
-from openshape_ood.app.verdicts import COVERAGE, Verdict
+from openshape_ood.app.quotas import MAX_FILES
+from openshape_ood.app.session import Calibration, Example, Session
+from openshape_ood.app.verdicts import Verdict
+from openshape_ood.novelty.result import Failure
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic.calibration import SCANS
 
@@ -15,6 +18,7 @@ BARS = 6  # classes that get one
 THUMBNAILS = 5  # a class
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
+CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from where the others come, and none of the examples."
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
 
 
@@ -26,14 +30,28 @@ def message(text: str = "", refused: bool = False) -> str:
     return f'<div id="message" class="box {kind}" role="{role}">{escape(text)}</div>'
 
 
+WORKING = '<div id="verdict" class="box open working" role="status"><h2>Scoring…</h2></div>'
+FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
+TOY = (
+    "<code>tiny</code> is a toy, trained on generated shapes to try this page out. For real objects choose "
+    "<code>vitb32</code> or a larger encoder."
+)
+
+
+def working(done: str = "") -> str:
+    """In the place of the verdict while there is none; done: what is ready so far."""
+    return WORKING.replace("</h2>", f"</h2><p>{escape(done)}</p>") if done else WORKING
+
+
 def verdict(found: Verdict) -> str:
     """Headline, p-value and what they rest on."""
     kind, headline = _headline(found)
-    rows = "".join(f"<p>{line}</p>" for line in [*_evidence(found), *map(escape, found.remarks)])
+    rows = "".join(f"<p>{line}</p>" for line in [*_evidence(found), *_axis(found), *map(escape, found.remarks)])
+    toy = f'<p class="toy">{TOY}</p>' if found.is_toy else ""
     name = escape(found.shape.name)
-    note = escape(", ".join(filter(None, [found.shape.note, f"{found.result.up[0]} up"])))
+    note = escape(", ".join(filter(None, [found.shape.note, f"{found.result.up[found.shown]} up"])))
     named = f'<span class="name">{name} <small>({note})</small></span>'
-    return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}</div>'
+    return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{toy}</div>'
 
 
 def _headline(found: Verdict) -> tuple[str, str]:
@@ -46,23 +64,85 @@ def _headline(found: Verdict) -> tuple[str, str]:
 
 
 def _evidence(found: Verdict) -> list[str]:
-    provenance, threshold = found.result.provenance, found.threshold
-    by = f"<code>{escape(provenance.method)}</code> with <code>{escape(provenance.identity.checkpoint)}</code>"
-    novelty = f"novelty <b>{found.novelty:.3f}</b> by {by}"
+    provenance, threshold, basis = found.result.provenance, found.threshold, found.basis
+    encoder = escape(provenance.identity.checkpoint)
+    by = f"<code>{escape(provenance.method)}</code> with the encoder <code>{encoder}</code>"
+    novelty = f"Novelty <b>{found.novelty:.3f}</b> by {by}"
     if threshold is None:
-        return [
-            f"{novelty}; no p-value, for there is nothing to calibrate on.",
-            "To have one: the encoder <code>tiny</code> with classes that can be generated, such as chair or table; "
-            "or in Python <code>Threshold.from_novelty</code> with the novelty of some 20 or more known shapes of your "
-            "own.",
-        ]
-    beyond = int((threshold.scores >= found.novelty).sum())
-    are = "is" if beyond == 1 else "are"
-    return [
-        f"p = <b>{found.p_value:.3f}</b>: {beyond} of {threshold.n} known {found.origin}s {are} as novel or more.",
-        f"{novelty}; known up to {threshold.value:.3f}, which keeps {100 * COVERAGE:.0f} % of known shapes. "
-        f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these.",
+        return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
+    keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of known shapes"
+    lines = [f"{novelty}; known up to {threshold.value:.3f}{keeps}. {_source(found)}"]
+    if found.p_value is not None:
+        beyond = int((threshold.scores >= found.novelty).sum())
+        shapes = f"known {found.origin}s" if basis.kind == "generated" else "calibration shapes"
+        are = "is" if beyond == 1 else "are"
+        lines.insert(0, f"p = <b>{found.p_value:.3f}</b>: {beyond} of {threshold.n} {shapes} {are} as novel or more.")
+    if basis.uncovered:
+        names = escape(", ".join(basis.uncovered))
+        lines.append(
+            f"None of these is of the class {names}, which cannot be generated: how many of its shapes are kept is not "
+            "known. Calibration files of all classes would tell."
+        )
+    return lines
+
+
+MISSING = (
+    "To have a verdict, give below 19 or more known shapes that are no examples, or a threshold that was saved "
+    "(<code>openshape-ood score --save-threshold</code>)."
+)
+
+
+def _source(found: Verdict) -> str:
+    match found.basis.kind:
+        case "generated":
+            return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these."
+        case "files":
+            return f"Calibrated on your {found.basis.threshold.n} files: it holds for shapes like these."  # type: ignore[union-attr]
+    source = found.threshold.source if found.threshold is not None else ""
+    return f"The threshold is the one you gave{f' ({escape(source)})' if source else ''}."
+
+
+def _axis(found: Verdict) -> list[str]:
+    if found.axis is not None:
+        return [escape(f"Up axis {found.axis}.")]
+    if found.up != "file" or found.shape.stated:
+        return []
+    many = "try the other, or auto" if len(found.session.shapes) > 1 else "try the other"
+    return [f"Which axis is up is not said in the file; y is taken. Scans are often z up: {many}."]
+
+
+def table(found: Verdict | None) -> str:
+    """Several shapes, the most novel first, and the files that were not read; nothing for one shape."""
+    if found is None or (len(found.session.shapes) < 2 and not found.session.failures):
+        return ""
+    rows = "".join(_ranked(found, rank, place) for rank, place in enumerate(found.order(), 1))
+    answers = found.answers
+    counts = [f"{answers.count('novel')} novel", f"{answers.count('known')} known"] if found.threshold else ["ranked"]
+    failed = found.session.failures
+    counts += [f"{len(failed)} not read"] if failed else []
+    files = len(answers) + len(failed)
+    head = "<tr><th></th><th>file</th><th>verdict</th><th>p</th><th>novelty</th><th>nearest</th></tr>"
+    return (
+        f'<div id="table"><h3>{files} files: {", ".join(counts)} <small>most novel first</small></h3><div class="rows">'
+        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>{_not_read(failed)}</div>"
+    )
+
+
+def _not_read(failures: Sequence[Failure]) -> str:
+    rows = "".join(f"<li><b>{escape(one.source)}</b>: {escape(one.error)}</li>" for one in failures)
+    return f'<ul class="failures">{rows}</ul>' if rows else ""
+
+
+def _ranked(found: Verdict, rank: int, place: int) -> str:
+    name, answer = escape(found.session.shapes[place].name), found.answers[place] or "none"
+    p = "" if found.p_values is None else f"{found.p_values[place]:.3f}"
+    current = ' aria-current="true"' if place == found.shown else ""
+    cells = [
+        f'<button type="button" data-place="{place}"{current} title="{name}">{name}</button>',
+        f'<span class="{answer}">{answer}</span>',
+        *(p, f"{found.result.novelty[place]:.3f}", escape(str(found.result.nearest[place]))),
     ]
+    return f"<tr><td>{rank}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def bars(found: Verdict) -> str:
@@ -85,11 +165,19 @@ def compared(found: Verdict) -> str:
     return f'<div id="compared"><p>{escape(found.compared)}</p></div>'
 
 
+def calibration(own: Calibration, failures: Sequence[Failure] = ()) -> str:
+    """What the visitor gave to decide by, and what of it was not read."""
+    given = f"{len(own.shapes)} calibration files." if own.threshold is None else f"Your {own.threshold}."
+    return f'<div id="own"><p>{escape(given)}</p>{_not_read(failures)}</div>'
+
+
 def known(session: Session) -> str:
     """The table of known classes: how each is known, how many examples, small pictures of them."""
     rows = "".join(_row(name, examples) for name, examples in session.known().items())
     head = "<tr><th>class</th><th>known by</th><th>examples</th><th></th></tr>"
-    return f'<div id="known"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    names = "".join(f'<option value="{escape(name)}">' for name in session.names)
+    listed = f'<datalist id="classes">{names}</datalist>'  # offered where a class is typed
+    return f'<div id="known" class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table>{listed}</div>'
 
 
 def _row(name: str, examples: tuple[Example, ...]) -> str:

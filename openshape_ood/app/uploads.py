@@ -5,42 +5,71 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from openshape_ood import workers
-from openshape_ood.app.quotas import MAX_FILE_MB, MAX_POINTS, READ_MEMORY, READ_SECONDS, READERS, WAIT_SECONDS
+from openshape_ood.app.quotas import (
+    MAX_FILE_MB,
+    MAX_POINTS,
+    READ_MEMORY,
+    READ_SECONDS,
+    READ_SECONDS_A_MB,
+    READERS,
+)
+from openshape_ood.app.turns import HERE, Turns, Visitor
 from openshape_ood.errors import MissingPackageError, ShapeFileError, WorkerError
 from openshape_ood.shapes.points import check_cloud, check_up
-from openshape_ood.shapes.reading import SUFFIXES, file_up, load_shape
+from openshape_ood.shapes.reading import SUFFIXES, load_shape, stated_up
 
 SURFACE_POINTS = 10_000  # sampled of a mesh
 
-_places = threading.BoundedSemaphore(READERS)
+NOBODY = Visitor(HERE, "")
+
+_turns = Turns(READERS)
+_reading: WeakSet[workers.Worker] = WeakSet()
 
 
 @dataclass(frozen=True, eq=False)
 class Upload:
     """What was read: cloud (n, 3|6) float64 in the file's frame and units, n at most `MAX_POINTS`.
 
-    name: the file's, as the visitor gave it; points: how many it had before thinning; up: the axis its file states.
+    name: the file's, as the visitor gave it; points: how many it had before thinning; stated: the
+    gravity axis its file states, "" where it states none.
     """
 
     name: str
     cloud: np.ndarray
     points: int
-    up: str
+    stated: str
+
+
+@contextmanager
+def taken(paths: Sequence[str | os.PathLike[str]]) -> Generator[list[Path]]:
+    """Uploaded files in a folder of their own for as long as they are read: the same file of another visitor may have
+    the same path. What is no longer there is left out of the folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="taken-") as folder:
+        found = []
+        for i, path in enumerate(map(Path, paths)):
+            found.append(Path(folder) / str(i) / path.name)
+            found[-1].parent.mkdir()
+            if path.is_file():
+                _link(path, found[-1])
+        yield found
 
 
 def read_upload(
     path: str | os.PathLike[str],
+    visitor: Visitor = NOBODY,
     *,
-    seconds: float = READ_SECONDS,
+    seconds: float | None = None,
     memory: int = READ_MEMORY,
     max_bytes: int = MAX_FILE_MB * 2**20,
 ) -> Upload:
@@ -50,8 +79,10 @@ def read_upload(
     ----------
     path
         Of the file.
+    visitor
+        Whose turn it is to have one read.
     seconds
-        Wall-clock time after which the process is killed.
+        Wall-clock time after which the process is killed; from the size of the file unless given.
     memory
         Bytes of address space it may have, where the platform can bound that.
     max_bytes
@@ -63,27 +94,32 @@ def read_upload(
         With a message for the visitor that has the file's name and no path.
     MissingPackageError
         For a format whose package is an extra.
+    InputError
+        Where others have files read for longer than one waits.
     """
     path = Path(path)
     _check_before(path, max_bytes)
-    if not _places.acquire(timeout=WAIT_SECONDS):
-        raise ShapeFileError(f"{path.name}: others are reading files just now; try again in a minute")
-    try:
-        with tempfile.TemporaryDirectory(prefix="reading-") as folder:
-            source = Path(folder) / f"shape{path.suffix.lower()}"
-            _link(path, source)
-            # in 64 bits: xyz, rgb
-            seal = workers.Seal(folder, memory, seconds, most=MAX_POINTS * 6 * 8)
-            done = workers.once(f"{__name__}:reader", {}, str(source), seal)
-    finally:
-        _places.release()
+    seconds = seconds or READ_SECONDS + READ_SECONDS_A_MB * path.stat().st_size / 2**20
+    with _turns.turn(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
+        source = Path(folder) / f"shape{path.suffix.lower()}"
+        _link(path, source)
+        # in 64 bits: xyz, rgb
+        seal = workers.Seal(folder, memory, seconds, most=MAX_POINTS * 6 * 8)
+        done = workers.once(f"{__name__}:reader", {}, str(source), seal, _reading.add)
     if done.error is not None:
         raise _refusal(done.error, path.name, source, memory)
     try:  # a parser that was taken over may have answered anything
         (cloud,) = done.arrays
-        return Upload(path.name, check_cloud(cloud, path.name), int(done.answer["points"]), check_up(done.answer["up"]))
+        points, stated = int(done.answer["points"]), done.answer["stated"]
+        return Upload(path.name, check_cloud(cloud, path.name), points, check_up(stated) if stated else "")
     except (ValueError, TypeError, KeyError) as error:
         raise ShapeFileError(f"{path.name}: what came back from reading it is no cloud") from error
+
+
+def end_reading() -> None:
+    """Kill the processes that read; what they were to read counts as not read."""
+    for worker in tuple(_reading):
+        worker.kill()
 
 
 def _check_before(path: Path, max_bytes: int) -> None:
@@ -108,7 +144,7 @@ def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exceptio
     if isinstance(error, MemoryError):
         return ShapeFileError(f"“{name}” needs more memory than the {memory / 2**30:.3g} GiB that reading may take")
     if isinstance(error, WorkerError):
-        return ShapeFileError(f"{name}: {error}; is the file whole?")
+        return ShapeFileError(f"“{name}”: {error}; it may be damaged, or unfold to far more than its size")
     kind = MissingPackageError if isinstance(error, MissingPackageError) else ShapeFileError
     return kind(str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”"))
 
@@ -119,9 +155,9 @@ def reader() -> Callable[[str], tuple[dict[str, Any], list[np.ndarray]]]:
 
 
 def _read(source: str) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """How many points a file has and which axis is up; its cloud, thinned to `MAX_POINTS`."""
+    """How many points a file has and which axis it states; its cloud, thinned to `MAX_POINTS`."""
     cloud = check_cloud(load_shape(source, points=SURFACE_POINTS), Path(source).name)
     kept = cloud
     if len(cloud) > MAX_POINTS:
         kept = cloud[np.sort(np.random.RandomState(0).permutation(len(cloud))[:MAX_POINTS])]
-    return {"points": len(cloud), "up": file_up(source)}, [kept]
+    return {"points": len(cloud), "stated": stated_up(source)}, [kept]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.encoders import Encoders
     from openshape_ood.cli.judging import Judge
     from openshape_ood.known import KnownClasses
-    from openshape_ood.up_axis import UpAxis
+    from openshape_ood.novelty.up_axis import UpAxis
 
 DOUBTED, LEAST = 20, 5  # files that are read again under other axes where most are novel; fewer do not tell
 
@@ -28,7 +28,7 @@ def settled(
     """With --up auto, how files are read that state no axis: with the one found, with y where undecided."""
     if reading.up != AUTO:
         return reading, None
-    from openshape_ood.up_axis import MOST
+    from openshape_ood.novelty.up_axis import MOST
 
     found = found_axis(files, known, encoders, reading, MOST)
     return (reading if found is None or found.axis is None else replace(reading, silent=found.axis)), found
@@ -38,9 +38,9 @@ def found_axis(
     files: Sequence[File], known: KnownClasses, encoders: Encoders, reading: Reading, most: int
 ) -> UpAxis | None:
     """What `find_up` finds for up to `most` of the files that state no axis; None where there are none to be read."""
+    from openshape_ood.novelty.up_axis import by_words, find_up, plausible
     from openshape_ood.shapes.points import resample
     from openshape_ood.shapes.shape import list_shapes
-    from openshape_ood.up_axis import by_words, find_up, plausible
 
     quiet = silent(files)
     chosen = [quiet[i] for i in np.unique(np.linspace(0, len(quiet) - 1, min(len(quiet), most)).astype(int))]
@@ -60,15 +60,16 @@ def found_axis(
 
 def silent(files: Sequence[File]) -> list[File]:
     """The files that do not state their axis."""
+    return [file for file in files if _stated(file.path) is None]
+
+
+def _stated(path: str) -> str | None:
     from openshape_ood.shapes.reading import stated_up
 
-    def states(path: str) -> bool:
-        try:
-            return stated_up(path) is not None
-        except OpenShapeError:  # reading it says so
-            return True
-
-    return [file for file in files if not states(file.path)]
+    try:
+        return stated_up(path)
+    except OpenShapeError:  # whoever reads it says so
+        return ""
 
 
 def note_found(found: UpAxis) -> None:
@@ -76,16 +77,28 @@ def note_found(found: UpAxis) -> None:
     print_note(str(found) if found.axis else f"note: {found}; y was taken. Give --up where you know it", "yellow")
 
 
-def note_silent(files: Sequence[File], found: UpAxis | None) -> None:
-    """One line where files that do not state their axis were taken for y up, and another if that fits far better."""
-    quiet = len(silent(files))
-    if not quiet:
+def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:
+    """A word where files say that another axis than `up` points up, or nothing is said at all and y was taken: then
+    also of a better one, if that is known."""
+    if up == AUTO:
         return
-    if found is not None and found.axis not in ("y", None):
-        print_note(f"warning: read with y up, but {found}. Give --up {found.axis}", "yellow")
+    stated = [_stated(file.path) for file in files]
+    if up == "file":
+        _note_silent(stated.count(None), better)
         return
-    said = "1 file does not say" if quiet == 1 else f"{quiet} files do not say"
-    print_note(f"note: {said} which axis points up, and y was taken; --up z, or --up auto, if that is not so", "yellow")
+    others = [own for own in stated if own not in ("", None, up)]
+    if others:
+        axes = " or ".join(sorted({own for own in others if own}))
+        said = "file says" if len(others) == 1 else "files say"
+        print_note(f"note: {len(others)} {said} that {axes} is up, and was read with up {up}; try --up file", "yellow")
+
+
+def _note_silent(count: int, better: UpAxis | None) -> None:
+    if count and better is not None and better.axis not in ("y", None):
+        print_note(f"warning: read with y up, but {better}. Give --up {better.axis}", "yellow")
+    elif count:
+        said = "1 file does not say" if count == 1 else f"{count} files do not say"
+        print_note(f"note: {said} which axis points up, and y was taken; if that is not so, give --up z", "yellow")
 
 
 def doubted(judge: Judge, files: Sequence[File], rows: Sequence[dict[str, Any]]) -> UpAxis | None:

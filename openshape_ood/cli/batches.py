@@ -5,14 +5,14 @@ They are read by child processes, ahead of the encoder: a file that takes too mu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.console import Bar, Failure, print_note
+from openshape_ood.cli.console import Bar, Failure
 from openshape_ood.cli.inputs import File
-from openshape_ood.errors import CloudError, OpenShapeError, ShapeFileError
+from openshape_ood.errors import CloudError, ShapeFileError
 
 if TYPE_CHECKING:
     from openshape_ood.shapes.batch import Read
@@ -83,26 +83,6 @@ def _one_by_one(
             failures.append(Failure(file.path, str(error)))
         else:
             yield Batch([file], [shape], [up], result)
-
-
-def warn_of_axes(files: Iterable[File], up: str) -> None:
-    """A word where files themselves say that another axis than `up` points up; nothing is guessed."""
-    if up in ("file", AUTO):
-        return
-    found = [own for own in (_own_up(file.path) for file in files) if own not in ("", up)]
-    if found:
-        axes = " or ".join(sorted(set(found)))
-        said = "file says" if len(found) == 1 else "files say"
-        print_note(f"note: {len(found)} {said} that {axes} is up, and was read with up {up}; try --up file", "yellow")
-
-
-def _own_up(path: str) -> str:
-    from openshape_ood.shapes.reading import file_up
-
-    try:
-        return file_up(path) if path.lower().endswith(".dae") else ""
-    except OpenShapeError:
-        return ""
 
 
 def _batches(

@@ -89,7 +89,7 @@ def _localized(cloud: np.ndarray, encoder: Any) -> NoveltyMap:
     from openshape_ood.synthetic import sample
 
     chairs = [sample("chair", POINTS, 1000 + i) for i in range(EXAMPLES)]
-    return localize(cloud, {"chair": chairs}, encoder=encoder)
+    return localize(cloud, {"chair": chairs}, encoder=encoder, up="y")
 
 
 def _draw(shapes: dict[str, np.ndarray], rows: list[dict[str, Any]], found: NoveltyMap, path: Path) -> Path:

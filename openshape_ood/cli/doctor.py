@@ -235,7 +235,7 @@ def _self_test() -> dict[str, Any]:
         from openshape_ood import score_novelty
         from openshape_ood.synthetic import sample
 
-        result = score_novelty(sample("chair", 2048, seed=1), ["chair", "sofa", "table"], model="tiny")
+        result = score_novelty(sample("chair", 2048, seed=1), ["chair", "sofa", "table"], model="tiny", up="y")
         nearest = str(result.nearest[0])
     except Exception as error:  # whatever it is, it is what the doctor was called for
         return {"ok": False, "message": f"{type(error).__name__}: {error}"}

@@ -14,7 +14,7 @@ from openshape_ood.cli.inputs import Found
 
 if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
-    from openshape_ood.up_axis import UpAxis
+    from openshape_ood.novelty.up_axis import UpAxis
 
 COLUMNS = ("file", "points", "size", "spacing", "colors", "up", "looks wrong")
 NAMED = 3  # files of one problem
@@ -42,7 +42,7 @@ def examine_files(found: Found, reading: Reading, judge: Judge | None) -> dict[s
     read = {row["file"] for row in rows}
     up_axis = None
     if judge is not None:
-        from openshape_ood.up_axis import MOST
+        from openshape_ood.novelty.up_axis import MOST
 
         usable = [file for file in found.files if file.path in read]
         up_axis = found_axis(usable, judge.classes, judge.encoders, reading, MOST)

@@ -99,7 +99,7 @@ def embed(
     json: options.Json = False,
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
-    from openshape_ood.cli.batches import warn_of_axes
+    from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import File, list_items, named_ignored, nothing_found, told_apart
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
@@ -150,7 +150,7 @@ def embed(
     named_ignored(listed.ignored)
     if not folder:
         bad = {failure.file for failure in failures}
-        warn_of_axes((File(item.path, item.id) for item in listed.items if item.path not in bad), up)
+        warn_of_axes([File(item.path, item.id) for item in listed.items if item.path not in bad], up)
     if done.given and not (done.embedded or done.reused):
         raise typer.Exit(2)
     if failures or done.skipped:

@@ -57,8 +57,15 @@ class Encoders:
     @cached_property
     def text(self) -> TextEncoder:
         from openshape_ood.encoders.text.encoder import TextEncoder
-        from openshape_ood.registry import find_checkpoint
+        from openshape_ood.errors import InputError
+        from openshape_ood.registry import find_checkpoint, list_checkpoints
 
+        strangers = [one.checkpoint for one in self.given if one.checkpoint not in list_checkpoints()]
+        if strangers and self.model is None:
+            raise InputError(
+                f"names need the text encoder of {strangers[0]!r}, which is not in the registry; expected examples, "
+                "--examples or --known-file of its embeddings"
+            )
         return TextEncoder(find_checkpoint(self.name), checkpoint=self.text_checkpoint, device=self.device)
 
 

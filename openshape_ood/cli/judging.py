@@ -17,12 +17,12 @@ from openshape_ood.embedding_store import Header, read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty_result import NoveltyResult
+from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.scoring import Method, default_method, find_method
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.up_axis import UpAxis
+    from openshape_ood.novelty.up_axis import UpAxis
 
 STORED_AT_ONCE = 8192  # rows of stored embeddings
 
@@ -64,16 +64,18 @@ class Judge:
         if found.files or not found.stores:
             return self
         headers = tuple(map(read_header, found.stores))
+        for header in headers:
+            self.classes.check_fits(header.identity)
         return replace(self, stored=headers, classes=self.classes.with_temperature(headers[0].temperature))
 
     @property
     def provenance(self) -> Provenance:
         if self.stored:
             return replace(self.stored[0].provenance, method=self.method.name)
-        own = self.reading
-        return Provenance(
-            self.encoders.shape.identity, self.method.name, own.up, own.seed, own.num_samples, __version__
-        )
+        own, identity = self.reading, self.classes.identity
+        if not identity.sha256:  # of names, which may be of any encoder of their space
+            identity = self.encoders.shape.identity
+        return Provenance(identity, self.method.name, own.up, own.seed, own.num_samples, __version__)
 
     def __call__(self, shapes: Any, ups: list[str]) -> NoveltyResult:
         encoder = None if isinstance(shapes, Embeddings) else self.encoders.shape

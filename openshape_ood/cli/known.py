@@ -102,6 +102,7 @@ def build(
     Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
     """
     from openshape_ood.known import KnownClasses
+    from openshape_ood.shapes.points import AxisWarning
 
     sets = list(wanted.saved)
     if wanted.examples:
@@ -109,7 +110,7 @@ def build(
             warnings.simplefilter("always")
             sets.append(_built(wanted, method, encoders, reading, failures, patches))
         for warning in told:
-            if issubclass(warning.category, UserWarning):
+            if issubclass(warning.category, UserWarning) and warning.category is not AxisWarning:
                 print_note(f"note: {shown(warning.message)}", style="yellow")
     return sets[0] if len(sets) == 1 else KnownClasses.join(*sets)
 
@@ -122,7 +123,7 @@ def _built(
     failures: list[Failure],
     patches: str | None,
 ) -> KnownClasses:
-    from openshape_ood.novelty_inputs import PATCH_STAGE, known_classes
+    from openshape_ood.novelty.inputs import PATCH_STAGE, known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
 
     chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method

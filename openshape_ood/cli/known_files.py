@@ -18,7 +18,7 @@ SUFFIXES = (".safetensors",)
 TABLE = ("class", "examples", "patches", "name")
 
 app = typer.Typer(
-    help="""Files of what is known: save, join, show. Every command takes them as --known-file.
+    help="""Files of what is known: save, join, show. score, localize and doctor take them as --known-file.
 
 \b
 Examples:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
     from openshape_ood.known import KnownClasses
+    from openshape_ood.novelty.result import NoveltyResult
+    from openshape_ood.novelty.up_axis import UpAxis
     from openshape_ood.novelty_map import NoveltyMap
-    from openshape_ood.novelty_result import NoveltyResult
     from openshape_ood.scoring import Method
 
 EXAMPLES = """
@@ -98,7 +99,7 @@ def localize(
     model: options.OwnModel = None,
     checkpoint: options.CheckpointFile = None,
     text_checkpoint: options.TextCheckpoint = None,
-    up: options.Up = "file",
+    up: options.UpOrAuto = "file",
     seed: options.Seed = 0,
     device: options.Device = None,
     batch_size: options.BatchSize = 32,
@@ -112,7 +113,8 @@ def localize(
     as a whole is told beside it, as `score` does.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading, encode_files, warn_of_axes
+    from openshape_ood.cli.axes import doubted, note_found, warn_of_axes
+    from openshape_ood.cli.batches import Reading, encode_files
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import find_files, named_ignored
     from openshape_ood.cli.known import gather
@@ -121,7 +123,7 @@ def localize(
     from openshape_ood.scoring import find_method
 
     _check_outputs(out, picture, report)
-    check_ups(up, known_up)
+    check_ups(up, known_up, auto=True)
     wanted = gather(known, examples, known_file, known_up)
     decided = thresholds.given(threshold, calibrate, coverage, wanted)
     calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
@@ -130,7 +132,7 @@ def localize(
     _check_shapes(files, found, one_only=bool(out or picture))
     failures, encoders = found.failures, Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
     reading = Reading(encoders.points, up, seed, 1, batch_size, readers)
-    judge = _judge(wanted, generated, chosen, encoders, reading, known_up, failures)
+    judge, up_axis = _judge(wanted, generated, chosen, encoders, reading, known_up, failures).with_axis(found.files)
     judge = thresholds.decided(judge, decided, calibration, failures)
 
     def both(shapes: list[Any], ups: list[str]) -> tuple[NoveltyResult, list[NoveltyMap]]:
@@ -140,18 +142,17 @@ def localize(
 
     done = Localized()
     with progress("localizing", len(found.files)) as bar:
-        for batch in encode_files(found.files, reading, both, failures, bar):
+        for batch in encode_files(found.files, judge.reading, both, failures, bar):
             done.add(batch)
-    one = next(iter(done.maps.values())) if len(done.rows) == 1 else None
-    if one is not None and out is not None:
-        one.save(out, color)
-    if one is not None and picture is not None:
-        _draw(one, picture, color)
-    record = done.record(judge, found, {"out": out, "picture": picture, "report": report})
+    axis = doubted(judge, done.files, done.rows) if up == "file" else up_axis
+    written = {"out": out, "picture": picture, "report": report}
+    record = done.record(judge, found, {"up_axis": up_axis and up_axis.as_json(), **written})
+    if len(done.rows) == 1:
+        _save(next(iter(done.maps.values())), out, picture, color)
     if report is not None and done.rows:
         from openshape_ood.cli.report import write
 
-        write(report, record, done.maps, judge.threshold)
+        write(report, record, done.maps, judge.threshold, _doubt(up, axis))
     if json:
         print_json(record)
     elif done.rows:
@@ -160,8 +161,10 @@ def localize(
         print_note("by names alone this says little: give --examples FOLDER, or --generated where names allow it")
     print_failures(failures)
     named_ignored(found.ignored)
-    warn_of_axes(done.files, up)
-    thresholds.warn_of_axis(judge.threshold, done.rows)
+    if up_axis is not None:
+        note_found(up_axis)
+    warn_of_axes(done.files, up, axis)
+    thresholds.warn_of_axis(judge.threshold, done.rows, up)
     if not done.rows:
         raise typer.Exit(2)
     if failures:
@@ -247,10 +250,19 @@ def _generated_classes(names: Sequence[str], kind: str, encoders: Encoders, read
     return KnownClasses.from_examples(shapes, encoders.shape, up="y", patches="local", **reading.settings)
 
 
-def _draw(found: NoveltyMap, path: Path, color: str) -> None:
+def _doubt(up: str, axis: UpAxis | None) -> str:
+    """What a report says of the axis where it may be another."""
+    if axis is None or (up == "file" and axis.axis in (None, "y")) or (up != "file" and axis.axis):
+        return ""
+    return f"Read with y up, but {axis}." if up == "file" else f"{axis}; y was taken."
+
+
+def _save(found: NoveltyMap, out: Path | None, picture: Path | None, color: str) -> None:
+    if out is not None:
+        found.save(out, color)
+    if picture is None:
+        return
     from openshape_ood import plots
 
-    if path.suffix.lower() == ".html":
-        plots.save(plots.turnable(found, color=color), path)
-    else:
-        plots.save(plots.novelty_map(found, color=color), path)
+    draw = plots.turnable if picture.suffix.lower() == ".html" else plots.novelty_map
+    plots.save(draw(found, color=color), picture)

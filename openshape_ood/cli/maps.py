@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from openshape_ood.cli.batches import Batch
@@ -40,7 +39,7 @@ class Localized:
         self.maps = {row["file"]: self.maps[row["file"]] for row in self.rows[:KEPT] if row["file"] in self.maps}
         self.files += batch.files
 
-    def record(self, judge: Judge, found: Found, written: dict[str, Path | None]) -> dict[str, Any]:
+    def record(self, judge: Judge, found: Found, more: dict[str, Any]) -> dict[str, Any]:
         """What --json prints: threshold and baseline are those of the points, `whole` tells of whole shapes."""
         like = self.like
         whole = {"provenance": judge.provenance.as_json(), "threshold": judge.threshold and judge.threshold.as_json()}
@@ -54,7 +53,7 @@ class Localized:
             "failed": [asdict(failure) for failure in found.failures],
             "ignored": found.ignored,
             "counts": {"localized": len(self.rows), "failed": len(found.failures), "ignored": len(found.ignored)},
-            **written,
+            **more,
         }
 
 

@@ -27,13 +27,19 @@ LISTED = 3  # regions of a shape
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def write(path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None) -> Path:
+def write(
+    path: Path,
+    record: Mapping[str, Any],
+    maps: Mapping[str, NoveltyMap],
+    threshold: Threshold | None,
+    warning: str = "",
+) -> Path:
     """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""
-    content = page(record, maps, threshold)
+    content = page(record, maps, threshold, warning)
     return save_whole(path, content.encode("utf-8", "replace"), "the report")
 
 
-def page(record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None) -> str:
+def page(record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str) -> str:
     """The whole file."""
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     head = (
@@ -43,27 +49,30 @@ def page(record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: T
     drawn = [row for row in record["shapes"] if row["file"] in maps]
     rest = [row for row in record["shapes"] if row["file"] not in maps]
     cards = (_card(i, row, maps[row["file"]]) for i, row in enumerate(drawn, 1))
-    parts = [*_summary(record, threshold), *_legend(record), f"<ol>{''.join(cards)}</ol>", *_rest(rest, len(drawn))]
-    parts += _failures(record)
+    parts = [*_summary(record, threshold, warning), *_legend(record), f"<ol>{''.join(cards)}</ol>"]
+    parts += [*_rest(rest, len(drawn)), *_failures(record)]
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{style}</style></head><body><main>\n' + (
         "\n".join(parts) + "\n</main></body></html>\n"
     )
 
 
-def _summary(record: Mapping[str, Any], threshold: Threshold | None) -> Iterator[str]:
+def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: str) -> Iterator[str]:
     rows, provenance = record["shapes"], record["whole"]["provenance"]
     novel = sum(row["verdict"] == "novel" for row in rows)
     yield f"<h1>{TITLE}</h1>"
     verdicts = f"<b>{novel} novel</b>, {len(rows) - novel} known" if threshold else "no verdict without a threshold"
     yield f'<p class="said">{len(rows)} shapes: {verdicts}</p>'
     yield f"<p>Known: {_text(', '.join(record['classes']))}</p>"
+    ups = " and ".join(sorted({row["up"] for row in rows}))
     own = provenance["identity"]["checkpoint"]
     toy = ", a toy trained on generated shapes" if own == "tiny" else ""
     yield (
         f'<p class="soft">{_text(words(threshold))}<br>Encoder {_text(own)}{toy}; novelty by {provenance["method"]}, '
-        f"places by {record['provenance']['method']}; up {_text(provenance['up'])}; openshape_ood "
+        f"places by {record['provenance']['method']}; read with {_text(ups)} up; openshape_ood "
         f"{provenance['version']}</p>"
     )
+    if warning:
+        yield f'<p class="warn">{_text(warning)}</p>'
     untold = sum(not row["map"]["tells"] for row in rows)
     if untold:
         yield f'<p class="warn"><b>{untold} of {len(rows)} maps do not tell where</b>: {UNTOLD}</p>'

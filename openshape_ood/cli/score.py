@@ -72,8 +72,8 @@ def score(
     Files that cannot be read are listed and stop nothing; the exit code is then 1.
     """
     from openshape_ood.cli import thresholds
-    from openshape_ood.cli.axes import doubted, note_found, note_silent
-    from openshape_ood.cli.batches import Reading, warn_of_axes
+    from openshape_ood.cli.axes import doubted, note_found, warn_of_axes
+    from openshape_ood.cli.batches import Reading
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
     from openshape_ood.cli.judging import Judge, records
@@ -130,10 +130,8 @@ def score(
     named_ignored(found.ignored)
     if up_axis is not None:
         note_found(up_axis)
-    elif up == "file":
-        note_silent(read, doubted(judge, read, rows))
-    warn_of_axes(read, up)
-    thresholds.warn_of_axis(judge.threshold, rows)
+    warn_of_axes(read, up, doubted(judge, read, rows) if up == "file" else None)
+    thresholds.warn_of_axis(judge.threshold, rows, up)
     if not rows:
         raise typer.Exit(2)
     if failures:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.known import Wanted
     from openshape_ood.decisions.threshold import Threshold
 
-AXES = ("x", "y", "z", "-x", "-y", "-z")
+AXES = ("x", "z", "-x", "-y", "-z")  # other than y
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
@@ -45,15 +45,13 @@ def given(value: str | None, calibrate: Sequence[str] | None, coverage: float, w
     return Threshold(number, source="given with --threshold")
 
 
-def warn_of_axis(threshold: Threshold | None, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A word where the shapes were read with another axis up than those that the threshold is from."""
+def warn_of_axis(threshold: Threshold | None, rows: Sequence[Mapping[str, Any]], up: str) -> None:
+    """A word where shapes that nobody said an axis of are taken for y up, and those that the threshold is from are
+    not."""
     made = threshold and threshold.provenance
-    others = sorted({row["up"] for row in rows} - {made.up}) if made else []
-    if made and made.up in AXES and others:
+    if up == "file" and made and made.up in AXES and any(row["up"] == "y" for row in rows):
         print_note(
-            f"note: the threshold is from shapes with {made.up} up, {' and '.join(others)} is up in these; "
-            f"try --up {made.up}",
-            "yellow",
+            f"note: the threshold is from shapes with {made.up} up, y was taken for these; try --up {made.up}", "yellow"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, to_numpy
+from openshape_ood.checks import array, given_path, to_numpy
 from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, one_of_each, p_values
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
@@ -160,7 +160,7 @@ class Threshold:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Threshold:
         """Read what `save` wrote. Raises `FileError` for any other file."""
-        path = Path(path).expanduser()
+        path = given_path(path, "path")
         try:
             return cls.from_state(json.loads(path.read_text(encoding="utf-8")))
         except OSError as error:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_whole
+from openshape_ood.checks import check_choice, check_whole, given_path
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
@@ -278,7 +278,7 @@ class NoveltyMap:
         FileError
             Where it cannot be written.
         """
-        if Path(path).suffix.lower() != ".ply" or self.elements.kind == "pixels":
+        if given_path(path, "path").suffix.lower() != ".ply" or self.elements.kind == "pixels":
             raise InputError(
                 f"a novelty map of points or voxels is saved as a .ply file; given was {self.elements.kind} and "
                 f"{os.fspath(path)}"

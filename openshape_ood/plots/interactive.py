@@ -95,7 +95,7 @@ def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[t
     if colors.color == "novelty":
         trace["hovertemplate"] = "novelty %{marker.color:.4g}<extra></extra>"
         ticks = {"tickvals": [low, high], "ticktext": [f"{low:.3g} known", f"{high:.3g} novel"]}
-        bar = {"title": {"text": "novelty"}, "thickness": 14, "len": 0.6, **ticks}
+        bar = {"title": {"text": "novelty", "side": "right"}, "thickness": 14, "len": 0.6, **ticks}
         marker |= {"colorscale": [list(stop) for stop in NOVELTY], "showscale": legend, "colorbar": bar}
     yield trace | {"marker": marker}, slice(None)
 

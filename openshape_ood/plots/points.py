@@ -27,7 +27,7 @@ def one_cloud(shape: Any, up: str) -> tuple[np.ndarray, str]:
     listed = list_shapes(shape)
     if len(listed) != 1:
         raise CloudError(f"{len(listed)} shapes were given; expected one. contact_sheet draws many")
-    return listed[0].cloud(POINTS, seed=0), resolve_ups(up, listed)[0]
+    return listed[0].cloud(POINTS, seed=0), resolve_ups(up, listed, drawn=True)[0]
 
 
 def upright(xyz: np.ndarray, up: str) -> np.ndarray:

@@ -64,7 +64,7 @@ def contact_sheet(
     """
     listed = list_shapes(shapes)
     values = finite(novelty, "novelties", len(listed))
-    ups = resolve_ups(up, listed)
+    ups = resolve_ups(up, listed, drawn=True)
     given = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
     named = names(given, "titles", len(listed))
     line = None if threshold is None else finite_number(threshold, "threshold")

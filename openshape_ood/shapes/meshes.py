@@ -1,10 +1,12 @@
-"""OBJ, GLB, glTF, OFF, STL and COLLADA: trimesh reads them, behind guards."""
+"""OBJ, OFF and STL, behind guards; points on the surface of whatever trimesh holds."""
 
 from __future__ import annotations
 
 import io
+import itertools
+import re
+import struct
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 GRAY = 0.4  # what the encoder's training data shows where a shape has no color
 MAX_FACES = 50_000_000
+MAX_MATERIALS = 3_000  # of an OBJ; trimesh goes over all vertices, and over all names before, for every one of them
+STRIP = 4 * 2**20  # pixels of a texture looked at at once
+STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
 TRIMESH_DIFFUSE = (102, 102, 102, 255)  # what trimesh makes up for a material without color
 TRIMESH_TEXEL = (100, 100, 100, 255)  # and the texture it makes up, 2 x 2 of these, for coordinates without image
 
@@ -30,6 +35,9 @@ def read_obj(data: bytes, side: SideFiles) -> Geometry:
         data.decode("utf-8")
     except UnicodeDecodeError:
         data = data.decode("latin-1").encode("utf-8")
+    materials = len(set(re.findall(rb"usemtl [^\n]*", data)))
+    if materials > MAX_MATERIALS:
+        raise CloudError(f"it uses {materials:,} materials, more than {MAX_MATERIALS:,}; merge those that are alike")
     return _parse(data, "obj", side)
 
 
@@ -47,45 +55,27 @@ def read_off(data: bytes, side: SideFiles) -> Geometry:
     return scene
 
 
-def read_stl(data: bytes, side: SideFiles) -> Geometry:
-    guards.check_stl(data)
-    return _parse(data, "stl", side)
-
-
-def read_glb(data: bytes, side: SideFiles) -> Geometry:
-    text, binary = guards.split_glb(data)
-    guards.check_gltf(text, binary, side)
-    return _parse(data, "glb", side)
-
-
-def read_gltf(data: bytes, side: SideFiles) -> Geometry:
-    guards.check_gltf(data, b"", side)
-    return _parse(data, "gltf", side)
-
-
-def read_dae(data: bytes, side: SideFiles) -> Geometry:
-    """COLLADA, whose numbers pycollada reads in single precision."""
+def read_stl(data: bytes, side: SideFiles) -> Trimesh:
+    """Read here, for trimesh makes a mesh of every solid of a text; a binary file is as long as it says."""
     import trimesh
-    from trimesh.exchange.dae import load_collada
 
-    document = guards.check_collada(data)
-    if document.find(".//{*}library_images/{*}image") is None:
-        # trimesh lets a plain material hide vertex colors, so colored parts lose theirs
-        for colored in document.findall(".//{*}mesh/*[@material]"):
-            if colored.find("{*}input[@semantic='COLOR']") is not None:
-                del colored.attrib["material"]
-    # what pycollada parses is written anew from what was checked, so the two cannot differ
-    parts = load_collada(io.BytesIO(ElementTree.tostring(document)), resolver=side)
-    side.check()
-    for part in parts["geometry"].values():
-        part["process"] = False
-    scene = trimesh.load_scene(parts)
-    for mesh in scene.geometry.values() if side.missing else ():
-        # where a texture is missing trimesh says white, which is not the color of anything
-        material: Any = getattr(mesh.visual, "material", None)
-        if material is not None and material.baseColorTexture is None and np.all(material.baseColorFactor == 255):
-            material.baseColorFactor = None
-    return scene
+    count = struct.unpack_from("<I", data, 80)[0] if len(data) >= 84 else 0
+    if len(data) >= 84 and len(data) == 84 + STL_ROW.itemsize * count:
+        corners = np.frombuffer(data, STL_ROW, count, 84)["corners"].reshape(-1, 3)
+    elif data.lstrip()[:5].lower() == b"solid":
+        text = data.decode("latin-1").lower()
+        if "endsolid" not in text[text.rfind("vertex") :]:
+            raise CloudError("no 'endsolid' after its facets; is it cut off?")
+        rows = " ".join(line.partition("\n")[0] for line in text.split("vertex")[1:])
+        corners = np.fromstring(rows, sep=" ").reshape(-1, 3)
+    elif len(data) < 84:
+        raise CloudError("neither a binary STL (84 bytes or more) nor an ASCII one ('solid ...')")
+    else:
+        guards.require_bytes(STL_ROW.itemsize * count, len(data) - 84, "its triangles")
+        raise CloudError(f"it counts {count:,} triangles, but has {len(data) - 84:,} bytes for them")
+    if len(corners) % 3:
+        raise CloudError(f"{len(corners):,} vertices, which is no number of triangles; is it cut off?")
+    return trimesh.Trimesh(corners, np.arange(len(corners)).reshape(-1, 3), process=False)
 
 
 def _parse(data: bytes, kind: str, side: SideFiles) -> Scene:
@@ -137,11 +127,29 @@ def _parts(shape: Any, name: str) -> list[tuple[Any, np.ndarray]]:
         return [(shape, np.eye(4))]
     if not isinstance(shape, trimesh.Scene):
         raise CloudError(f"{name} is a {type(shape).__name__}, expected a trimesh Trimesh, Scene or PointCloud")
-    placed = [shape.graph.get(node) for node in shape.graph.nodes_geometry]
+    matrices = _matrices(shape.graph)
+    placed = [(matrices[node], shape.graph.transforms.node_data[node]["geometry"]) for node in matrices]
     order = {geometry: place for place, geometry in enumerate(shape.geometry)}
     # nodes of unnamed glTF parts are named at random, so sorting by node would not repeat
     placed.sort(key=lambda item: (order[item[1]], item[0].tobytes()))
     return [(shape.geometry[geometry], matrix) for matrix, geometry in placed]
+
+
+def _matrices(graph: Any) -> dict[Any, np.ndarray]:
+    """Where every node with a geometry is, (4, 4): down from the root, where trimesh goes up from every node."""
+    from trimesh.transformations import fix_rigid
+
+    parents, edges, known = graph.transforms.parents, graph.transforms.edge_data, {graph.base_frame: np.eye(4)}
+    for node in graph.nodes_geometry:
+        path = [node]
+        while path[-1] not in known:
+            if path[-1] not in parents or len(path) > len(parents):
+                raise CloudError(f"node {node!r} of the scene does not hang from its root")
+            path.append(parents[path[-1]])
+        for above, below in itertools.pairwise(reversed(path)):
+            known[below] = known[above] @ edges[above, below].get("matrix", known[graph.base_frame])
+    # as trimesh does: many products take a rotation out of true
+    return {node: fix_rigid(known[node], max_deviance=1e-5) for node in graph.nodes_geometry}
 
 
 def _placed(part: Any, matrix: np.ndarray) -> np.ndarray:
@@ -155,30 +163,42 @@ def _sample_surfaces(
     total = sum(len(mesh.faces) for mesh, _ in surfaces)
     if total > MAX_FACES:
         raise CloudError(f"{name} places {total:,} faces, more than {MAX_FACES:,}; simplify it first")
-    sums = np.cumsum(np.concatenate([_areas(mesh, matrix, name) for mesh, matrix in surfaces]))
+    ends = np.cumsum([len(mesh.faces) for mesh, _ in surfaces])
+    sums = np.empty(total)
+    for end, (mesh, matrix) in zip(ends, surfaces, strict=True):
+        sums[end - len(mesh.faces) : end] = _areas(mesh, matrix, name)
+    np.cumsum(sums, out=sums)
     if not 0 < sums[-1] < np.inf:
         raise CloudError(f"{name} has no face with a finite area above 0 (total {sums[-1]})")
     faces = np.searchsorted(sums, rng.random_sample(points) * sums[-1], side="right").clip(max=total - 1)
     # barycentric weights, even over a triangle
     root, split = np.sqrt(rng.random_sample(points)), rng.random_sample(points)
     weights = np.stack([1 - root, root * (1 - split), root * split], axis=1)
-    ends = np.cumsum([len(mesh.faces) for mesh, _ in surfaces])
     owner = np.searchsorted(ends, faces, side="right")
     xyz, rgb = np.empty((points, 3)), np.full((points, 3), np.nan)
-    images = [_image(mesh) for mesh, _ in surfaces]
-    image, pixels = None, None
-    # parts that share a texture follow each other, and only one is held: each may be of hundreds of megabytes
-    for place in sorted(np.unique(owner), key=lambda place: id(images[place])):
+    uv, tint, texture = np.empty((points, 2)), np.ones((points, 3)), np.full(points, -1)
+    contents: dict[Any, int] = {}
+    images: list[Any] = []
+    for place in np.unique(owner):
         mesh, matrix = surfaces[place]
         rows = np.flatnonzero(owner == place)
         face = faces[rows] - (ends[place] - len(mesh.faces))
         corners = np.asarray(mesh.vertices, dtype=np.float64)[np.asarray(mesh.faces)[face]]
         xyz[rows] = _blend(corners @ matrix[:3, :3].T + matrix[:3, 3], weights[rows])
-        if images[place] is not image:
-            image, pixels = images[place], _decode(images[place])
-        color = _color(mesh, face, weights[rows], pixels)
+        color = _color(mesh, face, weights[rows])
         if color is not None:
             rgb[rows] = color
+        image = _image(mesh)
+        if image is not None:
+            texture[rows] = contents.setdefault(_content(image), len(images))
+            images += [image] if len(contents) > len(images) else []
+            uv[rows] = _blend(mesh.visual.uv[mesh.faces[face], :2], weights[rows])
+            tint[rows] = _tint(mesh.visual.material)
+    for number, image in enumerate(images):  # only one is held, for each may take hundreds of megabytes
+        rows = np.flatnonzero(texture == number)
+        texels = _texels(image, uv[rows])
+        if texels is not None:
+            rgb[rows] = texels * tint[rows]
     return _with_color(xyz, rgb)
 
 
@@ -208,8 +228,8 @@ def _blend(corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.einsum("nck,nc->nk", corners, weights)
 
 
-def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, pixels: np.ndarray | None) -> np.ndarray | None:
-    """(n, 3) colors at points of a mesh: its texture, else vertex colors, else the material's, if any."""
+def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray) -> np.ndarray | None:
+    """(n, 3) colors at points of a mesh without its texture: vertex colors, else the material's, if any."""
     visual: Any = mesh.visual
     if visual.kind == "face":
         return visual.face_colors[face, :3] / 255
@@ -217,16 +237,18 @@ def _color(mesh: Trimesh, face: np.ndarray, weights: np.ndarray, pixels: np.ndar
         return _blend(visual.vertex_colors[mesh.faces[face], :3] / 255, weights)
     if visual.kind != "texture" or visual.material is None:
         return None
-    flat = _material_color(visual.material)
-    if pixels is not None and visual.uv is not None and len(visual.uv) == len(mesh.vertices):
-        texels = _look_up(pixels, _blend(visual.uv[mesh.faces[face], :2], weights))
-        # glTF multiplies a texture by the material's color; an OBJ texture replaces it
-        return texels if flat is None or hasattr(visual.material, "diffuse") else texels * flat
     painted = visual.vertex_attributes.get("color")
     if painted is not None and len(painted) == len(mesh.vertices):
         painted = painted if painted.dtype.kind == "f" else painted / np.iinfo(painted.dtype).max
         return _blend(painted[mesh.faces[face], :3], weights)
+    flat = _material_color(visual.material)
     return None if flat is None else np.broadcast_to(flat, (len(face), 3))
+
+
+def _tint(material: Any) -> Any:
+    """What a texture is multiplied by: in glTF the material's color; in OBJ the texture takes its place."""
+    flat = None if hasattr(material, "diffuse") else _material_color(material)
+    return 1.0 if flat is None else flat
 
 
 def _material_color(material: Any) -> np.ndarray | None:
@@ -239,34 +261,44 @@ def _material_color(material: Any) -> np.ndarray | None:
 
 
 def _image(mesh: Trimesh) -> Any:
-    """The color texture of a mesh as a PIL image, None without one; trimesh's stand-in for none does not count."""
-    material = getattr(mesh.visual, "material", None)
+    """The texture of a mesh as a PIL image, None without one that fits; trimesh's stand-in for none does not count."""
+    visual: Any = mesh.visual
+    material = getattr(visual, "material", None)
     image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
-    if image is None or (image.size == (2, 2) and image.format is None and image.getcolors() == [(4, TRIMESH_TEXEL)]):
+    if image is None or visual.uv is None or len(visual.uv) != len(mesh.vertices):
         return None
-    return image
+    made_up = image.size == (2, 2) and image.format is None and image.getcolors() == [(4, TRIMESH_TEXEL)]
+    return None if made_up else image
 
 
-def _decode(image: Any) -> np.ndarray | None:
-    """(height, width, 3) 8-bit pixels, None for what cannot be decoded."""
-    if image is None:
-        return None
+def _content(image: Any) -> Any:
+    """What images have in common that are opened from the same bytes."""
+    file = getattr(image, "fp", None)
+    return file.getvalue() if isinstance(file, io.BytesIO) else id(image)
+
+
+def _texels(image: Any, uv: np.ndarray) -> np.ndarray | None:
+    """Nearest texels at (n, 2) texture coordinates, origin at the lower left, repeating beyond the image.
+
+    None for what cannot be decoded.
+    """
     from PIL import Image
 
     guards.check_pixels(image.size, "texture")
-    try:
-        if getattr(image, "fp", None) is None:
-            return np.asarray(image.convert("RGB"))
-        image.fp.seek(0)  # a twin, because an image keeps its pixels for ever once they are decoded
-        return np.asarray(Image.open(image.fp, formats=guards.IMAGE_FORMATS).convert("RGB"))
-    except (OSError, SyntaxError, ValueError):  # cut off or damaged: as good as missing
-        return None
-
-
-def _look_up(pixels: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Nearest texels at (n, 2) texture coordinates, origin at the lower left, repeating beyond the image."""
-    height, width = pixels.shape[:2]
+    width, height = image.size
     inside = np.nan_to_num(np.where((uv < 0) | (uv > 1), uv - np.floor(uv), uv))
     column = np.minimum((inside[:, 0] * width).astype(int), width - 1)
     row = np.minimum(((1 - inside[:, 1]) * height).astype(int), height - 1)
-    return pixels[row, column] / 255
+    texels, rows = np.empty((len(uv), 3)), max(1, STRIP // width)
+    try:
+        if getattr(image, "fp", None) is not None:
+            image.fp.seek(0)  # a twin, because an image keeps its pixels for ever once they are decoded
+            image = Image.open(image.fp, formats=guards.IMAGE_FORMATS)
+        for strip in np.unique(row // rows):  # a copy of the whole as an array would double what an image takes
+            top = int(strip) * rows
+            pixels = np.asarray(image.crop((0, top, width, min(top + rows, height))).convert("RGB"))
+            here = row // rows == strip
+            texels[here] = pixels[row[here] - top, column[here]]
+    except (OSError, SyntaxError, ValueError):  # cut off or damaged: as good as missing
+        return None
+    return texels / 255

@@ -200,13 +200,13 @@ def _triangles(polygons: Lists) -> tuple[np.ndarray, np.ndarray]:
 
 def _texture(header: str, side: SideFiles) -> Any:
     """The image named in a `comment TextureFile`, None without one."""
-    named = re.search(r"(?im)^comment\s+TextureFile\s+(.+?)\s*$", header)
+    named = re.search(r"(?im)^comment[ \t]+TextureFile[ \t]+(.+)$", header)
     if named is None:
         return None
     from PIL import Image
 
     try:
-        return Image.open(io.BytesIO(side.get(named[1])), formats=IMAGE_FORMATS)
+        return Image.open(io.BytesIO(side.get(named[1].strip())), formats=IMAGE_FORMATS)
     except OSError:
         side.check()
         return None

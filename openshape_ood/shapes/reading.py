@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-import re
+import stat
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from openshape_ood.checks import given_path
 from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
-from openshape_ood.shapes import meshes, ply, scanned, tables
+from openshape_ood.shapes import dae, gltf, meshes, ply, scanned, tables
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
 from openshape_ood.shapes.meshes import check_draw, sample_mesh
+from openshape_ood.shapes.points import warn_if_coarse
 
 if TYPE_CHECKING:
     from trimesh.parent import Geometry
@@ -29,11 +32,11 @@ Reader = Callable[[bytes, SideFiles], "np.ndarray | Geometry"]
 READERS: dict[str, Reader] = {
     ".ply": ply.read_ply,
     ".obj": meshes.read_obj,
-    ".glb": meshes.read_glb,
-    ".gltf": meshes.read_gltf,
+    ".glb": gltf.read_glb,
+    ".gltf": gltf.read_gltf,
     ".off": meshes.read_off,
     ".stl": meshes.read_stl,
-    ".dae": meshes.read_dae,
+    ".dae": dae.read_dae,
     ".npy": tables.read_npy,
     ".npz": tables.read_npz,
     ".txt": tables.read_text,
@@ -44,6 +47,7 @@ READERS: dict[str, Reader] = {
     ".laz": scanned.read_las,
 }
 SUFFIXES = tuple(READERS)
+CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z", ".pcd": "z"}  # gravity axes of formats
 
 INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install pycollada"}
 
@@ -61,8 +65,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     Returns
     -------
     numpy.ndarray
-        (n, 3) xyz float64 in the file's own frame and units (`file_up` says which axis points up), or (n, 6) with
-        rgb in [0, 1].
+        (n, 3) xyz float64 in the file's own frame and units, or (n, 6) with rgb in [0, 1]. Points alone do not say
+        which axis points up: pass `up=file_up(path)` on with them, or the path itself in their place.
 
     Raises
     ------
@@ -73,6 +77,11 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     MissingPackageError
         For a format whose package is an extra.
 
+    Warns
+    -----
+    UserWarning
+        Where the file lies so far from the origin that float32 has left few of the digits of its coordinates.
+
     Examples
     --------
     >>> import tempfile
@@ -82,18 +91,14 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     ...     load_shape(path).tolist()
     [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """
-    path = Path(path).expanduser()
+    path = given_path(path, "path", ShapeFileError)
     check_draw(points, seed)
-    if path.is_dir():
-        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
-    if path.suffix.lower() not in READERS:
-        if not path.exists():
-            raise NoSuchShapeError(f"{path}: no such file or folder")
-        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
     data = _read(path)
     with _parsing(path):
         shape = READERS[path.suffix.lower()](data, SideFiles(path.parent))
-        return shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
+        cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
+    warn_if_coarse(shape, path.name, stacklevel=3)
+    return cloud
 
 
 def file_up(path: str | os.PathLike[str]) -> str:
@@ -101,50 +106,97 @@ def file_up(path: str | os.PathLike[str]) -> str:
 
     Examples
     --------
-    >>> file_up("chair.glb")
-    'y'
+    >>> file_up("chair.glb"), file_up("scan.las"), file_up("chair.ply")
+    ('y', 'z', 'y')
     """
     return stated_up(path) or "y"
 
 
 def stated_up(path: str | os.PathLike[str]) -> str | None:
-    """The gravity axis that a file states, by itself or by its format: glTF is y up, COLLADA too unless it says "x" or
-    "z"; None for all others. Only COLLADA files are opened."""
-    path = Path(path).expanduser()
-    if path.suffix.lower() in (".glb", ".gltf"):
-        return "y"
-    if path.suffix.lower() != ".dae":
-        return None
-    document = re.sub(rb"<!--.*?-->", b"", _read(path), flags=re.DOTALL)
-    declared = re.search(rb"<(?:\w+:)?up_axis\s*>\s*([XYZ])_UP\b", document)
-    return declared[1].decode().lower() if declared else "y"
+    """The gravity axis that a file states, None where nothing does.
+
+    A COLLADA file, which alone is opened, declares its own, or is "y"; glTF is "y" by its specification; LAS, LAZ and
+    PCD, the formats of scanners, are "z" by convention.
+
+    Examples
+    --------
+    >>> stated_up("scan.pcd"), stated_up("chair.ply")
+    ('z', None)
+    """
+    path = given_path(path, "path", ShapeFileError)
+    if path.suffix.lower() == ".dae":
+        return dae.stated_axis(_read(path)) or "y"
+    return CONVENTIONS.get(path.suffix.lower())
 
 
 def _read(path: Path) -> bytes:
-    if not path.exists():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path that holds a zero byte
         pattern = "; a pattern has to be expanded first, e.g. sorted(folder.glob('*.ply'))" if "*" in path.name else ""
-        raise NoSuchShapeError(f"{path}: no such file{pattern}")
-    if not path.is_file():  # opening a pipe would wait for ever, a device might never end
+        raise NoSuchShapeError(f"{path}: no such file{pattern}") from None
+    except OSError as error:
+        raise _closed(path, error) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
+    if path.suffix.lower() not in READERS:
+        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
+    if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever, a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
-    if path.stat().st_size > MAX_BYTES:
+    if found.st_size > MAX_BYTES:
         raise ShapeFileError(f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB; thin it out or split it first")
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ShapeFileError(f"cannot open {path}: {error.strerror or error}") from error
+        raise _closed(path, error) from error
     if not data:
         raise ShapeFileError(f"{path} is empty (0 bytes)")
     return data
 
 
+def _closed(path: Path, error: OSError) -> ShapeFileError:
+    shown = str(path) if len(str(path)) < 300 else f"{str(path)[:100]}... ({len(str(path)):,} characters)"
+    return ShapeFileError(f"cannot open {shown}: {error.strerror or error}")
+
+
+class _Quiet:
+    """Silences parsers, which log and warn about files, while any thread reads.
+
+    Filters of warnings and levels of loggers belong to the whole process: the first thread to come sets them, the last
+    to leave puts back what was there.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._filters = warnings.catch_warnings(action="ignore")
+                self._filters.__enter__()
+                self._logger = logging.getLogger("trimesh")  # its modules log through children, which inherit the level
+                self._level = self._logger.level
+                self._logger.setLevel(logging.CRITICAL + 1)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._logger.setLevel(self._level)
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
 @contextmanager
 def _parsing(path: Path) -> Iterator[None]:
-    """Parsers log and warn about files; what matters is raised, as one error that names the file."""
-    kind, logger = path.suffix[1:].upper(), logging.getLogger("trimesh")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)  # its modules log through children, which inherit the level
+    """Parsers log, warn and raise what they like; what matters is raised, as one error that names the file."""
+    kind = path.suffix[1:].upper()
     try:
-        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        with _QUIET, np.errstate(all="ignore"):
             yield
     except MissingPackageError:
         raise
@@ -161,5 +213,3 @@ def _parsing(path: Path) -> Iterator[None]:
             told = " ".join(reason.split())[:300] or "no reason given"
             reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error
-    finally:
-        logger.setLevel(before)

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.guards import MAX_RATIO, SLACK, SideFiles, check_las, require_bytes
+from openshape_ood.shapes.guards import POINT, SideFiles, check_las, require_bytes, require_memory
 from openshape_ood.shapes.tables import named_cloud
 
 
@@ -19,6 +19,7 @@ def read_pcd(data: bytes, side: SideFiles) -> np.ndarray:
     count = int(header["POINTS"][0]) if "POINTS" in header else int(header["WIDTH"][0]) * int(header["HEIGHT"][0])
     if count < 1:
         raise CloudError(f"it declares {count} points")
+    require_memory(count * (POINT + dtype.itemsize), len(data), f"{count:,} points")
     decode = {"ascii": _ascii, "binary": _binary, "binary_compressed": _compressed}
     kind = header["DATA"][0].lower()
     if kind not in decode:
@@ -97,7 +98,7 @@ def _compressed(body: bytes, dtype: np.dtype, count: int) -> dict[str, np.ndarra
     return columns
 
 
-def _lzf(packed: bytes, size: int) -> bytes:
+def _lzf(packed: bytes, size: int) -> bytearray:
     """Marc Lehmann's LZF: literal runs, and copies from up to 8 KiB back."""
     out, at = bytearray(), 0
     while at < len(packed) and len(out) <= size:
@@ -116,7 +117,7 @@ def _lzf(packed: bytes, size: int) -> bytes:
         out += (period * (length // len(period) + 1))[:length]
     if len(out) != size:
         raise CloudError(f"it unpacks to {len(out):,} bytes, expected {size:,}")
-    return bytes(out)
+    return out
 
 
 def read_las(data: bytes, side: SideFiles) -> np.ndarray:
@@ -127,9 +128,10 @@ def read_las(data: bytes, side: SideFiles) -> np.ndarray:
     # the parallel decoder trusts the sizes of chunks and allocates for them up front
     with laspy.open(io.BytesIO(data), read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs) as reader:
         header = reader.header
-        size = header.point_count * header.point_format.size
-        ratio = MAX_RATIO if header.are_points_compressed else 1
-        require_bytes(size, ratio * len(data) + (SLACK if ratio > 1 else 0), f"{header.point_count:,} points")
+        size, points = header.point_count * header.point_format.size, f"{header.point_count:,} points"
+        if not header.are_points_compressed:
+            require_bytes(size, len(data), points)
+        require_memory(size + header.point_count * POINT, len(data), points)
         has_color = "red" in header.point_format.dimension_names
         names = ("x", "y", "z", "red", "green", "blue") if has_color else ("x", "y", "z")
         chunks = reader.chunk_iterator(1_000_000)

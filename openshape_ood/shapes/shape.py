@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import to_numpy
-from openshape_ood.errors import CloudError, InputError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes.meshes import sample_mesh
-from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up
+from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
 
 # the same words every time, so that Python shows them once
@@ -53,8 +53,11 @@ class Shape:
         if isinstance(self.value, str | os.PathLike):
             return load_shape(self.value, points, seed)
         if not hasattr(self.value, "ndim") and _is_trimesh(self.value):
+            warn_if_coarse(self.value, self.name)
             return sample_mesh(self.value, points, seed, self.name)
-        return check_cloud(to_numpy(self.value), self.name)
+        cloud = check_cloud(to_numpy(self.value), self.name)
+        warn_if_coarse(cloud, self.name)
+        return cloud
 
 
 def list_shapes(shapes: Any) -> list[Shape]:
@@ -95,18 +98,33 @@ def list_shapes(shapes: Any) -> list[Shape]:
     return [Shape(item, f"shape {i}{path}") for i, (item, path) in enumerate(zip(items, paths, strict=True))]
 
 
-def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape]) -> list[str]:
+def resolve_ups(up: str | Sequence[str], shapes: Sequence[Shape], drawn: bool = False) -> list[str]:
     """The gravity axis of every shape: `up` for all, or one a shape; "file" asks the shape's own file, else y.
 
+    Warns, once, where one axis is given for all and files state another (axes given one a shape are taken as looked
+    at), and where a file was asked and says nothing, unless the shapes are only drawn: there everyone sees what is up.
     Raises `InputError` for another number of axes than shapes, `UnknownNameError` for what is no axis.
     """
     given = [up] * len(shapes) if isinstance(up, str) or not isinstance(up, Iterable) else list(up)
     if len(given) != len(shapes):
         raise InputError(f"up has {len(given)} entries for {len(shapes)} shapes; expected one for all or one a shape")
     found = [check_up(u) if u != "file" else shape.stated_up() for u, shape in zip(given, shapes, strict=True)]
-    if None in found:
+    if None in found and not drawn:
         warnings.warn(UNSTATED, AxisWarning, stacklevel=1)
-    return [up or "y" for up in found]
+    one_axis = isinstance(up, str) and up != "file"
+    others = [(shape.path, own) for shape in shapes if one_axis and (own := _stated(shape)) not in (None, up)]
+    if others:
+        more = f", as {len(others) - 1} more state another axis" if len(others) > 1 else ""
+        told = f"{others[0][0]} states that {others[0][1]} is up, but was given up={up!r}{more}; "
+        warnings.warn(told + "up='file' takes what files state", AxisWarning, stacklevel=3)
+    return [one or "y" for one in found]
+
+
+def _stated(shape: Shape) -> str | None:
+    try:
+        return shape.stated_up()
+    except ShapeFileError:  # told when it is read
+        return None
 
 
 def _is_trimesh(value: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.guards import MAX_BYTES, MAX_RATIO, SLACK, SideFiles, require_bytes
+from openshape_ood.shapes.guards import POINT, SideFiles, require_bytes, require_memory
 from openshape_ood.shapes.points import check_cloud, unit_colors
 
 CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
@@ -112,6 +112,9 @@ def _array_cloud(array: np.ndarray) -> np.ndarray:
 def read_npz(data: bytes, side: SideFiles) -> np.ndarray:
     """The array called points, xyz, coords or the like, with colors beside it, or else the only array."""
     arrays = _npz(data)
+    held = sum(array.nbytes for array in arrays.values())
+    rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
+    require_memory(held + POINT * rows, len(data), f"{rows:,} points")
     name = next((name for name in COORDINATES if name in arrays), None)
     if name is None and {"x", "y", "z"} <= arrays.keys():
         return named_cloud(arrays)
@@ -137,8 +140,7 @@ def _npz(data: bytes) -> dict[str, np.ndarray]:
         if not members:
             raise CloudError("a zip archive without arrays (.npy members)")
         size = sum(member.file_size for member in members)
-        if size > min(MAX_BYTES, MAX_RATIO * len(data) + SLACK):
-            raise CloudError(f"its arrays unpack from {len(data):,} to {size:,} bytes; refused as a zip bomb")
+        require_memory(size, len(data), "its arrays")
         # zipfile bounds how far it inflates at once for deflate only
         if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
             raise CloudError("packed in a way that NumPy never uses; save it again with np.savez")

@@ -140,6 +140,7 @@ def generated_threshold(
     coverage: float = 0.95,
     clean: bool = False,
     ready: Embeddings | None = None,
+    partly: bool = False,
     **settings: Any,
 ) -> Threshold | None:
     """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
@@ -156,6 +157,8 @@ def generated_threshold(
         Of `calibration_models` rather than `calibration_scans`.
     ready : Embeddings, optional
         Of these shapes, where there are some already.
+    partly : bool
+        Also where only some of the classes can be generated: it then holds for shapes of these.
     **settings
         `seed`, `num_samples` and `batch_size` as in `score_novelty`.
 
@@ -163,7 +166,7 @@ def generated_threshold(
     -------
     Threshold or None
         None where nothing can be generated that would say something: for every encoder but `tiny`, which was trained
-        on generated shapes, and for classes of which one means no category.
+        on generated shapes, and for classes of which one, or with `partly` every one, means no category.
 
     Examples
     --------
@@ -172,13 +175,14 @@ def generated_threshold(
     >>> generated_threshold(known, ShapeEncoder.from_pretrained("tiny")).n
     100
     """
-    if not trained_on_generated(encoder) or not can_generate(known.names):
+    names = [name for name in known.names if resolve(name)]
+    if not trained_on_generated(encoder) or not names or (len(names) < len(known.names) and not partly):
         return None
     shapes: Any = ready
     if ready is None or (method is not None and find_method(method).rows == "patches"):
-        shapes = (calibration_models if clean else calibration_scans)(known.names)
+        shapes = (calibration_models if clean else calibration_scans)(names)
     result = score_novelty(shapes, known, encoder=encoder, method=method, up="y", **settings)
-    source = f"generated {'whole models' if clean else 'scans'} of {', '.join(known.names)}"
+    source = f"generated {'whole models' if clean else 'scans'} of {', '.join(names)}"
     return Threshold.from_novelty(result, coverage, source=source)
 
 

@@ -28,7 +28,7 @@ from openshape_ood.errors import OpenShapeError
 from openshape_ood.workers.limits import Limits
 from openshape_ood.workers.process import Done, Seal, Work, Worker, attempt, find, once
 
-__all__ = ["Done", "Limits", "Seal", "Work", "default_workers", "in_order", "once"]
+__all__ = ["Done", "Limits", "Seal", "Work", "Worker", "default_workers", "in_order", "once"]
 
 MOST_WORKERS = 16
 HELD_BYTES = 256 * 2**20  # of arrays that wait for their turn; the next in turn may always be taken

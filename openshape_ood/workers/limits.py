@@ -58,6 +58,7 @@ class Budget:
 
     def __init__(self) -> None:
         self._set: dict[str, float] = {}
+        self._held, self._space = -1, 0  # most that was resident, and address space then
 
     def begin(self, cpu: float | None, memory: int | None) -> None:
         if resource is None:
@@ -65,7 +66,9 @@ class Budget:
         used = resource.getrusage(resource.RUSAGE_SELF)
         self._allow("RLIMIT_CPU", used.ru_utime + used.ru_stime, cpu)
         if sys.platform == "linux":  # elsewhere address space is not bounded
-            self._allow("RLIMIT_AS", _address_space() if memory else 0, memory)
+            if used.ru_maxrss != self._held:  # else no more is mapped than before, nearly
+                self._held, self._space = used.ru_maxrss, _address_space()
+            self._allow("RLIMIT_AS", self._space, memory)
 
     def _allow(self, name: str, used: float, more: float | None) -> None:
         least = math.inf if more is None else math.ceil(used + more)

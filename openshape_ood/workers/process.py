@@ -86,7 +86,13 @@ class Seal:
     most: int
 
 
-def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> Done:
+def once(
+    task: str,
+    settings: Mapping[str, Any],
+    argument: Any,
+    seal: Seal,
+    begun: Callable[[Worker], None] = lambda worker: None,
+) -> Done:
     """Do one task in a sealed process of its own; what it answers is for the caller to check.
 
     Parameters
@@ -95,6 +101,8 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
         "module:factory", the keywords of the factory and the argument of its task, as JSON.
     seal
         What the process may have.
+    begun
+        Is told of the process, so that it can be killed from elsewhere.
 
     Returns
     -------
@@ -107,6 +115,7 @@ def once(task: str, settings: Mapping[str, Any], argument: Any, seal: Seal) -> D
             worker = Worker(task, settings, seal.folder, seal)
         except OSError as error:
             raise WorkerError(f"no process can be started: {error}") from None
+        begun(worker)
         limits = Limits(wall=seal.seconds)
         with contextlib.closing(worker), worker.within(seal.seconds):
             try:

@@ -9,15 +9,9 @@ import base64
 import io
 import json
 import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,9 +20,11 @@ from urllib.parse import urlsplit
 import hostile_uploads
 import numpy as np
 import pytest
+from page_server import Server
 from PIL import Image
 
 from openshape_ood import load_shape
+from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
@@ -43,11 +39,18 @@ pytestmark = [
 WAIT = 60_000  # milliseconds, on a busy machine; all of it is done in a few seconds on a quiet one
 MOST_GROWTH = 200 * 2**20
 SHOWN = 300  # pixels of the page, from the top, after each hostile upload
-DROP = """([zone, name, content]) => {
-    const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
+DROP = """([zone, files]) => {
     const carried = new DataTransfer();
-    carried.items.add(new File([bytes], name));
+    for (const [name, content] of files)
+        carried.items.add(new File([Uint8Array.from(atob(content), c => c.charCodeAt(0))], name));
     zone.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}));
+}"""
+
+WATCH = """() => {
+    const place = document.querySelector('#answer');
+    window.stood = [];
+    new MutationObserver(() => window.stood.push(place.innerText.trim()))
+        .observe(place.querySelector('.prose'), {childList: true, subtree: true});
 }"""
 
 DROP_LARGE = """zone => {
@@ -55,54 +58,6 @@ DROP_LARGE = """zone => {
     carried.items.add(new File([new Uint8Array(101 * 2 ** 20)], 'hall.npy'));
     zone.dispatchEvent(new DragEvent('drop', {dataTransfer: carried, bubbles: true, cancelable: true}));
 }"""
-
-
-@dataclass
-class Server:
-    process: subprocess.Popen[str]
-    address: str
-    temp: Path
-
-    def memory(self, field: str = "VmRSS") -> int:
-        """Bytes of memory that the server holds, or with VmHWM has held at most."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return 1024 * int(re.findall(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)[0])
-
-
-@contextmanager
-def serving(temp: Path, **arguments: Any) -> Iterator[Server]:
-    """`serve` in a process of its own, as the command line would start it."""
-    code = f"from openshape_ood.app import serve; serve(port=0, **{arguments!r})"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TMPDIR": str(temp)}
-    environment.pop("HF_TOKEN", None)
-    log = temp / "server.log"
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=temp
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            address = re.search(r"http://\S+", said)
-            assert address, f"the server said {said!r} and {log.read_text()!r}"
-            yield Server(process, address[0], temp)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as temp:
-        with serving(Path(temp), model="tiny") as running:
-            yield running
-        assert running.process.returncode == 0
-        assert [path.name for path in Path(temp).iterdir()] == ["server.log"]  # nothing is left behind
 
 
 @pytest.fixture(scope="module")
@@ -117,19 +72,19 @@ def chromium() -> Iterator[Any]:
 class Visitor:
     """A browser tab of its own, and what it asked for."""
 
-    def __init__(self, chromium: Any, address: str) -> None:
+    def __init__(self, chromium: Any, address: str, width: int = 1280, scheme: str = "light") -> None:
         self.asked: list[str] = []
         self.wrong: list[str] = []
-        self.page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        self.page = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
         self.page.set_default_timeout(WAIT)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.goto(address)
         self.sees("#verdict", "chair with a guitar for a back")
 
-    def drop(self, path: Path) -> None:
-        content = base64.b64encode(path.read_bytes()).decode()
-        self.page.evaluate(DROP, [self.zone(), path.name, content])
+    def drop(self, *paths: Path) -> None:
+        files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+        self.page.evaluate(DROP, [self.zone(), files])
 
     def zone(self) -> Any:
         """The element that files are dropped on."""
@@ -209,8 +164,7 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     visitor.sees_a_picture()
 
     assert set(examples(visitor).values()) == {"0"}
-    visitor.page.locator("#owner input").fill("guitar chair")
-    visitor.page.keyboard.press("Enter")
+    visitor.page.locator("#owner input, #owner textarea").fill("guitar chair")
     visitor.page.locator("#add").click()
     visitor.sees("#message", "from my garage.ply is now an example of guitar chair, which has 1")
     visitor.sees("#known", "guitar chair")
@@ -239,6 +193,68 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     everything = {urlsplit(url).hostname for url in visitor.asked if not url.startswith(("data:", "blob:"))}
     assert everything == {"127.0.0.1"}
     assert visitor.wrong == []
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> list[Path]:
+    """Two known shapes, a novel one, and a file that is none."""
+    paths = [tmp_path / f"{kind}.npy" for kind in ("chair", "guitar", "table")]
+    for path in paths:
+        np.save(path, sample(path.stem, 2048, seed=3))
+    (tmp_path / "damaged.ply").write_bytes(b"ply\n")
+    return [*paths, tmp_path / "damaged.ply"]
+
+
+def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Server, scans: list[Path]) -> None:
+    visitor = Visitor(chromium, server.address, width=400)
+    page = visitor.page
+    tops = {place: page.locator(place).bounding_box()["y"] for place in ("#verdict", "#drop", "#names", "#score")}
+    assert min(tops, key=lambda place: tops[place]) == "#verdict" and tops["#verdict"] < 150
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+    page.evaluate(WATCH)
+    visitor.drop(*scans)
+    page.locator("#owner input, #owner textarea").fill("lyre")
+    page.locator("#names textarea, #names input").first.fill("chair, sofa, table, bench")
+    visitor.sees("#table", "4 files: 1 novel, 2 known, 1 not read")
+    stood = page.evaluate("window.stood")
+    assert stood[0].startswith("Scoring…") and not any("guitar for a back" in text for text in stood)  # what was before
+    assert page.locator("#table button").first.inner_text() == "guitar.npy"
+    assert "damaged.ply" in page.locator("#table .failures").inner_text()
+    assert page.locator("#owner input, #owner textarea").input_value() == "lyre"  # what was typed meanwhile stays
+    assert page.locator("#names textarea, #names input").first.input_value() == "chair, sofa, table, bench"
+
+    page.locator("#table button", has_text="guitar.npy").click()
+    assert "Novel" in visitor.sees("#verdict", "guitar.npy")
+    page.locator("#add").click()
+    visitor.sees("#message", "guitar.npy is now an example of lyre")
+    assert page.locator("#names textarea, #names input").first.input_value() == "chair, sofa, table, bench, lyre"
+    page.locator("#score").click()
+    assert "which cannot be generated" in visitor.sees("#verdict", "Known: lyre")  # there is a verdict, and its bounds
+    assert visitor.wrong == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read(chromium: Any, server: Server, scans: list[Path], scheme: str) -> None:
+    visitor = Visitor(chromium, server.address, scheme=scheme)
+    visitor.drop(*scans[1:])
+    visitor.sees("#table", "3 files")
+    visitor.page.get_by_text("Calibrate on shapes of yours").click()
+    visitor.sees("#decision", "19 to 50 shapes")
+    visitor.sees_a_picture()
+    measured = visitor.page.evaluate((Path(__file__).parent / "contrast.js").read_text(encoding="utf-8"))
+    assert len(measured) > 60 and [found for found in measured if found[0] < 4.5] == []
+    ends, title = (visitor.page.locator(f"#plot .{name}") for name in ("cbaxis text", "cbtitle text"))
+    boxes = [box.bounding_box() for box in (*ends.all(), title.first)]
+    assert len(boxes) == 3
+    for i, a in enumerate(boxes):  # nothing is printed over the bar's other words
+        for b in boxes[:i]:
+            apart = (
+                abs(a[x] + a[w] / 2 - b[x] - b[w] / 2) - (a[w] + b[w]) / 2 for x, w in (("x", "width"), ("y", "height"))
+            )
+            assert max(apart) > -1
+    visitor.page.context.close()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ CLOUD = np.random.RandomState(0).standard_normal((300, 3)) + 1e6
 
 @pytest.fixture
 def session() -> Session:
-    return Session().with_names("chair, sofa").with_shape(Shape("lamp.ply", CLOUD))
+    return Session().with_names("chair, sofa").with_shapes([Shape("lamp.ply", CLOUD)])
 
 
 def test_adding_an_example_gives_a_new_session(session: Session) -> None:
@@ -42,7 +42,7 @@ def test_examples_stand_upright_about_their_middle(session: Session) -> None:
 
 def test_examples_keep_their_color_and_no_more_points_than_are_used(session: Session) -> None:
     colored = np.random.RandomState(0).rand(EXAMPLE_POINTS + 1, 6)
-    after = session.with_shape(Shape("hall.ply", colored)).with_example("sofa", "y")
+    after = session.with_shapes([Shape("hall.ply", colored)]).with_example("sofa", "y")
     cloud = after.of("sofa")[0].cloud
     assert cloud.shape == (EXAMPLE_POINTS, 6)
     assert cloud[:, 3:].min() >= 0
@@ -75,7 +75,7 @@ def test_what_cannot_be_added(session: Session) -> None:
 
 def test_a_full_page_says_so(session: Session) -> None:
     for i in range(MAX_EXAMPLES):
-        session = session.with_shape(Shape(f"{i}", CLOUD + np.eye(3)[i % 3] * CLOUD * i)).with_example("sofa", "y")
+        session = session.with_shapes([Shape(f"{i}", CLOUD + np.eye(3)[i % 3] * CLOUD * i)]).with_example("sofa", "y")
     with pytest.raises(InputError, match=f"{MAX_EXAMPLES} examples already"):
         session.with_example("chair", "y")
 

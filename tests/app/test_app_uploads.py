@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 
 from openshape_ood.app import uploads
 from openshape_ood.app.quotas import MAX_POINTS
+from openshape_ood.app.turns import HERE, Turns, Visitor
 from openshape_ood.app.uploads import read_upload
-from openshape_ood.errors import MissingPackageError, ShapeFileError
+from openshape_ood.errors import InputError, MissingPackageError, ShapeFileError
 from openshape_ood.workers import Done
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel bounds a process's memory on Linux alone")
@@ -29,7 +31,7 @@ def test_a_cloud_comes_back_whole(tmp_path: Path, cloud: np.ndarray) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
     upload = read_upload(tmp_path / "lamp.npy")
     assert np.array_equal(upload.cloud, cloud)
-    assert (upload.name, upload.points, upload.up) == ("lamp.npy", 500, "y")
+    assert (upload.name, upload.points, upload.stated) == ("lamp.npy", 500, "")
 
 
 def test_a_large_cloud_is_thinned(tmp_path: Path) -> None:
@@ -46,7 +48,7 @@ def test_the_files_own_axis_is_passed_on(tmp_path: Path) -> None:
     trimesh = pytest.importorskip("trimesh")
     content = trimesh.exchange.dae.export_collada(trimesh.creation.box())
     (tmp_path / "box.dae").write_bytes(content.replace(b"Y_UP", b"Z_UP"))
-    assert read_upload(tmp_path / "box.dae").up == ("z" if b"Y_UP" in content else "y")
+    assert read_upload(tmp_path / "box.dae").stated == ("z" if b"Y_UP" in content else "y")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_too_many_bytes(tmp_path: Path, cloud: np.ndarray) -> None:
 def test_a_reader_that_takes_too_long_is_killed(tmp_path: Path, cloud: np.ndarray) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
     start = time.monotonic()
-    with pytest.raises(ShapeFileError, match=r"lamp\.npy: reading it took more than 0\.01 s and was stopped"):
+    with pytest.raises(ShapeFileError, match=r"“lamp\.npy”: reading it took more than 0\.01 s and was stopped"):
         read_upload(tmp_path / "lamp.npy", seconds=0.01)
     assert time.monotonic() - start < 30
 
@@ -109,19 +111,19 @@ def test_a_reader_that_dies_is_reported(tmp_path: Path, cloud: np.ndarray, monke
     np.save(tmp_path / "lamp.npy", cloud)
     once = uploads.workers.once
     monkeypatch.setattr(uploads.workers, "once", lambda task, *rest: once("os:abort", *rest))
-    with pytest.raises(ShapeFileError, match=r"lamp\.npy: the process that read it was ended by SIGABRT.*whole\?"):
+    with pytest.raises(ShapeFileError, match=r"“lamp\.npy”: the process .* by SIGABRT.* unfold to far more"):
         read_upload(tmp_path / "lamp.npy")
 
 
 @pytest.mark.parametrize(
     "answer, arrays",
     [
-        ({"points": 1, "up": "y"}, [np.zeros((2, 4))]),
-        ({"points": 1, "up": "y"}, [np.full((2, 3), np.nan)]),
-        ({"points": 1, "up": "y"}, [np.zeros((2, 3))]),
-        ({"points": 1, "up": "y"}, []),
-        ({"points": 1, "up": "w"}, [np.eye(3)]),
-        ({"points": [], "up": "y"}, [np.eye(3)]),
+        ({"points": 1, "stated": "y"}, [np.zeros((2, 4))]),
+        ({"points": 1, "stated": "y"}, [np.full((2, 3), np.nan)]),
+        ({"points": 1, "stated": "y"}, [np.zeros((2, 3))]),
+        ({"points": 1, "stated": "y"}, []),
+        ({"points": 1, "stated": "w"}, [np.eye(3)]),
+        ({"points": [], "stated": "y"}, [np.eye(3)]),
         ({"points": 1}, [np.eye(3)]),
         (None, [np.eye(3)]),
     ],
@@ -143,17 +145,65 @@ def test_places_for_readers_are_given_back(tmp_path: Path) -> None:
             read_upload(path)
 
 
-def test_when_all_readers_are_busy(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_when_it_is_the_visitors_turn(
+    tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     np.save(tmp_path / "lamp.npy", cloud)
-    monkeypatch.setattr(uploads, "WAIT_SECONDS", 0)
-    for _ in range(uploads.READERS):
-        assert uploads._places.acquire(timeout=0)
-    try:
-        with pytest.raises(ShapeFileError, match="others are reading"):
+    monkeypatch.setattr(uploads, "_turns", Turns(1))
+    greedy = [Visitor("10.0.0.7", "a")]
+    with uploads._turns.turn(greedy[0]):
+        monkeypatch.setattr(uploads._turns, "_check", lambda visitor: greedy.append(visitor))
+        monkeypatch.setattr(uploads._turns._changed, "wait_for", lambda *_: False)
+        with pytest.raises(InputError, match="others use this page"):
+            read_upload(tmp_path / "lamp.npy", Visitor(HERE, "b"))
+    assert greedy[1] == Visitor(HERE, "b")
+
+
+def test_the_time_for_reading_is_short_and_grows_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "lamp.npy", np.zeros(2**20, np.uint8))
+    seconds = []
+
+    def once(task: str, settings: object, source: str, seal: uploads.workers.Seal, begun: object) -> Done:
+        seconds.append(seal.seconds)
+        return Done(0, source, {"points": 3, "stated": "z"}, (np.eye(3),))
+
+    monkeypatch.setattr(uploads.workers, "once", once)
+    read_upload(tmp_path / "lamp.npy")
+    assert 10 < seconds[0] < 11
+
+
+def test_the_same_file_of_two_visitors(tmp_path: Path, cloud: np.ndarray) -> None:
+    """They have one path; what one of them does with it must not be seen by the other."""
+    np.save(tmp_path / "lamp.npy", cloud)
+    with uploads.taken([tmp_path / "lamp.npy"]) as (mine,), uploads.taken([tmp_path / "lamp.npy"]) as (other,):
+        mine.unlink()
+        (tmp_path / "lamp.npy").unlink()
+        assert other.name == "lamp.npy" and np.array_equal(np.load(other), cloud)
+    with uploads.taken([tmp_path / "lamp.npy"]) as (gone,), pytest.raises(ShapeFileError, match="upload it again"):
+        read_upload(gone)
+
+
+def test_processes_that_read_end_with_the_page(
+    tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "lamp.npy", cloud)
+    once = uploads.workers.once
+    monkeypatch.setattr(uploads.workers, "once", lambda task, *rest: once("signal:pause", *rest))  # for ever
+    refused: list[str] = []
+
+    def read() -> None:
+        try:
             read_upload(tmp_path / "lamp.npy")
-    finally:
-        for _ in range(uploads.READERS):
-            uploads._places.release()
+        except ShapeFileError as error:
+            refused.append(str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while all(worker.ended for worker in uploads._reading) and reader.is_alive():
+        time.sleep(0.01)
+    uploads.end_reading()
+    reader.join(5)
+    assert refused and "SIGKILL" in refused[0]
 
 
 def test_readers_are_sealed(tmp_path: Path, cloud: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,13 +211,13 @@ def test_readers_are_sealed(tmp_path: Path, cloud: np.ndarray, monkeypatch: pyte
     np.save(tmp_path / "lamp.npy", cloud)
     (tmp_path / "beside.mtl").write_text("newmtl m")
 
-    def once(task: str, settings: object, source: str, seal: uploads.workers.Seal) -> Done:
+    def once(task: str, settings: object, source: str, seal: uploads.workers.Seal, begun: object) -> Done:
         assert (seal.memory, seal.seconds, seal.most) == (5, 7, MAX_POINTS * 48)
         assert [path.name for path in Path(source).parent.iterdir()] == ["shape.npy"]
-        return Done(0, source, {"points": 3, "up": "z"}, (np.eye(3),))
+        return Done(0, source, {"points": 3, "stated": "z"}, (np.eye(3),))
 
     monkeypatch.setattr(uploads.workers, "once", once)
-    assert read_upload(tmp_path / "lamp.npy", seconds=7, memory=5).up == "z"
+    assert read_upload(tmp_path / "lamp.npy", seconds=7, memory=5).stated == "z"
 
 
 def test_a_missing_package_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

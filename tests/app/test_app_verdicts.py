@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,13 @@ from openshape_ood import KnownClasses, TextEncoder, load_shape, score_novelty
 from openshape_ood.app import texts
 from openshape_ood.app.downloads import remove_results, save_results
 from openshape_ood.app.examples import EXAMPLES, FIRST
-from openshape_ood.app.session import Session, Shape
-from openshape_ood.app.verdicts import ORIGINS, Judge, Verdict, method_names
+from openshape_ood.app.judge import COMPARED, Judge, method_names
+from openshape_ood.app.session import Calibration, Session, Shape
+from openshape_ood.app.verdicts import ORIGINS, Verdict
 from openshape_ood.decisions.calibration import conformal_threshold, p_values
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.novelty.result import Failure
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 
@@ -30,12 +35,12 @@ def judge() -> Judge:
 
 @pytest.fixture(scope="module")
 def chair() -> Session:
-    return Session().with_names(NAMES).with_shape(Shape("my chair", sample("chair", 2048, seed=3)))
+    return Session().with_names(NAMES).with_shapes([Shape("my chair", sample("chair", 2048, seed=3))])
 
 
 @pytest.fixture(scope="module")
 def guitar(chair: Session) -> Session:
-    return chair.with_shape(Shape("my guitar", sample("guitar", 2048, seed=3)))
+    return chair.with_shapes([Shape("my guitar", sample("guitar", 2048, seed=3))])
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +71,38 @@ def test_the_figures_are_the_librarys_own(
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty[1:], 0.95))
 
 
+def test_a_class_of_ones_own_keeps_the_verdict(judge: Judge, guitar: Session) -> None:
+    """With one example of one class the others are known by generated examples, and the threshold is made anew."""
+    own = guitar.with_example("lyre", "y")
+    verdict = judge.judge(own, "tiny")
+    assert verdict.result.provenance.method == "prototype_distance"
+    assert (verdict.nearest, verdict.answer, verdict.basis.uncovered) == ("lyre", "known", ("lyre",))
+    assert verdict.threshold is not None and verdict.threshold.n == 100
+    said = texts.verdict(verdict)
+    assert "None of these is of the class lyre" in said and f"chair, table: compared with {COMPARED} generated" in said
+    assert "of each class but lyre and of the 1 example that you added" in verdict.compared
+    chair = own.with_shapes([Shape("a chair", sample("chair", 2048, seed=9))])
+    assert (judge.judge(chair, "tiny").nearest, judge.judge(chair, "tiny").answer) == ("chair", "known")
+    piano = own.with_shapes([Shape("a piano", sample("piano", 2048, seed=9))])
+    assert judge.judge(piano, "tiny").answer == "novel"
+
+
+def test_examples_that_do_not_count_yet_are_said(judge: Judge, chair: Session) -> None:
+    verdict = judge.judge(chair.with_names("chair, robot arm").with_example("chair", "y"), "tiny")
+    assert verdict.result.provenance.method == "energy"  # of names, for one class has nothing else
+    assert verdict.remarks[0].startswith("Examples count once every class has one")
+
+
 def test_examples_change_what_is_known_and_the_method(judge: Judge, guitar: Session, tiny: object) -> None:
     names = ("chair", "table", "guitar")
-    mixed = guitar.with_example("guitar", "y").with_shape(Shape("other", sample("guitar", 2048, seed=9)))
+    mixed = guitar.with_example("guitar", "y").with_shapes([Shape("other", sample("guitar", 2048, seed=9))])
     verdict = judge.judge(mixed, "tiny")
-    assert verdict.result.provenance.method == "energy"  # of names, where some classes have examples and some have none
     assert (verdict.nearest, verdict.answer) == ("guitar", "known")
     assert "the 1 example that you added" in verdict.compared
     full = mixed
     for name in ("chair", "table"):
-        full = full.with_shape(Shape(name, sample(name, 2048, seed=5))).with_example(name, "y")
-    full = full.with_shape(mixed.shape)  # type: ignore[arg-type]
+        full = full.with_shapes([Shape(name, sample(name, 2048, seed=5))]).with_example(name, "y")
+    full = full.with_shapes([mixed.shape])  # type: ignore[arg-type]
     verdict = judge.judge(full, "tiny")
     assert verdict.result.provenance.method == "prototype_distance"
     examples = {name: [example.cloud for example in own] for name, own in full.known().items()}
@@ -109,12 +135,101 @@ def test_a_method_that_needs_examples_says_so(judge: Judge, guitar: Session) -> 
 def test_classes_that_cannot_be_generated_have_no_verdict(judge: Judge, chair: Session) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what is warned of is said on the page
-        verdict = judge.judge(chair.with_names("chair, robot arm"), "tiny")
+        verdict = judge.judge(chair.with_names("flux drive, robot arm"), "tiny")
     assert verdict.p_value is None and verdict.answer is None and verdict.threshold is None
-    assert "robot arm" in verdict.remarks[0]
+    assert "robot arm" in "".join(verdict.remarks)
     assert verdict.novelty_map.provenance.method == "text" and "class names" in verdict.compared
     said = texts.verdict(verdict)
-    assert "No verdict" in said and "no p-value" in said and "Threshold.from_novelty" in said
+    assert "No verdict" in said and "no p-value" in said and "19 or more known shapes" in said
+
+
+def test_where_some_classes_can_be_generated_these_calibrate(judge: Judge, chair: Session) -> None:
+    verdict = judge.judge(chair.with_names("chair, robot arm"), "tiny")
+    assert verdict.answer == "known" and verdict.threshold is not None and verdict.threshold.n == 50
+    assert "None of these is of the class robot arm" in texts.verdict(verdict)
+
+
+@pytest.fixture(scope="module")
+def known_shapes() -> tuple[Shape, ...]:
+    return tuple(Shape(f"{i}", sample(("chair", "table")[i % 2], 512, seed=i)) for i in range(20))
+
+
+def test_calibration_files_of_the_visitors_decide(
+    judge: Judge, guitar: Session, known_shapes: tuple[Shape, ...], tiny: object
+) -> None:
+    own = Calibration(known_shapes)
+    verdict = judge.judge(replace(guitar.with_names("chair, table"), calibration=own), "tiny")
+    novelty = score_novelty([shape.cloud for shape in known_shapes], ["chair", "table"], encoder=tiny).novelty  # type: ignore[arg-type]
+    assert verdict.threshold is not None and verdict.basis.kind == "files"
+    assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty, 0.95))
+    assert verdict.p_value == pytest.approx(p_values(verdict.result.novelty, novelty)[0]) and verdict.answer == "novel"
+    assert "Calibrated on your 20 files" in texts.verdict(verdict)
+    assert texts.calibration(own, [Failure("<b>.ply", "no header")]).count("&lt;b&gt;") == 1
+
+
+def test_calibration_that_proves_nothing(judge: Judge, guitar: Session, known_shapes: tuple[Shape, ...]) -> None:
+    few = judge.judge(replace(guitar, calibration=Calibration(known_shapes[:18])), "tiny")
+    assert few.answer is None and "18 calibration scores cannot promise" in texts.verdict(few)
+    shared = guitar.with_shapes(known_shapes[:1]).with_example("chair", "y")
+    verdict = judge.judge(replace(shared, calibration=Calibration(known_shapes)), "tiny")
+    assert (
+        verdict.answer is None
+        and "1 of the 20 calibration shapes are the same as examples (0)" in verdict.basis.missing
+    )
+
+
+def test_a_threshold_made_elsewhere_decides_where_it_fits(judge: Judge, found: Verdict, guitar: Session) -> None:
+    assert found.threshold is not None
+    for given, answer in ((replace(found.threshold, value=1.5), "known"), (Threshold(0.1), "novel")):
+        verdict = judge.judge(replace(guitar, calibration=Calibration(threshold=given)), "tiny")
+        assert (verdict.answer, verdict.threshold) == (answer, given)
+        assert (verdict.p_value is None) == (given.n == 0) and "the one you gave" in texts.verdict(verdict)
+    other = judge.judge(replace(guitar, calibration=Calibration(threshold=found.threshold)), "tiny", "energy")
+    assert other.answer is None and "is for 'max_cosine'" in texts.verdict(other).replace("&#x27;", "'")
+
+
+def test_many_files_are_ranked_by_novelty(judge: Judge, tmp_path: Path) -> None:
+    kinds = ("chair", "guitar", "table", "piano")
+    shapes = [Shape(f"<{kind}>.npy", sample(kind, 2048, seed=3)) for kind in kinds]
+    session = Session().with_names(NAMES).with_shapes(shapes, [Failure("bad.ply", "no <PLY> header")])
+    verdict = judge.judge(session, "tiny")
+    alone = judge.judge(session.with_shapes(shapes[1:2]), "tiny")
+    assert verdict.result.novelty[1] == pytest.approx(alone.novelty) and verdict.answers[1] == alone.answer == "novel"
+    table = texts.table(verdict)
+    assert (
+        "5 files: 2 novel, 2 known, 1 not read" in table and "no &lt;PLY&gt; header" in table and "<guitar" not in table
+    )
+    places = [int(place) for place in re.findall(r'data-place="(\d)"', table)]
+    assert places == verdict.order() == np.argsort(-verdict.result.novelty).tolist()
+    shown = judge.show(verdict, 3)
+    assert (shown.shape.name, shown.novelty_map.name) == ("<piano>.npy", "<piano>.npy")
+    assert shown.novelty == verdict.result.novelty[3] and 'data-place="3" aria-current' in texts.table(shown)
+    said = json.loads(save_results(shown, tmp_path)[1].read_text(encoding="utf-8"))
+    assert [row["shape"] for row in said["shapes"]] == [shapes[i].name for i in places]
+    assert said["shape"] == "<piano>.npy" and said["failures"] == {"bad.ply": "no <PLY> header"}
+    assert texts.table(alone) == texts.table(None) == ""
+
+
+def test_auto_finds_the_axis_of_all_files_together(judge: Judge) -> None:
+    kinds = [("chair", "table", "bed")[i % 3] for i in range(12)]
+    lying = [Shape(kind, sample(kind, 512, seed=i)[:, [0, 2, 1]]) for i, kind in enumerate(kinds)]
+    upright = Shape("mesh.glb", sample("chair", 512, seed=50), stated="y")
+    session = Session().with_names("chair, table, bed").with_shapes([*lying, upright])
+    verdict = judge.judge(session, "tiny", up="auto")
+    assert verdict.axis is not None and verdict.axis.axis == "z"
+    assert verdict.result.up == ("z",) * 12 + ("y",)  # what a file states goes before
+    assert verdict.novelty_map.up == "z" and "Up axis z is up: of 12 shapes" in texts.verdict(verdict)
+    alone = judge.judge(session.with_shapes(lying[:1]), "tiny", up="auto")
+    assert alone.result.up == ("y",) and "undecided: 1 shape does not tell" in texts.verdict(alone)
+
+
+def test_the_axis_that_a_file_states_goes_before_the_assumed_one(judge: Judge, chair: Session) -> None:
+    lying = chair.shape.cloud[:, [0, 2, 1]]  # type: ignore[union-attr]
+    assumed, stated = Shape("scan.ply", lying), Shape("mesh.dae", lying, stated="z")
+    for shape, up, axis in ((assumed, "file", "y"), (assumed, "z", "z"), (stated, "file", "z"), (stated, "y", "y")):
+        verdict = judge.judge(chair.with_shapes([shape]), "tiny", up=up)
+        assert verdict.result.up == (axis,)
+        assert ("Scans are often z up" in texts.verdict(verdict)) == (shape is assumed and up == "file")
 
 
 @pytest.mark.parametrize("names", ["Chair, Table", "armchair, tables", "chair, couch, sofa"])
@@ -139,12 +254,13 @@ def test_the_page_speaks_of_what_was_found(found: Verdict) -> None:
     said = texts.verdict(found)
     assert "Novel" in said and f"{found.p_value:.3f}" in said and "50 generated whole models a class" in said
     assert texts.bars(found).count('class="bar') == 2
-    assert "24 generated whole models of each class" in texts.compared(found)
+    assert "24 generated whole models of each class:" in texts.compared(found)
+    assert "encoder <code>tiny</code>" in said and "is a toy" in said
 
 
 def test_names_are_escaped_everywhere(judge: Judge, chair: Session) -> None:
     evil = '<img src=x onerror="alert(1)">'
-    named = chair.with_shape(Shape(evil, chair.shape.cloud, evil)).with_names("chair, <b>x</b>")  # type: ignore[union-attr]
+    named = chair.with_shapes([Shape(evil, chair.shape.cloud, evil)]).with_names("chair, <b>x</b>")  # type: ignore[union-attr]
     named = named.with_example("<b>x</b>", "y")
     verdict = judge.judge(named, "tiny")
     pieces = [
@@ -160,7 +276,7 @@ def test_names_are_escaped_everywhere(judge: Judge, chair: Session) -> None:
 
 
 def test_what_is_downloaded(found: Verdict, guitar: Session, tmp_path: Path) -> None:
-    cloud, figures = save_results(found, guitar, tmp_path)
+    cloud, figures = save_results(found, tmp_path)
     assert (cloud.name, figures.name) == ("my_guitar.novelty.ply", "my_guitar.novelty.json")
     assert load_shape(cloud).shape == (2048, 6)
     said = json.loads(figures.read_text(encoding="utf-8"))
@@ -180,5 +296,7 @@ def test_the_shapes_on_offer(name: str) -> None:
 
 
 def test_the_first_shape_on_offer_is_novel(judge: Judge) -> None:
-    session = Session().with_names("chair, sofa, table, bed, cabinet").with_shape(Shape(FIRST, EXAMPLES[FIRST].make()))
+    session = (
+        Session().with_names("chair, sofa, table, bed, cabinet").with_shapes([Shape(FIRST, EXAMPLES[FIRST].make())])
+    )
     assert judge.judge(session, "tiny").answer == "novel"

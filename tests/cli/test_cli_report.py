@@ -81,7 +81,7 @@ def test_the_report_holds_all_and_no_name_is_taken_for_markup(folder: Path, know
     found = run_json("localize", folder, *words, code=1)
     page = Tags(report.read_text(encoding="utf-8"))
     assert found["report"] == str(report) and "What is new here, and where" in page.text
-    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "iframe", "b>")]
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object"})
     pictures = [own["src"] or "" for tag, own in page.tags if tag == "img"]
     assert len(pictures) == 3 and all(source.startswith("data:image/png;base64,") for source in pictures)
     assert not re.search(r"https?://|url\(|@import", report.read_text(encoding="utf-8"))
@@ -89,9 +89,23 @@ def test_the_report_holds_all_and_no_name_is_taken_for_markup(folder: Path, know
     names = [row["file"] for row in found["shapes"]]
     places = [page.text.index(name) for name in names]
     assert places == sorted(places) and "known: chair <b>" in page.text.lower()
-    assert page.text.count("novel\n") or "novel" in page.text
+    verdicts = [own["class"] for tag, own in page.tags if tag == "span" and "verdict" in (own["class"] or "")]
+    assert verdicts == [f"verdict {row['verdict']}" for row in found["shapes"]]
     assert "could not be used" in page.text and "bad.ply" in page.text
     assert "% of it about (" in page.text
+
+
+def test_the_report_says_where_the_axis_may_be_another(known: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    folder, report = tmp_path / "z", tmp_path / "new.html"
+    folder.mkdir()
+    for seed in range(8):
+        np.save(folder / f"{seed}.npy", sample("chair", 800, 60 + seed)[:, [0, 2, 1]] * [1, -1, 1])
+    words = ["localize", folder, "--known-file", known, "--report", report, "--threshold", "0.8"]
+    said = run(*words)
+    assert "Give --up z" in said.stderr and "Read with y up, but z is up" in report.read_text(encoding="utf-8")
+    assert run_json(*words, "--up", "auto")["up_axis"]["axis"] == "z"
+    assert "read with z up" in report.read_text(encoding="utf-8") and "Read with y" not in report.read_text("utf-8")
 
 
 def test_beyond_so_many_the_less_novel_have_no_picture(

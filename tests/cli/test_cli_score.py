@@ -15,6 +15,8 @@ from cli_runs import run, run_json, write_shape
 
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, Threshold, score_novelty
 from openshape_ood.decisions.calibration import conformal_threshold, p_values
+from openshape_ood.embedding_store import Header, Rows, write_embeddings
+from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.calibration import calibration_scans
 
@@ -199,6 +201,29 @@ def test_stored_embeddings_are_examples_and_calibrate_too(
     assert again.exit_code == 2 and "holds embeddings already" in again.stderr
 
 
+def test_embeddings_of_another_model_need_no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openshape_ood.encoders.shape_encoder.ShapeEncoder.from_pretrained", None)
+    header = Header(Provenance(Identity("theirs", "their space", "ab" * 32)), dim=8)
+    rng = np.random.default_rng(0)
+
+    def write(name: str, classes: dict[str, int], count: int) -> Path:
+        ids = [f"{own}/{i}" for own in classes for i in range(count)]
+        rows = np.eye(8)[[axis for axis in classes.values() for _ in range(count)]]
+        rows = rows + rng.normal(scale=0.1, size=rows.shape)
+        return write_embeddings(tmp_path / name, Rows(ids, ids, ["y"] * len(ids), rows), header)
+
+    known, held = write("known.npz", {"bolt": 0, "nut": 1}, 10), write("held.npz", {"a": 0, "b": 1}, 10)
+    asked = write("asked.npz", {"bolt": 0, "other": 5}, 3)
+    by_store = run_json("score", asked, "--examples", known, "--calibrate", held)
+    assert [row["verdict"] for row in by_store["shapes"]] == ["known"] * 3 + ["novel"] * 3
+    assert by_store["provenance"]["identity"]["checkpoint"] == "theirs"
+    saved = tmp_path / "known.safetensors"
+    assert run("known", "save", "--examples", known, "--calibrate", held, "--out", saved).exit_code == 0
+    assert run_json("score", asked, "--known-file", saved)["shapes"] == by_store["shapes"]
+    names = run("score", asked, "--known", "bolt", "nut")
+    assert names.exit_code == 2 and "names need the text encoder of 'theirs'" in names.stderr
+
+
 def test_what_was_ignored_is_named(mixed: Path) -> None:
     result = run("score", mixed, *KNOWN, "--threshold", "1")
     assert "ignored, for they are no shapes: " in result.stderr and "notes.md" in result.stderr
@@ -313,9 +338,9 @@ def test_without_an_axis_it_is_said_once_and_what_fits_better_where_most_are_nov
     assert "which axis" not in run("score", lying, *KNOWN, "--threshold", "2", "--up", "y").stderr
 
 
-def test_auto_is_for_scores(lying: Path) -> None:
+def test_auto_is_for_shapes_that_are_judged(lying: Path) -> None:
     embed = ["embed", lying, "--out", lying / "e.npz", "--model", "tiny"]
-    for words in (embed, ["localize", lying / "box.glb", *KNOWN]):
+    for words in (embed, ["known", "save", *KNOWN, "--out", lying / "k.safetensors"]):
         result = run(*words, "--up", "auto")
         assert result.exit_code == 2 and "takes known classes and several shapes" in result.stderr
     assert run("score", lying, *KNOWN, "--known-up", "auto").exit_code == 2

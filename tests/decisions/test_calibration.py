@@ -163,6 +163,10 @@ def test_benjamini_hochberg_steps_up(ranks: list[int], rate: str) -> None:
     assert found.tolist() == step_up([Fraction(rank, 200) for rank in ranks], Fraction(rate))
 
 
+def test_benjamini_hochberg_of_one_is_the_rate() -> None:
+    assert [bool(benjamini_hochberg([p], 0.05)[0]) for p in (0.0, 0.026, 0.05, 0.0501)] == [True, True, True, False]
+
+
 def test_benjamini_hochberg_as_scipy_has_it() -> None:
     p = np.random.RandomState(1).beta(0.3, 1, size=500)
     for rate in (0.01, 0.05, 0.2):

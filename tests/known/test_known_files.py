@@ -115,6 +115,17 @@ def test_banks_are_joined_class_after_class() -> None:
     assert same(joined, KnownClasses.from_examples(together, FakeEncoder()))
 
 
+def test_patches_of_joined_classes_count_shapes_and_classes_on(tiny: ShapeEncoder) -> None:
+    clouds = {name: [sample(name, 500, seed=seed) for seed in range(2)] for name in ("chair", "lamp")}
+    apart = [KnownClasses.from_examples({name: own}, tiny, patches="tokens") for name, own in clouds.items()]
+    whole = KnownClasses.from_examples(clouds, tiny, patches="tokens")
+    joined = KnownClasses.join(*apart)
+    assert same(KnownClasses.join(apart[0]), apart[0])
+    assert joined.patches is not None and whole.patches is not None
+    for name in ("shapes", "labels", "features", "centers"):
+        np.testing.assert_allclose(getattr(joined.patches, name), getattr(whole.patches, name), atol=1e-6)
+
+
 def test_banks_that_do_not_belong_together_are_not_joined() -> None:
     with pytest.raises(ClassNamesError, match="in more than one of the sets: 'pole', 'slab'"):
         KnownClasses.join(by_example(), by_example())

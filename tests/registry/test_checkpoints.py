@@ -302,6 +302,7 @@ def test_a_row_of_the_same_name_takes_the_place_of_the_packaged_one(registry: Re
         ({"rename": ["ab"]}, "field 'rename' is a string"),
         ({"merge": [["a", "b"]]}, "two or more parts"),
         ({"merge": [["*.a", "*.b", "c"]]}, "two or more parts"),
+        ({"merge": [["*.a.*", "*.b.*", "*.c.*"]]}, "at most one *"),
         ({"drop": ["a"] * 65}, "expected a list of at most 64"),
         ({"drop": [5]}, "field 'drop' is a whole number"),
     ],

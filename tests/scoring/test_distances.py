@@ -14,7 +14,9 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf, shrunk_covarianc
 from sklearn.neighbors import NearestNeighbors
 
 from openshape_ood import checks as arrays_module
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.distances import (
     knn_distance,
     nearest_cosine_distance,
@@ -24,6 +26,7 @@ from openshape_ood.scoring.distances import (
     prototypes,
 )
 from openshape_ood.scoring.fitted import Gaussian, Subspace, mahalanobis_distance, relative_mahalanobis_distance, vim
+from openshape_ood.scoring.scorers import VimScorer
 
 D, K = 12, 4
 RANDOM = np.random.RandomState(0)
@@ -363,6 +366,13 @@ def test_vim_with_large_logits_does_not_overflow() -> None:
     assert np.isfinite(vim(QUERIES, 1e5 * logits(QUERIES), subspace)).all()
 
 
+@pytest.mark.parametrize("count, principal", [(2, 1), (3, 1), (4, 2), (7, 3), (40, D // 2)])
+def test_vim_of_known_classes_has_half_as_many_directions(count: int, principal: int) -> None:
+    labels = ["a", "b"] * (count // 2) + ["b"] * (count % 2)
+    known = KnownClasses.from_embeddings(EXAMPLES[:count], labels, Identity("made up", "words"))
+    assert VimScorer.fit(known).complement.shape == (D, D - principal)
+
+
 @pytest.mark.parametrize("dim", [0, D, 2.5, True])
 def test_vim_divides_the_dimensions(dim: Any) -> None:
     with pytest.raises(InputError, match=r"dim is .*whole number from 1 to 11"):
@@ -376,6 +386,8 @@ def test_what_vim_cannot_fit() -> None:
         Subspace.fit(np.zeros((3, D)), np.ones((3, K)), 1)
     with pytest.raises(InputError, match="largest logits of the examples are -1 on average"):
         Subspace.fit(EXAMPLES, -np.ones((len(EXAMPLES), K)), 2)
+    with pytest.raises(InputError, match="largest logits of the examples are 0 on average"):
+        Subspace.fit(EXAMPLES, np.zeros((len(EXAMPLES), K)), 2)
     with pytest.raises(InputError, match="71 rows of examples and 70 of logits"):
         Subspace.fit(EXAMPLES, logits(EXAMPLES)[1:], 2)
     with pytest.raises(InputError, match="one number a row"):

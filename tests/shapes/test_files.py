@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import os
 import pickle
 import re
 import struct
 import sys
+import threading
+import time
 import tracemalloc
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,7 +27,7 @@ import pytest
 import trimesh
 
 from openshape_ood.errors import CloudError, InputError, MissingPackageError, ShapeFileError
-from openshape_ood.shapes.reading import SUFFIXES, file_up, load_shape, sample_mesh
+from openshape_ood.shapes.reading import READERS, SUFFIXES, file_up, load_shape, sample_mesh, stated_up
 
 RED, GREEN, BLUE = np.eye(3)
 SIDES = np.array([1.0, 2.0, 3.0])
@@ -186,6 +190,23 @@ class TestMaterials:
         square = trimesh.Trimesh(SQUARE, [[0, 1, 2], [0, 2, 3]], visual=visual, process=False)
         assert_halves(load_shape(write(tmp_path / "square.glb", square.export(file_type="glb"))))
 
+    @pytest.mark.parametrize("factor, color", [(None, 1.0), ([0.2, 0.2, 0.2, 1], 0.2)])
+    def test_specular_glossiness_has_its_diffuse_color(self, tmp_path: Path, factor: Any, color: float) -> None:
+        halves(tmp_path / "halves.png")
+        square = trimesh.Trimesh(SQUARE, [[0, 1, 2], [0, 2, 3]], process=False)
+        square.visual = trimesh.visual.TextureVisuals(uv=SQUARE[:, :2])
+        export = trimesh.Scene(square).export(file_type="gltf")
+        tree = json.loads(export.pop("model.gltf"))
+        for name, content in export.items():
+            write(tmp_path / name, content)
+        gloss = {"diffuseTexture": {"index": 0}, **({"diffuseFactor": factor} if factor else {})}
+        tree["materials"] = [{"extensions": {"KHR_materials_pbrSpecularGlossiness": gloss}}]
+        tree |= {"textures": [{"source": 0}], "images": [{"uri": "halves.png"}]}
+        tree["meshes"][0]["primitives"][0]["material"] = 0
+        points = load_shape(write(tmp_path / "square.gltf", json.dumps(tree)), points=50)
+        points[:, 3:] /= color
+        assert_halves(points)
+
     def test_texture_coordinates_of_ply(self, tmp_path: Path) -> None:
         halves(tmp_path / "halves.png")
         header = (
@@ -234,7 +255,21 @@ class TestCollada:
             path = write(tmp_path / f"{axis}.dae", collada(f"<up_axis>{axis.upper()}_UP</up_axis>"))
             assert file_up(path) == axis
         assert file_up(write(tmp_path / "silent.DAE", collada())) == "y"
-        assert {file_up(f"any.{suffix}") for suffix in ("glb", "gltf", "obj", "ply", "las")} == {"y"}
+        assert {file_up(f"any.{suffix}") for suffix in ("glb", "gltf", "obj", "ply", "off", "npy")} == {"y"}
+        assert {file_up(f"any.{suffix}") for suffix in ("las", "laz", "pcd", "LAS")} == {"z"}
+
+    def test_only_the_documents_own_declaration_counts(self, tmp_path: Path) -> None:
+        for text in (
+            collada("<!-- <up_axis>Z_UP</up_axis> -->"),
+            collada().replace("</asset>", "</asset><asset><up_axis>Z_UP</up_axis></asset>"),
+            collada("<up_axis>UP</up_axis>"),
+            "<up_axis>Z_UP",
+            '<!DOCTYPE x [<!ENTITY up "Z_UP">]>' + collada("<up_axis>Z_UP</up_axis>"),
+        ):
+            assert stated_up(write(tmp_path / "a.dae", text)) == "y"
+        assert stated_up(write(tmp_path / "a.dae", collada("<!-- a --><up_axis> Z_UP\n</up_axis>"))) == "z"
+        assert stated_up("a.glb") == "y"
+        assert stated_up("a.ply") is None
 
     def test_coordinates_keep_the_files_axes_and_units(self, tmp_path: Path) -> None:
         asset = '<unit meter="0.01" name="centimeter"/><up_axis>Z_UP</up_axis>'
@@ -405,8 +440,11 @@ class TestPcd:
             with refused("points would take"):
                 load_shape(path)
         header = pcd_header(10**9, "binary_compressed", "x y z", "4 4 4", "F F F")
-        with refused("unpacked data would take"):
+        with refused("points would take .* refused as a bomb"):
             load_shape(write(tmp_path / "c.pcd", header + struct.pack("<II", 4, 2**32 - 1) + b"\0" * 4))
+        header = pcd_header(10**6, "binary_compressed", "x y z", "4 4 4", "F F F")
+        with refused("unpacked data would take"):
+            load_shape(write(tmp_path / "c.pcd", header + struct.pack("<II", 4, 12 * 10**6) + b"\0" * 4))
 
 
 class TestLas:
@@ -463,6 +501,24 @@ class TestPaths:
         with refused(r"folder.*glob\('\*\.ply'\)"):
             load_shape(tmp_path)
 
+    def test_paths_that_the_system_refuses(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "loop.ply").symlink_to(tmp_path / "loop.ply")
+        for path, message in (
+            ("a" * 5_000 + ".ply", r"cannot open a{100}\.\.\. \(5,004 characters\): File name too long"),
+            ("~nosuchuser/x.ply", "path is '~nosuchuser/x.ply'; expected the path of a file"),
+            (tmp_path / "loop.ply", "cannot open .*loop.ply: Too many levels"),
+            ("a\0.ply", "no such file"),
+        ):
+            with refused(message):
+                load_shape(path)
+        # root may enter every folder, so the refusal is made up
+        monkeypatch.setattr(
+            Path, "stat", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+        )
+        for read in (load_shape, file_up):
+            with refused("cannot open .*x.dae: Permission denied"):
+                read("closed/x.dae")
+
     def test_an_unknown_suffix_lists_the_known(self, tmp_path: Path) -> None:
         with refused(r"'\.step'.*\.ply \.obj \.glb .*\.laz"):
             load_shape(write(tmp_path / "part.step", "ISO-10303-21;"))
@@ -495,6 +551,44 @@ class TestPaths:
         for end in range(1, len(whole) - 30, len(whole) // 12):
             with pytest.raises(ShapeFileError, match=f"as {suffix.upper()}"):
                 load_shape(write(tmp_path / f"cut.{suffix}", whole[:end]))
+
+
+class TestThreads:
+    def test_what_belongs_to_the_process_is_put_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        inside, leave = threading.Barrier(3), threading.Event()
+
+        def wait(data: bytes, side: Any) -> np.ndarray:
+            inside.wait(10)
+            leave.wait(10)
+            if data == b"last":
+                time.sleep(0.05)
+            return np.eye(3)
+
+        monkeypatch.setitem(READERS, ".xyz", wait)
+        logger, filters = logging.getLogger("trimesh"), list(warnings.filters)
+        before = logger.level
+        for order in (("first", "last"), ("last", "first")):
+            inside.reset()
+            leave.clear()
+            threads = [
+                threading.Thread(target=load_shape, args=(write(tmp_path / f"{name}.xyz", name),)) for name in order
+            ]
+            for thread in threads:
+                thread.start()
+            inside.wait(10)
+            assert logger.level > logging.CRITICAL
+            leave.set()
+            for thread in threads:
+                thread.join()
+            assert logger.level == before
+            assert warnings.filters == filters
+
+    def test_also_after_an_error(self, tmp_path: Path) -> None:
+        filters = list(warnings.filters)
+        with pytest.raises(ShapeFileError):
+            load_shape(write(tmp_path / "a.obj", "v 1"))
+        assert warnings.filters == filters
+        assert logging.getLogger("trimesh").level < logging.CRITICAL
 
 
 class TestNothingToSample:
@@ -563,7 +657,7 @@ class TestSizesInHeaders:
     def test_npz_bomb(self, tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             archive.writestr("points.npy", bytes(150 * 2**20))
-        with refused("zip bomb"):
+        with refused("its arrays would take .* bomb"):
             load_shape(tmp_path / "bomb.npz")
 
     def test_npz_that_understates_its_size(self, tmp_path: Path) -> None:
@@ -594,6 +688,16 @@ class TestSizesInHeaders:
     def test_stl_triangles(self, tmp_path: Path) -> None:
         with refused("its triangles would take"):
             load_shape(write(tmp_path / "big.stl", bytes(80) + struct.pack("<I", 2**32 - 1) + bytes(50)))
+
+    @pytest.mark.parametrize("text", ["solid a\n{0}endsolid a\nsolid a\n{0}endsolid a\n", "SOLID\n{0}{0}ENDSOLID"])
+    def test_ascii_stl(self, tmp_path: Path, text: str) -> None:
+        facet = "facet normal 0 0 1\nouter loop\n vertex 0 0 1e-1\n vertex 1 0 0.1\nvertex 0 1 .1\nendloop\nendfacet\n"
+        points = load_shape(write(tmp_path / "a.stl", text.format(facet)), points=50)
+        assert points[:, 2] == pytest.approx(0.1)
+        assert points[:, :2].sum(axis=1).max() <= 1
+        for cut in ("endsolid", "vertex 0 1 .1"):
+            with refused("as STL"):
+                load_shape(write(tmp_path / "a.stl", text.format(facet).lower().rpartition(cut)[0]))
 
     def test_off_counts(self, tmp_path: Path) -> None:
         with refused("vertices and .* faces would take"):
@@ -679,6 +783,12 @@ class TestSideFiles:
         write(folder / "square.mtl", "newmtl m\nmap_Kd my files\\halves.png\n")
         assert_halves(load_shape(write(folder / "square.obj", SQUARE_OBJ)))
 
+    def test_a_side_file_with_a_name_too_long_is_missing(self, tmp_path: Path) -> None:
+        write(tmp_path / "square.mtl", f"newmtl m\nmap_Kd {'a' * 5_000}.png\n")
+        assert load_shape(write(tmp_path / "square.obj", SQUARE_OBJ), points=20).shape == (20, 3)
+        with refused("which is not in its own folder"):
+            load_shape(write(tmp_path / "t.gltf", json.dumps(gltf_triangle(uri="a" * 5_000))))
+
     def test_a_missing_buffer_is_an_error(self, tmp_path: Path) -> None:
         with refused("'gone.bin', which is not in its own folder"):
             load_shape(write(tmp_path / "t.gltf", json.dumps(gltf_triangle(uri="gone.bin"))))
@@ -691,6 +801,9 @@ class TestSideFiles:
         with refused("bomb.png"):
             load_shape(write(tmp_path / "square.obj", SQUARE_OBJ))
         tree = gltf_triangle()
+        tree["meshes"][0]["primitives"][0]["material"] = 0
+        tree |= {"materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}]}
+        tree |= {"textures": [{"source": 0}]}
         tree["images"] = [{"uri": "data:image/png;base64," + base64.b64encode(bomb).decode()}]
         with refused("image 'embedded'"):
             load_shape(write(tmp_path / "t.gltf", json.dumps(tree)))

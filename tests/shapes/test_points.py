@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +17,8 @@ from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
 from openshape_ood.shapes.points import (
     CELLS,
+    GRAIN,
+    ROUNDING,
     UPS,
     check_cloud,
     check_up,
@@ -21,7 +27,9 @@ from openshape_ood.shapes.points import (
     resample,
     to_unit_ball,
     unit_colors,
+    warn_if_coarse,
 )
+from openshape_ood.shapes.shape import Shape
 
 PROPERTY = settings(max_examples=50, deadline=None, derandomize=True, database=None)
 XYZ = np.array([[1.0, 2, 3], [-4, 5, -6]])
@@ -178,6 +186,74 @@ def test_clouds_of_any_type(dtype: Any) -> None:
     checked = check_cloud((cloud() + 20).astype(dtype), "it")
     assert checked.dtype == np.float64
     assert np.array_equal(checked, (cloud() + 20).astype(dtype).astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    "dtype", [f"{kind}{size}" for kind, sizes in {"f": (2, 4, 8, 16), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8)}.items()
+              for size in sizes] + ["bool"]
+)  # fmt: skip
+def test_every_kind_of_number_is_a_coordinate(dtype: str) -> None:
+    given = np.array([[0, 1, 0], [1, 0, 1]], dtype)
+    assert check_cloud(given, "it").tolist() == [[0, 1, 0], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16", "U3", "S3", "O", "M8[s]", "m8[s]", "V8", "i4,i4"])
+def test_no_other_kind_is(dtype: str) -> None:
+    given = np.zeros((2, 3), dtype)
+    with pytest.raises(CloudError, match=r"it is not a table of numbers; expected \(n, 3\) xyz or \(n, 6\)"):
+        check_cloud(given, "it")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 6), (1, 3), (0, 3), (2, 2), (2, 4), (2, 5), (2, 7), (6,), (1, 2, 3), ()])
+def test_shapes_of_clouds(shape: tuple[int, ...]) -> None:
+    fits = shape in ((2, 3), (2, 6))
+    given = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    with nullcontext() if fits else pytest.raises(CloudError):
+        assert check_cloud(given, "it").shape == shape
+
+
+@pytest.mark.parametrize("value, scaled", [(1, 1), (1 + ROUNDING, 1), (1 + 1.01 * ROUNDING, 1.00101 / 255), (255, 1)])
+def test_the_largest_color(value: float, scaled: float) -> None:
+    assert unit_colors(np.array([[0, 0, value]]), "it")[0, 2] == pytest.approx(scaled)
+
+
+@pytest.mark.parametrize("value, fits", [(-ROUNDING, True), (-1.01 * ROUNDING, False), (255, True), (255.001, False)])
+def test_the_range_of_colors(value: float, fits: bool) -> None:
+    with nullcontext() if fits else pytest.raises(CloudError, match="colors are 0-1 or 0-255"):
+        unit_colors(np.array([[0, 0, value]]), "it")
+
+
+# digits
+
+
+def far(steps: float, dtype: Any = np.float32) -> np.ndarray:
+    """A cloud that is `steps` steps of float32 across, a million away."""
+    return (np.array([[0, 0, 0], [steps, 0, 0], [0, 1, 0]]) * np.spacing(np.float32(1e6)) + [1e6, 0, 1e6]).astype(dtype)
+
+
+def test_a_cloud_without_digits_is_told() -> None:
+    with pytest.warns(UserWarning, match=r"it lies 1e\+06 from the origin and is 15.9 across, which is 255 steps "):
+        warn_if_coarse(far(GRAIN - 1), "it")
+    with pytest.warns(UserWarning, match="the digits of its shape are gone"):
+        warn_if_coarse(far(16, np.float64), "it")  # stored as float32 before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_if_coarse(far(GRAIN), "it")
+        warn_if_coarse(far(16, np.float64) + 1e-4, "it")  # finer than float32: all digits are there
+        warn_if_coarse(far(16)[:1], "one point")
+        warn_if_coarse(np.empty((0, 3)), "none")
+        warn_if_coarse(cloud() * 1e300, "large")
+
+
+def test_arrays_meshes_and_files_without_digits_are_told(tmp_path: Path) -> None:
+    mesh = trimesh.Trimesh(far(16), [[0, 1, 2]], process=False)
+    np.save(tmp_path / "a.npy", far(16))
+    (tmp_path / "a.stl").write_bytes(mesh.export(file_type="stl"))
+    for value, name in ((far(16), "it"), (mesh, "it"), (trimesh.Scene(mesh), "it"), (tmp_path / "a.npy", "a.npy"),
+                        (tmp_path / "a.stl", "a.stl")):  # fmt: skip
+        with pytest.warns(UserWarning, match=f"{name} lies .* 16 steps of float32") as told:
+            Shape(value, "it").cloud(10, 0)
+        assert len(told) == 1
 
 
 def test_a_checked_cloud_is_a_copy() -> None:

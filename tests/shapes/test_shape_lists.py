@@ -108,7 +108,7 @@ SHAPES = [Shape(CLOUD, "shape 0"), Shape("a.glb", "shape 1 (a.glb)"), Shape(BOX,
 @pytest.mark.parametrize(
     "up, expected",
     [
-        ("z", ["z", "z", "z"]),
+        ("y", ["y", "y", "y"]),
         (["x", "-y", "-z"], ["x", "-y", "-z"]),
         (np.array(["x", "y", "z"]), ["x", "y", "z"]),
         ("file", ["y", "y", "y"]),
@@ -124,6 +124,25 @@ def test_the_axis_that_collada_states(tmp_path: Path, axis: str) -> None:
     path = tmp_path / "a.dae"
     path.write_text(f"<COLLADA><asset><up_axis>{axis}_UP</up_axis></asset></COLLADA>")
     assert resolve_ups("file", [Shape(path, "it")]) == [axis.lower()]
+
+
+@pytest.mark.parametrize(
+    "name, stated, given", [("a.dae", "z", "y"), ("a.las", "z", "-y"), ("a.laz", "z", "x"), ("a.pcd", "z", "y"),
+                            ("a.glb", "y", "z"), ("a.gltf", "y", "z")]
+)  # fmt: skip
+def test_an_axis_that_files_contradict(tmp_path: Path, name: str, stated: str, given: str) -> None:
+    path = tmp_path / name
+    path.write_text("<COLLADA><asset><up_axis>Z_UP</up_axis></asset></COLLADA>")
+    shapes = [Shape(path, "it"), Shape(CLOUD, "a cloud"), Shape(str(path), "it"), Shape(tmp_path / "gone.dae", "it")]
+    with pytest.warns(
+        UserWarning, match=f"{name} states that {stated} is up, but was given up='{given}', as 1"
+    ) as told:
+        assert resolve_ups(given, shapes) == [given] * 4
+    assert len(told) == 1
+    # no word where they agree, and none where somebody looked at each
+    assert resolve_ups(stated, shapes) == [stated] * 4
+    assert resolve_ups([given] * 4, shapes) == [given] * 4
+    assert resolve_ups("file", shapes[::2]) == [stated] * 2
 
 
 @pytest.mark.parametrize("up", ["w", "", None, 3, True, ["y", "z", "w"], ["y", "z", None]])

@@ -388,6 +388,12 @@ def test_it_is_saved_and_loaded_and_pickled_alike(method: str, tmp_path: Path) -
         NoveltyDetector.load(path, Identity("vitb32", "words", "cd" * 32))
 
 
+def test_classes_of_one_example_are_saved(tmp_path: Path) -> None:
+    detector = NoveltyDetector().fit(np.eye(4), ["a", "b", "c", "c"])
+    again = NoveltyDetector.load(detector.save(tmp_path / "d.safetensors"))
+    assert again._parts[0].scorer.counts.tolist() == [1, 1, 2]
+
+
 def test_labels_that_are_numbers_and_columns_are_saved(tmp_path: Path) -> None:
     detector = NoveltyDetector("nearest_distance").fit(np.eye(4), [3, 3, 5, 5])
     detector.feature_names_in_ = np.array(["a", "b", "c", "d"], dtype=object)

@@ -19,7 +19,8 @@ def draw(path: Path, report: Mapping[str, Any]) -> Path:
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     ways = list(dict.fromkeys(row["known_by"] for row in rows))
     figure, axes = plots.panels(len(kinds), len(ways) + 1, size=(4.6 * (len(ways) + 1), 3.9 * len(kinds)))
-    figure.suptitle(f"Which axis is up? {report['data']} shapes with z up · {report['model']}", fontsize=11)
+    model = f"{report['model']} (OTHER WEIGHTS)" if report["other_weights"] else report["model"]
+    figure.suptitle(f"Which axis is up? {report['data']} shapes with z up · {model}", fontsize=11)
     for line, kind in zip(axes, kinds, strict=True):
         for axis, way in zip(line, ways, strict=False):
             found(axis, kind, way, [row for row in rows if (row["kind"], row["known_by"]) == (kind, way)])

@@ -32,7 +32,7 @@ def example_bank(encoder: ShapeEncoder) -> KnownClasses:
     from openshape_ood.synthetic import sample
 
     return KnownClasses.from_examples(
-        {name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder, patches="local"
+        {name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder, up="y", patches="local"
     )
 
 
@@ -46,7 +46,7 @@ def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
     figure, axes = plots.panels(2, len(PLANTED), size=(2.2 * len(PLANTED), 5.2))
     for (host, donor, keep), (top, bottom) in zip(PLANTED, axes.T, strict=True):
         shape = plant(host, donor, DRAWN, EXAMPLES, keep)
-        plots.novelty_map(localize(shape.cloud, bank, encoder=encoder), ax=top, bar=False)
+        plots.novelty_map(localize(shape.cloud, bank, encoder=encoder, up="y"), ax=top, bar=False)
         top.set_title(f"{host} + {donor}", fontsize=12)
         plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=bottom, low=0, high=1, legend=False)
     figure.suptitle(
@@ -69,7 +69,7 @@ def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     figure, axes = plots.panels(1, 3, size=(9, 4.2))
     titles = ("a chair", "with a guitar for a back", "the part that is foreign")
     for axis, title, cloud in zip(axes.flat, titles, (plain, shape.cloud), strict=False):
-        found = localize(cloud, bank, encoder=encoder)
+        found = localize(cloud, bank, encoder=encoder, up="y")
         plots.novelty_map(found, ax=axis)
         above = float(np.mean(found.is_novel))
         axis.set_title(f"{title}\n{100 * above:.0f} % of the points found novel", fontsize=11)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood import KnownClasses, ShapeEmbedder, ShapeEncoder, TextEncoder, localize, score_novelty, up_axis
+from openshape_ood import KnownClasses, ShapeEmbedder, ShapeEncoder, TextEncoder, localize, score_novelty
 from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.novelty import up_axis
+from openshape_ood.novelty.up_axis import compare_axes, find_up
 from openshape_ood.shapes.points import AxisWarning
 from openshape_ood.shapes.shape import list_shapes
 from openshape_ood.synthetic import sample
-from openshape_ood.up_axis import compare_axes, find_up
 
 NAMES = ["chair", "table", "sofa"]
 EACH = 7
@@ -176,3 +177,11 @@ def test_where_nothing_states_an_axis_it_is_said(tiny: ShapeEncoder, tmp_path: P
         path = tmp_path / "box.glb"
         pytest.importorskip("trimesh").creation.box((1, 2, 3)).export(path)
         tiny.encode([path])
+
+
+def test_a_picture_shows_what_is_up_and_says_nothing() -> None:
+    plots = pytest.importorskip("openshape_ood.plots")
+    pytest.importorskip("matplotlib")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.cloud(sample("chair", 200, 0))

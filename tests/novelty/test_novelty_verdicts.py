@@ -22,7 +22,7 @@ from openshape_ood import (
 from openshape_ood.checks import unit
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import FileError, InputError, MissingPackageError, MixedEncodersError
-from openshape_ood.novelty_result import Failure
+from openshape_ood.novelty.result import Failure
 from openshape_ood.scoring import METHODS
 
 NAMES = ["pole", "plate", "slab"]
@@ -248,3 +248,18 @@ def test_known_classes_bring_their_threshold(tmp_path: Path) -> None:
     assert by_example(known=held, threshold=Threshold(9.0)).threshold.value == 9
     with pytest.raises(MixedEncodersError):
         bare.with_threshold(replace(made, provenance=replace(made.provenance, identity=Identity("x", "y", "z"))))
+
+
+def test_calibration_shapes_tell_the_axis_of_the_others() -> None:
+    def turned(cloud: np.ndarray) -> np.ndarray:
+        return cloud[:, [0, 2, 1]] * [1, -1, 1]  # z up
+
+    known = {
+        "pole": [box(0.1 + 0.01 * i, 2, 0.1) for i in range(9)],
+        "plate": [box(1 + i / 50, 0.1, 1) for i in range(9)],
+    }
+    held = [turned(box(0.1 + 0.01 * i, 2.1, 0.1)) for i in range(10)]
+    held += [turned(box(1 + i / 50, 0.11, 1)) for i in range(10)]
+    result = by_example([turned(box(0.13, 1.9, 0.1))], known, calibration=held, up="auto")
+    assert (result.up, result.up_axis.axis, result.nearest[0]) == (("z",), "z", "pole")
+    assert not result.is_novel[0]

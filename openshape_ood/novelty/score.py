@@ -9,15 +9,15 @@ from typing import Any, Literal
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import array, check_choice, check_widths, unit
+from openshape_ood.checks import array, check_choice, check_seed, check_whole, check_widths, unit
 from openshape_ood.decisions.calibration import calibration_needed, one_of_each
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import load_encoder
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, check_examples
-from openshape_ood.novelty_inputs import AUTO, Queries, example_axis, how_known, known_classes
-from openshape_ood.novelty_result import Failure, NoveltyResult
+from openshape_ood.novelty.inputs import AUTO, Queries, example_axis, how_known, known_classes
+from openshape_ood.novelty.result import Failure, NoveltyResult
 from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
 from openshape_ood.scoring.apart import check_content_apart, check_files_apart
 from openshape_ood.scoring.methods import check_known
@@ -77,8 +77,9 @@ def score_novelty(
     up, known_up : str
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
         asks each file, else y. For the shapes also one each, or "auto", which asks each file and finds the axis of
-        all others together by `up_axis.find_up`, three to six times the work; where they do not tell it is y, with a
-        warning. `known_up` is the same as `up` unless given, and "file" beside "auto".
+        all others together by `up_axis.find_up`, three to six times the work, or takes that of the calibration shapes,
+        where these tell; where nothing tells it is y, with a warning. `known_up` is the same as `up` unless given, and
+        "file" beside "auto".
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress
@@ -108,6 +109,7 @@ def score_novelty(
     np.str_('chair')
     """
     check_choice(errors, "errors", ("raise", "skip"))
+    check_seed(seed), check_whole(num_samples, "num_samples")
     queries = Queries.of(shapes, up, errors)
     kind = how_known(known)
     if method is None:
@@ -129,8 +131,10 @@ def score_novelty(
         encoder = load_encoder(model, device, *held, *ready)
     whose: Any = encoder if queries.ready is None else queries.ready
     identity = whose.identity
-    asked = "" if queries.ready is not None else up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
-    provenance = Provenance(identity, found.name, asked, seed, num_samples, __version__)
+    asked = up if isinstance(up, str) else ", ".join(dict.fromkeys(up))
+    # ready embeddings do not tell how they were made
+    sampled = (asked, int(seed), int(num_samples)) if queries.ready is None else ("", 0, 1)
+    provenance = Provenance(identity, found.name, *sampled, __version__)
     if threshold is not None:
         threshold.check_fits(provenance)
     settings = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
@@ -138,15 +142,18 @@ def score_novelty(
     gathered.identity.check_fits(identity)
     check_known(found, gathered)
     failures: tuple[Failure, ...] = ()
+    up_axis = None
     if calibrating is not None:
-        more = {"encoder": encoder, "model": model, "device": device, "errors": errors, **settings}
-        threshold, failures = calibrating.threshold(gathered, found, more)
+        more = {"encoder": encoder, "text": text, "model": model, "device": device, "errors": errors, **settings}
+        threshold, result = calibrating.threshold(gathered, found, more)
+        failures, up_axis = result.failures, result.up_axis
     elif threshold is None and gathered.threshold is not None and gathered.threshold.fits(provenance):
         threshold = gathered.threshold
     if errors == "skip":
         queries = queries.usable(up, seed, encoder)
-    up_axis = None
-    if up == AUTO and queries.shapes:
+    if up == AUTO and queries.shapes and up_axis is not None and up_axis.axis is not None:
+        queries = queries.under(up_axis.axis)  # what is known and comes from the same place tells it best
+    elif up == AUTO and queries.shapes:
         queries, up_axis = queries.with_axis(gathered, encoder, settings, text)
     judgement, embeddings = queries.judged(found, gathered, encoder, settings)
     names = np.array(gathered.names)
@@ -277,8 +284,8 @@ class _Calibrating:
 
     def threshold(
         self, known: KnownClasses, method: Method, settings: Mapping[str, Any]
-    ) -> tuple[Threshold, tuple[Failure, ...]]:
-        """The threshold, and which shapes were left out of it."""
+    ) -> tuple[Threshold, NoveltyResult]:
+        """The threshold, and what was found for the shapes that it is made from."""
         result = score_novelty(self.shapes, known, method=method, up=self.up, **settings)
         if result.embeddings is not None:  # which score_novelty always gives
             check_content_apart(result.embeddings.vectors, result.shapes, known)
@@ -286,4 +293,4 @@ class _Calibrating:
         if groups is not None and lost:
             groups = [group for group, name in zip(groups, self.names, strict=True) if name not in lost]
         source = "calibration shapes" if groups is None else f"one of each object of {len(result)} calibration shapes"
-        return Threshold.from_novelty(result, self.coverage, groups=groups, source=source), result.failures
+        return Threshold.from_novelty(result, self.coverage, groups=groups, source=source), result

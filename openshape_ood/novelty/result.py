@@ -11,7 +11,7 @@ import numpy as np
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.up_axis import UpAxis
+from openshape_ood.novelty.up_axis import UpAxis
 
 LISTED = 30  # shapes of the table in a notebook
 COLUMNS = ("shape", "nearest", "similarity", "novelty", "p_value", "verdict", "up")

@@ -12,7 +12,8 @@ from openshape_ood.encoders.loading import text_of
 from openshape_ood.encoders.protocols import Embeddings, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
-from openshape_ood.novelty_result import Failure
+from openshape_ood.novelty.result import Failure
+from openshape_ood.novelty.up_axis import UpAxis, with_axis
 from openshape_ood.scoring import Judgement, Method, judge
 from openshape_ood.scoring.methods import Kind, kind_of
 from openshape_ood.scoring.words import negative_words
@@ -20,7 +21,6 @@ from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.batch import errors_of
 from openshape_ood.shapes.points import check_up
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
-from openshape_ood.up_axis import UpAxis, with_axis
 
 PLAIN = CloudSpec(count=10_000, up="y", color=0.4)  # how shapes are tried for an encoder that does not say
 AUTO = "auto"
@@ -65,6 +65,10 @@ class Queries:
             shapes=shapes,
             failures=tuple(Failure(name, error) for name, error in pairs if error is not None),
         )
+
+    def under(self, axis: str) -> Queries:
+        """The same with this axis for all that state none."""
+        return replace(self, ups=tuple(shape.stated_up() or axis for shape in self.shapes))
 
     def with_axis(
         self, known: KnownClasses, encoder: Any, settings: Mapping[str, Any], text: NamesEncoder | None

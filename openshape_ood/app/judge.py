@@ -1,0 +1,295 @@
+"""A session's shapes against its known classes: a verdict, and where they are novel. Knows nothing of the page."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from openshape_ood import __version__
+from openshape_ood.app.session import Calibration, Example, Session, Shape
+from openshape_ood.app.verdicts import MODEL, ORIGINS, SCAN, Basis, Verdict
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Embeddings, Provenance
+from openshape_ood.encoders.shape_encoder import ShapeEncoder
+from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.known import KnownClasses, MemoryBank
+from openshape_ood.localization import localize
+from openshape_ood.novelty import score_novelty
+from openshape_ood.novelty.inputs import AUTO
+from openshape_ood.novelty.up_axis import UpAxis, find_up
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.scoring import DEFAULTS, METHODS, Method, find_method
+from openshape_ood.scoring.apart import check_content_apart
+from openshape_ood.scoring.words import negative_words
+from openshape_ood.synthetic import sample, scan
+from openshape_ood.synthetic.calibration import (
+    FIRST_SEED,
+    calibration_models,
+    calibration_scans,
+    generated_threshold,
+    resolve,
+    trained_on_generated,
+)
+
+AUTOMATIC = "automatic"
+COVERAGE = 0.95  # share of known shapes that the verdict keeps
+COMPARED = 24  # generated shapes a class that the colors compare with
+FIRST_COMPARED = FIRST_SEED + 10_000
+KEPT = 512  # embeddings of examples, calibration sets and thresholds that are remembered
+MEMORIES = 8  # memory banks that are remembered, some 10 MB each
+BY_TEXT = (
+    "Each patch of the shape is compared with the class names, which says little; with two or more examples, and at "
+    "least one of every class, it would be compared with the patches of these."
+)
+
+BY_PATCHES = (
+    "Each patch of the shape is compared with the patches of {}: gray is known among them, dark red is like none of "
+    "them."
+)
+
+
+def method_names() -> list[str]:
+    """What the page offers: all that `METHODS` holds just now."""
+    return [AUTOMATIC, *METHODS]
+
+
+class Judge:
+    """Encoders, and what is computed once and serves every session; holds nothing of a session's own."""
+
+    def __init__(self) -> None:
+        self._loading = threading.Lock()  # a download may take minutes, and holds up nobody who does without
+        self._lock = threading.Lock()  # of the three below
+        self._encoders: dict[str, tuple[ShapeEncoder, TextEncoder]] = {}
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._warning = threading.Lock()
+
+    def judge(
+        self, session: Session, model: str, method: str = AUTOMATIC, up: str = "file", origin: str = MODEL
+    ) -> Verdict:
+        """The verdict on the session's shapes.
+
+        model: name of a checkpoint; method: of `method_names`; up: gravity axis of the shapes, as `Shape.up` takes it;
+        origin: of `ORIGINS`, where the shapes come from, so that they are judged among their like. Raises
+        `OpenShapeError` with a message for the visitor: no shape, a checkpoint that cannot be had, a method that the
+        known classes have not enough for.
+        """
+        if session.shape is None:
+            raise InputError("there is no shape yet; drop one or pick an example")
+        if origin not in ORIGINS:
+            raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
+        encoder, text = self._encoder(model)
+        filled = session.kind == "both" and _can_fill(session, encoder)
+        kind = "examples" if filled else session.kind
+        found = find_method(DEFAULTS[kind] if method == AUTOMATIC else method, kind)
+        known, remarks = self._known(session, encoder, text, origin if filled else None)
+        if found.needs == "negatives":
+            known = replace(known, negatives=self._negatives(session.names, text))
+        if found.needs == "patches":
+            known = replace(known, patches=self._memory(session, encoder, "tokens", origin if filled else None))
+        axis = _find_axis(session, known, encoder, text) if up == AUTO else None
+        silent = (axis and axis.axis) or "y"
+        basis = self._basis(session, encoder, known, found, origin, (up, silent))
+        clouds, ups = [shape.cloud for shape in session.shapes], [shape.up(up, silent) for shape in session.shapes]
+        result = score_novelty(clouds, known, encoder=encoder, method=found, up=ups, threshold=basis.threshold)
+        shown = session.shown
+        novelty_map, compared = self._localized(session, session.shape, encoder, ups[shown], origin, known)
+        return Verdict(session, result, novelty_map, compared, basis, shown, origin, up, axis, remarks)
+
+    def show(self, verdict: Verdict, shown: int) -> Verdict:
+        """The same with another of its shapes shown."""
+        session = replace(verdict.session, shown=shown)
+        encoder, text = self._encoder(verdict.result.provenance.identity.checkpoint)
+        known, _ = self._known(session, encoder, text, None)
+        shape, axis = session.shapes[shown], verdict.result.up[shown]
+        novelty_map, compared = self._localized(session, shape, encoder, axis, verdict.origin, known)
+        return replace(verdict, session=session, shown=shown, novelty_map=novelty_map, compared=compared)
+
+    def _encoder(self, model: str) -> tuple[ShapeEncoder, TextEncoder]:
+        if model not in self._encoders:
+            with self._loading:
+                if model not in self._encoders:
+                    self._encoders[model] = ShapeEncoder.from_pretrained(model), TextEncoder.from_pretrained(model)
+        return self._encoders[model]
+
+    def _known(
+        self, session: Session, encoder: ShapeEncoder, text: TextEncoder, fill: str | None
+    ) -> tuple[KnownClasses, tuple[str, ...]]:
+        """The known classes, and what is to be said of them.
+
+        fill: the origin of generated examples for classes of which the visitor gave none; None for no such examples.
+        """
+        examples = {
+            name: np.stack([self._embedding(example, encoder) for example in own])
+            for name, own in session.known().items()
+            if own
+        }
+        remarks = []
+        if fill:
+            without = [name for name in session.names if name not in examples]
+            examples |= {name: self._filling(resolve(name) or name, encoder, fill) for name in without}
+            remarks = [
+                f"{', '.join(without)}: compared with {COMPARED} generated {fill}s each, for you gave no examples."
+            ]
+        elif len(examples) not in (0, len(session.names)):
+            remarks = ["Examples count once every class has one; until then all classes are known by their names."]
+
+        def made() -> KnownClasses:
+            if examples:
+                return KnownClasses.from_both(session.names, examples, encoder, text)
+            return KnownClasses.from_names(session.names, text, temperature=encoder.temperature)
+
+        if encoder.row.text.kind != "static":  # these never warn, and may download
+            return made(), tuple(remarks)
+        with self._warning, warnings.catch_warnings(record=True) as said:  # not for several threads at once
+            warnings.simplefilter("always")
+            known = made()
+        if not fill and len(examples) < len(session.names):
+            strange = [one for one in said if issubclass(one.category, UntrainedNameWarning)]
+            remarks += [f"{str(one.message).partition(';')[0]}; add examples of every class." for one in strange]
+        return known, tuple(remarks)
+
+    def _filling(self, category: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:
+        key = ("filling", encoder.identity.sha256, category, origin)
+        return self._once(key, lambda: encoder.encode(_compared(category, origin), up="y"))
+
+    def _embedding(self, example: Example, encoder: ShapeEncoder) -> np.ndarray:
+        key = ("example", encoder.identity.sha256, example.key)
+        return self._once(key, lambda: encoder.encode(example.cloud, up="y")[0])
+
+    def _negatives(self, names: tuple[str, ...], text: TextEncoder) -> np.ndarray:
+        others = [word for word in negative_words() if word not in names]
+        key = ("negatives", text.identity, names)
+        return self._once(key, lambda: KnownClasses.from_names(names, text, negatives=others).negatives)
+
+    def _basis(
+        self,
+        session: Session,
+        encoder: ShapeEncoder,
+        known: KnownClasses,
+        method: Method,
+        origin: str,
+        ups: tuple[str, str],
+    ) -> Basis:
+        own, whose = session.calibration, (encoder.identity.sha256, method, session.key)
+        if own is not None and own.threshold is not None:
+            try:
+                own.threshold.check_fits(Provenance(encoder.identity, method.name, "", 0, 1, __version__))
+            except MixedEncodersError as error:
+                return Basis(missing=f"{error}.")
+            return Basis("threshold", own.threshold)
+        if own is not None:
+            return self._once(("files", *whose, own.key, ups), lambda: _from_files(own, encoder, known, method, ups))
+        categories = [name for name in dict.fromkeys(map(resolve, session.names)) if name]
+        if not trained_on_generated(encoder) or not categories:
+            return Basis(missing="There is nothing to calibrate on.")
+        uncovered = tuple(name for name in session.names if not resolve(name))
+
+        def made() -> Basis:
+            sets = np.concatenate([self._calibration_set(name, encoder, origin) for name in categories])
+            ready, clean = Embeddings(sets, encoder.identity), origin == MODEL
+            found = generated_threshold(
+                known, encoder, method=method, coverage=COVERAGE, clean=clean, ready=ready, partly=True
+            )
+            return Basis("generated", found, uncovered=uncovered)
+
+        return self._once(("generated", *whose, origin), made)
+
+    def _calibration_set(self, name: str, encoder: ShapeEncoder, origin: str) -> np.ndarray:
+        clouds = calibration_scans if origin == SCAN else calibration_models
+        key = ("calibration", encoder.identity.sha256, name, origin)
+        return self._once(key, lambda: encoder.encode(clouds([name]), up="y"))
+
+    def _localized(
+        self, session: Session, shape: Shape, encoder: ShapeEncoder, axis: str, origin: str, known: KnownClasses
+    ) -> tuple[NoveltyMap, str]:
+        """Where a shape is novel, and in words what its colors compare with."""
+        added = sum(map(len, session.known().values()))
+        generated = _can_fill(session, encoder) and any(map(resolve, session.names))
+        if not generated and (session.kind != "examples" or added < 2):
+            found, words = localize(shape.cloud, known, encoder=encoder, by="text", up=axis), BY_TEXT
+        else:
+            memory = self._memory(session, encoder, "local", origin if generated else None)
+            alone = [name for name in session.names if not resolve(name)]
+            but = f" but {', '.join(alone)}" if alone else ""
+            sets = [f"{COMPARED} generated {origin}s of each class{but}"] if generated else []
+            sets += [f"the {added} example{'s' if added > 1 else ''} that you added"] if added else []
+            words = BY_PATCHES.format(" and of ".join(sets))
+            compared = KnownClasses(session.names, encoder.identity, patches=memory)
+            found = localize(shape.cloud, compared, encoder=encoder, up=axis)
+        return replace(found, name=shape.name), words
+
+    def _memory(self, session: Session, encoder: ShapeEncoder, stage: str, origin: str | None = None) -> MemoryBank:
+        """The patches of the examples, and with an origin those of generated shapes of every class."""
+
+        def made() -> MemoryBank:
+            shapes = {
+                name: [*(_compared(name, origin) if origin else ()), *(example.cloud for example in own)]
+                for name, own in session.known().items()
+            }
+            return MemoryBank.from_examples(shapes, encoder, stage=stage, up="y")
+
+        key = ("patches", encoder.identity.sha256, stage, origin, session.key)
+        return self._once(key, made, room=MEMORIES)
+
+    def _once(self, key: tuple[Hashable, ...], make: Callable[[], Any], room: int = KEPT) -> Any:
+        """What `make` gives, made once; of the longest unused of its kind more than `room` are forgotten.
+
+        While one visitor's is made nobody waits but for the same.
+        """
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            made = make()
+            with self._lock:
+                self._kept[key] = made
+                self._making.pop(key, None)
+                alike = [other for other in self._kept if isinstance(other, tuple) and other[0] == key[0]]
+                for other in alike[: max(0, len(alike) - room)]:
+                    del self._kept[other]
+            return made
+
+
+def _from_files(
+    own: Calibration, encoder: ShapeEncoder, known: KnownClasses, method: Method, chosen: tuple[str, str]
+) -> Basis:
+    """By the visitor's known shapes, which must be others than the examples."""
+    clouds, ups = [shape.cloud for shape in own.shapes], [shape.up(*chosen) for shape in own.shapes]
+    result = score_novelty(clouds, known, encoder=encoder, method=method, up=ups)
+    try:
+        if result.embeddings is not None:  # which score_novelty always gives
+            check_content_apart(result.embeddings.vectors, [shape.name for shape in own.shapes], known)
+        return Basis("files", Threshold.from_novelty(result, COVERAGE, source=f"{len(clouds)} calibration files"))
+    except InputError as error:
+        return Basis(missing=f"The calibration files: {error}.")
+
+
+def _find_axis(session: Session, known: KnownClasses, encoder: ShapeEncoder, text: TextEncoder) -> UpAxis | None:
+    """Of all shapes together that state none, those of calibration too; None where all state theirs."""
+    shapes = (*session.shapes, *(session.calibration.shapes if session.calibration else ()))
+    silent = [shape.cloud for shape in shapes if not shape.stated]
+    return find_up(silent, known, encoder=encoder, text=text) if silent else None
+
+
+def _can_fill(session: Session, encoder: ShapeEncoder) -> bool:
+    """Whether examples can be generated for all classes that have none, and mean something to the encoder."""
+    return trained_on_generated(encoder) and all(own or resolve(name) for name, own in session.known().items())
+
+
+def _compared(name: str, origin: str) -> list[np.ndarray]:
+    """Generated shapes of a class, other ones than for calibration; none of one that cannot be generated."""
+    category, make = resolve(name), scan if origin == SCAN else sample
+    return [make(category, 2048, FIRST_COMPARED + i) for i in range(COMPARED)] if category else []

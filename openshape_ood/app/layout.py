@@ -1,0 +1,140 @@
+"""What stands where on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.app import texts
+from openshape_ood.app.examples import EXAMPLES
+from openshape_ood.app.judge import AUTOMATIC, method_names
+from openshape_ood.app.session import Session
+from openshape_ood.app.verdicts import MODEL, ORIGINS
+from openshape_ood.novelty.inputs import AUTO
+from openshape_ood.registry.rows import list_checkpoints
+from openshape_ood.shapes.points import UPS
+
+COLORS = {"novelty": "novelty", "nearest class": "class"}
+AXES = [("file, else y", "file"), ("auto: by all files", AUTO), *((axis, axis) for axis in UPS)]
+# a class is offered where one is typed; the place of a row that is clicked is its shape's
+LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
+CLICKED = """element.addEventListener('click', event => {
+    const row = event.target.closest('button[data-place]');
+    if (row) trigger('select', {index: Number(row.dataset.place), value: null});
+});"""
+
+
+def look(gr: Any) -> dict[str, Any]:
+    """What `launch` needs for the page to look as it should."""
+    theme = gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        radius_size="sm",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ).set(
+        layout_gap="10px",
+        block_padding="8px 10px",
+        input_padding="7px",
+        block_label_text_size="13px",
+        block_title_text_size="13px",
+        # every text has a contrast of 4.5 or more with what it stands on
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_600",
+        block_label_text_color_dark="*neutral_300",
+        block_title_text_color="*neutral_600",
+        block_title_text_color_dark="*neutral_300",
+        input_placeholder_color="*neutral_600",
+        input_placeholder_color_dark="*neutral_300",
+    )
+    css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    return {"theme": theme, "css": css, "js": LOADED}
+
+
+class Components:
+    """The components of the page, as attributes."""
+
+    def __init__(self, gr: Any, session: Session, model: str, max_file_mb: int) -> None:
+        gr.HTML(texts.TITLE, elem_id="title")
+        with gr.Row(equal_height=False, elem_id="columns"):
+            with gr.Column(scale=5, min_width=320):
+                self._shapes(gr, max_file_mb)
+                self._settings(gr, session.names, model)
+                self._known(gr, session)
+                self._decision(gr)
+            with gr.Column(scale=7, min_width=320):
+                self._found(gr)
+
+    def _shapes(self, gr: Any, max_file_mb: int) -> None:
+        self.dropped = gr.File(
+            label=f"Meshes or clouds, up to {max_file_mb} MB",
+            file_count="multiple",
+            height=112,
+            elem_id="drop",
+            elem_classes="second",
+            type="filepath",
+        )
+        with gr.Column(elem_id="offered", elem_classes="second"):
+            gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
+            with gr.Row(elem_id="examples"):
+                self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
+
+    def _settings(self, gr: Any, names: Sequence[str], model: str) -> None:
+        label = "Known classes, with commas between them"
+        self.names = gr.Textbox(", ".join(names), label=label, elem_id="names", max_lines=3)
+        with gr.Row(elem_id="settings"):
+            models = [(f"{name} (a toy)" if name == "tiny" else name, name) for name in list_checkpoints()]
+            self.model = gr.Dropdown(models, value=model, label="Encoder", min_width=120, elem_id="model")
+            self.method = gr.Dropdown(method_names(), value=AUTOMATIC, label="Method", min_width=120, elem_id="method")
+            self.up = gr.Dropdown(AXES, value="file", label="Up axis (scans: often z)", min_width=120, elem_id="up")
+            self.origin = gr.Dropdown(list(ORIGINS), value=MODEL, label="Shape is a", min_width=120, elem_id="origin")
+        self.score = gr.Button("Score", variant="primary", elem_id="score")
+
+    def _known(self, gr: Any, session: Session) -> None:
+        self.known = gr.HTML(texts.known(session), elem_id="classes-known")
+        with gr.Row(elem_id="adding"):
+            # no handler ever writes here: what is typed while something is scored stays
+            self.owner = gr.Textbox(
+                label="Class, known or new", placeholder="lamp", elem_id="owner", min_width=160, max_lines=1, scale=2
+            )
+            self.add = gr.Button("Add as example", elem_id="add", min_width=100, size="sm")
+            self.clear = gr.Button("Remove examples", elem_id="clear", min_width=100, size="sm")
+
+    def _decision(self, gr: Any) -> None:
+        with gr.Accordion("Calibrate on shapes of yours", open=False, elem_id="decision"):
+            self.calibration = gr.File(
+                label="Known shapes, or a threshold (.json)",
+                file_count="multiple",
+                height=112,
+                elem_id="calibrate",
+                type="filepath",
+            )
+            gr.HTML(f'<span class="formats">{texts.CALIBRATION}</span>')
+            self.own = gr.HTML("")
+            self.forget = gr.Button("Remove calibration", elem_id="forget", size="sm")
+
+    def _found(self, gr: Any) -> None:
+        self.message = gr.HTML("", elem_id="saying", elem_classes="first")
+        self.table = gr.HTML("", js_on_load=CLICKED, elem_id="ranking", elem_classes="result")
+        self.said = gr.HTML(texts.FIRST, elem_id="answer", elem_classes="first")
+        self.color = gr.Radio(
+            list(COLORS),
+            value="novelty",
+            label="Colored by",
+            elem_id="color",
+            elem_classes="result",
+            container=False,
+            visible=False,
+        )
+        self.plot = gr.Plot(show_label=False, visible=False, elem_id="plot", elem_classes="result", container=False)
+        self.compared = gr.HTML("", elem_id="comparing", elem_classes="result")
+        self.bars = gr.HTML("", elem_id="nearest", elem_classes="result")
+        with gr.Row(elem_id="downloads", elem_classes="result"):
+            self.cloud = gr.DownloadButton("Colored PLY", visible=False, elem_id="ply", size="md")
+            self.figures = gr.DownloadButton("Figures as JSON", visible=False, elem_id="json", size="md")

@@ -1,0 +1,68 @@
+"""Files that a visitor dropped: shapes and what was not read, calibration shapes or a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_FILES, REQUEST_BYTES
+from openshape_ood.app.session import Calibration, Shape
+from openshape_ood.app.turns import Visitor
+from openshape_ood.app.uploads import Upload, read_upload, taken
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.errors import FileError, InputError, OpenShapeError, ShapeFileError
+from openshape_ood.novelty.result import Failure
+
+Read = tuple[list[Shape], list[Failure]]
+
+
+def read_shapes(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, Read]:
+    """Shapes, and the files that are none; between two files yields how many are done, in words."""
+    if len(paths) > MAX_FILES:
+        raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
+    shapes, failures = [], []
+    with taken(paths) as files:
+        for i, path in enumerate(files):
+            if len(files) > 1:
+                yield f"Read {i} of {len(files)} files."
+            try:
+                shapes.append(_shape(read_upload(path, visitor, max_bytes=max_bytes)))
+            except OpenShapeError as error:
+                failures.append(Failure(path.name, str(error)))
+    return shapes, failures
+
+
+def read_calibration(
+    paths: Sequence[str], visitor: Visitor, max_bytes: int
+) -> Generator[str, None, tuple[Calibration, list[Failure]]]:
+    """What was dropped to decide by: a threshold where it is one .json file, else known shapes."""
+    if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".json":
+        return Calibration(threshold=_threshold(paths[0])), []
+    shapes, failures = yield from read_shapes(paths, visitor, max_bytes)
+    if not shapes:
+        raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
+    return Calibration(tuple(replace(shape, cloud=_thinned(shape.cloud)) for shape in shapes)), failures
+
+
+def _threshold(path: str) -> Threshold:
+    with taken([path]) as (file,):
+        if file.is_file() and file.stat().st_size > REQUEST_BYTES:
+            raise FileError(f"{file.name} is no threshold: one has less than {REQUEST_BYTES / 2**20:.0f} MB")
+        try:
+            return Threshold.load(file)
+        except FileError as error:
+            raise FileError(str(error).replace(str(file), f"“{file.name}”")) from error
+
+
+def _shape(upload: Upload) -> Shape:
+    kept = len(upload.cloud)
+    notes = [f"thinned from {upload.points:,} to {kept:,} points" if kept < upload.points else f"{kept:,} points"]
+    notes += [f"its file says that {upload.stated} is up"] if upload.stated else []
+    return Shape(upload.name, upload.cloud, ", ".join(notes), upload.stated)
+
+
+def _thinned(cloud: np.ndarray) -> np.ndarray:
+    return cloud[np.random.RandomState(0).permutation(len(cloud))[:EXAMPLE_POINTS]]

@@ -1,0 +1,98 @@
+"""Places for costly work, shared fairly among visitors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from openshape_ood.app.quotas import WAIT_SECONDS
+from openshape_ood.errors import InputError
+
+WAITING = 2  # requests of one visitor that may wait
+WAITING_AT_ADDRESS = 8
+WAITING_HERE = 24  # on this machine, or all visitors through a proxy that names none of them
+
+
+class Visitor(NamedTuple):
+    """address: where requests come from; session: a name that the visitor's browser chose for itself."""
+
+    address: str
+    session: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine, whose address says nothing of who asks."""
+        return self.address in ("", HERE)
+
+
+HERE = "this machine"
+
+
+def address(host: str | None) -> str:
+    """What counts as one address: all of this machine, and a network of IPv6 that one customer has.
+
+    >>> address("::1"), address("10.0.0.7"), address("2001:db8::17")
+    ('this machine', '10.0.0.7', '2001:db8::/64')
+    """
+    try:
+        found = ip_address((host or "").partition("%")[0])
+    except ValueError:
+        return host or HERE
+    found = getattr(found, "ipv4_mapped", None) or found
+    if found.is_loopback:
+        return HERE
+    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
+
+
+class Turns:
+    """Places for work. A visitor has one at a time, an address never all of them, and the next place that is free goes
+    to whoever has the fewest, of these to the one who waits longest.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._changed = threading.Condition()
+        self._held: list[Visitor] = []
+        self._waiting: list[tuple[Visitor, object]] = []
+
+    @contextmanager
+    def turn(self, visitor: Visitor, seconds: float = WAIT_SECONDS) -> Generator[None]:
+        """Wait for a place. Raises `InputError` for a visitor who waits too often already, and where it takes long."""
+        ticket = (visitor, object())
+        with self._changed:
+            self._check(visitor)
+            self._waiting.append(ticket)
+            try:
+                if not self._changed.wait_for(lambda: self._next() is ticket, seconds):
+                    raise InputError("others use this page just now; try again in a minute")
+                self._held.append(visitor)
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held.remove(visitor)
+                self._changed.notify_all()
+
+    def _check(self, visitor: Visitor) -> None:
+        waiting = [other for other, _ in self._waiting]
+        alike = sum(other.address == visitor.address for other in waiting)
+        if waiting.count(visitor) >= WAITING or alike >= (WAITING_HERE if visitor.is_here else WAITING_AT_ADDRESS):
+            raise InputError("what you asked before is still being worked on; wait for it, then try again")
+
+    def _next(self) -> tuple[Visitor, object] | None:
+        if len(self._held) >= self._places:
+            return None
+        addresses = [visitor.address for visitor in self._held]
+        most = max(1, self._places - 1)
+        able = [
+            ticket
+            for ticket in self._waiting
+            if ticket[0] not in self._held and (ticket[0].is_here or addresses.count(ticket[0].address) < most)
+        ]
+        return min(able, key=lambda ticket: addresses.count(ticket[0].address), default=None)  # the first of equals

@@ -1,0 +1,125 @@
+"""COLLADA: checked, then read by pycollada through trimesh."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from openshape_ood.errors import ShapeFileError
+from openshape_ood.shapes.guards import NODE, PART, SideFiles, require_memory
+
+if TYPE_CHECKING:
+    from trimesh import Scene
+
+BARE = ("source", "vertices", "extra")  # of the parts of a mesh, all others are made of triangles
+CORNER = 96  # bytes of memory of a corner of a triangle: place, normal, color, texture coordinate, with their copies
+PIECE = 2**16
+
+
+def read_dae(data: bytes, side: SideFiles) -> Scene:
+    """COLLADA, whose numbers pycollada reads in single precision."""
+    import trimesh
+    from trimesh.exchange.dae import load_collada
+
+    document = _check(data)
+    if document.find(".//{*}library_images/{*}image") is None:
+        # trimesh lets a plain material hide vertex colors, so colored parts lose theirs
+        for colored in document.findall(".//{*}mesh/*[@material]"):
+            if colored.find("{*}input[@semantic='COLOR']") is not None:
+                del colored.attrib["material"]
+    # what pycollada parses is written anew from what was checked, so the two cannot differ
+    parts = load_collada(io.BytesIO(ElementTree.tostring(document)), resolver=side)
+    side.check()
+    for part in parts["geometry"].values():
+        part["process"] = False
+    scene = trimesh.load_scene(parts)
+    for mesh in scene.geometry.values() if side.missing else ():
+        # where a texture is missing trimesh says white, which is not the color of anything
+        material: Any = getattr(mesh.visual, "material", None)
+        if material is not None and material.baseColorTexture is None and np.all(material.baseColorFactor == 255):
+            material.baseColorFactor = None
+    return scene
+
+
+def stated_axis(data: bytes) -> str | None:
+    """The gravity axis that a document declares; None where it declares none, or is no XML that is read."""
+    parser: Any = ElementTree.XMLPullParser(("end",))
+    try:
+        _check_plain(data)
+        for start in range(0, len(data), PIECE):
+            parser.feed(data[start : start + PIECE])
+            for _, element in parser.read_events():
+                if _tag(element) == "up_axis":
+                    return {"X_UP": "x", "Y_UP": "y", "Z_UP": "z"}.get((element.text or "").strip())
+                if _tag(element) == "asset":
+                    return None
+    except (ShapeFileError, ElementTree.ParseError):
+        pass
+    return None
+
+
+def _check(data: bytes) -> ElementTree.Element:
+    """The document: plain XML, no NaN among the numbers, and no nodes that instance each other into a bomb."""
+    _check_plain(data)
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        raise ShapeFileError("a zip archive, not a COLLADA document; unpack it and give the .dae inside")
+    root = ElementTree.fromstring(data)
+    for array in root.iter():
+        if _tag(array) == "float_array" and re.search(r"(?i)nan|inf|#", array.text or ""):
+            raise ShapeFileError(f"float_array {array.get('id')!r} holds NaN or infinite numbers")
+    require_memory(_unfolded(root), len(data), "its node instances")
+    return root
+
+
+def _check_plain(data: bytes) -> None:
+    """XML in an encoding that keeps markup readable as ASCII, and without a document type, hence entities."""
+    text = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text[:1] != b"<" or b"\0" in data:
+        raise ShapeFileError("not XML in UTF-8; save it as a plain UTF-8 .dae")
+    declared = re.match(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", text)
+    if declared and declared[1].lower() not in (b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252"):
+        raise ShapeFileError(f"XML encoding {declared[1][:40]!r} is not read; save it as UTF-8")
+    if re.search(rb"<!\s*(?:DOCTYPE|ENTITY)", data, re.IGNORECASE):
+        raise ShapeFileError("XML with a DOCTYPE or ENTITY is refused: COLLADA needs none; delete the declaration")
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _unfolded(root: ElementTree.Element) -> int:
+    """Bytes of memory that the instances of all nodes unfold to."""
+    by_id = {element.get("id"): element for element in root.iter() if element.get("id")}
+    known: dict[str, int | None] = {}  # None while it is unfolded
+
+    def target(url: str) -> int:
+        if url not in known:
+            known[url] = None
+            element = by_id.get(url.removeprefix("#"))
+            known[url] = 0 if element is None else size(element)
+        found = known[url]
+        if found is None:
+            raise ShapeFileError(f"node {url!r} instances itself")
+        return found
+
+    def size(element: ElementTree.Element) -> int:
+        tag = _tag(element)
+        if tag == "geometry":
+            return sum(PART + CORNER * _corners(part) for mesh in element for part in mesh if _tag(part) not in BARE)
+        if tag in ("instance_node", "instance_geometry"):
+            return NODE + target(element.get("url", ""))
+        return sum(size(child) for child in element) if tag in ("node", "visual_scene") else 0
+
+    return sum(size(scene) for scene in root.iter() if _tag(scene) == "visual_scene")
+
+
+def _corners(part: ElementTree.Element) -> int:
+    """Of the triangles of a part of a mesh, or more: a polygon of n corners has n - 2 of them."""
+    inputs = [int(one.get("offset", 0)) for one in part if _tag(one) == "input"]
+    indices = sum(len((one.text or "").split()) for one in part.iter() if _tag(one) == "p")
+    return (1 if _tag(part) == "triangles" else 3) * indices // (max(inputs, default=0) + 1)

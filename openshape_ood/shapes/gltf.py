@@ -1,0 +1,222 @@
+"""glTF and GLB: checked, brought down to what sampling needs, and then read by trimesh."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from openshape_ood.errors import ShapeFileError
+from openshape_ood.shapes.guards import NODE, PART, SideFiles, require_bytes, require_memory
+
+if TYPE_CHECKING:
+    from trimesh import Scene
+
+COMPONENT_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
+COMPONENTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+VERTEX, CORNER, FACE = 64, 16, 16  # bytes of memory: of a vertex and of a corner of a mesh, of a face wherever placed
+MODES = (0, 4, 5)  # points, triangles, strips of triangles; no lines
+STRIP = 5
+ATTRIBUTES = ("POSITION", "TEXCOORD_0", "COLOR_0")
+PLACING = ("mesh", "children", "matrix", "translation", "rotation", "scale")
+GLOSS = "KHR_materials_pbrSpecularGlossiness"
+
+
+def read_glb(data: bytes, side: SideFiles) -> Scene:
+    return _scene(*split_glb(data), side)
+
+
+def read_gltf(data: bytes, side: SideFiles) -> Scene:
+    return _scene(data, b"", side)
+
+
+def split_glb(data: bytes) -> tuple[bytes, bytes]:
+    """JSON text and binary chunk of a GLB, whose lengths are checked against the file."""
+    if len(data) < 20 or data[:4] != b"glTF":
+        raise ShapeFileError("no GLB header ('glTF')")
+    version, length = struct.unpack_from("<II", data, 4)
+    if version != 2:
+        raise ShapeFileError(f"glTF {version} is not read, only glTF 2; export it again")
+    require_bytes(length, len(data), "the GLB")
+    chunks, offset = [], 12
+    while offset + 8 <= length:
+        size, kind = struct.unpack_from("<I4s", data, offset)
+        require_bytes(size, length - offset - 8, "a GLB chunk")
+        chunks.append((kind, offset + 8, offset + 8 + size))
+        offset += 8 + size
+    if not chunks or chunks[0][0] != b"JSON":
+        raise ShapeFileError("the first GLB chunk is not JSON")
+    binary = next(((start, end) for kind, start, end in chunks[1:] if kind == b"BIN\0"), (0, 0))
+    return data[chunks[0][1] : chunks[0][2]], data[slice(*binary)]
+
+
+def _scene(text: bytes, binary: bytes, side: SideFiles) -> Scene:
+    """What trimesh parses is written anew from what was checked, so the two cannot differ."""
+    import trimesh
+
+    tree = json.loads(text)
+    if not isinstance(tree, dict):
+        raise ShapeFileError("glTF JSON is not an object")
+    packed = [name for name in tree.get("extensionsRequired", []) if "compression" in name]
+    if packed:
+        raise ShapeFileError(f"geometry compressed with {', '.join(packed)} is not read; export without compression")
+    buffers = [_held(buffer.get("uri"), binary, side) for buffer in tree.get("buffers", [])]
+    held = len(text) + sum({id(buffer): len(buffer) for buffer in buffers}.values())
+    meshes = [[part for part in mesh["primitives"] if part.get("mode", 4) in MODES] for mesh in tree.get("meshes", [])]
+    plain = {key: tree[key] for key in ("asset", "scene") if key in tree}
+    plain["scenes"] = [{"nodes": scene.get("nodes", [])} for scene in tree.get("scenes", [])]
+    plain["nodes"] = [{key: node[key] for key in PLACING if key in node} for node in tree.get("nodes", [])]
+    plain |= _geometry(tree, meshes, buffers, held)
+    _check_memory(plain, held)
+    used = {part["material"] for parts in meshes for part in parts if "material" in part}
+    textures = _Textures(tree, buffers, side, held)
+    plain["materials"] = [
+        _material(material, textures) if n in used else {} for n, material in enumerate(tree.get("materials", []))
+    ]
+    plain["textures"] = [{"source": n} for n in range(len(textures.images))]
+    plain["images"] = [{"uri": f"image {n}"} for n in range(len(textures.images))]
+    side_files: Any = {f"buffer {n}": data for n, data in enumerate(buffers)}
+    side_files |= {f"image {n}": data for n, data in enumerate(textures.images)}
+    source: Any = io.BytesIO(json.dumps(plain).encode())
+    # process=True would merge vertices and silently drop those that are NaN
+    return trimesh.load_scene(source, file_type="gltf", resolver=side_files, process=False)
+
+
+def _held(uri: str | None, binary: bytes, side: SideFiles) -> bytes:
+    """The bytes of a buffer, which are in the GLB, in the text or in a side file."""
+    if uri is None:
+        return binary
+    return base64.b64decode(uri.partition("base64,")[2]) if "base64," in uri else side.need(uri)
+
+
+def _geometry(
+    tree: dict[str, Any], meshes: list[list[dict[str, Any]]], buffers: Sequence[bytes], held: int
+) -> dict[str, Any]:
+    """Meshes, with those accessors and views that they use, and all buffers, checked to lie inside what is there."""
+    for buffer, data in zip(tree.get("buffers", []), buffers, strict=True):
+        require_bytes(_count(buffer, "byteLength"), len(data), "a buffer")
+    views = tree.get("bufferViews", [])
+    for view in views:
+        end = _count(view, "byteOffset", 0) + _count(view, "byteLength")
+        require_bytes(end, len(buffers[view["buffer"]]), "a bufferView")
+    sizes = [_accessor_bytes(accessor, views, held) for accessor in tree.get("accessors", [])]
+    used = {n: place for place, n in enumerate({n: 0 for parts in meshes for part in parts for n in _accessors(part)})}
+    accessors = [{**tree["accessors"][n]} for n in used]
+    shown = {n: place for place, n in enumerate({one["bufferView"]: 0 for one in accessors if "bufferView" in one})}
+    for accessor in accessors:
+        if "bufferView" in accessor:
+            accessor["bufferView"] = shown[accessor["bufferView"]]
+    require_memory(sum(views[n]["byteLength"] for n in shown) + sum(sizes[n] for n in used), held, "its accessors")
+    return {
+        "buffers": [{"uri": f"buffer {n}", "byteLength": len(data)} for n, data in enumerate(buffers)],
+        "bufferViews": [views[n] for n in shown],
+        "accessors": accessors,
+        "meshes": [{"primitives": [_primitive(part, used) for part in parts]} for parts in meshes],
+    }
+
+
+def _accessors(part: dict[str, Any]) -> list[int]:
+    """Those of a primitive that sampling needs."""
+    given = [n for key, n in part.get("attributes", {}).items() if key in ATTRIBUTES]
+    return given + ([part["indices"]] if "indices" in part else [])
+
+
+def _primitive(part: dict[str, Any], places: dict[int, int]) -> dict[str, Any]:
+    kept: dict[str, Any] = {key: part[key] for key in ("mode", "material") if key in part}
+    if "indices" in part:
+        kept["indices"] = places[part["indices"]]
+    given = part.get("attributes", {})
+    return {**kept, "attributes": {key: places[given[key]] for key in ATTRIBUTES if key in given}}
+
+
+def _check_memory(plain: dict[str, Any], held: int) -> None:
+    """Nodes, primitives and placed faces: instances times elements, whoever refers to whom."""
+    needed, placed = 0, []
+    for mesh in plain["meshes"]:
+        placed.append(0)
+        for part in mesh["primitives"]:
+            vertices = plain["accessors"][part["attributes"]["POSITION"]]["count"]
+            corners = plain["accessors"][part["indices"]]["count"] if "indices" in part else vertices
+            needed += PART + VERTEX * vertices + CORNER * corners
+            placed[-1] += NODE + FACE * (corners if part.get("mode") == STRIP else corners // 3)
+    needed += sum(NODE + (placed[node["mesh"]] if "mesh" in node else 0) for node in plain["nodes"])
+    require_memory(needed, held, "its meshes and nodes")
+
+
+def _material(material: dict[str, Any], textures: _Textures) -> dict[str, Any]:
+    """Brought down to a color and a texture; of specular-glossiness the diffuse ones, as renderers take them."""
+    gloss = material.get("extensions", {}).get(GLOSS)
+    if gloss is None:
+        given = material.get("pbrMetallicRoughness", {})
+        factor, texture = given.get("baseColorFactor"), given.get("baseColorTexture")
+    else:
+        factor, texture = gloss.get("diffuseFactor", [1.0] * 4), gloss.get("diffuseTexture")
+    made = {} if factor is None else {"baseColorFactor": factor}
+    place = None if texture is None else textures.place(texture)
+    return {"pbrMetallicRoughness": made if place is None else {**made, "baseColorTexture": {"index": place}}}
+
+
+class _Textures:
+    """The images of the materials that are used, each once, whichever way it is referred to."""
+
+    def __init__(self, tree: dict[str, Any], buffers: Sequence[bytes], side: SideFiles, held: int) -> None:
+        self.images: list[bytes] = []
+        self._tree, self._buffers, self._side = tree, buffers, side
+        self._free = held  # images do not overlap, so they are no more than the file
+        self._places: dict[Any, int | None] = {}
+
+    def place(self, texture: Any) -> int | None:
+        """The place of a texture's image in `images`, None where it is missing or no image that is read."""
+        try:
+            given = self._tree["textures"][texture["index"]]
+            image = self._tree["images"][given.get("extensions", {}).get("EXT_texture_webp", given)["source"]]
+            key = self._key(image)
+            if key not in self._places:
+                data = self._data(key)
+                known = data is not None and self._side.images.admit(data, image.get("name", "embedded"))
+                self._places[key] = len(self.images) if known else None
+                self.images += [data] if known else []
+            return self._places[key]
+        except ShapeFileError:
+            raise
+        except (LookupError, TypeError, AttributeError, ValueError, OSError):
+            return None
+
+    def _key(self, image: dict[str, Any]) -> tuple[int, int, int] | str:
+        """What tells an image from others: where it lies, or its address."""
+        if "bufferView" not in image:
+            return str(image["uri"])
+        view = self._tree["bufferViews"][image["bufferView"]]
+        return view["buffer"], view.get("byteOffset", 0), view["byteLength"]
+
+    def _data(self, key: tuple[int, int, int] | str) -> bytes:
+        if isinstance(key, str):
+            return base64.b64decode(key.partition("base64,")[2]) if "base64," in key else self._side[key]
+        buffer, start, size = key
+        self._free -= size
+        if self._free < 0:
+            raise ShapeFileError("its images are larger together than the file; refused as a bomb")
+        return self._buffers[buffer][start : start + size]
+
+
+def _count(item: dict[str, Any], key: str, default: int | None = None) -> int:
+    value = item.get(key, default)
+    if not isinstance(value, int) or value < 0:
+        raise ShapeFileError(f"glTF {key} is {value!r}, expected a number from 0 up")
+    return value
+
+
+def _accessor_bytes(accessor: dict[str, Any], views: list[dict[str, Any]], held: int) -> int:
+    row = COMPONENT_BYTES[accessor["componentType"]] * COMPONENTS[accessor["type"]]
+    count = _count(accessor, "count")
+    if "bufferView" not in accessor:  # zeros, with sparse values put in: nothing in the file backs them
+        require_bytes(count * row, held, f"an accessor of {count:,} items without a bufferView")
+        return count * row
+    view = views[accessor["bufferView"]]
+    stride = _count(view, "byteStride", row) or row
+    needed = _count(accessor, "byteOffset", 0) + max(count - 1, 0) * stride + row
+    require_bytes(needed if count else 0, view["byteLength"], f"an accessor of {count:,} items")
+    return count * row
