@@ -219,7 +219,7 @@ def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
     figures = {
         "params": f"{parameters / 1e6:,.1f} M" if parameters else "",
         "memory": f"{record['memory'] / 1e6:,.0f} MB" if parameters else "",
-        "cost": f"{cost:.2g}" if cost else "",
+        "cost": f"{cost:.3g}" if cost else "",
         **{head: f"{accuracy[key]:.1f}" if accuracy[key] else "" for head, key in ACCURACY.items()},
     }
     return {**record, **figures, "for whom": record["whom"] + " (unconfirmed)" * bool(record["unconfirmed"])}

@@ -34,10 +34,11 @@ from benchmarks.performance.speed.contenders import (
     write_files,
 )
 from benchmarks.performance.speed.measuring import Settings, measure, one_pass
+from benchmarks.performance.speed.uni3d import PlainUni3D
 from openshape_ood.encoders.grouping.plain import ball_query, farthest_point_sampling
 from openshape_ood.errors import InputError, MissingPackageError, OpenShapeError
 from openshape_ood.registry import Row, find_checkpoint
-from openshape_ood.registry.architectures import PointBERTSizes
+from openshape_ood.registry.architectures import BLOCKS, PointBERTSizes, Uni3DSizes
 
 CPU = torch.device("cpu")
 LIMIT = LIMITS["float32"]
@@ -296,6 +297,37 @@ def test_an_architecture_of_ones_own_is_timed(tmp_path: Path, capsys: pytest.Cap
     assert "ours / bound" in printed and "plain / ours" not in printed and "network" in printed
     assert main([*argv, "--import", "toy_network", "--reference", "here", "--out", str(tmp_path)]) == 1
     assert "toy is of the architecture toy" in capsys.readouterr().err
+
+
+UNI3D = {"width": 24, "depth": 2, "heads": 2, "head_width": 12, "mlp_width": 16, "patches": 10, "patch_points": 6}
+UNI3D |= {"patch_width": 16, "channels": 6, "projection": 12}
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_uni3d_is_that_of_the_plain_way_with_fewer_products(block: str, points: torch.Tensor) -> None:
+    row = replace(find_checkpoint("uni3d-b"), sizes=Uni3DSizes(**UNI3D, block=block))
+    weights = made_up_weights(row)
+    ours, plain = made_up_encoder(row, weights, CPU), PlainUni3D(row.sizes, weights)
+    found = agreement(ours.network, plain, points, "float32")
+    assert found.embedding < LIMIT and found.whole < LIMIT and found.picked == found.members == 1
+    with exact(CPU):
+        theirs, own = (products.flop(products.products_of(staged(n, points), STAGES)) for n in (plain, ours.network))
+    # 3 clouds of 300 points, 10 patches of 6: 180 members; widths 6, 4, 8, and 16 from the maximum and one's own 8
+    assert theirs["abstract"] == 2 * 180 * (6 * 4 + 4 * 8 + 16 * 16 + 16 * 16)
+    once = 900 * 6 * 4 + 30 * 3 * 4 + 30 * 8 * 16  # a point, a center, a patch
+    assert own["abstract"] == 2 * (once + 180 * (4 * 8 + 4 * 16 + 16 * 16))
+    assert own["transform"] < theirs["transform"]
+
+
+def test_how_long_a_cloud_takes_beside_the_first_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registry = toy_network.write_row(tmp_path)
+    argv = ["--quick", "--registry", str(registry), "--model", "tiny", "toy", "--batch", "1", "--import", "toy_network"]
+    argv += ["--cpu-seconds", "--no-plain", "--no-memory", "--no-picture", "--out", str(tmp_path)]
+    assert main([*argv, "--threads", "2"]) == 1
+    assert "expected --threads 1" in capsys.readouterr().err
+    assert main([*argv, "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "Beside tiny (float32, batches of 1) a cloud takes: toy " in printed and "plain / ours" not in printed
 
 
 def test_peak_memory_is_that_of_a_process_of_its_own() -> None:

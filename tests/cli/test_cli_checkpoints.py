@@ -182,7 +182,7 @@ def test_the_list_is_a_table_to_choose_by() -> None:
     lines = {line.split()[0]: line for line in run("checkpoints", "list").stdout.splitlines() if line}
     for words in ("87.0 M", "348 MB", "51.7", "86.3", "63.8", "not stated", "not downloaded", "real scans"):
         assert words in lines["uni3d-b"]
-    assert "unconfirmed" in lines["tamm"]
+    assert "unconfirmed" in lines["tamm"] and " 137 " in lines["uni3d-g"]
 
 
 def test_a_row_of_ones_own_says_nothing_to_choose_by(downloaded: Path) -> None:
