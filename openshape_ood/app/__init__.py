@@ -10,6 +10,10 @@ where it listens.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openshape_ood.known import KnownClasses
 
 KNOWN = ("chair", "sofa", "table", "bed", "cabinet")
 
@@ -19,7 +23,7 @@ def serve(
     port: int = 7860,
     model: str | None = None,
     *,
-    known: Sequence[str] = KNOWN,
+    known: Sequence[str] | KnownClasses = KNOWN,
     max_file_mb: int | None = None,
     open_browser: bool = False,
 ) -> None:
@@ -33,9 +37,11 @@ def serve(
     port : int
         0 takes any free one.
     model : str, optional
-        The checkpoint that is chosen at first: vitb32 where it is on this machine, else tiny, which is said.
-    known : sequence of k str
-        The class names written in at first.
+        The checkpoint that is chosen at first: that of the known classes, or vitb32 where it is on this machine, else
+        tiny, which is said.
+    known : sequence of k str or KnownClasses
+        The class names written in at first, or all that is known at first: examples and threshold count until a
+        visitor changes the names, the encoder or adds an example.
     max_file_mb : int, optional
         The largest upload, `quotas.MAX_FILE_MB` unless given.
     open_browser : bool

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.app.session import Calibration, Example, Session, Shape
+from openshape_ood.app.session import Calibration, Example, Session, Shape, parse_names
 from openshape_ood.app.verdicts import MODEL, ORIGINS, SCAN, Basis, Verdict
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
@@ -27,6 +27,7 @@ from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scoring import DEFAULTS, METHODS, Method, find_method
 from openshape_ood.scoring.apart import check_content_apart
+from openshape_ood.scoring.methods import kind_of
 from openshape_ood.scoring.words import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
@@ -63,7 +64,9 @@ def method_names() -> list[str]:
 class Judge:
     """Encoders, and what is computed once and serves every session; holds nothing of a session's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, given: KnownClasses | None = None) -> None:
+        """given: known classes of a file, which count as long as a visitor changes nothing of them."""
+        self.given = given
         self._loading = threading.Lock()  # a download may take minutes, and holds up nobody who does without
         self._lock = threading.Lock()  # of the three below
         self._encoders: dict[str, tuple[ShapeEncoder, TextEncoder]] = {}
@@ -86,13 +89,18 @@ class Judge:
         if origin not in ORIGINS:
             raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
         encoder, text = self._encoder(model)
-        filled = session.kind == "both" and _can_fill(session, encoder)
-        kind = "examples" if filled else session.kind
-        found = find_method(DEFAULTS[kind] if method == AUTOMATIC else method, kind)
-        known, remarks = self._known(session, encoder, text, origin if filled else None)
-        if found.needs == "negatives":
+        given = self._unchanged(session, encoder)
+        filled = given is None and session.kind == "both" and _can_fill(session, encoder)
+        kind = "examples" if filled else session.kind if given is None else kind_of(given)
+        own = given.threshold.provenance if given is not None and given.threshold is not None else None
+        found = find_method((own.method if own else DEFAULTS[kind]) if method == AUTOMATIC else method, kind)
+        if given is None:
+            known, remarks = self._known(session, encoder, text, origin if filled else None)
+        else:
+            known, remarks = given, (f"Known as in the file: {given!r}.",)
+        if found.needs == "negatives" and known.negatives is None:
             known = replace(known, negatives=self._negatives(session.names, text))
-        if found.needs == "patches":
+        if found.needs == "patches" and given is None:
             known = replace(known, patches=self._memory(session, encoder, "tokens", origin if filled else None))
         axis = _find_axis(session, known, encoder, text) if up == AUTO else None
         silent = (axis and axis.axis) or "y"
@@ -107,7 +115,7 @@ class Judge:
         """The same with another of its shapes shown."""
         session = replace(verdict.session, shown=shown)
         encoder, text = self._encoder(verdict.result.provenance.identity.checkpoint)
-        known, _ = self._known(session, encoder, text, None)
+        known = self._unchanged(session, encoder) or self._known(session, encoder, text, None)[0]
         shape, axis = session.shapes[shown], verdict.result.up[shown]
         novelty_map, compared = self._localized(session, shape, encoder, axis, verdict.origin, known)
         return replace(verdict, session=session, shown=shown, novelty_map=novelty_map, compared=compared)
@@ -118,6 +126,13 @@ class Judge:
                 if model not in self._encoders:
                     self._encoders[model] = ShapeEncoder.from_pretrained(model), TextEncoder.from_pretrained(model)
         return self._encoders[model]
+
+    def _unchanged(self, session: Session, encoder: ShapeEncoder) -> KnownClasses | None:
+        """The known classes of the file, where the visitor has changed neither names nor encoder and added nothing."""
+        given = self.given
+        if given is None or session.examples or session.names != parse_names(", ".join(given.names)):
+            return None
+        return given if given.identity.fits(encoder.identity) else None
 
     def _known(
         self, session: Session, encoder: ShapeEncoder, text: TextEncoder, fill: str | None
@@ -178,13 +193,14 @@ class Judge:
         origin: str,
         ups: tuple[str, str],
     ) -> Basis:
-        own, whose = session.calibration, (encoder.identity.sha256, method, session.key)
-        if own is not None and own.threshold is not None:
+        own, whose = session.calibration, (encoder.identity.sha256, method, session.key, known is self.given)
+        threshold = known.threshold if own is None else own.threshold
+        if threshold is not None:
             try:
-                own.threshold.check_fits(Provenance(encoder.identity, method.name, "", 0, 1, __version__))
+                threshold.check_fits(Provenance(encoder.identity, method.name, "", 0, 1, __version__))
             except MixedEncodersError as error:
                 return Basis(missing=f"{error}.")
-            return Basis("threshold", own.threshold)
+            return Basis("threshold", threshold)
         if own is not None:
             return self._once(("files", *whose, own.key, ups), lambda: _from_files(own, encoder, known, method, ups))
         categories = [name for name in dict.fromkeys(map(resolve, session.names)) if name]
@@ -211,10 +227,18 @@ class Judge:
         self, session: Session, shape: Shape, encoder: ShapeEncoder, axis: str, origin: str, known: KnownClasses
     ) -> tuple[NoveltyMap, str]:
         """Where a shape is novel, and in words what its colors compare with."""
+        if known is self.given and known.patches is not None:
+            found = localize(shape.cloud, known, encoder=encoder, up=axis)
+            return replace(found, name=shape.name), BY_PATCHES.format("the examples in the file")
         added = sum(map(len, session.known().values()))
         generated = _can_fill(session, encoder) and any(map(resolve, session.names))
         if not generated and (session.kind != "examples" or added < 2):
-            found, words = localize(shape.cloud, known, encoder=encoder, by="text", up=axis), BY_TEXT
+            named = (
+                known
+                if known.text is not None
+                else self._known(session, encoder, self._encoder(encoder.row.name)[1], None)[0]
+            )
+            found, words = localize(shape.cloud, named, encoder=encoder, by="text", up=axis), BY_TEXT
         else:
             memory = self._memory(session, encoder, "local", origin if generated else None)
             alone = [name for name in session.names if not resolve(name)]

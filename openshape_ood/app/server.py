@@ -19,22 +19,30 @@ from openshape_ood.app.quotas import MAX_FILE_MB, QUEUE, VISITS
 from openshape_ood.app.uploads import end_reading
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.known import KnownClasses
 from openshape_ood.registry import find_checkpoint
 
 DEFAULT, FALLBACK = "vitb32", "tiny"
 
 
 def run(
-    host: str, port: int, model: str | None, known: Sequence[str], max_file_mb: int | None, open_browser: bool
+    host: str,
+    port: int,
+    model: str | None,
+    known: Sequence[str] | KnownClasses,
+    max_file_mb: int | None,
+    open_browser: bool,
 ) -> None:
     """See `openshape_ood.app.serve`."""
+    if isinstance(known, KnownClasses):
+        model = model or known.identity.checkpoint
     if model is None:
         model = DEFAULT if _is_here(DEFAULT) else FALLBACK
         if model != DEFAULT:
             how = f"openshape-ood checkpoints fetch {DEFAULT}"
             print(f"{DEFAULT} is not on this machine ({how}): the page begins with {model}", flush=True)
     find_checkpoint(model)
-    clean_names(known)
+    clean_names(known.names if isinstance(known, KnownClasses) else known)
     port = _free_port(host, port)
     with _folder() as root, _stopped_politely() as stopped:
         blocks = launch(root, host, port, model, known, max_file_mb or MAX_FILE_MB, open_browser)
@@ -58,7 +66,13 @@ def _is_here(model: str) -> bool:
 
 
 def launch(
-    root: Path, host: str, port: int, model: str, known: Sequence[str], max_file_mb: int, open_browser: bool
+    root: Path,
+    host: str,
+    port: int,
+    model: str,
+    known: Sequence[str] | KnownClasses,
+    max_file_mb: int,
+    open_browser: bool,
 ) -> Any:
     """Start the server in threads of its own and give the gradio Blocks; files of visitors lie below `root`."""
     # read when gradio is imported or asked; what this machine asks of itself goes through no proxy
@@ -78,7 +92,9 @@ def launch(
     from openshape_ood.app.page import build
 
     (root / "results").mkdir(parents=True, exist_ok=True)
-    blocks, look = build(Judge(), root / "results", model, known, max_file_mb)
+    given = known if isinstance(known, KnownClasses) else None
+    names = known.names if isinstance(known, KnownClasses) else known
+    blocks, look = build(Judge(given), root / "results", model, names, max_file_mb)
     blocks.queue(max_size=QUEUE)
     blocks.launch(
         server_name=f"[{host}]" if ":" in host else host,  # as gradio takes an address of IPv6

@@ -14,6 +14,7 @@ from openshape_ood.cli.console import print_json
 EXAMPLES = """
   openshape-ood serve --open
   openshape-ood serve --port 8000 --known chair sofa 'night stand'
+  openshape-ood serve --known-file known.safetensors
 """
 
 
@@ -24,6 +25,7 @@ def serve(
     ),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = 7860,
     known: options.Names = None,
+    known_file: options.KnownFiles = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -43,9 +45,17 @@ def serve(
     """
     from openshape_ood import app
     from openshape_ood.cli.known import gather
+    from openshape_ood.errors import InputError
+    from openshape_ood.known import KnownClasses
 
-    names = list(gather(known).examples) if known else app.KNOWN
+    if known and known_file:
+        raise InputError("both --known and --known-file are given; expected one of them")
+    given: list[str] | tuple[str, ...] | KnownClasses = list(gather(known).examples) if known else app.KNOWN
+    if known_file:
+        loaded = [KnownClasses.load(path) for path in known_file]
+        given = loaded[0] if len(loaded) == 1 else KnownClasses.join(*loaded)
+    names = given.names if isinstance(given, KnownClasses) else given
     if json:
         print_json({"host": host, "port": port, "model": model, "known": list(names)})
     with contextlib.redirect_stdout(sys.stderr if json else sys.stdout):
-        app.serve(host, port, model, known=names, max_file_mb=max_file_mb, open_browser=open_browser)
+        app.serve(host, port, model, known=given, max_file_mb=max_file_mb, open_browser=open_browser)

@@ -214,7 +214,7 @@ def score_embeddings(
     >>> print(score_embeddings([[1.0, 0.0], [-1.0, 0.1]], known))
     shape  nearest  novelty
     row 0  chair      0.050
-    row 1  lamp       1.451
+    row 1  lamp       1.379
     """
     if isinstance(known, KnownClasses):
         identity = known.identity

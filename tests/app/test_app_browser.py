@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 import hostile_uploads
 import numpy as np
 import pytest
-from page_server import Server
+from page_server import Server, serving
 from PIL import Image
 
 from openshape_ood import load_shape
@@ -47,10 +48,10 @@ DROP = """([zone, files]) => {
 }"""
 
 WATCH = """() => {
-    const place = document.querySelector('#answer');
+    const place = document.querySelector('#answer .prose');
     window.stood = [];
     new MutationObserver(() => window.stood.push(place.innerText.trim()))
-        .observe(place.querySelector('.prose'), {childList: true, subtree: true});
+        .observe(place, {childList: true, subtree: true});
 }"""
 
 DROP_LARGE = """zone => {
@@ -109,6 +110,16 @@ class Visitor:
         self.page.wait_for_timeout(1500)  # the last frame of the picture, the last fade
         shown = self.page.screenshot(clip={"x": 0, "y": 0, "width": 1280, "height": height})
         return Image.open(io.BytesIO(shown)).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One for all tests here."""
+    with tempfile.TemporaryDirectory() as temp:
+        with serving(Path(temp), model="tiny") as running:
+            yield running
+        assert running.process.returncode == 0
+        assert [path.name for path in Path(temp).iterdir()] == ["server.log"]  # nothing is left behind
 
 
 @pytest.fixture

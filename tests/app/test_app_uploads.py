@@ -56,7 +56,11 @@ def test_the_files_own_axis_is_passed_on(tmp_path: Path) -> None:
     [
         (hostile_uploads.ply_of_2_gb, "large.ply", "2,160,000,000 bytes"),
         (hostile_uploads.glb_of_gigapixels, "box.glb", "'wallpaper' has far more than 64 MPixel"),
-        (hostile_uploads.npz_bomb, "points.npz", "314,572,928 bytes; refused as a zip bomb"),
+        (
+            hostile_uploads.npz_bomb,
+            "points.npz",
+            "314,572,928 bytes of memory, from [0-9,]+ of file",
+        ),
     ],
 )
 def test_hostile_files_are_refused_by_name(tmp_path: Path, make: object, name: str, said: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from openshape_ood import KnownClasses, TextEncoder, load_shape, score_novelty
+from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, load_shape, score_novelty
 from openshape_ood.app import texts
 from openshape_ood.app.downloads import remove_results, save_results
 from openshape_ood.app.examples import EXAMPLES, FIRST
@@ -300,3 +300,19 @@ def test_the_first_shape_on_offer_is_novel(judge: Judge) -> None:
         Session().with_names("chair, sofa, table, bed, cabinet").with_shapes([Shape(FIRST, EXAMPLES[FIRST].make())])
     )
     assert judge.judge(session, "tiny").answer == "novel"
+
+
+def test_known_classes_of_a_file_count_until_they_are_changed(tiny: ShapeEncoder, guitar: Session) -> None:
+    shapes = {name: [sample(name, 512, seed) for seed in range(12)] for name in ("chair", "table")}
+    held_out = [sample(name, 512, seed) for name in shapes for seed in range(20, 35)]
+    known = KnownClasses.from_examples(shapes, tiny, patches="local")
+    result = score_novelty(held_out, known, encoder=tiny, method="knn", up="y")
+    known = known.with_threshold(Threshold.from_novelty(result, source="held out"))
+    judge = Judge(known)
+    found = judge.judge(guitar, "tiny")
+    assert found.answer == "novel" and found.threshold == known.threshold
+    assert found.result.provenance.method == "knn" and "Known as in the file" in found.remarks[0]
+    assert found.novelty == score_novelty(guitar.shapes[0].cloud, known, encoder=tiny, up="y").novelty[0]
+    assert found.novelty_map.threshold is not None and "in the file" in found.compared
+    changed = judge.judge(guitar.with_names("chair, table, sofa"), "tiny")
+    assert changed.result.provenance.method != "knn" and not changed.remarks
