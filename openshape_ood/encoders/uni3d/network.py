@@ -141,7 +141,9 @@ class FeedForward(nn.Module):
         x = self.fc1(x)
         if self.gated:
             gate, value = x.chunk(2, dim=-1)
-            x = F.silu(gate) * value
+            x = F.silu(gate)
+            # without gradients in place: new memory costs as much as the product
+            x = x * value if torch.is_grad_enabled() else x.mul_(value)
         else:
             x = F.gelu(x)
         return self.fc2(self.norm(x))
@@ -158,8 +160,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, first: int | None = None) -> Tensor:
         """(b, t, w) -> (b, t, w), or the `first` tokens of it."""
         dtype = self.mlp.fc1.weight.dtype
-        x = x[:, :first] + self.attn(self.norm1(x).to(dtype), first)
-        return x + self.mlp(self.norm2(x).to(dtype))
+        x = self.attn(self.norm1(x).to(dtype), first).to(x.dtype).add_(x[:, :first])
+        return self.mlp(self.norm2(x).to(dtype)).to(x.dtype).add_(x)
 
 
 class Uni3D(nn.Module):
