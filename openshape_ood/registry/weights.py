@@ -157,7 +157,8 @@ def read_temperature(path: Path, keys: Keys, name: str, trusted: bool = False) -
     beside = next((t["logit_scale"] for t in tables if isinstance(t, Mapping) and "logit_scale" in t), None)
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]
     numbers = [float(value) for value in values if isinstance(value, Tensor) and value.numel() == 1]
-    scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
+    with np.errstate(over="ignore"):  # of what is no logarithm
+        scale = np.exp(numbers[0]) if len(numbers) == 1 else 0.0
     return float(1 / scale) if np.isfinite(scale) and scale > 0 else None
 
 
