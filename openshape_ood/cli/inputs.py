@@ -48,6 +48,18 @@ class Found:
 
         return [read_header(store).identity for store in self.stores]
 
+    def with_stored_files(self) -> Found:
+        """The same with the files that stored embeddings are of in their place; reading says which are not there."""
+        from openshape_ood.embedding_store import read_embeddings
+
+        files = [
+            File(path, id)
+            for store in self.stores
+            for rows in read_embeddings(store, ("id", "path"))
+            for path, id in zip(rows["path"], rows["id"], strict=True)
+        ]
+        return replace(self, files=told_apart([*self.files, *files]), stores=[])
+
 
 def find_files(given: Iterable[str | Path]) -> Found:
     """The shape files among what was given, each once, and the stored embeddings."""

@@ -129,8 +129,10 @@ def localize(
     calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
     chosen = None if method is None else find_method(method, "examples" if generated else wanted.kind)
     found = find_files(files)
+    up, identities = _as_stored(found, up), [*wanted.identities, *found.identities]
+    found = found.with_stored_files()
     _check_shapes(files, found, one_only=bool(out or picture))
-    failures, encoders = found.failures, Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
+    failures, encoders = found.failures, Encoders(model, checkpoint, text_checkpoint, device, identities)
     reading = Reading(encoders.points, up, seed, 1, batch_size, readers)
     judge, up_axis = _judge(wanted, generated, chosen, encoders, reading, known_up, failures).with_axis(found.files)
     judge = thresholds.decided(judge, decided, calibration, failures)
@@ -184,14 +186,17 @@ def _check_outputs(out: Path | None, picture: Path | None, report: Path | None) 
             raise MissingPackageError(f"{option} {path} needs {package}: pip install 'openshape-ood[plots]'")
 
 
+def _as_stored(found: Found, up: str) -> str:
+    """The axis with which the shapes of stored embeddings were read, unless another is asked for."""
+    from openshape_ood.embedding_store import read_header
+
+    axes = {read_header(store).provenance.up for store in found.stores}
+    return axes.pop() if up == "file" and len(axes) == 1 and not found.files else up
+
+
 def _check_shapes(given: Sequence[str], found: Found, one_only: bool) -> None:
     from openshape_ood.cli.inputs import nothing_found
 
-    if found.stores:
-        raise InputError(
-            f"{found.stores[0]} holds embeddings of whole shapes and no points, of which a map is made. Give the "
-            "shapes themselves, as in: openshape-ood localize scans/. Whether they are novel, `score` can say"
-        )
     if not found.files and not found.failures:
         raise InputError(nothing_found(given, found.ignored))
     if one_only and len(found.files) > 1:

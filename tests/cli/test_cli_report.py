@@ -147,11 +147,17 @@ def test_wrong_usage_over_a_folder(folder: Path, known: Path, words: list[str], 
     assert result.exit_code == 2 and message in result.stderr
 
 
-def test_stored_embeddings_hold_no_points(folder: Path, known: Path, tmp_path: Path) -> None:
+def test_stored_embeddings_name_the_files_that_are_localized(folder: Path, known: Path, tmp_path: Path) -> None:
     store = tmp_path / "scans.npz"
-    assert run("embed", folder / "a.npy", "--out", store, "--model", "tiny").exit_code == 0
-    result = run("localize", store, "--known-file", known)
-    assert result.exit_code == 2 and "holds embeddings of whole shapes" in result.stderr
+    lying = folder / "lying.npy"
+    np.save(lying, np.load(folder / "a.npy")[:, [0, 2, 1]])
+    files = (lying, folder / "c.npy")
+    assert run("embed", *files, "--out", store, "--model", "tiny", "--up", "z").exit_code == 0
+    words = ("--known-file", known, "--threshold", "1.2")
+    assert run_json("localize", store, *words)["shapes"] == run_json("localize", *files, "--up", "z", *words)["shapes"]
+    lying.unlink()
+    result = run("localize", store, *words)
+    assert result.exit_code == 1 and "lying.npy: no such file" in result.stderr
 
 
 def test_maps_of_many_are_those_of_each(tiny: ShapeEncoder, known: Path) -> None:
