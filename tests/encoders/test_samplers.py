@@ -24,7 +24,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_on_the_cpu_it_is_torch(running: None) -> None:
     assert find_grouping("auto", CPU) is find_grouping("torch", CPU) is PLAIN
-    assert (grouping.farthest_point_sampling, grouping.ball_query) == PLAIN
+    assert PLAIN == (grouping.farthest_point_sampling, grouping.ball_query, grouping.nearest_points)
 
 
 def test_on_a_gpu_it_is_triton_where_that_runs(running: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_the_switch(running: None, monkeypatch: pytest.MonkeyPatch, value: str, 
 
 
 def test_dgl_samples_only() -> None:
-    assert find_grouping("dgl", CPU) == (grouping.farthest_point_sampling_dgl, grouping.ball_query)
+    assert find_grouping("dgl", CPU) == PLAIN._replace(sample=grouping.farthest_point_sampling_dgl)
 
 
 def test_triton_where_it_does_not_run() -> None:
