@@ -24,7 +24,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_on_the_cpu_it_is_torch(running: None) -> None:
     assert find_grouping("auto", CPU) is find_grouping("torch", CPU) is PLAIN
-    assert PLAIN == (grouping.farthest_point_sampling, grouping.ball_query, grouping.nearest_points)
+    assert (grouping.farthest_point_sampling, grouping.ball_query, grouping.nearest_points) == PLAIN
 
 
 def test_on_a_gpu_it_is_triton_where_that_runs(running: None, monkeypatch: pytest.MonkeyPatch) -> None:
