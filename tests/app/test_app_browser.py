@@ -246,7 +246,7 @@ def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Ser
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_every_text_can_be_read(chromium: Any, server: Server, scans: list[Path], scheme: str) -> None:
     visitor = Visitor(chromium, server.address, scheme=scheme)
     visitor.drop(*scans[1:])

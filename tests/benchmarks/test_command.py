@@ -475,6 +475,7 @@ def long_release(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return root
 
 
+@pytest.mark.slow
 def test_a_run_on_text_files_is_killed_while_it_parses_and_while_it_embeds(long_release: Path, tmp_path: Path) -> None:
     """Two runs that are killed, and a third: the same JSON as of a single one, and no cloud embedded twice."""
     settings = ["--data-root", str(long_release), "--batch-size", "4", "--device", "cpu", "--draws", "100"]
@@ -499,6 +500,7 @@ def test_a_run_on_text_files_is_killed_while_it_parses_and_while_it_embeds(long_
     assert (third["run"]["reused"], third["run"]["embedded"]) == (there, whole["run"]["embedded"] - there)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_a_fresh_cache(long_release: Path, tmp_path: Path) -> None:
     settings = [*SETTINGS, "--data-root", str(long_release), "--batch-size", "4"]
     shared = [*settings, "--cache", str(tmp_path / "shared")]
