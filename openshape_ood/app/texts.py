@@ -93,12 +93,12 @@ MISSING = (
 
 
 def _source(found: Verdict) -> str:
-    match found.basis.kind:
-        case "generated":
-            return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these."
-        case "files":
-            return f"Calibrated on your {found.basis.threshold.n} files: it holds for shapes like these."  # type: ignore[union-attr]
-    source = found.threshold.source if found.threshold is not None else ""
+    kind, threshold = found.basis.kind, found.basis.threshold
+    if kind == "generated":
+        return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these."
+    if kind == "files" and threshold is not None:
+        return f"Calibrated on your {threshold.n} files: it holds for shapes like these."
+    source = "" if threshold is None else threshold.source
     return f"The threshold is the one you gave{f' ({escape(source)})' if source else ''}."
 
 
