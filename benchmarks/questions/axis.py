@@ -11,7 +11,6 @@ up="file", "z" and "auto". Writes the same as JSON, and draws it.
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.report.pictures.axis import draw
 from benchmarks.threedos.record import other_weights
-from benchmarks.training import evaluate_tiny
+from benchmarks.training.real import real_meshes
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.decisions.threshold import Threshold
@@ -34,8 +33,6 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.novelty.up_axis import SCANS, SIGNIFICANCE, UpAxis, compare_axes, judging
 from openshape_ood.scoring import default_method, judge
 from openshape_ood.shapes.points import UPS
-from openshape_ood.shapes.reading import file_up
-from openshape_ood.shapes.shape import SURFACES
 from openshape_ood.synthetic import categories, generate, sample
 from openshape_ood.synthetic.calibration import calibration_models, calibration_scans
 from openshape_ood.synthetic.mesh import Mesh, rotation
@@ -48,7 +45,6 @@ KINDS = {"scans": SCANS, "meshes": UPS}
 KNOWN_BY = ("names", "examples")
 RULES = ("least mean novelty", "and significant", "find_up")
 CLASSES, NOVEL, EXAMPLES, POINTS, SEVERITY, FIRST = 8, 16, 20, 2048, 0.7, 9_000_000
-EXTENT = 1.2  # meters, of a real mesh whose unit is not known
 
 # of one set: what is found, which of its shapes each axis keeps as known, and which of them are
 Drawn = tuple[UpAxis, dict[str, np.ndarray], np.ndarray]
@@ -90,19 +86,8 @@ def scanned(mesh: Mesh, seed: int) -> np.ndarray:
     return cloud @ rotation("y", rng.uniform(0, 360)).T
 
 
-def real_meshes(folder: Path) -> dict[str, list[Mesh]]:
-    """Class -> meshes below a folder, y up."""
-    import trimesh
-
-    tables = tomllib.loads(Path(evaluate_tiny.__file__).with_name("real.toml").read_text(encoding="utf-8"))
-    found: dict[str, list[Mesh]] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.stem in tables["is"] and p.suffix.lower() in SURFACES):
-        whole: Any = trimesh.load_scene(path, skip_materials=True).to_geometry()
-        xyz = np.asarray(whole.vertices) * EXTENT / np.linalg.norm(np.ptp(whole.vertices, axis=0))
-        if tables["up"].get(path.stem, file_up(path)) == "z":
-            xyz = np.stack([xyz[:, 0], xyz[:, 2], -xyz[:, 1]], axis=1)
-        mesh = Mesh(xyz, np.asarray(whole.faces), np.zeros(len(whole.faces), dtype=np.int64))
-        found.setdefault(tables["is"][path.stem], []).append(mesh.grounded())
+def enough_meshes(folder: Path) -> dict[str, list[Mesh]]:
+    found = real_meshes(folder)
     if len(found) <= CLASSES:
         raise InputError(
             f"{folder} has {len(found)} classes of benchmarks/training/real.toml; expected more than {CLASSES}"
@@ -125,7 +110,7 @@ def embedded(encoder: ShapeEncoder, shapes: Iterator, axes: Sequence[str]) -> Po
 
 
 def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[Row]:
-    meshes = None if args.data_root is None else real_meshes(args.data_root)
+    meshes = None if args.data_root is None else enough_meshes(args.data_root)
     classes = sorted(meshes) if meshes else [name for name in categories() if name not in UNSEEN]
     steps = [(kind, seed) for kind in KINDS for seed in args.seeds]
     drawn: dict[tuple[str, str, str, int], list[Drawn]] = {}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tomllib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,12 @@ from benchmarks.threedos.protocol import Run
 from benchmarks.threedos.recipes import SEEDS, openshape
 from benchmarks.threedos.record import result_json
 from benchmarks.threedos.splits import load_split
+from benchmarks.training import real
 from benchmarks.training.train_tiny import initial_network
 from benchmarks.training.vocabulary import UNSEEN, trained_categories
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.scoring import default_method, judge
-from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic import sample, scan, synonyms
 
 FEW = 5
@@ -106,29 +105,6 @@ def unwarned(text: TextEncoder) -> float:
     return float(np.mean(silent))
 
 
-def zero_shot(folder: Path, encoder: ShapeEncoder, text: TextEncoder) -> dict[str, Any]:
-    """Real shapes below a folder: share whose nearest name, among all that occur there, is the right one."""
-    tables = tomllib.loads(Path(__file__).with_name("real.toml").read_text(encoding="utf-8"))
-    truth, up = tables["is"], tables["up"]
-    paths = sorted(p for p in folder.rglob("*") if p.stem in truth and p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise SystemExit(f"error: none of the shapes that benchmarks/training/real.toml names is below {folder}")
-    names = sorted({truth[p.stem] for p in paths})
-    queries = encoder.encode(paths, up=[up.get(p.stem, "file") for p in paths])
-    found = [names[i] for i in nearest(queries, KnownClasses.from_names(names, text))]
-    rows = [{"file": p.name, "is": truth[p.stem], "found": f} for p, f in zip(paths, found, strict=True)]
-    share = float(np.mean([row["is"] == row["found"] for row in rows]))
-    whole = {"classes": len(names), "shapes": len(rows), "accuracy": share, "each": rows}
-    splits = [load_split(name) for name in ("sr1", "sr2")]  # the same among the classes of 3DOS alone
-    classes = {g for s in splits for c in s.known + s.novel2 for g in c.generated}
-    kept = [i for i, row in enumerate(rows) if row["is"] in classes]
-    if not kept:
-        return whole
-    own, labels = np.unique([rows[i]["is"] for i in kept], return_inverse=True)
-    right = accuracy(queries[kept], labels, KnownClasses.from_names(own.tolist(), text))
-    return whole | {"benchmark_classes": len(own), "benchmark_shapes": len(kept), "benchmark_accuracy": right}
-
-
 def markdown(content: dict[str, Any]) -> str:
     rows = []
     for name, network, r in ((b, n, r) for b in ("sr1", "sr2") for n, results in content[b].items() for r in results):
@@ -145,11 +121,12 @@ def markdown(content: dict[str, Any]) -> str:
         f"least. Names of the never trained categories that raise no warning: {100 * content['unwarned']:.0f} %.",
     ]
     if "zero_shot" in content:
-        z = content["zero_shot"]
+        z, own = content["zero_shot"], content["zero_shot"]["benchmark"]
         blocks += [
             f"Zero-shot on real shapes: {100 * z['accuracy']:.1f} % of {z['shapes']} shapes among {z['classes']} "
-            f"names; {100 * z['benchmark_accuracy']:.1f} % of {z['benchmark_shapes']} among the "
-            f"{z['benchmark_classes']} that are classes of 3DOS.",
+            f"names; {100 * own['accuracy']:.1f} % of {own['shapes']} among the {own['classes']} that are classes of "
+            f"3DOS; AUROC with half of the names known, {real.DRAWS} draws: {100 * z['auroc']:.1f}. Simulated scans of "
+            f"the meshes ({z['scans']}): {100 * z['scans_accuracy']:.1f} % and {100 * z['scans_auroc']:.1f}.",
             Table(("file", "is", "found"), tuple((r["file"], r["is"], r["found"]) for r in z["each"]), 3).markdown(),
         ]
     return "\n\n".join(blocks)
@@ -186,7 +163,7 @@ def main() -> None:
     }
     content["two_seeds"], content["unwarned"] = steadiness(shipped), unwarned(text)
     if args.real:
-        content["zero_shot"] = zero_shot(args.real, shipped, text)
+        content["zero_shot"] = real.figures(args.real, shipped, text)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(args.out, content)
     print(markdown(content))

@@ -27,13 +27,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.threedos.splits import load_split
-from benchmarks.training.vocabulary import trained_categories
+from benchmarks.training.vocabulary import held_out, trained_categories
 from openshape_ood.encoders.pointbert.network import PointBERT
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.shapes.points import to_unit_ball
 from openshape_ood.storage import replacing
-from openshape_ood.synthetic import generate, synonyms
+from openshape_ood.synthetic import generate, synonyms, variants
 from openshape_ood.synthetic.mesh import Mesh, rotation
 from openshape_ood.synthetic.sampling import sample_surface
 from openshape_ood.synthetic.scanner import scan
@@ -46,8 +46,11 @@ CLEAN_SHARE = 0.3
 class GeneratedShapes(Dataset[tuple[np.ndarray, int]]):
     """Sample i of a run, a pure function of (seed, i): a prepared cloud (n, 6) float32 and its category."""
 
-    def __init__(self, names: Sequence[str], samples: int, points: int, color: float, seed: int) -> None:
+    def __init__(
+        self, names: Sequence[str], samples: int, points: int, color: float, seed: int, hold_out: bool = False
+    ) -> None:
         self.names, self.samples, self.points, self.color, self.seed = names, samples, points, color, seed
+        self.shown = {c: sorted(set(variants(c)) - set(held_out(c))) if hold_out else list(variants(c)) for c in names}
 
     def __len__(self) -> int:
         return self.samples
@@ -55,7 +58,10 @@ class GeneratedShapes(Dataset[tuple[np.ndarray, int]]):
     def __getitem__(self, i: int) -> tuple[np.ndarray, int]:
         rng = np.random.RandomState([self.seed, i, 0])
         label = int(rng.randint(len(self.names)))
-        mesh = generate(self.names[label], FIRST_SEED + self.seed * self.samples + i)
+        name = self.names[label]
+        shown = self.shown[name]
+        variant = shown[rng.randint(len(shown))]
+        mesh = self._varied(generate(name, FIRST_SEED + self.seed * self.samples + i, variant), rng)
         severity = min(1.0, 0.4 + 0.9 * i / self.samples) * rng.random_sample() ** 0.7
         if rng.random_sample() < CLEAN_SHARE:
             xyz, parts = self._clean(mesh, rng)
@@ -63,6 +69,14 @@ class GeneratedShapes(Dataset[tuple[np.ndarray, int]]):
             xyz, parts = scan(mesh, self.points, severity, rng), np.zeros(self.points, dtype=np.int64)
         cloud = np.concatenate([to_unit_ball(xyz, "sample"), self._paint(parts, rng)], axis=1)
         return cloud.astype(np.float32), label
+
+    def _varied(self, mesh: Mesh, rng: np.random.RandomState) -> Mesh:
+        """Every other one mirrored, every other one in proportions that the generator does not draw."""
+        if rng.random_sample() < 0.5:
+            mesh = mesh.mirrored("x")
+        if rng.random_sample() < 0.5:
+            mesh = mesh.scaled(*rng.uniform(0.8, 1.25, 3))
+        return mesh
 
     def _clean(self, mesh: Mesh, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         # every other CAD model stands square to the axes, as data sets have them
@@ -110,20 +124,36 @@ def initial_network(row: Row, seed: int) -> PointBERT:
     return network
 
 
+def optimizers_of(network: PointBERT, others: list[nn.Parameter], args: argparse.Namespace) -> list[Any]:
+    """Muon for the matrices of the transformer, AdamW for all else.
+
+    After 24,000 samples 53 % right with Muon at 3e-3, 49 % at 1e-3; AdamW alone needs 40,000 for 48 %.
+    """
+    matrices = [p for p in network.parameters() if p.ndim == 2]
+    rest = [p for p in network.parameters() if p.ndim != 2] + others
+    return [
+        torch.optim.Muon(matrices, lr=args.matrix_rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=args.learning_rate, weight_decay=0.02),
+    ]
+
+
 def train(row: Row, names: Sequence[str], text: TextEncoder, args: argparse.Namespace) -> PointBERT:
     network = initial_network(row, args.seed)
     targets = Names(names, text)
     classifier = nn.Linear(row.sizes.embedding_dim, len(names))
     log_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
     parameters = [*network.parameters(), *classifier.parameters(), log_scale]
-    optimizer = torch.optim.AdamW(parameters, lr=args.learning_rate, weight_decay=0.02)
-    data = GeneratedShapes(names, args.samples, row.spec.count, row.spec.color, args.seed)
+    optimizers = optimizers_of(network, [*classifier.parameters(), log_scale], args)
+    data = GeneratedShapes(names, args.samples, row.spec.count, row.spec.color, args.seed, args.hold_out)
     # spawned: a process that is forked after torch has begun its threads may wait for ever
     how: dict[str, Any] = {"prefetch_factor": 8, "multiprocessing_context": "spawn"} if args.workers else {}
     loader = DataLoader(data, batch_size=args.batch_size, num_workers=args.workers, drop_last=True, **how)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, args.learning_rate, total_steps=len(loader), pct_start=0.03, cycle_momentum=False
-    )
+    schedules = [
+        torch.optim.lr_scheduler.OneCycleLR(
+            o, [g["lr"] for g in o.param_groups], total_steps=len(loader), pct_start=0.03, cycle_momentum=False
+        )
+        for o in optimizers
+    ]
     seen = right = 0
     started = time.time()
     forward = torch.compile(network.train()) if args.compile else network.train()
@@ -132,11 +162,13 @@ def train(row: Row, names: Sequence[str], text: TextEncoder, args: argparse.Name
         scale = log_scale.clamp(max=np.log(100)).exp()
         loss, logits = targets.loss(F.normalize(embedding, dim=-1), labels, scale)
         loss = loss + F.cross_entropy(classifier(embedding), labels)
-        optimizer.zero_grad()
+        for o in optimizers:
+            o.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
+        for o, schedule in zip(optimizers, schedules, strict=True):
+            o.step()
+            schedule.step()
         seen, right = seen + len(labels), right + int((logits.argmax(1) == labels).sum())
         if step % 500 == 0 or step == len(loader):
             minutes = (time.time() - started) / 60
@@ -152,9 +184,11 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--leave-out", choices=("sr1", "sr2"), default="", help="show no novel class of it")
+    parser.add_argument("--hold-out", action="store_true", help="show no held-out variant, see vocabulary.held_out")
     parser.add_argument("--samples", type=int, default=320_000, help="shapes shown (default: 320,000)")
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of vectors and convolutions")
+    parser.add_argument("--matrix-rate", type=float, default=3e-3, help="of matrices")
     parser.add_argument("--workers", type=int, default=1, help="processes that make shapes (default: 1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
     parser.add_argument("--compile", action="store_true", help="torch.compile; needs a C++ compiler")
