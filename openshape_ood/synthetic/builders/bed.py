@@ -6,7 +6,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._copies import both, four, row, spread
 from openshape_ood.synthetic.builders._seats import LEGS, caster, feet, legs
-from openshape_ood.synthetic.builders._shapes import bent_board, rails, rounded, slab, soft
+from openshape_ood.synthetic.builders._shapes import bent_board, rails, rounded, rumpled, slab, soft
 from openshape_ood.synthetic.builders._textiles import (
     BOARDS,
     arched_board,
@@ -239,6 +239,24 @@ def flat_bed(rng: Random) -> Mesh:
     return join(legs(rng, w, d, 0.25), bedding(rng, w, d, 0.22, rng.uniform(0.25, 0.35)))
 
 
+def duvet_bed(rng: Random) -> Mesh:
+    """A made bed: a thick puffed cover that hangs over three sides, plump pillows, a low headboard or none."""
+    w, d = lying_size(rng)
+    y, t = rng.uniform(0.1, 0.35), rng.uniform(0.18, 0.32)
+    top, puff, hang = y + t, rng.uniform(0.05, 0.14), rng.uniform(0.12, 0.4)
+    hang = min(hang, top - 0.03)
+    length, edge = d * rng.uniform(0.6, 0.85), rng.uniform(0.12, 0.3)
+    cover = soft(w + 2 * puff, puff + hang, length, top - hang, z=(d - length) / 2 + puff, edge=edge)
+    parts = [bed_frame(rng, w, d, y), soft(w, t, d, y, edge=0.12)]
+    parts.append(rumpled(rng, cover, rng.uniform(0.01, 0.05), 5))
+    for x in spread(rng.randint(1, 3) if w < 1.3 else rng.randint(2, 4), w):
+        one = sewn(rng, rng.uniform(0.5, 0.75), rng.uniform(0.14, 0.24), rng.uniform(0.35, 0.5))
+        parts.append(one.turned("x", rng.uniform(0, 45)).moved(x * 0.9, top + 0.12, -d / 2 + 0.25))
+    if chance(rng, 0.6):
+        parts.append(board(rng, w + rng.uniform(0, 0.2), top + rng.uniform(0.1, 0.7)).moved(z=-d / 2 - 0.06))
+    return join(*parts)
+
+
 category(
     "bed",
     "single bed, double bed, twin bed, queen bed, king size bed, bunk bed, loft bed, four poster, canopy bed, "
@@ -255,4 +273,5 @@ category(
     daybed=daybed,
     divan=divan_bed,
     flat=flat_bed,
+    thick_duvet=duvet_bed,
 )

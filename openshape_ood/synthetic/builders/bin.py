@@ -158,6 +158,21 @@ def garbage_can(rng: Random) -> Mesh:
     return join(pot(profile, 0.006), grips, leaning) if chance(rng) else join(pot(profile, 0.006), grips)
 
 
+def slim_bin(rng: Random) -> Mesh:
+    """A tall round can open at its top: straight, waisted or flared, with a rim, hoops or a bag."""
+    r, h = rng.uniform(0.09, 0.2), rng.uniform(0.4, 0.85)
+    waist, foot = rng.uniform(0.8, 1.05), rng.uniform(0.75, 1.1)
+    parts = [pot([(foot * r, 0), (waist * r * (1 + foot) / 2, h / 2), (r, h)], rng.uniform(0.003, 0.015))]
+    if chance(rng, 0.6):
+        parts.append(torus(r, rng.uniform(0.005, 0.015)).moved(y=h))
+    if chance(rng, 0.3):
+        parts += [torus(foot * r, 0.008).moved(y=y) for y in (0.008, 0.06)]
+    if chance(rng, 0.25):
+        bag = loft([Ring(y, 2 * s * r, 2 * s * r) for y, s in ((0.75 * h, 1.02), (h + 0.01, 1.06), (0.8 * h, 0.9))])
+        parts.append(rumpled(rng, bag, 0.015, 5))
+    return join(*parts)
+
+
 category(
     "bin",
     "trash can, garbage can, waste bin, rubbish bin, dustbin, wastebasket, waste basket, trash bin, garbage bin, "
@@ -173,4 +188,5 @@ category(
     recycling_station=recycling_station,
     skip=skip,
     garbage_can=garbage_can,
+    slim=slim_bin,
 )

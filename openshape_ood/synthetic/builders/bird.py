@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from openshape_ood.synthetic.builders._bodies import blade, body_along_z
 from openshape_ood.synthetic.builders._copies import both
 from openshape_ood.synthetic.builders._shapes import axle, barrel, bars, from_above
-from openshape_ood.synthetic.catalog import Random, category, chance
+from openshape_ood.synthetic.catalog import Random, category, chance, count
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
@@ -143,6 +145,37 @@ def hen(rng: Random) -> Mesh:
     )
 
 
+def spread_wing(rng: Random, span: float, chord: float) -> Mesh:
+    """A wing in the x-y plane, spread from the origin along +x, with feathers that stand apart at its tip."""
+    u, n = rng.uniform, count(rng, 4, 9)
+    raised, flat = u(-5, 40), chord * u(0.06, 0.14)
+    arm = tube([(0, 0, 0), (0.45 * span, 0.15 * chord, 0), (0.75 * span, 0, 0)], [flat, flat, 0.6 * flat])
+    feathers = []
+    for t in np.linspace(0, 1, 2 * n):
+        length = chord * (0.75 + 0.35 * np.sin(np.pi * t)) * u(0.92, 1.08)
+        one = ellipsoid(0.75 * span / n, length, flat, 10).moved(y=-length / 2)
+        angle = -8 + (t**2) * u(75, 105) if t > 0.5 else -8 + 20 * t
+        feathers.append(one.turned("z", float(angle)).moved(0.75 * span * t, 0.1 * chord * np.sin(np.pi * t)))
+    return join(arm, *feathers).turned("y", u(-25, 25)).turned("z", raised)
+
+
+def spread_wings(rng: Random) -> Mesh:
+    """An owl or an eagle that stands upright with both wings held out to its sides."""
+    u = rng.uniform
+    h = u(0.15, 0.7)
+    w = h * u(0.32, 0.5)
+    body = egg(h * 0.85, w, w * u(0.8, 1)).turned("x", -u(60, 85)).moved(y=0.45 * h)
+    wings = both(spread_wing(rng, h * u(0.55, 1.1), h * u(0.35, 0.65)).moved(0.35 * w, h * u(0.55, 0.68)))
+    head = bird_head(rng, w * u(0.6, 0.85), w * u(0.1, 0.3)).moved(y=0.9 * h, z=0.12 * h)
+    parts = [body, wings, head, tail_fan(h * u(0.25, 0.5), w * u(0.6, 1.2)).turned("x", -u(35, 75)).moved(y=0.15 * h)]
+    parts.append(bird_legs(h * u(0.15, 0.3), 0.25 * w, 0.03 * h).moved(y=0.12 * h))
+    if chance(rng, 0.4):
+        parts.append(both(cylinder(w * 0.1, h * 0.12, 0.0, 8).turned("z", -20).moved(w * 0.22, 1.02 * h, 0.1 * h)))
+    if chance(rng, 0.35):
+        parts.append(cylinder(w * u(0.4, 0.8), 0.12 * h, w * u(0.3, 0.6)).moved(y=-0.12 * h))
+    return join(*parts)
+
+
 category(
     "bird",
     "owl, duck, penguin, parrot, pigeon, eagle, chicken, hen, goose, swan, seagull, flamingo, rubber duck, sparrow, "
@@ -154,4 +187,5 @@ category(
     penguin=penguin,
     wader=wader,
     hen=hen,
+    spread_wings=spread_wings,
 )

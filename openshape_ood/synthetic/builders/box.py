@@ -181,6 +181,18 @@ def flat_box(rng: Random) -> Mesh:
     return join(open_box(w, h, d, 0.004), lid.turned("x", -angle).moved(y=h + 0.01, z=-d / 2))
 
 
+def cartons(rng: Random) -> Mesh:
+    """An open carton among closed ones: beside them, before them, or on top."""
+    w, h, d = carton_size(rng)
+    parts = [open_carton(rng) if chance(rng, 0.5) else half_open_carton(rng)]
+    for i in range(count(rng, 1, 3)):
+        s, tall = rng.uniform(0.5, 1.0), h * rng.uniform(0.5, 1.1)
+        x, z = [(-0.9, 0.1), (0.9, -0.1), (0.1, -0.9)][i]
+        carton = closed_carton(rng) if chance(rng, 0.3) else box(s * w, tall, s * d).moved(y=tall / 2)
+        parts.append(carton.turned("y", rng.uniform(-25, 25)).moved(x * w, 0, z * w))
+    return join(*parts)
+
+
 category(
     "box",
     "cardboard box, carton, crate, package, parcel, shoe box, gift box, storage box, packing box, wooden crate, "
@@ -196,4 +208,5 @@ category(
     storage_tote=storage_tote,
     stacked=stacked_boxes,
     flat=flat_box,
+    cartons=cartons,
 )

@@ -8,7 +8,16 @@ from itertools import pairwise
 import numpy as np
 
 from openshape_ood.synthetic.builders._cases import WHOLE, Cell, cased, columns, cornice, fitted, grid, rows
-from openshape_ood.synthetic.builders._furniture import based, cupboard_door, front, high_base, low_base, style_of
+from openshape_ood.synthetic.builders._copies import both
+from openshape_ood.synthetic.builders._furniture import (
+    Style,
+    based,
+    cupboard_door,
+    front,
+    high_base,
+    low_base,
+    style_of,
+)
 from openshape_ood.synthetic.builders._shapes import block, blocks, slab
 from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join, lathe, tube
@@ -194,6 +203,52 @@ def sliding_cabinet(rng: Random) -> Mesh:
     return based(rng, join(case, doors, frame), w, d, *pick(rng, (low_base, high_base))(rng))
 
 
+def run_along(rng: Random, style: Style, width: float, height: float, depth: float) -> Mesh:
+    """Base units side by side on one recessed plinth, without their worktop."""
+    n = max(1, round(width / rng.uniform(0.42, 0.75)))
+    cells = [cell for column in columns(["open"] * n) for cell in unit_cells(rng, width / n, column)]
+    plinth = slab(width, 0.12, depth - 0.08).moved(z=-0.04)
+    return join(fitted(rng, style, width, height, depth, cells).moved(y=0.12), plinth)
+
+
+def l_kitchen(rng: Random) -> Mesh:
+    """Base units along two walls that meet in a corner, under one worktop; perhaps a tap, wall units, a tall unit."""
+    a, b, d, h = rng.uniform(1.5, 3.5), rng.uniform(1.3, 3.2), rng.uniform(0.52, 0.65), rng.uniform(0.68, 0.78)
+    style, t, y = style_of(rng, 0.03), rng.uniform(0.025, 0.06), 0.12 + h
+    side = run_along(rng, style, b - d, h, d).turned("y", 90).moved(d / 2, 0, d + (b - d) / 2)
+    parts = [run_along(rng, style, a, h, d).moved(a / 2, 0, d / 2), side]
+    tops = [(0, a, y, y + t, 0, d + 0.03), (0, d + 0.03, y, y + t, d + 0.03, b)]
+    if chance(rng, 0.5):
+        rise = rng.uniform(0.05, 0.6)
+        tops += [(0, a, y + t, y + t + rise, 0, 0.015), (0, 0.015, y + t, y + t + rise, 0, b)]
+    parts.append(blocks(tops))
+    if chance(rng, 0.6):
+        parts.append(tap(y + t).moved(rng.uniform(0.4, 0.8) * a, 0, 0.1))
+    if chance(rng, 0.35):
+        hung = fitted(rng, style, 0.9 * a, 0.65, 0.34, columns(["left", "right"] * count(rng, 1, 2)))
+        parts.append(hung.moved(0.45 * a, y + 0.55, 0.17))
+    if chance(rng, 0.25):
+        tall = fitted(rng, style, 0.6, rng.uniform(1.9, 2.2), d, rows(["left", "flap", "left"]))
+        parts.append(tall.moved(a + 0.3, 0, d / 2))
+    whole = join(*parts)
+    return whole.mirrored("x") if chance(rng) else whole
+
+
+def island(rng: Random) -> Mesh:
+    """A kitchen island: units to one side or both, a worktop that overhangs on the other; perhaps a tap."""
+    w, d, h, t = rng.uniform(1.0, 2.6), rng.uniform(0.6, 1.1), rng.uniform(0.68, 0.8), rng.uniform(0.025, 0.08)
+    style, over = style_of(rng, 0.03), rng.uniform(0.02, 0.4)
+    parts = [run_along(rng, style, w, h, d)]
+    if chance(rng, 0.4):
+        parts.append(front(style.panel, w - 0.1, h - 0.1, 0.02).turned("y", 180).moved(w / 2 - 0.05, 0.17, -d / 2))
+    parts.append(slab(w + rng.uniform(0.02, 0.3), t, d + 0.03 + over, 0.12 + h, z=0.02 - over / 2))
+    if chance(rng, 0.5):
+        parts.append(tap(0.12 + h + t).moved(rng.uniform(-0.3, 0.3) * w, 0, -0.2 * d))
+    if chance(rng, 0.3):
+        parts.append(both(block(w / 2, w / 2 + t, 0, 0.12 + h, -d / 2 - over, d / 2)))
+    return join(*parts)
+
+
 category(
     "cabinet",
     "cupboard, sideboard, buffet cabinet, kitchen cabinet, wall cabinet, base cabinet, file cabinet, filing cabinet, "
@@ -212,4 +267,6 @@ category(
     corner=corner_cabinet,
     vanity=vanity,
     sliding=sliding_cabinet,
+    l_kitchen=l_kitchen,
+    island=island,
 )

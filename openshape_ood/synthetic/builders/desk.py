@@ -227,6 +227,26 @@ def school_desk(rng: Random) -> Mesh:
     return join(*parts)
 
 
+def hung_drawers(rng: Random) -> Mesh:
+    """A table on four legs with a box of drawers hung under its top at both ends, or at one."""
+    w, d, h, t = rng.uniform(1.0, 1.9), rng.uniform(0.5, 0.85), rng.uniform(0.66, 0.75), rng.uniform(0.018, 0.045)
+    kind, r, style = (
+        pick(rng, ("tapered", "tapered", "round", "splayed", "square")),
+        rng.uniform(0.018, 0.032),
+        style_of(rng),
+    )
+    deep, wide, up = rng.uniform(0.14, 0.38), rng.uniform(0.2, 0.32) * w, count(rng, 1, 2)
+    unit = fitted(rng, style, wide, deep, 0.85 * d, rows(["drawer"] * up))
+    x = 0.5 * w - 0.5 * wide - rng.uniform(0.04, 0.1)
+    parts = [top(pick(rng, ("rectangle", "rectangle", "rounded")), w, t, d, h), unit.moved(x, h - deep)]
+    if chance(rng, 0.75):
+        parts.append(unit.mirrored("x").moved(-x, h - deep))
+    parts.append(legs(kind, 0.98 * w, 0.95 * d, h, r))
+    if chance(rng, 0.4):
+        parts.append(block(-x, x, h - rng.uniform(0.08, 0.4), h, -0.42 * d, 0.02 - 0.42 * d))
+    return join(*parts)
+
+
 category(
     "desk",
     "office desk, writing desk, computer desk, standing desk, corner desk, school desk, work desk, study desk, "
@@ -243,4 +263,5 @@ category(
     standing=standing,
     computer=computer_desk,
     school=school_desk,
+    hung_drawers=hung_drawers,
 )

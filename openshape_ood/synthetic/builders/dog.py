@@ -11,7 +11,7 @@ import numpy as np
 from openshape_ood.synthetic.builders._bodies import body_along_z
 from openshape_ood.synthetic.builders._copies import both, stamped
 from openshape_ood.synthetic.catalog import Random, category, chance
-from openshape_ood.synthetic.mesh import Mesh, cushion, ellipsoid, join, rod, tube
+from openshape_ood.synthetic.mesh import Mesh, cushion, cylinder, ellipsoid, join, rod, tube
 
 
 class Beast(NamedTuple):
@@ -178,6 +178,22 @@ def lying_dog(rng: Random) -> Mesh:
     return join(beast_trunk(b), front_end(rng, b, 10).moved(y=g * 0.2, z=n * 0.42), fore, hind, tail)
 
 
+def short_legged(rng: Random) -> Mesh:
+    """A corgi: long heavy trunk, short legs, thick neck, ears that stand, a stump of a tail."""
+    u = rng.uniform
+    n, girth, leg, neck, raised = u(0.35, 0.6), u(0.38, 0.58), u(0.24, 0.42), u(0.12, 0.3), u(40, 75)
+    b = Beast(n, leg, girth, neck, raised, u(0.3, 0.42), u(0.12, 0.24), 0.01, u(0.05, 0.3), u(0, 70), u(0.07, 0.1))
+    g, size, ear, a = girth * n / 2, b.head * n, n * u(0.12, 0.22), np.radians(raised)
+    lean = u(-5, 35)
+    tip = n * (neck + 0.1) * np.array([0, np.sin(a), np.cos(a)]) + [0, 0.24 * g, 0.42 * n]
+    point = cylinder(0.42 * ear, ear, 0.08 * ear, 8).scaled(1, 1, 0.45).moved(y=ear / 2)
+    ears = both(point.turned("z", -lean).moved(0.22 * size, 0.28 * size, -0.05 * size)).moved(*tip)
+    ruff = tube(np.stack([(0, 0.1 * g, 0.3 * n), tip * [1, 0.9, 0.95]]), [g * u(0.85, 1.05), size * u(0.33, 0.45)], 12)
+    front = front_end(rng, b, u(-5, 15)).moved(y=0.24 * g, z=0.42 * n)
+    tail = beast_tail(b).moved(y=0.4 * g, z=-0.47 * n)
+    return join(beast_trunk(b), ruff, front, ears, tail, standing_legs(rng, b))
+
+
 category(
     "dog",
     "puppy, hound, terrier, dachshund, cat, kitten, horse, pony, cow, pig, sheep, elephant, giraffe, animal, "
@@ -185,4 +201,5 @@ category(
     **{kind: partial(four_legged, kind=kind) for kind in BEASTS},
     sitting=sitting_dog,
     lying=lying_dog,
+    short_legged=short_legged,
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._copies import both
 from openshape_ood.synthetic.builders._furniture import framed_leaf
-from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, slab
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, frame, slab
 from openshape_ood.synthetic.catalog import Builder, Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, extrude, join, rod, sheet, tube
 
@@ -278,6 +278,33 @@ def revolving_door(rng: Random) -> Mesh:
     return join(*wings, both(arc), drum.moved(y=h + 0.1), cylinder(0.04, h, segments=8).moved(y=h / 2))
 
 
+def folding_wall(rng: Random) -> Mesh:
+    """Three to six leaves as high as a room and nearly flat, each a grid of sunk panels or a lattice."""
+    n, h, t, angle = count(rng, 3, 6), rng.uniform(1.9, 2.6), rng.uniform(0.02, 0.05), rng.uniform(0, 35)
+    w = rng.uniform(1.6, 3.2) / n
+    filling = pick(rng, ("recessed", "recessed", "raised", "glass", "void"))
+    fields = [(1,) * count(rng, 3, 8), (1, 3), (1, 4, 1)][rng.randint(3)]
+    leaf = framed_leaf(w - 0.006, h, t, filling, count(rng, 1, 4), fields, rng.uniform(0.025, 0.07))
+    step, rise = w * float(np.cos(np.radians(angle))), w * float(np.sin(np.radians(angle)))
+    out, back = leaf.turned("y", -angle), leaf.turned("y", angle).moved(z=rise)
+    parts = [(back if i % 2 else out).moved((i - n / 2) * step) for i in range(n)]
+    if chance(rng, 0.35):
+        x, bar = n * step / 2, rng.uniform(0.02, 0.06)
+        parts.append(frame(2 * x + 2 * bar, h + 2 * bar, bar, 0.08).moved(y=h / 2, z=t / 2 + rise / 2))
+    return join(*parts)
+
+
+def plain_leaves(rng: Random) -> Mesh:
+    """A bare flush leaf or a pair of them without frame; perhaps a handle, grooves or a kick plate."""
+    w, h, t, pair = rng.uniform(0.6, 1.1), rng.uniform(1.85, 2.6), rng.uniform(0.03, 0.12), chance(rng, 0.4)
+    half = join(block(0.003, w, 0, h, 0, t), *([lever(rng, t).moved(0.06, h * 0.47)] if chance(rng, 0.6) else []))
+    if chance(rng, 0.3):
+        half = join(half, blocks([(0.03, w - 0.03, y * h, y * h + 0.015, t, t + 0.006) for y in (0.2, 0.4, 0.6, 0.8)]))
+    if chance(rng, 0.25):
+        half = join(half, block(0.02, w - 0.02, 0.02, rng.uniform(0.15, 0.3), t, t + 0.004))
+    return both(half) if pair else half
+
+
 category(
     "door",
     "front door, entrance door, interior door, room door, double door, sliding door, glass door, french door, "
@@ -300,4 +327,6 @@ category(
     stable=stable_door,
     garage=garage_door,
     revolving=revolving_door,
+    folding_wide=folding_wall,
+    plain_leaf=plain_leaves,
 )

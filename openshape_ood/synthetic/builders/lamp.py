@@ -8,7 +8,7 @@ from openshape_ood.synthetic.builders._bodies import SHARP, Ring, loft, pot, smo
 from openshape_ood.synthetic.builders._copies import around, at_corners, both, placed
 from openshape_ood.synthetic.builders._shapes import arch
 from openshape_ood.synthetic.catalog import Random, category, chance, count
-from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, tube
+from openshape_ood.synthetic.mesh import Mesh, box, cylinder, ellipsoid, join, lathe, rod, torus, tube
 
 
 def shade(rng: Random, radius: float, height: float, power: float = 2.0) -> Mesh:
@@ -177,6 +177,74 @@ def torchiere(rng: Random) -> Mesh:
     return join(*parts)
 
 
+def wall_plate(rng: Random, reach: float, y: float) -> Mesh:
+    """A plate on the wall at z = -reach with an arm from it to (0, y, 0), straight or bent."""
+    tall, w, drop = rng.uniform(0.08, 0.22), rng.uniform(0.06, 0.12), rng.uniform(-0.08, 0.1)
+    plate = box(w, tall, 0.02) if chance(rng) else cylinder(w / 2, 0.02).turned("x", 90).scaled(1, tall / w, 1)
+    bend = (0, y + drop + rng.uniform(-0.02, 0.06), -0.4 * reach)
+    return join(plate.moved(y=y - drop, z=-reach), tube([(0, y - drop, -reach), bend, (0, y, 0)], 0.01))
+
+
+def wall_lantern(rng: Random) -> Mesh:
+    """A tapered square or round body with rings, louvers or bars, on a short arm from a plate on the wall."""
+    h, power = rng.uniform(0.14, 0.4), rng.choice([2.0, SHARP])
+    w, foot, n = h * rng.uniform(0.35, 0.75), rng.uniform(0.45, 1.1), count(rng, 0, 7)
+    body = solid([Ring(0, foot * w, foot * w, power), Ring(h, w, w, power)])
+    wide = [(y, 1.12 * w * (foot + (1 - foot) * y)) for y in np.linspace(0.1, 0.9, n)]
+    parts = [body, *[solid([Ring(y * h, s, s, power), Ring((y + 0.035) * h, s, s, power)]) for y, s in wide]]
+    if chance(rng, 0.7):
+        peak, rim = h * rng.uniform(1.08, 1.5), w * rng.uniform(1.1, 1.5)
+        parts.append(solid([Ring(h, rim, rim, power), Ring(h + 0.01, rim, rim, power), Ring(peak, 0.03, 0.03, power)]))
+    if chance(rng, 0.4):
+        parts.append(at_corners(rod((0, 0, 0), (0, h, 0), 0.006), 0.36 * w, 0.36 * w))
+    y = h * rng.uniform(0.0, 1.15)
+    return join(*parts, wall_plate(rng, w * rng.uniform(0.65, 1.3) + 0.02, y))
+
+
+def wall_sconce(rng: Random) -> Mesh:
+    """One to three shades on arms from a plate on the wall, or a half bowl or box close to it."""
+    if chance(rng, 0.35):
+        r, h = rng.uniform(0.08, 0.18), rng.uniform(0.1, 0.35)
+        half = solid([Ring(0, 2 * rng.uniform(0.3, 1) * r, r, rng.choice([2.0, SHARP])), Ring(h, 2 * r, 1.6 * r)])
+        return join(half, box(1.2 * r, 0.8 * h, 0.02).moved(y=h / 2, z=-0.8 * r))
+    n, r, reach = count(rng, 1, 3), rng.uniform(0.05, 0.12), rng.uniform(0.08, 0.2)
+    cover = shade(rng, r, r * rng.uniform(0.8, 2), rng.choice([2.0, 2.0, SHARP]))
+    x = (np.arange(n) - (n - 1) / 2) * 2.3 * r
+    arms = [tube([(0, 0, -reach), (a, -0.04, -reach / 2), (a, 0.03, 0)], 0.009) for a in x]
+    lights = placed(join(cover, cylinder(0.018, 0.05).moved(y=0.02)), [(a, 0.02, 0) for a in x])
+    return join(lights, *arms, box(0.09 + 0.5 * r * (n - 1), rng.uniform(0.1, 0.25), 0.02).moved(z=-reach))
+
+
+def ring_chandelier(rng: Random) -> Mesh:
+    """Candles or shades on a ring or a polygon that hangs by slanted cords from a plate on the ceiling."""
+    r, n, h = rng.uniform(0.2, 0.6), count(rng, 4, 12), rng.uniform(0.3, 1.0)
+    t, sides, cords = rng.uniform(0.008, 0.03), rng.choice([4, 5, 6, 8, 24, 24, 24]), count(rng, 2, 4)
+    size, tall = rng.uniform(0.012, 0.05), rng.uniform(0.06, 0.2)
+    candle = cylinder(size, tall, segments=10).moved(y=tall / 2) if chance(rng, 0.7) else shade(rng, 1.3 * size, tall)
+    candle = candle.moved(y=t) if chance(rng, 0.75) else candle.moved(y=-tall - t)
+    ring = torus(r, t, sides).scaled(1, rng.uniform(0.6, 2.5), 1)
+    cup = cylinder(1.3 * size, 0.012, segments=10).moved(y=t)
+    hub = rng.uniform(0.2, 1.0) * h
+    parts = [ring, around(join(candle, cup).moved(z=r), n), around(rod((0, 0, r), (0, hub, 0.02), 0.005), cords)]
+    parts += [rod((0, hub, 0), (0, h, 0), 0.006), cylinder(rng.uniform(0.04, 0.1), 0.03).moved(y=h)]
+    if chance(rng, 0.25):
+        parts.append(join(ring, around(candle.moved(z=r), n)).scaled(0.6, 1, 0.6).moved(y=0.4 * hub))
+    return join(*parts)
+
+
+def spot_rail(rng: Random) -> Mesh:
+    """Two to six spots, each turned its own way, below a straight rail or on a round plate."""
+    n, r, drop, size = count(rng, 2, 6), rng.uniform(0.025, 0.06), rng.uniform(0.03, 0.12), rng.uniform(0.4, 1.6)
+    deep = r * rng.uniform(1.5, 3.5)
+    can = lathe([(r, -deep), (r, -0.2 * deep), (0.5 * r, 0), (0, 0)], 12)
+    x = np.linspace(-0.45, 0.45, n) * size
+    spots = [
+        can.turned("x", a).turned("y", b).moved(p) for p, a, b in zip(x, *rng.uniform(-70, 70, (2, n)), strict=True)
+    ]
+    stems = placed(rod((0, -0.1 * r, 0), (0, drop, 0), 0.007), [(p, 0, 0) for p in x])
+    return join(*spots, stems, box(size, rng.uniform(0.015, 0.04), rng.uniform(0.02, 0.08)).moved(y=drop))
+
+
 category(
     "lamp",
     "table lamp, floor lamp, desk lamp, bedside lamp, reading lamp, pendant lamp, ceiling lamp, lantern, chandelier, "
@@ -191,4 +259,8 @@ category(
     lantern=lantern,
     chandelier=chandelier,
     torchiere=torchiere,
+    wall_lantern=wall_lantern,
+    ring_chandelier=ring_chandelier,
+    spot_rail=spot_rail,
+    wall_sconce=wall_sconce,
 )

@@ -7,7 +7,7 @@ import numpy as np
 from openshape_ood.synthetic.builders._bodies import Ring, slab
 from openshape_ood.synthetic.builders._copies import both, placed
 from openshape_ood.synthetic.builders._fittings import dial
-from openshape_ood.synthetic.builders._shapes import ribbon
+from openshape_ood.synthetic.builders._shapes import frame, ribbon
 from openshape_ood.synthetic.catalog import Random, category, chance
 from openshape_ood.synthetic.mesh import Mesh, box, cushion, cylinder, join, rod
 
@@ -190,6 +190,25 @@ def portrait_monitor(rng: Random) -> Mesh:
     return on_stand(rng, flat_panel(rng, width, height), 1.6 * width, height)
 
 
+def wall_panel(rng: Random) -> Mesh:
+    """A thin wide set without a stand: a narrow bezel, a shallower box or a bracket at its back."""
+    width = rng.uniform(0.7, 2.0)
+    height, thick, rim = width / rng.uniform(1.5, 1.9), rng.uniform(0.015, 0.05), rng.uniform(0.008, 0.025)
+    sunk = box(width - 2 * rim, height - 2 * rim, thick).moved(z=-rng.uniform(0.002, 0.006))
+    parts = [sunk, frame(width, height, rim, thick)]
+    deep, w, h = rng.uniform(0.015, 0.05), width * rng.uniform(0.25, 0.8), height * rng.uniform(0.25, 0.7)
+    low = -rng.uniform(0, 0.9) * (height - h) / 2
+    back = box(w, deep, h).tapered(rng.uniform(0.8, 1)).turned("x", -90).moved(y=low, z=-(thick + deep) / 2)
+    if chance(rng, 0.75):
+        parts.append(back)
+    if chance(rng, 0.4):
+        arms = both(box(0.03, 0.6 * height, 0.02).moved(0.12 * width, 0, -thick / 2 - deep - 0.01))
+        parts.append(join(arms, box(0.34 * width, 0.08, 0.015).moved(z=-thick / 2 - deep - 0.028)))
+    if chance(rng, 0.25):
+        parts.append(box(0.6 * width, 0.03, thick).moved(y=-height / 2 - 0.015))
+    return join(*parts).turned("x", rng.uniform(0, 8))
+
+
 category(
     "monitor",
     "display, screen, computer monitor, computer screen, television, tv, tv set, television set, flat screen, "
@@ -206,4 +225,5 @@ category(
     dual=dual_monitor,
     all_in_one=all_in_one,
     portrait=portrait_monitor,
+    wall_panel=wall_panel,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from openshape_ood.synthetic.builders._cases import cased, columns, fitted, rows
+from openshape_ood.synthetic.builders._cases import WHOLE, cased, columns, fitted, rows
 from openshape_ood.synthetic.builders._furniture import based, handle, high_base, legs, low_base, style_of
 from openshape_ood.synthetic.builders._shapes import block, slab
 from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
@@ -73,6 +74,22 @@ def night_hung(rng: Random) -> Mesh:
     )
 
 
+def night_chest(rng: Random) -> Mesh:
+    """Wider than high: two or three drawers between a thick overhanging top and a plinth."""
+    w, h, d, style = rng.uniform(0.52, 0.85), rng.uniform(0.36, 0.58), rng.uniform(0.36, 0.5), style_of(rng)
+    up, t, over = count(rng, 2, 3), rng.uniform(0.02, 0.06), rng.uniform(0.01, 0.05)
+    cells = rows(["drawer"] * up)
+    if chance(rng, 0.3):
+        cells = [*rows(["drawer"] * (up - 1), replace(WHOLE, y1=1 - 1 / up)), *columns(["drawer"] * 2, cells[-1])]
+    parts = [fitted(rng, style, w, h, d, cells), slab(w + 2 * over, t, d + over, h, z=over / 2)]
+    if chance(rng, 0.5):
+        parts.append(slab(w + over, 0.6 * t, d + 0.5 * over, h - 0.6 * t))
+    lift, out = rng.uniform(0.05, 0.14), rng.uniform(-0.02, 0.04)
+    if chance(rng, 0.75):
+        return join(slab(w + out, lift, d + out), join(*parts).moved(y=lift))
+    return based(rng, join(*parts), w, d, pick(rng, ("bun", "square", "tapered")), lift)
+
+
 category(
     "night stand",
     "nightstand, bedside table, night table, bedside cabinet, bedside chest, bedside stand, bedside shelf, "
@@ -84,4 +101,5 @@ category(
     table=night_table,
     round=night_round,
     hung=night_hung,
+    chest=night_chest,
 )

@@ -141,6 +141,41 @@ def stacked_pillows(rng: Random) -> Mesh:
     return join(*parts)
 
 
+def any_pillow(rng: Random, size: float) -> Mesh:
+    """A pillow of some kind lying flat about the origin."""
+    kind = pick(rng, ("sewn", "sewn", "sewn", "roll", "round"))
+    if kind == "roll":
+        return bolster(rng, size * rng.uniform(0.8, 1.3), size * rng.uniform(0.15, 0.25))
+    if kind == "round":
+        return ellipsoid(size, size * rng.uniform(0.3, 0.55), size, 18)
+    return wrinkled(rng, sewn(rng, size * rng.uniform(0.9, 1.5), size * rng.uniform(0.22, 0.45), size), 0.06)
+
+
+def leaning_pillows(rng: Random) -> Mesh:
+    """Two to four in a row, each leaning on the one behind it; perhaps one lies in front."""
+    size, z, parts = rng.uniform(0.35, 0.6), 0.0, []
+    for _ in range(rng.randint(2, 5)):
+        one = any_pillow(rng, size).turned("x", rng.uniform(55, 80)).turned("y", rng.uniform(-20, 20))
+        one = one.grounded()
+        parts.append(one.moved(rng.uniform(-0.35, 0.35) * size, 0, z))
+        z += 0.5 * float(one.size()[2])
+        size *= rng.uniform(0.7, 0.95)
+    if chance(rng, 0.4):
+        parts.append(any_pillow(rng, size).grounded().moved(0, 0, z + 0.4 * size))
+    return join(*parts)
+
+
+def pile_of_pillows(rng: Random) -> Mesh:
+    """Two to four of different kinds thrown on and beside one another, none of them square to the next."""
+    size, y, parts = rng.uniform(0.35, 0.6), 0.0, []
+    for _ in range(rng.randint(2, 5)):
+        one = any_pillow(rng, size * rng.uniform(0.7, 1)).turned("z", rng.uniform(-22, 22))
+        one = one.turned("y", rng.uniform(0, 180)).grounded()
+        parts.append(one.moved(rng.uniform(-0.4, 0.4) * size, y, rng.uniform(-0.4, 0.4) * size))
+        y += float(one.size()[1]) * rng.uniform(0.1, 0.55)
+    return join(*parts)
+
+
 category(
     "pillow",
     "cushion, throw pillow, bed pillow, head pillow, sofa cushion, seat cushion, scatter cushion, floor cushion, "
@@ -157,4 +192,6 @@ category(
     contour=contour_pillow,
     wedge=wedge_pillow,
     stacked=stacked_pillows,
+    pile=pile_of_pillows,
+    leaning=leaning_pillows,
 )

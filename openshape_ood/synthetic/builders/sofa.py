@@ -176,6 +176,50 @@ def wood_settee(rng: Random) -> Mesh:
     return join(frame, pads, back_cushions(rng, w, count, rise * 0.95).moved(0, h + 0.12, -d / 2 + 0.12))
 
 
+def sofa_module(rng: Random) -> Mesh:
+    """One deep seat of a sectional: a block with a back, one arm or none."""
+    w, d, foot = rng.uniform(0.65, 1.2), rng.uniform(0.8, 1.2), rng.uniform(0.0, 0.12)
+    seat, t, rise = rng.uniform(0.36, 0.48), rng.uniform(0.12, 0.24), rng.uniform(0.22, 0.48)
+    wall, edge = rng.uniform(0.1, 0.3), rng.uniform(0.08, 0.3)
+    parts = [underframe(rng, w, seat - t - foot, d, foot), seat_cushions(rng, w, d - wall, 1, seat - t, t)]
+    parts[1] = parts[1].moved(z=wall / 2)
+    parts.append(soft(w, seat + rise - foot, wall, foot, z=-(d - wall) / 2, edge=edge))
+    if chance(rng, 0.6):
+        parts.append(back_cushions(rng, 0.95 * w, 1, rise).moved(0, seat, -d / 2 + wall + 0.1))
+    if chance(rng, 0.6):
+        arm, wide = pick(rng, (block_arm, slim_arm, padded_arm))(rng, d, seat - foot + rng.uniform(0, rise))
+        parts.append(arm.moved((w + wide) / 2, foot, 0))
+    if foot > 0.02:
+        parts.append(feet(rng, w, d, foot + 0.01))
+    whole = join(*parts)
+    return whole.mirrored("x") if chance(rng, 0.5) else whole
+
+
+def loose_corner_sofa(rng: Random) -> Mesh:
+    """A low L of two seat blocks on small feet, with a low wall and many loose cushions leaning on it."""
+    w, d, leg = rng.uniform(2.0, 3.4), rng.uniform(0.8, 1.05), rng.uniform(1.5, 2.8)
+    foot, seat, wall = rng.uniform(0.03, 0.14), rng.uniform(0.32, 0.44), rng.uniform(0.08, 0.2)
+    rise, edge, x = rng.uniform(0.05, 0.3), rng.uniform(0.08, 0.2), (w - d) / 2
+    parts = [soft(w, seat - foot, d, foot, edge=edge), feet(rng, w, d, foot + 0.02)]
+    parts.append(soft(d, seat - foot, leg - d, foot, x=x, z=leg / 2, edge=edge))
+    parts.append(feet(rng, d, leg - d, foot + 0.02).moved(x, 0, leg / 2))
+    parts.append(soft(w, seat + rise - foot, wall, foot, z=-(d - wall) / 2, edge=edge))
+    parts.append(soft(wall, seat + rise - foot, leg, foot, x=(w - wall) / 2, z=(leg - d) / 2, edge=edge))
+    tall, t = rise + rng.uniform(0.1, 0.3), rng.uniform(0.14, 0.26)
+    runs = [(w - d, 0.0, -d / 2, rng.randint(2, 5)), (leg - d, -90.0, leg / 2, rng.randint(1, 4))]
+    for length, turn, place, n in runs:
+        for at in spread(n, length):
+            one = soft(length / n * rng.uniform(0.8, 1), tall * rng.uniform(0.9, 1.1), t, edge=rng.uniform(0.3, 0.6))
+            one = one.turned("x", -rng.uniform(5, 22)).turned("y", turn + rng.uniform(-6, 6))
+            back = wall + t / 2 + 0.04
+            spot = (w / 2 - back, seat, place + at) if turn else (at - d / 2, seat, place + back)
+            parts.append(one.moved(*spot))
+    if chance(rng, 0.5):
+        parts.append(throw_pillows(rng, w * 0.7, seat, -d / 2 + wall + 0.35))
+    whole = join(*parts)
+    return whole.mirrored("x") if chance(rng, 0.5) else whole
+
+
 category(
     "sofa",
     "couch, settee, loveseat, love seat, two seater, three seater, corner sofa, sectional, sectional sofa, "
@@ -192,4 +236,6 @@ category(
     curved=curved_sofa,
     framed=framed_sofa,
     settee=wood_settee,
+    module=sofa_module,
+    low_loose=loose_corner_sofa,
 )

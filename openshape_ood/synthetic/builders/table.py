@@ -8,7 +8,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._cases import cased, columns, fitted, rows
 from openshape_ood.synthetic.builders._copies import both, ring_of
-from openshape_ood.synthetic.builders._furniture import LEGS, TURNED, apron, leg, legs, style_of, top
+from openshape_ood.synthetic.builders._furniture import LEGS, TURNED, apron, based, leg, legs, style_of, top
 from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, slab
 from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, cylinder, join, lathe, rod, tube
@@ -230,6 +230,45 @@ def work_bench(rng: Random) -> Mesh:
     return join(*parts)
 
 
+def storage_coffee_table(rng: Random) -> Mesh:
+    """A low block: compartments and drawers beneath a top, of which a part may be a tray with a rim."""
+    w, d, h, t = rng.uniform(0.75, 1.5), rng.uniform(0.45, 0.9), rng.uniform(0.22, 0.42), rng.uniform(0.018, 0.07)
+    kinds = [pick(rng, ("open", "open", "drawer", "flap")) for _ in range(count(rng, 1, 3))]
+    cells = [c for column in columns(kinds) for c in rows([column.kind] * count(rng, 1, 2), column)]
+    case = fitted(rng, style_of(rng), w * rng.uniform(0.8, 1), h, d * rng.uniform(0.8, 1), cells, back=chance(rng))
+    base, lift = pick(rng, (("none", 0.0), ("plinth", 0.06), ("square", 0.1), ("panels", 0.08), ("casters", 0.06)))
+    body = based(rng, case, 0.8 * w, 0.8 * d, base, lift)
+    y, tray = h + lift, rng.uniform(0.3, 0.7) * w if chance(rng, 0.45) else 0.0
+    parts = [body, slab(w - tray, t, d, y, x=-tray / 2)]
+    if tray:
+        middle, drop = (w - tray) / 2, rng.uniform(0, 0.08)
+        rim = blocks([(-tray / 2, tray / 2, 0, 0.06, s * d / 2 - 0.01, s * d / 2 + 0.01) for s in (-1, 1)])
+        parts += [slab(tray, 0.02, d, y - drop, x=middle), rim.moved(middle, y - drop)]
+    return join(*parts)
+
+
+def a_frame_table(rng: Random) -> Mesh:
+    """A long slab on a trestle at either end: two splayed legs, a cross bar and nothing between the trestles."""
+    w, d, h, t = rng.uniform(1.2, 2.4), rng.uniform(0.6, 1.0), rng.uniform(0.4, 0.76), rng.uniform(0.025, 0.1)
+    x, foot, head = w * rng.uniform(0.3, 0.45), rng.uniform(0.36, 0.5) * d, rng.uniform(0.04, 0.3) * d
+    r, lean, bar = rng.uniform(0.015, 0.045), rng.uniform(-0.12, 0.12), rng.uniform(0.1, 0.6)
+    z = foot + (head - foot) * bar
+    end = [both(rod((x + lean, 0, foot), (x, h, head), r), "z")]
+    end.append(rod((x + lean * (1 - bar), bar * h, -z), (x + lean * (1 - bar), bar * h, z), 0.8 * r))
+    end.append(slab(2.2 * r, 2 * r, d * rng.uniform(0.7, 0.95), h - 2 * r, x=x))
+    return join(top(pick(rng, ("rectangle", "rectangle", "rounded", "boat")), w, t, d, h), both(join(*end)))
+
+
+def column_table(rng: Random) -> Mesh:
+    """A square or rounded top on one stout column with a small foot or none."""
+    w, h, t = rng.uniform(0.45, 1.2), rng.uniform(0.4, 0.78), rng.uniform(0.018, 0.07)
+    shape, r = pick(rng, ("rectangle", "rounded", "rounded", "octagon", "round")), rng.uniform(0.025, 0.1)
+    column = slab(2 * r, h, 2 * r) if chance(rng) else cylinder(r, h).moved(y=h / 2)
+    foot = w * rng.uniform(0.3, 0.7)
+    base = top(shape, foot, rng.uniform(0.012, 0.05), foot, 0)
+    return join(top(shape, w, t, w * rng.uniform(0.8, 1), h), column, base)
+
+
 category(
     "table",
     "dining table, kitchen table, coffee table, side table, end table, console table, round table, conference table, "
@@ -250,4 +289,7 @@ category(
     conference=conference_table,
     nest=nest_table,
     work_bench=work_bench,
+    storage_coffee=storage_coffee_table,
+    a_frame=a_frame_table,
+    column=column_table,
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from openshape_ood.synthetic.builders._cases import cased, columns, fitted, grid, rows
 from openshape_ood.synthetic.builders._furniture import based, high_base, legs, low_base, style_of, top
-from openshape_ood.synthetic.builders._shapes import Rows, block, blocks
+from openshape_ood.synthetic.builders._shapes import Rows, block, blocks, slab
 from openshape_ood.synthetic.catalog import Random, category, chance, count, pick
 from openshape_ood.synthetic.mesh import Mesh, extrude, join
 
@@ -102,6 +102,26 @@ def tv_corner(rng: Random) -> Mesh:
     return join(*parts, blocks(walls))
 
 
+def tv_long(rng: Random) -> Mesh:
+    """A very long low board on a block and legs, a second one beside or above it, pushed along."""
+    w, d, t = rng.uniform(1.4, 2.6), rng.uniform(0.32, 0.5), rng.uniform(0.02, 0.06)
+    low, tall, shift = rng.uniform(0.06, 0.2), rng.uniform(0.14, 0.3), rng.uniform(0.2, 0.8)
+    block_w = w * rng.uniform(0.3, 0.6)
+    kinds = [pick(rng, ("flap", "drawer", "open")) for _ in range(count(rng, 1, 2))]
+    case = fitted(rng, style_of(rng), block_w, tall, 0.95 * d, columns(kinds))
+    lower = based(rng, slab(w, t, d), w, d, pick(rng, ("square", "panels", "plinth", "tapered")), low)
+    y, x = low + t, -(w - block_w) / 2 * rng.uniform(0.7, 1)
+    over = w * rng.uniform(0.6, 1.0)
+    board = slab(over, t, d * rng.uniform(0.85, 1), y + tall, x=x + (over - block_w) / 2 + shift * 0.3 * w)
+    parts = [lower, case.moved(x, y), board]
+    if chance(rng, 0.7):
+        end = float(board.vertices[:, 0].max()) - 0.04
+        foot = y if end < w / 2 else 0.0
+        parts.append(block(end - 0.03, end, foot, y + tall, -0.45 * d, 0.45 * d))
+    whole = join(*parts)
+    return whole.mirrored("x") if chance(rng) else whole
+
+
 category(
     "tv stand",
     "television stand, tv unit, tv cabinet, tv table, media console, entertainment center, lowboard, tv bench, "
@@ -113,4 +133,5 @@ category(
     media_wall=media_wall,
     hung=tv_hung,
     corner=tv_corner,
+    stacked_long=tv_long,
 )
