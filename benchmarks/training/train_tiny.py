@@ -204,6 +204,7 @@ def main() -> None:
     started = time.time()
     network = train(find_checkpoint("tiny"), names, TextEncoder.from_pretrained("tiny", cache=False), args)
     facts = {"categories": names, "samples": args.samples, "batch_size": args.batch_size, "seed": args.seed}
+    facts["hold_out"] = args.hold_out
     facts["minutes"] = round((time.time() - started) / 60, 1)
     with replacing(args.out) as partial:
         save_file(network.state_dict(), partial, metadata={"training": json.dumps(facts)})
