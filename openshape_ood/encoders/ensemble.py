@@ -103,10 +103,11 @@ class TextEnsemble(TextEncoder):
         how = {"templates": None if templates == row.text.templates else templates} | settings
         how["average"] = None if average == row.text.average else average
         shared: dict[Any, TextEncoder] = {}
-        for one in row.members:
-            key = one.text, one.folder, one.sizes.embedding_dim
+        # a static one lies beside its registry
+        keys = [(one.text, one.sizes.embedding_dim, one.text.kind == "static" and one.folder) for one in row.members]
+        for key, one in zip(keys, row.members, strict=True):
             shared[key] = shared.get(key) or TextEncoder(one, **how)
-        self.members = tuple(shared[one.text, one.folder, one.sizes.embedding_dim] for one in row.members)
+        self.members = tuple(shared[key] for key in keys)
         self.identity, self.dim = Identity(row.name, row.text.space), row.sizes.embedding_dim
         self.templates = tuple(dict.fromkeys(sentence for one in self.members for sentence in one.templates))
         self.average = row.text.average if average is None else average

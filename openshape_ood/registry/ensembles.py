@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.errors import InputError
-from openshape_ood.registry.rows import Row, Source, Text
+from openshape_ood.registry.rows import About, Row, Source, Text
 from openshape_ood.shapes import CloudSpec
 
 SIGN = "+"
@@ -67,7 +67,7 @@ def ensemble(rows: Sequence[Row]) -> Row:
     sizes = EnsembleSizes(dim, tuple(Member(row.name, row.architecture, row.sizes, row.spec) for row in members))
     licence = ", ".join(dict.fromkeys(row.licence for row in members))
     source = Source(together_sha256(row.source.sha256 for row in members))
-    like = replace(members[0], name=name, folder=Path(), licence=licence, source=source, about=None, unconfirmed="")
+    like = replace(members[0], name=name, folder=Path(), licence=licence, source=source, about=About(), unconfirmed="")
     return replace(like, architecture="ensemble", sizes=sizes, text=text, spec=together, members=members)
 
 
