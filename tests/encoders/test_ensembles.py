@@ -19,7 +19,7 @@ from openshape_ood.scoring import METHODS
 from openshape_ood.synthetic import sample
 
 NAMES = ["chair", "lamp", "night_stand"]
-KNOWN = {name: [sample(name, 300, seed) for seed in range(6)] for name in ("chair", "lamp")}
+KNOWN = {name: [sample(name, 300, seed) for seed in range(3)] for name in ("chair", "lamp")}
 QUERIES = [sample("chair", 700, seed=9), sample("guitar", 1500, seed=9), sample("lamp", 1024, seed=9)]
 
 
@@ -64,7 +64,7 @@ def test_a_cosine_is_the_mean_of_those_of_the_members(
     np.testing.assert_allclose(z @ text.T, (each[0] @ each_text[0].T + each[1] @ each_text[1].T) / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", ["max_cosine", "neglabel", "prototype_distance", "knn", "vote_entropy"])
+@pytest.mark.parametrize("method", ["neglabel", "prototype_distance", "vote_entropy"])
 def test_a_shape_is_as_novel_alone_as_in_a_batch(both: ShapeEncoder, words: TextEncoder, method: str) -> None:
     if METHODS[method].needs in ("any", "negatives"):
         known = KnownClasses.from_names(NAMES, words, negatives=["guitar", "car", "dog", "tree"])
