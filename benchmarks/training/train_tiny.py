@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--leave-out", choices=("sr1", "sr2"), default="", help="show no novel class of it")
     parser.add_argument("--hold-out", action="store_true", help="show no held-out variant, see vocabulary.held_out")
-    parser.add_argument("--samples", type=int, default=320_000, help="shapes shown (default: 320,000)")
+    parser.add_argument("--samples", type=int, default=400_000, help="shapes shown (default: 400,000)")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of vectors and convolutions")
     parser.add_argument("--matrix-rate", type=float, default=3e-3, help="of matrices")
