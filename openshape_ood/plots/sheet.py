@@ -1,13 +1,15 @@
-"""The most and the least novel of many shapes, on one sheet."""
+"""The most and the least novel of many shapes, or groups of novel ones, on one sheet."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_whole
+from openshape_ood.checks import check_rows, check_whole
+from openshape_ood.discovery import Discovery
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
@@ -20,6 +22,8 @@ COLUMNS = 6
 CELL = (1.45, 1.85)  # inches
 MOST = 2000  # points drawn of a shape
 LONGEST = 18  # characters of a title
+MOST_GROUPS = 40  # on a sheet
+Cell = tuple[int, str, str]  # which shape, its title, the title's color
 
 
 def contact_sheet(
@@ -65,25 +69,64 @@ def contact_sheet(
     listed = list_shapes(shapes)
     values = finite(novelty, "novelties", len(listed))
     ups = resolve_ups(up, listed, drawn=True)
-    given = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
-    named = names(given, "titles", len(listed))
+    named = _titles(titles, listed)
     line = None if threshold is None else finite_number(threshold, "threshold")
-    blocks = {title: places for title, places in ends(values, count).items() if len(places)}
-    rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
-    columns = min(COLUMNS, max(map(len, blocks.values())))
-    if figure is None:
-        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
-    if not hasattr(figure, "subfigures"):
-        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
-    for part, (title, places), count_rows in zip(parts, blocks.items(), rows, strict=True):
-        part.suptitle(title, fontsize=12, fontweight="bold")
-        axes = part.subplots(count_rows, columns, squeeze=False)
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for ax, i in zip(axes.flat, places.tolist(), strict=False):
-            _cell(ax, listed[i], ups[i], str(named[i]), float(values[i]), line)
-    return figure
+    shown = ("", "black")
+    blocks = {}
+    for title, places in ends(values, count).items():
+        cells: list[Cell] = []
+        for i in places.tolist():
+            if line is not None:
+                shown = (", novel", ORANGE) if values[i] > line else (", known", BLUE)
+            cells.append((i, f"{_short(named[i])}\n{canvas.number(float(values[i]))}{shown[0]}", shown[1]))
+        blocks |= {title: cells} if cells else {}
+    return _sheet(figure, blocks, listed, ups)
+
+
+def group_sheet(
+    shapes: Any,
+    found: Discovery,
+    *,
+    titles: Any = None,
+    count: int = 6,
+    up: Any = "file",
+    figure: canvas.Figure | canvas.SubFigure | None = None,
+) -> canvas.Figure | canvas.SubFigure:
+    """Draw groups of novel shapes, each below its size, stability and names.
+
+    Of each group the medoid is drawn first, then others evenly from the center outwards, the last one the outermost;
+    of more than 40 groups the 40 largest.
+
+    Parameters
+    ----------
+    shapes : any form that `ShapeEncoder.encode` takes
+        The b shapes that `discover` was asked about; only those drawn are read.
+    found : Discovery
+        With a group or more.
+    titles : list of str, optional
+        A name a shape, else that of its file.
+    count : int
+        Shapes of a group.
+    up : str or list of str
+        Gravity axis, one for all or one a shape, as in `cloud`.
+    figure : matplotlib figure, optional
+
+    Returns
+    -------
+    matplotlib figure
+    """
+    listed = list_shapes(shapes)
+    check_rows(np.asarray(found.novel), "the discovery", np.empty(len(listed)), "the shapes")
+    if not found.groups:
+        raise InputError("there are no groups to draw; expected a discovery with one or more")
+    ups, named = resolve_ups(up, listed, drawn=True), _titles(titles, listed)
+    blocks: dict[str, Sequence[Cell]] = {}
+    for group in found.groups[:MOST_GROUPS]:
+        drawn = group.rows[thinned(len(group), check_whole(count, "count"))].tolist()
+        words = f" · {group.words()}" if group.names else ""
+        heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
+        blocks[heading] = [(i, _short(named[i]), "black") for i in drawn]
+    return _sheet(figure, blocks, listed, ups)
 
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -94,11 +137,37 @@ def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
     return {"most novel": most, "least novel": rest[np.argsort(novelty[rest], kind="stable")][:count]}
 
 
-def _cell(ax: canvas.Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
-    cloud = shape.cloud(MOST, seed=0)
-    xyz = upright(cloud[thinned(len(cloud), MOST)], up)
-    draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
-    verdict, color = "", "black"
-    if threshold is not None:
-        verdict, color = (", novel", ORANGE) if novelty > threshold else (", known", BLUE)
-    canvas.title(ax, f"{canvas.short(title, LONGEST)}\n{canvas.number(novelty)}{verdict}", fontsize=9.5, color=color)
+def _titles(titles: Any, listed: Sequence[Shape]) -> np.ndarray:
+    own = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
+    return names(own, "titles", len(listed))
+
+
+def _short(title: str) -> str:
+    return canvas.short(str(title), LONGEST)
+
+
+def _sheet(
+    figure: canvas.Figure | canvas.SubFigure | None,
+    blocks: Mapping[str, Sequence[Cell]],
+    shapes: Sequence[Shape],
+    ups: Sequence[str],
+) -> canvas.Figure | canvas.SubFigure:
+    """Blocks of cells below each other, in lines of `COLUMNS`."""
+    rows = [-(-len(cells) // COLUMNS) for cells in blocks.values()]
+    columns = min(COLUMNS, max(map(len, blocks.values())))
+    if figure is None:
+        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
+    if not hasattr(figure, "subfigures"):
+        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
+    for part, (heading, cells), lines in zip(parts, blocks.items(), rows, strict=True):
+        part.suptitle(canvas.short(heading, 14 * columns), fontsize=12, fontweight="bold", **canvas.PLAIN)
+        axes = part.subplots(lines, columns, squeeze=False)
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for ax, (i, title, color) in zip(axes.flat, cells, strict=False):
+            cloud = shapes[i].cloud(MOST, seed=0)
+            xyz = upright(cloud[thinned(len(cloud), MOST)], ups[i])
+            draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
+            canvas.title(ax, title, fontsize=9.5, color=color)
+    return figure
