@@ -72,7 +72,7 @@ def gather(
     from openshape_ood.known import KnownClasses, check_names, folded
 
     saved = [KnownClasses.load(path) for path in files or ()]
-    classes: dict[str, list[File]] = {name: [] for name in check_names(_split(names))} if names else {}
+    classes: dict[str, list[File]] = {name: [] for name in check_names(split_names(names))} if names else {}
     for name in classes:
         _check_no_file(name)
     keys = {folded(name): name for name in classes}
@@ -196,7 +196,7 @@ def _encoded(
     return {name: whole.of(owners == name) for name in classes}
 
 
-def _split(names: Sequence[str]) -> list[str]:
+def split_names(names: Sequence[str]) -> list[str]:
     """Commas part names too; blanks around them go."""
     return [name.strip() for word in names for name in word.split(",") if name.strip() or not word.strip()]
 

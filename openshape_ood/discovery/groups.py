@@ -38,7 +38,8 @@ def discover(
 
     A name fits a group where it is as near to its rows as names of known classes are to the rows kept as these: medians
     of cosines are compared. The least that counts keeps 95 % of the known classes where there are 19 or more, else it
-    is the least of all k and keeps k / (k + 1). A class counts with `min_size` rows kept. Class names must be words.
+    is the least of all k and keeps k / (k + 1). A class counts with `min_size` rows kept; with fewer than four classes
+    nothing tells. Class names must be words that the text encoder knows.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import folded
 
 COVERAGE = 0.95  # of known classes whose own name fits
+LEAST_CLASSES = 4  # one name in five that is right would be refused; of fewer, more
 
 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
@@ -62,4 +63,6 @@ def name_threshold(
     source = f"{len(own)} classes and their names"
     if len(own) >= calibration_needed(COVERAGE):
         return Threshold.from_novelty(own, COVERAGE, source=source)
-    return Threshold(max(own), len(own) / (len(own) + 1), np.sort(own), source=source) if own else None
+    if len(own) < LEAST_CLASSES:
+        return None
+    return Threshold(max(own), len(own) / (len(own) + 1), np.sort(own), source=source)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_rows, check_whole
-from openshape_ood.discovery import Discovery
+from openshape_ood.discovery import Discovery, Group
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
@@ -72,7 +72,7 @@ def contact_sheet(
     named = _titles(titles, listed)
     line = None if threshold is None else finite_number(threshold, "threshold")
     shown = ("", "black")
-    blocks = {}
+    blocks: dict[str, Sequence[Cell]] = {}
     for title, places in ends(values, count).items():
         cells: list[Cell] = []
         for i in places.tolist():
@@ -94,17 +94,17 @@ def group_sheet(
 ) -> canvas.Figure | canvas.SubFigure:
     """Draw groups of novel shapes, each below its size, stability and names.
 
-    Of each group the medoid is drawn first, then others evenly from the center outwards, the last one the outermost;
-    of more than 40 groups the 40 largest.
+    Of each group the medoid comes first, then others evenly from the center outwards; see `drawn_rows`.
 
     Parameters
     ----------
-    shapes : any form that `ShapeEncoder.encode` takes
-        The b shapes that `discover` was asked about; only those drawn are read.
+    shapes : any form that `ShapeEncoder.encode` takes, or a mapping of int to such
+        The b shapes that `discover` was asked about, of which only those drawn are read; or those that are to be drawn
+        by their rows, and others are left out.
     found : Discovery
         With a group or more.
     titles : list of str, optional
-        A name a shape, else that of its file.
+        A name a shape given, else that of its file.
     count : int
         Shapes of a group.
     up : str or list of str
@@ -114,19 +114,40 @@ def group_sheet(
     Returns
     -------
     matplotlib figure
+
+    Examples
+    --------
+    >>> from openshape_ood.discovery import Group
+    >>> from openshape_ood.encoders.protocols import Embeddings, Identity
+    >>> from openshape_ood.synthetic import sample
+    >>> rows = Embeddings(np.eye(2), Identity("mine", "my space"))
+    >>> found = Discovery((Group(1, np.array([1, 0]), stability=0.9),), np.array([True, True]), rows)
+    >>> sheet = group_sheet([sample("chair", 200, seed=s) for s in range(2)], found)
+    >>> [part.get_suptitle() for part in sheet.subfigs]
+    ['group 1: 2 shapes, stability 0.90']
     """
-    listed = list_shapes(shapes)
-    check_rows(np.asarray(found.novel), "the discovery", np.empty(len(listed)), "the shapes")
-    if not found.groups:
-        raise InputError("there are no groups to draw; expected a discovery with one or more")
+    rows = list(shapes) if isinstance(shapes, Mapping) else range(len(found.novel))
+    listed = list_shapes(list(shapes.values()) if isinstance(shapes, Mapping) else shapes)
+    check_rows(np.asarray(rows), "the discovery", np.asarray(listed), "shapes")
     ups, named = resolve_ups(up, listed, drawn=True), _titles(titles, listed)
+    places = {row: i for i, row in enumerate(rows)}
     blocks: dict[str, Sequence[Cell]] = {}
-    for group in found.groups[:MOST_GROUPS]:
-        drawn = group.rows[thinned(len(group), check_whole(count, "count"))].tolist()
+    for group, drawn in drawn_rows(found, count).items():
         words = f" · {group.words()}" if group.names else ""
         heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
-        blocks[heading] = [(i, _short(named[i]), "black") for i in drawn]
+        blocks[heading] = [(places[i], _short(named[places[i]]), "black") for i in drawn if i in places]
     return _sheet(figure, blocks, listed, ups)
+
+
+def drawn_rows(found: Discovery, count: int = 6) -> dict[Group, list[int]]:
+    """Of the groups, 40 at most, the rows that a sheet shows: the medoid, then evenly to the outermost.
+
+    Raises `InputError` where there is no group.
+    """
+    if not found.groups:
+        raise InputError("there are no groups to draw; expected a discovery with one or more")
+    most = check_whole(count, "count")
+    return {group: group.rows[thinned(len(group), most)].tolist() for group in found.groups[:MOST_GROUPS]}
 
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -153,8 +174,8 @@ def _sheet(
     ups: Sequence[str],
 ) -> canvas.Figure | canvas.SubFigure:
     """Blocks of cells below each other, in lines of `COLUMNS`."""
-    rows = [-(-len(cells) // COLUMNS) for cells in blocks.values()]
-    columns = min(COLUMNS, max(map(len, blocks.values())))
+    rows = [max(1, -(-len(cells) // COLUMNS)) for cells in blocks.values()]
+    columns = min(COLUMNS, max(1, *map(len, blocks.values())))
     if figure is None:
         figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
     if not hasattr(figure, "subfigures"):
