@@ -133,7 +133,7 @@ def group_sheet(
     places = {row: i for i, row in enumerate(rows)}
     blocks: dict[str, Sequence[Cell]] = {}
     for group, drawn in drawn_rows(found, count).items():
-        words = f" · {group.words()}" if group.names else ""
+        words = f"\n{group.words()}" if group.names else ""
         heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
         blocks[heading] = [(places[i], _short(named[places[i]]), "black") for i in drawn if i in places]
     return _sheet(figure, blocks, listed, ups)
@@ -177,13 +177,15 @@ def _sheet(
     rows = [max(1, -(-len(cells) // COLUMNS)) for cells in blocks.values()]
     columns = min(COLUMNS, max(1, *map(len, blocks.values())))
     if figure is None:
-        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
+        lines = sum(heading.count("\n") + 1 for heading in blocks)
+        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * lines))
     if not hasattr(figure, "subfigures"):
         raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
-    for part, (heading, cells), lines in zip(parts, blocks.items(), rows, strict=True):
-        part.suptitle(canvas.short(heading, 14 * columns), fontsize=12, fontweight="bold", **canvas.PLAIN)
-        axes = part.subplots(lines, columns, squeeze=False)
+    for part, (heading, cells), count in zip(parts, blocks.items(), rows, strict=True):
+        words = "\n".join(canvas.shorts(heading.split("\n"), LONGEST * columns * 2 // 3))
+        part.suptitle(words, fontsize=12, fontweight="bold", **canvas.PLAIN)
+        axes = part.subplots(count, columns, squeeze=False)
         for ax in axes.flat:
             ax.set_axis_off()
         for ax, (i, title, color) in zip(axes.flat, cells, strict=False):
