@@ -103,7 +103,7 @@ def k_means(count: int) -> Callable[[np.ndarray, int], np.ndarray]:
 
 
 def find(data: Data, grouping: str, text: TextEncoder, names: Sequence[str]) -> Discovery:
-    how: Any = grouping if grouping in GROUPINGS[:2] else k_means(len(data.novel))
+    how: Any = k_means(len(data.novel)) if grouping.startswith("k-means") else grouping
     assert data.result.embeddings is not None
     return discover(data.result, data.result.embeddings, names, text=text, grouping=how)
 
@@ -197,7 +197,6 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
     text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
-    warnings.simplefilter("ignore", UntrainedNameWarning)  # the names that it never saw are a question asked here
     rows, shown = [], None
     for kind, seed in tqdm([(kind, seed) for kind in KINDS for seed in args.seeds], disable=not args.progress):
         data = make(kind, seed, encoder, args.per_class)
@@ -240,4 +239,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="(default: 0 1 2 3 4)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
-    return options.finish(lambda: run(args))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
+        return options.finish(lambda: run(args))

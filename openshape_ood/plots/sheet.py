@@ -178,12 +178,12 @@ def _sheet(
     columns = min(COLUMNS, max(1, *map(len, blocks.values())))
     if figure is None:
         lines = sum(heading.count("\n") + 1 for heading in blocks)
-        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * lines))
+        figure = canvas.new_figure((CELL[0] * max(3, columns), CELL[1] * sum(rows) + 0.3 * lines))
     if not hasattr(figure, "subfigures"):
         raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
     for part, (heading, cells), count in zip(parts, blocks.items(), rows, strict=True):
-        words = "\n".join(canvas.shorts(heading.split("\n"), LONGEST * columns * 2 // 3))
+        words = "\n".join(canvas.shorts(heading.split("\n"), max(3, columns) * LONGEST * 2 // 3))
         part.suptitle(words, fontsize=12, fontweight="bold", **canvas.PLAIN)
         axes = part.subplots(count, columns, squeeze=False)
         for ax in axes.flat:
