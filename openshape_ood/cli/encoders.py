@@ -35,7 +35,8 @@ class Encoders:
     def name(self) -> str:
         from openshape_ood.registry import list_checkpoints
 
-        own = [one.checkpoint for one in self.given if one.checkpoint in list_checkpoints()]
+        there = list_checkpoints()
+        own = [one.checkpoint for one in self.given if one.checkpoint in there]
         return self.model or (own[0] if own else DEFAULT)
 
     @property
@@ -60,7 +61,8 @@ class Encoders:
         from openshape_ood.errors import InputError
         from openshape_ood.registry import find_checkpoint, list_checkpoints
 
-        strangers = [one.checkpoint for one in self.given if one.checkpoint not in list_checkpoints()]
+        there = list_checkpoints()
+        strangers = [one.checkpoint for one in self.given if one.checkpoint not in there]
         if strangers and self.model is None:
             raise InputError(
                 f"names need the text encoder of {strangers[0]!r}, which is not in the registry; expected examples, "
