@@ -21,11 +21,11 @@ LEAST_CLASSES = 4  # one name in five that is right would be refused; of fewer, 
 def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
     """The text encoder given, or that of the checkpoint; raises `MixedEncodersError` for one of another space."""
     from openshape_ood.encoders.text.encoder import TextEncoder
-    from openshape_ood.registry import list_checkpoints
+    from openshape_ood.registry import is_registered
 
     check_encoders(None, text)
     if text is None:
-        if identity.checkpoint not in list_checkpoints():
+        if not is_registered(identity.checkpoint):
             raise InputError(f"the registry has no text encoder of {identity.checkpoint!r} for names; give text=")
         return TextEncoder.from_pretrained(identity.checkpoint)
     if not text.identity.fits(identity):
