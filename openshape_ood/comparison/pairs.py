@@ -89,8 +89,8 @@ class PairSampler:
         classes = self._others(np.repeat(own, self.negatives), rng)
         away = order[starts[classes] + rng.integers(counts[classes])].reshape(anchors, self.negatives)
         partner = np.column_stack([order[starts[own] + other], away])
-        different = np.broadcast_to(np.arange(1 + self.negatives) > 0, partner.shape)
-        return np.repeat(order[starts[own] + place], 1 + self.negatives), partner.ravel(), different.ravel()
+        different = np.tile(np.arange(1 + self.negatives) > 0, anchors)
+        return np.repeat(order[starts[own] + place], 1 + self.negatives), partner.ravel(), different
 
     def _others(self, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Another class (p,) for each."""
