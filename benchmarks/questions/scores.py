@@ -31,7 +31,8 @@ from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
-from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, judge
+from openshape_ood.registry import load_registry
+from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
 from openshape_ood.scoring.methods import Kind
 from openshape_ood.scoring.words import negative_words
 
@@ -116,7 +117,7 @@ def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: Te
     owners = np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known])
     labels, count = labels_of(data.test_known, data), sum(map(len, tests.values()))
     rows = []
-    for method in MEASURED.values():
+    for method in _measured(encoder):
         group = next(group for group, needs in GROUPS.items() if method.needs in needs)
         pairs, right, spent = [], [], []
         for z, classes, seed in zip(embedded, known, args.seeds, strict=True):
@@ -134,6 +135,12 @@ def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: Te
         seconds = 1000 * float(np.mean(spent)) / count
         rows.append(Row(name, group, method.name, float(np.mean(right)), auroc, fpr95, seconds))
     return rows
+
+
+def _measured(encoder: ShapeEncoder) -> list[Method]:
+    """Those of `MEASURED`, and the comparator where the registry has one for the encoder."""
+    learned = any(row.encoder == encoder.identity.checkpoint for row in load_registry().values())
+    return [*MEASURED.values(), *([find_method("comparator")] if learned else [])]
 
 
 def _judged(

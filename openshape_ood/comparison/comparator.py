@@ -72,18 +72,8 @@ class Comparator(Method):
     ) -> Comparator:
         """A comparator by what it compares with.
 
-        Parameters
-        ----------
-        similarity : Similarity
-            Of one of the families.
-        identity : Identity, optional
-            Of the encoder whose embeddings it takes; None takes any of the right width.
-        text : bool
-            Whether it also learned what names are like.
-        card : mapping, optional
-            Texts, numbers and lists.
-        **settings
-            As above.
+        identity: of the encoder whose embeddings it takes, None for any of the right width; text: whether it also
+        learned what names are like; settings: as above.
         """
         compare = Compare(similarity, identity, text)
         needs: Any = "any" if text else "examples"

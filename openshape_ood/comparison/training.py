@@ -44,27 +44,11 @@ class CollapseWarning(UserWarning):
 class Recipe:
     """How a relation network is trained.
 
-    Attributes
-    ----------
-    width, depth, heads : int
-        Of the network.
-    steps, pairs : int
-        Steps, and pairs in each.
-    negatives : int
-        Pairs of two classes to one of the same.
-    rate, decay, warm_up : float
-        Largest learning rate; weight decay, of matrices only; share of the steps on which the rate rises.
-    loss : {"tanh", "cross_entropy"}
-    slope, target : float
-        Of the tanh.
-    optimizer : {"adamw", "sgd"}
-    zero_head, center : bool
-        Whether all logits are 0 at first; whether the mean of the base embeddings is subtracted.
-    std : float
-        Of the matrices at first.
-    seed : int
-    akin : float
-        Share of negatives from a class of the same family, where families are given.
+    width, depth, heads: of the network; steps, and pairs in each, with so many negatives, pairs of two classes, to
+    one of the same; rate, decay, warm_up: the largest learning rate, weight decay of matrices, share of steps on
+    which the rate rises; loss: "tanh" or "cross_entropy"; slope, target: of the tanh; optimizer: "adamw" or "sgd";
+    zero_head: whether all logits are 0 at first; center: whether the mean of the base embeddings is subtracted; std:
+    of the matrices at first; akin: share of negatives from a class of the same family, where families are given.
     """
 
     width: int = 128
@@ -149,7 +133,7 @@ def fit_comparator(
         Which base classes are akin, for `recipe.akin`.
     recipe : Recipe, optional
         For "relation".
-    folder : path, optional
+    folder : Path, optional
         Where the training is kept every hundred steps; the same call goes on from there.
     report : callable, optional
         Called after every step of "relation" with a `Progress`.
@@ -295,16 +279,15 @@ def _resumed(
                 f"folder, or delete {folder / STATE}"
             )
         seen = [(float(loss), float(accuracy)) for loss, accuracy in arrays.pop("seen")]
-        state: dict[int, dict[str, Tensor]] = {}
-        weights = {}
+        tables: dict[str, dict[str, Tensor]] = {}
         for name, value in arrays.items():
             whose, _, what = name.partition(" ")
-            tensor = torch.from_numpy(value)
-            if whose == "network":
-                weights[what] = tensor
-            else:
-                state.setdefault(int(whose), {})[what] = tensor
-        network.load_state_dict(weights)
+            tables.setdefault(whose, {})[what] = torch.from_numpy(value)
+        try:
+            network.load_state_dict(tables.pop("network"))
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        state = {int(i): own for i, own in tables.items()}
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return seen
 
@@ -312,9 +295,5 @@ def _resumed(
 def _with_names(base: KnownClasses) -> KnownClasses:
     """The names' embeddings as one more example each."""
     examples, labels = base.labeled_examples()
-    text = unit_or_zero(np.asarray(base.text))
-    return replace(
-        base,
-        examples=np.concatenate([unit_or_zero(examples), text]),
-        labels=np.concatenate([labels, np.arange(len(base.names))]),
-    )
+    rows = np.concatenate([unit_or_zero(examples), unit_or_zero(np.asarray(base.text))])
+    return replace(base, examples=rows, labels=np.concatenate([labels, np.arange(len(base.names))]))

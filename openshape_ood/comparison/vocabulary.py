@@ -8,28 +8,13 @@ from collections.abc import Sequence
 from openshape_ood.errors import ClassNamesError
 
 # words for one thing in the vocabularies of ModelNet40, ScanObjectNN, ShapeNet, Objaverse-LVIS and the generated shapes
-ALIASES = (
-    ("airplane", "aeroplane", "plane", "jet", "airliner"),
-    ("automobile", "car"),
-    ("bin", "trash bin", "garbage bin", "wastebasket", "trash can", "dustbin", "ashcan"),
-    ("bookshelf", "bookcase"),
-    ("cabinet", "cupboard"),
-    ("couch", "sofa", "settee"),
-    ("cell phone", "cellphone", "cellular telephone", "mobile phone", "smartphone"),
-    ("display", "monitor", "screen"),
-    ("earphone", "headphone", "headset"),
-    ("faucet", "tap"),
-    ("fridge", "refrigerator"),
-    ("motorbike", "motorcycle"),
-    ("mug", "cup"),
-    ("night stand", "nightstand", "bedside table"),
-    ("stove", "oven", "cooker"),
-    ("television", "television set", "tv", "tv set"),
-    ("tub", "bathtub", "bath"),
-    ("wardrobe", "closet"),
-)
+ALIASES = """airplane aeroplane plane jet airliner, automobile car, bin trash-bin garbage-bin wastebasket trash-can
+dustbin ashcan, bookshelf bookcase, cabinet cupboard, couch sofa settee, cell-phone cellphone cellular-telephone
+mobile-phone smartphone, display monitor screen, earphone headphone headset, faucet tap, fridge refrigerator,
+motorbike motorcycle, mug cup, night-stand nightstand bedside-table, stove oven cooker, television television-set tv
+tv-set, tub bathtub bath, wardrobe closet"""
 PLURALS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"), ("men", "man"))
-_ALIAS = {word: words[0] for words in ALIASES for word in words}
+_ALIAS = {one.replace("-", " "): row.split()[0].replace("-", " ") for row in ALIASES.split(",") for one in row.split()}
 
 
 def readings(name: str) -> set[str]:
