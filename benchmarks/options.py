@@ -12,7 +12,7 @@ from benchmarks.report.tables import Table
 from openshape_ood.errors import InputError, OpenShapeError
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "model": {"default": "tiny", "help": "a checkpoint of the registry"},
+    "model": {"default": "tiny", "help": "a checkpoint of the registry, or several joined by +"},
     "checkpoint": {"type": Path, "help": "a weights file at hand instead of the registered one"},
     "text_checkpoint": {"type": Path, "help": "a file with the weights of the text encoder, likewise"},
     "registry": {"type": Path, "help": "a registry of your own"},

@@ -2,8 +2,8 @@
 
 Prints AUROC and FPR95 of known against novel 1 and 2 together, with bootstrap intervals, the closed-set accuracy,
 what a thousand shapes cost once they are embedded, and which method the figures speak for where the classes are known
-by name, by example, or by both. Writes the same as JSON. Methods by Euclidean distance are left out: between unit
-embeddings it orders neighbors as the cosine does.
+by name, by example, or by both; of an ensemble also what it gains over its members. Writes the same as JSON. Methods
+by Euclidean distance are left out: between unit embeddings it orders neighbors as the cosine does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import options
+from benchmarks.questions.gains import Gain, gains, member_novelty
+from benchmarks.questions.gains import table as gains_table
 from benchmarks.report.facts import weights_notes
 from benchmarks.report.output import write_json
 from benchmarks.threedos.embedder import Embedder
@@ -69,12 +71,9 @@ class Row:
 
 
 def known_classes(
-    data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text: TextEncoder, seed: int
+    data: BenchmarkData, support: np.ndarray, encoder: ShapeEncoder, text: TextEncoder
 ) -> dict[str, KnownClasses]:
-    """The known classes under one seed, by group, from the embeddings (m, d) of the support.
-
-    Names of one class stay apart; patch tokens are of the same shapes under the same seed.
-    """
+    """The known classes by group, from the embeddings (m, d) of the support. Names of one class stay apart."""
     names = [name for c in data.known for name in c.names]
     words = [word for word in negative_words() if word not in names]
     by_class = {c.title: support[data.support.titles == c.title] for c in data.known}
@@ -82,7 +81,6 @@ def known_classes(
     return {
         "names": KnownClasses.from_names(names, text, negatives=words, temperature=encoder.temperature),
         "examples": KnownClasses.from_examples(by_class, encoder),
-        "patches": _with_patches(data, support, encoder, seed),
         "both": KnownClasses.from_both(names, by_each_name, encoder, text),
     }
 
@@ -105,18 +103,25 @@ def patches(objects: Objects, encoder: ShapeEncoder, seed: int) -> Iterator[np.n
         yield encoder.encode_patches(clouds, up="y", batch_size=AT_ONCE, seed=seed).features
 
 
-def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder) -> list[Row]:
-    """Every method on one benchmark."""
+def measure(
+    name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: TextEncoder
+) -> tuple[list[Row], list[Gain]]:
+    """Every method on one benchmark, and what an ensemble gains by each that judges embeddings."""
     data = load(load_split(name), args, cache_folder(args))
     embedder = Embedder(encoder, cache_folder(args), args.batch_size, args.workers, args.progress)
     recipe = openshape(encoder.row).recipe("known", encoder.row)
-    sets = {part: objects for part, objects in data.sets.items() if part != "validation"}
+    members = getattr(encoder, "members", ())
+    sets = {part: objects for part, objects in data.sets.items() if members or part != "validation"}
     embedded = embedder.embed(sets, recipe, args.seeds, args.num_samples)
-    known = [known_classes(data, z["support"], encoder, text, s) for z, s in zip(embedded, args.seeds, strict=True)]
+    known = [
+        known_classes(data, z["support"], encoder, text) | {"patches": _with_patches(data, z["support"], encoder, seed)}
+        for z, seed in zip(embedded, args.seeds, strict=True)
+    ]
+    apart = [_of_members(data, z["support"], encoder, text) if members else [] for z in embedded]
     tests = {part: data.sets[part] for part in TESTED if len(data.sets[part])}
     owners = np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known])
     labels, count = labels_of(data.test_known, data), sum(map(len, tests.values()))
-    rows = []
+    rows, gained = list[Row](), list[Gain]()
     for method in _measured(encoder):
         group = next(group for group, needs in GROUPS.items() if method.needs in needs)
         pairs, right, spent = [], [], []
@@ -134,7 +139,19 @@ def measure(name: str, args: argparse.Namespace, encoder: ShapeEncoder, text: Te
         auroc, fpr95 = (Figure(tuple(v[m] for v in values), *intervals[m]) for m in ("auroc", "fpr95"))
         seconds = 1000 * float(np.mean(spent)) / count
         rows.append(Row(name, group, method.name, float(np.mean(right)), auroc, fpr95, seconds))
-    return rows
+        if members and method.rows == "embedding":
+            own = [[one[group] for one in seed] for seed in apart]
+            alone = [member_novelty(method, one, z, list(tests)) for one, z in zip(own, embedded, strict=True)]
+            names = [member.identity.checkpoint for member in members]
+            gained += gains((name, group, method.name), names, pairs, alone, args.draws)
+    return rows, gained
+
+
+def _of_members(data: BenchmarkData, support: np.ndarray, encoder: Any, text: Any) -> list[dict[str, KnownClasses]]:
+    """The known classes of each member of an ensemble alone, whose embeddings stand side by side."""
+    each = np.split(support, np.cumsum([member.dim for member in encoder.members])[:-1], axis=1)
+    found = zip(each, encoder.members, text.members, strict=True)
+    return [known_classes(data, own, member, words) for own, member, words in found]
 
 
 def _measured(encoder: ShapeEncoder) -> list[Method]:
@@ -216,7 +233,8 @@ def run(args: argparse.Namespace) -> None:
     where = {"registry": args.registry, "device": args.device}
     encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
     text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
-    rows = [row for name in args.name for row in measure(name, args, encoder, text)]
+    found = [measure(name, args, encoder, text) for name in args.name]
+    rows, gained = ([one for part in parts for one in part] for parts in zip(*found, strict=True))
     report = {
         "model": encoder.identity.checkpoint,
         "checkpoint_sha256": encoder.identity.sha256,
@@ -225,12 +243,14 @@ def run(args: argparse.Namespace) -> None:
         "settings": {key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")},
         "rows": [row.as_json() for row in rows],
         "recommended": recommendation(rows),
+        "gains": [gain.as_json() for gain in gained],
     }
     num_samples = "" if args.num_samples == 1 else f"-num-samples-{args.num_samples}"
     data = "generated" if args.data_root is None else "3dos"
     num_samples += f"-{encoder.identity.sha256[:8]}" if others else ""
     path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
-    print(*weights_notes(report), table(rows), *recommendation(rows), path, sep="\n")
+    print(*weights_notes(report), table(rows), *recommendation(rows), sep="\n")
+    print(*([gains_table(gained)] if gained else []), path, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -108,7 +108,7 @@ def setting_words(value: Any) -> str:
     if isinstance(value, int | float):
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
     if isinstance(value, list | tuple):
-        return ", ".join(str(v) for v in value)
+        return ", ".join(setting_words(v) if isinstance(v, Mapping) else str(v) for v in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {setting_words(v)}" for key, v in value.items())
     return "none" if value in ("", None) else str(value)

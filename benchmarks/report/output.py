@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.results import Finished
-from openshape_ood.registry.rows import PACKAGE, find_checkpoint, list_checkpoints
+from openshape_ood.registry.rows import PACKAGE, find_checkpoint, is_registered
 from openshape_ood.storage import replacing
 
 REGISTRY = PACKAGE / "checkpoints.toml"
@@ -30,7 +30,7 @@ def stem(finished: Finished) -> str:
             words += [name.replace("_", "-"), *map(str, given if isinstance(given, list) else [given])]
     words += ["no-names"] if report["text"] is None else []
     # unless the packaged registry has just this checkpoint, with these sizes
-    row = find_checkpoint(finished.model, REGISTRY) if finished.model in list_checkpoints(REGISTRY) else None
+    row = find_checkpoint(finished.model, REGISTRY) if is_registered(finished.model, REGISTRY) else None
     sizes = {"name": row.architecture, **asdict(row.sizes)} if row else None
     if row is None or (row.source.sha256, sizes) != (identity["sha256"], report["architecture"]):
         words.append(identity["sha256"][:8])

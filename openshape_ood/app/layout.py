@@ -89,7 +89,8 @@ class Components:
         label = "Known classes, with commas between them"
         self.names = gr.Textbox(", ".join(names), label=label, elem_id="names", max_lines=3)
         with gr.Row(elem_id="settings"):
-            models = [(f"{name} (a toy)" if name == "tiny" else name, name) for name in list_checkpoints()]
+            offered = dict.fromkeys([*list_checkpoints(), model])  # an ensemble is not in the list
+            models = [(f"{name} (a toy)" if name == "tiny" else name, name) for name in offered]
             self.model = gr.Dropdown(models, value=model, label="Encoder", min_width=120, elem_id="model")
             self.method = gr.Dropdown(method_names(), value=AUTOMATIC, label="Method", min_width=120, elem_id="method")
             self.up = gr.Dropdown(AXES, value="file", label="Up axis (scans: often z)", min_width=120, elem_id="up")

@@ -41,7 +41,7 @@ def run(
         if model != DEFAULT:
             how = f"openshape-ood checkpoints fetch {DEFAULT}"
             print(f"{DEFAULT} is not on this machine ({how}): the page begins with {model}", flush=True)
-    find_checkpoint(model)
+    model = find_checkpoint(model).name
     clean_names(known.names if isinstance(known, KnownClasses) else known)
     port = _free_port(host, port)
     with _folder() as root, _stopped_politely() as stopped:

@@ -32,7 +32,10 @@ Examples:
 )
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="Its name in the registry, as vitb32.", autocompletion=checkpoint_names)
+    str,
+    typer.Argument(
+        metavar="NAME", help="Its name in the registry, as vitb32, or an ensemble.", autocompletion=checkpoint_names
+    ),
 ]
 SomeNames = Annotated[list[str], typer.Argument(metavar="NAME...", help="Which.", autocompletion=checkpoint_names)]
 AnyNames = Annotated[
@@ -68,15 +71,21 @@ def list_all(json: Json = False) -> None:
 
 @app.command("show")
 def show(name: Name, json: Json = False) -> None:
-    """Show all that the registry says of one checkpoint, and where its files are."""
+    """Show all that the registry says of one checkpoint, and where its files are; of an ensemble for every member."""
     from openshape_ood.cli.checkpoint_files import all_parts
 
-    (row,) = _rows([name])
-    parts = all_parts(row)
-    fields = {key: value for key, value in asdict(row).items() if key != "folder"}
+    found = []
+    for row in _rows([name]):
+        parts = all_parts(row)
+        fields = {key: value for key, value in asdict(row).items() if key not in ("folder", "members")}
+        found.append({**fields, "files": [asdict(part) for part in parts]})
+        if not json:
+            print_table(_entries(fields, parts), ("field", "value"), fold="value")
     if json:
-        print_json({**fields, "files": [asdict(part) for part in parts]})
-        return
+        print_json(found[0] if len(found) == 1 else {"name": name, "members": found})
+
+
+def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
     entries = [
         {"field": f"{key}.{field}".rstrip("."), "value": "-" if entry == "" else str(entry)}
         for key, value in fields.items()
@@ -85,12 +94,12 @@ def show(name: Name, json: Json = False) -> None:
     for part in parts:
         what = "encoder, stripped" if part.source == "stripped" else part.part
         entries.append({"field": f"{what} file", "value": str(part.path or part.place)})
-    print_table(entries, ("field", "value"), fold="value")
+    return entries
 
 
 @app.command("fetch")
 def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> None:
-    """Download checkpoints and their text encoders, so that they work offline from then on.
+    """Download checkpoints and their text encoders, so that they work offline from then on; of ensembles all members.
 
     The published encoders are pinned by their sha256. HF_HOME, HF_ENDPOINT and HF_TOKEN are honored. Beside each
     encoder a stripped file is kept, without the optimizer's state, from which it starts at once; the download itself
@@ -185,9 +194,11 @@ def _at_hand(file: Path) -> Path:
 
 
 def _rows(names: list[str] | None) -> list[Row]:
+    """Of each name once, and of ensembles those of their members."""
     from openshape_ood.registry import find_checkpoint, list_checkpoints
 
-    return [find_checkpoint(name) for name in (list_checkpoints() if names is None else names)]
+    found = [find_checkpoint(name) for name in (list_checkpoints() if names is None else names)]
+    return list({row.name: row for one in found for row in (one.members or [one])}.values())
 
 
 def _fetched(row: Row, part: str) -> dict[str, Any]:

@@ -33,9 +33,9 @@ class Encoders:
 
     @property
     def name(self) -> str:
-        from openshape_ood.registry import list_checkpoints
+        from openshape_ood.registry import is_registered
 
-        own = [one.checkpoint for one in self.given if one.checkpoint in list_checkpoints()]
+        own = [one.checkpoint for one in self.given if is_registered(one.checkpoint)]
         return self.model or (own[0] if own else DEFAULT)
 
     @property
@@ -58,15 +58,15 @@ class Encoders:
     def text(self) -> TextEncoder:
         from openshape_ood.encoders.text.encoder import TextEncoder
         from openshape_ood.errors import InputError
-        from openshape_ood.registry import find_checkpoint, list_checkpoints
+        from openshape_ood.registry import find_checkpoint, is_registered
 
-        strangers = [one.checkpoint for one in self.given if one.checkpoint not in list_checkpoints()]
+        strangers = [one.checkpoint for one in self.given if not is_registered(one.checkpoint)]
         if strangers and self.model is None:
             raise InputError(
                 f"names need the text encoder of {strangers[0]!r}, which is not in the registry; expected examples, "
                 "--examples or --known-file of its embeddings"
             )
-        return TextEncoder(find_checkpoint(self.name), checkpoint=self.text_checkpoint, device=self.device)
+        return TextEncoder.of(find_checkpoint(self.name), checkpoint=self.text_checkpoint, device=self.device)
 
 
 def check_ups(up: str, known_up: str | None = None, auto: bool = False) -> None:

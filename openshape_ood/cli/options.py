@@ -85,7 +85,10 @@ KnownUp = Annotated[
         autocompletion=up_names,
     ),
 ]
-_MODEL = "Encoder: tiny (inside the package, works offline), vitb32 or another of `checkpoints list` (downloaded)"
+_MODEL = (
+    "Encoder: tiny (inside the package, works offline), vitb32 or another of `checkpoints list` (downloaded), or "
+    "several as an ensemble, vitb32+uni3d-b"
+)
 Model = Annotated[str, option(ENCODER, "--model -m", f"{_MODEL}.", metavar="NAME", autocompletion=checkpoint_names)]
 OwnModel = Annotated[
     str | None,

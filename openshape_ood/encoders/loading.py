@@ -26,4 +26,4 @@ def text_of(encoder: Encoder, device: Any = None) -> NamesEncoder:
     row = getattr(encoder, "row", None)
     if row is None:
         raise InputError(f"{encoder.identity.checkpoint} has no text encoder of its own; give text=, or example shapes")
-    return TextEncoder(row, device=getattr(encoder, "device", None) if device is None else device)
+    return TextEncoder.of(row, device=getattr(encoder, "device", None) if device is None else device)

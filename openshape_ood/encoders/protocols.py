@@ -25,7 +25,8 @@ class Identity:
 
     checkpoint: its name in the registry; space: the joint text-shape space, one word for encoders that share it, the
     text model they were aligned with; sha256: of the weights of a shape encoder, empty for embeddings of names, which
-    belong to the space as a whole.
+    belong to the space as a whole. An ensemble has the names and spaces of its members, joined by +, and one sha256 for
+    theirs.
     """
 
     checkpoint: str

@@ -17,6 +17,7 @@ from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import in_stacks, overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
+from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes.batch import ready_clouds
@@ -86,9 +87,10 @@ class ShapeEncoder:
         Parameters
         ----------
         name, registry : str and path, optional
-            A name in the registry, or in one of one's own, as `list_checkpoints` takes it.
+            A name in the registry, or in one of one's own, as `list_checkpoints` takes it; or several joined by +, an
+            ensemble, see `encoders.ensemble`: in any order, each once.
         checkpoint : path, optional
-            A file to load in place of the registered one; its hash is recorded in `identity`.
+            A file to load in place of the registered one of a single encoder; its hash is recorded in `identity`.
         device : str or torch.device, optional
             None takes CUDA, then MPS, then the CPU.
         sampler : {"auto", "torch", "triton", "dgl"}
@@ -117,6 +119,12 @@ class ShapeEncoder:
         row = find_checkpoint(name, registry)
         check_choice(precision, "precision", PRECISIONS)
         target = find_device(device)
+        if row.members:
+            from openshape_ood.encoders.ensemble import ShapeEnsemble
+
+            check_no_file(row, checkpoint)
+            how: dict[str, Any] = {"registry": registry, "device": device, "sampler": sampler, "precision": precision}
+            return ShapeEnsemble(row, [cls.from_pretrained(one.name, **how) for one in row.members], precision)
         grouping = find_grouping(sampler, target)
         network, sha256, temperature = load_network(row, checkpoint)
         if hasattr(network, "grouping"):

@@ -66,7 +66,7 @@ def score_novelty(
     text : NamesEncoder, optional
         For names; otherwise the text encoder that the shape encoder was aligned with.
     model : str
-        A checkpoint of the registry.
+        A checkpoint of the registry, or several as an ensemble, "vitb32+uni3d-b", by the mean of their cosines.
     method : str or Method, optional
         A key of `openshape_ood.scoring.METHODS`, or a `Method` of one's own; None takes the one of `scoring.DEFAULTS`
         for names, for examples or for both.

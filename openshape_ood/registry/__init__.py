@@ -40,7 +40,16 @@ from openshape_ood.registry.architectures import ARCHITECTURES as ARCHITECTURES
 from openshape_ood.registry.architectures import Architecture as Architecture
 from openshape_ood.registry.rows import Row as Row
 from openshape_ood.registry.rows import find_checkpoint as find_checkpoint
+from openshape_ood.registry.rows import is_registered as is_registered
 from openshape_ood.registry.rows import list_checkpoints as list_checkpoints
 from openshape_ood.registry.rows import load_registry as load_registry
 
-__all__ = ["ARCHITECTURES", "Architecture", "Row", "find_checkpoint", "list_checkpoints", "load_registry"]
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "Row",
+    "find_checkpoint",
+    "is_registered",
+    "list_checkpoints",
+    "load_registry",
+]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from openshape_ood.errors import RegistryError, UnknownNameError
+from openshape_ood.errors import InputError, RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
 from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value
 from openshape_ood.shapes import CloudSpec
@@ -117,7 +117,8 @@ class Row:
     `architecture`, `sizes` (an instance of the architecture's own dataclass), `keys`, `text` and `spec` are there for
     the kinds that need them (`KINDS`); all are for kind "shape". `encoder`: of a comparator, the row whose embeddings
     it compares; all else its file says. `folder` is where the registry that names it lies.
-    `unconfirmed`: what of the row nobody has seen to be so, in words; whoever loads it is told.
+    `unconfirmed`: what of the row nobody has seen to be so, in words; whoever loads it is told. `members`: of an
+    ensemble the rows of its encoders, in the order of their names.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Row:
     about: About = None  # type: ignore[assignment]
     unconfirmed: str = ""
     encoder: str = ""
+    members: tuple[Row, ...] = ()
 
 
 def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: str = "shape") -> list[str]:
@@ -163,23 +165,40 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
 
 def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Row:
-    """The row of the shape encoder called `name`; `registry` as in `list_checkpoints`.
+    """The row of the encoder called `name`; `registry` as in `list_checkpoints`. Several joined by + are an ensemble.
 
     Raises
     ------
     UnknownNameError, RegistryError
         No encoder has that name; a registry that cannot be read.
+    InputError
+        An ensemble of rows that cannot be combined.
 
     Examples
     --------
     >>> row = find_checkpoint("vitg14")
     >>> row.spec.up, row.sizes.embedding_dim
     ('z', 1280)
+    >>> find_checkpoint("vitg14+tiny").name
+    'tiny+vitg14'
     """
     rows = {row.name: row for row in load_registry(registry).values() if row.kind == "shape"}
-    if not isinstance(name, str) or name not in rows:
-        raise UnknownNameError(f"unknown checkpoint {name!r}; known: {', '.join(rows)}{meant(str(name), rows, 0.4)}")
-    return rows[name]
+    parts = [name] if not isinstance(name, str) or name in rows else [part.strip() for part in name.split("+")]
+    for part in parts:
+        if not isinstance(part, str) or part not in rows:
+            what = f"{part!r} in {name!r}" if len(parts) > 1 else repr(part)
+            raise UnknownNameError(f"unknown checkpoint {what}; known: {', '.join(rows)}{meant(str(part), rows, 0.4)}")
+    from openshape_ood.registry.ensembles import ensemble
+
+    return ensemble([rows[part] for part in parts]) if len(parts) > 1 else rows[parts[0]]
+
+
+def is_registered(name: str, registry: str | os.PathLike[str] | None = None) -> bool:
+    """Whether `find_checkpoint` finds it."""
+    try:
+        return bool(find_checkpoint(name, registry))
+    except InputError:
+        return False
 
 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:

@@ -81,7 +81,7 @@ def places(kind: type = Row, table: str = "") -> list[tuple[str, str, type]]:
         hint = PointBERTSizes if field.name == "sizes" else get_type_hints(kind)[field.name]
         if is_dataclass(hint):
             found += places(hint, field.name)
-        elif field.name not in ("name", "folder", "encoder"):  # the last is of comparators
+        elif field.name not in ("name", "folder", "members", "encoder"):  # the last is of comparators
             found.append((table, field.name, hint))
     return found
 

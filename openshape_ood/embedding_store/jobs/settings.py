@@ -15,6 +15,7 @@ from openshape_ood.embedding_store.parquet import read_words
 from openshape_ood.embedding_store.schema import Failed, Header, text
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, WeightsError
+from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
@@ -144,6 +145,7 @@ class Settings:
         sample_seeds(check_seed(self.seed), self.num_samples)
         check_choice(self.precision, "precision", PRECISIONS)
         check_least(self, batch_size=1, readers=0, shard_rows=1)
+        check_no_file(row, self.checkpoint)
         digest = row.source.sha256
         if self.checkpoint is not None:
             path = given_path(self.checkpoint, "checkpoint")

@@ -92,7 +92,7 @@ class TextEncoder:
         Parameters
         ----------
         name, registry : str and path, optional
-            A name in the registry, or in one of one's own, as `list_checkpoints` takes it.
+            A name in the registry, or in one of one's own, or an ensemble, as `ShapeEncoder.from_pretrained` takes it.
         checkpoint : path, optional
             A file with the weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
         device : str or torch.device, optional
@@ -116,7 +116,16 @@ class TextEncoder:
             A name, templates, an average or aliases that cannot be used; a registry that cannot be read.
         """
         settings: dict[str, Any] = {"templates": templates, "average": average, "aliases": aliases, "cache": cache}
-        return cls(find_checkpoint(name, registry), checkpoint=checkpoint, device=device, **settings)
+        return cls.of(find_checkpoint(name, registry), checkpoint=checkpoint, device=device, **settings)
+
+    @classmethod
+    def of(cls, row: Row, **settings: Any) -> TextEncoder:
+        """That of a row, or of the members of an ensemble; settings as in `from_pretrained`."""
+        if not row.members:
+            return cls(row, **settings)
+        from openshape_ood.encoders.ensemble import TextEnsemble
+
+        return TextEnsemble(row, **settings)
 
     def encode(self, names: Sequence[str]) -> Vectors:
         """Unit vectors of class names, in their order. Underscores become spaces.

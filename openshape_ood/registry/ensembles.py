@@ -1,0 +1,96 @@
+"""Ensembles: several encoders behind one name, as `vitb32+uni3d-b`, in a row that says what they are together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.errors import InputError
+from openshape_ood.registry.rows import About, Row, Source, Text
+from openshape_ood.shapes import CloudSpec
+
+SIGN = "+"
+
+
+@dataclass(frozen=True)
+class Member:
+    """What the embeddings of a member depend on beside its weights."""
+
+    name: str
+    architecture: str
+    sizes: Any
+    spec: CloudSpec
+
+
+@dataclass(frozen=True)
+class EnsembleSizes:
+    """embedding_dim: of all members together."""
+
+    embedding_dim: int
+    members: tuple[Member, ...]
+
+
+def ensemble(rows: Sequence[Row]) -> Row:
+    """The row of several encoders together, in the order of their names: whoever names them in another gets the same.
+
+    spec: the most points that a member takes, under the axis that all share, else y, from which each takes its own.
+    Raises `InputError` for a row that is named twice, is no shape encoder, or has another gray.
+    """
+    members = tuple(sorted(rows, key=lambda row: row.name))
+    name = SIGN.join(row.name for row in members)
+    if len({row.name for row in members}) < len(members):
+        raise InputError(f"the ensemble {name!r} names an encoder twice; expected each once")
+    for row in members:
+        if row.kind != "shape":
+            raise InputError(f"the ensemble {name!r} has {row.name!r}, of kind {row.kind!r}; expected shape encoders")
+    specs, texts = [row.spec for row in members], [row.text for row in members]
+    if len({spec.color for spec in specs}) > 1:
+        grays = ", ".join(f"{row.spec.color:g} for {row.name}" for row in members)
+        raise InputError(f"the ensemble {name!r} would give clouds without color the gray {grays}; expected one gray")
+    together = CloudSpec(
+        max(spec.count for spec in specs),
+        _one_of({spec.up for spec in specs}) or "y",
+        specs[0].color,
+        _one_of({spec.fewer for spec in specs}) or "keep",
+    )
+    text = Text(
+        # static text encoders warn of names that they hardly know, the others never do
+        "static" if "static" in {text.kind for text in texts} else "open_clip",
+        SIGN.join(text.space for text in texts),
+        _words([text.templates for text in texts]),
+        _words([text.average for text in texts]),
+    )
+    dim = sum(row.sizes.embedding_dim for row in members)
+    sizes = EnsembleSizes(dim, tuple(Member(row.name, row.architecture, row.sizes, row.spec) for row in members))
+    licence = ", ".join(dict.fromkeys(row.licence for row in members))
+    source = Source(together_sha256(row.source.sha256 for row in members))
+    like = replace(members[0], name=name, folder=Path(), licence=licence, source=source, about=About(), unconfirmed="")
+    return replace(like, architecture="ensemble", sizes=sizes, text=text, spec=together, members=members)
+
+
+def together_sha256(digests: Iterable[str]) -> str:
+    """One sha256 for those of the members, in the order of their names; "" where one of them is not known."""
+    known = list(digests)
+    return hashlib.sha256("\n".join(known).encode()).hexdigest() if all(known) else ""
+
+
+def check_no_file(row: Row, checkpoint: Any) -> None:
+    """Raises `InputError` where one file is given in place of the weights of several encoders."""
+    if row.members and checkpoint is not None:
+        raise InputError(
+            f"checkpoint is one file, {checkpoint}, but {row.name!r} is {len(row.members)} encoders; expected none. "
+            'For other weights add a row to a registry of your own, [mine] like = "tiny" and source = { file = ... }, '
+            'and name it in the ensemble, "tiny+mine"'
+        )
+
+
+def _one_of(values: set[str]) -> str:
+    """What is common to all, "" where they differ."""
+    return next(iter(values)) if len(values) == 1 else ""
+
+
+def _words(each: Sequence[str]) -> str:
+    return each[0] if len(set(each)) == 1 else SIGN.join(word or "bare" for word in each)
