@@ -100,6 +100,7 @@ def fit(
     base, left_out = _base(embeddings, labels, exclude)
     if names:
         base = _with_names(base)
+    _make(out)
     how: dict[str, Any] = {}
     if family == "relation":
         recipe = Recipe(width, depth, heads, steps=steps, pairs=pairs, negatives=negatives, loss=loss, seed=seed)
@@ -224,15 +225,18 @@ def _told(steps: int) -> Report:
     return report
 
 
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write to {out}: {error.strerror or error}; expected a folder") from error
+
+
 def _write(made: Comparator, out: Path) -> Path:
     """The comparator, and the registry with its row."""
     from openshape_ood.registry.files import sha256
     from openshape_ood.storage import save_whole
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot write to {out}: {error.strerror or error}") from error
     path = made.save(out / FILE)
     encoder = json_files.dumps(made.identity.checkpoint if made.identity else "")
     row = [

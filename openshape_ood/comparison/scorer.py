@@ -12,7 +12,7 @@ from openshape_ood.comparison.families import Similarity, row_blocks
 from openshape_ood.encoders.protocols import ANONYMOUS, Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses
-from openshape_ood.scoring import Judgement
+from openshape_ood.scoring import Judgement, distances
 
 Prototypes = Literal["mean", "medoid", "k-center", "all"]
 Anchors = Literal["examples", "names", "both"]
@@ -144,9 +144,8 @@ def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = Fa
     """
     if prototypes == "all":
         return rows
-    mean = rows.mean(axis=0, dtype=np.float64)[None]
     if prototypes == "mean":
-        return unit_or_zero(mean) if unit else mean
+        return distances.prototypes(rows, np.zeros(len(rows)), "cosine" if unit else "euclidean")
     return rows[spread_out(rows, k if prototypes == "k-center" else 1)]
 
 

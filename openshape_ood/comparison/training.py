@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice, check_positive, check_seed, check_whole, unit_or_zero
+from openshape_ood.checks import check_choice, check_positive, check_seed, check_settings, check_whole, unit_or_zero
 from openshape_ood.comparison.comparator import Comparator
 from openshape_ood.comparison.families import FAMILIES, LEARNED, RelationSimilarity
 from openshape_ood.comparison.losses import cross_entropy, pair_accuracy, plateaus, tanh_loss
@@ -157,6 +158,8 @@ def fit_comparator(
         Where the network gives the same answer to all pairs; `card["collapsed"]` says so at the end.
     """
     check_choice(family, "family", FAMILIES)
+    takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
+    check_settings(settings, takes, f"the family {family!r}")
     check_apart(base.names, evaluation)
     base.labeled_examples()
     card: dict[str, Any] = {"classes": list(base.names), "apart from": sorted(evaluation), "version": __version__}

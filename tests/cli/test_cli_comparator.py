@@ -89,6 +89,7 @@ def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkey
         (("--labels", "names.txt"), "no JSON"),
         (("--labels", "all.txt"), "no table of texts"),
         (("--exclude", "all.txt"), "all 5 base classes"),
+        (("--out", "names.txt"), "expected a folder"),
     ],
 )
 def test_what_cannot_be_used(store: Path, tmp_path: Path, words: tuple[str, str], said: str) -> None:

@@ -229,6 +229,7 @@ def test_one_known_class_has_no_softmax(family: str) -> None:
     with pytest.raises(InputError, match=r"softmax over one known class, 'a', is always 1.*score=\"max\""):
         judge(QUERIES, one, MADE[family].configured(score="softmax"))
     near, far = EXAMPLES["a"] + 0.1, -EXAMPLES["a"]
+    assert judge(QUERIES, KNOWN.subset(LABELS == 1), MADE[family]).nearest.tolist() == [0] * 9  # one example in all
     if family == "whitened":
         assert ood_metrics(*(judge(rows, one, MADE[family]).novelty for rows in (near, far)))["auroc"] > 0.5
 

@@ -140,6 +140,9 @@ def test_recipes_that_are_none(settings: dict[str, Any], error: type[Exception])
 def test_what_cannot_be_learned_from() -> None:
     with pytest.raises(UnknownNameError, match="whitened"):
         fit_comparator(BASE, "siamese")
+    for family, setting in (("relation", "shrinkage"), ("whitened", "pairs"), ("cosine", "seed")):
+        with pytest.raises(UnknownNameError, match=f"unknown setting '{setting}' of the family '{family}'"):
+            fit_comparator(BASE, family, **{setting: 1})
     with pytest.raises(InputError, match="no pairs can be drawn"):
         fit_comparator(BASE.subset(LABELS == 0), recipe=SHORT)
     with pytest.raises(ClassNamesError, match=r"'base 001' \(is 'base 001s'\)"):
