@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold as Threshold
+    from openshape_ood.discovery import discover as discover
     from openshape_ood.encoders.protocols import Embeddings as Embeddings
     from openshape_ood.encoders.shape_encoder import ShapeEncoder as ShapeEncoder
     from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
@@ -47,6 +48,7 @@ _HOMES = {
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
+    "discover": "discovery",
     "list_checkpoints": "registry",
     "load_shape": "shapes.reading",
     "localize": "localization",
@@ -66,6 +68,7 @@ __all__ = [
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
+    "discover",
     "list_checkpoints",
     "load_shape",
     "localize",

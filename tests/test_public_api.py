@@ -23,6 +23,7 @@ PUBLIC = [
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
+    "discover",
     "list_checkpoints",
     "load_shape",
     "localize",

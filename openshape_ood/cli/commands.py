@@ -15,6 +15,7 @@ from openshape_ood import __version__
 from openshape_ood.cli import checkpoints, comparator, known_files
 from openshape_ood.cli.console import print_error, print_json, print_note
 from openshape_ood.cli.demo import demo
+from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
 from openshape_ood.cli.localize import localize
@@ -23,7 +24,7 @@ from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-file", "--calibrate", "--embeddings")
+SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings")
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 
@@ -116,7 +117,7 @@ def _asking_for_json(group: Any) -> dict[str, Any]:
     }
 
 
-for command in (score, embed, localize, doctor, demo, serve):
+for command in (score, embed, localize, discover, doctor, demo, serve):
     app.command()(command)
 app.add_typer(known_files.app, name="known")
 app.add_typer(comparator.app, name="comparator")

@@ -72,7 +72,7 @@ def fit(
     ] = None,
     names: Annotated[
         bool,
-        options.option(options.KNOWN, "--names", "Learn the names of the base classes too, by the text encoder."),
+        options.option(options.KNOWN, "--with-names", "Learn the names of the base classes too, by the text encoder."),
     ] = False,
     family: Annotated[
         Literal["relation", "whitened", "plda", "metric", "cosine"],

@@ -69,19 +69,19 @@ def gather(
     """The classes of all these together. Raises `ClassNamesError`, or `FileError` for folders without classes."""
     from openshape_ood.embedding_store import known_from
     from openshape_ood.embedding_store.files import is_stored
-    from openshape_ood.known import KnownClasses, check_names
+    from openshape_ood.known import KnownClasses, check_names, folded
 
     saved = [KnownClasses.load(path) for path in files or ()]
-    classes: dict[str, list[File]] = {name: [] for name in check_names(_split(names))} if names else {}
+    classes: dict[str, list[File]] = {name: [] for name in check_names(split_names(names))} if names else {}
     for name in classes:
         _check_no_file(name)
-    keys = {_key(name): name for name in classes}
+    keys = {folded(name): name for name in classes}
     for folder in folders or ():
         if is_stored(folder):
             saved.append(known_from(folder))
             continue
         for name, own in _subfolders(folder).items():
-            classes.setdefault(keys.setdefault(_key(name), name), []).extend(own)
+            classes.setdefault(keys.setdefault(folded(name), name), []).extend(own)
     if not classes and not saved:
         raise ClassNamesError(HOW)
     if known_up is not None and not any(classes.values()):
@@ -196,7 +196,7 @@ def _encoded(
     return {name: whole.of(owners == name) for name in classes}
 
 
-def _split(names: Sequence[str]) -> list[str]:
+def split_names(names: Sequence[str]) -> list[str]:
     """Commas part names too; blanks around them go."""
     return [name.strip() for word in names for name in word.split(",") if name.strip() or not word.strip()]
 
@@ -207,10 +207,6 @@ def _check_no_file(name: str) -> None:
             f"known class {name!r} looks like a file: every word after --known is a class, up to the next option. "
             "Put the files before --known, or after --, as in: --known chair sofa -- FILES"
         )
-
-
-def _key(name: str) -> str:
-    return " ".join(name.replace("_", " ").casefold().split())
 
 
 def _subfolders(folder: Path) -> dict[str, list[File]]:

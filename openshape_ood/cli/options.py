@@ -11,7 +11,7 @@ import typer
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-KNOWN, ENCODER, DECISION, RESULT = "Known classes", "Encoder", "Decision", "Result"
+KNOWN, ENCODER, DECISION, GROUPS, RESULT = "Known classes", "Encoder", "Decision", "Groups", "Result"
 
 
 def with_examples(text: str) -> Callable[[Command], Command]:

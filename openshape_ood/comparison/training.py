@@ -243,7 +243,7 @@ def collapse(now: Progress) -> str:
     """What is said of it."""
     constant, unlearned, dead = plateaus(now.negatives)
     return (
-        f"the network answers all pairs alike: after {now.step} steps the balanced accuracy is "
+        f"the network answers all pairs alike so far: after {now.step} steps the balanced accuracy is "
         f"{now.balanced_accuracy:.3f}, the loss {now.loss:.4f}. (The best constant, {constant:.3f}, has the loss "
         f"{unlearned:.4f} of a tanh, and outputs stuck at 1 have {dead:.4f}.) What may help: zero_head, 1 to 3 "
         "negatives for a pair of one class, AdamW at 1e-3; or labels that fit the embeddings"

@@ -30,10 +30,19 @@ def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
     names = check_names(list(examples))
     same: dict[str, str] = {}
     for name in names:
-        first = same.setdefault(" ".join(name.replace("_", " ").casefold().split()), name)
+        first = same.setdefault(folded(name), name)
         if first is not name:
             raise ClassNamesError(f"known classes {first!r} and {name!r} are the same name; expected one of them")
     return names
+
+
+def folded(name: str) -> str:
+    """A class name without case, underscores and extra blanks: what two spellings of one name share.
+
+    >>> folded("Night_Stand ")
+    'night stand'
+    """
+    return " ".join(name.replace("_", " ").casefold().split())
 
 
 def _is_word(value: Any) -> bool:

@@ -18,13 +18,14 @@ from openshape_ood.plots.canvas import panels, save
 from openshape_ood.plots.clouds import cloud, novelty_map
 from openshape_ood.plots.interactive import turnable
 from openshape_ood.plots.scores import histogram, roc, similarity
-from openshape_ood.plots.sheet import contact_sheet
+from openshape_ood.plots.sheet import contact_sheet, group_sheet
 from openshape_ood.plots.tsne import embeddings
 
 __all__ = [
     "cloud",
     "contact_sheet",
     "embeddings",
+    "group_sheet",
     "histogram",
     "novelty_map",
     "panels",

@@ -1,13 +1,15 @@
-"""The most and the least novel of many shapes, on one sheet."""
+"""The most and the least novel of many shapes, or groups of novel ones, on one sheet."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_whole
+from openshape_ood.checks import check_rows, check_whole
+from openshape_ood.discovery import Discovery, Group
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots import canvas
@@ -20,6 +22,8 @@ COLUMNS = 6
 CELL = (1.45, 1.85)  # inches
 MOST = 2000  # points drawn of a shape
 LONGEST = 18  # characters of a title
+MOST_GROUPS = 40  # on a sheet
+Cell = tuple[int, str, str]  # which shape, its title, the title's color
 
 
 def contact_sheet(
@@ -65,25 +69,85 @@ def contact_sheet(
     listed = list_shapes(shapes)
     values = finite(novelty, "novelties", len(listed))
     ups = resolve_ups(up, listed, drawn=True)
-    given = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
-    named = names(given, "titles", len(listed))
+    named = _titles(titles, listed)
     line = None if threshold is None else finite_number(threshold, "threshold")
-    blocks = {title: places for title, places in ends(values, count).items() if len(places)}
-    rows = [-(-len(places) // COLUMNS) for places in blocks.values()]
-    columns = min(COLUMNS, max(map(len, blocks.values())))
-    if figure is None:
-        figure = canvas.new_figure((max(CELL[0] * columns, 3.0), CELL[1] * sum(rows) + 0.3 * len(rows)))
-    if not hasattr(figure, "subfigures"):
-        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
-    for part, (title, places), count_rows in zip(parts, blocks.items(), rows, strict=True):
-        part.suptitle(title, fontsize=12, fontweight="bold")
-        axes = part.subplots(count_rows, columns, squeeze=False)
-        for ax in axes.flat:
-            ax.set_axis_off()
-        for ax, i in zip(axes.flat, places.tolist(), strict=False):
-            _cell(ax, listed[i], ups[i], str(named[i]), float(values[i]), line)
-    return figure
+    shown = ("", "black")
+    blocks: dict[str, Sequence[Cell]] = {}
+    for title, places in ends(values, count).items():
+        cells: list[Cell] = []
+        for i in places.tolist():
+            if line is not None:
+                shown = (", novel", ORANGE) if values[i] > line else (", known", BLUE)
+            cells.append((i, f"{_short(named[i])}\n{canvas.number(float(values[i]))}{shown[0]}", shown[1]))
+        blocks |= {title: cells} if cells else {}
+    return _sheet(figure, blocks, listed, ups)
+
+
+def group_sheet(
+    shapes: Any,
+    found: Discovery,
+    *,
+    titles: Any = None,
+    count: int = 6,
+    up: Any = "file",
+    figure: canvas.Figure | canvas.SubFigure | None = None,
+) -> canvas.Figure | canvas.SubFigure:
+    """Draw groups of novel shapes, each below its size, stability and names.
+
+    Of each group the medoid comes first, then others evenly from the center outwards; see `drawn_rows`.
+
+    Parameters
+    ----------
+    shapes : any form that `ShapeEncoder.encode` takes, or a mapping of int to such
+        The b shapes that `discover` was asked about, of which only those drawn are read; or those that are to be drawn
+        by their rows, and others are left out.
+    found : Discovery
+        With a group or more.
+    titles : list of str, optional
+        A name a shape given, else that of its file.
+    count : int
+        Shapes of a group.
+    up : str or list of str
+        Gravity axis, one for all or one a shape, as in `cloud`.
+    figure : matplotlib figure, optional
+
+    Returns
+    -------
+    matplotlib figure
+
+    Examples
+    --------
+    >>> from openshape_ood.discovery import Group
+    >>> from openshape_ood.encoders.protocols import Embeddings, Identity
+    >>> from openshape_ood.synthetic import sample
+    >>> rows = Embeddings(np.eye(2), Identity("mine", "my space"))
+    >>> found = Discovery((Group(1, np.array([1, 0]), stability=0.9),), np.array([True, True]), rows)
+    >>> sheet = group_sheet([sample("chair", 200, seed=s) for s in range(2)], found)
+    >>> [part.get_suptitle() for part in sheet.subfigs]
+    ['group 1: 2 shapes, stability 0.90']
+    """
+    rows = list(shapes) if isinstance(shapes, Mapping) else range(len(found.novel))
+    listed = list_shapes(list(shapes.values()) if isinstance(shapes, Mapping) else shapes)
+    check_rows(np.asarray(rows), "the discovery", np.asarray(listed), "shapes")
+    ups, named = resolve_ups(up, listed, drawn=True), _titles(titles, listed)
+    places = {row: i for i, row in enumerate(rows)}
+    blocks: dict[str, Sequence[Cell]] = {}
+    for group, drawn in drawn_rows(found, count).items():
+        words = f"\n{group.words()}" if group.names else ""
+        heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
+        blocks[heading] = [(places[i], _short(named[places[i]]), "black") for i in drawn if i in places]
+    return _sheet(figure, blocks, listed, ups)
+
+
+def drawn_rows(found: Discovery, count: int = 6) -> dict[Group, list[int]]:
+    """Of the groups, 40 at most, the rows that a sheet shows: the medoid, then evenly to the outermost.
+
+    Raises `InputError` where there is no group.
+    """
+    if not found.groups:
+        raise InputError("there are no groups to draw; expected a discovery with one or more")
+    most = check_whole(count, "count")
+    return {group: group.rows[thinned(len(group), most)].tolist() for group in found.groups[:MOST_GROUPS]}
 
 
 def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -94,11 +158,39 @@ def ends(novelty: np.ndarray, count: int) -> dict[str, np.ndarray]:
     return {"most novel": most, "least novel": rest[np.argsort(novelty[rest], kind="stable")][:count]}
 
 
-def _cell(ax: canvas.Axes, shape: Shape, up: str, title: str, novelty: float, threshold: float | None) -> None:
-    cloud = shape.cloud(MOST, seed=0)
-    xyz = upright(cloud[thinned(len(cloud), MOST)], up)
-    draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
-    verdict, color = "", "black"
-    if threshold is not None:
-        verdict, color = (", novel", ORANGE) if novelty > threshold else (", known", BLUE)
-    canvas.title(ax, f"{canvas.short(title, LONGEST)}\n{canvas.number(novelty)}{verdict}", fontsize=9.5, color=color)
+def _titles(titles: Any, listed: Sequence[Shape]) -> np.ndarray:
+    own = [PurePath(shape.path or shape.name).name for shape in listed] if titles is None else titles
+    return names(own, "titles", len(listed))
+
+
+def _short(title: str) -> str:
+    return canvas.short(str(title), LONGEST)
+
+
+def _sheet(
+    figure: canvas.Figure | canvas.SubFigure | None,
+    blocks: Mapping[str, Sequence[Cell]],
+    shapes: Sequence[Shape],
+    ups: Sequence[str],
+) -> canvas.Figure | canvas.SubFigure:
+    """Blocks of cells below each other, in lines of `COLUMNS`."""
+    rows = [max(1, -(-len(cells) // COLUMNS)) for cells in blocks.values()]
+    columns = min(COLUMNS, max(1, *map(len, blocks.values())))
+    if figure is None:
+        lines = sum(heading.count("\n") + 1 for heading in blocks)
+        figure = canvas.new_figure((CELL[0] * max(3, columns), CELL[1] * sum(rows) + 0.3 * lines))
+    if not hasattr(figure, "subfigures"):
+        raise InputError(f"figure is {type(figure).__name__}; expected a matplotlib figure, or none")
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=rows)))
+    for part, (heading, cells), count in zip(parts, blocks.items(), rows, strict=True):
+        words = "\n".join(canvas.shorts(heading.split("\n"), max(3, columns) * LONGEST * 2 // 3))
+        part.suptitle(words, fontsize=12, fontweight="bold", **canvas.PLAIN)
+        axes = part.subplots(count, columns, squeeze=False)
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for ax, (i, title, color) in zip(axes.flat, cells, strict=False):
+            cloud = shapes[i].cloud(MOST, seed=0)
+            xyz = upright(cloud[thinned(len(cloud), MOST)], ups[i])
+            draw(ax, xyz, viridis(xyz[:, 1]), size=2.2, edges=False)
+            canvas.title(ax, title, fontsize=9.5, color=color)
+    return figure

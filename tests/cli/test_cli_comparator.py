@@ -69,7 +69,7 @@ def test_labels_of_a_file_and_names(store: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(json.dumps(labels))
     found = fitted(store, "--labels", str(tmp_path / "labels.json"))
     assert found["card"]["classes"] == ["a", "b"] and found["rows"] == 12
-    assert fitted(store, "--names", family="cosine")["names"]
+    assert fitted(store, "--with-names", family="cosine")["names"]
 
 
 def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

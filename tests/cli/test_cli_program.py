@@ -18,7 +18,7 @@ from openshape_ood.cli.commands import app
 
 PROGRAM = [sys.executable, "-m", "openshape_ood"]
 ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent), "OMP_NUM_THREADS": "1"}
-COMMANDS = ["score", "embed", "localize", "known", "checkpoints", "doctor", "demo", "serve"]
+COMMANDS = ["score", "embed", "localize", "discover", "known", "checkpoints", "doctor", "demo", "serve"]
 
 
 def test_the_version() -> None:
@@ -51,7 +51,7 @@ def test_every_command_has_examples_and_says_that_tiny_works_offline(command: st
 def test_help_without_a_command() -> None:
     shown = run("--help").stdout
     assert all(command in shown for command in COMMANDS)
-    assert "--install-completion" in shown and len(app.registered_commands) == 6
+    assert "--install-completion" in shown and len(app.registered_commands) == 7
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from openshape_ood import plots
+from openshape_ood import Embeddings, plots
+from openshape_ood.discovery import Discovery, Group, Suggestion
+from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.plots.sheet import ends
 from openshape_ood.synthetic import sample
@@ -69,3 +73,33 @@ def test_a_given_figure_is_drawn_on():
 def test_what_does_not_fit_is_said(arguments, error, message):
     with pytest.raises(error, match=message):
         plots.contact_sheet(SHAPES, **{"novelty": NOVELTY, **arguments})
+
+
+def discovered():
+    identity = Identity("mine", "my space", "ab" * 32)
+    groups = (
+        Group(1, np.array([2, 0, 3, 1]), 0.9, (Suggestion("$cup", 0.31, False),), True),
+        Group(2, np.array([5, 4]), 0.2, (Suggestion("jug", 0.12, True),), False),
+    )
+    return Discovery(groups, np.ones(9, dtype=bool), Embeddings(np.eye(9), identity))
+
+
+def test_groups_show_their_medoid_and_their_outermost():
+    assert titles(plots.group_sheet(SHAPES, discovered(), count=2, titles=list("abcdefghi"))) == {
+        "group 1: 4 shapes, stability 0.90\n$cup 0.31": ["c", "b"],
+        "group 2: 2 shapes, stability 0.20\nno name fits (jug 0.12 (known))": ["f", "e"],
+    }
+
+
+def test_of_given_rows_only_these_are_drawn():
+    some = {5: SHAPES[5], 2: SHAPES[2]}
+    found = titles(plots.group_sheet(some, discovered(), titles=["five", "two"], up=["y", "z"]))
+    assert list(found.values()) == [["two"], ["five"]]
+    assert [len(cells) for cells in titles(plots.group_sheet({5: SHAPES[5]}, discovered())).values()] == [0, 1]
+
+
+def test_a_sheet_without_groups_or_of_other_shapes_is_refused():
+    with pytest.raises(InputError, match="no groups to draw"):
+        plots.group_sheet(SHAPES, replace(discovered(), groups=()))
+    with pytest.raises(InputError, match="9 rows of the discovery and 8 of shapes"):
+        plots.group_sheet(SHAPES[:8], discovered())

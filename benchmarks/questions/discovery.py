@@ -1,0 +1,244 @@
+"""`python -m benchmarks.discovery`: are novel classes found again as groups, and are they named?
+
+Simulated scans of five known and seven novel generated classes, and of five known ones and those that `tiny` never
+saw in training; known by clean example shapes, the threshold from other scans of the known classes. What lies beyond
+it is grouped by `discover` and, beside it, by k-means that is told the number of novel classes. Over the seeds: the
+adjusted Rand index with the classes (a row of no group is one of its own), purity, names; then groups whose name fits
+are accepted, and fresh scans are judged again. Prints it with intervals and the groups of the first seed, writes the
+same as JSON, and draws these groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from tqdm import tqdm
+
+from benchmarks import options
+from benchmarks.report.facts import weights_notes
+from benchmarks.report.output import write_json
+from benchmarks.threedos.record import other_weights
+from benchmarks.training.vocabulary import UNSEEN
+from openshape_ood import Embeddings, NoveltyResult, ShapeEncoder, TextEncoder, plots, score_embeddings
+from openshape_ood.discovery import Discovery, discover
+from openshape_ood.encoders.text.encoder import UntrainedNameWarning
+from openshape_ood.known import KnownClasses
+from openshape_ood.synthetic import categories, sample, scan
+from openshape_ood.synthetic.calibration import POINTS, SEVERITY, calibration_scans
+
+KNOWN, NOVEL, EXAMPLES, FRESH, FIRST = 5, 7, 20, 10, 9_200_000
+KINDS = ("seen in training", "never seen")
+GROUPINGS = ("hdbscan", "agglomerative", "k-means, true number")
+FIGURES = {
+    "caught": "novel scans beyond the threshold",
+    "false": "of these beyond it, known ones",
+    "ari": "adjusted Rand index",
+    "purity": "rows of a group's largest class",
+    "grouped": "rows in a group",
+    "groups": "number of groups",
+    "right": "first name right",
+    "in_three": "right name among three",
+    "fits": "a name fits, the right one there",
+    "none": "no name fits, the right one left out",
+    "kept": "fresh known scans known, with accepted groups",
+    "named": "fresh novel scans given their name by them",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One seed: each of `FIGURES` as a share, but for the number of groups and the Rand index."""
+
+    kind: str
+    grouping: str
+    seed: int
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Scans of one seed: what was said of them, their classes (b,), and fresh ones."""
+
+    novel: tuple[str, ...]
+    known: KnownClasses
+    clouds: list[np.ndarray]
+    titles: np.ndarray
+    result: NoveltyResult
+    fresh: np.ndarray
+    fresh_titles: np.ndarray
+
+
+def make(kind: str, seed: int, encoder: ShapeEncoder, per_class: int) -> Data:
+    trained = [name for name in categories() if name not in UNSEEN]
+    names = np.random.RandomState([seed, 8]).permutation(trained).tolist()
+    known_names = sorted(names[:KNOWN])
+    novel = sorted(names[KNOWN : KNOWN + NOVEL]) if kind == KINDS[0] else sorted(UNSEEN)
+    examples = {name: [sample(name, POINTS, s) for s in range(EXAMPLES)] for name in known_names}
+    known = KnownClasses.from_examples(examples, encoder, up="y")
+    made = [[scanned(name, seed, i) for i in range(per_class + FRESH)] for name in (*known_names, *novel)]
+    first, rest = ([c for own in made for c in own[part]] for part in (slice(per_class), slice(per_class, None)))
+    calibration = Embeddings(encoder.encode(calibration_scans(known_names, EXAMPLES), up="y"), encoder.identity)
+    result = score_embeddings(
+        Embeddings(encoder.encode(first, up="y"), encoder.identity), known, calibration=calibration
+    )
+    titles = np.array([*known_names, *novel])
+    fresh = encoder.encode(rest, up="y")
+    return Data(tuple(novel), known, first, np.repeat(titles, per_class), result, fresh, np.repeat(titles, FRESH))
+
+
+def scanned(name: str, seed: int, i: int) -> np.ndarray:
+    return scan(name, POINTS, FIRST + 1000 * seed + i, severity=SEVERITY)
+
+
+def k_means(count: int) -> Callable[[np.ndarray, int], np.ndarray]:
+    return lambda rows, _: KMeans(min(count, len(rows)), n_init=10, random_state=0).fit_predict(rows)
+
+
+def find(data: Data, grouping: str, text: TextEncoder, names: Sequence[str]) -> Discovery:
+    how: Any = k_means(len(data.novel)) if grouping.startswith("k-means") else grouping
+    assert data.result.embeddings is not None
+    return discover(data.result, data.result.embeddings, names, text=text, grouping=how)
+
+
+def measured(data: Data, grouping: str, text: TextEncoder) -> tuple[dict[str, float], Discovery]:
+    found = find(data, grouping, text, categories())
+    without = find(data, grouping, text, [name for name in categories() if name not in data.novel])
+    labels, truth = found.labels[found.novel], data.titles[found.novel]
+    alone = labels == 0
+    labels[alone] = -np.arange(1, alone.sum() + 1)
+    largest = [majority(data, group.rows) for group in found.groups]
+    is_novel = np.isin(data.titles, data.novel)
+    right = [group.names[0].name == name for group, (name, _) in zip(found.groups, largest, strict=True)]
+    there = [name in {n.name for n in g.names} for g, (name, _) in zip(found.groups, largest, strict=True)]
+    figures = {
+        "caught": found.novel[is_novel].mean(),
+        "false": mean((~is_novel)[found.novel]),
+        "ari": adjusted_rand_score(truth, labels),
+        "purity": sum(count for _, count in largest) / max(1, (~alone).sum()),
+        "grouped": mean(~alone),
+        "groups": len(found.groups),
+        "right": mean(right),
+        "in_three": mean(there),
+        "fits": mean([group.fits is True for group in found.groups]),
+        "none": mean([group.fits is False for group in without.groups]),
+        **accepted(data, found, text),
+    }
+    return {name: float(value) for name, value in figures.items()}, found
+
+
+def accepted(data: Data, found: Discovery, text: TextEncoder) -> dict[str, float]:
+    """Of fresh scans the known ones that are still known, and the novel ones known under their own name."""
+    names = {group.number: group.names[0].name for group in found.groups if group.fits}
+    known = found.accept(names, data.known, text=text) if names else data.known
+    again = score_embeddings(data.fresh, known, threshold=data.result.threshold)
+    novel, own = np.isin(data.fresh_titles, data.novel), again.nearest == data.fresh_titles
+    return {"kept": float((~again.is_novel)[~novel].mean()), "named": float((~again.is_novel & own)[novel].mean())}
+
+
+def majority(data: Data, rows: np.ndarray) -> tuple[str, int]:
+    names, counts = np.unique(data.titles[rows], return_counts=True)
+    return str(names[counts.argmax()]), int(counts.max())
+
+
+def mean(values: Any) -> float:
+    """Of nothing 0."""
+    return float(np.mean(values)) if len(values) else 0.0
+
+
+def interval(name: str, values: Sequence[float]) -> dict[str, float]:
+    """Mean over the seeds, and its 95 % interval by Student's t, of shares within 0 and 1."""
+    own = np.asarray(values)
+    half = student.ppf(0.975, len(own) - 1) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
+    low, high = own.mean() - half, own.mean() + half
+    if name != "groups":
+        low, high = max(low, -1.0 if name == "ari" else 0.0), min(high, 1.0)
+    return {"mean": float(own.mean()), "low": float(low), "high": float(high)}
+
+
+def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    keys = list(dict.fromkeys((row.kind, row.grouping) for row in rows))
+    return [
+        {"kind": kind, "grouping": grouping}
+        | {n: interval(n, [r.figures[n] for r in rows if (r.kind, r.grouping) == (kind, grouping)]) for n in FIGURES}
+        for kind, grouping in keys
+    ]
+
+
+def tables(figures: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a figure, a column a grouping; then the groups of the first seed."""
+    lines = []
+    for kind in dict.fromkeys(one["kind"] for one in figures):
+        own = {one["grouping"]: one for one in figures if one["kind"] == kind}
+        lines += [(kind, words, *(cell(name, own[g][name]) for g in own)) for name, words in FIGURES.items()]
+    first = [
+        (str(g["group"]), str(g["size"]), f"{g['stability']:.2f}", g["class"], f"{100 * g['purity']:.0f}", g["names"])
+        for g in groups
+    ]
+    head = ("group", "size", "stability", "largest class", "purity", "names")
+    return [options.grid(("novel classes", "", *GROUPINGS), lines, words=2), options.grid(head, first)]
+
+
+def cell(name: str, figure: Mapping[str, float]) -> str:
+    scale, digits = {"ari": (1, 2), "groups": (1, 1)}.get(name, (100, 0))
+    middle, low, high = (f"{scale * figure[key]:.{digits}f}" for key in ("mean", "low", "high"))
+    return f"{middle} [{low}, {high}]"
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, per_class=2)
+    args.out.mkdir(parents=True, exist_ok=True)
+    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
+    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
+    rows, shown = [], None
+    for kind, seed in tqdm([(kind, seed) for kind in KINDS for seed in args.seeds], disable=not args.progress):
+        data = make(kind, seed, encoder, args.per_class)
+        for grouping in GROUPINGS:
+            figures, found = measured(data, grouping, text)
+            rows.append(Row(kind, grouping, seed, figures))
+            shown = shown or (data, found)
+    assert shown is not None
+    data, found = shown
+    groups = [
+        {"group": g.number, "size": len(g), "stability": g.stability, "class": name, "purity": n / len(g)}
+        | {"names": g.words()}
+        for g in found.groups
+        for name, n in [majority(data, g.rows)]
+    ]
+    report = {
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
+        "other_weights": (others := other_weights(encoder, text)),
+        "settings": {"seeds": args.seeds, "per_class": args.per_class, "known": KNOWN, "novel": NOVEL}
+        | {"examples": EXAMPLES, "fresh": FRESH, "severity": SEVERITY},
+        "metrics": FIGURES,
+        "figures": (means := summary(rows)),
+        "groups": groups,
+        "rows": [asdict(row) for row in rows],
+    }
+    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
+    files = [write_json(args.out / f"discovery-{name}-generated.json", report)]
+    if args.pictures and found.groups:
+        sheet = plots.group_sheet(data.clouds, found, titles=data.titles.tolist(), up="y")
+        files.append(plots.save(sheet, files[0].with_suffix(".png")))
+    print(*weights_notes(report), *tables(means, groups), sep="\n\n")
+    print("", *files, sep="\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    about = "are novel classes found again as groups, and named?"
+    parser = options.parser("discovery", about, "model", "checkpoint", "text_checkpoint", "device", per_class=25)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="(default: 0 1 2 3 4)")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    args = parser.parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
+        return options.finish(lambda: run(args))

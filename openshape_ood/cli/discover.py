@@ -1,0 +1,281 @@
+"""openshape-ood discover: what is new among these shapes, and what might it be?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import (
+    Failure,
+    print_failures,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    progress,
+    shown,
+)
+from openshape_ood.errors import FileError, InputError, MissingPackageError
+
+if TYPE_CHECKING:
+    from openshape_ood.cli.batches import Batch, Reading
+    from openshape_ood.discovery import Discovery
+    from openshape_ood.encoders.protocols import Embeddings
+    from openshape_ood.novelty.result import NoveltyResult
+
+COLUMNS = ("group", "size", "stability", "names", "medoid")
+
+EXAMPLES = """
+  openshape-ood discover scans.npz --known-file known.safetensors --names teapot guitar bicycle --sheet new.png
+  openshape-ood discover scans/ --known chair sofa table --model tiny
+  openshape-ood discover scans/ --examples examples/ --calibrate held_out/ --accept 1=teapot --out more.safetensors
+
+The same shapes and options give the same numbers to the same groups. tiny works offline.
+"""
+
+
+@options.with_examples(EXAMPLES)
+def discover(
+    files: options.Files,
+    known: options.Names = None,
+    examples: options.Examples = None,
+    known_file: options.KnownFiles = None,
+    known_up: options.KnownUp = None,
+    method: options.MethodName = None,
+    threshold: options.ThresholdGiven = None,
+    calibrate: options.Calibrate = None,
+    calibrate_by: options.CalibrateBy = "file",
+    coverage: options.Coverage = 0.95,
+    names: Annotated[
+        list[str] | None,
+        options.option(
+            options.GROUPS,
+            "--names",
+            "Names a group may have: several words, or a .txt file of them, a line each; everyday things if left out.",
+            metavar="NAME...|FILE",
+        ),
+    ] = None,
+    grouping: Annotated[
+        Literal["hdbscan", "agglomerative"],
+        options.option(
+            options.GROUPS, "--grouping", "By density, which leaves many alone, or by mean cosine, which leaves few."
+        ),
+    ] = "hdbscan",
+    min_size: Annotated[int, options.option(options.GROUPS, "--min-size", "Shapes of a group at least.", min=2)] = 5,
+    accept: Annotated[
+        list[str] | None,
+        options.option(
+            options.GROUPS,
+            "--accept",
+            "Add groups to the known classes under names, and score again.",
+            metavar="GROUP=NAME...",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        options.option(
+            options.RESULT, "--out -o", "Where to write the known classes with --accept: .safetensors.", metavar="FILE"
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        options.option(
+            options.RESULT, "--sheet", "A picture of shapes of every group: .png, .svg or .pdf.", metavar="FILE"
+        ),
+    ] = None,
+    model: options.OwnModel = None,
+    checkpoint: options.CheckpointFile = None,
+    text_checkpoint: options.TextCheckpoint = None,
+    up: options.Up = "file",
+    num_samples: options.NumSamples = 1,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    batch_size: options.BatchSize = 32,
+    readers: options.Readers = None,
+    json: options.Json = False,
+) -> None:
+    """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
+    from openshape_ood.cli import thresholds
+    from openshape_ood.cli.batches import Reading
+    from openshape_ood.cli.encoders import Encoders, check_ups
+    from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
+    from openshape_ood.cli.judging import Judge
+    from openshape_ood.cli.known import gather
+    from openshape_ood.discovery import discover as run
+    from openshape_ood.scoring import find_method
+    from openshape_ood.scoring.words import negative_words
+
+    check_out("--out", out, (".safetensors",))
+    check_out("--sheet", sheet, (".png", ".svg", ".pdf"))
+    if sheet is not None and find_spec("matplotlib") is None:
+        raise MissingPackageError(f"--sheet {sheet} needs matplotlib: pip install 'openshape-ood[plots]'")
+    check_ups(up, known_up)
+    accepted = _accepted(accept or ())
+    if out is not None and not accepted:
+        raise InputError("--out is for the known classes with --accept GROUP=NAME; nothing is accepted")
+    vocabulary = _vocabulary(names or ())
+    wanted = gather(known, examples, known_file, known_up)
+    decided = thresholds.given(threshold, calibrate, coverage, wanted)
+    chosen = None if method is None else find_method(method, wanted.kind)
+    found = find_files(files)
+    if not found.files and not found.stores and not found.failures:
+        raise InputError(nothing_found(files, found.ignored))
+    failures = found.failures
+    encoders = Encoders(model, checkpoint, text_checkpoint, device, [*wanted.identities, *found.identities])
+    reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
+    judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures).asking(found)
+    judge = thresholds.decided(
+        judge, decided, thresholds.Calibration(calibrate or (), calibrate_by, coverage), failures
+    )
+    if judge.threshold is None:
+        raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
+    batches = list(judge.all(found, failures, "scoring"))
+    if not batches:
+        print_failures(failures)
+        raise typer.Exit(2)
+    result, rows = _joined(batches)
+    if not vocabulary and (wanted.by_name or judge.provenance.identity.checkpoint == "tiny"):
+        vocabulary = negative_words()  # the text encoder is at hand
+    how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": seed}
+    with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
+        warnings.simplefilter("always")
+        text = encoders.text if vocabulary else None
+        groups = run(result, rows, vocabulary or None, text=text, **how)
+    for warning in told if names else ():
+        print_note(f"note: {shown(warning.message)}", style="yellow")
+    record: dict[str, Any] = {
+        "provenance": judge.provenance.as_json(),
+        "classes": list(judge.classes.names),
+        "threshold": judge.threshold.as_json(),
+        **groups.as_json(),
+    }
+    record |= {"accepted": None, "out": out, "sheet": None}
+    if accepted:
+        made = groups.accept(accepted, judge.classes, text=encoders.text if judge.classes.text is not None else None)
+        again = replace(judge, classes=made)(rows, list(result.up))
+        record["accepted"] = _rescored(groups, accepted, again)
+        if out is not None:
+            before = f"{judge.threshold.source}; made without {', '.join(accepted.values())}"
+            made.with_threshold(
+                replace(judge.threshold, source=before, provenance=judge.threshold.provenance or judge.provenance)
+            ).save(out)
+    if sheet is not None and groups.groups:
+        record["sheet"] = _draw(sheet, groups, batches, reading, failures)
+    record |= {"failed": [asdict(failure) for failure in failures], "ignored": found.ignored}
+    if json:
+        print_json(record)
+    else:
+        _print(groups, record, min_size)
+    print_failures(failures)
+    named_ignored(found.ignored)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _accepted(given: Sequence[str]) -> dict[int, str]:
+    """GROUP=NAME -> number of a group -> name."""
+    accepted: dict[int, str] = {}
+    for word in given:
+        number, equals, name = word.partition("=")
+        if not (equals and name.strip() and number.isdecimal()) or int(number) in accepted:
+            raise InputError(f"--accept is {word!r}; expected GROUP=NAME, as 1=teapot, and each group once")
+        accepted[int(number)] = name.strip()
+    return accepted
+
+
+def _vocabulary(given: Sequence[str]) -> Sequence[str]:
+    """Names, and the lines of .txt files."""
+    from openshape_ood.cli.known import split_names
+
+    names: list[str] = []
+    for word in given:
+        try:
+            own = (
+                split_names([word])
+                if not word.endswith(".txt")
+                else Path(word).expanduser().read_text("utf-8").splitlines()
+            )
+        except (OSError, ValueError) as error:
+            raise FileError(f"--names {word} cannot be read: {error}") from error
+        names += [name.strip() for name in own if name.strip()]
+    if given and not names:
+        raise InputError(f"--names {' '.join(given)} holds no name; expected one or more")
+    return names
+
+
+def _joined(batches: Sequence[Batch]) -> tuple[NoveltyResult, Embeddings]:
+    """One result of all batches, and its embeddings."""
+    import numpy as np
+
+    from openshape_ood.encoders.protocols import Embeddings
+
+    results = [batch.result for batch in batches]
+    arrays = {
+        name: np.concatenate([getattr(one, name) for one in results]) for name in ("novelty", "nearest", "similarity")
+    }
+    paths = tuple(file.path for batch in batches for file in batch.files)
+    vectors = np.concatenate([one.embeddings.vectors for one in results])
+    embeddings = Embeddings(vectors, results[0].embeddings.identity, paths)
+    ups = tuple(up for batch in batches for up in batch.ups)
+    return replace(results[0], **arrays, shapes=paths, up=ups, embeddings=embeddings), embeddings
+
+
+def _rescored(found: Discovery, accepted: Mapping[int, str], again: NoveltyResult) -> dict[str, Any]:
+    """What became of the accepted groups, and of all."""
+    novel, rows = again.is_novel, {group.number: group.rows for group in found.groups}
+    groups = [
+        {"group": number, "class": name, "size": len(rows[number]), "known_now": int((~novel[rows[number]]).sum())}
+        for number, name in accepted.items()
+    ]
+    return {"groups": groups, "novel_before": int(found.novel.sum()), "novel_after": int(novel.sum())}
+
+
+def _draw(
+    path: Path, found: Discovery, batches: Sequence[Batch], reading: Reading, failures: list[Failure]
+) -> Path | None:
+    """The sheet, of the files that can be read; None where none can."""
+    from openshape_ood import plots
+    from openshape_ood.cli.batches import encode_files
+    from openshape_ood.cli.inputs import File
+    from openshape_ood.plots.sheet import MOST, drawn_rows
+
+    files = [(file, up) for batch in batches for file, up in zip(batch.files, batch.ups, strict=True)]
+    rows = [row for drawn in drawn_rows(found).values() for row in drawn]
+    wanted = [File(files[row][0].path, str(row)) for row in rows]
+    own = replace(reading, points=MOST, num_samples=1, up="file")
+    with progress("drawing", len(wanted)) as bar:
+        read = list(encode_files(wanted, own, lambda *_: None, failures, bar))
+    shapes = {int(file.id): cloud for one in read for file, cloud in zip(one.files, one.shapes, strict=True)}
+    if not shapes:
+        return None
+    ups, names = [files[row][1] for row in shapes], [Path(files[row][0].path).name for row in shapes]
+    return plots.save(plots.group_sheet(shapes, found, titles=names, up=ups), path)
+
+
+def _print(found: Discovery, record: Mapping[str, Any], min_size: int) -> None:
+    counts = record["counts"]
+    print_line(
+        f"{counts['shapes']} shapes: {counts['novel']} novel, in {counts['groups']} groups of {min_size} or more; "
+        f"{counts['alone']} of them in none"
+    )
+    if not found.groups:
+        return
+    rows = [{**one, "names": group.words()} for one, group in zip(record["groups"], found.groups, strict=True)]
+    print_table(rows, COLUMNS if rows[0]["names"] else [c for c in COLUMNS if c != "names"], fold="medoid")
+    if record["sheet"]:
+        print_line(f"sheet in {shown(record['sheet'])}")
+    if not record["accepted"]:
+        print_line("to go on, with the same options: --accept GROUP=NAME --out known.safetensors")
+        return
+    print_table(record["accepted"]["groups"], ("group", "class", "size", "known_now"), fold="class")
+    print_line("{novel_before} were novel, {novel_after} are now".format(**record["accepted"]))
+    print_line("the threshold is that of before; once there are shapes to calibrate on: --calibrate PATHS")
+    if record["out"]:
+        print_line(f"known classes in {shown(record['out'])}")

@@ -1,0 +1,143 @@
+"""discover: rows and what was said of them in, groups of the novel ones out.
+
+Nothing depends on the order of the rows: they are sorted by their numbers first, and of equal rows one is grouped. The
+same embeddings, settings and seed give the same groups with the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_rows, check_seed, check_whole, unit
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.discovery.grouping import MOST, Grouping, find_grouping, stability
+from openshape_ood.discovery.naming import name_threshold, word_vectors
+from openshape_ood.discovery.result import Discovery, Group, Suggestion
+from openshape_ood.encoders.protocols import Embeddings, NamesEncoder
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.known import folded
+
+SUGGESTED = 3  # names of a group
+
+
+def discover(
+    judgement: Any,
+    embeddings: Embeddings,
+    names: Sequence[str] | None = None,
+    *,
+    text: NamesEncoder | None = None,
+    threshold: Threshold | None = None,
+    grouping: str | Grouping = "hdbscan",
+    min_size: int = 5,
+    seed: int = 0,
+) -> Discovery:
+    """Group the rows that are novel, and suggest names for the groups.
+
+    A name fits a group where it is as near to its rows as names of known classes are to the rows kept as these: medians
+    of cosines are compared. The least that counts keeps 95 % of the known classes where there are 19 or more, else it
+    is the least of all k and keeps k / (k + 1). A class counts with `min_size` rows kept; with fewer than four classes
+    nothing tells. Class names must be words that the text encoder knows.
+
+    Parameters
+    ----------
+    judgement : NoveltyResult or Judgement
+        What `score_novelty` or a scorer said of b rows. By a `Judgement`, which has no class names, nothing tells
+        whether a name fits.
+    embeddings : Embeddings
+        Of the same b rows, as `result.embeddings`.
+    names : sequence of str, optional
+        The vocabulary; None suggests nothing.
+    text : NamesEncoder, optional
+        For the names; else the text encoder of the checkpoint that made the embeddings.
+    threshold : Threshold, optional
+        Beyond which a row is novel, in place of the judgement's own.
+    grouping : {"hdbscan", "agglomerative"} or callable
+        By density (HDBSCAN; where no two groups are told apart, the densest part is one), or by mean cosine, with the
+        number of groups of the largest silhouette. Or a function of unit rows (n, d), none twice, and `min_size` that
+        gives each (n,) the number of its group, negative for none.
+    min_size : int
+        Different rows that a group has at least, from 2 up.
+    seed : int
+        Of the samplings for the stability.
+
+    Returns
+    -------
+    Discovery
+        Without groups where fewer than `min_size` different rows are novel.
+
+    Raises
+    ------
+    InputError
+        For a judgement without threshold or of other rows, for more than 5,000 different novel rows, and for values
+        that cannot be used; `ClassNamesError` for an empty vocabulary or a blank name.
+    MixedEncodersError
+        For embeddings, threshold or names of another encoder.
+
+    References
+    ----------
+    Campello, Moulavi and Sander, "Density-based clustering based on hierarchical density estimates", 2013; Hennig,
+    "Cluster-wise assessment of cluster stability", 2007.
+
+    Examples
+    --------
+    >>> from openshape_ood import score_novelty
+    >>> from openshape_ood.synthetic import sample
+    >>> shapes = [sample(name, 1024, seed) for name in ("sofa", "car", "guitar") for seed in range(8)]
+    >>> calibration = [sample("sofa", 1024, seed) for seed in range(100, 119)]
+    >>> result = score_novelty(shapes, ["sofa", "table"], model="tiny", calibration=calibration)
+    >>> found = discover(result, result.embeddings, ["car", "guitar", "ladder"])
+    >>> [(group.names[0].name, len(group)) for group in found.groups]
+    [('car', 8), ('guitar', 8)]
+    """
+    check_seed(seed), check_whole(min_size, "min_size", 2)
+    grouped = find_grouping(grouping)
+    novel = _novel(judgement, embeddings, threshold)
+    nearest = np.asarray(getattr(judgement, "nearest", ()))
+    vocabulary, known = word_vectors(names, getattr(judgement, "classes", nearest), text, embeddings.identity)
+    z = unit(embeddings.vectors, "embedding", embeddings.names)
+    rows, owner = np.unique(z[novel], axis=0, return_inverse=True)
+    if len(rows) > MOST:
+        raise InputError(
+            f"{len(rows):,} different rows are novel; at most {MOST:,} are grouped at once. Give fewer rows, or a "
+            "larger threshold"
+        )
+    labels = grouped(rows, min_size)
+    stable = stability(rows, labels, grouped, min_size, seed)
+    order = np.argsort(owner, axis=None, kind="stable")
+    places, owned = np.flatnonzero(novel)[order], labels[owner.ravel()[order]]
+    members = [places[owned == g] for g in range(len(stable))]
+    fits = name_threshold(z, ~novel, nearest, known, min_size)
+    groups = []
+    # of equal size, that of the first sorted row comes first
+    for number, g in enumerate(sorted(range(len(members)), key=lambda g: -len(members[g])), 1):
+        own = z[members[g]]
+        outwards = np.argsort(-(own @ own.sum(axis=0)), kind="stable")
+        cosines = sorted(((-float(np.median(own @ v)), name) for name, v in vocabulary.items()))[:SUGGESTED]
+        suggested = tuple(Suggestion(name, -cosine, folded(name) in known) for cosine, name in cosines)
+        fit = None if fits is None else 1 - suggested[0].cosine <= fits.value
+        groups.append(Group(number, members[g][outwards], float(stable[g]), suggested, fit))
+    return Discovery(tuple(groups), novel, embeddings, fits)
+
+
+def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) -> np.ndarray:
+    """Which rows (b,) are novel, once judgement, embeddings and threshold are known to belong together."""
+    if not hasattr(judgement, "novelty") or not isinstance(embeddings, Embeddings):
+        given = f"{type(judgement).__name__} and {type(embeddings).__name__}"
+        raise InputError(f"given were {given}; expected what score_novelty gave, and its Embeddings: result.embeddings")
+    check_rows(judgement.novelty, "the judgement", embeddings.vectors, "the embeddings")
+    provenance = getattr(judgement, "provenance", None)
+    if provenance is not None and not provenance.identity.fits(embeddings.identity):
+        raise MixedEncodersError(
+            f"the judgement is of rows by {provenance.identity}, the embeddings are by {embeddings.identity}; expected "
+            "those of the same rows"
+        )
+    if threshold is None:
+        if not hasattr(judgement, "is_novel"):
+            raise InputError("there is no threshold to tell known from novel by; give threshold=")
+        return np.asarray(judgement.is_novel)
+    if provenance is not None:
+        threshold.check_fits(provenance)
+    return threshold.is_novel(judgement.novelty)

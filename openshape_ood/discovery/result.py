@@ -1,0 +1,164 @@
+"""Discovery: groups of novel rows, their names, and how they are added to what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from openshape_ood.checks import check_names
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.discovery.naming import text_for
+from openshape_ood.encoders.protocols import Embeddings, NamesEncoder
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses, folded
+
+
+class Suggestion(NamedTuple):
+    """A name for a group: the median cosine of its rows with it, and whether it is that of a known class."""
+
+    name: str
+    cosine: float
+    known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Novel rows that are alike.
+
+    Attributes
+    ----------
+    number : int
+        From 1, the largest group first.
+    rows : (m,) int64
+        Indices into the embeddings, from the center outwards: the first is the medoid, whose mean cosine with all is
+        the largest.
+    stability : float
+        How well the group is found again in samplings of four fifths of the novel rows: the mean Jaccard index with
+        the group most like it, 0 to 1. Below 0.6 it may be chance, from 0.75 it is taken for real (Hennig, 2007).
+    names : tuple of Suggestion
+        Three at most, the nearest first; none without a vocabulary.
+    fits : bool, optional
+        Whether the first name fits; None where nothing tells.
+    """
+
+    number: int
+    rows: np.ndarray
+    stability: float
+    names: tuple[Suggestion, ...] = ()
+    fits: bool | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def words(self) -> str:
+        """The names as people read them: "teapot 0.31, cup 0.12 (known)", or "no name fits (...)"."""
+        said = ", ".join(f"{one.name} {one.cosine:.2f}{' (known)' * one.known}" for one in self.names)
+        return f"no name fits ({said})" if self.fits is False else said
+
+
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """What `discover` found among b rows.
+
+    Attributes
+    ----------
+    groups : tuple of Group
+    novel : (b,) bool
+        Which rows lie beyond the threshold.
+    embeddings : Embeddings
+        Of all rows.
+    name_threshold : Threshold, optional
+        1 - cosine up to which a name fits a group; None where nothing tells.
+    """
+
+    groups: tuple[Group, ...]
+    novel: np.ndarray
+    embeddings: Embeddings
+    name_threshold: Threshold | None = None
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number (b,) of each row's group; 0 for novel rows of no group, -1 for known rows."""
+        labels = np.where(self.novel, 0, -1)
+        for group in self.groups:
+            labels[group.rows] = group.number
+        return labels
+
+    def accept(
+        self, names: Mapping[int, str], known: KnownClasses, *, text: NamesEncoder | None = None
+    ) -> KnownClasses:
+        """The known classes with groups added, to score again with.
+
+        Where classes are known by example, the rows of a group become examples; where they have names, its name is
+        embedded; where they have nothing else, the class is known by its name alone. A name that is known, or that two
+        groups get, is one class. There is no threshold, as that is for the classes it was made with.
+
+        Parameters
+        ----------
+        names : mapping of int to str
+            Number of a group -> its class.
+        known : KnownClasses
+        text : NamesEncoder, optional
+            Where the known classes have names; else the text encoder of the checkpoint that made the embeddings.
+
+        Raises
+        ------
+        InputError
+            For a group that there is not; `ClassNamesError` for no name or a blank one; `MixedEncodersError` for known
+            classes of another encoder.
+        """
+        known.check_fits(self.embeddings.identity)
+        groups = {group.number: group for group in self.groups}
+        strangers = [number for number in names if number not in groups]
+        if strangers:
+            there = f"a number from 1 to {len(groups)}" if groups else "none, as there are no groups"
+            raise InputError(f"there is no group {strangers[0]!r}; expected {there}")
+        check_names(list(dict.fromkeys(names.values())))
+        for number, name in names.items():
+            known = self._added(known, name, self.embeddings.vectors[groups[number].rows], text)
+        return replace(known, threshold=None)
+
+    def _added(self, known: KnownClasses, name: str, rows: np.ndarray, text: NamesEncoder | None) -> KnownClasses:
+        there = [i for i, other in enumerate(known.names) if folded(other) == folded(name)]
+        if there and known.examples is None:
+            return known
+        if there:
+            examples, labels = known.labeled_examples()
+            return replace(
+                known, examples=np.concatenate([examples, rows]), labels=np.append(labels, there * len(rows))
+            )
+        vector = None
+        if known.text is not None:
+            named = KnownClasses.from_names([name], text_for(self.embeddings.identity, text))
+            if known.examples is None:
+                return KnownClasses.join(known, named)
+            vector = named.text
+        made = KnownClasses.from_embeddings(rows, [name] * len(rows), known.identity)
+        return KnownClasses.join(known, replace(made, text=vector))
+
+    def as_json(self) -> dict[str, Any]:
+        """Groups, novel rows of none ("alone"), and counts, as texts and numbers; rows by their names."""
+        shapes = np.array(self.embeddings.names or [f"row {i}" for i in range(len(self.novel))], dtype=object)
+        groups = [
+            {
+                "group": group.number,
+                "size": len(group),
+                "stability": group.stability,
+                "medoid": shapes[group.rows[0]],
+                "names": [suggestion._asdict() for suggestion in group.names],
+                "fits": group.fits,
+                "shapes": shapes[group.rows].tolist(),
+            }
+            for group in self.groups
+        ]
+        alone = shapes[self.labels == 0].tolist()
+        counts = {"shapes": len(shapes), "novel": int(self.novel.sum()), "groups": len(groups), "alone": len(alone)}
+        told = self.name_threshold and self.name_threshold.as_json()
+        return {"groups": groups, "alone": alone, "name_threshold": told, "counts": counts}
+
+    def __repr__(self) -> str:
+        return f"Discovery({', '.join(f'{count} {what}' for what, count in self.as_json()['counts'].items())})"

@@ -1,0 +1,202 @@
+"""discover, and what of it is accepted, on made-up rows: classes are directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import FakeText
+from sklearn.metrics import silhouette_score
+
+from openshape_ood import Embeddings, KnownClasses, Threshold, discover, score_embeddings
+from openshape_ood.discovery import Discovery
+from openshape_ood.discovery.grouping import GROUPINGS, silhouette
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.scoring import judge
+
+ME, WORDS = Identity("fake", "words", "f" * 64), Identity("fake", "words")
+NAMES = ["bed", "bin", "bag", "box", "car", "cup", "jug"]  # the first four are known
+WIDTH = 16
+TEXT = FakeText({name: np.eye(WIDTH)[i] for i, name in enumerate(NAMES)}, WORDS)
+
+
+def rows(names: list[str], count: int, seed: int = 0, noise: float = 0.15) -> np.ndarray:
+    titles = np.repeat([NAMES.index(name) for name in names], count)
+    return np.eye(WIDTH)[titles] + np.random.RandomState(seed).normal(0, noise, (len(titles), WIDTH))
+
+
+KNOWN = KnownClasses.from_embeddings(rows(NAMES[:4], 3, seed=9), np.repeat(NAMES[:4], 3), ME)
+
+
+def scored(vectors: np.ndarray, threshold: float | None = 0.8) -> Any:
+    given = None if threshold is None else Threshold(threshold)
+    return score_embeddings(Embeddings(vectors, ME), KNOWN, threshold=given)
+
+
+def found(vectors: np.ndarray, names: list[str] | None = None, **settings: Any) -> Discovery:
+    result = scored(vectors)
+    return discover(result, result.embeddings, names, text=TEXT, **settings)
+
+
+# the novel ones are nearer to their names than the known ones, so that these fit
+ALL = np.concatenate([rows(NAMES[:4], 10), rows(NAMES[4:], 10, seed=1, noise=0.12)])
+
+
+@pytest.mark.parametrize("grouping", GROUPINGS)
+def test_classes_are_found_again_whatever_the_order_of_the_rows(grouping: str) -> None:
+    one = found(ALL, NAMES, grouping=grouping)
+    assert one.novel.tolist() == [False] * 40 + [True] * 30
+    assert [len(group) for group in one.groups] == [10, 10, 10]
+    for group in one.groups:
+        name = NAMES[group.rows[0] // 10]
+        assert set(group.rows // 10) == {group.rows[0] // 10} and group.stability > 0.95
+        assert group.names[0].name == name and group.fits and not group.names[0].known
+        own = ALL[group.rows] / np.linalg.norm(ALL[group.rows], axis=1, keepdims=True)
+        assert (own @ own.T).mean(axis=1).argmax() == 0  # the medoid
+        assert group.names[0].cosine == pytest.approx(np.median(own @ TEXT.vectors[name]))
+    order = np.random.RandomState(1).permutation(len(ALL))
+    other = found(ALL[order], NAMES, grouping=grouping)
+    for group, again in zip(one.groups, other.groups, strict=True):
+        assert order[again.rows].tolist() == group.rows.tolist()
+        assert (again.stability, again.names, again.fits) == (group.stability, group.names, group.fits)
+    assert (other.labels == one.labels[order]).all()
+
+
+def test_rows_without_a_group_are_told_from_known_ones() -> None:
+    strangers = np.eye(WIDTH)[[9, 11, 13]]
+    one = found(np.concatenate([ALL, strangers]))
+    assert one.labels[:40].tolist() == [-1] * 40 and one.labels[-3:].tolist() == [0] * 3
+    told = one.as_json()
+    assert told["counts"] == {"shapes": 73, "novel": 33, "groups": 3, "alone": 3}
+    assert (
+        told["alone"] == ["row 70", "row 71", "row 72"] and told["groups"][0]["medoid"] in told["groups"][0]["shapes"]
+    )
+    assert repr(one) == "Discovery(73 shapes, 33 novel, 3 groups, 3 alone)"
+
+
+@pytest.mark.parametrize("grouping", GROUPINGS)
+def test_nothing_novel_too_few_and_copies_give_no_group(grouping: str) -> None:
+    nothing = found(rows(NAMES[:4], 5), grouping=grouping)
+    few = found(rows(["car"], 4), grouping=grouping)
+    copies = found(np.repeat(rows(["car"], 1), 30, axis=0), grouping=grouping)
+    empty = found(np.empty((0, WIDTH)), NAMES, grouping=grouping)
+    assert [len(one.groups) for one in (nothing, few, copies, empty)] == [0] * 4
+    assert [int((one.labels == 0).sum()) for one in (nothing, few, copies, empty)] == [0, 4, 30, 0]
+
+
+def test_copies_join_the_group_of_the_row_that_they_copy() -> None:
+    once, twice = found(ALL), found(np.concatenate([ALL, ALL[40:45]]))
+    assert [len(group) for group in twice.groups] == [15, 10, 10]
+    assert (twice.labels[70:] == twice.labels[40:45]).all()
+    assert sorted(g.stability for g in twice.groups) == sorted(g.stability for g in once.groups)
+
+
+def test_a_single_class_is_one_group() -> None:
+    one = found(rows(["car"], 40, noise=0.1))
+    assert len(one.groups) == 1 and one.groups[0].stability > 0.5
+
+
+def test_no_name_fits_where_the_right_one_is_not_there() -> None:
+    wrong = found(ALL, [*NAMES[:4], "jug"])
+    fits = {NAMES[group.rows[0] // 10]: group.fits for group in wrong.groups}
+    assert fits == {"car": False, "cup": False, "jug": True}
+    [car] = [group for group in wrong.groups if NAMES[group.rows[0] // 10] == "car"]
+    assert len(car.names) == 3 and car.words().startswith("no name fits (")
+    assert wrong.name_threshold is not None and wrong.name_threshold.coverage == 0.8
+    single = found(ALL, ["jug"])
+    assert sorted(group.fits for group in single.groups) == [False, False, True]
+    known = found(rows(["bed"], 10, noise=0.3), ["bed"], threshold=Threshold(-1.0))
+    assert known.groups[0].names[0].known and known.groups[0].words().endswith("(known)")
+
+
+def test_without_class_names_nothing_tells_whether_a_name_fits() -> None:
+    plain = judge(ALL, KNOWN, "prototype_distance")
+    one = discover(plain, Embeddings(ALL, ME), NAMES, text=TEXT, threshold=Threshold(0.8))
+    assert len(one.groups) == 3 and all(group.fits is None and group.names for group in one.groups)
+    few = score_embeddings(Embeddings(ALL, ME), KNOWN.subset(KNOWN.labels < 3), threshold=Threshold(0.8))
+    assert discover(few, few.embeddings, NAMES, text=TEXT).name_threshold is None
+    assert all(group.names == () and group.fits is None for group in found(ALL).groups)
+
+
+def test_accepted_groups_are_known_afterwards() -> None:
+    one = found(ALL, NAMES)
+    names = {group.number: group.names[0].name for group in one.groups[:2]}
+    more = one.accept(names, KNOWN)
+    assert more.names == (*KNOWN.names, *names.values()) and more.text is None and more.threshold is None
+    again = score_embeddings(one.embeddings, more, threshold=Threshold(0.8))
+    for group in one.groups:
+        own = names.get(group.number)
+        assert again.is_novel[group.rows].all() == (own is None)
+        assert own is None or set(again.nearest[group.rows]) == {own}
+    merged = one.accept({1: "car", 2: "car", 3: "Bed"}, KNOWN)
+    assert merged.names == (*KNOWN.names, "car")
+    assert np.bincount(merged.labels).tolist() == [3, 13, 3, 3, 20] and merged.names[1] == "bed"
+
+
+def test_names_are_added_where_classes_have_names() -> None:
+    one = found(ALL)
+    named = KnownClasses.from_names(NAMES[:4], TEXT)
+    more = one.accept({1: "cup", 2: "BED"}, named, text=TEXT)
+    assert more.names == (*NAMES[:4], "cup") and more.examples is None
+    assert more.text[-1].tolist() == TEXT.vectors["cup"].tolist()
+    both = KnownClasses(NAMES[:4], ME, named.text, examples=np.eye(WIDTH)[:4], labels=np.arange(4))
+    more = one.accept({1: "cup"}, both, text=TEXT)
+    assert more.text.shape == (5, WIDTH) and np.bincount(more.labels).tolist() == [1, 1, 1, 1, 10]
+
+
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        ({"names": []}, ClassNamesError, "expected a list of one name or more"),
+        ({"names": ["car", " "]}, ClassNamesError, "expected a list of one name"),
+        ({"names": "car"}, ClassNamesError, "names are 'car'"),
+        ({"names": ["car"], "text": None}, InputError, "no text encoder of 'fake'"),
+        ({"names": ["car"], "text": FakeText({}, Identity("x", "other"))}, MixedEncodersError, "one embedding space"),
+        ({"min_size": 1}, InputError, "min_size is 1"),
+        ({"seed": -1}, InputError, "seed is -1"),
+        ({"grouping": "dbscan"}, UnknownNameError, "known: hdbscan, agglomerative"),
+        ({"grouping": lambda z, _: z}, InputError, "expected a whole number each"),
+        (
+            {"threshold": Threshold(0.5, provenance=scored(ALL).provenance.__class__(ME, "knn"))},
+            MixedEncodersError,
+            "knn",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    result = scored(ALL)
+    with pytest.raises(error, match=message):
+        discover(result, result.embeddings, **{"text": TEXT, **settings})
+
+
+def test_rows_of_another_encoder_or_without_a_threshold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, other = scored(ALL), Identity("other", "words", "0" * 64)
+    with pytest.raises(MixedEncodersError, match="other"):
+        discover(result, Embeddings(ALL, other))
+    with pytest.raises(InputError, match="70 rows of the judgement and 69"):
+        discover(result, Embeddings(ALL[:69], ME))
+    for plain in (scored(ALL, None), judge(ALL, KNOWN, "knn")):
+        with pytest.raises(InputError, match="there is no threshold"):
+            discover(plain, Embeddings(ALL, ME))
+    with pytest.raises(InputError, match="expected what score_novelty gave"):
+        discover(ALL, Embeddings(ALL, ME))
+    one = found(ALL)
+    for names in ({4: "car"}, {0: "car"}):
+        with pytest.raises(InputError, match="a number from 1 to 3"):
+            one.accept(names, KNOWN)
+    with pytest.raises(ClassNamesError):
+        one.accept({1: " "}, KNOWN)
+    with pytest.raises(MixedEncodersError):
+        one.accept({1: "car"}, KnownClasses.from_embeddings(ALL[:2], ["a", "b"], other))
+    monkeypatch.setattr("openshape_ood.discovery.groups.MOST", 20)
+    with pytest.raises(InputError, match="30 different rows are novel; at most 20"):
+        found(ALL)
+
+
+def test_the_silhouette_is_that_of_scikit_learn() -> None:
+    random = np.random.RandomState(3)
+    points, labels = random.normal(size=(30, 3)), np.append(random.randint(4, size=29), 4)  # the last one alone
+    distance = np.linalg.norm(points[:, None] - points, axis=2)
+    assert silhouette(distance @ np.eye(5)[labels], labels) == pytest.approx(silhouette_score(points, labels))
