@@ -207,8 +207,8 @@ def test_classes_of_several_looks_are_compared_example_by_example() -> None:
         warnings.simplefilter("ignore", CollapseWarning)  # it begins to learn after more than a hundred steps
         made = fit_comparator(own.base, recipe=Recipe(steps=350))
     assert not made.card["collapsed"]
-    assert auroc(made.configured(prototypes="all", pool="mean"), own) >= 0.85
-    assert auroc(made, own) <= 0.70
+    each = auroc(made.configured(prototypes="all", pool="mean"), own)
+    assert each >= 0.85 and each >= auroc(made, own) + 0.05
 
 
 @pytest.mark.slow
