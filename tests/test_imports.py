@@ -26,7 +26,7 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty localization discovery
+    novelty localization comparison discovery
     sklearn_api embedding_store
     plots
     synthetic
@@ -51,7 +51,7 @@ HOMES = {
     "open_clip": {"encoders.text"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
-    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots"},
+    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison"},
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},

@@ -33,7 +33,8 @@ from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
-from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, judge
+from openshape_ood.registry import load_registry
+from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
 from openshape_ood.scoring.methods import Kind
 from openshape_ood.scoring.words import negative_words
 
@@ -121,7 +122,7 @@ def measure(
     owners = np.repeat(np.arange(len(data.known)), [len(c.names) for c in data.known])
     labels, count = labels_of(data.test_known, data), sum(map(len, tests.values()))
     rows, gained = list[Row](), list[Gain]()
-    for method in MEASURED.values():
+    for method in _measured(encoder):
         group = next(group for group, needs in GROUPS.items() if method.needs in needs)
         pairs, right, spent = [], [], []
         for z, classes, seed in zip(embedded, known, args.seeds, strict=True):
@@ -151,6 +152,12 @@ def _of_members(data: BenchmarkData, support: np.ndarray, encoder: Any, text: An
     each = np.split(support, np.cumsum([member.dim for member in encoder.members])[:-1], axis=1)
     found = zip(each, encoder.members, text.members, strict=True)
     return [known_classes(data, own, member, words) for own, member, words in found]
+
+
+def _measured(encoder: ShapeEncoder) -> list[Method]:
+    """Those of `MEASURED`, and the comparator where the registry has one for the encoder."""
+    learned = any(row.encoder == encoder.identity.checkpoint for row in load_registry().values())
+    return [*MEASURED.values(), *([find_method("comparator")] if learned else [])]
 
 
 def _judged(

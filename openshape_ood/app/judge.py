@@ -25,7 +25,7 @@ from openshape_ood.novelty import score_novelty
 from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.scoring import DEFAULTS, METHODS, Method, find_method
+from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
 from openshape_ood.scoring.apart import check_content_apart
 from openshape_ood.scoring.methods import kind_of
 from openshape_ood.scoring.words import negative_words
@@ -57,8 +57,8 @@ BY_PATCHES = (
 
 
 def method_names() -> list[str]:
-    """What the page offers: all that `METHODS` holds just now."""
-    return [AUTOMATIC, *METHODS]
+    """What the page offers: all methods that there are just now."""
+    return [AUTOMATIC, *methods.method_names()]
 
 
 class Judge:

@@ -36,9 +36,9 @@ def checkpoint_names() -> list[str]:
 
 
 def method_names() -> list[str]:
-    from openshape_ood.scoring import METHODS
+    from openshape_ood.scoring import methods
 
-    return list(METHODS)
+    return methods.method_names()
 
 
 def up_names() -> list[str]:

@@ -58,6 +58,29 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
     }
 
 
+def published_fpr95(known: Any, novel: Any) -> float:
+    """The FPR95 of ReSeND's and older evaluations, from novelty (m,) of known and (n,) of novel objects.
+
+    That of the one threshold at which the share of known objects accepted is nearest to 0.95, the larger share where
+    two are; with n small it may differ by points from the interpolated one of `ood_metrics`. For comparison with
+    published figures only.
+
+    References
+    ----------
+    Cappio Borlino et al., "Semantic novelty detection via relational reasoning", arXiv 2207.08699.
+
+    Examples
+    --------
+    >>> published_fpr95(known=[0.1, 0.1, 0.1], novel=[0.1, 0.1])
+    1.0
+    """
+    accepted, other = np.sort(_scores(known, "known")), np.sort(_scores(novel, "novel"))
+    thresholds = np.unique(np.concatenate([accepted, other]))[::-1]
+    recall = np.searchsorted(accepted, thresholds, side="right") / len(accepted)
+    at = int(np.abs(recall - 0.95).argmin())
+    return float(np.searchsorted(other, thresholds[at], side="right") / len(other))
+
+
 def balanced_accuracy(labels: Any, predictions: Any) -> float:
     """Mean over the classes that occur in `labels` (b,) of the share of each that is predicted right.
 

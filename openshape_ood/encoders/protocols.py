@@ -51,6 +51,9 @@ class Identity:
         return own if self.sha256 else f"the text encoder of {self.checkpoint}"
 
 
+ANONYMOUS = Identity("embeddings", "embeddings")  # of arrays of which nobody says what made them
+
+
 @dataclass(frozen=True)
 class Provenance:
     """What produced a figure: the same in every result, stored row and JSON.

@@ -13,7 +13,15 @@ from openshape_ood.checks import array, check_choice, check_seed, check_whole, c
 from openshape_ood.decisions.calibration import calibration_needed, one_of_each
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import load_encoder
-from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder, Provenance, check_encoders
+from openshape_ood.encoders.protocols import (
+    ANONYMOUS,
+    Embeddings,
+    Encoder,
+    Identity,
+    NamesEncoder,
+    Provenance,
+    check_encoders,
+)
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, check_examples
 from openshape_ood.novelty.inputs import AUTO, Queries, example_axis, how_known, known_classes
@@ -219,7 +227,7 @@ def score_embeddings(
     if isinstance(known, KnownClasses):
         identity = known.identity
     else:
-        identity = vectors.identity if isinstance(vectors, Embeddings) else Identity("embeddings", "embeddings")
+        identity = vectors.identity if isinstance(vectors, Embeddings) else ANONYMOUS
         known = _of_arrays(known, identity)
     rows = vectors if isinstance(vectors, Embeddings) else Embeddings(vectors, identity)
     if calibration is not None and not isinstance(calibration, Embeddings):

@@ -20,6 +20,14 @@ A row of one's own, with any of four sources; what is commented out is optional:
     text = { kind = "open_clip", model = "ViT-B-32-quickgelu", pretrained = "openai", templates = "", average = "mean" }
     spec = { count = 10000, up = "y", color = 0.4 }
 
+A comparator of one's own has four fields, as `openshape-ood comparator fit` writes them:
+
+    [mine-comparator]
+    kind = "comparator"
+    encoder = "mine"
+    licence = "MIT"
+    source = { file = "comparator.safetensors" }
+
 Where no sha256 is given, that of the first use is recorded in the cache folder, and any other content is refused from
 then on. An architecture of one's own is one line before the row is read:
 

@@ -40,7 +40,7 @@ class Wanted:
     """
 
     name: str
-    part: Literal["encoder", "text"]
+    part: Literal["encoder", "text", "comparator"]
     source: Source
     path: Path | None = None
     brought: Path | None = None
@@ -48,7 +48,8 @@ class Wanted:
 
     @property
     def what(self) -> str:
-        return f"checkpoint {self.name!r}" if self.part == "encoder" else f"text encoder of {self.name!r}"
+        kinds = {"encoder": "checkpoint", "text": "text encoder of", "comparator": "comparator"}
+        return f"{kinds[self.part]} {self.name!r}"
 
     @property
     def place(self) -> str:
@@ -57,6 +58,8 @@ class Wanted:
 
     def call(self, path: str) -> str:
         """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
+        if self.part == "comparator":
+            return f"method=Comparator.load({path})"
         kind = "ShapeEncoder" if self.part == "encoder" else "TextEncoder"
         return f'{self.part}={kind}.from_pretrained("{self.name}", checkpoint={path})'
 
@@ -183,7 +186,8 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
     places = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}
     places |= {"https": _kept_at(source)}
     brought = None if source.kind in ("package", "file") else _kept_at(source)
-    wanted = Wanted(row.name, "encoder", source, places.get(source.kind), brought)
+    part: Any = "comparator" if row.kind == "comparator" else "encoder"
+    wanted = Wanted(row.name, part, source, places.get(source.kind), brought)
     if source.sha256:
         return wanted
     record, found = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]

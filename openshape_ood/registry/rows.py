@@ -23,7 +23,7 @@ REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
 SHARED = ("architecture", "sizes", "keys", "text", "spec")
-KINDS: dict[str, tuple[str, ...]] = {"shape": SHARED}
+KINDS: dict[str, tuple[str, ...]] = {"shape": SHARED, "comparator": ("encoder",)}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class Row:
     """One row of the registry.
 
     `architecture`, `sizes` (an instance of the architecture's own dataclass), `keys`, `text` and `spec` are there for
-    the kinds that need them (`KINDS`); all are for kind "shape". `folder` is where the registry that names it lies.
+    the kinds that need them (`KINDS`); all are for kind "shape". `encoder`: of a comparator, the row whose embeddings
+    it compares; all else its file says. `folder` is where the registry that names it lies.
     `unconfirmed`: what of the row nobody has seen to be so, in words; whoever loads it is told. `members`: of an
     ensemble the rows of its encoders, in the order of their names.
     """
@@ -132,6 +133,7 @@ class Row:
     spec: CloudSpec = None  # type: ignore[assignment]
     about: About = None  # type: ignore[assignment]
     unconfirmed: str = ""
+    encoder: str = ""
     members: tuple[Row, ...] = ()
 
 
@@ -163,12 +165,12 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
 
 def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Row:
-    """The row called `name`; `registry` as in `list_checkpoints`. Several names joined by + are an ensemble.
+    """The row of the encoder called `name`; `registry` as in `list_checkpoints`. Several joined by + are an ensemble.
 
     Raises
     ------
     UnknownNameError, RegistryError
-        No row has that name; a registry that cannot be read.
+        No encoder has that name; a registry that cannot be read.
     InputError
         An ensemble of rows that cannot be combined.
 
@@ -180,7 +182,7 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
     >>> find_checkpoint("vitg14+tiny").name
     'tiny+vitg14'
     """
-    rows = load_registry(registry)
+    rows = {row.name: row for row in load_registry(registry).values() if row.kind == "shape"}
     parts = [name] if not isinstance(name, str) or name in rows else [part.strip() for part in name.split("+")]
     for part in parts:
         if not isinstance(part, str) or part not in rows:

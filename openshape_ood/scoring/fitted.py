@@ -40,7 +40,7 @@ class Gaussian:
     background_precision: np.ndarray | None = None
 
     @classmethod
-    def fit(cls, examples: Any, labels: Any, *, background: bool = True) -> Gaussian:
+    def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
         """Covariances divided by the number of examples, and shrunk to their mean variance as Ledoit and Wolf do.
 
         How much, the shared covariance says for both: means of classes far apart have the background shrunk less, so
@@ -54,6 +54,8 @@ class Gaussian:
         labels : array (m,)
         background : bool
             Whether the background is wanted.
+        share : float, optional
+            What the mean variance weighs, in the place of what Ledoit and Wolf find, in (0, 1].
 
         Raises
         ------
@@ -81,7 +83,10 @@ class Gaussian:
                 "expected two that differ in at least one class. With these, prototypes and nearest neighbors work"
             )
         covariance = within.T @ within / len(within)
-        share = shrinkage(np.einsum("md,md->m", within, within), np.einsum("ij,ij->", covariance, covariance), d)
+        if share is None:
+            share = shrinkage(np.einsum("md,md->m", within, within), np.einsum("ij,ij->", covariance, covariance), d)
+        elif not 0 < share <= 1:
+            raise InputError(f"share of the mean variance is {share!r}; expected a number above 0, at most 1")
         classes = cls(means, _precision(covariance, share))
         if not background:
             return classes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from inspect import Parameter, signature
 from typing import Any, Literal, get_args
 
@@ -13,6 +14,7 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_settings, unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
+from openshape_ood.registry import list_checkpoints
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
 from openshape_ood.scoring.scorers import CosineScorer, FusionScorer, Judgement, Scorer, VimScorer, VoteScorer
 
@@ -131,6 +133,17 @@ METHODS: dict[str, Method] = {
     )
 }
 
+COMPARATOR = "comparator"
+
+
+def _comparator(known: KnownClasses) -> Scorer:
+    # trained comparators stand above this: loaded when one is asked for
+    found: Scorer = import_module("openshape_ood.comparison.comparator").registered_scorer(known)
+    return found
+
+
+_REGISTERED = Method(COMPARATOR, _comparator, "examples", reference="arXiv 2207.08699")
+
 # what is taken where no method is named; the evidence stands in docs/concepts/scores.md, by `benchmarks.scores`.
 # Where some classes have examples and some have none, names are the one thing that all of them have
 DEFAULTS: dict[Kind, str] = {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
@@ -153,13 +166,22 @@ _MAKES = {
 }
 
 
+def method_names() -> list[str]:
+    """Names that `find_method` knows: those of `METHODS`, and "comparator" where the registry has a comparator."""
+    return [*METHODS, *([COMPARATOR] if list_checkpoints(kind=COMPARATOR) else [])]
+
+
+def _named(name: str) -> Method | None:
+    return METHODS.get(name) or (_REGISTERED if name == COMPARATOR and COMPARATOR in method_names() else None)
+
+
 def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     """The method of this name, or the object itself where it is one.
 
     Parameters
     ----------
     method : str or Method
-        A key of `METHODS`, or a `Method` of one's own.
+        A key of `METHODS`, "comparator" for the one that the registry has for an encoder, or a `Method` of one's own.
     kind : {"names", "examples", "both"}, optional
         How the classes are known, where that is told already: by name, by example, or some this way and some that.
 
@@ -175,7 +197,7 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     >>> find_method("knn", "examples").needs
     'examples'
     """
-    found: Any = METHODS.get(method) if isinstance(method, str) else method
+    found: Any = _named(method) if isinstance(method, str) else method
     if not isinstance(getattr(found, "name", None), str) or not all(
         hasattr(found, n) for n in ("needs", "rows", "fit")
     ):
@@ -198,7 +220,7 @@ def kind_of(known: KnownClasses) -> Kind:
 def default_method(known: KnownClasses) -> str:
     """The method that is taken for these classes where none is named: that of their threshold, if it has one."""
     own = known.threshold and known.threshold.provenance
-    return own.method if own and own.method in METHODS else DEFAULTS[kind_of(known)]
+    return own.method if own and _named(own.method) else DEFAULTS[kind_of(known)]
 
 
 def check_known(method: Method, known: KnownClasses) -> None:

@@ -28,7 +28,8 @@ class Judgement:
     nearest : (b,) int64
         The class behind it, an index into the names of the known classes.
     similarity : (b, k) float64
-        Cosine with each class, or for rows of patches the share of patches that are nearest to it.
+        Cosine with each class, for rows of patches the share of patches that are nearest to it, or what a comparator
+        says of both.
     """
 
     novelty: np.ndarray

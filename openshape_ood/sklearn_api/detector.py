@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from openshape_ood.checks import to_numpy
 from openshape_ood.decisions.calibration import calibration_needed
-from openshape_ood.encoders.protocols import Identity
+from openshape_ood.encoders.protocols import ANONYMOUS, Identity
 from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import METHODS, Judgement, Method, find_method
@@ -266,7 +266,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def _known(self, examples: np.ndarray, labels: np.ndarray) -> KnownClasses:
         names = tuple(str(c) for c in range(labels.max() + 1))
-        identity = self.identity or Identity("embeddings", "embeddings")
+        identity = self.identity or ANONYMOUS
         return KnownClasses(names, identity, examples=examples, labels=labels)
 
     def _queries(self, X: Any) -> np.ndarray:  # noqa: N803

@@ -75,13 +75,13 @@ def inline(value: Any) -> str:
 
 
 def places(kind: type = Row, table: str = "") -> list[tuple[str, str, type]]:
-    """(table, field, type) of every field a row may hold."""
+    """(table, field, type) of every field that the row of an encoder may hold."""
     found = []
     for field in fields(kind):
         hint = PointBERTSizes if field.name == "sizes" else get_type_hints(kind)[field.name]
         if is_dataclass(hint):
             found += places(hint, field.name)
-        elif field.name not in ("name", "folder", "members"):
+        elif field.name not in ("name", "folder", "members", "encoder"):  # the last is of comparators
             found.append((table, field.name, hint))
     return found
 
@@ -348,11 +348,11 @@ def test_architectures_that_cannot_be_used(sizes: Any, build: Any) -> None:
 
 
 def test_rows_of_another_kind_have_the_tables_of_that_kind(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "comparator", ("architecture", "sizes", "keys"))
-    path = registry({"kind": "comparator", "text": ..., "spec": ...})
-    assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="comparator") == ["mine"]
-    assert find_checkpoint("mine", path).text is None
-    assert "unknown field 'text'" in refusal(registry({"kind": "comparator", "spec": ...}))
+    monkeypatch.setitem(KINDS, "completion", ("architecture", "sizes", "keys"))
+    path = registry({"kind": "completion", "text": ..., "spec": ...})
+    assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="completion") == ["mine"]
+    assert load_registry(path)["mine"].text is None
+    assert "unknown field 'text'" in refusal(registry({"kind": "completion", "spec": ...}))
 
 
 def test_a_source_without_a_hash(registry: Registry) -> None:

@@ -1,0 +1,274 @@
+"""openshape-ood comparator: train a learned comparator on stored embeddings, show one, convert the published one."""
+
+from __future__ import annotations
+
+import json as json_files
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import print_json, print_line, print_note, shown
+from openshape_ood.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from openshape_ood.comparison import Comparator
+    from openshape_ood.comparison.training import Progress, Report
+    from openshape_ood.known import KnownClasses
+
+TRAINING = "Training (--family relation)"
+FILE, ROW = "comparator.safetensors", "registry.toml"
+LINES = 10  # that a training tells of itself
+
+app = typer.Typer(
+    help="""Learned comparators: trained once on pairs of base classes, they say of classes they never saw whether two
+shapes are of one.
+
+\b
+Examples:
+  openshape-ood embed lvis/ --out lvis.safetensors --model vitb32
+  openshape-ood comparator fit --embeddings lvis.safetensors --labels folder --exclude names.txt --out mine/
+  OPENSHAPE_OOD_CHECKPOINTS=mine/registry.toml openshape-ood score scans/ --examples examples/ --method comparator
+""",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+@app.command("fit")
+def fit(
+    embeddings: Annotated[
+        list[Path],
+        options.option(
+            options.KNOWN,
+            "--embeddings",
+            "What embed wrote of the base shapes; several: of scans of them, or by other seeds.",
+            metavar="STORE...",
+        ),
+    ],
+    out: Annotated[Path, options.option(options.RESULT, "--out -o", "Where to; run it again to go on.", metavar="DIR")],
+    labels: Annotated[
+        str,
+        options.option(
+            options.KNOWN,
+            "--labels",
+            "The class of an embedding: 'folder', the first of its id, or a .json file, {id: class}.",
+            metavar="folder|FILE",
+        ),
+    ] = "folder",
+    exclude: Annotated[
+        Path | None,
+        options.option(
+            options.KNOWN,
+            "--exclude",
+            "Names of the classes that it will be asked about, one a line: none of them, nor a kind of one, is a base "
+            "class.",
+            metavar="FILE",
+        ),
+    ] = None,
+    names: Annotated[
+        bool,
+        options.option(options.KNOWN, "--with-names", "Learn the names of the base classes too, by the text encoder."),
+    ] = False,
+    family: Annotated[
+        Literal["relation", "whitened", "plda", "metric", "cosine"],
+        options.option(options.RESULT, "--family", "What is learned; all but relation take seconds."),
+    ] = "relation",
+    steps: Annotated[int, options.option(TRAINING, "--steps", "Steps; more may be worse.", min=1)] = 400,
+    pairs: Annotated[int, options.option(TRAINING, "--pairs", "Pairs of a step.", min=2)] = 504,
+    negatives: Annotated[int, options.option(TRAINING, "--negatives", "Pairs of two classes to one.", min=1)] = 3,
+    loss: Annotated[
+        Literal["tanh", "cross_entropy"], options.option(TRAINING, "--loss", "What is made small.")
+    ] = "tanh",
+    width: Annotated[int, options.option(TRAINING, "--width", "Of the network.", min=1)] = 128,
+    depth: Annotated[int, options.option(TRAINING, "--depth", "Its blocks.", min=1)] = 2,
+    heads: Annotated[int, options.option(TRAINING, "--heads", "Its heads.", min=1)] = 4,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """Train a comparator on stored embeddings of labeled shapes: minutes on a CPU.
+
+    It writes DIR/comparator.safetensors, and DIR/registry.toml, with which `--method comparator` finds it. A training
+    that gives all pairs the same answer is told of, and nothing is written.
+    """
+    from openshape_ood.comparison.training import CollapseWarning, Recipe, fit_comparator
+
+    base, left_out = _base(embeddings, labels, exclude)
+    if names:
+        base = _with_names(base)
+    _make(out)
+    how: dict[str, Any] = {}
+    if family == "relation":
+        recipe = Recipe(width, depth, heads, steps=steps, pairs=pairs, negatives=negatives, loss=loss, seed=seed)
+        how = {"recipe": recipe, "folder": out, "report": _told(steps)}
+    for name, other in left_out.items():
+        print_note(f"left out: {shown(name)}, which is {shown(other)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)  # told step by step
+        made = fit_comparator(base, family, evaluation=_lines(exclude), **how)
+    if made.card.get("collapsed"):
+        raise InputError(
+            "the training has collapsed: the network answers all pairs alike. Nothing is written to "
+            f"{out} but the training itself; what may help stands above"
+        )
+    path = _write(made, out)
+    rows = len(base.labeled_examples()[1])
+    if json:
+        print_json({**_record(path, made), "rows": rows, "left_out": left_out})
+        return
+    _print(_record(path, made))
+    print_line(f"{rows} embeddings; {len(left_out)} classes left out")
+    print_line(f"OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)} lets --method comparator find it")
+
+
+@app.command("show")
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What comparator fit or Comparator.save wrote.")],
+    json: options.Json = False,
+) -> None:
+    """Show what a comparator is for, and what it was trained on."""
+    from openshape_ood.comparison import Comparator
+
+    record = _record(file, Comparator.load(file))
+    if json:
+        print_json(record)
+    else:
+        _print(record)
+
+
+@app.command("convert")
+def convert(
+    released: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The unpacked folder of the published files, or the one file.")
+    ],
+    out: Annotated[Path, options.option(options.RESULT, "--out -o", "A .safetensors file.", metavar="FILE")],
+    network: Annotated[
+        Literal["resnet18", "resnet50"], options.option(options.ENCODER, "--network", "Whose features it compares.")
+    ] = "resnet18",
+) -> None:
+    """Convert the published files of ReSeND, pickles, to one .safetensors; nothing in them is run.
+
+    They compare photographs: shapes are another input space, for which `fit` trains one.
+    """
+    from openshape_ood.cli.inputs import check_out
+    from openshape_ood.comparison.released import convert_released
+
+    check_out("--out", out, (".safetensors",))
+    print_line(f"image encoder and comparator in {shown(convert_released(released, out, network))}")
+
+
+def _base(stores: list[Path], labels: str, exclude: Path | None) -> tuple[KnownClasses, dict[str, str]]:
+    """The base classes, and those that were left out, with what they are."""
+    import numpy as np
+
+    from openshape_ood.comparison.vocabulary import overlaps
+    from openshape_ood.embedding_store import known_from
+
+    base = known_from(list(stores), "folder" if labels == "folder" else _labels(Path(labels)))
+    left_out = overlaps(base.names, _lines(exclude))
+    if not left_out:
+        return base, {}
+    kept = np.array([name not in left_out for name in base.names])[base.labeled_examples()[1]]
+    if not kept.any():
+        raise InputError(f"all {len(base.names)} base classes are among those of --exclude {exclude}; expected others")
+    return base.subset(kept), left_out
+
+
+def _with_names(base: KnownClasses) -> KnownClasses:
+    from openshape_ood import TextEncoder
+
+    return replace(base, text=TextEncoder.from_pretrained(base.identity.checkpoint).encode(base.names))
+
+
+def _lines(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    return [line.strip() for line in _read(path).splitlines() if line.strip()]
+
+
+def _labels(path: Path) -> Mapping[str, str]:
+    try:
+        found = json_files.loads(_read(path))
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"--labels {path} is no JSON ({error}); expected {{id: class}}, or the word folder") from error
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        raise FileError(f"--labels {path} is no table of texts; expected {{id: class}}, or the word folder")
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _told(steps: int) -> Report:
+    """Tells how a training goes, in some lines, and of its collapse."""
+    from openshape_ood.comparison.training import collapse, is_collapsed
+
+    every, told = max(1, steps // LINES), list[int]()
+
+    def report(now: Progress) -> None:
+        if now.step % every == 0 or now.step == steps:
+            print_note(
+                f"step {now.step} of {steps}: loss {now.loss:.4f}, balanced accuracy {now.balanced_accuracy:.3f}"
+            )
+        if is_collapsed(now) and not told:
+            told.append(now.step)
+            print_note(f"warning: {collapse(now)}", "yellow")
+
+    return report
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write to {out}: {error.strerror or error}; expected a folder") from error
+
+
+def _write(made: Comparator, out: Path) -> Path:
+    """The comparator, and the registry with its row."""
+    from openshape_ood.registry.files import sha256
+    from openshape_ood.storage import save_whole
+
+    path = made.save(out / FILE)
+    encoder = json_files.dumps(made.identity.checkpoint if made.identity else "")
+    row = [
+        f"[{json_files.dumps(f'{json_files.loads(encoder)}-{made.similarity.family}')}]",
+        'kind = "comparator"',
+        f"encoder = {encoder}",
+        'licence = "your own"',
+        f'source = {{ file = "{FILE}", sha256 = "{sha256(path)}" }}',
+    ]
+    save_whole(out / ROW, ("\n".join(row) + "\n").encode(), "the registry")
+    return path
+
+
+def _record(path: Path, made: Comparator) -> dict[str, Any]:
+    return {
+        "file": path,
+        "method": made.name,
+        "family": made.similarity.family,
+        "identity": made.identity and made.identity.__dict__,
+        "dim": made.similarity.dim,
+        "names": made.compare.text,
+        "card": dict(made.card),
+    }
+
+
+def _print(record: dict[str, Any]) -> None:
+    card, identity = record["card"], record["identity"]
+    print_line(shown(record["file"]), "bold")
+    whose = f"{identity['checkpoint']} (sha256 {identity['sha256'][:8]})" if identity else "any encoder"
+    print_line(f"{record['method']}: {record['family']}, for embeddings of {shown(whose)}")
+    if "classes" in card:
+        print_line(f"{len(card['classes'])} base classes: {shown(', '.join(card['classes'][:12]))}")
+    if card.get("history"):
+        last = card["history"][-1]
+        print_line(f"balanced accuracy on base pairs {last['balanced_accuracy']:.3f}, loss {last['loss']:.4f}")

@@ -1,0 +1,171 @@
+"""Comparator: a method of every door that was trained once, on pairs of other classes than those it is asked about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.comparison.families import Similarity, restored
+from openshape_ood.comparison.scorer import Compare
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.registry import load_registry
+from openshape_ood.registry.files import fetch
+from openshape_ood.scoring import Method
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+KIND = "comparator"  # of rows of the registry, and of files
+RESEND = "arXiv 2207.08699"  # Cappio Borlino et al., "Semantic novelty detection via relational reasoning"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparator(Method):
+    """Are these two of one class? Learned from pairs of base classes, and asked about classes it never saw.
+
+    A `Method`: `score_novelty(..., method=comparator)`, and so at every door. Novelty is minus the largest similarity
+    to a class. Nothing is trained on the known classes; the base classes, which `card` lists, were labeled.
+
+    Settings, by `comparator.configured(...)`:
+
+    - prototypes: "mean" of a class's examples, "medoid", "k-center" (k of them, far from each other) or "all";
+    - anchors: "examples", and names where a class has none and the comparator learned names; "names"; or "both";
+    - pool: "max" or "mean" of the similarities to all that stands for a class;
+    - score: "max", the largest similarity of a class; "softmax", 1 less the largest share of a softmax over the
+      classes, as published, which depends on how many there are and refuses one; or "neighbors", the mean of the k
+      largest similarities to whatever stands for any class.
+
+    Attributes
+    ----------
+    card : mapping
+        How it was made: base classes, recipe, history.
+
+    Examples
+    --------
+    >>> from openshape_ood import score_embeddings
+    >>> from openshape_ood.comparison import Cosine
+    >>> known = {"chair": [[1.0, 0.1], [0.9, 0.0]], "lamp": [[0.0, 1.0], [0.1, 1.0]]}
+    >>> comparator = Comparator.of(Cosine(), prototypes="all", pool="mean")
+    >>> print(score_embeddings([[1.0, 0.0], [-1.0, 0.1]], known, comparator))
+    shape  nearest  novelty
+    row 0  chair     -0.998
+    row 1  lamp      -0.050
+    """
+
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        similarity: Similarity,
+        identity: Identity | None = None,
+        *,
+        text: bool = False,
+        card: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Comparator:
+        """A comparator by what it compares with.
+
+        identity: of the encoder whose embeddings it takes, None for any of the right width; text: whether it also
+        learned what names are like; settings: as above.
+        """
+        compare = Compare(similarity, identity, text)
+        needs: Any = "any" if text else "examples"
+        name = f"{KIND} {_digest(similarity)[:8]}"
+        return cls(name, compare, needs, "embedding", RESEND, settings, dict(card or {}))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # other settings are other numbers, and a threshold is for one of them
+        own = ", ".join(f"{name} {value}" for name, value in sorted(self.settings.items()))
+        object.__setattr__(self, "name", self.name.partition(" (")[0] + (f" ({own})" if own else ""))
+
+    def __repr__(self) -> str:
+        classes = len(self.card.get("classes", ()))
+        learned = f", {classes} base classes" if classes else ""
+        return f"Comparator({self.name}: {self.similarity.family}, {self.identity or 'any encoder'}{learned})"
+
+    @property
+    def compare(self) -> Compare:
+        return self.scorer  # type: ignore[return-value]
+
+    @property
+    def similarity(self) -> Similarity:
+        return self.compare.similarity
+
+    @property
+    def identity(self) -> Identity | None:
+        """The encoder whose embeddings it takes."""
+        return self.compare.identity
+
+    @classmethod
+    def from_pretrained(cls, name: str, *, registry: str | os.PathLike[str] | None = None) -> Comparator:
+        """The comparator of a row of the registry, fetched first if need be.
+
+        Parameters
+        ----------
+        name : str
+            That of an encoder, for the first comparator there is for it, or that of the comparator's own row.
+        registry : path, optional
+            As in `list_checkpoints`.
+
+        Raises
+        ------
+        UnknownNameError
+            Where there is none.
+        FileError
+            For a registry or a file that cannot be used.
+        """
+        rows = [row for row in load_registry(registry).values() if row.kind == KIND]
+        found = next((row for row in rows if name in (row.name, row.encoder)), None)
+        if found is None:
+            there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
+            raise UnknownNameError(
+                f"the registry has no comparator for {name!r}; there are: {there}. `openshape-ood comparator fit` "
+                "trains one and writes its row; method=Comparator.load(FILE) needs none"
+            )
+        return cls.load(fetch(found))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Comparator:
+        """Read what `save` wrote; it answers as the saved one did. Raises `FileError` for any other file."""
+        with loaded_arrays(path, KIND) as (header, arrays):
+            similarity = restored(header["family"], header["state"], arrays)
+            identity = header["identity"]
+            if identity is not None:
+                identity = Identity(**{f.name: str(identity[f.name]) for f in fields(Identity)})
+            card = dict(header["card"])
+            return cls.of(similarity, identity, text=bool(header["text"]), card=card, **header["settings"])
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be."""
+        state, arrays = self.similarity.state()
+        header = {
+            "family": self.similarity.family,
+            "state": state,
+            "identity": None if self.identity is None else asdict(self.identity),
+            "text": self.compare.text,
+            "settings": dict(self.settings),
+            "card": dict(self.card),
+        }
+        return save_arrays(path, arrays, header, KIND)
+
+
+def registered_scorer(known: Any) -> Any:
+    """What the method "comparator" does: the scorer of the registry's comparator for the encoder of known classes."""
+    return Comparator.from_pretrained(known.identity.checkpoint).fit(known)
+
+
+def _digest(similarity: Similarity) -> str:
+    state, arrays = similarity.state()
+    found = hashlib.sha256(json.dumps([similarity.family, state], sort_keys=True).encode())
+    for name in sorted(arrays):
+        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        found.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return found.hexdigest()

@@ -1,0 +1,252 @@
+"""Families of comparators: how much alike two embeddings are, learned from classes that are asked about nowhere.
+
+All have one interface (`Similarity`): what they learned is arrays and numbers, which a file can hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from openshape_ood.checks import BLOCK_ELEMENTS, array, unit_or_zero
+from openshape_ood.comparison.network import Relation, RelationSizes
+from openshape_ood.comparison.pairs import PairSampler
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring.distances import class_means
+from openshape_ood.scoring.fitted import Gaussian
+from openshape_ood.scoring.scorers import cosine
+
+
+class Similarity(Protocol):
+    """What is asked of a comparator's family.
+
+    family: its name; dim: d of the embeddings, None for any; raw: whether their lengths count.
+    """
+
+    family: ClassVar[str]
+
+    @property
+    def raw(self) -> bool: ...
+    @property
+    def dim(self) -> int | None: ...
+
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64, larger for more alike.
+
+        The same for (b, a), but for rounding.
+        """
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Numbers and arrays that `restored` makes it of again."""
+
+
+class _Arrays:
+    """A family whose state is its fields."""
+
+    @property
+    def raw(self) -> bool:
+        return False
+
+    @property
+    def dim(self) -> int | None:
+        return len(self.center) if hasattr(self, "center") else None
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+        return {name: value for name, value in values.items() if name not in arrays}, arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Cosine(_Arrays):
+    """The cosine, which learns nothing: what all others have to be better than."""
+
+    family: ClassVar[str] = "cosine"
+
+    @classmethod
+    def fit(cls, base: KnownClasses) -> Cosine:
+        return cls()
+
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return cosine(unit_or_zero(a), unit_or_zero(b))
+
+
+@dataclass(frozen=True, eq=False)
+class WhitenedCosine(_Arrays):
+    """The cosine after directions in which one class varies have been made short.
+
+    center (d,) of unit rows; whitening (d, d), a root of the inverse of the covariance within the base classes.
+    """
+
+    family: ClassVar[str] = "whitened"
+    center: np.ndarray
+    whitening: np.ndarray
+
+    @classmethod
+    def fit(cls, base: KnownClasses, shrinkage: float = 0.3) -> WhitenedCosine:
+        """shrinkage: what the mean variance weighs in the covariance."""
+        rows, labels = _unit_rows(base)
+        gaussian = Gaussian.fit(rows, labels, background=False, share=shrinkage)
+        return cls(rows.mean(axis=0), np.linalg.cholesky(gaussian.precision))
+
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        a, b = (unit_or_zero((unit_or_zero(rows) - self.center) @ self.whitening) for rows in (a, b))
+        return cosine(a, b)
+
+
+@dataclass(frozen=True, eq=False)
+class Plda(_Arrays):
+    """How much likelier two rows are as draws from one normal class than from two: a log ratio.
+
+    center (d,); axes (d, d), where a class has the variance 1 and no correlation; spread (d,), the variance of class
+    means along each.
+
+    References
+    ----------
+    Ioffe, "Probabilistic linear discriminant analysis", 2006; Prince and Elder, 2007.
+    """
+
+    family: ClassVar[str] = "plda"
+    center: np.ndarray
+    axes: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def fit(cls, base: KnownClasses, shrinkage: float = 0.3, between_shrinkage: float = 0.5) -> Plda:
+        """shrinkage: as for the whitened cosine; between_shrinkage: the same for the spread of class means."""
+        rows, labels = _unit_rows(base)
+        if len(base.names) < 2:
+            raise InputError("PLDA learns how class means are spread; expected two base classes or more")
+        precision = Gaussian.fit(rows, labels, background=False, share=shrinkage).precision
+        white, center = np.linalg.cholesky(precision), rows.mean(axis=0)
+        means = (class_means(rows, labels, len(base.names)) - center) @ white
+        spread, directions = np.linalg.eigh(means.T @ means / (len(means) - 1))
+        spread = np.maximum(spread - (1 / np.bincount(labels)).mean(), 0)  # what the means of few examples stray
+        spread = (1 - between_shrinkage) * spread + between_shrinkage * spread.mean()
+        return cls(center, white @ directions, spread)
+
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        a, b = ((unit_or_zero(rows) - self.center) @ self.axes for rows in (a, b))
+        total, joint = self.spread + 1, 2 * self.spread + 1
+        own = (1 / total - total / joint) / 2
+        constant = np.log(total**2 / joint).sum() / 2
+        return (a * (self.spread / joint)) @ b.T + (a**2 @ own)[:, None] + (b**2 @ own) + constant
+
+
+@dataclass(frozen=True, eq=False)
+class PairMetric(_Arrays):
+    """Logistic regression on |a - b| and a b, number by number.
+
+    center, apart and product (d,): weights of the two, of rows times sqrt(d) around the center; constant.
+    """
+
+    family: ClassVar[str] = "metric"
+    center: np.ndarray
+    apart: np.ndarray
+    product: np.ndarray
+    constant: float
+
+    @classmethod
+    def fit(cls, base: KnownClasses, pairs: int = 20_000, strength: float = 0.01, seed: int = 0) -> PairMetric:
+        """pairs: how many are drawn, half of them of one class; strength: C of scikit-learn's regression."""
+        from sklearn.linear_model import LogisticRegression
+
+        rows, labels = _unit_rows(base)
+        center, scale = rows.mean(axis=0), np.sqrt(rows.shape[1])
+        first, second, different = PairSampler(labels, negatives=1, seed=seed).draw(max(1, pairs // 2), step=0)
+        a, b = ((rows[i] - center) * scale for i in (first, second))
+        found = LogisticRegression(C=strength, max_iter=500).fit(np.hstack([np.abs(a - b), a * b]), ~different)
+        apart, product = np.split(found.coef_[0], 2)
+        return cls(center, apart, product, float(found.intercept_[0]))
+
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        a, b = ((unit_or_zero(rows) - self.center) * np.sqrt(len(self.center)) for rows in (a, b))
+        apart = np.empty((len(a), len(b)))
+        for some in row_blocks(len(a), b.size):
+            apart[some] = np.abs(a[some, None] - b) @ self.apart
+        return apart + (a * self.product) @ b.T + self.constant
+
+
+@dataclass(frozen=True, eq=False)
+class RelationSimilarity:
+    """Minus the logit of a relation network.
+
+    center (d,): subtracted from unit rows, which are then scaled by sqrt(d); raw: rows go in as they are, as the
+    published network takes them.
+    """
+
+    family: ClassVar[str] = "relation"
+    network: Relation
+    center: np.ndarray
+    raw: bool = False
+
+    @property
+    def dim(self) -> int | None:
+        return self.network.sizes.dim
+
+    def prepared(self, rows: np.ndarray) -> np.ndarray:
+        """Rows (n, d) as the network takes them, float32."""
+        found = rows if self.raw else (unit_or_zero(rows) - self.center) * np.sqrt(len(self.center))
+        return found.astype(np.float32)
+
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return self.network.between(self.prepared(a), self.prepared(b)).double().numpy()
+
+    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        weights = {f"network.{name}": one.detach().cpu().numpy() for name, one in self.network.state_dict().items()}
+        return {"raw": self.raw, "sizes": asdict(self.network.sizes)}, {"center": self.center, **weights}
+
+
+LEARNED: dict[str, Any] = {one.family: one for one in (Cosine, WhitenedCosine, Plda, PairMetric)}
+FAMILIES = (*LEARNED, RelationSimilarity.family)
+
+
+def restored(family: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Similarity:
+    """The family with this state. Raises `ValueError` or an `OpenShapeError` for what no `state` gives."""
+    if family not in FAMILIES:
+        raise ValueError(f"its family is {family!r:.40}; known: {', '.join(FAMILIES)}")
+    for name, value in arrays.items():
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            raise ValueError(f"{name} are {value.dtype}; expected finite numbers")
+    d = len(arrays["center"]) if "center" in arrays else 0
+    if family == RelationSimilarity.family:
+        return _restored_relation(settings, arrays)
+    matrix, made = {"whitening", "axes"}, LEARNED[family]
+    names = [f.name for f in fields(made) if f.type == "np.ndarray"]
+    shapes = {name: (d, d) if name in matrix else (d,) for name in names}
+    if {name: value.shape for name, value in arrays.items()} != shapes:
+        raise ValueError(f"the arrays of {family!r} are misshapen, missing or too many")
+    return made(**arrays, **{name: float(value) for name, value in settings.items()})
+
+
+def _restored_relation(settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> RelationSimilarity:
+    import torch
+
+    from openshape_ood.registry.weights import faults
+
+    sizes = RelationSizes(**settings["sizes"])
+    with torch.device("meta"):
+        network = Relation(sizes)
+    weights = {name.removeprefix("network."): value for name, value in arrays.items() if name != "center"}
+    center = array(arrays["center"], "center", "d")
+    expected = {name: tuple(one.shape) for name, one in network.state_dict().items()}
+    told = faults(expected, {name: value.shape for name, value in weights.items()})
+    if told or len(center) != sizes.dim:
+        raise ValueError(told or f"its center has {len(center)} numbers for embeddings of {sizes.dim}")
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, assign=True)
+    return RelationSimilarity(network.float().eval().requires_grad_(False), center, bool(settings["raw"]))
+
+
+def row_blocks(n: int, elements: int) -> Iterator[slice]:
+    """Slices of n rows that take `elements` numbers each, a bounded number at once."""
+    step = max(1, BLOCK_ELEMENTS // max(1, elements))
+    yield from (slice(start, start + step) for start in range(0, n, step))
+
+
+def _unit_rows(base: KnownClasses) -> tuple[np.ndarray, np.ndarray]:
+    examples, labels = base.labeled_examples()
+    return unit_or_zero(examples), labels

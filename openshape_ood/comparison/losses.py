@@ -1,0 +1,81 @@
+"""What a relation network is trained by, and how a training that learns nothing shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: float = 1.0) -> Tensor:
+    """Mean square of tanh(slope z / 2), which is 2 sigmoid(slope z) - 1, less its target.
+
+    Parameters
+    ----------
+    logits : (n,) or (n, 1)
+    different : (n,) bool or int
+        Whether a pair is of two classes.
+    slope : float
+        Of the sigmoid; the larger, the sooner a logit counts as certain.
+    target : float
+        Where pairs are drawn to, `target` for different and `-target` for same; below 1 leaves a margin.
+
+    Returns
+    -------
+    scalar
+        From 0 to (1 + target)².
+
+    References
+    ----------
+    Cappio Borlino et al., "Semantic novelty detection via relational reasoning", arXiv 2207.08699.
+
+    Examples
+    --------
+    >>> float(tanh_loss(torch.zeros(4), torch.tensor([0, 1, 1, 1])))
+    1.0
+    """
+    wanted = target * (2 * different.to(logits.dtype) - 1)
+    return F.mse_loss(torch.tanh(slope / 2 * logits.flatten()), wanted)
+
+
+def cross_entropy(logits: Tensor, different: Tensor, negatives: float = 1.0) -> Tensor:
+    """Of two logits (n, 2), same and different; same pairs weigh `negatives` times as much.
+
+    Examples
+    --------
+    >>> round(float(cross_entropy(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))), 4)
+    0.6931
+    """
+    return F.cross_entropy(logits, different.long(), weight=logits.new_tensor([negatives, 1.0]))
+
+
+def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, float]:
+    """Balanced accuracy, and that of the same and of the different pairs, from logits (n,), (n, 1) or (n, 2).
+
+    Examples
+    --------
+    >>> pair_accuracy(torch.tensor([-1.0, 2.0, 3.0]), torch.tensor([0, 0, 1]))
+    (0.75, 0.5, 1.0)
+    """
+    told = logits[:, 1] > logits[:, 0] if logits.ndim == 2 and logits.shape[1] == 2 else logits.flatten() > 0
+    right = (told == different.bool()).double()
+    same, apart = (float(right[different.bool() == side].mean()) for side in (False, True))
+    return (same + apart) / 2, same, apart
+
+
+def plateaus(negatives: int) -> tuple[float, float, float]:
+    """Where `tanh_loss` stays with so many different pairs to a same one, if nothing is learned.
+
+    Returns
+    -------
+    tuple of float
+        The best constant output; the loss of it; the loss where all outputs are stuck at "different".
+
+    Examples
+    --------
+    >>> [round(value, 4) for value in plateaus(20)]
+    [0.9048, 0.1814, 0.1905]
+    """
+    constant = (negatives - 1) / (negatives + 1)
+    return constant, 1 - constant**2, float(np.divide(4, negatives + 1))

@@ -1,0 +1,131 @@
+"""The relation network: from two embeddings one logit, larger where they are of different classes.
+
+Both go through one projection and nothing tells the first from the second, so that the order of a pair does not matter.
+Names and shapes of its weights are those of the published files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from openshape_ood.devices import exact
+from openshape_ood.errors import InputError
+from openshape_ood.registry.architectures import MOST_LAYERS
+from openshape_ood.registry.rows import MOST_SIZE
+
+EPSILON = 1e-6  # of the layer norms
+PAIRS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class RelationSizes:
+    """The numbers that tell one network from another.
+
+    dim: d of the embeddings; width, depth, heads, mlp_ratio: the transformer; outputs: 1, different, or 2, same and
+    different. Raises `InputError` for what is no network.
+    """
+
+    dim: int
+    width: int = 128
+    depth: int = 2
+    heads: int = 4
+    mlp_ratio: int = 4
+    outputs: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in ((one.name, getattr(self, one.name)) for one in fields(self)):
+            most = {"depth": MOST_LAYERS, "outputs": 2}.get(name, MOST_SIZE)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+                raise InputError(f"{name} of a relation network is {value!r:.40}; expected 1 to {most:,}")
+        if self.width % self.heads:
+            raise InputError(f"width is {self.width} for {self.heads} heads; expected a multiple of these")
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block on three tokens."""
+
+    def __init__(self, sizes: RelationSizes) -> None:
+        super().__init__()
+        width, hidden, self.heads = sizes.width, sizes.width * sizes.mlp_ratio, sizes.heads
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps=EPSILON), nn.LayerNorm(width, eps=EPSILON)
+        self.attn = nn.ModuleDict({"qkv": nn.Linear(width, 3 * width), "proj": nn.Linear(width, width)})
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(width, hidden), "fc2": nn.Linear(hidden, width)})
+
+    def forward(self, x: Tensor, wanted: int = 3) -> tuple[Tensor, Tensor]:
+        """Tokens (n, 3, w) -> the first `wanted` of them after the block, and the attention (n, heads, wanted, 3)."""
+        q, k, v = self.attn["qkv"](self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attention = (q[:, :, :wanted] * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
+        x = x[:, :wanted] + self.attn["proj"]((attention @ v).transpose(1, 2).flatten(2))
+        return x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x)))), attention
+
+
+class Relation(nn.Module):
+    """Three tokens, a class token and the pair, and what the class token has become after some blocks."""
+
+    def __init__(self, sizes: RelationSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.proj = nn.Linear(sizes.dim, sizes.width)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, sizes.width))
+        self.blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
+        self.norm = nn.LayerNorm(sizes.width, eps=EPSILON)
+        self.head = nn.Linear(sizes.width, sizes.outputs)
+
+    def initialize(self, seed: int = 0, std: float = 0.02, zero_head: bool = False) -> Relation:
+        """Matrices and class token from a truncated normal, biases 0; in place.
+
+        std: 0.02 suits a width of 768, 0.06 one of 128; zero_head: every logit is 0 at first, so none is saturated.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        for name, tensor in self.named_parameters():
+            if tensor.ndim > 1:
+                nn.init.trunc_normal_(tensor, std=std, generator=generator)
+            elif name.endswith("bias"):
+                nn.init.zeros_(tensor)
+        if zero_head:
+            nn.init.zeros_(self.head.weight)
+        return self
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Pairs of embeddings (n, d) and (n, d) -> logits (n, outputs)."""
+        return self.head(self.features(self.proj(a), self.proj(b)))
+
+    def features(self, a: Tensor, b: Tensor) -> Tensor:
+        """Projected pairs (n, w) and (n, w) -> the class token (n, w) after the last norm."""
+        x = self._tokens(a, b)
+        for block in self.blocks[:-1]:
+            x = block(x)[0]
+        return self.norm(self.blocks[-1](x, wanted=1)[0][:, 0])
+
+    def attention(self, a: Tensor, b: Tensor) -> Tensor:
+        """Pairs of embeddings (n, d) -> who looks at whom (depth, n, heads, 3, 3), from and to class token, a, b."""
+        x, maps = self._tokens(self.proj(a), self.proj(b)), list[Tensor]()
+        for block in self.blocks:
+            x, attention = block(x)
+            maps.append(attention)
+        return torch.stack(maps)
+
+    def _tokens(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.stack([self.cls_token[0].expand_as(a), a, b], dim=1)
+
+    @torch.inference_mode()
+    def between(self, a: Any, b: Any, pairs_at_once: int = PAIRS_AT_ONCE) -> Tensor:
+        """How much alike all of a (n, d) and of b (m, d) are: (n, m) on the CPU, in chunks of pairs.
+
+        Minus the logit; with two logits, same minus different.
+        """
+        device, kind = self.proj.weight.device, self.proj.weight.dtype
+        with exact(device):
+            a, b = (self.proj(torch.as_tensor(rows, dtype=kind, device=device)) for rows in (a, b))
+            found = torch.empty(len(a) * len(b), dtype=kind)
+            for start in range(0, len(found), pairs_at_once):
+                pairs = torch.arange(start, min(start + pairs_at_once, len(found)), device=device)
+                logits = self.head(self.features(a[pairs // len(b)], b[pairs % len(b)]))
+                alike = -logits[:, 0] if self.sizes.outputs == 1 else logits[:, 0] - logits[:, 1]
+                found[start : start + pairs_at_once] = alike.cpu()
+        return found.view(len(a), len(b))

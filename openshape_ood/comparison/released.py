@@ -1,0 +1,154 @@
+"""The published files of ReSeND: a ResNet for images and the relation network on its features, read strictly.
+
+Two forms: a folder with `feature_extractor.pkl` and `cls_rel.pkl`, or one file with the prefixes `feature_extractor.`
+and `cls_rel.`. Nothing in them is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from openshape_ood.checks import check_choice, check_whole, given_path
+from openshape_ood.comparison.comparator import Comparator
+from openshape_ood.comparison.families import RelationSimilarity
+from openshape_ood.comparison.network import Relation, RelationSizes
+from openshape_ood.devices import exact
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import WeightsError
+from openshape_ood.registry.rows import Keys
+from openshape_ood.registry.weights import load_strictly, read_weights
+from openshape_ood.storage import save_whole
+
+NETWORKS = {"resnet18": 512, "resnet50": 2048}  # and the numbers of a feature
+PUBLISHED = {"width": 768, "depth": 4, "heads": 12}
+EXTRACTOR, RELATION = "feature_extractor", "cls_rel"
+TWIN, COUNTER = "model_resnet.", "num_batches_tracked"
+MEAN, SPREAD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
+
+
+class ImageFeatures:
+    """The published image encoder: photographs -> features (b, d), not normalized, none below 0.
+
+    Attributes
+    ----------
+    identity : Identity
+    dim : int
+        d.
+    network : torch.nn.Module
+        Of torchvision, in evaluation mode.
+    """
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        self.network, self.dim = network.eval().requires_grad_(False), NETWORKS[name]
+        digest = hashlib.sha256()
+        for key, one in self.network.state_dict().items():
+            if not key.endswith(COUNTER):
+                digest.update(key.encode() + one.numpy().tobytes())
+        self.identity = Identity(f"resend-{name}", f"images/{name}", digest.hexdigest())
+
+    def encode(self, images: Sequence[Any], batch_size: int = 32) -> np.ndarray:
+        """Features (b, d) float32 of b images: PIL images, or arrays (h, w, 3) uint8."""
+        size, device = check_whole(batch_size, "batch_size"), next(self.network.parameters()).device
+        found = [np.empty((0, self.dim), dtype=np.float32)]
+        with torch.inference_mode(), exact(device):
+            for start in range(0, len(images), size):
+                batch = torch.stack([prepared_image(image) for image in images[start : start + size]])
+                found.append(self.network(batch.to(device)).cpu().numpy())
+        return np.concatenate(found)
+
+
+def prepared_image(image: Any) -> Tensor:
+    """An image (h, w, 3) uint8 as the network takes it, (3, 224, 224): resized whatever its sides, and normalized."""
+    from PIL import Image
+
+    pixels = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
+    resized = pixels.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    values = torch.from_numpy(np.array(resized)).float() / 255
+    return ((values - torch.tensor(MEAN)) / torch.tensor(SPREAD)).permute(2, 0, 1)
+
+
+def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
+    """The comparator and the image encoder of published files.
+
+    Parameters
+    ----------
+    path : path
+        A folder or a file, as above.
+    network : {"resnet18", "resnet50"}
+        What the features are of.
+
+    Returns
+    -------
+    comparator : Comparator
+        For the features of this very encoder; whoever wants it elsewhere takes
+        `Comparator.of(comparator.similarity)`, and knows that it learned nothing about those.
+    images : ImageFeatures
+
+    Raises
+    ------
+    WeightsError
+        For files that are not these, lack a tensor, have one too many or misshapen, or contradict themselves.
+    """
+    check_choice(network, "network", tuple(NETWORKS))
+    given = given_path(path, "path")
+    states = {part: dict(_state(given, part)) for part in (EXTRACTOR, RELATION)}
+    images = ImageFeatures(_extractor(states[EXTRACTOR], given, network), network)
+    relation = Relation(RelationSizes(NETWORKS[network], **PUBLISHED))
+    load_strictly(relation, states[RELATION], given, f"resend-{network}")
+    similarity = RelationSimilarity(relation.eval().requires_grad_(False), np.zeros(NETWORKS[network]), raw=True)
+    return Comparator.of(similarity, images.identity, card={"source": "published files of ReSeND"}), images
+
+
+def _state(path: Path, part: str) -> Iterator[tuple[str, Tensor]]:
+    """Tensors of a part, their keys without prefixes."""
+    file = path / f"{part}.pkl" if path.is_dir() else path
+    if not file.is_file():
+        raise WeightsError(
+            f"there is no file {file}; expected a folder with {EXTRACTOR}.pkl and {RELATION}.pkl, or a file"
+        )
+    for key, value in read_weights(file, Keys(), f"resend, {part}").items():
+        name = key.removeprefix("module.")
+        if path.is_dir() or name.startswith(f"{part}."):
+            yield name.removeprefix(f"{part}.").removeprefix("module."), value
+
+
+def _extractor(state: dict[str, Tensor], path: Path, network: str) -> nn.Module:
+    """The network of a state that holds every tensor twice, once in the network's own name and once bare."""
+    import torchvision
+
+    made = getattr(torchvision.models, network)(weights=None)
+    made.fc = nn.Identity()
+    own = {key: value for key, value in state.items() if not key.startswith(TWIN)}
+    twins = {key.removeprefix(TWIN): value for key, value in state.items() if key.startswith(TWIN)}
+    twins = {key: value for key, value in twins.items() if not key.startswith("fc.")}
+    # synchronized normalization counts its batches apart in files of torch before 1.9, and nothing else
+    differ = [k for k, v in own.items() if k in twins and not k.endswith(COUNTER) and not torch.equal(v, twins[k])]
+    if differ:
+        raise WeightsError(f"{path}: {differ[0]} and {TWIN}{differ[0]} differ; expected the same tensor twice")
+    if own and twins and own.keys() != twins.keys():
+        odd = sorted(own.keys() ^ twins.keys())[0]
+        raise WeightsError(f"{path}: {odd} is there once; expected every tensor of the network twice")
+    load_strictly(made, own or twins, path, f"resend-{network}")
+    return made
+
+
+def convert_released(path: str | os.PathLike[str], out: str | os.PathLike[str], network: str = "resnet18") -> Path:
+    """Write published files as one .safetensors, every tensor once; `read_released` reads it like them.
+
+    Raises what `read_released` does, and `FileError` where it cannot be written.
+    """
+    from safetensors.torch import save
+
+    comparator, images = read_released(path, network)
+    relation: Any = comparator.similarity
+    parts = {EXTRACTOR: images.network, RELATION: relation.network}
+    tensors = {f"{part}.{key}": one for part, own in parts.items() for key, one in own.state_dict().items()}
+    return save_whole(out, save({key: one.contiguous() for key, one in tensors.items()}), "the weights to")

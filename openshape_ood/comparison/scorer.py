@@ -1,0 +1,161 @@
+"""Known classes as a comparator sees them: what stands for each, and how alike rows are to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from openshape_ood.checks import check_choice, check_count, check_whole, log_sum_exp, unit_or_zero
+from openshape_ood.comparison.families import Similarity, row_blocks
+from openshape_ood.encoders.protocols import ANONYMOUS, Identity
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import Judgement, distances
+
+Prototypes = Literal["mean", "medoid", "k-center", "all"]
+Anchors = Literal["examples", "names", "both"]
+Pool = Literal["max", "mean"]
+Score = Literal["max", "softmax", "neighbors"]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparatorScorer:
+    """Rows against anchors (p, d), sorted by their classes (p,) of k; k_nearest counts for "neighbors" only."""
+
+    similarity: Similarity
+    anchors: np.ndarray
+    classes: np.ndarray
+    pool: Pool
+    score: Score
+    k_nearest: int
+
+    def judge(self, rows: np.ndarray) -> Judgement:
+        parts = [self._judged(rows[some]) for some in row_blocks(len(rows), len(self.anchors))]
+        if not parts:
+            parts = [(np.empty(0), np.empty((0, self.classes[-1] + 1)))]
+        novelty, similarity = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Judgement(novelty, similarity.argmax(axis=1), similarity)
+
+    def _judged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        each = self.similarity.between(rows, self.anchors)
+        starts = np.searchsorted(self.classes, np.arange(self.classes[-1] + 1))
+        if self.pool == "max":
+            by_class = np.maximum.reduceat(each, starts, axis=1)
+        else:
+            by_class = np.add.reduceat(each, starts, axis=1) / np.bincount(self.classes)
+        if self.score == "neighbors":
+            return -np.sort(each, axis=1)[:, -self.k_nearest :].mean(axis=1), by_class
+        best = by_class.max(axis=1)
+        return (-best if self.score == "max" else -np.expm1(best - log_sum_exp(by_class))), by_class
+
+
+@dataclass(frozen=True, eq=False)
+class Compare:
+    """From known classes to their scorer, for `Method`.
+
+    text: whether names were learned too; identity: whose embeddings are compared, None for any of the right width.
+    """
+
+    similarity: Similarity
+    identity: Identity | None = None
+    text: bool = False
+
+    def __call__(
+        self,
+        known: KnownClasses,
+        prototypes: Prototypes = "mean",
+        k: int = 1,
+        anchors: Anchors = "examples",
+        pool: Pool = "max",
+        score: Score = "max",
+    ) -> ComparatorScorer:
+        """See `Comparator`."""
+        check_choice(prototypes, "prototypes", get_args(Prototypes))
+        check_choice(anchors, "anchors", get_args(Anchors))
+        check_choice(pool, "pool", get_args(Pool))
+        check_choice(score, "score", get_args(Score))
+        check_whole(k, "k")
+        self._check_fits(known)
+        if score == "softmax" and len(known.names) == 1:
+            raise InputError(
+                f"the softmax over one known class, {known.names[0]!r}, is always 1, and novelty always 0; "
+                'expected score="max", or two classes or more'
+            )
+        own = [self._anchors(known, c, prototypes, k, anchors) for c in range(len(known.names))]
+        classes = np.repeat(np.arange(len(own)), [len(rows) for rows in own])
+        if score == "neighbors":
+            check_count(k, "k", len(classes), "the number of examples that are compared with")
+        return ComparatorScorer(self.similarity, np.concatenate(own), classes, pool, score, k)
+
+    def _check_fits(self, known: KnownClasses) -> None:
+        if self.identity is not None and known.identity != ANONYMOUS and not self.identity.fits(known.identity):
+            raise MixedEncodersError(
+                f"the comparator was made for embeddings of {self.identity}, the known classes are of "
+                f"{known.identity}: it learned nothing about these. Train one for them: openshape-ood comparator fit"
+            )
+        if self.similarity.dim not in (None, known.dim):
+            raise MixedEncodersError(
+                f"the comparator takes embeddings of {self.similarity.dim} numbers, those of the known classes have "
+                f"{known.dim}; expected one encoder for both"
+            )
+
+    def _anchors(self, known: KnownClasses, c: int, prototypes: Prototypes, k: int, anchors: Anchors) -> np.ndarray:
+        """What stands for a class (p, d)."""
+        found = list[np.ndarray]()
+        if anchors != "names" and known.examples is not None and c in known.shown:
+            examples = known.examples[known.labels == c]
+            rows = examples.astype(np.float64) if self.similarity.raw else unit_or_zero(examples)
+            found.append(select(rows, prototypes, k, unit=not self.similarity.raw))
+        if self.text and known.text is not None and (anchors != "examples" or not found):
+            found.append(known.text[c : c + 1])
+        if not found:
+            lacks = "examples" if anchors == "examples" else f"what anchors={anchors!r} asks for"
+            learned = "names too" if self.text else "no names, only shapes"
+            raise InputError(
+                f"known class {known.names[c]!r} has no {lacks}; this comparator learned {learned}. Expected examples "
+                "of every class"
+            )
+        return np.concatenate(found)
+
+
+def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = False) -> np.ndarray:
+    """What stands for the examples (m, d) of a class.
+
+    Parameters
+    ----------
+    rows : (m, d)
+    prototypes : {"mean", "medoid", "k-center", "all"}
+        Their mean; the one with the least sum of squared distances to the others, which is nearest to the mean; that
+        and k - 1 more, each the farthest from those chosen before, all m if these are fewer; or all of them.
+    k : int
+    unit : bool
+        Whether the mean is scaled to length 1.
+
+    Returns
+    -------
+    (p, d)
+
+    Examples
+    --------
+    >>> select(np.array([[0.0], [1.0], [5.0]]), "k-center", 2).tolist()
+    [[1.0], [5.0]]
+    """
+    if prototypes == "all":
+        return rows
+    if prototypes == "mean":
+        return distances.prototypes(rows, np.zeros(len(rows)), "cosine" if unit else "euclidean")
+    return rows[spread_out(rows, k if prototypes == "k-center" else 1)]
+
+
+def spread_out(rows: np.ndarray, k: int) -> np.ndarray:
+    """Up to k of the rows (m, d), as indices: that nearest to their mean, then each time the farthest from those."""
+    nearest = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
+    chosen = [int(nearest.argmin())]
+    distance = np.full(len(rows), np.inf)
+    while len(chosen) < min(k, len(rows)):
+        distance = np.minimum(distance, np.linalg.norm(rows - rows[chosen[-1]], axis=1))
+        distance[chosen] = -1  # duplicates of one are no reason to take it again
+        chosen.append(int(distance.argmax()))
+    return np.array(chosen)

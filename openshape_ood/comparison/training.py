@@ -1,0 +1,302 @@
+"""Training a relation network on embeddings of base classes: minutes on a CPU, resumable, and honest about collapse."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from openshape_ood import __version__
+from openshape_ood.checks import check_choice, check_positive, check_seed, check_settings, check_whole, unit_or_zero
+from openshape_ood.comparison.comparator import Comparator
+from openshape_ood.comparison.families import FAMILIES, LEARNED, RelationSimilarity
+from openshape_ood.comparison.losses import cross_entropy, pair_accuracy, plateaus, tanh_loss
+from openshape_ood.comparison.network import Relation, RelationSizes
+from openshape_ood.comparison.pairs import PairSampler
+from openshape_ood.comparison.vocabulary import check_apart
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+STATE, WHAT = "training.safetensors", "comparator in training"
+WINDOW = 50  # steps that a figure is the mean of
+JUDGED_FROM = 100  # steps before a training may be said to have collapsed
+KEPT_EVERY = 100  # steps
+COLLAPSED = 0.55  # balanced accuracy; a constant has 0.5
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class CollapseWarning(UserWarning):
+    """A training whose output is a constant."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a relation network is trained.
+
+    width, depth, heads: of the network; steps, and pairs in each, with so many negatives, pairs of two classes, to
+    one of the same; rate, decay, warm_up: the largest learning rate, weight decay of matrices, share of steps on
+    which the rate rises; loss: "tanh" or "cross_entropy"; slope, target: of the tanh; optimizer: "adamw" or "sgd";
+    zero_head: whether all logits are 0 at first; center: whether the mean of the base embeddings is subtracted; std:
+    of the matrices at first; akin: share of negatives from a class of the same family, where families are given.
+    """
+
+    width: int = 128
+    depth: int = 2
+    heads: int = 4
+    steps: int = 400
+    pairs: int = 504
+    negatives: int = 3
+    rate: float = 1e-3
+    decay: float = 0.01
+    warm_up: float = 0.1
+    loss: Literal["tanh", "cross_entropy"] = "tanh"
+    slope: float = 10.0
+    target: float = 1.0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    zero_head: bool = True
+    center: bool = True
+    std: float = 0.06
+    seed: int = 0
+    akin: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "pairs", "negatives"):
+            check_whole(getattr(self, name), name)
+        for name in ("rate", "slope", "target", "std"):
+            check_positive(getattr(self, name), name)
+        check_seed(self.seed)
+        check_choice(self.loss, "loss", ("tanh", "cross_entropy"))
+        check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
+
+    def rate_at(self, step: int) -> float:
+        """Rises to the largest rate, then falls to 0 along a cosine."""
+        rising = max(1, round(self.warm_up * self.steps))
+        if step < rising:
+            return self.rate * (step + 1) / rising
+        return self.rate * (1 + math.cos(math.pi * (step - rising) / max(1, self.steps - rising))) / 2
+
+    def loss_of(self, logits: Tensor, different: Tensor) -> Tensor:
+        if self.loss == "tanh":
+            return tanh_loss(logits, different, self.slope, self.target)
+        return cross_entropy(logits, different, self.negatives)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many steps are done, loss and balanced accuracy as means of the last ones, the learning rate, and how many
+    pairs of two classes there are to one of the same."""
+
+    step: int
+    loss: float
+    balanced_accuracy: float
+    rate: float
+    negatives: int
+
+
+Report = Callable[[Progress], None]
+
+
+def fit_comparator(
+    base: KnownClasses,
+    family: str = "relation",
+    *,
+    evaluation: Sequence[str] = (),
+    families: Sequence[Any] | None = None,
+    recipe: Recipe | None = None,
+    folder: Path | None = None,
+    report: Report | None = None,
+    **settings: Any,
+) -> Comparator:
+    """A comparator learned from labeled embeddings of base classes.
+
+    Parameters
+    ----------
+    base : KnownClasses
+        Examples of the base classes; several embeddings of a shape, of other samplings or scans of it, teach what does
+        not matter. Names' embeddings, where it has them, count as one more example each, and are learned too.
+    family : str
+        One of `FAMILIES`.
+    evaluation : sequence of str
+        Classes that the comparator will be judged on; none may be a base class.
+    families : sequence of k, optional
+        Which base classes are akin, for `recipe.akin`.
+    recipe : Recipe, optional
+        For "relation".
+    folder : Path, optional
+        Where the training is kept every hundred steps; the same call goes on from there.
+    report : callable, optional
+        Called after every step of "relation" with a `Progress`.
+    **settings
+        Of the family's `fit`, for the others.
+
+    Returns
+    -------
+    Comparator
+
+    Raises
+    ------
+    InputError
+        For base classes that are evaluation classes, or from which no pairs can be drawn.
+    FileError
+        For a folder with the training of something else.
+
+    Warns
+    -----
+    CollapseWarning
+        Where the network gives the same answer to all pairs; `card["collapsed"]` says so at the end.
+    """
+    check_choice(family, "family", FAMILIES)
+    takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
+    check_settings(settings, takes, f"the family {family!r}")
+    check_apart(base.names, evaluation)
+    base.labeled_examples()
+    card: dict[str, Any] = {"classes": list(base.names), "apart from": sorted(evaluation), "version": __version__}
+    with_names = base if base.text is None else _with_names(base)
+    if family in LEARNED:
+        similarity = LEARNED[family].fit(with_names, **settings)
+        return Comparator.of(similarity, base.identity, text=base.text is not None, card=card)
+    recipe = recipe or Recipe()
+    rows, labels = with_names.labeled_examples()
+    rows = unit_or_zero(rows)
+    sizes = RelationSizes(rows.shape[1], recipe.width, recipe.depth, recipe.heads, outputs=1 + (recipe.loss != "tanh"))
+    network = Relation(sizes).initialize(recipe.seed, recipe.std, recipe.zero_head)
+    center = rows.mean(axis=0) if recipe.center else np.zeros(rows.shape[1])
+    sampler = PairSampler(labels, recipe.negatives, recipe.seed, families, recipe.akin)
+    made = RelationSimilarity(network, center)
+    prepared = torch.from_numpy(made.prepared(rows))
+
+    def batch(step: int) -> Batch:
+        a, b, different = sampler.draw(max(1, recipe.pairs // (1 + recipe.negatives)), step)
+        return prepared[a], prepared[b], torch.from_numpy(different)
+
+    digest = hashlib.sha256(json.dumps([asdict(recipe), labels.tolist(), str(families)]).encode() + rows.tobytes())
+    history = train(network, batch, recipe, folder, digest.hexdigest(), report)
+    network.eval().requires_grad_(False)
+    last = history[-1]
+    card |= {"recipe": asdict(recipe), "history": [asdict(one) for one in history[::10]] + [asdict(last)]}
+    card["collapsed"] = is_collapsed(last)
+    return Comparator.of(made, base.identity, text=base.text is not None, card=card)
+
+
+def train(
+    network: Relation,
+    batch: Callable[[int], Batch],
+    recipe: Recipe,
+    folder: Path | None = None,
+    digest: str = "",
+    report: Report | None = None,
+) -> list[Progress]:
+    """Trains a network in place on the pairs (n, d), (n, d), different (n,) that `batch` gives for each step.
+
+    folder, digest: where the training is kept, and what tells it from others. Returns what was seen at every step.
+    """
+    optimizer = _optimizer(network, recipe)
+    seen = _resumed(folder, digest, network, optimizer)  # loss and balanced accuracy of every step
+    told = False
+    network.train()
+    for step in range(len(seen), recipe.steps):
+        a, b, different = batch(step)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate_at(step)
+        logits = network(a, b)
+        loss = recipe.loss_of(logits, different)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        seen.append((float(loss.detach()), pair_accuracy(logits.detach(), different)[0]))
+        if not math.isfinite(seen[-1][0]):
+            raise InputError(f"the loss is {seen[-1][0]} at step {step}; expected a smaller rate than {recipe.rate}")
+        now = _progress(seen, len(seen), recipe)
+        if report:
+            report(now)
+        if is_collapsed(now) and not told:
+            told = True
+            warnings.warn(collapse(now), CollapseWarning, stacklevel=3)
+        if folder is not None and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
+            _keep(folder, digest, network, optimizer, seen)
+    return [_progress(seen, step, recipe) for step in range(1, len(seen) + 1)]
+
+
+def is_collapsed(now: Progress) -> bool:
+    """Whether a training that had time to learn tells pairs apart no better than a constant does."""
+    return now.step >= JUDGED_FROM and not now.balanced_accuracy >= COLLAPSED
+
+
+def _progress(seen: Sequence[tuple[float, float]], step: int, recipe: Recipe) -> Progress:
+    loss, accuracy = np.mean(seen[max(0, step - WINDOW) : step], axis=0).tolist()
+    return Progress(step, loss, accuracy, recipe.rate_at(step - 1), recipe.negatives)
+
+
+def collapse(now: Progress) -> str:
+    """What is said of it."""
+    constant, unlearned, dead = plateaus(now.negatives)
+    return (
+        f"the network answers all pairs alike so far: after {now.step} steps the balanced accuracy is "
+        f"{now.balanced_accuracy:.3f}, the loss {now.loss:.4f}. (The best constant, {constant:.3f}, has the loss "
+        f"{unlearned:.4f} of a tanh, and outputs stuck at 1 have {dead:.4f}.) What may help: zero_head, 1 to 3 "
+        "negatives for a pair of one class, AdamW at 1e-3; or labels that fit the embeddings"
+    )
+
+
+def _optimizer(network: Relation, recipe: Recipe) -> torch.optim.Optimizer:
+    """Decay on matrices only: biases, norms and the class token are free."""
+    sides = [[one for one in network.parameters() if (one.ndim == 2) == side] for side in (True, False)]
+    groups = [{"params": sides[0], "weight_decay": recipe.decay}, {"params": sides[1], "weight_decay": 0.0}]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9)
+    return torch.optim.AdamW(groups, lr=recipe.rate)
+
+
+def _keep(
+    folder: Path, digest: str, network: Relation, optimizer: torch.optim.Optimizer, seen: list[tuple[float, float]]
+) -> None:
+    moments = optimizer.state_dict()["state"]
+    arrays = {f"network {name}": one.detach().numpy() for name, one in network.state_dict().items()}
+    arrays |= {f"{i} {name}": np.asarray(one) for i, own in moments.items() for name, one in own.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_arrays(folder / STATE, arrays | {"seen": np.array(seen)}, {"digest": digest}, WHAT)
+
+
+def _resumed(
+    folder: Path | None, digest: str, network: Relation, optimizer: torch.optim.Optimizer
+) -> list[tuple[float, float]]:
+    """What was seen before, with network and optimizer as they were then; nothing where there is no file."""
+    if folder is None or not (folder / STATE).is_file():
+        return []
+    with loaded_arrays(folder / STATE, WHAT) as (header, arrays):
+        if header["digest"] != digest:
+            raise FileError(
+                f"{folder} holds the training of a comparator by another recipe or on other embeddings; give another "
+                f"folder, or delete {folder / STATE}"
+            )
+        seen = [(float(loss), float(accuracy)) for loss, accuracy in arrays.pop("seen")]
+        tables: dict[str, dict[str, Tensor]] = {}
+        for name, value in arrays.items():
+            whose, _, what = name.partition(" ")
+            tables.setdefault(whose, {})[what] = torch.from_numpy(value)
+        try:
+            network.load_state_dict(tables.pop("network"))
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+        state = {int(i): own for i, own in tables.items()}
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return seen
+
+
+def _with_names(base: KnownClasses) -> KnownClasses:
+    """The names' embeddings as one more example each."""
+    examples, labels = base.labeled_examples()
+    rows = np.concatenate([unit_or_zero(examples), unit_or_zero(np.asarray(base.text))])
+    return replace(base, examples=rows, labels=np.concatenate([labels, np.arange(len(base.names))]))
