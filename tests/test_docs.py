@@ -163,6 +163,7 @@ def test_included_pages_exist() -> None:
             assert (ROOT / path).is_file(), f"{name_of(page)} includes {path}"
 
 
+@pytest.mark.slow  # links, includes and navigation are looked at without it
 def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]

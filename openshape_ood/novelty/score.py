@@ -111,8 +111,8 @@ def score_novelty(
     >>> result = score_novelty(shapes, known=["chair", "sofa", "table"], model="tiny")
     >>> print(result)
     shape    nearest  novelty
-    shape 0  chair      0.637
-    shape 1  sofa       1.032
+    shape 0  chair      0.617
+    shape 1  chair      0.998
     >>> score_novelty(result.embeddings, known=["chair", "sofa", "table"], model="tiny", method="energy").nearest[0]
     np.str_('chair')
     """

@@ -216,6 +216,7 @@ def scans(tmp_path: Path) -> list[Path]:
     return [*paths, tmp_path / "damaged.ply"]
 
 
+@pytest.mark.slow
 def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Server, scans: list[Path]) -> None:
     visitor = Visitor(chromium, server.address, width=400)
     page = visitor.page

@@ -45,6 +45,7 @@ def test_the_registry_is_the_row_with_a_file_of_its_own(tmp_path: Path) -> None:
     assert found.keys == find_checkpoint("vitg14").keys
 
 
+@pytest.mark.slow
 def test_a_run_prints_ratios_and_leaves_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def processes_of(word: str) -> list[str]:
     return [line for line in lines if word in line]
 
 
+@pytest.mark.slow
 @needs_ray
 def test_a_killed_worker_costs_no_row(tmp_path: Path) -> None:
     items, before = write_files(tmp_path / "in", 40), set(Path("/tmp").glob("openshape-ray-*"))

@@ -48,14 +48,15 @@ class SetAbstraction(nn.Module):
         # rows of channels through plain products: a 1x1 convolution is the same and slower
         x = rearrange(torch.cat([offsets, group], dim=-1), "b p k c -> (b p k) c")
         for conv, norm in zip(self.mlp_convs, self.mlp_bns, strict=True):
-            x = F.relu(batch_norm(F.linear(x, conv.weight.flatten(1), conv.bias), norm))
+            x = _layer(x, conv, norm)
         return x.view(*members.shape, -1).amax(dim=2)
 
 
-def batch_norm(x: Tensor, norm: Any) -> Tensor:
-    """Rows (m, c) normalized by a two-dimensional module."""
+def _layer(x: Tensor, conv: Any, norm: Any) -> Tensor:
+    """Rows (m, c) through a 1x1 convolution, its batch-norm and ReLU."""
     statistics = norm.running_mean, norm.running_var, norm.weight, norm.bias
-    return F.batch_norm(x, *statistics, norm.training, norm.momentum, norm.eps)
+    rows = F.linear(x, conv.weight.flatten(1), conv.bias)
+    return F.relu(F.batch_norm(rows, *statistics, norm.training, norm.momentum, norm.eps))
 
 
 def constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
