@@ -501,7 +501,10 @@ assert not app(standalone_mode=False)
 """
 
 
-@pytest.mark.parametrize("program", [SCORED, SCORED_BY_COMMAND], ids=["score_novelty", "command"])
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(SCORED, id="score_novelty"), pytest.param(SCORED_BY_COMMAND, id="command", marks=pytest.mark.slow)],
+)
 def test_scoring_known_names_needs_no_text_model(
     scorable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_search_over_the_detector_with_a_memory(tmp_path: Path, embeddings: np
     assert search.best_estimator_.predict(CLOUDS[:1]).tolist() == [1]
 
 
+@pytest.mark.slow
 def test_processes_of_joblib(embeddings: np.ndarray) -> None:
     parts = joblib.Parallel(n_jobs=2)(joblib.delayed(tiny_embedder().transform)(CLOUDS[i : i + 6]) for i in (0, 6))
     np.testing.assert_allclose(np.concatenate(parts), embeddings, atol=1e-6)
