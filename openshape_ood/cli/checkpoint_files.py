@@ -102,7 +102,7 @@ def owners(digest: str) -> list[tuple[Row, str]]:
 
     rows = load_registry().values()
     found = [(row, "encoder") for row in rows if row.source.sha256 == digest]
-    return found + [(row, "text") for row in rows if row.text and row.text.sha256 == digest]
+    return found + [(row, "text") for row in rows if row.text.sha256 == digest]
 
 
 def verified_file(path: Path) -> dict[str, Any]:

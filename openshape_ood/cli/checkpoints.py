@@ -237,9 +237,7 @@ def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(row: Row, part: Part) -> dict[str, Any]:
-    from openshape_ood.registry.rows import About
-
-    about = row.about or About()
+    about = row.about
     return {
         "name": row.name,
         "dim": row.sizes.embedding_dim,

@@ -44,6 +44,7 @@ class Similarity(Protocol):
         """Numbers and arrays that `restored` makes it of again."""
 
 
+@dataclass(frozen=True, eq=False)
 class _Arrays:
     """A family whose state is its fields."""
 
@@ -56,7 +57,7 @@ class _Arrays:
         return len(self.center) if hasattr(self, "center") else None
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         return {name: value for name, value in values.items() if name not in arrays}, arrays
 

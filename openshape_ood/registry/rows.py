@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
 
 from openshape_ood.errors import InputError, RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
+from openshape_ood.registry.soundness import check_row
 from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value
 from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
-MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # of a network, each; of a cloud
 REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
@@ -110,6 +107,10 @@ class About:
     published: str = ""
 
 
+# of kinds that have neither
+NO_TEXT, NO_SPEC = Text("", "", "", ""), CloudSpec(0, "", 0.0)
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of the registry.
@@ -129,9 +130,9 @@ class Row:
     architecture: str = ""
     sizes: Any = None
     keys: Keys = Keys()
-    text: Text = None  # type: ignore[assignment]
-    spec: CloudSpec = None  # type: ignore[assignment]
-    about: About = None  # type: ignore[assignment]
+    text: Text = NO_TEXT
+    spec: CloudSpec = NO_SPEC
+    about: About = About()
     unconfirmed: str = ""
     encoder: str = ""
     members: tuple[Row, ...] = ()
@@ -222,13 +223,6 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
     return rows | _read_rows(path, _read_tables(path), packaged)
 
 
-@cache
-def template_lists() -> dict[str, tuple[str, ...]]:
-    """The lists of templates.toml: sentences with one {} each."""
-    lists = tomllib.loads((PACKAGE.parent / "encoders" / "text" / "templates.toml").read_text(encoding="utf-8"))
-    return {name: tuple(sentences) for name, sentences in lists.items()}
-
-
 def _read_tables(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -281,71 +275,5 @@ def _row(name: str, table: Any, folder: Path) -> Row:
         hints["sizes"] = ARCHITECTURES[architecture].sizes
     values = {field: read_value(hints[field], value, where, field) for field, value in table.items()}
     row = Row(name, folder, **values)
-    _check(row)
+    check_row(row, KINDS[kind])
     return row
-
-
-def _check(row: Row) -> None:
-    """What the types alone do not say."""
-    source, keys, where = row.source, row.keys, f"[{row.name}.source]"
-    if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
-        known = "either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'"
-        raise RegistryError(f"{where} takes {known}; expected one")
-    if source.url and urlsplit(source.url).scheme != "https":
-        raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
-    _check_sha256(where, source.sha256)
-    if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
-        raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
-    where = f"[{row.name}.keys]"
-    if any(len(rule) != 2 for rule in keys.rename):
-        raise RegistryError(f"{where} field 'rename' is {keys.rename}; expected pairs: pattern, replacement")
-    for pattern in (*keys.drop, *(rule[0] for rule in keys.rename)):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise RegistryError(f"{where} {pattern!r} is no regular expression: {error}") from error
-    for rule in keys.merge:
-        if len(rule) < 3 or len({name.count("*") for name in rule}) != 1 or rule[0].count("*") > 1:
-            expected = "two or more parts and then the whole, with at most one * in each"
-            raise RegistryError(f"{where} field 'merge' has {list(rule)}; expected {expected}")
-    if is_dataclass(row.sizes):
-        _check_most(f"[{row.name}.sizes]", row.sizes, MOST_SIZE)
-    if row.spec:
-        _check_most(f"[{row.name}.spec]", row.spec, MOST_POINTS)
-        check_one_of(f"[{row.name}.spec]", "up", row.spec.up, ("x", "y", "z"))
-        check_one_of(f"[{row.name}.spec]", "fewer", row.spec.fewer, ("repeat", "keep"))
-        if row.spec.color > 1:
-            raise RegistryError(f"[{row.name}.spec] field 'color' is {row.spec.color}; expected 0 to 1")
-    if row.text:
-        _check_text(row.text, f"[{row.name}.text]")
-    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
-        what = f"[{row.name}] the sizes of {row.architecture!r}"
-        raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
-
-
-def _check_most(where: str, part: Any, most: int) -> None:
-    for name, value in ((one.name, getattr(part, one.name)) for one in fields(part)):
-        if isinstance(value, int | float) and value > most:
-            raise RegistryError(f"{where} field {name!r} is {value!s:.20}; expected at most {most:,}")
-
-
-def _check_text(text: Text, where: str) -> None:
-    check_one_of(where, "kind", text.kind, ("open_clip", "static"))
-    check_one_of(where, "average", text.average, ("mean", "mean_of_units"))
-    if text.templates:
-        check_one_of(where, "templates", text.templates, template_lists())
-    if not text.model:
-        expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
-        raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
-    _check_sha256(where, text.sha256)
-    # open_clip builds what the model name says, and only warns when OpenAI's weights meet the plain GELU
-    if text.pretrained == "openai" and not text.model.endswith("-quickgelu"):
-        raise RegistryError(
-            f"{where} field 'model' is {text.model!r}, but OpenAI's weights were trained with QuickGELU "
-            f"and are silently wrong without it; use {text.model + '-quickgelu'!r}"
-        )
-
-
-def _check_sha256(where: str, value: str) -> None:
-    if value and not re.fullmatch(r"[0-9a-f]{64}", value):
-        raise RegistryError(f"{where} field 'sha256' is {value!r}; expected 64 hexadecimal digits")

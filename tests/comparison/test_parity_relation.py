@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -150,9 +150,9 @@ def of_photographs() -> Differences:
 
 
 @pytest.mark.parametrize("part", [of_pairs, of_toy, of_losses, of_photographs])
-def test_parity_relation(part: object) -> None:
+def test_parity_relation(part: Callable[[], Differences]) -> None:
     """R23 to R26."""
-    for name, difference, tolerance in part():  # type: ignore[operator]
+    for name, difference, tolerance in part():
         print(f"{name} {difference:.1e}")
         assert difference <= tolerance, f"{name}: {difference:.1e}, at most {tolerance}"
 

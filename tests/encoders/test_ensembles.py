@@ -12,6 +12,7 @@ from further_tiny import write_rows
 
 from openshape_ood import Embeddings, KnownClasses, ShapeEmbedder, ShapeEncoder, TextEncoder, localize, score_novelty
 from openshape_ood.embedding_store.jobs import Settings
+from openshape_ood.encoders.ensemble import TextEnsemble
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError, WeightsError
 from openshape_ood.registry import find_checkpoint, is_registered
 from openshape_ood.registry.ensembles import ensemble
@@ -21,6 +22,12 @@ from openshape_ood.synthetic import sample
 NAMES = ["chair", "lamp", "night_stand"]
 KNOWN = {name: [sample(name, 300, seed) for seed in range(3)] for name in ("chair", "lamp")}
 QUERIES = [sample("chair", 700, seed=9), sample("guitar", 1500, seed=9), sample("lamp", 1024, seed=9)]
+
+
+def text_ensemble(name: str) -> TextEnsemble:
+    text = TextEncoder.from_pretrained(name)
+    assert isinstance(text, TextEnsemble)
+    return text
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -37,8 +44,8 @@ def both() -> ShapeEncoder:
 
 
 @pytest.fixture(scope="module")
-def words() -> TextEncoder:
-    return TextEncoder.from_pretrained("tiny-b+tiny")
+def words() -> TextEnsemble:
+    return text_ensemble("tiny-b+tiny")
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +61,18 @@ def test_the_order_of_the_names_does_not_matter(both: ShapeEncoder) -> None:
 
 
 def test_a_cosine_is_the_mean_of_those_of_the_members(
-    both: ShapeEncoder, alone: list[ShapeEncoder], words: TextEncoder
+    both: ShapeEncoder, alone: list[ShapeEncoder], words: TextEnsemble
 ) -> None:
     z, each = both.encode(QUERIES, up="y"), [one.encode(QUERIES, up="y") for one in alone]
     assert z.shape == (3, both.dim) == (3, 384) and z.dtype == np.float32
     np.testing.assert_allclose(z, np.concatenate(each, axis=1) / np.sqrt(2), atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-6)
-    text, each_text = words.encode(NAMES), [one.encode(NAMES) for one in words.members]  # type: ignore[attr-defined]
+    text, each_text = words.encode(NAMES), [one.encode(NAMES) for one in words.members]
     np.testing.assert_allclose(z @ text.T, (each[0] @ each_text[0].T + each[1] @ each_text[1].T) / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["neglabel", "prototype_distance", "vote_entropy"])
-def test_a_shape_is_as_novel_alone_as_in_a_batch(both: ShapeEncoder, words: TextEncoder, method: str) -> None:
+def test_a_shape_is_as_novel_alone_as_in_a_batch(both: ShapeEncoder, words: TextEnsemble, method: str) -> None:
     if METHODS[method].needs in ("any", "negatives"):
         known = KnownClasses.from_names(NAMES, words, negatives=["guitar", "car", "dog", "tree"])
     else:
@@ -76,7 +83,7 @@ def test_a_shape_is_as_novel_alone_as_in_a_batch(both: ShapeEncoder, words: Text
     assert method == "vote_entropy" or together[0] < together[1]
 
 
-def test_one_number_at_every_door(both: ShapeEncoder, words: TextEncoder, tmp_path: Path) -> None:
+def test_one_number_at_every_door(both: ShapeEncoder, words: TextEnsemble, tmp_path: Path) -> None:
     result = score_novelty(QUERIES, NAMES, model="tiny-b+tiny", up="y")
     assert result.provenance.identity == both.identity
     known = KnownClasses.load(KnownClasses.from_names(NAMES, words).save(tmp_path / "known.safetensors"))
@@ -164,10 +171,10 @@ def test_one_file_does_not_stand_for_several(registry: Path) -> None:
 
 
 def test_members_of_one_text_encoder_share_it_and_keep_their_own_words() -> None:
-    text = TextEncoder.from_pretrained("uni3d-b+uni3d-b-no-lvis")
-    assert text.members[0] is text.members[1]  # type: ignore[attr-defined]
-    published = TextEncoder.from_pretrained("uni3d-b+vitb32+tiny")
-    assert [(len(one.templates), one.average) for one in published.members] == [  # type: ignore[attr-defined]
+    text = text_ensemble("uni3d-b+uni3d-b-no-lvis")
+    assert text.members[0] is text.members[1]
+    published = text_ensemble("uni3d-b+vitb32+tiny")
+    assert [(len(one.templates), one.average) for one in published.members] == [
         (1, "mean"),
         (64, "mean_of_units"),
         (64, "mean"),

@@ -17,6 +17,7 @@ from openshape_ood.registry import ARCHITECTURES, Architecture
 from openshape_ood.registry.architectures import PointBERTSizes
 from openshape_ood.registry.rows import (
     KINDS,
+    NO_TEXT,
     PACKAGE,
     REGISTRY_VARIABLE,
     About,
@@ -351,7 +352,7 @@ def test_rows_of_another_kind_have_the_tables_of_that_kind(registry: Registry, m
     monkeypatch.setitem(KINDS, "completion", ("architecture", "sizes", "keys"))
     path = registry({"kind": "completion", "text": ..., "spec": ...})
     assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="completion") == ["mine"]
-    assert load_registry(path)["mine"].text is None
+    assert load_registry(path)["mine"].text == NO_TEXT
     assert "unknown field 'text'" in refusal(registry({"kind": "completion", "spec": ...}))
 
 

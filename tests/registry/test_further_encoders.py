@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from openshape_ood import KnownClasses, ShapeEncoder, localize, score_novelty
 from openshape_ood.errors import InputError, RegistryError, WeightsError
 from openshape_ood.registry import ARCHITECTURES, find_checkpoint, load_registry
+from openshape_ood.registry.rows import About
 from openshape_ood.registry.weights import faults, read_weights
 from openshape_ood.synthetic import sample
 
@@ -236,7 +237,7 @@ def test_a_row_like_another_takes_what_it_lacks(tmp_path: Path) -> None:
     rows, base = load_registry(path), find_checkpoint("vitb32")
     assert rows["a"].sizes == replace(base.sizes, depth=5) and rows["b"].sizes == base.sizes
     assert rows["a"].spec == rows["b"].spec == replace(base.spec, up="z")
-    assert rows["a"].licence == "x" and rows["a"].about is None and rows["a"].folder == tmp_path
+    assert rows["a"].licence == "x" and rows["a"].about == About() and rows["a"].folder == tmp_path
 
 
 @pytest.mark.parametrize(

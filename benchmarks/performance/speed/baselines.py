@@ -39,11 +39,14 @@ FROM = {"dgl": "openshape-ood[dgl]", "torch_redstone": "torch.redstone"}
 
 
 class PlainPointBERT:
-    """Clouds (b, n, 6) -> embeddings (b, d), by the stages of the encoder's own network; dtype: of the layers alone."""
+    """Clouds (b, n, 6) -> embeddings (b, d), by the stages of the encoder's own network.
+
+    sizes: of that network's architecture; dtype: of the layers alone.
+    """
 
     def __init__(
         self,
-        sizes: PointBERTSizes,
+        sizes: Any,
         weights: Mapping[str, Tensor],
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,

@@ -10,31 +10,17 @@ Shapes as in `baselines`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.performance.speed.baselines import PlainPointBERT, rows_at
-from openshape_ood.registry.architectures import Uni3DSizes
 
 CORE = 1e-3  # squared norm of points that are never sampled
 
 
 class PlainUni3D(PlainPointBERT):
     """Clouds (b, n, 6) -> embeddings (b, d), by the stages of the encoder's own network; dtype: of the layers alone."""
-
-    sizes: Uni3DSizes  # type: ignore[assignment]
-
-    def __init__(
-        self,
-        sizes: Uni3DSizes,
-        weights: Mapping[str, Tensor],
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        super().__init__(sizes, weights, device, dtype)  # type: ignore[arg-type]
 
     def sample(self, points: Tensor) -> Tensor:
         """Indices (b, p) of points far from one another, beginning with point 0, none of them near the origin."""
