@@ -10,9 +10,11 @@ import pytest
 import torch
 from published import PUBLISHED, made_up, network_shapes
 
+from openshape_ood.encoders import staged
 from openshape_ood.encoders.grouping.plain import find_grouping
 from openshape_ood.encoders.pointbert import network as pointbert
-from openshape_ood.encoders.pointbert.network import PointBERT, fold
+from openshape_ood.encoders.pointbert.network import PointBERT
+from openshape_ood.encoders.staged import fold
 from openshape_ood.registry.architectures import PointBERTSizes
 from openshape_ood.registry.rows import find_checkpoint
 
@@ -146,7 +148,7 @@ def test_how_much_goes_through_at_once(rows: int, clouds: int, tokens: int, monk
     expected = [part.clone() for part in network(points, patches=True)]
     monkeypatch.setattr(pointbert, "ROWS", rows)
     monkeypatch.setattr(pointbert, "CLOUDS", clouds)
-    monkeypatch.setattr(pointbert, "TOKENS", tokens)
+    monkeypatch.setattr(staged, "TOKENS", tokens)
     for found, whole in zip(network(points, patches=True), expected, strict=True):
         assert found.shape == whole.shape
         assert relative(found, whole) <= 1e-6

@@ -10,6 +10,7 @@ import pytest
 import torch
 from published import made_up
 
+from openshape_ood.encoders import staged
 from openshape_ood.encoders.grouping import plain
 from openshape_ood.encoders.grouping.plain import farthest_point_sampling, gather, nearest_points
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core, thread_order
@@ -172,7 +173,7 @@ def test_how_much_goes_through_at_once(rows: int, tokens: int, monkeypatch: pyte
     network, points = small().prepare(), cloud(5)
     expected = [part.clone() for part in network(points, patches=True)]
     monkeypatch.setattr(uni3d, "ROWS", rows)
-    monkeypatch.setattr(uni3d, "TOKENS", tokens)
+    monkeypatch.setattr(staged, "TOKENS", tokens)
     for found, whole in zip(network(points, patches=True), expected, strict=True):
         assert relative(found, whole) <= 1e-6
 

@@ -8,8 +8,9 @@ of PointNet++, arXiv 1706.02413.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, overload
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from torch_redstone import Lambda, supercat
 
 from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
 from openshape_ood.encoders.protocols import Stage
+from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import PointBERTSizes
 
 # members (rows of 64 numbers) that go through the set abstraction at once: on a CPU 4,096 are a megabyte, and what is
@@ -27,9 +29,6 @@ ROWS, ROWS_ON_A_GPU = 4_096, 1 << 18
 # clouds whose points go through its first layer at once; with one, a cloud's features do not depend on the batch
 CLOUDS, CLOUDS_ON_A_GPU = 1, 64
 IMAGE_SHARE = 0.5  # of TAMM's image branch, for every data set
-# tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
-# still the products would spend their time on arranging the weights
-TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 
 
 class SetAbstraction(nn.Module):
@@ -57,10 +56,6 @@ def _layer(x: Tensor, conv: Any, norm: Any) -> Tensor:
     statistics = norm.running_mean, norm.running_var, norm.weight, norm.bias
     rows = F.linear(x, conv.weight.flatten(1), conv.bias)
     return F.relu(F.batch_norm(rows, *statistics, norm.training, norm.momentum, norm.eps))
-
-
-def constant(tensor: Tensor, dtype: torch.dtype) -> nn.Buffer:
-    return nn.Buffer(tensor.to(dtype).contiguous(), persistent=False)
 
 
 class FoldedAbstraction(nn.Module):
@@ -105,16 +100,6 @@ class FoldedAbstraction(nn.Module):
                 x = F.linear(x, self.third).view(len(group), k, -1).amax(dim=1)
                 features.append(x.add_(self.third_bias).relu_().float())
         return torch.cat(features).unflatten(0, (len(points), -1))
-
-
-def fold(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
-    """One matrix (out, in) and bias (out,), float64, for a 1x1 convolution followed by batch-norm in evaluation."""
-    weight, bias, mean, variance, scale, shift = (
-        tensor.detach().double()
-        for tensor in (conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    )
-    factor = scale / (variance + norm.eps).sqrt()
-    return weight.flatten(1) * factor[:, None], (bias - mean) * factor + shift
 
 
 class Attention(nn.Module):
@@ -193,15 +178,12 @@ def _patches_first(x: Tensor) -> Tensor:
     return rearrange(x, "b w p -> b p w")
 
 
-class PointBERT(nn.Module):
-    """Clouds in the encoder's own frame -> embeddings, not normalized.
-
-    Sampling starts at point 0, so the order of the points matters: shuffle them once, with a seed.
-    """
+class PointBERT(PatchTransformer):
+    """Clouds in the encoder's own frame -> embeddings, not normalized; see `PatchTransformer`."""
 
     def __init__(self, sizes: PointBERTSizes, grouping: Grouping = PLAIN) -> None:
-        super().__init__()
-        self.sizes, self.grouping, self.radius = sizes, grouping, sizes.radius
+        super().__init__(sizes, grouping)
+        self.radius = sizes.radius
         self.cls_token = nn.Parameter(torch.zeros(sizes.width))
         self.sa = SetAbstraction(sizes)
         pointwise = nn.Conv1d(sizes.patch_width + 3, sizes.width, 1)
@@ -209,7 +191,6 @@ class PointBERT(nn.Module):
         self.transformer = nn.ModuleDict({"layers": nn.ModuleList(Block(sizes) for _ in range(sizes.depth))})
         plain = nn.Linear(sizes.width, sizes.projection) if sizes.projection else nn.Identity()
         self.proj = Adapters(sizes) if sizes.adapter_width else plain
-        self.folded: FoldedAbstraction | None = None
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> PointBERT:
         """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.
@@ -224,57 +205,13 @@ class PointBERT(nn.Module):
                 module.to(dtype)
         return self
 
-    @overload
-    def forward(self, points: Tensor, patches: Literal[False] = False) -> Tensor: ...
-    @overload
-    def forward(self, points: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor, Tensor]: ...
-    def forward(self, points: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor, Tensor]:
-        """(b, n, 6) -> embedding (b, d); with `patches` also patch tokens (b, p, w) and centers (b, p, 3).
-
-        xyz in the unit ball, rgb in [0, 1]. Patch tokens are the last block's output, before the projection.
-        """
-        centers, members = self.group(points, self.sample(points))
-        features = self.abstract(points, centers, members)
-        return (*self.transform(centers, features, True), centers) if patches else self.transform(centers, features)
-
     def sample(self, points: Tensor) -> Tensor:
-        """(b, n, 6) -> which points are patch centers (b, p) int64."""
         return self.grouping.sample(points[..., :3], self.sizes.patches)
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, n, 6), (b, p) -> patch centers (b, p, 3) and which points belong to each, members (b, p, k) int64."""
         xyz = points[..., :3]
         centers = gather(xyz, picked)
         return centers, self.grouping.query(xyz, centers, self.sizes.radius, self.sizes.patch_points)
-
-    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """(b, n, 6), (b, p, 3), (b, p, k) -> one feature a patch (b, p, s), of its own points alone."""
-        return (self.sa if self.folded is None else self.folded)(points, centers, members)
-
-    @overload
-    def transform(self, centers: Tensor, features: Tensor, patches: Literal[False] = False) -> Tensor: ...
-    @overload
-    def transform(self, centers: Tensor, features: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor]: ...
-    def transform(self, centers: Tensor, features: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """(b, p, 3), (b, p, s) -> embedding (b, d); with `patches` also patch tokens (b, p, w)."""
-        most = TOKENS if centers.device.type == "cpu" else TOKENS_ON_A_GPU
-        clouds = max(1, most // (self.sizes.patches + 1))
-        parts = 1 if self.folded is None else max(1, -(-len(centers) // clouds))
-        pointwise, _, norm = self.lift
-        weight, bias = pointwise.parameters()
-        *layers, last = self.transformer["layers"].children()
-        first, others = [], []
-        for pair in zip(centers.chunk(parts), features.chunk(parts), strict=True):
-            x = norm(F.linear(torch.cat(pair, dim=-1).to(weight.dtype), weight[..., 0], bias).float())
-            x = supercat([repeat(self.cls_token, "w -> b 1 w", b=len(x)), x], dim=1)
-            for layer in layers:
-                x = layer(x)
-            # by itself even where the others are wanted too, so that it is the same number for number
-            first.append(last(x, 1)[:, 0])
-            if patches:
-                others.append(last(x)[:, 1:])
-        embedding = self.proj(torch.cat(first))
-        return (embedding, torch.cat(others)) if patches else embedding
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
         """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3).
@@ -282,8 +219,20 @@ class PointBERT(nn.Module):
         "local" is the set abstraction's output, for which the transformer does not run.
         """
         centers, members = self.group(points, self.sample(points))
-        features = self.abstract(points, centers, members)
-        if stage == "local":
-            return features, centers
-        _, tokens = self.transform(centers, features, True)
-        return (self.proj(tokens) if stage == "projected" else tokens), centers
+        return self._staged(centers, self.abstract(points, centers, members), stage), centers
+
+    def _patch_network(self) -> nn.Module:
+        return self.sa
+
+    def _blocks(self) -> Sequence[nn.Module]:
+        return list(self.transformer["layers"].children())
+
+    def _tokens(self, centers: Tensor, features: Tensor) -> Tensor:
+        pointwise, _, norm = self.lift
+        weight, bias = pointwise.parameters()
+        x = torch.cat([centers, features], dim=-1).to(weight.dtype)
+        x = norm(F.linear(x, weight[..., 0], bias).float())
+        return supercat([repeat(self.cls_token, "w -> b 1 w", b=len(x)), x], dim=1)
+
+    def _project(self, tokens: Tensor) -> Tensor:
+        return self.proj(tokens)

@@ -8,7 +8,8 @@ its blocks are those of EVA-02, arXiv 2303.11331, as timm builds them, without r
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +17,12 @@ from torch import Tensor, nn
 
 from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
-from openshape_ood.encoders.pointbert.network import constant, fold
 from openshape_ood.encoders.protocols import Stage
+from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import Uni3DSizes
 
 # members (rows of 512 numbers) that go through the patch network at once: what is between layers stays in cache
 ROWS, ROWS_ON_A_GPU = 2_048, 1 << 17
-# tokens that go through the transformer at once
-TOKENS, TOKENS_ON_A_GPU = 4_096, 1 << 17
 POSITION_WIDTH = 128  # of the hidden layer of positions
 EPS = 1e-6  # of all layer norms
 
@@ -164,15 +163,12 @@ class Block(nn.Module):
         return self.mlp(self.norm2(x).to(dtype)).to(x.dtype).add_(x)
 
 
-class Uni3D(nn.Module):
-    """Clouds in the encoder's own frame -> embeddings, not normalized.
-
-    Sampling starts at point 0, so the order of the points matters: shuffle them once, with a seed.
-    """
+class Uni3D(PatchTransformer):
+    """Clouds in the encoder's own frame -> embeddings, not normalized; see `PatchTransformer`."""
 
     def __init__(self, sizes: Uni3DSizes, grouping: Grouping = PLAIN) -> None:
-        super().__init__()
-        self.sizes, self.grouping, width = sizes, grouping, sizes.width
+        super().__init__(sizes, grouping)
+        width = sizes.width
         self.cls_token, self.cls_pos = (nn.Parameter(torch.zeros(1, 1, width)) for _ in range(2))
         self.encoder = PatchNetwork(sizes)
         self.encoder2trans = nn.Linear(sizes.patch_width, width)
@@ -180,7 +176,6 @@ class Uni3D(nn.Module):
         blocks = nn.ModuleList(Block(sizes) for _ in range(sizes.depth))
         self.visual = nn.ModuleDict({"blocks": blocks, "fc_norm": nn.LayerNorm(width, EPS)})
         self.trans2embed = nn.Linear(width, sizes.projection)
-        self.folded: FoldedPatchNetwork | None = None
 
     def prepare(self, dtype: torch.dtype = torch.float32) -> Uni3D:
         """Once the weights are in: fold them for inference, and round those of the products to `dtype`; itself.
@@ -195,58 +190,13 @@ class Uni3D(nn.Module):
                 module.to(dtype)
         return self
 
-    @overload
-    def forward(self, points: Tensor, patches: Literal[False] = False) -> Tensor: ...
-    @overload
-    def forward(self, points: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor, Tensor]: ...
-    def forward(self, points: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor, Tensor]:
-        """(b, n, 6) -> embedding (b, d); with `patches` also patch tokens (b, p, w) and centers (b, p, 3).
-
-        xyz in the unit ball, rgb in [0, 1]. Patch tokens are the last block's output, before norm and projection.
-        """
-        centers, members = self.group(points, self.sample(points))
-        features = self.abstract(points, centers, members)
-        return (*self.transform(centers, features, True), centers) if patches else self.transform(centers, features)
-
     def sample(self, points: Tensor) -> Tensor:
-        """(b, n, 6) -> which points are patch centers (b, p) int64."""
         return sample_outside_core(points[..., :3], self.sizes.patches, self.grouping.sample)
 
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, n, 6), (b, p) -> patch centers (b, p, 3) and the points nearest to each, members (b, p, k) int64."""
         xyz = points[..., :3]
         centers = gather(xyz, picked)
         return centers, self.grouping.nearest(xyz, centers, self.sizes.patch_points)
-
-    def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
-        """(b, n, 6), (b, p, 3), (b, p, k) -> one feature a patch (b, p, s), of its own points alone."""
-        return (self.encoder if self.folded is None else self.folded)(points, centers, members)
-
-    @overload
-    def transform(self, centers: Tensor, features: Tensor, patches: Literal[False] = False) -> Tensor: ...
-    @overload
-    def transform(self, centers: Tensor, features: Tensor, patches: Literal[True]) -> tuple[Tensor, Tensor]: ...
-    def transform(self, centers: Tensor, features: Tensor, patches: bool = False) -> Tensor | tuple[Tensor, Tensor]:
-        """(b, p, 3), (b, p, s) -> embedding (b, d); with `patches` also patch tokens (b, p, w)."""
-        most = TOKENS if centers.device.type == "cpu" else TOKENS_ON_A_GPU
-        clouds = max(1, most // (self.sizes.patches + 1))
-        parts = 1 if self.folded is None else max(1, -(-len(centers) // clouds))
-        *blocks, last = self.visual["blocks"].children()
-        first, others = [], []
-        for middles, own in zip(centers.chunk(parts), features.chunk(parts), strict=True):
-            x = self.encoder2trans(own) + self.pos_embed(middles)
-            x = torch.cat([(self.cls_token + self.cls_pos).expand(len(x), -1, -1), x], dim=1)
-            for block in blocks:
-                x = block(x)
-            # by itself even where the others are wanted too, so that it is the same number for number
-            first.append(last(x, 1)[:, 0])
-            if patches:
-                others.append(last(x)[:, 1:])
-        embedding = self._project(torch.cat(first))
-        return (embedding, torch.cat(others)) if patches else embedding
-
-    def _project(self, tokens: Tensor) -> Tensor:
-        return self.trans2embed(self.visual["fc_norm"](tokens))
 
     def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
         """(b, n, 6) -> features (b, p, w) of the patches at a stage, their centers (b, p, 3) and radii (b,).
@@ -257,8 +207,17 @@ class Uni3D(nn.Module):
         centers, members = self.group(points, self.sample(points))
         distances = (gather(points[..., :3], members) - centers[:, :, None]).norm(dim=-1)
         radii = distances.amax(dim=-1).mean(dim=-1)
-        features = self.abstract(points, centers, members)
-        if stage == "local":
-            return features, centers, radii
-        _, tokens = self.transform(centers, features, True)
-        return (self._project(tokens) if stage == "projected" else tokens), centers, radii
+        return self._staged(centers, self.abstract(points, centers, members), stage), centers, radii
+
+    def _patch_network(self) -> nn.Module:
+        return self.encoder
+
+    def _blocks(self) -> Sequence[nn.Module]:
+        return list(self.visual["blocks"].children())
+
+    def _tokens(self, centers: Tensor, features: Tensor) -> Tensor:
+        x = self.encoder2trans(features) + self.pos_embed(centers)
+        return torch.cat([(self.cls_token + self.cls_pos).expand(len(x), -1, -1), x], dim=1)
+
+    def _project(self, tokens: Tensor) -> Tensor:
+        return self.trans2embed(self.visual["fc_norm"](tokens))
