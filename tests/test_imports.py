@@ -27,6 +27,7 @@ ORDER = """
     scoring
     novelty_map
     novelty localization comparison discovery
+    scenes
     sklearn_api embedding_store
     plots
     synthetic
