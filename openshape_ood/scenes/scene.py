@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,5 +60,14 @@ class Scene:
 
     def take(self, rows: np.ndarray) -> Scene:
         """The points of `rows`: indices (m,) or a mask (n,)."""
-        arrays: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
-        return replace(self, **{name: None if a is None else a[rows] for name, a in arrays.items()})
+
+        def of(array: np.ndarray | None) -> np.ndarray | None:
+            return None if array is None else array[rows]
+
+        return replace(
+            self,
+            points=self.points[rows],
+            color=of(self.color),
+            labels=of(self.labels),
+            instances=of(self.instances),
+        )
