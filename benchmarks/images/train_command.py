@@ -75,9 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if one.name not in ("center", "akin"):
             usual = getattr(ImageRecipe(), one.name)
             kind: Any = argparse.BooleanOptionalAction if isinstance(usual, bool) else "store"
-            typed: dict[str, Any] = (
-                {} if isinstance(usual, bool) else {"type": type(usual), "metavar": type(usual).__name__.upper()}
-            )
+            typed: dict[str, Any] = {"type": type(usual), "metavar": type(usual).__name__.upper()}
+            typed = {} if isinstance(usual, bool) else typed
             parser.add_argument(options.flag(one.name), action=kind, default=None, help=f"(ours: {usual})", **typed)
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args), kept="; the same command goes on from the last step that was kept")
