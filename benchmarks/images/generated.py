@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from openshape_ood.storage import replacing
 
-SIDE, BASE, PER_BASE = 64, 40, 24
+SIDE, BASE = 64, 40
 KNOWN, LABELS_FROM = 6, 3  # the first label is not 0: labels are names
 DOMAINS = {"ArtPainting": "art_painting", "Cartoon": "cartoon", "Photo": "photo", "Sketch": "sketch"}
 VERSION = 1  # of the pictures
@@ -33,22 +33,22 @@ CORNERS = {
 }
 
 
-def generated(cache: Path | None, per_class: int = 20, seed: int = 0) -> Path:
+def generated(cache: Path | None, per_class: int = 20, per_base: int = 24, seed: int = 0) -> Path:
     """A folder with `data` and `lists`, made if it is not there; without a cache a temporary one."""
     if cache is None:
-        return _written(Path(tempfile.mkdtemp(prefix="resend-images-")), per_class, seed)
-    folder = cache / f"resend-images-{VERSION}-{per_class}-{seed}"
+        return _written(Path(tempfile.mkdtemp(prefix="resend-images-")), per_class, per_base, seed)
+    folder = cache / f"resend-images-{VERSION}-{per_class}-{per_base}-{seed}"
     if not folder.is_dir():
         try:
             with replacing(folder) as partial:
-                _written(partial, per_class, seed)
+                _written(partial, per_class, per_base, seed)
         except OSError:  # another process was quicker
             if not folder.is_dir():
                 raise
     return folder
 
 
-def _written(folder: Path, per_class: int, seed: int) -> Path:
+def _written(folder: Path, per_class: int, per_base: int, seed: int) -> Path:
     lines: dict[str, list[str]] = {domain: [] for domain in DOMAINS}
     for label, name in enumerate(CORNERS, LABELS_FROM):
         for d, (domain, place) in enumerate(DOMAINS.items()):
@@ -65,7 +65,7 @@ def _written(folder: Path, per_class: int, seed: int) -> Path:
     base = []
     for c in range(BASE):
         points = random_outline(seed, c)
-        for i in range(PER_BASE):
+        for i in range(per_base):
             path = f"outline {c:02}/{i:03}.png"
             _draw(folder / "data/ImageNet/Data/CLS-LOC/train" / path, points, [*DOMAINS][i % 4], [seed, 1000 + c, i])
             base.append(f"{path} {c}\n")

@@ -17,7 +17,7 @@ from openshape_ood.scoring import Judgement
 COUNT, PAIRS = 12, 6  # failures of a kind; pairs to a row
 
 
-def failures(judged: Judgement, is_known: np.ndarray, count: int = COUNT) -> tuple[np.ndarray, np.ndarray]:
+def failures(judged: Judgement, is_known: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the unknown images taken as known first, and of the known ones called novel first."""
     order = np.argsort(judged.novelty, kind="stable")
     return order[~is_known[order]][:count], order[::-1][is_known[order[::-1]]][:count]
@@ -35,7 +35,7 @@ def draw_failures(
     """Write a sheet: rows (n, d) and known (m, d) are the features of target and support."""
     is_known = np.isin(target.labels, support.labels)
     keeps = np.quantile(judged.novelty[is_known], 0.95)
-    sides = failures(judged, is_known)
+    sides = failures(judged, is_known, COUNT)
     heights = [max(1, -(-len(own) // PAIRS)) for own in sides]
     figure = new_figure((15, 0.7 + sum(1.75 * n + 0.4 for n in heights)))
     figure.suptitle(f"{title}: novelty up to {keeps:.3g} keeps 95 % of the known images", fontsize=11, **PLAIN)
