@@ -1,4 +1,4 @@
-"""`python -m benchmarks.resend` and `resend_train`: lists as the original has them, figures computed apart, training."""
+"""`python -m benchmarks.resend` and `resend_train`: lists as published, figures computed apart, training."""
 
 from __future__ import annotations
 
