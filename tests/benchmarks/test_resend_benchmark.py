@@ -230,7 +230,7 @@ def test_a_stopped_training_goes_on_to_the_same_end(tree: Path, tmp_path: Path) 
 
     def trained(name: str, report: Any = None) -> bytes:
         expected, said = (
-            (StoppedError, "") if report else (InputError, "collapsed")
+            (StoppedError, None) if report else (InputError, "collapsed")
         )  # so short a training learns nothing
         with pytest.raises(expected, match=said):
             train_system(images, new_network("test_resnet"), "test_resnet", recipe, tmp_path / name, report=report)
