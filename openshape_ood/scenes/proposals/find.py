@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from openshape_ood.scenes.scene import Scene
 
 HOW: dict[str, Callable[[Parsed], list[Candidate]]] = {"tree": of_tree, "contact": by_contact, "density": by_density}
 MOST = 100
+REGION = 50  # points of a region of a map, at least
 
 
 def find_objects(
@@ -45,8 +46,8 @@ def find_objects(
         "density" DBSCAN clusters: these do not overlap, and things that touch are one.
     regions : NoveltyMap or sequence of masks (n,) or rows (m,), optional
         Proposals of one's own, or the regions of a map of the points that are beyond its threshold, in place of `by`.
-    score : {"size", "shape"}
-        What the best has most of: points, or what is learned from generated rooms.
+    score : {"size"}
+        What the best has most of.
     most : int
         Proposals at most.
     overlapping : bool
@@ -105,3 +106,48 @@ def proposed(
     members = _points(frame.inverse, [found[i].rows for i in kept])
     layout = _layout(frame, parsed)
     return Proposals(tuple(members), worth[kept], layout, f"{by}, {score}", len(found), len(scene))
+
+
+def _points(inverse: np.ndarray, voxels: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The points of each set of voxels, ascending."""
+    order = np.argsort(inverse, kind="stable")
+    ends = np.searchsorted(inverse[order], np.arange(int(inverse.max()) + 2))
+    parts = [[order[ends[i] : ends[i + 1]] for i in rows.tolist()] for rows in voxels]
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def _layout(frame: Frame, parsed: Parsed) -> tuple[Plane, ...]:
+    """The planes with all points that went with them, in the frame of the scan."""
+    rows = _points(frame.inverse, [np.flatnonzero(parsed.owner == i) for i in range(len(parsed.planes))])
+    turned = []
+    for plane, own in zip(parsed.planes, rows, strict=True):
+        normal = frame.outward(plane.normal)
+        offset = float(normal @ frame.place(plane.offset * plane.normal))
+        turned.append(replace(plane, normal=normal, offset=offset, rows=own))
+    return tuple(turned)
+
+
+def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int) -> Proposals:
+    """Masks or rows of one's own, or the regions of a map, in the order given."""
+    if isinstance(regions, NoveltyMap):
+        if len(regions) != len(scene):
+            raise InputError(f"the map has {len(regions)} points, {scene.name} has {len(scene)}; expected one for each")
+        sets = [region.indices for region in regions.regions(REGION)]
+    else:
+        sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
+    sets = sets[:most]
+    sizes = np.array([len(rows) for rows in sets], dtype=np.float64)
+    return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene))
+
+
+def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
+    rows = np.asarray(to_numpy(given))
+    if rows.dtype == bool and rows.shape == (len(scene),):
+        rows = np.flatnonzero(rows)
+    whole = rows.ndim == 1 and rows.dtype.kind in "iu" and len(rows)
+    if not whole or rows.min() < 0 or rows.max() >= len(scene):
+        raise InputError(
+            f"region {number} is of type {rows.dtype} and shape {rows.shape}; expected a mask ({len(scene)},) with at "
+            f"least one point, or rows from 0 to {len(scene) - 1}"
+        )
+    return np.unique(rows.astype(np.int64))
