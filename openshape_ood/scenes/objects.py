@@ -139,7 +139,7 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int) -> Proposals:
             raise InputError(f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected the same")
         return given
     by, regions = (given, None) if isinstance(given, str) else ("tree", given)
-    return proposed(frame, scene, by, regions, "size", most, False)
+    return proposed(frame, scene, by, regions, "shape", most, False)
 
 
 def _crops(frame: Frame, scene: Scene, found: Proposals, color: bool) -> list[np.ndarray]:

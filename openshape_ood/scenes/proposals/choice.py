@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from openshape_ood.scenes.proposals.candidates import Candidate, Parsed
-
 INSIDE = 0.8  # of a set
+LEAST_WORTH = 0.25  # overlap with a whole thing that is expected of what is kept
+COVERED = 0.5  # of a set
 OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
 
 
@@ -45,9 +45,12 @@ def suppressed(score: np.ndarray, shared: np.ndarray, overlap: float = OVERLAP) 
     return kept
 
 
-def by_size(candidate: Candidate, parsed: Parsed) -> float:
-    """Voxels. A cosine with names is no such score: it is higher for fragments than for things."""
-    return float(len(candidate.rows))
-
-
-SCORES = {"size": by_size}
+def apart(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
+    """Indices of the sets that are kept, best first: those worth something of which half or less is in better ones."""
+    taken = np.zeros(count, dtype=bool)
+    kept = []
+    for i in np.argsort(-worth, kind="stable").tolist():
+        if worth[i] >= LEAST_WORTH and taken[rows[i]].mean() <= COVERED:
+            kept.append(i)
+            taken[rows[i]] = True
+    return kept
