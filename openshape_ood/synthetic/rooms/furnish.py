@@ -40,7 +40,9 @@ class Item:
     box : ndarray (2, 3)
         Low and high corner in the room, of the whole object, seen or not.
     seed : int
-        Of `generate`.
+        Of `generate`; 0 for what is not generated.
+    source : str
+        Where its mesh comes from.
     """
 
     category: str
@@ -48,7 +50,8 @@ class Item:
     foreign: bool
     pose: np.ndarray
     box: np.ndarray
-    seed: int
+    seed: int = 0
+    source: str = "generated"
 
 
 @dataclass(frozen=True, eq=False)
