@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
     from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scenes import Scene as Scene
+    from openshape_ood.scenes import load_scene as load_scene
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
@@ -44,12 +46,14 @@ _HOMES = {
     "NoveltyMap": "novelty_map",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
+    "Scene": "scenes",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
     "discover": "discovery",
     "list_checkpoints": "registry",
+    "load_scene": "scenes",
     "load_shape": "shapes.reading",
     "localize": "localization",
     "score_embeddings": "novelty",
@@ -64,12 +68,14 @@ __all__ = [
     "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
+    "Scene",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
     "discover",
     "list_checkpoints",
+    "load_scene",
     "load_shape",
     "localize",
     "score_embeddings",

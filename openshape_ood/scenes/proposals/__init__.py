@@ -1,0 +1,1 @@
+"""Places of a scan that may be objects, found without classes."""
