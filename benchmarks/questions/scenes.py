@@ -33,18 +33,15 @@ from benchmarks.scene_data.judging import (
     Case,
     Names,
     counted,
-    embedded,
     examined,
     foreign_ranks,
-    proposed,
     summary,
 )
 from benchmarks.threedos.record import other_weights
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.known import KnownClasses
-from openshape_ood.scenes import Scene
-from openshape_ood.scoring import default_method, judge
+from openshape_ood.scenes import Scene, score_scene
 from openshape_ood.synthetic import categories
 from openshape_ood.synthetic.rooms import Room, room
 
@@ -77,7 +74,7 @@ COLUMNS = {
 def names_of(rooms: Sequence[Room], text: TextEncoder, known: Sequence[str] = KNOWN) -> Names:
     """Of all generated categories those that occur in some rooms, and the known ones whether they do or not."""
     occur = {of.items[one - 1].category for of in rooms for one in counted(of)} & set(categories())
-    return Names(*(KnownClasses.from_names(sorted(one), text) for one in (occur | set(known), known)))
+    return Names(*(KnownClasses.from_names(sorted(one), text) for one in (known, occur | set(known))))
 
 
 def compared(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> Any:
@@ -86,8 +83,12 @@ def compared(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder, ar
     cases: dict[str, list[Case]] = {}
     for way in (*WAYS, TRUE):
         work = tqdm(rooms, desc=way, unit="scan", disable=not args.progress)
-        cases[way] = [examined(one, way, encoder, names, args.method) for one in work]
+        cases[way] = [examined(one, way, encoder, names, **how(args)) for one in work]
     return {way: summary(of, names) for way, of in cases.items()}
+
+
+def how(args: argparse.Namespace) -> dict[str, Any]:
+    return {"method": args.method, "size_weight": args.size_weight}
 
 
 def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -97,9 +98,8 @@ def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     for i in tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress):
         kind = FOREIGN[i % len(FOREIGN)]
         made = room(FIRST + 1000 + i, categories=AMONG, foreign=[kind], objects=OBJECTS)
-        ranks = {
-            way: foreign_ranks(examined(made, way, encoder, names, args.method)) for way in (*WAYS, TRUE) if way != ALL
-        }
+        ways = [way for way in (*WAYS, TRUE) if way != ALL]
+        ranks = {way: foreign_ranks(examined(made, way, encoder, names, **how(args))) for way in ways}
         found.append({"seed": FIRST + 1000 + i, "foreign": kind, "ranks": ranks})
     return found
 
@@ -144,10 +144,8 @@ def changed(scene: Scene) -> dict[str, tuple[Scene, np.ndarray]]:
 
 
 def _found(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[frozenset[int], str]:
-    bare = Room(replace(scene, labels=None, instances=None), (), (), np.empty((0, 3)))
-    rows = proposed(bare, "merge tree")
-    nearest = judge(embedded(scene, rows, encoder), known, default_method(known)).nearest if rows else []
-    return {frozenset(own.tolist()): known.names[i] for own, i in zip(rows, nearest, strict=True)}
+    result = score_scene(replace(scene, labels=None, instances=None), known, encoder)
+    return {frozenset(one.rows.tolist()): one.nearest for one in result}
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
@@ -156,12 +154,9 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         lines = [(way, *(cell(key, own.get(key)) for key in COLUMNS)) for way, own in figures.items()]
         said.append(options.grid((title, *COLUMNS.values()), lines))
     if report["foreign"]:
-        head = (
-            *("one foreign object", "found", "first of objects", "in three", "first of all", "in three"),
-            *(["rooms"]),
-        )
-        count = str(len(report["foreign"]))
-        lines = [(way, *(f"{100 * v:.0f}" for v in own.values()), count) for way, own in report["ranks"].items()]
+        what = f"one foreign object, % of {len(report['foreign'])} rooms"
+        head = (what, "found", "first of objects", "in three", "first of all", "in three")
+        lines = [(way, *(f"{100 * v:.0f}" for v in own.values())) for way, own in report["ranks"].items()]
         said.append(options.grid(head, lines))
     if report["again"]:
         lines = [
@@ -192,19 +187,24 @@ def run(args: argparse.Namespace) -> None:
         "checkpoint_sha256": encoder.identity.sha256,
         "other_weights": (others := other_weights(encoder, text)),
         "settings": {"rooms": args.rooms, "foreign": args.foreign, "known": KNOWN, "among": AMONG, "objects": OBJECTS}
-        | {"least_points": LEAST, "not_free_standing": FLAT, "method": args.method, "first_seed": FIRST},
-        "scans": {name: [{"name": r.scene.name, "points": len(r.scene), "objects": len(counted(r))} for r in rooms]
-                  for name, rooms in sets.items()},
+        | how(args)
+        | {"least_points": LEAST, "not_free_standing": FLAT, "first_seed": FIRST},
+        "scans": {
+            name: [{"name": r.scene.name, "points": len(r.scene), "objects": len(counted(r))} for r in rooms]
+            for name, rooms in sets.items()
+        },
         "figures": {name: compared(rooms, encoder, text, args) for name, rooms in sets.items()},
         "foreign": ranked,
         "ranks": rank_figures(ranked) if ranked else {},
         "again": again([rooms[0] for rooms in sets.values()] + sets["generated rooms"][1:AGAIN], encoder, text),
     }
     name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
+    name += f"-size-weight-{args.size_weight:g}" if args.size_weight else ""
     files = [write_json(args.out / f"scenes-{name}.json", finite(report))]
     if args.pictures:
         shown = sets.get("small house", []) + sets["generated rooms"]
-        files += draw_rooms(args.out / f"scenes-{name}", shown[:3], encoder, text, KNOWN)
+        names = names_of(shown[:3], text)
+        files.append(draw_rooms(files[0].with_suffix(".png"), shown[:3], encoder, names, **how(args)))
     print(*weights_notes(report), *tables(report), sep="\n\n")
     print("", *files, sep="\n")
 
@@ -226,6 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
     parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
+    parser.add_argument("--size-weight", type=float, default=0.0, help="of the size in meters (default: 0)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():

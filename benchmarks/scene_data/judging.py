@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.scene_data import metrics
 from openshape_ood import ShapeEncoder
 from openshape_ood.known import KnownClasses
-from openshape_ood.scenes import Scene, find_objects
-from openshape_ood.scenes.proposals.frame import Frame
-from openshape_ood.scoring import default_method, judge
+from openshape_ood.scenes import Proposals, SceneResult, find_objects, score_scene
 from openshape_ood.synthetic.rooms import Room
 
 LEAST = 50  # points of an object that counts
@@ -27,12 +26,11 @@ ALL = "merge tree, all"  # overlap, so they name and paint nothing
 FLAT = ("door", "curtain", "picture", "picture frame", "window")  # what is not free-standing
 
 
-@dataclass(frozen=True, eq=False)
-class Names:
-    """What objects may be called, `vocabulary`, and the part of it that is known."""
+class Names(NamedTuple):
+    """The known names, and what objects may be called at all, these among it."""
 
-    vocabulary: KnownClasses
     known: KnownClasses
+    vocabulary: KnownClasses
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,45 +70,42 @@ def counted(room: Room) -> list[int]:
     return [item.instance for item in room.items if points[item.instance] >= LEAST]
 
 
-def proposed(room: Room, way: str) -> list[np.ndarray]:
-    """Rows of each proposal, the best first."""
+def proposed(room: Room, way: str) -> Proposals:
+    """The proposals of a way, the best first."""
     if way == TRUE:
-        return [np.flatnonzero(room.scene.instances == one) for one in counted(room)]
-    return list(find_objects(room.scene, **WAYS[way]))
+        return find_objects(room.scene, regions=[np.flatnonzero(room.scene.instances == i) for i in counted(room)])
+    return find_objects(room.scene, **WAYS[way])
 
 
-def embedded(scene: Scene, rows: Sequence[np.ndarray], encoder: ShapeEncoder) -> np.ndarray:
-    """Embeddings (p, d) of crops, the same however the scan is turned by quarters, shifted or ordered."""
-    frame = Frame.of(scene)
-    crops = [frame.crop(one) for one in rows]
-    return encoder.encode(crops, up="z") if crops else np.empty((0, encoder.dim), dtype=np.float32)
-
-
-def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, method: str | None = None) -> Case:
-    """One scan under one way."""
+def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: Any) -> Case:
+    """One scan under one way; `how` as `score_scene` takes it."""
     scene, objects = room.scene, counted(room)
-    assert scene.instances is not None and scene.labels is not None
-    rows = proposed(room, way)
+    found = proposed(room, way)
     titles = [room.items[one - 1].category for one in objects]
     foreign = np.array([room.items[one - 1].foreign for one in objects], dtype=bool)
-    overlap = metrics.overlap_table(rows, scene.instances, objects)
-    if way == ALL or not rows:
+    assert scene.instances is not None
+    overlap = metrics.overlap_table(found.rows, scene.instances, objects)
+    if way == ALL or not len(found):
         return Case(titles, foreign, overlap)
-    vectors = embedded(scene, rows, encoder)
-    called = judge(vectors, names.vocabulary, default_method(names.vocabulary)).nearest
-    said = judge(vectors, names.known, method or default_method(names.known))
-    table = painted(room, rows, called, names.vocabulary.names)
-    return Case(titles, foreign, overlap, said.novelty, called, said.nearest, table)
+    known, called = (score_scene(scene, of, encoder, proposals=found, most=len(found), **how) for of in names)
+    place = {id(rows): i for i, rows in enumerate(found.rows)}
+    novelty, nearest, name = np.zeros(len(found)), np.zeros(len(found), int), np.zeros(len(found), int)
+    for one in known:
+        novelty[place[id(one.rows)]] = one.novelty
+        nearest[place[id(one.rows)]] = names.known.names.index(one.nearest)
+    for one in called:
+        name[place[id(one.rows)]] = names.vocabulary.names.index(one.nearest)
+    table = painted(room, called, names.vocabulary.names)
+    return Case(titles, foreign, overlap, novelty, name, nearest, table)
 
 
-def painted(room: Room, rows: Sequence[np.ndarray], called: np.ndarray, vocabulary: Sequence[str]) -> np.ndarray:
-    """Confusion of points whose objects are painted with their names, the better proposal over the worse."""
-    guess = np.zeros(len(room.scene), dtype=np.int64)
-    for own, name in zip(reversed(rows), reversed(called.tolist()), strict=True):
-        guess[own] = name + 1
+def painted(room: Room, result: SceneResult, vocabulary: Sequence[str]) -> np.ndarray:
+    """Confusion of points whose objects are painted with their names."""
     place = {name: i + 1 for i, name in enumerate(vocabulary)}
-    classes = np.array([-1, *(place.get(name, 0) for name in room.names[1:])])
-    return metrics.confusion(classes[room.scene.labels], guess, len(vocabulary))
+    # by the number of the object: 0 left over, the last one layout
+    guess = np.array([0, *(place[one.nearest] for one in result), 0])[result.numbers]
+    truth = np.array([-1, *(place.get(name, 0) for name in room.names[1:])])[room.scene.labels]
+    return metrics.confusion(truth, guess, len(vocabulary))
 
 
 def summary(cases: Sequence[Case], names: Names) -> dict[str, float]:
@@ -139,7 +134,9 @@ def named(cases: Sequence[Case], names: Names) -> dict[str, float]:
     has_name, is_known = np.isin(title, vocabulary), np.isin(title, known)
     iou = metrics.class_iou(np.sum([case.table for case in cases if case.table is not None], axis=0))[1:]
     of_known = np.isin(vocabulary, known)
-    means = metrics.mean_iou(iou, {"miou": np.ones(len(iou), dtype=bool), "miou_known": of_known, "miou_novel": ~of_known})
+    means = metrics.mean_iou(
+        iou, {"miou": np.ones(len(iou), dtype=bool), "miou_known": of_known, "miou_novel": ~of_known}
+    )
     return {
         "name": share((title == called)[has_name]),
         "known": share((title == nearest)[is_known]),
