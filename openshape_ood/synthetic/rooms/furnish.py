@@ -18,6 +18,8 @@ from openshape_ood.synthetic.sampling import sample_surface
 DOOR = (0.9, 2.05)  # meters
 TRIES = 25
 ORDER = {"wall": 0, "floor": 1, "seat": 2, "top": 3, "soft": 4}  # in which a room is furnished
+LOW = 0.9  # meters: lamps and clocks that are higher stand on the floor
+HUNG = {"curtain": 2.4, "sink": 0.85}  # meters: the height of the upper edge, where it does not stand
 SMALL = 0.55  # meters: what is wider does not stand on a table
 
 
@@ -38,7 +40,9 @@ class Item:
     box : ndarray (2, 3)
         Low and high corner in the room, of the whole object, seen or not.
     seed : int
-        Of `generate`.
+        Of `generate`; 0 for what is not generated.
+    source : str
+        Where its mesh comes from.
     """
 
     category: str
@@ -46,7 +50,8 @@ class Item:
     foreign: bool
     pose: np.ndarray
     box: np.ndarray
-    seed: int
+    seed: int = 0
+    source: str = "generated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +82,7 @@ class Furnisher:
         corner = np.array([[0, 0], [w, 0], [w, d], [0, d], [0, 0]], dtype=np.float64)
         sides = np.sort(rng.permutation(4)[: rng.choice((2, 3, 4), p=(0.15, 0.25, 0.6))])
         door = rng.choice(sides)
+        self.sides = sides
         for side in sides:
             gap = None
             if side == door:
@@ -125,8 +131,8 @@ class Furnisher:
             pose = self._at_table(mesh, size)
         elif kind in ("top", "soft") and max(size[:2]) < (SMALL if kind == "top" else 1.0):
             pose = self._on_top(size, soft=kind == "soft")
-        if pose is not None or (kind in ("top", "soft") and not foreign and size[2] < 0.3):
-            return pose  # small things do not lie about on the floor
+        if pose is not None or (kind in ("top", "soft") and not foreign and size[2] < LOW):
+            return pose  # small things do not stand about on the floor
         return self._on_floor(size)
 
     def _on_floor(self, size: np.ndarray) -> np.ndarray | None:
@@ -138,18 +144,18 @@ class Furnisher:
         return None
 
     def _at_wall(self, category: str, size: np.ndarray) -> np.ndarray | None:
-        """Its back, at +y, to one of the four sides; a curtain hangs."""
+        """Its back, at +y, to one of the walls; what `HUNG` names hangs there."""
         for _ in range(TRIES):
-            side = self.rng.randint(4)
-            yaw = (np.pi, np.pi / 2, 0.0, -np.pi / 2)[side]  # the back looks to -y, -x, +y, +x
+            side = self.sides[self.rng.randint(len(self.sides))]
+            yaw = (np.pi, -np.pi / 2, 0.0, np.pi / 2)[side]  # the back looks to -y, +x, +y, -x
             off = size[1] / 2 + self.rng.uniform(0.005, 0.05)
             along = self.rng.uniform(0, 1, 2) * self.plan.size
             middle = np.array(
-                [(along[0], off), (off, along[1]), (along[0], self.depth - off), (self.width - off, along[1])][side]
+                [(along[0], off), (self.width - off, along[1]), (along[0], self.depth - off), (off, along[1])][side]
             )
             if self.plan.is_free(middle, size[:2], yaw):
                 self.plan.take(middle, size[:2], yaw)
-                hung = max(0.0, min(2.4, self.height - 0.05) - size[2]) if category == "curtain" else 0.0
+                hung = max(0.0, min(HUNG[category], self.height - 0.05) - size[2]) if category in HUNG else 0.0
                 return pose_of(*middle, hung, yaw)
         return None
 

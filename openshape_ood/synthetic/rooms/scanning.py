@@ -19,6 +19,7 @@ from openshape_ood.synthetic.sampling import sample_oriented, surface_area
 from openshape_ood.synthetic.visibility import spread
 
 PIXEL = np.radians(0.5)  # of the z-buffer
+COARSE, CLOSE, THICK = 3, 120.0, 0.1  # times as coarse a one; for samples nearer than so many gaps; meters behind them
 LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations that the camera is pointed at
 NEAR, FAR = 0.4, 4.5  # meters that it measures
 LEAST_ANGLE = np.sin(np.radians(7.0))  # between ray and surface
@@ -163,25 +164,30 @@ def _hits(
     rows = np.flatnonzero((depth < FAR) & (depth > 0.05) & (slope > np.sin(LOWEST)) & (slope < np.sin(HIGHEST)))
     rays, depth, slope = rays[rows], depth[rows], slope[rows]
     cosine = np.abs(np.einsum("ij,ij->i", rays, samples.normals[rows].astype(np.float32))) / depth
-    around = ((np.arctan2(rays[:, 1], rays[:, 0]) + np.pi) / PIXEL).astype(np.intp)
-    above = ((np.arcsin(slope) - LOWEST) / PIXEL).astype(np.intp)
-    width, tall = int(2 * np.pi / PIXEL) + 1, int((HIGHEST - LOWEST) / PIXEL) + 1
-    front = _front(np.minimum(above, tall - 1), np.minimum(around, width - 1), depth, (tall, width))
     # how much nearer a neighboring pixel of the same surface may be: the more, the more it is oblique
     steep = np.maximum(cosine, 0.1)
-    visible = depth <= front + depth * np.float32(PIXEL) * (0.5 + 1.5 * np.sqrt(1 / steep**2 - 1))
+    slack = depth * np.float32(PIXEL) * (0.5 + 1.5 * np.sqrt(1 / steep**2 - 1))
+    around, above = np.arctan2(rays[:, 1], rays[:, 0]) + np.pi, np.arcsin(slope) - LOWEST
+    front = _front(around, above, depth, PIXEL, np.ones(len(rows), dtype=bool))
+    visible = depth <= front + slack
+    # close to the camera a fine buffer has gaps between the samples
+    close = depth * np.sqrt(samples.density[rows]) < CLOSE
+    visible &= depth <= _front(around, above, depth, COARSE * PIXEL, close) + COARSE * slack + THICK
     visible &= (depth > NEAR) & (cosine > LEAST_ANGLE)
     rate = cosine / (resolution * depth) ** 2 / samples.density[rows]
     visible &= rng.random_sample(len(rows)) < rate
     return rows[visible], depth[visible]
 
 
-def _front(row: np.ndarray, column: np.ndarray, depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Least depth (n,) around each pixel of a panorama whose ends meet."""
+def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: float, of: np.ndarray) -> np.ndarray:
+    """Least depth (n,) of some samples, a mask, around each sample's pixel of a panorama whose ends meet."""
+    size = int((HIGHEST - LOWEST) / pixel) + 1, int(2 * np.pi / pixel) + 1
+    row = np.minimum((above / pixel).astype(np.intp), size[0] - 1)
+    column = np.minimum((around / pixel).astype(np.intp), size[1] - 1) + 1
     nearest = np.full((size[0], size[1] + 2), np.inf, dtype=np.float32)
-    np.minimum.at(nearest, (row, column + 1), depth)
+    np.minimum.at(nearest, (row[of], column[of]), depth[of])
     nearest[:, 0], nearest[:, -1] = nearest[:, -2], nearest[:, 1]
-    return spread(nearest)[row, column + 1]
+    return spread(nearest)[row, column]
 
 
 def _noisy(
