@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
     from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
+    from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
@@ -44,6 +46,7 @@ _HOMES = {
     "NoveltyMap": "novelty_map",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
+    "PointEncoder": "scenes.point_encoder",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
@@ -54,6 +57,7 @@ _HOMES = {
     "localize": "localization",
     "score_embeddings": "novelty",
     "score_novelty": "novelty",
+    "segment_scene": "scenes.segmentation",
 }
 
 __all__ = [
@@ -64,6 +68,7 @@ __all__ = [
     "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
+    "PointEncoder",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
@@ -74,6 +79,7 @@ __all__ = [
     "localize",
     "score_embeddings",
     "score_novelty",
+    "segment_scene",
 ]
 
 
