@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
     from openshape_ood.registry import list_checkpoints as list_checkpoints
+    from openshape_ood.scenes import Scene as Scene
+    from openshape_ood.scenes import load_scene as load_scene
     from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
     from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scoring import Method as Method
@@ -47,12 +49,14 @@ _HOMES = {
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
     "PointEncoder": "scenes.point_encoder",
+    "Scene": "scenes",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
     "discover": "discovery",
     "list_checkpoints": "registry",
+    "load_scene": "scenes",
     "load_shape": "shapes.reading",
     "localize": "localization",
     "score_embeddings": "novelty",
@@ -69,12 +73,14 @@ __all__ = [
     "NoveltyResult",
     "OpenShapeError",
     "PointEncoder",
+    "Scene",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
     "discover",
     "list_checkpoints",
+    "load_scene",
     "load_shape",
     "localize",
     "score_embeddings",

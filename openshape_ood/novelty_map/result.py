@@ -16,6 +16,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
+from openshape_ood.shapes.ply import ply_bytes
 from openshape_ood.storage import save_whole
 
 COLORS = ("novelty", "class")
@@ -33,7 +34,6 @@ PLY = np.dtype(
     + [(channel, "u1") for channel in ("red", "green", "blue")]
     + [("novelty", "<f4"), ("class", "<i4")]
 )
-TYPES = {"<f8": "double", "<f4": "float", "|u1": "uchar", "<i4": "int"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,7 +290,7 @@ class NoveltyMap:
         columns = (*self.elements.rows.T[:3], *np.rint(self.colors(color).T * 255), self.novelty, self._class_index)
         for name, column in zip(PLY.names or (), columns, strict=True):
             rows[name] = column
-        return save_whole(path, self._header().encode("ascii") + rows.tobytes(), "the novelty map")
+        return save_whole(path, ply_bytes(rows, self._comments()), "the novelty map")
 
     @cached_property
     def _class_index(self) -> np.ndarray:
@@ -299,15 +299,12 @@ class NoveltyMap:
         order = np.argsort(self.classes)  # a scan has millions of elements, and hundreds of classes
         return order[np.searchsorted(self.classes[order], self.nearest)]
 
-    def _header(self) -> str:
+    def _comments(self) -> list[str]:
         # JSON keeps a name on its line, whatever is in it
-        words = [f"comment class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
+        words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
-        words.append(f"comment novelty by {source}, colored {low:.6g} to {high:.6g}")
-        properties = [f"property {TYPES[PLY[name].str]} {name}" for name in PLY.names or ()]
-        lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {len(self)}", *properties]
-        return "\n".join([*lines, "end_header", ""])
+        return [*words, f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
 
 
 def around(places: np.ndarray, place: int, share: float) -> np.ndarray:

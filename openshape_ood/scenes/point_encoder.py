@@ -19,17 +19,13 @@ from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
 from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.soundness import ScanWarning, warn_if_sparse
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
 from openshape_ood.scenes.voxels import voxelize
 
 BLOCK = 1 << 14  # voxels that are embedded at once
 KIND = "points"
 GRAY = 0.5  # of scans without color: the middle of what the networks are given
-ALONE = 0.5  # share of voxels that touch no other, from which a scan is warned of
-
-
-class SparseScanWarning(UserWarning):
-    """A scan too sparse, or in another unit, for the voxels of an encoder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,16 +191,16 @@ class PointEncoder:
     def encode_voxels(self, scene: Scene) -> VoxelEmbeddings:
         """The same a voxel, not computed to the end; parameters and errors as those of `encode_points`.
 
-        Warns with `SparseScanWarning` where half of the voxels or more touch no other, and with a `UserWarning` where a
-        network for colored scans is given one without color, which is then taken to be gray.
+        Warns with `ScanWarning` where points are too far apart for the voxels, and where a network for colored scans is
+        given one without color, which is then taken to be gray.
         """
         if not isinstance(scene, Scene):
             raise InputError(f"scene is {scene!r:.60}; expected a Scene, as load_scene(path) or Scene(points) gives it")
+        warn_if_sparse(scene, self.spec.voxel, stacklevel=3)
         voxels = voxelize(scene.points, self.spec.voxel)
         coords = torch.from_numpy(np.pad(voxels.coords, ((0, 0), (1, 0)))).to(self.device)
         with torch.inference_mode(), exact(self.device):
             grid, order = Grid.of(coords)
-            self._warn_of_lone(scene, grid)
             numbers = torch.from_numpy(self._input(scene, voxels.first)).to(self.device)
             features = self.network.features(numbers.index_select(0, order), grid)
             place = order.argsort().cpu().numpy()
@@ -216,18 +212,9 @@ class PointEncoder:
             return np.ones((len(first), self.row.sizes.channels), dtype=np.float32)
         if scene.color is None:
             what = f"{scene.name} has no color, and {self.identity.checkpoint} was trained with it: all is taken to be"
-            warnings.warn(f"{what} gray. An encoder of geometry alone does better", stacklevel=4)
+            warnings.warn(f"{what} gray. An encoder of geometry alone does better", ScanWarning, stacklevel=4)
             return np.full((len(first), 3), GRAY - 0.5, dtype=np.float32)
         return scene.color[first] - np.float32(0.5)
-
-    def _warn_of_lone(self, scene: Scene, grid: Grid) -> None:
-        touched = torch.zeros(len(grid), dtype=torch.bool, device=self.device)
-        for _, rows, _ in grid.neighbors(3).pairs:
-            touched[rows] = True
-        if (alone := 1 - float(touched.float().mean())) >= ALONE:
-            what = f"{alone:.0%} of the voxels of {scene.name} touch no other at {self.spec.voxel:g} m a side"
-            told = f"{what}: its points are too far apart for {self.identity.checkpoint}, or are not in metres"
-            warnings.warn(told, SparseScanWarning, stacklevel=4)
 
     def __repr__(self) -> str:
         return f"PointEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"

@@ -1,22 +1,25 @@
-"""A scan: points in metres with z up, and what a file says of each."""
+"""A scan: points in meters with z up, and what a file says of each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from openshape_ood.errors import InputError
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.shapes.facts import spacing
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A scan of a place, in metres, z up.
+    """A scan of a place, in meters, z up.
 
     Parameters
     ----------
     points : (n, 3) float64
-        Metres. Double precision: scans in map coordinates lie millions of metres from the origin.
+        Meters. Double precision: scans in map coordinates lie millions of meters from the origin. The same point may
+        come several times.
     color : (n, 3) float32 in [0, 1], optional
     labels, instances : (n,) int64, optional
         What an annotated scan says of each point: its class, and which object it belongs to; 0 is none.
@@ -25,8 +28,10 @@ class Scene:
 
     Raises
     ------
+    CloudError
+        For points that are none, or not finite.
     InputError
-        For arrays of another shape or length, and for coordinates that are not finite.
+        For arrays of another shape or length.
     """
 
     points: np.ndarray
@@ -38,10 +43,10 @@ class Scene:
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
-            raise InputError(f"{self.name}: points have shape {points.shape}; expected (n, 3) with n of at least 1")
+            raise CloudError(f"{self.name}: points have shape {points.shape}; expected (n, 3) with n of at least 1")
         if not np.isfinite(points).all():
             bad = int((~np.isfinite(points)).any(axis=1).sum())
-            raise InputError(f"{self.name}: {bad} of {len(points)} points are not finite; leave them out")
+            raise CloudError(f"{self.name}: {bad} of {len(points)} points are not finite; leave them out")
         object.__setattr__(self, "points", points)
         for what, dtype, shape in (
             ("color", np.float32, (len(points), 3)),
@@ -71,3 +76,36 @@ class Scene:
             labels=of(self.labels),
             instances=of(self.instances),
         )
+
+    def crop(self, low: Sequence[float], high: Sequence[float]) -> Scene:
+        """The points in a box.
+
+        Parameters
+        ----------
+        low, high : (3,)
+            Its corners in meters, which belong to it; infinite where it is open.
+
+        Raises
+        ------
+        InputError
+            For corners that are none, and where no point lies in the box.
+
+        Examples
+        --------
+        >>> len(Scene(np.eye(3)).crop((0, 0, 0.5), (np.inf, np.inf, np.inf)))
+        1
+        """
+        corners = np.array([low, high], dtype=np.float64) if np.shape(low) == np.shape(high) == (3,) else np.empty(0)
+        if not corners.size or not (corners[0] <= corners[1]).all():
+            raise InputError(f"{self.name}: low is {low!r}, high {high!r}; expected three numbers each, low below high")
+        inside = ((self.points >= corners[0]) & (self.points <= corners[1])).all(axis=1)
+        if not inside.any():
+            box = " to ".join(str(corner.round(3).tolist()) for corner in (self.points.min(0), self.points.max(0)))
+            raise InputError(
+                f"{self.name}: no point lies in {list(low)} to {list(high)}; its own lie in {box}, in meters"
+            )
+        return self.take(inside)
+
+    def spacing(self) -> float:
+        """The median distance, in meters, of a point to the nearest other; infinite where all are one."""
+        return spacing(self.points)

@@ -48,19 +48,34 @@ def read_dae(data: bytes, side: SideFiles) -> Scene:
 
 def stated_axis(data: bytes) -> str | None:
     """The gravity axis that a document declares; None where it declares none, or is no XML that is read."""
+    named = _asset(data).get("up_axis")
+    return None if named is None else {"X_UP": "x", "Y_UP": "y", "Z_UP": "z"}.get((named.text or "").strip())
+
+
+def stated_unit(data: bytes) -> float | None:
+    """The meters of a unit of a document that declares them; trimesh leaves coordinates as they are."""
+    try:
+        meters = float(_asset(data)["unit"].get("meter", ""))
+    except (KeyError, ValueError):
+        return None
+    return meters if 0 < meters < np.inf else None
+
+
+def _asset(data: bytes) -> dict[str, ElementTree.Element]:
+    """The elements of what a document says of itself, by tag."""
     parser: Any = ElementTree.XMLPullParser(("end",))
+    found: dict[str, ElementTree.Element] = {}
     try:
         _check_plain(data)
         for start in range(0, len(data), PIECE):
             parser.feed(data[start : start + PIECE])
             for _, element in parser.read_events():
-                if _tag(element) == "up_axis":
-                    return {"X_UP": "x", "Y_UP": "y", "Z_UP": "z"}.get((element.text or "").strip())
                 if _tag(element) == "asset":
-                    return None
+                    return found
+                found.setdefault(_tag(element), element)
     except (ShapeFileError, ElementTree.ParseError):
         pass
-    return None
+    return found
 
 
 def _check(data: bytes) -> ElementTree.Element:

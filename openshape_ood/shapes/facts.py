@@ -12,7 +12,8 @@ REPEATED = 0.2  # of the points
 STRAY = 3  # times as large by the last hundredth of the points
 FAR = 1000  # times its size from the origin: of the seven digits of float32 three are lost
 THIN = 0.01  # of its length
-SPACED = 50_000  # points among which neighbors are looked for
+SPACED = 50_000  # points, up to which neighbors are looked for among all
+PLACES, AROUND, ASKED = 16, 2000, 128  # of more points: places looked at, points around each, and points of these asked
 # the length of things of a room, in file units; what the unit then is
 UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 20_000.0, "millimeters"))
 
@@ -59,7 +60,7 @@ class CloudFacts:
         rgb = cloud[:, 3:] if cloud.shape[1] == 6 else None
         colors = None if rgb is None else (float(rgb.min()), float(rgb.max()))
         x, y, z = size.tolist()
-        return cls(n, (x, y, z), _spacing(xyz), colors, tuple(_remarks(xyz, rgb, size)))
+        return cls(n, (x, y, z), spacing(xyz), colors, tuple(_remarks(xyz, rgb, size)))
 
 
 def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[str]:
@@ -78,14 +79,39 @@ def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[
     return [remark for remark, holds in found.items() if holds]
 
 
-def _spacing(xyz: np.ndarray) -> float:
-    """Among some of very many points neighbors are farther, by the root of the share on a surface."""
+def spacing(points: np.ndarray) -> float:
+    """Median distance of a point to the nearest other place where one is, in the unit of the points (n, 3).
+
+    Of more than 50,000 points those around 16 of them are looked at, all of these. Infinite for a single place.
+
+    >>> spacing(np.array([[0.0, 0, 0], [0, 0, 0.1], [0, 0, 0.2], [0, 0, 0.2]]))
+    0.1
+    """
+    n = len(points)
+    if n <= SPACED:
+        return float(np.median(_nearest(points, points[:: -(-n // 2000)])))
+    some = points[np.random.RandomState(0).choice(n, SPACED // 2, replace=False)]
+    among = max(2, AROUND * len(some) // n)
+    found = []
+    for place in some[:PLACES]:
+        reach = np.partition(np.abs(some - place).max(axis=1), among)[among]
+        rows = np.flatnonzero(np.abs(points[:, 0] - place[0]) <= reach)  # one column first: it leaves few
+        near = points[rows]
+        off = np.abs(near - place).max(axis=1)
+        # those asked lie well inside, so that their neighbors are there
+        inside = near[off <= reach / 2]
+        found.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // ASKED)]))
+    distances = np.concatenate(found)
+    apart = distances[np.isfinite(distances)]  # not where all around is one point repeated
+    return float(np.median(apart)) if len(apart) else float("inf")
+
+
+def _nearest(points: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """From each of `asked`, which are among the points, to the nearest other place of a point."""
     from scipy.spatial import KDTree
 
-    step = -(-len(xyz) // SPACED)
-    some = np.unique(xyz[::step], axis=0)
-    distance, _ = KDTree(some).query(some[:: -(-len(some) // 2000)], k=2)
-    return float(np.median(distance[:, 1]) / np.sqrt(step))
+    distance, _ = KDTree(np.unique(points, axis=0)).query(asked, k=2)
+    return distance[:, 1]
 
 
 def likely_unit(lengths: Sequence[float]) -> str:

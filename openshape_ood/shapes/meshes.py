@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 GRAY = 0.4  # what the encoder's training data shows where a shape has no color
 MAX_FACES = 50_000_000
+MAX_POINTS = 50_000_000
+DRAWN = 2**20  # points drawn at once of very many
 MAX_MATERIALS = 3_000  # of an OBJ; trimesh goes over all vertices, and over all names before, for every one of them
 STRIP = 4 * 2**20  # pixels of a texture looked at at once
 STL_ROW = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attributes", "<u2")])
@@ -98,9 +100,40 @@ def sample_mesh(mesh_or_scene: Geometry, points: int = 10_000, seed: int = 0, na
     """
     check_draw(points, seed)
     parts = _parts(mesh_or_scene, name)
-    surfaces = [(part, matrix) for part, matrix in parts if len(getattr(part, "faces", ()))]
+    surfaces = _surfaces(parts)
     if surfaces:
-        return _sample_surfaces(surfaces, points, np.random.RandomState(seed), name)
+        rng = np.random.RandomState(seed)
+        return _with_color(*_draw(surfaces, *_area_sums(surfaces, name), points, rng))
+    return _clouds(parts, name)
+
+
+def sample_spaced(mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: str = "the mesh") -> np.ndarray:
+    """As `sample_mesh`, as many points as there are squares of side `spacing`, in the mesh's own units, on its surface.
+
+    Where one would be beside the next in such squares, random ones are half as far from the nearest, in the median.
+    """
+    parts = _parts(mesh_or_scene, name)
+    surfaces = _surfaces(parts)
+    if not surfaces:
+        return _clouds(parts, name)
+    sums, ends = _area_sums(surfaces, name)
+    count = sums[-1] / spacing**2
+    if not count <= MAX_POINTS:
+        raise CloudError(
+            f"{name} has a surface of {sums[-1]:.4g}, in its own units: {count:,.0f} points at a spacing of "
+            f"{spacing:.4g}, more than {MAX_POINTS:,}; is its unit right? If so, give a larger spacing"
+        )
+    total, rng = max(1, round(count)), np.random.RandomState(seed)
+    sizes = [min(DRAWN, total - start) for start in range(0, total, DRAWN)]
+    drawn = [_draw(surfaces, sums, ends, size, rng) for size in sizes]
+    return _with_color(*(np.concatenate(columns) for columns in zip(*drawn, strict=True)))
+
+
+def _surfaces(parts: list[tuple[Any, np.ndarray]]) -> list[tuple[Trimesh, np.ndarray]]:
+    return [(part, matrix) for part, matrix in parts if len(getattr(part, "faces", ()))]
+
+
+def _clouds(parts: list[tuple[Any, np.ndarray]], name: str) -> np.ndarray:
     clouds = [(part, matrix) for part, matrix in parts if hasattr(part, "colors") and len(part.vertices)]
     if not clouds:
         raise CloudError(f"{name} has no faces and no points")
@@ -157,9 +190,8 @@ def _placed(part: Any, matrix: np.ndarray) -> np.ndarray:
     return np.asarray(part.vertices, dtype=np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _sample_surfaces(
-    surfaces: list[tuple[Trimesh, np.ndarray]], points: int, rng: np.random.RandomState, name: str
-) -> np.ndarray:
+def _area_sums(surfaces: list[tuple[Trimesh, np.ndarray]], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The area of all faces up to each, and how many faces there are up to the end of each surface."""
     total = sum(len(mesh.faces) for mesh, _ in surfaces)
     if total > MAX_FACES:
         raise CloudError(f"{name} places {total:,} faces, more than {MAX_FACES:,}; simplify it first")
@@ -170,7 +202,18 @@ def _sample_surfaces(
     np.cumsum(sums, out=sums)
     if not 0 < sums[-1] < np.inf:
         raise CloudError(f"{name} has no face with a finite area above 0 (total {sums[-1]})")
-    faces = np.searchsorted(sums, rng.random_sample(points) * sums[-1], side="right").clip(max=total - 1)
+    return sums, ends
+
+
+def _draw(
+    surfaces: list[tuple[Trimesh, np.ndarray]],
+    sums: np.ndarray,
+    ends: np.ndarray,
+    points: int,
+    rng: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) and their colors (n, 3), NaN where there is none."""
+    faces = np.searchsorted(sums, rng.random_sample(points) * sums[-1], side="right").clip(max=len(sums) - 1)
     # barycentric weights, even over a triangle
     root, split = np.sqrt(rng.random_sample(points)), rng.random_sample(points)
     weights = np.stack([1 - root, root * (1 - split), root * split], axis=1)
@@ -199,7 +242,7 @@ def _sample_surfaces(
         texels = _texels(image, uv[rows])
         if texels is not None:
             rgb[rows] = texels * tint[rows]
-    return _with_color(xyz, rgb)
+    return xyz, rgb
 
 
 def _with_color(xyz: np.ndarray, rgb: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ TYPES = {
     "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "int64": "i8", "uint64": "u8",
     "float": "f4", "float32": "f4", "double": "f8", "float64": "f8",
 }  # fmt: skip
+WRITTEN = {"<f8": "double", "<f4": "float", "|u1": "uchar", "<i4": "int", "<u4": "uint"}
 INDICES = ("vertex_indices", "vertex_index")
 UV = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
@@ -47,18 +49,48 @@ Columns = dict[str, Any]  # by property: an array of scalars, or Lists
 
 def read_ply(data: bytes, side: SideFiles) -> np.ndarray | Trimesh:
     """A mesh where the file has faces, else a cloud (n, 3) or (n, 6)."""
+    header, order, elements, body = _parts(data)
+    tables = _tables(body, elements, order)
+    if tables.get("face"):
+        return _mesh(_vertex(tables), tables["face"], _texture(header, side))
+    return named_cloud(_vertex(tables))
+
+
+def ply_columns(data: bytes) -> dict[str, np.ndarray]:
+    """What the file says of each of its vertices, by name in lower case; faces are not read."""
+    _, order, elements, body = _parts(data)
+    # the vertices do not depend on what comes after them
+    place = next((i for i, element in enumerate(elements) if element.name == "vertex"), -1)
+    vertex = _vertex(_tables(body, elements[: place + 1], order))
+    return {name: column for name, column in vertex.items() if not isinstance(column, Lists)}
+
+
+def ply_bytes(rows: np.ndarray, comments: Iterable[str] = ()) -> bytes:
+    """A binary PLY of vertices: a structured array (n,) of the types in `WRITTEN`, each field a property."""
+    words = [f"comment {comment}" for comment in comments]
+    properties = [f"property {WRITTEN[rows.dtype[name].str]} {name}" for name in rows.dtype.names or ()]
+    lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {len(rows)}", *properties]
+    return "\n".join([*lines, "end_header", ""]).encode("ascii") + rows.tobytes()
+
+
+def _parts(data: bytes) -> tuple[str, str, list[Element], memoryview]:
+    """Header, byte order, elements, body."""
     end = re.search(rb"\nend_header[ \t]*\r?\n", data[: 2**20])
     if data[:3] != b"ply" or end is None:
         raise CloudError("no PLY header from 'ply' to 'end_header'")
-    header, body = data[: end.start()].decode("latin-1"), data[end.end() :]
-    order, elements = _elements(header)
-    tables = _ascii_tables(body, elements) if order == "" else _binary_tables(body, elements, order)
-    vertex = tables.get("vertex")
-    if not vertex:
+    header = data[: end.start()].decode("latin-1")
+    # a view, for a scan may take gigabytes
+    return header, *_elements(header), memoryview(data)[end.end() :]
+
+
+def _tables(body: memoryview, elements: list[Element], order: str) -> dict[str, Columns]:
+    return _ascii_tables(body, elements) if order == "" else _binary_tables(body, elements, order)
+
+
+def _vertex(tables: dict[str, Columns]) -> Columns:
+    if not tables.get("vertex"):
         raise CloudError("it holds no points (no rows of 'vertex')")
-    if tables.get("face"):
-        return _mesh(vertex, tables["face"], _texture(header, side))
-    return named_cloud(vertex)
+    return tables["vertex"]
 
 
 def _elements(header: str) -> tuple[str, list[Element]]:
@@ -79,13 +111,13 @@ def _elements(header: str) -> tuple[str, list[Element]]:
     return order, elements
 
 
-def _ascii_tables(body: bytes, elements: list[Element]) -> dict[str, Columns]:
+def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Columns]:
     """An ascii body is read as a binary one in which every number is a double; floats stay as precise as written."""
-    numbers = np.fromstring(body, dtype="<f8", sep=" ")
+    numbers = np.fromstring(bytes(body), dtype="<f8", sep=" ")
     doubles = [
         Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
     ]
-    tables = _binary_tables(numbers.tobytes(), doubles, "<")
+    tables = _binary_tables(memoryview(numbers.view(np.uint8)), doubles, "<")
     for element in elements:
         for name, kind, _ in element.properties:
             if kind[0] != "f":
@@ -97,7 +129,7 @@ def _ascii_tables(body: bytes, elements: list[Element]) -> dict[str, Columns]:
     return tables
 
 
-def _binary_tables(body: bytes, elements: list[Element], order: str) -> dict[str, Columns]:
+def _binary_tables(body: memoryview, elements: list[Element], order: str) -> dict[str, Columns]:
     tables, at = {}, 0
     for element in elements:
         smallest = sum(np.dtype(length or kind).itemsize for _, kind, length in element.properties)
@@ -108,7 +140,7 @@ def _binary_tables(body: bytes, elements: list[Element], order: str) -> dict[str
     return tables
 
 
-def _rows(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
+def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Columns, int]:
     """The columns of one element, and where it ends: at once where all rows are as the first, else row by row."""
     if element.count == 0:
         return {}, at
@@ -134,7 +166,7 @@ def _rows(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, 
     return _ragged(body, at, element, order)
 
 
-def _length(body: bytes, at: int, kind: str) -> int:
+def _length(body: memoryview, at: int, kind: str) -> int:
     """How many values a list has; never more than the file could hold."""
     require_bytes(at + np.dtype(kind).itemsize, len(body), "a list")
     length = int(np.frombuffer(body, kind, 1, at)[0])
@@ -142,9 +174,9 @@ def _length(body: bytes, at: int, kind: str) -> int:
     return length
 
 
-def _ragged(body: bytes, at: int, element: Element, order: str) -> tuple[Columns, int]:
+def _ragged(body: memoryview, at: int, element: Element, order: str) -> tuple[Columns, int]:
     sizes = {name: np.dtype(kind).itemsize for name, kind, _ in element.properties}
-    pieces: dict[str, list[bytes]] = {name: [] for name in sizes}
+    pieces: dict[str, list[memoryview]] = {name: [] for name in sizes}
     counts: dict[str, list[int]] = {name: [] for name, _, length in element.properties if length}
     for _ in range(element.count):
         for name, _, length in element.properties:

@@ -140,7 +140,9 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
         remedy = "They look like normals; drop them: points[:, :3]"
         raise CloudError(f"{name} run from {low:.4g} to {high:.4g}; colors are 0-1 or 0-255. {remedy}")
     scale = 255 if high > 1 + ROUNDING or rgb.dtype == np.uint8 else 1
-    return (rgb.astype(np.float64) / scale).clip(0, 1)
+    found = rgb.astype(np.float64)
+    found /= scale
+    return found.clip(0, 1, out=found)
 
 
 def resample(n: int, count: int, seed: int) -> np.ndarray:

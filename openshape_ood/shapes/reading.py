@@ -49,6 +49,7 @@ READERS: dict[str, Reader] = {
 SUFFIXES = tuple(READERS)
 CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z", ".pcd": "z"}  # gravity axes of formats
 
+CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
 INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install pycollada"}
 
 
@@ -93,8 +94,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     """
     path = given_path(path, "path", ShapeFileError)
     check_draw(points, seed)
-    data = _read(path)
-    with _parsing(path):
+    data = file_bytes(path)
+    with parsing(path):
         shape = READERS[path.suffix.lower()](data, SideFiles(path.parent))
         cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
     warn_if_coarse(shape, path.name, stacklevel=3)
@@ -125,11 +126,12 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
     """
     path = given_path(path, "path", ShapeFileError)
     if path.suffix.lower() == ".dae":
-        return dae.stated_axis(_read(path)) or "y"
+        return dae.stated_axis(file_bytes(path)) or "y"
     return CONVENTIONS.get(path.suffix.lower())
 
 
-def _read(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
+    """The content of a file of a known suffix; raises `ShapeFileError` for what is none, or too large."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path that holds a zero byte
@@ -140,7 +142,8 @@ def _read(path: Path) -> bytes:
     if stat.S_ISDIR(found.st_mode):
         raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
     if path.suffix.lower() not in READERS:
-        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; these work: {' '.join(SUFFIXES)}")
+        remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(SUFFIXES)}")
+        raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
     if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever, a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
     if found.st_size > MAX_BYTES:
@@ -192,7 +195,7 @@ _QUIET = _Quiet()
 
 
 @contextmanager
-def _parsing(path: Path) -> Iterator[None]:
+def parsing(path: Path) -> Iterator[None]:
     """Parsers log, warn and raise what they like; what matters is raised, as one error that names the file."""
     kind = path.suffix[1:].upper()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Collection
 
 import numpy as np
 
@@ -13,7 +14,11 @@ from openshape_ood.shapes.tables import named_cloud
 
 
 def read_pcd(data: bytes, side: SideFiles) -> np.ndarray:
-    """A cloud of the Point Cloud Library; points it marks as never measured (NaN) are left out."""
+    return named_cloud(pcd_columns(data))
+
+
+def pcd_columns(data: bytes) -> dict[str, np.ndarray]:
+    """A cloud of the Point Cloud Library, by field; points it marks as never measured (NaN) are left out."""
     header, body = _header(data)
     dtype = _dtype(header)
     count = int(header["POINTS"][0]) if "POINTS" in header else int(header["WIDTH"][0]) * int(header["HEIGHT"][0])
@@ -34,7 +39,7 @@ def read_pcd(data: bytes, side: SideFiles) -> np.ndarray:
     measured = np.isfinite(np.column_stack([columns[axis] for axis in "xyz"])).all(axis=1)
     if not measured.any():
         raise CloudError("none of its points is finite")
-    return named_cloud({name: values[measured] for name, values in columns.items()})
+    return {name: values[measured] for name, values in columns.items()}
 
 
 def _header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
@@ -121,7 +126,11 @@ def _lzf(packed: bytes, size: int) -> bytearray:
 
 
 def read_las(data: bytes, side: SideFiles) -> np.ndarray:
-    """A LAS or LAZ cloud, scaled and offset as its header says; color where its point format has it."""
+    return named_cloud(las_columns(data))
+
+
+def las_columns(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """A LAS or LAZ cloud, scaled and offset as its header says; color and `others` where its points have them."""
     import laspy
 
     check_las(data)
@@ -132,12 +141,14 @@ def read_las(data: bytes, side: SideFiles) -> np.ndarray:
         if not header.are_points_compressed:
             require_bytes(size, len(data), points)
         require_memory(size + header.point_count * POINT, len(data), points)
-        has_color = "red" in header.point_format.dimension_names
-        names = ("x", "y", "z", "red", "green", "blue") if has_color else ("x", "y", "z")
+        held = {name.lower(): name for name in header.point_format.dimension_names}
+        found = ["red", "green", "blue"] if "red" in held else []
+        found += [name for name in others if name in held]
+        names = {"x": "x", "y": "y", "z": "z"} | {name: held[name] for name in found}
         chunks = reader.chunk_iterator(1_000_000)
-        parts = [{name: np.array(getattr(chunk, name)) for name in names} for chunk in chunks]
+        parts = [{name: np.array(chunk[own]) for name, own in names.items()} for chunk in chunks]
     if not parts:
         raise CloudError("it holds no points")
     if sum(len(part["x"]) for part in parts) != header.point_count:
         raise CloudError(f"it ends before the {header.point_count:,} points of its header")
-    return named_cloud({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return {name: np.concatenate([part.pop(name) for part in parts]) for name in names}

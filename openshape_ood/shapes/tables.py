@@ -42,8 +42,19 @@ def named_color(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
     return unit_colors(rgb / 65535 if wide else rgb, "its colors")
 
 
+def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
+    """A cloud (n, 3|6) as the columns that it has without names."""
+    return dict(zip(("x", "y", "z", "red", "green", "blue"), cloud.T, strict=False))
+
+
 def read_text(data: bytes, side: SideFiles) -> np.ndarray:
     """Numbers in columns divided by spaces, tabs, commas or semicolons, with or without a line of column names."""
+    columns = text_columns(data)
+    return columns if isinstance(columns, np.ndarray) else named_cloud(columns)
+
+
+def text_columns(data: bytes) -> dict[str, np.ndarray] | np.ndarray:
+    """Columns by name where there is a line of names, else a cloud (n, 3|6)."""
     text = data.decode("utf-8-sig")
     top = list(itertools.islice(io.StringIO(text), MAX_TOP))
     first = next((n for n, line in enumerate(top) if _is_numbers(line)), None)
@@ -57,7 +68,7 @@ def read_text(data: bytes, side: SideFiles) -> np.ndarray:
     except ValueError as error:
         raise CloudError(f"{error}; expected the same number of columns in every line") from error
     if {"x", "y", "z"} <= set(names) and len(names) == table.shape[1]:
-        return named_cloud(dict(zip(names, table.T, strict=True)))
+        return dict(zip(names, table.T, strict=True))
     if table.shape[1] not in (3, 6):
         raise CloudError(
             f"{table.shape[1]} columns without names, expected 3 (x y z) or 6 (x y z red green blue); "
@@ -79,6 +90,13 @@ def _is_numbers(line: str) -> bool:
 
 def read_npy(data: bytes, side: SideFiles) -> np.ndarray:
     return _array_cloud(_npy(io.BytesIO(data), len(data)))
+
+
+def npy_columns(data: bytes) -> dict[str, np.ndarray]:
+    """The fields of a structured array, or a cloud (n, 3|6) by name."""
+    array = _npy(io.BytesIO(data), len(data))
+    names = array.dtype.names
+    return {name.lower(): array[name] for name in names} if names else plain_columns(_array_cloud(array))
 
 
 def _npy(file: IO[bytes], held: int) -> np.ndarray:
@@ -111,10 +129,20 @@ def _array_cloud(array: np.ndarray) -> np.ndarray:
 
 def read_npz(data: bytes, side: SideFiles) -> np.ndarray:
     """The array called points, xyz, coords or the like, with colors beside it, or else the only array."""
+    return _npz_cloud(_npz(data), len(data))
+
+
+def npz_columns(data: bytes) -> dict[str, np.ndarray]:
+    """The same by name, with all other arrays that have one number a row."""
     arrays = _npz(data)
+    others = {name: array for name, array in arrays.items() if array.ndim == 1}
+    return others | plain_columns(_npz_cloud(arrays, len(data)))
+
+
+def _npz_cloud(arrays: dict[str, np.ndarray], size: int) -> np.ndarray:
     held = sum(array.nbytes for array in arrays.values())
     rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
-    require_memory(held + POINT * rows, len(data), f"{rows:,} points")
+    require_memory(held + POINT * rows, size, f"{rows:,} points")
     name = next((name for name in COORDINATES if name in arrays), None)
     if name is None and {"x", "y", "z"} <= arrays.keys():
         return named_cloud(arrays)

@@ -1,0 +1,223 @@
+"""Scans from files: points, color, labels and instances by name, brought to meters with z up."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
+from openshape_ood.errors import CloudError, ShapeFileError
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.soundness import check_size, warn_of_axis, warn_of_size
+from openshape_ood.shapes import ply, reading, scanned, tables
+from openshape_ood.shapes.dae import stated_unit
+from openshape_ood.shapes.guards import SideFiles
+from openshape_ood.shapes.meshes import MAX_POINTS, sample_spaced
+from openshape_ood.shapes.points import check_up, warn_if_coarse
+
+# columns and arrays by these names, also with the "scalar_" before them that CloudCompare writes
+LABELS = ("label", "labels", "semantic", "semantic_label", "classification")
+INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_id")
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
+SURVEYED = (".las", ".laz")  # in meters by convention, and of any size
+SPACING = 0.02  # meters
+LABELS_BESIDE = ".labels.ply"  # the colors of such a file are its labels
+
+Columns = Mapping[str, np.ndarray]
+COLUMNS: dict[str, Callable[[bytes], Columns | np.ndarray]] = {
+    ".ply": ply.ply_columns,
+    ".npy": tables.npy_columns,
+    ".npz": tables.npz_columns,
+    ".txt": tables.text_columns,
+    ".xyz": tables.text_columns,
+    ".csv": tables.text_columns,
+    ".pcd": scanned.pcd_columns,
+    ".las": partial(scanned.las_columns, others=(*LABELS, *INSTANCES)),
+    ".laz": partial(scanned.las_columns, others=(*LABELS, *INSTANCES)),
+}
+# how (x, y, z) of a file become the scan's, by the axis that is up: turned, never mirrored
+TURNS = {
+    "z": ((0, 1), (1, 1), (2, 1)),
+    "-z": ((0, 1), (1, -1), (2, -1)),
+    "y": ((0, 1), (2, -1), (1, 1)),
+    "-y": ((0, 1), (2, 1), (1, -1)),
+    "x": ((1, 1), (2, 1), (0, 1)),
+    "-x": ((2, 1), (1, 1), (0, -1)),
+}
+
+
+def load_scene(
+    path: str | os.PathLike[str],
+    *,
+    up: str = "file",
+    unit: str = "file",
+    labels: str | os.PathLike[str] | None = None,
+    spacing: float | None = None,
+    seed: int = 0,
+) -> Scene:
+    """The scan in a file, in meters with z up.
+
+    PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances by the names of their columns;
+    of a mesh in a PLY file, as ScanNet's, the vertices are the scan. glTF, OBJ and other meshes are sampled.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with one of the suffixes that `load_shape` reads. ScanNet's `NAME_vh_clean_2.ply` takes its labels from
+        `NAME_vh_clean_2.labels.ply` where that is beside it.
+    up : {"file", "z", "y", "x", "-z", "-y", "-x"}
+        The axis that is up in the file; "file" takes what the file states (glTF: y), else z.
+    unit : {"file", "m", "cm", "mm", "in", "ft"}
+        Of the file's coordinates; "file" takes what a COLLADA file states, else meters.
+    labels : str or Path, optional
+        A file with a label for each point: ScanNet's text format, one whole number a line, or a format with points.
+    spacing : float, optional
+        Of a mesh, also in a PLY file, one point is drawn for each square of this side, in meters, of its surface; 0.02
+        if left out, and then not in a PLY file.
+    seed : int
+        Of that drawing.
+
+    Returns
+    -------
+    Scene
+        Labels and instances below 0 are 0, none; where all are 0 there are none. Points come in the order of the file,
+        repeated ones too. A PCD file's points that were never measured (NaN) are left out.
+
+    Raises
+    ------
+    ShapeFileError
+        Naming the file, for what cannot be read or is hostile: NaN, a size of more than a kilometer without a `unit`
+        that says so (LAS and LAZ apart), labels of another number than points.
+    InputError
+        For settings that cannot be.
+
+    Warns
+    -----
+    ScanWarning
+        Where it is more than 100 m across, and no `unit` says so.
+    AxisWarning
+        Where it looks like a room in which another axis is up.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "room.txt"
+    ...     _ = path.write_text("x y z label\\n0 0 0 5\\n1000 0 2000 -1\\n")
+    ...     scene = load_scene(path, unit="mm")
+    >>> scene.points.tolist(), scene.labels.tolist()
+    ([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]], [5, 0])
+    """
+    path = given_path(path, "path", ShapeFileError)
+    check_choice(unit, "unit", ("file", *UNITS))
+    own_up = reading.stated_up(path) or "z" if up == "file" else check_up(up)
+    square = None if spacing is None else check_positive(spacing, "spacing")
+    check_seed(seed)
+    with reading.parsing(path):
+        scene = _read(path, unit, square, seed)
+        if unit == "file" and path.suffix.lower() not in SURVEYED:
+            check_size(scene)
+    beside = _beside(path)
+    if labels is not None or (scene.labels is None and square is None and beside.is_file()):
+        scene = _labelled(scene, Path(labels or beside))
+    warn_if_coarse(scene.points, scene.name, stacklevel=3)
+    warn_of_size(scene, unit, stacklevel=3)
+    warn_of_axis(scene.points, own_up, scene.name, stacklevel=3)
+    return scene if own_up == "z" else replace(scene, points=_turned(scene.points, own_up))
+
+
+def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """The labels in a file: ScanNet's text format, one whole number a line, or the column of a format with points.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) int64, those below 0 as 0, none.
+
+    Raises
+    ------
+    ShapeFileError
+        Naming the file, for what cannot be read, and where it has no labels.
+    """
+    path = given_path(path, "labels", ShapeFileError)
+    data, suffix = reading.file_bytes(path), path.suffix.lower()
+    with reading.parsing(path):
+        if suffix == ".txt":
+            columns: Columns = {"label": np.loadtxt(io.BytesIO(data), dtype=np.int64, ndmin=1, comments=None)}
+        else:
+            columns = _columns(data, suffix) if suffix in COLUMNS else {}
+        found = _whole(columns, LABELS)
+        if found is None:
+            raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
+    return found
+
+
+def _read(path: Path, unit: str, spacing: float | None, seed: int) -> Scene:
+    """In meters, with the axes of the file."""
+    data, suffix, name = reading.file_bytes(path), path.suffix.lower(), path.name
+    meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
+    if suffix in COLUMNS and (spacing is None or suffix != ".ply"):
+        columns = _columns(data, suffix)
+    else:
+        shape = reading.READERS[suffix](data, SideFiles(path.parent))
+        sampled = sample_spaced(shape, (spacing or SPACING) / meters, seed, name)
+        columns = tables.plain_columns(sampled)
+    points = _points(columns)
+    points *= meters
+    color = None if name.endswith(LABELS_BESIDE) else tables.named_color(columns)
+    whole = (_whole(columns, names) for names in (LABELS, INSTANCES))
+    labels, instances = (None if found is None or not found.any() else found for found in whole)
+    return Scene(points, color, labels, instances, name=name)
+
+
+def _columns(data: bytes, suffix: str) -> Columns:
+    found = COLUMNS[suffix](data)
+    columns = tables.plain_columns(found) if isinstance(found, np.ndarray) else found
+    return {name.lower().removeprefix("scalar_"): column for name, column in columns.items()}
+
+
+def _points(columns: Columns) -> np.ndarray:
+    """(n, 3) float64, a copy."""
+    if not {"x", "y", "z"} <= columns.keys():
+        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
+    count = len(columns["x"])
+    if count > MAX_POINTS:
+        raise CloudError(f"it has {count:,} points, more than {MAX_POINTS:,}; thin it out or split it first")
+    points = np.empty((count, 3))
+    for axis, name in enumerate("xyz"):
+        points[:, axis] = columns[name]
+    return points
+
+
+def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
+    """The first column of these names as whole numbers (n,) from 0 up."""
+    name = next((name for name in names if name in columns), None)
+    if name is None:
+        return None
+    given = columns[name]
+    found = given.astype(np.int64)
+    if given.dtype.kind not in "iub" and not (found == given).all():
+        raise CloudError(f"its column {name!r} holds other than whole numbers, which no labels are")
+    return np.maximum(found, 0, out=found)
+
+
+def _beside(path: Path) -> Path:
+    """Where ScanNet keeps the labels of a PLY file."""
+    return path.with_name(path.stem + LABELS_BESIDE) if path.suffix.lower() == ".ply" else path / LABELS_BESIDE
+
+
+def _labelled(scene: Scene, path: Path) -> Scene:
+    labels = load_labels(path)
+    if len(labels) != len(scene):
+        raise ShapeFileError(f"{path} has {len(labels):,} labels, for the {len(scene):,} points of {scene.name}")
+    return replace(scene, labels=labels if labels.any() else None)
+
+
+def _turned(points: np.ndarray, up: str) -> np.ndarray:
+    return np.stack([sign * points[:, axis] for axis, sign in TURNS[up]], axis=1)

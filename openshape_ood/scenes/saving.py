@@ -1,0 +1,147 @@
+"""Scans to files: a colored PLY with a side file of names, and ScanNet's text format."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from openshape_ood.checks import check_choice, given_path
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.storage import DAMAGE, save_whole
+
+COLORS = ("own", "label", "instance")
+GRAY = 0.6  # what has no color, no label, no instance
+TURN, DIM = 0.618034, (0.55, 0.8, 1.0)  # of the circle of hues, from one number to the next; how bright, in turn
+NAMES = ".names.json"
+FORMAT = "openshape_ood names 1"
+
+
+def save_scene(
+    scene: Scene, path: str | os.PathLike[str], *, names: Mapping[int, str] | None = None, color: str = "own"
+) -> Path:
+    """Write a binary PLY, whole or not at all, which `load_scene` reads: x y z, red green blue, label, instance_id.
+
+    Parameters
+    ----------
+    scene : Scene
+    path : str or Path
+        Ends in .ply.
+    names : dict of int to str, optional
+        What the labels mean: written beside it, to `NAME.names.json`, which `load_names` reads.
+    color : {"own", "label", "instance"}
+        What the colors mean: the scan's own, or one for each label or instance, the same number in every scan the same.
+
+    Returns
+    -------
+    Path
+        Of the PLY file.
+
+    Raises
+    ------
+    InputError
+        For another suffix, and for colors by labels or instances that there are not.
+    FileError
+        Where it cannot be written.
+    """
+    path = given_path(path, "path")
+    if path.suffix.lower() != ".ply":
+        raise InputError(f"a scan is saved as a .ply file; given was {path}")
+    columns: dict[str, tuple[str, np.ndarray]] = {axis: ("<f8", scene.points[:, i]) for i, axis in enumerate("xyz")}
+    painted = _painted(scene, color)
+    if painted is not None:
+        rgb = np.rint(painted * 255)
+        columns |= {channel: ("u1", rgb[:, i]) for i, channel in enumerate(("red", "green", "blue"))}
+    for name, numbers in (("label", scene.labels), ("instance_id", scene.instances)):
+        if numbers is not None:
+            columns[name] = "<u4", _fitting(numbers, name)
+    rows = np.empty(len(scene), dtype=[(name, kind) for name, (kind, _) in columns.items()])
+    for name, (_, column) in columns.items():
+        rows[name] = column
+    if names is not None:
+        _save_names(names, path)
+    return save_whole(path, ply_bytes(rows), "the scan")
+
+
+def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
+    """Write ScanNet's text format, whole or not at all: one label (n,) a line, in the order of the points; 0 is none.
+
+    Raises
+    ------
+    InputError
+        For labels that are no whole numbers from 0 up.
+    FileError
+        Where it cannot be written.
+    """
+    given = np.asarray(labels)
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise InputError(f"labels have shape {given.shape} and type {given.dtype}; expected whole numbers (n,)")
+    lines = "".join(f"{label}\n" for label in _fitting(given, "labels").tolist())
+    return save_whole(path, lines.encode("ascii"), "the labels")
+
+
+def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
+    """What the labels of a scan mean, from the side file of its PLY file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the PLY file, or of the side file itself.
+
+    Raises
+    ------
+    FileError
+        Where there is none, or another file.
+    """
+    path = given_path(path, "path", FileError)
+    side = path if path.name.endswith(NAMES) else path.with_suffix(NAMES)
+    try:
+        found = json.loads(side.read_text(encoding="utf-8"))
+        if found["format"] != FORMAT:
+            raise ValueError(f"its format is not {FORMAT!r}")
+        return {int(label): str(name) for label, name in found["labels"].items()}
+    except OSError as error:
+        raise FileError(f"cannot read the names {side}: {error.strerror or error}") from error
+    except DAMAGE as error:
+        raise FileError(f"{side} holds no names of labels, or is damaged: {error}") from error
+
+
+def label_colors(labels: np.ndarray) -> np.ndarray:
+    """A color (n, 3) in [0, 1] for each label (n,), of the label alone; 0 is gray.
+
+    Hues of numbers that follow each other lie far apart, in three brightnesses.
+
+    >>> label_colors(np.array([0, 1, 4])).round(2).tolist()
+    [[0.6, 0.6, 0.6], [0.2, 0.38, 0.8], [0.2, 0.8, 0.7]]
+    """
+    from colorsys import hsv_to_rgb
+
+    distinct, index = np.unique(labels, return_inverse=True)
+    table = [hsv_to_rgb(n * TURN % 1, 0.75, DIM[n % len(DIM)]) if n else (GRAY,) * 3 for n in distinct.tolist()]
+    return np.array(table)[index]
+
+
+def _painted(scene: Scene, color: str) -> np.ndarray | None:
+    check_choice(color, "color", COLORS)
+    if color == "own":
+        return scene.color
+    numbers = scene.labels if color == "label" else scene.instances
+    if numbers is None:
+        raise InputError(f"{scene.name} has no {color}s to color it by; expected color 'own'")
+    return label_colors(numbers)
+
+
+def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
+    if len(numbers) and (numbers.min() < 0 or numbers.max() >= 2**32):
+        raise InputError(f"{what} run from {numbers.min()} to {numbers.max()}; expected 0 to 2^32 - 1, 0 for none")
+    return numbers
+
+
+def _save_names(names: Mapping[int, str], path: Path) -> None:
+    told = {"format": FORMAT, "labels": {str(int(label)): str(name) for label, name in sorted(names.items())}}
+    save_whole(path.with_suffix(NAMES), json.dumps(told, indent=1, ensure_ascii=False).encode(), "the names")

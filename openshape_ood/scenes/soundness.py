@@ -1,0 +1,104 @@
+"""What looks wrong with a scan: its unit, the axis that points up, and how far its points are apart."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from openshape_ood.errors import CloudError
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.voxels import voxelize
+from openshape_ood.shapes.points import AxisWarning
+
+LOOKED_AT = 50_000  # points, at most
+LARGE, LARGEST = 100, 1000  # meters across: beyond what is indoors, beyond what is a place
+COARSE = 2  # voxels from point to point, where the grid falls apart
+CELL = 0.1  # meters; floors are flat within one
+ROOM = (1.8, 4.5)  # meters a room is high
+LOW = 0.75  # how high it is at most, as a share of how long it is
+
+
+class ScanWarning(UserWarning):
+    """A scan that looks wrong: its unit, or the distance between its points."""
+
+
+def check_size(scene: Scene) -> None:
+    """Raises `CloudError` for what can be no place in meters."""
+    size, across = _size(scene.points)
+    if across > LARGEST:
+        raise CloudError(
+            f"it would be {size} m large. If its unit is the millimeter, give unit='mm' (or 'cm', 'in', 'ft'); if it "
+            "is that large, unit='m'"
+        )
+
+
+def warn_of_size(scene: Scene, unit: str, stacklevel: int = 2) -> None:
+    """Warns where a scan whose `unit` is that of its file can hardly be a place indoors."""
+    size, across = _size(scene.points)
+    if unit == "file" and LARGE < across <= LARGEST:
+        warnings.warn(
+            f"{scene.name} is {size} m large, which few places indoors are. Give its unit, 'cm' or 'in', or unit='m' "
+            "if that is its size",
+            ScanWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _size(points: np.ndarray) -> tuple[str, float]:
+    low, high = np.percentile(_some(points), (0.5, 99.5), axis=0)  # a few stray points do not count
+    return " × ".join(f"{side:,.0f}" for side in high - low), float(np.linalg.norm(high - low))
+
+
+def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
+    """Warns where points (n, 3) in meters, taken with `up`, look like a room in which another axis is up.
+
+    So it is where one of the others has the height of a room and is well shorter than the one taken, and more of the
+    scan lies flat across it than across the one taken: floors are larger than walls.
+    """
+    some = _some(points)
+    low, high = np.percentile(some, (0.5, 99.5), axis=0)
+    length, taken = high - low, "xyz".index(up[-1])
+    flat = [_flat(some, axis) for axis in range(3)]
+    for axis in range(3):
+        height = length[axis]
+        if ROOM[0] <= height <= min(ROOM[1], LOW * length[taken]) and flat[axis] >= flat[taken]:
+            warnings.warn(
+                f"{name} was read with {up} up, but looks like a room with {'xyz'[axis]} up: it is {height:.1f} m high "
+                f"along that, and {length[taken]:.1f} m along {up[-1]}. If so, give up={'xyz'[axis]!r}",
+                AxisWarning,
+                stacklevel=stacklevel + 1,
+            )
+            return
+
+
+def warn_if_sparse(scene: Scene, size: float, stacklevel: int = 2) -> None:
+    """Warns where the points of a scan are so far apart that voxels of `size` meters hardly touch.
+
+    Examples
+    --------
+    >>> warn_if_sparse(Scene(np.arange(30.0).reshape(10, 3) / 100), 0.05)  # 5 cm apart
+    """
+    apart = scene.spacing()
+    if np.isfinite(apart) and apart >= COARSE * size:
+        warnings.warn(
+            f"{scene.name}: its points are {apart:.2g} m apart, voxels of {size:g} m then hardly touch, and a network "
+            "sees lone ones. Take a denser scan, or a network of larger voxels",
+            ScanWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _some(points: np.ndarray) -> np.ndarray:
+    return points[:: -(-len(points) // LOOKED_AT)]
+
+
+def _flat(points: np.ndarray, axis: int) -> int:
+    """The most cells of a layer across the axis that have points, wherever layers begin."""
+    scaled = points.copy()
+    scaled[:, axis] /= 2
+    found = []
+    for shift in (0, CELL / 2):
+        layers = voxelize(scaled + shift * np.eye(3)[axis], CELL).coords[:, axis]
+        found.append(int(np.bincount(layers - layers.min()).max()))
+    return max(found)

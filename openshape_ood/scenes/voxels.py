@@ -1,0 +1,174 @@
+"""Voxels of a scan, and the exact way back from them to its points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openshape_ood.checks import blocks, check_positive
+from openshape_ood.errors import InputError
+
+FARTHEST = 2**62  # cells from the origin: beyond, whole numbers of 64 bits end
+
+
+@dataclass(frozen=True, eq=False)
+class Voxels:
+    """The v cells that n points fall into, in the order in which they first appear.
+
+    Attributes
+    ----------
+    coords : ndarray (v, 3) int64
+        The cells, in voxel sizes from the origin; negative ones as well.
+    first : ndarray (v,) int64
+        The first point in each, which stands for it: ascending.
+    inverse : ndarray (n,) int64
+        The voxel of each point.
+    """
+
+    coords: np.ndarray
+    first: np.ndarray
+    inverse: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+
+def voxelize(points: np.ndarray, size: float) -> Voxels:
+    """The voxels of points.
+
+    Parameters
+    ----------
+    points : ndarray (n, 3)
+        Meters.
+    size : float
+        Of a voxel's edge, in meters.
+
+    Returns
+    -------
+    Voxels
+        A point p lies in the cell floor(p · (1 / size)), computed in double precision.
+
+    Raises
+    ------
+    InputError
+        For no points, for coordinates that are not finite or beyond 2^62 voxels, for a size that is none.
+
+    References
+    ----------
+    The grid of github.com/RozDavid/LanguageGroundedSemseg without augmentation, which keeps the first point of a
+    voxel, too.
+
+    Examples
+    --------
+    >>> found = voxelize(np.array([[0.01, 0, 0], [-0.01, 0, 0], [0.02, 0, 0]]), 0.05)
+    >>> found.coords.tolist(), found.first.tolist(), found.inverse.tolist()
+    ([[0, 0, 0], [-1, 0, 0]], [0, 1], [0, 1, 0])
+    """
+    per_meter = 1 / check_positive(size, "size")
+    given = np.asarray(points)
+    if given.ndim != 2 or given.shape[1] != 3 or len(given) == 0 or given.dtype.kind not in "fiu":
+        raise InputError(
+            f"points have shape {given.shape} and type {given.dtype}; expected numbers (n, 3), n at least 1"
+        )
+    cells = np.empty(given.shape, dtype=np.int64)
+    for rows, part in blocks(given):
+        with np.errstate(over="ignore", invalid="ignore"):
+            part = np.floor(part * per_meter)
+        if not (np.abs(part) < FARTHEST).all():
+            raise InputError(f"points hold NaN, infinity, or coordinates beyond 2^62 voxels of {size} m")
+        cells[rows] = part
+    _, first, inverse = np.unique(_keys(cells), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    first = first[order]
+    return Voxels(cells[first], first, rank[inverse])
+
+
+def _keys(cells: np.ndarray) -> np.ndarray:
+    """A number (n,) for each of the cells (n, 3), the same where they are."""
+    low, high = cells.min(axis=0), cells.max(axis=0)
+    spans = [int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)]
+    if spans[0] * spans[1] * spans[2] < 2**63:
+        return ((cells[:, 0] - low[0]) * spans[1] + (cells[:, 1] - low[1])) * spans[2] + (cells[:, 2] - low[2])
+    # no product of two ranks, of less than 2^31 points each, is too large
+    keys = _ranks(cells[:, 0])
+    for axis in (1, 2):
+        ranks = _ranks(cells[:, axis])
+        keys = _ranks(keys * (ranks.max() + 1) + ranks)
+    return keys
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1]
+
+
+def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
+    """Values (v, ...) of the voxels as those of their points (n, ...).
+
+    Raises
+    ------
+    InputError
+        For another number of values than voxels.
+
+    Examples
+    --------
+    >>> spread(voxelize(np.array([[0, 0, 0], [9, 0, 0], [0.4, 0, 0]]), 1.0), np.array([5, 7])).tolist()
+    [5, 7, 5]
+    """
+    given = np.asarray(values)
+    if len(given) != len(voxels):
+        raise InputError(f"there are {len(given)} values for {len(voxels)} voxels; expected one for each")
+    return given[voxels.inverse]
+
+
+def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
+    """The mean (v, 3) float32 of the colors (n, 3) of the points in each voxel.
+
+    Raises
+    ------
+    InputError
+        For another number of colors than points.
+    """
+    given, counts = _of_points(voxels, color, "colors"), np.bincount(voxels.inverse)
+    columns = [np.bincount(voxels.inverse, weights=given[:, channel]) / counts for channel in range(given.shape[1])]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
+    """The label (v,) that most of the labelled points in each voxel have, of labels (n,) of points.
+
+    0 is no label, and has no vote: a voxel has it where none of its points is labelled. Of as many votes, the smaller
+    label wins.
+
+    Raises
+    ------
+    InputError
+        For another number of labels than points.
+
+    Examples
+    --------
+    >>> voxels = voxelize(np.zeros((5, 3)), 1.0)
+    >>> majority_label(voxels, np.array([0, 0, 0, 7, 4])).tolist()
+    [4]
+    """
+    given = _of_points(voxels, labels, "labels")
+    found = np.zeros(len(voxels), dtype=np.int64)
+    voting = given != 0
+    names, index = np.unique(given[voting], return_inverse=True)
+    if not len(names):
+        return found
+    ballots, votes = np.unique(voxels.inverse[voting] * len(names) + index, return_counts=True)
+    of, label = np.divmod(ballots, len(names))
+    # the last that is written stays: the most votes, and of these the smallest label
+    order = np.lexsort((-label, votes))
+    found[of[order]] = names[label[order]]
+    return found
+
+
+def _of_points(voxels: Voxels, values: np.ndarray, what: str) -> np.ndarray:
+    given = np.asarray(values)
+    if len(given) != len(voxels.inverse):
+        raise InputError(f"there are {len(given)} {what} for {len(voxels.inverse)} points; expected one for each")
+    return given
