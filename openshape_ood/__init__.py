@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
-    from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
-    from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scenes.objects import score_scene as score_scene
+    from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
     from openshape_ood.scenes.proposals import find_objects as find_objects
+    from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector

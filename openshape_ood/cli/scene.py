@@ -29,7 +29,9 @@ COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "points", "size", 
 def scene(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room."),
+        typer.Argument(
+            metavar="[FILE]", help="A scan: .ply .pcd .las .laz .npz, or a mesh. If left out, a generated room."
+        ),
     ] = None,
     known: options.Names = None,
     examples: options.Examples = None,
@@ -53,12 +55,17 @@ def scene(
     ] = "file",
     up: Annotated[
         str,
-        options.option(SCAN, "--up", "Which axis points up in the scan; 'file' takes what it says, else z.", metavar="AXIS"),
+        options.option(
+            SCAN, "--up", "Which axis points up in the scan; 'file' takes what it says, else z.", metavar="AXIS"
+        ),
     ] = "file",
     out: Annotated[
         Path | None,
         options.option(
-            options.RESULT, "--out -o", "Write scene.json, objects.ply, novelty.ply and pictures here.", metavar="FOLDER"
+            options.RESULT,
+            "--out -o",
+            "Write scene.json, objects.ply, novelty.ply and pictures here.",
+            metavar="FOLDER",
         ),
     ] = None,
     model: options.OwnModel = None,
@@ -93,7 +100,9 @@ def scene(
         calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
         judge = thresholds.decided(judge, decided, calibration, failures)
     elif calibrate or threshold:
-        raise InputError("a threshold is of shapes without sizes; leave out --size-weight, or --threshold and --calibrate")
+        raise InputError(
+            "a threshold is of shapes without sizes; leave out --size-weight, or --threshold and --calibrate"
+        )
     how: dict[str, Any] = {"method": judge.method, "threshold": judge.threshold, "proposals": proposals, "most": most}
     how |= {"size_weight": size_weight, "seed": seed, "num_samples": num_samples, "batch_size": batch_size}
     result = score_scene(scan, judge.classes, encoders.shape, **how)
@@ -116,7 +125,9 @@ def _generated(names: list[str], seed: int) -> Scene:
 
     categories = [category for category in map(resolve, names) if category]
     if not categories:
-        raise InputError("without a FILE a room is generated, of names that are generated categories; give some by --known")
+        raise InputError(
+            "without a FILE a room is generated, of names that are generated categories; give some by --known"
+        )
     foreign = next(name for name in FOREIGN if name not in categories)
     made = room(seed, categories=categories, foreign=[foreign])
     print_note(f"no FILE: a generated room of {', '.join(categories)}, and one {foreign}")
@@ -131,7 +142,9 @@ def _written(result: SceneResult, out: Path) -> list[Path]:
     from openshape_ood import plots
 
     folder = out.expanduser()
-    return written + [plots.save(result.plot(color), folder / f"{color}.png") for color in ("name", "novelty", "object")]
+    return written + [
+        plots.save(result.plot(color), folder / f"{color}.png") for color in ("name", "novelty", "object")
+    ]
 
 
 def _print(result: SceneResult, written: list[Path]) -> None:

@@ -139,7 +139,7 @@ class SceneResult:
         names = [*dict.fromkeys((*map(str, self.result.classes), NOVEL)), LEFT, LAYOUT]
         of = [names.index(LEFT), *(names.index(one.name) for one in self.objects), names.index(LAYOUT)]
         scene = replace(self.scene, labels=np.array(of)[self.numbers] + 1, instances=np.maximum(self.numbers, 0))
-        return scene, {i: name for i, name in enumerate(names, 1)}
+        return scene, dict(enumerate(names, 1))
 
     def as_json(self) -> dict[str, Any]:
         """Provenance, classes, threshold, a record for each object, the layout, and what share is left over."""
@@ -218,7 +218,9 @@ class SceneResult:
         head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
         cells = [[_shown(row[name]) for name in columns] for row in rows]
         body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
-        return f"<p>{html.escape(self._summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return (
+            f"<p>{html.escape(self._summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
 
     def _summary(self) -> str:
         counts = f"{len(self)} object{'s' * (len(self) != 1)} in {self.scene.name!r} of {len(self.scene)} points"

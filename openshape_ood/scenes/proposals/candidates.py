@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -98,5 +99,5 @@ def by_density(parsed: Parsed) -> list[Candidate]:
 def _pieces(label: np.ndarray) -> list[Candidate]:
     order = np.argsort(label, kind="stable")
     ends = np.flatnonzero(np.diff(label[order], prepend=-2, append=label.max() + 1))
-    parts = [order[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    parts = [order[a:b] for a, b in pairwise(ends)]
     return [Candidate(rows) for rows in parts if label[rows[0]] >= 0 and len(rows) >= LEAST]

@@ -111,7 +111,9 @@ def proposed(
     kept = kept[:most]
     members = _points(frame.inverse, [rows[i] for i in kept])
     layout = _layout(frame, parsed)
-    return Proposals(tuple(members), worth[kept], layout, f"{by}, {'shape' if shaped else 'size'}", len(found), len(scene))
+    return Proposals(
+        tuple(members), worth[kept], layout, f"{by}, {'shape' if shaped else 'size'}", len(found), len(scene)
+    )
 
 
 def _points(inverse: np.ndarray, voxels: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -57,7 +57,9 @@ def superpoints(edges: Graph, count: int) -> np.ndarray:
     than 8 voxels go to the neighbor that they differ least from.
     """
     order = np.argsort(edges.weight, kind="stable")
-    pairs = list(zip(edges.first[order].tolist(), edges.second[order].tolist(), edges.weight[order].tolist(), strict=True))
+    pairs = list(
+        zip(edges.first[order].tolist(), edges.second[order].tolist(), edges.weight[order].tolist(), strict=True)
+    )
     parent, size, most = list(range(count)), [1] * count, [GRAIN] * count
 
     def root(i: int) -> int:

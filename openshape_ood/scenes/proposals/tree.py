@@ -68,7 +68,9 @@ def merge_tree(frame: Frame, edges: Graph, piece: np.ndarray) -> Tree:
     return tree
 
 
-def _join_touching(tree: Tree, first: np.ndarray, second: np.ndarray, color: list[np.ndarray] | None, count: int) -> None:
+def _join_touching(
+    tree: Tree, first: np.ndarray, second: np.ndarray, color: list[np.ndarray] | None, count: int
+) -> None:
     own = (np.bincount(first, minlength=count) + np.bincount(second, minlength=count)).tolist()
     low, high = np.minimum(first, second), np.maximum(first, second)
     pairs, edges = np.unique((low * count + high)[low != high], return_counts=True)
