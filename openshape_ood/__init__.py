@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
+    from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
+    from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
@@ -46,6 +48,7 @@ _HOMES = {
     "NoveltyMap": "novelty_map",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
+    "PointEncoder": "scenes.point_encoder",
     "Scene": "scenes",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
@@ -58,6 +61,7 @@ _HOMES = {
     "localize": "localization",
     "score_embeddings": "novelty",
     "score_novelty": "novelty",
+    "segment_scene": "scenes.segmentation",
 }
 
 __all__ = [
@@ -68,6 +72,7 @@ __all__ = [
     "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
+    "PointEncoder",
     "Scene",
     "ShapeEmbedder",
     "ShapeEncoder",
@@ -80,6 +85,7 @@ __all__ = [
     "localize",
     "score_embeddings",
     "score_novelty",
+    "segment_scene",
 ]
 
 

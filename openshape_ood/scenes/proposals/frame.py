@@ -54,9 +54,9 @@ class Frame:
         """Voxels of `size` meters, or else of 3 cm, or as much more as keeps them to 150,000."""
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
-        steps = np.rint((scene.points - low) / STEP).astype(np.int64)
-        # twice, so that the middle is a whole number: turned, each coordinate is its own negative
-        steps = 2 * steps - steps.max(axis=0)
+        middle = (low + high) / 2
+        # from the middle, so that each coordinate is its own negative once the scan is turned
+        steps = np.rint((scene.points - middle) / STEP).astype(np.int64)
         quarter = _fullest(steps)
         steps[:, :2] = steps[:, :2] @ quarter.T
         edge, cells = size or SMALLEST, np.empty(0)
@@ -72,7 +72,7 @@ class Frame:
         if scene.color is not None:
             shades = np.rint(scene.color * 255)
             color = np.stack([np.bincount(inverse, shades[:, i]) for i in range(3)], axis=1) / counts[:, None] / 255
-        return cls(steps, places * STEP / 2, color, inverse, edge, quarter, (low + high) / 2)
+        return cls(steps, places * STEP, color, inverse, edge, quarter, middle)
 
     @cached_property
     def beside(self) -> tuple[np.ndarray, np.ndarray]:
@@ -87,10 +87,15 @@ class Frame:
         fourth = self.beside[0][:, min(4, len(self.places) - 1)]
         return max(self.size, float(np.median(fourth)))
 
+    def ordered(self, rows: np.ndarray, most: int) -> np.ndarray:
+        """The points `rows` (m,) in an order that depends on nothing but where they are; of more than `most` that
+        many, evenly."""
+        rows = rows[np.lexsort(self.steps[rows].T)]
+        return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+
     def crop(self, rows: np.ndarray) -> np.ndarray:
-        """Points (m, 3) of this frame in meters, in an order that depends on nothing but where they are."""
-        steps = self.steps[rows]
-        return steps[np.lexsort(steps.T)] * (STEP / 2)
+        """Points (m, 3) of this frame in meters."""
+        return self.steps[rows] * STEP
 
     def outward(self, directions: np.ndarray) -> np.ndarray:
         """Directions (..., 3) of this frame in that of the scan."""
@@ -122,7 +127,7 @@ def _fullest(steps: np.ndarray) -> np.ndarray:
 
 def _cells(steps: np.ndarray, size: float) -> np.ndarray:
     """A number a point (n,): its cell, of a grid that has the middle in the middle of a cell, symmetric about it."""
-    edge = max(2, 2 * round(size / STEP))
+    edge = max(2, round(size / STEP))
     cells = np.sign(steps) * ((np.abs(steps) + edge // 2) // edge)
     side = 2 * int(np.abs(cells).max()) + 1
     cells += side // 2
