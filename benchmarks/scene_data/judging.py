@@ -21,6 +21,7 @@ TRUE = "true instances"
 WAYS = {  # what is handed to find_objects
     "connected pieces": {"by": "contact"},
     "DBSCAN": {"by": "density"},
+    "merge tree, largest": {"by": "tree", "score": "size"},
     "merge tree": {"by": "tree"},
     "merge tree, all": {"by": "tree", "overlapping": True, "most": 100_000},
 }
