@@ -160,7 +160,10 @@ class TestScanNetsLabelFiles:
         with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels, for the 40 points of scene0000"):
             load_scene(scan, labels=given)
 
-    @pytest.mark.parametrize(("content", "said"), [("3\n4.5\n", "4.5"), ("chair\n", "chair"), ("", "empty")])
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [("3\n4.5\n", "4.5"), ("chair\n", "chair"), ("", "empty"), ("1 2\n3 4\n", "one number a point")],
+    )
     def test_of_other_than_numbers(self, scan: Path, content: str, said: str) -> None:
         given = scan.with_suffix(".txt")
         given.write_text(content)
@@ -266,6 +269,7 @@ class TestMeshes:
         trimesh.creation.box((1, 1, 1)).export(tmp_path / "box.ply")
         assert len(load_scene(tmp_path / "box.ply")) == 8
         assert len(load_scene(tmp_path / "box.ply", spacing=0.1)) == 600
+        np.testing.assert_array_equal(load_scene(scannet(tmp_path / "cloud.ply"), spacing=0.1).labels, LABEL)
 
     def test_the_spacing_is_in_meters_whatever_the_file_is_in(self, tmp_path: Path) -> None:
         trimesh.creation.box((1000, 1000, 1000)).export(tmp_path / "box.obj")
