@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from openshape_ood.scenes import load_scene as load_scene
     from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
     from openshape_ood.scenes.segmentation import segment_scene as segment_scene
+    from openshape_ood.scenes.objects import score_scene as score_scene
+    from openshape_ood.scenes.proposals import find_objects as find_objects
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
@@ -55,12 +57,14 @@ _HOMES = {
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
     "discover": "discovery",
+    "find_objects": "scenes",
     "list_checkpoints": "registry",
     "load_scene": "scenes",
     "load_shape": "shapes.reading",
     "localize": "localization",
     "score_embeddings": "novelty",
     "score_novelty": "novelty",
+    "score_scene": "scenes",
     "segment_scene": "scenes.segmentation",
 }
 
@@ -79,12 +83,14 @@ __all__ = [
     "TextEncoder",
     "Threshold",
     "discover",
+    "find_objects",
     "list_checkpoints",
     "load_scene",
     "load_shape",
     "localize",
     "score_embeddings",
     "score_novelty",
+    "score_scene",
     "segment_scene",
 ]
 

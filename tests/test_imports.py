@@ -52,7 +52,7 @@ HOMES = {
     "open_clip": {"encoders.text"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
-    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison"},
+    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison", "scenes.proposals"},
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
