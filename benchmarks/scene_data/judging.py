@@ -11,7 +11,9 @@ import numpy as np
 from benchmarks.scene_data import metrics
 from openshape_ood import ShapeEncoder
 from openshape_ood.known import KnownClasses
-from openshape_ood.scenes import Proposals, SceneResult, find_objects, score_scene
+from openshape_ood.scenes.objects import score_scene
+from openshape_ood.scenes.proposals import Proposals, find_objects
+from openshape_ood.scenes.result import SceneResult
 from openshape_ood.synthetic.rooms import Room
 
 LEAST = 50  # points of an object that counts
@@ -19,6 +21,7 @@ TRUE = "true instances"
 WAYS = {  # what is handed to find_objects
     "connected pieces": {"by": "contact"},
     "DBSCAN": {"by": "density"},
+    "merge tree, largest": {"by": "tree", "score": "size"},
     "merge tree": {"by": "tree"},
     "merge tree, all": {"by": "tree", "overlapping": True, "most": 100_000},
 }
@@ -87,7 +90,9 @@ def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: A
     overlap = metrics.overlap_table(found.rows, scene.instances, objects)
     if way == ALL or not len(found):
         return Case(titles, foreign, overlap)
-    known, called = (score_scene(scene, of, encoder, proposals=found, most=len(found), **how) for of in names)
+    known = called = score_scene(scene, names.known, encoder, proposals=found, **how)
+    if names.vocabulary is not names.known:
+        called = score_scene(scene, names.vocabulary, encoder, proposals=found, **how)
     place = {id(rows): i for i, rows in enumerate(found.rows)}
     novelty, nearest, name = np.zeros(len(found)), np.zeros(len(found), int), np.zeros(len(found), int)
     for one in known:

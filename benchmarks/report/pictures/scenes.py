@@ -25,7 +25,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
 
     from openshape_ood import plots
     from openshape_ood.novelty_map.colors import ramp
-    from openshape_ood.scenes import score_scene
+    from openshape_ood.scenes.objects import score_scene
     from openshape_ood.scenes.saving import label_colors
 
     vocabulary = names.vocabulary.names
