@@ -18,7 +18,7 @@ from openshape_ood.scenes.soundness import check_size, warn_of_axis, warn_of_siz
 from openshape_ood.shapes import ply, reading, scanned, tables
 from openshape_ood.shapes.dae import stated_unit
 from openshape_ood.shapes.guards import SideFiles
-from openshape_ood.shapes.meshes import MAX_POINTS, sample_spaced
+from openshape_ood.shapes.meshes import sample_spaced
 from openshape_ood.shapes.points import check_up, warn_if_coarse
 
 # columns and arrays by these names, also with the "scalar_" before them that CloudCompare writes
@@ -27,6 +27,7 @@ INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_i
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SURVEYED = (".las", ".laz")  # in meters by convention, and of any size
 SPACING = 0.02  # meters
+MAX_POINTS = 50_000_000
 LABELS_BESIDE = ".labels.ply"  # the colors of such a file are its labels
 
 Columns = Mapping[str, np.ndarray]
@@ -162,12 +163,13 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int) -> Scene:
     """In meters, with the axes of the file."""
     data, suffix, name = reading.file_bytes(path), path.suffix.lower(), path.name
     meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
-    if suffix in COLUMNS and (spacing is None or suffix != ".ply"):
+    surface = None
+    if suffix not in COLUMNS or (suffix == ".ply" and spacing is not None):
+        surface = reading.READERS[suffix](data, SideFiles(path.parent))
+    if surface is None or isinstance(surface, np.ndarray):  # a PLY file may hold either
         columns = _columns(data, suffix)
     else:
-        shape = reading.READERS[suffix](data, SideFiles(path.parent))
-        sampled = sample_spaced(shape, (spacing or SPACING) / meters, seed, name)
-        columns = tables.plain_columns(sampled)
+        columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
     points = _points(columns)
     points *= meters
     color = None if name.endswith(LABELS_BESIDE) else tables.named_color(columns)
@@ -201,6 +203,8 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
     if name is None:
         return None
     given = columns[name]
+    if given.ndim != 1:
+        raise CloudError(f"its {name!r} have shape {given.shape}; expected one number a point")
     found = given.astype(np.int64)
     if given.dtype.kind not in "iub" and not (found == given).all():
         raise CloudError(f"its column {name!r} holds other than whole numbers, which no labels are")

@@ -82,7 +82,7 @@ def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[
 def spacing(points: np.ndarray) -> float:
     """Median distance of a point to the nearest other place where one is, in the unit of the points (n, 3).
 
-    Of more than 50,000 points those around 16 of them are looked at, all of these. Infinite for a single place.
+    Of more than 50,000 points those around 16 of them are looked at, all of these. Infinite where all are one place.
 
     >>> spacing(np.array([[0.0, 0, 0], [0, 0, 0.1], [0, 0, 0.2], [0, 0, 0.2]]))
     0.1
@@ -95,22 +95,24 @@ def spacing(points: np.ndarray) -> float:
     found = []
     for place in some[:PLACES]:
         reach = np.partition(np.abs(some - place).max(axis=1), among)[among]
+        if reach == 0:  # one point, repeated
+            continue
         rows = np.flatnonzero(np.abs(points[:, 0] - place[0]) <= reach)  # one column first: it leaves few
         near = points[rows]
         off = np.abs(near - place).max(axis=1)
         # those asked lie well inside, so that their neighbors are there
         inside = near[off <= reach / 2]
         found.append(_nearest(near[off <= reach], inside[:: -(-len(inside) // ASKED)]))
-    distances = np.concatenate(found)
-    apart = distances[np.isfinite(distances)]  # not where all around is one point repeated
-    return float(np.median(apart)) if len(apart) else float("inf")
+    return float(np.median(np.concatenate(found))) if found else float("inf")
 
 
 def _nearest(points: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """From each of `asked`, which are among the points, to the nearest other place of a point."""
     from scipy.spatial import KDTree
 
-    distance, _ = KDTree(np.unique(points, axis=0)).query(asked, k=2)
+    ordered = points[np.lexsort(points.T)]
+    again = (ordered[1:] == ordered[:-1]).all(axis=1)
+    distance, _ = KDTree(ordered[~np.append(again, False)]).query(asked, k=2)
     return distance[:, 1]
 
 

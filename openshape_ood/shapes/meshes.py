@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GRAY = 0.4  # what the encoder's training data shows where a shape has no color
 MAX_FACES = 50_000_000
-MAX_POINTS = 50_000_000
+MAX_DRAWN = 10_000_000  # points on the surface of one
 DRAWN = 2**20  # points drawn at once of very many
 MAX_MATERIALS = 3_000  # of an OBJ; trimesh goes over all vertices, and over all names before, for every one of them
 STRIP = 4 * 2**20  # pixels of a texture looked at at once
@@ -118,10 +118,10 @@ def sample_spaced(mesh_or_scene: Geometry, spacing: float, seed: int = 0, name: 
         return _clouds(parts, name)
     sums, ends = _area_sums(surfaces, name)
     count = sums[-1] / spacing**2
-    if not count <= MAX_POINTS:
+    if not count <= MAX_DRAWN:
         raise CloudError(
             f"{name} has a surface of {sums[-1]:.4g}, in its own units: {count:,.0f} points at a spacing of "
-            f"{spacing:.4g}, more than {MAX_POINTS:,}; is its unit right? If so, give a larger spacing"
+            f"{spacing:.4g}, more than {MAX_DRAWN:,}; is its unit right? If so, give a larger spacing"
         )
     total, rng = max(1, round(count)), np.random.RandomState(seed)
     sizes = [min(DRAWN, total - start) for start in range(0, total, DRAWN)]

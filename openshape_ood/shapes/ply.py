@@ -117,7 +117,7 @@ def _ascii_tables(body: memoryview, elements: list[Element]) -> dict[str, Column
     doubles = [
         Element(e.name, e.count, [(name, "f8", length and "f8") for name, _, length in e.properties]) for e in elements
     ]
-    tables = _binary_tables(memoryview(numbers.view(np.uint8)), doubles, "<")
+    tables = _binary_tables(memoryview(numbers.tobytes()), doubles, "<")
     for element in elements:
         for name, kind, _ in element.properties:
             if kind[0] != "f":

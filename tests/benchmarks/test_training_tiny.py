@@ -55,10 +55,19 @@ def test_held_out_variants_are_never_shown():
 
 def test_a_sample_is_a_function_of_its_number():
     data = train_tiny.GeneratedShapes(["chair", "table"], 100, 64, 0.4, seed=3)
-    cloud, label = data[7]
-    again, same = train_tiny.GeneratedShapes(["chair", "table"], 100, 64, 0.4, seed=3)[7]
-    assert cloud.shape == (64, 6) and label == same and np.array_equal(cloud, again)
+    cloud, *what = data[7]
+    again, *same = train_tiny.GeneratedShapes(["chair", "table"], 100, 64, 0.4, seed=3)[7]
+    assert cloud.shape == (64, 6) and what == same and np.array_equal(cloud, again)
     assert not np.array_equal(cloud, data[8][0])
+
+
+def test_variants_are_counted_over_all_categories():
+    data = train_tiny.GeneratedShapes(["chair", "table"], 40, 64, 0.4, seed=3)
+    chairs = len(list(variants("chair")))
+    seen = {(label, variant) for _, label, variant in (data[i] for i in range(40))}
+    assert {label for label, _ in seen} == {0, 1} and len(seen) > 10
+    assert all((variant >= chairs) == (label == 1) for label, variant in seen)
+    assert data.first_variant.tolist() == [0, chairs, chairs + len(list(variants("table")))]
 
 
 def test_real_shapes_are_measured_as_files_and_as_scans(tmp_path):

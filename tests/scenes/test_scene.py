@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import InputError
-from openshape_ood.scenes import Scene
+from openshape_ood.scenes import ScanWarning, Scene, warn_if_sparse
 
 
 def test_points_are_double_and_rows_are_taken_together() -> None:
@@ -28,3 +28,42 @@ def test_points_are_double_and_rows_are_taken_together() -> None:
 def test_arrays_that_do_not_fit_are_refused(arrays: dict[str, np.ndarray], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Scene(**arrays)
+
+
+class TestCrop:
+    scene = Scene(np.arange(30.0).reshape(10, 3), labels=np.arange(10), name="room")
+
+    def test_what_lies_in_a_box_and_on_its_sides(self) -> None:
+        part = self.scene.crop((6, -np.inf, 8), (15, np.inf, 17.5))
+        assert part.labels is not None and part.labels.tolist() == [2, 3, 4, 5]
+        np.testing.assert_array_equal(part.points, self.scene.points[2:6])
+
+    def test_nothing_lies_there(self) -> None:
+        with pytest.raises(
+            InputError, match=r"room: no point lies in \[100, 0, 0\] to \[101, 1, 1\]; its own lie in \[0.0"
+        ):
+            self.scene.crop((100, 0, 0), (101, 1, 1))
+
+    @pytest.mark.parametrize("low", [(0, 0), (2, 0, 0), (np.nan, 0, 0), 0])
+    def test_what_is_no_box(self, low: tuple[float, ...]) -> None:
+        with pytest.raises(InputError, match="expected three numbers each, low below high"):
+            self.scene.crop(low, (1, 1, 1))
+
+
+@pytest.mark.parametrize("count", [2_000, 90_000])
+def test_the_spacing_is_that_of_neighbors(count: int) -> None:
+    """However many points there are: a few of very many would be farther from each other."""
+    side = round(count**0.5)
+    grid = np.stack(np.meshgrid(*[np.arange(side) * 0.02] * 2, [5.0]), axis=-1).reshape(-1, 3)
+    assert Scene(np.concatenate([grid, grid[:500]])).spacing() == pytest.approx(0.02)
+    assert Scene(np.zeros((count, 3))).spacing() == np.inf
+
+
+def test_a_grid_far_finer_than_the_points_is_warned_of() -> None:
+    grid = Scene(np.stack(np.meshgrid(*[np.arange(20) * 0.05] * 2, [0.0]), axis=-1).reshape(-1, 3), name="sparse.ply")
+    with pytest.warns(
+        ScanWarning, match=r"sparse.ply: its points are 0.05 m apart, voxels of 0.02 m then hardly touch"
+    ):
+        warn_if_sparse(grid, 0.02)
+    warn_if_sparse(grid, 0.03)
+    warn_if_sparse(Scene(np.zeros((1, 3))), 0.02)  # a single point has no spacing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -118,7 +117,7 @@ def test_columns_are_read_by_name(tmp_path: Path, write: Any, suffix: str, label
 def test_no_color_and_no_labels(tmp_path: Path, kind: str) -> None:
     path = tmp_path / kind
     if path.suffix == ".xyz":
-        np.savetxt(path, POINTS, fmt="%.9g")
+        np.savetxt(path, POINTS, fmt="%.17g")
     else:
         np.save(path, POINTS if kind == "cloud.npy" else table(SCANNET[:3]))
     scene = load_scene(path)
@@ -161,7 +160,10 @@ class TestScanNetsLabelFiles:
         with pytest.raises(ShapeFileError, match=r"vh_clean_2.txt has 39 labels, for the 40 points of scene0000"):
             load_scene(scan, labels=given)
 
-    @pytest.mark.parametrize(("content", "said"), [("3\n4.5\n", "4.5"), ("chair\n", "chair"), ("", "empty")])
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [("3\n4.5\n", "4.5"), ("chair\n", "chair"), ("", "empty"), ("1 2\n3 4\n", "one number a point")],
+    )
     def test_of_other_than_numbers(self, scan: Path, content: str, said: str) -> None:
         given = scan.with_suffix(".txt")
         given.write_text(content)
@@ -193,7 +195,7 @@ def saved(path: Path, points: np.ndarray) -> Path:
 class TestUnitAndAxis:
     def test_a_room_of_thousands_of_meters_is_refused(self, tmp_path: Path) -> None:
         path = saved(tmp_path / "room.ply", 1000 * room(5, 4, 2.6))
-        with pytest.raises(ShapeFileError, match=r"room.ply.*4,9\d0 × 4,000 × 2,6?5?\d\d m large.*unit='mm'"):
+        with pytest.raises(ShapeFileError, match=r"room.ply.*5,000 × 4,000 × 2,550 m large.*unit='mm'"):
             load_scene(path)
         assert np.ptp(load_scene(path, unit="mm").points, axis=0) == pytest.approx([5, 4, 2.55])
         assert np.ptp(load_scene(path, unit="m").points, axis=0) == pytest.approx([5000, 4000, 2550])
@@ -215,7 +217,7 @@ class TestUnitAndAxis:
         cloud.write(str(tmp_path / "city.las"))
         assert np.ptp(load_scene(tmp_path / "city.las").points, axis=0).min() > 2000
 
-    @pytest.mark.parametrize("sides", [(5, 4, 2.6), (3, 3, 2.6), (12, 2.2, 2.6), (1.5, 10, 2.5), (8, 7, 3.2)])
+    @pytest.mark.parametrize("sides", [(5, 4, 2.6), (3, 3, 2.6), (1.5, 7, 2.5)])
     def test_y_and_z_exchanged_are_noticed_where_the_room_is_low(
         self, tmp_path: Path, sides: tuple[float, ...], recwarn: pytest.WarningsRecorder
     ) -> None:
@@ -267,6 +269,7 @@ class TestMeshes:
         trimesh.creation.box((1, 1, 1)).export(tmp_path / "box.ply")
         assert len(load_scene(tmp_path / "box.ply")) == 8
         assert len(load_scene(tmp_path / "box.ply", spacing=0.1)) == 600
+        np.testing.assert_array_equal(load_scene(scannet(tmp_path / "cloud.ply"), spacing=0.1).labels, LABEL)
 
     def test_the_spacing_is_in_meters_whatever_the_file_is_in(self, tmp_path: Path) -> None:
         trimesh.creation.box((1000, 1000, 1000)).export(tmp_path / "box.obj")
@@ -294,7 +297,7 @@ class TestMeshes:
     def test_a_surface_without_end_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "plane.obj").write_text("v 0 0 0\nv 1e6 0 0\nv 0 1e6 0\nf 1 2 3\n")
         with pytest.raises(
-            ShapeFileError, match="1,250,000,000,000,000 points at a spacing of 0.02.*is its unit right"
+            ShapeFileError, match=r"1,250,000,000,000,000 points at a spacing of 0\.02.*is its unit right"
         ):
             load_scene(tmp_path / "plane.obj")
 
@@ -361,9 +364,3 @@ class TestWhatIsWrong:
     def test_settings(self, tmp_path: Path, settings: Any, error: type[Exception]) -> None:
         with pytest.raises(error):
             load_scene(ply(tmp_path / "room.ply", table(SCANNET)), **settings)
-
-
-def test_names_of_files_that_hold_json_are_plain(tmp_path: Path) -> None:
-    """The side file says in plain JSON what labels mean."""
-    save_scene(Scene(POINTS, labels=LABEL), tmp_path / "room.ply", names={3: "chair"})
-    assert json.loads((tmp_path / "room.names.json").read_text())["labels"] == {"3": "chair"}

@@ -1,6 +1,7 @@
-"""What reading costs: `python reading_costs.py FILE...` prints, for each file, seconds of CPU, peak memory and outcome.
+"""What reading costs: `python reading_costs.py shape|scene FILE...` prints, for each file, seconds, memory and outcome.
 
-Each file is read in a fork of this process, which has imported what readers need and nothing else.
+Seconds of CPU and peak memory. Each file is read in a fork of this process, which has imported what readers need and
+nothing else.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import sys
 SECONDS, MEGABYTES = 10, 500
 
 
-def cost(path: str, most: int = 3 * SECONDS) -> dict[str, object]:
+def cost(kind: str, path: str, most: int = 3 * SECONDS) -> dict[str, object]:
     read, write = os.pipe()
     child = os.fork()
     if not child:
         resource.setrlimit(resource.RLIMIT_CPU, (most, most))
-        os.write(write, outcome(path).encode()[:4000])
+        os.write(write, outcome(kind, path).encode()[:4000])
         os._exit(0)
     os.close(write)
     with os.fdopen(read, "rb") as pipe:
@@ -31,12 +32,13 @@ def cost(path: str, most: int = 3 * SECONDS) -> dict[str, object]:
     }
 
 
-def outcome(path: str) -> str:
+def outcome(kind: str, path: str) -> str:
     from openshape_ood.errors import ShapeFileError
+    from openshape_ood.scenes import load_scene
     from openshape_ood.shapes.reading import file_up, load_shape
 
     said = []
-    for read in (file_up, load_shape):
+    for read in (file_up, load_shape) if kind == "shape" else (lambda given: load_scene(given).points,):
         try:
             said.append(str(getattr(read(path), "shape", "y")))
         except ShapeFileError as error:
@@ -50,7 +52,8 @@ if __name__ == "__main__":
     import PIL.Image
     import trimesh  # noqa: F401
 
+    import openshape_ood.scenes
     import openshape_ood.shapes.reading  # noqa: F401
 
     PIL.Image.init()
-    print(json.dumps({path: cost(path) for path in sys.argv[1:]}))
+    print(json.dumps({path: cost(sys.argv[1], path) for path in sys.argv[2:]}))

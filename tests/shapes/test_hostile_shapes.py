@@ -30,7 +30,7 @@ def cost_of(names: list[str], factory: pytest.TempPathFactory) -> dict[str, dict
     pytest.importorskip("laspy")
     pytest.importorskip("collada")
     paths = {name: str(MAKERS[name](factory.mktemp(name))) for name in names}
-    run = [sys.executable, reading_costs.__file__, *paths.values()]
+    run = [sys.executable, reading_costs.__file__, "shape", *paths.values()]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(run, capture_output=True, text=True, env=env, check=True)
     found = json.loads(done.stdout)
