@@ -19,6 +19,7 @@ PUBLIC = [
     "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
+    "PointEncoder",
     "Scene",
     "ShapeEmbedder",
     "ShapeEncoder",
@@ -31,6 +32,7 @@ PUBLIC = [
     "localize",
     "score_embeddings",
     "score_novelty",
+    "segment_scene",
 ]
 
 

@@ -188,7 +188,7 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
         return Wanted(row.name, "text", of_hub, brought=_kept_at(of_hub))
     source = row.source
     places = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}
-    places |= {"https": _kept_at(source)}
+    places |= dict.fromkeys(("https", "hand"), _kept_at(source))
     brought = None if source.kind in ("package", "file") else _kept_at(source)
     part: Any = "encoder" if row.kind == "shape" else row.kind
     wanted = Wanted(row.name, part, source, places.get(source.kind), brought)

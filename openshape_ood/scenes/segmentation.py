@@ -89,6 +89,8 @@ def segment_scene(
     encoder = encoder or _load(model, device, ready)
     if ready:
         ready.check_fits(encoder.identity)
+    if text is not None:  # before it is loaded
+        text.identity.check_fits(encoder.identity)
     provenance = Provenance(encoder.identity, found.name, "z", version=__version__)
     if threshold is not None:
         threshold.check_fits(provenance)
