@@ -58,8 +58,8 @@ HOMES = {
     "triton": {"encoders.grouping"},
     "trimesh": {"shapes"},
 }
-# NoveltyMap.plot() is a convenience that draws with the pictures above it, which are imported when it is called
-ALLOWED = {("novelty_map.result", "plots")}
+# plot() is a convenience that draws with the pictures above it, which are imported when it is called
+ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots")}
 HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}
 
 

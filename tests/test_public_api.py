@@ -26,12 +26,14 @@ PUBLIC = [
     "TextEncoder",
     "Threshold",
     "discover",
+    "find_objects",
     "list_checkpoints",
     "load_scene",
     "load_shape",
     "localize",
     "score_embeddings",
     "score_novelty",
+    "score_scene",
     "segment_scene",
 ]
 

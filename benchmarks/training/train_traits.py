@@ -24,12 +24,14 @@ SEEN = 50  # points of an object that counts
 
 def overlap_with_things(made: Room, frame: Frame, rows: list[np.ndarray]) -> np.ndarray:
     """Intersection over union (c, m) of voxels with the objects of a room; points of no object do not count."""
-    numbers, counts = np.unique(made.scene.instances[made.scene.instances > 0], return_counts=True)
+    instances = made.scene.instances
+    assert instances is not None  # a room has them
+    numbers, counts = np.unique(instances[instances > 0], return_counts=True)
     numbers = numbers[counts >= SEEN]
     table = np.zeros((len(frame.places), len(numbers) + 1))
-    own = made.scene.instances > 0
-    place = np.searchsorted(numbers, made.scene.instances[own])
-    place = np.where(np.append(numbers, -1)[place] == made.scene.instances[own], place, len(numbers))
+    own = instances > 0
+    place = np.searchsorted(numbers, instances[own])
+    place = np.where(np.append(numbers, -1)[place] == instances[own], place, len(numbers))
     np.add.at(table, (frame.inverse[own], place), 1)
     inside = np.array([table[one].sum(axis=0) for one in rows])
     return inside[:, :-1] / (table.sum(axis=0)[:-1] + inside.sum(axis=1, keepdims=True) - inside[:, :-1])

@@ -113,7 +113,7 @@ def score_scene(
         held = [known.identity] if isinstance(known, KnownClasses) else []
         model = load_encoder(encoder, device, *held)
     crops = _crops(frame, scene, found, color)
-    asked = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+    asked: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
     own = threshold if weight == 0 else None
     result = score_novelty(
         crops or Embeddings(np.empty((0, model.dim)), model.identity),
@@ -123,7 +123,7 @@ def score_scene(
         method=method,
         threshold=own,
         up="z",
-        known_up=known_up if isinstance(known, KnownClasses) or known_up else "file",
+        known_up=known_up or ("file" if isinstance(known, Mapping) else None),
         device=device,
         **asked,
     )

@@ -70,7 +70,8 @@ def _level(frame: Frame, direction: np.ndarray, thick: float) -> list[Plane]:
     count = np.convolve(np.bincount(bins[flat], minlength=bins.max() + 1), np.ones(3), "same")
     large = np.flatnonzero(count * cell >= max(AREA, 0.2 * count.max() * cell))
     found: list[Plane] = []
-    for kind, order in (("floor", large), ("ceiling", large[::-1])):
+    orders: dict[Kind, np.ndarray] = {"floor": large, "ceiling": large[::-1]}
+    for kind, order in orders.items():
         for place in order:
             plane = _fitted(frame, direction, flat & (np.abs(bins - place) <= 1), thick, kind)
             if plane is None:
@@ -115,11 +116,12 @@ def _walls(frame: Frame, direction: np.ndarray, thick: float, level: list[Plane]
         normal = np.array([*units[:, turn], 0.0])
         near = np.zeros(len(left), dtype=bool)
         near[rows] = alive & (np.abs(frame.places[rows] @ normal + reach - (column + 1) * BIN) <= 2 * BIN)
-        plane = _fitted(frame, direction, near, thick, "wall")
-        gone = near if plane is None else near | np.isin(np.arange(len(left)), plane.rows)
-        alive &= ~gone[rows]
-        if plane is not None and _is_wall(frame, plane, thick):
-            found.append(plane)
+        wall = _fitted(frame, direction, near, thick, "wall")
+        if wall is not None:
+            near[wall.rows] = True
+        alive &= ~near[rows]
+        if wall is not None and _is_wall(frame, wall, thick):
+            found.append(wall)
     return _outermost(frame, found)[:WALLS]
 
 
