@@ -125,15 +125,9 @@ def again(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder) -> li
             other = _found(scene, encoder, known)
             back = {frozenset(order[list(rows)].tolist()): name for rows, name in other.items()}
             same = [back.get(rows) == name for rows, name in first.items()]
-            found.append(
-                {
-                    "scan": one.scene.name,
-                    "how": how,
-                    "objects": len(first),
-                    "same": float(np.mean(same)) if same else 1.0,
-                }
-                | {"more": len(other) - len(first)}
-            )
+            share = float(np.mean(same)) if same else 1.0
+            row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": share}
+            found.append(row | {"more": len(other) - len(first)})
     return found
 
 
