@@ -86,9 +86,7 @@ def questions(task: Task, embedder: Embedder, per_class: int, data_seed: int) ->
             yield question(encoder, rows, [z[part] for part in ("novel1", "novel2") if part in z])
 
 
-def question(
-    encoder: Any, known: Mapping[str, tuple[np.ndarray, np.ndarray]], novel: Sequence[np.ndarray]
-) -> Question:
+def question(encoder: Any, known: Mapping[str, tuple[np.ndarray, np.ndarray]], novel: Sequence[np.ndarray]) -> Question:
     examples = KnownClasses.from_examples({name: support for name, (support, _) in known.items()}, encoder)
     tested = [rows for _, rows in known.values()]
     labels = np.repeat(np.arange(len(tested)), [len(rows) for rows in tested])

@@ -125,10 +125,9 @@ def again(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder) -> li
             other = _found(scene, encoder, known)
             back = {frozenset(order[list(rows)].tolist()): name for rows, name in other.items()}
             same = [back.get(rows) == name for rows, name in first.items()]
-            found.append(
-                {"scan": one.scene.name, "how": how, "objects": len(first), "same": float(np.mean(same or [1.0]))}
-                | {"more": len(other) - len(first)}
-            )
+            share = float(np.mean(same)) if same else 1.0
+            row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": share}
+            found.append(row | {"more": len(other) - len(first)})
     return found
 
 
@@ -226,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
     parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
-    parser.add_argument("--size-weight", type=float, default=0.0, help="of the size in meters (default: 0)")
+    parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():

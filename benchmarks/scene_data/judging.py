@@ -18,7 +18,7 @@ from openshape_ood.synthetic.rooms import Room
 
 LEAST = 50  # points of an object that counts
 TRUE = "true instances"
-WAYS = {  # what is handed to find_objects
+WAYS: dict[str, dict[str, Any]] = {  # what is handed to find_objects
     "connected pieces": {"by": "contact"},
     "DBSCAN": {"by": "density"},
     "merge tree, largest": {"by": "tree", "score": "size"},
@@ -26,7 +26,7 @@ WAYS = {  # what is handed to find_objects
     "merge tree, all": {"by": "tree", "overlapping": True, "most": 100_000},
 }
 ALL = "merge tree, all"  # overlap, so they name and paint nothing
-FLAT = ("door", "curtain", "picture", "picture frame", "window")  # what is not free-standing
+FLAT = ("carpet", "curtain", "door", "picture", "picture frame", "window")  # what is not free-standing
 
 
 class Names(NamedTuple):
@@ -69,6 +69,7 @@ class Case:
 
 def counted(room: Room) -> list[int]:
     """The instances of a room that count: of `LEAST` points and more."""
+    assert room.scene.instances is not None
     points = np.bincount(room.scene.instances, minlength=len(room.items) + 1)
     return [item.instance for item in room.items if points[item.instance] >= LEAST]
 

@@ -30,7 +30,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
 
     vocabulary = names.vocabulary.names
     place = {name: i + 1 for i, name in enumerate(vocabulary)}
-    figure, axes = plots.panels(3, len(rooms), size=(5.2 * len(rooms), 13.5))
+    figure, axes = plots.panels(3, len(rooms), size=(5.2 * len(rooms), 11.0))
     for made, column in zip(rooms, axes.T, strict=True):
         scene = made.scene
         called, judged = (score_scene(scene, of, encoder, **how) for of in (names.vocabulary, names.known))

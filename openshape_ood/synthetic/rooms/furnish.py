@@ -140,7 +140,7 @@ class Furnisher:
             middle, yaw = self.rng.uniform(0, 1, 2) * self.plan.size, self.rng.uniform(-np.pi, np.pi)
             if self.plan.is_free(middle, size[:2] + 0.1, yaw):
                 self.plan.take(middle, size[:2] + 0.1, yaw)
-                return pose_of(*middle, 0.0, yaw)
+                return pose_of(middle, 0.0, yaw)
         return None
 
     def _at_wall(self, category: str, size: np.ndarray) -> np.ndarray | None:
@@ -156,7 +156,7 @@ class Furnisher:
             if self.plan.is_free(middle, size[:2], yaw):
                 self.plan.take(middle, size[:2], yaw)
                 hung = max(0.0, min(HUNG[category], self.height - 0.05) - size[2]) if category in HUNG else 0.0
-                return pose_of(*middle, hung, yaw)
+                return pose_of(middle, hung, yaw)
         return None
 
     def _at_table(self, mesh: Mesh, size: np.ndarray) -> np.ndarray | None:
@@ -172,7 +172,7 @@ class Furnisher:
             middle, outer = (table.pose[:2, :2] @ (edge + off * outwards) + table.pose[:2, 3] for off in (-pushed, 0))
             # what is left of its rectangle beside the table
             beside = (middle + outer) / 2, np.array([size[0], size[1] - pushed])
-            pose = pose_of(*middle, 0.0, yaw + self.rng.normal(0, 0.08))
+            pose = pose_of(middle, 0.0, yaw + self.rng.normal(0, 0.08))
             if not self.plan.is_free(*beside, yaw) or table.touches(posed(mesh, pose), self.rng):
                 continue
             self.plan.take(middle, size[:2], yaw)
@@ -189,7 +189,7 @@ class Furnisher:
             around = np.ptp(corners(size[:2], yaw), axis=0)
             found = top.find(around, (0.3, 1.5), 0.15 if soft else 0.02, self.rng)
             if found is not None:
-                return pose_of(*found[0], found[1], yaw)
+                return pose_of(found[0], found[1], yaw)
         return None
 
 

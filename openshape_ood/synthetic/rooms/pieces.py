@@ -44,10 +44,10 @@ def posed(mesh: Mesh, pose: np.ndarray) -> Mesh:
     return mesh.with_vertices(mesh.vertices @ pose[:3, :3].T + pose[:3, 3])
 
 
-def pose_of(x: float, y: float, z: float, yaw: float) -> np.ndarray:
-    """Matrix (4, 4) that turns by `yaw` (radians) about z, then moves."""
+def pose_of(middle: np.ndarray, z: float, yaw: float) -> np.ndarray:
+    """Matrix (4, 4) that turns by `yaw` (radians) about z, then moves to a place (2,) and height."""
     c, s = np.cos(yaw), np.sin(yaw)
-    return np.array([[c, -s, 0, x], [s, c, 0, y], [0, 0, 1, z], [0, 0, 0, 1.0]])
+    return np.array([[c, -s, 0, middle[0]], [s, c, 0, middle[1]], [0, 0, 1, z], [0, 0, 0, 1.0]])
 
 
 Tones = Mapping[str, np.ndarray]
