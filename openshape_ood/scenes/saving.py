@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, given_path
+from openshape_ood.checks import check_choice, check_whole, given_path
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.shapes.ply import ply_bytes
@@ -45,7 +45,7 @@ def save_scene(
     Raises
     ------
     InputError
-        For another suffix, and for colors by labels or instances that there are not.
+        For another suffix, for names of what is no label, and for colors by labels or instances that there are not.
     FileError
         Where it cannot be written.
     """
@@ -143,5 +143,6 @@ def _fitting(numbers: np.ndarray, what: str) -> np.ndarray:
 
 
 def _save_names(names: Mapping[int, str], path: Path) -> None:
-    told = {"format": FORMAT, "labels": {str(int(label)): str(name) for label, name in sorted(names.items())}}
+    labels = {str(check_whole(label, "a label of names", 0)): str(name) for label, name in names.items()}
+    told = {"format": FORMAT, "labels": labels}
     save_whole(path.with_suffix(NAMES), json.dumps(told, indent=1, ensure_ascii=False).encode(), "the names")

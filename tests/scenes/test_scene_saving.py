@@ -76,6 +76,8 @@ def test_labels_that_cannot_be_written(tmp_path: Path, labels: np.ndarray) -> No
 def test_files_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"saved as a .ply file; given was .*room.obj"):
         save_scene(ROOM, tmp_path / "room.obj")
+    with pytest.raises(InputError, match="a label of names is 'chair'"):
+        save_scene(ROOM, tmp_path / "room.ply", names={"chair": 1})
     with pytest.raises(FileError, match="cannot write the scan"):
         save_scene(ROOM, tmp_path / "none" / "room.ply")
     with pytest.raises(FileError, match="cannot read the names"):
