@@ -130,7 +130,7 @@ def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str
 
     path = _safetensors_path(path, what)
     metadata = {"format": f"openshape_ood {what} 1", "header": json.dumps(header)}
-    return save_whole(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata), f"the {what}")
+    return save_whole(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata), f"the {what}")
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ class PairSampler:
         Which classes, in the sorted order of the labels, are akin: the variants of a category.
     akin : float
         Share of negatives that are drawn from a class that is akin, where there is one.
+    balanced : bool
+        Otherwise an anchor is of a class the more often, the more rows that has.
 
     Raises
     ------
@@ -43,7 +45,13 @@ class PairSampler:
     """
 
     def __init__(
-        self, labels: Any, negatives: int = 3, seed: int = 0, families: Sequence[Any] | None = None, akin: float = 0.0
+        self,
+        labels: Any,
+        negatives: int = 3,
+        seed: int = 0,
+        families: Sequence[Any] | None = None,
+        akin: float = 0.0,
+        balanced: bool = True,
     ) -> None:
         found, index = grouped(labels, np.empty(len(labels)))
         self.negatives, self.seed, self.akin = check_whole(negatives, "negatives"), check_seed(seed), akin
@@ -56,6 +64,8 @@ class PairSampler:
                 f"no pairs can be drawn from {len(index)} rows of {len(found)} classes, {len(self.several)} of these "
                 "with two rows or more; expected two classes, and two rows of one of them"
             )
+        own = self.counts[self.several]
+        self.share = None if balanced else own / own.sum()
         if not 0 <= akin <= 1:
             raise InputError(f"akin is {akin!r}; expected a share, 0 to 1")
         if families is not None and len(families) != len(found):
@@ -83,7 +93,7 @@ class PairSampler:
         """
         rng = np.random.default_rng([self.seed, step])
         order, starts, counts = self.order, self.starts, self.counts
-        own = rng.choice(self.several, anchors)
+        own = rng.choice(self.several, anchors, p=self.share)
         place = rng.integers(counts[own])
         other = _any_but(place, counts[own], rng)
         classes = self._others(np.repeat(own, self.negatives), rng)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,20 @@ TWIN, COUNTER = "model_resnet.", "num_batches_tracked"
 MEAN, SPREAD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
 
 
+def prepared_image(
+    image: Any, side: int = SIDE, mean: Sequence[float] = MEAN, spread: Sequence[float] = SPREAD
+) -> Tensor:
+    """An image (h, w, 3) uint8 as the network takes it, (3, side, side): resized whatever its sides, and normalized."""
+    from PIL import Image
+
+    pixels = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
+    resized = pixels.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+    values = torch.from_numpy(np.array(resized)).float() / 255
+    return ((values - torch.tensor(mean)) / torch.tensor(spread)).permute(2, 0, 1)
+
+
 class ImageFeatures:
-    """The published image encoder: photographs -> features (b, d), not normalized, none below 0.
+    """A network on images: photographs -> features (b, d) as it gives them, not normalized.
 
     Attributes
     ----------
@@ -43,16 +55,20 @@ class ImageFeatures:
     dim : int
         d.
     network : torch.nn.Module
-        Of torchvision, in evaluation mode.
+        In evaluation mode.
+    prepare : callable
+        An image -> what the network takes, (3, h, w).
     """
 
-    def __init__(self, network: nn.Module, name: str) -> None:
-        self.network, self.dim = network.eval().requires_grad_(False), NETWORKS[name]
+    def __init__(
+        self, network: nn.Module, name: str, dim: int, prepare: Callable[[Any], Tensor] = prepared_image
+    ) -> None:
+        self.network, self.dim, self.prepare = network.eval().requires_grad_(False), dim, prepare
         digest = hashlib.sha256()
         for key, one in self.network.state_dict().items():
             if not key.endswith(COUNTER):
-                digest.update(key.encode() + one.numpy().tobytes())
-        self.identity = Identity(f"resend-{name}", f"images/{name}", digest.hexdigest())
+                digest.update(key.encode() + one.cpu().numpy().tobytes())
+        self.identity = Identity(name, f"images/{name}", digest.hexdigest())
 
     def encode(self, images: Sequence[Any], batch_size: int = 32) -> np.ndarray:
         """Features (b, d) float32 of b images: PIL images, or arrays (h, w, 3) uint8."""
@@ -60,19 +76,9 @@ class ImageFeatures:
         found = [np.empty((0, self.dim), dtype=np.float32)]
         with torch.inference_mode(), exact(device):
             for start in range(0, len(images), size):
-                batch = torch.stack([prepared_image(image) for image in images[start : start + size]])
+                batch = torch.stack([self.prepare(image) for image in images[start : start + size]])
                 found.append(self.network(batch.to(device)).cpu().numpy())
         return np.concatenate(found)
-
-
-def prepared_image(image: Any) -> Tensor:
-    """An image (h, w, 3) uint8 as the network takes it, (3, 224, 224): resized whatever its sides, and normalized."""
-    from PIL import Image
-
-    pixels = image if isinstance(image, Image.Image) else Image.fromarray(np.asarray(image))
-    resized = pixels.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    values = torch.from_numpy(np.array(resized)).float() / 255
-    return ((values - torch.tensor(MEAN)) / torch.tensor(SPREAD)).permute(2, 0, 1)
 
 
 def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
@@ -100,7 +106,8 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
     check_choice(network, "network", tuple(NETWORKS))
     given = given_path(path, "path")
     states = {part: dict(_state(given, part)) for part in (EXTRACTOR, RELATION)}
-    images = ImageFeatures(_extractor(states[EXTRACTOR], given, network), network)
+    made = _extractor(states[EXTRACTOR], given, network)
+    images = ImageFeatures(made, f"resend-{network}", NETWORKS[network])
     relation = Relation(RelationSizes(NETWORKS[network], **PUBLISHED))
     load_strictly(relation, states[RELATION], given, f"resend-{network}")
     similarity = RelationSimilarity(relation.eval().requires_grad_(False), np.zeros(NETWORKS[network]), raw=True)

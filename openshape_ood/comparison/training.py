@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_positive, check_seed, check_settings, check_whole, unit_or_zero
@@ -191,18 +191,22 @@ def fit_comparator(
 
 
 def train(
-    network: Relation,
+    network: nn.Module,
     batch: Callable[[int], Batch],
     recipe: Recipe,
     folder: Path | None = None,
     digest: str = "",
     report: Report | None = None,
+    *,
+    optimizer: torch.optim.Optimizer | None = None,
+    keeps: bool = True,
 ) -> list[Progress]:
-    """Trains a network in place on the pairs (n, d), (n, d), different (n,) that `batch` gives for each step.
+    """Trains a network in place on the pairs (n, ...), (n, ...), different (n,) that `batch` gives for each step.
 
-    folder, digest: where the training is kept, and what tells it from others. Returns what was seen at every step.
+    folder, digest: where the training is kept, and what tells it from others; optimizer: instead of the recipe's;
+    keeps: whether this process of several writes the training. Returns what was seen at every step.
     """
-    optimizer = _optimizer(network, recipe)
+    optimizer = optimizer or default_optimizer(network, recipe)
     seen = _resumed(folder, digest, network, optimizer)  # loss and balanced accuracy of every step
     told = False
     network.train()
@@ -224,7 +228,7 @@ def train(
         if is_collapsed(now) and not told:
             told = True
             warnings.warn(collapse(now), CollapseWarning, stacklevel=3)
-        if folder is not None and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
+        if folder is not None and keeps and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
             _keep(folder, digest, network, optimizer, seen)
     return [_progress(seen, step, recipe) for step in range(1, len(seen) + 1)]
 
@@ -250,27 +254,33 @@ def collapse(now: Progress) -> str:
     )
 
 
-def _optimizer(network: Relation, recipe: Recipe) -> torch.optim.Optimizer:
-    """Decay on matrices only: biases, norms and the class token are free."""
-    sides = [[one for one in network.parameters() if (one.ndim == 2) == side] for side in (True, False)]
-    groups = [{"params": sides[0], "weight_decay": recipe.decay}, {"params": sides[1], "weight_decay": 0.0}]
+def decayed(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Decay on matrices and convolutions only: biases, norms and the class token are free."""
+    sides = [[one for one in network.parameters() if (one.ndim in (2, 4)) == side] for side in (True, False)]
+    return [{"params": sides[0], "weight_decay": recipe.decay}, {"params": sides[1], "weight_decay": 0.0}]
+
+
+def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    groups = decayed(network, recipe)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9)
     return torch.optim.AdamW(groups, lr=recipe.rate)
 
 
 def _keep(
-    folder: Path, digest: str, network: Relation, optimizer: torch.optim.Optimizer, seen: list[tuple[float, float]]
+    folder: Path, digest: str, network: nn.Module, optimizer: torch.optim.Optimizer, seen: list[tuple[float, float]]
 ) -> None:
     moments = optimizer.state_dict()["state"]
-    arrays = {f"network {name}": one.detach().numpy() for name, one in network.state_dict().items()}
-    arrays |= {f"{i} {name}": np.asarray(one) for i, own in moments.items() for name, one in own.items()}
+    arrays = {f"network {name}": one.detach().cpu().numpy() for name, one in network.state_dict().items()}
+    arrays |= {
+        f"{i} {key}": torch.as_tensor(one).cpu().numpy() for i, own in moments.items() for key, one in own.items()
+    }
     folder.mkdir(parents=True, exist_ok=True)
     save_arrays(folder / STATE, arrays | {"seen": np.array(seen)}, {"digest": digest}, WHAT)
 
 
 def _resumed(
-    folder: Path | None, digest: str, network: Relation, optimizer: torch.optim.Optimizer
+    folder: Path | None, digest: str, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> list[tuple[float, float]]:
     """What was seen before, with network and optimizer as they were then; nothing where there is no file."""
     if folder is None or not (folder / STATE).is_file():

@@ -1,0 +1,259 @@
+"""`python -m benchmarks.resend`: the evaluation of ReSeND on its own image lists, with baselines beside it.
+
+Known classes are shown by the images of a support list; of each image of a target list it is asked whether it is of one
+of them. Without --data-root: drawn images, and a small encoder and relation network that are trained first, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import options
+from benchmarks.images.encoders import embed, find_encoder, read_system
+from benchmarks.images.evaluation import (
+    CONVENTION,
+    Measured,
+    check_settings,
+    few_shot,
+    known_classes,
+    learned,
+    measure,
+    overlap_notes,
+    ways,
+)
+from benchmarks.images.generated import generated
+from benchmarks.images.lists import SETTINGS, ImageList, Setting, counts, read_list, read_setting, settings
+from benchmarks.images.sheet import draw_failures
+from benchmarks.report.output import write_json
+from benchmarks.threedos.protocol import cache_folder
+from openshape_ood.comparison import Comparator
+from openshape_ood.comparison.families import FAMILIES
+from openshape_ood.comparison.released import NETWORKS, ImageFeatures
+from openshape_ood.devices import find_device
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.storage import own_folder
+
+EVALUATORS = ("prototypes", "significant", "neighbors")
+UNTRAINED = "!!! THE ENCODER IS NOT TRAINED: the figures say nothing of it, only that the command runs"
+DRAWN = "!!! GENERATED IMAGES (no --data-root): figures are of drawn outlines, none of ReSeND's data sets"
+
+
+def places(args: argparse.Namespace) -> tuple[Path, Path, Path | None]:
+    """The folders of images and lists, and the list of base classes."""
+    if args.root is None:
+        if args.lists or args.dataset != "PACS_DG":
+            raise InputError(f"{args.dataset} with --lists {args.lists} needs --data-root, the folder of the images")
+        place = generated(cache_folder(args))
+        return place / "data", place / "lists", args.base or place / "lists/ImageNet/train.txt"
+    if args.lists is None:
+        raise InputError("--data-root needs --lists, the folder with a folder of lists for each data set")
+    for option, folder in (("--data-root", args.root), ("--lists", args.lists)):
+        if not folder.is_dir():
+            raise InputError(
+                f"{option}: there is no folder {folder}; expected one laid out as benchmarks/README.md says"
+            )
+    return args.root, args.lists, args.base
+
+
+def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator | None, ImageFeatures, list[str]]:
+    """The relation network, where there is one for the encoder, the encoder, and what has to be said of them."""
+    relation, notes = None, list[str]()
+    if args.checkpoint is not None and args.encoder is not None:
+        raise InputError("--checkpoint brings its own encoder; expected it or --encoder, not both")
+    if args.checkpoint is not None:
+        relation, images = read_system(args.checkpoint, args.network)
+    elif args.encoder is not None:
+        images = find_encoder(args.encoder, args.weights, args.untrained)
+        notes = [UNTRAINED] if args.untrained else []
+    elif args.root is None and base is not None:
+        from benchmarks.images.training import SMALL, small_system
+
+        folder = (cache_folder(args) or args.out) / f"resend-{SMALL}"
+        relation, images = read_system(small_system(base, folder, args.progress))
+        notes = [f"!!! A SMALL NETWORK, {SMALL} AT 48 x 48 PIXELS, trained for a minute on outlines: {folder}"]
+    else:
+        raise InputError("no encoder; expected --checkpoint DIR, the published files, or --encoder NAME")
+    device = find_device(args.device)
+    images.network.to(device)
+    network: Any = getattr(relation.similarity, "network", None) if relation else None
+    if network is not None:
+        network.to(device)
+    return relation, images, notes
+
+
+def table(rows: Sequence[Measured]) -> str:
+    """A line a setting and way; then the means over the settings, where there are several."""
+    lines = []
+    for row in rows:
+        auroc = f"{100 * row.auroc:.1f}"
+        if row.intervals:
+            auroc += " [{:.1f}-{:.1f}]".format(*(100 * bound for bound in row.intervals["auroc"]))
+        lines.append((row.setting, row.method, auroc, *_cells(row.fpr95_published, row.fpr95, row.accuracy)))
+    if len({row.setting for row in rows}) > 1:
+        for name, own in mean_figures(rows).items():
+            cells = _cells(*(own[key] for key in ("auroc", "fpr95_published", "fpr95", "accuracy")))
+            lines.append(("mean", name, *cells))
+    head = ("setting", "compared by", "AUROC", "FPR95 published", "FPR95 interpolated", "accuracy")
+    return options.grid(head, lines, words=2)
+
+
+def _cells(*shares: float) -> tuple[str, ...]:
+    return tuple(f"{100 * share:.1f}" for share in shares)
+
+
+def mean_figures(rows: Sequence[Measured]) -> dict[str, dict[str, float]]:
+    """Over the settings, by method."""
+    keys = ("auroc", "fpr95_published", "fpr95", "accuracy", "balanced_accuracy")
+    methods = dict.fromkeys(row.method for row in rows)
+    own = {name: [row for row in rows if row.method == name] for name in methods}
+    return {
+        name: {key: float(np.mean([getattr(r, key) for r in found])) for key in keys} for name, found in own.items()
+    }
+
+
+def run(args: argparse.Namespace) -> None:
+    check_settings(args.nnk, args.few_shot, args.draws, args.batch_size)
+    wanted = settings(args.dataset, args.source, args.target)
+    root, lists, base_list = places(args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    read = [
+        (one, *read_setting(one, lists, root, args.skip_missing)) for one in wanted
+    ]  # all, before anything is embedded
+    base, lacking = (None, 0) if base_list is None else read_list(base_list, root, args.skip_missing)
+    relation, images, notes = system(args, base)
+    notes += [DRAWN] if args.root is None else []
+    notes += [f"{lacking:,} images of {base_list} are not there"] if lacking else []
+    more = {
+        "batch_size": args.batch_size,
+        "workers": args.workers,
+        "cache": cache_folder(args),
+        "progress": args.progress,
+    }
+    fitted = None
+    if base is not None:
+        features = embed(images, base.paths, **more)
+        fitted = KnownClasses.from_embeddings(features, [base.names[int(c)] for c in base.labels], images.identity)
+    compared = learned(fitted, relation, args.families)
+    rows, lines, records = list[Measured](), list[str](), list[dict[str, Any]]()
+    shown: tuple[Any, ...] | None = None
+    for setting, support, target, said in read:
+        found = counts(support, target)
+        differ = [] if args.root is None else found.differences(setting.published)
+        lines.append(f"{setting.title}: {found}")
+        lines += [f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(differ)}"] if differ else []
+        lines += [f"!!! {one}" for one in said]
+        if base is not None:
+            lines += [
+                f"note: {one}"
+                for one in overlap_notes(
+                    fitted.names if fitted else (), [*support.names.values(), *target.names.values()]
+                )
+            ]
+        everything, tested = embed(images, support.paths, **more), embed(images, target.paths, **more)
+        taken = few_shot(support.labels, args.few_shot, args.replacement, args.seed)
+        known = known_classes(support, everything, taken, images)
+        methods = ways(compared, args.evaluators, args.nnk, len(known.names) > 1)
+        own, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
+        rows += own
+        records.append(
+            {
+                "setting": setting.title,
+                "counts": asdict(found),
+                "published": asdict(setting.published),
+                "differs": differ,
+                "notes": said,
+            }
+        )
+        shown = shown or (setting, judged, target, tested, support, everything)
+    path = write_json(args.out / f"{stem(args, wanted)}.json", report(args, images, notes, records, rows))
+    files = [path]
+    if args.pictures and shown:
+        setting, judged, *parts = shown
+        name = next(iter(judged))
+        files.append(draw_failures(path.with_suffix(".png"), f"{setting.title}, {name}", judged[name], *parts))
+    print(*notes, *lines, f"encoder: {images.identity}", CONVENTION, "", table(rows), "", *files, sep="\n")
+
+
+def report(
+    args: argparse.Namespace,
+    images: ImageFeatures,
+    notes: Sequence[str],
+    records: Sequence[Mapping[str, Any]],
+    rows: Sequence[Measured],
+) -> dict[str, Any]:
+    own = ("few_shot", "replacement", "seed", "nnk", "evaluators", "families", "draws", "skip_missing")
+    return {
+        "dataset": args.dataset,
+        "generated": args.root is None,
+        "notes": list(notes),
+        "identity": asdict(images.identity),
+        "settings": {key: getattr(args, key) for key in own},
+        "convention": CONVENTION,
+        "lists": list(records),
+        "rows": [row.as_json() for row in rows],
+        "means": mean_figures(rows),
+    }
+
+
+def stem(args: argparse.Namespace, wanted: Sequence[Setting]) -> str:
+    """Names the files: what was run, and every setting that is not the usual one."""
+    encoder = args.checkpoint.name if args.checkpoint else args.encoder or "small"
+    words = [
+        "resend",
+        args.dataset if args.root else "generated",
+        *[w for w in (args.source, args.target) if w],
+        encoder,
+    ]
+    words += ["untrained"] if args.untrained else []
+    words += [] if args.few_shot is None else [f"{args.few_shot}-shot{'' if args.replacement else '-once'}-{args.seed}"]
+    words += [*args.evaluators, str(args.nnk)] if (args.evaluators, args.nnk) != (["prototypes"], 1) else []
+    return "-".join(word.replace("/", "_").replace(":", "_") for word in words)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    about = "ReSeND's evaluation on its image lists, baselines beside it"
+    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache")
+    parser = options.parser("resend", about, *names, draws=200)
+    add = parser.add_argument
+    add("--dataset", choices=SETTINGS, default="PACS_DG", help="(default: %(default)s)")
+    add("--source", help="one source of the data set (default: all)")
+    add("--target", help="one target of it (default: all)")
+    add(
+        "--data-root",
+        dest="root",
+        type=Path,
+        help="the folder that paths in the lists start from; without it, drawn images",
+    )
+    add("--lists", type=Path, help="the folder with <data set>/<list>.txt")
+    add("--checkpoint", type=Path, help="the published files, or what benchmarks.resend_train wrote")
+    add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
+    add(
+        "--encoder", help="instead of a checkpoint: resnet18, resnet50, any network of timm, open_clip:MODEL/PRETRAINED"
+    )
+    add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
+    add("--untrained", action="store_true", help="weights at random, to try the command")
+    add("--base", type=Path, help="a list of images of base classes, for --families")
+    add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help="fitted to --base (default: whitened)")
+    add(
+        "--evaluators",
+        nargs="+",
+        choices=EVALUATORS,
+        default=["prototypes"],
+        help="what stands for a class (default: its mean)",
+    )
+    add("--nnk", type=int, default=1, help="prototypes of a class, or neighbors (default: %(default)s)")
+    add("--few-shot", type=int, help="images of each class of the support (default: all)")
+    add("--without-replacement", dest="replacement", action="store_false", help="few-shot takes no image twice")
+    add("--skip-missing", action="store_true", help="leave out images that are not there, and say so")
+    add("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    args = parser.parse_args(argv)
+    args.cache = args.cache or own_folder("benchmarks")
+    return options.finish(lambda: run(args))

@@ -1,0 +1,214 @@
+"""Image encoders by name: timm's networks, open_clip's image towers, and what a folder holds beside its comparator."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from openshape_ood.comparison import Comparator
+from openshape_ood.comparison.released import MEAN, SIDE, SPREAD, ImageFeatures, prepared_image, read_released
+from openshape_ood.errors import FileError, InputError, MissingPackageError, UnknownNameError, WeightsError
+from openshape_ood.registry.rows import Keys
+from openshape_ood.registry.weights import load_strictly, read_weights
+from openshape_ood.storage import ArrayStore, loaded_arrays, save_arrays
+
+PUBLISHED = {"resnet18": "resnet18.tv_in1k", "resnet50": "resnet50.tv_in1k"}
+CLIP = "open_clip:"  # before MODEL or MODEL/PRETRAINED
+COMPARATOR, ENCODER, WHAT = "comparator.safetensors", "encoder.safetensors", "image encoder"
+AT_ONCE = 512  # images of a block, of which only files and features are held
+MOST_BYTES = 200_000_000  # of an image's file
+
+
+def new_network(name: str, pretrained: bool = False, seed: int = 0) -> nn.Module:
+    """A network of timm without its classifier; not pretrained, its weights depend on the seed alone.
+
+    Raises `UnknownNameError` for a name that timm does not know, `WeightsError` where its weights cannot be had.
+    """
+    try:
+        import timm
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("image encoders need timm: pip install -e '.[benchmarks]'") from error
+    given = PUBLISHED.get(name, name)
+    if not timm.is_model(given.partition(".")[0]):
+        raise UnknownNameError(f"timm has no network {name!r}; known are {', '.join(PUBLISHED)} and timm.list_models()")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return timm.create_model(given, pretrained=pretrained, num_classes=0)
+        except Exception as error:  # of the Hub, of its files, of a tag that timm does not know
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise WeightsError(f"no weights of {given}: {reason:.200}. --weights FILE takes a file at hand") from error
+
+
+def find_encoder(name: str, weights: Path | None = None, untrained: bool = False) -> ImageFeatures:
+    """The encoder of a name, with its published weights, those of a file, or none.
+
+    Parameters
+    ----------
+    name : str
+        "resnet18", "resnet50" (torchvision's weights of ImageNet), any network of timm, or
+        "open_clip:MODEL/PRETRAINED" for the image tower of open_clip.
+    weights : Path, optional
+        A file of tensors, read strictly; the classifier in it is left out.
+    untrained : bool
+        Weights at random.
+    """
+    if name.startswith(CLIP):
+        return _clip_tower(name, weights, untrained)
+    network = new_network(name, pretrained=not untrained and weights is None)
+    if weights is not None:
+        _load(network, weights, name)
+    return of_network(network, PUBLISHED.get(name, name) if weights is None and not untrained else name)
+
+
+def of_network(network: Any, name: str, side: int | None = None) -> ImageFeatures:
+    """A network of timm with the paper's way of preparing images: resized to a square whatever their sides."""
+    own = network.pretrained_cfg
+    side = side or (SIDE if name.partition(".")[0] in PUBLISHED else own["input_size"][-1])
+    prepare = partial(prepared_image, side=side, mean=own.get("mean", MEAN), spread=own.get("std", SPREAD))
+    return ImageFeatures(network, name, network.num_features, prepare)
+
+
+def _load(network: Any, weights: Path, name: str) -> None:
+    if not weights.is_file():
+        raise FileError(f"--weights: there is no file {weights}; expected the weights of {name}")
+    left = network.pretrained_cfg.get("classifier") or ()
+    classifiers = tuple(f"{one}." for one in ((left,) if isinstance(left, str) else left))
+    state = {key.removeprefix("module."): one for key, one in read_weights(weights, Keys(), name).items()}
+    load_strictly(network, {k: one for k, one in state.items() if not k.startswith(classifiers)}, weights, name)
+
+
+def _clip_tower(name: str, weights: Path | None, untrained: bool) -> ImageFeatures:
+    import open_clip
+
+    model, _, tag = name.removeprefix(CLIP).partition("/")
+    tags = [one for whose, one in open_clip.list_pretrained() if whose == model]
+    if model not in open_clip.list_models():
+        raise UnknownNameError(f"open_clip has no model {model!r}; known: {', '.join(open_clip.list_models()[:8])}, …")
+    if not untrained and weights is None and tag not in tags:
+        raise UnknownNameError(f"{model} has no weights {tag!r}; known: {', '.join(tags) or 'none'}")
+    given = None if untrained else str(weights) if weights else tag
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            whole, _, prepare = open_clip.create_model_and_transforms(model, pretrained=given, weights_only=True)
+    except Exception as error:  # of the Hub or of the file
+        raise WeightsError(f"no weights of {name}: {error!s:.200}. --weights FILE takes a file at hand") from error
+    dim = int(open_clip.get_model_config(model)["embed_dim"])
+    return ImageFeatures(whole.visual.float(), name, dim, lambda image: prepare(image.convert("RGB")))
+
+
+# --- an encoder trained together with its comparator ---
+
+
+def save_system(folder: Path, comparator: Comparator, network: nn.Module, name: str, side: int) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {key: one.detach().cpu().numpy() for key, one in network.state_dict().items()}
+    encoder = save_arrays(folder / ENCODER, arrays, {"name": name, "side": side}, WHAT)
+    return [encoder, comparator.save(folder / COMPARATOR)]
+
+
+def read_system(path: Path, network: str = "resnet18") -> tuple[Comparator, ImageFeatures]:
+    """Comparator and encoder of a folder that `benchmarks.resend_train` wrote, or of published files."""
+    if not (path / COMPARATOR).is_file():
+        return read_released(path, network)
+    with loaded_arrays(path / ENCODER, WHAT) as (header, arrays):
+        name, side = str(header["name"]), int(header["side"])
+        made = new_network(name)
+        state = {key: torch.from_numpy(np.array(value)) for key, value in arrays.items()}
+        load_strictly(made, state, path / ENCODER, name)
+    images = of_network(made, name, side)
+    comparator = Comparator.load(path / COMPARATOR)
+    if comparator.identity != images.identity:
+        raise WeightsError(f"{path}: the comparator was trained with {comparator.identity}, not {images.identity}")
+    return comparator, images
+
+
+# --- features of many files ---
+
+
+def embed(
+    encoder: ImageFeatures,
+    paths: Sequence[Path],
+    *,
+    batch_size: int = 32,
+    workers: int = 1,
+    cache: Path | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    """Features (n, d) float32 of images, those in the cache not computed again. Raises `InputError` naming a file."""
+    own = sha256(repr([encoder.identity, getattr(encoder.prepare, "keywords", "")]).encode()).hexdigest()
+    store = None if cache is None else ArrayStore(cache / "images" / own[:16], encoder.dim)
+    found = np.empty((len(paths), encoder.dim), dtype=np.float32)
+    with ThreadPoolExecutor(max(1, workers)) as pool, tqdm(total=len(paths), disable=not progress) as bar:
+        for start in range(0, len(paths), AT_ONCE):
+            contents = list(pool.map(_content, paths[start : start + AT_ONCE]))
+            keys = [sha256(one).hexdigest() for one in contents]
+            kept = [None if store is None else store.get(key) for key in keys]
+            fresh = [i for i, one in enumerate(kept) if one is None]
+            for first in range(0, len(fresh), batch_size):
+                rows = fresh[first : first + batch_size]
+                with tolerant():
+                    images = list(pool.map(lambda i: opened(contents[i], paths[start + i]), rows))  # noqa: B023
+                for i, row in zip(rows, encoder.encode(images, batch_size), strict=True):
+                    kept[i] = row
+                    if store is not None:
+                        store.put(keys[i], row)
+            found[start : start + len(kept)] = kept
+            bar.update(len(kept))
+    wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if len(wrong):
+        raise InputError(
+            f"the features of {paths[wrong[0]]} hold NaN or infinity; expected weights that fit the encoder"
+        )
+    return found
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; expected an image")
+    return content
+
+
+def opened(content: bytes, path: Path) -> Any:
+    """An image in RGB, decoded. Raises `InputError` for what is none, or too large."""
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(content)) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+                raise InputError(
+                    f"{path} is {image.width} x {image.height}; expected at most {Image.MAX_IMAGE_PIXELS:,} pixels"
+                )
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} is no image that can be read: {error}") from error
+
+
+@contextlib.contextmanager
+def tolerant() -> Iterator[None]:
+    """Images that end too early are taken as far as they go, as published."""
+    from PIL import ImageFile
+
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before

@@ -1,0 +1,141 @@
+"""What is measured on one setting: every way to compare, by AUROC, both FPR95s and closed-set accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.images.lists import ImageList, Setting
+from benchmarks.threedos.intervals import metric_intervals
+from openshape_ood.comparison import Comparator, Cosine
+from openshape_ood.comparison.released import ImageFeatures
+from openshape_ood.comparison.training import fit_comparator
+from openshape_ood.comparison.vocabulary import overlaps
+from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics, published_fpr95
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scoring import Judgement, Method, judge
+
+CONVENTION = (
+    "A known image is positive. FPR95 is the share of unknown images accepted where 95 % of the known are: at the one "
+    "threshold nearest to that (published), or interpolated along the curve."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One way on one setting; figures are fractions, intervals of 95 % from draws of images."""
+
+    setting: str
+    method: str
+    auroc: float
+    fpr95_published: float
+    fpr95: float
+    accuracy: float
+    balanced_accuracy: float
+    intervals: Mapping[str, tuple[float, float]]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def few_shot(labels: np.ndarray, shots: int | None, replacement: bool, seed: int) -> np.ndarray:
+    """Rows of the support that are taken: all, or `shots` of each class.
+
+    With replacement, as published, an image may be taken twice; without, a class of fewer images gives all it has. A
+    class's draw depends on the seed and its place in the order of labels alone.
+    """
+    if shots is None:
+        return np.arange(len(labels))
+    found = []
+    for c, label in enumerate(np.unique(labels)):
+        own, rng = np.flatnonzero(labels == label), np.random.default_rng([seed, c])
+        found.append(rng.choice(own, shots if replacement else min(shots, len(own)), replace=replacement))
+    return np.sort(np.concatenate(found))
+
+
+def known_classes(support: ImageList, features: np.ndarray, rows: np.ndarray, encoder: ImageFeatures) -> KnownClasses:
+    labels, own = np.unique(support.labels[rows], return_inverse=True)
+    names = tuple(support.names[int(label)] for label in labels)
+    return KnownClasses(names, encoder.identity, examples=features[rows], labels=own)
+
+
+def learned(base: KnownClasses | None, relation: Comparator | None, families: Sequence[str]) -> dict[str, Comparator]:
+    """What compares: the relation network, the cosine, and families that are fitted to the base classes."""
+    found = {} if relation is None else {"relation": relation}
+    found["cosine"] = Comparator.of(Cosine())
+    for family in families if base is not None else ():
+        assert base is not None
+        found[f"{family}, of base"] = fit_comparator(base, family)
+    return found
+
+
+def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, many: bool) -> dict[str, Method]:
+    """Every comparator in every way; the softmax, the published score, where there are two classes or more."""
+    settings: dict[str, dict[str, Any]] = {
+        "prototypes": {},
+        "significant": {"prototypes": "k-center", "k": k},
+        "neighbors": {"prototypes": "all", "score": "neighbors", "k": k},
+    }
+    found: dict[str, Method] = {}
+    for name, one in compared.items():
+        trained = one.similarity.family == "relation"
+        for evaluator in (*evaluators, *(["neighbors"] if not trained and "neighbors" not in evaluators else [])):
+            suffix = "" if evaluator == "prototypes" else f" ({k})"
+            if trained and evaluator != "neighbors" and many:
+                own = settings[evaluator] | {"score": "softmax"}
+                found[f"{name}, {evaluator}{suffix}, softmax"] = one.configured(**own)
+            found[f"{name}, {evaluator}{suffix}"] = one.configured(**settings[evaluator])
+    return found
+
+
+def measure(
+    setting: Setting, target: ImageList, rows: np.ndarray, known: KnownClasses, labels: np.ndarray, draws: int,
+    methods: Mapping[str, Method],
+) -> tuple[list[Measured], dict[str, Judgement]]:  # fmt: skip
+    """Every method on the features (n, d) of the target; labels (k,) are those of the known classes."""
+    is_known = np.isin(target.labels, labels)
+    found, judged = list[Measured](), dict[str, Judgement]()
+    for name, method in methods.items():
+        judged[name] = said = judge(rows, known, method)
+        sides = said.novelty[is_known], said.novelty[~is_known]
+        figures = ood_metrics(*sides)
+        right, own = labels[said.nearest[is_known]], target.labels[is_known]
+        intervals = metric_intervals([sides], draws) if draws else {}
+        found.append(
+            Measured(
+                setting.title, name, figures["auroc"], published_fpr95(*sides), figures["fpr95"],
+                float(np.mean(right == own)), balanced_accuracy(own, right),
+                {metric: intervals[metric] for metric in ("auroc", "fpr95") if metric in intervals},
+            )
+        )  # fmt: skip
+    return found, judged
+
+
+def overlap_notes(base: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """What has to be said where base classes are classes that are asked about."""
+    if any(name[0] == "n" and name[1:].isdigit() for name in base):
+        return [
+            "the base classes have WordNet numbers for names: whether they are classes of the target is not checked"
+        ]
+    found = overlaps(base, asked)
+    some = ", ".join(f"{name} (is {other})" for name, other in list(found.items())[:6]) + ", …" * (len(found) > 6)
+    return (
+        [f"{len(found)} base classes are classes of support or target, so nothing is new about these: {some}"]
+        if found
+        else []
+    )
+
+
+def check_settings(k: int, shots: int | None, draws: int, batch_size: int) -> None:
+    for name, value, least in (
+        ("--nnk", k, 1),
+        ("--few-shot", shots, 1),
+        ("--draws", draws, 0),
+        ("--batch-size", batch_size, 1),
+    ):
+        if value is not None and value < least:
+            raise InputError(f"{name} is {value}; expected {least} or more")

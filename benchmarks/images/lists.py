@@ -1,0 +1,254 @@
+"""The data sets of ReSeND's evaluation: their settings, what was published of them, and their lists of images.
+
+A line of a list is a path below the root of the data and, after the last space, a label, any whole number. A class is
+known where the support shows it; it has the name of the folder of its first image.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from openshape_ood.errors import FileError, InputError, UnknownNameError
+
+MOST_LINES = 20_000_000  # of a list
+# data sets whose lists leave out the first folders
+BELOW = {"DomainNet": "DomainNet", "ImageNet": "ImageNet/Data/CLS-LOC/train"}
+SHOWN = 3  # missing images that are named
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Images, and classes of them, in support and target; None where it was not published."""
+
+    support: int | None = None
+    support_classes: int | None = None
+    known: int | None = None
+    known_classes: int | None = None
+    unknown: int | None = None
+    unknown_classes: int | None = None
+
+    def differences(self, published: Counts) -> list[str]:
+        pairs = [(f.name.replace("_", " "), getattr(self, f.name), getattr(published, f.name)) for f in fields(self)]
+        return [f"{what} {own:,} (published {other:,})" for what, own, other in pairs if other not in (None, own)]
+
+    def __str__(self) -> str:
+        sides = [("support", self.support, self.support_classes), ("target known", self.known, self.known_classes)]
+        sides.append(("target unknown", self.unknown, self.unknown_classes))
+        return ", ".join(f"{name} {images or 0:,} images of {classes} classes" for name, images, classes in sides)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One support and one target of a data set, with the names of their lists."""
+
+    dataset: str
+    source: str
+    target: str
+    support: str
+    tested: str
+    published: Counts
+
+    @property
+    def title(self) -> str:
+        return f"{self.dataset} {self.source} → {self.target}"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageList:
+    """n images: their paths, labels (n,), and the name of each label that occurs."""
+
+    paths: tuple[Path, ...]
+    labels: np.ndarray
+    names: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, rows: np.ndarray) -> ImageList:
+        labels = self.labels[rows]
+        names = {label: name for label, name in self.names.items() if label in labels}
+        return ImageList(tuple(self.paths[i] for i in np.flatnonzero(rows)), labels, names)
+
+
+# --- what was published: support, target known, target unknown ---
+
+REAL, PAINTING, SKETCH = (7230, 3134, 3027), (3954, 1722, 1473), (3206, 1387, 1659)
+DOMAINS = {"Real": REAL, "Painting": PAINTING, "Sketch": SKETCH}
+PACS = {"ArtPainting": (3124, 1599, 449), "Cartoon": (3525, 1939, 405), "Photo": (3450, 1238, 432)}
+PACS |= {"Sketch": (2533, 3769, 160)}
+OFFICE = {"Art": (4727, 559, 388), "Clipart": (3926, 1088, 686), "Product": (3954, 1183, 683)}
+OFFICE |= {"RealWorld": (3880, 1032, 671)}
+OFFICE_SINGLE = {"Art": (1089, 1338), "Clipart": (1675, 2690), "Product": (1785, 2654)}
+MULTI = {"Clipart": (816, 702), "Painting": (1544, 1581), "Real": (4049, 3029), "Sketch": (1450, 1185)}
+
+
+def _counts(images: tuple[int | None, int, int], classes: tuple[int, int, int]) -> Counts:
+    (support, known, unknown), (a, b, c) = images, classes
+    return Counts(support, a, known, b, unknown, c)
+
+
+def _within(name: str, source: str, images: tuple[int, int, int], classes: tuple[int, int, int]) -> Iterator[Setting]:
+    yield Setting(name, source, source, "in_distribution", "out_distribution", _counts(images, classes))
+
+
+def _domainnet_dg(name: str) -> Iterator[Setting]:
+    for source, (support, *_) in DOMAINS.items():
+        for target, (_, known, unknown) in DOMAINS.items():
+            if source != target:
+                counts = _counts((support, known, unknown), (25, 25, 25))
+                yield Setting(name, source, target, f"Source_{source}", f"Target_{target}", counts)
+
+
+def _several_sources(
+    name: str, table: dict[str, tuple[int, int, int]], classes: tuple[int, int, int]
+) -> Iterator[Setting]:
+    for target, images in table.items():
+        yield Setting(name, f"no_{target}", target, f"no_{target}", target, _counts(images, classes))
+
+
+def _one_support(
+    name: str,
+    source: str,
+    file: str,
+    support: int | None,
+    table: dict[str, tuple[int, int]],
+    classes: tuple[int, int, int],
+) -> Iterator[Setting]:
+    for target, sides in table.items():
+        yield Setting(name, source, target, file, target, _counts((support, *sides), classes))
+
+
+SINGLE = {target: PACS[target][1:] for target in ("ArtPainting", "Cartoon", "Sketch")}
+SETTINGS: dict[str, Callable[[str], Iterator[Setting]]] = {
+    "DTD": lambda name: _within(name, "textures", (1952, 808, 2880), (23, 23, 24)),
+    "DomainNet_IN_OUT": lambda name: _within(name, "Real", REAL, (25, 25, 25)),
+    "DomainNet_Painting": lambda name: _within(name, "Painting", PAINTING, (25, 25, 25)),
+    "DomainNet_Sketch": lambda name: _within(name, "Sketch", SKETCH, (25, 25, 25)),
+    "DomainNet_DG": _domainnet_dg,
+    "PACS_DG": lambda name: _several_sources(name, PACS, (6, 6, 1)),
+    "PACS_SS_DG": lambda name: _one_support(name, "Photo", "Source", 1238, SINGLE, (6, 6, 1)),
+    "OfficeHome_DG": lambda name: _several_sources(name, OFFICE, (54, 16, 11)),
+    "OfficeHome_SS_DG": lambda name: _one_support(name, "RealWorld", "Source", 1811, OFFICE_SINGLE, (25, 25, 40)),
+    "MultiDatasets_DG": lambda name: _one_support(name, "Sources", "Sources", None, MULTI, (48, 23, 20)),
+}
+
+
+def settings(dataset: str, source: str | None = None, target: str | None = None) -> list[Setting]:
+    """The settings of a data set, all or those of one source or target. Raises `UnknownNameError` where none is."""
+    if dataset not in SETTINGS:
+        raise UnknownNameError(f"unknown data set {dataset!r}; known: {', '.join(SETTINGS)}")
+    every = list(SETTINGS[dataset](dataset))
+    kept = [one for one in every if source in (None, one.source) and target in (None, one.target)]
+    if not kept:
+        there = ", ".join(f"{one.source} → {one.target}" for one in every)
+        raise UnknownNameError(f"{dataset} has no setting {source or 'any'} → {target or 'any'}; there are: {there}")
+    return kept
+
+
+# --- files ---
+
+
+def find_list(lists: Path, dataset: str, name: str) -> Path:
+    """<lists>/<dataset>/<name>.txt, in whatever case and with or without underscores. Raises `FileError`."""
+    folder = lists / dataset
+    there = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+    found = [path for path in there if _plain(path.stem) == _plain(name)]
+    if len(found) != 1:
+        names = ", ".join(path.name for path in there[:20]) or "no list"
+        raise FileError(f"there is no list {folder / name}.txt; expected one, and {folder} has {names}")
+    return found[0]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
+
+
+def read_list(path: Path, root: Path, skip_missing: bool = False) -> tuple[ImageList, int]:
+    """The images of a list, and how many of it are left out since there is no file.
+
+    Raises `InputError` for a line that is no path and label, and for images that are not there unless these are to be
+    skipped; `FileError` for a list that cannot be read.
+    """
+    paths, labels, missing = list[Path](), list[int](), list[Path]()
+    names: dict[int, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if number > MOST_LINES:
+                    raise InputError(f"{path} has more than {MOST_LINES:,} lines; expected a list of images")
+                if line.strip():
+                    image, label = _parsed(line, f"{path}, line {number}", path.parent.name, root)
+                    names.setdefault(label, image.parent.name)
+                    if image.is_file():
+                        paths.append(image)
+                        labels.append(label)
+                    else:
+                        missing.append(image)
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(f"cannot read the list {path}: {getattr(error, 'strerror', None) or error}") from error
+    if missing and not skip_missing:
+        some = ", ".join(map(str, missing[:SHOWN])) + ", …" * (len(missing) > SHOWN)
+        raise InputError(
+            f"{len(missing):,} of the {len(missing) + len(paths):,} images of {path} are not there: {some}. Is "
+            f"{root} the folder that the paths start from? --skip-missing leaves them out, and says so"
+        )
+    if not paths:
+        raise InputError(f"{path} has no image that is there; expected lines of a path and a label")
+    twice = {name for name in names.values() if list(names.values()).count(name) > 1}
+    named = {label: f"{name} ({label})" if name in twice else name for label, name in sorted(names.items())}
+    return ImageList(tuple(paths), np.array(labels), {label: named[label] for label in sorted(set(labels))}), len(
+        missing
+    )
+
+
+def _parsed(line: str, where: str, dataset: str, root: Path) -> tuple[Path, int]:
+    """The file and the label of a line; a path may hold spaces, and may not leave the root."""
+    parts = re.fullmatch(r"\s*(.*?)\s+([+-]?\d{1,9})\s*", line)
+    relative = PurePosixPath(parts[1].lstrip("/") if parts else "")
+    if parts is None or not relative.parts:
+        raise InputError(f"{where} is {line.strip()!r:.80}; expected a path, a space and a whole number, the label")
+    if ".." in relative.parts:
+        raise InputError(f"{where}: the path {parts[1]!r:.80} leaves the folder of the data; expected one below it")
+    first = next((name for name in BELOW if name in dataset), None)
+    if first is not None and relative.parts[0] != first:
+        relative = PurePosixPath(BELOW[first]) / relative
+    return root / relative, int(parts[2])
+
+
+def read_setting(
+    setting: Setting, lists: Path, root: Path, skip_missing: bool = False
+) -> tuple[ImageList, ImageList, list[str]]:
+    """Support and target, and what has to be said of them: missing images, images in both.
+
+    Raises `InputError` where the target has no image of a known class or none of an unknown one.
+    """
+    files = [find_list(lists, setting.dataset, name) for name in (setting.support, setting.tested)]
+    (support, lacking), (target, absent) = (read_list(path, root, skip_missing) for path in files)
+    known = np.isin(target.labels, support.labels)
+    if known.all() or not known.any():
+        raise InputError(
+            f"all {len(target):,} images of {files[1]} are of {'known' if known.all() else 'unknown'} classes, by the "
+            f"labels of {files[0]}; expected some of both"
+        )
+    notes = [
+        f"{count:,} images of {path.name} are not there"
+        for count, path in zip((lacking, absent), files, strict=True)
+        if count
+    ]
+    if both := len(set(support.paths) & set(target.paths)):
+        notes.append(f"{both:,} images are in the support and in the target")
+    return support, target, notes
+
+
+def counts(support: ImageList, target: ImageList) -> Counts:
+    known = np.isin(target.labels, support.labels)
+    sides = [
+        (len(labels), len(np.unique(labels)))
+        for labels in (support.labels, *(target.labels[s] for s in (known, ~known)))
+    ]
+    return Counts(*(number for side in sides for number in side))

@@ -1,0 +1,294 @@
+"""An image encoder and a relation network trained together, as ReSeND was.
+
+On a list of images of base classes; without one, on generated outlines. Pairs, loss, what is seen of collapse and how a
+stopped training goes on are those of `openshape_ood.comparison.training`; the images of each step are cropped, mirrored
+and recolored by draws that depend on seed, process and step alone. By `torchrun --nproc-per-node N` in N processes,
+each with its share of the pairs; normalization is each process's own on the CPU, and common to all on GPUs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks import options
+from benchmarks.images.encoders import new_network, of_network, opened, save_system, tolerant
+from benchmarks.images.lists import ImageList
+from openshape_ood import __version__
+from openshape_ood.comparison import Comparator
+from openshape_ood.comparison.families import RelationSimilarity
+from openshape_ood.comparison.network import Relation, RelationSizes
+from openshape_ood.comparison.pairs import PairSampler
+from openshape_ood.comparison.training import (
+    STATE,
+    Batch,
+    CollapseWarning,
+    Progress,
+    Recipe,
+    collapse,
+    decayed,
+    is_collapsed,
+    train,
+)
+from openshape_ood.devices import find_device
+from openshape_ood.errors import InputError, MissingPackageError
+
+LINES = 20  # that tell how the training goes
+SMALL = "test_resnet"  # of timm, 0.4 million weights: what is trained on generated outlines
+
+
+@dataclass(frozen=True)
+class ImageRecipe(Recipe):
+    """How encoder and relation network are trained together; defaults are ours, `published()` is the paper's.
+
+    lars: LARS by timm instead of the optimizer; constant: whether the rate stays after the warm-up; balanced: whether
+    classes are drawn evenly; min_scale, max_scale: area of a crop; flip, jitter, jitter_share, gray: of the changes;
+    side: of the square that the network takes; supervised: steps in which the encoder first learns to tell the base
+    classes from each other, as the paper's had on ImageNet: from random weights alone hardly any pair is learned.
+    """
+
+    lars: bool = False
+    constant: bool = False
+    balanced: bool = True
+    min_scale: float = 0.8
+    max_scale: float = 1.0
+    flip: float = 0.5
+    jitter: float = 0.8
+    jitter_share: float = 0.5
+    gray: float = 0.1
+    side: int = 224
+    supervised: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shares = {
+            name: getattr(self, name) for name in ("flip", "jitter_share", "gray", "min_scale", "max_scale", "warm_up")
+        }
+        for name, value in shares.items():
+            if not 0 <= value <= 1:
+                raise InputError(f"{options.flag(name)} is {value}; expected a share, 0 to 1")
+        if not 0 < self.min_scale <= self.max_scale:
+            raise InputError(f"--min-scale is {self.min_scale}; expected above 0, and at most {self.max_scale}")
+        if self.jitter < 0 or self.side < 8:
+            raise InputError(f"--jitter is {self.jitter} and --side {self.side}; expected 0 and 8 or more")
+
+    def rate_at(self, step: int) -> float:
+        rising = max(1, round(self.warm_up * self.steps))
+        return self.rate if self.constant and step >= rising else super().rate_at(step)
+
+
+def published() -> ImageRecipe:
+    """The settings of the paper for 16 processes of 256 pairs; from scratch, or with few pairs, they collapse."""
+    return ImageRecipe(
+        width=768, depth=4, heads=12, std=0.02, steps=13_000, pairs=4096, negatives=20, rate=0.008, decay=5e-4,
+        warm_up=500 / 13_000, optimizer="sgd", lars=True, zero_head=False, center=False, constant=True,
+    )  # fmt: skip
+
+
+def small() -> ImageRecipe:
+    """What learns something of generated outlines within a minute or two."""
+    return ImageRecipe(
+        steps=150,
+        pairs=64,
+        negatives=1,
+        rate=2e-3,
+        side=48,
+        depth=1,
+        center=False,
+        supervised=250,
+        jitter=0.3,
+        flip=0.0,
+    )
+
+
+class System(nn.Module):
+    """Pairs of images (n, 3, h, w) -> logits (n, outputs); all images of a step share their normalization."""
+
+    def __init__(self, encoder: nn.Module, relation: Relation) -> None:
+        super().__init__()
+        self.encoder, self.relation = encoder, relation
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        features = self.encoder(torch.cat([a, b]))
+        return self.relation(features[: len(a)], features[len(a) :])
+
+
+class Steps(torch.utils.data.Dataset[Batch]):
+    """The pairs of each step as images: the same step has the same ones, in whatever process they are made."""
+
+    def __init__(
+        self, images: ImageList, recipe: ImageRecipe, stats: tuple[Any, Any], rank: int = 0, world: int = 1
+    ) -> None:
+        from torchvision.transforms import v2
+
+        self.images, self.recipe, self.rank = images, recipe, rank
+        self.anchors = recipe.pairs // (1 + recipe.negatives) // world
+        if not self.anchors:
+            raise InputError(
+                f"--pairs is {recipe.pairs} for {world} processes; expected {world * (1 + recipe.negatives)} or more"
+            )
+        seed = (recipe.seed + 7919 * rank) % 2**32
+        self.sampler = PairSampler(images.labels, recipe.negatives, seed, balanced=recipe.balanced)
+        strength = recipe.jitter
+        self.changed = v2.Compose(
+            [
+                v2.RandomResizedCrop(recipe.side, scale=(recipe.min_scale, recipe.max_scale)),
+                v2.RandomHorizontalFlip(recipe.flip),
+                v2.RandomApply([v2.ColorJitter(strength, strength, strength, min(0.1, strength))], recipe.jitter_share),
+                v2.RandomGrayscale(recipe.gray),
+                v2.ToImage(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(*stats),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return self.recipe.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        first, second, different = self.sampler.draw(self.anchors, step)
+        state = int(np.random.default_rng([self.recipe.seed, self.rank, step]).integers(2**62))
+        with torch.random.fork_rng(devices=[]), tolerant():
+            torch.manual_seed(state)
+            a, b = (torch.stack([self._changed(int(i)) for i in rows]) for rows in (first, second))
+        return a, b, torch.from_numpy(different)
+
+    def _changed(self, row: int) -> Tensor:
+        path = self.images.paths[row]
+        return self.changed(opened(path.read_bytes(), path))
+
+
+def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -> None:
+    """Trains the encoder in place to tell the base classes apart, the same in every process."""
+    images, total = steps.images, steps.recipe.supervised
+    labels = torch.from_numpy(np.unique(images.labels, return_inverse=True)[1])
+    with torch.random.fork_rng(devices=[]), tolerant():
+        torch.manual_seed(steps.recipe.seed)
+        device = next(encoder.parameters()).device
+        head = nn.Linear(int(encoder.num_features), len(images.names)).to(device)
+        parameters = [*encoder.train().parameters(), *head.parameters()]
+        optimizer = torch.optim.AdamW(parameters, lr=rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total)
+        for _ in range(total):
+            rows = torch.randint(len(images), (count,))
+            batch = torch.stack([steps._changed(row) for row in rows.tolist()])
+            loss = nn.functional.cross_entropy(head(encoder(batch.to(device))), labels[rows].to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+
+
+def feed(steps: Steps, workers: int, device: torch.device) -> Callable[[int], Batch]:
+    """The batches from the first step that is asked for on, made by so many processes ahead of time."""
+    coming = list[Iterator[Batch]]()
+
+    def batch(step: int) -> Batch:
+        if not coming:
+            order = range(step, len(steps))
+            coming.append(iter(torch.utils.data.DataLoader(steps, batch_size=None, sampler=order, num_workers=workers)))
+        a, b, different = next(coming[0])
+        return a.to(device), b.to(device), different.to(device)
+
+    return batch
+
+
+def train_system(
+    images: ImageList,
+    encoder: Any,
+    name: str,
+    recipe: ImageRecipe,
+    folder: Path,
+    *,
+    workers: int = 0,
+    device: str | None = "cpu",
+    report: Callable[[Progress], None] | None = None,
+) -> Comparator:
+    """Trains a network of timm, in place, and a relation network on its features; the first process writes both.
+
+    Raises `InputError` for a training that has collapsed in the end, of which only the training is kept.
+    """
+    rank, world = processes()
+    outputs = 1 + (recipe.loss != "tanh")
+    sizes = RelationSizes(int(encoder.num_features), recipe.width, recipe.depth, recipe.heads, outputs=outputs)
+    relation = Relation(sizes).initialize(recipe.seed, recipe.std, recipe.zero_head)
+    config, what = encoder.pretrained_cfg, [asdict(recipe), name, world, images.labels.tolist()]
+    steps = Steps(images, recipe, (config["mean"], config["std"]), rank, world)
+    digest = hashlib.sha256(json.dumps([*what, list(map(str, images.paths))]).encode())
+    for one in encoder.parameters():
+        digest.update(one.detach().cpu().numpy().tobytes())
+    where = find_device(device)
+    if world > 1 and where.type == "cuda":
+        where = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        encoder = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)
+    network: nn.Module = System(encoder, relation).to(where)
+    if recipe.supervised and not (folder / STATE).is_file():
+        supervise(encoder, steps)
+    if world > 1:
+        network = nn.parallel.DistributedDataParallel(network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)  # told step by step, and refused in the end
+        history = train(
+            network, feed(steps, workers, where), recipe, folder, digest.hexdigest(), None if rank else report,
+            optimizer=_lars(network, recipe) if recipe.lars else None, keeps=rank == 0,
+        )  # fmt: skip
+    if is_collapsed(history[-1]):
+        raise InputError(
+            f"the training has collapsed: {collapse(history[-1])}. Nothing is written to {folder} but the training"
+        )
+    made = of_network(encoder.cpu(), name, recipe.side)
+    relation.cpu().eval().requires_grad_(False)
+    card = {"classes": list(images.names.values()), "images": len(images), "recipe": asdict(recipe), "processes": world}
+    card |= {"history": [asdict(one) for one in [*history[:: max(1, len(history) // 50)], history[-1]]]}
+    similarity = RelationSimilarity(relation, np.zeros(sizes.dim), raw=True)
+    comparator = Comparator.of(similarity, made.identity, card=card | {"version": __version__})
+    if rank == 0:
+        save_system(folder, comparator, made.network, name, recipe.side)
+    return comparator
+
+
+def processes() -> tuple[int, int]:
+    """Which of how many this process is, as torchrun says."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def _lars(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    try:
+        from timm.optim import Lars
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("--lars needs timm: pip install -e '.[benchmarks]'") from error
+    return Lars(decayed(network, recipe), lr=recipe.rate, momentum=0.9, always_adapt=True)
+
+
+def told(steps: int) -> Callable[[Progress], None]:
+    """Tells on stderr how it goes, and once of collapse."""
+    said = list[int]()
+
+    def report(now: Progress) -> None:
+        if now.step % max(1, steps // LINES) == 0 or now.step == steps:
+            words = f"loss {now.loss:.4f}, balanced accuracy {now.balanced_accuracy:.3f}, rate {now.rate:.2g}"
+            print(f"step {now.step:,} of {steps:,}: {words}", file=sys.stderr, flush=True)
+        if is_collapsed(now) and not said:
+            said.append(now.step)
+            print(f"warning: {collapse(now)}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
+    """A folder with a small encoder and a comparator trained on generated outlines, if it is not there yet."""
+    recipe, network = small(), new_network(SMALL)
+    if not (folder / "comparator.safetensors").is_file():
+        train_system(base, network, SMALL, recipe, folder, report=told(recipe.steps) if progress else None)
+    return folder
