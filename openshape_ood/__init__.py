@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
+    from openshape_ood.scenes.objects import score_scene as score_scene
+    from openshape_ood.scenes.point_encoder import PointEncoder as PointEncoder
+    from openshape_ood.scenes.proposals import find_objects as find_objects
+    from openshape_ood.scenes.segmentation import segment_scene as segment_scene
     from openshape_ood.scoring import Method as Method
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
@@ -46,18 +50,22 @@ _HOMES = {
     "NoveltyMap": "novelty_map",
     "NoveltyResult": "novelty",
     "OpenShapeError": "errors",
+    "PointEncoder": "scenes.point_encoder",
     "Scene": "scenes",
     "ShapeEmbedder": "sklearn_api",
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
     "discover": "discovery",
+    "find_objects": "scenes",
     "list_checkpoints": "registry",
     "load_scene": "scenes",
     "load_shape": "shapes.reading",
     "localize": "localization",
     "score_embeddings": "novelty",
     "score_novelty": "novelty",
+    "score_scene": "scenes",
+    "segment_scene": "scenes.segmentation",
 }
 
 __all__ = [
@@ -68,18 +76,22 @@ __all__ = [
     "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
+    "PointEncoder",
     "Scene",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
     "discover",
+    "find_objects",
     "list_checkpoints",
     "load_scene",
     "load_shape",
     "localize",
     "score_embeddings",
     "score_novelty",
+    "score_scene",
+    "segment_scene",
 ]
 
 

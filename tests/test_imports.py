@@ -52,14 +52,14 @@ HOMES = {
     "open_clip": {"encoders.text"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
-    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison"},
+    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison", "scenes.proposals"},
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
     "trimesh": {"shapes"},
 }
-# NoveltyMap.plot() is a convenience that draws with the pictures above it, which are imported when it is called
-ALLOWED = {("novelty_map.result", "plots")}
+# plot() is a convenience that draws with the pictures above it, which are imported when it is called
+ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots")}
 HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}
 
 

@@ -19,18 +19,22 @@ PUBLIC = [
     "NoveltyMap",
     "NoveltyResult",
     "OpenShapeError",
+    "PointEncoder",
     "Scene",
     "ShapeEmbedder",
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
     "discover",
+    "find_objects",
     "list_checkpoints",
     "load_scene",
     "load_shape",
     "localize",
     "score_embeddings",
     "score_novelty",
+    "score_scene",
+    "segment_scene",
 ]
 
 

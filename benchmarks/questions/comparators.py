@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from benchmarks.threedos.protocol import cache_folder
 from benchmarks.threedos.recipes import SEEDS, openshape
 from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from benchmarks.training.base_shapes import base_categories
-from benchmarks.training.train_comparator import comparators
+from benchmarks.training.train_comparator import COMPOUNDS, SHAPES, comparators
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood.comparison import Comparator
 from openshape_ood.decisions.metrics import ood_metrics
@@ -86,9 +87,7 @@ def questions(task: Task, embedder: Embedder, per_class: int, data_seed: int) ->
             yield question(encoder, rows, [z[part] for part in ("novel1", "novel2") if part in z])
 
 
-def question(
-    encoder: Any, known: Mapping[str, tuple[np.ndarray, np.ndarray]], novel: Sequence[np.ndarray]
-) -> Question:
+def question(encoder: Any, known: Mapping[str, tuple[np.ndarray, np.ndarray]], novel: Sequence[np.ndarray]) -> Question:
     examples = KnownClasses.from_examples({name: support for name, (support, _) in known.items()}, encoder)
     tested = [rows for _, rows in known.values()]
     labels = np.repeat(np.arange(len(tested)), [len(rows) for rows in tested])
@@ -167,7 +166,7 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     encoder = ShapeEncoder.from_pretrained(args.model, device=args.device)
     embedder = Embedder(encoder, cache_folder(args), args.batch_size, args.workers, args.progress)
-    fitted = comparators(encoder, args.compounds, args.shapes, args.families, progress=args.progress)
+    fitted = comparators(encoder, args.compounds, args.shapes, args.progress)
     if args.save:
         args.save.mkdir(parents=True, exist_ok=True)
         for name, one in fitted.items():
@@ -184,10 +183,22 @@ def run(args: argparse.Namespace) -> None:
         "model": encoder.identity.checkpoint,
         "checkpoint_sha256": encoder.identity.sha256,
         "settings": {key: getattr(args, key) for key in ("seeds", "per_class", "compounds", "shapes")},
-        "base_classes": list(fitted["relation"].card["classes"][: len(base_categories())]),
+        "base_classes": base_categories(),
         "figures": (found := summary(rows)),
         "verdict": verdict(found),
         "rows": rows,
     }
     path = write_json(args.out / f"comparators-{encoder.identity.checkpoint}-generated.json", report)
     print(*weights_notes(report), table(found), *verdict(found), path, sep="\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    names = ("model", "device", "batch_size", "workers", "cache", "no_cache")
+    parser = options.parser("comparators", "does a learned comparator pay, and where?", *names, per_class=30)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of data (default: 0 1 2 3 4)")
+    parser.add_argument("--compounds", type=int, default=COMPOUNDS, help="base classes (default: %(default)s)")
+    parser.add_argument("--shapes", type=int, default=SHAPES, help="of each base class (default: %(default)s)")
+    parser.add_argument("--save", type=Path, help="a folder for the comparators, a file each")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

@@ -70,7 +70,9 @@ class Compound:
     def name(self) -> str:
         return f"compound {self.number}"
 
-    family = name
+    @property
+    def family(self) -> str:
+        return self.name
 
     def mesh(self, seed: int) -> Mesh:
         rng = np.random.RandomState([self.number, 0])
@@ -90,7 +92,8 @@ class Compound:
             {"x": along[0], "z": reach[2]},
         )
         whole = join(below, above.moved(**places[side])).grounded()
-        return whole.scaled(*[EXTENT / np.linalg.norm(whole.size())] * 3)
+        unit = float(EXTENT / np.linalg.norm(whole.size()))
+        return whole.scaled(unit, unit, unit)
 
 
 def base_classes(compounds: int) -> list[Variant | Compound]:

@@ -17,6 +17,7 @@ PLACES = {
     "package": "in the package",
     "hub": "in the cache",
     "https": "in the cache",
+    "hand": "in the cache",
     "file": "a local file",
     "stripped": "in the cache, stripped",
 }
@@ -37,7 +38,8 @@ class Part:
     def place(self) -> str:
         """For a table: where it is."""
         if self.path is None:
-            return "not downloaded" if self.source in ("hub", "https") else "missing"
+            absent = {"hub": "not downloaded", "https": "not downloaded", "hand": "to be fetched by hand"}
+            return absent.get(self.source, "missing")
         return PLACES[self.source]
 
 
@@ -119,6 +121,7 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     """Keep a file brought by hand as whatever the registry has with its sha256, or else as what it is named."""
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, find_checkpoint
+    from openshape_ood.registry.rows import ENCODERS
 
     digest = files.sha256(path)
     found = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
@@ -129,7 +132,7 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
             "weights than the registered ones: --checkpoint FILE"
         )
     added = []
-    for row, part in found or [(find_checkpoint(str(name)), "text" if text else "encoder")]:
+    for row, part in found or [(find_checkpoint(str(name), kinds=ENCODERS), "text" if text else "encoder")]:
         if part == "text" and row.text.kind != "open_clip":
             raise WeightsError(f"text encoder of {row.name!r} is the file {row.text.model}; nothing needs to be added")
         kept = files.add(row, path, hub_address(row) if part == "text" else None)
@@ -197,7 +200,7 @@ def _strip(row: Row, path: Path) -> Path | None:
     from openshape_ood.registry.weights import read_file
 
     try:
-        tensors, temperature = read_file(path, row, trusted=bool(row.source.sha256))
+        weights = read_file(path, row, trusted=bool(row.source.sha256))
     except WeightsError:  # the registered file all the same: whoever loads it is told
         return None
-    return stripped.keep(row, stripped.Weights(tensors, temperature, path))
+    return stripped.keep(row, weights)

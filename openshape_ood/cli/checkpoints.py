@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openshape_ood.registry import Row
 
 app = typer.Typer(
-    help="""The encoders: list, show, fetch, add, verify.
+    help="""The encoders of shapes and of scans: list, show, fetch, add, verify.
 
 \b
 Examples:
@@ -45,7 +45,10 @@ AnyNames = Annotated[
     ),
 ]
 ACCURACY = {"LVIS": "lvis", "MN40": "modelnet40", "SONN": "scanobjectnn"}
-CHOICE = ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom")
+COLUMNS = {
+    "shape": ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom"),
+    "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
+}
 WithText = Annotated[bool, typer.Option("--text/--no-text", help="The text encoder too, which names of classes need.")]
 
 
@@ -55,7 +58,7 @@ def list_all(json: Json = False) -> None:
 
     memory: of the weights in float32. cost: time of a cloud on a CPU beside vitb32's. LVIS (Objaverse-LVIS), MN40
     (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
-    stands.
+    stands. Point encoders, for scans, come last: voxel: the side of theirs, in metres; input: what a voxel is given.
     """
     from openshape_ood.cli.checkpoint_files import encoder_part
 
@@ -64,7 +67,8 @@ def list_all(json: Json = False) -> None:
     if json:
         print_json({"checkpoints": found})
         return
-    print_table([_shown_record(one) for one in found], CHOICE, fold="for whom")
+    for kind, columns in COLUMNS.items():
+        print_table([_shown_record(one) for one in found if one["kind"] == kind], columns, fold="for whom")
     if not all(one["here"] for one in found):
         print_note("to download one: openshape-ood checkpoints fetch NAME. tiny is inside the package")
 
@@ -166,9 +170,8 @@ def verify(names: AnyNames = None, json: Json = False) -> None:
     1 where a file is damaged or unknown, or one of a checkpoint that was named is missing.
     """
     from openshape_ood.cli.checkpoint_files import all_parts, verified, verified_file
-    from openshape_ood.registry import list_checkpoints
 
-    known = list_checkpoints()
+    known = _names()
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
     found = [verified_file(_at_hand(Path(name))) for name in files]
     rows = _rows([name for name in names if name not in files] if names else None)
@@ -193,11 +196,20 @@ def _at_hand(file: Path) -> Path:
     return path
 
 
+def _names() -> list[str]:
+    """Of all encoders, those of shapes first."""
+    from openshape_ood.registry import list_checkpoints
+    from openshape_ood.registry.rows import ENCODERS
+
+    return [name for kind in ENCODERS for name in list_checkpoints(kind=kind)]
+
+
 def _rows(names: list[str] | None) -> list[Row]:
     """Of each name once, and of ensembles those of their members."""
-    from openshape_ood.registry import find_checkpoint, list_checkpoints
+    from openshape_ood.registry import find_checkpoint
+    from openshape_ood.registry.rows import ENCODERS
 
-    found = [find_checkpoint(name) for name in (list_checkpoints() if names is None else names)]
+    found = [find_checkpoint(name, kinds=ENCODERS) for name in (_names() if names is None else names)]
     return list({row.name: row for one in found for row in (one.members or [one])}.values())
 
 
@@ -233,6 +245,7 @@ def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
         "cost": f"{cost:.3g}" if cost else "",
         **{head: f"{accuracy[key]:.1f}" if accuracy[key] else "" for head, key in ACCURACY.items()},
     }
+    figures["voxel"] = f"{record['voxel']:g} m" if record["voxel"] else ""
     return {**record, **figures, "for whom": record["whom"] + " (unconfirmed)" * bool(record["unconfirmed"])}
 
 
@@ -240,9 +253,12 @@ def _record(row: Row, part: Part) -> dict[str, Any]:
     about = row.about
     return {
         "name": row.name,
+        "kind": row.kind,
         "dim": row.sizes.embedding_dim,
-        "up": row.spec.up,
-        "points": row.spec.count,
+        "up": row.spec.up or "z",
+        "points": row.spec.count or None,
+        "voxel": row.scan.voxel or None,
+        "input": row.scan.input,
         "space": row.text.space,
         "licence": row.licence,
         "parameters": about.parameters or None,

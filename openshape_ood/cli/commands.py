@@ -20,8 +20,10 @@ from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
 from openshape_ood.cli.localize import localize
 from openshape_ood.cli.options import Json
+from openshape_ood.cli.scene import scene
 from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
+from openshape_ood.cli.show import show
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
 SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings")
@@ -117,7 +119,7 @@ def _asking_for_json(group: Any) -> dict[str, Any]:
     }
 
 
-for command in (score, embed, localize, discover, doctor, demo, serve):
+for command in (score, embed, localize, scene, show, discover, doctor, demo, serve):
     app.command()(command)
 app.add_typer(known_files.app, name="known")
 app.add_typer(comparator.app, name="comparator")

@@ -176,13 +176,14 @@ class PairMetric(_Arrays):
 class RelationSimilarity:
     """Minus the logit of a relation network.
 
-    center (d,): subtracted from unit rows, which are then scaled by sqrt(d); raw: rows go in as they are, as the
-    published network takes them.
+    center (d,): subtracted from unit rows, which are then scaled by sqrt(d); whitening (d, d): as that of
+    `WhitenedCosine`, before they are scaled, or none; raw: rows go in as they are, as the published network takes them.
     """
 
     family: ClassVar[str] = "relation"
     network: Relation
     center: np.ndarray
+    whitening: np.ndarray | None = None
     raw: bool = False
 
     @property
@@ -191,15 +192,21 @@ class RelationSimilarity:
 
     def prepared(self, rows: np.ndarray) -> np.ndarray:
         """Rows (n, d) as the network takes them, float32."""
-        found = rows if self.raw else (unit_or_zero(rows) - self.center) * np.sqrt(len(self.center))
-        return found.astype(np.float32)
+        if self.raw:
+            return rows.astype(np.float32)
+        found = unit_or_zero(rows) - self.center
+        if self.whitening is not None:
+            found = unit_or_zero(found @ self.whitening)
+        return (found * np.sqrt(len(self.center))).astype(np.float32)
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return self.network.between(self.prepared(a), self.prepared(b)).double().numpy()
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         weights = {f"network.{name}": one.detach().cpu().numpy() for name, one in self.network.state_dict().items()}
-        return {"raw": self.raw, "sizes": asdict(self.network.sizes)}, {"center": self.center, **weights}
+        whitening = {} if self.whitening is None else {"whitening": self.whitening}
+        settings = {"raw": self.raw, "sizes": asdict(self.network.sizes)}
+        return settings, {"center": self.center, **whitening, **weights}
 
 
 LEARNED: dict[str, Any] = {one.family: one for one in (Cosine, WhitenedCosine, Plda, PairMetric)}
@@ -232,14 +239,19 @@ def _restored_relation(settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
     sizes = RelationSizes(**settings["sizes"])
     with torch.device("meta"):
         network = Relation(sizes)
-    weights = {name.removeprefix("network."): value for name, value in arrays.items() if name != "center"}
-    center = array(arrays["center"], "center", "d")
+    prefix = "network."
+    weights = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+    center, whitening = array(arrays["center"], "center", "d"), arrays.get("whitening")
+    if extra := sorted(name for name in arrays.keys() - {"center", "whitening"} if not name.startswith(prefix)):
+        raise ValueError(f"it has arrays that no relation network has: {extra[0]!r:.40}")
+    if whitening is not None and whitening.shape != (len(center), len(center)):
+        raise ValueError(f"its whitening has the shape {whitening.shape}; expected {len(center)} by {len(center)}")
     expected = {name: tuple(one.shape) for name, one in network.state_dict().items()}
     told = faults(expected, {name: value.shape for name, value in weights.items()})
     if told or len(center) != sizes.dim:
         raise ValueError(told or f"its center has {len(center)} numbers for embeddings of {sizes.dim}")
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, assign=True)
-    return RelationSimilarity(network.float().eval().requires_grad_(False), center, bool(settings["raw"]))
+    return RelationSimilarity(network.float().eval().requires_grad_(False), center, whitening, bool(settings["raw"]))
 
 
 def row_blocks(n: int, elements: int) -> Iterator[slice]:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_positive, check_seed, check_settings, check_whole, unit_or_zero
 from openshape_ood.comparison.comparator import Comparator
-from openshape_ood.comparison.families import FAMILIES, LEARNED, RelationSimilarity
+from openshape_ood.comparison.families import FAMILIES, LEARNED, RelationSimilarity, WhitenedCosine
 from openshape_ood.comparison.losses import cross_entropy, pair_accuracy, plateaus, tanh_loss
 from openshape_ood.comparison.network import Relation, RelationSizes
 from openshape_ood.comparison.pairs import PairSampler
@@ -49,7 +49,10 @@ class Recipe:
     one of the same; rate, decay, warm_up: the largest learning rate, weight decay of matrices, share of steps on
     which the rate rises; loss: "tanh" or "cross_entropy"; slope, target: of the tanh; optimizer: "adamw" or "sgd";
     zero_head: whether all logits are 0 at first; center: whether the mean of the base embeddings is subtracted; std:
-    of the matrices at first; akin: share of negatives from a class of the same family, where families are given.
+    of the matrices at first; akin: share of negatives from a class of the same family, where families are given;
+    whiten: the shrinkage of the covariance within the base classes by which rows are whitened, None for not at all;
+    turned: share of steps whose rows are all turned by one random rotation, so that lengths and angles have to be
+    enough: without it, few base classes teach which classes these are, and not what sameness is.
     """
 
     width: int = 128
@@ -70,6 +73,8 @@ class Recipe:
     std: float = 0.06
     seed: int = 0
     akin: float = 0.0
+    whiten: float | None = None
+    turned: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "pairs", "negatives"):
@@ -77,6 +82,8 @@ class Recipe:
         for name in ("rate", "slope", "target", "std"):
             check_positive(getattr(self, name), name)
         check_seed(self.seed)
+        if not 0 <= self.turned <= 1:
+            raise InputError(f"turned is {self.turned!r}; expected a share, 0 to 1")
         check_choice(self.loss, "loss", ("tanh", "cross_entropy"))
         check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
 
@@ -174,12 +181,14 @@ def fit_comparator(
     network = Relation(sizes).initialize(recipe.seed, recipe.std, recipe.zero_head)
     center = rows.mean(axis=0) if recipe.center else np.zeros(rows.shape[1])
     sampler = PairSampler(labels, recipe.negatives, recipe.seed, families, recipe.akin)
-    made = RelationSimilarity(network, center)
+    whitening = None if recipe.whiten is None else WhitenedCosine.fit(with_names, recipe.whiten).whitening
+    made = RelationSimilarity(network, center, whitening)
     prepared = torch.from_numpy(made.prepared(rows))
 
     def batch(step: int) -> Batch:
         a, b, different = sampler.draw(max(1, recipe.pairs // (1 + recipe.negatives)), step)
-        return prepared[a], prepared[b], torch.from_numpy(different)
+        turn = _rotation(rows.shape[1], recipe, step)
+        return prepared[a] @ turn, prepared[b] @ turn, torch.from_numpy(different)
 
     digest = hashlib.sha256(json.dumps([asdict(recipe), labels.tolist(), str(families)]).encode() + rows.tobytes())
     history = train(network, batch, recipe, folder, digest.hexdigest(), report)
@@ -303,6 +312,15 @@ def _resumed(
         state = {int(i): own for i, own in tables.items()}
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return seen
+
+
+def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
+    """The matrix (d, d) by which the rows of a step are turned; of a step that is not, that of no turn."""
+    rng = np.random.default_rng([recipe.seed, step, 1])
+    if rng.random() >= recipe.turned:
+        return torch.eye(d)
+    matrix, upper = np.linalg.qr(rng.standard_normal((d, d)))
+    return torch.from_numpy((matrix * np.sign(np.diag(upper))).astype(np.float32))  # signs: every rotation as likely
 
 
 def _with_names(base: KnownClasses) -> KnownClasses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -111,11 +112,7 @@ class NoveltyResult:
 
         p_value and verdict are None where there is no threshold. Raises `MissingPackageError` without pandas.
         """
-        try:
-            import pandas  # type: ignore[import-untyped]
-        except ImportError as error:
-            raise MissingPackageError("to_frame needs pandas: pip install pandas; as_json needs nothing") from error
-        return pandas.DataFrame(self.as_json()["shapes"], columns=list(COLUMNS))
+        return data_frame(self.as_json()["shapes"], COLUMNS)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.novelty, dtype=dtype, copy=copy)
@@ -171,3 +168,12 @@ def _cell(name: str, value: Any) -> str:
     strong = name == "verdict" and value == "novel"
     text = html.escape("" if value is None else str(value))
     return f'<td style="text-align:left">{f"<b>{text}</b>" if strong else text}</td>'
+
+
+def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    """Some columns of records as a pandas data frame. Raises `MissingPackageError` without pandas."""
+    try:
+        import pandas  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingPackageError("to_frame needs pandas: pip install pandas; as_json needs nothing") from error
+    return pandas.DataFrame(rows, columns=list(columns))

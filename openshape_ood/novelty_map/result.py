@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,8 +107,8 @@ class NoveltyMap:
         The n points, pixels or voxels.
     novelty : ndarray (n,)
         Grows with novelty; 0 to 2 where it is a distance of cosines.
-    nearest : ndarray (n,) of str, or None
-        The known class that each element speaks for.
+    nearest, similarity : ndarray (n,) of str and of float, or None
+        The known class that each element speaks for, and how similar they are, where one was judged for each.
     classes : ndarray (k,) of str
     baseline : float
         What half of the known places stay below; NaN where nothing says it.
@@ -133,10 +134,11 @@ class NoveltyMap:
     patches: PatchNovelty | None = None
     name: str = "the shape"
     up: str = "y"
+    similarity: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.elements)
-        if len(self.novelty) != n or (self.nearest is not None and len(self.nearest) != n):
+        if any(one is not None and len(one) != n for one in (self.novelty, self.nearest, self.similarity)):
             raise InputError(f"{len(self.novelty)} novelties for {n} {self.elements.kind}; expected one for each")
 
     def __len__(self) -> int:
@@ -228,7 +230,8 @@ class NoveltyMap:
         """The share of the elements that each class is nearest to; empty where the map has no classes."""
         if self.nearest is None:
             return {}
-        return {str(name): float((self.nearest == name).mean()) for name in self.classes}
+        counts = np.bincount(self._class_index, minlength=len(self.classes))
+        return {str(name): count / len(self) for name, count in zip(self.classes, counts.tolist(), strict=True)}
 
     def bounds(self) -> tuple[float, float]:
         """Where the colors begin and end: the baseline is gray, twice as far beyond it as the threshold is dark red.
@@ -248,7 +251,7 @@ class NoveltyMap:
         if self.nearest is None:
             raise InputError(f"{self.name}: this map has no nearest classes; expected color 'novelty'")
         palette = class_colors(list(self.classes))
-        return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index()]
+        return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index]
 
     def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
         """Draw it, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
@@ -284,15 +287,17 @@ class NoveltyMap:
                 f"{os.fspath(path)}"
             )
         rows = np.empty(len(self), dtype=PLY)
-        columns = (*self.elements.rows.T[:3], *np.rint(self.colors(color).T * 255), self.novelty, self._class_index())
+        columns = (*self.elements.rows.T[:3], *np.rint(self.colors(color).T * 255), self.novelty, self._class_index)
         for name, column in zip(PLY.names or (), columns, strict=True):
             rows[name] = column
         return save_whole(path, ply_bytes(rows, self._comments()), "the novelty map")
 
+    @cached_property
     def _class_index(self) -> np.ndarray:
         if self.nearest is None:
             return np.full(len(self), -1)
-        return np.argmax(self.nearest[:, None] == self.classes[None], axis=1)
+        order = np.argsort(self.classes)  # a scan has millions of elements, and hundreds of classes
+        return order[np.searchsorted(self.classes[order], self.nearest)]
 
     def _comments(self) -> list[str]:
         # JSON keeps a name on its line, whatever is in it

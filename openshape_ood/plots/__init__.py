@@ -17,6 +17,7 @@ from __future__ import annotations
 from openshape_ood.plots.canvas import panels, save
 from openshape_ood.plots.clouds import cloud, novelty_map
 from openshape_ood.plots.interactive import turnable
+from openshape_ood.plots.scenes import scene
 from openshape_ood.plots.scores import histogram, roc, similarity
 from openshape_ood.plots.sheet import contact_sheet, group_sheet
 from openshape_ood.plots.tsne import embeddings
@@ -31,6 +32,7 @@ __all__ = [
     "panels",
     "roc",
     "save",
+    "scene",
     "similarity",
     "turnable",
 ]

@@ -43,10 +43,10 @@ def upright(xyz: np.ndarray, up: str) -> np.ndarray:
     return np.stack({"x": (-y, x, z), "y": (x, y, z), "z": (x, z, -y)}[up[-1]], axis=1)
 
 
-def view(xyz: np.ndarray) -> tuple[np.ndarray, ...]:
+def view(xyz: np.ndarray, turn: float = TURN, tilt: float = TILT) -> tuple[np.ndarray, ...]:
     """Where the points of a y-up cloud (n, 3) lie in the picture: across, up, towards the eye; nothing is mirrored."""
     x, y, z = xyz.T.astype(np.float64)
-    a, b = np.deg2rad(TURN), np.deg2rad(TILT)
+    a, b = np.deg2rad(turn), np.deg2rad(tilt)
     across, near = np.cos(a) * x - np.sin(a) * z, np.sin(a) * x + np.cos(a) * z
     return across, np.cos(b) * y - np.sin(b) * near, np.sin(b) * y + np.cos(b) * near
 

@@ -6,14 +6,14 @@ a network's type. What a built network has to offer is `encoders.protocols.Netwo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import import_module
 from typing import Any
 
 from openshape_ood.errors import RegistryError
 
-MOST_LAYERS = 256
+MOST_LAYERS, MOST_WIDTH = 256, 65_536
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Architecture:
     sizes : type
         A dataclass: one field for each number (or word) in `[x.sizes]`. Numbers must be above 0 and finite;
         `field(metadata={"zero": True})` lets one be 0. What else must hold its `__post_init__` says by raising
-        `ValueError`. Sizes of shape encoders have `embedding_dim`, the d of their embeddings.
+        `ValueError`. Sizes of encoders have `embedding_dim`, the d of their embeddings; where files of one row differ,
+        `of_file(keys, model)` gives the sizes of a file with these keys, which calls its network `model` ("": nothing).
     build : callable
         From sizes to a network (`torch.nn.Module`) with any weights; the loader puts those of the file in. It is called
         with torch's default device set to "meta": tensors that are not in the file (buffers that are not saved) must
@@ -113,6 +114,64 @@ class Uni3DSizes:
         return self.projection
 
 
+EMBEDDINGS = ("features", "final")
+LAST_RELU = {"Res16UNet34C": True, "Res16UNet34CR": False, "Res16UNet34D": False}  # by the name in a file
+
+
+@dataclass(frozen=True)
+class SparseUNetSizes:
+    """The numbers that tell one sparse U-Net from another.
+
+    channels: of a voxel; stem, side: width of the first convolution, and cells of its kernel a side, 3 or 5; widths,
+    blocks: of the four levels down and the four up; momentum: of the norms outside of the blocks; last_relu: whether
+    the last block ends in one; outputs, bias: of the layer `final`, 0 for none; embedding: "features" of the last block
+    or what "final" makes of them; text_width: of names that a learned projection brings to the width of the features, 0
+    where there is none.
+    """
+
+    channels: int
+    stem: int
+    side: int
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    momentum: float = 0.1
+    last_relu: bool = True
+    outputs: int = field(default=0, metadata={"zero": True})
+    bias: bool = True
+    embedding: str = "features"
+    text_width: int = field(default=0, metadata={"zero": True})
+
+    def __post_init__(self) -> None:
+        if self.side not in (3, 5):
+            raise ValueError(f"field 'side' is {self.side}; expected 3 or 5")
+        for name, numbers, most in (("widths", self.widths, MOST_WIDTH), ("blocks", self.blocks, MOST_LAYERS)):
+            if len(numbers) != 8 or not all(0 < number <= most for number in numbers):
+                raise ValueError(f"field {name!r} is {numbers!s:.80}; expected 8 numbers from 1 to {most}")
+        if self.embedding not in EMBEDDINGS:
+            raise ValueError(f"field 'embedding' is {self.embedding!r}; known: {', '.join(EMBEDDINGS)}")
+        if self.embedding == "final" and not self.outputs:
+            raise ValueError("field 'outputs' is 0, but the embedding is that of 'final'")
+
+    @property
+    def embedding_dim(self) -> int:
+        return self.outputs if self.embedding == "final" else self.widths[-1]
+
+    def of_file(self, keys: Collection[str], model: str) -> SparseUNetSizes:
+        """The same as a file with these keys has them, which calls its network `model`.
+
+        Files of pre-training have no `final`, few have the projection of names, and whether the last block ends in a
+        ReLU only the name tells.
+        """
+        no_final = self.embedding == "features" and not any(key.startswith("final.") for key in keys)
+        projected = any(key.startswith("projection_layer.") for key in keys)
+        return replace(
+            self,
+            outputs=0 if no_final else self.outputs,
+            text_width=self.text_width if projected else 0,
+            last_relu=LAST_RELU.get(model, self.last_relu),
+        )
+
+
 def _check(channels: int, depth: int) -> None:
     if channels != 6:
         raise ValueError(f"field 'channels' is {channels}; clouds have 6: xyz and rgb")
@@ -125,6 +184,10 @@ def _pointbert(sizes: PointBERTSizes) -> Any:
     return import_module("openshape_ood.encoders.pointbert.network").PointBERT(sizes)
 
 
+def _sparse_unet(sizes: SparseUNetSizes) -> Any:
+    return import_module("openshape_ood.scenes.sparse.network").SparseUNet(sizes)
+
+
 def _uni3d(sizes: Uni3DSizes) -> Any:
     return import_module("openshape_ood.encoders.uni3d.network").Uni3D(sizes)
 
@@ -132,4 +195,5 @@ def _uni3d(sizes: Uni3DSizes) -> Any:
 ARCHITECTURES: dict[str, Architecture] = {
     "pointbert": Architecture(PointBERTSizes, _pointbert),
     "uni3d": Architecture(Uni3DSizes, _uni3d),
+    "sparse-unet": Architecture(SparseUNetSizes, _sparse_unet),
 }

@@ -40,7 +40,7 @@ class Wanted:
     """
 
     name: str
-    part: Literal["encoder", "text", "comparator"]
+    part: Literal["encoder", "text", "comparator", "points"]
     source: Source
     path: Path | None = None
     brought: Path | None = None
@@ -48,25 +48,27 @@ class Wanted:
 
     @property
     def what(self) -> str:
-        kinds = {"encoder": "checkpoint", "text": "text encoder of", "comparator": "comparator"}
-        return f"{kinds[self.part]} {self.name!r}"
+        kinds = {"encoder": "checkpoint", "text": "text encoder of", "points": "point encoder"}
+        return f"{kinds.get(self.part, self.part)} {self.name!r}"
 
     @property
     def place(self) -> str:
         source = self.source
+        if source.page:
+            return f"{source.file} of {source.page}"
         return source.url or (f"{source.repo}/{source.file}" if source.repo else str(self.path))
 
     def call(self, path: str) -> str:
         """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
         if self.part == "comparator":
             return f"method=Comparator.load({path})"
-        kind = "ShapeEncoder" if self.part == "encoder" else "TextEncoder"
-        return f'{self.part}={kind}.from_pretrained("{self.name}", checkpoint={path})'
+        kind = {"encoder": "ShapeEncoder", "points": "PointEncoder"}.get(self.part, "TextEncoder")
+        return f'{self.part.replace("points", "encoder")}={kind}.from_pretrained("{self.name}", checkpoint={path})'
 
     @property
     def by_hand(self) -> str:
         repo, file, revision, url = self.source.repo, self.source.file, self.source.revision, self.source.url
-        how = f"open {url}"
+        how = f"open {self.source.page}, which leads to {file}" if self.source.page else f"open {url}"
         if repo:
             how = f"`hf download {repo} {file} --revision {revision}`, or open "
             how += f"https://huggingface.co/{repo}/blob/{revision}/{file}"
@@ -74,9 +76,11 @@ class Wanted:
         named = "" if self.source.sha256 else f" --as {self.name}" + " --text" * (self.part == "text")
         add = f"python -m openshape_ood checkpoints add {given}{named}"
         call = self.call(f'"{given}"')
+        points = self.part == "points"
+        last = "" if points else ' The checkpoint "tiny" is inside the package and runs offline.'
         return (
             f"To get it by hand, on any machine with a network: {how}; then `{add}` here, with that file's path, or "
-            f'hand {call} to score_novelty. The checkpoint "tiny" is inside the package and runs offline.'
+            f"hand {call} to {'segment_scene' if points else 'score_novelty'}.{last}"
         )
 
 
@@ -184,9 +188,9 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
         return Wanted(row.name, "text", of_hub, brought=_kept_at(of_hub))
     source = row.source
     places = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}
-    places |= {"https": _kept_at(source)}
+    places |= dict.fromkeys(("https", "hand"), _kept_at(source))
     brought = None if source.kind in ("package", "file") else _kept_at(source)
-    part: Any = "comparator" if row.kind == "comparator" else "encoder"
+    part: Any = "encoder" if row.kind == "shape" else row.kind
     wanted = Wanted(row.name, part, source, places.get(source.kind), brought)
     if source.sha256:
         return wanted
@@ -197,8 +201,8 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
 
 
 def _kept_at(source: Source) -> Path:
-    """Where a file of an https address is kept, and one of the Hub that was brought by hand."""
-    place = source.url or f"{source.repo}/{source.file} {source.revision}"
+    """Where a file of an https address is kept, and one that was brought by hand."""
+    place = source.url or f"{source.repo or source.page}/{source.file} {source.revision}"
     name = PurePosixPath(source.file or urlsplit(source.url).path).name
     return own_folder("downloads") / f"{_digest(place)[:16]}-{name or 'weights'}"
 
@@ -224,6 +228,10 @@ def _fetch(wanted: Wanted, progress: bool) -> Path:
     cached, local = _cached(wanted), wanted.source.kind in ("package", "file")
     if local and not cached:
         raise WeightsError(f"{wanted.what}: there is no file {wanted.path}; to load another one: {wanted.call('PATH')}")
+    if wanted.source.kind == "hand":
+        if not cached:
+            raise WeightsError(f"{wanted.what} is not here: its authors give it to people only. {wanted.by_hand}")
+        local = True
     if cached and (local or wanted.source.sha256 in ("", sha256(cached))):
         if local:
             check_hash(wanted, cached)

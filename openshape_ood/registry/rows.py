@@ -20,7 +20,9 @@ REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 
 # kind of row -> what it needs beside a licence and a source
 SHARED = ("architecture", "sizes", "keys", "text", "spec")
-KINDS: dict[str, tuple[str, ...]] = {"shape": SHARED, "comparator": ("encoder",)}
+POINTS = (*(field for field in SHARED if field != "spec"), "scan")
+KINDS: dict[str, tuple[str, ...]] = {"shape": SHARED, "points": POINTS, "comparator": ("encoder",)}
+ENCODERS = ("shape", "points")  # kinds with a network and a text encoder of their own
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Source:
     sha256: of the file, in hexadecimal digits; without it, the first use records it (see `registry.files`); bytes: its
     size, 0 where it is not known.
     package: a file inside this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
-    file without repo: beside the registry, or an absolute path.
+    file with page: one that its authors give to people who open that page, kept by `checkpoints add`; file without repo
+    and page: beside the registry, or an absolute path.
     """
 
     sha256: str = ""
@@ -40,12 +43,15 @@ class Source:
     revision: str = "main"
     url: str = ""
     bytes: int = 0
+    page: str = ""
 
     @property
     def kind(self) -> str:
-        """`"package"`, `"hub"`, `"https"` or `"file"`."""
+        """`"package"`, `"hub"`, `"https"`, `"hand"` or `"file"`."""
         if self.package or self.url:
             return "package" if self.package else "https"
+        if self.page:
+            return "hand"
         return "hub" if self.repo else "file"
 
 
@@ -90,6 +96,19 @@ class Text:
 
 
 @dataclass(frozen=True)
+class ScanSpec:
+    """What a point encoder takes: scans in metres, z up.
+
+    voxel: side of a voxel in metres; input: what a voxel is given, "ones", for geometry alone, or "color", rgb from
+    -0.5 to 0.5; labels: the list of names that it was trained or published with.
+    """
+
+    voxel: float
+    input: str
+    labels: str = ""
+
+
+@dataclass(frozen=True)
 class About:
     """What helps to choose an encoder; nothing of it is needed to run it.
 
@@ -107,8 +126,8 @@ class About:
     published: str = ""
 
 
-# of kinds that have neither
-NO_TEXT, NO_SPEC = Text("", "", "", ""), CloudSpec(0, "", 0.0)
+# of kinds that have none
+NO_TEXT, NO_SPEC, NO_SCAN = Text("", "", "", ""), CloudSpec(0, "", 0.0), ScanSpec(0.0, "")
 
 
 @dataclass(frozen=True)
@@ -116,8 +135,9 @@ class Row:
     """One row of the registry.
 
     `architecture`, `sizes` (an instance of the architecture's own dataclass), `keys`, `text` and `spec` are there for
-    the kinds that need them (`KINDS`); all are for kind "shape". `encoder`: of a comparator, the row whose embeddings
-    it compares; all else its file says. `folder` is where the registry that names it lies.
+    the kinds that need them (`KINDS`); all are for kind "shape", and kind "points" has `scan` for `spec`. `encoder`: of
+    a comparator, the row whose embeddings it compares; all else its file says. `folder` is where the registry that
+    names it lies.
     `unconfirmed`: what of the row nobody has seen to be so, in words; whoever loads it is told. `members`: of an
     ensemble the rows of its encoders, in the order of their names.
     """
@@ -132,10 +152,16 @@ class Row:
     keys: Keys = Keys()
     text: Text = NO_TEXT
     spec: CloudSpec = NO_SPEC
+    scan: ScanSpec = NO_SCAN
     about: About = About()
     unconfirmed: str = ""
     encoder: str = ""
     members: tuple[Row, ...] = ()
+
+    @property
+    def text_dim(self) -> int:
+        """The width of its text encoder's embeddings: that of its own, but where a projection lies between."""
+        return getattr(self.sizes, "text_width", 0) or int(self.sizes.embedding_dim)
 
 
 def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: str = "shape") -> list[str]:
@@ -165,8 +191,12 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
     return [row.name for row in load_registry(registry).values() if row.kind == kind]
 
 
-def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -> Row:
-    """The row of the encoder called `name`; `registry` as in `list_checkpoints`. Several joined by + are an ensemble.
+def find_checkpoint(
+    name: str, registry: str | os.PathLike[str] | None = None, *, kinds: tuple[str, ...] = ("shape",)
+) -> Row:
+    """The row of the encoder called `name`, of one of `kinds`; `registry` as in `list_checkpoints`.
+
+    Several shape encoders joined by + are an ensemble.
 
     Raises
     ------
@@ -183,11 +213,17 @@ def find_checkpoint(name: str, registry: str | os.PathLike[str] | None = None) -
     >>> find_checkpoint("vitg14+tiny").name
     'tiny+vitg14'
     """
-    rows = {row.name: row for row in load_registry(registry).values() if row.kind == "shape"}
+    every = load_registry(registry)
+    rows = {row.name: row for row in every.values() if row.kind in kinds}
     parts = [name] if not isinstance(name, str) or name in rows else [part.strip() for part in name.split("+")]
     for part in parts:
         if not isinstance(part, str) or part not in rows:
             what = f"{part!r} in {name!r}" if len(parts) > 1 else repr(part)
+            if isinstance(part, str) and part in every:
+                raise UnknownNameError(
+                    f"checkpoint {what} is of kind {every[part].kind!r}; expected {' or '.join(map(repr, kinds))}: "
+                    f"{', '.join(rows) or 'there are none'}"
+                )
             raise UnknownNameError(f"unknown checkpoint {what}; known: {', '.join(rows)}{meant(str(part), rows, 0.4)}")
     from openshape_ood.registry.ensembles import ensemble
 
@@ -254,7 +290,7 @@ def _completed(name: str, tables: Mapping[str, Any], asked: tuple[str, ...] = ()
     base = _completed(other, tables, (*asked, name))
     if not isinstance(base, dict):
         return {}
-    whole = {key: base[key] for key in ("kind", *SHARED) if key in base}
+    whole = {key: base[key] for key in ("kind", *SHARED, "scan") if key in base}
     for key, value in table.items():
         both = isinstance(value, dict) and isinstance(whole.get(key), dict)
         whole[key] = {**whole[key], **value} if both else value

@@ -15,10 +15,11 @@ from openshape_ood.errors import RegistryError
 from openshape_ood.registry.tables import check_one_of
 
 if TYPE_CHECKING:
-    from openshape_ood.registry.rows import Keys, Row, Source, Text
+    from openshape_ood.registry.rows import Keys, Row, ScanSpec, Source, Text
     from openshape_ood.shapes import CloudSpec
 
 MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # of a network, each; of a cloud
+MOST_VOXEL, INPUTS = 10, ("ones", "color")  # metres; of a voxel
 TEMPLATES = Path(__file__).parents[1] / "encoders" / "text" / "templates.toml"
 
 
@@ -39,7 +40,9 @@ def check_row(row: Row, needed: Collection[str]) -> None:
         _check_spec(row.spec, f"[{row.name}.spec]")
     if "text" in needed:
         _check_text(row.text, f"[{row.name}.text]")
-    if row.kind == "shape" and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
+    if "scan" in needed:
+        _check_scan(row.scan, f"[{row.name}.scan]")
+    if "sizes" in needed and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
         what = f"[{row.name}] the sizes of {row.architecture!r}"
         raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
 
@@ -50,6 +53,8 @@ def _check_source(source: Source, where: str) -> None:
         raise RegistryError(f"{where} takes {known}; expected one")
     if source.url and urlsplit(source.url).scheme != "https":
         raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
+    if source.page and (not source.file or source.repo or urlsplit(source.page).scheme != "https"):
+        raise RegistryError(f"{where} field 'page' is {source.page!r}; expected an https address beside 'file' alone")
     _check_sha256(where, source.sha256)
     if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
         raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
@@ -75,6 +80,11 @@ def _check_spec(spec: CloudSpec, where: str) -> None:
     check_one_of(where, "fewer", spec.fewer, ("repeat", "keep"))
     if spec.color > 1:
         raise RegistryError(f"{where} field 'color' is {spec.color}; expected 0 to 1")
+
+
+def _check_scan(scan: ScanSpec, where: str) -> None:
+    _check_most(where, scan, MOST_VOXEL)
+    check_one_of(where, "input", scan.input, INPUTS)
 
 
 def _check_most(where: str, part: Any, most: int) -> None:

@@ -25,19 +25,21 @@ from openshape_ood.storage import own_folder, own_key, replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 3
+FORMAT = 4
 NO_DIGEST = "0" * 64
 
 
 @dataclass(frozen=True)
 class Weights:
     """The tensors of an encoder, keyed as its network has them; what cosines with text were divided by in training, if
-    the file says so; that file; mapped: whether the tensors are views of it, which no one will write to."""
+    the file says so; that file; mapped: whether the tensors are views of it, which no one will write to; model: what
+    the file calls its network, "" where it does not."""
 
     tensors: Mapping[str, Tensor]
     temperature: float | None
     path: Path
     mapped: bool = False
+    model: str = ""
 
 
 def stripped_path(row: Row) -> Path | None:
@@ -80,6 +82,7 @@ def keep(row: Row, weights: Weights) -> Path | None:
         return None
     tensors = {key: tensor.detach().contiguous() for key, tensor in weights.tensors.items()}
     about = {"checkpoint": row.name, "temperature": str(weights.temperature or ""), "digest": NO_DIGEST}
+    about["model"] = weights.model
     try:
         with replacing(path) as unfinished:
             # one entry: the order of several differs from file to file
@@ -102,7 +105,7 @@ def _mapped(row: Row) -> Weights | None:
         if not path or not about or not hmac.compare_digest(_hashed(path, about["digest"])[1], about["digest"]):
             return None
         temperature = about["temperature"]
-        return Weights(load_file(path), float(temperature) if temperature else None, path, mapped=True)
+        return Weights(load_file(path), float(temperature) if temperature else None, path, True, about.get("model", ""))
     except (SafetensorError, OSError):  # damaged, gone in between, or on a file system that maps no files
         return None
 

@@ -51,13 +51,13 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
         path = fetch(row) if checkpoint is None else given_path(checkpoint, "checkpoint")
         if not path.is_file():
             raise WeightsError(f"{row.name}: no checkpoint file at {path}")
-        weights = stripped.Weights(*read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256)), path)
+        weights = read_file(path, row, trusted=checkpoint is None and bool(row.source.sha256))
     with torch.device("meta"):  # shapes alone: random weights would take longer than the right ones
-        network = ARCHITECTURES[row.architecture].build(row.sizes).float()  # whatever the default type
+        network = ARCHITECTURES[row.architecture].build(_sizes(row, weights)).float()  # whatever the default type
     try:
         load_strictly(network, weights.tensors, weights.path, row.name, weights.mapped)
     except WeightsError as error:
-        if not (others := _fitting(row, weights.tensors)):
+        if not (others := _fitting(row, weights)):
             raise
         raise WeightsError(f"{error}; the sizes are those of {' or '.join(others)}") from None
     if checkpoint is None:
@@ -66,22 +66,39 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
     return network, digest or sha256(weights.path), weights.temperature
 
 
-def read_file(path: Path, row: Row, trusted: bool) -> tuple[dict[str, Tensor], float | None]:
-    """Tensors and temperature of a file of `row`; as `read_weights` and `read_temperature`."""
+def read_file(path: Path, row: Row, trusted: bool) -> stripped.Weights:
+    """What a file of `row` holds; raises as `read_weights`."""
     tensors = read_weights(path, row.keys, row.name, trusted)
-    return tensors, read_temperature(path, row.keys, row.name, trusted)
+    temperature = read_temperature(path, row.keys, row.name, trusted)
+    return stripped.Weights(tensors, temperature, path, model=_read_model(path, row, trusted))
 
 
-def _fitting(row: Row, tensors: Mapping[str, Tensor]) -> list[str]:
+def _sizes(row: Row, weights: stripped.Weights) -> Any:
+    """Those of the row, as this file has them."""
+    of_file = getattr(row.sizes, "of_file", None)
+    return of_file(weights.tensors.keys(), weights.model) if of_file else row.sizes
+
+
+def _fitting(row: Row, weights: stripped.Weights) -> list[str]:
     """Names of the packaged encoders of the same architecture that have just these tensors."""
-    found = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    found = {key: tuple(tensor.shape) for key, tensor in weights.tensors.items()}
     rows = [other for other in load_registry().values() if other.architecture == row.architecture]
     shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
-    for sizes in {other.sizes for other in rows}:  # several rows have the same
+    for sizes in {_sizes(other, weights) for other in rows}:  # several rows have the same
         with torch.device("meta"):
             network = ARCHITECTURES[row.architecture].build(sizes)
         shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    return [other.name for other in rows if not faults(shapes[other.sizes], found)]
+    return [other.name for other in rows if not faults(shapes[_sizes(other, weights)], found)]
+
+
+def _read_model(path: Path, row: Row, trusted: bool) -> str:
+    """What PyTorch Lightning's settings call the network; "" where there are none, or nobody asks."""
+    if path.suffix == ".safetensors" or not hasattr(row.sizes, "of_file"):
+        return ""
+    content = read_torch(path, row.name, trusted)
+    settings = content.get("hyper_parameters") if isinstance(content, Mapping) else None
+    model = settings.get("model") if isinstance(settings, Mapping) else None
+    return model if isinstance(model, str) and len(model) <= LONGEST_KEY else ""
 
 
 def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> dict[str, Tensor]:

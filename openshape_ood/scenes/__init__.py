@@ -2,6 +2,11 @@
 
 from openshape_ood.scenes.files import load_labels as load_labels
 from openshape_ood.scenes.files import load_scene as load_scene
+from openshape_ood.scenes.objects import score_scene as score_scene
+from openshape_ood.scenes.proposals import Proposals as Proposals
+from openshape_ood.scenes.proposals import find_objects as find_objects
+from openshape_ood.scenes.result import SceneObject as SceneObject
+from openshape_ood.scenes.result import SceneResult as SceneResult
 from openshape_ood.scenes.saving import load_names as load_names
 from openshape_ood.scenes.saving import save_labels as save_labels
 from openshape_ood.scenes.saving import save_scene as save_scene

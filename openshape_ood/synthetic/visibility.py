@@ -29,7 +29,7 @@ def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixels: 
     row, column, depth, pixel = _projected(cloud, camera, pixels)
     nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
     np.minimum.at(nearest, (row + 1, column + 1), depth)
-    front = _spread(nearest)[row + 1, column + 1]
+    front = spread(nearest)[row + 1, column + 1]
     return depth <= front + _tolerance(cloud, normals, camera, depth * pixel)
 
 
@@ -46,7 +46,7 @@ def _projected(cloud: np.ndarray, camera: np.ndarray, pixels: int) -> tuple[np.n
     return ((y - y.min()) / pixel).astype(np.intp), ((x - x.min()) / pixel).astype(np.intp), depth, float(pixel)
 
 
-def _spread(nearest: np.ndarray) -> np.ndarray:
+def spread(nearest: np.ndarray) -> np.ndarray:
     """Each sample splatted over 3 x 3 pixels: the least depth of a pixel's neighbourhood."""
     tall = nearest.copy()
     tall[1:] = np.minimum(tall[1:], nearest[:-1])

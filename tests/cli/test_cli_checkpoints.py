@@ -260,3 +260,39 @@ def test_a_text_encoder_brought_by_hand(stick: Path, monkeypatch: pytest.MonkeyP
     assert added["part"] == "text" and fetch_file(row) == Path(added["path"])
     assert fetch_file(row).read_bytes() == b"weights"
     assert fetch_file(find_checkpoint("vitl14")) == Path(added["path"])  # the same repository and file
+
+
+def test_point_encoders_are_listed_and_shown() -> None:
+    found = {row["name"]: row for row in run_json("checkpoints", "list")["checkpoints"]}
+    lseg, lground = found["openscene-scannet-lseg"], found["lground-34d"]
+    assert (lseg["kind"], lseg["voxel"], lseg["input"], lseg["dim"], lseg["points"]) == (
+        "points",
+        0.02,
+        "ones",
+        512,
+        None,
+    )
+    assert (found["tiny"]["kind"], found["tiny"]["voxel"], found["tiny"]["input"]) == ("shape", None, "")
+    listed = run("checkpoints", "list").stdout
+    line = next(line for line in listed.splitlines() if line.startswith("lground-34d"))
+    assert "0.02 m" in line and "color" in line and "to be fetched by hand" in line and lground["up"] == "z"
+    shown = run_json("checkpoints", "show", "lground-34d")
+    assert shown["scan"]["voxel"] == 0.02 and shown["source"]["page"].startswith("https://github.com/")
+    assert [part["source"] for part in shown["files"]] == ["hand", "hub"]
+    assert run_json("checkpoints", "verify", "lground-34d", code=1)["files"][0]["status"] == "missing"
+    failed = run_json("checkpoints", "fetch", "lground-34d", "--no-text", code=2)["failed"]
+    assert "its authors give it to people only" in failed[0]["reason"]
+
+
+def test_a_point_encoder_brought_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "34D_CLIP_finetune.ckpt"
+    file.write_bytes(b"weights")
+    (added,) = run_json("checkpoints", "add", file, "--as", "lground-34d")["added"]
+    assert added["part"] == "encoder" and Path(added["path"]).read_bytes() == b"weights"
+    assert "the registry names no sha256" in str(recwarn.pop(UserWarning).message)
+    assert (
+        run_json("checkpoints", "verify", "lground-34d", code=1)["files"][0]["status"] == "sound"
+    )  # its text is missing

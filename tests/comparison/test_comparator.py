@@ -368,7 +368,9 @@ def spoiled(path: Path, how: Sequence[tuple[str, Any]]) -> Path:
     header = json.loads(metadata["header"])
     for name, value in how:
         table, _, key = name.rpartition(" ")
-        if name in arrays and value is None:
+        if isinstance(value, np.ndarray) and name not in arrays:
+            arrays[name] = value
+        elif name in arrays and value is None:
             del arrays[name]
         elif name in arrays:
             arrays[name] = value
@@ -390,6 +392,8 @@ def spoiled(path: Path, how: Sequence[tuple[str, Any]]) -> Path:
         [("center", np.full(D, np.nan))],
         [("network.head.weight", None)],
         [("network.proj.weight", np.zeros((16, D + 1), dtype=np.float32))],
+        [("whitening", np.zeros((D, D - 1)))],
+        [("else", np.zeros(D))],
         [("identity", {"checkpoint": "mine"})],
         [("settings", {"prototypes": "all", "eval": "x"})],
         [("card", 5)],

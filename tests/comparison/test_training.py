@@ -11,7 +11,7 @@ import pytest
 import torch
 from made_up_worlds import classes, world
 
-from openshape_ood.comparison import Comparator, training
+from openshape_ood.comparison import Comparator, RelationSimilarity, training
 from openshape_ood.comparison.network import Relation, RelationSizes
 from openshape_ood.comparison.training import (
     STATE,
@@ -84,6 +84,25 @@ def test_a_seed_is_a_training() -> None:
     assert same(first, again) and not same(first, other) and first.name == again.name != other.name
 
 
+def test_rows_may_be_whitened_and_steps_turned(tmp_path: Path) -> None:
+    made = fit_comparator(BASE, recipe=replace(SMALL, whiten=0.3, turned=0.5))
+    white, rows = fit_comparator(BASE, "whitened", shrinkage=0.3), BASE.labeled_examples()[0][:5]
+    assert isinstance(made.similarity, RelationSimilarity)
+    prepared = made.similarity.prepared(rows)
+    np.testing.assert_allclose(prepared @ prepared.T / 12, white.similarity.between(rows, rows), atol=1e-5)
+    again = Comparator.load(made.save(tmp_path / "whitened.safetensors"))
+    assert np.array_equal(again.similarity.between(rows, rows), made.similarity.between(rows, rows))
+    turned = [fit_comparator(BASE, recipe=replace(SMALL, whiten=0.3, turned=share)) for share in (0.5, 0.0)]
+    assert same(made, turned[0]) and not same(made, turned[1])
+
+
+def test_a_turn_leaves_lengths_and_angles() -> None:
+    rotations = [training._rotation(12, replace(SMALL, turned=0.5), step).numpy() for step in range(40)]
+    for matrix in rotations:
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(12), atol=1e-5)
+    assert 10 < sum(not np.array_equal(matrix, np.eye(12)) for matrix in rotations) < 30
+
+
 def test_the_card_says_what_was_learned() -> None:
     card = fit_comparator(BASE, recipe=SHORT, evaluation=["zebra"]).card
     assert card["classes"] == list(BASE.names) and card["apart from"] == ["zebra"] and card["recipe"]["steps"] == 3
@@ -130,6 +149,7 @@ def test_names_are_learned_as_one_more_example() -> None:
         ({"loss": "hinge"}, UnknownNameError),
         ({"optimizer": "lars"}, UnknownNameError),
         ({"seed": -1}, InputError),
+        ({"turned": 1.5}, InputError),
     ],
 )
 def test_recipes_that_are_none(settings: dict[str, Any], error: type[Exception]) -> None:

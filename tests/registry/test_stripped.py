@@ -127,7 +127,7 @@ def test_it_holds_the_encoder_and_where_it_is_from(row: Row, cache: Path) -> Non
     assert path == kept(row) and row.source.sha256 in path.name
     metadata = about(path)
     assert metadata["source_sha256"] == row.source.sha256 and metadata["checkpoint"] == "mine"
-    assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == "3"
+    assert float(metadata["temperature"]) == pytest.approx(TEMPERATURE) and metadata["stripped"] == str(stripped.FORMAT)
 
 
 def test_a_file_without_a_temperature(tmp_path: Path, cache: Path) -> None:

@@ -20,7 +20,7 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.encoders.text import open_clip, static
 from openshape_ood.errors import ClassNamesError, InputError, WeightsError
 from openshape_ood.registry.files import cached, fetch, sha256
-from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.rows import ENCODERS, Row, find_checkpoint
 from openshape_ood.registry.soundness import template_lists
 from openshape_ood.storage import ArrayStore, own_folder
 
@@ -64,7 +64,7 @@ class TextEncoder:
         aliases: Aliases | None = None,
         cache: bool = True,
     ) -> None:
-        self.identity, self.dim = Identity(row.name, row.text.space), row.sizes.embedding_dim
+        self.identity, self.dim = Identity(row.name, row.text.space), row.text_dim
         self.templates = find_templates(row.text.templates if templates is None else templates)
         self.average = row.text.average if average is None else average
         check_choice(self.average, "average", AVERAGES)
@@ -93,7 +93,8 @@ class TextEncoder:
         Parameters
         ----------
         name, registry : str and path, optional
-            A name in the registry, or in one of one's own, or an ensemble, as `ShapeEncoder.from_pretrained` takes it.
+            A name in the registry, or in one of one's own, or an ensemble, as `ShapeEncoder.from_pretrained` takes it;
+            that of a point encoder too.
         checkpoint : path, optional
             A file with the weights in place of the Hub's (.safetensors, .pt or .bin, a whole CLIP or its text side).
         device : str or torch.device, optional
@@ -117,7 +118,8 @@ class TextEncoder:
             A name, templates, an average or aliases that cannot be used; a registry that cannot be read.
         """
         settings: dict[str, Any] = {"templates": templates, "average": average, "aliases": aliases, "cache": cache}
-        return cls.of(find_checkpoint(name, registry), checkpoint=checkpoint, device=device, **settings)
+        row = find_checkpoint(name, registry, kinds=ENCODERS)
+        return cls.of(row, checkpoint=checkpoint, device=device, **settings)
 
     @classmethod
     def of(cls, row: Row, **settings: Any) -> TextEncoder:
@@ -243,8 +245,8 @@ def fetch_file(row: Row, progress: bool = True) -> Path:
 
 
 def _check_width(row: Row, width: int) -> None:
-    if width != row.sizes.embedding_dim:
-        what = f"text encoder of {row.name!r} has {width} dimensions, its shape encoder {row.sizes.embedding_dim}"
+    if width != row.text_dim:
+        what = f"text encoder of {row.name!r} has {width} dimensions, its {row.kind} encoder {row.text_dim}"
         raise WeightsError(f"{what}; they were not trained together")
 
 

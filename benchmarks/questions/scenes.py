@@ -1,0 +1,233 @@
+"""`python -m benchmarks.scenes`: are the objects of a scan found, named and told from novel ones?
+
+Generated rooms, and with `--real DIR` the small house in three areas. For each way to propose objects, beside the true
+instances: recall and precision of proposals (points without an instance left out), names right on the objects that
+were found, AUROC of novelty known against novel, mean IoU of classes after painting. Then rooms with one foreign object
+among known ones: where it ranks. Then scans again, shuffled, shifted and turned: what of it changes. Prints tables,
+writes the same as JSON, and draws three rooms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks import options
+from benchmarks.report.facts import weights_notes
+from benchmarks.report.output import write_json
+from benchmarks.report.pictures.scenes import draw_rooms
+from benchmarks.scene_data.house import house_rooms
+from benchmarks.scene_data.judging import (
+    FLAT,
+    LEAST,
+    TRUE,
+    WAYS,
+    Case,
+    Names,
+    counted,
+    examined,
+    foreign_ranks,
+    summary,
+)
+from benchmarks.threedos.record import other_weights
+from openshape_ood import ShapeEncoder, TextEncoder
+from openshape_ood.encoders.text.encoder import UntrainedNameWarning
+from openshape_ood.known import KnownClasses
+from openshape_ood.scenes import Scene
+from openshape_ood.scenes.objects import score_scene
+from openshape_ood.synthetic import categories
+from openshape_ood.synthetic.rooms import Room, room
+
+KNOWN = ("bed", "bookshelf", "cabinet", "chair", "desk", "door", "sofa", "table")
+AMONG = tuple(name for name in KNOWN if name != "door")  # furniture of the rooms with a foreign object
+FOREIGN = (
+    *("bathtub", "bicycle", "bin", "fan", "guitar", "ladder", "lamp", "person", "plant", "refrigerator", "toilet"),
+    "washing machine",
+)
+OBJECTS = 7  # of `AMONG`, beside the foreign one
+FIRST = 15_000  # seed of the first room; those of the rooms with a foreign object begin a thousand later
+RANKED = ("connected pieces", "merge tree", TRUE)
+AGAIN = 3  # rooms that are scanned again in another order and place
+COLUMNS = {
+    "proposals": "proposals",
+    "recall25": "R25",
+    "recall50": "R50",
+    "free25": "free R25",
+    "free50": "free R50",
+    "precision25": "P25",
+    "name": "name right",
+    "known": "known right",
+    "auroc": "AUROC",
+    "auroc_unnamed": "unnamed too",
+    "miou": "mIoU",
+    "miou_known": "known",
+    "miou_novel": "novel",
+}
+
+
+def names_of(rooms: Sequence[Room], text: TextEncoder, known: Sequence[str] = KNOWN) -> Names:
+    """Of all generated categories those that occur in some rooms, and the known ones whether they do or not."""
+    occur = {of.items[one - 1].category for of in rooms for one in counted(of)} & set(categories())
+    return Names(*(KnownClasses.from_names(sorted(one), text) for one in (known, occur | set(known))))
+
+
+def compared(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> Any:
+    """Figures of every way over some rooms, and the cases of each."""
+    names = names_of(rooms, text)
+    cases: dict[str, list[Case]] = {}
+    for way in (*WAYS, TRUE):
+        work = tqdm(rooms, desc=way, unit="scan", disable=not args.progress)
+        cases[way] = [examined(one, way, encoder, names, **how(args)) for one in work]
+    return {way: summary(of, names) for way, of in cases.items()}
+
+
+def how(args: argparse.Namespace) -> dict[str, Any]:
+    return {"method": args.method, "size_weight": args.size_weight}
+
+
+def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Rooms with one foreign object: what it is, and its rank by true instances and by each way."""
+    found = []
+    names = Names(*(KnownClasses.from_names(list(AMONG), text),) * 2)
+    for i in tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress):
+        kind = FOREIGN[i % len(FOREIGN)]
+        made = room(FIRST + 1000 + i, categories=AMONG, foreign=[kind], objects=OBJECTS)
+        ranks = {way: foreign_ranks(examined(made, way, encoder, names, **how(args))) for way in RANKED}
+        found.append({"seed": FIRST + 1000 + i, "foreign": kind, "ranks": ranks})
+    return found
+
+
+def rank_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Of each way: rooms where the foreign object is found, and where it ranks first and among the first three."""
+    figures = {}
+    for way in rows[0]["ranks"]:
+        ranks = {among: np.array([row["ranks"][way][among] for row in rows]) for among in ("objects", "all")}
+        figures[way] = {"found": float(np.isfinite(ranks["all"]).mean())} | {
+            f"{among}_{most}": float((own <= most).mean()) for among, own in ranks.items() for most in (1, 3)
+        }
+    return figures
+
+
+def again(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder) -> list[dict[str, Any]]:
+    """Of the objects of some scans, the share that is found again, point by point, under the same name."""
+    known = KnownClasses.from_names(list(KNOWN), text)
+    found = []
+    for one in rooms:
+        first = _found(one.scene, encoder, known)
+        for how, (scene, order) in changed(one.scene).items():
+            other = _found(scene, encoder, known)
+            back = {frozenset(order[list(rows)].tolist()): name for rows, name in other.items()}
+            same = [back.get(rows) == name for rows, name in first.items()]
+            share = float(np.mean(same)) if same else 1.0
+            row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": share}
+            found.append(row | {"more": len(other) - len(first)})
+    return found
+
+
+def changed(scene: Scene) -> dict[str, tuple[Scene, np.ndarray]]:
+    """The same scan in another order, place and direction, and the row that each of its points had."""
+    order, rows = np.random.RandomState(0).permutation(len(scene)), np.arange(len(scene))
+    x, y, z = scene.points.T
+    return {
+        "shuffled": (scene.take(order), order),
+        "shifted": (replace(scene, points=scene.points + [100.0, -50.0, 0.0]), rows),
+        "turned": (replace(scene, points=np.stack([-y, x, z], axis=1)), rows),
+    }
+
+
+def _found(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[frozenset[int], str]:
+    result = score_scene(replace(scene, labels=None, instances=None), known, encoder)
+    return {frozenset(one.rows.tolist()): one.nearest for one in result}
+
+
+def tables(report: Mapping[str, Any]) -> list[str]:
+    said = []
+    for title, figures in report["figures"].items():
+        lines = [(way, *(cell(key, own.get(key)) for key in COLUMNS)) for way, own in figures.items()]
+        said.append(options.grid((title, *COLUMNS.values()), lines))
+    if report["foreign"]:
+        what = f"one foreign object, % of {len(report['foreign'])} rooms"
+        head = (what, "found", "first of objects", "in three", "first of all", "in three")
+        lines = [(way, *(f"{100 * v:.0f}" for v in own.values())) for way, own in report["ranks"].items()]
+        said.append(options.grid(head, lines))
+    if report["again"]:
+        lines = [
+            (row["scan"], row["how"], str(row["objects"]), f"{100 * row['same']:.0f}", str(row["more"]))
+            for row in report["again"]
+        ]
+        said.append(options.grid(("scan", "again", "objects", "the same", "more"), lines, words=2))
+    return said
+
+
+def cell(key: str, value: float | None) -> str:
+    if value is None or np.isnan(value):
+        return "-"
+    return f"{value:.0f}" if key == "proposals" else f"{value:.2f}"
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, rooms=1, foreign=0)
+    args.out.mkdir(parents=True, exist_ok=True)
+    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
+    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
+    sets = {"generated rooms": [room(FIRST + i) for i in range(args.rooms)]}
+    if args.real:
+        sets["small house"] = house_rooms(args.real)
+    ranked = foreign(encoder, text, args)
+    report = {
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
+        "other_weights": (others := other_weights(encoder, text)),
+        "settings": {"rooms": args.rooms, "foreign": args.foreign, "known": KNOWN, "among": AMONG, "objects": OBJECTS}
+        | how(args)
+        | {"least_points": LEAST, "not_free_standing": FLAT, "first_seed": FIRST},
+        "scans": {
+            name: [{"name": r.scene.name, "points": len(r.scene), "objects": len(counted(r))} for r in rooms]
+            for name, rooms in sets.items()
+        },
+        "figures": {name: compared(rooms, encoder, text, args) for name, rooms in sets.items()},
+        "foreign": ranked,
+        "ranks": rank_figures(ranked) if ranked else {},
+        "again": again([rooms[0] for rooms in sets.values()] + sets["generated rooms"][1:AGAIN], encoder, text),
+    }
+    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
+    name += f"-size-weight-{args.size_weight:g}" if args.size_weight else ""
+    files = [write_json(args.out / f"scenes-{name}.json", finite(report))]
+    if args.pictures:
+        shown = sets.get("small house", []) + sets["generated rooms"]
+        names = names_of(shown[:3], text)
+        files.append(draw_rooms(files[0].with_suffix(".png"), shown[:3], encoder, names, **how(args)))
+    print(*weights_notes(report), *tables(report), sep="\n\n")
+    print("", *files, sep="\n")
+
+
+def finite(value: Any) -> Any:
+    """With None for what JSON has no word for: a figure that there is not, a rank of what was not found."""
+    if isinstance(value, Mapping):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    about = "are the objects of a scan found, named, and told from novel ones?"
+    parser = options.parser("scenes", about, "model", "checkpoint", "text_checkpoint", "device")
+    parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: 20)")
+    parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
+    parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
+    parser.add_argument("--method", help="how novelty is scored (default: that of names)")
+    parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    args = parser.parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
+        return options.finish(lambda: run(args))

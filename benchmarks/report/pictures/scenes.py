@@ -1,0 +1,71 @@
+"""Three scans: what is there, what it is called, and how novel it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from benchmarks.scene_data.judging import Names
+    from openshape_ood import ShapeEncoder
+    from openshape_ood.scenes import Scene
+    from openshape_ood.synthetic.rooms import Room
+
+DRAWN = 60_000  # points of a scan
+HIGHEST = 2.2  # meters, of walls that are drawn
+FLOOR, REST = 0.86, 0.74  # grays
+
+
+def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: Names, **how: Any) -> Path:
+    """A column a scan: above by true label, in the middle by the name that was found, below by novelty."""
+    from matplotlib.lines import Line2D
+
+    from openshape_ood import plots
+    from openshape_ood.novelty_map.colors import ramp
+    from openshape_ood.scenes.objects import score_scene
+    from openshape_ood.scenes.saving import label_colors
+
+    vocabulary = names.vocabulary.names
+    place = {name: i + 1 for i, name in enumerate(vocabulary)}
+    figure, axes = plots.panels(3, len(rooms), size=(5.2 * len(rooms), 11.0))
+    for made, column in zip(rooms, axes.T, strict=True):
+        scene = made.scene
+        called, judged = (score_scene(scene, of, encoder, **how) for of in (names.vocabulary, names.known))
+        true = np.array([place.get(name, 0) for name in made.names])[scene.labels]
+        found = np.array([0, *(place[one.nearest] for one in called), 0])[called.numbers]
+        values = np.array([one.novelty for one in judged])
+        tint = ramp(values, float(values.min()), float(values.max()))
+        novelty = np.concatenate([np.full((1, 3), REST), tint, np.full((1, 3), REST)])[judged.numbers]
+        is_floor = np.array([name == "floor" for name in made.names])[scene.labels]
+        rest = np.where(is_floor, FLOOR, REST)[:, None] * np.ones(3)
+        _draw(column[0], scene, np.where(true[:, None] > 0, label_colors(true), rest), is_floor)
+        _draw(column[1], scene, np.where(found[:, None] > 0, label_colors(found), rest), is_floor)
+        _draw(column[2], scene, np.where(judged.numbers[:, None] > 0, novelty, rest), is_floor)
+        column[0].set_title(f"{scene.name}: what is there", fontsize=12)
+        column[1].set_title(f"what {encoder.identity.checkpoint} calls what was found", fontsize=12)
+        column[2].set_title("novelty against the known names", fontsize=12)
+    colors = label_colors(np.arange(1, len(vocabulary) + 1))
+    known = set(names.known.names)
+    marks = [
+        {"label": f"{name}{' (known)' if name in known else ''}", "color": color, "marker": "o"}
+        for name, color in zip(vocabulary, colors, strict=True)
+    ]
+    handles = [Line2D([], [], lw=0, **mark) for mark in marks]
+    figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=10)
+    return plots.save(figure, path)
+
+
+def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
+    """A scan seen from above and the front, without ceiling and the walls before it."""
+    from openshape_ood.plots.clouds import draw
+    from openshape_ood.plots.points import thinned, upright, view
+
+    xyz = upright(scene.points, "z")
+    near = view(xyz * [1, 0, 1])[2]
+    before = (scene.instances == 0) & ~is_floor & ((near > np.median(near)) | (scene.points[:, 2] > HIGHEST))
+    kept = np.flatnonzero(~before)
+    kept = kept[thinned(len(kept), DRAWN)]
+    draw(ax, xyz[kept], rgb[kept], size=1.5, edges=False)

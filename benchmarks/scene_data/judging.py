@@ -1,0 +1,174 @@
+"""Objects of scans under several ways to propose them: found, named, called novel, and painted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.scene_data import metrics
+from openshape_ood import ShapeEncoder
+from openshape_ood.known import KnownClasses
+from openshape_ood.scenes.objects import score_scene
+from openshape_ood.scenes.proposals import Proposals, find_objects
+from openshape_ood.scenes.result import SceneResult
+from openshape_ood.synthetic.rooms import Room
+
+LEAST = 50  # points of an object that counts
+TRUE = "true instances"
+WAYS: dict[str, dict[str, Any]] = {  # what is handed to find_objects
+    "connected pieces": {"by": "contact"},
+    "DBSCAN": {"by": "density"},
+    "merge tree, largest": {"by": "tree", "score": "size"},
+    "merge tree": {"by": "tree"},
+    "merge tree, all": {"by": "tree", "overlapping": True, "most": 100_000},
+}
+ALL = "merge tree, all"  # overlap, so they name and paint nothing
+FLAT = ("carpet", "curtain", "door", "picture", "picture frame", "window")  # what is not free-standing
+
+
+class Names(NamedTuple):
+    """The known names, and what objects may be called at all, these among it."""
+
+    known: KnownClasses
+    vocabulary: KnownClasses
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A scan under one way to propose its objects.
+
+    Attributes
+    ----------
+    objects : list of str
+        The names of its m true objects.
+    foreign : ndarray (m,) bool
+        Which of them does not belong.
+    overlap : ndarray (p, m)
+        IoU with the proposals.
+    novelty, name, nearest : ndarray (p,) or None
+        Of each proposal: novelty against the known names, index of its name in the vocabulary and among the known.
+    table : ndarray (k + 1, k + 1) or None
+        Confusion of points, as `metrics.confusion`, over the vocabulary.
+    """
+
+    objects: list[str]
+    foreign: np.ndarray
+    overlap: np.ndarray
+    novelty: np.ndarray | None = None
+    name: np.ndarray | None = None
+    nearest: np.ndarray | None = None
+    table: np.ndarray | None = None
+
+    @property
+    def match(self) -> np.ndarray:
+        return metrics.matched(self.overlap)
+
+
+def counted(room: Room) -> list[int]:
+    """The instances of a room that count: of `LEAST` points and more."""
+    assert room.scene.instances is not None
+    points = np.bincount(room.scene.instances, minlength=len(room.items) + 1)
+    return [item.instance for item in room.items if points[item.instance] >= LEAST]
+
+
+def proposed(room: Room, way: str) -> Proposals:
+    """The proposals of a way, the best first."""
+    if way == TRUE:
+        return find_objects(room.scene, regions=[np.flatnonzero(room.scene.instances == i) for i in counted(room)])
+    return find_objects(room.scene, **WAYS[way])
+
+
+def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: Any) -> Case:
+    """One scan under one way; `how` as `score_scene` takes it."""
+    scene, objects = room.scene, counted(room)
+    found = proposed(room, way)
+    titles = [room.items[one - 1].category for one in objects]
+    foreign = np.array([room.items[one - 1].foreign for one in objects], dtype=bool)
+    assert scene.instances is not None
+    overlap = metrics.overlap_table(found.rows, scene.instances, objects)
+    if way == ALL or not len(found):
+        return Case(titles, foreign, overlap)
+    known = called = score_scene(scene, names.known, encoder, proposals=found, **how)
+    if names.vocabulary is not names.known:
+        called = score_scene(scene, names.vocabulary, encoder, proposals=found, **how)
+    place = {id(rows): i for i, rows in enumerate(found.rows)}
+    novelty, nearest, name = np.zeros(len(found)), np.zeros(len(found), int), np.zeros(len(found), int)
+    for one in known:
+        novelty[place[id(one.rows)]] = one.novelty
+        nearest[place[id(one.rows)]] = names.known.names.index(one.nearest)
+    for one in called:
+        name[place[id(one.rows)]] = names.vocabulary.names.index(one.nearest)
+    table = painted(room, called, names.vocabulary.names)
+    return Case(titles, foreign, overlap, novelty, name, nearest, table)
+
+
+def painted(room: Room, result: SceneResult, vocabulary: Sequence[str]) -> np.ndarray:
+    """Confusion of points whose objects are painted with their names."""
+    place = {name: i + 1 for i, name in enumerate(vocabulary)}
+    # by the number of the object: 0 left over, the last one layout
+    guess = np.array([0, *(place[one.nearest] for one in result), 0])[result.numbers]
+    truth = np.array([-1, *(place.get(name, 0) for name in room.names[1:])])[room.scene.labels]
+    return metrics.confusion(truth, guess, len(vocabulary))
+
+
+def summary(cases: Sequence[Case], names: Names) -> dict[str, float]:
+    """Figures of one way: proposals as means over the scans, names and novelty over all their objects together."""
+    each = [metrics.proposal_figures(case.overlap) for case in cases]
+    found = {key: float(np.nanmean([figures[key] for figures in each])) for key in each[0]}
+    free = [np.array([name not in FLAT for name in case.objects], dtype=bool) for case in cases]
+    best = np.concatenate([c.overlap.max(axis=0, initial=0.0)[mask] for c, mask in zip(cases, free, strict=True)])
+    found |= {"free25": float((best >= 0.25).mean()), "free50": float((best >= 0.5).mean())}
+    return found | named(cases, names)
+
+
+def named(cases: Sequence[Case], names: Names) -> dict[str, float]:
+    """Names and novelty of the objects that were found, and the points they paint."""
+    vocabulary, known = (np.array(one.names) for one in (names.vocabulary, names.known))
+    rows = [
+        (title, vocabulary[case.name[i]], known[case.nearest[i]], case.novelty[i])
+        for case in cases
+        if case.name is not None and case.nearest is not None and case.novelty is not None
+        for title, i in zip(case.objects, case.match, strict=True)
+        if i >= 0
+    ]
+    if not rows:
+        return {}
+    title, called, nearest, novelty = map(np.array, zip(*rows, strict=True))
+    has_name, is_known = np.isin(title, vocabulary), np.isin(title, known)
+    iou = metrics.class_iou(np.sum([case.table for case in cases if case.table is not None], axis=0))[1:]
+    of_known = np.isin(vocabulary, known)
+    means = metrics.mean_iou(
+        iou, {"miou": np.ones(len(iou), dtype=bool), "miou_known": of_known, "miou_novel": ~of_known}
+    )
+    return {
+        "name": share((title == called)[has_name]),
+        "known": share((title == nearest)[is_known]),
+        "auroc": metrics.known_against_novel(novelty[has_name], ~is_known[has_name]),
+        "auroc_unnamed": metrics.known_against_novel(novelty, ~is_known),
+        **{key: mean for key, (mean, _) in means.items()},
+        "classes": float(means["miou"][1]),
+    }
+
+
+def share(mask: np.ndarray) -> float:
+    return float(mask.mean()) if len(mask) else float("nan")
+
+
+def foreign_ranks(case: Case) -> dict[str, float]:
+    """Where the one foreign object of a room ranks by novelty: among proposals that are objects, and among all.
+
+    Infinity where no proposal is it.
+    """
+    which = int(np.flatnonzero(case.foreign)[0])
+    own = int(case.match[which])
+    if own < 0 or case.novelty is None:
+        return {"objects": float("inf"), "all": float("inf")}
+    are = case.overlap.max(axis=1) >= metrics.FOUND
+    place = int(are[:own].sum())
+    return {
+        "objects": float(metrics.rank_of(case.novelty[are], place)),
+        "all": float(metrics.rank_of(case.novelty, own)),
+    }

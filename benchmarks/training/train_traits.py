@@ -1,0 +1,85 @@
+"""Trains what orders proposals: `python -m benchmarks.training.train_traits` writes `scenes/proposals/traits.json`.
+
+From the traits of a candidate in generated rooms, its overlap with the thing that it overlaps most. The last quarter of
+the rooms is held out; what is printed is of these, beside the order by size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib.resources import files
+
+import numpy as np
+from sklearn.neural_network import MLPRegressor
+
+from openshape_ood.scenes.proposals.candidates import of_tree, parse
+from openshape_ood.scenes.proposals.choice import apart, overlaps, suppressed
+from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.traits import TRAITS, traits
+from openshape_ood.synthetic.rooms import Room, room
+
+SEEN = 50  # points of an object that counts
+
+
+def overlap_with_things(made: Room, frame: Frame, rows: list[np.ndarray]) -> np.ndarray:
+    """Intersection over union (c, m) of voxels with the objects of a room; points of no object do not count."""
+    instances = made.scene.instances
+    assert instances is not None  # a room has them
+    numbers, counts = np.unique(instances[instances > 0], return_counts=True)
+    numbers = numbers[counts >= SEEN]
+    table = np.zeros((len(frame.places), len(numbers) + 1))
+    own = instances > 0
+    place = np.searchsorted(numbers, instances[own])
+    place = np.where(np.append(numbers, -1)[place] == instances[own], place, len(numbers))
+    np.add.at(table, (frame.inverse[own], place), 1)
+    inside = np.array([table[one].sum(axis=0) for one in rows])
+    return inside[:, :-1] / (table.sum(axis=0)[:-1] + inside.sum(axis=1, keepdims=True) - inside[:, :-1])
+
+
+def gathered(made: Room) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:
+    """Traits (c, 18), overlaps (c, m), voxels of the candidates, and how many voxels there are."""
+    frame = Frame.of(made.scene)
+    parsed = parse(frame)
+    found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.tolist()))
+    rows = [one.rows for one in found]
+    return traits(found, parsed), overlap_with_things(made, frame, rows), rows, len(frame.places)
+
+
+def told(kept: list[int], overlap: np.ndarray) -> list[float]:
+    own = overlap[kept]
+    recall = [float((own.max(axis=0) >= least).mean()) for least in (0.25, 0.5)]
+    return [len(kept), *recall, float((own.max(axis=1) >= 0.25).mean())]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rooms", type=int, default=45)
+    args = parser.parse_args()
+    data = [gathered(room(i)) for i in range(args.rooms)]
+    cut = args.rooms * 3 // 4
+    x, y = (np.concatenate([part(one) for one in data[:cut]]) for part in (lambda d: d[0], lambda d: d[1].max(axis=1)))
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
+    model = MLPRegressor(hidden_layer_sizes=(32,), alpha=1.0, max_iter=300, random_state=0)
+    model.fit(((x - mean) / scale).clip(-4, 4), y)
+    (first, second), (first_bias, second_bias) = model.coefs_, model.intercepts_
+    table = {"mean": mean, "scale": scale, "first": first, "first_bias": first_bias}
+    table |= {"second": second, "second_bias": second_bias}
+    source = f"{cut} generated rooms, seeds 0 to {cut - 1}; python -m benchmarks.training.train_traits"
+    content = {"source": source, "traits": list(TRAITS)}
+    content |= {name: np.round(array, 4).tolist() for name, array in table.items()}
+    with open(str(files("openshape_ood.scenes.proposals").joinpath("traits.json")), "w", encoding="utf-8") as file:
+        file.write(json.dumps(content) + "\n")
+    results: dict[str, list[list[float]]] = {"size": [], "shape": []}
+    for given, overlap, rows, count in data[cut:]:
+        size = np.array([len(one) for one in rows], dtype=np.float64)
+        results["size"].append(told(suppressed(size, overlaps(rows, count)), overlap))
+        worth = model.predict(((given - mean) / scale).clip(-4, 4))
+        results["shape"].append(told(apart(worth, rows, count), overlap))
+    for name, lines in results.items():
+        number, low, high, precision = np.mean(lines, axis=0)
+        print(f"{name}: {number:.1f} proposals, R25 {low:.3f}, R50 {high:.3f}, precision at 0.25 {precision:.3f}")
+
+
+if __name__ == "__main__":
+    main()

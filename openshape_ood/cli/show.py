@@ -1,0 +1,121 @@
+"""openshape-ood show: a saved result as a picture, or a page to turn it."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import print_line, shown
+from openshape_ood.errors import InputError, MissingPackageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXAMPLES = """
+  openshape-ood show found/objects.ply
+  openshape-ood show found/novelty.ply --color class --out where.png
+"""
+PICTURES = (".html", ".png", ".svg", ".pdf")
+NONE = "none"
+
+
+@options.with_examples(EXAMPLES)
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .ply file: a saved map, scan or scene.")],
+    color: Annotated[
+        Literal["own", "novelty", "class", "height"],
+        options.option(options.RESULT, "--color", "Its own colors, novelty, names of classes or labels, or height."),
+    ] = "own",
+    out: Annotated[
+        Path | None,
+        options.option(
+            options.RESULT,
+            "--out -o",
+            "The picture: .html to turn it, .png, .svg or .pdf; FILE.html if left out.",
+            metavar="FILE",
+        ),
+    ] = None,
+    up: Annotated[str, options.option(options.RESULT, "--up", "Which axis points up.", metavar="AXIS")] = "z",
+) -> None:
+    """Turn a saved result into a page that needs no network, or a picture."""
+    from openshape_ood import plots
+    from openshape_ood.cli.inputs import check_out
+    from openshape_ood.shapes.points import check_up
+
+    out = file.with_suffix(".html") if out is None else out
+    check_out("--out", out, PICTURES)
+    turned = out.suffix.lower() == ".html"
+    package = "plotly" if turned else "matplotlib"
+    if find_spec(package) is None:
+        raise MissingPackageError(f"show needs {package}: pip install 'openshape-ood[plots]'")
+    table, values, colored = _read(file, color)
+    how: dict[str, Any] = {"up": check_up(up, "--up"), "title": file.name}
+    draw = plots.turnable if turned else plots.cloud
+    print_line(f"written: {shown(plots.save(draw(table, colored, values, **how), out))}")
+
+
+def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str]:
+    """The cloud (n, 3|6), a value a point or None, and what the colors are called in `plots`."""
+    import numpy as np
+
+    from openshape_ood.errors import ShapeFileError
+    from openshape_ood.shapes.ply import ply_columns
+    from openshape_ood.storage import DAMAGE
+
+    if file.suffix.lower() != ".ply":
+        raise InputError(f"show reads .ply files, as --out and save write them; given was {file}")
+    try:
+        data = file.expanduser().read_bytes()
+        columns = ply_columns(data)
+        xyz = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float64)
+    except OSError as error:
+        raise ShapeFileError(f"cannot read {file}: {error.strerror or error}") from error
+    except DAMAGE as error:
+        raise ShapeFileError(f"{file} is no PLY file of points, or a damaged one: {error}") from error
+    if color == "height":
+        return xyz, None, "height"
+    if color == "novelty":
+        return xyz, _column(columns, ("novelty",), file), "novelty"
+    if color == "class":
+        numbers = _column(columns, ("class", "label"), file).astype(np.int64)
+        names = _names(data, file)
+        return xyz, [names.get(number, NONE if number <= 0 else str(number)) for number in numbers.tolist()], "class"
+    if not {"red", "green", "blue"} <= columns.keys():
+        return xyz, None, "height"
+    rgb = np.stack([columns[channel] for channel in ("red", "green", "blue")], axis=1)
+    return np.concatenate([xyz, rgb / 255 if rgb.dtype == np.uint8 else rgb], axis=1), None, "rgb"
+
+
+def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:
+    for name in names:
+        if name in columns:
+            found: np.ndarray = columns[name]
+            return found
+    there = ", ".join(columns)
+    raise InputError(f"{file} has no column {' or '.join(map(repr, names))} to color it by; it has {there}")
+
+
+def _names(data: bytes, file: Path) -> dict[int, str]:
+    """Of the header's comments, as a saved map has them, or of the side file of a saved scan."""
+    from openshape_ood.errors import FileError
+    from openshape_ood.scenes import load_names
+
+    names: dict[int, str] = {}
+    for line in data[: data.find(b"end_header")].decode("latin-1").splitlines():
+        words = line.split(" ", 3)
+        if words[:2] == ["comment", "class"] and len(words) == 4 and words[2].isdecimal():
+            try:
+                names[int(words[2])] = str(json.loads(words[3]))
+            except ValueError:  # another program's comment
+                continue
+    if names:
+        return names
+    try:
+        return load_names(file.expanduser())
+    except FileError:
+        return {}

@@ -1,0 +1,106 @@
+"""The objects of a scan, seen from two sides and from above, with their boxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
+from openshape_ood.plots import canvas
+from openshape_ood.plots.points import thinned, upright, view
+
+if TYPE_CHECKING:
+    from openshape_ood.scenes import SceneResult
+
+VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # degrees to the right and upwards
+COLORS = ("name", "novelty", "object")
+MOST = 60_000  # points drawn
+FAINT, DIM = 0.86, 0.7  # grays of layout, and of what is left over
+EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
+NUMBERED = 40  # objects whose number is written
+
+
+def scene(result: SceneResult, color: str = "name", *, title: str | None = None) -> canvas.Figure:
+    """Draw what `score_scene` found: from two sides and from above, without the ceiling.
+
+    Parameters
+    ----------
+    result : SceneResult
+    color : {"name", "novelty", "object"}
+        What the colors of objects mean; layout is light gray, and what is left over gray. Boxes of novel objects are
+        dark red; their numbers are those of the result's table.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib figure
+
+    Examples
+    --------
+    >>> scene("room.ply")
+    Traceback (most recent call last):
+    openshape_ood.errors.InputError: the scene is str; expected the SceneResult that score_scene returns
+    """
+    if not hasattr(result, "numbers"):
+        raise InputError(f"the scene is {type(result).__name__}; expected the SceneResult that score_scene returns")
+    check_choice(color, "color of a scene", COLORS)
+    figure, axes = canvas.panels(1, 3, size=(15, 6))
+    shown, rgb = _drawn(result, color)
+    for ax, (turn, tilt) in zip(axes.flat, VIEWS, strict=True):
+        _draw(ax, result, shown, rgb, turn, tilt)
+    canvas.title(axes[0, 1], title or f"{result.scene.name}, colored by {color}", fontsize=13)
+    if color == "name":
+        palette = _palette(result)
+        marks = [{"label": canvas.short(n, 24), "color": c, "marker": "o", "ms": 8} for n, c in palette.items()]
+        canvas.legend(axes[0, 1], marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=6, frameon=False)
+    return figure
+
+
+def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the points that are drawn, and their colors (m, 3)."""
+    ceiling = np.zeros(len(result.scene), dtype=bool)
+    for plane in result.proposals.layout:
+        if plane.kind == "ceiling":
+            ceiling[plane.rows] = True
+    rows = np.flatnonzero(~ceiling)
+    rows = rows[thinned(len(rows), MOST)]
+    of = np.array([[DIM] * 3, *_object_colors(result, color), [FAINT] * 3])
+    return rows, of[result.numbers[rows]]
+
+
+def _object_colors(result: SceneResult, color: str) -> list[np.ndarray]:
+    if color == "novelty":
+        novelty = np.array([one.novelty for one in result])
+        bounds = result.map.bounds() if result.result.threshold else (novelty.min(initial=0), novelty.max(initial=0))
+        return list(ramp(novelty, *bounds))
+    if color == "object":
+        from openshape_ood.scenes.saving import label_colors
+
+        return list(label_colors(np.arange(1, len(result) + 1)))
+    palette = _palette(result)
+    return [hex_to_rgb(palette[one.name]) for one in result]
+
+
+def _palette(result: SceneResult) -> dict[str, str]:
+    """A color a name that occurs; what is new is dark red."""
+    names = [name for name in map(str, result.result.classes) if any(one.name == name for one in result)]
+    new = {"new": "#6E0F12"} if any(one.verdict == "novel" for one in result) else {}
+    return {**class_colors(names), **new}
+
+
+def _draw(ax: Any, result: SceneResult, rows: np.ndarray, rgb: np.ndarray, turn: float, tilt: float) -> None:
+    across, rise, near = view(upright(result.scene.points[rows], "z"), turn, tilt)
+    order = np.argsort(near, kind="stable")
+    ax.scatter(across[order], rise[order], s=1.2, c=rgb[order], linewidths=0, rasterized=True)
+    for one in result:
+        x, y, _ = view(upright(one.box.corners(), "z"), turn, tilt)
+        style = {"color": "#6E0F12", "lw": 1.2} if one.verdict == "novel" else {"color": canvas.GREY, "lw": 0.5}
+        for a, b in EDGES:
+            ax.plot(x[[a, b]], y[[a, b]], **style)
+        if one.number <= NUMBERED:
+            ax.text(x[4:].mean(), y[4:].mean(), str(one.number), fontsize=7, ha="center")
+    ax.set_axis_off()
+    ax.set_aspect("equal")

@@ -1,0 +1,102 @@
+"""Boxes that stand upright around points, turned about z until they are smallest; and how usual such a size is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import InputError
+from openshape_ood.known import folded
+
+WIDENED = 0.2  # added to the standard deviations: a category has more sizes than its examples
+LEAST = -6.0  # of a log-likelihood, for what is not seen whole
+THINNEST = 0.01  # meters
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """center (3,), size (3,), the longer and the shorter level side and the height, in meters; yaw: radians from x to
+    the longer side, about z."""
+
+    center: np.ndarray
+    size: np.ndarray
+    yaw: float
+
+    @classmethod
+    def around(cls, points: np.ndarray) -> Box:
+        """The box of least area on the ground around points (m, 3)."""
+        low, high = points[:, 2].min(), points[:, 2].max()
+        level = _outline(points[:, :2])
+        sides = np.diff(level, axis=0, append=level[:1])
+        angles = np.unique(np.round(np.arctan2(sides[:, 1], sides[:, 0]) % (np.pi / 2), 9))
+        turned = [level @ _turn(angle) for angle in angles]
+        area = [np.prod(np.ptp(one, axis=0) + THINNEST) for one in turned]
+        best = int(np.argmin(np.round(area, 9)))
+        yaw, (least, most) = float(angles[best]), (turned[best].min(axis=0), turned[best].max(axis=0))
+        middle = _turn(yaw) @ ((least + most) / 2)
+        sides = most - least
+        if sides[1] > sides[0]:
+            sides, yaw = sides[::-1], yaw + np.pi / 2
+        center = np.array([*middle, (low + high) / 2])
+        return cls(center, np.array([*sides, high - low]), yaw)
+
+    def corners(self) -> np.ndarray:
+        """Its corners (8, 3): the four below in turn, then the four above them."""
+        signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        level = self.center[:2] + (signs * self.size[:2] / 2) @ _turn(self.yaw).T
+        z = self.center[2] + np.array([-0.5, 0.5]) * self.size[2]
+        return np.concatenate([np.column_stack([level, np.full(4, height)]) for height in z])
+
+    def as_json(self) -> dict[str, Any]:
+        return {"center": self.center.tolist(), "size": self.size.tolist(), "yaw": self.yaw}
+
+
+def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[str, Any] | None) -> np.ndarray:
+    """Log-likelihood (m, k) of the sizes of boxes under each class, -6 at least.
+
+    sizes: name -> mean and standard deviation of the logarithms of longer side, shorter side and height, (2, 3); the
+    packaged table of generated shapes unless given. Raises `InputError` for classes of which there is none.
+    """
+    table = packaged_sizes() if sizes is None else {folded(name): own for name, own in sizes.items()}
+    strange = [name for name in names if folded(name) not in table]
+    if strange:
+        raise InputError(
+            f"no sizes are known of {', '.join(map(repr, strange))}; give sizes={{name: (means, deviations)}} of the "
+            "logarithms of longer side, shorter side and height in meters for every class, or size_weight=0"
+        )
+    of = np.array([table[folded(name)] for name in names], dtype=np.float64)
+    if of.shape != (len(names), 2, 3) or not np.isfinite(of).all() or (of[:, 1] < 0).any():
+        raise InputError(f"sizes have the shape {of.shape[1:]} a class; expected finite (2, 3), deviations from 0 up")
+    given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)
+    spread = of[None, :, 1] + WIDENED
+    density = -0.5 * ((given - of[None, :, 0]) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
+    return np.maximum(density.sum(axis=2), LEAST)
+
+
+@cache
+def packaged_sizes() -> dict[str, Any]:
+    """Folded name -> (2, 3), of generated shapes and their other names; `python -m benchmarks.training.sizes`."""
+    table = json.loads(files("openshape_ood.scenes").joinpath("sizes.json").read_text(encoding="utf-8"))
+    return {folded(name): own for name, own in table["sizes"].items()}
+
+
+def _turn(angle: float) -> np.ndarray:
+    """(2, 2): points @ this are seen from axes that are turned by the angle; this @ place turns it."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def _outline(level: np.ndarray) -> np.ndarray:
+    """The convex hull (h, 2), or the two ends of what lies on a line."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    distinct = np.unique(level, axis=0)
+    try:
+        return distinct[ConvexHull(distinct).vertices]
+    except (QhullError, ValueError):  # fewer than three points, or all on a line
+        return distinct[[0, -1]]

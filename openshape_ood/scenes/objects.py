@@ -1,0 +1,227 @@
+"""score_scene: a scan and known classes in; every object with a name, a novelty and a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_positive
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.loading import load_encoder
+from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, check_encoders
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.novelty import NoveltyResult, score_novelty
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.scenes.boxes import Box, size_likelihood
+from openshape_ood.scenes.proposals import Proposals
+from openshape_ood.scenes.proposals.choice import contained
+from openshape_ood.scenes.proposals.find import MOST, proposed
+from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.result import NOVEL, SceneObject, SceneResult
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.scoring import Method
+
+CROP = 10_000  # points of an object that are given to the encoder, at most
+SIZED = "+size"  # behind the name of a method, for a threshold is of one or the other
+
+
+def score_scene(
+    scene: Scene,
+    known: Sequence[str] | Mapping[str, Any] | KnownClasses,
+    encoder: str | Encoder = "tiny",
+    *,
+    text: NamesEncoder | None = None,
+    method: str | Method | None = None,
+    threshold: Threshold | None = None,
+    proposals: str | Proposals | NoveltyMap | Sequence[Any] = "tree",
+    most: int = MOST,
+    size_weight: float = 0.0,
+    sizes: Mapping[str, Any] | None = None,
+    points: NoveltyMap | None = None,
+    color: bool = False,
+    known_up: str | None = None,
+    device: Any = None,
+    seed: int = 0,
+    num_samples: int = 1,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> SceneResult:
+    """Every object of a scan: where it is, what it is called, how novel it is.
+
+    Proposals are cut out of the scan, and each goes through the encoder and a method as any shape does in
+    `score_novelty`. The same scan gives the same objects and names in whatever order its points come, wherever its
+    origin lies, and turned by quarters about z.
+
+    Parameters
+    ----------
+    scene : Scene
+        n points in meters, z up, as `load_scene` gives it.
+    known : sequence of k str, mapping or KnownClasses
+        As in `score_novelty`.
+    encoder : str or Encoder
+        A checkpoint of the registry, or an encoder that there is already.
+    text, method, known_up, device, seed, num_samples, batch_size, progress
+        As in `score_novelty`.
+    threshold : Threshold, optional
+        Beyond it an object is "novel" and has the name "new"; else that of the known classes, if they have one.
+    proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
+        How objects are found, see `find_objects`; or found ones; or the regions of a map of the points, as
+        `segment_scene` gives it; or masks (n,) or rows (m,) of one's own.
+    most : int
+        Objects at most.
+    size_weight : float
+        Of the log-likelihood of an object's size under each class, -6 at least, which is added to its cosine: 0.1
+        told more real objects by name, and fewer where furniture is of unusual size.
+    sizes : mapping, optional
+        Name -> mean and standard deviation of the logarithms of longer side, shorter side and height in meters,
+        (2, 3); those of generated shapes unless given.
+    points : NoveltyMap, optional
+        Of the same n points: how far it agrees is told of each object.
+    color : bool
+        Whether the encoder sees the scan's color.
+
+    Returns
+    -------
+    SceneResult
+
+    Raises
+    ------
+    InputError
+        For values that cannot be used, and a scan of another size than that of a place in meters.
+
+    Examples
+    --------
+    >>> from openshape_ood.synthetic import sample
+    >>> chair, guitar = (sample(name, 4000, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
+    >>> result = score_scene(Scene(np.concatenate([chair, guitar + [3, 0, 0]])), ["chair", "sofa"], proposals="contact")
+    >>> [(one.nearest, len(one.rows)) for one in result]
+    [('chair', 4000), ('chair', 4000)]
+    """
+    weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
+    if not isinstance(encoder, str):
+        check_encoders(encoder, text)
+    if points is not None and len(points) != len(scene):
+        raise InputError(f"the map has {len(points)} points, {scene.name} has {len(scene)}; expected one for each")
+    frame = Frame.of(scene)
+    found = _proposals(frame, scene, proposals, most)
+    model: Any = encoder
+    if isinstance(encoder, str):
+        held = [known.identity] if isinstance(known, KnownClasses) else []
+        model = load_encoder(encoder, device, *held)
+    crops = _crops(frame, scene, found, color)
+    asked: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
+    own = threshold if weight == 0 else None
+    result = score_novelty(
+        crops or Embeddings(np.empty((0, model.dim)), model.identity),
+        known,
+        encoder=model,
+        text=text,
+        method=method,
+        threshold=own,
+        up="z",
+        known_up=known_up or ("file" if isinstance(known, Mapping) else None),
+        device=device,
+        **asked,
+    )
+    boxes = [Box.around(crop[:, :3]) for crop in crops]
+    if weight:
+        result = _with_sizes(result, boxes, weight, sizes, threshold)
+    return _result(scene, frame, found, result, boxes, points)
+
+
+def _proposals(frame: Frame, scene: Scene, given: Any, most: int) -> Proposals:
+    if isinstance(given, Proposals):
+        if given.n != len(scene):
+            raise InputError(f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected the same")
+        return given
+    by, regions = (given, None) if isinstance(given, str) else ("tree", given)
+    return proposed(frame, scene, by, regions, "shape", most, False)
+
+
+def _crops(frame: Frame, scene: Scene, found: Proposals, color: bool) -> list[np.ndarray]:
+    """The points (m, 3|6) of each proposal, in the frame of the scan's own, which tells no order and no origin."""
+    crops = []
+    for rows in found:
+        chosen = frame.ordered(rows, CROP)
+        crop = frame.crop(chosen)
+        if color and scene.color is not None:
+            crop = np.concatenate([crop, scene.color[chosen]], axis=1)
+        crops.append(crop)
+    return crops
+
+
+def _with_sizes(
+    result: NoveltyResult, boxes: list[Box], weight: float, sizes: Mapping[str, Any] | None, threshold: Threshold | None
+) -> NoveltyResult:
+    """The result with the likelihood of sizes: novelty falls by as much as the largest similarity rises."""
+    provenance = replace(result.provenance, method=f"{result.provenance.method}{SIZED} {weight:g}")
+    if threshold is not None:
+        threshold.check_fits(provenance)
+    if not boxes:
+        return replace(result, provenance=provenance, threshold=threshold)
+    told = result.similarity + weight * size_likelihood(boxes, result.classes.tolist(), sizes)
+    novelty = result.novelty + result.similarity.max(axis=1) - told.max(axis=1)
+    nearest = result.classes[told.argmax(axis=1)]
+    return replace(
+        result, novelty=novelty, nearest=nearest, similarity=told, provenance=provenance, threshold=threshold
+    )
+
+
+def _result(
+    scene: Scene, frame: Frame, found: Proposals, result: NoveltyResult, boxes: list[Box], points: NoveltyMap | None
+) -> SceneResult:
+    order = np.argsort(-result.novelty, kind="stable")
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.arange(1, len(order) + 1)
+    inside = contained(found.rows, len(scene))
+    names = tuple(f"object {i + 1}" for i in range(len(order)))
+    embeddings = result.embeddings and replace(result.embeddings, vectors=result.embeddings.vectors[order], names=names)
+    ranked = replace(
+        result,
+        novelty=result.novelty[order],
+        nearest=result.nearest[order],
+        similarity=result.similarity[order],
+        shapes=names,
+        up=("z",) * len(order),
+        embeddings=embeddings,
+    )
+    records = ranked.as_json()["shapes"]
+    objects = []
+    for record, i in zip(records, order.tolist(), strict=True):
+        rows, nearest = found.rows[i], record["nearest"]
+        box = boxes[i]
+        turn = frame.outward(np.array([np.cos(box.yaw), np.sin(box.yaw), 0.0]))
+        yaw = float((np.arctan2(turn[1], turn[0]) + np.pi / 2) % np.pi - np.pi / 2)
+        one = SceneObject(
+            number=int(number[i]),
+            rows=rows,
+            box=Box(frame.place(box.center), box.size, yaw),
+            nearest=nearest,
+            name=NOVEL if record["verdict"] == "novel" else nearest,
+            similarity=record["similarity"],
+            novelty=record["novelty"],
+            verdict=record["verdict"],
+            p_value=record["p_value"],
+            part_of=None if inside[i] < 0 else int(number[inside[i]]),
+        )
+        objects.append(one if points is None else _compared(one, points))
+    numbers = np.zeros(len(scene), dtype=np.int64)
+    for plane in found.layout:
+        numbers[plane.rows] = -1
+    for i in _painted_last(found):
+        numbers[found.rows[i]] = number[i]
+    return SceneResult(scene, tuple(objects), numbers, found, ranked)
+
+
+def _painted_last(found: Proposals) -> list[int]:
+    """Where proposals share points these go to the smallest: what is inside is painted over what it is part of."""
+    return sorted(range(len(found)), key=lambda i: -len(found.rows[i]))
+
+
+def _compared(one: SceneObject, points: NoveltyMap) -> SceneObject:
+    agree = None if points.nearest is None else float((points.nearest[one.rows] == one.nearest).mean())
+    return replace(one, agreement=agree, point_novelty=float(points.novelty[one.rows].mean()))

@@ -1,0 +1,220 @@
+"""PointEncoder: a row of the registry -> a file -> a sparse network -> an embedding of every point of a scan."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.protocols import Identity, NamesEncoder
+from openshape_ood.encoders.text.encoder import TextEncoder
+from openshape_ood.errors import InputError
+from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.registry.weights import load_network
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.soundness import ScanWarning, warn_if_sparse
+from openshape_ood.scenes.sparse.grid import Grid, KernelMap
+from openshape_ood.scenes.voxels import voxelize
+
+BLOCK = 1 << 14  # voxels that are embedded at once
+KIND = "points"
+GRAY = 0.5  # of scans without color: the middle of what the networks are given
+
+
+@dataclass(frozen=True, eq=False)
+class VoxelEmbeddings:
+    """Embeddings of the v voxels of a scan of n points, computed a block at a time.
+
+    A million points in 768 numbers are 3 GB: whoever needs only what follows from them takes `blocks` and `inverse`.
+
+    Attributes
+    ----------
+    features : Tensor (v, w)
+        What the network makes of the voxels before its last layer.
+    embed : callable
+        From some rows of them to embeddings (b, d).
+    inverse : ndarray (n,) int64
+        The voxel of each point.
+    touching : KernelMap
+        Which voxels touch, at a corner too.
+    """
+
+    features: Tensor
+    embed: Callable[[Tensor], Tensor]
+    inverse: np.ndarray
+    touching: KernelMap = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, np.ndarray]]:
+        """Slices of the voxels, and the embeddings (b, d) float32 of each."""
+        with torch.inference_mode(), exact(self.features.device):
+            for start in range(0, len(self), size):
+                rows = slice(start, start + size)
+                yield rows, self.embed(self.features[rows]).float().cpu().numpy()
+
+    def of_points(self) -> np.ndarray:
+        """Embeddings (n, d) float32 of all points."""
+        return np.concatenate([block for _, block in self.blocks()])[self.inverse]
+
+
+class ProjectedNames:
+    """Names through the projection that some files bring: unit text vectors, made as wide as the features."""
+
+    def __init__(self, text: NamesEncoder, projection: Any, identity: Identity) -> None:
+        self.text, self.projection = text, projection
+        self.identity = Identity(identity.checkpoint, identity.space)
+
+    def encode(self, names: Sequence[str]) -> np.ndarray:
+        """Unit vectors (k, d) of k class names."""
+        weight = self.projection.weight
+        vectors = torch.from_numpy(np.asarray(self.text.encode(names), dtype=np.float32)).to(weight.device)
+        with torch.inference_mode(), exact(weight.device):
+            found = torch.nn.functional.normalize(vectors @ weight[:, :, 0].T + self.projection.bias, dim=1)
+        return found.cpu().numpy()
+
+
+class PointEncoder:
+    """A frozen encoder of scans: an embedding a point, beside which names can be held.
+
+    Attributes
+    ----------
+    identity : Identity
+        Its name in the registry, its embedding space and the sha256 of its weights.
+    dim : int
+        d, the width of its embeddings.
+    spec : ScanSpec
+        Side of its voxels in metres, what a voxel is given, and the list of names that it was published with.
+    temperature : float or None
+        What cosines with text were divided by in training, where the file says so.
+    row, network, device
+        All that the registry says, the bare torch module, and where it runs.
+    """
+
+    def __init__(
+        self, row: Row, network: Any, sha256: str, device: torch.device, temperature: float | None = None
+    ) -> None:
+        self.row, self.device, self.temperature = row, device, temperature
+        self.dim, self.spec = row.sizes.embedding_dim, row.scan
+        # features that names reach by a projection only are in a space of their own
+        space = row.text.space if row.text_dim == self.dim else f"{row.text.space}/{row.name}"
+        self.identity = Identity(row.name, space, sha256)
+        self.network = network.eval().requires_grad_(False).to(device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str = "openscene-scannet-openseg",
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        registry: str | os.PathLike[str] | None = None,
+        device: str | torch.device | None = None,
+    ) -> PointEncoder:
+        """The point encoder called `name`, ready to use: loaded strictly, in evaluation mode.
+
+        Parameters
+        ----------
+        name, registry : str and path, optional
+            A name of `list_checkpoints(registry, kind="points")`.
+        checkpoint : path, optional
+            A file to load in place of the registered one; its hash is recorded in `identity`. The files of
+            `lground-34c` and `lground-34d` are to be had from their authors only: give them here, or keep them by
+            `openshape-ood checkpoints add FILE --as NAME`.
+        device : str or torch.device, optional
+            None takes CUDA, then MPS, then the CPU.
+
+        Returns
+        -------
+        PointEncoder
+
+        Raises
+        ------
+        InputError
+            A name or device that cannot be used.
+        RegistryError, CheckpointError
+            The registry; the file, or what kept a download from succeeding.
+        """
+        row, target = find_checkpoint(name, registry, kinds=(KIND,)), find_device(device)
+        network, sha256, temperature = load_network(row, checkpoint)
+        return cls(row, network, sha256, target, temperature)
+
+    def text(self, **settings: Any) -> NamesEncoder:
+        """The text encoder that it was aligned with; settings as `TextEncoder.from_pretrained` takes them.
+
+        Raises
+        ------
+        InputError
+            Where text and features differ in width, and the file brought no projection.
+        """
+        text = TextEncoder.of(self.row, **{"device": self.device, **settings})
+        if text.dim == self.dim:
+            return text
+        projection = getattr(self.network, "projection_layer", None)
+        if projection is None:
+            raise InputError(
+                f"{self.identity.checkpoint} gives {self.dim} numbers a point, names have {text.dim}, and its file "
+                "brings no projection of names (projection_layer). Give known classes by example points, "
+                "KnownClasses.from_embeddings(encoder.encode_points(scene)[rows], labels, encoder.identity), or take "
+                "another encoder"
+            )
+        return ProjectedNames(text, projection, self.identity)
+
+    def encode_points(self, scene: Scene) -> np.ndarray:
+        """An embedding of every point of a scan.
+
+        Parameters
+        ----------
+        scene : Scene
+            n points in metres, z up. Those of one voxel have the same embedding; the first of them stands for all.
+
+        Returns
+        -------
+        array (n, d) float32
+            Of any length; the same for the same scan, and for its points in another order but for which of a voxel
+            is first. Not the same for a scan that is moved by less than 16 voxels: the grid starts at the origin.
+
+        Raises
+        ------
+        InputError
+            For what is no `Scene`, and scans that reach over too many voxels to number.
+        """
+        return self.encode_voxels(scene).of_points()
+
+    def encode_voxels(self, scene: Scene) -> VoxelEmbeddings:
+        """The same a voxel, not computed to the end; parameters and errors as those of `encode_points`.
+
+        Warns with `ScanWarning` where points are too far apart for the voxels, and where a network for colored scans is
+        given one without color, which is then taken to be gray.
+        """
+        if not isinstance(scene, Scene):
+            raise InputError(f"scene is {scene!r:.60}; expected a Scene, as load_scene(path) or Scene(points) gives it")
+        warn_if_sparse(scene, self.spec.voxel, stacklevel=3)
+        voxels = voxelize(scene.points, self.spec.voxel)
+        coords = torch.from_numpy(np.pad(voxels.coords, ((0, 0), (1, 0)))).to(self.device)
+        with torch.inference_mode(), exact(self.device):
+            grid, order = Grid.of(coords)
+            numbers = torch.from_numpy(self._input(scene, voxels.first)).to(self.device)
+            features = self.network.features(numbers.index_select(0, order), grid)
+            place = order.argsort().cpu().numpy()
+        return VoxelEmbeddings(features, self.network.embed, place[voxels.inverse], grid.neighbors(3))
+
+    def _input(self, scene: Scene, first: np.ndarray) -> np.ndarray:
+        """What the network is given of each voxel (v, c) float32."""
+        if self.spec.input == "ones":
+            return np.ones((len(first), self.row.sizes.channels), dtype=np.float32)
+        if scene.color is None:
+            what = f"{scene.name} has no color, and {self.identity.checkpoint} was trained with it: all is taken to be"
+            warnings.warn(f"{what} gray. An encoder of geometry alone does better", ScanWarning, stacklevel=4)
+            return np.full((len(first), 3), GRAY - 0.5, dtype=np.float32)
+        return scene.color[first] - np.float32(0.5)
+
+    def __repr__(self) -> str:
+        return f"PointEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"

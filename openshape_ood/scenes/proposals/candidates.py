@@ -1,0 +1,103 @@
+"""Candidates: overlapping pieces of a scan that may be objects, by the merge tree, by contact, or by density."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.layout import Plane, find_planes, on_planes
+from openshape_ood.scenes.proposals.surface import Graph, graph, normals, superpoints
+from openshape_ood.scenes.proposals.tree import merge_tree
+
+LEAST = 20  # voxels of a candidate
+LARGEST = 4.0  # meters that an object is long at most
+DENSITY = 2.7  # spacings, of DBSCAN
+
+
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """What a scan's geometry says: planes, superpoints (v,) with -1 for those on planes, and the graph of voxels."""
+
+    frame: Frame
+    direction: np.ndarray
+    planes: list[Plane]
+    owner: np.ndarray
+    piece: np.ndarray
+    edges: Graph
+
+
+def parse(frame: Frame) -> Parsed:
+    direction = normals(frame)
+    edges = graph(frame, direction)
+    piece = superpoints(edges, len(frame.places))
+    planes = find_planes(frame, direction)
+    owner = on_planes(planes, piece)
+    left = owner < 0
+    own = np.full(len(piece), -1)
+    if left.any():
+        own[left] = np.unique(piece[left], return_inverse=True)[1].reshape(-1)
+    return Parsed(frame, direction, planes, owner, own, edges)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """rows: voxels, ascending; bond: how closely its halves are tied; outer: how closely it is tied to what it is
+    joined with next, 0 where nothing; next: voxels of what it is then part of."""
+
+    rows: np.ndarray
+    bond: float = 1.0
+    outer: float = 0.0
+    next: int = 0
+
+
+def of_tree(parsed: Parsed) -> list[Candidate]:
+    """All nodes of the merge tree that are neither tiny nor larger than an object is."""
+    if not (parsed.piece >= 0).any():
+        return []
+    tree = merge_tree(parsed.frame, parsed.edges, parsed.piece)
+    order = np.argsort(parsed.piece, kind="stable")
+    ends = np.searchsorted(parsed.piece[order], np.arange(int(parsed.piece.max()) + 2))
+    found = []
+    for node, members in enumerate(tree.members):
+        if tree.size[node] < LEAST:
+            continue
+        rows = np.sort(np.concatenate([order[ends[i] : ends[i + 1]] for i in members.tolist()]))
+        parent = tree.parent[node]
+        outer, after = (tree.bond[parent], int(tree.size[parent])) if parent >= 0 else (-1.0, len(rows))
+        if np.ptp(parsed.frame.places[rows], axis=0).max() <= LARGEST:
+            found.append(Candidate(rows, tree.bond[node], outer, after))
+    return found
+
+
+def by_contact(parsed: Parsed) -> list[Candidate]:
+    """Connected pieces of what is on no plane."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    left, edges = parsed.piece >= 0, parsed.edges
+    kept = left[edges.first] & left[edges.second]
+    pairs = (np.ones(int(kept.sum()), dtype=bool), (edges.first[kept], edges.second[kept]))
+    label = connected_components(coo_array(pairs, shape=(len(left),) * 2), directed=False)[1]
+    return _pieces(np.where(left, label, -1))
+
+
+def by_density(parsed: Parsed) -> list[Candidate]:
+    """Clusters by density (DBSCAN) of what is on no plane."""
+    from sklearn.cluster import DBSCAN
+
+    left = np.flatnonzero(parsed.piece >= 0)
+    label = np.full(len(parsed.piece), -1)
+    if len(left):
+        radius = DENSITY * parsed.frame.spacing
+        label[left] = DBSCAN(eps=radius, min_samples=10).fit_predict(parsed.frame.places[left])
+    return _pieces(label)
+
+
+def _pieces(label: np.ndarray) -> list[Candidate]:
+    order = np.argsort(label, kind="stable")
+    ends = np.flatnonzero(np.diff(label[order], prepend=-2, append=label.max() + 1))
+    parts = [order[a:b] for a, b in pairwise(ends)]
+    return [Candidate(rows) for rows in parts if label[rows[0]] >= 0 and len(rows) >= LEAST]

@@ -1,0 +1,56 @@
+"""Which of overlapping candidates are kept: ordered by a score, and without what overlaps a better one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+
+INSIDE = 0.8  # of a set
+LEAST_WORTH = 0.25  # overlap with a whole thing that is expected of what is kept
+COVERED = 0.5  # of a set
+OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
+
+
+def overlaps(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Intersection over union (p, p) of sets of rows below `count`."""
+    both, size = _shared(rows, count)
+    return both / np.maximum(size[:, None] + size[None] - both, 1)
+
+
+def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Which smallest larger set (p,) has four fifths of each set, -1 for none."""
+    both, size = _shared(rows, count)
+    holds = (both >= INSIDE * size[:, None]) & (size[None] > size[:, None])
+    least = np.where(holds, size[None], np.iinfo(np.int64).max)
+    return np.where(holds.any(axis=1), least.argmin(axis=1), -1) if len(rows) else np.empty(0, dtype=np.int64)
+
+
+def _shared(rows: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many rows two sets share (p, p), and how many each has (p,)."""
+    size = np.array([len(own) for own in rows], dtype=np.int64)
+    members = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
+    starts = np.concatenate([[0], np.cumsum(size)])
+    table = csr_array((np.ones(len(members), dtype=np.int64), members, starts), shape=(len(size), count))
+    return (table @ table.T).toarray(), size
+
+
+def suppressed(score: np.ndarray, shared: np.ndarray, overlap: float = OVERLAP) -> list[int]:
+    """Indices of the candidates that are kept, best first; of equal scores the earlier candidate is the better."""
+    kept: list[int] = []
+    for i in np.argsort(-score, kind="stable").tolist():
+        if not kept or shared[i, kept].max() <= overlap:
+            kept.append(i)
+    return kept
+
+
+def apart(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
+    """Indices of the sets that are kept, best first: those worth something of which half or less is in better ones."""
+    taken = np.zeros(count, dtype=bool)
+    kept = []
+    for i in np.argsort(-worth, kind="stable").tolist():
+        if worth[i] >= LEAST_WORTH and taken[rows[i]].mean() <= COVERED:
+            kept.append(i)
+            taken[rows[i]] = True
+    return kept

@@ -1,0 +1,76 @@
+"""What tells a thing from a part or a heap: traits of candidates, and a small network over them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from openshape_ood.scenes.proposals.candidates import Candidate, Parsed
+
+FREE, FLOOR, WALL = range(3)
+TRAITS = (
+    *("area", "longer", "shorter", "height", "bottom", "top", "bond", "outer", "growth"),
+    *("touches_free", "touches_floor", "touches_wall", "fill", "flatness", "slimness", "open", "thickness", "level"),
+)
+
+
+def traits(found: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
+    """A row (c, 18) a candidate: logarithms of sizes, heights over the floor, ties, contacts and shape."""
+    touches, inside = _contacts(found, parsed)
+    return np.array([_own(one, parsed, touches[i], inside[i]) for i, one in enumerate(found)]).reshape(-1, len(TRAITS))
+
+
+def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, np.ndarray]:
+    """Edges of each candidate to what is free, to the floor, and to walls and ceiling (c, 3); edges inside (c,)."""
+    kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
+    kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
+    edges, count = parsed.edges, len(parsed.piece)
+    members = np.concatenate([*(one.rows for one in found), np.empty(0, dtype=np.int64)])
+    starts = np.cumsum([0, *(len(one.rows) for one in found)])
+    table = csr_array((np.ones(len(members), dtype=np.int32), members, starts), shape=(len(found), count))
+    links = np.ones(len(edges.first), dtype=np.int32)
+    beside = csr_array((links, (edges.first, edges.second)), shape=(count, count))
+    ahead, back = table @ beside, table @ beside.T
+    inside = np.asarray(ahead.multiply(table).sum(axis=1)).reshape(-1)
+    near = (ahead + back) @ np.eye(3, dtype=np.int64)[kind]
+    near[:, FREE] -= 2 * inside
+    return near, inside
+
+
+def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> list[float]:
+    places, spacing, count = parsed.frame.places[one.rows], parsed.frame.spacing, len(one.rows)
+    floors = [plane.offset for plane in parsed.planes if plane.kind == "floor"]
+    ground = floors[0] if floors else parsed.frame.places[:, 2].min()
+    spread = places - places.mean(axis=0)
+    level = spread[:, :2]
+    across = np.sort(np.ptp(level @ np.linalg.eigh(level.T @ level)[1], axis=0))
+    height = np.ptp(places[:, 2])
+    bottom, top = np.quantile(places[:, 2] - ground, [0.02, 0.98])
+    thick, middle, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread.T @ spread / count), 1e-9))
+    box = 2 * (across[0] * across[1] + (across[0] + across[1]) * height) + 1e-6
+    area = count * spacing**2
+    sizes = np.log([area, across[1] + 0.01, across[0] + 0.01, height + 0.01])
+    ties = [one.bond, one.outer, float(np.log(max(one.next, count) / count))]
+    faces = [area / box, thick / long, middle / long, touches[FREE] / max(1, inside), thick]
+    steep = float(np.abs(parsed.direction[one.rows, 2]).mean())
+    return [*sizes, bottom, top, *ties, *(touches / np.sqrt(count)), *faces, steep]
+
+
+@cache
+def _network() -> list[np.ndarray]:
+    """Mean and scale (18,) of the traits, then weights and biases of two layers."""
+    table = json.loads(files("openshape_ood.scenes.proposals").joinpath("traits.json").read_text(encoding="utf-8"))
+    return [np.array(table[name]) for name in ("mean", "scale", "first", "first_bias", "second", "second_bias")]
+
+
+def likely_overlap(found: Sequence[Candidate], parsed: Parsed) -> np.ndarray:
+    """The overlap (c,) with a whole thing that a candidate with such traits had in generated rooms, on average."""
+    mean, scale, first, first_bias, second, second_bias = _network()
+    # beyond what was seen in training nothing is extrapolated
+    given = ((traits(found, parsed) - mean) / scale).clip(-4, 4)
+    return np.round((np.maximum(given @ first + first_bias, 0) @ second + second_bias).reshape(-1), 6)

@@ -1,0 +1,146 @@
+"""The merge tree of superpoints: which pieces belong together, at every scale at once."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.surface import Graph
+
+SHADE = 4.25  # how much a difference of color, 0 to 1, keeps two pieces apart
+GAP = 0.25  # meters: nearer pieces that do not touch are joined last of all, nearest first
+COARSE = 0.05  # meters, of what gaps are measured between
+
+
+class Tree:
+    """Nodes, the s superpoints first, then each of two joined.
+
+    Attributes
+    ----------
+    members : list of ndarray
+        The superpoints of each node, ascending.
+    size : list of float
+        Voxels.
+    bond : list of float
+        How closely the two halves of a node are tied; 1 for a superpoint.
+    parent : list of int
+        -1 for a root.
+    """
+
+    def __init__(self, size: np.ndarray) -> None:
+        self.members = [np.array([i]) for i in range(len(size))]
+        self.size = size.astype(float).tolist()
+        self.bond = [1.0] * len(size)
+        self.parent = [-1] * len(size)
+
+    def join(self, a: int, b: int, bond: float) -> int:
+        self.members.append(np.union1d(self.members[a], self.members[b]))
+        self.size.append(self.size[a] + self.size[b])
+        self.bond.append(bond)
+        self.parent[a] = self.parent[b] = len(self.parent)
+        self.parent.append(-1)
+        return len(self.parent) - 1
+
+    def roots(self) -> list[int]:
+        return [i for i, parent in enumerate(self.parent) if parent < 0]
+
+
+def merge_tree(frame: Frame, edges: Graph, piece: np.ndarray) -> Tree:
+    """Superpoints `piece` (v,), -1 for layout, joined two by two.
+
+    First always the pair with the most edges between them for the smaller one's edges, less where their colors differ;
+    then, nearest first, pieces with a gap between them.
+    """
+    count = int(piece.max()) + 1
+    tree = Tree(np.bincount(piece[piece >= 0], minlength=count))
+    color = None
+    if frame.color is not None:
+        own = piece >= 0
+        sums = [np.bincount(piece[own], frame.color[own, i], minlength=count) for i in range(3)]
+        color = list(np.stack(sums, axis=1) / np.array(tree.size)[:, None])
+    first, second = piece[edges.first], piece[edges.second]
+    kept = (first >= 0) & (second >= 0)
+    _join_touching(tree, first[kept], second[kept], color, count)
+    _join_near(tree, frame, piece)
+    return tree
+
+
+def _join_touching(
+    tree: Tree, first: np.ndarray, second: np.ndarray, color: list[np.ndarray] | None, count: int
+) -> None:
+    own = (np.bincount(first, minlength=count) + np.bincount(second, minlength=count)).tolist()
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    pairs, edges = np.unique((low * count + high)[low != high], return_counts=True)
+    beside: list[dict[int, int]] = [{} for _ in range(count)]
+    for pair, number in zip(pairs.tolist(), edges.tolist(), strict=True):
+        a, b = divmod(pair, count)
+        beside[a][b] = beside[b][a] = number
+
+    def entry(a: int, b: int) -> tuple[float, int, int]:
+        bond = beside[a][b] / max(1, min(own[a], own[b]))
+        if color is not None:
+            bond *= float(np.exp(-SHADE * np.abs(color[a] - color[b]).mean()))
+        return -round(bond, 9), min(a, b), max(a, b)
+
+    heap = [entry(a, b) for a in range(count) for b in beside[a] if a < b]
+    heapify(heap)
+    while heap:
+        bond, a, b = heappop(heap)
+        if tree.parent[a] >= 0 or tree.parent[b] >= 0:
+            continue
+        new = tree.join(a, b, -bond)
+        own.append(own[a] + own[b])
+        if color is not None:
+            color.append((tree.size[a] * color[a] + tree.size[b] * color[b]) / tree.size[new])
+        merged: dict[int, int] = {}
+        for side in (a, b):
+            for other, number in beside[side].items():
+                if other not in (a, b):
+                    merged[other] = merged.get(other, 0) + number
+                    del beside[other][side]
+        beside.append(merged)
+        for other, number in merged.items():
+            beside[other][new] = number
+            heappush(heap, entry(other, new))
+
+
+def _join_near(tree: Tree, frame: Frame, piece: np.ndarray) -> None:
+    """Roots with a gap between them, by single linkage; their bond is negative, and the gap in meters."""
+    roots = tree.roots()
+    of_piece = np.empty(len(tree.members), dtype=np.int64)
+    for root in roots:
+        of_piece[tree.members[root]] = root
+    rows = np.flatnonzero(piece >= 0)
+    edge = max(COARSE, 1.5 * frame.spacing)
+    cells = np.concatenate([np.floor(frame.places[rows] / edge), of_piece[piece[rows]][:, None]], axis=1)
+    rows = rows[np.unique(cells, axis=0, return_index=True)[1]]
+    if len(roots) < 2:
+        return
+    places, owner = frame.places[rows], of_piece[piece[rows]]
+    pairs = KDTree(places).query_pairs(max(GAP, 3 * frame.spacing), output_type="ndarray")
+    pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
+    if not len(pairs):
+        return
+    gap = np.round(np.linalg.norm(places[pairs[:, 0]] - places[pairs[:, 1]], axis=1), 9)
+    ends = np.sort(owner[pairs], axis=1)
+    current = list(range(len(tree.parent)))
+
+    def top(i: int) -> int:
+        while current[i] != i:
+            current[i] = i = current[current[i]]
+        return i
+
+    seen = set()
+    for i in np.lexsort((ends[:, 1], ends[:, 0], gap)).tolist():
+        pair = (int(ends[i, 0]), int(ends[i, 1]))
+        if pair in seen:
+            continue
+        seen.add(pair)
+        a, b = top(pair[0]), top(pair[1])
+        if a != b:
+            new = tree.join(a, b, -float(gap[i]))
+            current[a] = current[b] = new
+            current.append(new)

@@ -1,0 +1,237 @@
+"""SceneResult: the objects of a scan with name, novelty and verdict, the most novel first; as a table, a map, files."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import given_path
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import FileError
+from openshape_ood.novelty.result import NoveltyResult
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.scenes.boxes import Box
+from openshape_ood.scenes.proposals import Proposals
+from openshape_ood.scenes.saving import save_scene
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.storage import save_whole
+
+LAYOUT, LEFT = "layout", "left over"
+NOVEL = "new"
+LISTED = 30
+COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "points", "size", "center", "points_agree")
+
+
+@dataclass(frozen=True, eq=False)
+class SceneObject:
+    """A proposal and what became of it.
+
+    Attributes
+    ----------
+    number : int
+        From 1, in the order of the novelty; what `SceneResult.numbers` has for its points.
+    rows : (m,) int64
+        Its points in the scan, ascending; other objects may share some.
+    box : Box
+    nearest : str
+        The known class that is nearest.
+    name : str
+        The same, or "new" beyond the threshold.
+    similarity, novelty : float
+    verdict : {"known", "novel"} or None
+        None without a threshold.
+    p_value : float or None
+    part_of : int or None
+        Number of the smallest larger object that has four fifths of its points.
+    agreement : float or None
+        Share of its points whose own nearest class is `nearest`, where a map of points was given.
+    point_novelty : float or None
+        Mean novelty of its points in that map.
+    """
+
+    number: int
+    rows: np.ndarray
+    box: Box
+    nearest: str
+    name: str
+    similarity: float
+    novelty: float
+    verdict: str | None
+    p_value: float | None
+    part_of: int | None = None
+    agreement: float | None = None
+    point_novelty: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        told = {name: getattr(self, name) for name in ("nearest", "name", "similarity", "novelty", "verdict")}
+        rest = {name: getattr(self, name) for name in ("p_value", "part_of", "agreement", "point_novelty")}
+        return {"object": self.number, **told, "points": len(self.rows), "box": self.box.as_json(), **rest}
+
+
+@dataclass(frozen=True, eq=False)
+class SceneResult:
+    """What `score_scene` found in a scan of n points; iterating gives its objects.
+
+    Attributes
+    ----------
+    scene : Scene
+    objects : tuple of SceneObject
+        The most novel first.
+    numbers : (n,) int64
+        The number of the object that each point is painted as; 0 for what is left over, -1 for layout.
+    proposals : Proposals
+        With the planes that were taken off as layout.
+    result : NoveltyResult
+        Of the objects, in their order.
+    """
+
+    scene: Scene
+    objects: tuple[SceneObject, ...]
+    numbers: np.ndarray
+    proposals: Proposals
+    result: NoveltyResult
+
+    @property
+    def provenance(self) -> Provenance:
+        return self.result.provenance
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def __iter__(self) -> Any:
+        return iter(self.objects)
+
+    @cached_property
+    def map(self) -> NoveltyMap:
+        """The points painted with the name and novelty of their object.
+
+        What is left over and layout have classes of their own. Nothing judged them: their novelty is the least of any
+        object, and not beyond the threshold, so that they are gray and no region.
+        """
+        result, classes = self.result, np.array([*map(str, self.result.classes), LEFT, LAYOUT])
+        least = float(result.novelty.min()) if len(self) else 0.0
+        if result.threshold is not None:
+            least = min(least, float(result.threshold.value))
+        # by the number of the object: 0 left over, the last one layout
+        novelty = np.array([least, *(one.novelty for one in self.objects), least])
+        nearest = np.array([LEFT, *(one.nearest for one in self.objects), LAYOUT])
+        return NoveltyMap(
+            elements=Elements("points", self.scene.points),
+            novelty=novelty[self.numbers],
+            nearest=nearest[self.numbers],
+            classes=classes,
+            baseline=float(np.median(result.threshold.scores)) if result.threshold and result.threshold.n else np.nan,
+            threshold=result.threshold,
+            provenance=result.provenance,
+            name=self.scene.name,
+            up="z",
+        )
+
+    def painted(self) -> tuple[Scene, dict[int, str]]:
+        """The scan with a label a name, and the object of each point as its instance; what the labels mean."""
+        names = [*dict.fromkeys((*map(str, self.result.classes), NOVEL)), LEFT, LAYOUT]
+        of = [names.index(LEFT), *(names.index(one.name) for one in self.objects), names.index(LAYOUT)]
+        scene = replace(self.scene, labels=np.array(of)[self.numbers] + 1, instances=np.maximum(self.numbers, 0))
+        return scene, dict(enumerate(names, 1))
+
+    def as_json(self) -> dict[str, Any]:
+        """Provenance, classes, threshold, a record for each object, the layout, and what share is left over."""
+        result = self.result.as_json()
+        told = {key: result[key] for key in ("provenance", "classes", "threshold")}
+        told["scene"] = {"name": self.scene.name, "points": len(self.scene)}
+        told["objects"] = [one.as_json() for one in self.objects]
+        told["layout"] = [
+            {"kind": plane.kind, "normal": plane.normal.tolist(), "offset": plane.offset, "points": len(plane.rows)}
+            for plane in self.proposals.layout
+        ]
+        told["proposals"] = {"by": self.proposals.by, "candidates": self.proposals.candidates}
+        told["shares"] = self.shares()
+        return told
+
+    def shares(self) -> dict[str, float]:
+        """Of the points: in objects, left over, and layout."""
+        counts = [(self.numbers > 0).mean(), (self.numbers == 0).mean(), (self.numbers < 0).mean()]
+        return dict(zip(("objects", LEFT, LAYOUT), map(float, counts), strict=True))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row an object, for tables."""
+        rows = []
+        for one in self.objects:
+            size = " × ".join(f"{side:.2f}" for side in one.box.size)
+            center = ", ".join(f"{value:.2f}" for value in one.box.center)
+            cells = {"object": one.number, "name": one.name, "novelty": one.novelty, "p_value": one.p_value}
+            cells |= {"verdict": one.verdict, "points": len(one.rows), "size": size, "center": center}
+            rows.append(cells | {"points_agree": one.agreement, "nearest": one.nearest})
+        return rows
+
+    def to_frame(self) -> Any:
+        """A pandas data frame of `rows`. Raises `MissingPackageError` without pandas."""
+        from openshape_ood.novelty.result import data_frame
+
+        return data_frame(self.rows(), COLUMNS)
+
+    def plot(self, color: str = "name", **options: Any) -> Any:
+        """Draw it, see `openshape_ood.plots.scene`; needs the extra `[plots]`."""
+        from openshape_ood import plots
+
+        return plots.scene(self, color, **options)
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write scene.json, novelty.ply and objects.ply, with the side file of its names, into a folder.
+
+        objects.ply has the name as label, the object as instance and a color each; `load_scene` reads it. Raises
+        `FileError` where nothing can be written.
+        """
+        folder = given_path(folder, "folder")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        content = json.dumps(self.as_json(), indent=1, ensure_ascii=False).encode()
+        scene, names = self.painted()
+        return [
+            save_whole(folder / "scene.json", content, "the scene"),
+            self.map.save(folder / "novelty.ply"),
+            save_scene(scene, folder / "objects.ply", names=names, color="instance"),
+        ]
+
+    def __repr__(self) -> str:
+        return f"SceneResult({self._summary()})"
+
+    def __str__(self) -> str:
+        lines = [self._summary()]
+        for one in self.objects[:LISTED]:
+            size = " × ".join(f"{side:.2f}" for side in one.box.size)
+            lines.append(f"{one.number:4d}  {one.name:16}  novelty {one.novelty:.3f}  {size} m  {len(one.rows)} points")
+        return "\n".join(lines + [f"and {len(self) - LISTED} more"] * (len(self) > LISTED))
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()[:LISTED]
+        columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
+        cells = [[_shown(row[name]) for name in columns] for row in rows]
+        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+        return (
+            f"<p>{html.escape(self._summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _summary(self) -> str:
+        counts = f"{len(self)} object{'s' * (len(self) != 1)} in {self.scene.name!r} of {len(self.scene)} points"
+        if self.result.threshold is not None:
+            counts += f", {sum(one.verdict == 'novel' for one in self.objects)} of them novel"
+        shares = ", ".join(f"{share:.0%} {what}" for what, share in self.shares().items())
+        own = self.provenance
+        return f"{counts}; {shares}; {own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

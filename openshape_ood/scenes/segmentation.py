@@ -1,0 +1,160 @@
+"""segment_scene: a scan and known classes in, a class and a novelty of every point out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood import __version__
+from openshape_ood.checks import check_whole
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Identity, NamesEncoder, Provenance, check_encoders
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.novelty.inputs import how_known, known_classes
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.registry import find_checkpoint
+from openshape_ood.scenes.scene import Scene
+from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method, judge
+from openshape_ood.scoring.methods import check_known
+
+if TYPE_CHECKING:
+    from openshape_ood.scenes.point_encoder import VoxelEmbeddings
+
+MEMBERS = ("identity", "temperature", "encode_voxels")
+
+
+def segment_scene(
+    scene: Scene,
+    known: Sequence[str] | KnownClasses,
+    *,
+    encoder: Any = None,
+    text: NamesEncoder | None = None,
+    model: str = "openscene-scannet-openseg",
+    method: str | Method | None = None,
+    threshold: Threshold | None = None,
+    smooth: int = 0,
+    device: Any = None,
+) -> NoveltyMap:
+    """The known class of every point of a scan, and how novel each is.
+
+    Parameters
+    ----------
+    scene : Scene
+        n points in metres, z up.
+    known : sequence of k str or KnownClasses
+        Names, or classes by example points: `KnownClasses.from_embeddings(vectors, labels, encoder.identity)`.
+    encoder : PointEncoder, optional
+        Goes before `model`; give it when there is more than one call.
+    text : NamesEncoder, optional
+        For names; that of the encoder unless given.
+    model, device : str, optional
+        A point encoder of the registry, and where it runs.
+    method : str or Method, optional
+        As in `score_novelty`; one that judges embeddings.
+    threshold : Threshold, optional
+        Of the same encoder and method; that of the known classes, if they have one, unless given.
+    smooth : int
+        Rounds of smoothing. In each, novelty and similarities of a voxel become their mean over it and the up to 26
+        voxels that touch it; the class is then the most similar one.
+
+    Returns
+    -------
+    NoveltyMap
+        Of the scan's n points; `.regions()` are its connected novel pieces.
+
+    Raises
+    ------
+    InputError
+        For values that cannot be used.
+    MixedEncodersError
+        For known classes or a threshold of another encoder or embedding space.
+    CheckpointError
+        For the file of the encoder or of its text encoder.
+    """
+    check_whole(smooth, "smooth", 0)
+    if isinstance(known, Mapping):
+        raise InputError(
+            "known is a mapping; expected a list of names, or KnownClasses.from_embeddings(vectors, labels, "
+            "encoder.identity) with vectors of example points"
+        )
+    kind, ready = how_known(known), known if isinstance(known, KnownClasses) else None
+    chosen = method or (default_method(ready) if ready else DEFAULTS[kind])
+    found = find_method(chosen, None if ready and ready.text is not None else kind)
+    if found.rows != "embedding":
+        raise InputError(f"method {found.name!r} judges {found.rows} of a shape; expected one that judges embeddings")
+    check_encoders(encoder, text, MEMBERS)
+    encoder = encoder or _load(model, device, ready)
+    if ready:
+        ready.check_fits(encoder.identity)
+    if text is not None:  # before it is loaded
+        text.identity.check_fits(encoder.identity)
+    provenance = Provenance(encoder.identity, found.name, "z", version=__version__)
+    if threshold is not None:
+        threshold.check_fits(provenance)
+    names = text if text is not None or ready else encoder.text()
+    gathered = known_classes(known, found, encoder, text=names)
+    gathered.check_fits(encoder.identity)
+    check_known(found, gathered)
+    if threshold is None and gathered.threshold is not None and gathered.threshold.fits(provenance):
+        threshold = gathered.threshold
+    voxels = encoder.encode_voxels(scene)
+    novelty, nearest, similarity = _judged(voxels, gathered, found, smooth)
+    points = scene.points if scene.color is None else np.hstack([scene.points, scene.color])
+    classes, rows = np.array(gathered.names), voxels.inverse
+    return NoveltyMap(
+        elements=Elements("points", points),
+        novelty=novelty[rows],
+        nearest=classes[nearest][rows],
+        classes=classes,
+        baseline=float("nan"),
+        threshold=threshold,
+        provenance=provenance,
+        name=scene.name,
+        up="z",
+        similarity=similarity[rows],
+    )
+
+
+def _load(model: str, device: Any, known: KnownClasses | None) -> Any:
+    """The point encoder `model`; raises `MixedEncodersError`, before any download, where known classes do not fit."""
+    from openshape_ood.scenes.point_encoder import KIND, PointEncoder
+
+    if known:
+        row = find_checkpoint(model, kinds=(KIND,))
+        known.check_fits(Identity(row.name, row.text.space, row.source.sha256))
+    return PointEncoder.from_pretrained(model, device=device)
+
+
+def _judged(
+    voxels: VoxelEmbeddings, known: KnownClasses, method: Method, smooth: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Novelty (v,) and nearest class (v,) of the voxels, and their similarity to it (v,)."""
+    novelty, nearest = np.empty(len(voxels)), np.empty(len(voxels), dtype=np.int64)
+    similarity = np.empty(len(voxels), dtype=np.float32)
+    # of all classes only where it is smoothed: 200 classes of a million points are a gigabyte
+    every = np.empty((len(voxels), len(known.names)), dtype=np.float32) if smooth else None
+    for rows, embeddings in voxels.blocks():
+        judged = judge(embeddings, known, method)
+        novelty[rows], nearest[rows] = judged.novelty, judged.nearest
+        similarity[rows] = np.take_along_axis(judged.similarity, judged.nearest[:, None], axis=1)[:, 0]
+        if every is not None:
+            every[rows] = judged.similarity
+    if every is None:
+        return novelty, nearest, similarity
+    for _ in range(smooth):
+        novelty, every = _mean_of_touching(voxels, novelty), _mean_of_touching(voxels, every)
+    nearest = every.argmax(axis=1)
+    return novelty, nearest, np.take_along_axis(every, nearest[:, None], axis=1)[:, 0]
+
+
+def _mean_of_touching(voxels: VoxelEmbeddings, values: np.ndarray) -> np.ndarray:
+    """The mean of values (v, ...) over each voxel and those that touch it."""
+    total, count = values.copy(), np.ones(len(values), dtype=values.dtype)
+    for _, rows, others in voxels.touching.pairs:
+        own = rows.cpu().numpy()  # each once
+        total[own] += values[others.cpu().numpy()]
+        count[own] += 1
+    return total / count.reshape(-1, *[1] * (values.ndim - 1))

@@ -1,0 +1,139 @@
+"""Where voxels lie and which of them are neighbors: found once a resolution, kept for the whole network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from openshape_ood.errors import InputError
+
+MARGIN = 2  # empty cells between two lines, so that no neighbor in a kernel of 5 is one of another line
+MOST_CELLS = 2**62
+
+
+@dataclass(frozen=True, eq=False)
+class KernelMap:
+    """Which rows meet in which cell of a kernel.
+
+    pairs: (cell, rows of the output, rows of the input); within a cell no row comes twice, so that adding up is
+    deterministic on any device. center: the cell in which every row meets itself, None where there is none.
+    """
+
+    rows: int
+    pairs: tuple[tuple[int, Tensor, Tensor], ...]
+    center: int | None = None
+
+    def transposed(self, rows: int) -> KernelMap:
+        """Outputs and inputs exchanged, cells kept; rows: of the new output."""
+        return KernelMap(rows, tuple((cell, into, out) for cell, out, into in self.pairs), self.center)
+
+
+class Grid:
+    """Distinct voxels in the order of their keys.
+
+    Attributes
+    ----------
+    cells : Tensor (v, 4) int64
+        Scan of the batch, x, y, z, in steps of this grid.
+    keys : Tensor (v,) int64
+        Ascending; a step along x adds 1, along y and z `steps`.
+    """
+
+    def __init__(self, cells: Tensor, keys: Tensor, steps: tuple[int, int]) -> None:
+        self.cells, self.keys, self.steps = cells, keys, steps
+        self._maps: dict[int, KernelMap] = {}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @classmethod
+    def of(cls, coords: Tensor) -> tuple[Grid, Tensor]:
+        """The grid of voxels in any order, and that order: row i of the grid is row order[i] of `coords`.
+
+        Parameters
+        ----------
+        coords : Tensor (v, 4) int64
+            Scan of the batch, x, y, z; negative ones too.
+
+        Raises
+        ------
+        InputError
+            For no voxels, one given twice, and scans that reach too far for keys of 64 bits.
+        """
+        if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
+            raise InputError(f"voxels are {tuple(coords.shape)} {coords.dtype}; expected (v, 4) int64, v at least 1")
+        keys, steps = _keys(coords)
+        keys, order = keys.sort()
+        if len(keys) > 1 and not bool((keys[1:] > keys[:-1]).all()):
+            raise InputError(f"{int((keys[1:] == keys[:-1]).sum())} of {len(keys)} voxels are given twice")
+        return cls(coords.index_select(0, order), keys, steps), order
+
+    def neighbors(self, side: int) -> KernelMap:
+        """Which voxels meet in a kernel of 3 or 5 cells a side; x runs fastest in it, as in the keys.
+
+        Half of the cells are searched, as their mirror images have the same pairs, and of a line of cells along x only
+        the first: the others follow it in the keys.
+        """
+        if side not in self._maps:
+            self._maps[side] = self._search(side)
+        return self._maps[side]
+
+    def _search(self, side: int) -> KernelMap:
+        reach, last, found = side // 2, side**3 - 1, list[tuple[int, Tensor, Tensor]]()
+        guarded = torch.cat([self.keys, self.keys.new_full((1,), torch.iinfo(torch.int64).max)])
+        for line in range(last // 2 // side, side * side):
+            y, z = line % side - reach, line // side - reach
+            wanted = self.keys + (y * self.steps[0] + z * self.steps[1] - reach)
+            at = torch.searchsorted(self.keys, wanted)
+            for cell in range(line * side, (line + 1) * side):
+                hit = guarded.index_select(0, at) == wanted
+                if cell > last // 2 and (own := hit.nonzero()[:, 0]).numel():
+                    other = at.index_select(0, own)
+                    found += [(cell, own, other), (last - cell, other, own)]
+                at, wanted = at + hit, wanted + 1
+        return KernelMap(len(self), tuple(sorted(found, key=lambda pair: pair[0])), last // 2)
+
+    @cached_property
+    def coarser(self) -> Grid:
+        """The voxels of twice the size that hold these."""
+        return self._halved[0]
+
+    @cached_property
+    def down(self) -> KernelMap:
+        """From these voxels to the coarser ones: each goes to one, through the cell of its place in it."""
+        coarse, parents = self._halved
+        x, y, z = (self.cells[:, 1:] & 1).T
+        places, found = x + 2 * y + 4 * z, []
+        for cell in range(8):
+            rows = (places == cell).nonzero()[:, 0]
+            if len(rows):
+                found.append((cell, parents.index_select(0, rows), rows))
+        return KernelMap(len(coarse), tuple(found))
+
+    @cached_property
+    def up(self) -> KernelMap:
+        """From the coarser voxels to these, through the same cells."""
+        return self.down.transposed(len(self))
+
+    @cached_property
+    def _halved(self) -> tuple[Grid, Tensor]:
+        halves = torch.cat([self.cells[:, :1], self.cells[:, 1:] >> 1], dim=1)  # rounds down, -1 to -1
+        keys, steps = _keys(halves)
+        distinct, parents = keys.unique(return_inverse=True)
+        cells = halves.new_empty(len(distinct), 4).index_copy_(0, parents, halves)
+        return Grid(cells, distinct, steps), parents
+
+
+def _keys(cells: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """A number (v,) for each cell, in the order of scan, z, y, x; and what a step along y and z adds."""
+    low = cells.min(dim=0).values
+    sizes = (cells.max(dim=0).values - low + 1 + MARGIN).tolist()
+    if math.prod(sizes) >= MOST_CELLS:
+        raise InputError(f"the voxels reach over {' x '.join(f'{n:,}' for n in sizes[1:])} cells, too many to number")
+    scan, x, y, z = (cells - low).T
+    steps = sizes[1], sizes[1] * sizes[2]
+    return x + y * steps[0] + z * steps[1] + scan * (steps[1] * sizes[3]), steps

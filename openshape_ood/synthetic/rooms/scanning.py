@@ -1,0 +1,211 @@
+"""A person with a depth camera who walks through a room: what is seen from a few places, with the noise of the sensor.
+
+Hidden surfaces are found by a panoramic z-buffer over dense samples of all surfaces, so both sides of a sheet are
+solid and nothing but numpy is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from openshape_ood.errors import InputError
+from openshape_ood.scenes import Scene
+from openshape_ood.synthetic.rooms.pieces import Piece
+from openshape_ood.synthetic.sampling import sample_oriented, surface_area
+from openshape_ood.synthetic.visibility import spread
+
+PIXEL = np.radians(0.5)  # of the z-buffer
+COARSE, CLOSE, THICK = 3, 120.0, 0.1  # times as coarse a one; for samples nearer than so many gaps; meters behind them
+LOWEST, HIGHEST = np.radians(-60.0), np.radians(40.0)  # elevations that the camera is pointed at
+NEAR, FAR = 0.4, 4.5  # meters that it measures
+LEAST_ANGLE = np.sin(np.radians(7.0))  # between ray and surface
+EYE = (1.3, 1.8)  # meters above the floor
+STEP = 0.1  # meters, of the grid of places to stand
+CLEAR = 0.3  # meters, of a place to stand from what stands there
+LAYOUT_DENSITY, DENSITY = 2500.0, 9000.0  # samples a square meter of floor and walls, and of objects
+LEAST, MOST = 2000, 100_000  # samples of an object
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Dense samples of all surfaces: places (n, 3), normals (n, 3), the piece (n,), samples a square meter (n,)."""
+
+    cloud: np.ndarray
+    normals: np.ndarray
+    piece: np.ndarray
+    density: np.ndarray
+    color: np.ndarray | None
+
+    def within(self, low: np.ndarray, high: np.ndarray) -> Samples:
+        rows = ((self.cloud >= low) & (self.cloud <= high)).all(axis=1)
+        color = None if self.color is None else self.color[rows]
+        return Samples(self.cloud[rows], self.normals[rows], self.piece[rows], self.density[rows], color)
+
+
+def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Samples:
+    """Samples of each piece, so dense that a z-buffer has no gaps at arm's length."""
+    found: list[tuple[np.ndarray, ...]] = []
+    for place, piece in enumerate(pieces):
+        area = surface_area(piece.mesh)
+        structure = piece.instance == 0
+        count = int(LAYOUT_DENSITY * area if structure else np.clip(DENSITY * area, LEAST, MOST)) + 1
+        cloud, normals, face = sample_oriented(piece.mesh, count, rng)
+        color = np.empty((count, 0)) if piece.color is None else piece.color[piece.mesh.parts[face]]
+        found.append((cloud, normals, np.full(count, place), np.full(count, count / area), color))
+    cloud, normals, piece_of, density, color = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Samples(cloud, normals, piece_of, density, color if color.size else None)
+
+
+def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: np.random.RandomState) -> np.ndarray:
+    """Viewpoints (count, 3) at eye height over free floor, far from each other.
+
+    Raises
+    ------
+    InputError
+        Where there is no floor at all.
+    """
+    kinds = np.array([piece.name for piece in pieces])[samples.piece]
+    height = samples.cloud[:, 2]
+    grid = np.floor(samples.cloud[:, :2] / STEP).astype(np.int64)
+    low = grid.min(axis=0) - 1
+    floor, blocked = (np.zeros(grid.max(axis=0) - low + 2, dtype=bool) for _ in range(2))
+    floor[tuple((grid - low)[kinds == "floor"].T)] = True
+    blocked[tuple((grid - low)[(kinds != "floor") & (height > 0.1) & (height < EYE[1] + 0.1)].T)] = True
+    if not floor.any():
+        raise InputError("a room to be scanned has no floor; expected a piece that is called 'floor'")
+    room = np.where(floor, distance_transform_edt(~blocked), 0.0) * STEP
+    free = np.argwhere(room >= min(CLEAR, room.max()))
+    chosen = [free[rng.randint(len(free))]]
+    while len(chosen) < count:
+        # far from the others, but not always in the corners
+        few = free[rng.randint(len(free), size=12)]
+        apart = np.min([np.linalg.norm(few - one, axis=1) for one in chosen], axis=0)
+        chosen.append(few[apart.argmax()])
+    ground = (np.array(chosen) + low + rng.uniform(0.2, 0.8, (count, 2))) * STEP
+    return np.column_stack([ground, rng.uniform(*EYE, count)])
+
+
+def scan_pieces(
+    pieces: Sequence[Piece],
+    labels: Sequence[int],
+    rng: np.random.RandomState,
+    *,
+    views: int = 6,
+    spacing: float = 0.03,
+    noise: float = 1.0,
+    area: tuple[np.ndarray, np.ndarray] | None = None,
+    name: str = "room",
+) -> tuple[Scene, np.ndarray]:
+    """A scan of pieces, and where the camera stood.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        All surfaces, among them one called "floor".
+    labels : sequence of int
+        Of each piece.
+    rng : numpy.random.RandomState
+        Where the draws come from.
+    views : int, default 6
+        Places from which the camera looks around.
+    spacing : float, default 0.03
+        Meters between points, about: one a cell of this side; fewer where the camera was far or looked along a surface.
+    noise : float, default 1.0
+        Times the noise of a depth camera: 1.2 mm, and 1.9 mm a square meter of distance, along the ray.
+    area : pair of (3,) arrays, optional
+        Low and high corner of what is scanned; the camera stands inside.
+    name : str
+        Of the scene.
+
+    Returns
+    -------
+    tuple of Scene and ndarray (views, 3)
+        Points with the label and instance of their piece, and color where the pieces have it.
+
+    Raises
+    ------
+    InputError
+        For pieces without a floor, and where nothing was seen.
+    """
+    samples = sample_pieces(pieces, rng)
+    if area is not None:
+        samples = samples.within(*area)
+    eyes = standing_places(samples, pieces, views, rng)
+    resolution = np.radians(rng.uniform(0.25, 0.5))  # of the camera
+    best, by = np.full(len(samples.cloud), np.inf, dtype=np.float32), np.zeros(len(samples.cloud), dtype=np.int64)
+    for i, eye in enumerate(eyes):
+        rows, depth = _hits(samples, eye, resolution, rng)
+        nearer = depth < best[rows]
+        best[rows[nearer]], by[rows[nearer]] = depth[nearer], i
+    seen = np.flatnonzero(np.isfinite(best))
+    if not len(seen):
+        raise InputError(f"{name}: nothing of it is seen from {views} places")
+    points = _noisy(samples.cloud[seen], eyes[by[seen]], best[seen].astype(np.float64), noise, rng)
+    kept = rng.permutation(len(seen))
+    kept = np.sort(kept[_first_of_cell(points[kept], spacing)])
+    seen, points = seen[kept], points[kept]
+    piece = samples.piece[seen]
+    color = None if samples.color is None else _lit(samples.color[seen], samples.normals[seen], rng)
+    instances = np.array([one.instance for one in pieces])[piece]
+    return Scene(points, color, np.array(labels)[piece], instances, name=name), eyes
+
+
+def _hits(
+    samples: Samples, eye: np.ndarray, resolution: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that one turn of the camera measures, and their distance from it."""
+    rays = (samples.cloud - eye).astype(np.float32)
+    depth = np.sqrt(np.einsum("ij,ij->i", rays, rays))
+    slope = rays[:, 2] / np.maximum(depth, 1e-6)
+    rows = np.flatnonzero((depth < FAR) & (depth > 0.05) & (slope > np.sin(LOWEST)) & (slope < np.sin(HIGHEST)))
+    rays, depth, slope = rays[rows], depth[rows], slope[rows]
+    cosine = np.abs(np.einsum("ij,ij->i", rays, samples.normals[rows].astype(np.float32))) / depth
+    # how much nearer a neighboring pixel of the same surface may be: the more, the more it is oblique
+    steep = np.maximum(cosine, 0.1)
+    slack = depth * np.float32(PIXEL) * (0.5 + 1.5 * np.sqrt(1 / steep**2 - 1))
+    around, above = np.arctan2(rays[:, 1], rays[:, 0]) + np.pi, np.arcsin(slope) - LOWEST
+    front = _front(around, above, depth, PIXEL, np.ones(len(rows), dtype=bool))
+    visible = depth <= front + slack
+    # close to the camera a fine buffer has gaps between the samples
+    close = depth * np.sqrt(samples.density[rows]) < CLOSE
+    visible &= depth <= _front(around, above, depth, COARSE * PIXEL, close) + COARSE * slack + THICK
+    visible &= (depth > NEAR) & (cosine > LEAST_ANGLE)
+    rate = cosine / (resolution * depth) ** 2 / samples.density[rows]
+    visible &= rng.random_sample(len(rows)) < rate
+    return rows[visible], depth[visible]
+
+
+def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: float, of: np.ndarray) -> np.ndarray:
+    """Least depth (n,) of some samples, a mask, around each sample's pixel of a panorama whose ends meet."""
+    size = int((HIGHEST - LOWEST) / pixel) + 1, int(2 * np.pi / pixel) + 1
+    row = np.minimum((above / pixel).astype(np.intp), size[0] - 1)
+    column = np.minimum((around / pixel).astype(np.intp), size[1] - 1) + 1
+    nearest = np.full((size[0], size[1] + 2), np.inf, dtype=np.float32)
+    np.minimum.at(nearest, (row[of], column[of]), depth[of])
+    nearest[:, 0], nearest[:, -1] = nearest[:, -2], nearest[:, 1]
+    return spread(nearest)[row, column]
+
+
+def _noisy(
+    points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, noise: float, rng: np.random.RandomState
+) -> np.ndarray:
+    deviation = noise * (0.0012 + 0.0019 * (depth - 0.4) ** 2)
+    return points + (points - eyes) * (deviation * rng.normal(size=len(points)) / depth)[:, None]
+
+
+def _first_of_cell(points: np.ndarray, size: float) -> np.ndarray:
+    """Row of the first point in each cell of a grid."""
+    cells = np.floor(points / size).astype(np.int64)
+    cells -= cells.min(axis=0)
+    span = cells.max(axis=0) + 1
+    return np.unique((cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2], return_index=True)[1]
+
+
+def _lit(color: np.ndarray, normals: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Colors (n, 3) under light from above, with the noise of a camera."""
+    light = 0.8 + 0.2 * np.abs(normals[:, 2:])
+    return np.clip(color * light + rng.normal(0, 0.03, color.shape), 0, 1).astype(np.float32)

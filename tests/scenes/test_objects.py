@@ -1,0 +1,176 @@
+"""Objects of a scan: the same however it lies, and a clear answer for scans that are none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from openshape_ood import Threshold
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.scenes import Scene, find_objects, load_names, load_scene, score_scene
+from openshape_ood.scenes.boxes import Box, size_likelihood
+from openshape_ood.scenes.proposals.choice import apart, contained, overlaps, suppressed
+
+KNOWN = ["chair", "table"]
+
+
+class SizeEncoder:
+    """A stand-in: an embedding of how tall, deep and wide a crop is."""
+
+    identity, dim, temperature = Identity("sizes", "sizes", "1"), 3, None
+
+    def encode(self, shapes, **how):
+        assert set(how["up"]) == {"z"}
+        return np.array([np.ptp(np.asarray(one)[:, :3], axis=0) for one in shapes])
+
+
+class SizeNames:
+    identity = Identity("sizes", "sizes")
+
+    def encode(self, names):
+        return np.eye(3)[: len(names)]
+
+
+def box(low, high, step=0.03):
+    """The surface of a box without its bottom."""
+    low, high = np.array(low, float), np.array(high, float)
+    n = np.maximum(2, ((high - low) / step).astype(int))
+    grid = np.stack(np.meshgrid(*(np.linspace(a, b, k) for a, b, k in zip(low, high, n, strict=True))), -1).reshape(
+        -1, 3
+    )
+    return grid[((grid == low) | (grid == high))[:, :2].any(axis=1) | (grid[:, 2] == high[2])]
+
+
+@pytest.fixture(scope="module")
+def scan():
+    """A floor with two walls, two boxes on it and a third on one of these."""
+    rng = np.random.RandomState(0)
+    floor = np.column_stack([rng.rand(9000, 2) * [4, 3], np.zeros(9000)])
+    walls = [rng.rand(6000, 3) * [4, 0, 2.2], rng.rand(5000, 3) * [0, 3, 2.2]]
+    things = [
+        box([1, 1, 0], [1.6, 1.4, 0.7]),
+        box([2.5, 1.5, 0], [3.4, 2.5, 0.5]),
+        box([2.7, 1.8, 0.5], [2.9, 2.0, 0.9]),
+    ]
+    points = np.concatenate([floor, *walls, *things])
+    owner = np.repeat([0, 0, 0, 1, 2, 3], list(map(len, [floor, *walls, *things])))
+    return Scene(points + rng.randn(*points.shape) * 0.003, instances=owner, name="two boxes")
+
+
+def scored(scene, **how):
+    return score_scene(scene, KNOWN, SizeEncoder(), text=SizeNames(), **how)
+
+
+def test_what_stands_on_the_floor_is_found_and_the_floor_is_layout(scan):
+    found = find_objects(scan)
+    assert sorted(plane.kind for plane in found.layout) == ["floor", "wall", "wall"]
+    floor = next(plane for plane in found.layout if plane.kind == "floor")
+    assert floor.normal[2] > 0.999
+    assert floor.offset == pytest.approx(0, abs=0.01)
+    every = find_objects(scan, overlapping=True, most=1000)
+    assert len(every) == every.candidates > len(found)
+    for number in (1, 2, 3):
+        own = np.flatnonzero(scan.instances == number)
+        iou = [len(np.intersect1d(own, rows)) / len(np.union1d(own, rows)) for rows in every]
+        assert max(iou) > 0.75
+    for by in ("contact", "density"):
+        apart = find_objects(scan, by)
+        assert len(apart) == 3
+        assert np.bincount(np.concatenate(list(apart))).max() == 1
+
+
+def test_the_same_scan_has_the_same_objects(scan):
+    def told(result, order=None):
+        order = np.arange(len(scan)) if order is None else order
+        return [(one.nearest, one.novelty, sorted(order[one.rows])) for one in result]
+
+    first, order = scored(scan), np.random.RandomState(1).permutation(len(scan))
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    assert told(scored(scan)) == told(first) != []
+    assert told(scored(scan.take(order)), order) == told(first)
+    moved = scored(replace(scan, points=scan.points + [100, -50, 0]))
+    turned = scored(replace(scan, points=scan.points @ turn.T))
+    assert told(moved) == told(turned) == told(first)
+    for one, other, third in zip(first, moved, turned, strict=True):
+        np.testing.assert_allclose(one.box.center + [100, -50, 0], other.box.center, atol=1e-6)
+        np.testing.assert_allclose(turn @ one.box.center, third.box.center, atol=1e-6)
+        corners = sorted(map(tuple, (one.box.corners() @ turn.T).round(4)))
+        np.testing.assert_allclose(corners, sorted(map(tuple, third.box.corners())), atol=1e-3)
+
+
+def test_verdict_map_files_and_agreement(scan, tmp_path):
+    masks = [scan.instances == number for number in (1, 2, 3)]
+    plain = scored(scan, proposals=masks)
+    values = sorted(one.novelty for one in plain)
+    result = scored(scan, proposals=masks, threshold=Threshold((values[1] + values[2]) / 2))
+    assert [one.name == "new" for one in result] == [True, False, False]
+    assert [one.number for one in result] == [1, 2, 3]
+    assert not result.map.is_novel[scan.instances == 0].any()
+    assert result.map.is_novel.sum() == len(result.objects[0].rows)
+    assert all(one.agreement == 1 for one in scored(scan, proposals=masks, points=plain.map))
+    written = result.save(tmp_path / "found")
+    told = json.loads(written[0].read_text())
+    assert [one["verdict"] for one in told["objects"]] == ["novel", "known", "known"]
+    again, names = load_scene(written[2]), load_names(written[2])
+    assert {names[label] for label in again.labels[scan.instances == 0]} == {"left over"}
+    assert len(np.unique(again.instances)) == 4
+    assert "two boxes" in str(result)
+    assert "<table>" in result._repr_html_()
+    with pytest.raises(InputError, match="expected one for each"):
+        scored(scan, points=scored(scan.take(np.arange(12000))).map)
+
+
+def test_sizes_move_similarity_and_novelty_together(scan):
+    sizes = {"chair": (np.log([0.6, 0.4, 0.7]), [0.1] * 3), "table": (np.log([1.0, 0.9, 0.5]), [0.1] * 3)}
+    masks = [scan.instances == 1, scan.instances == 2]
+    plain, sized = scored(scan, proposals=masks), scored(scan, proposals=masks, size_weight=1.0, sizes=sizes)
+    by_rows = {len(one.rows): one for one in sized}
+    assert [by_rows[int(mask.sum())].nearest for mask in masks] == ["chair", "table"]
+    assert sized.provenance.method == "max_cosine+size 1"
+    np.testing.assert_allclose(sized.result.novelty, 1 - sized.result.similarity.max(axis=1))
+    with pytest.raises(MixedEncodersError):
+        scored(scan, size_weight=0.1, threshold=Threshold(0.5, provenance=plain.provenance))
+    with pytest.raises(InputError, match="no sizes are known of 'quark'"):
+        size_likelihood([Box.around(scan.points[:9])], ["quark"], None)
+    assert size_likelihood([Box(np.zeros(3), np.array([0.5, 0.5, 0.9]), 0.0)], ["chair", "bed"], None).argmax() == 0
+
+
+def test_scans_that_hold_no_room():
+    rng = np.random.RandomState(0)
+    thing = box([0, 0, 0], [0.5, 0.4, 0.6])
+    assert [len(rows) for rows in find_objects(Scene(thing), "contact")] == [len(thing)]  # one object, no floor
+    assert len(scored(Scene(thing), proposals="contact")) == 1
+    flat = np.column_stack([rng.rand(5000, 2) * 3, np.zeros(5000)])
+    found = scored(Scene(flat))
+    assert len(found) == 0
+    assert found.shares()["layout"] == 1
+    assert found.map.novelty.shape == (5000,)
+    assert len(scored(Scene(np.array([[0.0, 0, 0], [1, 1, 1]])))) == 0
+    repeated = np.repeat(thing, 2, axis=0)
+    assert [len(rows) for rows in find_objects(Scene(repeated), "contact")] == [len(repeated)]
+    with pytest.raises(InputError, match="a single place"):
+        find_objects(Scene(np.zeros((1, 3))))
+    with pytest.raises(InputError, match=r"Scene\(points / 1000\)"):
+        find_objects(Scene(thing * 1e4))
+    with pytest.raises(InputError, match="expected a mask"):
+        find_objects(Scene(thing), regions=[[len(thing)]])
+
+
+def test_choice_and_boxes():
+    rows = [np.arange(10), np.arange(9), np.arange(8, 20), np.arange(30, 33)]
+    shared = overlaps(rows, 40)
+    assert shared[0, 1] == pytest.approx(0.9)
+    assert suppressed(np.array([4.0, 3, 2, 1]), shared) == [0, 2, 3]
+    assert apart(np.array([0.5, 0.9, 0.8, 0.1]), rows, 40) == [1, 2]
+    assert contained(rows, 40).tolist() == [-1, 0, -1, -1]
+    turn = 0.4
+    c, s = np.cos(turn), np.sin(turn)
+    points = box([-1, -0.5, 0], [1, 0.5, 0.3]) @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+    found = Box.around(points)
+    np.testing.assert_allclose(found.size, [2, 1, 0.3], atol=1e-6)
+    assert found.yaw % np.pi == pytest.approx(turn)
+    assert Box.around(np.array([[0.0, 0, 0], [1, 1, 0]])).size[0] == pytest.approx(2**0.5)
