@@ -115,7 +115,8 @@ MISSING = (
 def _source(found: Verdict) -> str:
     kind, threshold = found.basis.kind, found.basis.threshold
     if kind == "generated":
-        return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these."
+        but = ", which objects cut out of a room are in part" if isinstance(found, RoomVerdict) else ""
+        return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these{but}."
     if kind == "files" and threshold is not None:
         return f"Calibrated on your {threshold.n} files: it holds for shapes like these."
     source = "" if threshold is None else threshold.source

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openshape_ood.scenes.result import SceneResult
 
 MOST = 20_000  # points
+ABOVE = 50.0  # degrees above a room, into which one looks over its walls
 DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
 
 
@@ -81,7 +82,7 @@ def turnable(
     chosen = thinned(len(table), MOST)
     x, y, z = upright(table[chosen], up).astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
-    figure = graph_objects.Figure(layout=_layout(title))
+    figure = graph_objects.Figure(layout=_layout(title, ABOVE if isinstance(points, SceneResult) else TILT))
     for trace, own in _traces(colors, colors.values[chosen], legend):
         marker = shared["marker"] | trace.pop("marker")
         figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
@@ -120,8 +121,8 @@ def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[t
     yield trace | {"marker": marker}, slice(None)
 
 
-def _layout(title: str | None) -> dict[str, Any]:
-    turn, tilt = np.deg2rad(TURN), np.deg2rad(TILT)
+def _layout(title: str | None, degrees: float) -> dict[str, Any]:
+    turn, tilt = np.deg2rad(TURN), np.deg2rad(degrees)
     x, y, z = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
     hidden = {"visible": False, "showbackground": False}
     camera = {"eye": {"x": x, "y": y, "z": z}, "projection": {"type": "orthographic"}}
