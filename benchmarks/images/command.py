@@ -105,7 +105,7 @@ def means(rows: Sequence[Measured]) -> list[Measured]:
     for row in rows:
         own.setdefault(row.method, []).append(row)
     figures = {name: np.mean([row.figures for row in found], axis=0).tolist() for name, found in own.items()}
-    return [Measured("mean", name, *of, intervals={}) for name, of in figures.items()]
+    return [Measured("mean", name, *of) for name, of in figures.items()]
 
 
 def run(args: argparse.Namespace) -> None:
@@ -119,8 +119,8 @@ def run(args: argparse.Namespace) -> None:
     relation, images, notes = system(args, base)
     notes += [DRAWN] if args.root is None else []
     notes += [f"!!! {lacking:,} images of {base_list} are not there"] if lacking else []
-    more = {"batch_size": args.batch_size, "workers": args.workers, "progress": args.progress}
-    features = partial(embed, images, cache=cache_folder(args), **more)
+    how = {"workers": args.workers, "cache": cache_folder(args), "progress": args.progress}
+    features: Any = partial(embed, images, batch_size=args.batch_size, **how)
     fitted = None
     if base is not None:
         names = [base.names[int(label)] for label in base.labels]

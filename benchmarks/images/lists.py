@@ -102,9 +102,9 @@ def _every() -> Iterator[Setting]:
     for name, (domain, images, classes) in WITHIN.items():
         yield Setting(name, domain, domain, "in_distribution", "out_distribution", Counts(*images, *classes))
     for source, (support, *_) in DOMAINNET.items():
-        for target, (_, *sides) in DOMAINNET.items():
+        for target, (_, known, unknown) in DOMAINNET.items():
             if source != target:
-                counts = Counts(support, *sides, 25, 25, 25)
+                counts = Counts(support, known, unknown, 25, 25, 25)
                 yield Setting("DomainNet_DG", source, target, f"Source_{source}", f"Target_{target}", counts)
     for name, (table, classes) in LEFT_OUT.items():
         for target, images in table.items():
