@@ -217,8 +217,11 @@ def test_a_room_is_taken_colored_listed_and_downloaded(visitor: Visitor, tmp_pat
         visitor.screenshot(1000).save(pictures / "app-room.png")
     for color in ("name", "object"):
         page.locator("#color label", has_text=color).click()
-        page.wait_for_timeout(3000)
-        assert visitor.download("#ply", tmp_path).name == f"a_generated_room.{color}.ply"
+        for _ in range(30):  # until the file is written anew
+            if visitor.download("#ply", tmp_path).name == f"a_generated_room.{color}.ply":
+                break
+            page.wait_for_timeout(1000)
+        assert (tmp_path / f"a_generated_room.{color}.ply").is_file()
     figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
     assert len(figures["objects"]) == page.locator("#table button").count() > 5
     page.locator("#table button").nth(2).click()
