@@ -139,6 +139,11 @@ def test_sizes_move_similarity_and_novelty_together(scan):
     assert size_likelihood([Box(np.zeros(3), np.array([0.5, 0.5, 0.9]), 0.0)], ["chair", "bed"], None).argmax() == 0
 
 
+def floor_with_things():
+    floor = np.random.default_rng(0).uniform(0, 1, (8000, 3)) * [4, 3, 0]
+    return np.concatenate([floor, box([1, 1, 0], [1.6, 1.4, 0.7]), box([2.5, 1.5, 0], [3.4, 2.5, 0.5])])
+
+
 def test_scans_that_hold_no_room():
     rng = np.random.RandomState(0)
     thing = box([0, 0, 0], [0.5, 0.4, 0.6])
@@ -152,10 +157,17 @@ def test_scans_that_hold_no_room():
     assert len(scored(Scene(np.array([[0.0, 0, 0], [1, 1, 1]])))) == 0
     repeated = np.repeat(thing, 2, axis=0)
     assert [len(rows) for rows in find_objects(Scene(repeated), "contact")] == [len(repeated)]
+    # a layer of it as a plane on which no superpoint lies
+    tall = np.random.default_rng(2).permutation(floor_with_things())[:4000] * 100
+    assert all(len(plane.rows) for plane in find_objects(Scene(tall)).layout)
     with pytest.raises(InputError, match="a single place"):
         find_objects(Scene(np.zeros((1, 3))))
     with pytest.raises(InputError, match=r"Scene\(points / 1000\)"):
         find_objects(Scene(thing * 1e4))
+    with pytest.raises(InputError, match=r"the scan is a ndarray; expected a Scene: load_scene\(path\)"):
+        find_objects(thing)
+    with pytest.raises(InputError, match="color runs from 0 to 255; expected 0 to 1"):
+        Scene(thing, thing / thing.max(axis=0) * 255)
     with pytest.raises(InputError, match="expected a mask"):
         find_objects(Scene(thing), regions=[[len(thing)]])
 

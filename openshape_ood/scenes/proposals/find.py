@@ -121,7 +121,7 @@ def _points(inverse: np.ndarray, voxels: Sequence[np.ndarray]) -> list[np.ndarra
     order = np.argsort(inverse, kind="stable")
     ends = np.searchsorted(inverse[order], np.arange(int(inverse.max()) + 2))
     parts = [[order[ends[i] : ends[i + 1]] for i in rows.tolist()] for rows in voxels]
-    return [np.sort(np.concatenate(part)) for part in parts]
+    return [np.sort(np.concatenate([order[:0], *part])) for part in parts]
 
 
 def _layout(frame: Frame, parsed: Parsed) -> tuple[Plane, ...]:
@@ -129,6 +129,8 @@ def _layout(frame: Frame, parsed: Parsed) -> tuple[Plane, ...]:
     rows = _points(frame.inverse, [np.flatnonzero(parsed.owner == i) for i in range(len(parsed.planes))])
     turned = []
     for plane, own in zip(parsed.planes, rows, strict=True):
+        if not len(own):  # no superpoint lies on it with its half
+            continue
         normal = frame.outward(plane.normal)
         offset = float(normal @ frame.place(plane.offset * plane.normal))
         turned.append(replace(plane, normal=normal, offset=offset, rows=own))
