@@ -8,8 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 INSIDE = 0.8  # of a set
-LEAST_WORTH = 0.25  # overlap with a whole thing that is expected of what is kept
-COVERED = 0.5  # of a set
+LEAST_WORTH = 0.3  # overlap with a whole thing that is expected of what is kept
 OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
 
 
@@ -36,21 +35,10 @@ def _shared(rows: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndar
     return (table @ table.T).toarray(), size
 
 
-def suppressed(score: np.ndarray, shared: np.ndarray, overlap: float = OVERLAP) -> list[int]:
-    """Indices of the candidates that are kept, best first; of equal scores the earlier candidate is the better."""
+def suppressed(score: np.ndarray, shared: np.ndarray, overlap: float = OVERLAP, least: float = -np.inf) -> list[int]:
+    """Indices of the candidates that are kept, best first, none below `least`; of equals the earlier is the better."""
     kept: list[int] = []
     for i in np.argsort(-score, kind="stable").tolist():
-        if not kept or shared[i, kept].max() <= overlap:
+        if score[i] >= least and (not kept or shared[i, kept].max() <= overlap):
             kept.append(i)
-    return kept
-
-
-def apart(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Indices of the sets that are kept, best first: those worth something of which half or less is in better ones."""
-    taken = np.zeros(count, dtype=bool)
-    kept = []
-    for i in np.argsort(-worth, kind="stable").tolist():
-        if worth[i] >= LEAST_WORTH and taken[rows[i]].mean() <= COVERED:
-            kept.append(i)
-            taken[rows[i]] = True
     return kept

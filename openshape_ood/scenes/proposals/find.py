@@ -12,7 +12,7 @@ from openshape_ood.checks import check_choice, check_whole, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scenes.proposals.candidates import Candidate, Parsed, by_contact, by_density, of_tree, parse
-from openshape_ood.scenes.proposals.choice import apart, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import LEAST_WORTH, overlaps, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.scenes.proposals.result import Proposals
@@ -107,7 +107,7 @@ def proposed(
     if overlapping:
         kept = np.argsort(-worth, kind="stable").tolist()
     else:
-        kept = apart(worth, rows, count) if shaped else suppressed(worth, overlaps(rows, count))
+        kept = suppressed(worth, overlaps(rows, count), least=LEAST_WORTH if shaped else 0)
     kept = kept[:most]
     members = _points(frame.inverse, [rows[i] for i in kept])
     layout = _layout(frame, parsed)
