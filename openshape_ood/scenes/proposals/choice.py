@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 INSIDE = 0.8  # of a set
-LEAST_WORTH = 0.3  # overlap with a whole thing that is expected of what is kept
+LEAST_WORTH = 0.35  # overlap with a whole thing that is expected of what is kept
 OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
 
 
