@@ -162,7 +162,12 @@ def run(args: argparse.Namespace) -> None:
         print(f"\n{scoring_table(scored)}")
     args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: value for name, value in vars(args).items() if name not in ("out", "progress")}
-    found: dict[str, Any] = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
+    found: dict[str, Any] = {
+        "benchmark": "scans",
+        "settings": settings,
+        "versions": versions("numpy"),
+        "results": results,
+    }
     found |= {"scoring": scored} if scored else {}
     print(f"\n{write_json(args.out / 'scans.json', found)}")
 

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.neural_network import MLPRegressor
 
 from openshape_ood.scenes.proposals.candidates import of_tree, parse
-from openshape_ood.scenes.proposals.choice import LEAST_WORTH, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import divided, overlaps, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.traits import TRAITS, traits
 from openshape_ood.synthetic.rooms import Room, room
@@ -79,7 +79,7 @@ def main() -> None:
             shared, size = overlaps(rows, count), np.array([len(one) for one in rows], dtype=np.float64)
             results["size"].append(told(suppressed(size, shared), overlap))
             worth = model.predict(((given - mean) / scale).clip(-4, 4))
-            results["shape"].append(told(suppressed(worth, shared, least=LEAST_WORTH), overlap))
+            results["shape"].append(told(divided(worth, rows, count), overlap))
         for name, lines in results.items():
             number, low, high, precision = np.mean(lines, axis=0)
             print(

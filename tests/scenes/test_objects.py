@@ -13,7 +13,7 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.scenes import Scene, find_objects, load_names, load_scene, score_scene
 from openshape_ood.scenes.boxes import Box, size_likelihood
-from openshape_ood.scenes.proposals.choice import contained, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import contained, divided, overlaps, suppressed
 
 KNOWN = ["chair", "table"]
 
@@ -166,7 +166,9 @@ def test_choice_and_boxes():
     shared = overlaps(rows, 40)
     assert shared[0, 1] == pytest.approx(0.9)
     assert suppressed(np.array([4.0, 3, 2, 1]), shared) == [0, 2, 3]
-    assert suppressed(np.array([0.5, 0.9, 0.8, 0.1]), shared, least=0.35) == [1, 2]
+    nested = [np.arange(10), np.arange(4), np.arange(4, 9), np.arange(3), np.arange(30, 33)]  # 3 in 1, 1 and 2 in 0
+    assert divided(np.array([0.9, 0.8, 0.7, 0.5, 0.3]), nested, 40) == [1, 2]  # together worth more than the whole
+    assert divided(np.array([0.9, 0.6, 0.6, 0.7, 0.5]), nested, 40) == [0, 4]
     assert contained(rows, 40).tolist() == [-1, 0, -1, -1]
     turn = 0.4
     c, s = np.cos(turn), np.sin(turn)
