@@ -233,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "are the objects of a scan found, named, and told from novel ones?"
     parser = options.parser("scenes", about, "model", "checkpoint", "text_checkpoint", "device")
-    parser.add_argument("--rooms", type=int, default=6, help="generated rooms (default: 6)")
+    parser.add_argument("--rooms", type=int, default=10, help="generated rooms (default: 10)")
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
     parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
