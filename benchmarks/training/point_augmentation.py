@@ -1,6 +1,7 @@
 """Changes of scans for training: turned, bent, recolored, with rare things pasted, two scans mixed.
 
-Amounts are those of Rozenberszki et al., arXiv 2204.07761, and of its code; two scans in one is Mix3D, arXiv 2110.02210.
+Amounts are those of Rozenberszki et al., arXiv 2204.07761, and of its code; two scans in one is
+Mix3D, arXiv 2110.02210.
 """
 
 from __future__ import annotations
