@@ -114,7 +114,9 @@ class Tally:
         groups = {"all": np.ones(len(self.table), dtype=bool), **self.table.groups}
         means = {
             where: {
-                convention: {name: mean_iou(own, np.flatnonzero(mask).tolist(), absent) for name, mask in groups.items()}
+                convention: {
+                    name: mean_iou(own, np.flatnonzero(mask).tolist(), absent) for name, mask in groups.items()
+                }
                 for convention, absent in (("absent left out", None), ("absent as 0", 0.0))
             }
             for where, own in iou.items()
