@@ -17,16 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from openshape_ood.errors import InputError
-from openshape_ood.registry.weights import read_torch
 from openshape_ood.scenes import Scene, voxelize
 from openshape_ood.scenes.point_encoder import GRAY
 from openshape_ood.scenes.sparse.grid import Grid
 from openshape_ood.scenes.sparse.network import SparseUNet
-from openshape_ood.storage import replacing
+from openshape_ood.storage import loaded_arrays, save_arrays
 
 SHIFT = 100  # voxels: the network is not the same for a scan that is moved by one
 WARM = 0.05  # of the steps, with AdamW
-STATE = "training.pt"
+STATE, WHAT = "training.safetensors", "point training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +98,9 @@ def train(
     """Train in place; the log, a line every few steps. The network is left in evaluation mode.
 
     batches: from the number of a step, from 0, to its batch, always the same. loss: of the network, a batch and a
-    stream of random numbers. folder: where `training.pt` is kept, and gone on from if `settings` are the same. frozen:
-    all but `final` stays, statistics of norms too. Raises `InputError` where the loss is no number any more, and for a
-    folder of a run with other settings.
+    stream of random numbers. folder: where `STATE` is kept, and gone on from if `settings` are the same. frozen: all
+    but `final` stays, statistics of norms too. Raises `InputError` where the loss is no number any more, and for a folder
+    of a run with other settings.
     """
     network.train(not frozen)
     for name, parameter in network.named_parameters():
@@ -145,9 +144,11 @@ def train(
 
 
 def _keep(path: Path, step: int, log: Any, network: nn.Module, optimizer: torch.optim.Optimizer, settings: Any) -> None:
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
-    with replacing(path) as partial:
-        torch.save(state | {"step": step, "log": log, "settings": settings}, partial)
+    own = {(i, name): one for i, of in optimizer.state_dict()["state"].items() for name, one in of.items()}
+    tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
+    tensors |= {f"optimizer.{i}.{name}": one for (i, name), one in own.items() if isinstance(one, Tensor)}
+    header = {"step": step, "log": log, "settings": settings}
+    save_arrays(path, {name: one.cpu().numpy() for name, one in tensors.items()}, header, WHAT)
 
 
 def _resumed(
@@ -156,9 +157,16 @@ def _resumed(
     """The step to go on with, and the log so far."""
     if path is None or not path.is_file():
         return 0, []
-    state = read_torch(path, "training", trusted=False)
-    if not isinstance(state, dict) or state.get("settings") != settings:
+    with loaded_arrays(path, WHAT) as (header, arrays):
+        tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
+        step, log, before = header["step"], header["log"], header["settings"]
+    if before != settings:
         raise InputError(f"{path} is of a run with other settings; give another --out, or delete it")
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], state["log"]
+    network.load_state_dict({key.removeprefix("network."): t for key, t in tensors.items() if key[0] == "n"})
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, one in tensors.items():
+        if key[0] == "o":
+            _, i, name = key.split(".")
+            state.setdefault(int(i), {})[name] = one
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return step, log
