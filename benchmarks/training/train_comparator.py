@@ -19,7 +19,7 @@ from openshape_ood.known import KnownClasses
 
 COMPOUNDS, SHAPES = 600, 8  # compounds as base classes, shapes of each variant and compound
 SHRINKAGE = 0.3
-RECIPE = Recipe(width=96, steps=3_000, whiten=SHRINKAGE, turned=0.7)
+RECIPE = Recipe(width=96, steps=5_000, whiten=SHRINKAGE, turned=0.95)
 AT_ONCE = 512  # clouds held
 
 

@@ -111,7 +111,8 @@ class Comparator(Method):
         Parameters
         ----------
         name : str
-            That of an encoder, for the first comparator there is for it, or that of the comparator's own row.
+            That of the comparator's own row, or of an encoder, for the last row there is for it: a registry of one's
+            own comes after the package's.
         registry : path, optional
             As in `list_checkpoints`.
 
@@ -123,14 +124,14 @@ class Comparator(Method):
             For a registry or a file that cannot be used.
         """
         rows = [row for row in load_registry(registry).values() if row.kind == KIND]
-        found = next((row for row in rows if name in (row.name, row.encoder)), None)
-        if found is None:
+        found = [row for row in rows if row.name == name] or [row for row in rows if row.encoder == name]
+        if not found:
             there = ", ".join(f"{row.name} (for {row.encoder})" for row in rows) or "none"
             raise UnknownNameError(
                 f"the registry has no comparator for {name!r}; there are: {there}. `openshape-ood comparator fit` "
                 "trains one and writes its row; method=Comparator.load(FILE) needs none"
             )
-        return cls.load(fetch(found))
+        return cls.load(fetch(found[-1]))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparator:

@@ -92,7 +92,8 @@ class WhitenedCosine(_Arrays):
         """shrinkage: what the mean variance weighs in the covariance."""
         rows, labels = _unit_rows(base)
         gaussian = Gaussian.fit(rows, labels, background=False, share=shrinkage)
-        return cls(rows.mean(axis=0), np.linalg.cholesky(gaussian.precision))
+        # float32, as embeddings are: half of the file
+        return cls(rows.mean(axis=0), np.linalg.cholesky(gaussian.precision).astype(np.float32))
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         a, b = (unit_or_zero((unit_or_zero(rows) - self.center) @ self.whitening) for rows in (a, b))

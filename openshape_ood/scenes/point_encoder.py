@@ -25,6 +25,7 @@ from openshape_ood.scenes.voxels import voxelize
 
 BLOCK = 1 << 14  # voxels that are embedded at once
 KIND = "points"
+FLOOR = 0.02  # of the voxels are lower than what is taken to be the floor
 GRAY = 0.5  # of scans without color: the middle of what the networks are given
 
 
@@ -210,6 +211,8 @@ class PointEncoder:
         """What the network is given of each voxel (v, c) float32."""
         if self.spec.input == "ones":
             return np.ones((len(first), self.row.sizes.channels), dtype=np.float32)
+        if self.spec.input == "height-color":
+            return height_and_color(scene, first)
         if scene.color is None:
             what = f"{scene.name} has no color, and {self.identity.checkpoint} was trained with it: all is taken to be"
             warnings.warn(f"{what} gray. An encoder of geometry alone does better", ScanWarning, stacklevel=4)
@@ -218,3 +221,12 @@ class PointEncoder:
 
     def __repr__(self) -> str:
         return f"PointEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
+
+
+def height_and_color(scene: Scene, first: np.ndarray) -> np.ndarray:
+    """One, height in meters above the floor less 1, and color from -0.5 to 0.5 or zeros, of voxels (v, 5) float32."""
+    height = scene.points[first, 2]
+    # under the floor there are a few points that were measured wrongly
+    above = np.clip(height - np.quantile(height, FLOOR) - 1, -1.5, 2.5)
+    color = np.zeros((len(first), 3)) if scene.color is None else scene.color[first] - 0.5
+    return np.column_stack([np.ones(len(first)), above, color]).astype(np.float32)

@@ -14,7 +14,6 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_settings, unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
-from openshape_ood.registry import list_checkpoints
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
 from openshape_ood.scoring.scorers import CosineScorer, FusionScorer, Judgement, Scorer, VimScorer, VoteScorer
 
@@ -167,12 +166,8 @@ _MAKES = {
 
 
 def method_names() -> list[str]:
-    """Names that `find_method` knows: those of `METHODS`, and "comparator" where the registry has a comparator."""
-    return [*METHODS, *([COMPARATOR] if list_checkpoints(kind=COMPARATOR) else [])]
-
-
-def _named(name: str) -> Method | None:
-    return METHODS.get(name) or (_REGISTERED if name == COMPARATOR and COMPARATOR in method_names() else None)
+    """Names that `find_method` knows: those of `METHODS`, and "comparator", which not every encoder has."""
+    return [*METHODS, COMPARATOR]
 
 
 def find_method(method: str | Method, kind: Kind | None = None) -> Method:
@@ -197,13 +192,15 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
     >>> find_method("knn", "examples").needs
     'examples'
     """
-    found: Any = _named(method) if isinstance(method, str) else method
+    found: Any = {**METHODS, COMPARATOR: _REGISTERED}.get(method) if isinstance(method, str) else method
     if not isinstance(getattr(found, "name", None), str) or not all(
         hasattr(found, n) for n in ("needs", "rows", "fit")
     ):
-        close = difflib.get_close_matches(str(method), METHODS, n=2, cutoff=0.4)
+        close = difflib.get_close_matches(str(method), method_names(), n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise UnknownNameError(f"unknown method {method!r}; known: {', '.join(METHODS)}, or a Method object{hint}")
+        raise UnknownNameError(
+            f"unknown method {method!r}; known: {', '.join(method_names())}, or a Method object{hint}"
+        )
     if kind and found.needs not in USABLE[kind]:
         usable = ", ".join(name for name, other in METHODS.items() if other.needs in USABLE[kind])
         raise InputError(f"method {found.name!r} needs {_LACKS[kind]}. With these: {usable}")
@@ -220,7 +217,7 @@ def kind_of(known: KnownClasses) -> Kind:
 def default_method(known: KnownClasses) -> str:
     """The method that is taken for these classes where none is named: that of their threshold, if it has one."""
     own = known.threshold and known.threshold.provenance
-    return own.method if own and _named(own.method) else DEFAULTS[kind_of(known)]
+    return own.method if own and own.method in method_names() else DEFAULTS[kind_of(known)]
 
 
 def check_known(method: Method, known: KnownClasses) -> None:

@@ -1,0 +1,221 @@
+"""Train a small point encoder in the text space of `tiny`, on generated rooms.
+
+    python -m benchmarks.training.train_rooms --out tiny-points.safetensors --minutes 120
+    python -m benchmarks.training.train_rooms --out tiny-points.safetensors --minutes 240 --resume    # go on with it
+
+Every step is a few whole rooms, made by another process as it goes: furniture of `room_samples.KNOWN`, and other things
+that have no name there. A voxel is drawn towards the text vector of its class, and what has no name to none of them.
+A run of `--steps` is a pure function of its arguments on one machine; one of `--minutes` sees the same rooms in the
+same order, but how many of them, and when the learning rate falls, is a matter of the machine. Its state is kept beside
+the weights, as NAME.state.pt, every few minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from benchmarks.training import point_losses
+from benchmarks.training.room_samples import CLASSES, OTHER, Batch, GeneratedRooms, as_they_are, together
+from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
+from openshape_ood.registry.rows import Row, find_checkpoint
+from openshape_ood.scenes.sparse.network import SparseUNet
+from openshape_ood.storage import replacing
+
+REGISTRY = Path(__file__).with_name("rooms.toml")
+NAME = "tiny-points"
+LOSSES = ("softmax", "hinge", "focal", "cross_entropy")
+TEMPERATURE = 0.07
+WARM, FALL = 0.03, 0.5  # shares of a run: the learning rate rises in the first, and falls from the second on
+MOST_STEPS = 1_000_000
+EVERY = 3.0  # minutes between two states that are kept
+
+
+def row() -> Row:
+    return find_checkpoint(NAME, REGISTRY, kinds=("points",))
+
+
+def anchors_of(text: TextEncoder, center: bool = True) -> Tensor:
+    """Unit text vectors (k, d) of the classes, around their mean unless told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UntrainedNameWarning)  # floor and wall are new to the text encoder of shapes
+        found = torch.from_numpy(text.encode(CLASSES))
+    return point_losses.centered(found) if center else found
+
+
+def initial_network(seed: int) -> SparseUNet:
+    """The network before training: the untrained one of the benchmark."""
+    torch.manual_seed(seed)
+    return SparseUNet(row().sizes)
+
+
+class Objective:
+    """A loss of embeddings (v, d) and classes (v,), classes rare among the points so far weighted up.
+
+    Attributes
+    ----------
+    counts : Tensor (k,)
+        Points of each class so far.
+    """
+
+    def __init__(self, anchors: Tensor, kind: str, others: float, seed: int) -> None:
+        self.anchors, self.kind, self.others = anchors, kind, others
+        self.counts = torch.zeros(len(anchors), dtype=torch.float64)
+        self.draws = torch.Generator().manual_seed(seed)
+
+    def __call__(self, found: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the logits (v, k)."""
+        self.counts += torch.bincount(labels[labels >= 0], minlength=len(self.anchors))
+        named, weights = labels.clamp(min=-1), self.weights()
+        logits = point_losses.cosines(found, self.anchors) / TEMPERATURE
+        if self.kind == "softmax":
+            per_point = point_losses.softmax_loss(found, self.anchors, named, TEMPERATURE)
+        elif self.kind == "hinge":
+            negatives = point_losses.draw_negatives(named, len(self.anchors), generator=self.draws)
+            own, others = point_losses.hinge_loss(found, self.anchors, named, negatives)
+            per_point = own + others
+        else:  # of logits without a temperature: products with the anchors
+            gamma = 2.0 if self.kind == "focal" else 0.0
+            per_point = point_losses.focal_loss(found @ self.anchors.T, named, gamma=gamma)
+        loss = point_losses.mean_of_labeled(per_point * weights[named.clamp(min=0)], named)
+        return loss + self.others * self._of_others(logits[labels == OTHER]), logits
+
+    def weights(self) -> Tensor:
+        """Of each class (k,): its frequency to the power of -1/2, with a mean of 1 over the points."""
+        share = (self.counts + 1) / (self.counts + 1).sum()
+        weights = share.rsqrt()
+        return (weights / (share * weights).sum()).float()
+
+    @staticmethod
+    def _of_others(logits: Tensor) -> Tensor:
+        """How far what has no name is from being as near to every class."""
+        if not len(logits):
+            return logits.sum()
+        return -F.log_softmax(logits, dim=1).mean() - torch.tensor(logits.shape[1]).log()
+
+
+class Training:
+    """A run: network, optimizer, and how far it is."""
+
+    def __init__(self, text: TextEncoder, args: argparse.Namespace) -> None:
+        self.args, self.step, self.minutes = args, 0, 0.0
+        self.network = initial_network(args.seed).train()
+        self.objective = Objective(anchors_of(text, args.center), args.loss, args.others, args.seed)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.02)
+        self.settings = {key: getattr(args, key) for key in ("seed", "loss", "others", "center", "rooms")}
+        self.started = time.monotonic()
+
+    def done(self) -> float:
+        """The share of the run that is over."""
+        self.minutes = (time.monotonic() - self.started) / 60
+        return self.step / self.args.steps if self.args.steps else self.minutes / self.args.minutes
+
+    def learn(self, batch: Batch, share: float) -> tuple[float, int, int]:
+        """One step; its loss, and how many of how many named voxels were right."""
+        rate = self.args.learning_rate * max(min(share / WARM, 1.0, (1 - share) / (1 - FALL)), 0.01)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, logits = self.objective(self.network(batch.numbers, batch.grid), batch.labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        named = batch.labels >= 0
+        return loss.item(), int((logits.argmax(1) == batch.labels)[named].sum()), int(named.sum())
+
+    def keep(self, path: Path) -> None:
+        """Write all that is needed to go on."""
+        state: dict[str, Any] = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state |= {"step": self.step, "minutes": self.minutes, "counts": self.objective.counts}
+        with replacing(path) as partial:
+            torch.save(state | {"settings": self.settings, "draws": self.objective.draws.get_state()}, partial)
+
+    def resume(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        if state["settings"] != self.settings:
+            raise SystemExit(f"error: {path} is of a run with {state['settings']}; this one has {self.settings}")
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.objective.counts = state["step"], state["counts"]
+        self.objective.draws.set_state(state["draws"])
+        self.started = time.monotonic() - 60 * state["minutes"]
+
+
+def train(run: Training, state: Path) -> SparseUNet:
+    args = run.args
+    left = (args.steps or MOST_STEPS) - run.step
+    data = GeneratedRooms(row().scan.voxel, args.seed, run.step * args.rooms, left * args.rooms)
+    how: dict[str, Any] = {"prefetch_factor": 4, "multiprocessing_context": "spawn"} if args.workers else {}
+    loader = DataLoader(data, batch_size=args.rooms, num_workers=args.workers, collate_fn=as_they_are, **how)
+    lost, right, seen, kept = 0.0, 0, 0, run.minutes
+    for samples in loader:
+        if (share := run.done()) >= 1:
+            break
+        loss, hits, named = run.learn(together(samples), share)
+        lost, right, seen = lost + loss, right + hits, seen + named
+        if run.step % args.every == 0:
+            figures = f"loss {lost / args.every:.3f}  accuracy {right / max(seen, 1):.3f}  {run.minutes:.1f} min"
+            print(f"step {run.step}  {figures}", flush=True)
+            lost, right, seen = 0.0, 0, 0
+        if run.minutes - kept >= EVERY:
+            run.keep(state)
+            kept = run.minutes
+    run.keep(state)
+    return run.network.eval()
+
+
+def save(network: SparseUNet, path: Path, facts: dict[str, Any]) -> None:
+    """Write the weights in half precision, which halves the file; the loader takes them to single."""
+    half = {key: one.half() if one.is_floating_point() else one for key, one in network.state_dict().items()}
+    with replacing(path) as partial:
+        save_file(half, partial, metadata={"training": json.dumps(facts)})
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training.train_rooms", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=120.0, help="wall time of the run, resumed or not (120)")
+    parser.add_argument("--steps", type=int, default=0, help="in place of minutes")
+    parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
+    parser.add_argument("--loss", choices=LOSSES, default="softmax")
+    parser.add_argument("--others", type=float, default=0.25, help="weight of what has no name (default: 0.25)")
+    parser.add_argument("--raw-anchors", dest="center", action="store_false", help="text vectors without centering")
+    parser.add_argument("--rooms", type=int, default=2, help="whole rooms a step (default: 2)")
+    parser.add_argument("--learning-rate", type=float, default=4e-3)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make rooms (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
+    parser.add_argument("--every", type=int, default=50, help="steps between two lines (default: 50)")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    if args.minutes <= 0 or args.steps < 0 or args.rooms < 1:
+        parser.error("--minutes must be above 0, --steps 0 or more, --rooms 1 or more")
+    if not args.out.parent.is_dir():
+        parser.error(f"--out: there is no folder {args.out.parent}")
+    torch.set_num_threads(args.threads)
+    run, state = Training(TextEncoder.from_pretrained("tiny", cache=False), args), args.out.with_suffix(".state.pt")
+    if args.resume:
+        if not state.is_file():
+            parser.error(f"--resume: there is no {state}")
+        run.resume(state)
+    network = train(run, state)
+    facts = run.settings | {"classes": CLASSES, "steps": run.step, "minutes": round(run.minutes, 1)}
+    save(network, args.out, facts)
+    print(f"{args.out}: {sum(p.numel() for p in network.parameters()):,} parameters, {run.step} steps")
+
+
+if __name__ == "__main__":
+    main()
