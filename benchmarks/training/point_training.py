@@ -16,25 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.training.room_samples import Batch, Sample, together
 from openshape_ood.errors import InputError
 from openshape_ood.scenes import Scene, voxelize
-from openshape_ood.scenes.point_encoder import GRAY
-from openshape_ood.scenes.sparse.grid import Grid
+from openshape_ood.scenes.point_encoder import GRAY, height_and_color
 from openshape_ood.scenes.sparse.network import SparseUNet
 from openshape_ood.storage import loaded_arrays, save_arrays
 
 SHIFT = 100  # voxels: the network is not the same for a scan that is moved by one
 WARM = 0.05  # of the steps, with AdamW
 STATE, WHAT = "training.safetensors", "point training"
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Voxels of one or several scans: their grid, numbers (v, c) and labels (v,), -1 where unlabeled."""
-
-    grid: Grid
-    numbers: Tensor
-    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -57,24 +48,27 @@ Loss = Callable[[SparseUNet, Batch, torch.Generator], Tensor]
 def batch_of(
     scenes: Sequence[Scene],
     voxel: float,
-    color: bool,
+    given: str,
     rng: np.random.RandomState | None = None,
     device: torch.device | str = "cpu",
 ) -> Batch:
-    """Scans side by side, each moved by whole voxels where there is an `rng`; a voxel has what its first point has."""
-    cells, numbers, labels = [], [], []
-    for i, scene in enumerate(scenes):
+    """Scans side by side, each moved by whole voxels where there is an `rng`; a voxel has what its first point has.
+
+    given: what the network is given of a voxel, an input of the registry's [x.scan].
+    """
+    samples = []
+    for scene in scenes:
         voxels = voxelize(scene.points, voxel)
         moved = voxels.coords if rng is None else voxels.coords + rng.randint(0, SHIFT, 3)
-        cells.append(np.column_stack([np.full(len(voxels), i), moved]))
-        gray = np.full((len(scene), 3), GRAY, dtype=np.float32)
-        own = (gray if scene.color is None else scene.color)[voxels.first] - np.float32(0.5)
-        numbers.append(own if color else np.ones((len(voxels), 3), dtype=np.float32))
-        given = np.zeros(len(scene), dtype=np.int64) if scene.labels is None else scene.labels
-        labels.append(given[voxels.first] - 1)
-    grid, order = Grid.of(torch.from_numpy(np.concatenate(cells)).to(device))
-    rows = order.cpu().numpy()
-    return Batch(grid, *(torch.from_numpy(np.concatenate(of)[rows]).to(device) for of in (numbers, labels)))
+        if given == "height-color":
+            numbers = height_and_color(scene, voxels.first)
+        elif given == "color" and scene.color is not None:
+            numbers = scene.color[voxels.first] - np.float32(GRAY)
+        else:
+            numbers = np.full((len(voxels), 3), float(given == "ones"), dtype=np.float32)
+        labels = np.full(len(voxels), -1) if scene.labels is None else scene.labels[voxels.first] - 1
+        samples.append(Sample(*(torch.from_numpy(one).to(device) for one in (moved, numbers, labels))))
+    return together(samples)
 
 
 def speed(progress: float, optimizer: str) -> float:
@@ -99,8 +93,8 @@ def train(
 
     batches: from the number of a step, from 0, to its batch, always the same. loss: of the network, a batch and a
     stream of random numbers. folder: where `STATE` is kept, and gone on from if `settings` are the same. frozen: all
-    but `final` stays, statistics of norms too. Raises `InputError` where the loss is no number any more, and for a folder
-    of a run with other settings.
+    but `final` stays, statistics of norms too. Raises `InputError` where the loss is no number any more, and for a
+    folder of a run with other settings.
     """
     network.train(not frozen)
     for name, parameter in network.named_parameters():

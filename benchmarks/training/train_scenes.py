@@ -29,13 +29,15 @@ from benchmarks.report.output import write_json
 from benchmarks.scene_data.scannet import TABLES, find_scans, read_scan
 from benchmarks.training import point_losses as losses
 from benchmarks.training.point_augmentation import AUGMENTATIONS, augmented, mixed, pasted
-from benchmarks.training.point_training import STATE, Batch, Loss, Plan, batch_of, train
+from benchmarks.training.point_training import STATE, Loss, Plan, batch_of, train
+from benchmarks.training.room_samples import FIRST_SEED, Batch
 from openshape_ood.devices import find_device
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import SparseUNetSizes
 from openshape_ood.registry.files import sha256
 from openshape_ood.registry.rows import ENCODERS, Keys, Row, find_checkpoint
+from openshape_ood.registry.soundness import INPUTS
 from openshape_ood.registry.weights import load_strictly, read_weights
 from openshape_ood.scenes import Scene
 from openshape_ood.scenes.sparse.network import NETWORKS, SparseUNet, sizes_of
@@ -45,7 +47,6 @@ from openshape_ood.synthetic.rooms.places import FURNITURE
 
 STAGES = {"pretrain": ("softmax", "hinge"), "train": ("cross_entropy", "focal"), "finetune": ("cross_entropy", "focal")}
 SMALL = "small"  # for a CPU; its last block, as those of all, is as wide as the text
-FIRST_SEED = 1 << 24  # of rooms to train with; benchmarks stay below
 SURVEYED, THINGS, LEAST = 40, 64, 30  # scans that classes are counted in; rare things that are kept; points of one
 RARE = 1 / 3  # of the classes of generated rooms
 
@@ -118,7 +119,7 @@ def batches(source: Source, things: Sequence[Scene], args: argparse.Namespace, d
         scenes = [one(rng) for _ in range(args.batch_size)]
         if args.mix:
             scenes = [mixed(scene, one(rng)) for scene in scenes]
-        return batch_of(scenes, args.voxel, args.input == "color", rng, device)
+        return batch_of(scenes, args.voxel, args.input, rng, device)
 
     return made
 
@@ -144,7 +145,7 @@ def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
     return by_text if stage == "pretrain" else by_classifier
 
 
-def sizes_for(network: str, width: int, outputs: int) -> SparseUNetSizes:
+def sizes_for(network: str, given: str, width: int, outputs: int) -> SparseUNetSizes:
     base, own = network, dict[str, Any]()
     if network == SMALL:
         base, own = (
@@ -152,7 +153,7 @@ def sizes_for(network: str, width: int, outputs: int) -> SparseUNetSizes:
             {"stem": 16, "side": 3, "widths": (16, 24, 32, 48, 48, 32, 32, 0), "last_relu": False},
         )
     widths = (*own.pop("widths", NETWORKS[base][0])[:-1], width)
-    return sizes_of(base, **own, widths=widths, outputs=outputs)
+    return sizes_of(base, **own, channels=5 if given == "height-color" else 3, widths=widths, outputs=outputs)
 
 
 def started(sizes: SparseUNetSizes, init: Path | None, seed: int) -> SparseUNet:
@@ -220,7 +221,7 @@ def run(args: argparse.Namespace) -> None:
     anchors = losses.centered(vectors) if args.center else vectors
     weights = torch.tensor(np.where(counts, np.maximum(counts, 1) ** -0.5, 0.0), dtype=torch.float32, device=device)
     weights /= weights[weights > 0].mean()
-    sizes = sizes_for(args.network, row.text_dim, 0 if args.stage == "pretrain" else len(source.names))
+    sizes = sizes_for(args.network, args.input, row.text_dim, 0 if args.stage == "pretrain" else len(source.names))
     network = started(sizes, args.init, args.seed).to(device)
     place = args.out / args.stage
     place.mkdir(parents=True, exist_ok=True)
@@ -282,7 +283,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-center", dest="center", action="store_false", help=words)
     parser.add_argument("--network", choices=(SMALL, *NETWORKS), default=SMALL, help="(default: %(default)s)")
     parser.add_argument("--voxel", type=float, default=0.05, help="meters (default: %(default)s)")
-    parser.add_argument("--input", choices=("color", "ones"), default="color", help="(default: %(default)s)")
+    parser.add_argument("--input", choices=INPUTS, default="color", help="(default: %(default)s)")
     parser.add_argument("--crop", type=float, default=0.0, help="a square of so many meters of each scan; 0: all of it")
     words = "changes of a scan (default: all; nothing after it: none)"
     parser.add_argument("--augment", nargs="*", choices=AUGMENTATIONS, default=list(AUGMENTATIONS), help=words)

@@ -24,7 +24,8 @@ from benchmarks.scene_data.scannet import (
     scannet200,
 )
 from benchmarks.training import point_augmentation, train_scenes
-from benchmarks.training.point_training import Batch, Plan, batch_of, train
+from benchmarks.training.point_training import Plan, batch_of, train
+from benchmarks.training.room_samples import Batch
 from openshape_ood import KnownClasses, PointEncoder, TextEncoder, load_scene, segment_scene
 from openshape_ood.decisions.metrics import ood_metrics
 from openshape_ood.encoders.protocols import Identity
@@ -285,7 +286,7 @@ def toy(seed: int = 0) -> tuple[SparseUNet, Any]:
     def loss(of: SparseUNet, batch: Batch, stream: torch.Generator) -> torch.Tensor:
         return torch.nn.functional.cross_entropy(of(batch.numbers, batch.grid), batch.labels, ignore_index=-1)
 
-    return network, (lambda step: batch_of([scene], 0.2, False, np.random.RandomState(step)), loss)
+    return network, (lambda step: batch_of([scene], 0.2, "ones", np.random.RandomState(step)), loss)
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
@@ -305,7 +306,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
 def test_batches_hold_what_the_first_point_of_a_voxel_has() -> None:
     rng = np.random.RandomState(0)
     scenes = [Scene(rng.uniform(-1, 1, (50, 3)), rng.uniform(size=(50, 3)), rng.randint(0, 4, 50)) for _ in range(2)]
-    batch = batch_of(scenes, 0.5, True)
+    batch = batch_of(scenes, 0.5, "color")
     for i, scene in enumerate(scenes):
         voxels = voxelize(scene.points, 0.5)
         own = batch.grid.cells[:, 0] == i
