@@ -18,6 +18,7 @@ NAMES = (
     "03_reading_the_benchmark",
     "04_where_is_it_novel",
     "05_thresholds_that_keep_their_promise",
+    "06_comparators_and_what_is_new",
 )
 LARGEST = 1_500_000  # bytes, all of them together
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from benchmarks.images.encoders import embed, find_encoder, read_system
 from benchmarks.images.evaluation import (
     CONVENTION,
     Measured,
-    check_settings,
     few_shot,
     known_classes,
     learned,
@@ -28,9 +28,10 @@ from benchmarks.images.evaluation import (
     ways,
 )
 from benchmarks.images.generated import generated
-from benchmarks.images.lists import SETTINGS, ImageList, Setting, counts, read_list, read_setting, settings
+from benchmarks.images.lists import DATASETS, ImageList, counts, read_list, read_setting, settings
 from benchmarks.images.sheet import draw_failures
 from benchmarks.report.output import write_json
+from benchmarks.report.tables import percent
 from benchmarks.threedos.protocol import cache_folder
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import FAMILIES
@@ -50,15 +51,13 @@ def places(args: argparse.Namespace) -> tuple[Path, Path, Path | None]:
     if args.root is None:
         if args.lists or args.dataset != "PACS_DG":
             raise InputError(f"{args.dataset} with --lists {args.lists} needs --data-root, the folder of the images")
-        place = generated(cache_folder(args))
+        place = generated(cache_folder(args) or args.out)
         return place / "data", place / "lists", args.base or place / "lists/ImageNet/train.txt"
     if args.lists is None:
         raise InputError("--data-root needs --lists, the folder with a folder of lists for each data set")
     for option, folder in (("--data-root", args.root), ("--lists", args.lists)):
         if not folder.is_dir():
-            raise InputError(
-                f"{option}: there is no folder {folder}; expected one laid out as benchmarks/README.md says"
-            )
+            raise InputError(f"{option}: there is no folder {folder}; expected one as benchmarks/README.md says")
     return args.root, args.lists, args.base
 
 
@@ -82,97 +81,70 @@ def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator
         raise InputError("no encoder; expected --checkpoint DIR, the published files, or --encoder NAME")
     device = find_device(args.device)
     images.network.to(device)
-    network: Any = getattr(relation.similarity, "network", None) if relation else None
-    if network is not None:
-        network.to(device)
+    if relation is not None:
+        network: Any = relation.similarity
+        network.network.to(device)
     return relation, images, notes
 
 
 def table(rows: Sequence[Measured]) -> str:
     """A line a setting and way; then the means over the settings, where there are several."""
-    lines = []
-    for row in rows:
-        auroc = f"{100 * row.auroc:.1f}"
+    several, lines = len({row.setting for row in rows}) > 1, list[tuple[str, ...]]()
+    for row in [*rows, *(means(rows) if several else [])]:
+        auroc, *others = (percent(value) for value in row.figures[:4])
         if row.intervals:
-            auroc += " [{:.1f}-{:.1f}]".format(*(100 * bound for bound in row.intervals["auroc"]))
-        lines.append((row.setting, row.method, auroc, *_cells(row.fpr95_published, row.fpr95, row.accuracy)))
-    if len({row.setting for row in rows}) > 1:
-        for name, own in mean_figures(rows).items():
-            cells = _cells(*(own[key] for key in ("auroc", "fpr95_published", "fpr95", "accuracy")))
-            lines.append(("mean", name, *cells))
+            auroc += " [{}-{}]".format(*map(percent, row.intervals["auroc"]))
+        lines.append((row.setting, row.method, auroc, *others))
     head = ("setting", "compared by", "AUROC", "FPR95 published", "FPR95 interpolated", "accuracy")
     return options.grid(head, lines, words=2)
 
 
-def _cells(*shares: float) -> tuple[str, ...]:
-    return tuple(f"{100 * share:.1f}" for share in shares)
-
-
-def mean_figures(rows: Sequence[Measured]) -> dict[str, dict[str, float]]:
+def means(rows: Sequence[Measured]) -> list[Measured]:
     """Over the settings, by method."""
-    keys = ("auroc", "fpr95_published", "fpr95", "accuracy", "balanced_accuracy")
-    methods = dict.fromkeys(row.method for row in rows)
-    own = {name: [row for row in rows if row.method == name] for name in methods}
-    return {
-        name: {key: float(np.mean([getattr(r, key) for r in found])) for key in keys} for name, found in own.items()
-    }
+    own: dict[str, list[Measured]] = {}
+    for row in rows:
+        own.setdefault(row.method, []).append(row)
+    figures = {name: np.mean([row.figures for row in found], axis=0).tolist() for name, found in own.items()}
+    return [Measured("mean", name, *of) for name, of in figures.items()]
 
 
 def run(args: argparse.Namespace) -> None:
-    check_settings(args.nnk, args.few_shot, args.draws, args.batch_size)
+    options.check(args, nnk=1, few_shot=1, draws=0, batch_size=1)
     wanted = settings(args.dataset, args.source, args.target)
     root, lists, base_list = places(args)
     args.out.mkdir(parents=True, exist_ok=True)
-    read = [
-        (one, *read_setting(one, lists, root, args.skip_missing)) for one in wanted
-    ]  # all, before anything is embedded
+    # all lists, before anything is embedded
+    read = [(one, *read_setting(one, lists, root, args.skip_missing)) for one in wanted]
     base, lacking = (None, 0) if base_list is None else read_list(base_list, root, args.skip_missing)
     relation, images, notes = system(args, base)
     notes += [DRAWN] if args.root is None else []
-    notes += [f"{lacking:,} images of {base_list} are not there"] if lacking else []
-    more = {
-        "batch_size": args.batch_size,
-        "workers": args.workers,
-        "cache": cache_folder(args),
-        "progress": args.progress,
-    }
+    notes += [f"!!! {lacking:,} images of {base_list} are not there"] if lacking else []
+    how = {"workers": args.workers, "cache": cache_folder(args), "progress": args.progress}
+    features: Any = partial(embed, images, batch_size=args.batch_size, **how)
     fitted = None
     if base is not None:
-        features = embed(images, base.paths, **more)
-        fitted = KnownClasses.from_embeddings(features, [base.names[int(c)] for c in base.labels], images.identity)
+        names = [base.names[int(label)] for label in base.labels]
+        fitted = KnownClasses.from_embeddings(features(base.paths), names, images.identity)
     compared = learned(fitted, relation, args.families)
     rows, lines, records = list[Measured](), list[str](), list[dict[str, Any]]()
     shown: tuple[Any, ...] | None = None
     for setting, support, target, said in read:
         found = counts(support, target)
         differ = [] if args.root is None else found.differences(setting.published)
+        said += overlap_notes(fitted.names if fitted else (), [*support.names.values(), *target.names.values()])
         lines.append(f"{setting.title}: {found}")
         lines += [f"!!! COUNTS DIFFER FROM THE PUBLISHED ONES: {'; '.join(differ)}"] if differ else []
         lines += [f"!!! {one}" for one in said]
-        if base is not None:
-            lines += [
-                f"note: {one}"
-                for one in overlap_notes(
-                    fitted.names if fitted else (), [*support.names.values(), *target.names.values()]
-                )
-            ]
-        everything, tested = embed(images, support.paths, **more), embed(images, target.paths, **more)
+        everything, tested = features(support.paths), features(target.paths)
         taken = few_shot(support.labels, args.few_shot, args.replacement, args.seed)
         known = known_classes(support, everything, taken, images)
         methods = ways(compared, args.evaluators, args.nnk, len(known.names) > 1)
         own, judged = measure(setting, target, tested, known, np.unique(support.labels), args.draws, methods)
         rows += own
-        records.append(
-            {
-                "setting": setting.title,
-                "counts": asdict(found),
-                "published": asdict(setting.published),
-                "differs": differ,
-                "notes": said,
-            }
-        )
+        record = {"setting": setting.title, "counts": asdict(found), "published": asdict(setting.published)}
+        records.append(record | {"differs": differ, "notes": said})
         shown = shown or (setting, judged, target, tested, support, everything)
-    path = write_json(args.out / f"{stem(args, wanted)}.json", report(args, images, notes, records, rows))
+    path = write_json(args.out / f"{stem(args)}.json", report(args, images, notes, records, rows))
     files = [path]
     if args.pictures and shown:
         setting, judged, *parts = shown
@@ -197,24 +169,20 @@ def report(
         "settings": {key: getattr(args, key) for key in own},
         "convention": CONVENTION,
         "lists": list(records),
-        "rows": [row.as_json() for row in rows],
-        "means": mean_figures(rows),
+        "rows": [asdict(row) for row in rows],
+        "means": [asdict(row) for row in means(rows)],
     }
 
 
-def stem(args: argparse.Namespace, wanted: Sequence[Setting]) -> str:
+def stem(args: argparse.Namespace) -> str:
     """Names the files: what was run, and every setting that is not the usual one."""
-    encoder = args.checkpoint.name if args.checkpoint else args.encoder or "small"
-    words = [
-        "resend",
-        args.dataset if args.root else "generated",
-        *[w for w in (args.source, args.target) if w],
-        encoder,
-    ]
-    words += ["untrained"] if args.untrained else []
-    words += [] if args.few_shot is None else [f"{args.few_shot}-shot{'' if args.replacement else '-once'}-{args.seed}"]
-    words += [*args.evaluators, str(args.nnk)] if (args.evaluators, args.nnk) != (["prototypes"], 1) else []
-    return "-".join(word.replace("/", "_").replace(":", "_") for word in words)
+    words = ["resend", args.dataset if args.root else "generated", args.source, args.target]
+    words += [args.checkpoint.name if args.checkpoint else args.encoder or "small", "untrained" * args.untrained]
+    if args.few_shot is not None:
+        words.append(f"{args.few_shot}-shot{'' if args.replacement else '-once'}-{args.seed}")
+    if (args.evaluators, args.nnk) != (["prototypes"], 1):
+        words += [*args.evaluators, str(args.nnk)]
+    return "-".join(word.replace("/", "_").replace(":", "_") for word in words if word)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -223,32 +191,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("seed", "device", "batch_size", "workers", "cache", "no_cache")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
-    add("--dataset", choices=SETTINGS, default="PACS_DG", help="(default: %(default)s)")
+    add("--dataset", choices=DATASETS, default="PACS_DG", help="(default: %(default)s)")
     add("--source", help="one source of the data set (default: all)")
     add("--target", help="one target of it (default: all)")
-    add(
-        "--data-root",
-        dest="root",
-        type=Path,
-        help="the folder that paths in the lists start from; without it, drawn images",
-    )
+    add("--data-root", dest="root", type=Path, help="what paths in the lists start from; without it, drawn images")
     add("--lists", type=Path, help="the folder with <data set>/<list>.txt")
     add("--checkpoint", type=Path, help="the published files, or what benchmarks.resend_train wrote")
     add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
-    add(
-        "--encoder", help="instead of a checkpoint: resnet18, resnet50, any network of timm, open_clip:MODEL/PRETRAINED"
-    )
+    add("--encoder", help="instead of a checkpoint: any network of timm, as resnet50, or open_clip:MODEL/PRETRAINED")
     add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
     add("--untrained", action="store_true", help="weights at random, to try the command")
     add("--base", type=Path, help="a list of images of base classes, for --families")
     add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help="fitted to --base (default: whitened)")
-    add(
-        "--evaluators",
-        nargs="+",
-        choices=EVALUATORS,
-        default=["prototypes"],
-        help="what stands for a class (default: its mean)",
-    )
+    shown = "what stands for a class (default: its mean)"
+    add("--evaluators", nargs="+", choices=EVALUATORS, default=["prototypes"], help=shown)
     add("--nnk", type=int, default=1, help="prototypes of a class, or neighbors (default: %(default)s)")
     add("--few-shot", type=int, help="images of each class of the support (default: all)")
     add("--without-replacement", dest="replacement", action="store_false", help="few-shot takes no image twice")

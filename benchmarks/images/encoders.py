@@ -26,7 +26,6 @@ from openshape_ood.storage import ArrayStore, loaded_arrays, save_arrays
 PUBLISHED = {"resnet18": "resnet18.tv_in1k", "resnet50": "resnet50.tv_in1k"}
 CLIP = "open_clip:"  # before MODEL or MODEL/PRETRAINED
 COMPARATOR, ENCODER, WHAT = "comparator.safetensors", "encoder.safetensors", "image encoder"
-AT_ONCE = 512  # images of a block, of which only files and features are held
 MOST_BYTES = 200_000_000  # of an image's file
 
 
@@ -151,27 +150,23 @@ def embed(
     own = sha256(repr([encoder.identity, getattr(encoder.prepare, "keywords", "")]).encode()).hexdigest()
     store = None if cache is None else ArrayStore(cache / "images" / own[:16], encoder.dim)
     found = np.empty((len(paths), encoder.dim), dtype=np.float32)
-    with ThreadPoolExecutor(max(1, workers)) as pool, tqdm(total=len(paths), disable=not progress) as bar:
-        for start in range(0, len(paths), AT_ONCE):
-            contents = list(pool.map(_content, paths[start : start + AT_ONCE]))
+    with ThreadPoolExecutor(max(1, workers)) as pool, tqdm(total=len(paths), disable=not progress) as bar, tolerant():
+        for start in range(0, len(paths), batch_size):
+            some = paths[start : start + batch_size]
+            contents = list(pool.map(_content, some))
             keys = [sha256(one).hexdigest() for one in contents]
             kept = [None if store is None else store.get(key) for key in keys]
             fresh = [i for i, one in enumerate(kept) if one is None]
-            for first in range(0, len(fresh), batch_size):
-                rows = fresh[first : first + batch_size]
-                with tolerant():
-                    images = list(pool.map(lambda i: opened(contents[i], paths[start + i]), rows))  # noqa: B023
-                for i, row in zip(rows, encoder.encode(images, batch_size), strict=True):
-                    kept[i] = row
-                    if store is not None:
-                        store.put(keys[i], row)
-            found[start : start + len(kept)] = kept
-            bar.update(len(kept))
+            images = list(pool.map(opened, [contents[i] for i in fresh], [some[i] for i in fresh]))
+            for i, row in zip(fresh, encoder.encode(images, batch_size), strict=True):
+                kept[i] = row
+                if store is not None:
+                    store.put(keys[i], row)
+            found[start : start + len(some)] = kept
+            bar.update(len(some))
     wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(wrong):
-        raise InputError(
-            f"the features of {paths[wrong[0]]} hold NaN or infinity; expected weights that fit the encoder"
-        )
+        raise InputError(f"the features of {paths[wrong[0]]} are not finite; expected weights that fit the encoder")
     return found
 
 
@@ -193,9 +188,8 @@ def opened(content: bytes, path: Path) -> Any:
     try:
         with Image.open(BytesIO(content)) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
-                raise InputError(
-                    f"{path} is {image.width} x {image.height}; expected at most {Image.MAX_IMAGE_PIXELS:,} pixels"
-                )
+                size = f"{image.width} x {image.height}"
+                raise InputError(f"{path} is {size}; expected at most {Image.MAX_IMAGE_PIXELS:,} pixels")
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is no image that can be read: {error}") from error

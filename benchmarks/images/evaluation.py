@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from openshape_ood.comparison.released import ImageFeatures
 from openshape_ood.comparison.training import fit_comparator
 from openshape_ood.comparison.vocabulary import overlaps
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics, published_fpr95
-from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Judgement, Method, judge
 
@@ -36,10 +35,11 @@ class Measured:
     fpr95: float
     accuracy: float
     balanced_accuracy: float
-    intervals: Mapping[str, tuple[float, float]]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+    @property
+    def figures(self) -> tuple[float, ...]:
+        return self.auroc, self.fpr95_published, self.fpr95, self.accuracy, self.balanced_accuracy
 
 
 def few_shot(labels: np.ndarray, shots: int | None, replacement: bool, seed: int) -> np.ndarray:
@@ -65,12 +65,8 @@ def known_classes(support: ImageList, features: np.ndarray, rows: np.ndarray, en
 
 def learned(base: KnownClasses | None, relation: Comparator | None, families: Sequence[str]) -> dict[str, Comparator]:
     """What compares: the relation network, the cosine, and families that are fitted to the base classes."""
-    found = {} if relation is None else {"relation": relation}
-    found["cosine"] = Comparator.of(Cosine())
-    for family in families if base is not None else ():
-        assert base is not None
-        found[f"{family}, of base"] = fit_comparator(base, family)
-    return found
+    found = ({} if relation is None else {"relation": relation}) | {"cosine": Comparator.of(Cosine())}
+    return found if base is None else found | {f"{one}, of base": fit_comparator(base, one) for one in families}
 
 
 def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, many: bool) -> dict[str, Method]:
@@ -83,12 +79,11 @@ def ways(compared: Mapping[str, Comparator], evaluators: Sequence[str], k: int, 
     found: dict[str, Method] = {}
     for name, one in compared.items():
         trained = one.similarity.family == "relation"
-        for evaluator in (*evaluators, *(["neighbors"] if not trained and "neighbors" not in evaluators else [])):
-            suffix = "" if evaluator == "prototypes" else f" ({k})"
+        for evaluator in dict.fromkeys((*evaluators, *([] if trained else ["neighbors"]))):
+            title = f"{name}, {evaluator}" + ("" if evaluator == "prototypes" else f" ({k})")
             if trained and evaluator != "neighbors" and many:
-                own = settings[evaluator] | {"score": "softmax"}
-                found[f"{name}, {evaluator}{suffix}, softmax"] = one.configured(**own)
-            found[f"{name}, {evaluator}{suffix}"] = one.configured(**settings[evaluator])
+                found[f"{title}, softmax"] = one.configured(**settings[evaluator], score="softmax")
+            found[title] = one.configured(**settings[evaluator])
     return found
 
 
@@ -109,7 +104,7 @@ def measure(
             Measured(
                 setting.title, name, figures["auroc"], published_fpr95(*sides), figures["fpr95"],
                 float(np.mean(right == own)), balanced_accuracy(own, right),
-                {metric: intervals[metric] for metric in ("auroc", "fpr95") if metric in intervals},
+                {metric: span for metric, span in intervals.items() if metric in ("auroc", "fpr95")},
             )
         )  # fmt: skip
     return found, judged
@@ -118,24 +113,8 @@ def measure(
 def overlap_notes(base: Sequence[str], asked: Sequence[str]) -> list[str]:
     """What has to be said where base classes are classes that are asked about."""
     if any(name[0] == "n" and name[1:].isdigit() for name in base):
-        return [
-            "the base classes have WordNet numbers for names: whether they are classes of the target is not checked"
-        ]
+        return ["the base classes are named by WordNet numbers: whether they are classes of the target is not checked"]
     found = overlaps(base, asked)
     some = ", ".join(f"{name} (is {other})" for name, other in list(found.items())[:6]) + ", …" * (len(found) > 6)
-    return (
-        [f"{len(found)} base classes are classes of support or target, so nothing is new about these: {some}"]
-        if found
-        else []
-    )
-
-
-def check_settings(k: int, shots: int | None, draws: int, batch_size: int) -> None:
-    for name, value, least in (
-        ("--nnk", k, 1),
-        ("--few-shot", shots, 1),
-        ("--draws", draws, 0),
-        ("--batch-size", batch_size, 1),
-    ):
-        if value is not None and value < least:
-            raise InputError(f"{name} is {value}; expected {least} or more")
+    said = f"{len(found)} base classes are classes of support or target, so nothing is new about these: {some}"
+    return [said] if found else []

@@ -6,7 +6,6 @@ random. What a comparator does here says little of photographs: the set is there
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +32,8 @@ CORNERS = {
 }
 
 
-def generated(cache: Path | None, per_class: int = 20, per_base: int = 24, seed: int = 0) -> Path:
-    """A folder with `data` and `lists`, made if it is not there; without a cache a temporary one."""
-    if cache is None:
-        return _written(Path(tempfile.mkdtemp(prefix="resend-images-")), per_class, per_base, seed)
+def generated(cache: Path, per_class: int = 20, per_base: int = 24, seed: int = 0) -> Path:
+    """A folder with `data` and `lists` in the cache, made if it is not there."""
     folder = cache / f"resend-images-{VERSION}-{per_class}-{per_base}-{seed}"
     if not folder.is_dir():
         try:
@@ -48,7 +45,7 @@ def generated(cache: Path | None, per_class: int = 20, per_base: int = 24, seed:
     return folder
 
 
-def _written(folder: Path, per_class: int, per_base: int, seed: int) -> Path:
+def _written(folder: Path, per_class: int, per_base: int, seed: int) -> None:
     lines: dict[str, list[str]] = {domain: [] for domain in DOMAINS}
     for label, name in enumerate(CORNERS, LABELS_FROM):
         for d, (domain, place) in enumerate(DOMAINS.items()):
@@ -70,7 +67,6 @@ def _written(folder: Path, per_class: int, per_base: int, seed: int) -> Path:
             _draw(folder / "data/ImageNet/Data/CLS-LOC/train" / path, points, [*DOMAINS][i % 4], [seed, 1000 + c, i])
             base.append(f"{path} {c}\n")
     _list(folder / "lists" / "ImageNet" / "train.txt", base)
-    return folder
 
 
 def _list(path: Path, lines: list[str]) -> None:

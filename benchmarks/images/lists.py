@@ -7,8 +7,9 @@ known where the support shows it; it has the name of the folder of its first ima
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -25,21 +26,22 @@ SHOWN = 3  # missing images that are named
 class Counts:
     """Images, and classes of them, in support and target; None where it was not published."""
 
-    support: int | None = None
-    support_classes: int | None = None
-    known: int | None = None
-    known_classes: int | None = None
-    unknown: int | None = None
-    unknown_classes: int | None = None
+    support: int | None
+    known: int
+    unknown: int
+    support_classes: int
+    known_classes: int
+    unknown_classes: int
 
     def differences(self, published: Counts) -> list[str]:
-        pairs = [(f.name.replace("_", " "), getattr(self, f.name), getattr(published, f.name)) for f in fields(self)]
-        return [f"{what} {own:,} (published {other:,})" for what, own, other in pairs if other not in (None, own)]
+        own, other = asdict(self), asdict(published)
+        differ = [name for name in own if other[name] not in (None, own[name])]
+        return [f"{name.replace('_', ' ')} {own[name]:,} (published {other[name]:,})" for name in differ]
 
     def __str__(self) -> str:
-        sides = [("support", self.support, self.support_classes), ("target known", self.known, self.known_classes)]
-        sides.append(("target unknown", self.unknown, self.unknown_classes))
-        return ", ".join(f"{name} {images or 0:,} images of {classes} classes" for name, images, classes in sides)
+        images = (f"support {self.support or 0:,}", f"target known {self.known:,}", f"target unknown {self.unknown:,}")
+        classes = self.support_classes, self.known_classes, self.unknown_classes
+        return ", ".join(f"{words} images of {k} classes" for words, k in zip(images, classes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -69,80 +71,56 @@ class ImageList:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def take(self, rows: np.ndarray) -> ImageList:
-        labels = self.labels[rows]
-        names = {label: name for label, name in self.names.items() if label in labels}
-        return ImageList(tuple(self.paths[i] for i in np.flatnonzero(rows)), labels, names)
 
-
-# --- what was published: support, target known, target unknown ---
+# --- what was published: images of support, target known, target unknown; and classes of these ---
 
 REAL, PAINTING, SKETCH = (7230, 3134, 3027), (3954, 1722, 1473), (3206, 1387, 1659)
-DOMAINS = {"Real": REAL, "Painting": PAINTING, "Sketch": SKETCH}
+WITHIN = {
+    "DTD": ("textures", (1952, 808, 2880), (23, 23, 24)),
+    "DomainNet_IN_OUT": ("Real", REAL, (25, 25, 25)),
+    "DomainNet_Painting": ("Painting", PAINTING, (25, 25, 25)),
+    "DomainNet_Sketch": ("Sketch", SKETCH, (25, 25, 25)),
+}
+DOMAINNET = {"Real": REAL, "Painting": PAINTING, "Sketch": SKETCH}
+# each domain the target, and the others the support
 PACS = {"ArtPainting": (3124, 1599, 449), "Cartoon": (3525, 1939, 405), "Photo": (3450, 1238, 432)}
 PACS |= {"Sketch": (2533, 3769, 160)}
 OFFICE = {"Art": (4727, 559, 388), "Clipart": (3926, 1088, 686), "Product": (3954, 1183, 683)}
 OFFICE |= {"RealWorld": (3880, 1032, 671)}
+LEFT_OUT = {"PACS_DG": (PACS, (6, 6, 1)), "OfficeHome_DG": (OFFICE, (54, 16, 11))}
+# one support for all targets
 OFFICE_SINGLE = {"Art": (1089, 1338), "Clipart": (1675, 2690), "Product": (1785, 2654)}
 MULTI = {"Clipart": (816, 702), "Painting": (1544, 1581), "Real": (4049, 3029), "Sketch": (1450, 1185)}
-
-
-def _counts(images: tuple[int | None, int, int], classes: tuple[int, int, int]) -> Counts:
-    (support, known, unknown), (a, b, c) = images, classes
-    return Counts(support, a, known, b, unknown, c)
-
-
-def _within(name: str, source: str, images: tuple[int, int, int], classes: tuple[int, int, int]) -> Iterator[Setting]:
-    yield Setting(name, source, source, "in_distribution", "out_distribution", _counts(images, classes))
-
-
-def _domainnet_dg(name: str) -> Iterator[Setting]:
-    for source, (support, *_) in DOMAINS.items():
-        for target, (_, known, unknown) in DOMAINS.items():
-            if source != target:
-                counts = _counts((support, known, unknown), (25, 25, 25))
-                yield Setting(name, source, target, f"Source_{source}", f"Target_{target}", counts)
-
-
-def _several_sources(
-    name: str, table: dict[str, tuple[int, int, int]], classes: tuple[int, int, int]
-) -> Iterator[Setting]:
-    for target, images in table.items():
-        yield Setting(name, f"no_{target}", target, f"no_{target}", target, _counts(images, classes))
-
-
-def _one_support(
-    name: str,
-    source: str,
-    file: str,
-    support: int | None,
-    table: dict[str, tuple[int, int]],
-    classes: tuple[int, int, int],
-) -> Iterator[Setting]:
-    for target, sides in table.items():
-        yield Setting(name, source, target, file, target, _counts((support, *sides), classes))
-
-
-SINGLE = {target: PACS[target][1:] for target in ("ArtPainting", "Cartoon", "Sketch")}
-SETTINGS: dict[str, Callable[[str], Iterator[Setting]]] = {
-    "DTD": lambda name: _within(name, "textures", (1952, 808, 2880), (23, 23, 24)),
-    "DomainNet_IN_OUT": lambda name: _within(name, "Real", REAL, (25, 25, 25)),
-    "DomainNet_Painting": lambda name: _within(name, "Painting", PAINTING, (25, 25, 25)),
-    "DomainNet_Sketch": lambda name: _within(name, "Sketch", SKETCH, (25, 25, 25)),
-    "DomainNet_DG": _domainnet_dg,
-    "PACS_DG": lambda name: _several_sources(name, PACS, (6, 6, 1)),
-    "PACS_SS_DG": lambda name: _one_support(name, "Photo", "Source", 1238, SINGLE, (6, 6, 1)),
-    "OfficeHome_DG": lambda name: _several_sources(name, OFFICE, (54, 16, 11)),
-    "OfficeHome_SS_DG": lambda name: _one_support(name, "RealWorld", "Source", 1811, OFFICE_SINGLE, (25, 25, 40)),
-    "MultiDatasets_DG": lambda name: _one_support(name, "Sources", "Sources", None, MULTI, (48, 23, 20)),
+ONE_SUPPORT = {
+    "PACS_SS_DG": ("Photo", "Source", 1238, {n: PACS[n][1:] for n in ("ArtPainting", "Cartoon", "Sketch")}, (6, 6, 1)),
+    "OfficeHome_SS_DG": ("RealWorld", "Source", 1811, OFFICE_SINGLE, (25, 25, 40)),
+    "MultiDatasets_DG": ("Sources", "Sources", None, MULTI, (48, 23, 20)),
 }
+
+
+def _every() -> Iterator[Setting]:
+    for name, (domain, images, classes) in WITHIN.items():
+        yield Setting(name, domain, domain, "in_distribution", "out_distribution", Counts(*images, *classes))
+    for source, (support, *_) in DOMAINNET.items():
+        for target, (_, known, unknown) in DOMAINNET.items():
+            if source != target:
+                counts = Counts(support, known, unknown, 25, 25, 25)
+                yield Setting("DomainNet_DG", source, target, f"Source_{source}", f"Target_{target}", counts)
+    for name, (table, classes) in LEFT_OUT.items():
+        for target, images in table.items():
+            yield Setting(name, f"no_{target}", target, f"no_{target}", target, Counts(*images, *classes))
+    for name, (source, file, shown, targets, classes) in ONE_SUPPORT.items():
+        for target, (known, unknown) in targets.items():
+            yield Setting(name, source, target, file, target, Counts(shown, known, unknown, *classes))
+
+
+SETTINGS = tuple(_every())
+DATASETS = tuple(dict.fromkeys(one.dataset for one in SETTINGS))
 
 
 def settings(dataset: str, source: str | None = None, target: str | None = None) -> list[Setting]:
     """The settings of a data set, all or those of one source or target. Raises `UnknownNameError` where none is."""
-    if dataset not in SETTINGS:
-        raise UnknownNameError(f"unknown data set {dataset!r}; known: {', '.join(SETTINGS)}")
-    every = list(SETTINGS[dataset](dataset))
+    every = [one for one in SETTINGS if one.dataset == dataset]
     kept = [one for one in every if source in (None, one.source) and target in (None, one.target)]
     if not kept:
         there = ", ".join(f"{one.source} → {one.target}" for one in every)
@@ -156,7 +134,7 @@ def settings(dataset: str, source: str | None = None, target: str | None = None)
 def find_list(lists: Path, dataset: str, name: str) -> Path:
     """<lists>/<dataset>/<name>.txt, in whatever case and with or without underscores. Raises `FileError`."""
     folder = lists / dataset
-    there = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+    there = sorted(folder.glob("*.txt"))
     found = [path for path in there if _plain(path.stem) == _plain(name)]
     if len(found) != 1:
         names = ", ".join(path.name for path in there[:20]) or "no list"
@@ -174,36 +152,38 @@ def read_list(path: Path, root: Path, skip_missing: bool = False) -> tuple[Image
     Raises `InputError` for a line that is no path and label, and for images that are not there unless these are to be
     skipped; `FileError` for a list that cannot be read.
     """
-    paths, labels, missing = list[Path](), list[int](), list[Path]()
+    found, missing = list[tuple[Path, int]](), list[Path]()
     names: dict[int, str] = {}
+    for image, label in _lines(path, root):
+        names.setdefault(label, image.parent.name)
+        if image.is_file():
+            found.append((image, label))
+        else:
+            missing.append(image)
+    if missing and not skip_missing:
+        some = ", ".join(map(str, missing[:SHOWN])) + ", …" * (len(missing) > SHOWN)
+        raise InputError(
+            f"{len(missing):,} of the {len(missing) + len(found):,} images of {path} are not there: {some}. Is "
+            f"{root} the folder that the paths start from? --skip-missing leaves them out, and says so"
+        )
+    if not found:
+        raise InputError(f"{path} has no image that is there; expected lines of a path and a label")
+    paths, labels = zip(*found, strict=True)
+    times = Counter(names.values())  # two classes may have folders of one name
+    shown = {c: names[c] if times[names[c]] == 1 else f"{names[c]} ({c})" for c in sorted(set(labels))}
+    return ImageList(paths, np.array(labels), shown), len(missing)
+
+
+def _lines(path: Path, root: Path) -> Iterator[tuple[Path, int]]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 if number > MOST_LINES:
                     raise InputError(f"{path} has more than {MOST_LINES:,} lines; expected a list of images")
                 if line.strip():
-                    image, label = _parsed(line, f"{path}, line {number}", path.parent.name, root)
-                    names.setdefault(label, image.parent.name)
-                    if image.is_file():
-                        paths.append(image)
-                        labels.append(label)
-                    else:
-                        missing.append(image)
+                    yield _parsed(line, f"{path}, line {number}", path.parent.name, root)
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(f"cannot read the list {path}: {getattr(error, 'strerror', None) or error}") from error
-    if missing and not skip_missing:
-        some = ", ".join(map(str, missing[:SHOWN])) + ", …" * (len(missing) > SHOWN)
-        raise InputError(
-            f"{len(missing):,} of the {len(missing) + len(paths):,} images of {path} are not there: {some}. Is "
-            f"{root} the folder that the paths start from? --skip-missing leaves them out, and says so"
-        )
-    if not paths:
-        raise InputError(f"{path} has no image that is there; expected lines of a path and a label")
-    twice = {name for name in names.values() if list(names.values()).count(name) > 1}
-    named = {label: f"{name} ({label})" if name in twice else name for label, name in sorted(names.items())}
-    return ImageList(tuple(paths), np.array(labels), {label: named[label] for label in sorted(set(labels))}), len(
-        missing
-    )
 
 
 def _parsed(line: str, where: str, dataset: str, root: Path) -> tuple[Path, int]:
@@ -235,11 +215,8 @@ def read_setting(
             f"all {len(target):,} images of {files[1]} are of {'known' if known.all() else 'unknown'} classes, by the "
             f"labels of {files[0]}; expected some of both"
         )
-    notes = [
-        f"{count:,} images of {path.name} are not there"
-        for count, path in zip((lacking, absent), files, strict=True)
-        if count
-    ]
+    lacks = zip((lacking, absent), files, strict=True)
+    notes = [f"{count:,} images of {path.name} are not there" for count, path in lacks if count]
     if both := len(set(support.paths) & set(target.paths)):
         notes.append(f"{both:,} images are in the support and in the target")
     return support, target, notes
@@ -247,8 +224,5 @@ def read_setting(
 
 def counts(support: ImageList, target: ImageList) -> Counts:
     known = np.isin(target.labels, support.labels)
-    sides = [
-        (len(labels), len(np.unique(labels)))
-        for labels in (support.labels, *(target.labels[s] for s in (known, ~known)))
-    ]
-    return Counts(*(number for side in sides for number in side))
+    sides = support.labels, target.labels[known], target.labels[~known]
+    return Counts(*map(len, sides), *(len(np.unique(labels)) for labels in sides))

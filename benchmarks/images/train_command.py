@@ -15,7 +15,8 @@ from benchmarks import options
 from benchmarks.images.encoders import find_encoder, new_network
 from benchmarks.images.generated import generated
 from benchmarks.images.lists import read_list
-from benchmarks.images.training import SMALL, ImageRecipe, processes, published, small, told, train_system
+from benchmarks.images.training import SMALL, ImageRecipe, processes, published, small, train_system
+from openshape_ood.cli.comparator import told
 from openshape_ood.errors import InputError
 from openshape_ood.storage import own_folder
 
@@ -41,17 +42,17 @@ def run(args: argparse.Namespace) -> None:
             if root is None or not root.is_dir():
                 raise InputError(f"--data-root is {root}; expected the folder that the paths of {path} start from")
         images, missing = read_list(path, root, args.skip_missing)
-        encoder: Any = (
-            new_network(name) if name == SMALL or args.untrained else find_encoder(name, args.weights).network
-        )
+        untrained = args.untrained or (name == SMALL and args.weights is None)  # nothing is published for it
+        encoder: Any = new_network(name) if untrained else find_encoder(name, args.weights).network
         encoder.requires_grad_(True)
         show = rank == 0 and args.progress
         if show:
             skipped = f", {missing:,} not there" if missing else ""
             print(f"{len(images):,} images of {len(images.names)} classes{skipped}; {world} processes", file=sys.stderr)
         report = told(recipe.steps) if show else None
-        more = {"workers": args.workers, "device": args.device, "report": report}
-        comparator = train_system(images, encoder, name, recipe, args.out, **more)
+        comparator = train_system(
+            images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
+        )
         if rank == 0:
             print(f"{comparator}\n{args.out}: python -m benchmarks.resend --checkpoint {args.out} takes it")
     finally:
@@ -73,10 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--published", action="store_true", help="the paper's settings where none is given")
     for one in fields(ImageRecipe):
         if one.name not in ("center", "akin"):
-            usual = getattr(ImageRecipe(), one.name)
-            kind: Any = argparse.BooleanOptionalAction if isinstance(usual, bool) else "store"
-            typed: dict[str, Any] = {"type": type(usual), "metavar": type(usual).__name__.upper()}
-            typed = {} if isinstance(usual, bool) else typed
-            parser.add_argument(options.flag(one.name), action=kind, default=None, help=f"(ours: {usual})", **typed)
+            kind: Any = type(one.default)
+            how = {"type": kind, "metavar": kind.__name__.upper()}
+            how = {"action": argparse.BooleanOptionalAction} if kind is bool else how
+            parser.add_argument(options.flag(one.name), default=None, help=f"(ours: {one.default})", **how)
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args), kept="; the same command goes on from the last step that was kept")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,9 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import options
-from benchmarks.images.encoders import new_network, of_network, opened, save_system, tolerant
+from benchmarks.images.encoders import COMPARATOR, new_network, of_network, opened, save_system, tolerant
 from benchmarks.images.lists import ImageList
 from openshape_ood import __version__
+from openshape_ood.cli.comparator import told
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
 from openshape_ood.comparison.network import Relation, RelationSizes
@@ -42,9 +42,8 @@ from openshape_ood.comparison.training import (
     train,
 )
 from openshape_ood.devices import find_device
-from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.errors import InputError
 
-LINES = 20  # that tell how the training goes
 SMALL = "test_resnet"  # of timm, 0.4 million weights: what is trained on generated outlines
 
 
@@ -72,12 +71,9 @@ class ImageRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        shares = {
-            name: getattr(self, name) for name in ("flip", "jitter_share", "gray", "min_scale", "max_scale", "warm_up")
-        }
-        for name, value in shares.items():
-            if not 0 <= value <= 1:
-                raise InputError(f"{options.flag(name)} is {value}; expected a share, 0 to 1")
+        for name in ("flip", "jitter_share", "gray", "min_scale", "max_scale", "warm_up"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{options.flag(name)} is {getattr(self, name)}; expected a share, 0 to 1")
         if not 0 < self.min_scale <= self.max_scale:
             raise InputError(f"--min-scale is {self.min_scale}; expected above 0, and at most {self.max_scale}")
         if self.jitter < 0 or self.side < 8:
@@ -125,20 +121,22 @@ class System(nn.Module):
 
 
 class Steps(torch.utils.data.Dataset[Batch]):
-    """The pairs of each step as images: the same step has the same ones, in whatever process they are made."""
+    """The pairs of each step as images: the same step has the same ones, in whatever process they are made.
+
+    share: which of how many processes this one is; stats: mean and spread of a channel.
+    """
 
     def __init__(
-        self, images: ImageList, recipe: ImageRecipe, stats: tuple[Any, Any], rank: int = 0, world: int = 1
+        self, images: ImageList, recipe: ImageRecipe, stats: tuple[Any, Any], share: tuple[int, int] = (0, 1)
     ) -> None:
         from torchvision.transforms import v2
 
-        self.images, self.recipe, self.rank = images, recipe, rank
-        self.anchors = recipe.pairs // (1 + recipe.negatives) // world
-        if not self.anchors:
-            raise InputError(
-                f"--pairs is {recipe.pairs} for {world} processes; expected {world * (1 + recipe.negatives)} or more"
-            )
-        seed = (recipe.seed + 7919 * rank) % 2**32
+        self.images, self.recipe, (self.rank, world) = images, recipe, share
+        least = world * (1 + recipe.negatives)
+        if recipe.pairs < least:
+            raise InputError(f"--pairs is {recipe.pairs} for {world} processes; expected {least} or more")
+        self.anchors = recipe.pairs // least
+        seed = (recipe.seed + 7919 * self.rank) % 2**32
         self.sampler = PairSampler(images.labels, recipe.negatives, seed, balanced=recipe.balanced)
         strength = recipe.jitter
         self.changed = v2.Compose(
@@ -158,22 +156,23 @@ class Steps(torch.utils.data.Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         first, second, different = self.sampler.draw(self.anchors, step)
-        state = int(np.random.default_rng([self.recipe.seed, self.rank, step]).integers(2**62))
-        with torch.random.fork_rng(devices=[]), tolerant():
-            torch.manual_seed(state)
-            a, b = (torch.stack([self._changed(int(i)) for i in rows]) for rows in (first, second))
-        return a, b, torch.from_numpy(different)
+        seed = int(np.random.default_rng([self.recipe.seed, self.rank, step]).integers(2**62))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.stacked(first), self.stacked(second), torch.from_numpy(different)
 
-    def _changed(self, row: int) -> Tensor:
-        path = self.images.paths[row]
-        return self.changed(opened(path.read_bytes(), path))
+    def stacked(self, rows: Any) -> Tensor:
+        """Images (n, 3, h, w) of some rows, changed by the draws of torch's generator."""
+        paths = [self.images.paths[int(row)] for row in rows]
+        with tolerant():
+            return torch.stack([self.changed(opened(path.read_bytes(), path)) for path in paths])
 
 
 def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -> None:
     """Trains the encoder in place to tell the base classes apart, the same in every process."""
     images, total = steps.images, steps.recipe.supervised
     labels = torch.from_numpy(np.unique(images.labels, return_inverse=True)[1])
-    with torch.random.fork_rng(devices=[]), tolerant():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(steps.recipe.seed)
         device = next(encoder.parameters()).device
         head = nn.Linear(int(encoder.num_features), len(images.names)).to(device)
@@ -182,8 +181,7 @@ def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total)
         for _ in range(total):
             rows = torch.randint(len(images), (count,))
-            batch = torch.stack([steps._changed(row) for row in rows.tolist()])
-            loss = nn.functional.cross_entropy(head(encoder(batch.to(device))), labels[rows].to(device))
+            loss = nn.functional.cross_entropy(head(encoder(steps.stacked(rows).to(device))), labels[rows].to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -219,12 +217,14 @@ def train_system(
 
     Raises `InputError` for a training that has collapsed in the end, of which only the training is kept.
     """
+    from timm.optim import Lars
+
     rank, world = processes()
     outputs = 1 + (recipe.loss != "tanh")
     sizes = RelationSizes(int(encoder.num_features), recipe.width, recipe.depth, recipe.heads, outputs=outputs)
     relation = Relation(sizes).initialize(recipe.seed, recipe.std, recipe.zero_head)
     config, what = encoder.pretrained_cfg, [asdict(recipe), name, world, images.labels.tolist()]
-    steps = Steps(images, recipe, (config["mean"], config["std"]), rank, world)
+    steps = Steps(images, recipe, (config["mean"], config["std"]), (rank, world))
     digest = hashlib.sha256(json.dumps([*what, list(map(str, images.paths))]).encode())
     for one in encoder.parameters():
         digest.update(one.detach().cpu().numpy().tobytes())
@@ -237,11 +237,12 @@ def train_system(
         supervise(encoder, steps)
     if world > 1:
         network = nn.parallel.DistributedDataParallel(network)
+    lars = Lars(decayed(network, recipe), lr=recipe.rate, momentum=0.9, always_adapt=True) if recipe.lars else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CollapseWarning)  # told step by step, and refused in the end
         history = train(
             network, feed(steps, workers, where), recipe, folder, digest.hexdigest(), None if rank else report,
-            optimizer=_lars(network, recipe) if recipe.lars else None, keeps=rank == 0,
+            optimizer=lars, keeps=rank == 0,
         )  # fmt: skip
     if is_collapsed(history[-1]):
         raise InputError(
@@ -263,32 +264,9 @@ def processes() -> tuple[int, int]:
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
-def _lars(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    try:
-        from timm.optim import Lars
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("--lars needs timm: pip install -e '.[benchmarks]'") from error
-    return Lars(decayed(network, recipe), lr=recipe.rate, momentum=0.9, always_adapt=True)
-
-
-def told(steps: int) -> Callable[[Progress], None]:
-    """Tells on stderr how it goes, and once of collapse."""
-    said = list[int]()
-
-    def report(now: Progress) -> None:
-        if now.step % max(1, steps // LINES) == 0 or now.step == steps:
-            words = f"loss {now.loss:.4f}, balanced accuracy {now.balanced_accuracy:.3f}, rate {now.rate:.2g}"
-            print(f"step {now.step:,} of {steps:,}: {words}", file=sys.stderr, flush=True)
-        if is_collapsed(now) and not said:
-            said.append(now.step)
-            print(f"warning: {collapse(now)}", file=sys.stderr, flush=True)
-
-    return report
-
-
 def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
     """A folder with a small encoder and a comparator trained on generated outlines, if it is not there yet."""
     recipe, network = small(), new_network(SMALL)
-    if not (folder / "comparator.safetensors").is_file():
+    if not (folder / COMPARATOR).is_file():
         train_system(base, network, SMALL, recipe, folder, report=told(recipe.steps) if progress else None)
     return folder

@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,7 @@ THUMBNAIL_DPI, THUMBNAIL_COLORS = 96, 24
 STEPS = 10_000  # a cloud reaches from -STEPS to STEPS along its longest side
 ACCEPTED = ("validation", "known", "novel1", "novel2")
 NEAREST = "nearest known sample"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,33 +94,59 @@ def _chosen(
 # --- the sheet ---
 
 
+Side = tuple[T, str, str]  # what is shown, the words above it and their color
+Block = tuple[str, Sequence[tuple[Side[T], Side[T]]]]  # a title and its pairs
+
+
 def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
     """Write `failures.png` into `folder`: a block a method, the novel shape of each pair on the left."""
     folder.mkdir(parents=True, exist_ok=True)
-    blocks = [(result, worst(finished, result, count)) for result in finished.results]
-    rows = [max(1, -(-len(failures) // PAIRS)) for _, failures in blocks]
-    figure = new_figure((16, 0.8 + 2.35 * sum(rows) + 0.5 * len(rows)))
-    what = "Novel shapes most confidently taken as known, beside the nearest known sample"
-    figure.suptitle(heading(finished, what), fontsize=11, **PLAIN)
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
-    for part, (result, failures), n in zip(parts, blocks, rows, strict=True):
+    blocks = list[Block[Shape]]()
+    for result in finished.results:
         found = limit(result)
         bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
         text = f"by {result.known_by}: novelty ({result.score}){bound}"
+        blocks.append((text, [_pair(failure) for failure in worst(finished, result, count)]))
+    what = heading(finished, "Novel shapes most confidently taken as known, beside the nearest known sample")
+    return draw_pairs(folder / "failures.png", what, blocks, _show)
+
+
+def _pair(failure: Failure) -> tuple[Side[Shape], Side[Shape]]:
+    verdict, color = ("accepted", ORANGE) if failure.accepted else ("rejected", BLUE)
+    tested = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
+    near = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
+    return (failure.shape, tested, color), (failure.nearest, near, GREY)
+
+
+def _show(shape: Shape, ax: Any) -> None:
+    plots.cloud(_thinned(shape), up="y", ax=ax)
+
+
+def draw_pairs(
+    path: Path,
+    heading: str,
+    blocks: Sequence[Block[T]],
+    show: Callable[[T, Any], None],
+    *,
+    per_row: int = PAIRS,
+    height: float = 2.35,
+) -> Path:
+    """Write a sheet of pairs, a block under each title; `show` draws one side into axes, `height` inches high."""
+    rows = [max(1, -(-len(pairs) // per_row)) for _, pairs in blocks]
+    figure = new_figure((16, 0.8 + height * sum(rows) + 0.5 * len(rows)))
+    figure.suptitle(heading, fontsize=11, **PLAIN)
+    parts = np.atleast_1d(np.asarray(figure.subfigures(len(blocks), 1, height_ratios=[0.25 + n for n in rows])))
+    for part, (text, pairs), n in zip(parts, blocks, rows, strict=True):
         part.suptitle(text, fontsize=11, fontweight="bold", **PLAIN)
         # every third is a gap
-        axes = part.subplots(n, 3 * PAIRS, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * PAIRS})
+        axes = part.subplots(n, 3 * per_row, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 0.25) * per_row})
         for ax in axes.flat:
             ax.set_axis_off()
-        for pair, failure in zip(axes.reshape(-1, 3), failures, strict=False):
-            verdict, color = ("accepted", ORANGE) if failure.accepted else ("rejected", BLUE)
-            tested = f"{short(failure.title, 22)}\n{number(failure.novelty)}, {verdict}"
-            near = f"taken for {short(failure.taken_for, 16)}\ncosine {failure.cosine:.3f}"
-            shown = ((failure.shape, tested, color), (failure.nearest, near, GREY))
-            for ax, (shape, text, of) in zip(pair, shown, strict=False):
-                plots.cloud(_thinned(shape), up="y", ax=ax)
-                set_title(ax, text, fontsize=8.5, color=of)
-    return plots.save(figure, folder / "failures.png", dpi=100)
+        for places, pair in zip(axes.reshape(-1, 3), pairs, strict=False):
+            for ax, (shown, words, color) in zip(places, pair, strict=False):
+                show(shown, ax)
+                set_title(ax, words, fontsize=8.5, color=color)
+    return plots.save(figure, path, dpi=100)
 
 
 def _thinned(shape: Shape) -> np.ndarray:

@@ -104,7 +104,7 @@ def fit(
     how: dict[str, Any] = {}
     if family == "relation":
         recipe = Recipe(width, depth, heads, steps=steps, pairs=pairs, negatives=negatives, loss=loss, seed=seed)
-        how = {"recipe": recipe, "folder": out, "report": _told(steps)}
+        how = {"recipe": recipe, "folder": out, "report": told(steps)}
     for name, other in left_out.items():
         print_note(f"left out: {shown(name)}, which is {shown(other)}")
     with warnings.catch_warnings():
@@ -207,7 +207,7 @@ def _read(path: Path) -> str:
         raise FileError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _told(steps: int) -> Report:
+def told(steps: int) -> Report:
     """Tells how a training goes, in some lines, and of its collapse."""
     from openshape_ood.comparison.training import collapse, is_collapsed
 

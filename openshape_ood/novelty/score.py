@@ -111,8 +111,8 @@ def score_novelty(
     >>> result = score_novelty(shapes, known=["chair", "sofa", "table"], model="tiny")
     >>> print(result)
     shape    nearest  novelty
-    shape 0  chair      0.617
-    shape 1  chair      0.998
+    shape 0  chair      0.567
+    shape 1  table      0.996
     >>> score_novelty(result.embeddings, known=["chair", "sofa", "table"], model="tiny", method="energy").nearest[0]
     np.str_('chair')
     """

@@ -99,7 +99,7 @@ def score_scene(
     >>> chair, guitar = (sample(name, 4000, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
     >>> result = score_scene(Scene(np.concatenate([chair, guitar + [3, 0, 0]])), ["chair", "sofa"], proposals="contact")
     >>> [(one.nearest, len(one.rows)) for one in result]
-    [('chair', 4000), ('chair', 4000)]
+    [('sofa', 4000), ('chair', 4000)]
     """
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
     if not isinstance(encoder, str):
