@@ -87,7 +87,7 @@ def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels],
         shown[np.unique(np.concatenate([true[true > 0] - 1, called]))] = True
     marks = [{"label": name, "color": table.colors[i], "marker": "o"} for i, name in enumerate(table.names) if shown[i]]
     handles = [Line2D([], [], lw=0, **mark) for mark in marks[:MOST_NAMED]]
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=10)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 * len(scans), frameon=False, fontsize=10)
     return plots.save(figure, path)
 
 
