@@ -17,7 +17,9 @@ from openshape_ood import KnownClasses, NoveltyMap, PointEncoder, Scene, TextEnc
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.registry import find_checkpoint
+from openshape_ood.registry.rows import ScanSpec
 from openshape_ood.scenes import ScanWarning
+from openshape_ood.scenes.point_encoder import height_and_color
 from openshape_ood.scenes.sparse.network import SparseUNet
 from openshape_ood.scenes.voxels import voxelize
 from openshape_ood.scoring import judge
@@ -89,6 +91,22 @@ def test_the_network_is_given_what_the_row_says(encoder: PointEncoder, scene: Sc
         gray = encoder.encode_points(bare)
     assert np.array_equal(gray, encoder.encode_points(Scene(scene.points, np.full((len(scene), 3), 0.5))))
     assert not np.array_equal(gray, encoder.encode_points(scene))
+
+
+def test_height_above_the_floor_and_color_go_in_without_a_warning(scene: Scene) -> None:
+    first = np.arange(len(scene))
+    found, bare = height_and_color(scene, first), height_and_color(Scene(scene.points), first)
+    assert found.shape == (len(scene), 5) and found.dtype == np.float32 and (bare[:, [0]] == 1).all()
+    np.testing.assert_allclose(found[:, 2:], scene.color - 0.5, atol=1e-6)  # type: ignore[operator]
+    np.testing.assert_array_equal(found[:, :2], bare[:, :2])
+    assert not bare[:, 2:].any()
+    np.testing.assert_allclose(bare[:, 1], scene.points[:, 2] - 4, atol=0.02)  # the floor is at 3 m
+    higher = Scene(scene.points + [0, 0, 7], scene.color)
+    np.testing.assert_allclose(height_and_color(higher, first), found, atol=1e-6)
+    made = made_encoder()
+    row = replace(made.row, sizes=replace(made.row.sizes, channels=5), scan=ScanSpec(VOXEL, "height-color"))
+    encoder = PointEncoder(row, SparseUNet(row.sizes), "5e", torch.device("cpu"))
+    assert not np.array_equal(encoder.encode_points(scene), encoder.encode_points(Scene(scene.points)))
 
 
 def test_a_scan_of_lone_points_is_warned_of(encoder: PointEncoder) -> None:
