@@ -165,7 +165,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         said.append(options.grid((title, *COLUMNS.values()), lines))
     if report["foreign"]:
         what = f"one foreign object, % of {len(report['foreign'])} rooms"
-        head = (what, "found", "first of objects", "in three", "first of all", "in three")
+        head: tuple[str, ...] = (what, "found", "first of objects", "in three", "first of all", "in three")
         head += ("known kept", "foreign new")[: 2 * ("verdicts" in report["foreign"][0])]
         lines = [(way, *(f"{100 * v:.0f}" for v in own.values())) for way, own in report["ranks"].items()]
         said.append(options.grid(head, lines))
