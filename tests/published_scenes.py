@@ -81,8 +81,6 @@ def value(key: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:
     rng = np.random.RandomState((zlib.crc32(key.encode()) + 7919 * seed) % 2**32)
     if key.endswith("num_batches_tracked"):
         return torch.tensor(1000)
-    if key.endswith("confusion_hist"):
-        return torch.zeros(shape, dtype=torch.int64)
     noise = rng.standard_normal(shape).astype(np.float32)
     if key.endswith("running_var"):
         noise = np.exp(0.2 * noise).astype(np.float32)
@@ -90,8 +88,6 @@ def value(key: str, shape: tuple[int, ...], seed: int = 0) -> Tensor:
         noise = noise * np.float32(np.sqrt(3 / math.prod(shape[:-1])))
     elif len(shape) == 1 and key.endswith("weight"):
         noise = 1 + np.float32(0.1) * noise
-    elif len(shape) == 2 and key.endswith("weight"):
-        noise = noise / np.float32(np.sqrt(shape[1]))
     else:
         noise = np.float32(0.1) * noise
     return torch.from_numpy(noise)
@@ -105,7 +101,8 @@ def lightning_file(name: str, stage: str, seed: int = 0, **more: Any) -> dict[st
     """What `torch.load` gives for a file of the authors of `lground`; more: tensors to add to or change in it."""
     own = {f"model.{key}": one for key, one in weights(name, seed).items()}
     state = {key: one for key, one in own.items() if stage != "pretrain" or not key.startswith("model.final.")}
-    state |= {key: value(key, shape, seed) for key, shape in criterion_shapes(stage).items()}
+    # nobody reads these: a number each in the file
+    state |= {key: torch.ones(()).expand(shape) for key, shape in criterion_shapes(stage).items()}
     content: dict[str, Any] = dict.fromkeys(LIGHTNING)
     content |= {"state_dict": state | more, "epoch": 0, "loops": {}, "optimizer_states": []}
     return content | {"hyper_parameters": {"model": f"Res16UNet{name}"}}

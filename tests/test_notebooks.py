@@ -19,6 +19,7 @@ NAMES = (
     "04_where_is_it_novel",
     "05_thresholds_that_keep_their_promise",
     "06_comparators_and_what_is_new",
+    "07_the_objects_of_a_room",
 )
 LARGEST = 1_500_000  # bytes, all of them together
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

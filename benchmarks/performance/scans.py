@@ -1,11 +1,11 @@
 """What a scan costs: reading it, its voxels with mean color and majority label, and the way back to its points.
 
-    python -m benchmarks.scans --points 100000 1000000 5000000
+    python -m benchmarks.scans --points 100000 1000000 5000000 --score
 
 The scans are made up: points on the floor, three walls and 40 boxes of a room, more of them where there are more
 points, with color, labels and instances. Each is written to a file of each format and read by a process of its own, so
-that the peak memory is its own; what Python and its packages take before is left out of it. Seconds are of processor
-time.
+that the peak memory is its own; what Python and its packages take before is left out of it. With `--score`, what
+`score_scene` costs besides, by `tiny` on the same scans without color. Seconds are of processor time.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ import numpy as np
 from benchmarks import options
 from benchmarks.performance.harness import MIB, CpuClock, apart, in_turns, memory, versions
 from benchmarks.report.output import write_json
+from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
 from openshape_ood.errors import MissingPackageError
 from openshape_ood.scenes import Scene, load_scene, majority_label, mean_color, save_scene, spread, voxelize
+from openshape_ood.scenes.objects import score_scene
 
 ROOM, BOXES = (8.0, 6.0, 2.6), 40  # meters; things in it
+KNOWN = ["bed", "chair", "sofa", "table"]
 STAGES = ("read", "voxelize", "mean color", "majority label", "spread", "spacing")
 
 
@@ -104,6 +107,30 @@ def measure(path: str, size: float) -> dict[str, Any]:
     return {"points": len(scene), "voxels": len(voxels), "seconds": clock.seconds(), "peak_mib": held}
 
 
+def measure_scoring(count: int, seed: int) -> dict[str, Any]:
+    """Seconds and MiB of finding and judging the objects of a made-up scan, in this process."""
+    encoder = ShapeEncoder.from_pretrained("tiny")
+    known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
+    # its colors are noise, which no surface has
+    scene = Scene(made_up(count, seed).points, name=f"{count:,} points")
+    before, clock = memory(forget=True), CpuClock()
+    found = score_scene(scene, known, encoder)
+    clock.mark("score_scene")
+    peak = (memory()["peak"] - before["resident"]) / MIB
+    told = {"points": len(scene), "candidates": found.proposals.candidates, "objects": len(found)}
+    return told | {"seconds": clock.seconds()["score_scene"], "peak_mib": peak}
+
+
+def scoring_table(found: Sequence[dict[str, Any]]) -> str:
+    head = ["points", "candidates", "objects", "score_scene s", "MiB"]
+    rows = [
+        [f"{one['points']:,}", str(one["candidates"]), str(one["objects"]), f"{one['seconds']:.1f}"]
+        + [f"{one['peak_mib']:,.0f}"]
+        for one in found
+    ]
+    return options.grid(head, rows)
+
+
 def table(found: Sequence[dict[str, Any]]) -> str:
     head = ["format", "points", "file MiB", "voxels", *(f"{stage} s" for stage in STAGES), "read MiB", "all MiB"]
     rows = []
@@ -129,10 +156,19 @@ def run(args: argparse.Namespace) -> None:
                 size = path.stat().st_size / MIB
                 results.append(runs[-1] | {"format": kind, "file_mib": size, "seconds": seconds})
                 path.unlink()
+    scored = [apart("score_scene", measure_scoring, n, args.seed).found for n in args.points if args.score]
     print(f"voxels of {args.voxel_size:g} m, medians of {args.repeats}\n\n{table(results)}")
+    if scored:
+        print(f"\n{scoring_table(scored)}")
     args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: value for name, value in vars(args).items() if name not in ("out", "progress")}
-    found = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
+    found: dict[str, Any] = {
+        "benchmark": "scans",
+        "settings": settings,
+        "versions": versions("numpy"),
+        "results": results,
+    }
+    found |= {"scoring": scored} if scored else {}
     print(f"\n{write_json(args.out / 'scans.json', found)}")
 
 
@@ -142,5 +178,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--points", type=int, nargs="+", default=[100_000, 1_000_000, 5_000_000])
     parser.add_argument("--formats", nargs="+", choices=WRITERS, default=["ply"])
     parser.add_argument("--voxel-size", type=float, default=0.02, help="meters (default: 0.02)")
+    parser.add_argument("--score", action="store_true", help="score_scene too, once for each number of points")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -34,7 +34,9 @@ from benchmarks.scene_data.judging import (
     counted,
     examined,
     foreign_ranks,
+    share,
     summary,
+    verdicts,
 )
 from benchmarks.threedos.record import other_weights
 from openshape_ood import ShapeEncoder, TextEncoder
@@ -43,6 +45,7 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.scenes import Scene
 from openshape_ood.scenes.objects import score_scene
 from openshape_ood.synthetic import categories
+from openshape_ood.synthetic.calibration import generated_threshold
 from openshape_ood.synthetic.rooms import Room, room
 
 KNOWN = ("bed", "bookshelf", "cabinet", "chair", "desk", "door", "sofa", "table")
@@ -93,25 +96,33 @@ def how(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Rooms with one foreign object: what it is, and its rank by true instances and by each way."""
-    found = []
+    """Rooms with one foreign object: what it is, its rank by true instances and by each way, and who is called new."""
+    found: list[dict[str, Any]] = []
     names = Names(*(KnownClasses.from_names(list(AMONG), text),) * 2)
+    # what the command line decides by where no other is given
+    threshold = None if args.size_weight else generated_threshold(names.known, encoder, method=args.method)
     for i in tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress):
         kind = FOREIGN[i % len(FOREIGN)]
         made = room(FIRST + 1000 + i, categories=AMONG, foreign=[kind], objects=OBJECTS)
-        ranks = {way: foreign_ranks(examined(made, way, encoder, names, **how(args))) for way in RANKED}
-        found.append({"seed": FIRST + 1000 + i, "foreign": kind, "ranks": ranks})
+        cases = {way: examined(made, way, encoder, names, **how(args)) for way in RANKED}
+        row = {"seed": FIRST + 1000 + i, "foreign": kind, "ranks": {way: foreign_ranks(c) for way, c in cases.items()}}
+        if threshold is not None:
+            row["verdicts"] = {way: verdicts(case, threshold.value) for way, case in cases.items()}
+        found.append(row)
     return found
 
 
 def rank_figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Of each way: rooms where the foreign object is found, and where it ranks first and among the first three."""
+    """Of each way: rooms where the foreign object is found, where it ranks first and among the first three; known
+    objects that the default threshold keeps, and foreign ones that it calls new."""
     figures = {}
     for way in rows[0]["ranks"]:
         ranks = {among: np.array([row["ranks"][way][among] for row in rows]) for among in ("objects", "all")}
         figures[way] = {"found": float(np.isfinite(ranks["all"]).mean())} | {
             f"{among}_{most}": float((own <= most).mean()) for among, own in ranks.items() for most in (1, 3)
         }
+        for what in ("kept", "new") if "verdicts" in rows[0] else ():
+            figures[way][what] = share(np.concatenate([row["verdicts"][way][what] for row in rows]))
     return figures
 
 
@@ -154,7 +165,8 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         said.append(options.grid((title, *COLUMNS.values()), lines))
     if report["foreign"]:
         what = f"one foreign object, % of {len(report['foreign'])} rooms"
-        head = (what, "found", "first of objects", "in three", "first of all", "in three")
+        head: tuple[str, ...] = (what, "found", "first of objects", "in three", "first of all", "in three")
+        head += ("known kept", "foreign new")[: 2 * ("verdicts" in report["foreign"][0])]
         lines = [(way, *(f"{100 * v:.0f}" for v in own.values())) for way, own in report["ranks"].items()]
         said.append(options.grid(head, lines))
     if report["again"]:
@@ -221,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "are the objects of a scan found, named, and told from novel ones?"
     parser = options.parser("scenes", about, "model", "checkpoint", "text_checkpoint", "device")
-    parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: 20)")
+    parser.add_argument("--rooms", type=int, default=10, help="generated rooms (default: 10)")
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
     parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")

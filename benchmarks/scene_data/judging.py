@@ -11,6 +11,8 @@ import numpy as np
 from benchmarks.scene_data import metrics
 from openshape_ood import ShapeEncoder
 from openshape_ood.known import KnownClasses
+from openshape_ood.novelty import score_novelty
+from openshape_ood.scenes.boxes import size_likelihood
 from openshape_ood.scenes.objects import score_scene
 from openshape_ood.scenes.proposals import Proposals, find_objects
 from openshape_ood.scenes.result import SceneResult
@@ -91,25 +93,34 @@ def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: A
     overlap = metrics.overlap_table(found.rows, scene.instances, objects)
     if way == ALL or not len(found):
         return Case(titles, foreign, overlap)
-    known = called = score_scene(scene, names.known, encoder, proposals=found, **how)
-    if names.vocabulary is not names.known:
-        called = score_scene(scene, names.vocabulary, encoder, proposals=found, **how)
+    result = score_scene(scene, names.known, encoder, proposals=found, **how)
+    titled = called(result, names.vocabulary, **how)
     place = {id(rows): i for i, rows in enumerate(found.rows)}
+    order = np.array([place[id(one.rows)] for one in result])
     novelty, nearest, name = np.zeros(len(found)), np.zeros(len(found), int), np.zeros(len(found), int)
-    for one in known:
-        novelty[place[id(one.rows)]] = one.novelty
-        nearest[place[id(one.rows)]] = names.known.names.index(one.nearest)
-    for one in called:
-        name[place[id(one.rows)]] = names.vocabulary.names.index(one.nearest)
-    table = painted(room, called, names.vocabulary.names)
+    novelty[order] = [one.novelty for one in result]
+    nearest[order] = [names.known.names.index(one.nearest) for one in result]
+    name[order] = titled
+    table = painted(room, result, titled, names.vocabulary.names)
     return Case(titles, foreign, overlap, novelty, name, nearest, table)
 
 
-def painted(room: Room, result: SceneResult, vocabulary: Sequence[str]) -> np.ndarray:
-    """Confusion of points whose objects are painted with their names."""
+def called(result: SceneResult, vocabulary: KnownClasses, method: Any = None, size_weight: float = 0.0) -> np.ndarray:
+    """Which name of a larger vocabulary (p,) each object has, without encoding it again."""
+    assert result.result.embeddings is not None  # score_scene has made them
+    told = score_novelty(result.result.embeddings, vocabulary, method=method)
+    if not size_weight:
+        return np.array([vocabulary.names.index(one) for one in told.nearest])
+    sizes = size_likelihood([one.box for one in result], list(vocabulary.names), None)
+    best: np.ndarray = (told.similarity + size_weight * sizes).argmax(axis=1)
+    return best
+
+
+def painted(room: Room, result: SceneResult, titled: np.ndarray, vocabulary: Sequence[str]) -> np.ndarray:
+    """Confusion of points whose objects are painted with their names, given by their place in the vocabulary."""
     place = {name: i + 1 for i, name in enumerate(vocabulary)}
     # by the number of the object: 0 left over, the last one layout
-    guess = np.array([0, *(place[one.nearest] for one in result), 0])[result.numbers]
+    guess = np.array([0, *(titled + 1), 0])[result.numbers]
     truth = np.array([-1, *(place.get(name, 0) for name in room.names[1:])])[room.scene.labels]
     return metrics.confusion(truth, guess, len(vocabulary))
 
@@ -155,6 +166,16 @@ def named(cases: Sequence[Case], names: Names) -> dict[str, float]:
 
 def share(mask: np.ndarray) -> float:
     return float(mask.mean()) if len(mask) else float("nan")
+
+
+def verdicts(case: Case, threshold: float) -> dict[str, list[bool]]:
+    """Which known objects that were found a threshold keeps, and whether it calls the foreign one new."""
+    assert case.novelty is not None
+    own, novelty = case.match, case.novelty
+    return {
+        "kept": (novelty[own[(own >= 0) & ~case.foreign]] <= threshold).tolist(),
+        "new": (novelty[own[(own >= 0) & case.foreign]] > threshold).tolist(),
+    }
 
 
 def foreign_ranks(case: Case) -> dict[str, float]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.scene_data.metrics import class_iou, confusion
+
 
 def class_ious(truth: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
     """IoU (k,) of each class; NaN for one that is neither in the truth nor in the guess, 0 for one only guessed.
@@ -15,11 +17,7 @@ def class_ious(truth: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray
     >>> class_ious(np.array([0, 0, 1, -1]), np.array([0, 1, 1, 2]), 3).tolist()
     [0.5, 0.5, nan]
     """
-    labeled = truth >= 0
-    confusion = np.bincount(truth[labeled] * classes + guess[labeled], minlength=classes**2).reshape(classes, classes)
-    hit = confusion.diagonal()
-    union = confusion.sum(axis=0) + confusion.sum(axis=1) - hit
-    return np.where(union > 0, hit / np.maximum(union, 1), np.nan)
+    return class_iou(confusion(truth, guess, classes - 1))
 
 
 def mean_iou(

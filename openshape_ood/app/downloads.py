@@ -9,18 +9,41 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from openshape_ood.app.verdicts import Verdict
+from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict, Shown
+from openshape_ood.scenes import SceneResult, save_scene
 from openshape_ood.storage import save_whole
 
 
-def save_results(verdict: Verdict, root: Path) -> tuple[Path, Path]:
-    """Write the PLY and the JSON into a new folder below `root` whose name cannot be guessed."""
+def save_results(verdict: Shown, root: Path, color: str = "novelty") -> tuple[Path, Path]:
+    """Write the PLY and the JSON into a new folder below `root` whose name cannot be guessed.
+
+    color: of `layout.COLORS_OF_ROOMS`, for a room.
+    """
     folder = root / secrets.token_hex(16)
     folder.mkdir(mode=0o700, parents=True)
-    stem = safe_stem(verdict.shape.name)
-    cloud = verdict.novelty_map.save(folder / f"{stem}.novelty.ply")
-    figures = json.dumps(report(verdict), indent=2, ensure_ascii=False, allow_nan=False)
+    if isinstance(verdict, RoomVerdict):
+        stem, told = safe_stem(verdict.scene.scene.name), _report_of_room(verdict)
+        cloud = _save_room(verdict.scene, folder / f"{stem}.{color}.ply", color)
+    else:
+        stem, told = safe_stem(verdict.shape.name), report(verdict)
+        cloud = verdict.novelty_map.save(folder / f"{stem}.novelty.ply")
+    figures = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     return cloud, save_whole(folder / f"{stem}.novelty.json", figures.encode("utf-8"), "the figures")
+
+
+def _save_room(found: SceneResult, path: Path, color: str) -> Path:
+    """With novelties, or with labels and objects."""
+    if color == "novelty":
+        return found.map.save(path)
+    return save_scene(found.painted()[0], path, color="instance" if color == "object" else "label")
+
+
+def _report_of_room(verdict: RoomVerdict) -> dict[str, Any]:
+    """labels: what those of the PLY mean."""
+    examples = {name: len(own) for name, own in verdict.session.known().items()}
+    labels = {str(label): name for label, name in verdict.scene.painted()[1].items()}
+    own = {"examples": examples, "calibrated_on": verdict.basis.kind or None, "remarks": verdict.remarks}
+    return {**verdict.scene.as_json(), **own, "labels": labels}
 
 
 def remove_results(folder: str) -> None:
@@ -39,7 +62,7 @@ def safe_stem(name: str) -> str:
     return stem or "shape"
 
 
-def report(verdict: Verdict) -> dict[str, Any]:
+def report(verdict: ShapeVerdict) -> dict[str, Any]:
     """Every figure on the page, for machines."""
     session = verdict.session
     record, found, patches = verdict.result.as_json(), verdict.novelty_map, verdict.novelty_map.patches

@@ -12,8 +12,20 @@ from typing import Any
 import numpy as np
 
 from openshape_ood import __version__
+from openshape_ood.app.rooms import Room, shapes
 from openshape_ood.app.session import Calibration, Example, Session, Shape, parse_names
-from openshape_ood.app.verdicts import MODEL, ORIGINS, SCAN, Basis, Verdict
+from openshape_ood.app.verdicts import (
+    BY_OBJECT,
+    BY_PATCHES,
+    BY_TEXT,
+    MODEL,
+    ORIGINS,
+    SCAN,
+    Basis,
+    RoomVerdict,
+    ShapeVerdict,
+    Shown,
+)
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
@@ -25,6 +37,7 @@ from openshape_ood.novelty import score_novelty
 from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.scenes import score_scene
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
 from openshape_ood.scoring.apart import check_content_apart
 from openshape_ood.scoring.methods import kind_of
@@ -45,15 +58,6 @@ COMPARED = 24  # generated shapes a class that the colors compare with
 FIRST_COMPARED = FIRST_SEED + 10_000
 KEPT = 512  # embeddings of examples, calibration sets and thresholds that are remembered
 MEMORIES = 8  # memory banks that are remembered, some 10 MB each
-BY_TEXT = (
-    "Each patch of the shape is compared with the class names, which says little; with two or more examples, and at "
-    "least one of every class, it would be compared with the patches of these."
-)
-
-BY_PATCHES = (
-    "Each patch of the shape is compared with the patches of {}: gray is known among them, dark red is like none of "
-    "them."
-)
 
 
 def method_names() -> list[str]:
@@ -76,7 +80,7 @@ class Judge:
 
     def judge(
         self, session: Session, model: str, method: str = AUTOMATIC, up: str = "file", origin: str = MODEL
-    ) -> Verdict:
+    ) -> ShapeVerdict:
         """The verdict on the session's shapes.
 
         model: name of a checkpoint; method: of `method_names`; up: gravity axis of the shapes, as `Shape.up` takes it;
@@ -88,6 +92,31 @@ class Judge:
             raise InputError("there is no shape yet; drop one or pick an example")
         if origin not in ORIGINS:
             raise InputError(f"origin is {origin!r}; expected one of {', '.join(ORIGINS)}")
+        encoder, text, found, known, remarks = self._settled(session, model, method, origin)
+        axis = _find_axis(session, known, encoder, text) if up == AUTO else None
+        silent = (axis and axis.axis) or "y"
+        basis = self._basis(session, encoder, known, found, origin, (up, silent))
+        clouds, ups = [shape.cloud for shape in session.shapes], [shape.up(up, silent) for shape in session.shapes]
+        result = score_novelty(clouds, known, encoder=encoder, method=found, up=ups, threshold=basis.threshold)
+        shown = session.shown
+        novelty_map, compared = self._localized(session, session.shape, encoder, ups[shown], origin, known)
+        return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, novelty_map=novelty_map)
+
+    def judge_room(
+        self, room: Room, session: Session, model: str, method: str = AUTOMATIC, up: str = "file"
+    ) -> RoomVerdict:
+        """The verdict on the objects of a room, among scans of single shapes; up: of the calibration shapes."""
+        encoder, _, found, known, remarks = self._settled(session, model, method, SCAN)
+        basis = self._basis(session, encoder, known, found, SCAN, (up, "y"))
+        how: dict[str, Any] = {"method": found, "threshold": basis.threshold, "proposals": room.proposals}
+        scene = score_scene(room.scene, known, encoder, **how)
+        objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *remarks)
+        return RoomVerdict(objects, scene.result, BY_OBJECT, basis, origin=SCAN, remarks=said, scene=scene)
+
+    def _settled(
+        self, session: Session, model: str, method: str, origin: str
+    ) -> tuple[ShapeEncoder, TextEncoder, Method, KnownClasses, tuple[str, ...]]:
+        """Encoders, method and known classes, and what is to be said of these."""
         encoder, text = self._encoder(model)
         given = self._unchanged(session, encoder)
         filled = given is None and session.kind == "both" and _can_fill(session, encoder)
@@ -102,18 +131,13 @@ class Judge:
             known = replace(known, negatives=self._negatives(session.names, text))
         if found.needs == "patches" and given is None:
             known = replace(known, patches=self._memory(session, encoder, "tokens", origin if filled else None))
-        axis = _find_axis(session, known, encoder, text) if up == AUTO else None
-        silent = (axis and axis.axis) or "y"
-        basis = self._basis(session, encoder, known, found, origin, (up, silent))
-        clouds, ups = [shape.cloud for shape in session.shapes], [shape.up(up, silent) for shape in session.shapes]
-        result = score_novelty(clouds, known, encoder=encoder, method=found, up=ups, threshold=basis.threshold)
-        shown = session.shown
-        novelty_map, compared = self._localized(session, session.shape, encoder, ups[shown], origin, known)
-        return Verdict(session, result, novelty_map, compared, basis, shown, origin, up, axis, remarks)
+        return encoder, text, found, known, remarks
 
-    def show(self, verdict: Verdict, shown: int) -> Verdict:
+    def show(self, verdict: Shown, shown: int) -> Shown:
         """The same with another of its shapes shown."""
         session = replace(verdict.session, shown=shown)
+        if isinstance(verdict, RoomVerdict):
+            return replace(verdict, session=session, shown=shown)
         encoder, text = self._encoder(verdict.result.provenance.identity.checkpoint)
         known = self._unchanged(session, encoder) or self._known(session, encoder, text, None)[0]
         shape, axis = session.shapes[shown], verdict.result.up[shown]

@@ -9,13 +9,18 @@ from typing import Any
 from openshape_ood.app import texts
 from openshape_ood.app.examples import EXAMPLES
 from openshape_ood.app.judge import AUTOMATIC, method_names
+from openshape_ood.app.rooms import GENERATED
 from openshape_ood.app.session import Session
 from openshape_ood.app.verdicts import MODEL, ORIGINS
 from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.registry.rows import list_checkpoints
+from openshape_ood.scenes.files import UNITS
 from openshape_ood.shapes.points import UPS
 
 COLORS = {"novelty": "novelty", "nearest class": "class"}
+COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
+UP_OF_ROOMS = [("file, else z", "file"), *((axis, axis) for axis in UPS)]
+UNITS_OF_ROOMS = [("file, else meters", "file"), *((unit, unit) for unit in UNITS)]
 AXES = [("file, else y", "file"), ("auto: by all files", AUTO), *((axis, axis) for axis in UPS)]
 # a class is offered where one is typed; the place of a row that is clicked is its shape's
 LOADED = "() => document.querySelector('#owner input, #owner textarea').setAttribute('list', 'classes')"
@@ -72,15 +77,31 @@ class Components:
                 self._found(gr)
 
     def _shapes(self, gr: Any, max_file_mb: int) -> None:
+        with gr.Tabs(elem_id="kinds", elem_classes="second"):
+            with gr.Tab("Shapes"):
+                self._files(gr, max_file_mb)
+            with gr.Tab("A room", elem_id="kind-room"):
+                self._room(gr, max_file_mb)
+
+    def _room(self, gr: Any, max_file_mb: int) -> None:
+        label = f"A scan of a room, up to {max_file_mb} MB"
+        self.room = gr.File(label=label, height=112, elem_id="drop-room", elem_classes="drop", type="filepath")
+        gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
+        with gr.Row(elem_id="of-room"):
+            self.room_up = gr.Dropdown(UP_OF_ROOMS, value="file", label="Up axis", min_width=100, elem_id="room-up")
+            self.unit = gr.Dropdown(UNITS_OF_ROOMS, value="file", label="Unit", min_width=100, elem_id="unit")
+        self.generated = gr.Button(GENERATED, size="sm", elem_id="room-example")
+
+    def _files(self, gr: Any, max_file_mb: int) -> None:
         self.dropped = gr.File(
             label=f"Meshes or clouds, up to {max_file_mb} MB",
             file_count="multiple",
             height=112,
             elem_id="drop",
-            elem_classes="second",
+            elem_classes="drop",
             type="filepath",
         )
-        with gr.Column(elem_id="offered", elem_classes="second"):
+        with gr.Column(elem_id="offered"):
             gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
             with gr.Row(elem_id="examples"):
                 self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
@@ -114,6 +135,7 @@ class Components:
                 file_count="multiple",
                 height=112,
                 elem_id="calibrate",
+                elem_classes="drop",
                 type="filepath",
             )
             gr.HTML(f'<span class="formats">{texts.CALIBRATION}</span>')

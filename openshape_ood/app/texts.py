@@ -9,7 +9,7 @@ from html import escape
 from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.quotas import MAX_FILES
 from openshape_ood.app.session import Calibration, Example, Session
-from openshape_ood.app.verdicts import Verdict
+from openshape_ood.app.verdicts import RoomVerdict, Verdict
 from openshape_ood.novelty.result import Failure
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic.calibration import SCANS
@@ -31,6 +31,7 @@ def message(text: str = "", refused: bool = False) -> str:
 
 
 WORKING = '<div id="verdict" class="box open working" role="status"><h2>Scoring…</h2></div>'
+READING = "Reading the scan and looking for objects."
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (
     "<code>tiny</code> is a toy, trained on generated shapes to try this page out. For real objects choose "
@@ -48,13 +49,20 @@ def verdict(found: Verdict) -> str:
     kind, headline = _headline(found)
     rows = "".join(f"<p>{line}</p>" for line in [*_evidence(found), *_axis(found), *map(escape, found.remarks)])
     toy = f'<p class="toy">{TOY}</p>' if found.is_toy else ""
-    name = escape(found.shape.name)
-    note = escape(", ".join(filter(None, [found.shape.note, f"{found.result.up[found.shown]} up"])))
-    named = f'<span class="name">{name} <small>({note})</small></span>'
+    if isinstance(found, RoomVerdict):
+        scene = found.scene.scene
+        shares = [f"{share:.0%} {what}" for what, share in found.scene.shares().items()]
+        name, notes = scene.name, [f"{len(scene):,} points", *shares]
+    else:
+        name, notes = found.shape.name, [found.shape.note, f"{found.result.up[found.shown]} up"]
+    note = escape(", ".join(filter(None, notes)))
+    named = f'<span class="name">{escape(name)} <small>({note})</small></span>'
     return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{toy}</div>'
 
 
 def _headline(found: Verdict) -> tuple[str, str]:
+    if isinstance(found, RoomVerdict):
+        return _headline_of_room(found)
     nearest = escape(found.nearest)
     if found.answer is None:
         return "open", f"Nearest: {nearest}. No verdict"
@@ -63,16 +71,28 @@ def _headline(found: Verdict) -> tuple[str, str]:
     return "known", f"Known: {nearest}"
 
 
+def _headline_of_room(found: RoomVerdict) -> tuple[str, str]:
+    answers = found.answers
+    if not answers:
+        return "open", "No object was found: nothing is left beside floor, walls and ceiling, or it is too small"
+    objects = f"{len(answers)} object{'s' * (len(answers) > 1)}"
+    if found.threshold is None:
+        return "open", f"{objects}, the most novel first. No verdict"
+    novel = answers.count("novel")
+    return "novel" if novel else "known", f"{objects}, {novel} of them novel"
+
+
 def _evidence(found: Verdict) -> list[str]:
     provenance, threshold, basis = found.result.provenance, found.threshold, found.basis
     encoder = escape(provenance.identity.checkpoint)
     by = f"<code>{escape(provenance.method)}</code> with the encoder <code>{encoder}</code>"
-    novelty = f"Novelty <b>{found.novelty:.3f}</b> by {by}"
+    one = not isinstance(found, RoomVerdict)
+    novelty = f"Novelty <b>{found.novelty:.3f}</b> by {by}" if one else f"Novelty by {by}"
     if threshold is None:
         return [f"{novelty}; no p-value. {escape(basis.missing)}", MISSING]
     keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of known shapes"
     lines = [f"{novelty}; known up to {threshold.value:.3f}{keeps}. {_source(found)}"]
-    if found.p_value is not None:
+    if one and found.p_value is not None:
         beyond = int((threshold.scores >= found.novelty).sum())
         shapes = f"known {found.origin}s" if basis.kind == "generated" else "calibration shapes"
         are = "is" if beyond == 1 else "are"
@@ -95,7 +115,8 @@ MISSING = (
 def _source(found: Verdict) -> str:
     kind, threshold = found.basis.kind, found.basis.threshold
     if kind == "generated":
-        return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these."
+        but = ", which objects cut out of a room are in part" if isinstance(found, RoomVerdict) else ""
+        return f"Calibrated on {SCANS} generated {found.origin}s a class: it holds for shapes like these{but}."
     if kind == "files" and threshold is not None:
         return f"Calibrated on your {threshold.n} files: it holds for shapes like these."
     source = "" if threshold is None else threshold.source
@@ -105,7 +126,7 @@ def _source(found: Verdict) -> str:
 def _axis(found: Verdict) -> list[str]:
     if found.axis is not None:
         return [escape(f"Up axis {found.axis}.")]
-    if found.up != "file" or found.shape.stated:
+    if found.up != "file" or isinstance(found, RoomVerdict) or found.shape.stated:
         return []
     many = "try the other, or auto" if len(found.session.shapes) > 1 else "try the other"
     return [f"Which axis is up is not said in the file; y is taken. Scans are often z up: {many}."]
@@ -113,7 +134,8 @@ def _axis(found: Verdict) -> list[str]:
 
 def table(found: Verdict | None) -> str:
     """Several shapes, the most novel first, and the files that were not read; nothing for one shape."""
-    if found is None or (len(found.session.shapes) < 2 and not found.session.failures):
+    room = isinstance(found, RoomVerdict) and bool(found.session.shapes)
+    if found is None or (len(found.session.shapes) < 2 and not found.session.failures and not room):
         return ""
     rows = "".join(_ranked(found, rank, place) for rank, place in enumerate(found.order(), 1))
     answers = found.answers
@@ -121,10 +143,12 @@ def table(found: Verdict | None) -> str:
     failed = found.session.failures
     counts += [f"{len(failed)} not read"] if failed else []
     files = len(answers) + len(failed)
-    head = "<tr><th></th><th>file</th><th>verdict</th><th>p</th><th>novelty</th><th>nearest</th></tr>"
+    what = "object" if room else "file"
+    size = "<th>size, m</th>" if room else ""
+    head = f"<tr><th></th><th>{what}</th><th>verdict</th><th>p</th><th>novelty</th><th>nearest</th>{size}</tr>"
     return (
-        f'<div id="table"><h3>{files} files: {", ".join(counts)} <small>most novel first</small></h3><div class="rows">'
-        f"<table><thead>{head}</thead><tbody>{rows}</tbody></table></div>{_not_read(failed)}</div>"
+        f'<div id="table"><h3>{files} {what}s: {", ".join(counts)} <small>most novel first</small></h3>'
+        f'<div class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>{_not_read(failed)}</div>'
     )
 
 
@@ -142,11 +166,15 @@ def _ranked(found: Verdict, rank: int, place: int) -> str:
         f'<span class="{answer}">{answer}</span>',
         *(p, f"{found.result.novelty[place]:.3f}", escape(str(found.result.nearest[place]))),
     ]
+    if isinstance(found, RoomVerdict):
+        cells.append(" × ".join(f"{side:.2f}" for side in found.scene.objects[place].box.size))
     return f"<tr><td>{rank}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def bars(found: Verdict) -> str:
     """The nearest classes, the longest bar the most similar."""
+    if not found.session.shapes:
+        return ""
     rows = []
     for i, (name, similarity) in enumerate(found.ranked()[:BARS]):
         width = 100 * min(max(similarity, 0.0), 1.0)
@@ -156,8 +184,9 @@ def bars(found: Verdict) -> str:
             f'<span class="value">{similarity:.2f}</span></div>'
         )
     more = len(found.ranked()) - BARS
+    of = f" of {escape(found.shape.name)}" if isinstance(found, RoomVerdict) else ""
     rest = f"<small>and {more} more in the JSON</small>" if more > 0 else ""
-    return f'<div id="bars"><h3>Nearest classes <small>cosine similarity</small></h3>{"".join(rows)}{rest}</div>'
+    return f'<div id="bars"><h3>Nearest classes{of} <small>cosine similarity</small></h3>{"".join(rows)}{rest}</div>'
 
 
 def compared(found: Verdict) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,22 +98,38 @@ def read_upload(
         Where others have files read for longer than one waits.
     """
     path = Path(path)
-    _check_before(path, max_bytes)
-    seconds = seconds or READ_SECONDS + READ_SECONDS_A_MB * path.stat().st_size / 2**20
-    with _turns.turn(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
-        source = Path(folder) / f"shape{path.suffix.lower()}"
-        _link(path, source)
-        # in 64 bits: xyz, rgb
-        seal = workers.Seal(folder, memory, seconds, most=MAX_POINTS * 6 * 8)
-        done = workers.once(f"{__name__}:reader", {}, str(source), seal, _reading.add)
-    if done.error is not None:
-        raise _refusal(done.error, path.name, source, memory)
+    seconds = seconds or seconds_for(path, max_bytes)
+    # in 64 bits: xyz, rgb
+    most, task = MAX_POINTS * 6 * 8, f"{__name__}:reader"
+    done = read_sealed(task, {}, path, visitor, seconds, memory, most)
     try:  # a parser that was taken over may have answered anything
         (cloud,) = done.arrays
         points, stated = int(done.answer["points"]), done.answer["stated"]
         return Upload(path.name, check_cloud(cloud, path.name), points, check_up(stated) if stated else "")
     except (ValueError, TypeError, KeyError) as error:
         raise ShapeFileError(f"{path.name}: what came back from reading it is no cloud") from error
+
+
+def seconds_for(path: Path, max_bytes: int, least: float = READ_SECONDS) -> float:
+    """How long an uploaded file may be read, once it is there, no larger than allowed and of a kind that is read."""
+    _check_before(path, max_bytes)
+    return least + READ_SECONDS_A_MB * path.stat().st_size / 2**20
+
+
+def read_sealed(
+    task: str, settings: Mapping[str, Any], path: Path, visitor: Visitor, seconds: float, memory: int, most: int
+) -> workers.Done:
+    """What a task makes of an uploaded file, see `read_upload`; most: bytes of arrays that it may answer with.
+
+    Its answer is for the caller to check: a parser that was taken over may have answered anything.
+    """
+    with _turns.turn(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
+        source = Path(folder) / f"shape{path.suffix.lower()}"
+        _link(path, source)
+        done = workers.once(task, settings, str(source), workers.Seal(folder, memory, seconds, most), _reading.add)
+    if done.error is not None:
+        raise _refusal(done.error, path.name, source, memory)
+    return done
 
 
 def end_reading() -> None:

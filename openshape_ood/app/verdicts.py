@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -12,8 +12,21 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty.result import NoveltyResult
 from openshape_ood.novelty.up_axis import UpAxis
 from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.scenes import SceneResult
 
 MODEL, SCAN = ORIGINS = ("whole model", "scan")
+BY_TEXT = (
+    "Each patch of the shape is compared with the class names, which says little; with two or more examples, and at "
+    "least one of every class, it would be compared with the patches of these."
+)
+BY_PATCHES = (
+    "Each patch of the shape is compared with the patches of {}: gray is known among them, dark red is like none of "
+    "them."
+)
+BY_OBJECT = (
+    "Each object is judged as a shape. Floor, walls and what is left over are gray, a ceiling is not drawn. "
+    "A click in the list chooses an object, which can be added as an example."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +45,15 @@ class Basis:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found of the shapes on the page.
+    """What was found of the shapes on the page, or of the objects of a room.
 
     session: whose shapes these are; result: of all b, with a threshold where there is something to calibrate on;
-    shown: the place of the one that the properties speak of; novelty_map: where it is novel; compared: what its colors
-    compare with; origin: of `ORIGINS`; up: the axis that was chosen; axis: what was found where that is "auto"; remarks
-    for the visitor.
+    shown: the place of the one that the properties speak of; compared: what the colors compare with; origin: of
+    `ORIGINS`; up: the axis that was chosen; axis: what was found where that is "auto"; remarks for the visitor.
     """
 
     session: Session
     result: NoveltyResult
-    novelty_map: NoveltyMap
     compared: str
     basis: Basis
     shown: int = 0
@@ -101,3 +112,20 @@ class Verdict:
     def order(self) -> list[int]:
         """The places of the shapes, the most novel first."""
         return [int(i) for i in np.argsort(-self.result.novelty, kind="stable")]
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeVerdict(Verdict):
+    """novelty_map: where the shape that is shown is novel."""
+
+    novelty_map: NoveltyMap = field(kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class RoomVerdict(Verdict):
+    """scene: what was found in the room; the shapes of the session are its objects, the most novel first."""
+
+    scene: SceneResult = field(kw_only=True)
+
+
+Shown = ShapeVerdict | RoomVerdict

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from openshape_ood.app.downloads import remove_results
 from openshape_ood.app.quotas import VISITS, VISITS_BYTES
+from openshape_ood.app.rooms import Room
 from openshape_ood.app.session import Session
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.verdicts import Verdict
+from openshape_ood.app.verdicts import Shown
 
 FORGOTTEN = (
     "The page had forgotten your shapes and examples: it was started anew, or has had more visitors than it remembers. "
@@ -20,11 +21,19 @@ FORGOTTEN = (
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's session, the verdict that is shown, and the folder of what can be downloaded."""
+    """One visitor's session, the room if its objects are on the page, the file it came from, the verdict that is shown,
+    and the folder of what can be downloaded.
+    """
 
     session: Session
-    verdict: Verdict | None = None
+    verdict: Shown | None = None
     folder: str = ""
+    room: Room | None = None
+    file: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        return self.session.nbytes + (self.room.nbytes if self.room else 0)
 
 
 class Visits:
@@ -46,7 +55,7 @@ class Visits:
 
     def _make_room(self, newest: Visitor) -> None:
         """Forget visits of the address that has the most: first what holds nothing of the visitor's own."""
-        sizes = {visitor: visit.session.nbytes for visitor, visit in self._kept.items()}
+        sizes = {visitor: visit.nbytes for visitor, visit in self._kept.items()}
         while len(sizes) > 1 and (len(sizes) > self._most or sum(sizes.values()) > self._most_bytes):
             many = len(sizes) > self._most
             shares = Counter[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -83,14 +84,14 @@ def scene(
     from openshape_ood.cli.encoders import Encoders, check_ups
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import gather
-    from openshape_ood.scenes import load_scene, score_scene
+    from openshape_ood.scenes import score_scene
     from openshape_ood.scoring import find_method
 
     check_ups(up, known_up)
     wanted = gather(known, examples, known_file, known_up)
     decided = thresholds.given(threshold, calibrate, coverage, wanted)
     chosen = None if method is None else find_method(method, wanted.kind)
-    scan = load_scene(file, up=up, unit=unit) if file is not None else _generated(list(wanted.examples), seed)
+    scan = _loaded(file, up, unit) if file is not None else _generated(list(wanted.examples), seed)
     failures: list[Failure] = []
     name = model or (None if wanted.saved else "tiny")
     encoders = Encoders(name, checkpoint, text_checkpoint, device, wanted.identities)
@@ -114,6 +115,18 @@ def scene(
     print_failures(failures)
     if failures:
         raise typer.Exit(1)
+
+
+def _loaded(file: Path, up: str, unit: str) -> Scene:
+    """The scan, with a line for each thing that looks wrong with it."""
+    from openshape_ood.scenes import load_scene
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        scan = load_scene(file, up=up, unit=unit)
+    for warning in told:
+        print_note(f"warning: {shown(warning.message)}", "yellow")
+    return scan
 
 
 def _generated(names: list[str], seed: int) -> Scene:

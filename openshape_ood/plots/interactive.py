@@ -13,11 +13,15 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned, upright
+from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, scene_colors
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from openshape_ood.scenes.result import SceneResult
+
 MOST = 20_000  # points
+ABOVE = 50.0  # degrees above a room, into which one looks over its walls
 DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
 
 
@@ -32,17 +36,17 @@ def turnable(
     title: str | None = None,
     legend: bool = True,
 ) -> Figure:
-    """A plotly figure of one shape or novelty map to turn with the mouse, colored as `cloud` and `novelty_map` do.
+    """A plotly figure of a shape, novelty map or scene to turn, colored as `cloud`, `novelty_map` and `scene` do.
 
     The scene is z up, as plotly turns it, and the shape stands upright in it whatever its `up`. More than 20,000 points
     are thinned out evenly.
 
     Parameters
     ----------
-    points : array (n, 3|6), path, trimesh object or NoveltyMap
-        A map brings its own values, ends of the ramp and axis.
+    points : array (n, 3|6), path, trimesh object, NoveltyMap or SceneResult
+        The last two bring their own values, ends of the ramp and axis; of a scene the ceiling is left out.
     color : str, optional
-        As in `cloud`; "novelty" for a map and "height" for anything else unless given.
+        As in `cloud`; "novelty" for a map, "name" for a scene and "height" for anything else unless given.
     values, up, low, high, title, legend
         As in `cloud`.
 
@@ -57,9 +61,15 @@ def turnable(
     >>> len(figure.data[0].x)
     300
     """
-    if isinstance(points, NoveltyMap):
-        if values is not None or low is not None or high is not None:
-            raise InputError("a novelty map brings its own values, low and high; leave them out")
+    from openshape_ood.scenes.result import SceneResult
+
+    boxes: list[dict[str, Any]] = []
+    if isinstance(points, NoveltyMap | SceneResult) and any(one is not None for one in (values, low, high)):
+        raise InputError("a novelty map brings its own values, low and high, and so does a scene; leave them out")
+    if isinstance(points, SceneResult):
+        table, colors = scene_colors(points, color or "name")
+        up, boxes = "z", list(_boxes(points))
+    elif isinstance(points, NoveltyMap):
         table, colors = map_colors(points, color or "novelty")
         up, title = points.up, heading(points) if title is None else title
     else:
@@ -72,11 +82,22 @@ def turnable(
     chosen = thinned(len(table), MOST)
     x, y, z = upright(table[chosen], up).astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
-    figure = graph_objects.Figure(layout=_layout(title))
+    figure = graph_objects.Figure(layout=_layout(title, ABOVE if isinstance(points, SceneResult) else TILT))
     for trace, own in _traces(colors, colors.values[chosen], legend):
         marker = shared["marker"] | trace.pop("marker")
         figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
+    for box in boxes:
+        figure.add_scatter3d(**box)
     return figure
+
+
+def _boxes(result: SceneResult) -> Iterator[dict[str, Any]]:
+    """Traces of the boxes of known and of novel objects."""
+    for novel, color, width in ((False, KNOWN_EDGE, 1), (True, NOVEL_EDGE, 3)):
+        x, y, z = box_lines([one.box for one in result if (one.verdict == "novel") == novel]).T
+        if len(x):
+            line = {"color": color, "width": width}
+            yield {"x": x, "y": y, "z": z, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
 
 
 def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[tuple[dict[str, Any], Any]]:
@@ -100,8 +121,8 @@ def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[t
     yield trace | {"marker": marker}, slice(None)
 
 
-def _layout(title: str | None) -> dict[str, Any]:
-    turn, tilt = np.deg2rad(TURN), np.deg2rad(TILT)
+def _layout(title: str | None, degrees: float) -> dict[str, Any]:
+    turn, tilt = np.deg2rad(TURN), np.deg2rad(degrees)
     x, y, z = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
     hidden = {"visible": False, "showbackground": False}
     camera = {"eye": {"x": x, "y": y, "z": z}, "projection": {"type": "orthographic"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from openshape_ood.checks import check_choice
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.plots import canvas
-from openshape_ood.plots.points import thinned, upright, view
+from openshape_ood.plots.points import PointColors, thinned, upright, view
 
 if TYPE_CHECKING:
     from openshape_ood.scenes import SceneResult
+    from openshape_ood.scenes.boxes import Box
 
 VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # degrees to the right and upwards
 COLORS = ("name", "novelty", "object")
@@ -21,6 +23,7 @@ MOST = 60_000  # points drawn
 FAINT, DIM = 0.86, 0.7  # grays of layout, and of what is left over
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 NUMBERED = 40  # objects whose number is written
+KNOWN_EDGE, NOVEL_EDGE = canvas.GREY, "#6E0F12"
 
 
 def scene(result: SceneResult, color: str = "name", *, title: str | None = None) -> canvas.Figure:
@@ -59,6 +62,36 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
     return figure
 
 
+def scene_colors(result: SceneResult, color: str) -> tuple[np.ndarray, PointColors]:
+    """The points (m, 3) of a scan that are drawn, and their colors as those of any cloud."""
+    from openshape_ood.scenes.result import LAYOUT, LEFT
+
+    check_choice(color, "color of a scene", COLORS)
+    rows, rgb = _drawn(result, color)
+    shown = result.scene.points[rows]
+    if color == "object":
+        return shown, PointColors("rgb", rgb)
+    if color == "novelty":
+        return shown, PointColors("novelty", result.map.novelty[rows], *_bounds(result))
+    names = np.array([LEFT, *(one.name for one in result), LAYOUT])[result.numbers[rows]]
+    grays = {name: "#" + f"{round(255 * gray):02X}" * 3 for name, gray in ((LEFT, DIM), (LAYOUT, FAINT))}
+    return shown, PointColors("class", names, classes=_palette(result) | grays)
+
+
+def box_lines(boxes: Sequence[Box]) -> np.ndarray:
+    """The edges of boxes as one line (m, 3) that NaN interrupts."""
+    gap = np.full(3, np.nan)
+    lines = [[box.corners()[a], box.corners()[b], gap] for box in boxes for a, b in EDGES]
+    return np.array(lines, dtype=np.float64).reshape(-1, 3)
+
+
+def _bounds(result: SceneResult) -> tuple[float, float]:
+    if result.result.threshold:
+        return result.map.bounds()
+    novelty = result.result.novelty
+    return (float(novelty.min()), float(novelty.max())) if len(novelty) else (0.0, 0.0)
+
+
 def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the points that are drawn, and their colors (m, 3)."""
     ceiling = np.zeros(len(result.scene), dtype=bool)
@@ -73,9 +106,7 @@ def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _object_colors(result: SceneResult, color: str) -> list[np.ndarray]:
     if color == "novelty":
-        novelty = np.array([one.novelty for one in result])
-        bounds = result.map.bounds() if result.result.threshold else (novelty.min(initial=0), novelty.max(initial=0))
-        return list(ramp(novelty, *bounds))
+        return list(ramp(np.array([one.novelty for one in result]), *_bounds(result)))
     if color == "object":
         from openshape_ood.scenes.saving import label_colors
 
@@ -87,7 +118,7 @@ def _object_colors(result: SceneResult, color: str) -> list[np.ndarray]:
 def _palette(result: SceneResult) -> dict[str, str]:
     """A color a name that occurs; what is new is dark red."""
     names = [name for name in map(str, result.result.classes) if any(one.name == name for one in result)]
-    new = {"new": "#6E0F12"} if any(one.verdict == "novel" for one in result) else {}
+    new = {"new": NOVEL_EDGE} if any(one.verdict == "novel" for one in result) else {}
     return {**class_colors(names), **new}
 
 
@@ -97,7 +128,7 @@ def _draw(ax: Any, result: SceneResult, rows: np.ndarray, rgb: np.ndarray, turn:
     ax.scatter(across[order], rise[order], s=1.2, c=rgb[order], linewidths=0, rasterized=True)
     for one in result:
         x, y, _ = view(upright(one.box.corners(), "z"), turn, tilt)
-        style = {"color": "#6E0F12", "lw": 1.2} if one.verdict == "novel" else {"color": canvas.GREY, "lw": 0.5}
+        style = {"color": NOVEL_EDGE, "lw": 1.2} if one.verdict == "novel" else {"color": KNOWN_EDGE, "lw": 0.5}
         for a, b in EDGES:
             ax.plot(x[[a, b]], y[[a, b]], **style)
         if one.number <= NUMBERED:

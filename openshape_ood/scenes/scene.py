@@ -31,7 +31,7 @@ class Scene:
     CloudError
         For points that are none, or not finite.
     InputError
-        For arrays of another shape or length.
+        For arrays of another shape or length, and colors that are not in [0, 1].
     """
 
     points: np.ndarray
@@ -59,6 +59,9 @@ class Scene:
             if np.shape(given) != shape:
                 raise InputError(f"{self.name}: {what} has shape {np.shape(given)}; expected {shape}, a row a point")
             object.__setattr__(self, what, np.asarray(given, dtype=dtype))
+        if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # nor NaN
+            runs = f"{self.color.min():g} to {self.color.max():g}"
+            raise InputError(f"{self.name}: color runs from {runs}; expected 0 to 1, so divide bytes by 255")
 
     def __len__(self) -> int:
         return len(self.points)

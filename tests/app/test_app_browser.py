@@ -206,6 +206,40 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     assert visitor.wrong == []
 
 
+@pytest.mark.slow
+def test_a_room_is_taken_colored_listed_and_downloaded(visitor: Visitor, tmp_path: Path, pictures: Path) -> None:
+    page = visitor.page
+    page.get_by_role("tab", name="A room").click()
+    page.locator("#room-example").click()
+    assert "novel" in visitor.sees("#table", "object 1")
+    visitor.sees_a_picture()
+    if pictures != tmp_path:
+        visitor.screenshot(1000).save(pictures / "app-room.png")
+    for color in ("name", "object"):
+        page.locator("#color label", has_text=color).click()
+        for _ in range(30):  # until the file is written anew
+            if visitor.download("#ply", tmp_path).name == f"a_generated_room.{color}.ply":
+                break
+            page.wait_for_timeout(1000)
+        assert (tmp_path / f"a_generated_room.{color}.ply").is_file()
+    figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
+    assert len(figures["objects"]) == page.locator("#table button").count() > 5
+    page.locator("#table button").nth(2).click()
+    visitor.sees("#bars", "of object 3")
+    page.locator("#owner input, #owner textarea").fill("my thing")
+    page.locator("#add").click()
+    visitor.sees("#message", "object 3 is now an example of my thing")
+
+    hall = tmp_path / "hall.npy"
+    np.save(hall, load_shape(tmp_path / "a_generated_room.object.ply")[:, :3] * 1000)
+    zone = page.locator("#drop-room button[aria-dropeffect]").first.element_handle()
+    page.evaluate(DROP, [zone, [[hall.name, base64.b64encode(hall.read_bytes()).decode()]]])
+    visitor.sees("#message.refused", "give unit='mm'")
+    choose(visitor, "#unit", "mm")  # the same file is read again
+    visitor.sees("#verdict", "hall.npy")
+    assert visitor.wrong == []
+
+
 @pytest.fixture
 def scans(tmp_path: Path) -> list[Path]:
     """Two known shapes, a novel one, and a file that is none."""

@@ -21,7 +21,7 @@ def run(*words):
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    chair, guitar = (sample(name, 3000, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
+    chair, guitar = (sample(name, 1200, seed=1)[:, [0, 2, 1]] for name in ("chair", "guitar"))
     path = tmp_path_factory.mktemp("scan") / "room.ply"
     save_scene(Scene(np.concatenate([chair, guitar + [3, 0, 0]])), path)
     return path
@@ -48,6 +48,25 @@ def test_scene_writes_what_show_draws(scan, tmp_path):
     done = run("show", scan, "--color", "novelty")
     assert done.exit_code == 2
     assert "no column 'novelty'" in done.stderr.replace("\n", " ")
+
+
+def test_a_scan_in_millimeters_or_on_its_side_is_said(scan, tmp_path):
+    rng = np.random.default_rng(0)
+    floor, wall = rng.random((900, 3)) * [4, 0, 3], rng.random((500, 3)) * [4, 2, 0]  # y up
+    thing = sample("chair", 900, seed=1) + [2, 0, 1.5]
+    points = np.concatenate([floor, wall, thing])
+    large, turned = tmp_path / "large.npz", tmp_path / "turned.npz"
+    np.savez(large, points=points * 1000)
+    np.savez(turned, points=points)
+    done = run("scene", large, *NAMES, "--threshold", "0.8")
+    assert done.exit_code == 2
+    assert "give unit='mm'" in " ".join(done.stderr.split())
+    done = run("scene", turned, *NAMES, "--threshold", "0.8", "--proposals", "contact")
+    assert done.exit_code == 0
+    assert "warning: turned.npz was read with z up, but looks like a room with y up" in " ".join(done.stderr.split())
+    done = run("scene", large, *NAMES, "--threshold", "0.8", "--unit", "mm", "--up", "y", "--json")
+    assert done.exit_code == 0 and done.stderr == ""
+    assert {plane["kind"] for plane in json.loads(done.stdout)["layout"]} >= {"floor"}
 
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):

@@ -35,6 +35,7 @@ from openshape_ood.shapes import CloudSpec
 UNI3D = [f"uni3d-{size}{data}" for size in ("b", "s", "ti", "l", "g") for data in ("", "-no-lvis")]
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14", "openshape-no-lvis", *UNI3D]
 NAMES += ["tamm", "tamm-no-lvis", "openshape-shapenet", "tripletmix"]
+COMPARATORS = ["tiny-relation", "tiny-whitened"]
 POINTS = [f"openscene-{data}" for data in ("scannet-openseg", "scannet-lseg", "matterport-openseg", "nuscenes-openseg")]
 POINTS += ["lground-34d", "lground-34c"]
 TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "spec": CloudSpec}
@@ -108,7 +109,7 @@ def refusal(path: Path) -> str:
 
 def test_all_rows_are_read() -> None:
     rows = load_registry()
-    assert list(rows) == [*NAMES, *POINTS]
+    assert set(rows) == {*NAMES, *POINTS, *COMPARATORS} and list_checkpoints(kind="comparator") == COMPARATORS
     assert list_checkpoints() == NAMES and list_checkpoints(kind="points") == POINTS
     assert all(row.name == name and row.folder == PACKAGE for name, row in rows.items())
 

@@ -13,7 +13,7 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.scenes import Scene, find_objects, load_names, load_scene, score_scene
 from openshape_ood.scenes.boxes import Box, size_likelihood
-from openshape_ood.scenes.proposals.choice import apart, contained, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import contained, divided, overlaps, suppressed
 
 KNOWN = ["chair", "table"]
 
@@ -49,12 +49,12 @@ def box(low, high, step=0.03):
 def scan():
     """A floor with two walls, two boxes on it and a third on one of these."""
     rng = np.random.RandomState(0)
-    floor = np.column_stack([rng.rand(9000, 2) * [4, 3], np.zeros(9000)])
-    walls = [rng.rand(6000, 3) * [4, 0, 2.2], rng.rand(5000, 3) * [0, 3, 2.2]]
+    x, y, z = np.arange(0, 2.6, 0.035), np.arange(0, 2, 0.035), np.arange(0, 1.7, 0.035)
+    floor, *walls = (np.stack(np.meshgrid(*sides), -1).reshape(-1, 3) for sides in ((x, y, 0), (x, 0, z), (0, y, z)))
     things = [
-        box([1, 1, 0], [1.6, 1.4, 0.7]),
-        box([2.5, 1.5, 0], [3.4, 2.5, 0.5]),
-        box([2.7, 1.8, 0.5], [2.9, 2.0, 0.9]),
+        box([0.5, 0.4, 0], [1.1, 0.8, 0.7], 0.04),
+        box([1.4, 0.8, 0], [2.2, 1.6, 0.5], 0.04),
+        box([1.6, 1.0, 0.5], [1.8, 1.2, 0.9], 0.04),
     ]
     points = np.concatenate([floor, *walls, *things])
     owner = np.repeat([0, 0, 0, 1, 2, 3], list(map(len, [floor, *walls, *things])))
@@ -78,9 +78,10 @@ def test_what_stands_on_the_floor_is_found_and_the_floor_is_layout(scan):
         iou = [len(np.intersect1d(own, rows)) / len(np.union1d(own, rows)) for rows in every]
         assert max(iou) > 0.75
     for by in ("contact", "density"):
-        apart = find_objects(scan, by)
-        assert len(apart) == 3
-        assert np.bincount(np.concatenate(list(apart))).max() == 1
+        pieces = find_objects(scan, by)
+        assert np.bincount(np.concatenate(list(pieces))).max() == 1
+        for own in (scan.instances == 1, scan.instances > 1):  # what touches is one
+            assert max(own[rows].sum() / (own.sum() + (~own[rows]).sum()) for rows in pieces) > 0.75
 
 
 def test_the_same_scan_has_the_same_objects(scan):
@@ -121,7 +122,7 @@ def test_verdict_map_files_and_agreement(scan, tmp_path):
     assert "two boxes" in str(result)
     assert "<table>" in result._repr_html_()
     with pytest.raises(InputError, match="expected one for each"):
-        scored(scan, points=scored(scan.take(np.arange(12000))).map)
+        scored(scan, points=scored(scan.take(np.arange(4000))).map)
 
 
 def test_sizes_move_similarity_and_novelty_together(scan):
@@ -139,6 +140,11 @@ def test_sizes_move_similarity_and_novelty_together(scan):
     assert size_likelihood([Box(np.zeros(3), np.array([0.5, 0.5, 0.9]), 0.0)], ["chair", "bed"], None).argmax() == 0
 
 
+def floor_with_things():
+    floor = np.random.default_rng(0).uniform(0, 1, (8000, 3)) * [4, 3, 0]
+    return np.concatenate([floor, box([1, 1, 0], [1.6, 1.4, 0.7]), box([2.5, 1.5, 0], [3.4, 2.5, 0.5])])
+
+
 def test_scans_that_hold_no_room():
     rng = np.random.RandomState(0)
     thing = box([0, 0, 0], [0.5, 0.4, 0.6])
@@ -152,10 +158,17 @@ def test_scans_that_hold_no_room():
     assert len(scored(Scene(np.array([[0.0, 0, 0], [1, 1, 1]])))) == 0
     repeated = np.repeat(thing, 2, axis=0)
     assert [len(rows) for rows in find_objects(Scene(repeated), "contact")] == [len(repeated)]
+    # a layer of it as a plane on which no superpoint lies
+    tall = np.random.default_rng(2).permutation(floor_with_things())[:4000] * 100
+    assert all(len(plane.rows) for plane in find_objects(Scene(tall)).layout)
     with pytest.raises(InputError, match="a single place"):
         find_objects(Scene(np.zeros((1, 3))))
     with pytest.raises(InputError, match=r"Scene\(points / 1000\)"):
         find_objects(Scene(thing * 1e4))
+    with pytest.raises(InputError, match=r"the scan is a ndarray; expected a Scene: load_scene\(path\)"):
+        find_objects(thing)
+    with pytest.raises(InputError, match="color runs from 0 to 255; expected 0 to 1"):
+        Scene(thing, thing / thing.max(axis=0) * 255)
     with pytest.raises(InputError, match="expected a mask"):
         find_objects(Scene(thing), regions=[[len(thing)]])
 
@@ -165,7 +178,9 @@ def test_choice_and_boxes():
     shared = overlaps(rows, 40)
     assert shared[0, 1] == pytest.approx(0.9)
     assert suppressed(np.array([4.0, 3, 2, 1]), shared) == [0, 2, 3]
-    assert apart(np.array([0.5, 0.9, 0.8, 0.1]), rows, 40) == [1, 2]
+    nested = [np.arange(10), np.arange(4), np.arange(4, 9), np.arange(3), np.arange(30, 33)]  # 3 in 1, 1 and 2 in 0
+    assert divided(np.array([0.9, 0.8, 0.7, 0.5, 0.3]), nested, 40) == [1, 2]  # together worth more than the whole
+    assert divided(np.array([0.9, 0.6, 0.6, 0.7, 0.5]), nested, 40) == [0, 4]
     assert contained(rows, 40).tolist() == [-1, 0, -1, -1]
     turn = 0.4
     c, s = np.cos(turn), np.sin(turn)

@@ -111,17 +111,17 @@ def test_a_scan_alone_is_as_in_a_batch_and_rows_may_come_in_any_order() -> None:
 
 
 def test_an_untrained_network_learns() -> None:
-    coords, color = scan()
+    coords, color = scan(size=8)
     grid, x, _ = on_grid(coords, color / 255 - 0.5)
     torch.manual_seed(0)
     fresh = SparseUNet(sizes_of("MinkUNet14A", stem=4, side=3, widths=(4,) * 8, outputs=2, embedding="final"))
     wanted, losses = (grid.cells[:, 3] > 0).long(), []
-    optimizer = torch.optim.Adam(fresh.parameters(), lr=0.02)
     for _ in range(8):
-        optimizer.zero_grad()
         loss = F.cross_entropy(fresh(x, grid), wanted)
-        loss.backward()
-        optimizer.step()
+        slopes = torch.autograd.grad(loss, list(fresh.parameters()))
+        with torch.no_grad():  # importing an optimizer takes longer than this training
+            for own, slope in zip(fresh.parameters(), slopes, strict=True):
+                own -= 0.02 * slope.sign()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
 

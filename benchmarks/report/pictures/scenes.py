@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,16 @@ import numpy as np
 
 if TYPE_CHECKING:
     from benchmarks.scene_data.judging import Names
+    from benchmarks.scene_data.scannet import ClassTable
     from openshape_ood import ShapeEncoder
     from openshape_ood.scenes import Scene
     from openshape_ood.synthetic.rooms import Room
 
+    Labels = tuple[Scene, np.ndarray, np.ndarray]
+
 DRAWN = 60_000  # points of a scan
 HIGHEST = 2.2  # meters, of walls that are drawn
+MOST_NAMED = 64  # classes beside the pictures
 FLOOR, REST = 0.86, 0.74  # grays
 
 
@@ -56,6 +61,39 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
     handles = [Line2D([], [], lw=0, **mark) for mark in marks]
     figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=10)
     return plots.save(figure, path)
+
+
+def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels], table: ClassTable) -> Path:
+    """A column a scan: above by its classes, in the middle by those it was given, below by novelty; points without a
+    class gray. of: from the number of a scan to it, the classes (n,) and the novelty (n,) of its points."""
+    from matplotlib.lines import Line2D
+
+    from openshape_ood import plots
+    from openshape_ood.novelty_map.colors import ramp
+
+    figure, axes = plots.panels(3, len(scans), size=(5.2 * len(scans), 11.0))
+    shown = np.zeros(len(table), dtype=bool)
+    colors = np.concatenate([np.full((1, 3), REST), table.colors])
+    for number, column in zip(scans, np.reshape(axes, (3, len(scans))).T, strict=True):
+        scene, called, novelty = of(number)
+        true = np.zeros(len(scene), dtype=np.int64) if scene.labels is None else scene.labels
+        layout = np.isin(np.array(("", *table.names))[true], ("wall", "ceiling"))
+        drawn = replace(scene, instances=np.where(layout, 0, 1))  # what _draw may leave out
+        is_floor = np.zeros(len(scene), dtype=bool)
+        for ax, rgb in zip(column, (colors[true], colors[called + 1], ramp(novelty, *_range(novelty))), strict=True):
+            _draw(ax, drawn, rgb, is_floor)
+        for ax, title in zip(column, ("what is there", "what it is called", "novelty, names hidden"), strict=True):
+            ax.set_title(f"{scene.name}: {title}", fontsize=12)
+        shown[np.unique(np.concatenate([true[true > 0] - 1, called]))] = True
+    marks = [{"label": name, "color": table.colors[i], "marker": "o"} for i, name in enumerate(table.names) if shown[i]]
+    handles = [Line2D([], [], lw=0, **mark) for mark in marks[:MOST_NAMED]]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2 * len(scans), frameon=False, fontsize=10)
+    return plots.save(figure, path)
+
+
+def _range(novelty: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(novelty, (1, 99)).tolist()
+    return low, max(high, low + 1e-6)
 
 
 def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 INSIDE = 0.8  # of a set
-LEAST_WORTH = 0.25  # overlap with a whole thing that is expected of what is kept
-COVERED = 0.5  # of a set
+COST = 0.4  # overlap with a whole thing that is asked of each that is kept
 OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
 
 
@@ -45,12 +44,21 @@ def suppressed(score: np.ndarray, shared: np.ndarray, overlap: float = OVERLAP) 
     return kept
 
 
-def apart(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
-    """Indices of the sets that are kept, best first: those worth something of which half or less is in better ones."""
-    taken = np.zeros(count, dtype=bool)
-    kept = []
-    for i in np.argsort(-worth, kind="stable").tolist():
-        if worth[i] >= LEAST_WORTH and taken[rows[i]].mean() <= COVERED:
-            kept.append(i)
-            taken[rows[i]] = True
-    return kept
+def divided(worth: np.ndarray, rows: Sequence[np.ndarray], count: int) -> list[int]:
+    """Of sets of which any two are apart or one inside the other: indices of those, all apart, whose worth beyond
+    `COST` adds up to most, best first. A set stays whole unless its parts are worth more than it is."""
+    order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
+    around, inner = np.full(len(rows), -1), np.full(count, -1)
+    for i in order:
+        around[i] = inner[rows[i][0]]
+        inner[rows[i]] = i
+    parts, whole = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+    for i in reversed(order):
+        own = worth[i] - COST
+        whole[i] = own > 0 and own >= parts[i]
+        if around[i] >= 0:
+            parts[around[i]] += max(own, parts[i])
+    inside = np.zeros(len(rows), dtype=bool)
+    for i in order:
+        inside[i] = around[i] >= 0 and (inside[around[i]] or whole[around[i]])
+    return sorted(np.flatnonzero(whole & ~inside).tolist(), key=lambda i: -worth[i])

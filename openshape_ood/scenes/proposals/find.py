@@ -12,7 +12,7 @@ from openshape_ood.checks import check_choice, check_whole, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scenes.proposals.candidates import Candidate, Parsed, by_contact, by_density, of_tree, parse
-from openshape_ood.scenes.proposals.choice import apart, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import divided, overlaps, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.scenes.proposals.result import Proposals
@@ -50,7 +50,7 @@ def find_objects(
         Proposals of one's own, or the regions of a map of the points that are beyond its threshold, in place of `by`.
     score : {"shape", "size"}
         Which of the tree's candidates are the best. "shape": those whose shape and contacts are, by what was learned
-        from generated rooms, those of a whole thing; few, and hardly overlapping. "size": those with the most voxels,
+        from generated rooms, those of a whole thing; few, and none inside another. "size": those with the most voxels,
         which finds a few more things among many more parts of things.
     most : int
         Proposals at most.
@@ -107,7 +107,7 @@ def proposed(
     if overlapping:
         kept = np.argsort(-worth, kind="stable").tolist()
     else:
-        kept = apart(worth, rows, count) if shaped else suppressed(worth, overlaps(rows, count))
+        kept = divided(worth, rows, count) if shaped else suppressed(worth, overlaps(rows, count))
     kept = kept[:most]
     members = _points(frame.inverse, [rows[i] for i in kept])
     layout = _layout(frame, parsed)
@@ -121,7 +121,7 @@ def _points(inverse: np.ndarray, voxels: Sequence[np.ndarray]) -> list[np.ndarra
     order = np.argsort(inverse, kind="stable")
     ends = np.searchsorted(inverse[order], np.arange(int(inverse.max()) + 2))
     parts = [[order[ends[i] : ends[i + 1]] for i in rows.tolist()] for rows in voxels]
-    return [np.sort(np.concatenate(part)) for part in parts]
+    return [np.sort(np.concatenate([order[:0], *part])) for part in parts]
 
 
 def _layout(frame: Frame, parsed: Parsed) -> tuple[Plane, ...]:
@@ -129,6 +129,8 @@ def _layout(frame: Frame, parsed: Parsed) -> tuple[Plane, ...]:
     rows = _points(frame.inverse, [np.flatnonzero(parsed.owner == i) for i in range(len(parsed.planes))])
     turned = []
     for plane, own in zip(parsed.planes, rows, strict=True):
+        if not len(own):  # no superpoint lies on it with its half
+            continue
         normal = frame.outward(plane.normal)
         offset = float(normal @ frame.place(plane.offset * plane.normal))
         turned.append(replace(plane, normal=normal, offset=offset, rows=own))

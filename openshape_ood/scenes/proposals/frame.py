@@ -52,6 +52,11 @@ class Frame:
     @classmethod
     def of(cls, scene: Scene, size: float | None = None) -> Frame:
         """Voxels of `size` meters, or else of 3 cm, or as much more as keeps them to 150,000."""
+        if not isinstance(scene, Scene):
+            given = type(scene).__name__
+            raise InputError(
+                f"the scan is a {given}; expected a Scene: load_scene(path), or Scene(points) in meters, z up"
+            )
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
         middle = (low + high) / 2

@@ -70,7 +70,7 @@ class Convolution(nn.Module):
     def __init__(self, inside: int, outside: int, cells: int = 1, bias: bool = False) -> None:
         super().__init__()
         shape = (inside, outside) if cells == 1 else (cells, inside, outside)
-        self.kernel = nn.Parameter(torch.randn(shape) * (2 / (cells * outside)) ** 0.5)
+        self.kernel = nn.Parameter(nn.init.normal_(torch.empty(shape), std=(2 / (cells * outside)) ** 0.5))
         self.bias = nn.Parameter(torch.zeros(1, outside)) if bias else None
 
     def forward(self, x: Tensor, where: KernelMap | None = None) -> Tensor:

@@ -118,12 +118,12 @@ def test_buffers_of_losses_are_left_alone(row: Row, tmp_path: Path, stage: str) 
 def test_what_a_file_calls_its_network_and_brings_along(row: Row, tmp_path: Path) -> None:
     projection = {"model.projection_layer.weight": torch.ones(8, 16, 1), "model.projection_layer.bias": torch.ones(8)}
     content = lightning_file("small", "finetune", **projection)
+    with pytest.raises(WeightsError, match=r"left-over|wrong shapes: projection_layer"):
+        load_network(row, write(content, tmp_path / "model.ckpt"))
     for model, relu in {"Res16UNet34C": True, "Res16UNet34CR": False, "another": row.sizes.last_relu}.items():
         content["hyper_parameters"] = {"model": model}
-        with pytest.raises(WeightsError, match=r"left-over|wrong shapes: projection_layer"):
-            load_network(row, write(content, tmp_path / "model.ckpt"))
         sized = find_sized(row, text_width=16)
-        network = load_network(sized, tmp_path / "model.ckpt")[0]
+        network = load_network(sized, write(content, tmp_path / "model.ckpt"))[0]
         assert network.sizes.last_relu == relu and network.projection_layer.weight.shape == (8, 16, 1)
 
 

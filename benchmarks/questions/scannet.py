@@ -1,0 +1,254 @@
+"""`python -m benchmarks.scannet200` and `scannet20`: points of real scans labelled by names, and hidden names found.
+
+Scans are read one at a time. Every point gets the class of its voxel. Mean IoU of voxels and of vertices, with classes
+that are in neither truth nor prediction left out, and as 0. Then some classes are hidden from the names: is their
+novelty above that of the others, at points and at whole objects, and which groups of known classes are taken for novel?
+Only the names are hidden: a network that was trained with all classes has seen them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks import options
+from benchmarks.questions.scenes import finite
+from benchmarks.report.output import write_json
+from benchmarks.scene_data.point_figures import Tally
+from benchmarks.scene_data.scannet import PARTS, SCALES, TABLES, ClassTable, find_scans, hidden_classes, read_scan
+from openshape_ood.checks import log_sum_exp
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses
+from openshape_ood.scenes import save_labels
+from openshape_ood.scenes.point_encoder import BLOCK, PointEncoder, VoxelEmbeddings
+from openshape_ood.scoring import find_method, judge
+from openshape_ood.storage import replacing
+
+PUBLISHED = Path(__file__).parents[1] / "scene_data" / "published.toml"
+MODELS = {"scannet200": "lground-34d", "scannet20": "openscene-scannet-openseg"}
+HIDDEN = {"scannet200": 30, "scannet20": 4}
+REST = "other"  # a bare word, without the sentence around it
+WORST = 3  # scans that are drawn
+
+# rows of voxels -> class (b,) of all, and a novelty (b,) a split
+Judges = Callable[[VoxelEmbeddings], Iterator[tuple[slice, np.ndarray, list[np.ndarray]]]]
+
+
+def known_of(table: ClassTable, encoder: PointEncoder, args: argparse.Namespace) -> KnownClasses:
+    """The classes of the table in its order: by name, or of a file that has at least these."""
+    if args.known is None:
+        settings = {"checkpoint": args.text_checkpoint} if args.text_checkpoint else {}
+        text = encoder.text(**settings)
+        known = KnownClasses.from_names(table.names, text, temperature=encoder.temperature)
+        if REST in table.names and known.text is not None:
+            bare = encoder.text(**settings, templates="").encode([REST])
+            vectors = known.text.copy()
+            vectors[table.names.index(REST)] = bare[0]
+            known = replace(known, text=vectors)
+        return known
+    given = KnownClasses.load(args.known)
+    given.check_fits(encoder.identity)
+    missing = [name for name in table.names if name not in given.names]
+    if missing:
+        raise InputError(f"{args.known} lacks {len(missing)} classes of {table.title}: {', '.join(missing[:5])}")
+    rows = [given.names.index(name) for name in table.names]
+    return KnownClasses(table.names, given.identity, given.anchors[rows], temperature=encoder.temperature)
+
+
+def by_names(known: KnownClasses, splits: Sequence[np.ndarray], method: str) -> Judges:
+    text = known.text
+    assert text is not None
+    left = [replace(known, names=tuple(np.array(known.names)[~h]), text=text[~h]) for h in splits]
+
+    def judged(voxels: VoxelEmbeddings) -> Iterator[tuple[slice, np.ndarray, list[np.ndarray]]]:
+        for rows, block in voxels.blocks():
+            yield rows, judge(block, known, "max_cosine").nearest, [judge(block, o, method).novelty for o in left]
+
+    return judged
+
+
+def by_classifier(encoder: PointEncoder, table: ClassTable, splits: Sequence[np.ndarray]) -> Judges:
+    """By `final` of the file: novelty is 1 less the largest of the softmax over what is not hidden."""
+    import torch
+
+    sizes = encoder.network.sizes
+    if sizes.embedding == "final" or sizes.outputs != len(table):
+        has = "none" if sizes.embedding == "final" or not sizes.outputs else f"one of {sizes.outputs} classes"
+        raise InputError(
+            f"--by classifier needs a file with a classifier of the {len(table)} classes of {table.title}; that of "
+            f"{encoder.identity.checkpoint} has {has}. Give --by names, or --checkpoint of a later stage"
+        )
+
+    def judged(voxels: VoxelEmbeddings) -> Iterator[tuple[slice, np.ndarray, list[np.ndarray]]]:
+        for start in range(0, len(voxels), BLOCK):
+            rows = slice(start, start + BLOCK)
+            with torch.inference_mode():
+                logits = encoder.network.classify(voxels.features[rows]).double().cpu().numpy()
+            largest = [(of := logits[:, ~hidden]).max(axis=1) - log_sum_exp(of) for hidden in splits]
+            yield rows, logits.argmax(axis=1), [1 - np.exp(one) for one in largest]
+
+    return judged
+
+
+def labelled(voxels: VoxelEmbeddings, judges: Judges, splits: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Of the v voxels of a scan: class (v,) and a novelty (v,) a split."""
+    nearest, novelty = np.zeros(len(voxels), dtype=np.int64), [np.zeros(len(voxels)) for _ in range(splits)]
+    for rows, own, values in judges(voxels):
+        nearest[rows] = own
+        for all_of, some in zip(novelty, values, strict=True):
+            all_of[rows] = some
+    return nearest, novelty
+
+
+def tallied(
+    paths: Sequence[Path], table: ClassTable, encoder: PointEncoder, judges: Judges, tally: Tally, args: Any
+) -> None:
+    work = tqdm(paths, desc=args.part, unit="scan", disable=not args.progress)
+    for path in work:
+        scan = read_scan(path, table, args.labels)
+        if encoder.spec.input == "color" and scan.scene.color is None:
+            raise InputError(f"{path} has no color, and {encoder.identity.checkpoint} was trained with it")
+        voxels = encoder.encode_voxels(scan.scene)
+        nearest, novelty = labelled(voxels, judges, len(tally.splits))
+        if args.predictions:
+            save_labels(table.ids[nearest][voxels.inverse], args.predictions / f"{scan.scene.name}.txt")
+        tally.add(scan, voxels.inverse, nearest, novelty)
+        miou = tally.scans[-1]["miou"]
+        work.set_postfix_str("no labels" if miou is None else f"{scan.scene.name} mIoU {100 * miou:.1f}")
+
+
+def tables(report: Mapping[str, Any], table: ClassTable) -> list[str]:
+    figures = report["figures"]
+    groups = ["all", *table.groups]
+    lines = [
+        (where, convention, *(f"{percent(of[name][0])} ({of[name][1]})" for name in groups))
+        for where, each in figures["miou"].items()
+        for convention, of in each.items()
+    ]
+    head = (f"{table.title}, mIoU in % (classes that counted)", "", *groups)
+    said = [options.grid(head, lines, words=2)]
+    if figures["absent"]:
+        said.append(f"without a labelled point here: {', '.join(figures['absent'])}")
+    said.append(f"called, though without a labelled point: {', '.join(figures['only_called']) or 'none'}")
+    lines = [
+        (
+            f"split {i}: {len(split['hidden'])} classes",
+            what,
+            *(percent(split[what][key]) for key in ("auroc", "fpr95")),
+            *map(percent, split[what]["false_alarms"].values()),
+        )
+        for i, split in enumerate(figures["open_set"])
+        for what in ("points", "objects")
+    ]
+    alarms = [f"false alarms, {name}" for name in (table.groups or ["all"])]
+    said.append(options.grid(("hidden", "", "AUROC", "FPR95", *alarms), lines, words=2))
+    lines = [(name, str(count), percent(share)) for name, (share, count) in figures["objects"].items()]
+    said.append(options.grid(("objects", "number", "named right, %"), lines))
+    if report["published"]:
+        lines = [(one["what"], f"{one['miou']:.1f}", one["source"]) for one in report["published"]]
+        said.append(options.grid(("published, mIoU in %", "", "source"), lines))
+    return said
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def run(benchmark: str, args: argparse.Namespace) -> None:
+    options.check(args, splits=0, most=1, hidden=1)
+    table = TABLES[benchmark]()
+    paths = find_scans(args.root, args.part)[: args.most]
+    splits = [hidden_classes(table, args.hidden, args.seed + i) for i in range(args.splits)]
+    encoder = PointEncoder.from_pretrained(
+        args.model, checkpoint=args.checkpoint, registry=args.registry, device=args.device
+    )
+    method = "max softmax of the classifier"
+    if args.by == "classifier":
+        judges = by_classifier(encoder, table, splits)
+    else:
+        method = find_method(args.method, "names").name
+        judges = by_names(known_of(table, encoder, args), splits, method)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.predictions:
+        args.predictions.mkdir(parents=True, exist_ok=True)
+    tally = Tally(table, splits)
+    tallied(paths, table, encoder, judges, tally, args)
+    unlabeled = [row["scan"] for row in tally.scans if row["miou"] is None]
+    if len(unlabeled) == len(paths) and not args.predictions:
+        raise InputError(
+            f"no labels: all points of the {len(paths)} scans of {args.part!r} have label 0, which is none"
+        )
+    report = {
+        "benchmark": benchmark,
+        "model": encoder.identity.checkpoint,
+        "checkpoint_sha256": encoder.identity.sha256,
+        "trained_with": encoder.spec.labels,
+        "voxel": encoder.spec.voxel,
+        "settings": {"part": args.part, "by": args.by, "method": method, "seed": args.seed, "hidden": args.hidden},
+        "without_labels": unlabeled,
+        "never_in_validation": [name for name, absent in zip(table.names, table.absent, strict=True) if absent],
+        "figures": tally.figures(),
+        "scans": tally.scans,
+        "published": tomllib.loads(PUBLISHED.read_text(encoding="utf-8")).get(benchmark, []),
+    }
+    own = encoder.identity.sha256[:8] if args.checkpoint else ""
+    name = "-".join(filter(None, (benchmark, encoder.identity.checkpoint, own, args.by * (args.by != "names"))))
+    files = [write_json(args.out / f"{name}.json", finite(report))]
+    if tally.object_rows:
+        files.append(write_rows(args.out / f"{name}-objects.csv", tally.object_rows))
+    worst = sorted((row["miou"], i) for i, row in enumerate(tally.scans) if row["miou"] is not None)[:WORST]
+    if args.pictures and worst and splits:
+        from benchmarks.report.pictures.scenes import draw_labelled
+
+        def drawn(i: int) -> tuple[Any, np.ndarray, np.ndarray]:
+            scan = read_scan(paths[i], table, args.labels)
+            voxels = encoder.encode_voxels(scan.scene)
+            nearest, novelty = labelled(voxels, judges, len(splits))
+            return scan.scene, nearest[voxels.inverse], novelty[0][voxels.inverse]
+
+        files.append(draw_labelled(args.out / f"{name}.png", [i for _, i in worst], drawn, table))
+    if unlabeled:
+        print(f"no labels, so not in the figures: {', '.join(unlabeled)}", end="\n\n")
+    print(*(tables(report, table) if worst else []), sep="\n\n")
+    print("", *files, sep="\n")
+
+
+def main(benchmark: str, argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    about = f"points of {TABLES[benchmark]().title} labelled by names, and classes whose names are hidden"
+    shared = ("checkpoint", "text_checkpoint", "registry", "seed", "device")
+    parser = options.parser(benchmark, about, *shared, model=MODELS[benchmark])
+    words = "the scans: train/, val/, test/, or a list as val.txt beside them"
+    parser.add_argument("--data-root", dest="root", type=Path, required=True, help=words)
+    parser.add_argument("--part", choices=PARTS, default="val", help="(default: %(default)s)")
+    words = "what numbers of labels mean (default: NYU40's in *_vh_clean_2.ply, else raw ids)"
+    parser.add_argument("--labels", choices=SCALES, default="auto", help=words)
+    parser.add_argument("--by", choices=("names", "classifier"), default="names", help="(default: %(default)s)")
+    parser.add_argument(
+        "--known", type=Path, help="a file of KnownClasses with all classes, in place of the text model"
+    )
+    parser.add_argument("--method", default="max_cosine", help="how novelty is scored (default: %(default)s)")
+    words = "classes without a name in a split (default: %(default)s)"
+    parser.add_argument("--hidden", type=int, default=HIDDEN[benchmark], help=words)
+    parser.add_argument("--splits", type=int, default=3, help="of hidden classes (default: %(default)s)")
+    parser.add_argument("--most", type=int, help="scans, the first ones")
+    parser.add_argument("--predictions", type=Path, help="folder for ScanNet's text format, a file a scan")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(benchmark, args))

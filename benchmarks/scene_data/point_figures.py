@@ -1,0 +1,148 @@
+"""Figures of labelled points, added up a scan at a time: IoU of classes, novelty of hidden ones, objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmarks.scene_data.metrics import class_iou, confusion
+from benchmarks.scene_data.scannet import ClassTable, Labelled
+from benchmarks.training.point_metrics import mean_iou
+
+DROPPED = 12  # bits of a float32: novelty is told to 1 in 2,000, and counted in a bounded table
+CELLS = 1 << (32 - DROPPED)
+KEPT = 0.95  # of the known
+
+
+class NoveltyCounts:
+    """How many values of novelty fell where, for each group of known classes and for hidden ones."""
+
+    def __init__(self, groups: Sequence[str]) -> None:
+        self.groups = tuple(groups)
+        self.counts = np.zeros((len(self.groups) + 1, CELLS), dtype=np.uint32)
+
+    def add(self, novelty: np.ndarray, group: np.ndarray) -> None:
+        """Values (n,), and the group of each: its index, -1 for what is hidden."""
+        cells = novelty_cells(novelty)
+        for i in range(-1, len(self.groups)):
+            self.counts[i] += np.bincount(cells[group == i], minlength=CELLS).astype(np.uint32)
+
+    def figures(self) -> dict[str, Any]:
+        """AUROC, a tie one half; FPR95 as of `ood_metrics`, the share of hidden ones accepted where 95 % of the known
+        are; the share of each group called novel there; NaN where there is nothing to compare."""
+        filled = self.counts.any(axis=0)
+        *groups, hidden = self.counts[:, filled].astype(np.int64)
+        known = np.sum(groups, axis=0)
+        total, novel = int(known.sum()), int(hidden.sum())
+        found: dict[str, Any] = {"known": total, "hidden": novel, "auroc": np.nan, "fpr95": np.nan}
+        if not total:
+            return found | {"false_alarms": dict.fromkeys(self.groups, np.nan)}
+        accepted = np.cumsum(known) / total
+        if novel:
+            found["auroc"] = float((hidden * (np.cumsum(known) - known / 2)).sum() / total / novel)
+            curve = np.concatenate([[0], accepted]), np.concatenate([[0], np.cumsum(hidden) / novel])
+            found["fpr95"] = float(np.interp(KEPT, *curve))
+        beyond = np.arange(len(known)) > np.searchsorted(accepted, KEPT)
+        each = zip(self.groups, groups, strict=True)
+        return found | {
+            "false_alarms": {n: float(of[beyond].sum() / of.sum()) if of.any() else np.nan for n, of in each}
+        }
+
+
+def novelty_cells(novelty: np.ndarray) -> np.ndarray:
+    """The cell (n,) of each value, in the order of the values."""
+    bits = (np.asarray(novelty, dtype=np.float32) + np.float32(0)).view(np.uint32)
+    return (np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)) >> DROPPED).astype(np.int64)
+
+
+class Tally:
+    """What is known after some scans; `splits`: masks (k,) of hidden classes."""
+
+    def __init__(self, table: ClassTable, splits: Sequence[np.ndarray]) -> None:
+        self.table, self.splits = table, list(splits)
+        self.voxels, self.vertices = (np.zeros((len(table), len(table)), dtype=np.int64) for _ in range(2))
+        self.groups = dict(table.groups) or {"all": np.ones(len(table), dtype=bool)}
+        self.points, self.objects = ([NoveltyCounts(tuple(self.groups)) for _ in splits] for _ in range(2))
+        self.group_of = np.argmax(list(self.groups.values()), axis=0)
+        self.scans: list[dict[str, Any]] = []
+        self.object_rows: list[dict[str, Any]] = []
+
+    def add(self, scan: Labelled, inverse: np.ndarray, nearest: np.ndarray, novelty: Sequence[np.ndarray]) -> None:
+        """A scan with the voxel (n,) of each point, and of each voxel its class (v,) and a novelty (v,) a split."""
+        row: dict[str, Any] = {"scan": scan.scene.name, "points": len(inverse), "voxels": len(nearest)}
+        self.scans.append(row | {"outside": {str(raw): n for raw, n in scan.outside.items()}, "miou": None})
+        if not scan.has_labels or scan.scene.labels is None:
+            return
+        truth, called = scan.scene.labels - 1, nearest[inverse]
+        first = np.unique(inverse, return_index=True)[1]  # a voxel has the label of its first point
+        own = confusion(truth, called, len(self.table) - 1)
+        self.voxels += confusion(truth[first], nearest, len(self.table) - 1)
+        self.vertices += own
+        self.scans[-1] |= {"labeled": int((truth >= 0).sum()), "miou": mean_iou(class_iou(own))[0]}
+        labeled = truth >= 0
+        for hidden, values, counts in zip(self.splits, novelty, self.points, strict=True):
+            counts.add(values[inverse][labeled], self._groups(truth[labeled], hidden))
+        if scan.scene.instances is not None:
+            self._add_objects(scan.scene.name, truth, scan.scene.instances, called, [one[inverse] for one in novelty])
+
+    def _groups(self, truth: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        return np.where(hidden[truth], -1, self.group_of[truth])
+
+    def _add_objects(
+        self, scan: str, truth: np.ndarray, instances: np.ndarray, called: np.ndarray, novelty: Sequence[np.ndarray]
+    ) -> None:
+        """An object is the points of one instance and one class."""
+        own = np.flatnonzero((truth >= 0) & (instances > 0))
+        pairs, index = np.unique(np.stack([instances[own], truth[own]]), axis=1, return_inverse=True)
+        counts = np.bincount(index.ravel())
+        means = [np.bincount(index.ravel(), values[own]) / counts for values in novelty]
+        parts = np.split(own[np.argsort(index.ravel(), kind="stable")], np.cumsum(counts)[:-1])
+        for i, (instance, label) in enumerate(pairs.T.tolist()):
+            most = int(np.bincount(called[parts[i]]).argmax())
+            row = {"scan": scan, "instance": instance, "class": self.table.names[label]}
+            row |= {"group": self.table.group_of(label), "points": int(counts[i]), "called": self.table.names[most]}
+            row |= {"right": most == label, "share": float((called[parts[i]] == label).mean())}
+            self.object_rows.append(row | {f"novelty {s}": float(mean[i]) for s, mean in enumerate(means)})
+        for hidden, mean, table in zip(self.splits, means, self.objects, strict=True):
+            table.add(mean, self._groups(pairs[1], hidden))
+
+    def figures(self) -> dict[str, Any]:
+        """IoU of voxels and of vertices in both conventions, absent classes, open-set figures, objects named right."""
+        iou = {"voxels": class_iou(self.voxels), "vertices": class_iou(self.vertices)}
+        groups = {"all": np.ones(len(self.table), dtype=bool), **self.table.groups}
+        means = {
+            where: {
+                convention: {
+                    name: mean_iou(own, np.flatnonzero(mask).tolist(), absent) for name, mask in groups.items()
+                }
+                for convention, absent in (("absent left out", None), ("absent as 0", 0.0))
+            }
+            for where, own in iou.items()
+        }
+        true = self.vertices.sum(axis=1)
+        classes = [
+            {"name": name, "group": self.table.group_of(i), "labeled": int(true[i])}
+            | {where: float(of[i]) for where, of in iou.items()}
+            for i, name in enumerate(self.table.names)
+        ]
+        absent = [one["name"] for one in classes if not one["labeled"]]
+        only = [one["name"] for one in classes if not one["labeled"] and one["vertices"] == 0]
+        return (
+            {"miou": means, "classes": classes, "absent": absent, "only_called": only}
+            | self._novelty()
+            | self._objects_named()
+        )
+
+    def _novelty(self) -> dict[str, Any]:
+        split = zip(self.splits, self.points, self.objects, strict=True)
+        names = np.array(self.table.names)
+        found = [{"hidden": names[h].tolist(), "points": p.figures(), "objects": o.figures()} for h, p, o in split]
+        return {"open_set": found}
+
+    def _objects_named(self) -> dict[str, Any]:
+        rights: Mapping[str, list[bool]] = {"all": [row["right"] for row in self.object_rows]} | {
+            name: [row["right"] for row in self.object_rows if row["group"] == name] for name in self.table.groups
+        }
+        return {"objects": {name: (float(np.mean(of)) if of else np.nan, len(of)) for name, of in rights.items()}}

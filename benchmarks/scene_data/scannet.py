@@ -1,0 +1,205 @@
+"""ScanNet200 and ScanNet20: their classes, the folders that their scans come in, a scan with its classes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from openshape_ood.checks import check_choice
+from openshape_ood.errors import InputError
+from openshape_ood.scenes import Scene, load_scene
+
+TABLE = Path(__file__).with_name("scannet200.csv")
+RAW_MESH = "_vh_clean_2.ply"  # of a scan as ScanNet hands it out; the labels beside it are NYU40's
+LABELS_BESIDE = ".labels.ply"
+PARTS = ("train", "val", "test")
+LISTS = ("{}.txt", "scannetv2_{}.txt", "train/{}.txt", "splits/{}.txt")
+SCALES = ("auto", "raw", "nyu40")  # what the numbers of the files mean
+GROUPS = ("head", "common", "tail")
+MOST_NYU40 = 40
+# ids of the 20 among NYU40's; the last is a rest, and the bare word in OpenScene's list of names
+NAMES20 = {
+    **{1: "wall", 2: "floor", 3: "cabinet", 4: "bed", 5: "chair", 6: "sofa", 7: "table", 8: "door", 9: "window"},
+    **{10: "bookshelf", 11: "picture", 12: "counter", 14: "desk", 16: "curtain", 24: "refrigerator"},
+    **{28: "shower curtain", 33: "toilet", 34: "sink", 36: "bathtub", 39: "other"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTable:
+    """k classes of points: what they are called, the number of each in files, and its color.
+
+    Attributes
+    ----------
+    names : tuple of k str
+    ids : ndarray (k,) int64
+        What ScanNet's text format has for them.
+    of : dict of str to ndarray
+        From numbers of files, "raw" or "nyu40", to the class + 1, 0 for none of them.
+    groups : dict of str to ndarray (k,) bool
+    absent : ndarray (k,) bool
+        Classes that validation is known not to have.
+    colors : ndarray (k, 3) in [0, 1]
+    """
+
+    title: str
+    names: tuple[str, ...]
+    ids: np.ndarray
+    of: dict[str, np.ndarray]
+    groups: dict[str, np.ndarray]
+    absent: np.ndarray
+    colors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def group_of(self, index: int) -> str:
+        return next((name for name in GROUPS if name in self.groups and self.groups[name][index]), "")
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A scan whose labels are class + 1, 0 for none; `outside`: how many points have which number of no class."""
+
+    scene: Scene
+    outside: dict[int, int]
+
+    @property
+    def has_labels(self) -> bool:
+        return self.scene.labels is not None and bool(self.scene.labels.any())
+
+
+@cache
+def scannet200() -> ClassTable:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    raw = np.array([int(row["raw"]) for row in rows])
+    groups = {name: np.array([row["group"] == name for row in rows]) for name in GROUPS}
+    absent = np.array([row["validation"] == "0" for row in rows])
+    colors = np.array([list(bytes.fromhex(row["color"])) for row in rows]) / 255
+    names = tuple(row["name"] for row in rows)
+    return ClassTable("ScanNet200", names, raw, {"raw": _places(raw)}, groups, absent, colors)
+
+
+@cache
+def scannet20() -> ClassTable:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    ids = np.array(list(NAMES20))
+    direct = _places(ids)
+    through = np.zeros(max(int(row["raw"]) for row in rows) + 1, dtype=np.int64)
+    for row in rows:
+        through[int(row["raw"])] = direct[int(row["scannet20"])]
+    # that of the first of the 200 that belongs to it
+    colors = np.array([scannet200().colors[[int(row["scannet20"]) for row in rows].index(one)] for one in ids])
+    none = np.zeros(len(ids), dtype=bool)
+    return ClassTable("ScanNet20", tuple(NAMES20.values()), ids, {"nyu40": direct, "raw": through}, {}, none, colors)
+
+
+TABLES = {"scannet200": scannet200, "scannet20": scannet20}
+
+
+def _places(ids: np.ndarray) -> np.ndarray:
+    found = np.zeros(int(ids.max()) + 1, dtype=np.int64)
+    found[ids] = np.arange(1, len(ids) + 1)
+    return found
+
+
+def find_scans(root: Path, part: str) -> list[Path]:
+    """The scans of a part of a tree, in the order of their names or of the list.
+
+    A tree has a folder for each part, or scans in any folder and a list of the part: `val.txt` or `scannetv2_val.txt`,
+    lines of relative paths or of names of scans.
+    """
+    check_choice(part, "part", PARTS)
+    if not root.is_dir():
+        raise InputError(f"--data-root: no folder {root}; expected a tree of ScanNet's scans, see benchmarks/README.md")
+    listed = next((path for name in LISTS if (path := root / name.format(part)).is_file()), None)
+    folder = root / part
+    own = _meshes(folder) if folder.is_dir() else []
+    # one preprocessor puts the scans of validation into train/ too: there the list decides
+    if listed is not None and (part == "train" or not own):
+        return _listed(listed, root)
+    if own:
+        return own
+    wanted = f"a folder {part}/ with .ply files, or a list {part}.txt or scannetv2_{part}.txt"
+    has = ", ".join(sorted(path.name for path in root.iterdir())[:8]) or "nothing"
+    raise InputError(f"{root} does not say which scans are its part {part!r}: expected {wanted}; it holds {has}")
+
+
+def _meshes(folder: Path) -> list[Path]:
+    """The scans in a folder, or of ScanNet's own layout one in each of its folders."""
+    found = sorted({*folder.glob("*.ply"), *folder.glob(f"*/*{RAW_MESH}")})
+    return [path for path in found if not path.name.endswith(LABELS_BESIDE)]
+
+
+def _listed(path: Path, root: Path) -> list[Path]:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    found, missing = list[Path](), list[str]()
+    for line in filter(None, lines):
+        name = Path(line).name
+        tried = [root / line, path.parent / line, root / "train" / name]
+        tried += [place / f"{name}{end}" for place in (root, root / "train") for end in (".ply", RAW_MESH)]
+        tried += [place / name / f"{name}{RAW_MESH}" for place in (root, root / "scans", root / "train")]
+        scan = next((one for one in tried if one.is_file()), None)
+        if scan is None:
+            missing.append(line)
+        else:
+            found.append(scan)
+    if missing or not found:
+        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        told = f"{len(missing)} of the scans in it are not there: {some}" if missing else "it is empty"
+        raise InputError(f"{path}: {told}; expected paths relative to {root}, or names of scans in it")
+    return found
+
+
+def scan_name(path: Path) -> str:
+    """`scene0000_00` for all files of that scan."""
+    return path.name.removesuffix(RAW_MESH) if path.name.endswith(RAW_MESH) else path.stem
+
+
+def read_scan(path: Path, table: ClassTable, scale: str = "auto") -> Labelled:
+    """A scan with its classes; scale: what its numbers mean, `auto` takes NYU40's for files as ScanNet hands them out.
+
+    Raises `InputError` where the numbers cannot be of that scale, or none is of a class.
+    """
+    check_choice(scale, "--labels", SCALES)
+    meaning = ("nyu40" if path.name.endswith(RAW_MESH) else "raw") if scale == "auto" else scale
+    scene = replace(load_scene(path, up="z"), name=scan_name(path))
+    if scene.labels is None:
+        return Labelled(scene, {})
+    if meaning not in table.of:
+        raise InputError(
+            f"{path}: its labels are NYU40's {MOST_NYU40} classes, which {table.title} cannot be told from; expected "
+            "the raw ids that either preprocessor of ScanNet200 writes (--labels raw if these are)"
+        )
+    most = int(scene.labels.max())
+    if meaning == "nyu40" and most > MOST_NYU40:
+        raise InputError(f"{path}: it has the label {most}, and NYU40's end at {MOST_NYU40}; are they --labels raw?")
+    places = table.of[meaning]
+    labels = np.where(scene.labels < len(places), places[np.minimum(scene.labels, len(places) - 1)], 0)
+    ids, counts = np.unique(scene.labels[(labels == 0) & (scene.labels > 0)], return_counts=True)
+    if not labels.any():
+        some = ", ".join(map(str, ids[:5]))
+        raise InputError(f"{path}: none of its labels ({some}) is the {meaning} id of a class of {table.title}")
+    return Labelled(replace(scene, labels=labels), dict(zip(ids.tolist(), counts.tolist(), strict=True)))
+
+
+def hidden_classes(table: ClassTable, count: int, seed: int) -> np.ndarray:
+    """A mask (k,) of classes that are hidden from the names: of each group as many, up to one.
+
+    Never those of no object (wall, floor, ceiling) and no rest ("other"), nor what validation does not have.
+    """
+    rng = np.random.RandomState([seed, 200])
+    apart = np.isin(table.names, ("wall", "floor", "ceiling", "other")) | table.absent
+    groups: Sequence[np.ndarray] = list(table.groups.values()) or [np.ones(len(table), dtype=bool)]
+    queues = [rng.permutation(np.flatnonzero(group & ~apart)).tolist() for group in groups]
+    order = [i for turn in range(len(table)) for q in queues for i in q[turn : turn + 1]]
+    if not 0 < count < len(order):
+        raise InputError(f"--hidden is {count}; expected 1 to {len(order) - 1} of the {len(table)} classes")
+    return np.isin(np.arange(len(table)), order[:count])

@@ -1,0 +1,300 @@
+"""The stages of Rozenberszki et al., arXiv 2204.07761, for an encoder of points: `python -m benchmarks.train_scenes`.
+
+    pretrain    features towards the text of their classes, no classifier: softmax over anchors, or the paper's hinge
+    train       all weights under a classifier of 1 x 1: cross-entropy, or focal loss with weights by frequency
+    finetune    the classifier alone; all else stays as it is in evaluation mode, statistics of norms too
+
+On generated rooms, or on ScanNet's scans with `--data-root`. In `OUT/STAGE` are then `STAGE.safetensors`, `STAGE.json`,
+the log, and `registry.toml`, by which `PointEncoder` loads them. A run that was stopped goes on with the same command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmarks import options
+from benchmarks.report.output import write_json
+from benchmarks.scene_data.scannet import TABLES, find_scans, read_scan
+from benchmarks.training import point_losses as losses
+from benchmarks.training.point_augmentation import AUGMENTATIONS, augmented, mixed, pasted
+from benchmarks.training.point_training import STATE, Loss, Plan, batch_of, train
+from benchmarks.training.room_samples import FIRST_SEED, Batch
+from openshape_ood.devices import find_device
+from openshape_ood.encoders.text.encoder import TextEncoder
+from openshape_ood.errors import InputError
+from openshape_ood.registry.architectures import SparseUNetSizes
+from openshape_ood.registry.files import sha256
+from openshape_ood.registry.rows import ENCODERS, Keys, Row, find_checkpoint
+from openshape_ood.registry.soundness import INPUTS
+from openshape_ood.registry.weights import load_strictly, read_weights
+from openshape_ood.scenes import Scene
+from openshape_ood.scenes.sparse.network import NETWORKS, SparseUNet, sizes_of
+from openshape_ood.storage import replacing, save_whole
+from openshape_ood.synthetic.rooms import room
+from openshape_ood.synthetic.rooms.places import FURNITURE
+
+STAGES = {"pretrain": ("softmax", "hinge"), "train": ("cross_entropy", "focal"), "finetune": ("cross_entropy", "focal")}
+SMALL = "small"  # for a CPU; its last block, as those of all, is as wide as the text
+SURVEYED, THINGS, LEAST = 40, 64, 30  # scans that classes are counted in; rare things that are kept; points of one
+RARE = 1 / 3  # of the classes of generated rooms
+
+
+@dataclass(frozen=True)
+class Source:
+    """Scans to train with, whose label c + 1 is class c of `names`; tail: a mask (k,), None if counting has to tell."""
+
+    names: tuple[str, ...]
+    count: int
+    load: Callable[[int], Scene]
+    tail: np.ndarray | None = None
+
+
+def generated(args: argparse.Namespace) -> Source:
+    kinds = sorted(set(args.categories or FURNITURE))
+
+    @lru_cache(maxsize=args.rooms)
+    def load(i: int) -> Scene:
+        made = room(
+            FIRST_SEED + i, categories=kinds, color="material", spacing=args.voxel / 2 if args.voxel < 0.1 else 0.05
+        )
+        return made.scene
+
+    return Source(("floor", "wall", "ceiling", *kinds), args.rooms, load)
+
+
+def real(args: argparse.Namespace) -> Source:
+    table = TABLES[args.classes]()
+    paths = find_scans(args.root, "train")
+    return Source(table.names, len(paths), lambda i: read_scan(paths[i], table).scene, table.groups.get("tail"))
+
+
+def surveyed(source: Source) -> tuple[np.ndarray, list[Scene]]:
+    """Labelled points (k,) of each class in some scans, and things of rare classes cut out of them."""
+    counts, things = np.zeros(len(source.names), dtype=np.int64), list[Scene]()
+    rows = range(0, source.count, -(-source.count // SURVEYED))
+    for i in rows:
+        labels = source.load(i).labels
+        if labels is not None:
+            counts += np.bincount(labels, minlength=len(counts) + 1)[1:]
+    if not counts.any():
+        raise InputError(f"no labels: all points of {len(rows)} scans to train with have label 0, which is none")
+    tail = source.tail
+    if tail is None:
+        tail = (counts > 0) & (counts <= np.quantile(counts[counts > 0], RARE))
+    for scene in map(source.load, rows):
+        if scene.labels is None or scene.instances is None or len(things) >= THINGS:
+            continue
+        rare = np.append(False, tail)[scene.labels] & (scene.instances > 0)
+        for instance in np.unique(scene.instances[rare]):
+            own = rare & (scene.instances == instance)
+            if own.sum() >= LEAST:
+                things.append(scene.take(own))
+    return counts, things[:THINGS]
+
+
+def batches(source: Source, things: Sequence[Scene], args: argparse.Namespace, device: Any) -> Callable[[int], Batch]:
+    def one(rng: np.random.RandomState) -> Scene:
+        scene = source.load(int(rng.randint(source.count)))
+        if args.crop:
+            middle = scene.points[rng.randint(len(scene))]
+            scene = scene.take((np.abs(scene.points - middle)[:, :2] <= args.crop / 2).all(axis=1))
+        if args.sample_tail:
+            scene = pasted(scene, things, rng)
+        return augmented(scene, rng, args.augment)
+
+    def made(step: int) -> Batch:
+        rng = np.random.RandomState([args.seed, step])
+        scenes = [one(rng) for _ in range(args.batch_size)]
+        if args.mix:
+            scenes = [mixed(scene, one(rng)) for scene in scenes]
+        return batch_of(scenes, args.voxel, args.input, rng, device)
+
+    return made
+
+
+def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
+    """anchors (k, d), weights (k,) of classes for the focal loss."""
+
+    def by_text(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
+        features = network.features(batch.numbers, batch.grid)
+        if name == "softmax":
+            return losses.mean_of_labeled(losses.softmax_loss(features, anchors, batch.labels), batch.labels)
+        negatives = losses.draw_negatives(batch.labels.cpu(), len(anchors), generator=stream).to(anchors.device)
+        own, others = losses.hinge_loss(features, anchors, batch.labels, negatives)
+        return losses.mean_of_labeled(own + others, batch.labels)
+
+    def by_classifier(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
+        with torch.set_grad_enabled(stage != "finetune"):
+            features = network.features(batch.numbers, batch.grid)
+        logits = network.classify(features)
+        gamma, balance = (2.0, weights) if name == "focal" else (0.0, None)
+        return losses.mean_of_labeled(losses.focal_loss(logits, batch.labels, balance, gamma), batch.labels)
+
+    return by_text if stage == "pretrain" else by_classifier
+
+
+def sizes_for(network: str, given: str, width: int, outputs: int) -> SparseUNetSizes:
+    base, own = network, dict[str, Any]()
+    if network == SMALL:
+        base, own = (
+            "MinkUNet14A",
+            {"stem": 16, "side": 3, "widths": (16, 24, 32, 48, 48, 32, 32, 0), "last_relu": False},
+        )
+    widths = (*own.pop("widths", NETWORKS[base][0])[:-1], width)
+    return sizes_of(base, **own, channels=5 if given == "height-color" else 3, widths=widths, outputs=outputs)
+
+
+def started(sizes: SparseUNetSizes, init: Path | None, seed: int) -> SparseUNet:
+    """The network with the weights of a file, ours or of the authors of `lground`; `final` may be new, all else not."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = SparseUNet(sizes)
+    if init is None:
+        return network
+    if not init.is_file():
+        raise InputError(f"--init: no file {init}; expected what an earlier stage wrote, or a checkpoint of lground")
+    ours = init.suffix == ".safetensors"
+    state = read_weights(init, Keys() if ours else Keys(inside="state_dict", prefix="model."), "--init")
+    fresh = network.state_dict()
+    final = {key: one for key, one in fresh.items() if key.startswith("final.")}
+    fits = final and all(key in state and state[key].shape == one.shape for key, one in final.items())
+    kept = {key: one for key, one in state.items() if fits or not key.startswith("final.")}
+    load_strictly(network, kept if fits else kept | final, init, "--init")
+    return network
+
+
+def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path, labels: str) -> list[Path]:
+    """The weights, and a registry with a row for them: `PointEncoder.from_pretrained(NAME, registry=FILE)`."""
+    path = place / f"{args.stage}.safetensors"
+    with replacing(path) as partial:
+        save_file({key: one.contiguous().cpu() for key, one in network.state_dict().items()}, partial)
+    name = f"scenes-{args.stage}"
+    text = {key: value for key, value in asdict(row.text).items() if value or key == "templates"}
+    parts: dict[str, dict[str, Any]] = {
+        "": {"kind": "points", "architecture": "sparse-unet", "licence": "that of the data it was trained with"},
+        ".sizes": asdict(network.sizes),
+        ".source": {"file": path.name, "sha256": sha256(path)},
+        ".keys": {"inside": "", "prefix": ""},
+        ".text": text,
+        ".scan": {"voxel": args.voxel, "input": args.input, "labels": labels},
+    }
+    lines = [
+        f"[{name}{part}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in own.items())
+        for part, own in parts.items()
+    ]
+    return [path, save_whole(place / "registry.toml", "\n".join(lines).encode(), "the registry")]
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, rooms=1, steps=1, batch_size=1)
+    if args.loss is None:
+        args.loss = STAGES[args.stage][0]
+    if args.loss not in STAGES[args.stage]:
+        raise InputError(f"--loss {args.loss} is none of {args.stage}: {' or '.join(STAGES[args.stage])}")
+    if args.stage == "finetune" and args.init is None:
+        raise InputError("finetune trains the classifier of a network that stays: give it as --init FILE")
+    if not (0.005 <= args.voxel <= 1 and args.rate > 0 and args.minutes > 0 and args.crop >= 0):
+        raise InputError("--voxel is 0.005 to 1 (meters), --rate and --minutes above 0, --crop 0 or more")
+    torch.set_num_threads(args.threads)
+    device = find_device(args.device)
+    row = find_checkpoint(args.text, kinds=ENCODERS)
+    source = generated(args) if args.root is None else real(args)
+    counts, things = surveyed(source)
+    if args.sample_tail and not things:
+        raise InputError(
+            "--sample-tail: no scan has an object of a rare class of at least 30 points, with its instance"
+        )
+    text = TextEncoder.of(row, checkpoint=args.text_checkpoint)
+    vectors = torch.from_numpy(text.encode(source.names)).to(device)
+    anchors = losses.centered(vectors) if args.center else vectors
+    weights = torch.tensor(np.where(counts, np.maximum(counts, 1) ** -0.5, 0.0), dtype=torch.float32, device=device)
+    weights /= weights[weights > 0].mean()
+    sizes = sizes_for(args.network, args.input, row.text_dim, 0 if args.stage == "pretrain" else len(source.names))
+    network = started(sizes, args.init, args.seed).to(device)
+    place = args.out / args.stage
+    place.mkdir(parents=True, exist_ok=True)
+    plan = Plan(args.steps, args.minutes, args.rate, args.optimizer, seed=args.seed, every=args.every)
+    ignored = ("minutes", "out", "progress", "threads", "device")
+    settings = {name: value for name, value in vars(args).items() if name not in ignored}
+    settings = json.loads(json.dumps(settings, default=str))
+    bar = tqdm(total=args.steps, desc=args.stage, unit="step", disable=not args.progress)
+
+    def told(line: dict[str, Any]) -> None:
+        bar.update(line["step"] - bar.n)
+        bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['voxels']:,} voxels")
+
+    loss = loss_of(args.stage, args.loss, anchors, weights)
+    log = train(
+        network,
+        batches(source, things, args, device),
+        loss,
+        plan,
+        folder=place,
+        frozen=args.stage == "finetune",
+        settings=settings,
+        told=told,
+    )
+    bar.close()
+    labels = (
+        f"{len(source.names)} classes of {'generated rooms' if args.root is None else TABLES[args.classes]().title}"
+    )
+    report = {
+        "stage": args.stage,
+        "settings": settings,
+        "parameters": sum(one.numel() for one in network.parameters()),
+        "text": row.text.space,
+        "points": dict(zip(source.names, counts.tolist(), strict=True)),
+        "rare_things": len(things),
+        "steps": log[-1]["step"],
+        "log": log,
+    }
+    files = [*written(network, row, args, place, labels), write_json(place / f"{args.stage}.json", report)]
+    if log[-1]["step"] < args.steps:
+        print(f"stopped at step {log[-1]['step']} of {args.steps}; the same command goes on")
+    print(f"loss {log[0]['loss']:.3f} at first, {log[-1]['loss']:.3f} at last", *files, sep="\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    shared = ("text_checkpoint", "seed", "device", "threads")
+    parser = options.parser("train_scenes", "an encoder of points, in stages", *shared, batch_size=2)
+    parser.set_defaults(out=Path("results/train-scenes"))
+    parser.add_argument("stage", choices=tuple(STAGES))
+    parser.add_argument("--data-root", dest="root", type=Path, help="ScanNet's scans; without it, generated rooms")
+    parser.add_argument("--classes", choices=tuple(TABLES), default="scannet200", help="(default: %(default)s)")
+    parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: %(default)s)")
+    parser.add_argument("--categories", nargs="+", help="of generated rooms (default: all furniture)")
+    parser.add_argument("--init", type=Path, help="weights to begin with: a file of an earlier stage, or of lground")
+    parser.add_argument("--loss", choices=("focal", "cross_entropy", "softmax", "hinge"), help="(default: the first)")
+    parser.add_argument("--text", default="tiny", help="the checkpoint whose text names are in (default: tiny)")
+    words = "anchors as they are, not around their mean"
+    parser.add_argument("--no-center", dest="center", action="store_false", help=words)
+    parser.add_argument("--network", choices=(SMALL, *NETWORKS), default=SMALL, help="(default: %(default)s)")
+    parser.add_argument("--voxel", type=float, default=0.05, help="meters (default: %(default)s)")
+    parser.add_argument("--input", choices=INPUTS, default="color", help="(default: %(default)s)")
+    parser.add_argument("--crop", type=float, default=0.0, help="a square of so many meters of each scan; 0: all of it")
+    words = "changes of a scan (default: all; nothing after it: none)"
+    parser.add_argument("--augment", nargs="*", choices=AUGMENTATIONS, default=list(AUGMENTATIONS), help=words)
+    parser.add_argument("--sample-tail", action="store_true", help="paste things of rare classes")
+    parser.add_argument("--mix", action="store_true", help="two scans in one place, Mix3D")
+    parser.add_argument("--optimizer", choices=("adamw", "sgd"), default="adamw", help="(default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=4e-3, help="the paper's, with sgd: 0.05 (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=1000, help="of the schedule (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after which it stops for now")
+    parser.add_argument("--every", type=int, default=10, help="steps to a line of the log (default: %(default)s)")
+    args = parser.parse_args(argv)
+    return options.finish(
+        lambda: run(args), kept=f"; {args.out / args.stage / STATE} is kept, the same command goes on"
+    )
