@@ -268,6 +268,8 @@ def test_workers_end_with_the_program(misbehavior: Path, number: signal.Signals)
         stderr=subprocess.DEVNULL,
         text=True,
         env=environment,
+        # in the background of a shell it would be ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert program.stdout is not None
     with program.stdout:
