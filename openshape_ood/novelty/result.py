@@ -173,7 +173,7 @@ def _cell(name: str, value: Any) -> str:
 def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
     """Some columns of records as a pandas data frame. Raises `MissingPackageError` without pandas."""
     try:
-        import pandas  # type: ignore[import-untyped]
+        import pandas
     except ImportError as error:
         raise MissingPackageError("to_frame needs pandas: pip install pandas; as_json needs nothing") from error
     return pandas.DataFrame(rows, columns=list(columns))

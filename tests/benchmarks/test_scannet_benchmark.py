@@ -335,5 +335,5 @@ def test_changes_of_scans() -> None:
     changed = [point_augmentation.augmented(scene, np.random.RandomState(5)) for _ in range(2)]
     np.testing.assert_array_equal(changed[0].points, changed[1].points)
     assert changed[0].color is not None and changed[0].color.min() >= 0 and changed[0].color.max() <= 1
-    assert np.abs(changed[0].color - scene.color).mean() < 0.2  # type: ignore[operator]
+    assert np.abs(changed[0].color - scene.color).mean() < 0.2
     assert point_augmentation.augmented(scene, rng, ()).points is scene.points

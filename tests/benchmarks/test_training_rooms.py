@@ -83,7 +83,7 @@ def test_voxels_have_their_class_and_what_has_no_name_is_told_from_what_nobody_l
     scene = small().scene
     found = room_samples.sample_of(scene, NAMES, 0.08)
     voxels = voxelize(scene.points, 0.08)
-    majority = majority_label(voxels, scene.labels)  # type: ignore[arg-type]
+    majority = majority_label(voxels, scene.labels)
     expected = {0: UNLABELED, 1: CLASSES.index("floor"), 4: OTHER, 5: CLASSES.index("chair"), 6: OTHER}
     assert found.labels.tolist() == [expected[one] for one in majority]
     batch = together([found, found])
@@ -150,7 +150,7 @@ def test_the_command_writes_a_file_that_the_encoder_loads(tmp_path: Path, capsys
 
 def test_figures_of_a_guess_that_is_right() -> None:
     made = small()
-    assert made.scene.labels is not None and min(np.bincount(made.scene.instances)) >= LEAST  # type: ignore[arg-type]
+    assert made.scene.labels is not None and min(np.bincount(made.scene.instances)) >= LEAST
     right = np.array([0, 1, 2, 3, 0, CLASSES.index("chair") + 1, 0])[made.scene.labels]
     masks = rooms.groups(np.arange(len(CLASSES), 0, -1))
     assert [int(masks[name].sum()) for name in ("head", "common", "tail", "furniture")] == [5, 5, 5, len(KNOWN)]

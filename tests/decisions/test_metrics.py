@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_curve
 
 from openshape_ood.decisions.metrics import METRICS, balanced_accuracy, ood_metrics
 from openshape_ood.errors import InputError
@@ -116,6 +117,15 @@ def test_scores_the_wrong_way_round() -> None:
 def test_fpr95_is_the_share_of_novel_objects_accepted() -> None:
     # 95 % of 40 known objects are the 38 up to 0.37; three of four novel ones lie below the next, 0.38
     assert ood_metrics(np.arange(40) / 100, [0.005, 0.105, 0.375, 0.9])["fpr95"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fpr95_is_the_curve_at_a_recall_of_95_percent(seed: int) -> None:
+    """R17."""
+    random = np.random.RandomState(seed)
+    known, novel = random.standard_normal(300), random.standard_normal(300) + 1
+    false, recall, _ = roc_curve(np.repeat([1, 0], 300), -np.concatenate([known, novel]), drop_intermediate=False)
+    assert ood_metrics(known, novel)["fpr95"] == pytest.approx(np.interp(0.95, recall, false), abs=1e-9)
 
 
 def test_a_rate_of_exactly_95_percent() -> None:

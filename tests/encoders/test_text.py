@@ -568,7 +568,7 @@ def test_a_checkpoint_at_home(
     )
     np.testing.assert_array_equal(text.encode(["chair"]), clip(templates="", cache=False).encode(["chair"]))
     with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
-        TextEncoder.from_pretrained("tiny", checkpoint=5)  # type: ignore[arg-type]
+        TextEncoder.from_pretrained("tiny", checkpoint=5)
 
 
 @pytest.fixture
@@ -640,7 +640,7 @@ def test_no_flipped_bit_is_believed(own_cache: Path) -> None:
     store._path("sofa").write_bytes(sound)
     assert store.get("sofa") is None  # another name's
     store.put("chair", vector)
-    np.testing.assert_array_equal(store.get("chair"), vector)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(store.get("chair"), vector)
 
 
 def test_a_crash_in_the_middle_of_a_write(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

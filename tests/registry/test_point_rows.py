@@ -22,12 +22,19 @@ SMALL = """
 kind = "points"
 architecture = "sparse-unet"
 licence = "MIT"
-sizes = { channels = 3, stem = 4, side = 3, widths = [4, 4, 6, 6, 6, 6, 4, 8], blocks = [1, 1, 1, 1, 1, 1, 1, 1], outputs = 3 }
 source = { file = "model.ckpt", page = "https://example.org/weights" }
 keys = { inside = "state_dict", prefix = "model." }
 text = { kind = "static", model = "tiny/text.safetensors", templates = "", average = "mean" }
 scan = { voxel = 0.1, input = "color" }
-"""  # noqa: E501, a table in a line
+
+[small.sizes]
+channels = 3
+stem = 4
+side = 3
+widths = [4, 4, 6, 6, 6, 6, 4, 8]
+blocks = [1, 1, 1, 1, 1, 1, 1, 1]
+outputs = 3
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +218,7 @@ def test_a_file_that_people_fetch_is_kept_and_pinned(row: Row, tmp_path: Path) -
         (('"color"', '"colour"'), "field 'input' is 'colour'; known: ones, color"),
         (("side = 3", "side = 4"), "'side' is 4; expected 3 or 5"),
         (("[4, 4, 6, 6, 6, 6, 4, 8]", "[4, 4]"), "'widths'"),
-        (("outputs = 3", 'outputs = 0, embedding = "final"'), "'outputs' is 0"),
+        (("outputs = 3", 'outputs = 0\nembedding = "final"'), "'outputs' is 0"),
         (("https://example.org", "http://example.org"), "field 'page'"),
         (("scan = { voxel = 0.1,", "scan = {"), "lacks the field 'voxel'"),
     ],

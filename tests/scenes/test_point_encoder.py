@@ -76,7 +76,7 @@ def test_points_of_a_voxel_share_its_embedding(encoder: PointEncoder, scene: Sce
     voxels = voxelize(scene.points, VOXEL)
     np.testing.assert_array_equal(found, found[voxels.first][voxels.inverse])
     assert len(np.unique(found, axis=0)) == len(voxels)
-    first = Scene(scene.points[voxels.first], scene.color[voxels.first])  # type: ignore[index]
+    first = Scene(scene.points[voxels.first], scene.color[voxels.first])
     np.testing.assert_array_equal(encoder.encode_points(first), found[voxels.first])
     mixed = np.random.default_rng(1).permutation(len(first))
     np.testing.assert_array_equal(encoder.encode_points(first.take(mixed)), found[voxels.first][mixed])
@@ -97,7 +97,7 @@ def test_height_above_the_floor_and_color_go_in_without_a_warning(scene: Scene) 
     first = np.arange(len(scene))
     found, bare = height_and_color(scene, first), height_and_color(Scene(scene.points), first)
     assert found.shape == (len(scene), 5) and found.dtype == np.float32 and (bare[:, [0]] == 1).all()
-    np.testing.assert_allclose(found[:, 2:], scene.color - 0.5, atol=1e-6)  # type: ignore[operator]
+    np.testing.assert_allclose(found[:, 2:], scene.color - 0.5, atol=1e-6)
     np.testing.assert_array_equal(found[:, :2], bare[:, :2])
     assert not bare[:, 2:].any()
     np.testing.assert_allclose(bare[:, 1], scene.points[:, 2] - 4, atol=0.02)  # the floor is at 3 m
@@ -128,7 +128,7 @@ def test_a_map_is_what_the_method_says_of_every_point(encoder: PointEncoder, sce
     found = segment_scene(scene, NAMES, encoder=encoder, method=method)
     assert isinstance(found, NoveltyMap) and found.up == "z" and found.name == "room" and found.threshold is None
     assert found.provenance.method == (method or "max_cosine") and found.provenance.identity == encoder.identity
-    np.testing.assert_array_equal(found.points, np.hstack([scene.points, scene.color]))  # type: ignore[list-item]
+    np.testing.assert_array_equal(found.points, np.hstack([scene.points, scene.color]))
     assert found.nearest is not None and found.similarity is not None
     if method != "neglabel":  # its negative words are not among the known classes here
         text = KnownClasses.from_names(NAMES, TextEncoder.from_pretrained("tiny"))
@@ -167,7 +167,7 @@ def test_smoothing_is_the_mean_of_what_touches(encoder: PointEncoder, known: Kno
     np.testing.assert_allclose(once.novelty, [raw.novelty[group].mean() for group in groups])
     means = np.stack([every[group].mean(axis=0) for group in groups])
     assert once.nearest is not None and (once.nearest == np.array(NAMES)[means.argmax(axis=1)]).all()
-    np.testing.assert_allclose(once.similarity, means.max(axis=1), atol=1e-6)  # type: ignore[arg-type]
+    np.testing.assert_allclose(once.similarity, means.max(axis=1), atol=1e-6)
 
 
 def test_another_text_space_is_refused_and_both_are_named(encoder: PointEncoder, scene: Scene) -> None:
@@ -196,7 +196,7 @@ def test_what_cannot_be_used(
     with pytest.raises(InputError, match=said):
         segment_scene(scene, known, **{"encoder": encoder, **settings})
     with pytest.raises(InputError, match="expected a Scene"):
-        encoder.encode_points(np.zeros((3, 3)))  # type: ignore[arg-type]
+        encoder.encode_points(np.zeros((3, 3)))
 
 
 def test_features_of_another_width_than_names_need_a_projection(encoder: PointEncoder) -> None:

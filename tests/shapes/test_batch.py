@@ -340,12 +340,12 @@ def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers
 def test_values_that_cannot_be_are_refused_at_once(change: dict[str, object], message: str) -> None:
     values: dict[str, object] = {"paths": ["a.ply"], "points": 9, "seed": 0} | change
     with pytest.raises(InputError, match=message):
-        read_shapes(**values)  # type: ignore[arg-type]
+        read_shapes(**values)
 
 
 def test_what_is_no_path_is_refused() -> None:
     with pytest.raises(InputError, match="holds ndarray"):
-        list(read_shapes([np.zeros((3, 3))], points=9, seed=0, workers=1))  # type: ignore[list-item]
+        list(read_shapes([np.zeros((3, 3))], points=9, seed=0, workers=1))
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/no/python", ""])
