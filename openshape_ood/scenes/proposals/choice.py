@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 INSIDE = 0.8  # of a set
-COST = 0.4  # overlap with a whole thing that is asked of each that is kept
+COST = 0.35  # overlap with a whole thing that is asked of each that is kept
 WEIGHT = 0.5  # power of its voxels by which a candidate counts: the root, as its length does
 OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
 
