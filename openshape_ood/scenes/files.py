@@ -31,7 +31,7 @@ INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_i
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SURVEYED = (".las", ".laz")  # in meters by convention, and of any size
 SPACING = 0.02  # meters
-FEW, APART = 50_000, 0.1  # vertices of a PLY mesh, and meters of its surface by vertex, by which it is drawn and no scan
+FEW, APART = 50_000, 0.1  # vertices of a PLY mesh that is sampled, at most, and meters between them, at least
 MAX_POINTS = 50_000_000
 LABELS_BESIDE = ".labels.ply"  # the colors of such a file are its labels
 
