@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from openshape_ood.shapes.dae import stated_unit
 from openshape_ood.shapes.guards import SideFiles
 from openshape_ood.shapes.meshes import sample_spaced
 from openshape_ood.shapes.points import check_up, warn_if_coarse
-
-if TYPE_CHECKING:
-    from trimesh import Trimesh
 
 # columns and arrays by these names, also with the "scalar_" before them that CloudCompare writes
 LABELS = ("label", "labels", "semantic", "semantic_label", "classification")
@@ -192,7 +189,8 @@ def _is_model(data: bytes, columns: Columns, labelled: bool) -> bool:
     return not annotated and len(columns["x"]) < FEW and ply.has_faces(data)
 
 
-def _is_coarse(mesh: Trimesh, meters: float) -> bool:
+def _is_coarse(mesh: Any, meters: float) -> bool:
+    """Whether the vertices of a trimesh.Trimesh are few for its surface."""
     return bool(mesh.area * meters**2 > APART**2 * len(mesh.vertices))
 
 
