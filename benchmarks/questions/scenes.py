@@ -4,7 +4,7 @@ Generated rooms, and with `--real DIR` the small house in three areas. For each 
 instances: recall and precision of proposals (points without an instance left out), names right on the objects that
 were found, AUROC of novelty known against novel, mean IoU of classes after painting. Then rooms with one foreign object
 among known ones: where it ranks. Then scans again, shuffled, shifted and turned: what of it changes. Prints tables,
-writes the same as JSON, and draws three rooms.
+writes the same as JSON, and draws three rooms; `--only-pictures` draws them alone.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ LATER = 1000  # by which those of the rooms with a foreign object begin later
 RANKED = ("connected pieces", "merge tree", TRUE)
 ROOMS, HOUSE = "generated rooms", "small house"
 AGAIN = {ROOMS: 3, HOUSE: 1}  # how many are scanned again in another order and place
+SHOWN = 3  # scans in the picture
 COLUMNS = {
     "proposals": "proposals",
     "recall25": "R25",
@@ -204,6 +205,9 @@ def run(args: argparse.Namespace) -> None:
     sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:
         sets[HOUSE] = house_rooms(args.real)
+    if args.only_pictures:
+        print(drawn(args.out / f"scenes-{encoder.identity.checkpoint}.png", sets, encoder, text, args))
+        return
     ranked = foreign(encoder, text, args)
     report = {
         "model": encoder.identity.checkpoint,
@@ -225,11 +229,17 @@ def run(args: argparse.Namespace) -> None:
     name += f"-size-weight-{args.size_weight:g}" if args.size_weight else ""
     files = [write_json(args.out / f"scenes-{name}.json", finite(report))]
     if args.pictures and sets:
-        shown = sets.get(HOUSE, []) + sets.get(ROOMS, [])
-        names = names_of(shown[:3], text)
-        files.append(draw_rooms(files[0].with_suffix(".png"), shown[:3], encoder, names, **how(args)))
+        files.append(drawn(files[0].with_suffix(".png"), sets, encoder, text, args))
     print(*weights_notes(report), *tables(report), sep="\n\n")
     print("", *files, sep="\n")
+
+
+def drawn(
+    path: Path, sets: Mapping[str, list[Room]], encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace
+) -> Path:
+    """Three scans, those of the small house where it is given."""
+    shown = (sets.get(HOUSE, []) + sets.get(ROOMS, []))[:SHOWN]
+    return draw_rooms(path, shown, encoder, names_of(shown, text), **how(args))
 
 
 def finite(value: Any) -> Any:
@@ -252,6 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
     parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    parser.add_argument("--only-pictures", action="store_true", help="three scans drawn, and nothing measured")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
