@@ -28,6 +28,7 @@ ORDER = """
     novelty_map
     novelty localization comparison discovery
     scenes
+    views
     sklearn_api embedding_store
     plots
     synthetic
