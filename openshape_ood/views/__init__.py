@@ -1,4 +1,4 @@
-"""One look at a scene: a color image with depth and a camera, what lies where in it, and what is hidden."""
+"""RGB-D views: where a name lies in an image, lifted to 3D, and completed where it is hidden."""
 
 from openshape_ood.views.view import View as View
 from openshape_ood.views.view import ViewWarning as ViewWarning
