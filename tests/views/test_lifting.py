@@ -21,7 +21,7 @@ NAMES = ("floor", "wall", "chair", "bin")
 
 @pytest.fixture(scope="module")
 def seen() -> RoomView:
-    return room_view(3, categories=["chair"], foreign=["bin"], objects=2, size=(36, 48))
+    return room_view(3, categories=["chair"], foreign=["bin"], objects=2, size=(60, 80))
 
 
 def masks(made: RoomView, names: tuple[str, ...] = NAMES) -> Affinities:
@@ -79,7 +79,7 @@ def test_several_views_of_a_box_meet_in_one_cloud() -> None:
 def test_unknown_pixels_are_not_novel_and_neighbors_smooth(seen: RoomView) -> None:
     told = masks(seen)
     values = told.values.copy()
-    values[:, :10] = np.nan
+    values[:, :20] = np.nan
     lifted = lift(seen.view, replace(told, values=values))
     found = lifted.novelty(["floor", "wall", "chair"])
     rows = np.isnan(lifted.affinities).any(axis=1)
