@@ -116,7 +116,7 @@ def measure(rooms: int, severity: float = 1.0, seed: int = 0) -> dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rooms", type=int, default=20)
-    parser.add_argument("--severity", type=float, nargs="+", default=[1.0, 0.5, 0.0])
+    parser.add_argument("--severity", type=float, nargs="+", default=[0.5, 1.0])
     asked = parser.parse_args()
     for severity in asked.severity:
         found = measure(asked.rooms, severity)
