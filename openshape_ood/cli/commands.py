@@ -20,13 +20,14 @@ from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
 from openshape_ood.cli.localize import localize
 from openshape_ood.cli.options import Json
+from openshape_ood.cli.relevancy import relevancy
 from openshape_ood.cli.scene import scene
 from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
 from openshape_ood.cli.show import show
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings")
+SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings", "--prompts", "--background")
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 
@@ -119,7 +120,7 @@ def _asking_for_json(group: Any) -> dict[str, Any]:
     }
 
 
-for command in (score, embed, localize, scene, show, discover, doctor, demo, serve):
+for command in (score, embed, localize, scene, relevancy, show, discover, doctor, demo, serve):
     app.command()(command)
 app.add_typer(known_files.app, name="known")
 app.add_typer(comparator.app, name="comparator")
