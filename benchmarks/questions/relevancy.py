@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,22 @@ def pointing(model: Any, pictures: int, seed: int) -> dict[str, float]:
     return {name: float(np.mean(found)) for name, found in hits.items()}
 
 
+def compared(model: Any, out: Path) -> list[Path]:
+    """Sheets of one tall picture, as published and as it is now."""
+    from openshape_ood import plots
+
+    whole, colors, masks = discs(np.random.default_rng(7), SIDE * WIDER, 3)
+    columns = slice(0, SIDE * 2)
+    names = [color for color, mask in zip(colors, masks, strict=True) if mask[:, columns].any()]
+    encoder = RelevancyEncoder(model, clip_tokenizer(8), templates="", device="cpu", cache=False)
+    written = []
+    for name, how in (("published", {"legacy": True}), ("repaired", {"background": list(COLORS)})):
+        settings: Any = how
+        found = encoder.encode_image(whole[:, columns], names, preset=FOUR_SCALES, **settings)
+        written.append(plots.save(plots.relevancy(found, title=f"four scales, {name}"), out / f"relevancy-{name}.png"))
+    return written
+
+
 def cost(model_name: str, repeats: int) -> dict[str, Any]:
     """CPU seconds of a batch of tiles by both ways, and what each preset takes of a square picture.
 
@@ -166,7 +183,8 @@ def run(args: argparse.Namespace) -> None:
     record = {"benchmark": "relevancy", "pointing": game, "training_seconds": spent, "steps": args.steps, "cost": found}
     record |= {"times_as_fast": {"last block": ratio, "whole": whole}, "pictures": args.pictures, "seed": args.seed}
     record |= {"threads": args.threads, "machine": machine(), "versions": versions("torch", "open_clip", "numpy")}
-    print(f"\n{write_json(args.out / 'relevancy.json', record)}")
+    pictures = ", ".join(map(str, compared(model, args.out)))
+    print(f"\n{write_json(args.out / 'relevancy.json', record)}, {pictures}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -192,6 +192,18 @@ def test_jitters(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None
     check(found.values / relevancy.SCALE, golden, "image/ours_square_5_jitters")
 
 
+def test_scene(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, golden = pack
+    h, w = json.loads(str(golden["sizes"]))["scene"]
+    picture = make.image(int(golden["seed"]), h, w)
+    copies = [picture, make.jitter(picture, 0)]
+    monkeypatch.setattr(tiling, "jittered", lambda picture, count, seed: copies)
+    preset = replace(PRESETS["ours"], jitters=1, legacy="height")
+    found = encoder(pack, model).encode_image(picture, make.NAMES, preset=preset)  # less the mean over the five names
+    inside = golden["geometry/in_bounds"].astype(bool).reshape(-1)
+    check(found["lamp"].reshape(-1)[inside], golden, "scene/relevancy_lamp")
+
+
 def test_templates_and_distractors(pack: Any, model: Any) -> None:
     make, golden = pack
     side = json.loads(str(golden["sizes"]))["square"]
