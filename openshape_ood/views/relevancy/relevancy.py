@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BACKGROUND = ("wall", "floor", "ceiling", "furniture", "object", "background")
 SCALE = 50.0  # brings relevancies to about -1 to 1
 MOST_BYTES = 1 << 32  # of the affinities of an image
-HELD = 1 << 24  # numbers of maps of tiles, and of pixels, computed at once: 64 MiB
+HELD = 1 << 24  # numbers of maps of tiles computed at once: 64 MiB
 Step = Callable[[int, int], None]
 
 
@@ -203,7 +203,7 @@ class RelevancyEncoder:
             behind = asked if chosen.legacy else list(BACKGROUND)
         else:
             behind = clean_names(background) if len(background) else []
-        words = list(dict.fromkeys([*asked, *behind]))
+        words = list(dict.fromkeys([*behind, *asked]))  # the background always added up in one order
         values, mean = np.empty((len(asked), *shape), dtype=np.float32), np.zeros(shape)
         place, subtracted = {name: i for i, name in enumerate(asked)}, set(behind)
         for name, found in self._maps(picture, words, chosen, check_seed(seed), progress):
@@ -228,10 +228,11 @@ class RelevancyEncoder:
         import torch
 
         tiles = tiling.cut(*picture.shape[:2], preset)
-        grid, numbers = self._tower.grid, max(len(tiles) * self._tower.grid**2, picture.size // 3)
-        store = ArrayStore(own_folder("relevancy"), len(tiles) * grid**2) if self._cache and len(tiles) else None
+        grid = self._tower.grid
+        numbers = len(tiles) * grid**2
+        store = ArrayStore(own_folder("relevancy"), numbers) if self._cache and numbers else None
         keys = {word: self._key(picture, word, preset, seed) for word in words}
-        at_once = max(1, HELD // numbers)
+        at_once = max(1, HELD // max(1, numbers))
         blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
         for block in blocks:
             found = {word: None if store is None else store.get(keys[word]) for word in block}
@@ -267,7 +268,8 @@ class RelevancyEncoder:
         of = copies * -(-len(tiles) // batch)
         with exact(self._device), tqdm(total=of, desc="tiles", disable=progress is not True) as bar:
             done = 0
-            text = torch.from_numpy(self.encode_text(words, legacy=bool(preset.legacy))).to(self._device)
+            vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
+            text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):
                 for i in range(0, len(tiles), batch):
                     images = self.normalized(tiling.pixels(copy, tiles[i : i + batch], self._tower.side))
