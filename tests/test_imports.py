@@ -28,6 +28,7 @@ ORDER = """
     novelty_map
     novelty localization comparison discovery
     scenes
+    views
     sklearn_api embedding_store
     plots
     synthetic
@@ -52,6 +53,7 @@ HOMES = {
     "open_clip": {"encoders.text"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
+    "skimage": {"views.completion"},
     "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison", "scenes.proposals"},
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
