@@ -130,7 +130,19 @@ def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str
 
     path = _safetensors_path(path, what)
     metadata = {"format": f"openshape_ood {what} 1", "header": json.dumps(header)}
-    return save_whole(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata), f"the {what}")
+    content = save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata)
+    return save_whole(path, _ordered(content), f"the {what}")
+
+
+def _ordered(content: bytes) -> bytes:
+    """A .safetensors file with its metadata in one order: the package writes them as a hash table has them, so that
+    equal files would differ."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    table = json.loads(content[8:end])
+    table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
+    head = json.dumps(table, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    return len(head).to_bytes(8, "little") + head + content[end:]
 
 
 @contextlib.contextmanager
