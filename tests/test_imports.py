@@ -50,7 +50,7 @@ HOMES = {
     "matplotlib": {"plots"},
     "plotly": {"plots.interactive"},
     "pyarrow": {"embedding_store"},
-    "open_clip": {"encoders.text"},
+    "open_clip": {"encoders.text", "views.relevancy"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
     "skimage": {"views.completion"},
@@ -61,7 +61,7 @@ HOMES = {
     "trimesh": {"shapes"},
 }
 # plot() is a convenience that draws with the pictures above it, which are imported when it is called
-ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots")}
+ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots"), ("views.affinities", "plots")}
 HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}
 
 

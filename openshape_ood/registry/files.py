@@ -40,7 +40,7 @@ class Wanted:
     """
 
     name: str
-    part: Literal["encoder", "text", "comparator", "points"]
+    part: Literal["encoder", "text", "comparator", "points", "relevancy"]
     source: Source
     path: Path | None = None
     brought: Path | None = None
@@ -49,6 +49,7 @@ class Wanted:
     @property
     def what(self) -> str:
         kinds = {"encoder": "checkpoint", "text": "text encoder of", "points": "point encoder"}
+        kinds["relevancy"] = "open_clip model"
         return f"{kinds.get(self.part, self.part)} {self.name!r}"
 
     @property
@@ -62,6 +63,9 @@ class Wanted:
         """What loads `path` instead, spelled as the argument that `score_novelty` takes."""
         if self.part == "comparator":
             return f"method=Comparator.load({path})"
+        if self.part == "relevancy":
+            model, _, pretrained = self.name.partition("/")
+            return f'RelevancyEncoder.from_pretrained("{model}", "{pretrained}", checkpoint={path})'
         kind = {"encoder": "ShapeEncoder", "points": "PointEncoder"}.get(self.part, "TextEncoder")
         return f'{self.part.replace("points", "encoder")}={kind}.from_pretrained("{self.name}", checkpoint={path})'
 
@@ -73,6 +77,9 @@ class Wanted:
             how = f"`hf download {repo} {file} --revision {revision}`, or open "
             how += f"https://huggingface.co/{repo}/blob/{revision}/{file}"
         given = Path(file or urlsplit(url).path).name or "weights"
+        if self.part == "relevancy":
+            call = self.call(f'"{given}"')
+            return f"To get it by hand, on any machine with a network: {how}; then {call}, or --checkpoint {given}."
         named = "" if self.source.sha256 else f" --as {self.name}" + " --text" * (self.part == "text")
         add = f"python -m openshape_ood checkpoints add {given}{named}"
         call = self.call(f'"{given}"')

@@ -129,12 +129,12 @@ def _array_cloud(array: np.ndarray) -> np.ndarray:
 
 def read_npz(data: bytes, side: SideFiles) -> np.ndarray:
     """The array called points, xyz, coords or the like, with colors beside it, or else the only array."""
-    return _npz_cloud(_npz(data), len(data))
+    return _npz_cloud(npz_arrays(data), len(data))
 
 
 def npz_columns(data: bytes) -> dict[str, np.ndarray]:
     """The same by name, with all other arrays that have one number a row."""
-    arrays = _npz(data)
+    arrays = npz_arrays(data)
     others = {name: array for name, array in arrays.items() if array.ndim == 1}
     return others | plain_columns(_npz_cloud(arrays, len(data)))
 
@@ -161,7 +161,7 @@ def _npz_cloud(arrays: dict[str, np.ndarray], size: int) -> np.ndarray:
     return cloud if rgb is None or len(rgb) != len(cloud) else np.hstack([cloud, rgb])
 
 
-def _npz(data: bytes) -> dict[str, np.ndarray]:
+def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
     """Arrays by name in lower case."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [member for member in archive.infolist() if member.filename.endswith(".npy")]

@@ -1,1 +1,4 @@
-"""Views: a picture with depth and a camera; where in it a name lies, and what is hidden behind."""
+"""RGB-D views: where a name lies in an image, lifted to 3D, and completed where it is hidden."""
+
+from openshape_ood.views.view import View as View
+from openshape_ood.views.view import ViewWarning as ViewWarning

@@ -1,0 +1,188 @@
+"""Affinities: how much each pixel of an image speaks for each of k names, wherever that comes from."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood import __version__
+from openshape_ood.checks import BLOCK_ELEMENTS, given_path, to_numpy
+from openshape_ood.encoders.protocols import ANONYMOUS, Identity, Provenance
+from openshape_ood.encoders.text.encoder import clean_names
+from openshape_ood.errors import FileError, InputError, UnknownNameError
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.storage import DAMAGE, save_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNKNOWN = "unknown"
+WHAT = "openshape_ood affinities 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Affinities:
+    """How much each pixel speaks for each name.
+
+    Attributes
+    ----------
+    values : ndarray (k, h, w) float32
+        About -1 to 1, of relevancies; NaN where nothing is known.
+    names : tuple of k str
+    provenance : Provenance
+    rgb : ndarray (h, w, 3) uint8, optional
+        The image, for pictures.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    provenance: Provenance = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
+    rgb: np.ndarray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        given, names = np.asarray(to_numpy(self.values)), tuple(clean_names(self.names))
+        if given.dtype.kind not in "fbiu" or given.ndim != 3 or 0 in given.shape or len(given) != len(names):
+            raise InputError(
+                f"affinities are {given.dtype} {given.shape} for {len(names)} names; expected numbers (k, h, w), an "
+                "image each"
+            )
+        values = given.astype(np.float32, copy=False)
+        if np.isinf([np.nanmin(values), np.nanmax(values)] if not np.isnan(values).all() else [0]).any():
+            raise InputError("affinities hold infinity; expected finite numbers, or NaN where nothing is known")
+        if self.rgb is not None and np.shape(self.rgb) != (*values.shape[1:], 3):
+            raise InputError(f"the image is {np.shape(self.rgb)}; expected {(*values.shape[1:], 3)}, as the affinities")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "names", names)
+
+    @classmethod
+    def from_masks(cls, masks: Any, names: Sequence[str], *, rgb: Any = None) -> Affinities:
+        """Of masks (k, h, w) of bool, which may overlap: 1 inside, 0 outside.
+
+        >>> Affinities.from_masks(np.eye(2, dtype=bool)[None], ["chair"]).values[0].tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+        """
+        given = np.asarray(to_numpy(masks))
+        if given.dtype != bool:
+            raise InputError(f"masks are of type {given.dtype}; expected bool (k, h, w)")
+        provenance = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
+        return cls(given.astype(np.float32), tuple(names), provenance, rgb)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The affinities (h, w) of a name. Raises `UnknownNameError`."""
+        return self.values[self._rows([name])[0]]
+
+    def novelty(self, known: Sequence[str] | None = None) -> NoveltyMap:
+        """What the known names leave unexplained: 1 less the largest affinity to any of them.
+
+        Parameters
+        ----------
+        known : sequence of str, optional
+            Some of the names, or all.
+
+        Returns
+        -------
+        NoveltyMap
+            Of the h * w pixels. Pixels of which nothing is known have the class "unknown", and as nothing judged them
+            the least novelty of the map.
+
+        Raises
+        ------
+        UnknownNameError
+            For a name that was not asked for.
+
+        Examples
+        --------
+        >>> masks = np.array([[[True, False]], [[False, True]]])
+        >>> Affinities.from_masks(masks, ["chair", "lamp"]).novelty(["chair"]).novelty.tolist()
+        [0.0, 1.0]
+        """
+        names = list(self.names) if known is None else clean_names(known)
+        rows, (h, w) = self._rows(names), self.values.shape[1:]
+        flat = self.values.reshape(len(self), -1)
+        best, nearest = np.empty(h * w, dtype=np.float32), np.empty(h * w, dtype=np.int64)
+        step = max(1, BLOCK_ELEMENTS // len(rows))
+        for start in range(0, h * w, step):
+            part = slice(start, start + step)
+            block = flat[rows, part]
+            nearest[part] = np.where(np.isnan(block), -np.inf, block).argmax(axis=0)
+            best[part] = np.take_along_axis(block, nearest[None, part], axis=0)[0]
+        unknown = np.isnan(best)
+        novelty = 1 - best.astype(np.float64)
+        novelty[unknown] = novelty[~unknown].min() if not unknown.all() else 0.0
+        nearest[unknown] = len(names)
+        classes = np.array([*names, *([UNKNOWN] if unknown.any() else [])])
+        picture = np.ones((h, w, 3), dtype=np.float32) if self.rgb is None else self.rgb / np.float32(255)
+        return NoveltyMap(
+            elements=Elements("pixels", picture.reshape(-1, 3), (h, w)),
+            novelty=novelty,
+            nearest=classes[nearest],
+            classes=classes,
+            baseline=float("nan"),
+            threshold=None,
+            provenance=self.provenance,
+            name="the image",
+            up="",
+            similarity=np.where(unknown, 0.0, best),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A record a name: its largest affinity and where, its mean, and the share of pixels above half the largest."""
+        records = []
+        for name, values in zip(self.names, self.values, strict=True):
+            known = np.where(np.isnan(values), -np.inf, values)
+            row, column = np.unravel_index(int(known.argmax()), values.shape)
+            peak = float(known[row, column])
+            share, mean = float((known > peak / 2).mean()), float(np.ma.masked_invalid(values).mean())
+            records.append({"name": name, "peak": peak, "row": int(row), "column": int(column)})
+            records[-1] |= {"mean": mean, "share_above_half": share}
+        return records
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write an .npz file, whole or not at all. Raises `InputError` for another suffix, `FileError`."""
+        if given_path(path, "path").suffix.lower() != ".npz":
+            raise InputError(f"affinities are saved as .npz; given was {os.fspath(path)}")
+        header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
+        picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, header=json.dumps(header), values=self.values, **picture)
+        return save_whole(path, buffer.getvalue(), "the affinities")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Affinities:
+        """What `save` wrote; nothing in it is run. Raises `FileError` for any other file."""
+        from openshape_ood.shapes.tables import npz_arrays
+
+        given = given_path(path, "path")
+        try:
+            arrays = npz_arrays(given.read_bytes())
+            header = json.loads(arrays["header"].item())
+            if header["format"] != WHAT:
+                raise ValueError(f"its header is not that of {WHAT!r}")
+            told = header["provenance"]
+            provenance = Provenance(**{**told, "identity": Identity(**told["identity"])})
+            return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))
+        except OSError as error:
+            raise FileError(f"cannot read the affinities {given}: {error.strerror or error}") from error
+        except DAMAGE as error:
+            raise FileError(f"{given} holds no affinities, or is damaged: {error}") from error
+
+    def plot(self, **options: Any) -> Any:
+        """Draw them, see `openshape_ood.plots.relevancy`; needs the extra `[plots]`."""
+        from openshape_ood import plots
+
+        return plots.relevancy(self, **options)
+
+    def _rows(self, names: Sequence[str]) -> list[int]:
+        place = {name.casefold(): i for i, name in enumerate(self.names)}
+        if lacking := [name for name in names if name.casefold() not in place]:
+            raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
+        return [place[name.casefold()] for name in names]

@@ -1,0 +1,164 @@
+"""Gradient times attention of the vision transformers of open_clip: which patches speak for a text.
+
+Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as Semantic Abstraction has it. open_clip
+computes attention without ever holding its matrix, so that the blocks in use are computed here from their weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from openshape_ood.errors import InputError
+
+LOGIT_SCALE = 100.0
+MOST_ATTENTION = 1 << 25  # numbers of attention and their gradients held at once: 256 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class Tower:
+    """The image side of an open_clip model: a ViT with a class token.
+
+    visual: the module; blocks: whose attention is in use; side: pixels of an image; grid: patches along it.
+    """
+
+    visual: Any
+    blocks: range
+    side: int
+    grid: int
+
+    @classmethod
+    def of(cls, model: Any, blocks: range | None) -> Tower:
+        """Raises `InputError` for another network, and for blocks that it does not have."""
+        visual = getattr(model, "visual", None)
+        made_of = list(getattr(getattr(visual, "transformer", None), "resblocks", ()))
+        sides, grids = getattr(visual, "image_size", (0, 1)), getattr(visual, "grid_size", (0, 1))
+        fits = made_of and all(getattr(getattr(one, "attn", None), "batch_first", False) for one in made_of)
+        pooled = getattr(visual, "attn_pool", None) is None and getattr(visual, "pool_type", "tok") == "tok"
+        if not fits or not pooled or len({*sides}) != 1 or len({*grids}) != 1:
+            raise InputError(
+                f"the image side of the model is {type(visual).__name__}, not a square ViT of open_clip with a class "
+                "token; expected one like ViT-B-32, ViT-B-16 or ViT-L-14"
+            )
+        if model.training:
+            raise InputError("the model is in training mode, where it may drop patches; call model.eval() first")
+        n = len(made_of)
+        blocks = range(n - 1, n) if blocks is None else blocks
+        if not isinstance(blocks, range) or blocks.step != 1 or not blocks or blocks[0] < 0 or blocks[-1] != n - 1:
+            raise InputError(
+                f"blocks is {blocks!r}; expected a range that ends with the last of the {n} blocks, such as "
+                f"range({n - 1}, {n}), or None for that one"
+            )
+        return cls(visual, blocks, sides[0], grids[0])
+
+    @property
+    def batch(self) -> int:
+        """How many tiles go through at once."""
+        if len(self.blocks) == 1:
+            return 32
+        heads = self._block(self.blocks[0]).attn.num_heads
+        return max(1, min(32, MOST_ATTENTION // (2 * len(self.blocks) * heads * (self.grid**2 + 1) ** 2)))
+
+    def relevancy(self, images: Tensor, text: Tensor, *, signed: bool = False, plain: bool = False) -> Tensor:
+        """Maps (k, b, g, g) of normalized images (b, 3, s, s) for unit texts (k, d).
+
+        signed: without clamping negative contributions away; plain: by the whole attention, where it is the last
+        block's alone, too.
+        """
+        tokens = self.tokens(images)
+        way = self.last_block if len(self.blocks) == 1 and not plain else self.rollout
+        rows = torch.stack([row.detach() for row in way(tokens, text, signed)])
+        return rows[..., 1:].reshape(len(text), len(images), self.grid, self.grid)
+
+    @torch.no_grad()
+    def tokens(self, images: Tensor) -> Tensor:
+        """What enters the first block in use: (b, 1 + g * g, width)."""
+        visual = self.visual
+        patches = visual.conv1(images).flatten(2).transpose(1, 2)
+        first = visual.class_embedding.to(patches.dtype).expand(len(images), 1, -1)
+        tokens = torch.cat([first, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+        tokens = visual.ln_pre(tokens)
+        for i in range(self.blocks[0]):
+            tokens = self._block(i)(tokens)
+        return tokens
+
+    def last_block(self, tokens: Tensor, text: Tensor, signed: bool = False) -> Iterator[Tensor]:
+        """For each text the row (b, 1 + g * g) of the class token, whose query alone has a gradient."""
+        block = self._block(self.blocks[-1])
+        with torch.no_grad():
+            attention, values = _attention(block, tokens, queries=1)
+            mixed = attention @ values  # (b, heads, 1, width of a head)
+        with torch.enable_grad():
+            mixed.requires_grad_()
+            logits = self._logits(self._through(block, tokens[:, :1], mixed), text)
+        for one in _gradients(logits, [mixed]):
+            gradient = (values @ one[0].transpose(-1, -2))[..., 0]  # of the attention: (b, heads, 1 + g * g)
+            yield _clamped(attention[:, :, 0] * gradient, signed).mean(dim=1)
+
+    def rollout(self, tokens: Tensor, text: Tensor, signed: bool = False) -> Iterator[Tensor]:
+        """The same by the attention of all blocks in use: R = I, then R + C R for each, C the mean over heads."""
+        attentions = []
+        with torch.enable_grad():
+            for i in self.blocks:
+                attention, values = _attention(self._block(i), tokens)
+                attentions.append(attention if attention.requires_grad else attention.requires_grad_())
+                tokens = self._through(self._block(i), tokens, attentions[-1] @ values)
+            logits = self._logits(tokens, text)
+        for gradients in _gradients(logits, attentions):
+            row = torch.zeros_like(tokens[:, :1, :1]).expand(-1, 1, tokens.shape[1]).clone()
+            row[..., 0] = 1
+            for attention, gradient in zip(reversed(attentions), reversed(gradients), strict=True):
+                row = row + row @ _clamped(attention.detach() * gradient, signed).mean(dim=1)
+            yield row[:, 0]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What comes out of the tower (b, d), not normalized, of what enters the first block in use."""
+        for i in self.blocks:
+            tokens = self._block(i)(tokens)
+        return self._pooled(tokens)
+
+    def _block(self, i: int) -> Any:
+        return self.visual.transformer.resblocks[i]
+
+    def _through(self, block: Any, tokens: Tensor, mixed: Tensor) -> Tensor:
+        """The rest of a block: `mixed` (b, heads, m, width of a head) is what its attention gives for m tokens."""
+        joined = mixed.transpose(1, 2).flatten(2)
+        tokens = tokens + block.ls_1(block.attn.out_proj(joined))
+        return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
+
+    def _pooled(self, tokens: Tensor) -> Tensor:
+        pooled = self.visual.ln_post(tokens[:, 0])
+        return pooled if self.visual.proj is None else pooled @ self.visual.proj
+
+    def _logits(self, tokens: Tensor, text: Tensor) -> Tensor:
+        pooled = self._pooled(tokens)
+        return LOGIT_SCALE * (pooled / pooled.norm(dim=-1, keepdim=True)) @ text.T
+
+
+def _attention(block: Any, tokens: Tensor, queries: int | None = None) -> tuple[Tensor, Tensor]:
+    """Attention (b, heads, m, n) of the first m tokens, and the values (b, heads, n, width of a head)."""
+    attn, normed = block.attn, block.ln_1(tokens)
+    inputs = (normed[:, :queries], normed, normed)
+    weights, biases = attn.in_proj_weight.chunk(3), attn.in_proj_bias.chunk(3)
+    query, key, value = (
+        linear(given, weight, bias).unflatten(-1, (attn.num_heads, -1)).transpose(1, 2)
+        for given, weight, bias in zip(inputs, weights, biases, strict=True)
+    )
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    return scores.softmax(dim=-1), value
+
+
+def _gradients(logits: Tensor, leaves: list[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+    """Of every text's logits, one after the other: no figure depends on which other texts are asked for."""
+    for p in range(logits.shape[1]):
+        yield torch.autograd.grad(logits[:, p].sum(), leaves, retain_graph=p + 1 < logits.shape[1])
+
+
+def _clamped(contributions: Tensor, signed: bool) -> Tensor:
+    return contributions if signed else contributions.clamp(min=0)

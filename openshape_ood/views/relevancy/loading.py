@@ -1,0 +1,63 @@
+"""Models of open_clip by name: the network as the weights were trained, from the Hub or a file, strictly."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from openshape_ood.checks import check_choice, given_path
+from openshape_ood.encoders.text.open_clip import HUB_FILE
+from openshape_ood.errors import InputError, WeightsError
+from openshape_ood.registry.files import fetch
+from openshape_ood.registry.rows import PACKAGE, Keys, Row, Source
+
+# OpenAI's, of which open_clip says the same as its default
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+NO_TENSORS = ("input_resolution", "context_length", "vocab_size")  # numbers that OpenAI's files have beside the weights
+
+
+class Loaded(NamedTuple):
+    network: Any
+    tokenizer: Any
+    name: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | None) -> Loaded:
+    """The model with its weights, in evaluation mode; see `RelevancyEncoder.from_pretrained`."""
+    import open_clip
+
+    from openshape_ood.registry.weights import load_strictly, read_weights
+
+    check_choice(model, "open_clip model", tuple(open_clip.list_models()))
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    about = open_clip.get_pretrained_cfg(model, pretrained)
+    if not about and checkpoint is None:
+        raise InputError(
+            f"open_clip has no weights {pretrained!r} of {model!r}; it has {', '.join(tags) or 'none'}. Or give a file "
+            "of yours as checkpoint="
+        )
+    name, config = f"{model}/{pretrained}", open_clip.get_model_config(model)
+    if config["vision_cfg"].get("timm_model_name") or isinstance(config["vision_cfg"].get("layers"), list):
+        raise InputError(f"the image side of {model!r} is no ViT of open_clip; try ViT-B-32, ViT-B-16 or ViT-L-14")
+    path = _fetched(model, pretrained, about) if checkpoint is None else given_path(checkpoint, "checkpoint")
+    if not path.is_file():
+        raise WeightsError(f"{name}: there is no file {path}")
+    state = read_weights(path, Keys(inside="state_dict"), name)
+    state = {key.removeprefix("module."): value for key, value in state.items() if key not in NO_TENSORS}
+    quick = bool(about.get("quick_gelu", config.get("quick_gelu", False)))
+    # the name of the model alone says nothing of the activation that the weights were trained with
+    network = open_clip.create_model(model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False)
+    load_strictly(network, state, path, name)
+    mean, std = (tuple(about.get(key) or default) for key, default in (("mean", MEAN), ("std", STD)))
+    return Loaded(network.eval().requires_grad_(False), open_clip.get_tokenizer(model), name, mean, std)
+
+
+def _fetched(model: str, pretrained: str, about: dict[str, Any]) -> Path:
+    repo, file = os.path.split(about.get("hf_hub", ""))
+    if not repo:
+        raise InputError(f"the weights {pretrained!r} of {model!r} are not on the Hub; give a file as checkpoint=")
+    source = Source(repo=repo, file=file or HUB_FILE)
+    return fetch(Row(f"{model}/{pretrained}", PACKAGE, "see the Hub", source, kind="relevancy"))

@@ -1,0 +1,323 @@
+"""RelevancyEncoder: an image and names in, where in the image each name lies out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood import __version__
+from openshape_ood.checks import check_seed
+from openshape_ood.encoders.protocols import Identity, Provenance
+from openshape_ood.encoders.text.encoder import clean_names, find_templates
+from openshape_ood.encoders.text.open_clip import ClipModel
+from openshape_ood.errors import InputError
+from openshape_ood.storage import ArrayStore, own_folder
+from openshape_ood.views.affinities import Affinities
+from openshape_ood.views.relevancy import tiling
+from openshape_ood.views.relevancy.loading import MEAN, STD, load_clip
+from openshape_ood.views.relevancy.tiling import Preset
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+# what is everywhere; its mean is what a name has to stand out from
+BACKGROUND = ("wall", "floor", "ceiling", "furniture", "object", "background")
+SCALE = 50.0  # brings relevancies to about -1 to 1
+MOST_BYTES = 1 << 32  # of the affinities of an image
+HELD = 1 << 24  # numbers of maps of tiles, and of pixels, computed at once: 64 MiB
+Step = Callable[[int, int], None]
+
+
+class RelevancyEncoder:
+    """Where names lie in images, by a CLIP with a vision transformer.
+
+    Attributes
+    ----------
+    identity : Identity
+        Of the model, by a hash of its weights.
+    templates : tuple of str
+        Sentences that a name is put into.
+    blocks : range
+        Whose attention is in use.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any = None,
+        *,
+        name: str = "open_clip",
+        templates: str | Sequence[str] = "semantic_abstraction",
+        blocks: range | None = None,
+        mean: Sequence[float] = MEAN,
+        std: Sequence[float] = STD,
+        device: str | torch.device | None = None,
+        cache: bool = True,
+    ) -> None:
+        """Of a ready model.
+
+        Parameters
+        ----------
+        model : open_clip.CLIP or open_clip.CustomTextCLIP
+            In evaluation mode, its image side a square ViT with a class token. Moved to `device`.
+        tokenizer : optional
+            As open_clip's; that of CLIP unless given.
+        name : str
+            Of the model, in provenances.
+        templates : str or sequence of str
+            A list of templates.toml, "" for the bare name, or sentences with one {} each.
+        blocks : range, optional
+            Whose attention is rolled out, up to the last one; None takes the last alone, many times as fast.
+        mean, std : three numbers each
+            What colors in [0, 1] are normalized with.
+        device : str or torch.device, optional
+            None takes CUDA, then MPS, then the CPU. Always in single precision.
+        cache : bool
+            Keep relevancies on disk.
+
+        Raises
+        ------
+        InputError
+            For another kind of model, and values that cannot be used.
+        """
+        import open_clip
+
+        from openshape_ood.devices import find_device
+        from openshape_ood.views.relevancy.attention import Tower
+
+        self._tower, self._device = Tower.of(model, blocks), find_device(device)
+        self.templates, self.blocks, self._name = find_templates(templates), self._tower.blocks, name
+        self._model, self._mean, self._std = model.to(self._device), tuple(mean), tuple(std)
+        tokens = tokenizer or open_clip.SimpleTokenizer(context_length=model.context_length)
+        self._text: Any = ClipModel(_Text(model), tokens, self._device, "float32")
+        self._cache = cache
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str = "ViT-B-32",
+        pretrained: str = "openai",
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        **settings: Any,
+    ) -> RelevancyEncoder:
+        """That of an open_clip model, downloaded first if need be.
+
+        Parameters
+        ----------
+        model, pretrained : str
+            As open_clip names them. The activation is that which the weights were trained with.
+        checkpoint : path, optional
+            A file with the weights in place of the Hub's (.safetensors, .pt or .bin).
+        **settings
+            templates, blocks, device and cache, as above.
+
+        Returns
+        -------
+        RelevancyEncoder
+
+        Raises
+        ------
+        InputError
+            For a model or weights that open_clip does not know, and one that is no ViT.
+        CheckpointError
+            What keeps the weights from being had or used, and what to do about it.
+        """
+        loaded = load_clip(model, pretrained, checkpoint)
+        own = {"name": loaded.name, "mean": loaded.mean, "std": loaded.std}
+        return cls(loaded.network, loaded.tokenizer, **own, **settings)
+
+    @cached_property
+    def identity(self) -> Identity:
+        digest = hashlib.sha256(repr(self._model).encode())  # the activation is no tensor
+        for key, tensor in sorted(self._model.state_dict().items()):
+            digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return Identity(self._name, self._name, digest.hexdigest())
+
+    def encode_image(
+        self,
+        rgb: Any,
+        names: Sequence[str],
+        *,
+        preset: str | Preset = "ours",
+        legacy: bool = False,
+        background: Sequence[str] | None = None,
+        seed: int = 0,
+        progress: bool | Step = False,
+    ) -> Affinities:
+        """Where in an image each name lies. A name's figures do not depend on which other names are asked for.
+
+        Parameters
+        ----------
+        rgb : array (h, w, 3)
+            Numbers in [0, 1], or uint8; gray (h, w) is repeated, what is transparent of (h, w, 4) lies on white. At
+            least 16 pixels a side, of any proportions: a long picture takes as many more tiles.
+        names : sequence of k str
+        preset : str or Preset
+            "ours", the paper's: four scales, five jittered copies, flips; "chefer_et_al": one scale; "quick": four
+            scales alone, a twelfth of the work of "ours".
+        legacy : bool
+            The published behavior in place of the repaired one, see `Preset.legacy`.
+        background : sequence of str, optional
+            Names whose mean relevancy is subtracted: `BACKGROUND` unless given, nothing if empty; with `legacy` the
+            names asked for unless given.
+        seed : int
+            Of the jitters.
+        progress : bool or function
+            A bar; or what is called with the number of batches of tiles done and of all.
+
+        Returns
+        -------
+        Affinities
+            (k, h, w): relevancy less that of the background, times 50.
+
+        Raises
+        ------
+        InputError
+            For an image or settings that cannot be used, and a result of more than 4 GiB.
+        ClassNamesError
+            For no names, blank, repeated or too long ones.
+
+        Examples
+        --------
+        >>> encoder = RelevancyEncoder.from_pretrained("ViT-B-32", "openai")  # doctest: +SKIP
+        >>> found = encoder.encode_image(rgb, ["chair", "lamp"], preset="quick")  # doctest: +SKIP
+        """
+        picture, asked = tiling.as_picture(rgb), clean_names(names)
+        chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
+        if 4 * len(asked) * shape[0] * shape[1] > MOST_BYTES:
+            raise InputError(
+                f"{len(asked)} names at {shape[1]} x {shape[0]} pixels would take more than 4 GiB; ask for fewer names "
+                "at once, or scale the image down"
+            )
+        if background is None:
+            behind = asked if chosen.legacy else list(BACKGROUND)
+        else:
+            behind = clean_names(background) if len(background) else []
+        words = list(dict.fromkeys([*asked, *behind]))
+        values, mean = np.empty((len(asked), *shape), dtype=np.float32), np.zeros(shape)
+        place, subtracted = {name: i for i, name in enumerate(asked)}, set(behind)
+        for name, found in self._maps(picture, words, chosen, check_seed(seed), progress):
+            if name in place:
+                values[place[name]] = found
+            if name in subtracted:
+                mean += found
+        values -= (mean / max(1, len(behind))).astype(np.float32)
+        values *= SCALE
+        provenance = Provenance(self.identity, "relevancy", up="", seed=seed, version=__version__)
+        return Affinities(values, tuple(asked), provenance, rgb=picture)
+
+    def encode_text(self, names: Sequence[str], *, legacy: bool = False) -> np.ndarray:
+        """Vectors (k, d) of names, each alone: their sentences' mean, of length 1 but with `legacy`."""
+        sentences = [[one.replace("{}", name) for one in self.templates] for name in clean_names(names)]
+        return np.stack([average(self._text.embed(some), legacy) for some in sentences])
+
+    def _maps(
+        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Each word and its map (h, w), a block of words after the other."""
+        import torch
+
+        tiles = tiling.cut(*picture.shape[:2], preset)
+        grid, numbers = self._tower.grid, max(len(tiles) * self._tower.grid**2, picture.size // 3)
+        store = ArrayStore(own_folder("relevancy"), len(tiles) * grid**2) if self._cache and len(tiles) else None
+        keys = {word: self._key(picture, word, preset, seed) for word in words}
+        at_once = max(1, HELD // numbers)
+        blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
+        for done, block in enumerate(blocks):
+            found = {word: None if store is None else store.get(keys[word]) for word in block}
+            missing = [word for word, one in found.items() if one is None]
+            if missing:
+                step = _step(progress, done, len(blocks))
+                for word, one in zip(missing, self._compute(picture, tiles, missing, preset, seed, step), strict=True):
+                    found[word] = one.numpy().reshape(-1)
+                    if store is not None:
+                        store.put(keys[word], found[word])
+            for word, one in found.items():
+                maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
+                yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()
+
+    def _compute(
+        self, picture: np.ndarray, tiles: np.ndarray, words: list[str], preset: Preset, seed: int, step: Step
+    ) -> Tensor:
+        """Maps of the tiles (k, t, g, g) on the CPU, the mean over copies and mirrored ones."""
+        import torch
+
+        from openshape_ood.devices import exact
+
+        ways = (False, True) if preset.flip else (False,)
+        grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
+        total = torch.zeros(len(words), len(tiles), grid, grid)
+        done, of = 0, copies * -(-len(tiles) // batch)
+        with exact(self._device):
+            text = torch.from_numpy(self.encode_text(words, legacy=bool(preset.legacy))).to(self._device)
+            for copy in tiling.jittered(picture, preset.jitters, seed):
+                for i in range(0, len(tiles), batch):
+                    images = self.normalized(tiling.pixels(copy, tiles[i : i + batch], self._tower.side))
+                    for mirrored in ways:
+                        found = self._tower.relevancy(images.flip(-1) if mirrored else images, text).cpu()
+                        total[:, i : i + batch] += found.flip(-1) if mirrored else found
+                    done += 1
+                    step(done, of)
+        return total / (copies * len(ways))
+
+    def normalized(self, images: np.ndarray) -> Tensor:
+        """Images (b, 3, s, s) uint8 as the network takes them."""
+        import torch
+
+        mean, std = (torch.tensor(three).reshape(3, 1, 1) for three in (self._mean, self._std))
+        return ((torch.from_numpy(images).float() / 255 - mean) / std).to(self._device)
+
+    def _key(self, picture: np.ndarray, word: str, preset: Preset, seed: int) -> str:
+        image = hashlib.sha256(picture.tobytes()).hexdigest()
+        how = [*astuple(preset), seed if preset.jitters else 0, self.blocks.start, self.templates, self._mean, self._std]
+        return json.dumps([1, image, picture.shape, self.identity.sha256, how, word])
+
+    def __repr__(self) -> str:
+        return f"RelevancyEncoder({self._name!r}, blocks={self.blocks}, templates={self.templates})"
+
+
+def average(sentences: np.ndarray, legacy: bool) -> np.ndarray:
+    """The mean (d,) of the directions of embeddings (t, d), of length 1 but with `legacy`."""
+    directions = sentences / np.linalg.norm(sentences, axis=1, keepdims=True)
+    mean = directions.mean(axis=0)
+    return mean if legacy else mean / np.linalg.norm(mean)
+
+
+class _Text:
+    """The text side of a model as `ClipModel` wants it."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self.context_length = model, model.context_length
+        self.output_dim = model.visual.output_dim
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        return self._model.encode_text(tokens)
+
+
+def _step(progress: bool | Step, block: int, blocks: int) -> Step:
+    """What is called after each batch of tiles."""
+    if callable(progress):
+        return lambda done, of: progress(block * of + done, blocks * of)
+    if not progress:
+        return lambda done, of: None
+    from tqdm import tqdm
+
+    bars: list[Any] = []
+
+    def draw(done: int, of: int) -> None:
+        bars.append(bars[0] if bars else tqdm(total=of, desc=f"relevancy, names {block + 1} of {blocks} parts"))
+        bars[0].update(1)
+        if done == of:
+            bars[0].close()
+
+    return draw

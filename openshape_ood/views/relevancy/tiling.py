@@ -1,0 +1,167 @@
+"""How a picture is cut into square tiles of several sizes, and maps of tiles put together to one of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from openshape_ood.checks import check_choice, check_seed, to_numpy
+from openshape_ood.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+LEAST_SIDE = 16  # pixels of a picture: the smallest tiles are a quarter of it
+MOST_TILES = 50_000  # a picture 2900 times as long as it is wide
+JITTER, HUE = 0.6, 0.1  # of brightness, contrast and saturation; of hue
+Fraction = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a picture of h by w pixels is looked at; D is its shorter side.
+
+    Attributes
+    ----------
+    scales : tuple of (int, int)
+        Sides of the tiles as fractions of D, rounded down. Tiles of one size lie about a quarter of it apart, evenly,
+        the first and the last flush with the edges: every pixel is covered at every scale.
+    jitters : int
+        Copies with other brightness, contrast, saturation and hue, beside the picture itself.
+    flip : bool
+        Whether every tile is also looked at mirrored.
+    legacy : {"", "height", "shorter"}
+        The published behavior, with D the height or the shorter side: tiles that start beyond the other side's length
+        are dropped, the rest at the end is never reached, what no tile covers is 0 instead of unknown, means of
+        sentences are not normalized, and the mean over the names that are asked for is subtracted.
+    """
+
+    scales: tuple[Fraction, ...] = ((1, 1), (2, 3), (1, 2), (1, 4))
+    jitters: int = 0
+    flip: bool = False
+    legacy: Literal["", "height", "shorter"] = ""
+
+
+PRESETS = {
+    "ours": Preset(jitters=5, flip=True),
+    "chefer_et_al": Preset(scales=((1, 1),)),
+    "quick": Preset(),
+}
+
+
+def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
+    """A preset by name, or as it is; legacy: its published behavior. Raises `UnknownNameError`."""
+    if not isinstance(preset, Preset):
+        check_choice(preset, "preset", tuple(PRESETS))
+        preset = PRESETS[preset]
+    check_choice(preset.legacy, "legacy", ("", "height", "shorter"))
+    return replace(preset, legacy="height") if legacy and not preset.legacy else preset
+
+
+def cut(height: int, width: int, preset: Preset) -> np.ndarray:
+    """The tiles (t, 3) int32 of a picture: size, row and column of the first pixel; by size, column, row.
+
+    >>> cut(16, 20, Preset(scales=((1, 1),))).tolist()
+    [[16, 0, 0], [16, 0, 4]]
+    """
+    side = height if preset.legacy == "height" else min(height, width)
+    tiles = []
+    for above, below in preset.scales:
+        size = side * above // below
+        if preset.legacy:
+            rows, columns = (list(range(0, length - size + 1, size // 4)) for length in (height, width))
+            rows, columns = [row for row in rows if row < width], [column for column in columns if column < height]
+        else:
+            rows, columns = starts(height, size), starts(width, size)
+        if len(tiles) + len(rows) * len(columns) > MOST_TILES:
+            raise InputError(
+                f"a picture of {width} x {height} pixels would take more than {MOST_TILES} tiles; crop it to parts"
+            )
+        tiles += [(size, row, column) for column in columns for row in rows]
+    return np.array(tiles, dtype=np.int32).reshape(-1, 3)
+
+
+def starts(length: int, size: int) -> list[int]:
+    """Where tiles begin along a side: the first flush with one end, the last with the other, and mirrored the same.
+
+    >>> starts(96, 48), starts(100, 40)
+    ([0, 12, 24, 36, 48], [0, 10, 20, 30, 40, 50, 60])
+    """
+    room, stride = length - size, max(1, size // 4)
+    gaps = -(-room // stride)
+    gaps += room % 2 and gaps % 2 == 0  # a tile in the middle of an odd room would not be mirrored on itself
+    half = [room * i // gaps if gaps else 0 for i in range(gaps // 2 + 1)]
+    return sorted({*half, *(room - start for start in half)})
+
+
+def as_picture(rgb: Any) -> np.ndarray:
+    """An image as (h, w, 3) uint8: gray is repeated, what is transparent lies on white. Raises `InputError`."""
+    given = np.asarray(to_numpy(rgb))
+    expected = "expected (h, w, 3), numbers in [0, 1] or uint8; gray (h, w) and rgba (h, w, 4) do too"
+    if given.dtype.kind not in "fu" or (given.dtype.kind == "u" and given.dtype != np.uint8):
+        raise InputError(f"the image is of type {given.dtype}; {expected}")
+    if given.ndim == 2:
+        given = given[..., None]
+    if given.ndim != 3 or given.shape[2] not in (1, 3, 4):
+        raise InputError(f"the image has the shape {given.shape}; {expected}")
+    if min(given.shape[:2]) < LEAST_SIDE:
+        raise InputError(f"the image has {given.shape[1]} x {given.shape[0]} pixels; expected {LEAST_SIDE} a side")
+    if given.dtype.kind == "f":
+        if not (np.isfinite(given).all() and given.min() >= 0 and given.max() <= 1):
+            raise InputError(f"the image has values outside [0, 1], or that are not finite; {expected}")
+        given = np.rint(given * 255).astype(np.uint8)
+    if given.shape[2] == 4:
+        share = given[..., 3:] / np.float32(255)
+        given = np.rint(given[..., :3] * share + 255 * (1 - share)).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(given, (*given.shape[:2], 3)))
+
+
+def jittered(picture: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
+    """The picture (h, w, 3) uint8, then `count` copies with other colors."""
+    from PIL import Image
+    from torchvision.transforms import functional
+
+    yield picture
+    rng = np.random.default_rng(check_seed(seed))
+    change: list[Any] = [functional.adjust_brightness, functional.adjust_contrast]
+    change += [functional.adjust_saturation, functional.adjust_hue]
+    for _ in range(count):
+        copy: Any = Image.fromarray(picture)
+        factors = [*rng.uniform(1 - JITTER, 1 + JITTER, 3), rng.uniform(-HUE, HUE)]
+        for i in rng.permutation(4):
+            copy = change[i](copy, float(factors[i]))
+        yield np.asarray(copy)
+
+
+def pixels(picture: np.ndarray, tiles: np.ndarray, side: int) -> np.ndarray:
+    """Tiles (t, 3) of a picture, each scaled to `side`: (t, 3, side, side) uint8."""
+    from PIL import Image
+
+    whole = Image.fromarray(picture)
+    scaled = []
+    for size, row, column in tiles.tolist():
+        tile = whole.crop((column, row, column + size, row + size))
+        scaled.append(np.asarray(tile.resize((side, side), Image.Resampling.BICUBIC)))
+    return np.stack(scaled).transpose(0, 3, 1, 2)
+
+
+def paste(maps: torch.Tensor, tiles: np.ndarray, shape: tuple[int, int], preset: Preset) -> torch.Tensor:
+    """Maps of tiles (k, t, g, g) as maps of the picture (k, h, w): the mean within a scale, then over scales."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    total = maps.new_zeros(len(maps), *shape)
+    sizes = list(dict.fromkeys(tiles[:, 0].tolist()))
+    for size in sizes:
+        canvas, count = torch.zeros_like(total), maps.new_zeros(shape)
+        for i in np.flatnonzero(tiles[:, 0] == size).tolist():
+            row, column = tiles[i, 1:].tolist()
+            place = (..., slice(row, row + size), slice(column, column + size))
+            canvas[place] += interpolate(maps[:, i : i + 1], (size, size), mode="bilinear")[:, 0]
+            count[place] += 1
+        # as published, a scale without tiles still counts, and what is not covered is 0
+        total += canvas / (count + 1e-5 / (1 + preset.jitters) if preset.legacy else count)
+    return total / len(preset.scales if preset.legacy else sizes)
