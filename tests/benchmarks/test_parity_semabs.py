@@ -13,18 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-for folder in (Path(__file__).parents[1], Path(__file__).parents[1] / "views"):
-    sys.path.insert(0, str(folder))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
 from published_completion import affinities, box_points, evaluation, result_rows, stream
-from test_parity_completion import FOLDER, Found, KINDS, differences, made, pack, seed
 
 from benchmarks.semabs.lamb import Lamb
 from benchmarks.semabs.losses import accuracy, balanced_weights, occupancy_loss
 from benchmarks.semabs.metrics import scores, voxel_index, voxel_scores, voxelized
 from benchmarks.semabs.summary import COLUMNS, RELATIONS, best_cutoff, table
 
-pytestmark = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with golden numbers")
+pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
 
 
 def padded() -> np.ndarray:
@@ -153,10 +152,7 @@ CASES = [(what, kind) for what in PARTS for kind in KINDS if kind == "single" or
 
 @pytest.mark.parametrize(("what", "kind"), CASES)
 def test_parity_semabs(what: str, kind: str) -> None:
-    found = list(differences(PARTS[what], kind))
-    assert found
-    for key, error, most in found:
-        assert error <= most, f"{key}: {error:.1e}, allowed {most:.1e}"
+    check(PARTS[what], kind)
 
 
 def main() -> None:
