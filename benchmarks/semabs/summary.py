@@ -61,14 +61,17 @@ def column_rows(rows: Iterable[Row], column: str, published: bool) -> list[Row]:
     """The rows that a column is of.
 
     room, visual: scenes of unknown rooms, as they are or with other materials; vocab: synonyms; class: classes that
-    training left out, of the first split, or, as published, of all three.
+    training left out. Rows about these are in no other column and are of the first split; as published, vocab has them
+    too, and class is of all three splits.
     """
     if column == "class":
         return [row for row in rows if is_held_out(row) and (published or row["split"] == SPLITS[0])]
-    own = [row for row in rows if row["split"] == SPLITS[COLUMNS.index(column)] and not is_held_out(row)]
+    own = [row for row in rows if row["split"] == SPLITS[COLUMNS.index(column)]]
     if column == "vocab":
-        return [row for row in own if not set(SYNONYMS.values()).isdisjoint(things(row))]
-    return own
+        own = [row for row in own if not set(SYNONYMS.values()).isdisjoint(things(row))]
+        if published:
+            return own
+    return [row for row in own if not is_held_out(row)]
 
 
 def curve(rows: Iterable[Row], metric: str = METRIC) -> dict[float, float]:
@@ -119,12 +122,10 @@ def interval(
         return float("nan"), float("nan")
     found = []
     for _ in range(draws):
-        drawn = [
-            {**row, "scene_id": f"{row['scene_id']}", "_draw": i}
-            for i, g in enumerate(rng.integers(len(groups), size=len(groups)))
-            for row in groups[g]
-        ]
-        found.append(figure(drawn, column, metric))
+        # a room that is drawn twice counts as two
+        drawn = enumerate(rng.integers(len(groups), size=len(groups)))
+        rows_drawn = [{**row, "scene_id": f"FloorPlan{i}"} for i, g in drawn for row in groups[g]]
+        found.append(figure(rows_drawn, column, metric))
     low, high = np.nanpercentile(found, [2.5, 97.5])
     return float(low), float(high)
 

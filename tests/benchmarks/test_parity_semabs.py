@@ -52,8 +52,8 @@ def of_lamb(kind: torch.dtype) -> Found:
         one.requires_grad_()
         steps = Lamb([one])
         for i in range(3):
-            drawn = stream(f"{name} gradient {i}", seed()).standard_normal((40, 30)) * 0.01
-            one.grad = torch.from_numpy(drawn).to(kind)
+            drawn = stream(f"{name} gradient {i}", seed()).standard_normal((40, 30)).astype(np.float32)
+            one.grad = torch.from_numpy(drawn * np.float32(0.01)).to(kind)
             steps.step()
         yield f"lamb/{name}", one.detach()
 
