@@ -53,11 +53,12 @@ HOMES = {
     "open_clip": {"encoders.text", "views.relevancy"},
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
+    "skimage": {"views.completion"},
     "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison", "scenes.proposals"},
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
-    "trimesh": {"shapes"},
+    "trimesh": {"shapes", "views.completion"},
 }
 # plot() is a convenience that draws with the pictures above it, which are imported when it is called
 ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots"), ("views.affinities", "plots")}

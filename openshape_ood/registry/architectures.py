@@ -14,6 +14,7 @@ from typing import Any
 from openshape_ood.errors import RegistryError
 
 MOST_LAYERS, MOST_WIDTH = 256, 65_536
+MOST_SIDE = 512  # of a grid
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,63 @@ class SparseUNetSizes:
         )
 
 
+HEADS = ("name", "sentence", "text", "relation", "text-relation")
+
+
+@dataclass(frozen=True)
+class CompletionSizes:
+    """The numbers that tell one completion network from another.
+
+    head: what its logits are of: a "name", or a whole "sentence", by its affinity; a name by its "text"; a target in a
+    "relation" to a reference, by both affinities, or by their texts, "text-relation". side: cells of the grid; low,
+    high: the corners of its box in meters, z up; hidden, channels: widths of the point layers and of what they give;
+    maps, groups, levels: of the 3D U-Net; inputs: numbers of a point beside xyz; pooling: of the points in a cell;
+    pointing, text: widths of the vectors of relations and of text, 0 where there are none; threshold: the logit
+    from which on a place is filled; legacy: the rules of the
+    released files, see `views.completion.grid`, whose pooling is "mean".
+    """
+
+    head: str
+    side: int
+    hidden: int
+    channels: int
+    maps: int
+    groups: int
+    levels: int
+    inputs: int = 1
+    pooling: str = "mean"
+    pointing: int = field(default=0, metadata={"zero": True})
+    text: int = field(default=0, metadata={"zero": True})
+    low: tuple[float, ...] = (-1.0, -1.0, -0.1)
+    high: tuple[float, ...] = (1.0, 1.0, 1.9)
+    threshold: float = field(default=0.0, metadata={"signed": True})
+    legacy: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("head", self.head, HEADS), ("pooling", self.pooling, ("mean", "max"))):
+            if value not in known:
+                raise ValueError(f"field {name!r} is {value!r}; known: {', '.join(known)}")
+        if self.levels > 10 or self.side > MOST_SIDE or self.side % 2 ** (self.levels - 1):
+            expected = f"a multiple of 2^(levels - 1), {2 ** min(self.levels - 1, 9)}, up to {MOST_SIDE}"
+            raise ValueError(f"field 'side' is {self.side} with {self.levels} levels; expected {expected}")
+        widths = [self.channels, *(self.maps * 2**i for i in range(self.levels))]
+        if any(width > self.groups and width % self.groups for width in widths):
+            raise ValueError(f"field 'groups' is {self.groups}; expected a divisor of the widths {widths}")
+        corners = list(zip(self.low, self.high, strict=False))
+        if (len(self.low), len(self.high)) != (3, 3) or not all(low < high for low, high in corners):
+            raise ValueError(f"fields 'low' and 'high' are {self.low} and {self.high}; expected two corners of a box")
+        if self.relates != bool(self.pointing) or self.head.startswith("text") != bool(self.text):
+            raise ValueError(
+                f"head {self.head!r} with 'pointing' {self.pointing} and 'text' {self.text}; expected "
+                "'pointing' for relations alone, 'text' for text alone"
+            )
+
+    @property
+    def relates(self) -> bool:
+        """Whether its logits are of a target in a relation, each relation a vector of its own."""
+        return self.head.endswith("relation")
+
+
 def _check(channels: int, depth: int) -> None:
     if channels != 6:
         raise ValueError(f"field 'channels' is {channels}; clouds have 6: xyz and rgb")
@@ -182,6 +240,10 @@ def _check(channels: int, depth: int) -> None:
 def _pointbert(sizes: PointBERTSizes) -> Any:
     # imported when it is built, as networks need torch
     return import_module("openshape_ood.encoders.pointbert.network").PointBERT(sizes)
+
+
+def _completion(sizes: CompletionSizes) -> Any:
+    return import_module("openshape_ood.views.completion.network").CompletionNetwork(sizes)
 
 
 def _sparse_unet(sizes: SparseUNetSizes) -> Any:
@@ -196,4 +258,5 @@ ARCHITECTURES: dict[str, Architecture] = {
     "pointbert": Architecture(PointBERTSizes, _pointbert),
     "uni3d": Architecture(Uni3DSizes, _uni3d),
     "sparse-unet": Architecture(SparseUNetSizes, _sparse_unet),
+    "completion": Architecture(CompletionSizes, _completion),
 }

@@ -21,7 +21,13 @@ REGISTRY_VARIABLE = "OPENSHAPE_OOD_CHECKPOINTS"
 # kind of row -> what it needs beside a licence and a source
 SHARED = ("architecture", "sizes", "keys", "text", "spec")
 POINTS = (*(field for field in SHARED if field != "spec"), "scan")
-KINDS: dict[str, tuple[str, ...]] = {"shape": SHARED, "points": POINTS, "comparator": ("encoder",)}
+COMPLETION = ("architecture", "sizes", "keys")
+KINDS: dict[str, tuple[str, ...]] = {
+    "shape": SHARED,
+    "points": POINTS,
+    "comparator": ("encoder",),
+    "completion": COMPLETION,
+}
 ENCODERS = ("shape", "points")  # kinds with a network and a text encoder of their own
 
 

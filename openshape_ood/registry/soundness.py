@@ -42,7 +42,7 @@ def check_row(row: Row, needed: Collection[str]) -> None:
         _check_text(row.text, f"[{row.name}.text]")
     if "scan" in needed:
         _check_scan(row.scan, f"[{row.name}.scan]")
-    if "sizes" in needed and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
+    if "text" in needed and not isinstance(getattr(row.sizes, "embedding_dim", None), int):
         what = f"[{row.name}] the sizes of {row.architecture!r}"
         raise RegistryError(f"{what} have no embedding_dim, the width of embeddings")
 

@@ -8,6 +8,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,27 @@ def _sizes(row: Row, weights: stripped.Weights) -> Any:
 
 
 def _fitting(row: Row, weights: stripped.Weights) -> list[str]:
-    """Names of the packaged encoders of the same architecture that have just these tensors."""
-    found = {key: tuple(tensor.shape) for key, tensor in weights.tensors.items()}
-    rows = [other for other in load_registry().values() if other.architecture == row.architecture]
+    """Names of the packaged rows of the same architecture that have just these tensors."""
     shapes: dict[Any, dict[str, tuple[int, ...]]] = {}
-    for sizes in {_sizes(other, weights) for other in rows}:  # several rows have the same
-        with torch.device("meta"):
-            network = ARCHITECTURES[row.architecture].build(sizes)
-        shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    return [other.name for other in rows if not faults(shapes[_sizes(other, weights)], found)]
+    found = []
+    for other in (other for other in load_registry().values() if other.architecture == row.architecture):
+        own = weights if other.keys == row.keys else replace(weights, tensors=_reread(weights.path, other))
+        sizes = _sizes(other, own)
+        if sizes not in shapes:  # several rows have the same
+            with torch.device("meta"):
+                network = ARCHITECTURES[row.architecture].build(sizes)
+            shapes[sizes] = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+        if not faults(shapes[sizes], {key: tuple(tensor.shape) for key, tensor in own.tensors.items()}):
+            found.append(other.name)
+    return found
+
+
+def _reread(path: Path, row: Row) -> dict[str, Tensor]:
+    """The tensors of a file that was read before, by the rules of another row; none where these do not fit."""
+    try:
+        return read_weights(path, row.keys, row.name, trusted=True)
+    except WeightsError:
+        return {}
 
 
 def _read_model(path: Path, row: Row, trusted: bool) -> str:
@@ -120,11 +133,16 @@ def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> di
         content = {f"{n}.{k}": v for n, part in tables.items() if isinstance(part, Mapping) for k, v in part.items()}
     if not isinstance(content, Mapping):
         raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
+    return rekeyed(content, keys, f"{name}: {path}")
+
+
+def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Tensor]:
+    """The tensors of a table under the names that a network has for them; raises `WeightsError`."""
     own = {str(k).removeprefix(keys.prefix): v for k, v in content.items() if str(k).startswith(keys.prefix)}
     tensors = {k.removeprefix(keys.body): v for k, v in own.items() if isinstance(v, Tensor)}
     if not (keys.drop or keys.rename or keys.merge):
         return tensors
-    return _merged(_renamed(tensors, keys, f"{name}: {path}"), keys, f"{name}: {path}")
+    return _merged(_renamed(tensors, keys, where), keys, where)
 
 
 def _renamed(tensors: Mapping[str, Tensor], keys: Keys, where: str) -> dict[str, Tensor]:

@@ -355,11 +355,11 @@ def test_architectures_that_cannot_be_used(sizes: Any, build: Any) -> None:
 
 
 def test_rows_of_another_kind_have_the_tables_of_that_kind(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "completion", ("architecture", "sizes", "keys"))
-    path = registry({"kind": "completion", "text": ..., "spec": ...})
-    assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="completion") == ["mine"]
+    monkeypatch.setitem(KINDS, "toy", ("architecture", "sizes", "keys"))
+    path = registry({"kind": "toy", "text": ..., "spec": ...})
+    assert list_checkpoints(path) == NAMES and list_checkpoints(path, kind="toy") == ["mine"]
     assert load_registry(path)["mine"].text == NO_TEXT
-    assert "unknown field 'text'" in refusal(registry({"kind": "completion", "spec": ...}))
+    assert "unknown field 'text'" in refusal(registry({"kind": "toy", "spec": ...}))
 
 
 def test_a_source_without_a_hash(registry: Registry) -> None:

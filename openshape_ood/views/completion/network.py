@@ -1,0 +1,144 @@
+"""The completion network: points with a few numbers each, a residual 3D U-Net, a decoder for any place.
+
+It never sees a name: only how much each point has of it. Five heads tell what the decoder's output is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, max_pool3d, relu
+
+from openshape_ood.registry.architectures import CompletionSizes
+from openshape_ood.views.completion.grid import Grid, scatter
+from openshape_ood.views.completion.relations import RELATIONS
+
+TEMPERATURE, SLOPE = 0.07, 0.01
+
+
+def perceptron(*widths: int) -> nn.Sequential:
+    """Linear layers with a leaky ReLU between them."""
+    layers: list[nn.Module] = []
+    for inside, outside in pairwise(widths):
+        layers += [nn.Linear(inside, outside), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers[:-1])
+
+
+class Stage(nn.Module):
+    """Group norm of what comes in, then a convolution."""
+
+    def __init__(self, inside: int, outside: int, groups: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups if inside >= groups else 1, inside)
+        self.conv = nn.Conv3d(inside, outside, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.norm(x))
+
+
+class Residual(nn.Module):
+    """Three stages; what the first gives is added to what the last gives."""
+
+    def __init__(self, inside: int, outside: int, groups: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(Stage(inside if not i else outside, outside, groups) for i in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = relu(self.stages[0](x))
+        return relu(self.stages[2](relu(self.stages[1](first))) + first)
+
+
+class UNet(nn.Module):
+    """(b, channels, s, s, s) to the same; s a multiple of 2^(levels - 1)."""
+
+    def __init__(self, channels: int, maps: int, groups: int, levels: int) -> None:
+        super().__init__()
+        widths = [maps * 2**i for i in range(levels)]
+        down, up = list(pairwise([channels, *widths])), list(pairwise(reversed(widths)))
+        self.encoders = nn.ModuleList(Residual(a, b, groups) for a, b in down)
+        self.upsamplings = nn.ModuleList(nn.ConvTranspose3d(a, b, 3, stride=2, padding=1) for a, b in up)
+        self.decoders = nn.ModuleList(Residual(b, b, groups) for _, b in up)
+        self.last = nn.Conv3d(maps, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips: list[Tensor] = []
+        for i, encoder in enumerate(self.encoders):
+            skips.append(encoder(max_pool3d(skips[-1], 2) if i else x))
+        x = skips.pop()
+        for upsampling, decoder in zip(self.upsamplings, self.decoders, strict=True):
+            skip = skips.pop()
+            x = decoder(skip + upsampling(x, output_size=skip.shape[2:]))
+        return self.last(x)
+
+
+class CompletionNetwork(nn.Module):
+    """Points with features -> a volume a name -> logits at any place.
+
+    `volume` is the costly step, once a name; `decode` the cheap one, as often as wanted.
+    """
+
+    def __init__(self, sizes: CompletionSizes) -> None:
+        super().__init__()
+        self.sizes, self.grid = sizes, Grid(sizes.side, sizes.low, sizes.high, sizes.legacy)
+        read = sizes.channels * (2 if sizes.head == "relation" else 1)
+        self.told = sizes.head != "text-relation"  # whether the decoder is told where a query lies
+        outputs = {"text": sizes.text, "relation": sizes.pointing, "text-relation": sizes.pointing}.get(sizes.head, 1)
+        self.points = perceptron(3 + sizes.inputs, sizes.hidden, sizes.hidden, sizes.channels)
+        self.unet = UNet(sizes.channels, sizes.maps, sizes.groups, sizes.levels)
+        self.decoder = perceptron(read + 3 * self.told, read, outputs)
+        if sizes.relates:
+            self.relations = nn.ParameterDict({name: torch.randn(sizes.pointing) for name in RELATIONS})
+        if sizes.head == "text-relation":
+            self.query = nn.Linear(2 * sizes.text + sizes.pointing, sizes.pointing)
+
+    def scattered(self, points: Tensor, features: Tensor) -> Tensor:
+        """What the U-Net is given, (b, channels, s, s, s), of `volume`'s arguments."""
+        b, s, inside = len(points), self.sizes.side, self.grid.inside(points)
+        places = points[inside]
+        numbers = self.points(torch.cat([places, features[inside]], -1))
+        index = self.grid.cells(places) + inside.nonzero()[:, 0] * s**3
+        cells = scatter(numbers, index, b * s**3, "mean" if self.sizes.legacy else self.sizes.pooling)
+        # as a transposed view it would be channels-last, whose kernels are less exact on volumes that are mostly empty
+        return cells.view(b, s, s, s, -1).permute(0, 4, 1, 2, 3).contiguous()
+
+    def volume(self, points: Tensor, features: Tensor) -> Tensor:
+        """The feature volume of each name.
+
+        Parameters
+        ----------
+        points : Tensor (b, n, 3)
+            In the frame of the grid; those outside of its box, such as padding, are left out, but by the legacy rules.
+        features : Tensor (b, n, inputs)
+            What each has of the name; or rgb in [0, 1] for the heads that compare with text.
+
+        Returns
+        -------
+        Tensor (b, channels, s, s, s)
+        """
+        return self.unet(self.scattered(points, features))
+
+    def decode(self, volume: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
+        """Logits (b, m) at queries (b, m, 3).
+
+        volume: (b, channels, s, s, s); of head "relation" that of the target and that of the reference, one after the
+        other along the channels. query: (b, d), what `relation_query` gives, or the text embedding of the name.
+        """
+        found = self.grid.read(volume, queries)
+        if self.told:
+            found = torch.cat([found, self.grid.positions(queries)], -1)
+        pointed = self.decoder(found)
+        if query is None:
+            return pointed[..., 0]
+        return cosine_similarity(pointed, query[:, None], dim=-1) / TEMPERATURE
+
+    def relation_query(self, relations: Sequence[str], texts: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """What `decode` compares with, (b, d), of b relations; texts (b, t) of targets and references, where needed."""
+        found = torch.stack([self.relations[name] for name in relations])
+        return found if texts is None else self.query(torch.cat([*texts, found], -1))
+
+    def forward(self, points: Tensor, features: Tensor, queries: Tensor, query: Tensor | None = None) -> Tensor:
+        """Logits (b, m) of names: `decode` of `volume`; not for head "relation", which needs two volumes."""
+        return self.decode(self.volume(points, features), queries, query)
