@@ -36,7 +36,7 @@ class Frame:
 
 
 def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] | None:
-    """The plane that the nearer half of points (n, 3) lies closest to (least median of squares), refined by those on it.
+    """The plane closest to the nearer half of points (n, 3), by least median of squares, refined by those on it.
 
     Returns
     -------

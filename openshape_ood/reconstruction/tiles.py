@@ -18,7 +18,7 @@ KNOTS = 4  # of the median, in a window's length
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """The k points of a tile: which (k,), where, as row and column in cells (k, 2) float32, and meters off its plane."""
+    """The k points of a tile: which (k,), row and column of each in cells (k, 2) float32, meters off the plane (k,)."""
 
     rows: np.ndarray
     spot: np.ndarray
