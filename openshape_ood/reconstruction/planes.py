@@ -9,7 +9,7 @@ import numpy as np
 from openshape_ood.errors import CloudError
 
 TRIALS = 100  # planes through three points each; one in eight is of the surface where half of the points are
-SAMPLE = 100_000  # points that a frame is found from
+SAMPLE = 100_000  # points, at most, that a frame is found from
 LOOKED_AT = 3000  # of these, for the plane
 OUTSIDE = 2.5 * 1.4826  # medians of the distances: beyond lies what is not of the plane
 LONG = 1.5  # times as long as wide: then the length is a direction
@@ -33,6 +33,14 @@ class Frame:
     def inside(self, points: np.ndarray) -> np.ndarray:
         """Points (n, 3) of the cloud as (u, v, w) (n, 3) float64."""
         return (points - self.origin) @ self.axes.T
+
+
+def sample_step(count: int) -> int:
+    """The power of two so that, of so many points, every such one makes a sample."""
+    step = 1
+    while count > SAMPLE * step:
+        step *= 2
+    return step
 
 
 def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] | None:

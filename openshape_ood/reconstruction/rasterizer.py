@@ -11,7 +11,7 @@ import numpy as np
 from openshape_ood.checks import array, check_choice, check_count, check_positive, check_rows, check_whole
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import tiles
-from openshape_ood.reconstruction.planes import SAMPLE, Frame, sheet_frame
+from openshape_ood.reconstruction.planes import Frame, sample_step, sheet_frame
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.shapes.points import unit_colors
 
@@ -19,7 +19,6 @@ CHANNELS = ("height", "intensity", "normal", "density", "color")
 RGB = ("red", "green", "blue")
 GRANULE = 16  # tiles are of a multiple of so many cells
 SPARSE = 0.02  # points a cell, below which a raster is nearly all holes
-QUANTILES = (0.05, 0.95)  # of the logarithms of intensities, which become -0.5 and 0.5
 FARTHEST = 2**30  # squares from the middle of a sheet
 LARGEST = 8 * 2**30  # bytes of tiles at once
 
@@ -148,16 +147,16 @@ class Rasterizer:
         InputError
             For channels whose values were not given, and arrays of other lengths.
         """
-        given = _points(points)
+        given = cloud_points(points)
         values = self._given(given, intensity, color)
         passes = None if strips is None else array(strips, "strips", "n", any_type=True).astype(np.int64)
         if passes is not None:
             check_rows(passes, "strips", given, "points")
-        every = slice(None, None, -(-len(given) // SAMPLE))
+        every = slice(None, None, sample_step(len(given)))
         frame = self.frame(given[every])
         if "intensity" in values:
             sampled = values["intensity"][every], None if passes is None else passes[every]
-            values["intensity"] = scaled_intensity(values["intensity"], passes, intensity_scales(*sampled))
+            values["intensity"] = tiles.scaled_intensity(values["intensity"], passes, tiles.intensity_scales(*sampled))
         inside = frame.inside(given)
         check_spacing(len(given), len(np.unique(keys_of(self.squares(inside)))), self)
         raster = self.cut(frame, inside, values)
@@ -177,12 +176,9 @@ class Rasterizer:
             if name not in self.channels:
                 continue
             if values is None:
-                others = tuple(channel for channel in self.channels if channel != name)
-                raise InputError(f"the cloud has no {name}, which is among the channels; give it, or channels={others}")
+                raise self.missing(name)
             found[name] = array(values, name, axes, any_type=True)
             check_rows(found[name], name, points, "points")
-        if "intensity" in found and found["intensity"].min() < 0:
-            raise InputError(f"the least intensity is {found['intensity'].min():g}; expected none below 0")
         if "color" in found:
             found["color"] = unit_colors(found["color"][:, :3], "color") * 2 - 1
         return found
@@ -220,7 +216,7 @@ class Rasterizer:
         return self._raster(found, frame, len(inside), left_out)
 
     def squares(self, inside: np.ndarray) -> np.ndarray:
-        """The squares (n, 2) that points (n, 3) in the sheet's frame lie in, along v and u: a step between tiles long."""
+        """The squares (n, 2) that points (n, 3) in the sheet's frame lie in, along v and u; of a step between tiles."""
         found = np.floor(inside[:, 1::-1] / (self.cell * self.step))
         if not (np.abs(found) < FARTHEST).all():
             raise CloudError(
@@ -287,6 +283,11 @@ class Rasterizer:
             left_out=left_out,
         )
 
+    def missing(self, channel: str) -> InputError:
+        """What is raised where a cloud has no values for a channel."""
+        others = tuple(one for one in self.channels if one != channel)
+        return InputError(f"the cloud has no {channel}, which is among the channels; give it, or channels={others}")
+
     def no_tile(self, left_out: Mapping[str, int]) -> CloudError:
         """What is raised where no tile is left."""
         said = ", ".join(f"{count} of {reason}" for reason, count in left_out.items() if count) or "none"
@@ -318,28 +319,11 @@ def check_spacing(points: int, squares: int, rasterizer: Rasterizer) -> None:
         )
 
 
-def intensity_scales(sample: np.ndarray, strips: np.ndarray | None) -> dict[int, tuple[float, float]]:
-    """By strip the quantiles of the logarithms of a sample of intensities (n,); those of all of them under -1."""
-    logs = np.log1p(sample.astype(np.float64))
-    held = np.array([-1]) if strips is None else np.append(np.unique(strips), -1)
-    own = (logs if strip < 0 or strips is None else logs[strips == strip] for strip in held)
-    return {int(strip): tuple(np.quantile(part, QUANTILES).tolist()) for strip, part in zip(held, own, strict=True)}
-
-
-def scaled_intensity(
-    values: np.ndarray, strips: np.ndarray | None, scales: Mapping[int, tuple[float, float]]
-) -> np.ndarray:
-    """Intensities (n,) in [-1, 1], by the scale of the strip (n,) of each."""
-    held, index = (np.array([-1]), 0) if strips is None else np.unique(strips, return_inverse=True)
-    low, high = np.array([scales.get(strip, scales[-1]) for strip in held.tolist()]).T[:, index]
-    return ((np.log1p(values.astype(np.float64)) - (low + high) / 2) / np.maximum(high - low, 1e-9)).clip(-1, 1)
-
-
 def _names(channel: str) -> tuple[str, ...]:
     return RGB if channel == "color" else (channel,)
 
 
-def _points(points: Any) -> np.ndarray:
+def cloud_points(points: Any) -> np.ndarray:
     """(n, 3) float64; raises `CloudError`."""
     try:
         given = array(points, "points", "nd", any_type=True)
