@@ -13,16 +13,16 @@ from openshape_ood.reconstruction import Raster, Rasterizer, raster_blocks, save
 from openshape_ood.shapes import pieces, scanned
 from openshape_ood.shapes.ply import ply_bytes, ply_columns
 
-COUNT = 40_000
+COUNT = 16_000
 FIELDS = [(axis, "<f8") for axis in "xyz"] + [("intensity", "<f4")] + [(c, "u1") for c in ("red", "green", "blue")]
-RASTERIZER = Rasterizer(cell=0.1, tile=16, channels=("height", "intensity", "color"))
+RASTERIZER = Rasterizer(cell=0.1, tile=32, channels=("height", "intensity", "color"))
 
 
 def road() -> np.ndarray:
-    """A structured array of a sloping surface of 8 × 6 m far from the origin, in no order."""
+    """A structured array of a sloping surface of 5 × 4 m far from the origin, in no order."""
     rng = np.random.default_rng(0)
     rows = np.empty(COUNT, FIELDS)
-    u, v = rng.uniform(0, 8, COUNT), rng.uniform(0, 6, COUNT)
+    u, v = rng.uniform(0, 5, COUNT), rng.uniform(0, 4, COUNT)
     for name, column in zip("xyz", (u + 4e5, v + 5e6, 0.1 * u + 0.02 * np.sin(3 * v)), strict=True):
         rows[name] = column.round(3)
     rows["intensity"] = rng.gamma(4, 50, COUNT).round()
@@ -60,16 +60,15 @@ def write_las(path: Path, rows: np.ndarray) -> None:
 @pytest.fixture(scope="module")
 def whole() -> np.ndarray:
     rows = road()
-    raster = RASTERIZER.rasterize(
-        xyz(rows), rows["intensity"], np.stack([rows[c] for c in ("red", "green", "blue")], 1)
-    )
+    color = np.stack([rows[channel] for channel in ("red", "green", "blue")], axis=1)
+    raster = RASTERIZER.rasterize(xyz(rows), rows["intensity"], color)
     return raster.to_points(score(raster)).astype(np.float32)
 
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pieces, scanned, streaming):
-        monkeypatch.setattr(module, "PIECE", 15_000)
+        monkeypatch.setattr(module, "PIECE", 6_000)
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".pcd", ".las", ".laz"])
@@ -80,10 +79,11 @@ def test_blocks_give_the_numbers_of_the_whole(suffix: str, tmp_path: Path, whole
         write_las(source, rows)
     else:
         source.write_bytes(ply_bytes(rows) if suffix == ".ply" else as_pcd(rows))
-    blocks = list(raster_blocks(source, RASTERIZER, block_points=15_000, scratch=tmp_path))
-    assert len(blocks) >= 4 and max(len(block.rows) for block in blocks) < COUNT
-    assert np.array_equal(np.sort(np.concatenate([block.rows[block.core] for block in blocks])), np.arange(COUNT))
-    out = score_file(source, RASTERIZER, score, tmp_path / "scored.ply", block_points=15_000)
+    if suffix == ".ply":
+        blocks = list(raster_blocks(source, RASTERIZER, block_points=10_000, scratch=tmp_path))
+        assert len(blocks) >= 4 and max(len(block.rows) for block in blocks) < COUNT
+        assert np.array_equal(np.sort(np.concatenate([block.rows[block.core] for block in blocks])), np.arange(COUNT))
+    out = score_file(source, RASTERIZER, score, tmp_path / "scored.ply", block_points=10_000)
     found = ply_columns(out.read_bytes())
     assert np.abs(found["x"] - rows["x"]).max() < 1e-6
     # LAS keeps whole thousandths, which come back with the last digit of float64 off
@@ -91,12 +91,11 @@ def test_blocks_give_the_numbers_of_the_whole(suffix: str, tmp_path: Path, whole
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source.name, "scored.ply"])
 
 
-@pytest.mark.parametrize("suffix", [".las", ".laz"])
 @pytest.mark.usefixtures("small_pieces")
-def test_las_stays_las_with_novelty_and_colors(suffix: str, tmp_path: Path) -> None:
+def test_las_stays_las_with_novelty_and_colors(tmp_path: Path) -> None:
     laspy, rows = pytest.importorskip("laspy"), road()
     write_las(tmp_path / "road.laz", rows)
-    out = score_file(tmp_path / "road.laz", RASTERIZER, score, tmp_path / f"scored{suffix}", bounds=(0.0, 0.1))
+    out = score_file(tmp_path / "road.laz", RASTERIZER, score, tmp_path / "scored.laz", bounds=(0.0, 0.1))
     las = laspy.read(out)
     assert np.abs(np.asarray(las.x) - rows["x"]).max() < 1e-6
     assert np.array_equal(las.intensity, rows["intensity"]) and np.array_equal(las.gps_time, np.arange(COUNT))
@@ -135,10 +134,9 @@ def test_clouds_that_cannot_be_read_in_pieces_are_refused(tmp_path: Path) -> Non
     assert "centimeter" in said("g.ply", ply_bytes(far))
     with pytest.raises(InputError, match=r"expected a \.ply file"):
         score_file(tmp_path / "b.ply", RASTERIZER, score, tmp_path / "out.las")
+    (tmp_path / "good.ply").write_bytes(ply_bytes(rows))
     with pytest.raises(FileError, match="cannot write"):
-        (tmp_path / "good.ply").write_bytes(ply_bytes(rows))
-        (tmp_path / "file").write_bytes(b"")
-        score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "file" / "out.ply")
+        score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "good.ply" / "out.ply")
 
 
 def test_a_las_header_that_promises_more_is_refused(tmp_path: Path) -> None:
@@ -163,5 +161,5 @@ def test_a_mosaic_lies_where_the_cloud_does(tmp_path: Path) -> None:
     assert str(found["crs"]) == "EPSG:25832" and np.isnan(found["array"]).any()
     wall = Rasterizer(cell=0.1, tile=32, channels=("height",)).rasterize((points - [4e5, 5e6, 0])[:, [0, 2, 1]])
     assert np.load(save_mosaic(wall, tmp_path / "wall.npz"))["transform"].tolist()[:2] == [0.1, 0]
-    with pytest.raises(InputError, match="no map has it"):
+    with pytest.raises(InputError, match="is on no map"):
         save_mosaic(wall, tmp_path / "wall.npz", crs="EPSG:25832")
