@@ -1,0 +1,254 @@
+"""Generated rooms as one camera sees them: color, depth, and which object each pixel shows.
+
+>>> seen = room_view(seed=1, categories=["chair", "table"], objects=3)
+>>> seen.view.shape, seen.instances.shape, seen.names[0]
+((72, 96), (72, 96), 'none')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from openshape_ood.checks import check_positive, check_seed, check_whole
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.synthetic import CATEGORIES
+from openshape_ood.synthetic.rooms import FURNITURE
+from openshape_ood.synthetic.rooms.furnish import Item, furnish
+from openshape_ood.synthetic.rooms.pieces import Piece, draw_tones, dyed
+from openshape_ood.synthetic.sampling import sample_surface, surface_area
+from openshape_ood.views import View
+from openshape_ood.views.geometry import looking, project
+
+FIELD = np.radians(70.0)  # of view, across
+EYE = (1.2, 1.7)  # meters above the floor
+PITCH = np.radians((10.0, 28.0))
+REACH = (0.8, 4.2)  # meters ahead of the camera where things should lie
+CLEAR = 0.35  # meters from the camera to what is as high as it
+CAMERAS = 24  # of which the one that sees most is taken
+BLOCK = 2_000_000  # pixels tried against triangles at once
+
+
+@dataclass(frozen=True, eq=False)
+class RoomView:
+    """A view of a generated room, and the room itself.
+
+    Attributes
+    ----------
+    view : View
+    surface : ndarray (h, w) int64
+        The place in `pieces` of what each pixel shows; -1 where there is nothing.
+    pieces : tuple of Piece
+        All surfaces of the room, seen or not: mesh (meters, z up, the frame of the view's world), name, instance.
+    items : tuple of Item
+        The objects, of which number i has the instance i + 1.
+    """
+
+    view: View
+    surface: np.ndarray
+    pieces: tuple[Piece, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each instance is called; that of 0, floor, walls and ceiling, is "none"."""
+        return ("none", *(item.category for item in self.items))
+
+    @property
+    def instances(self) -> np.ndarray:
+        """The object that each pixel shows (h, w); 0 for floor, walls, ceiling and nothing."""
+        return np.array([*(piece.instance for piece in self.pieces), 0])[self.surface]
+
+    def mask(self, name: str) -> np.ndarray:
+        """The pixels (h, w) of everything that is called `name`; "floor", "wall" and "ceiling" are names too."""
+        return np.array([*(piece.name == name for piece in self.pieces), False])[self.surface]
+
+    def surface_points(self, spacing: float = 0.03, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Points of all surfaces, hidden ones too, about `spacing` meters apart (n, 3), and their piece (n,)."""
+        square = check_positive(spacing, "spacing") ** 2
+        rng = np.random.RandomState([check_seed(seed), 17])
+        clouds = [sample_surface(one.mesh, int(surface_area(one.mesh) / square) + 1, rng)[0] for one in self.pieces]
+        return np.concatenate(clouds), np.repeat(np.arange(len(clouds)), [len(cloud) for cloud in clouds])
+
+
+def room_view(
+    seed: int,
+    *,
+    categories: Sequence[str] = FURNITURE,
+    foreign: Sequence[str] = (),
+    objects: int | None = None,
+    size: tuple[int, int] = (72, 96),
+    noise: float = 0.0,
+) -> RoomView:
+    """A generated room as a level camera at eye height sees it: the same for the same arguments.
+
+    The camera stands near the edge of the room and looks across it; of some such cameras the one that sees most.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2**32 - 1.
+    categories : sequence of str
+        Of `synthetic.categories()`, drawn from with replacement; `FURNITURE` unless given.
+    foreign : sequence of str
+        Categories of which the room has one each in any case, marked as foreign; the camera has them in view.
+    objects : int, optional
+        How many of `categories` are placed, fewer where the room is full; 5 to 9 by the seed unless given.
+    size : pair of int, default (72, 96)
+        Height and width of the image.
+    noise : float, default 0.0
+        Times the noise of a depth camera: 1.2 mm, and 1.9 mm a square meter of distance.
+
+    Returns
+    -------
+    RoomView
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+    InputError
+        For numbers that cannot be, and where something foreign fits nowhere.
+    """
+    check_seed(seed)
+    h, w = (check_whole(side, "size", 2) for side in size)
+    for name in (*categories, *foreign):
+        if name not in CATEGORIES:
+            raise UnknownNameError(f"no generated category is called {name!r}; see `synthetic.categories()`")
+    if not noise >= 0:
+        raise InputError(f"noise is {noise!r}; expected a number from 0 up")
+    rng = np.random.RandomState([seed, 16])
+    count = int(rng.randint(5, 10))
+    if objects is not None:
+        count = check_whole(objects, "objects", least=0)
+    layout = furnish(rng, list(categories), list(foreign), count if categories else 0)
+    tones = draw_tones(rng)
+    pieces = tuple(dyed(piece, tones, rng) for piece in layout.pieces)
+    focal = w / 2 / np.tan(FIELD / 2)
+    intrinsics = np.array([[focal, 0, (w - 1) / 2], [0, focal, (h - 1) / 2], [0, 0, 1]])
+    pose = _camera(replace(layout, pieces=pieces).items, pieces[0], intrinsics, (h, w), rng)
+    view, surface = render(pieces, intrinsics, pose, (h, w), name=f"room {seed}")
+    if noise:
+        away = noise * (0.0012 + 0.0019 * np.maximum(view.depth - 0.4, 0) ** 2)
+        view = replace(view, depth=np.maximum(view.depth + away * rng.normal(size=(h, w)), 0.01))
+    return RoomView(view, surface, pieces, layout.items)
+
+
+def _camera(
+    items: Sequence[Item], floor: Piece, intrinsics: np.ndarray, size: tuple[int, int], rng: np.random.RandomState
+) -> np.ndarray:
+    """The pose that has most objects in its picture, foreign ones before all others."""
+    side = floor.mesh.vertices[:, :2].max(axis=0)
+    boxes = np.array([item.box for item in items]).reshape(-1, 2, 3)
+    middles = boxes.mean(axis=1)
+    weight = np.array([10.0 if item.foreign else 1.0 for item in items])
+    best, most = np.eye(4), -np.inf
+    for _ in range(CAMERAS):
+        way = rng.uniform(-np.pi, np.pi)
+        edge = 0.42 * side * np.array([np.cos(way), np.sin(way)]) / np.abs([np.cos(way), np.sin(way)]).max()
+        eye = np.array([*(side / 2 + edge * rng.uniform(0.6, 1)), rng.uniform(*EYE)])
+        aim = side / 2 + rng.uniform(-0.25, 0.25, 2) * side - eye[:2]
+        pose = looking(eye, float(np.arctan2(aim[1], aim[0])), rng.uniform(*PITCH))
+        near = (boxes[:, 0] - CLEAR < eye).all(axis=1) & (boxes[:, 1] + CLEAR > eye).all(axis=1)
+        seen, ahead = project(middles, intrinsics, pose)
+        inside = (np.abs(seen - intrinsics[:2, 2]) < np.array(size)[::-1] * 0.45).all(axis=1)
+        inside &= (ahead > REACH[0]) & (ahead < REACH[1])
+        score = float(weight[inside].sum()) - 100 * near.any()
+        if score > most:
+            best, most = pose, score
+    return best
+
+
+def render(
+    pieces: Sequence[Piece], intrinsics: np.ndarray, pose: np.ndarray, size: tuple[int, int], *, name: str = "view"
+) -> tuple[View, np.ndarray]:
+    """What a camera sees of surfaces, exact to rounding, both sides of each.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+        Meshes in meters, in the frame of the world; gray where they have no color.
+    intrinsics : ndarray (3, 3)
+    pose : ndarray (4, 4)
+        Camera to world.
+    size : pair of int
+        Height and width.
+    name : str
+        Of the view.
+
+    Returns
+    -------
+    tuple of View and ndarray (h, w) int64
+        The view, and the place in `pieces` of what each pixel shows, -1 where there is nothing.
+    """
+    corners = np.concatenate([one.mesh.vertices[one.mesh.faces] for one in pieces])
+    piece = np.repeat(np.arange(len(pieces)), [len(one.mesh.faces) for one in pieces])
+    color = np.concatenate([_colors(one) for one in pieces])
+    depth, face = _nearest((corners - pose[:3, 3]) @ pose[:3, :3], intrinsics, size)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
+    # light from above and a little from the camera, on both sides alike
+    light = 0.6 + 0.25 * np.abs(normals[:, 2:]) + 0.15 * np.abs(normals @ pose[:3, 2])[:, None]
+    rgb = np.where(face[..., None] >= 0, (color * light)[face], 0.5)
+    surface = np.where(face >= 0, piece[face], -1)
+    return View(rgb, np.where(face >= 0, depth, np.nan), intrinsics, pose, name=name), surface
+
+
+def _colors(piece: Piece) -> np.ndarray:
+    """Of each triangle (f, 3)."""
+    return np.full((len(piece.mesh.faces), 3), 0.6) if piece.color is None else piece.color[piece.mesh.parts]
+
+
+def _nearest(corners: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Depth (h, w) and triangle (h, w), -1 for none, of triangles (f, 3, 3) in the frame of the camera."""
+    h, w = size
+    # with a triangle's corners as columns of a matrix, its inverse times (u, v, 1) are barycentric coordinates over
+    # depth: all above 0 inside, their sum 1 / depth; triangles that reach behind the camera need no clipping
+    seen = (corners @ intrinsics.T).swapaxes(1, 2)
+    sizes = np.abs(seen).max(axis=(1, 2)) ** 3
+    rows = np.flatnonzero((np.abs(np.linalg.det(seen)) > 1e-12 * sizes) & _ahead(seen, (w, h)))
+    low, high = _boxes(seen[rows], (w, h))
+    rows, low, high = (array[(high > low).all(axis=1)] for array in (rows, low, high))
+    edges = np.moveaxis(np.linalg.inv(seen[rows]), 0, -1).copy()
+    wide = high - low
+    counts = wide[:, 0] * wide[:, 1]
+    inverse, face = np.zeros(h * w), np.full(h * w, -1)
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(rows):
+        stop = max(start + 1, int(np.searchsorted(ends, ends[start] - counts[start] + BLOCK, side="right")))
+        part = np.repeat(np.arange(start, stop), counts[start:stop])
+        within = np.arange(len(part)) - np.repeat(ends[start:stop] - counts[start:stop], counts[start:stop])
+        within += ends[start] - counts[start]
+        v, u = np.divmod(within, wide[part, 0])
+        u += low[part, 0]
+        v += low[part, 1]
+        share = [(edges[i, 0][part] * u + edges[i, 1][part] * v) + edges[i, 2][part] for i in range(3)]
+        near = share[0] + share[1] + share[2]
+        hit = np.flatnonzero((np.minimum(np.minimum(share[0], share[1]), share[2]) >= -1e-9 * near) & (near > 0))
+        pixel, near, part = v[hit] * w + u[hit], near[hit], part[hit]
+        order = np.lexsort((part, -near, pixel))  # the nearest of each pixel, the first of equals
+        first = order[np.flatnonzero(np.diff(pixel[order], prepend=-1))]
+        first = first[near[first] > inverse[pixel[first]]]
+        inverse[pixel[first]], face[pixel[first]] = near[first], rows[part[first]]
+        start = stop
+    with np.errstate(divide="ignore"):
+        return (1 / inverse).reshape(size), face.reshape(size)
+
+
+def _ahead(seen: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Whether a triangle (f,) may be in the picture: not all corners beyond the same of its borders, or behind."""
+    sides = [seen[:, 2], *seen[:, :2].swapaxes(0, 1)]
+    sides += [(side - 1) * seen[:, 2] - seen[:, axis] for axis, side in enumerate(size)]
+    return np.logical_and.reduce([side.max(axis=1) >= 0 for side in sides])
+
+
+def _boxes(seen: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """First and one-past-last pixel (f, 2), u and v, of each triangle; the whole image where it reaches behind."""
+    front = seen[:, 2].min(axis=1) > 1e-6
+    flat = seen[:, :2] / np.where(front, seen[:, 2].T, 1).T[:, None]
+    low, high = np.ceil(flat.min(axis=2) - 1e-9), np.floor(flat.max(axis=2) + 1e-9) + 1
+    low[~front], high[~front] = 0, size
+    return np.clip(low, 0, size).astype(np.int64), np.clip(high, 0, size).astype(np.int64)

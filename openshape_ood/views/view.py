@@ -1,0 +1,174 @@
+"""A view: a color image, the depth of its pixels, and the camera that took it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.scenes import Scene
+from openshape_ood.views.geometry import moved, unproject
+
+FARTHEST = 200.0  # meters to half of the pixels: a room in millimeters lies beyond
+ROUNDING = 1e-3  # by which a pose may differ from a rotation
+
+
+class ViewWarning(UserWarning):
+    """A view that looks wrong: its unit, or its camera."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A color image with depth, and the camera that took it.
+
+    Parameters
+    ----------
+    rgb : (h, w, 3) float32 in [0, 1]
+        Bytes are divided by 255.
+    depth : (h, w) float32
+        Meters along the optical axis; 0, infinity and NaN are unknown, and are kept as NaN.
+    intrinsics : (3, 3) float64
+        Pixels: focal lengths and principal point, without skew. Pixel centers lie at whole coordinates.
+    pose : (4, 4) float64
+        Camera to world: a rotation and a place in meters, world z up; the camera's x to the right, y down, z forward.
+    name : str
+        For messages and pictures.
+
+    Raises
+    ------
+    InputError
+        For arrays of other or different sizes, colors out of [0, 1], depth behind the camera or in millimeters, a
+        matrix that is no camera's, a pose that is no rotation.
+
+    Examples
+    --------
+    >>> camera = np.array([[2.0, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
+    >>> view = View(np.zeros((2, 2, 3)), np.array([[1.0, 0], [1, 1]]), camera, np.eye(4))
+    >>> view.seen.tolist(), view.points[0].tolist()
+    ([[True, False], [True, True]], [-0.25, -0.25, 1.0])
+    """
+
+    rgb: np.ndarray
+    depth: np.ndarray
+    intrinsics: np.ndarray
+    pose: np.ndarray
+    name: str = field(default="view", kw_only=True)
+
+    def __post_init__(self) -> None:
+        for what, checked in (
+            ("rgb", self._checked_rgb()),
+            ("depth", self._checked_depth()),
+            ("intrinsics", self._matrix("intrinsics", 3)),
+            ("pose", self._matrix("pose", 4)),
+        ):
+            checked.flags.writeable = False
+            object.__setattr__(self, what, checked)
+        if self.rgb.shape[:2] != self.depth.shape:
+            raise InputError(
+                f"{self.name}: the image is {_size(self.rgb)}, the depth {_size(self.depth)}; expected a depth for "
+                "each pixel, so resize one of them, and with it the intrinsics if they are of that one"
+            )
+        self._check_camera()
+        self._check_pose()
+
+    def __repr__(self) -> str:
+        return f"View({self.name!r}, {_size(self.rgb)}, {self.seen.mean():.0%} with depth)"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels."""
+        h, w = self.depth.shape
+        return h, w
+
+    @cached_property
+    def seen(self) -> np.ndarray:
+        """Whether the depth of each pixel is known, (h, w) bool."""
+        return np.isfinite(self.depth)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """Where in the world each pixel lies: (h * w, 3) float64, row by row; NaN where the depth is unknown."""
+        return moved(unproject(self.depth, self.intrinsics), self.pose)
+
+    def scene(self) -> Scene:
+        """The pixels with depth as a scan, in color, row by row.
+
+        Raises
+        ------
+        CloudError
+            Where no pixel has a depth.
+        """
+        seen = self.seen.reshape(-1)
+        if not seen.any():
+            raise CloudError(f"{self.name}: no pixel has a depth, so that there is no visible point")
+        return Scene(self.points[seen], self.rgb.reshape(-1, 3)[seen], name=self.name)
+
+    def _checked_rgb(self) -> np.ndarray:
+        rgb = np.asarray(self.rgb)
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+            raise InputError(f"{self.name}: rgb has shape {rgb.shape}; expected (h, w, 3)")
+        if rgb.dtype == np.uint8:
+            return rgb.astype(np.float32) / 255
+        rgb = rgb.astype(np.float32)
+        if not -0.01 <= rgb.min() <= rgb.max() <= 1.01:  # nor NaN
+            runs = f"{rgb.min():g} to {rgb.max():g}"
+            raise InputError(f"{self.name}: rgb runs from {runs}; expected bytes, or numbers from 0 to 1")
+        return np.clip(rgb, 0, 1)
+
+    def _checked_depth(self) -> np.ndarray:
+        depth = np.asarray(self.depth)
+        if depth.ndim != 2 or not depth.size or depth.dtype.kind not in "fiu":
+            raise InputError(f"{self.name}: depth has shape {depth.shape}, type {depth.dtype}; expected numbers (h, w)")
+        depth = np.array(depth, dtype=np.float32)
+        depth[(depth == 0) | ~np.isfinite(depth)] = np.nan
+        known = depth[np.isfinite(depth)]
+        if known.size and known.min() < 0:
+            raise InputError(
+                f"{self.name}: {(known < 0).mean():.0%} of the depth is below 0; expected meters in front of the "
+                "camera. If its camera looks along -z (OpenGL), negate the depth and turn the pose"
+            )
+        if known.size and np.median(known) > FARTHEST:
+            raise InputError(
+                f"{self.name}: half of the depth is beyond {np.median(known):g} m; is it in millimeters? Divide by 1000"
+            )
+        return depth
+
+    def _matrix(self, what: str, side: int) -> np.ndarray:
+        try:
+            matrix = np.array(getattr(self, what), dtype=np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+        if matrix.shape != (side, side) or not np.isfinite(matrix).all():
+            raise InputError(
+                f"{self.name}: {what} is {getattr(self, what)!r}; expected ({side}, {side}) finite numbers"
+            )
+        return matrix
+
+    def _check_camera(self) -> None:
+        k = self.intrinsics
+        if k[0, 0] <= 0 or k[1, 1] <= 0 or np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 1e-6 or k[2, 2] != 1:
+            raise InputError(
+                f"{self.name}: intrinsics are {k.tolist()}; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels, "
+                "fx and fy above 0, without skew"
+            )
+
+    def _check_pose(self) -> None:
+        turn, last = self.pose[:3, :3], self.pose[3]
+        if np.abs(last - [0, 0, 0, 1]).max() > 1e-6:
+            raise InputError(f"{self.name}: the last row of the pose is {last.tolist()}; expected 0, 0, 0, 1")
+        off = float(np.abs(turn @ turn.T - np.eye(3)).max())
+        scale = float(np.cbrt(np.linalg.det(turn)))
+        if off <= ROUNDING and scale > 0:
+            return
+        reason = "has scaled or skewed axes"
+        if scale < 0:
+            reason = "mirrors (its determinant is below 0)"
+        elif np.abs(turn @ turn.T - scale**2 * np.eye(3)).max() <= ROUNDING:
+            reason = f"scales by {scale:.3g}; divide the rotation by that, and the scene is in meters"
+        raise InputError(f"{self.name}: the pose is no rotation and a place: it {reason}; expected camera to world")
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"
