@@ -70,7 +70,8 @@ def small_registry(folder: Path, layout: str, head: str, more: str = "") -> Path
     digest = sha256(write_completion(folder / f"{layout}.pth", layout).read_bytes()).hexdigest()
     path = folder / f"{layout}.toml"
     path.write_text(
-        f'[small]\nlike = "semabs-{head}"\nlicence = "none"\nsource = {{ file = "{layout}.pth", sha256 = "{digest}" }}\n'
+        f'[small]\nlike = "semabs-{head}"\nlicence = "none"\n'
+        f'source = {{ file = "{layout}.pth", sha256 = "{digest}" }}\n'
         f"sizes = {{ side = 16, hidden = 32, channels = 8, maps = 8, groups = 4, levels = 3 {more} }}\n"
     )
     return path
