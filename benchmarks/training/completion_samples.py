@@ -27,7 +27,15 @@ from openshape_ood.views.completion.grid import Grid
 from openshape_ood.views.geometry import moved, project, unproject
 
 SIZES = CompletionSizes(
-    head="name", side=32, hidden=32, channels=8, maps=8, groups=8, levels=4, low=(0.6, -1.8, -0.1), high=(4.2, 1.8, 2.3)
+    head="name",
+    side=32,
+    hidden=32,
+    channels=12,
+    maps=12,
+    groups=4,
+    levels=4,
+    low=(0.6, -1.8, -0.1),
+    high=(4.2, 1.8, 2.3),
 )
 GRID = Grid(SIZES.side, SIZES.low, SIZES.high)
 CENTERS = GRID.centers().numpy().astype(np.float64)
@@ -189,7 +197,7 @@ def seen_cells(depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> t
 
 
 def drawn_view(seed: int, kinds: Sequence[str] = (*TRAINED * 3, *MORE)) -> RoomView:
-    """A room of 8 to 13 things of some kinds, fewer where it is full; in every other one there are several of a kind."""
+    """A room of 8 to 13 things, fewer where it is full; in every other one there are several of a kind."""
     rng = np.random.RandomState([seed, 19])
     if rng.random_sample() < 0.5:
         kinds = [kinds[i] for i in rng.randint(len(kinds), size=5)]
@@ -247,7 +255,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for start in range(0, count, SHARD):
             path = args.folder / f"{what}-{start // SHARD:03d}.npz"
             if not path.is_file():
-                save_shard(path, [sample_of(drawn_view(first + i), first + i) for i in range(start, min(start + SHARD, count))])
+                seeds = range(first + start, first + min(start + SHARD, count))
+                save_shard(path, [sample_of(drawn_view(seed), seed) for seed in seeds])
                 print(f"{path}  {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -74,16 +74,15 @@ def hidden_triples(sample: Sample, rng: np.random.RandomState) -> list[Triple]:
     return found
 
 
-def draw_triple(sample: Sample, rng: np.random.RandomState, hidden: float = 0.5) -> Triple | None:
-    """One for training: hidden for a share, of the others rather one of several; None where there is none."""
-    visible, unseen = visible_triples(sample), hidden_triples(sample, rng)
-    if unseen and (not visible or rng.random_sample() < hidden):
-        # of the two hidden relations each as often
+def draw_triples(sample: Sample, rng: np.random.RandomState) -> list[Triple]:
+    """For training, one of what is in view, rather one of several, and one hidden: each where there is one."""
+    found, visible, unseen = [], visible_triples(sample), hidden_triples(sample, rng)
+    if visible:
+        weight = np.array([4.0 if one.kind == "several" else 2.0 if one.relation == "on" else 1.0 for one in visible])
+        found.append(visible[rng.choice(len(visible), p=weight / weight.sum())])
+    if unseen:  # each of the two relations as often
         kinds = sorted({one.relation for one in unseen})
-        kind = kinds[rng.randint(len(kinds))]
-        unseen = [one for one in unseen if one.relation == kind]
-        return unseen[rng.randint(len(unseen))]
-    if not visible:
-        return None
-    weight = np.array([4.0 if one.kind == "several" else 2.0 if one.relation == "on" else 1.0 for one in visible])
-    return visible[rng.choice(len(visible), p=weight / weight.sum())]
+        relation = kinds[rng.randint(len(kinds))]
+        unseen = [one for one in unseen if one.relation == relation]
+        found.append(unseen[rng.randint(len(unseen))])
+    return found

@@ -4,9 +4,10 @@
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --minutes 45
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --minutes 60 --resume
 
-A step is one view: some of its names, completed from a stand-in for relevancy, and one target in a relation to a
-reference, by the same U-Net. A run of `--steps` is a pure function of its arguments on one machine; one of `--minutes`
-sees the same views in the same order, but how many is a matter of the machine. Its state is kept beside the weights.
+A step is one view: some of its names, completed from a stand-in for relevancy, and two targets in a relation to a
+reference, one of them hidden, by the same U-Net. A run of `--steps` is a pure function of its arguments on one machine;
+one of `--minutes` sees the same views in the same order, but how many is a matter of the machine. Its state is kept
+beside the weights.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from torch import Tensor, nn
 from benchmarks.training.completion_affinities import stand_in
 from benchmarks.training.completion_losses import iou, soft_jaccard, weighted_cross_entropy
 from benchmarks.training.completion_samples import CENTERS, SIZES, Sample, Views
-from benchmarks.training.completion_triples import MIRRORED, Triple, draw_triple
+from benchmarks.training.completion_triples import MIRRORED, Triple, draw_triples
 from openshape_ood.storage import replacing
-from openshape_ood.views.completion.network import CompletionNetwork
+from openshape_ood.views.completion.network import TEMPERATURE, CompletionNetwork
 
 RELATION_SIZES = replace(SIZES, head="relation", pointing=64)
 WARM, FALL = 0.03, 0.7  # shares of a run: the learning rate rises in the first, and falls over the last
@@ -41,14 +42,18 @@ MOST_STEPS = 1_000_000
 
 
 class Batch(NamedTuple):
-    """Names of one view: points (n, 3), affinities (b, n), filled cells (b, c), cells in view (c,), a triple."""
+    """Names of one view: points (n, 3), affinities (b, n), filled cells (b, c), cells in view (c,), and triples.
+
+    names: (b,) of the rows.
+    """
+
+    names: list[str]
 
     points: Tensor
     affinities: Tensor
     labels: Tensor
     counted: Tensor
-    places: tuple[int, int] | None
-    triple: Triple | None
+    triples: list[Triple]
 
 
 class Pair(nn.Module):
@@ -84,21 +89,23 @@ def at_centers(network: CompletionNetwork, volume: Tensor, cells: Tensor | None 
     return network.decoder(torch.cat([found.transpose(1, 2), at.expand(len(found), -1, -1)], -1))
 
 
-def relation_logits(network: CompletionNetwork, joined: Tensor, relation: str, cells: Tensor | None = None) -> Tensor:
-    """Logits (b, c) of a target in a relation, joined (b, 2f, s, s, s) being its volume and that of the reference."""
-    query = network.relation_query([relation])
-    return nn.functional.cosine_similarity(at_centers(network, joined, cells), query[:, None], dim=-1) / 0.07
+def relation_logits(
+    network: CompletionNetwork, joined: Tensor, relations: Sequence[str], cells: Tensor | None = None
+) -> Tensor:
+    """Logits (b, c) of targets in relations, joined (b, 2f, s, s, s) being the volumes of target and reference."""
+    query = network.relation_query(relations)[:, None]
+    return nn.functional.cosine_similarity(at_centers(network, joined, cells), query, dim=-1) / TEMPERATURE
 
 
-def batch_of(sample: Sample, rng: np.random.RandomState, most: int, hidden: float) -> Batch | None:
-    """Some names of a view, mirrored every other time; None where nothing is in view."""
+def batch_of(sample: Sample, rng: np.random.RandomState, most: int) -> Batch | None:
+    """At least `most` names of a view, if it has them, mirrored every other time; None where nothing is in view."""
     names = sample.visible()
     if not names:
         return None
-    triple = draw_triple(sample, rng, hidden)
-    chosen = [] if triple is None else [triple.target, triple.reference]
+    triples = draw_triples(sample, rng)
+    chosen = list(dict.fromkeys(name for one in triples for name in (one.target, one.reference)))
     rest = [names[i] for i in rng.permutation(len(names)) if names[i] not in chosen]
-    chosen = [*chosen, *rest][: max(most, len(chosen))]
+    chosen += rest[: max(most - len(chosen), 0)]
     severity = 0.0 if rng.random_sample() < CLEAN else rng.uniform(0.4, 1.2)
     # what is shown beside them counts in the mean that is taken off
     maps = stand_in(sample, [*chosen, *(name for name in names if name not in chosen)], rng, severity)[: len(chosen)]
@@ -107,17 +114,18 @@ def batch_of(sample: Sample, rng: np.random.RandomState, most: int, hidden: floa
     if rng.random_sample() < 0.5:
         points = points * np.array([1, -1, 1], dtype=np.float32)
         labels, counted = mirrored(labels), mirrored(counted)
-        if triple is not None:
-            relation = MIRRORED.get(triple.relation, triple.relation)
-            triple = triple._replace(cells=mirrored(triple.cells), relation=relation)
+        triples = [
+            one._replace(cells=mirrored(one.cells), relation=MIRRORED.get(one.relation, one.relation))
+            for one in triples
+        ]
     known = np.isfinite(points).all(axis=1)
     return Batch(
+        chosen,
         torch.from_numpy(points[known]),
         torch.from_numpy(maps.reshape(len(maps), -1)[:, known]).float(),
         torch.from_numpy(labels),
         torch.from_numpy(counted),
-        None if triple is None else (0, 1),
-        triple,
+        triples,
     )
 
 
@@ -132,16 +140,15 @@ def losses(network: Pair, batch: Batch, args: argparse.Namespace, rng: np.random
     found = volumes(network.names, batch.points, batch.affinities, args.bfloat16)
     counted = batch.counted.expand_as(batch.labels)
     logits = at_centers(network.names, found)[..., 0]
-    names = (
-        weighted_cross_entropy(logits, batch.labels, counted) + soft_jaccard(logits, batch.labels, counted)
-    ).mean()
-    if batch.triple is None:
+    names = (weighted_cross_entropy(logits, batch.labels, counted) + soft_jaccard(logits, batch.labels, counted)).mean()
+    if not batch.triples:
         return names, names.new_zeros(())
-    cells = np.flatnonzero(batch.counted.numpy())
-    cells = torch.from_numpy(cells[rng.permutation(len(cells))[:PLACES]])
-    joined = torch.cat([found[:1], found[1:2]], 1)
-    logits = relation_logits(network.pair, joined, batch.triple.relation, cells)
-    labels = torch.from_numpy(batch.triple.cells)[cells][None]
+    inside = np.flatnonzero(batch.counted.numpy())
+    cells = torch.from_numpy(inside[rng.permutation(len(inside))[:PLACES]])
+    rows = [[batch.names.index(name) for name in (one.target, one.reference)] for one in batch.triples]
+    joined = found[torch.tensor(rows)].flatten(1, 2)
+    logits = relation_logits(network.pair, joined, [one.relation for one in batch.triples], cells)
+    labels = torch.from_numpy(np.stack([one.cells for one in batch.triples]))[:, cells]
     every = torch.ones_like(labels)
     return names, (weighted_cross_entropy(logits, labels, every) + soft_jaccard(logits, labels, every)).mean()
 
@@ -153,7 +160,7 @@ class Training:
         torch.manual_seed(args.seed)
         self.args, self.step, self.minutes, self.network = args, 0, 0.0, Pair()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.01)
-        self.settings = {key: getattr(args, key) for key in ("seed", "names", "relations", "hidden", "learning_rate")}
+        self.settings = {key: getattr(args, key) for key in ("seed", "names", "relations", "learning_rate")}
         self.started = time.monotonic()
 
     def share(self) -> float:
@@ -165,7 +172,7 @@ class Training:
         """One step; the loss of names and that of the relation."""
         args, rng = self.args, np.random.RandomState([self.args.seed, self.step])
         order = np.random.RandomState([args.seed, self.step // len(views), 1]).permutation(len(views))
-        batch = batch_of(views[order[self.step % len(views)]], rng, args.names, args.hidden)
+        batch = batch_of(views[order[self.step % len(views)]], rng, args.names)
         self.step += 1
         if batch is None:
             return 0.0, 0.0
@@ -221,11 +228,16 @@ def train(run: Training, views: Views, held_out: Views, state: Path) -> None:
             print(f"step {run.step}  {figures}", flush=True)
             sums[:] = 0
         if run.minutes - kept >= EVERY:
-            best, cutoff = checked(run.network, held_out, args.check)
-            print(f"step {run.step}  held-out IoU {best:.3f} at {cutoff:+.2f}", flush=True)
+            report(run, held_out)
             run.keep(state)
             kept = run.minutes
+    report(run, held_out)
     run.keep(state)
+
+
+def report(run: Training, held_out: Views) -> None:
+    best, cutoff = checked(run.network, held_out, run.args.check)
+    print(f"step {run.step}  held-out IoU {best:.3f} at {cutoff:+.2f}", flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -239,7 +251,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
     parser.add_argument("--names", type=int, default=4, help="of a view, at most (default: 4)")
     parser.add_argument("--relations", type=float, default=0.5, help="weight of their loss (default: 0.5)")
-    parser.add_argument("--hidden", type=float, default=0.5, help="share of hidden targets (default: 0.5)")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--float32", dest="bfloat16", action="store_false", help="where bfloat16 is slow")
     parser.add_argument("--every", type=int, default=100, help="steps between two lines (default: 100)")
@@ -247,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    if args.minutes <= 0 or args.steps < 0 or args.names < 2:
+    if args.minutes <= 0 or args.steps < 0 or args.names < 1:
         parser.error("--minutes must be above 0, --steps 0 or more, --names 2 or more")
     paths = {what: sorted(args.views.glob(f"{what}-*.npz")) for what in ("train", "held-out")}
     if not all(paths.values()):
