@@ -58,7 +58,7 @@ HOMES = {
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
-    "trimesh": {"shapes"},
+    "trimesh": {"shapes", "views.completion"},
 }
 # plot() is a convenience that draws with the pictures above it, which are imported when it is called
 ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots"), ("views.affinities", "plots")}

@@ -184,7 +184,8 @@ class CompletionSizes:
     "relation" to a reference, by both affinities, or by their texts, "text-relation". side: cells of the grid; low,
     high: the corners of its box in meters, z up; hidden, channels: widths of the point layers and of what they give;
     maps, groups, levels: of the 3D U-Net; inputs: numbers of a point beside xyz; pooling: of the points in a cell;
-    pointing, text: widths of the vectors of relations and of text, 0 where there are none; legacy: the rules of the
+    pointing, text: widths of the vectors of relations and of text, 0 where there are none; threshold: the logit
+    from which on a place is filled; legacy: the rules of the
     released files, see `views.completion.grid`, whose pooling is "mean".
     """
 
@@ -201,6 +202,7 @@ class CompletionSizes:
     text: int = field(default=0, metadata={"zero": True})
     low: tuple[float, ...] = (-1.0, -1.0, -0.1)
     high: tuple[float, ...] = (1.0, 1.0, 1.9)
+    threshold: float = field(default=0.0, metadata={"signed": True})
     legacy: bool = False
 
     def __post_init__(self) -> None:

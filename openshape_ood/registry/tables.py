@@ -45,8 +45,9 @@ def read_table(kind: Any, table: Any, where: str) -> Any:
         value, may_be_zero = values.get(f.name), "zero" in f.metadata
         if not isinstance(value, int | float) or isinstance(value, bool) or (may_be_zero and value == 0):
             continue
-        if not 0 < value < math.inf:  # so that NaN is refused
-            expected = "0 or more" if may_be_zero else "a positive, finite number"
+        least = -math.inf if "signed" in f.metadata else 0
+        if not least < value < math.inf:  # so that NaN is refused
+            expected = "0 or more" if may_be_zero else "a finite number" if least else "a positive, finite number"
             raise RegistryError(f"{where} field {f.name!r} is {value}; expected {expected}")
     try:
         return kind(**values)

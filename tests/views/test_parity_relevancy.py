@@ -129,7 +129,11 @@ def test_tile_in_double_precision(pack: Any, model: Any) -> None:
     vectors = np.stack([relevancy.average(given.embed(some).astype(np.float64), True) for some in sentences])
     check(vectors, golden, "tile/text_64", DOUBLE_BAR)
     text = torch.from_numpy(vectors)
-    for blocks, key in ((None, "relevancy"), (range(6, 12), "rollout_blocks_6_to_11"), (range(12), "rollout_all_blocks")):
+    for blocks, key in (
+        (None, "relevancy"),
+        (range(6, 12), "rollout_blocks_6_to_11"),
+        (range(12), "rollout_all_blocks"),
+    ):
         check(Tower.of(double, blocks).relevancy(x, text)[:, 0], golden, f"tile/{key}_64", DOUBLE_BAR)
 
 
@@ -149,7 +153,9 @@ def test_tiles(pack: Any) -> None:
         found = tiling.cut(*picture_size(sizes, key), replace(OURS, legacy=legacy))
         np.testing.assert_array_equal(found, golden[f"tiles/{key}"])
     found = tiling.cut(896, 896, replace(OURS, legacy="height"))
-    np.testing.assert_array_equal(np.stack(np.unique(found[:, 0], return_counts=True), 1)[::-1], golden["tiles/ours_896"])
+    np.testing.assert_array_equal(
+        np.stack(np.unique(found[:, 0], return_counts=True), 1)[::-1], golden["tiles/ours_896"]
+    )
     # the repaired tiles of a square whose tiles end flush are the same
     np.testing.assert_array_equal(tiling.cut(896, 896, OURS), found)
 

@@ -1,1 +1,8 @@
 """Completion: from points with affinities to names, the occupancy of the whole thing, hidden parts included."""
+
+from openshape_ood.views.completion.complete import Completer as Completer
+from openshape_ood.views.completion.complete import camera_frame as camera_frame
+from openshape_ood.views.completion.complete import complete as complete
+from openshape_ood.views.completion.complete import locate as locate
+from openshape_ood.views.completion.field import Field as Field
+from openshape_ood.views.completion.relations import RELATIONS as RELATIONS

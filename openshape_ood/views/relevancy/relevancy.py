@@ -279,7 +279,14 @@ class RelevancyEncoder:
 
     def _key(self, picture: np.ndarray, word: str, preset: Preset, seed: int) -> str:
         image = hashlib.sha256(picture.tobytes()).hexdigest()
-        how = [*astuple(preset), seed if preset.jitters else 0, self.blocks.start, self.templates, self._mean, self._std]
+        how = [
+            *astuple(preset),
+            seed if preset.jitters else 0,
+            self.blocks.start,
+            self.templates,
+            self._mean,
+            self._std,
+        ]
         return json.dumps([1, image, picture.shape, self.identity.sha256, how, word])
 
     def __repr__(self) -> str:

@@ -1,0 +1,259 @@
+"""Field: occupancy logits of names at any place, as a grid, a mesh, or a map of what no known name explains."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from openshape_ood.checks import array, check_count
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.devices import exact
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.encoders.text.encoder import clean_names
+from openshape_ood.errors import InputError, MissingPackageError, UnknownNameError
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.views.completion.grid import Grid
+from openshape_ood.views.completion.masks import in_view, signed_distance
+from openshape_ood.views.completion.network import CompletionNetwork
+from openshape_ood.views.geometry import moved
+from openshape_ood.views.view import View
+
+PIECE = 1 << 18  # queries at once
+KEPT_BYTES = 1 << 29  # of volumes
+MOST_SIDE = 256
+PEAK = 0.15  # a target can be where its logit is within this of the largest
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What the network is given for one volume: points (n, 3) in its own frame, numbers (n, f) of each."""
+
+    points: Tensor
+    numbers: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Where each of k names is, hidden parts included; computed when asked for.
+
+    Attributes
+    ----------
+    names : tuple of k str
+    network : CompletionNetwork
+    parts : tuple of Part
+        A volume each.
+    reads : tuple of k tuples of int
+        The parts that each name is read from: its own, or those of target and reference.
+    queries : tuple of k Tensor (1, d), or None
+        What the decoder's output is compared with, of the heads that do.
+    points : ndarray (n, 3)
+        The visible points in the world.
+    frame : ndarray (4, 4)
+        From the world to the frame of the network's grid.
+    views : tuple of View
+        What was seen, for `seen`; none where only points are known.
+    provenance : Provenance
+    """
+
+    names: tuple[str, ...]
+    network: CompletionNetwork
+    parts: tuple[Part, ...]
+    reads: tuple[tuple[int, ...], ...]
+    queries: tuple[Tensor | None, ...]
+    points: np.ndarray
+    frame: np.ndarray
+    views: tuple[View, ...]
+    provenance: Provenance
+    _volumes: OrderedDict[int, Tensor] = field(default_factory=OrderedDict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Field({', '.join(self.names)}, by {self.provenance.identity.checkpoint!r})"
+
+    def logits(self, queries: np.ndarray, names: Sequence[str] | None = None) -> np.ndarray:
+        """How sure it is that a name fills a place.
+
+        Parameters
+        ----------
+        queries : ndarray (m, 3)
+            In the world, meters.
+        names : sequence of str, optional
+            Some of its names, or all.
+
+        Returns
+        -------
+        ndarray (k, m) float32
+            Logits; `threshold` and above is filled. Outside of the network's box they mean nothing.
+
+        Raises
+        ------
+        InputError
+            For queries that are no finite places, and a name that it was not made for.
+        """
+        given = array(queries, "queries", "bd")
+        if given.shape[1] != 3:
+            raise InputError(f"queries have the shape {given.shape}; expected places (m, 3) in meters")
+        places = moved(given.astype(np.float64), self.frame)
+        return np.stack([self._of(i, places) for i in self._rows(names)])
+
+    def grid(self, side: int = 64, names: Sequence[str] | None = None) -> np.ndarray:
+        """Logits (k, side, side, side) float32 at `centers(side)`."""
+        return self.logits(self.centers(side), names).reshape(-1, side, side, side)
+
+    def centers(self, side: int = 64) -> np.ndarray:
+        """The middles (side³, 3) in the world of the cells of a grid over the network's box, x slowest."""
+        check_count(side, "side", MOST_SIDE, "cells along an edge")
+        return moved(self.network.grid.centers(side).numpy().astype(np.float64), np.linalg.inv(self.frame))
+
+    def seen(self, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
+        """Which cells (side³,) a view has, hidden or not, and which are seen to be empty; all and none without views."""
+        centers = self.centers(side)
+        if not self.views:
+            return np.ones(len(centers), dtype=bool), np.zeros(len(centers), dtype=bool)
+        shown = np.any([in_view(centers, view) for view in self.views], axis=0)
+        free = np.any([signed_distance(centers, view, self._voxel(side)) > 0 for view in self.views], axis=0)
+        return shown, free
+
+    def occupied(self, name: str, side: int = 64) -> np.ndarray:
+        """The cells (side, side, side) bool that a name fills, of those in a view and not seen to be empty."""
+        return ((self._above(self._rows([name])[0], side) > 0) & self._told(side)).reshape(side, side, side)
+
+    def mesh(self, name: str, side: int = 64) -> Any:
+        """What a name fills, as a surface in the world.
+
+        Parameters
+        ----------
+        name : str
+        side : int
+            Of the grid it is taken from.
+
+        Returns
+        -------
+        trimesh.Trimesh
+            Meters, z up; `.export("name.glb")` writes it.
+
+        Raises
+        ------
+        InputError
+            For another name, and where it fills nothing.
+        MissingPackageError
+            Without scikit-image.
+        """
+        try:
+            from skimage.measure import marching_cubes
+        except ImportError as error:
+            raise MissingPackageError("meshes need scikit-image: pip install 'openshape-ood[views]'") from error
+        import trimesh
+
+        above = self._above(self._rows([name])[0], side)
+        above = np.where(self._told(side), above, np.minimum(above, -1)).reshape(side, side, side)
+        if not (above > 0).any():
+            raise InputError(f"{name!r} fills nothing that the view can tell, so that there is no mesh of it")
+        # a closed surface, though it may touch the faces of the box
+        closed = np.pad(above, 1, constant_values=above.min())
+        vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
+        low, high = np.array(self.network.grid.low), np.array(self.network.grid.high)
+        places = low + (vertices - 0.5) * (high - low) / side
+        return trimesh.Trimesh(moved(places, np.linalg.inv(self.frame)), faces, process=False)
+
+    def unexplained(self, known: Sequence[str], side: int = 64) -> NoveltyMap:
+        """What is occupied, yet no known name says so.
+
+        Parameters
+        ----------
+        known : sequence of str
+            Some of its names.
+        side : int
+            Of the grid.
+
+        Returns
+        -------
+        NoveltyMap
+            Of the cells with visible points, and those that any name fills: 1 less the probability that a known name
+            fills it, 0.5 being the threshold.
+
+        Raises
+        ------
+        UnknownNameError
+            For a name that it was not made for.
+        """
+        rows, told, filled = self._rows(known), self._told(side), self._visible(side)
+        best, nearest = np.full(side**3, -np.inf), np.zeros(side**3, dtype=np.int64)
+        for i in range(len(self.names)):
+            above = self._above(i, side)
+            filled |= told & (above > 0)
+            if i in rows:
+                nearest[above > best] = rows.index(i)
+                best = np.maximum(best, above)
+        classes = np.array([self.names[i] for i in rows])
+        with np.errstate(over="ignore"):
+            probability = 1 / (1 + np.exp(-best[filled]))
+        return NoveltyMap(
+            elements=Elements("voxels", np.argwhere(filled.reshape(side, side, side))),
+            novelty=1 - probability,
+            nearest=classes[nearest[filled]],
+            classes=classes,
+            baseline=float("nan"),
+            threshold=Threshold(0.5, source="a known name fills the cell, or none does"),
+            provenance=self.provenance,
+            name="the completed view",
+            up="z",
+            similarity=probability,
+        )
+
+    def _rows(self, names: Sequence[str] | None) -> list[int]:
+        if names is None:
+            return list(range(len(self.names)))
+        for name in (given := clean_names(names)):
+            if name not in self.names:
+                raise UnknownNameError(f"nothing was completed for {name!r}; it was for {', '.join(self.names)}")
+        return [self.names.index(name) for name in given]
+
+    def _of(self, i: int, places: np.ndarray) -> np.ndarray:
+        """Logits (m,) of a name at places (m, 3) in the frame of the network."""
+        device = self.parts[0].points.device
+        found = [np.empty(0, dtype=np.float32)]
+        with torch.inference_mode(), exact(device):
+            volume = torch.cat([self._volume(part) for part in self.reads[i]], dim=1)
+            for start in range(0, len(places), PIECE):
+                piece = torch.from_numpy(places[start : start + PIECE]).float().to(device)
+                found.append(self.network.decode(volume, piece[None], self.queries[i])[0].cpu().numpy())
+        return np.concatenate(found)
+
+    def _volume(self, part: int) -> Tensor:
+        """The volume of a part; the last ones are kept."""
+        if part not in self._volumes:
+            given = self.parts[part]
+            self._volumes[part] = self.network.volume(given.points[None], given.numbers[None])
+            size = self._volumes[part].numel() * self._volumes[part].element_size()
+            while len(self._volumes) > max(2, KEPT_BYTES // size):
+                self._volumes.popitem(last=False)
+        return self._volumes[part]
+
+    def _above(self, i: int, side: int) -> np.ndarray:
+        """By how much a name's logits (side³,) at the cells are above what fills a cell."""
+        check_count(side, "side", MOST_SIDE, "cells along an edge")
+        found = self._of(i, self.network.grid.centers(side).numpy())
+        return found - (found.max() - PEAK if self.network.sizes.relates else self.network.sizes.threshold)
+
+    def _told(self, side: int) -> np.ndarray:
+        shown, free = self.seen(side)
+        return shown & ~free
+
+    def _visible(self, side: int) -> np.ndarray:
+        """The cells (side³,) with visible points."""
+        grid = Grid(side, self.network.grid.low, self.network.grid.high)
+        places = torch.from_numpy(moved(self.points, self.frame))
+        found = np.zeros(side**3, dtype=bool)
+        found[grid.cells(places[grid.inside(places)]).numpy()] = True
+        return found
+
+    def _voxel(self, side: int) -> float:
+        """The edge of a cell in the world, in meters."""
+        sizes = self.network.grid
+        return float(max(np.subtract(sizes.high, sizes.low)) / side / np.cbrt(abs(np.linalg.det(self.frame[:3, :3]))))
