@@ -23,6 +23,7 @@ from openshape_ood.storage import replacing
 from openshape_ood.synthetic.rooms import FURNITURE
 from openshape_ood.synthetic.sampling import sample_surface, surface_area
 from openshape_ood.synthetic.views import RoomView, room_view
+from openshape_ood.views.completion.complete import camera_frame
 from openshape_ood.views.completion.grid import Grid
 from openshape_ood.views.geometry import moved, project, unproject
 
@@ -121,15 +122,6 @@ class Sample:
         return [n for n in every if self.mask(n).sum() >= least and (self.cells(n) & self.in_view).any()]
 
 
-def frame_of(pose: np.ndarray) -> np.ndarray:
-    """The matrix (4, 4) from the world to the frame of the box of a camera with this pose."""
-    ahead = pose[:2, 2] / np.linalg.norm(pose[:2, 2])
-    frame = np.eye(4)
-    frame[:2, :2] = [ahead, [-ahead[1], ahead[0]]]
-    frame[:2, 3] = -frame[:2, :2] @ pose[:2, 3]
-    return frame
-
-
 def cells_of(points: np.ndarray) -> np.ndarray:
     """Cells (c,) that points (n, 3) of the box's frame fill, and those they enclose, beyond the box too."""
     index = np.floor((points - SIZES.low) / CELL).astype(np.int64)
@@ -145,7 +137,7 @@ def cells_of(points: np.ndarray) -> np.ndarray:
 
 def sample_of(made: RoomView, seed: int = 0) -> Sample:
     """The view of a generated room as a sample; seed: of the points by which cells are found."""
-    view, frame = made.view, frame_of(made.view.pose)
+    view, frame = made.view, camera_frame(made.view.pose)
     pose, rng = frame @ view.pose, np.random.RandomState([seed, 18])
     shown = np.array([*(LAYOUT.get(one.name, one.instance) for one in made.pieces), 0], dtype=np.uint8)[made.surface]
     middles = moved(CENTERS, np.linalg.inv(frame))
