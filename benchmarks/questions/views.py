@@ -95,7 +95,9 @@ def untrained(completer: Completer, seed: int = 0) -> Completer:
 
 def stand_in_figures(rooms: Iterable[Seen]) -> dict[str, float]:
     """How good the stand-in is, over names."""
-    found = np.concatenate([quality(one.sample, one.names, one.affinities.values[: len(one.names)]) for one in rooms if one.names])
+    found = np.concatenate(
+        [quality(one.sample, one.names, one.affinities.values[: len(one.names)]) for one in rooms if one.names]
+    )
     words = ("pixel average precision", "pointing game", "best pixel IoU")
     return dict(zip(words, map(float, found.mean(0)), strict=True))
 

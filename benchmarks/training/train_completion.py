@@ -37,7 +37,7 @@ WARM, FALL = 0.03, 0.7  # shares of a run: the learning rate rises in the first,
 EVERY = 3.0  # minutes between two states that are kept
 CLEAN = 0.15  # share of views whose affinities are clean masks
 PLACES = 8192  # cells at which a relation is learned
-CUTOFFS = torch.arange(-4, 4.01, 0.25)
+CUTOFFS = torch.arange(-6, 6.01, 0.25)
 MOST_STEPS = 1_000_000
 
 
@@ -97,8 +97,11 @@ def relation_logits(
     return nn.functional.cosine_similarity(at_centers(network, joined, cells), query, dim=-1) / TEMPERATURE
 
 
-def batch_of(sample: Sample, rng: np.random.RandomState, most: int) -> Batch | None:
-    """At least `most` names of a view, if it has them, mirrored every other time; None where nothing is in view."""
+def batch_of(sample: Sample, rng: np.random.RandomState, most: int, measured: bool = False) -> Batch | None:
+    """At least `most` names of a view, if it has them, mirrored every other time; None where nothing is in view.
+
+    Severity and scale of what the names light up vary, unless it is to be measured.
+    """
     names = sample.visible()
     if not names:
         return None
@@ -106,10 +109,11 @@ def batch_of(sample: Sample, rng: np.random.RandomState, most: int) -> Batch | N
     chosen = list(dict.fromkeys(name for one in triples for name in (one.target, one.reference)))
     rest = [names[i] for i in rng.permutation(len(names)) if names[i] not in chosen]
     chosen += rest[: max(most - len(chosen), 0)]
-    severity = 0.0 if rng.random_sample() < CLEAN else rng.uniform(0.4, 1.2)
+    severity, scale = 0.0 if rng.random_sample() < CLEAN else rng.uniform(0.4, 1.2), rng.uniform(0.7, 1.3)
+    if measured:
+        severity = scale = 1.0
     # what is shown beside them counts in the mean that is taken off
     maps = stand_in(sample, [*chosen, *(name for name in names if name not in chosen)], rng, severity)[: len(chosen)]
-    maps = maps * rng.uniform(0.7, 1.3)
     points, labels, counted = sample.points(), np.stack([sample.cells(name) for name in chosen]), sample.in_view
     if rng.random_sample() < 0.5:
         points = points * np.array([1, -1, 1], dtype=np.float32)
@@ -122,7 +126,7 @@ def batch_of(sample: Sample, rng: np.random.RandomState, most: int) -> Batch | N
     return Batch(
         chosen,
         torch.from_numpy(points[known]),
-        torch.from_numpy(maps.reshape(len(maps), -1)[:, known]).float(),
+        torch.from_numpy(scale * maps.reshape(len(maps), -1)[:, known]).float(),
         torch.from_numpy(labels),
         torch.from_numpy(counted),
         triples,
@@ -144,13 +148,17 @@ def losses(network: Pair, batch: Batch, args: argparse.Namespace, rng: np.random
     if not batch.triples:
         return names, names.new_zeros(())
     inside = np.flatnonzero(batch.counted.numpy())
-    cells = torch.from_numpy(inside[rng.permutation(len(inside))[:PLACES]])
+    logits, labels = related(network, batch, found, torch.from_numpy(inside[rng.permutation(len(inside))[:PLACES]]))
+    every = torch.ones_like(labels)
+    return names, (weighted_cross_entropy(logits, labels, every) + soft_jaccard(logits, labels, every)).mean()
+
+
+def related(network: Pair, batch: Batch, found: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and labels of the triples at some cells, found: the volumes of the names."""
     rows = [[batch.names.index(name) for name in (one.target, one.reference)] for one in batch.triples]
     joined = found[torch.tensor(rows)].flatten(1, 2)
     logits = relation_logits(network.pair, joined, [one.relation for one in batch.triples], cells)
-    labels = torch.from_numpy(np.stack([one.cells for one in batch.triples]))[:, cells]
-    every = torch.ones_like(labels)
-    return names, (weighted_cross_entropy(logits, labels, every) + soft_jaccard(logits, labels, every)).mean()
+    return logits, torch.from_numpy(np.stack([one.cells for one in batch.triples]))[:, cells]
 
 
 class Training:
@@ -200,22 +208,23 @@ class Training:
 
 
 @torch.no_grad()
-def checked(network: Pair, views: Views, count: int) -> tuple[float, float]:
-    """The best mean IoU of names over cut-offs, on the first held-out views, and that cut-off."""
-    found = []
+def checked(network: Pair, views: Views, count: int, half: bool) -> dict[str, tuple[float, float]]:
+    """The best mean IoU over cut-offs on the first held-out views, and that cut-off: of names, and of relations."""
+    figures: dict[str, list[Tensor]] = {"names": [], "relations": []}
+    every = torch.arange(len(CENTERS))
     for i in range(min(count, len(views))):
-        sample = views[i]
-        if not (names := sample.visible()):
+        batch = batch_of(views[i], np.random.RandomState([i, 3]), most=100, measured=True)
+        if batch is None:
             continue
-        points = sample.points()
-        known = np.isfinite(points).all(axis=1)
-        maps = stand_in(sample, names, np.random.RandomState([i, 3])).reshape(len(names), -1)[:, known]
-        volume = volumes(network.names, torch.from_numpy(points[known]), torch.from_numpy(maps))
-        labels = torch.from_numpy(np.stack([sample.cells(name) for name in names]))
-        counted = torch.from_numpy(sample.in_view).expand_as(labels)
-        found.append(iou(at_centers(network.names, volume)[..., 0], labels, counted, CUTOFFS))
-    mean = torch.cat(found).nanmean(0)
-    return float(mean.max()), float(CUTOFFS[mean.argmax()])
+        found = volumes(network.names, batch.points, batch.affinities, half)
+        there = (batch.labels & batch.counted).any(1)
+        pairs = {"names": (at_centers(network.names, found[there])[..., 0], batch.labels[there])}
+        if batch.triples:
+            pairs["relations"] = related(network, batch, found, every)
+        for key, (logits, labels) in pairs.items():
+            figures[key].append(iou(logits, labels, batch.counted.expand_as(labels), CUTOFFS))
+    means = {key: torch.cat(of).nanmean(0) for key, of in figures.items() if of}
+    return {key: (float(mean.max()), float(CUTOFFS[mean.argmax()])) for key, mean in means.items()}
 
 
 def train(run: Training, views: Views, held_out: Views, state: Path) -> None:
@@ -236,8 +245,8 @@ def train(run: Training, views: Views, held_out: Views, state: Path) -> None:
 
 
 def report(run: Training, held_out: Views) -> None:
-    best, cutoff = checked(run.network, held_out, run.args.check)
-    print(f"step {run.step}  held-out IoU {best:.3f} at {cutoff:+.2f}", flush=True)
+    for key, (best, cutoff) in checked(run.network, held_out, run.args.check, run.args.bfloat16).items():
+        print(f"step {run.step}  held-out {key}: IoU {best:.3f} at {cutoff:+.2f}", flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -249,7 +258,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=45.0, help="wall time of the run, resumed or not (45)")
     parser.add_argument("--steps", type=int, default=0, help="in place of minutes")
     parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
-    parser.add_argument("--names", type=int, default=4, help="of a view, at most (default: 4)")
+    parser.add_argument("--names", type=int, default=4, help="of a view, if it has them (default: 4)")
     parser.add_argument("--relations", type=float, default=0.5, help="weight of their loss (default: 0.5)")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--float32", dest="bfloat16", action="store_false", help="where bfloat16 is slow")
@@ -259,7 +268,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     if args.minutes <= 0 or args.steps < 0 or args.names < 1:
-        parser.error("--minutes must be above 0, --steps 0 or more, --names 2 or more")
+        parser.error("--minutes must be above 0, --steps 0 or more, --names 1 or more")
     paths = {what: sorted(args.views.glob(f"{what}-*.npz")) for what in ("train", "held-out")}
     if not all(paths.values()):
         parser.error(f"{args.views} has no views; make them with `python -m benchmarks.training.completion_samples`")
