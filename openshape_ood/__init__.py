@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.reading import load_shape as load_shape
     from openshape_ood.sklearn_api import NoveltyDetector as NoveltyDetector
     from openshape_ood.sklearn_api import ShapeEmbedder as ShapeEmbedder
+    from openshape_ood.views import View as View
+    from openshape_ood.views import load_view as load_view
 
 # where each public name lives
 _HOMES = {
@@ -56,11 +58,13 @@ _HOMES = {
     "ShapeEncoder": "encoders.shape_encoder",
     "TextEncoder": "encoders.text.encoder",
     "Threshold": "decisions.threshold",
+    "View": "views",
     "discover": "discovery",
     "find_objects": "scenes",
     "list_checkpoints": "registry",
     "load_scene": "scenes",
     "load_shape": "shapes.reading",
+    "load_view": "views",
     "localize": "localization",
     "score_embeddings": "novelty",
     "score_novelty": "novelty",
@@ -82,11 +86,13 @@ __all__ = [
     "ShapeEncoder",
     "TextEncoder",
     "Threshold",
+    "View",
     "discover",
     "find_objects",
     "list_checkpoints",
     "load_scene",
     "load_shape",
+    "load_view",
     "localize",
     "score_embeddings",
     "score_novelty",

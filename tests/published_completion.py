@@ -139,3 +139,40 @@ def box_points(name: str, seed: int, shape: tuple[int, ...], spread: float = 1.0
 def affinities(name: str, seed: int, shape: tuple[int, ...]) -> np.ndarray:
     """Relevancy as the network is given it, about -1 to 1, float32."""
     return (stream("features:" + name, seed).standard_normal(shape) * 0.5).astype(np.float32)
+
+
+def evaluation(seed: int, scenes: int = 2, classes: int = 3, n: int = 20000) -> dict[str, Any]:
+    """Made-up logits, labels and masks (scenes, classes, n); the last class of the first scene is padding."""
+    rng = stream("evaluation", seed)
+    xyz = box_points("evaluation", seed, (scenes, classes, n), spread=0.98)
+    center = rng.uniform(-0.3, 0.3, (scenes, classes, 1, 3)) + [0, 0, 0.9]
+    inside = ((xyz - center) ** 2).sum(-1) < 0.6**2
+    inside[-1, 0] = False
+    logits = (inside * 1.5 - 2.2 + rng.standard_normal(inside.shape)).astype(np.float32)
+    outside = rng.uniform(size=inside.shape) < 0.04
+    unseen = rng.uniform(size=inside.shape) < 0.1
+    return {"xyz": xyz, "logits": logits, "labels": inside, "out_of_bounds": outside, "out_of_view": unseen}
+
+
+def result_rows(task: str, seed: int, approach: str) -> list[dict[str, Any]]:
+    """Rows of a table of results, values in 0 to 1, some NaN."""
+    rng, rows = stream(f"results:{task}:{approach}", seed), []
+    labels = ["lamp", "mug", "table", "tv", "couch", "safe", "teddy bear", "computer"]
+    for split in ("unseen_instances", "unseen_instances_dr", "unseen_instances_synonyms"):
+        for number, room in enumerate((26, 27, 230, 327, 430, 26, 27)):
+            for label in labels:
+                for relation in RELATIONS if task == "vool" else [None]:
+                    level = rng.uniform(0.05, 0.6)
+                    for cutoff in (-2.5, -1.5, -0.5):
+                        iou = level * (1 - 0.2 * abs(cutoff + 1.4)) + rng.uniform(-0.02, 0.02)
+                        row: dict[str, Any] = {"scene_id": f"{number:05d}|FloorPlan{room}_physics"}
+                        row |= {"cutoff": cutoff, "split": split}
+                        row["voxel32x32x32_iou"] = np.nan if rng.uniform() < 0.03 else max(iou, 0.0)
+                        if relation is None:
+                            row["label"] = label
+                        else:
+                            reference = labels[rng.randint(len(labels))]
+                            row |= {"target_obj_name": label, "spatial_relation_name": relation}
+                            row["reference_obj_name"] = reference
+                        rows.append(row)
+    return rows

@@ -4,7 +4,7 @@ Generated rooms, and with `--real DIR` the small house in three areas. For each 
 instances: recall and precision of proposals (points without an instance left out), names right on the objects that
 were found, AUROC of novelty known against novel, mean IoU of classes after painting. Then rooms with one foreign object
 among known ones: where it ranks. Then scans again, shuffled, shifted and turned: what of it changes. Prints tables,
-writes the same as JSON, and draws three rooms.
+writes the same as JSON, and draws three rooms; `--only-pictures` draws them alone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 from tqdm import tqdm
 
 from benchmarks import options
@@ -55,9 +56,12 @@ FOREIGN = (
     "washing machine",
 )
 OBJECTS = 7  # of `AMONG`, beside the foreign one
-FIRST = 15_000  # seed of the first room; those of the rooms with a foreign object begin a thousand later
+FIRST = 15_000  # seed of the first room
+LATER = 1000  # by which those of the rooms with a foreign object begin later
 RANKED = ("connected pieces", "merge tree", TRUE)
-AGAIN = 3  # rooms that are scanned again in another order and place
+ROOMS, HOUSE = "generated rooms", "small house"
+AGAIN = {ROOMS: 3, HOUSE: 1}  # how many are scanned again in another order and place
+SHOWN = 3  # scans in the picture
 COLUMNS = {
     "proposals": "proposals",
     "recall25": "R25",
@@ -103,9 +107,10 @@ def foreign(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) 
     threshold = None if args.size_weight else generated_threshold(names.known, encoder, method=args.method)
     for i in tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress):
         kind = FOREIGN[i % len(FOREIGN)]
-        made = room(FIRST + 1000 + i, categories=AMONG, foreign=[kind], objects=OBJECTS)
+        seed = args.seed + LATER + i
+        made = room(seed, categories=AMONG, foreign=[kind], objects=OBJECTS)
         cases = {way: examined(made, way, encoder, names, **how(args)) for way in RANKED}
-        row = {"seed": FIRST + 1000 + i, "foreign": kind, "ranks": {way: foreign_ranks(c) for way, c in cases.items()}}
+        row = {"seed": seed, "foreign": kind, "ranks": {way: foreign_ranks(c) for way, c in cases.items()}}
         if threshold is not None:
             row["verdicts"] = {way: verdicts(case, threshold.value) for way, case in cases.items()}
         found.append(row)
@@ -167,7 +172,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         what = f"one foreign object, % of {len(report['foreign'])} rooms"
         head: tuple[str, ...] = (what, "found", "first of objects", "in three", "first of all", "in three")
         head += ("known kept", "foreign new")[: 2 * ("verdicts" in report["foreign"][0])]
-        lines = [(way, *(f"{100 * v:.0f}" for v in own.values())) for way, own in report["ranks"].items()]
+        lines = [(way, *percents(own, len(report["foreign"]))) for way, own in report["ranks"].items()]
         said.append(options.grid(head, lines))
     if report["again"]:
         lines = [
@@ -178,6 +183,14 @@ def tables(report: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def percents(own: Mapping[str, float], count: int) -> list[str]:
+    """Shares in percent; of the first of all with its 95 % interval (Wilson) over so many rooms."""
+    cells = {key: f"{100 * value:.0f}" for key, value in own.items()}
+    ends = binomtest(round(own["all_1"] * count), count).proportion_ci(method="wilson")
+    cells["all_1"] += f" [{100 * ends.low:.0f}, {100 * ends.high:.0f}]"
+    return list(cells.values())
+
+
 def cell(key: str, value: float | None) -> str:
     if value is None or np.isnan(value):
         return "-"
@@ -185,13 +198,16 @@ def cell(key: str, value: float | None) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=1, foreign=0)
+    options.check(args, rooms=0, foreign=0, seed=0)
     args.out.mkdir(parents=True, exist_ok=True)
     encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
     text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
-    sets = {"generated rooms": [room(FIRST + i) for i in range(args.rooms)]}
+    sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:
-        sets["small house"] = house_rooms(args.real)
+        sets[HOUSE] = house_rooms(args.real)
+    if args.only_pictures:
+        print(drawn(args.out / f"scenes-{encoder.identity.checkpoint}.png", sets, encoder, text, args))
+        return
     ranked = foreign(encoder, text, args)
     report = {
         "model": encoder.identity.checkpoint,
@@ -199,7 +215,7 @@ def run(args: argparse.Namespace) -> None:
         "other_weights": (others := other_weights(encoder, text)),
         "settings": {"rooms": args.rooms, "foreign": args.foreign, "known": KNOWN, "among": AMONG, "objects": OBJECTS}
         | how(args)
-        | {"least_points": LEAST, "not_free_standing": FLAT, "first_seed": FIRST},
+        | {"least_points": LEAST, "not_free_standing": FLAT, "first_seed": args.seed},
         "scans": {
             name: [{"name": r.scene.name, "points": len(r.scene), "objects": len(counted(r))} for r in rooms]
             for name, rooms in sets.items()
@@ -207,17 +223,23 @@ def run(args: argparse.Namespace) -> None:
         "figures": {name: compared(rooms, encoder, text, args) for name, rooms in sets.items()},
         "foreign": ranked,
         "ranks": rank_figures(ranked) if ranked else {},
-        "again": again([rooms[0] for rooms in sets.values()] + sets["generated rooms"][1:AGAIN], encoder, text),
+        "again": again([one for title, rooms in sets.items() for one in rooms[: AGAIN[title]]], encoder, text),
     }
     name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
     name += f"-size-weight-{args.size_weight:g}" if args.size_weight else ""
     files = [write_json(args.out / f"scenes-{name}.json", finite(report))]
-    if args.pictures:
-        shown = sets.get("small house", []) + sets["generated rooms"]
-        names = names_of(shown[:3], text)
-        files.append(draw_rooms(files[0].with_suffix(".png"), shown[:3], encoder, names, **how(args)))
+    if args.pictures and sets:
+        files.append(drawn(files[0].with_suffix(".png"), sets, encoder, text, args))
     print(*weights_notes(report), *tables(report), sep="\n\n")
     print("", *files, sep="\n")
+
+
+def drawn(
+    path: Path, sets: Mapping[str, list[Room]], encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace
+) -> Path:
+    """Three scans, those of the small house where it is given."""
+    shown = (sets.get(HOUSE, []) + sets.get(ROOMS, []))[:SHOWN]
+    return draw_rooms(path, shown, encoder, names_of(shown, text), **how(args))
 
 
 def finite(value: Any) -> Any:
@@ -233,12 +255,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "are the objects of a scan found, named, and told from novel ones?"
     parser = options.parser("scenes", about, "model", "checkpoint", "text_checkpoint", "device")
-    parser.add_argument("--rooms", type=int, default=10, help="generated rooms (default: 10)")
+    parser.add_argument("--rooms", type=int, default=10, help="generated rooms; 0 leaves them out (default: 10)")
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
+    parser.add_argument("--seed", type=int, default=FIRST, help=f"of the first room (default: {FIRST})")
     parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
     parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    parser.add_argument("--only-pictures", action="store_true", help="three scans drawn, and nothing measured")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here

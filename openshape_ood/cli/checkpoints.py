@@ -58,7 +58,7 @@ def list_all(json: Json = False) -> None:
 
     memory: of the weights in float32. cost: time of a cloud on a CPU beside vitb32's. LVIS (Objaverse-LVIS), MN40
     (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
-    stands. Point encoders, for scans, come last: voxel: the side of theirs, in metres; input: what a voxel is given.
+    stands. Point encoders, for scans, come last: voxel: the side of theirs, in meters; input: what a voxel is given.
     """
     from openshape_ood.cli.checkpoint_files import encoder_part
 

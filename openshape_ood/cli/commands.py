@@ -20,13 +20,14 @@ from openshape_ood.cli.doctor import doctor
 from openshape_ood.cli.embed import embed
 from openshape_ood.cli.localize import localize
 from openshape_ood.cli.options import Json
+from openshape_ood.cli.relevancy import relevancy
 from openshape_ood.cli.scene import scene
 from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
 from openshape_ood.cli.show import show
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings")
+SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings", "--prompts", "--background")
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 
@@ -72,7 +73,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            if isinstance(error, CheckpointError):
+            if isinstance(error, CheckpointError) and ctx.invoked_subcommand != "relevancy":
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:
                 print_json({"error": {"type": type(error).__name__, "message": str(error)}})
@@ -119,7 +120,7 @@ def _asking_for_json(group: Any) -> dict[str, Any]:
     }
 
 
-for command in (score, embed, localize, scene, show, discover, doctor, demo, serve):
+for command in (score, embed, localize, scene, relevancy, show, discover, doctor, demo, serve):
     app.command()(command)
 app.add_typer(known_files.app, name="known")
 app.add_typer(comparator.app, name="comparator")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
-from openshape_ood.errors import InputError
+from openshape_ood.errors import InputError, ShapeFileError
 
 if TYPE_CHECKING:
     from openshape_ood.scenes import Scene, SceneResult
@@ -22,6 +23,7 @@ EXAMPLES = """
   openshape-ood scene room.glb --known-file known.safetensors --unit cm --json
 """
 SCAN = "Scan"
+SETTING = re.compile(r"\b(unit|up)='(-?\w+)'")  # of load_scene, in what it says
 FOREIGN = ("bicycle", "guitar", "toilet")  # the first that is not known stands in a generated room
 COLUMNS = ("object", "name", "novelty", "p_value", "verdict", "points", "size", "center", "nearest")
 
@@ -123,10 +125,18 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        scan = load_scene(file, up=up, unit=unit)
+        try:
+            scan = load_scene(file, up=up, unit=unit)
+        except ShapeFileError as error:
+            raise type(error)(_by_options(error)) from error
     for warning in told:
-        print_note(f"warning: {shown(warning.message)}", "yellow")
+        print_note(f"warning: {shown(_by_options(warning.message))}", "yellow")
     return scan
+
+
+def _by_options(said: object) -> str:
+    """What a message names as a setting in Python, as the option of this command."""
+    return SETTING.sub(r"--\1 \2", str(said))
 
 
 def _generated(names: list[str], seed: int) -> Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
@@ -253,6 +254,13 @@ class NoveltyMap:
         palette = class_colors(list(self.classes))
         return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index]
 
+    def image(self, color: str = "novelty") -> np.ndarray:
+        """The colors of a map of pixels as an image (h, w, 3) in [0, 1], half over the gray image itself."""
+        if self.elements.kind != "pixels":
+            raise InputError(f"{self.name}: this is a map of {self.elements.kind}; only a map of pixels is an image")
+        gray = self.elements.rows[:, :3].mean(axis=1, keepdims=True)
+        return (0.35 * gray + 0.65 * self.colors(color)).reshape(*self.elements.shape, 3).clip(0, 1)
+
     def plot(self, *, ax: Any = None, color: str = "novelty", bar: bool = True) -> Any:
         """Draw it, see `openshape_ood.plots.novelty_map`; needs the extra `[plots]`."""
         from openshape_ood import plots
@@ -260,32 +268,36 @@ class NoveltyMap:
         return plots.novelty_map(self, ax=ax, color=color, bar=bar)
 
     def save(self, path: str | os.PathLike[str], color: str = "novelty") -> Path:
-        """Write a binary PLY, whole or not at all: x y z, red green blue, novelty, class.
+        """Write a file, whole or not at all: a binary PLY of points or voxels, with x y z, red green blue, novelty
+        and class; a PNG of pixels, with the colors over the gray image.
 
         Parameters
         ----------
         path : str or Path
-            Ends in .ply.
+            Ends in .ply, or .png for pixels.
         color : {"novelty", "class"}
             What the colors mean.
 
         Returns
         -------
         Path
-            Of the file. The class is a number, -1 where there is none; the header's comments say which is which.
+            Of the file. The class in a PLY is a number, -1 where there is none; the header's comments say which is
+            which.
 
         Raises
         ------
         InputError
-            For another suffix, and for a map of pixels.
+            For another suffix.
         FileError
             Where it cannot be written.
         """
-        if given_path(path, "path").suffix.lower() != ".ply" or self.elements.kind == "pixels":
+        suffix = ".png" if self.elements.kind == "pixels" else ".ply"
+        if given_path(path, "path").suffix.lower() != suffix:
             raise InputError(
-                f"a novelty map of points or voxels is saved as a .ply file; given was {self.elements.kind} and "
-                f"{os.fspath(path)}"
+                f"a novelty map of {self.elements.kind} is saved as a {suffix} file; given was {os.fspath(path)}"
             )
+        if suffix == ".png":
+            return save_whole(path, png_bytes(self.image(color)), "the novelty map")
         rows = np.empty(len(self), dtype=PLY)
         columns = (*self.elements.rows.T[:3], *np.rint(self.colors(color).T * 255), self.novelty, self._class_index)
         for name, column in zip(PLY.names or (), columns, strict=True):
@@ -305,6 +317,15 @@ class NoveltyMap:
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
         return [*words, f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """An image (h, w, 3) in [0, 1] as the bytes of a PNG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(buffer, "png")
+    return buffer.getvalue()
 
 
 def around(places: np.ndarray, place: int, share: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from openshape_ood.plots.canvas import panels, save
 from openshape_ood.plots.clouds import cloud, novelty_map
+from openshape_ood.plots.images import relevancy
 from openshape_ood.plots.interactive import turnable
 from openshape_ood.plots.scenes import scene
 from openshape_ood.plots.scores import histogram, roc, similarity
@@ -30,6 +31,7 @@ __all__ = [
     "histogram",
     "novelty_map",
     "panels",
+    "relevancy",
     "roc",
     "save",
     "scene",

@@ -13,6 +13,7 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import ramp
 from openshape_ood.novelty_map.result import COLORS
 from openshape_ood.plots import canvas
+from openshape_ood.plots.images import draw_pixels
 from openshape_ood.plots.points import PointColors, choose_colors, one_cloud, thinned, upright, view
 
 SIZE = (5.6, 5.6)  # inches
@@ -80,7 +81,7 @@ def novelty_map(
     Parameters
     ----------
     found : NoveltyMap
-        Of points or voxels.
+        Of pixels it is drawn over the gray image.
     ax : matplotlib axes, optional
     color : {"novelty", "class"}
         Novelty, or the class that each point is nearest to.
@@ -91,6 +92,12 @@ def novelty_map(
     -------
     matplotlib axes
     """
+    if isinstance(found, NoveltyMap) and found.elements.kind == "pixels":
+        check_choice(color, "color of a novelty map", COLORS)
+        ax = canvas.axes_or_new(ax, SIZE)
+        draw_pixels(ax, found, color, bar)
+        canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
+        return ax
     table, colors = map_colors(found, color)
     ax = canvas.axes_or_new(ax, SIZE)
     draw_cloud(ax, table, found.up, colors, bar, np.nan if found.threshold is None else found.threshold.value)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VIEWS = ((30.0, 40.0), (210.0, 40.0), (0.0, 89.9))  # degrees to the right and upwards
 COLORS = ("name", "novelty", "object")
-MOST = 60_000  # points drawn
+MOST, THROUGH = 60_000, 12_000  # points drawn, of layout so few that one sees through it
 FAINT, DIM = 0.86, 0.7  # grays of layout, and of what is left over
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 NUMBERED = 40  # objects whose number is written
@@ -94,12 +94,13 @@ def _bounds(result: SceneResult) -> tuple[float, float]:
 
 def _drawn(result: SceneResult, color: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the points that are drawn, and their colors (m, 3)."""
+    layout = result.numbers < 0
     ceiling = np.zeros(len(result.scene), dtype=bool)
     for plane in result.proposals.layout:
         if plane.kind == "ceiling":
             ceiling[plane.rows] = True
-    rows = np.flatnonzero(~ceiling)
-    rows = rows[thinned(len(rows), MOST)]
+    parts = (np.flatnonzero(~layout), MOST - THROUGH), (np.flatnonzero(layout & ~ceiling), THROUGH)
+    rows = np.sort(np.concatenate([of[thinned(len(of), most)] for of, most in parts]))
     of = np.array([[DIM] * 3, *_object_colors(result, color), [FAINT] * 3])
     return rows, of[result.numbers[rows]]
 

@@ -103,10 +103,10 @@ class Text:
 
 @dataclass(frozen=True)
 class ScanSpec:
-    """What a point encoder takes: scans in metres, z up.
+    """What a point encoder takes: scans in meters, z up.
 
-    voxel: side of a voxel in metres; input: what a voxel is given, "ones", for geometry alone, or "color", rgb from
-    -0.5 to 0.5, or "height-color", one, the height in metres above the floor less 1, and rgb, or zeros where a scan has
+    voxel: side of a voxel in meters; input: what a voxel is given, "ones", for geometry alone, or "color", rgb from
+    -0.5 to 0.5, or "height-color", one, the height in meters above the floor less 1, and rgb, or zeros where a scan has
     no color; labels: the list of names that it was trained or published with.
     """
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openshape_ood.shapes import CloudSpec
 
 MOST_SIZE, MOST_POINTS = 65_536, 1_000_000  # of a network, each; of a cloud
-MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # metres; of a voxel
+MOST_VOXEL, INPUTS = 10, ("ones", "color", "height-color")  # meters; of a voxel
 TEMPLATES = Path(__file__).parents[1] / "encoders" / "text" / "templates.toml"
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
-from openshape_ood.errors import CloudError, ShapeFileError
+from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.soundness import check_size, warn_of_axis, warn_of_size
 from openshape_ood.shapes import ply, reading, scanned, tables
@@ -27,6 +28,7 @@ INSTANCES = ("instance_id", "instance", "instances", "instance_label", "object_i
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SURVEYED = (".las", ".laz")  # in meters by convention, and of any size
 SPACING = 0.02  # meters
+FEW, APART = 50_000, 0.1  # vertices of a PLY mesh that is sampled, at most, and meters between them, at least
 MAX_POINTS = 50_000_000
 LABELS_BESIDE = ".labels.ply"  # the colors of such a file are its labels
 
@@ -64,8 +66,9 @@ def load_scene(
 ) -> Scene:
     """The scan in a file, in meters with z up.
 
-    PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances by the names of their columns;
-    of a mesh in a PLY file, as ScanNet's, the vertices are the scan. glTF, OBJ and other meshes are sampled.
+    PLY, PCD, LAS, LAZ, NPZ, NPY and text hold points, with color, labels and instances by the names of their columns.
+    glTF, OBJ and other meshes are sampled. Of a mesh in a PLY file, as ScanNet's, the vertices are the scan; it is
+    sampled where they lie on average more than 10 cm apart, as a modelled room's do, and no labels are of them.
 
     Parameters
     ----------
@@ -79,8 +82,8 @@ def load_scene(
     labels : str or Path, optional
         A file with a label for each point: ScanNet's text format, one whole number a line, or a format with points.
     spacing : float, optional
-        Of a mesh, also in a PLY file, one point is drawn for each square of this side, in meters, of its surface; 0.02
-        if left out, and then not in a PLY file.
+        Of a mesh, also in any PLY file, one point is drawn for each square of this side, in meters, of its surface;
+        0.02 if left out.
     seed : int
         Of that drawing.
 
@@ -120,12 +123,13 @@ def load_scene(
     own_up = reading.stated_up(path) or "z" if up == "file" else check_up(up)
     square = None if spacing is None else check_positive(spacing, "spacing")
     check_seed(seed)
+    beside = _beside(path)
+    labelled = labels is not None or beside.is_file()
     with reading.parsing(path):
-        scene = _read(path, unit, square, seed)
+        scene = _read(path, unit, square, seed, labelled)
         if unit == "file" and path.suffix.lower() not in SURVEYED:
             check_size(scene)
-    beside = _beside(path)
-    if labels is not None or (scene.labels is None and square is None and beside.is_file()):
+    if labels is not None or (scene.labels is None and square is None and labelled):
         scene = _labelled(scene, Path(labels or beside))
     warn_if_coarse(scene.points, scene.name, stacklevel=3)
     warn_of_size(scene, unit, stacklevel=3)
@@ -159,23 +163,35 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
     return found
 
 
-def _read(path: Path, unit: str, spacing: float | None, seed: int) -> Scene:
-    """In meters, with the axes of the file."""
+def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> Scene:
+    """In meters, with the axes of the file; labelled: by a file beside it."""
     data, suffix, name = reading.file_bytes(path), path.suffix.lower(), path.name
     meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
-    surface = None
-    if suffix not in COLUMNS or (suffix == ".ply" and spacing is not None):
+    columns = _columns(data, suffix) if suffix in COLUMNS else {}
+    if suffix not in COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
         surface = reading.READERS[suffix](data, SideFiles(path.parent))
-    if surface is None or isinstance(surface, np.ndarray):  # a PLY file may hold either
-        columns = _columns(data, suffix)
-    else:
-        columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
+        if not isinstance(surface, np.ndarray) and (not columns or spacing or _is_coarse(surface, meters)):
+            columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
     points = _points(columns)
     points *= meters
     color = None if name.endswith(LABELS_BESIDE) else tables.named_color(columns)
     whole = (_whole(columns, names) for names in (LABELS, INSTANCES))
     labels, instances = (None if found is None or not found.any() else found for found in whole)
-    return Scene(points, color, labels, instances, name=name)
+    try:
+        return Scene(points, color, labels, instances, name=name)
+    except InputError as error:  # what `parsing` takes for an accident of the parser
+        raise CloudError(str(error)) from error
+
+
+def _is_model(data: bytes, columns: Columns, labelled: bool) -> bool:
+    """Whether a PLY file may be a mesh of a few far vertices; of many, the surface is not looked at."""
+    annotated = labelled or bool(columns.keys() & {*LABELS, *INSTANCES})
+    return not annotated and len(columns["x"]) < FEW and ply.has_faces(data)
+
+
+def _is_coarse(mesh: Any, meters: float) -> bool:
+    """Whether the vertices of a trimesh.Trimesh are few for its surface."""
+    return bool(mesh.area * meters**2 > APART**2 * len(mesh.vertices))
 
 
 def _columns(data: bytes, suffix: str) -> Columns:

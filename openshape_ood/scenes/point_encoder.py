@@ -93,7 +93,7 @@ class PointEncoder:
     dim : int
         d, the width of its embeddings.
     spec : ScanSpec
-        Side of its voxels in metres, what a voxel is given, and the list of names that it was published with.
+        Side of its voxels in meters, what a voxel is given, and the list of names that it was published with.
     temperature : float or None
         What cosines with text were divided by in training, where the file says so.
     row, network, device
@@ -174,7 +174,7 @@ class PointEncoder:
         Parameters
         ----------
         scene : Scene
-            n points in metres, z up. Those of one voxel have the same embedding; the first of them stands for all.
+            n points in meters, z up. Those of one voxel have the same embedding; the first of them stands for all.
 
         Returns
         -------

@@ -43,7 +43,7 @@ def segment_scene(
     Parameters
     ----------
     scene : Scene
-        n points in metres, z up.
+        n points in meters, z up.
     known : sequence of k str or KnownClasses
         Names, or classes by example points: `KnownClasses.from_embeddings(vectors, labels, encoder.identity)`.
     encoder : PointEncoder, optional

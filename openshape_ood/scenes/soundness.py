@@ -38,8 +38,8 @@ def warn_of_size(scene: Scene, unit: str, stacklevel: int = 2) -> None:
     size, across = _size(scene.points)
     if unit == "file" and LARGE < across <= LARGEST:
         warnings.warn(
-            f"{scene.name} is {size} m large, which few places indoors are. Give its unit, 'cm' or 'in', or unit='m' "
-            "if that is its size",
+            f"{scene.name} is {size} m large, which few places indoors are. Give unit='cm' or another unit, or "
+            "unit='m' if that is its size",
             ScanWarning,
             stacklevel=stacklevel + 1,
         )

@@ -65,6 +65,11 @@ def ply_columns(data: bytes) -> dict[str, np.ndarray]:
     return {name: column for name, column in vertex.items() if not isinstance(column, Lists)}
 
 
+def has_faces(data: bytes) -> bool:
+    """Whether the header declares rows of faces."""
+    return any(element.name == "face" and element.count > 0 for element in _parts(data)[2])
+
+
 def ply_bytes(rows: np.ndarray, comments: Iterable[str] = ()) -> bytes:
     """A binary PLY of vertices: a structured array (n,) of the types in `WRITTEN`, each field a property."""
     words = [f"comment {comment}" for comment in comments]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
+UNTOLD = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Affinities:
 
     values: np.ndarray
     names: tuple[str, ...]
-    provenance: Provenance = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
+    provenance: Provenance = UNTOLD
     rgb: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -172,7 +174,7 @@ class Affinities:
             return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))
         except OSError as error:
             raise FileError(f"cannot read the affinities {given}: {error.strerror or error}") from error
-        except DAMAGE as error:
+        except (*DAMAGE, zipfile.BadZipFile) as error:
             raise FileError(f"{given} holds no affinities, or is damaged: {error}") from error
 
     def plot(self, **options: Any) -> Any:

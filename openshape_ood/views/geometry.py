@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from openshape_ood.errors import InputError
+
+BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # of the published networks, in the published frame
+BOUNDS.flags.writeable = False
+SCALE = 0.6  # units of the published frame a meter
+
 
 def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     """Points (h * w, 3) float64 in the frame of the camera, row by row of a depth image (h, w); NaN stays NaN.
@@ -45,3 +51,119 @@ def looking(eye: np.ndarray, yaw: float, pitch: float) -> np.ndarray:
     pose[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1)
     pose[:3, 3] = eye
     return pose
+
+
+def in_bounds(points: np.ndarray, bounds: np.ndarray = BOUNDS) -> np.ndarray:
+    """Whether points (n, 3) lie in a box (2, 3), its faces included, (n,) bool.
+
+    They are compared in the points' own precision: -0.1 as float32 lies below -0.1 as float64.
+    """
+    low, high = np.asarray(bounds).astype(points.dtype)
+    return ((points >= low) & (points <= high)).all(axis=-1)
+
+
+def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Whether points (n, 3) of the world lie before a camera and in its picture (h, w), be they hidden or not."""
+    pixels, depth = project(points, intrinsics, pose)
+    return (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < shape[::-1]).all(axis=1)
+
+
+def grid_points(side: int, bounds: np.ndarray = BOUNDS) -> np.ndarray:
+    """Points (side, side, side, 3) float32, axes in the order x, y, z, evenly from corner to corner of a box (2, 3)."""
+    axes = [np.linspace(low, high, side, dtype=np.float32) for low, high in np.asarray(bounds).T]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+def signed_distance(
+    depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, low: np.ndarray, size: float, side: int
+) -> np.ndarray:
+    """How far before what a camera sees the lower corner of each voxel lies, along the axis.
+
+    Parameters
+    ----------
+    depth : ndarray (h, w)
+        0 or NaN where unknown.
+    intrinsics, pose : ndarray (3, 3) and (4, 4)
+    low : ndarray (3,)
+        Corner of the grid, in the world.
+    size : float
+        Of a voxel, in the world's unit.
+    side : int
+        Voxels along each axis.
+
+    Returns
+    -------
+    ndarray (side, side, side) float32
+        In units of five voxels, from -1 to 1: above 0 is seen to be free, -1 what is far behind or out of the picture.
+    """
+    steps = np.moveaxis(np.indices((side,) * 3), 0, -1).reshape(-1, 3)
+    points = np.asarray(low) + steps * size
+    pixels, z = project(points, intrinsics, pose)
+    inside = np.flatnonzero(z > 0)
+    u, v = np.rint(np.clip(pixels[inside], -2, max(depth.shape) + 2)).astype(np.int64).T
+    kept = (u >= 0) & (v >= 0) & (u < depth.shape[1]) & (v < depth.shape[0])
+    inside, u, v = inside[kept], u[kept], v[kept]
+    gap = (depth[v, u].astype(np.float64) - z[inside]) / (5 * size)
+    values = np.full(len(points), -1, dtype=np.float32)
+    near = (depth[v, u] > 0) & (gap >= -1)
+    values[inside[near]] = np.minimum(gap[near], 1)
+    return values.reshape((side,) * 3)
+
+
+def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
+    """The matrix (4, 4) from the world to the frame of the published networks, in which `BOUNDS` lie.
+
+    The world is turned about z until the camera looks along +x, moved until it stands over x = -1.5, y = 0, with the
+    floor at z = 0, and shrunk: one unit there is 1.67 m.
+
+    Raises
+    ------
+    InputError
+        For a camera that looks straight up or down, which has no such direction.
+
+    Examples
+    --------
+    >>> pose = looking(np.array([4.0, 5.0, 1.5]), 2.0, 0.3)
+    >>> moved(pose[:3, 3], published_frame(pose)).round(6).tolist()
+    [-1.5, 0.0, 0.9]
+    """
+    ahead = pose[:2, 2]
+    length = float(np.linalg.norm(ahead))
+    if length < 0.02:
+        raise InputError("the camera looks straight up or down; expected one that looks across a room")
+    c, s = scale * ahead / length
+    matrix = np.array([[c, s, 0, 0], [-s, c, 0, 0], [0, 0, scale, 0], [0, 0, 0, 1.0]])
+    matrix[:2, 3] = [-1.5, 0] - matrix[:2, :2] @ pose[:2, 3]
+    return matrix
+
+
+def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
+    """The height of the lowest large level surface of points (n, 3) with unit normals (n, 3); None without one.
+
+    Level is what leans by 18 degrees at most; large is a tenth of all points, in a layer of 6 cm.
+    """
+    heights = points[np.abs(normals[:, 2]) > 0.95, 2]
+    if not len(heights):
+        return None
+    layer = 0.02
+    start = heights.min()
+    counts = np.bincount(((heights - start) / layer).astype(np.int64), minlength=3)
+    thick = np.convolve(counts, np.ones(3), "same")
+    large = np.flatnonzero(thick >= max(0.1 * len(points), 0.5 * thick.max()))
+    if not len(large) or thick.max() < 0.1 * len(points):
+        return None
+    first = large[0]
+    # up to three layers on, for a floor that leans a little fills several
+    peak = first + int(thick[first : first + 4].argmax())
+    inside = np.abs(heights - (start + (peak + 0.5) * layer)) <= 1.5 * layer
+    return float(np.median(heights[inside]))
+
+
+def image_normals(points: np.ndarray) -> np.ndarray:
+    """Unit normals (h, w, 3) of the points (h, w, 3) of an image, NaN where a neighbor is unknown and at the rim."""
+    normals = np.full(points.shape, np.nan)
+    across, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]
+    normal = np.cross(across, down)
+    with np.errstate(invalid="ignore"):
+        normals[1:-1, 1:-1] = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
+    return normals

@@ -65,6 +65,7 @@ def test_a_foreign_object_ranks_among_objects_and_among_all() -> None:
     rows = [{"ranks": {TRUE: foreign_ranks(one)}} for one in (case, lost)]
     figures = scenes.rank_figures(rows)[TRUE]
     assert figures == {"found": 0.5, "objects_1": 0.5, "objects_3": 0.5, "all_1": 0.0, "all_3": 0.5}
+    assert scenes.percents(figures, 2) == ["50", "50", "50", "0 [0, 66]", "50"]
     assert scenes.finite({"ranks": [np.inf, 1.0]}) == {"ranks": [None, 1.0]}
 
 
@@ -100,5 +101,5 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_wrong_options_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert scenes.main(["--rooms", "0", "--out", str(tmp_path)]) == 1
-    assert "--rooms is 0; expected 1 or more" in capsys.readouterr().err
+    assert scenes.main(["--rooms", "-1", "--out", str(tmp_path)]) == 1
+    assert "--rooms is -1; expected 0 or more" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_a_scan_in_millimeters_or_on_its_side_is_said(scan, tmp_path):
     np.savez(turned, points=points)
     done = run("scene", large, *NAMES, "--threshold", "0.8")
     assert done.exit_code == 2
-    assert "give unit='mm'" in " ".join(done.stderr.split())
+    assert "give --unit mm (or" in " ".join(done.stderr.split())
     done = run("scene", turned, *NAMES, "--threshold", "0.8", "--proposals", "contact")
     assert done.exit_code == 0
     assert "warning: turned.npz was read with z up, but looks like a room with y up" in " ".join(done.stderr.split())

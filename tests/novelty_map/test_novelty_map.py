@@ -113,7 +113,7 @@ def test_classes_may_lack_and_pixels_are_no_cloud(tmp_path: Path) -> None:
     assert found.shares() == {} and load_shape(found.save(tmp_path / "a.ply")).shape == (4, 6)
     with pytest.raises(InputError, match="no nearest classes"):
         found.colors("class")
-    with pytest.raises(InputError, match="given was pixels"):
+    with pytest.raises(InputError, match=r"map of pixels is saved as a \.png file"):
         made(Elements("pixels", np.zeros((4, 3)), (2, 2)), np.ones(4)).save(tmp_path / "b.ply")
 
 

@@ -191,7 +191,14 @@ def test_another_color_or_thing_is_no_novelty_map():
         plots.novelty_map(CHAIR)
     image = made_up(elements=Elements("pixels", np.zeros((200, 3)), (10, 20)))
     with pytest.raises(InputError, match="a map of pixels"):
-        plots.novelty_map(image)
+        plots.turnable(image)
+
+
+def test_a_map_of_pixels_is_an_image():
+    image = made_up(elements=Elements("pixels", np.zeros((200, 3)), (10, 20)))
+    for color in ("novelty", "class"):
+        ax = plots.novelty_map(image, color=color)
+        assert ax.images[0].get_array().shape == (10, 20, 3)
 
 
 def test_what_the_library_localizes_is_drawn(tiny):

@@ -179,7 +179,8 @@ def test_choice_and_boxes():
     assert shared[0, 1] == pytest.approx(0.9)
     assert suppressed(np.array([4.0, 3, 2, 1]), shared) == [0, 2, 3]
     nested = [np.arange(10), np.arange(4), np.arange(4, 9), np.arange(3), np.arange(30, 33)]  # 3 in 1, 1 and 2 in 0
-    assert divided(np.array([0.9, 0.8, 0.7, 0.5, 0.3]), nested, 40) == [1, 2]  # together worth more than the whole
+    assert divided(np.array([0.7, 0.8, 0.75, 0.5, 0.3]), nested, 40) == [1, 2]  # together worth more than the whole
+    assert divided(np.array([0.9, 0.8, 0.7, 0.5, 0.3]), nested, 40) == [0]  # but not as parts of so good a whole
     assert divided(np.array([0.9, 0.6, 0.6, 0.7, 0.5]), nested, 40) == [0, 4]
     assert contained(rows, 40).tolist() == [-1, 0, -1, -1]
     turn = 0.4

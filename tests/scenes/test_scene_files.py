@@ -265,11 +265,22 @@ class TestMeshes:
         assert points.shape == (600, 3) and len(np.unique(points, axis=0)) == 600
         np.testing.assert_array_equal(points[:100], meshes.sample_mesh(box, 100))
 
-    def test_the_vertices_of_a_ply_are_the_scan_unless_a_spacing_is_given(self, tmp_path: Path) -> None:
+    def test_a_ply_mesh_of_far_vertices_is_sampled_and_one_of_near_ones_is_the_scan(self, tmp_path: Path) -> None:
         trimesh.creation.box((1, 1, 1)).export(tmp_path / "box.ply")
-        assert len(load_scene(tmp_path / "box.ply")) == 8
+        assert len(load_scene(tmp_path / "box.ply")) == 15_000
+        assert len(load_scene(tmp_path / "box.ply", unit="cm")) == 8  # 1 cm large
         assert len(load_scene(tmp_path / "box.ply", spacing=0.1)) == 600
+        near = trimesh.creation.box((1, 1, 1)).subdivide_to_size(0.15)
+        near.export(tmp_path / "near.ply")
+        np.testing.assert_allclose(load_scene(tmp_path / "near.ply").points, near.vertices)
         np.testing.assert_array_equal(load_scene(scannet(tmp_path / "cloud.ply"), spacing=0.1).labels, LABEL)
+
+    def test_labelled_vertices_of_a_ply_mesh_stay(self, tmp_path: Path) -> None:
+        rows = table([*SCANNET, ("label", "<u4")], label=LABEL)
+        np.testing.assert_array_equal(load_scene(ply(tmp_path / "far.ply", rows, faces=4)).labels, LABEL)
+        bare = ply(tmp_path / "bare.ply", table(SCANNET), faces=4)
+        (tmp_path / "bare.txt").write_text("".join(f"{label}\n" for label in LABEL))
+        assert len(load_scene(bare, labels=tmp_path / "bare.txt")) == 40 < len(load_scene(bare))
 
     def test_the_spacing_is_in_meters_whatever_the_file_is_in(self, tmp_path: Path) -> None:
         trimesh.creation.box((1000, 1000, 1000)).export(tmp_path / "box.obj")

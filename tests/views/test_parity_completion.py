@@ -8,12 +8,9 @@ all differences.
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +18,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
 from published_completion import (
     FULL,
     LAYOUTS,
@@ -28,35 +26,15 @@ from published_completion import (
     SMALL,
     affinities,
     box_points,
-    completion_file,
     completion_shapes,
-    network_of,
-    small_row,
     stream,
     text_embedding,
 )
 
 from openshape_ood.views.completion.grid import scatter
-from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.completion.relations import RELATIONS
 
-FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with golden numbers")
-Found = Iterator[tuple[str, Any]]
-
-
-@cache
-def pack() -> dict[str, np.ndarray]:
-    with np.load(Path(str(FOLDER), "semabs_golden.npz")) as file:
-        return dict(file)
-
-
-def seed() -> int:
-    return int(pack()["seed"])
-
-
-def made(layout: str, kind: torch.dtype, side: int = 16, sizes: dict[str, int] = SMALL) -> CompletionNetwork:
-    return network_of(small_row(layout, side, sizes), completion_file(layout, sizes, seed())["net"]).to(kind)
+pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
 
 
 def given(kind: torch.dtype, n: int = 700, m: int = 300) -> tuple[torch.Tensor, ...]:
@@ -132,25 +110,6 @@ def of_full(kind: torch.dtype) -> Found:
 
 
 QUICK: dict[str, Callable[[torch.dtype], Found]] = {"parts": of_parts, "relations": of_relations, "text": of_text}
-KINDS = {"single": torch.float32, "double": torch.float64}
-
-
-def differences(measure: Callable[[torch.dtype], Found], kind: str) -> Iterator[tuple[str, float, float]]:
-    """Key, largest difference, and what is allowed."""
-    allowed = json.loads(str(pack()["tolerances"]))
-    with torch.inference_mode():
-        for key, found in measure(KINDS[kind]):
-            key += "_64" * (kind == "double")
-            if key in pack():
-                assert found.shape == pack()[key].shape, key
-                yield key, float(np.abs(found.double().numpy() - pack()[key]).max()), allowed[key]["tolerance"]
-
-
-def check(measure: Callable[[torch.dtype], Found], kind: str) -> None:
-    found = list(differences(measure, kind))
-    assert found
-    for key, error, most in found:
-        assert error <= most, f"{key}: {error:.1e}, allowed {most:.1e}"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,4 @@
-"""Three scans: what is there, what it is called, and how novel it is."""
+"""Three scans: what is there, what it is called, how novel it is, and what is one object."""
 
 from __future__ import annotations
 
@@ -25,33 +25,37 @@ FLOOR, REST = 0.86, 0.74  # grays
 
 
 def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: Names, **how: Any) -> Path:
-    """A column a scan: above by true label, in the middle by the name that was found, below by novelty."""
+    """A column a scan; from above: by true label, by the name that was found, by novelty, by object."""
     from matplotlib.lines import Line2D
 
     from openshape_ood import plots
     from openshape_ood.novelty_map.colors import ramp
-    from openshape_ood.scenes.objects import score_scene
+    from openshape_ood.scenes import find_objects, score_scene
     from openshape_ood.scenes.saving import label_colors
 
     vocabulary = names.vocabulary.names
     place = {name: i + 1 for i, name in enumerate(vocabulary)}
-    figure, axes = plots.panels(3, len(rooms), size=(5.2 * len(rooms), 11.0))
+    figure, axes = plots.panels(4, len(rooms), size=(4.2 * len(rooms), 11.0))
     for made, column in zip(rooms, axes.T, strict=True):
         scene = made.scene
-        called, judged = (score_scene(scene, of, encoder, **how) for of in (names.vocabulary, names.known))
+        own = how | {"proposals": find_objects(scene)}
+        called, judged = (score_scene(scene, of, encoder, **own) for of in (names.vocabulary, names.known))
         true = np.array([place.get(name, 0) for name in made.names])[scene.labels]
         found = np.array([0, *(place[one.nearest] for one in called), 0])[called.numbers]
         values = np.array([one.novelty for one in judged])
-        tint = ramp(values, float(values.min()), float(values.max()))
-        novelty = np.concatenate([np.full((1, 3), REST), tint, np.full((1, 3), REST)])[judged.numbers]
+        novelty = [np.full(3, REST), *ramp(values, float(values.min()), float(values.max()))]
         is_floor = np.array([name == "floor" for name in made.names])[scene.labels]
         rest = np.where(is_floor, FLOOR, REST)[:, None] * np.ones(3)
-        _draw(column[0], scene, np.where(true[:, None] > 0, label_colors(true), rest), is_floor)
-        _draw(column[1], scene, np.where(found[:, None] > 0, label_colors(found), rest), is_floor)
-        _draw(column[2], scene, np.where(judged.numbers[:, None] > 0, novelty, rest), is_floor)
-        column[0].set_title(f"{scene.name}: what is there", fontsize=12)
-        column[1].set_title(f"what {encoder.identity.checkpoint} calls what was found", fontsize=12)
-        column[2].set_title("novelty against the known names", fontsize=12)
+        inside = np.maximum(judged.numbers, 0)
+        shown = {
+            f"{scene.name}: what is there": (true, label_colors(true)),
+            f"what {encoder.identity.checkpoint} calls what was found": (found, label_colors(found)),
+            "novelty against the known names": (inside, np.array(novelty)[inside]),
+            f"the {len(judged)} objects that were found": (inside, label_colors(inside)),
+        }
+        for ax, (title, (numbers, rgb)) in zip(column, shown.items(), strict=True):
+            _draw(ax, scene, np.where(numbers[:, None] > 0, rgb, rest), is_floor)
+            ax.set_title(title, fontsize=11)
     colors = label_colors(np.arange(1, len(vocabulary) + 1))
     known = set(names.known.names)
     marks = [
@@ -59,8 +63,8 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
         for name, color in zip(vocabulary, colors, strict=True)
     ]
     handles = [Line2D([], [], lw=0, **mark) for mark in marks]
-    figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False, fontsize=10)
-    return plots.save(figure, path)
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize=10)
+    return _by_palette(plots.save(figure, path))
 
 
 def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels], table: ClassTable) -> Path:
@@ -96,6 +100,16 @@ def _range(novelty: np.ndarray) -> tuple[float, float]:
     return low, max(high, low + 1e-6)
 
 
+def _by_palette(path: Path) -> Path:
+    """A PNG in 256 colors: a third of the bytes."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    return path
+
+
 def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
     """A scan seen from above and the front, without ceiling and the walls before it."""
     from openshape_ood.plots.clouds import draw
@@ -106,4 +120,6 @@ def _draw(ax: Any, scene: Scene, rgb: np.ndarray, is_floor: np.ndarray) -> None:
     before = (scene.instances == 0) & ~is_floor & ((near > np.median(near)) | (scene.points[:, 2] > HIGHEST))
     kept = np.flatnonzero(~before)
     kept = kept[thinned(len(kept), DRAWN)]
-    draw(ax, xyz[kept], rgb[kept], size=1.5, edges=False)
+    draw(ax, xyz[kept], rgb[kept], size=1.0, edges=False)
+    across, rise, _ = view(xyz[kept])  # as low as it is, where draw leaves a square
+    ax.set(xlim=(across.min(), across.max()), ylim=(rise.min(), rise.max()))

@@ -111,7 +111,7 @@ class Field:
         return moved(self.network.grid.centers(side).numpy().astype(np.float64), np.linalg.inv(self.frame))
 
     def seen(self, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
-        """Which cells (side³,) a view has, hidden or not, and which are seen to be empty; all and none without views."""
+        """Which cells (side³,) a view has, hidden or not, and which are seen to be empty; all, none without views."""
         centers = self.centers(side)
         if not self.views:
             return np.ones(len(centers), dtype=bool), np.zeros(len(centers), dtype=bool)

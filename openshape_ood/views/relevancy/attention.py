@@ -1,7 +1,7 @@
 """Gradient times attention of the vision transformers of open_clip: which patches speak for a text.
 
-Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as Semantic Abstraction has it. open_clip
-computes attention without ever holding its matrix, so that the blocks in use are computed here from their weights.
+Chefer, Gur and Wolf, "Generic attention-model explainability", arXiv 2103.15679, as Semantic Abstraction has it.
+open_clip computes attention without ever holding its matrix, so that the blocks in use are computed here from weights.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Tower:
     grid: int
 
     @classmethod
-    def of(cls, model: Any, blocks: range | None) -> Tower:
-        """Raises `InputError` for another network, and for blocks that it does not have."""
+    def of(cls, model: Any, first_block: int | None = None) -> Tower:
+        """Raises `InputError` for another network, and for a block that it does not have."""
         visual = getattr(model, "visual", None)
         made_of = list(getattr(getattr(visual, "transformer", None), "resblocks", ()))
         sides, grids = getattr(visual, "image_size", (0, 1)), getattr(visual, "grid_size", (0, 1))
@@ -49,13 +49,10 @@ class Tower:
         if model.training:
             raise InputError("the model is in training mode, where it may drop patches; call model.eval() first")
         n = len(made_of)
-        blocks = range(n - 1, n) if blocks is None else blocks
-        if not isinstance(blocks, range) or blocks.step != 1 or not blocks or blocks[0] < 0 or blocks[-1] != n - 1:
-            raise InputError(
-                f"blocks is {blocks!r}; expected a range that ends with the last of the {n} blocks, such as "
-                f"range({n - 1}, {n}), or None for that one"
-            )
-        return cls(visual, blocks, sides[0], grids[0])
+        first = n - 1 if first_block is None else first_block
+        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < n:
+            raise InputError(f"first_block is {first!r}; expected one of the {n} blocks, from 0 to {n - 1}, or None")
+        return cls(visual, range(first, n), sides[0], grids[0])
 
     @property
     def batch(self) -> int:

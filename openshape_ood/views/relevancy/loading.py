@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,14 @@ class Loaded(NamedTuple):
     name: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+@cache
+def clip_tokenizer(context: int) -> Any:
+    """That of CLIP, whose vocabulary takes a second to read."""
+    import open_clip
+
+    return open_clip.SimpleTokenizer(context_length=context)
 
 
 def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | None) -> Loaded:
@@ -52,7 +61,9 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     network = open_clip.create_model(model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False)
     load_strictly(network, state, path, name)
     mean, std = (tuple(about.get(key) or default) for key, default in (("mean", MEAN), ("std", STD)))
-    return Loaded(network.eval().requires_grad_(False), open_clip.get_tokenizer(model), name, mean, std)
+    other = any(config["text_cfg"].get(key) for key in ("hf_tokenizer_name", "hf_model_name"))
+    tokenizer = open_clip.get_tokenizer(model) if other else clip_tokenizer(network.context_length)
+    return Loaded(network.eval().requires_grad_(False), tokenizer, name, mean, std)
 
 
 def _fetched(model: str, pretrained: str, about: dict[str, Any]) -> Path:

@@ -21,7 +21,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.storage import ArrayStore, own_folder
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.relevancy import tiling
-from openshape_ood.views.relevancy.loading import MEAN, STD, load_clip
+from openshape_ood.views.relevancy.loading import MEAN, STD, clip_tokenizer, load_clip
 from openshape_ood.views.relevancy.tiling import Preset
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BACKGROUND = ("wall", "floor", "ceiling", "furniture", "object", "background")
 SCALE = 50.0  # brings relevancies to about -1 to 1
 MOST_BYTES = 1 << 32  # of the affinities of an image
-HELD = 1 << 24  # numbers of maps of tiles, and of pixels, computed at once: 64 MiB
+HELD = 1 << 24  # numbers of maps of tiles computed at once: 64 MiB
 Step = Callable[[int, int], None]
 
 
@@ -56,7 +56,7 @@ class RelevancyEncoder:
         *,
         name: str = "open_clip",
         templates: str | Sequence[str] = "semantic_abstraction",
-        blocks: range | None = None,
+        first_block: int | None = None,
         mean: Sequence[float] = MEAN,
         std: Sequence[float] = STD,
         device: str | torch.device | None = None,
@@ -74,8 +74,9 @@ class RelevancyEncoder:
             Of the model, in provenances.
         templates : str or sequence of str
             A list of templates.toml, "" for the bare name, or sentences with one {} each.
-        blocks : range, optional
-            Whose attention is rolled out, up to the last one; None takes the last alone, many times as fast.
+        first_block : int, optional
+            Counted from 0: attention is rolled out from this block to the last; None takes the last alone, many times
+            as fast.
         mean, std : three numbers each
             What colors in [0, 1] are normalized with.
         device : str or torch.device, optional
@@ -88,15 +89,13 @@ class RelevancyEncoder:
         InputError
             For another kind of model, and values that cannot be used.
         """
-        import open_clip
-
         from openshape_ood.devices import find_device
         from openshape_ood.views.relevancy.attention import Tower
 
-        self._tower, self._device = Tower.of(model, blocks), find_device(device)
+        self._tower, self._device = Tower.of(model, first_block), find_device(device)
         self.templates, self.blocks, self._name = find_templates(templates), self._tower.blocks, name
         self._model, self._mean, self._std = model.to(self._device), tuple(mean), tuple(std)
-        tokens = tokenizer or open_clip.SimpleTokenizer(context_length=model.context_length)
+        tokens = tokenizer or clip_tokenizer(model.context_length)
         self._text: Any = ClipModel(_Text(model), tokens, self._device, "float32")
         self._cache = cache
 
@@ -118,7 +117,7 @@ class RelevancyEncoder:
         checkpoint : path, optional
             A file with the weights in place of the Hub's (.safetensors, .pt or .bin).
         **settings
-            templates, blocks, device and cache, as above.
+            templates, first_block, device and cache, as above.
 
         Returns
         -------
@@ -173,7 +172,8 @@ class RelevancyEncoder:
         seed : int
             Of the jitters.
         progress : bool or function
-            A bar; or what is called with the number of batches of tiles done and of all.
+            A bar; or what is called with the number of batches of tiles done and of all, once more for each part of
+            many names.
 
         Returns
         -------
@@ -203,7 +203,7 @@ class RelevancyEncoder:
             behind = asked if chosen.legacy else list(BACKGROUND)
         else:
             behind = clean_names(background) if len(background) else []
-        words = list(dict.fromkeys([*asked, *behind]))
+        words = list(dict.fromkeys([*behind, *asked]))  # the background always added up in one order
         values, mean = np.empty((len(asked), *shape), dtype=np.float32), np.zeros(shape)
         place, subtracted = {name: i for i, name in enumerate(asked)}, set(behind)
         for name, found in self._maps(picture, words, chosen, check_seed(seed), progress):
@@ -228,17 +228,18 @@ class RelevancyEncoder:
         import torch
 
         tiles = tiling.cut(*picture.shape[:2], preset)
-        grid, numbers = self._tower.grid, max(len(tiles) * self._tower.grid**2, picture.size // 3)
-        store = ArrayStore(own_folder("relevancy"), len(tiles) * grid**2) if self._cache and len(tiles) else None
+        grid = self._tower.grid
+        numbers = len(tiles) * grid**2
+        store = ArrayStore(own_folder("relevancy"), numbers) if self._cache and numbers else None
         keys = {word: self._key(picture, word, preset, seed) for word in words}
-        at_once = max(1, HELD // numbers)
+        at_once = max(1, HELD // max(1, numbers))
         blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
-        for done, block in enumerate(blocks):
+        for block in blocks:
             found = {word: None if store is None else store.get(keys[word]) for word in block}
             missing = [word for word, one in found.items() if one is None]
             if missing:
-                step = _step(progress, done, len(blocks))
-                for word, one in zip(missing, self._compute(picture, tiles, missing, preset, seed, step), strict=True):
+                computed = self._compute(picture, tiles, missing, preset, seed, progress)
+                for word, one in zip(missing, computed, strict=True):
                     found[word] = one.numpy().reshape(-1)
                     if store is not None:
                         store.put(keys[word], found[word])
@@ -247,19 +248,28 @@ class RelevancyEncoder:
                 yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()
 
     def _compute(
-        self, picture: np.ndarray, tiles: np.ndarray, words: list[str], preset: Preset, seed: int, step: Step
+        self,
+        picture: np.ndarray,
+        tiles: np.ndarray,
+        words: list[str],
+        preset: Preset,
+        seed: int,
+        progress: bool | Step,
     ) -> Tensor:
         """Maps of the tiles (k, t, g, g) on the CPU, the mean over copies and mirrored ones."""
         import torch
+        from tqdm import tqdm
 
         from openshape_ood.devices import exact
 
         ways = (False, True) if preset.flip else (False,)
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
-        done, of = 0, copies * -(-len(tiles) // batch)
-        with exact(self._device):
-            text = torch.from_numpy(self.encode_text(words, legacy=bool(preset.legacy))).to(self._device)
+        of = copies * -(-len(tiles) // batch)
+        with exact(self._device), tqdm(total=of, desc="tiles", disable=progress is not True) as bar:
+            done = 0
+            vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
+            text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):
                 for i in range(0, len(tiles), batch):
                     images = self.normalized(tiling.pixels(copy, tiles[i : i + batch], self._tower.side))
@@ -267,7 +277,9 @@ class RelevancyEncoder:
                         found = self._tower.relevancy(images.flip(-1) if mirrored else images, text).cpu()
                         total[:, i : i + batch] += found.flip(-1) if mirrored else found
                     done += 1
-                    step(done, of)
+                    bar.update()
+                    if callable(progress):
+                        progress(done, of)
         return total / (copies * len(ways))
 
     def normalized(self, images: np.ndarray) -> Tensor:
@@ -309,22 +321,3 @@ class _Text:
 
     def __call__(self, tokens: Tensor) -> Tensor:
         return self._model.encode_text(tokens)
-
-
-def _step(progress: bool | Step, block: int, blocks: int) -> Step:
-    """What is called after each batch of tiles."""
-    if callable(progress):
-        return lambda done, of: progress(block * of + done, blocks * of)
-    if not progress:
-        return lambda done, of: None
-    from tqdm import tqdm
-
-    bars: list[Any] = []
-
-    def draw(done: int, of: int) -> None:
-        bars.append(bars[0] if bars else tqdm(total=of, desc=f"relevancy, names {block + 1} of {blocks} parts"))
-        bars[0].update(1)
-        if done == of:
-            bars[0].close()
-
-    return draw

@@ -1,0 +1,135 @@
+"""`python -m benchmarks.semabs`: the data converted, networks evaluated on it, and the tables of their results.
+
+    python -m benchmarks.semabs convert DATASET VIEWS                     # once
+    python -m benchmarks.semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
+        --out ours.csv                                                    # rows are added to what is there
+    python -m benchmarks.semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum
+from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
+from openshape_ood.errors import FileError, InputError, OpenShapeError
+
+TEXTS = ("scene_id", "split", "label", "target_obj_name", "spatial_relation_name", "reference_obj_name")
+TRAINING = "train"  # the split of held-out training rooms
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a results file; raises `FileError`."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            found = list(csv.DictReader(file))
+        return [{key: one if key in TEXTS else float(one) for key, one in row.items()} for row in found]
+    except (OSError, ValueError, TypeError) as error:
+        raise FileError(f"cannot read {path} as a table of results: {error}") from error
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    from benchmarks.semabs.evaluation import result_rows
+    from openshape_ood.views.completion import Completer
+
+    completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
+    paths = sorted(args.views.glob("*.npz"))
+    if not paths:
+        raise InputError(f"{args.views} has no .npz files; make them with `python -m benchmarks.semabs convert`")
+    new = not args.out.is_file()
+    with args.out.open("a", newline="", encoding="utf-8") as file:
+        writer = None
+        for path in paths:
+            for row in result_rows(load_datum(path), completer, args.split, args.points, args.seed):
+                if writer is None:
+                    writer = csv.DictWriter(file, list(row))
+                    if new:
+                        writer.writeheader()
+                writer.writerow(row)
+            print(path.name, flush=True)
+
+
+def summarize(args: argparse.Namespace) -> None:
+    for given in args.results:
+        name, _, path = given.rpartition("=")
+        rows = read_rows(Path(path))
+        for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, args.metric):
+            print(line)
+
+
+def summary(
+    name: str, rows: list[dict[str, Any]], published: bool, cutoff_from: Path | None, metric: str = METRIC
+) -> list[str]:
+    """A table of Markdown, and beneath it the cut-off and the curve that it was chosen on."""
+    chosen_on = rows if published else read_rows(cutoff_from) if cutoff_from else []
+    chosen_on = chosen_on or [row for row in rows if row["split"] == TRAINING]
+    if not chosen_on:
+        raise InputError(
+            f"{name}: a cut-off is chosen on held-out training rooms; give their results with --cutoff-from, or in the "
+            f"same file with the split {TRAINING!r}, or take the published way, on the test data, with --published"
+        )
+    cutoff = best_cutoff(chosen_on, metric)
+    found = table(rows, cutoff, published, metric)
+    lines = [f"| {name} | " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
+    for label, figures in found.items():
+        cells = [f"{one:.1f}" for one in figures]
+        if label == "all" and not published:
+            at = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6]
+            spans = [interval(column_rows(at, column, published), column, metric) for column in COLUMNS]
+            cells = [f"{one} ({low:.1f}–{high:.1f})" for one, (low, high) in zip(cells, spans, strict=True)]
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    how = "on these very rows, as published" if published else "on held-out training rooms"
+    told = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
+    return [*lines, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.semabs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("convert", help="the published HDF5 files as npz files without references")
+    one.add_argument("dataset", type=Path)
+    one.add_argument("views", type=Path)
+    one.add_argument("--image", choices=IMAGES, default=IMAGES[0], help="(default: %(default)s)")
+    one.add_argument(
+        "--extractor", choices=EXTRACTORS, default=EXTRACTORS[0], help="of relevancies (default: %(default)s)"
+    )
+    one.set_defaults(
+        run=lambda args: [print(path) for path in convert(args.dataset, args.views, args.image, args.extractor)]
+    )
+    one = commands.add_parser("evaluate", help="a network on converted views: a table of results")
+    one.add_argument("views", type=Path)
+    one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
+    one.add_argument("--checkpoint", type=Path, help="its file, if it is not kept")
+    one.add_argument("--split", choices=(*SPLITS, TRAINING), required=True)
+    one.add_argument("--out", type=Path, required=True, help="a .csv file; rows are added")
+    one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
+    one.add_argument("--seed", type=int, default=0)
+    one.set_defaults(run=evaluate)
+    one = commands.add_parser("summarize", help="the tables: a column a split")
+    one.add_argument("results", nargs="+", metavar="[NAME=]FILE")
+    one.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
+    one.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")
+    one.add_argument("--metric", default=METRIC, help="(default: %(default)s)")
+    one.set_defaults(run=summarize)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        args.run(args)
+    except OpenShapeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

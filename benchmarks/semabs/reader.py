@@ -1,0 +1,151 @@
+"""The published data, a HDF5 file a view full of region references, and the same as an npz file without them."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import FileError
+from openshape_ood.shapes.tables import npz_arrays
+from openshape_ood.storage import DAMAGE, replacing
+
+IMAGES, EXTRACTORS = ("rgb", "domain_randomized_rgb"), ("ours", "chefer_et_al")
+TARGETS = ("target_obj_name", "target_obj_id", "spatial_relation_name", "reference_obj_name")
+MEAN = "mean"  # the last of the labels with a relevancy
+
+
+@dataclass(frozen=True, eq=False)
+class Datum:
+    """A view of the data; n queries, k labels, t descriptions.
+
+    Attributes
+    ----------
+    scene_id : str
+    rgb : ndarray (h, w, 3) uint8
+    depth : ndarray (h, w) float32
+    intrinsics, pose : ndarray (3, 3), (4, 4)
+        pose: camera to the frame of the bounds; scaled by 0.6 and mirrored, as published.
+    bounds : ndarray (2, 3)
+    queries : ndarray (n, 3) float32
+    objects : ndarray (n,) int32
+        What fills each, a row of `classes`.
+    classes : ndarray of str
+        The class of each object.
+    visible : ndarray of str
+        Classes with pixels in the view.
+    labels : ndarray (k,) of str
+        Names with a relevancy.
+    relevancies : ndarray (k, 128, 128) float32
+    mean : ndarray (128, 128) float32
+        Of the relevancies of that image and extractor.
+    descriptions : ndarray (t, 3) of str
+        Target, relation, reference.
+    target_ids : ndarray (t,) int64
+    """
+
+    scene_id: str
+    rgb: np.ndarray
+    depth: np.ndarray
+    intrinsics: np.ndarray
+    pose: np.ndarray
+    bounds: np.ndarray
+    queries: np.ndarray
+    objects: np.ndarray
+    classes: np.ndarray
+    visible: np.ndarray
+    labels: np.ndarray
+    relevancies: np.ndarray
+    mean: np.ndarray
+    descriptions: np.ndarray
+    target_ids: np.ndarray
+
+
+def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> Datum:
+    """A file of the published data set, with the relevancies of one image and extractor.
+
+    Raises `FileError` for what is no such file.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return _datum(file, path.name.removesuffix(".hdf5"), image, extractor)
+    except (OSError, KeyError, ValueError, IndexError, TypeError, RuntimeError, AttributeError) as error:
+        raise FileError(
+            f"{path} is no view of the published data with relevancies {image}|{extractor}: "
+            f"{error or type(error).__name__}"
+        ) from error
+
+
+def _datum(file: Any, scene_id: str, image: str, extractor: str) -> Datum:
+    data, key = file["data"], f"{image}|{extractor}"
+    labels = _texts(data["saliencies"][f"{key}|saliency_text_labels"])
+    # each by its own reference: their places in the array of the file are those of no list
+    maps = [_region(file, one) for one in data["saliencies"][key]]
+    if len(maps) != len(labels) or labels[-1] != MEAN:
+        raise ValueError(
+            f"{len(maps)} relevancies for {len(labels)} labels, the last {labels[-1]!r}; expected {MEAN!r}"
+        )
+    told = data["descriptions"]
+    columns = {name: _texts(told[name]) for name in TARGETS if name != "target_obj_id"}
+    return Datum(
+        scene_id,
+        _region(file, data[image][0]),
+        _region(file, data["depth"][0]).astype(np.float32),
+        np.asarray(data["cam_intr"], dtype=np.float64),
+        np.asarray(data["cam_pose"], dtype=np.float64),
+        np.asarray(data["scene_bounds"], dtype=np.float64),
+        _region(file, data["full_xyz_pts"][0]).astype(np.float32),
+        _region(file, data["full_objid_pts"][0]).astype(np.int32),
+        np.array([re.sub(r"\[.*?\]$", "", one) for one in _texts(data["objid_to_class"])], dtype="U"),
+        np.array(_texts(data["visible_scene_obj_labels"]), dtype="U"),
+        np.array(labels[:-1], dtype="U"),
+        np.stack(maps[:-1]).astype(np.float32) if len(maps) > 1 else np.empty((0, *maps[-1].shape), np.float32),
+        maps[-1].astype(np.float32),
+        np.array(list(zip(*columns.values(), strict=True)), dtype="U").reshape(-1, 3),
+        np.asarray(told["target_obj_id"], dtype=np.int64),
+    )
+
+
+def _region(file: Any, reference: Any) -> np.ndarray:
+    """What a region reference points at, without the axis of items."""
+    return np.asarray(file[reference][reference]).squeeze(0)
+
+
+def _texts(given: Any) -> list[str]:
+    return [one.decode() if isinstance(one, bytes) else str(one) for one in np.asarray(given).reshape(-1).tolist()]
+
+
+def save_datum(datum: Datum, path: Path) -> Path:
+    """Write it as .npz, whole or not at all."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **{one.name: np.asarray(getattr(datum, one.name)) for one in fields(Datum)})  # type: ignore[arg-type]
+    return path
+
+
+def load_datum(path: Path) -> Datum:
+    """What `save_datum` wrote; raises `FileError` for anything else."""
+    try:
+        arrays = npz_arrays(path.read_bytes())
+        own = {one.name: arrays[one.name] for one in fields(Datum)}
+        return Datum(**{**own, "scene_id": str(own["scene_id"])})
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise FileError(f"{path} holds no view that `convert` wrote, or is damaged: {error}") from error
+
+
+def convert(source: Path, out: Path, image: str = "rgb", extractor: str = "ours") -> Iterator[Path]:
+    """Every .hdf5 file under `source` as an .npz file in `out`, where it is not yet."""
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.rglob("*.hdf5")):
+        target = out / f"{path.name.removesuffix('.hdf5')}.npz"
+        if not target.is_file():
+            save_datum(read_published(path, image, extractor), target)
+        yield target

@@ -1,0 +1,105 @@
+"""Images and what their pixels speak for: sheets of relevancies, novelty maps of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map.colors import class_colors, ramp
+from openshape_ood.plots import canvas
+
+if TYPE_CHECKING:
+    from openshape_ood.views.affinities import Affinities
+
+COLUMNS = 4
+MOST = 39  # names on a sheet
+SIDE = 640  # pixels of a panel, at most
+COVER = 0.85  # of the image by the color of the largest affinity
+
+
+def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, title: str | None = None) -> canvas.Figure:
+    """Draw where in an image each name lies: the image, then a panel a name, on one scale from 0 to the largest.
+
+    Parameters
+    ----------
+    affinities : Affinities
+    names : sequence of str, optional
+        Some of its names; without them all, 39 at most.
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib figure
+
+    Examples
+    --------
+    >>> relevancy("image.png")
+    Traceback (most recent call last):
+    openshape_ood.errors.InputError: affinities are str; expected Affinities, as RelevancyEncoder.encode_image returns
+    """
+    if not hasattr(affinities, "values") or not hasattr(affinities, "names"):
+        given = type(affinities).__name__
+        raise InputError(f"affinities are {given}; expected Affinities, as RelevancyEncoder.encode_image returns")
+    chosen = list(affinities.names if names is None else names)
+    shown = {name: affinities[name] for name in chosen[:MOST]}
+    step = -(-max(affinities.values.shape[1:]) // SIDE)
+    known = [values[np.isfinite(values)].max(initial=0.0) for values in shown.values()]
+    high = float(max(known, default=0.0))
+    picture = _picture(affinities)[::step, ::step]
+    columns = min(COLUMNS, len(shown) + 1)
+    rows = -(-(len(shown) + 1) // columns)
+    h, w = picture.shape[:2]
+    tall = canvas.PANEL * min(2.0, max(0.4, h / w)) + 0.3
+    figure, axes = canvas.panels(rows, columns, size=(canvas.PANEL * columns, tall * rows + 0.5))
+    for ax in axes.flat:
+        ax.set_axis_off()
+    axes.flat[0].imshow(picture)
+    canvas.title(axes.flat[0], "the image", fontsize=11)
+    for ax, (name, values) in zip(axes.flat[1:], shown.items(), strict=False):
+        ax.imshow(_covered(picture, values[::step, ::step], high))
+        peak = np.nanmax(values) if np.isfinite(values).any() else np.nan
+        canvas.title(ax, f"{canvas.short(name, 30)}, up to {peak:.2f}", fontsize=11)
+    more = f", and {len(chosen) - MOST} more names" if len(chosen) > MOST else ""
+    own = affinities.provenance
+    said = title or f"{own.method} by {own.identity.checkpoint}: gray is 0, dark red {canvas.number(high)}{more}"
+    figure.suptitle(canvas.short(said, 120 if columns > 2 else 60), fontsize=10, color=canvas.GREY, **canvas.PLAIN)
+    return figure
+
+
+def draw_pixels(ax: canvas.Axes, found: NoveltyMap, color: str, bar: bool) -> None:
+    """A novelty map of pixels as an image, and below it what the colors mean."""
+    ax.set_axis_off()
+    ax.imshow(found.image(color))
+    if not bar:
+        return
+    if color == "novelty":
+        low, high = found.bounds()
+        ax.text(0.5, -0.04, f"gray {canvas.number(low)}, dark red {canvas.number(high)}", **_below(ax))
+        return
+    palette = class_colors(list(found.classes))
+    marks = [{"label": canvas.short(n, 24), "color": c, "marker": "o", "ms": 8} for n, c in palette.items()]
+    canvas.legend(ax, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False)
+
+
+def _below(ax: Any) -> dict[str, Any]:
+    return {"transform": ax.transAxes, "ha": "center", "va": "top", "fontsize": 9, "color": canvas.GREY}
+
+
+def _picture(affinities: Affinities) -> np.ndarray:
+    """The image (h, w, 3) in [0, 1]; white where there is none."""
+    if affinities.rgb is None:
+        return np.ones((*affinities.values.shape[1:], 3))
+    return np.asarray(affinities.rgb) / 255
+
+
+def _covered(picture: np.ndarray, values: np.ndarray, high: float) -> np.ndarray:
+    """The image in gray under the colors of the affinities; white where nothing is known."""
+    gray = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2) * 0.75 + 0.2
+    share = np.nan_to_num(values / high if high > 0 else values * 0).clip(0, 1)
+    over = ramp(share.reshape(-1), 0.0, 1.0).reshape(*share.shape, 3)
+    cover = COVER * np.sqrt(share)[..., None]
+    return np.where(np.isnan(values)[..., None], 1.0, gray * (1 - cover) + over * cover)

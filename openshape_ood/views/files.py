@@ -1,0 +1,267 @@
+"""Views from files, and to files."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_positive, given_path
+from openshape_ood.errors import CloudError, FileError, InputError
+from openshape_ood.shapes.guards import IMAGE_FORMATS, Images
+from openshape_ood.shapes.tables import npz_arrays
+from openshape_ood.storage import DAMAGE, replacing, save_whole
+from openshape_ood.views.geometry import floor_height, image_normals
+from openshape_ood.views.published import read_pickle
+from openshape_ood.views.view import View, ViewWarning
+
+IMAGES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".npz", *IMAGES, ".pkl")
+MAX_BYTES = 2**29
+MILLIMETERS = 1000.0  # a meter
+MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
+OFF = 0.2  # by which a principal point is off the middle, as a share of it
+RAISED = 0.02  # meters
+
+
+def load_view(
+    path: str | os.PathLike[str],
+    *,
+    depth: str | os.PathLike[str] | None = None,
+    camera: str | os.PathLike[str] | None = None,
+    depth_scale: float | None = None,
+) -> View:
+    """The view in a file, or in several.
+
+    Parameters
+    ----------
+    path : str or Path
+        An .npz file with the arrays `rgb`, `depth`, `intrinsics` and `pose`; or a color image (.png, .jpg) with depth
+        and camera beside it, or the folder of `rgb.png`; or a published scene file (.pkl), which is read without
+        running anything in it.
+    depth, camera : str or Path, optional
+        Of a color image: a 16-bit PNG of depth, `depth.png` beside the image unless given, and a JSON file with
+        "intrinsics" ((3, 3), or fx, fy, cx, cy), "pose" ((4, 4), camera to world) and perhaps "depth_scale",
+        `camera.json` unless given.
+    depth_scale : float, optional
+        Units of the file's depth a meter, before what the JSON file says. Where neither is there, whole numbers are
+        taken as millimeters, which is warned of, and others as meters.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    FileError
+        Naming the file, for what cannot be read or is hostile.
+    InputError
+        For settings that cannot be.
+
+    Warns
+    -----
+    ViewWarning
+        Where the principal point is that of the image turned by a quarter, which is mended; of a published scene file
+        also where its floor is moved to z = 0.
+    """
+    given = given_path(path, "path")
+    if given.is_dir():
+        given /= "rgb.png"
+    scale = None if depth_scale is None else check_positive(depth_scale, "depth_scale")
+    suffix = given.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise FileError(f"{given}: no view has the suffix {suffix!r}; expected {', '.join(SUFFIXES)}, or a folder")
+    if suffix not in IMAGES and (depth is not None or camera is not None):
+        raise InputError(f"depth and camera are in {given} already; leave them out, or give an image")
+    try:
+        if suffix in IMAGES:
+            found = _pair(given, depth, camera)
+        else:
+            found = npz_arrays(_bytes(given)) if suffix == ".npz" else published_arrays(read_pickle(_bytes(given)))
+        view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
+    except FileError:
+        raise
+    except DAMAGE as error:
+        told = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise FileError(f"cannot read the view {given}: {told}") from error
+    view = _with_principal_point(view)
+    return on_floor(view) if suffix == ".pkl" else view
+
+
+def save_view(view: View, path: str | os.PathLike[str]) -> Path:
+    """Write a view that `load_view` reads.
+
+    Parameters
+    ----------
+    view : View
+    path : str or Path
+        Ends in .npz, exact; or a folder, for `rgb.png`, `depth.png` and `camera.json`: bytes of color, and millimeters
+        of depth, or what 16 bits allow where it is beyond 65 meters.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        For another suffix.
+    FileError
+        Where it cannot be written.
+    """
+    given = given_path(path, "path")
+    if given.suffix.lower() == ".npz":
+        buffer = io.BytesIO()
+        np.savez(buffer, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
+        return save_whole(given, buffer.getvalue(), "the view")
+    if given.suffix:
+        raise InputError(f"a view is saved as .npz or into a folder; given was {os.fspath(path)}")
+    farthest = float(np.nanmax(view.depth)) if view.seen.any() else 0.0
+    scale = min(MILLIMETERS, 65_000 / max(farthest, 1e-6))
+    units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
+    units[view.seen] = np.maximum(units[view.seen], 1)  # 0 is unknown
+    told = {"intrinsics": view.intrinsics.tolist(), "pose": view.pose.tolist(), "depth_scale": scale}
+    try:
+        given.mkdir(parents=True, exist_ok=True)
+        _save_png(given / "rgb.png", np.rint(view.rgb * 255).astype(np.uint8))
+        _save_png(given / "depth.png", units.astype(np.uint16))
+    except OSError as error:
+        raise FileError(f"cannot write the view {given}: {error.strerror or error}") from error
+    save_whole(given / "camera.json", json.dumps(told, indent=1).encode(), "the camera")
+    return given
+
+
+def published_arrays(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a view from the content of a published scene file.
+
+    Where it has `img_shape` (width, height), color and depth are brought to that size, each pixel that of the nearest
+    one. The intrinsics are then of the picture, the stored or the resized one, whose middle their principal point is
+    nearer to.
+    """
+    for name in ("rgb", "depth", "cam_intr", "cam_extr"):
+        if not isinstance(found[name], np.ndarray):  # lists in lists may unfold into far more than they take
+            raise CloudError(f"its {name!r} is a {type(found[name]).__name__}; expected an array")
+    rgb, depth, pose = found["rgb"], found["depth"], found["cam_extr"]
+    intrinsics = np.array(found["cam_intr"][:3, :3], dtype=np.float64)
+    if "img_shape" in found:
+        w, h = (side if isinstance(side, int) else 0 for side in found["img_shape"])
+        if not (0 < w <= MAX_SIDE and 0 < h <= MAX_SIDE):
+            raise CloudError(f"its img_shape is not a width and a height, whole numbers from 1 to {MAX_SIDE}")
+        ratio = np.array([w, h]) / depth.shape[::-1]
+        middle = np.array(depth.shape[::-1]) / 2
+        if np.abs(intrinsics[:2, 2] / middle - 1).max() <= np.abs(intrinsics[:2, 2] / (middle * ratio) - 1).max():
+            intrinsics[:2, 2] = (intrinsics[:2, 2] + 0.5) * ratio - 0.5
+            intrinsics[[0, 1], [0, 1]] *= ratio
+        rgb, depth = _resized(rgb, (h, w)), _resized(depth, (h, w))
+    return {"rgb": rgb, "depth": depth, "intrinsics": intrinsics, "pose": pose}
+
+
+def on_floor(view: View) -> View:
+    """The view with its floor, the lowest large level surface that it sees, at z = 0; as it is where it sees none."""
+    points = view.points.reshape(*view.shape, 3)
+    normals = image_normals(points)
+    kept = np.isfinite(normals).all(axis=-1)
+    height = floor_height(points[kept], normals[kept]) if kept.any() else None
+    if height is None or abs(height) < RAISED:
+        return view
+    warnings.warn(f"{view.name}: its floor lies at z = {height:.2f} m; moved to 0", ViewWarning, stacklevel=3)
+    pose = view.pose.copy()
+    pose[2, 3] -= height
+    return replace(view, pose=pose)
+
+
+def _with_principal_point(view: View) -> View:
+    """The view with cx and cy exchanged where they are those of the image turned by a quarter."""
+    h, w = view.shape
+    cx, cy = view.intrinsics[:2, 2] / [w / 2, h / 2]
+    if not (cx > 1 + OFF and cy < 1 - OFF) and not (cx < 1 - OFF and cy > 1 + OFF):
+        return view
+    swapped = view.intrinsics.copy()
+    swapped[[0, 1], 2] = swapped[[1, 0], 2]
+    warnings.warn(
+        f"{view.name}: the principal point ({view.intrinsics[0, 2]:g}, {view.intrinsics[1, 2]:g}) is that of an image "
+        f"{h} x {w}, this one is {w} x {h}; cx and cy were exchanged. Give View(...) what is right otherwise",
+        ViewWarning,
+        stacklevel=3,
+    )
+    return replace(view, intrinsics=swapped)
+
+
+def _view(found: Mapping[str, Any], scale: float | None, name: str) -> View:
+    depth, told = np.asarray(found["depth"]), found.get("depth_scale")
+    scale = scale or (None if told is None else check_positive(told, "depth_scale"))
+    if scale is None and depth.dtype.kind in "iu":
+        scale = MILLIMETERS
+        warnings.warn(
+            f"{name}: depth in whole numbers was taken as millimeters; say depth_scale=1000 (units a meter) if so",
+            ViewWarning,
+            stacklevel=3,
+        )
+    if scale is not None:
+        depth = depth.astype(np.float64) / scale
+    return View(np.asarray(found["rgb"]), depth, found["intrinsics"], found["pose"], name=name)
+
+
+def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
+    """Color and depth as they are stored, whatever an EXIF tag says: the camera is that of the stored ones."""
+    beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
+    beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
+    told = json.loads(_bytes(beside[1]))
+    if not isinstance(told, dict):
+        raise CloudError(f"{beside[1]} holds no object with intrinsics and pose")
+    if lacking := [name for name in ("intrinsics", "pose") if name not in told]:
+        raise CloudError(f"{beside[1]} has no {lacking[0]!r}; expected intrinsics, pose and perhaps depth_scale")
+    intrinsics = told["intrinsics"]
+    if isinstance(intrinsics, dict):
+        fx, fy, cx, cy = (intrinsics[name] for name in ("fx", "fy", "cx", "cy"))
+        intrinsics = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
+    rgb, units = _image(path, "RGB"), _image(beside[0], None)
+    if units.ndim != 2 or units.dtype.itemsize < 2:
+        raise CloudError(f"{beside[0]} is {units.dtype} {units.shape}; expected a gray image of 16 bits")
+    return {"rgb": rgb, "depth": units, "pose": told["pose"]} | {
+        "intrinsics": intrinsics,
+        "depth_scale": told.get("depth_scale"),
+    }
+
+
+def _image(path: Path, mode: str | None) -> np.ndarray:
+    from PIL import Image
+
+    data = _bytes(path)
+    if not Images().admit(data, path.name):
+        raise CloudError(f"{path} is no image that can be read")
+    try:
+        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
+            return np.asarray(image.convert(mode) if mode else image)
+    except (OSError, SyntaxError) as error:
+        raise CloudError(f"{path} is a damaged image: {error}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would wait for ever
+        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB; no view is")
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _save_png(path: Path, pixels: np.ndarray) -> None:
+    from PIL import Image
+
+    with replacing(path) as partial:
+        Image.fromarray(pixels).save(partial, format="PNG")
+
+
+def _resized(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    rows, columns = ((np.arange(new) * old) // new for new, old in zip(shape, image.shape[:2], strict=True))
+    return image[rows][:, columns]

@@ -1,0 +1,191 @@
+"""Affinities of pixels as those of points in space, over one view or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_positive, check_whole
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Provenance
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.scenes import Scene, mean_color, voxelize
+from openshape_ood.views.affinities import Affinities
+from openshape_ood.views.geometry import in_bounds
+from openshape_ood.views.view import View
+
+SPACING = 0.02  # meters, of the points of several views
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """Points of a scene, and how much each speaks for each name.
+
+    Attributes
+    ----------
+    scene : Scene
+        n points in meters, z up, in color.
+    affinities : ndarray (n, k) float32
+        NaN where nothing is known.
+    names : tuple of k str
+    provenance : Provenance
+        Whose affinities these are.
+    """
+
+    scene: Scene
+    affinities: np.ndarray
+    names: tuple[str, ...]
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.scene)
+
+    def novelty(
+        self, known: Sequence[str] | None = None, *, threshold: Threshold | None = None, smooth: int = 0
+    ) -> NoveltyMap:
+        """What the known names leave unexplained of each point, as `Affinities.novelty` says of pixels.
+
+        Parameters
+        ----------
+        known : sequence of str, optional
+            Some of the names, or all.
+        threshold : Threshold, optional
+            For `.is_novel` and `.regions()`, which `score_scene(lifted.scene, known, proposals=...)` judges as shapes.
+        smooth : int
+            Affinities are first averaged over so many nearest points and the point itself.
+
+        Returns
+        -------
+        NoveltyMap
+            Of the n points.
+
+        Raises
+        ------
+        UnknownNameError
+            For a name that was not asked for.
+        MixedEncodersError
+            For a threshold of other affinities.
+        """
+        values = self.affinities
+        if check_whole(smooth, "smooth", 0):
+            values = _smoothed(self.scene.points, values, smooth)
+        if threshold is not None:
+            threshold.check_fits(self.provenance)
+        found = Affinities(values.T[:, None], self.names, self.provenance).novelty(known)
+        rows = self.scene.points
+        if self.scene.color is not None:
+            rows = np.hstack([rows, self.scene.color])
+        elements = Elements("points", rows)
+        return replace(found, elements=elements, threshold=threshold, name=self.scene.name, up="z")
+
+
+def lift(
+    views: View | Sequence[View],
+    affinities: Affinities | Sequence[Affinities],
+    *,
+    spacing: float | None = None,
+    bounds: Any = None,
+) -> Lifted:
+    """The pixels that have a depth as points, with their affinities.
+
+    Parameters
+    ----------
+    views : View or sequence of View
+        Of one scene, with poses in one world.
+    affinities : Affinities or sequence of Affinities
+        Of each view's pixels, to the same names.
+    spacing : float, optional
+        Side in meters of the voxels whose points are joined into their mean, also over views. One view is kept as it
+        is unless this is given, row by row; of several it is 0.02.
+    bounds : array (2, 3), optional
+        Low and high corner, in the world, of what is kept.
+
+    Returns
+    -------
+    Lifted
+
+    Raises
+    ------
+    InputError
+        For views and affinities of different numbers, sizes or names.
+    CloudError
+        Where no pixel has a depth, or none of them lies in the bounds.
+    """
+    given = [views] if isinstance(views, View) else list(views)
+    told = [affinities] if isinstance(affinities, Affinities) else list(affinities)
+    if not given or len(given) != len(told):
+        raise InputError(
+            f"there are {len(given)} views and {len(told)} affinities; expected one for each, one at least"
+        )
+    for view, one in zip(given, told, strict=True):
+        if one.values.shape[1:] != view.shape:
+            raise InputError(
+                f"{view.name} is {view.shape}, its affinities {one.values.shape[1:]} (rows, columns); expected the same"
+            )
+        if tuple(one.names) != tuple(told[0].names):
+            raise InputError(f"{view.name} has affinities to other names, or in another order, than {given[0].name}")
+    box = None if bounds is None else np.asarray(bounds, dtype=np.float64)
+    if box is not None and (box.shape != (2, 3) or not (box[0] < box[1]).all()):
+        raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
+    kept = [_kept(view, box) for view in given]
+    if not any(mask.any() for mask in kept):
+        raise CloudError(_nothing(given, box))
+    parts = list(zip(given, kept, strict=True))
+    points = np.concatenate([view.points[mask] for view, mask in parts])
+    color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in parts])
+    # column by column: of hundreds of names only the result is ever held as a whole
+    columns = (
+        np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(told, kept, strict=True)])
+        for i in range(len(told[0].names))
+    )
+    name = given[0].name if len(given) == 1 else f"{len(given)} views"
+    provenance = told[0].provenance
+    if spacing is None and len(given) == 1:
+        values = np.stack(list(columns), axis=1)
+        return Lifted(Scene(points, color, name=name), values, tuple(told[0].names), provenance)
+    voxels = voxelize(points, SPACING if spacing is None else check_positive(spacing, "spacing"))
+    counts = np.bincount(voxels.inverse)
+    middle = np.stack([np.bincount(voxels.inverse, weights=axis) / counts for axis in points.T], axis=1)
+    values = np.empty((len(voxels), len(told[0].names)), dtype=np.float32)
+    for i, column in enumerate(columns):
+        sound = np.isfinite(column)
+        total = np.bincount(voxels.inverse[sound], weights=column[sound], minlength=len(voxels))
+        with np.errstate(invalid="ignore"):
+            values[:, i] = total / np.bincount(voxels.inverse[sound], minlength=len(voxels))
+    scene = Scene(middle, np.clip(mean_color(voxels, color), 0, 1), name=name)
+    return Lifted(scene, values, tuple(told[0].names), provenance)
+
+
+def _kept(view: View, box: np.ndarray | None) -> np.ndarray:
+    """Which pixels (h * w,) have a place, within bounds where there are any."""
+    seen = view.seen.reshape(-1)
+    return seen if box is None else seen & in_bounds(view.points, box)
+
+
+def _nothing(views: Sequence[View], box: np.ndarray | None) -> str:
+    names = ", ".join(view.name for view in views)
+    if box is None or not any(view.seen.any() for view in views):
+        return f"{names}: no pixel has a depth, so that there is no visible point"
+    middle = np.mean([np.nanmean(view.points, axis=0) for view in views if view.seen.any()], axis=0).round(2)
+    return (
+        f"{names}: no point lies in {box.tolist()}; the camera looks away from there, its points lie about "
+        f"{middle.tolist()}, in meters"
+    )
+
+
+def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """The mean of values (n, k) over each point and the `count` points nearest to it, of those that are known."""
+    from scipy.spatial import KDTree
+
+    beside = KDTree(points).query(points, k=min(count + 1, len(points)))[1].reshape(len(points), -1)
+    smooth = np.empty_like(values)
+    for i, column in enumerate(values.T):
+        sound = np.isfinite(column)
+        with np.errstate(invalid="ignore"):
+            mean = np.where(sound, column, 0)[beside].sum(axis=1) / sound[beside].sum(axis=1)
+        smooth[:, i] = np.where(sound, mean, np.nan)
+    return smooth

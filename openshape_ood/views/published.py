@@ -1,0 +1,188 @@
+"""Scene files as published for Semantic Abstraction: pickled, and read here without unpickling.
+
+A dict of texts, numbers, lists and plain arrays needs few of pickle's instructions. These are followed one by one,
+names of functions stay names, and whatever else comes is refused: nothing in the file can run.
+"""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.errors import CloudError
+
+MAX_STEPS = 100_000  # instructions; a scene file has a few hundred
+REBUILDERS = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct")
+BUFFERS = ("numpy.core.numeric _frombuffer", "numpy._core.numeric _frombuffer")
+SCALARS = ("numpy.core.multiarray scalar", "numpy._core.multiarray scalar")
+ARRAY, TYPE = "numpy ndarray", "numpy dtype"
+ALLOWED = {*REBUILDERS, *BUFFERS, *SCALARS, ARRAY, TYPE}
+VALUES = {
+    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+    *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+}
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+MARK = object()
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A function or type that the file names; it is never looked up."""
+
+    name: str
+
+
+class _Type:
+    """A NumPy type in the making."""
+
+    def __init__(self, code: Any) -> None:
+        if not isinstance(code, str) or not re.fullmatch(r"[fiu][1248]|b1", code):
+            raise CloudError("it holds an array that is not of plain numbers")
+        self.code, self.order = code, "="
+
+    def build(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
+            raise CloudError("it holds an array of a type that cannot be read")
+        if any(part is not None for part in state[2:5]):  # of structured types
+            raise CloudError("it holds an array that is not of plain numbers")
+        self.order = state[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(self.order + self.code)
+
+
+class _Array:
+    """An array in the making."""
+
+    def __init__(self) -> None:
+        self.values: np.ndarray | None = None
+
+    def build(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) != 5:
+            raise CloudError("it holds an array that cannot be read")
+        _, shape, kind, fortran, content = state
+        self.values = _array(content, kind, shape, "F" if fortran is True else "C")
+
+
+def read_pickle(data: bytes) -> Any:
+    """What a pickle of dicts, lists, tuples, texts, numbers and plain arrays holds; arrays cannot be written to.
+
+    Raises
+    ------
+    CloudError
+        For whatever else the file asks for, without having done any of it.
+    """
+    stack: list[Any] = []
+    memo: dict[int, Any] = {}
+    for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
+        if step >= MAX_STEPS:
+            raise CloudError(f"it has more than {MAX_STEPS:,} instructions; a scene file has a few hundred")
+        name = opcode.name
+        if name == "STOP":
+            return _finished(stack.pop())
+        if name in VALUES:
+            stack.append(bytes(argument) if isinstance(argument, bytearray) else argument)
+        elif name in CONSTANTS:
+            stack.append(CONSTANTS[name])
+        elif name in TUPLES:
+            count = TUPLES[name]
+            parts = [stack.pop() for _ in range(count)][::-1]
+            stack.append(tuple(parts))
+        elif name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
+            memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]
+        elif name in ("BINGET", "LONG_BINGET"):
+            stack.append(memo[argument])
+        elif name not in ("PROTO", "FRAME"):
+            _follow(name, argument, stack)
+    raise CloudError("it ends in the middle")
+
+
+def _follow(name: str, argument: Any, stack: list[Any]) -> None:
+    """Instructions that put things together."""
+    if name == "MARK":
+        stack.append(MARK)
+    elif name in ("EMPTY_DICT", "EMPTY_LIST"):
+        stack.append({} if name == "EMPTY_DICT" else [])
+    elif name == "TUPLE":
+        stack.append(tuple(_since_mark(stack)))
+    elif name in ("APPEND", "APPENDS"):
+        added = _since_mark(stack) if name == "APPENDS" else [stack.pop()]
+        _of(list, stack[-1]).extend(added)
+    elif name in ("SETITEM", "SETITEMS"):
+        added = _since_mark(stack) if name == "SETITEMS" else [stack.pop() for _ in range(2)][::-1]
+        for key, value in zip(added[::2], added[1::2], strict=True):
+            _of(dict, stack[-1])[_of(str, key)] = value
+    elif name in ("GLOBAL", "STACK_GLOBAL"):
+        parts = [_of(str, stack.pop()) for _ in range(2)][::-1] if name == "STACK_GLOBAL" else [argument]
+        stack.append(_named(" ".join(parts)))
+    elif name == "REDUCE":
+        arguments = _of(tuple, stack.pop())
+        stack.append(_made(_of(_Name, stack.pop()).name, arguments))
+    elif name == "BUILD":
+        state = stack.pop()
+        if not isinstance(stack[-1], _Type | _Array):
+            raise CloudError("it changes something that is no array")
+        stack[-1].build(state)
+    else:
+        raise CloudError(f"it holds the instruction {name}, which no scene file needs; nothing of it was run")
+
+
+def _named(name: str) -> _Name:
+    if name not in ALLOWED:
+        told = name[:80].replace(" ", ".")
+        raise CloudError(f"it asks for {told!r}; only NumPy arrays are read from such a file, nothing of it was run")
+    return _Name(name)
+
+
+def _made(name: str, arguments: tuple[Any, ...]) -> Any:
+    """What a call of an allowed name stands for."""
+    if name == TYPE:
+        return _Type(arguments[0] if arguments else None)
+    if name in REBUILDERS and arguments and arguments[0] == _Name(ARRAY):
+        return _Array()
+    if name in BUFFERS and len(arguments) == 4:
+        content, kind, shape, order = arguments
+        return _array(content, kind, shape, "F" if order == "F" else "C")
+    if name in SCALARS and len(arguments) == 2:
+        return _array(arguments[1], arguments[0], (), "C").item()
+    raise CloudError(f"it calls {name.replace(' ', '.')!r} in a way that makes no array")
+
+
+def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
+    dtype = _of(_Type, kind).dtype
+    if not isinstance(content, bytes) or not isinstance(shape, tuple) or len(shape) > 4:
+        raise CloudError("it holds an array that is not of plain numbers")
+    if not all(isinstance(side, int) and 0 <= side <= len(content) for side in shape):
+        raise CloudError("it holds an array of another size than it says")
+    count = 1
+    for side in shape:
+        count *= side
+    if count * dtype.itemsize != len(content):
+        raise CloudError("it holds an array of another size than it says")
+    return np.frombuffer(content, dtype).reshape(shape, order=order)
+
+
+def _finished(value: Any) -> Any:
+    """Arrays in the place of those in the making, in the outermost dict."""
+    found = _of(dict, value)
+    return {key: one.values if isinstance(one, _Array) else one for key, one in found.items()}
+
+
+def _since_mark(stack: list[Any]) -> list[Any]:
+    added = []
+    while (one := stack.pop()) is not MARK:
+        added.append(one)
+    return added[::-1]
+
+
+def _of(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise CloudError(f"it has a {type(value).__name__.strip('_')} where a {kind.__name__.strip('_')} belongs")
+    return value

@@ -1,0 +1,165 @@
+"""Losses, steps, metrics and tables against the original code's, where OPENSHAPE_OOD_PARITY names its golden numbers.
+
+`python tests/benchmarks/test_parity_semabs.py` prints all differences.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
+from published_completion import affinities, box_points, evaluation, result_rows, stream
+
+from benchmarks.semabs.lamb import Lamb
+from benchmarks.semabs.losses import accuracy, balanced_weights, occupancy_loss
+from benchmarks.semabs.metrics import scores, voxel_index, voxel_scores, voxelized
+from benchmarks.semabs.summary import COLUMNS, RELATIONS, best_cutoff, table
+
+pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
+
+
+def padded() -> np.ndarray:
+    """Which rows (2, 3) are padding."""
+    return np.array([[False, False, True], [False, False, False]])
+
+
+def of_losses(kind: torch.dtype) -> Found:
+    made_up = evaluation(seed())
+    logits = torch.from_numpy(made_up["logits"]).to(kind)
+    labels = torch.from_numpy(made_up["labels"]).to(kind)
+    ignored = torch.from_numpy(made_up["out_of_bounds"] | made_up["out_of_view"] | padded()[..., None])
+    for balance in (False, True):
+        yield f"losses/ovssc_balance_{balance}", occupancy_loss(logits, labels, ignored, balance)
+        yield f"losses/vool_balance_{balance}", occupancy_loss(logits, labels, None, balance)
+    yield "losses/ovssc_accuracy", accuracy(logits, labels, ignored)
+    outside = torch.from_numpy(made_up["out_of_bounds"] | padded()[..., None])
+    yield "losses/vool_accuracy", accuracy(logits, labels, outside)
+    weights, first = balanced_weights(labels)[0, 0], labels[0, 0] > 0
+    yield "losses/weights_balanced_row0", torch.stack([weights[~first][0], weights[first][0]])
+
+
+def of_lamb(kind: torch.dtype) -> Found:
+    for name, factor in (("big", 1), ("zero", 0)):
+        one = torch.from_numpy((stream(name, seed()).standard_normal((40, 30)) * factor).astype(np.float32)).to(kind)
+        one.requires_grad_()
+        steps = Lamb([one])
+        for i in range(3):
+            drawn = stream(f"{name} gradient {i}", seed()).standard_normal((40, 30)).astype(np.float32)
+            one.grad = torch.from_numpy(drawn * np.float32(0.01)).to(kind)
+            steps.step()
+        yield f"lamb/{name}", one.detach()
+
+
+def of_steps(kind: torch.dtype) -> Found:
+    network = made("ovssc", kind)
+    points = torch.from_numpy(box_points("step", seed(), (1, 300))).to(kind).repeat(2, 1, 1)
+    numbers = torch.from_numpy(affinities("step", seed(), (1, 2, 300, 1))[0]).to(kind)
+    queries = torch.from_numpy(box_points("step query", seed(), (1, 2, 200), spread=0.98)[0]).to(kind)
+    labels = (((queries - torch.tensor([0, 0, 0.9], dtype=kind)) ** 2).sum(-1) < 0.5).to(kind)
+    steps, losses, norms = Lamb(network.parameters()), [], []
+    with torch.enable_grad():
+        for most in (0.05, 2.0):
+            steps.zero_grad()
+            loss = occupancy_loss(network(points, numbers, queries), labels)
+            loss.backward()
+            losses.append(loss.detach())
+            norms.append(torch.nn.utils.clip_grad_norm_(network.parameters(), most).detach())
+            if most == 0.05:
+                yield "step/gradient_decoder_last_weight", network.decoder[2].weight.grad
+            steps.step()
+            if most == 0.05:
+                first = [steps.state[one].get("trust_ratio") for one in network.parameters()]
+        losses.append(occupancy_loss(network(points, numbers, queries), labels).detach())
+    last = [steps.state[one].get("trust_ratio") for one in network.parameters()]
+    yield "step/losses", torch.stack(losses)
+    yield "step/gradient_norms", torch.stack(norms)
+    yield "step/decoder_first_weight_after_two", network.decoder[0].weight.detach()
+    yield "step/points_first_weight_after_two", network.points[0].weight.detach()
+    # the file has them in the order of its own modules
+    golden = np.sort(pack()["step/trust_ratios_64" if kind == torch.float64 else "step/trust_ratios"])
+    order = np.argsort(np.argsort(pack()["step/trust_ratios"]))
+    found = min((np.sort(first), np.sort(last)), key=lambda one: np.abs(one - golden).max())
+    yield "step/trust_ratios", torch.tensor(found)[torch.from_numpy(order)]
+
+
+def of_metrics(kind: torch.dtype) -> Found:
+    if kind == torch.float64:
+        return
+    made_up = evaluation(seed())
+    hidden = made_up["out_of_bounds"] | made_up["out_of_view"] | padded()[..., None]
+    for task, ignored in (("ovssc", hidden), ("vool", made_up["out_of_bounds"] | padded()[..., None])):
+        found: dict[str, list[np.ndarray]] = {}
+        for cutoff in (-2, -1):
+            for scene in range(2):
+                given = made_up["logits"][scene] > cutoff, made_up["labels"][scene], ignored[scene]
+                rows = {f"point_{key}": one for key, one in scores(*given).items()}
+                for side in (32, 64):
+                    own = voxel_scores(*given, made_up["xyz"][scene], side)
+                    rows |= {f"voxel{side}x{side}x{side}_{key}": one for key, one in own.items()}
+                for key, one in rows.items():
+                    found.setdefault(key, []).append(one)
+        for key, values in found.items():
+            yield f"metrics/{task}/{key}", torch.from_numpy(np.stack(values).reshape(2, 2, 3))
+    index = voxel_index(made_up["xyz"], 8).reshape(6, -1)
+    flat = {
+        key: (made_up["logits"] > -1 if key == "logits" else made_up[key]).reshape(6, -1)
+        for key in ("logits", "labels")
+    }
+    parts = [voxelized(one, index, 8) for one in flat.values()]
+    for key, part in zip(("prediction", "label"), parts, strict=True):
+        yield f"metrics/voxels_8/{key}", torch.from_numpy(part.reshape(2, 3, -1))
+    whole = made_up["out_of_bounds"].reshape(6, -1)
+    left_out = voxelized(whole, index, 8) | ~voxelized(np.ones_like(whole), index, 8)
+    yield "metrics/voxels_8/ignore", torch.from_numpy(left_out.reshape(2, 3, -1))
+    for key, one in scores(*parts, left_out).items():
+        yield f"metrics/voxels_8/{key}_score", torch.from_numpy(one.reshape(2, 3))
+    hand = scores(np.array([[1, 1, 0, 0, 1]]) > 0, np.array([[1, 0, 1, 0, 1]]) > 0, np.zeros((1, 5), dtype=bool))
+    yield "metrics/iou_by_hand", torch.from_numpy(hand["iou"])
+
+
+def of_summary(kind: torch.dtype) -> Found:
+    if kind == torch.float64:
+        return
+    tables: dict[str, list[dict[str, list[float]]]] = {}
+    for task, approaches in (
+        ("ovssc", ("semaware", "chefer_et_al", "ours")),
+        ("vool", ("semaware", "clipspatial", "chefer_et_al", "ours")),
+    ):
+        for approach in approaches:
+            rows = result_rows(task, seed(), approach)
+            tables.setdefault(task, []).append(table(rows, best_cutoff(rows), published=True))
+    yield "summary/ovssc", torch.tensor([one["all"] for one in tables["ovssc"]], dtype=torch.float64)
+    yield (
+        "summary/vool_per_relation",
+        torch.tensor([[one[name] for name in RELATIONS] for one in tables["vool"]], dtype=torch.float64),
+    )
+    yield "summary/vool_mean", torch.tensor([one["mean"] for one in tables["vool"]], dtype=torch.float64)
+    assert tuple(pack()["summary/vool_relation_order"]) == RELATIONS and len(COLUMNS) == 4
+
+
+PARTS: dict[str, Callable[[torch.dtype], Found]] = {"losses": of_losses, "lamb": of_lamb, "steps": of_steps}
+PARTS |= {"metrics": of_metrics, "summary": of_summary}
+CASES = [(what, kind) for what in PARTS for kind in KINDS if kind == "single" or what in ("losses", "lamb", "steps")]
+
+
+@pytest.mark.parametrize(("what", "kind"), CASES)
+def test_parity_semabs(what: str, kind: str) -> None:
+    check(PARTS[what], kind)
+
+
+def main() -> None:
+    for what, kind in CASES:
+        for key, error, most in differences(PARTS[what], kind):
+            print(f"{key:45} {error:.1e}  allowed {most:.1e}  {'' if error <= most else 'FAILS'}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The paper's evaluation on made-up views in the published layout."""
+
+from __future__ import annotations
+
+import csv
+from hashlib import sha256
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from published_completion import evaluation, result_rows, write_completion
+
+from benchmarks.semabs import __main__ as command
+from benchmarks.semabs.lamb import Lamb
+from benchmarks.semabs.losses import balanced_weights, occupancy_loss
+from benchmarks.semabs.metrics import scores, voxel_scores
+from benchmarks.semabs.reader import load_datum, read_published
+from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.views.completion import Completer
+
+SCENE, H, N = "00003|FloorPlan26_physics", 12, 400
+LABELS = ["sofa", "couch", "lamp", "lamp on a sofa", "mean"]
+CLASSES = ["empty[0]", "sofa[1]", "lamp[2]", "lamp[3]"]
+
+
+def write_view(path: Path, seed: int = 0) -> Path:
+    """A file in the published layout: growable arrays of items, and region references into them."""
+    rng = np.random.default_rng(seed)
+    with h5py.File(path, "w") as file:
+        data = file.create_group("data")
+
+        def add(name: str, items: np.ndarray, into: h5py.Group = data, key: str = "") -> None:
+            stack = file.require_dataset(name, (0, *items.shape[1:]), items.dtype, maxshape=(None, *items.shape[1:]))
+            start = len(stack)
+            stack.resize(start + len(items), axis=0)
+            stack[start:] = items
+            refs = into.create_dataset(key or name, (len(items),), dtype=h5py.regionref_dtype)
+            for i in range(len(items)):
+                refs[i] = stack.regionref[start + i]
+
+        add("rgb", rng.integers(0, 255, (1, H, H, 3), dtype=np.uint8))
+        add("depth", rng.uniform(1, 2, (1, H, H)).astype("f4"))
+        add("full_xyz_pts", rng.uniform([-1, -1, -0.1], [1, 1, 1.9], (1, N, 3)).astype("f4"))
+        add("full_objid_pts", rng.integers(0, 4, (1, N)).astype("i4"))
+        maps = data.create_group("saliencies")
+        for extractor in ("chefer_et_al", "ours"):  # the second's maps lie behind those of the first
+            values = rng.standard_normal((len(LABELS), 8, 8)).astype("f4") * 0.01
+            values[-1] = values[:-1].mean(axis=0)
+            add("saliencies", values, maps, f"rgb|{extractor}")
+            maps[f"rgb|{extractor}|saliency_text_labels"] = np.array(LABELS, dtype="S")
+        data["cam_intr"] = np.array([[10.0, 0, H / 2], [0, 10, H / 2], [0, 0, 1]])
+        pose = np.eye(4)
+        pose[:3, :3] = 0.6 * np.array([[0, 0, 1], [-1, 0, 0], [0, 1, 0]])  # mirrors, as published
+        pose[:3, 3] = [-1.5, 0, 0.8]
+        data["cam_pose"], data["scene_bounds"] = pose, np.array([[-1, -1, -0.1], [1, 1, 1.9]])
+        data["objid_to_class"] = np.array(CLASSES, dtype="S")
+        data["visible_scene_obj_labels"] = np.array(["sofa", "lamp"], dtype="S")
+        told = data.create_group("descriptions")
+        for key, value in (("target", "lamp"), ("reference", "sofa")):
+            told[f"{key}_obj_name"] = np.array([value], dtype="S")
+        told["spatial_relation_name"], told["target_obj_id"] = np.array(["on"], dtype="S"), np.array([3])
+    return path
+
+
+def small_registry(folder: Path, layout: str, head: str, more: str = "") -> Path:
+    """A registry with a network of small sizes, its file beside it."""
+    digest = sha256(write_completion(folder / f"{layout}.pth", layout).read_bytes()).hexdigest()
+    path = folder / f"{layout}.toml"
+    path.write_text(
+        f'[small]\nlike = "semabs-{head}"\nlicence = "none"\n'
+        f'source = {{ file = "{layout}.pth", sha256 = "{digest}" }}\n'
+        f"sizes = {{ side = 16, hidden = 32, channels = 8, maps = 8, groups = 4, levels = 3 {more} }}\n"
+    )
+    return path
+
+
+def test_a_published_view_is_converted_and_read_back(tmp_path: Path) -> None:
+    path = write_view(tmp_path / f"{SCENE}.hdf5")
+    assert command.main(["convert", str(tmp_path), str(tmp_path / "views")]) == 0
+    datum, own = load_datum(tmp_path / "views" / f"{SCENE}.npz"), read_published(path)
+    assert (
+        datum.scene_id == SCENE
+        and datum.rgb.shape == (H, H, 3)
+        and datum.classes.tolist()[1:] == ["sofa", "lamp", "lamp"]
+    )
+    assert np.array_equal(datum.relevancies, own.relevancies) and datum.labels.tolist() == LABELS[:-1]
+    # the mean of the list that was asked for, not that of the first in the file
+    assert np.allclose(datum.mean, datum.relevancies.mean(axis=0), atol=1e-7)
+    assert not np.allclose(datum.mean, read_published(path, extractor="chefer_et_al").mean)
+    assert datum.descriptions.tolist() == [["lamp", "on", "sofa"]] and datum.target_ids.tolist() == [3]
+    with pytest.raises(FileError, match="domain_randomized_rgb"):
+        read_published(path, image="domain_randomized_rgb")
+    (tmp_path / "bad.npz").write_bytes(b"none")
+    with pytest.raises(FileError, match="convert"):
+        load_datum(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize(("layout", "head", "more"), [("ovssc", "ovssc", ""), ("vool", "vool", ", pointing = 16")])
+def test_a_network_is_evaluated_and_summarized(layout, head, more, tmp_path, monkeypatch, capsys) -> None:
+    write_view(tmp_path / f"{SCENE}.hdf5")
+    command.main(["convert", str(tmp_path), str(tmp_path / "views")])
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(small_registry(tmp_path, layout, head, more)))
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "results.csv"
+    for split in ("unseen_instances", "unseen_instances_synonyms", "train"):
+        arguments = ["evaluate", str(tmp_path / "views"), "--model", "small", "--split", split, "--out", str(out)]
+        assert command.main(arguments) == 0
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert len(rows) == 3 * 25 * (2 if layout == "ovssc" else 1)
+    named = {row["label"] for row in rows} if layout == "ovssc" else {row["reference_obj_name"] for row in rows}
+    assert {"sofa", "couch"} <= named
+    assert all(0 <= float(row["point_iou"]) <= 1 for row in rows)
+    capsys.readouterr()
+    assert command.main(["summarize", f"mine={out}"]) == 0
+    told = capsys.readouterr().out
+    assert "| mine | room | visual | vocab | class |" in told and "chosen on held-out training rooms" in told
+    assert command.main(["summarize", str(out), "--published"]) == 0
+    assert "on these very rows, as published" in capsys.readouterr().out
+
+
+def test_tables_by_two_protocols() -> None:
+    rows = result_rows("ovssc", 0, "ours")
+    published, honest = column_rows(rows, "class", True), column_rows(rows, "class", False)
+    assert len(published) == 3 * len(honest) and {row["split"] for row in honest} == {"unseen_instances"}
+    assert best_cutoff(rows) == max(curve(rows), key=curve(rows).get) == -1.5
+    own = table(rows, -1.5)["all"]
+    assert len(own) == 4 and all(0 < one < 100 for one in own)
+    at = [row for row in column_rows(rows, "room", False) if row["cutoff"] == -1.5]
+    low, high = interval(at, "room", draws=50)
+    assert low <= own[0] <= high and (low, high) == interval(at, "room", draws=50)
+    relations = table(result_rows("vool", 0, "ours"), -1.5)
+    assert list(relations)[-1] == "mean" and len(relations) == 7
+    with pytest.raises(InputError, match="held-out training rooms"):
+        command.summary("mine", rows, published=False, cutoff_from=None)
+
+
+def test_figures_by_hand() -> None:
+    found = scores(np.array([[1, 1, 0, 0, 1]]) > 0, np.array([[1, 0, 1, 0, 1]]) > 0, np.zeros((1, 5), dtype=bool))
+    assert {name: float(value[0]) for name, value in found.items()} == pytest.approx(
+        {"iou": 0.5, "precision": 2 / 3, "recall": 2 / 3, "false_negative": 0.2, "false_positive": 0.2}
+    )
+    nothing = scores(np.zeros((1, 3), bool), np.zeros((1, 3), bool), np.zeros((1, 3), bool))
+    assert np.isnan(nothing["iou"]) and np.isnan(nothing["recall"]) and nothing["false_positive"] == 0
+    points = np.array([[[-0.9, -0.9, 0], [-0.91, -0.9, 0], [0.9, 0.9, 1.8], [0.9, 0.9, 0]]])
+    truth, guess = np.array([[True, False, True, False]]), np.array([[False, True, False, False]])
+    hidden = np.array([[False, False, False, True]])
+    assert voxel_scores(guess, truth, hidden, points, 8)["iou"] == 0.5  # the first voxel is right by two points
+
+
+def test_losses_and_steps() -> None:
+    made_up = evaluation(0, n=300)
+    logits, labels = torch.from_numpy(made_up["logits"][0]), torch.from_numpy(made_up["labels"][0]).float()
+    weights = balanced_weights(labels)
+    assert weights.mean() == pytest.approx(1, rel=1e-4) and (weights[labels > 0].min() > weights[labels == 0].max())
+    ignored = torch.zeros(3, 300, dtype=torch.bool)
+    ignored[2] = True
+    assert occupancy_loss(logits, labels, ignored) == occupancy_loss(logits[:2], labels[:2])
+    one = torch.full((3,), 100.0, requires_grad=True)
+    one.grad = torch.ones(3)
+    steps = Lamb([one], lr=0.1, weight_decay=0)
+    steps.step()
+    assert float((100 - one.detach()).norm()) == pytest.approx(
+        1, rel=1e-3
+    )  # lr times the norm, which counts as 10 at most
+
+
+def test_networks_that_compare_with_text_are_not_evaluated(tmp_path: Path) -> None:
+    from benchmarks.semabs.evaluation import result_rows as rows_of
+
+    registry = small_registry(tmp_path, "semaware_ovssc", "semaware-ovssc", ", text = 64")
+    completer = Completer.from_pretrained("small", registry=registry)
+    with pytest.raises(InputError, match="text embeddings"):
+        next(rows_of(read_published(write_view(tmp_path / f"{SCENE}.hdf5")), completer, "train"))

@@ -1,0 +1,68 @@
+"""openshape-ood relevancy: a sheet, a table and arrays of an image, with a small made-up model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+from cli_runs import run, run_json
+from made_up_clip import CONFIG, clip
+from PIL import Image
+from safetensors.torch import save_file
+
+from openshape_ood.views.affinities import Affinities
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options that name it."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "made-up.json").write_text(CONFIG, encoding="utf-8")
+    open_clip.add_model_config(folder)
+    path = folder / "weights.safetensors"
+    save_file({key: value.contiguous() for key, value in clip().state_dict().items()}, path)
+    return ["--model", "made-up", "--checkpoint", str(path), "--device", "cpu"]
+
+
+@pytest.fixture
+def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
+
+
+def test_a_sheet_a_table_and_arrays(image: Path, model: list[str], tmp_path: Path) -> None:
+    out, asked = tmp_path / "found", ["--names", "chair", "brown lamp", "--preset", "chefer_et_al"]
+    told = run_json("relevancy", image, *asked, "--known", "chair", "--out", out, *model)
+    assert [one["name"] for one in told["names"]] == ["chair", "brown lamp"]
+    assert [Path(path).name for path in told["written"]] == ["relevancies.npz", "novelty.png", "relevancies.png"]
+    found = Affinities.load(out / "relevancies.npz")
+    assert found.values.shape == (2, 20, 30)
+    assert told["names"][1]["peak"] == pytest.approx(float(found["brown lamp"].max()))
+    row, column = told["names"][0]["row"], told["names"][0]["column"]
+    assert found["chair"][row, column] == found["chair"].max()
+    with Image.open(out / "relevancies.png") as sheet:
+        assert min(sheet.size) > 200
+    done = run("relevancy", image, *asked, "--prompts", "a {}.", "one {} here", "--background", "wall", *model)
+    assert done.exit_code == 0, done.output
+    assert "brown lamp" in done.stdout
+    assert "30 x 20 pixels, preset chefer_et_al, by made-up" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ([], "there are no class names"),
+        (["--names", "chair", "chair"], "are the same"),
+        (["--names", "chair", "--preset", "best"], "unknown preset 'best'; known: ours, chefer_et_al, quick"),
+        (["--names", "chair", "--known", "sofa"], "--known has 'sofa', which is not among --names: chair"),
+        (["--names", "chair", "--prompts", "a photo"], "expected a string with exactly one {}"),
+    ],
+)
+def test_wrong_usage(image: Path, model: list[str], words: list[str], told: str) -> None:
+    done = run("relevancy", image, *words, *model)
+    assert done.exit_code == 2
+    assert told in done.stderr.replace("\n", " ")

@@ -1,0 +1,112 @@
+"""Affinities: from masks, their novelty over pixels, files, and the image of a novelty map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from openshape_ood.errors import ClassNamesError, FileError, InputError, UnknownNameError
+from openshape_ood.views.affinities import Affinities
+from openshape_ood.views.pictures import load_picture
+
+VALUES = np.array([[[0.9, -0.2, 0.1], [0.3, 0.4, np.nan]], [[0.1, 0.8, 0.0], [0.5, 0.2, np.nan]]])
+FOUND = Affinities(VALUES, ("chair", "lamp"), rgb=np.full((2, 3, 3), 200, dtype=np.uint8))
+
+
+def test_novelty_is_what_the_known_names_leave() -> None:
+    found = FOUND.novelty()
+    np.testing.assert_allclose(found.novelty, [0.1, 0.2, 0.9, 0.5, 0.6, 0.1], atol=1e-6)
+    assert found.nearest is not None
+    assert found.nearest.tolist() == ["chair", "lamp", "chair", "lamp", "chair", "unknown"]
+    assert found.elements.shape == (2, 3)
+    alone = FOUND.novelty(["Lamp"])
+    np.testing.assert_allclose(alone.novelty, [0.9, 0.2, 1.0, 0.5, 0.8, 0.2], atol=1e-6)
+    with pytest.raises(UnknownNameError, match="no affinities to 'sofa'; there are to chair, lamp"):
+        FOUND.novelty(["sofa"])
+
+
+def test_hundreds_of_names_are_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(300, 7, 9)).astype(np.float32)
+    many = Affinities(values, tuple(f"name {i}" for i in range(300)))
+    whole = many.novelty()
+    monkeypatch.setattr("openshape_ood.views.affinities.BLOCK_ELEMENTS", 301)
+    parts = many.novelty()
+    np.testing.assert_array_equal(parts.novelty, whole.novelty)
+    np.testing.assert_allclose(whole.novelty, 1 - values.max(axis=0).reshape(-1), atol=1e-6)
+    assert (parts.nearest == whole.nearest).all()
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    again = Affinities.load(FOUND.save(tmp_path / "found.npz"))
+    np.testing.assert_array_equal(again.values, FOUND.values)
+    assert (again.names, again.provenance) == (FOUND.names, FOUND.provenance)
+    assert again.rgb is not None
+    assert (again.rgb == FOUND.rgb).all()
+    with pytest.raises(InputError, match=r"saved as \.npz; given was"):
+        FOUND.save(tmp_path / "found.ply")
+    for content in (b"", b"PK\x03\x04 and nothing", (tmp_path / "found.npz").read_bytes()[:300]):
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(FileError, match=r"bad\.npz"):
+            Affinities.load(tmp_path / "bad.npz")
+    np.savez(tmp_path / "other.npz", values=VALUES)
+    with pytest.raises(FileError, match="holds no affinities"):
+        Affinities.load(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize(
+    "values, names, told",
+    [
+        (VALUES, ("chair",), r"\(2, 2, 3\) for 1 names"),
+        (VALUES[0], ("chair", "lamp"), "expected numbers"),
+        (np.full((1, 2, 2), np.inf), ("chair",), "hold infinity"),
+    ],
+)
+def test_what_is_no_affinities(values: np.ndarray, names: tuple[str, ...], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Affinities(values, names)
+
+
+def test_masks_are_of_bool_and_named() -> None:
+    with pytest.raises(InputError, match="type int64; expected bool"):
+        Affinities.from_masks(np.zeros((1, 2, 2), dtype=np.int64), ["chair"])
+    with pytest.raises(ClassNamesError, match="no class names"):
+        Affinities.from_masks(np.zeros((0, 2, 2), dtype=bool), [])
+
+
+def test_a_novelty_map_of_pixels_is_saved_as_an_image(tmp_path: Path) -> None:
+    found = FOUND.novelty()
+    with Image.open(found.save(tmp_path / "novelty.png")) as image:
+        pixels = np.asarray(image)
+    assert pixels.shape == (2, 3, 3)
+    assert pixels[0, 2].sum() < pixels[0, 0].sum()  # the most novel is the darkest
+    with pytest.raises(InputError, match=r"map of pixels is saved as a \.png file; given was .*\.ply"):
+        found.save(tmp_path / "novelty.ply")
+
+
+def test_pictures_from_files(tmp_path: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "rgb.png")
+    assert (load_picture(tmp_path / "rgb.png") == rgb).all()
+    Image.fromarray(rgb[..., 0]).save(tmp_path / "gray.png")
+    assert (load_picture(tmp_path / "gray.png") == rgb[..., :1]).all()
+    Image.fromarray(np.dstack([rgb, np.zeros((20, 30), dtype=np.uint8)])).save(tmp_path / "clear.png")
+    assert (load_picture(tmp_path / "clear.png") == 255).all()
+    exif = Image.Exif()
+    exif[274] = 6  # the camera was held upright
+    Image.fromarray(rgb).save(tmp_path / "turned.png", exif=exif)
+    assert load_picture(tmp_path / "turned.png").shape == (30, 20, 3)
+
+
+def test_pictures_that_are_none(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.png"
+    Image.fromarray(np.zeros((64, 64, 3), dtype=np.uint8)).save(whole)
+    (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:60])
+    (tmp_path / "text.png").write_text("not an image", encoding="utf-8")
+    for name, told in (("cut.png", "image"), ("text.png", "no image that can be read"), ("none.png", "no such file")):
+        with pytest.raises(FileError, match=told):
+            load_picture(tmp_path / name)
+    with pytest.raises(FileError, match="no regular file"):
+        load_picture(tmp_path)
