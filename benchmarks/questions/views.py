@@ -26,12 +26,11 @@ from benchmarks.training.completion_affinities import quality
 from benchmarks.training.completion_samples import NEVER
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.registry.rows import list_checkpoints
-from openshape_ood.views.completion.complete import DEFAULT, Completer
+from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer
 from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.completion.relations import RELATIONS
 
 FIRST = 16_000  # seed of the first room; those with a foreign thing begin a thousand later
-RELATIONAL = f"{DEFAULT}-relations"
 SETS = ("known", "never trained")
 KINDS = {"one": "visible, one of its name", "several": "visible, several of its name", "hidden": "hidden"}
 AGAINST = ("network", "the same, dilated", "true mask, dilated")
