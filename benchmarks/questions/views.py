@@ -143,7 +143,7 @@ def run(args: argparse.Namespace) -> None:
     work = tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress)
     unnamed = [foreign(FIRST + 1000 + i, NEVER[i % len(NEVER)], completer) for i in work]
     novel = [row for row in unnamed if row is not None]
-    report = {
+    report: dict[str, Any] = {
         "model": completer.identity.checkpoint,
         "checkpoint_sha256": completer.identity.sha256,
         "threshold": completer.network.sizes.threshold,

@@ -13,10 +13,11 @@ from scipy.ndimage import gaussian_filter, shift
 from benchmarks.training.completion_samples import LAYOUT, Sample
 
 GAIN = (0.5, 1.5)
-LEAKS, LEAK = 0.35, (0.2, 0.9)  # share of other things that a name also lights up, and how much
-GROUND = (0.0, 0.5)  # of floor, walls and ceiling
+LEAKS, LEAK = 0.25, (0.1, 0.7)  # share of other things that a name also lights up, and how much
+GROUND = (0.0, 0.45)  # of floor, walls and ceiling
 BLUR = (1.5, 4.5)  # pixels, of a picture 96 wide
-NOISE, SMOOTH = (0.02, 0.1), (2.0, 8.0)
+NOISE, SMOOTH = (0.02, 0.07), (2.0, 8.0)
+PATCHES, PATCH = 0.55, (3.0, 8.0)  # how unevenly a thing lights up, and in patches of so many pixels
 SHIFT = 2.0  # pixels
 
 
@@ -44,12 +45,18 @@ def _one(sample: Sample, name: str, rng: np.random.RandomState, severity: float)
     share[others] = severity * rng.uniform(*LEAK, int(others.sum()))
     share[[0, *LAYOUT.values()]] = severity * rng.uniform(*GROUND, 1 + len(LAYOUT))
     share[sample.objects(name)] = rng.uniform(0.7, 1.0, len(sample.objects(name)))
-    found = rng.uniform(*GAIN) * share[sample.shown]
     scale = sample.shown.shape[1] / 96
+    uneven = 1 + PATCHES * severity * _smooth(sample.shown.shape, scale * rng.uniform(*PATCH), rng)
+    found = rng.uniform(*GAIN) * share[sample.shown] * np.clip(uneven, 0.05, 2)
     found = shift(found, severity * scale * rng.uniform(-SHIFT, SHIFT, 2), order=1, mode="nearest")
     found = gaussian_filter(found, severity * scale * rng.uniform(*BLUR), mode="nearest")
-    noise = gaussian_filter(rng.normal(size=found.shape), scale * rng.uniform(*SMOOTH), mode="nearest")
-    return found + severity * rng.uniform(*NOISE) * noise / noise.std()
+    return found + severity * rng.uniform(*NOISE) * _smooth(found.shape, scale * rng.uniform(*SMOOTH), rng)
+
+
+def _smooth(shape: tuple[int, ...], blur: float, rng: np.random.RandomState) -> np.ndarray:
+    """Blurred noise (h, w) of unit deviation."""
+    noise = gaussian_filter(rng.normal(size=shape), blur, mode="nearest")
+    return noise / noise.std()
 
 
 def quality(sample: Sample, names: Sequence[str], maps: np.ndarray) -> np.ndarray:

@@ -66,4 +66,5 @@ def _cells(figure: Any, axis: Any, cells: np.ndarray, colors: np.ndarray, words:
     solid.voxels(cells.any(0), facecolors=shade, edgecolor=(0, 0, 0, 0.15), linewidth=0.2)
     solid.set(xlim=(0, cells.shape[1]), ylim=(0, cells.shape[2]), zlim=(0, cells.shape[3]), title=words)
     solid.set(xticklabels=[], yticklabels=[], zticklabels=[])
+    solid.set_box_aspect((3.6, 3.6, 2.4), zoom=1.3)
     solid.view_init(elev=32, azim=195)
