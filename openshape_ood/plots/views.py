@@ -29,6 +29,7 @@ ASIDE, ABOVE = 15.0, 30.0  # degrees from the camera's own direction, and downwa
 SWING = 50.0  # degrees to both sides, of a film
 FRAME_DPI = 60
 CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+NOTHING = np.zeros(0, dtype=bool)
 LIGHT = np.array([0.72, 1.0, 0.86])  # on faces to x, y (up) and z of what is seen upright
 
 
@@ -70,9 +71,10 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
     for ax, sentence in zip(others, located, strict=False):
         draw_cells(ax, found, {sentence: found.cells[sentence]})
         canvas.title(ax, canvas.short(sentence, 40), fontsize=11)
-    colors = list(found.colors().items())[: min(NAMED, len(found.field.names))]
+    colors = [(name, color) for name, color in found.colors().items() if names.get(name, NOTHING).any()][:NAMED]
     marks = [{"label": canvas.short(n, 24), "color": tuple(c), "marker": "s", "ms": 8} for n, c in colors]
-    canvas.legend(second, marks, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3, frameon=False)
+    if marks:
+        canvas.legend(second, marks, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3, frameon=False)
     return figure
 
 
@@ -102,7 +104,7 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
         polygons = PolyCollection(np.stack([x, y], axis=-1)[order], facecolors=colors[order], edgecolors="face", lw=0.3)
         ax.add_collection(polygons)
     ax.set_axis_off()
-    ax.set_aspect("equal")
+    ax.set_aspect("equal", adjustable="datalim")
     ax.autoscale_view()
 
 
