@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the process that reads has no memory for torch
 GENERATED = "a generated view"
 FURNITURE, FOREIGN = ("chair", "table", "sofa", "bed", "lamp"), "bicycle"
 SEED = 3  # of a room of which the camera sees much
-SIDE = 40  # cells along an edge of the grid
+SIDE = 32  # cells along an edge of the grid
 ANSWERED = 8 * MAX_VIEW_PIXELS * (4 + MAX_CLASSES)  # bytes: of each pixel color, depth and affinities
 KINDS = (".json", *SUFFIXES)
 

@@ -23,6 +23,7 @@ EXAMPLES = """
   openshape-ood view rgb.png --depth depth.png --camera camera.json --names chair lamp --known chair --out found
   openshape-ood view room.npz --masks masks.npz --locate "lamp; behind; chair" --relations-checkpoint vool.pth
 """
+RELEASED = "semabs-vool"  # whose file one brings
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
 NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
 VIEW, COMPLETION = "View", "Completion"
@@ -118,17 +119,18 @@ def view(
 ) -> None:
     """Complete what one view hides, name by name, and say what no known name explains."""
     from openshape_ood.views.completion import Completer, complete_view
-    from openshape_ood.views.completion.complete import DEFAULT, RELEASED
+    from openshape_ood.views.completion.complete import DEFAULT
 
     questions = [_question(words) for words in locate or ()]
     asked = list(dict.fromkeys([*split(names), *(one for t, _, r in questions for one in (t, r))]))
     told = split(known) if known else None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
-    completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
     relater = None
-    if questions:
-        relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
+    with told_warnings():
+        completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
+        if questions and (relations or relations_checkpoint):
+            relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
     if file is None:
         if any(one is not None for one in (depth, camera, affinities, masks)):
             raise InputError("--depth, --camera, --affinities and --masks belong to an image; give its FILE")
