@@ -153,17 +153,17 @@ def reader(beside: Sequence[str]) -> Callable[[str], tuple[Mapping[str, Any], li
 
 def _read(source: Path, beside: Mapping[str, str]) -> tuple[Mapping[str, Any], list[np.ndarray]]:
     """Picture, depth, camera, affinities if there are; what else there is to say."""
-    own = {what: source.parent / name for what, name in beside.items() if what != "affinities"}
+    own = {what: source.parent / name for what, name in beside.items()}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        view = load_view(source, **own)
+        view = load_view(source, depth=own.get("depth"), camera=own.get("camera"))
     h, w = view.shape
     if h * w > MAX_VIEW_PIXELS:
         raise CloudError(f"it has {w} x {h} pixels; this page takes {MAX_VIEW_PIXELS:,} at most")
     arrays, names = [view.rgb, view.depth, np.concatenate([view.pose, np.eye(4)])], []
     arrays[2][4:7, :3] = view.intrinsics
     if "affinities" in beside:
-        found = Affinities.load(source.parent / beside["affinities"])
+        found = Affinities.load(own["affinities"])
         if len(found) > MAX_CLASSES:
             raise CloudError(f"the affinities are to {len(found)} names; this page takes {MAX_CLASSES} at most")
         names = list(found.names)
