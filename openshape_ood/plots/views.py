@@ -101,7 +101,9 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
         places = (low + quads.reshape(-1, 3) * size) @ inverse[:3, :3].T + inverse[:3, 3]
         x, y, near = (one.reshape(-1, 4) for one in _seen(places, found, turn))
         order = np.argsort(near.mean(axis=1), kind="stable")
-        polygons = PolyCollection(list(np.stack([x, y], axis=-1)[order]), facecolors=colors[order], edgecolors="face", lw=0.3)
+        polygons = PolyCollection(
+            list(np.stack([x, y], axis=-1)[order]), facecolors=colors[order], edgecolors="face", lw=0.3
+        )
         ax.add_collection(polygons)
     ax.set_axis_off()
     ax.set_aspect("equal", adjustable="datalim")

@@ -271,6 +271,8 @@ def complete_view(
         As `complete` and `locate`.
     """
     names = affinities.names
+    if not view.seen.any():
+        view.scene()  # which says so
     chosen = tuple(names if known is None else clean_names(known))
     place = {name.casefold(): name for name in names}
     if lacking := [name for name in chosen if name.casefold() not in place]:
