@@ -70,9 +70,8 @@ def load_view(
     Warns
     -----
     ViewWarning
-        Where the picture stands upside down, which is left so. Where the principal point is that of the image turned by a
-        quarter, which is mended; of a published scene file
-        also where its floor is moved to z = 0.
+        Where the principal point is that of the image turned by a quarter, which is mended, or the picture stands upside
+        down, which is left; of a published scene file also where its floor is moved to z = 0.
     """
     given = given_path(path, "path")
     if given.is_dir():
@@ -97,8 +96,8 @@ def load_view(
     view = _with_principal_point(view)
     if view.pose[2, 1] > OVER:
         warnings.warn(
-            f"{view.name}: by its pose the picture stands upside down; has its camera y up, as OpenGL's? Then negate the "
-            "second and third column of the rotation",
+            f"{view.name}: by its pose the picture stands upside down; has its camera y up, as OpenGL's? Then negate "
+            "the second and third column of the rotation",
             ViewWarning,
             stacklevel=2,
         )

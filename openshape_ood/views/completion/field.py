@@ -27,7 +27,7 @@ from openshape_ood.views.view import View
 PIECE = 1 << 18  # queries at once
 KEPT_BYTES = 1 << 29  # of volumes
 MOST_SIDE = 256
-PEAK = 0.15  # a target can be where its logit is within this of the largest
+PEAK = 0.15  # by released networks a target can be where its logit is within this of the largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +239,8 @@ class Field:
         """By how much a name's logits (side³,) at places, the middles of the cells, are above what fills a cell."""
         check_count(side, "side", MOST_SIDE, "cells along an edge")
         found = self._of(i, self.network.grid.centers(side).numpy() if places is None else places)
-        return found - (found.max() - PEAK if self.network.sizes.relates else self.network.sizes.threshold)
+        sizes = self.network.sizes
+        return found - (found.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _told(self, side: int) -> np.ndarray:
         shown, free = self.seen(side)
