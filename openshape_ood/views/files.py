@@ -70,8 +70,8 @@ def load_view(
     Warns
     -----
     ViewWarning
-        Where the principal point is that of the image turned by a quarter, which is mended, or the picture stands upside
-        down, which is left; of a published scene file also where its floor is moved to z = 0.
+        Where the principal point is that of the image turned by a quarter, which is mended, or the picture stands
+        upside down, which is left; of a published scene file also where its floor is moved to z = 0.
     """
     given = given_path(path, "path")
     if given.is_dir():
