@@ -230,7 +230,8 @@ class _Seen:
         if not len(kept):
             raise CloudError(
                 f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to "
-                f"{grid.high}; is the floor at z = 0, and does the camera look at the scene? Give frame="
+                f"{grid.high}; is the floor at z = 0, and does the camera look at the scene? In Python, "
+                "frame= moves the box"
             )
         if len(kept) > check_whole(num_points, "num_points"):
             kept = np.sort(np.random.default_rng(check_seed(seed)).choice(kept, num_points, replace=False))
