@@ -16,16 +16,15 @@ import numpy as np
 
 from openshape_ood.checks import check_positive, given_path
 from openshape_ood.errors import CloudError, FileError, InputError
-from openshape_ood.shapes.guards import IMAGE_FORMATS, Images
 from openshape_ood.shapes.tables import npz_arrays
 from openshape_ood.storage import DAMAGE, replacing, save_whole
 from openshape_ood.views.geometry import floor_height, image_normals
+from openshape_ood.views.pictures import opened, read_bounded
 from openshape_ood.views.published import read_pickle
 from openshape_ood.views.view import View, ViewWarning
 
 IMAGES = (".png", ".jpg", ".jpeg")
 SUFFIXES = (".npz", *IMAGES, ".pkl")
-MAX_BYTES = 2**29
 MILLIMETERS = 1000.0  # a meter
 MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
 OFF = 0.2  # by which a principal point is off the middle, as a share of it
@@ -86,7 +85,11 @@ def load_view(
         if suffix in IMAGES:
             found = _pair(given, depth, camera)
         else:
-            found = npz_arrays(_bytes(given)) if suffix == ".npz" else published_arrays(read_pickle(_bytes(given)))
+            found = (
+                npz_arrays(read_bounded(given))
+                if suffix == ".npz"
+                else published_arrays(read_pickle(read_bounded(given)))
+            )
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
@@ -222,7 +225,7 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     """Color and depth as they are stored, whatever an EXIF tag says: the camera is that of the stored ones."""
     beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
     beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
-    told = json.loads(_bytes(beside[1]))
+    told = json.loads(read_bounded(beside[1]))
     if not isinstance(told, dict):
         raise CloudError(f"{beside[1]} holds no object with intrinsics and pose")
     if lacking := [name for name in ("intrinsics", "pose") if name not in told]:
@@ -241,27 +244,8 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
 
 
 def _image(path: Path, mode: str | None) -> np.ndarray:
-    from PIL import Image
-
-    data = _bytes(path)
-    if not Images().admit(data, path.name):
-        raise CloudError(f"{path} is no image that can be read")
-    try:
-        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            return np.asarray(image.convert(mode) if mode else image)
-    except (OSError, SyntaxError) as error:
-        raise CloudError(f"{path} is a damaged image: {error}") from error
-
-
-def _bytes(path: Path) -> bytes:
-    if not path.is_file():  # a pipe would wait for ever
-        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB; no view is")
-        return path.read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path) as image:
+        return np.asarray(image.convert(mode) if mode else image)
 
 
 def _save_png(path: Path, pixels: np.ndarray) -> None:
