@@ -36,11 +36,8 @@ UNI3D = [f"uni3d-{size}{data}" for size in ("b", "s", "ti", "l", "g") for data i
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14", "openshape-no-lvis", *UNI3D]
 NAMES += ["tamm", "tamm-no-lvis", "openshape-shapenet", "tripletmix"]
 COMPARATORS = ["tiny-relation", "tiny-whitened"]
-POINTS = ["tiny-points"]
-POINTS += [
-    f"openscene-{data}" for data in ("scannet-openseg", "scannet-lseg", "matterport-openseg", "nuscenes-openseg")
-]
-POINTS += ["lground-34d", "lground-34c"]
+SCENES = ("scannet-openseg", "scannet-lseg", "matterport-openseg", "nuscenes-openseg")
+POINTS = ["tiny-points", *(f"openscene-{data}" for data in SCENES), "lground-34d", "lground-34c"]
 COMPLETION = ["completion-rooms", "completion-rooms-relations", "semabs-ovssc", "semabs-chefer-ovssc"]
 COMPLETION += [
     "semabs-semaware-ovssc",
