@@ -26,7 +26,7 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty localization comparison discovery
+    novelty localization comparison discovery reconstruction
     scenes
     views
     sklearn_api embedding_store
@@ -54,7 +54,16 @@ HOMES = {
     "faiss": {"scoring.neighbors"},
     "ray": {"embedding_store.jobs"},
     "skimage": {"views.completion"},
-    "sklearn": {"decisions", "discovery", "scoring", "sklearn_api", "plots", "comparison", "scenes.proposals"},
+    "sklearn": {
+        "decisions",
+        "discovery",
+        "scoring",
+        "sklearn_api",
+        "plots",
+        "comparison",
+        "scenes.proposals",
+        "reconstruction",
+    },
     "tokenizers": {"encoders.text"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
