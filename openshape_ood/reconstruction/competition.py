@@ -32,6 +32,7 @@ RATES = ("constant", "cosine")
 CONSTANT = 4.0  # keeps the published discriminator loss positive; it has no gradient
 DIVERGED = 10.0  # times the error of an answer of zeros
 SMOOTHING = 0.9  # of the ranking
+CUT = 0.5  # share of the tiles that something is cut out of
 BOXES, BOX = 2, 6 / 32  # cut out of a tile: how many, and their side as a share of its own
 
 Weights = tuple[float, float, float]
@@ -207,10 +208,14 @@ def batches(t: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]
 
 
 def cut_out(tiles: Tensor, rng: np.random.Generator) -> Tensor:
-    """Tiles (b, c, h, w) with boxes of one random value a channel in each."""
+    """Tiles (b, c, h, w), about half of them with boxes of one random value a channel in each.
+
+    Not all: answers have no boxes, and a unit could tell by them alone what is a tile, to be rebuilt, and what another
+    unit's answer, to be spoiled; then it spoils whole tiles too.
+    """
     found = tiles.clone()
     sides = [max(1, round(BOX * side)) for side in tiles.shape[2:]]
-    for one in found:
+    for one in (found[k] for k in np.flatnonzero(rng.random(len(found)) < CUT).tolist()):  # views, not copies
         for _ in range(BOXES):
             top, left = (int(rng.integers(whole - side + 1)) for whole, side in zip(one.shape[1:], sides, strict=True))
             values = torch.from_numpy(rng.uniform(-1, 1, (len(one), 1, 1))).to(one)

@@ -151,6 +151,8 @@ def timm_network(
 def chosen(rows: np.ndarray, keep: float, seed: int) -> np.ndarray:
     """Indices of the share `keep` of the rows (m, d), each the farthest from those before; where there are far too many
     to compare, of a random part of them."""
+    if keep == 1:
+        return np.arange(len(rows))
     count, rng = max(1, round(keep * len(rows))), np.random.default_rng([seed, 4])
     some = np.sort(rng.permutation(len(rows))[: max(count, MOST_SIDES // count)])
     projection = rng.standard_normal((rows.shape[1], min(PROJECTED, rows.shape[1])))

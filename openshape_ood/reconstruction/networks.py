@@ -61,7 +61,7 @@ class CompetitiveReconstructor(Reconstructor):
     margin : float or None
         Error up to which a discriminator gains; None for no bound but that of the outputs, as published.
     corruption : {"cutout"} or None
-        What is done to the tiles that are to be rebuilt: two boxes of a random color.
+        What is done to half of the tiles that are to be rebuilt: two boxes of a random color.
     steps, batch, rate, optimizer, rate_schedule
         Of the training; rate_schedule is "constant" or "cosine".
     pairs : {"round-robin", "random"}
