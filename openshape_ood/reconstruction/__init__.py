@@ -5,28 +5,17 @@
 files of Competitive Reconstruction Networks; `images` makes tiles of images.
 """
 
-from openshape_ood.reconstruction.base import Reconstructor
-from openshape_ood.reconstruction.baselines import MeanReconstructor, PCAReconstructor
-from openshape_ood.reconstruction.images import image_tile
-from openshape_ood.reconstruction.memory import PatchMemory
-from openshape_ood.reconstruction.methods import RECONSTRUCTORS, find_reconstructor, load_reconstructor
-from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
-from openshape_ood.reconstruction.published import read_published
-from openshape_ood.reconstruction.tokens import TokenPCA, TokenReconstructor
-
-__all__ = [
-    "PUBLISHED",
-    "RECONSTRUCTORS",
-    "CompetitiveReconstructor",
-    "MeanReconstructor",
-    "PCAReconstructor",
-    "PatchMemory",
-    "Reconstructor",
-    "TokenPCA",
-    "TokenReconstructor",
-    "UNetReconstructor",
-    "find_reconstructor",
-    "image_tile",
-    "load_reconstructor",
-    "read_published",
-]
+from openshape_ood.reconstruction.base import Reconstructor as Reconstructor
+from openshape_ood.reconstruction.baselines import MeanReconstructor as MeanReconstructor
+from openshape_ood.reconstruction.baselines import PCAReconstructor as PCAReconstructor
+from openshape_ood.reconstruction.images import image_tile as image_tile
+from openshape_ood.reconstruction.memory import PatchMemory as PatchMemory
+from openshape_ood.reconstruction.methods import RECONSTRUCTORS as RECONSTRUCTORS
+from openshape_ood.reconstruction.methods import find_reconstructor as find_reconstructor
+from openshape_ood.reconstruction.methods import load_reconstructor as load_reconstructor
+from openshape_ood.reconstruction.networks import PUBLISHED as PUBLISHED
+from openshape_ood.reconstruction.networks import CompetitiveReconstructor as CompetitiveReconstructor
+from openshape_ood.reconstruction.networks import UNetReconstructor as UNetReconstructor
+from openshape_ood.reconstruction.published import read_published as read_published
+from openshape_ood.reconstruction.tokens import TokenPCA as TokenPCA
+from openshape_ood.reconstruction.tokens import TokenReconstructor as TokenReconstructor

@@ -71,7 +71,7 @@ def discriminator_loss(
 
 
 def competition_step(
-    units: Sequence[nn.Module],
+    units: Sequence[nn.Module] | nn.ModuleList,
     i: int,
     j: int,
     x: Tensor,
