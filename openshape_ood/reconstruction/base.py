@@ -148,12 +148,7 @@ class Reconstructor(BaseEstimator):
         Returns
         -------
         ndarray (t, h, w) float32
-            NaN where the mask is False. A tile's map does not depend on the tiles beside it.
-
-        Raises
-        ------
-        InputError
-            For what are no such tiles.
+            NaN where the mask is False. A tile's map does not depend on the tiles beside it. Raises as `fit`.
         """
         check_is_fitted(self, "shape_")
         return self._maps(*self._checked_as_fitted(tiles, mask))
@@ -301,12 +296,8 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
         raise InputError(
             f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}; expected bool (t, h, w), True where seen"
         )
-    if seen.all():
-        least, most = (float(given.min()), float(given.max())) if given.size else (0.0, 0.0)
-        values = given
-    else:
-        values = np.where(seen[:, None], given, 0)
-        least, most = float(values.min()), float(values.max())
+    values = given if seen.all() else np.where(seen[:, None], given, 0)
+    least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # NaN too
         told = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
         raise InputError(

@@ -80,9 +80,8 @@ class PatchMemory(Reconstructor):
             raise InputError(f"keep is {self.keep!r}; expected a share of the patches, above 0 and at most 1")
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
-        named = isinstance(self.backbone, str)
         network = timm_network(self.backbone, self.shape_[0], self.layers, self.pretrained, seed)
-        self.network_ = (network if named else self.backbone).to(find_device(self.device)).eval()
+        self.network_ = network.to(find_device(self.device)).eval()
         step = max(1, (1 << 20) // tiles[0].size)
         found = [self._patches(tiles[i : i + step], seen[i : i + step]) for i in range(0, len(tiles), step)]
         rows = np.concatenate([features[own] for features, own in found])

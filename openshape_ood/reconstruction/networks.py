@@ -181,7 +181,8 @@ class CompetitiveReconstructor(Reconstructor):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         arrays = {name: one.cpu().numpy() for name, one in self.units_.state_dict().items()}
-        own = {"sizes": asdict(self.units_[0].sizes), "units": len(self.units_), "best": list(self.best_)}
+        unit: Any = self.units_[0]
+        own = {"sizes": asdict(unit.sizes), "units": len(self.units_), "best": list(self.best_)}
         return own | {"trained": self.trained_}, arrays
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

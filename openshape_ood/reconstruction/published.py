@@ -62,7 +62,13 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")
-    own = {"units": n, "width": sizes.width, "depth": sizes.depth, "norm": sizes.norm, "variant": sizes.variant}
+    own: dict[str, Any] = {
+        "units": n,
+        "width": sizes.width,
+        "depth": sizes.depth,
+        "norm": sizes.norm,
+        "variant": sizes.variant,
+    }
     if flags.get("dataset") == "MVTec":
         own["normalization"] = "imagenet"
     made = CompetitiveReconstructor(**PUBLISHED | own | changes)

@@ -217,7 +217,7 @@ class TokenReconstructor(Tokens):
         self._recipe()
 
     def _recipe(self) -> Recipe:
-        return Recipe(tuple(self.weights), self.margin, None, self.steps, self.batch, self.rate)
+        return Recipe(self.weights, self.margin, None, self.steps, self.batch, self.rate)
 
     def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
         device = find_device(self.device)

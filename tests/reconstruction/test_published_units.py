@@ -126,6 +126,7 @@ class Hostile:
         return print, ("it was run",)
 
 
+@pytest.mark.slow  # a child process tries the file first
 def test_nothing_of_a_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """C3."""
     with pytest.raises(WeightsError):
