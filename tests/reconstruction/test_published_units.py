@@ -17,6 +17,13 @@ from openshape_ood.reconstruction.unet import UNet, UNetSizes
 TILES = np.random.default_rng(0).uniform(-1, 1, (3, 3, 32, 32)).astype(np.float32)
 
 
+@pytest.fixture(autouse=True)
+def untried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files written here need no child process that tries them first; slow tests, and those of parity, have one."""
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr("openshape_ood.registry.trial.check", lambda path, name: None)
+
+
 def checkpoint(n: int = 2, best: tuple[int, int] = (1, 0), **sizes: Any) -> dict[str, Any]:
     """What Lightning writes, its bookkeeping left empty."""
     torch.manual_seed(0)

@@ -17,17 +17,19 @@ from openshape_ood.reconstruction.memory import chosen
 
 
 class Shapes:
-    """Tokens on a curved surface of 8 dimensions, of 64 numbers with a code of their place; bad ones lie beside it."""
+    """Tokens on a curved surface of 8 dimensions, of 64 numbers with a code of their place; bad ones lie on another."""
 
     def __init__(self, seed: int, width: int = 64) -> None:
         self.rng = np.random.default_rng(seed)
-        self.inner, self.code = self.rng.standard_normal((8, width)), self.rng.standard_normal((3, width))
+        self.inner, self.other = self.rng.standard_normal((2, 8, width))
+        self.code = self.rng.standard_normal((3, width))
 
     def draw(self, b: int, p: int = 32, bad: int = 0) -> tuple[Patches, np.ndarray]:
         centers = self.rng.uniform(-1, 1, (b, p, 3))
         features = np.tanh(self.rng.standard_normal((b, p, 8)) @ self.inner / 2) + centers @ self.code / 2
         wrong = self.rng.random((b, p)).argsort(axis=1) < bad
-        features[wrong] += self.rng.normal(0, 0.5, (int(wrong.sum()), features.shape[2]))
+        other = np.tanh(self.rng.standard_normal((b, p, 8)) @ self.other / 2) + centers @ self.code / 2
+        features[wrong] = other[wrong]
         return Patches(features.astype(np.float32), centers.astype(np.float32), 0.1), wrong
 
 
