@@ -1,4 +1,4 @@
-"""Color images from files, which come from outside: bounded before they are decoded."""
+"""Images from files, which come from outside: bounded before they are decoded."""
 
 from __future__ import annotations
 
@@ -46,6 +46,20 @@ def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
         turned = ImageOps.exif_transpose(image).convert("RGBA")
     white = Image.new("RGBA", turned.size, "white")
     return np.asarray(Image.alpha_composite(white, turned).convert("RGB"))
+
+
+def load_pixels(path: str | os.PathLike[str]) -> np.ndarray:
+    """The image in a file with the depth it has: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8.
+
+    Parameters and errors as in `load_picture`. What is transparent is not told.
+    """
+    from PIL import ImageOps
+
+    with opened(path) as image:
+        turned = ImageOps.exif_transpose(image)
+        if turned.mode.startswith("I;16"):
+            return np.asarray(turned).astype(np.uint16)
+        return np.asarray(turned if turned.mode in ("I", "F") else turned.convert("RGB"))
 
 
 @contextmanager
