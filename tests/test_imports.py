@@ -26,7 +26,7 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty localization comparison discovery
+    novelty localization comparison discovery reconstruction
     scenes
     views
     sklearn_api embedding_store

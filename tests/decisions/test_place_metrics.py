@@ -69,6 +69,7 @@ def test_what_has_no_answer_is_refused() -> None:
         overlap_at([0.1, 0.2], [True, False])
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_anomalib_says_the_same() -> None:
     metrics = pytest.importorskip("anomalib.metrics.aupro", reason="an oracle where it is installed")
     torch = pytest.importorskip("torch")

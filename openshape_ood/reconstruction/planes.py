@@ -1,0 +1,113 @@
+"""Planes that stray points do not move, and the frame in which a surface lies as a sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openshape_ood.errors import CloudError
+
+TRIALS = 100  # planes through three points each; one in eight is of the surface where half of the points are
+SAMPLE = 100_000  # points that a frame is found from
+LOOKED_AT = 3000  # of these, for the plane
+OUTSIDE = 2.5 * 1.4826  # medians of the distances: beyond lies what is not of the plane
+LONG = 1.5  # times as long as wide: then the length is a direction
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where a sheet lies.
+
+    Attributes
+    ----------
+    origin : ndarray (3,)
+        A point of it, in the frame of the cloud.
+    axes : ndarray (3, 3)
+        Rows u and v in the sheet, and its normal w; right-handed.
+    """
+
+    origin: np.ndarray
+    axes: np.ndarray
+
+    def inside(self, points: np.ndarray) -> np.ndarray:
+        """Points (n, 3) of the cloud as (u, v, w) (n, 3) float64."""
+        return (points - self.origin) @ self.axes.T
+
+
+def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] | None:
+    """The plane that the nearer half of points (n, 3) lies closest to (least median of squares), refined by those on it.
+
+    Returns
+    -------
+    tuple of ndarray (3,) and float, or None
+        Unit normal and offset, normal @ point = offset; None where no three points span a plane.
+
+    References
+    ----------
+    Rousseeuw, Least Median of Squares Regression, JASA 79, 1984.
+
+    Examples
+    --------
+    >>> grid = np.argwhere(np.ones((9, 9, 1))).astype(float)
+    >>> normal, offset = robust_plane(np.vstack([grid, [[4, 4, 50]]]))
+    >>> abs(normal).round(3).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    if len(points) < 3:
+        return None
+    rng = np.random.RandomState(seed)
+    first, second, third = points[rng.randint(len(points), size=(3, TRIALS))]
+    normals = np.cross(second - first, third - first)
+    length = np.linalg.norm(normals, axis=1)
+    spans = length > 1e-9 * np.square(np.ptp(points, axis=0).max())
+    if not spans.any():
+        return None
+    normals = normals[spans] / length[spans, None]
+    distance = np.abs(points @ normals.T - (normals * first[spans]).sum(axis=1))
+    apart = np.median(distance, axis=0)
+    best = int(apart.argmin())
+    near = distance[:, best] <= max(OUTSIDE * apart[best], 1e-12)
+    for _ in range(3):
+        middle = points[near].mean(axis=0)
+        spread = points[near] - middle
+        normal = np.linalg.eigh(spread.T @ spread)[1][:, 0]
+        distance_now = np.abs((points - middle) @ normal)
+        near = distance_now <= max(OUTSIDE * float(np.median(distance_now)), 1e-12)
+    return normal, float(middle @ normal)
+
+
+def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.ndarray | None = None) -> Frame:
+    """The frame of the sheet that most of a sample (n, 3) of a cloud lies on.
+
+    normal: where known, that of the sheet, else that of its robust plane, upwards. along: the direction of u, where
+    known; else that of the cloud where it is long, else x. Raises `CloudError` for points on one line.
+    """
+    origin = np.median(sample, axis=0)
+    if normal is None:
+        found = robust_plane((sample - origin)[:: -(-len(sample) // LOOKED_AT)])
+        if found is None:
+            raise CloudError(f"all {len(sample):,} points looked at lie on one line; expected those of a surface")
+        normal = _positive(found[0])
+    w = normal / np.linalg.norm(normal)
+    flat = (sample - origin) - np.outer((sample - origin) @ w, w)
+    if along is None:
+        spread, directions = np.linalg.eigh(flat.T @ flat)
+        if spread[2] > LONG**2 * spread[1]:
+            along = _positive(directions[:, 2], first=True)
+        else:
+            along = np.array([1.0, 0, 0]) if abs(w[0]) < 0.9 else np.array([0, 1.0, 0])
+    u = along - (along @ w) * w
+    if np.linalg.norm(u) < 1e-6 * np.linalg.norm(along):
+        raise CloudError(
+            f"along is {np.round(along, 3).tolist()}, the normal of the surface; expected a direction in it"
+        )
+    u = u / np.linalg.norm(u)
+    return Frame(origin, np.stack([u, np.cross(w, u), w]))
+
+
+def _positive(direction: np.ndarray, first: bool = False) -> np.ndarray:
+    """Of a direction (3,) and its opposite, the one that goes up, else to larger coordinates; x before z if `first`."""
+    order = (0, 1, 2) if first else (2, 1, 0)
+    axis = next((i for i in order if abs(direction[i]) > 0.1), order[-1])
+    return direction if direction[axis] > 0 else -direction

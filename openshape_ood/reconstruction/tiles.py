@@ -1,0 +1,107 @@
+"""One tile: its own plane, the cells its points fall into, and what the cells say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openshape_ood.reconstruction.planes import robust_plane
+
+BLOCKS = 16  # of a tile along each side, whose means its plane is fitted to
+FEWEST = 8  # blocks with points that a plane needs
+STEEP = 0.5  # cosine between a tile's plane and the sheet: beyond 60 degrees it is another surface
+SHARE = 0.5  # of the points that lie on the plane, to within the range of heights: else there is none
+COARSE = 4  # cells along the side of those that the median of heights is taken from
+KNOTS = 4  # of the median, in a window's length
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """The k points of a tile: which (k,), where, as row and column in cells (k, 2) float32, and meters off its plane."""
+
+    rows: np.ndarray
+    spot: np.ndarray
+    distance: np.ndarray
+
+
+def place(points: np.ndarray, size: int, cell: float, reach: float, height: float) -> Placed | None:
+    """The points (m, 3), in the sheet's frame about the tile's middle, on the plane of the tile; None without one.
+
+    height: meters from the plane within which most of them have to lie; reach: beyond it they are of other things.
+    """
+    length = size * cell
+    plane = robust_plane(_block_means(points, length))
+    if plane is None:
+        return None
+    normal, offset = plane if plane[0][2] > 0 else (-plane[0], -plane[1])
+    if normal[2] < STEEP:
+        return None
+    u = np.array([normal[2], 0.0, -normal[0]]) / np.hypot(normal[0], normal[2])
+    local = (points - [0, 0, offset / normal[2]]) @ np.stack([np.cross(normal, u), u, normal]).T
+    distance = local[:, 2]
+    if (np.abs(distance) <= height).mean() < SHARE:
+        return None
+    spot = (local[:, :2] / cell + size / 2).astype(np.float32)
+    rows = np.flatnonzero((np.abs(distance) <= reach) & ((spot >= 0) & (spot < size)).all(axis=1))
+    return Placed(rows, spot[rows], distance[rows])
+
+
+def _block_means(points: np.ndarray, length: float) -> np.ndarray:
+    """The mean point (b, 3) of each block that has any; none where these are too few for a plane."""
+    block = np.clip(((points[:, :2] / length + 0.5) * BLOCKS).astype(np.int64), 0, BLOCKS - 1)
+    key = block[:, 0] * BLOCKS + block[:, 1]
+    count = np.bincount(key, minlength=BLOCKS**2)
+    held = count > 0
+    if held.sum() < FEWEST:
+        return points[:0]
+    return np.stack([np.bincount(key, column, BLOCKS**2)[held] / count[held] for column in points.T], axis=1)
+
+
+def cell_mean(values: np.ndarray, cells: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """The mean (size²,) of values (k,) of points over the cells (k,) they lie in; 0 where there are none."""
+    return np.bincount(cells, values, len(count)) / np.maximum(count, 1)
+
+
+def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of the cells (h, w) the flat index of the nearest that has points, and how many cells away that is."""
+    from scipy.ndimage import distance_transform_edt
+
+    away, (row, column) = distance_transform_edt(~measured, return_indices=True)
+    return row * measured.shape[1] + column, away
+
+
+def broad_median(height: np.ndarray, measured: np.ndarray, window: int) -> np.ndarray:
+    """The median of heights (h, h) over windows of so many cells, between whose middles it is linear.
+
+    From means of 4 × 4 cells; cells without points have no say.
+    """
+    size = len(height)
+    parts = size // COARSE
+
+    def coarse(values: np.ndarray) -> np.ndarray:
+        return values.reshape(parts, COARSE, parts, COARSE).sum(axis=(1, 3))
+
+    count = coarse(measured.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        mean = coarse(np.where(measured, height, 0)) / np.where(count, count, np.nan)
+    side = max(2, window // COARSE // 2) * 2
+    step = max(1, side // KNOTS)
+    padded = np.pad(mean, side // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::step, ::step]
+    # NaN is sorted last
+    held = np.sort(windows.reshape(*windows.shape[:2], -1), axis=2)
+    number = np.isfinite(held).sum(axis=2)
+    low, high = np.maximum(number - 1, 0) // 2, number // 2
+    both = np.take_along_axis(held, np.stack([low, np.minimum(high, side**2 - 1)], axis=2), axis=2)
+    knots = np.where(number > 0, both.mean(axis=2), 0.0)
+    places = np.arange(len(knots)) * step * COARSE
+    weights = np.stack([np.interp(np.arange(size) + 0.5, places, row) for row in np.eye(len(knots))], axis=1)
+    return weights @ knots @ weights.T
+
+
+def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    """How heights (h, w) without gaps rise along rows and columns, by Sobel's 3 × 3 cells."""
+    from scipy.ndimage import sobel
+
+    return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)
