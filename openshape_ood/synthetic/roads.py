@@ -38,13 +38,14 @@ class RoadScan:
         In [0, 1].
     truth : ndarray (n,) int8
         0 where sound, else 1 + the index of the damage in `DAMAGES`.
-    seed : int
+    heading : ndarray (3,) float64
+        Unit direction that the scanner drove in, along the road.
     """
 
     points: np.ndarray
     intensity: np.ndarray
     truth: np.ndarray
-    seed: int
+    heading: np.ndarray
 
     @property
     def damaged(self) -> np.ndarray:
@@ -94,7 +95,8 @@ def road_scan(seed: int, damage: str | Sequence[str] = (), *, side: float = 2.56
     across = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     rise = steep * flat[:, 0] + RELIEF * height
     points = np.column_stack([(flat - side / 2) @ across, rise]) + ORIGIN
-    return RoadScan(points, ((intensity + 1) / 2).astype(np.float32), truth, seed)
+    heading = np.append(across[0], steep) / np.hypot(1, steep)
+    return RoadScan(points, ((intensity + 1) / 2).astype(np.float32), truth, heading)
 
 
 def road_tiles(
