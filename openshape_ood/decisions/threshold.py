@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import array, given_path, to_numpy
-from openshape_ood.decisions.calibration import conformal_threshold, expected_coverage, one_of_each, p_values
+from openshape_ood.decisions.calibration import (
+    calibration_needed,
+    conformal_threshold,
+    expected_coverage,
+    one_of_each,
+    p_values,
+)
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, MixedEncodersError
 from openshape_ood.storage import DAMAGE, save_whole
@@ -68,6 +74,7 @@ class Threshold:
         groups: Any = None,
         provenance: Provenance | None = None,
         source: str = "",
+        few: bool = False,
     ) -> Threshold:
         """The conformal threshold of known rows that were not among the examples.
 
@@ -82,6 +89,8 @@ class Threshold:
             independent, and one of each object counts, see `calibration.one_of_each`.
         provenance : Provenance, optional
         source : str
+        few : bool
+            Where there are too few for the coverage, take the largest novelty, which keeps n / (n + 1) of the known.
 
         Raises
         ------
@@ -95,8 +104,11 @@ class Threshold:
         provenance = provenance or getattr(novelty, "provenance", None)
         given = np.asarray(to_numpy(getattr(novelty, "novelty", novelty)), dtype=np.float64)
         scores = np.sort(given if groups is None else given[one_of_each(groups, len(given))])
+        n = len(scores)
+        if few and 0 < n < calibration_needed(coverage):
+            return cls(float(scores[-1]), n / (n + 1), scores, provenance, source)
         value = conformal_threshold(scores, coverage)
-        return cls(value, expected_coverage(len(scores), coverage), scores, provenance, source)
+        return cls(value, expected_coverage(n, coverage), scores, provenance, source)
 
     @property
     def n(self) -> int:

@@ -29,7 +29,7 @@ def hex_to_rgb(color: str) -> np.ndarray:
 def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Colors (n, 3) in [0, 1] of values (n,): gray at `low` and below, dark red at `high` and above.
 
-    Where `low` and `high` are one, what lies above is dark red.
+    Where `low` and `high` are one, what lies above is dark red. NaN, what was not seen, is white.
 
     >>> ramp(np.array([0.0, 1.0]), 0.2, 0.8).round(2).tolist()
     [[0.82, 0.84, 0.86], [0.43, 0.06, 0.07]]
@@ -38,7 +38,8 @@ def ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
     share = (beyond / (high - low)).clip(0, 1) if high > low else (beyond > 0).astype(np.float64)
     places = [place for place, _ in NOVELTY]
     stops = np.stack([hex_to_rgb(color) for _, color in NOVELTY])
-    return np.stack([np.interp(share, places, stops[:, channel]) for channel in range(3)], axis=1)
+    colors = np.stack([np.interp(share, places, stops[:, channel]) for channel in range(3)], axis=1)
+    return np.where(np.isnan(beyond)[:, None], 1.0, colors)
 
 
 def class_colors(names: Sequence[str]) -> dict[str, str]:

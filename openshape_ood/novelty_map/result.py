@@ -107,7 +107,7 @@ class NoveltyMap:
     elements : Elements
         The n points, pixels or voxels.
     novelty : ndarray (n,)
-        Grows with novelty; 0 to 2 where it is a distance of cosines.
+        Grows with novelty; 0 to 2 where it is a distance of cosines. NaN where nothing was seen.
     nearest, similarity : ndarray (n,) of str and of float, or None
         The known class that each element speaks for, and how similar they are, where one was judged for each.
     classes : ndarray (k,) of str
@@ -155,8 +155,10 @@ class NoveltyMap:
         )
 
     def __str__(self) -> str:
-        beyond = "" if self.threshold is None else f", {self.is_novel.mean():.0%} beyond {self.threshold.value:.3f}"
-        lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {self.novelty.mean():.3f} on average{beyond}"]
+        beyond = "" if self.threshold is None else f", {self._beyond:.0%} beyond {self.threshold.value:.3f}"
+        mean = self.novelty[self.seen].mean() if self.seen.any() else np.nan
+        lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {mean:.3f} on average{beyond}"]
+        lines += [f"{1 - self.seen.mean():.0%} of it was not seen"] * (not self.seen.all())
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
         lines += [f"and {len(shares) - LISTED} more"] * (len(shares) > LISTED)
@@ -168,14 +170,22 @@ class NoveltyMap:
         return self.elements.rows
 
     @property
+    def seen(self) -> np.ndarray:
+        """Which elements have a novelty (n,)."""
+        return np.isfinite(self.novelty)
+
+    @property
     def is_novel(self) -> np.ndarray:
-        """Whether each element lies beyond the threshold (n,); raises `InputError` where the map has none."""
+        """Whether each element lies beyond the threshold (n,), False where nothing was seen; raises `InputError` where
+        the map has none."""
         if self.threshold is None:
             raise InputError(
                 f"{self.name}: a map by {self.provenance.method!r} has no threshold. Localize against example shapes, "
                 "or give it one: dataclasses.replace(found, threshold=...)"
             )
-        return self.threshold.is_novel(self.novelty)
+        found = np.zeros(len(self), dtype=bool)
+        found[self.seen] = self.threshold.is_novel(self.novelty[self.seen])
+        return found
 
     @property
     def tells(self) -> bool:
@@ -183,7 +193,12 @@ class NoveltyMap:
 
         So it is with a wholly other thing, another gravity axis, and a scan beside whole models.
         """
-        return self.threshold is None or bool(self.is_novel.mean() <= TELLING)
+        return self.threshold is None or bool(self._beyond <= TELLING)
+
+    @property
+    def _beyond(self) -> float:
+        """The share beyond the threshold of what was seen."""
+        return float(self.is_novel.sum() / max(1, self.seen.sum()))
 
     def regions(self, min_size: int = 1) -> list[Region]:
         """The connected pieces beyond the threshold.
@@ -225,7 +240,7 @@ class NoveltyMap:
         """
         if not isinstance(share, int | float) or not 0 < share <= 1:
             raise InputError(f"share is {share!r}; expected a part of the {self.elements.kind}, above 0 and at most 1")
-        return around(self.elements.places, int(self.novelty.argmax()), share)
+        return around(self.elements.places, int(np.where(self.seen, self.novelty, -np.inf).argmax()), share)
 
     def shares(self) -> dict[str, float]:
         """The share of the elements that each class is nearest to; empty where the map has no classes."""
@@ -242,7 +257,8 @@ class NoveltyMap:
         """
         if self.threshold is not None and np.isfinite(self.baseline):
             return self.baseline, self.baseline + 2 * (self.threshold.value - self.baseline)
-        return float(self.novelty.min()), float(self.novelty.max())
+        values = self.novelty[self.seen]
+        return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
 
     def colors(self, by: str = "novelty") -> np.ndarray:
         """A color an element (n, 3) in [0, 1], by "novelty" or by nearest "class"."""

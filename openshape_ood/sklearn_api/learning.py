@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from openshape_ood.checks import to_numpy
-from openshape_ood.decisions.calibration import calibration_needed, conformal_threshold, expected_coverage
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
@@ -77,10 +76,5 @@ def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.
 
 def learned_threshold(novelty: np.ndarray, coverage: float) -> Threshold:
     """Conformal where there are examples enough for the coverage, else the largest; the coverage is what it keeps."""
-    n = len(novelty)
-    enough = n >= calibration_needed(coverage)
-    value = conformal_threshold(novelty, coverage) if enough else float(novelty.max())
-    kept = expected_coverage(n, coverage) if enough else n / (n + 1)
-    return Threshold(
-        value + SLACK * max(1, abs(value)), kept, np.sort(novelty), source="examples, each left out in turn"
-    )
+    found = Threshold.from_novelty(novelty, coverage, source="examples, each left out in turn", few=True)
+    return replace(found, value=found.value + SLACK * max(1, abs(found.value)))

@@ -1,0 +1,314 @@
+"""Reconstructor: what every anomaly map by reconstruction is, whatever it rebuilds with.
+
+Letters: t tiles of c channels, h rows and w columns. Tiles are float32 in [-1, 1] with a validity mask (t, h, w); what
+the mask leaves out takes part in no training, map or score, and is NaN in every answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from openshape_ood import __version__
+from openshape_ood.checks import check_choice, check_seed, to_numpy
+from openshape_ood.decisions.calibration import calibration_needed
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import Identity, Provenance
+from openshape_ood.errors import InputError
+from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.storage import save_arrays
+
+FILE = "reconstructor"  # what `save` writes
+POOLINGS = ("max", "mean")
+HELD_OUT = 0.1  # share of the normal tiles that the thresholds are made of
+PIXELS = 10_000  # of the held-out tiles that the threshold of pixels is made of, at most
+AT_ONCE = 1 << 22  # numbers of the tiles that are rebuilt at once: 16 MiB
+ROUNDING = 1e-5  # by which a value may leave [-1, 1]
+CLASSES = np.array(["normal"])
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+class Reconstructor(BaseEstimator):
+    """Where a tile is not as normal tiles are: it is rebuilt from what was learned of them, and the rest is novel.
+
+    An estimator in scikit-learn's sense (`get_params`, `clone`), on tiles instead of rows.
+
+    Parameters
+    ----------
+    pooling : {"max", "mean"}
+        Score of a tile: the largest mean of 3 x 3 pixels of its map, or the mean of all, in which small defects drown.
+    coverage, pixel_coverage : float
+        Share of normal tiles, and of their pixels, that the thresholds keep.
+
+    Attributes
+    ----------
+    shape_ : tuple of int
+        (c, h, w) of the tiles it was fitted on.
+    threshold_, pixel_threshold_ : Threshold
+        For `score` and `novelty`, from a tenth of the normal tiles, which nothing else was learned of. Where these are
+        too few for the coverage (0.95 needs 19) the largest, which keeps n / (n + 1) of the normal.
+    baseline_ : float
+        What half of the held-out pixels stay below.
+    history_ : list of dict
+        What was seen at each step, of those that are trained in steps.
+    """
+
+    method: ClassVar[str] = ""
+
+    def __init__(self, *, pooling: str = "max", coverage: float = 0.95, pixel_coverage: float = 0.95) -> None:
+        self.pooling, self.coverage, self.pixel_coverage = pooling, coverage, pixel_coverage
+
+    def fit(
+        self,
+        normal: Any,
+        y: None = None,
+        *,
+        mask: Any = None,
+        groups: Any = None,
+        seed: int = 0,
+        progress: bool | Report = False,
+    ) -> Self:
+        """Learn what is normal, and the thresholds.
+
+        Parameters
+        ----------
+        normal : array (t, c, h, w)
+            In [-1, 1], of defect-free tiles; at least two, some of which are held out.
+        y : None
+            For scikit-learn; there are no labels.
+        mask : array (t, h, w) of bool, optional
+            Which pixels are known; tiles without any are left out.
+        groups : sequence (t,), optional
+            What each tile shows, where tiles overlap or follow each other: the cloud or street it is of. Groups are
+            held out whole, for a tile is as good as known by the one it overlaps.
+        seed : int
+            Of everything random. The same data and seed give the same answers.
+        progress : bool or callable
+            A bar on stderr, or what is called with the record of each step.
+
+        Raises
+        ------
+        InputError
+            For what are no such tiles, too few, and a training that diverges.
+        """
+        self._check_params()
+        tiles, seen = checked_tiles(normal, mask)
+        kept = seen.any(axis=(1, 2))
+        owners = np.arange(len(tiles)) if groups is None else _groups(groups, len(tiles))
+        tiles, seen, owners = tiles[kept], seen[kept], owners[kept]
+        if len(np.unique(owners)) < 2:
+            raise InputError(
+                f"there are {len(tiles)} normal tiles of {len(np.unique(owners))} kinds with anything to see; expected "
+                "two or more, for a part is held out for the thresholds. Cut one large image into tiles"
+            )
+        held = held_out(owners, check_seed(seed))
+        self.shape_, self.seed_, self.history_ = tiles.shape[1:], seed, list[dict[str, Any]]()
+        self.__dict__.pop("identity", None)
+        self._learn(tiles[~held], seen[~held], seed, progress)
+        self._calibrate(tiles[held], seen[held], None if groups is None else owners[held], seed)
+        return self
+
+    def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
+        """How far each pixel is from what was rebuilt, the mean over the channels.
+
+        Parameters
+        ----------
+        tiles : array (t, c, h, w)
+            As in `fit`, of the same shape.
+        mask : array (t, h, w) of bool, optional
+
+        Returns
+        -------
+        ndarray (t, h, w) float32
+            NaN where the mask is False. A tile's map does not depend on the tiles beside it.
+
+        Raises
+        ------
+        InputError
+            For what are no such tiles.
+        """
+        check_is_fitted(self, "shape_")
+        given, seen = checked_tiles(tiles, mask)
+        if given.shape[1:] != self.shape_:
+            raise InputError(
+                f"tiles are {given.shape[1:]}, channels, rows and columns; this reconstructor was fitted on "
+                f"{self.shape_}. Resize images, or cut rasters, as those were"
+            )
+        found = np.empty(seen.shape, dtype=np.float32)
+        step = max(1, AT_ONCE // int(np.prod(self.shape_)))
+        for start in range(0, len(given), step):
+            part = slice(start, start + step)
+            found[part] = self._residual(given[part], seen[part])
+        found[~seen] = np.nan
+        return found
+
+    def score(self, tiles: Any, y: None = None, *, mask: Any = None) -> np.ndarray:
+        """Novelty (t,) float32 of whole tiles, by the pooling; NaN for a tile of which nothing is seen."""
+        return pooled(self.novelty(tiles, mask), self.pooling)
+
+    def localize(self, tile: Any, mask: Any = None, *, name: str = "the tile") -> NoveltyMap:
+        """Where one tile (c, h, w) is not normal, as a map of its pixels with threshold; `mask` (h, w)."""
+        one = np.asarray(to_numpy(tile))
+        found = self.novelty(one[None], None if mask is None else np.asarray(to_numpy(mask))[None])[0]
+        colors = one if len(one) == 3 else np.repeat(one[:1], 3, axis=0)
+        rows = np.nan_to_num(np.moveaxis(colors, 0, -1).reshape(-1, 3).astype(np.float64) / 2 + 0.5).clip(0, 1)
+        return NoveltyMap(
+            elements=Elements("pixels", rows, found.shape),
+            novelty=found.ravel().astype(np.float64),
+            nearest=None,
+            classes=CLASSES,
+            baseline=self.baseline_,
+            threshold=self.pixel_threshold_,
+            provenance=self._provenance(),
+            name=name,
+        )
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The method and the sha256 of what was learned."""
+        check_is_fitted(self, "shape_")
+        digest = hashlib.sha256()
+        for name, one in sorted(self._state()[1].items()):
+            digest.update(f"{name} {one.dtype} {one.shape}".encode())
+            digest.update(np.ascontiguousarray(one).tobytes())
+        return Identity(self.method, f"reconstruction/{self.method}", digest.hexdigest())
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a .safetensors file, whole or not at all; `load_reconstructor` reads it. Raises `FileError`."""
+        check_is_fitted(self, "shape_")
+        own, arrays = self._state()
+        header = {
+            "method": self.method,
+            "params": {name: value for name, value in self.get_params().items() if value is None or _is_plain(value)},
+            "shape": self.shape_,
+            "seed": self.seed_,
+            "baseline": self.baseline_,
+            "history": self.history_,
+            "thresholds": [one.state() for one in (self.threshold_, self.pixel_threshold_)],
+            "state": own,
+        }
+        return save_arrays(path, arrays, header, FILE)
+
+    def restored(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        """Fitted as the one that was saved; any other content raises one of `storage.DAMAGE`."""
+        c, h, w = (int(side) for side in header["shape"])
+        self.shape_, self.seed_, self.baseline_ = (c, h, w), int(header["seed"]), float(header["baseline"])
+        self.history_ = list(header["history"])
+        self.threshold_, self.pixel_threshold_ = map(Threshold.from_state, header["thresholds"])
+        self._check_params()
+        self._restore(header["state"], arrays)
+        return self
+
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+        raise NotImplementedError
+
+    def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Novelty (t, h, w) of tiles that have been checked, whatever where nothing is seen."""
+        raise NotImplementedError
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What was learned: plain values, and arrays."""
+        raise NotImplementedError
+
+    def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        raise NotImplementedError
+
+    def _check_params(self) -> None:
+        check_choice(self.pooling, "pooling", POOLINGS)
+        for share in (self.coverage, self.pixel_coverage):
+            calibration_needed(share)
+
+    def _calibrate(self, tiles: np.ndarray, seen: np.ndarray, groups: Any, seed: int) -> None:
+        maps = self.novelty(tiles, seen)
+        pixels = maps[seen].astype(np.float64)
+        some = np.random.default_rng([seed, 1]).permutation(len(pixels))[:PIXELS]
+        source = f"{len(tiles)} normal tiles that were held out"
+        how: dict[str, Any] = {"provenance": self._provenance(), "few": True}
+        self.threshold_ = Threshold.from_novelty(
+            pooled(maps, self.pooling), self.coverage, groups=groups, source=source, **how
+        )
+        self.pixel_threshold_ = Threshold.from_novelty(
+            pixels[some], self.pixel_coverage, source=f"pixels of {source}", **how
+        )
+        self.baseline_ = float(np.median(pixels))
+
+    def _provenance(self) -> Provenance:
+        return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
+
+
+def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Tiles (t, c, h, w) float32 and their mask; raises `InputError` for other shapes, values and types."""
+    given = np.asarray(to_numpy(tiles))
+    if given.ndim != 4 or 0 in given.shape[1:]:
+        raise InputError(f"tiles have the shape {given.shape}; expected (t, c, h, w): tiles, channels, rows, columns")
+    if given.dtype.kind != "f":
+        raise InputError(
+            f"tiles are of type {given.dtype}; expected floats in [-1, 1]. `image_tile` makes them of images"
+        )
+    seen = np.ones((len(given), *given.shape[2:]), dtype=bool) if mask is None else np.asarray(to_numpy(mask))
+    if seen.shape != (len(given), *given.shape[2:]) or seen.dtype != bool:
+        raise InputError(
+            f"the mask is {seen.dtype} {seen.shape} for tiles {given.shape}; expected bool (t, h, w), True where seen"
+        )
+    if seen.all():
+        least, most = (float(given.min()), float(given.max())) if given.size else (0.0, 0.0)
+        values = given
+    else:
+        values = np.where(seen[:, None], given, 0)
+        least, most = float(values.min()), float(values.max())
+    if not (least >= -1 - ROUNDING and most <= 1 + ROUNDING):  # NaN too
+        told = "hold NaN" if np.isnan(least) else f"go from {least:.4g} to {most:.4g}"
+        raise InputError(
+            f"tiles {told} where they are seen; expected [-1, 1]. Say with `mask` what is not seen, and give each "
+            "channel its range: a `Rasterizer` has one for each, `image_tile` one for an image"
+        )
+    return values.astype(np.float32, copy=False), seen
+
+
+def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
+    """Scores (t,) of maps (t, h, w): "max" of the means of 3 x 3 pixels, or the "mean", of what is not NaN."""
+    seen = np.isfinite(maps)
+    values = np.where(seen, maps, 0).astype(np.float64)
+    if pooling == "mean":
+        total, count = values.sum(axis=(1, 2)), seen.sum(axis=(1, 2))
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    total, count = _sums(values), _sums(seen.astype(np.float64))
+    means = np.where(seen, total / np.maximum(count, 1), -np.inf).max(axis=(1, 2))
+    return np.where(np.isfinite(means), means, np.nan).astype(np.float32)
+
+
+def held_out(groups: np.ndarray, seed: int) -> np.ndarray:
+    """Which of t rows are held out (t,): whole groups, drawn until they are a tenth of the rows, never all groups."""
+    names, index = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(index)
+    order = np.random.default_rng([seed, 0]).permutation(len(names))
+    enough = int(np.searchsorted(np.cumsum(sizes[order]), HELD_OUT * len(groups) - 1e-9)) + 1
+    return np.isin(index, order[: min(enough, len(names) - 1)])
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    """Sums (t, h, w) over 3 x 3 pixels, 0 beyond the edge."""
+    padded = np.pad(values, ((0, 0), (1, 1), (1, 1)))
+    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+    return rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
+
+
+def _groups(groups: Any, t: int) -> np.ndarray:
+    found = np.asarray(groups)
+    if found.shape != (t,):
+        raise InputError(f"groups have the shape {found.shape} for {t} tiles; expected ({t},), one each")
+    return np.unique(found, return_inverse=True)[1]
+
+
+def _is_plain(value: Any) -> bool:
+    items = value if isinstance(value, list | tuple) else [value]
+    return all(isinstance(item, str | int | float) for item in items)

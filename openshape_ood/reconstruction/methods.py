@@ -1,0 +1,37 @@
+"""Reconstructors by name, and from files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from openshape_ood.checks import check_choice
+from openshape_ood.reconstruction.base import FILE, Reconstructor
+from openshape_ood.reconstruction.baselines import MeanReconstructor, PCAReconstructor
+from openshape_ood.storage import loaded_arrays
+
+RECONSTRUCTORS: dict[str, type[Reconstructor]] = {one.method: one for one in (MeanReconstructor, PCAReconstructor)}
+
+
+def find_reconstructor(name: str, **params: Any) -> Reconstructor:
+    """One of `RECONSTRUCTORS` with these parameters, not fitted yet.
+
+    Raises
+    ------
+    UnknownNameError
+        For another name.
+
+    Examples
+    --------
+    >>> find_reconstructor("pca", components=8)
+    PCAReconstructor(components=8)
+    """
+    check_choice(name, "reconstructor", tuple(RECONSTRUCTORS))
+    return RECONSTRUCTORS[name](**params)
+
+
+def load_reconstructor(path: str | os.PathLike[str]) -> Reconstructor:
+    """Read what `Reconstructor.save` wrote; it gives the same maps. Raises `FileError` for any other file."""
+    with loaded_arrays(path, FILE) as (header, arrays):
+        params = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
+        return find_reconstructor(header["method"], **params).restored(header, arrays)
