@@ -53,7 +53,14 @@ class RoadScan:
         return self.truth > 0
 
 
-def road_scan(seed: int, damage: str | Sequence[str] = (), *, side: float = 2.56, density: float = 2500.0) -> RoadScan:
+def road_scan(
+    seed: int,
+    damage: str | Sequence[str] = (),
+    *,
+    severity: float = 1.0,
+    side: float = 2.56,
+    density: float = 2500.0,
+) -> RoadScan:
     """A square piece of road as a mobile scanner sees it: at a random heading, on a slope, with camber and markings.
 
     Parameters
@@ -62,6 +69,8 @@ def road_scan(seed: int, damage: str | Sequence[str] = (), *, side: float = 2.56
         Of the road, the damage and the points.
     damage : str or sequence of str
         One or more of `DAMAGES`; without any the road is sound. Each lies within the piece as a whole.
+    severity : float, default 1
+        Of the damage, height and intensity alike; 1 are potholes 4 cm and cracks 2 cm deep, bumps and debris of 3 cm.
     side : float, default 2.56
         Meters.
     density : float, default 2500
@@ -76,7 +85,7 @@ def road_scan(seed: int, damage: str | Sequence[str] = (), *, side: float = 2.56
     UnknownNameError
         For another damage.
     InputError
-        For a seed that is no whole number, a side or density that is not above 0, and a piece with no point.
+        For a seed that is no whole number, severity, side or density not above 0, and a piece with no point.
 
     Examples
     --------
@@ -90,7 +99,7 @@ def road_scan(seed: int, damage: str | Sequence[str] = (), *, side: float = 2.56
         raise InputError(f"{density:g} points a square meter on {side:g} m give no point; expected more of either")
     rng = np.random.RandomState([check_seed(seed), SCAN])
     flat = rng.uniform(0, side, (count, 2))
-    height, intensity, truth = _surface(flat, side, kinds, rng)
+    height, intensity, truth = _surface(flat, side, kinds, rng, check_positive(severity, "severity"))
     turn, steep = rng.uniform(0, 2 * np.pi), rng.uniform(-0.05, 0.05)
     across = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     rise = steep * flat[:, 0] + RELIEF * height
@@ -156,7 +165,7 @@ def _checked(damage: str | Sequence[str]) -> list[str]:
 
 
 def _surface(
-    at: np.ndarray, side: float, kinds: Sequence[str], rng: np.random.RandomState
+    at: np.ndarray, side: float, kinds: Sequence[str], rng: np.random.RandomState, severity: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Height in units of `RELIEF`, intensity in [-1, 1] and truth of places (n, 2) in a square of `side` meters."""
     slope, camber = rng.uniform(-0.2, 0.2, 2), rng.uniform(0.0, 0.12)
@@ -170,7 +179,7 @@ def _surface(
     truth = np.zeros(len(at), dtype=np.int8)
     for kind in kinds:
         where, rise, shade = _DAMAGE[kind](at, side, rng)
-        height, intensity = height + rise, intensity + shade
+        height, intensity = height + severity * rise, intensity + severity * shade
         truth[where] = 1 + DAMAGES.index(kind)
     height = height + rng.normal(0, ROUGH, len(at))
     intensity = intensity + rng.normal(0, 0.05, len(at))
