@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from openshape_ood.reconstruction.networks import CompetitiveReconstructor
-from sklearn.base import clone
 from tqdm import tqdm
 
 from benchmarks import options
 from benchmarks.questions.discovery import interval
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import protocol
-from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Watched, contenders
+from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
 from benchmarks.surfaces.generated import Judged, Roads, damaged_roads, figures, joined, judge, sound_roads
 from benchmarks.surfaces.logs import TrainingLog
 from benchmarks.surfaces.measure import Figure, below_half
@@ -42,31 +40,27 @@ FULL = {"seeds": [0, 1, 2, 3, 4], "roads": 80, "tested": 48, "steps": 300, "widt
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One reconstructor on the roads of one data seed: its figures, seconds, and scores after each epoch (t,)."""
+    """One reconstructor on the roads of one data seed."""
 
     name: str
     seed: int
     figures: Mapping[str, Any]
     seconds: Mapping[str, float]
     judged: Judged
-    fitted: Reconstructor
-    epochs: Sequence[np.ndarray] = ()
+    fitted: Fitted
 
 
 def run_one(
     name: str, given: Reconstructor, train: Roads, test: Roads, args: argparse.Namespace, seed: int, log: TrainingLog
 ) -> Run:
-    own, watch = clone(given), None
-    report: Any = log.of(method=name, data_seed=seed)
-    if args.compat_report and isinstance(own, CompetitiveReconstructor):
-        report = watch = Watched(own, train.tiles, test.tiles, len(train.tiles) // own.batch, report)
+    normal = {"normal": train.tiles, "mask": train.mask, "groups": train.owner}
+    watched = test.tiles if args.compat_report else None
+    own = fitted(given, normal, seed, log, watched, method=name, data_seed=seed)
     start = time.perf_counter()
-    own.fit(train.tiles, mask=train.mask, groups=train.owner, seed=seed, progress=report)
-    fitted = time.perf_counter()
-    judged = judge(own, test)
-    seconds = {"fit": fitted - start, "a tile": (time.perf_counter() - fitted) / len(test.tiles)}
-    found = figures(judged, test, own.pixel_threshold_.value, args.draws)
-    return Run(name, seed, found, seconds, judged, own, watch.scores if watch else ())
+    judged = judge(own.reconstructor, test)
+    seconds = {"training": own.seconds, "a tile": (time.perf_counter() - start) / len(test.tiles)}
+    found = figures(judged, test, own.reconstructor.pixel_threshold_.value, args.draws)
+    return Run(name, seed, found, seconds, judged, own)
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Figure]:
@@ -85,7 +79,7 @@ def table(runs: Mapping[str, Sequence[Run]]) -> str:
     for name, own in runs.items():
         shown = summary(own)
         cells = [f"{v:.3f} [{low:.2f}, {high:.2f}]" for v, low, high in (shown[key] for key in COLUMNS)]
-        rows.append((name, *cells, f"{np.mean([run.seconds['fit'] for run in own]):.0f} s"))
+        rows.append((name, *cells, f"{np.mean([run.seconds['training'] for run in own]):.0f} s"))
     return options.grid(("", *COLUMNS.values(), "training"), rows)
 
 
@@ -111,7 +105,7 @@ def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
     bad = np.array([scan.damaged.any() for scan in test.scans])
     lines = []
     for name, own in runs.items():
-        scans = [_worst(scores, test) for scores in own[0].epochs]
+        scans = [_worst(scores, test) for scores in own[0].fitted.epochs]
         if scans:
             honest = own[0].figures["image_auroc"][0]
             lines += protocol.compat_report(name, [(one[~bad], one[bad]) for one in scans], honest)
@@ -129,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
     if args.full:
         vars(args).update(FULL)
     args.out.mkdir(parents=True, exist_ok=True)
-    chosen = contenders(args.steps, args.width, args.units, args.pretrained, args.device)
+    chosen = some_of(contenders(args.steps, args.width, args.units, args.pretrained, args.device), args.only)
     runs: dict[str, list[Run]] = {name: [] for name in chosen}
     first: Roads | None = None
     with TrainingLog(args.log, args.tensorboard) as log:
@@ -175,26 +169,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--severity", type=float, default=0.5, help="of the damage; 1 is 2 to 4 cm (default: %(default)s)"
     )
-    add_training(parser)
+    add_training(parser, steps=200, width=8)
     parser.add_argument("--full", action="store_true", help="five data seeds, more and longer")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
-
-
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Options of the commands that train reconstructors."""
-    from pathlib import Path
-
-    parser.add_argument("--steps", type=int, default=200, help="of a training (default: %(default)s)")
-    parser.add_argument(
-        "--width", type=int, default=8, help="channels of the U-Nets' first level (default: %(default)s)"
-    )
-    parser.add_argument("--units", type=int, default=4, help="U-Nets that compete (default: %(default)s)")
-    parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
-    parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
-    parser.add_argument("--log", type=Path, help="a file of JSON lines, one a step of training")
-    parser.add_argument("--tensorboard", type=Path, help="a folder for TensorBoard, likewise")
 
 
 if __name__ == "__main__":

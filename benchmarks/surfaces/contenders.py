@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
+
+from benchmarks.surfaces.logs import Report, TrainingLog
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.reconstruction import MeanReconstructor, PCAReconstructor, Reconstructor
 from openshape_ood.reconstruction.memory import PatchMemory
 from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
-
-from benchmarks.surfaces.logs import Report
-from openshape_ood.reconstruction import MeanReconstructor, PCAReconstructor, Reconstructor
 
 BASELINES = ("mean image", "PCA, 32 components")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
@@ -19,7 +25,7 @@ TOGETHER = 64  # tiles scored at once between epochs
 
 
 def contenders(steps: int, width: int, units: int, pretrained: bool, device: str | None) -> dict[str, Reconstructor]:
-    """By the words of the table. Without `pretrained` the patch memory looks through a network that was never trained."""
+    """By the words of the table; without `pretrained` the patch memory looks through a network that was not trained."""
     kept: dict[str, Any] = {"pixel_coverage": PIXELS_KEPT}
     budget: dict[str, Any] = {"steps": steps, "width": width, "device": device, **kept}
     seen_by = "ImageNet's" if pretrained else "untrained"
@@ -32,6 +38,61 @@ def contenders(steps: int, width: int, units: int, pretrained: bool, device: str
         "CRN without competition": CompetitiveReconstructor(units, weights=(1.0, 0.0, 0.0), **budget),
         "CRN, published recipe": CompetitiveReconstructor(**PUBLISHED | budget | {"units": units, "batch": 16}),
     }
+
+
+def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> None:
+    """Options of the commands that train reconstructors."""
+    numbers = {
+        "steps": (steps, "of a training"),
+        "width": (width, "channels of the U-Nets' first level"),
+        "units": (4, "U-Nets that compete"),
+    }
+    for name, (default, words) in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
+    parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
+    parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
+    parser.add_argument("--log", type=Path, help="a file of JSON lines, one a step of training")
+    parser.add_argument("--tensorboard", type=Path, help="a folder for TensorBoard, likewise")
+
+
+def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
+    """Those whose words begin as one of `names`; raises `UnknownNameError` for a name that none begins as."""
+    for name in names or ():
+        if not any(words.startswith(name) for words in given):
+            raise UnknownNameError(f"no reconstructor is called {name!r}; there are {', '.join(given)}")
+    return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What was fitted, in how many seconds, and, of one that was watched, scores (t,) of the test tiles an epoch."""
+
+    reconstructor: Reconstructor
+    seconds: float
+    epochs: Sequence[np.ndarray] = ()
+
+
+def fitted(
+    given: Reconstructor,
+    normal: Mapping[str, Any],
+    seed: int,
+    log: TrainingLog,
+    watched: np.ndarray | None = None,
+    **facts: Any,
+) -> Fitted:
+    """A copy of `given` that has learned from `normal`, what `fit` takes.
+
+    watched: test tiles (t, c, h, w) that are scored after each epoch of a competition; they change nothing. The log
+    gets the facts with each record.
+    """
+    own, report = clone(given), log.of(**facts)
+    watch = None
+    if watched is not None and isinstance(own, CompetitiveReconstructor):
+        watch = Watched(own, normal["normal"], watched, len(normal["normal"]) // own.batch, report)
+    start = time.perf_counter()
+    own.fit(**normal, seed=seed, progress=watch or report)
+    return Fitted(own, time.perf_counter() - start, watch.scores if watch else ())
 
 
 class Watched:

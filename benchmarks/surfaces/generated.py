@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.surfaces.measure import Places, image_figures, place_figures
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.reconstruction import Raster, Rasterizer, Reconstructor
+from openshape_ood.reconstruction.base import pooled
 from openshape_ood.synthetic.roads import CELL, DAMAGES, RELIEF, RoadScan, road_scan
 
 CHANNELS = ("height", "intensity", "normal")
@@ -81,7 +82,7 @@ def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
     """Scores of scans, which are those of their worst tiles, and maps over pixels and points."""
     maps, owner = reconstructor.novelty(test.tiles, test.mask), test.owner
     score = np.full(len(test.scans), -np.inf)
-    np.maximum.at(score, owner, np.nan_to_num(reconstructor.score(test.tiles, mask=test.mask), nan=-np.inf))
+    np.maximum.at(score, owner, np.nan_to_num(pooled(maps, reconstructor.pooling), nan=-np.inf))
     points = [raster.to_points(maps[owner == i]) for i, raster in enumerate(test.rasters)]
     return Judged(score, maps, points)
 

@@ -9,6 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from openshape_ood.reconstruction.images import image_tile
+from openshape_ood.shapes.pictures import load_pixels
+
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.shapes.guards import IMAGE_FORMATS
 
@@ -123,6 +127,51 @@ def panorama(root: Path) -> Layout:
     bad = [Image(_name(path, root), (path,), "bad") for path in _images(root / BAD)]
     split = int(TRAINED * len(good))
     return Layout("panorama", tuple(good[:split]), (*good[split:], *bad[: 2 * split]))
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Images as t tiles (t, c, s, s) in [-1, 1] with mask (t, s, s), and where they are damaged (t, s, s) bool.
+
+    The truth is None unless every bad image has one.
+    """
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    truth: np.ndarray | None
+
+
+def load(images: Sequence[Image], size: int) -> Loaded:
+    """Images of any size and depth as squares; of a road its height and its intensity, each once.
+
+    Raises
+    ------
+    FileError, InputError
+        For what cannot be read; height and intensity of other sizes; a truth of another size than its image.
+    """
+    tiles, masks, truths = [], [], []
+    known = all(image.truth for image in images if image.bad)
+    for image in images:
+        pixels = [load_pixels(path) for path in image.files]
+        if len({one.shape[:2] for one in pixels}) > 1:
+            raise FileError(f"{image.name}: height is {pixels[0].shape[:2]}, intensity {pixels[1].shape[:2]}")
+        channels = 1 if len(pixels) > 1 else 3
+        parts = [image_tile(one, size, channels) for one in pixels]
+        tiles.append(np.concatenate([tile for tile, _ in parts]))
+        masks.append(np.logical_and.reduce([mask for _, mask in parts]))
+        truths.append(_truth(image, pixels[0].shape[:2], size))
+    return Loaded(np.stack(tiles), np.stack(masks), np.stack(truths) if known else None)
+
+
+def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """Where the image is damaged (s, s), by the nearest of its pixels."""
+    if image.truth is None:
+        return np.zeros((size, size), dtype=bool)
+    given = load_pixels(image.truth)
+    if given.shape[:2] != tuple(shape):
+        raise FileError(f"{image.truth} is {given.shape[:2]}, its image {tuple(shape)}; expected one size, (h, w)")
+    rows, columns = (((np.arange(size) + 0.5) * side / size).astype(int) for side in shape)
+    return (given.reshape(*shape, -1)[..., 0] > 0)[rows][:, columns]
 
 
 LAYOUTS: dict[str, Callable[..., Layout]] = {"mvtec": mvtec, "roads": roads, "panorama": panorama}

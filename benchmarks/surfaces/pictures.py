@@ -27,16 +27,17 @@ def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
         gray = np.repeat(scan.intensity[:, None], 3, axis=1).astype(np.float64)
         truth = np.where(scan.damaged[:, None], DAMAGE, 0.35 + 0.5 * gray)
         flat = _from_above(scan.points, scan.heading)
-        panels = {damage: gray, "truth": truth}
+        panels = {"intensity": gray, "truth": truth}
         for name, run in runs.items():
-            low, high = run.fitted.baseline_, run.fitted.pixel_threshold_.value
+            low, high = (one := run.fitted.reconstructor).baseline_, one.pixel_threshold_.value
             novelty = np.nan_to_num(run.judged.points[i], nan=low)
             panels[name] = ramp(novelty, low, 2 * high - low)
         for ax, (name, rgb) in zip(axes[row], panels.items(), strict=True):
-            ax.scatter(*flat.T, c=rgb.clip(0, 1), s=0.5, linewidths=0, rasterized=True)
+            ax.scatter(*flat.T, c=rgb.clip(0, 1), s=1.0, linewidths=0, rasterized=True)
             ax.set(aspect="equal", xticks=[], yticks=[])
-            if row == 0 or ax is axes[row, 0]:
+            if row == 0:
                 ax.set_title(name.replace(", ", ",\n"), fontsize=8)
+        axes[row, 0].set_ylabel(damage, fontsize=9)
     words = "gray: what half of the sound pixels stay below; dark red: as far beyond the threshold"
     figure.suptitle(f"generated roads from above; {words}", fontsize=9)
     return plots.save(figure, path)
