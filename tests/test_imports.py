@@ -65,6 +65,7 @@ HOMES = {
         "reconstruction",
     },
     "tokenizers": {"encoders.text"},
+    "timm": {"reconstruction.memory"},
     "torch_redstone": {"encoders.pointbert"},
     "triton": {"encoders.grouping"},
     "trimesh": {"shapes", "views.completion"},

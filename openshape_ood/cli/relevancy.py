@@ -115,7 +115,7 @@ def relevancy(
 ) -> None:
     """Find where in an image each name lies, by CLIP's gradient times attention over tiles of several sizes."""
     from openshape_ood.encoders.text.encoder import clean_names
-    from openshape_ood.views.pictures import load_picture
+    from openshape_ood.shapes.pictures import load_picture
     from openshape_ood.views.relevancy import RelevancyEncoder
     from openshape_ood.views.relevancy.tiling import find_preset
 

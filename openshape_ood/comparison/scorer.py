@@ -13,6 +13,7 @@ from openshape_ood.encoders.protocols import ANONYMOUS, Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Judgement, distances
+from openshape_ood.scoring.neighbors import spread_out
 
 Prototypes = Literal["mean", "medoid", "k-center", "all"]
 Anchors = Literal["examples", "names", "both"]
@@ -147,15 +148,3 @@ def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = Fa
     if prototypes == "mean":
         return distances.prototypes(rows, np.zeros(len(rows)), "cosine" if unit else "euclidean")
     return rows[spread_out(rows, k if prototypes == "k-center" else 1)]
-
-
-def spread_out(rows: np.ndarray, k: int) -> np.ndarray:
-    """Up to k of the rows (m, d), as indices: that nearest to their mean, then each time the farthest from those."""
-    nearest = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
-    chosen = [int(nearest.argmin())]
-    distance = np.full(len(rows), np.inf)
-    while len(chosen) < min(k, len(rows)):
-        distance = np.minimum(distance, np.linalg.norm(rows - rows[chosen[-1]], axis=1))
-        distance[chosen] = -1  # duplicates of one are no reason to take it again
-        chosen.append(int(distance.argmax()))
-    return np.array(chosen)

@@ -1,10 +1,30 @@
-"""Where a surface is not as usual, from normal examples alone: rasters of clouds, reconstructors, and the way back."""
+"""Where a surface is not as usual, from normal examples alone: rasters of clouds, reconstructors, and the way back.
+
+`raster` and `rasterizer` lead from a cloud to tiles and back; `base` has the interface of reconstructors, `baselines`
+the mean image and PCA; `networks` U-Nets, alone and competing (`unet`, `competition`); `memory` patches by a network
+for images; `tokens` the same on patches of shapes; `published` reads the files of Competitive Reconstruction Networks;
+`images` makes tiles of images.
+"""
 
 from openshape_ood.reconstruction.base import Reconstructor as Reconstructor
 from openshape_ood.reconstruction.baselines import MeanReconstructor as MeanReconstructor
 from openshape_ood.reconstruction.baselines import PCAReconstructor as PCAReconstructor
+from openshape_ood.reconstruction.images import image_tile as image_tile
+from openshape_ood.reconstruction.memory import PatchMemory as PatchMemory
 from openshape_ood.reconstruction.methods import RECONSTRUCTORS as RECONSTRUCTORS
 from openshape_ood.reconstruction.methods import find_reconstructor as find_reconstructor
 from openshape_ood.reconstruction.methods import load_reconstructor as load_reconstructor
+from openshape_ood.reconstruction.mosaic import mosaic as mosaic
+from openshape_ood.reconstruction.mosaic import save_mosaic as save_mosaic
+from openshape_ood.reconstruction.networks import PUBLISHED as PUBLISHED
+from openshape_ood.reconstruction.networks import CompetitiveReconstructor as CompetitiveReconstructor
+from openshape_ood.reconstruction.networks import UNetReconstructor as UNetReconstructor
+from openshape_ood.reconstruction.published import read_published as read_published
 from openshape_ood.reconstruction.raster import Raster as Raster
-from openshape_ood.reconstruction.raster import Rasterizer as Rasterizer
+from openshape_ood.reconstruction.rasterizer import Rasterizer as Rasterizer
+from openshape_ood.reconstruction.streaming import Block as Block
+from openshape_ood.reconstruction.streaming import raster_blocks as raster_blocks
+from openshape_ood.reconstruction.streaming import score_file as score_file
+from openshape_ood.reconstruction.tokens import TokenPCA as TokenPCA
+from openshape_ood.reconstruction.tokens import TokenReconstructor as TokenReconstructor
+from openshape_ood.reconstruction.views import ViewRasterizer as ViewRasterizer

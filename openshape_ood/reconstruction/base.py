@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -27,11 +28,11 @@ from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.storage import save_arrays
 
 FILE = "reconstructor"  # what `save` writes
-POOLINGS = ("max", "mean")
 HELD_OUT = 0.1  # share of the normal tiles that the thresholds are made of
 PIXELS = 10_000  # of the held-out tiles that the threshold of pixels is made of, at most
 AT_ONCE = 1 << 22  # numbers of the tiles that are rebuilt at once: 16 MiB
 ROUNDING = 1e-5  # by which a value may leave [-1, 1]
+KEPT = 1000  # records of a history in a file, at most
 CLASSES = np.array(["normal"])
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -55,7 +56,8 @@ class Reconstructor(BaseEstimator):
         (c, h, w) of the tiles it was fitted on.
     threshold_, pixel_threshold_ : Threshold
         For `score` and `novelty`, from a tenth of the normal tiles, which nothing else was learned of. Where these are
-        too few for the coverage (0.95 needs 19) the largest, which keeps n / (n + 1) of the normal.
+        too few for the coverage (0.95 needs 19) the largest, which keeps n / (n + 1) of the normal. None where neither
+        `fit` nor `calibrate` made them.
     baseline_ : float
         What half of the held-out pixels stay below.
     history_ : list of dict
@@ -63,6 +65,10 @@ class Reconstructor(BaseEstimator):
     """
 
     method: ClassVar[str] = ""
+    poolings: ClassVar[tuple[str, ...]] = ("max", "mean")
+    threshold_: Threshold | None = None
+    pixel_threshold_: Threshold | None = None
+    baseline_ = float("nan")
 
     def __init__(self, *, pooling: str = "max", coverage: float = 0.95, pixel_coverage: float = 0.95) -> None:
         self.pooling, self.coverage, self.pixel_coverage = pooling, coverage, pixel_coverage
@@ -101,7 +107,7 @@ class Reconstructor(BaseEstimator):
             For what are no such tiles, too few, and a training that diverges.
         """
         self._check_params()
-        tiles, seen = checked_tiles(normal, mask)
+        tiles, seen = self._checked(normal, mask)
         kept = seen.any(axis=(1, 2))
         owners = np.arange(len(tiles)) if groups is None else _groups(groups, len(tiles))
         tiles, seen, owners = tiles[kept], seen[kept], owners[kept]
@@ -114,7 +120,20 @@ class Reconstructor(BaseEstimator):
         self.shape_, self.seed_, self.history_ = tiles.shape[1:], seed, list[dict[str, Any]]()
         self.__dict__.pop("identity", None)
         self._learn(tiles[~held], seen[~held], seed, progress)
-        self._calibrate(tiles[held], seen[held], None if groups is None else owners[held], seed)
+        self._calibrate(tiles[held], seen[held], None if groups is None else owners[held])
+        return self
+
+    def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
+        """Make the thresholds of normal tiles that nothing was learned of: for a network that was trained elsewhere, or
+        for tiles from elsewhere. Parameters and errors as in `fit`."""
+        check_is_fitted(self, "shape_")
+        self._check_params()
+        tiles, seen = self._checked_as_fitted(normal, mask)
+        kept = seen.any(axis=(1, 2))
+        if not kept.any():
+            raise InputError("there is no normal tile with anything to see; expected one or more")
+        owners = None if groups is None else _groups(groups, len(tiles))[kept]
+        self._calibrate(tiles[kept], seen[kept], owners)
         return self
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
@@ -137,12 +156,9 @@ class Reconstructor(BaseEstimator):
             For what are no such tiles.
         """
         check_is_fitted(self, "shape_")
-        given, seen = checked_tiles(tiles, mask)
-        if given.shape[1:] != self.shape_:
-            raise InputError(
-                f"tiles are {given.shape[1:]}, channels, rows and columns; this reconstructor was fitted on "
-                f"{self.shape_}. Resize images, or cut rasters, as those were"
-            )
+        return self._maps(*self._checked_as_fitted(tiles, mask))
+
+    def _maps(self, given: np.ndarray, seen: np.ndarray) -> np.ndarray:
         found = np.empty(seen.shape, dtype=np.float32)
         step = max(1, AT_ONCE // int(np.prod(self.shape_)))
         for start in range(0, len(given), step):
@@ -153,7 +169,7 @@ class Reconstructor(BaseEstimator):
 
     def score(self, tiles: Any, y: None = None, *, mask: Any = None) -> np.ndarray:
         """Novelty (t,) float32 of whole tiles, by the pooling; NaN for a tile of which nothing is seen."""
-        return pooled(self.novelty(tiles, mask), self.pooling)
+        return self._pooled(self.novelty(tiles, mask))
 
     def localize(self, tile: Any, mask: Any = None, *, name: str = "the tile") -> NoveltyMap:
         """Where one tile (c, h, w) is not normal, as a map of its pixels with threshold; `mask` (h, w)."""
@@ -191,9 +207,9 @@ class Reconstructor(BaseEstimator):
             "params": {name: value for name, value in self.get_params().items() if value is None or _is_plain(value)},
             "shape": self.shape_,
             "seed": self.seed_,
-            "baseline": self.baseline_,
-            "history": self.history_,
-            "thresholds": [one.state() for one in (self.threshold_, self.pixel_threshold_)],
+            "baseline": None if np.isnan(self.baseline_) else self.baseline_,
+            "history": self.history_[:: max(1, -(-len(self.history_) // KEPT))],
+            "thresholds": [one.state() for one in (self.threshold_, self.pixel_threshold_) if one is not None],
             "state": own,
         }
         return save_arrays(path, arrays, header, FILE)
@@ -201,9 +217,10 @@ class Reconstructor(BaseEstimator):
     def restored(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """Fitted as the one that was saved; any other content raises one of `storage.DAMAGE`."""
         c, h, w = (int(side) for side in header["shape"])
-        self.shape_, self.seed_, self.baseline_ = (c, h, w), int(header["seed"]), float(header["baseline"])
-        self.history_ = list(header["history"])
-        self.threshold_, self.pixel_threshold_ = map(Threshold.from_state, header["thresholds"])
+        self.shape_, self.seed_, self.history_ = (c, h, w), int(header["seed"]), list(header["history"])
+        if header["thresholds"]:
+            self.threshold_, self.pixel_threshold_ = map(Threshold.from_state, header["thresholds"])
+            self.baseline_ = float(header["baseline"])
         self._check_params()
         self._restore(header["state"], arrays)
         return self
@@ -222,20 +239,33 @@ class Reconstructor(BaseEstimator):
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         raise NotImplementedError
 
+    def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+        return checked_tiles(tiles, mask)
+
+    def _checked_as_fitted(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+        given, seen = self._checked(tiles, mask)
+        if given.shape[1:] != self.shape_:
+            raise InputError(
+                f"tiles are {given.shape[1:]}, channels, rows and columns; this reconstructor was fitted on "
+                f"{self.shape_}. Resize images, or cut rasters, as those were"
+            )
+        return given, seen
+
+    def _pooled(self, maps: np.ndarray) -> np.ndarray:
+        return pooled(maps, self.pooling)
+
     def _check_params(self) -> None:
-        check_choice(self.pooling, "pooling", POOLINGS)
+        check_choice(self.pooling, "pooling", self.poolings)
         for share in (self.coverage, self.pixel_coverage):
             calibration_needed(share)
 
-    def _calibrate(self, tiles: np.ndarray, seen: np.ndarray, groups: Any, seed: int) -> None:
-        maps = self.novelty(tiles, seen)
+    def _calibrate(self, tiles: np.ndarray, seen: np.ndarray, groups: Any) -> None:
+        maps = self._maps(tiles, seen)
         pixels = maps[seen].astype(np.float64)
-        some = np.random.default_rng([seed, 1]).permutation(len(pixels))[:PIXELS]
+        some = np.random.default_rng([self.seed_, 1]).permutation(len(pixels))[:PIXELS]
         source = f"{len(tiles)} normal tiles that were held out"
         how: dict[str, Any] = {"provenance": self._provenance(), "few": True}
-        self.threshold_ = Threshold.from_novelty(
-            pooled(maps, self.pooling), self.coverage, groups=groups, source=source, **how
-        )
+        self.threshold_ = Threshold.from_novelty(self._pooled(maps), self.coverage, groups=groups, source=source, **how)
         self.pixel_threshold_ = Threshold.from_novelty(
             pixels[some], self.pixel_coverage, source=f"pixels of {source}", **how
         )
@@ -243,6 +273,18 @@ class Reconstructor(BaseEstimator):
 
     def _provenance(self) -> Provenance:
         return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
+
+
+@contextmanager
+def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
+    """What takes the record of each step: the caller's own, or a bar on stderr, or nothing."""
+    if callable(progress):
+        yield progress
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=steps, desc="training", unit="step", disable=not progress) as bar:
+        yield lambda record: bar.update()
 
 
 def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]:
@@ -271,7 +313,7 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
             f"tiles {told} where they are seen; expected [-1, 1]. Say with `mask` what is not seen, and give each "
             "channel its range: a `Rasterizer` has one for each, `image_tile` one for an image"
         )
-    return values.astype(np.float32, copy=False), seen
+    return np.require(values, np.float32, ["C", "W"]), np.require(seen, requirements=["C", "W"])  # as torch wants them
 
 
 def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
@@ -290,7 +332,7 @@ def held_out(groups: np.ndarray, seed: int) -> np.ndarray:
     """Which of t rows are held out (t,): whole groups, drawn until they are a tenth of the rows, never all groups."""
     names, index = np.unique(groups, return_inverse=True)
     sizes = np.bincount(index)
-    order = np.random.default_rng([seed, 0]).permutation(len(names))
+    order = np.random.default_rng([seed, 3]).permutation(len(names))  # [seed, 0] is as seed alone
     enough = int(np.searchsorted(np.cumsum(sizes[order]), HELD_OUT * len(groups) - 1e-9)) + 1
     return np.isin(index, order[: min(enough, len(names) - 1)])
 

@@ -30,9 +30,19 @@ class _Left:
     """In the place of numpy's numbers, which stand among the training state of some published files: a type of numpy
     given a state of a file's own can end the process."""
 
-    def __init__(self, *arguments: object) -> None: ...
+    def __init__(self, *arguments: object) -> None:
+        self.arguments = arguments
 
     def __setstate__(self, state: object) -> None: ...
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number that `read_torch` gave, numpy's int64 too; None for anything else."""
+    if isinstance(value, _Left) and len(value.arguments) == 2:
+        kind, content = value.arguments
+        if isinstance(kind, _Left) and kind.arguments[:1] == ("i8",) and isinstance(content, bytes):
+            return int.from_bytes(content, "little", signed=True)
+    return value if type(value) is int else None
 
 
 _NUMPY = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")  # the last before numpy 2

@@ -26,9 +26,10 @@ from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
 from openshape_ood.comparison.losses import cross_entropy, pair_accuracy, tanh_loss
 from openshape_ood.comparison.released import ImageFeatures, prepared_image, read_released
-from openshape_ood.comparison.scorer import select, spread_out
+from openshape_ood.comparison.scorer import select
 from openshape_ood.decisions.metrics import ood_metrics, published_fpr95
 from openshape_ood.scoring import judge
+from openshape_ood.scoring.neighbors import spread_out
 
 FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
 pytestmark = [

@@ -231,3 +231,15 @@ def progress_bar(total: int, unit: str, progress: bool) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, desc="neighbors", unit=unit, unit_scale=True, disable=not progress)
+
+
+def spread_out(rows: np.ndarray, k: int) -> np.ndarray:
+    """Up to k of the rows (m, d), as indices: that nearest to their mean, then each time the farthest from those."""
+    near = np.linalg.norm(rows - rows.mean(axis=0), axis=1)
+    chosen = [int(near.argmin())]
+    distance = np.full(len(rows), np.inf)
+    while len(chosen) < min(k, len(rows)):
+        distance = np.minimum(distance, np.linalg.norm(rows - rows[chosen[-1]], axis=1))
+        distance[chosen] = -1  # duplicates of one are no reason to take it again
+        chosen.append(int(distance.argmax()))
+    return np.array(chosen)

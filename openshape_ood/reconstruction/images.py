@@ -1,0 +1,116 @@
+"""From images of any size and depth to tiles, and maps back to the size of the image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from openshape_ood.checks import array, check_whole
+from openshape_ood.errors import InputError
+
+FULL = {"uint8": 255.0, "uint16": 65535.0, "bool": 1.0}
+
+
+def image_tile(
+    image: Any, size: int | Sequence[int] = 128, channels: int = 3, values: tuple[float, float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """One tile of an image, whatever its sides and depth.
+
+    Parameters
+    ----------
+    image : path or array (h, w) or (h, w, c)
+        Files and arrays of 8 bits are divided by 255, of 16 by 65535; arrays of floats lie in [0, 1] unless `values`
+        says where. NaN is not seen.
+    size : int or (int, int)
+        Sides of the tile, rows and columns; the image is resized to them whatever its own.
+    channels : int
+        Of the tile; an image of one is repeated, of color and gray with alpha the alpha is left out.
+    values : (float, float), optional
+        What becomes -1 and 1; what lies beyond becomes these.
+
+    Returns
+    -------
+    tile : ndarray (c, h, w) float32
+        In [-1, 1].
+    mask : ndarray (h, w) bool
+        What is seen.
+
+    Raises
+    ------
+    InputError
+        For what is no image, and numbers whose range nobody says.
+    FileError
+        For a file that cannot be read.
+
+    Examples
+    --------
+    >>> tile, mask = image_tile(np.full((60, 80), 65535, dtype=np.uint16), size=32)
+    >>> tile.shape, float(tile.min()), bool(mask.all())
+    ((3, 32, 32), 1.0, True)
+    """
+    pixels = np.asarray(image) if not isinstance(image, str | os.PathLike) else _read(image)
+    sides = [check_whole(side, "size") for side in ((size, size) if isinstance(size, int) else size)]
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or 0 in pixels.shape:
+        raise InputError(f"an image has the shape {pixels.shape}; expected (h, w) or (h, w, c)")
+    if pixels.shape[2] in (2, 4) and pixels.shape[2] != channels:
+        pixels = pixels[..., :-1]
+    if pixels.shape[2] not in (1, channels):
+        raise InputError(f"an image has {pixels.shape[2]} channels; expected {channels}, or 1")
+    scaled = np.repeat(scaled_values(pixels, values), channels // pixels.shape[2], axis=2)
+    seen = np.isfinite(scaled).all(axis=2)
+    given = torch.from_numpy(np.where(seen[..., None], scaled, 0).astype(np.float32)).movedim(2, 0)
+    weight = torch.from_numpy(seen.astype(np.float32))[None]
+    both = torch.cat([given, weight])[None]
+    resized = F.interpolate(both, sides, mode="bilinear", antialias=True, align_corners=False)[0]
+    share = resized[-1:].clamp(min=1e-6)
+    mask = resized[-1].numpy() > 0.5
+    tile = np.where(mask, (resized[:-1] / share).clamp(-1, 1).numpy(), 0).astype(np.float32)
+    return tile, mask
+
+
+def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
+    """Values in [-1, 1], by the range of their type, or of `values`; NaN stays. Raises `InputError`."""
+    if pixels.dtype.kind not in "fiub":
+        raise InputError(f"an image is of type {pixels.dtype}; expected numbers")
+    full = FULL.get(pixels.dtype.name, 1.0 if pixels.dtype.kind == "f" else None)
+    if values is None and full is None:
+        raise InputError(
+            f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}; expected its range, as "
+            "values=(0, 4095)"
+        )
+    low, high = values or (0.0, float(full or 1))
+    if not low < high:
+        raise InputError(f"values are {values}; expected the lower and the higher end of a range")
+    found = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
+    found[np.isinf(found)] = np.nan
+    if values is None and np.nanmax(np.abs(found), initial=0) > 1 + 1e-6:
+        raise InputError(
+            f"an image of floats goes from {np.nanmin(pixels):.4g} to {np.nanmax(pixels):.4g}; expected [0, 1], or its "
+            "range: values=(low, high), the same for all images"
+        )
+    return np.asarray(found.clip(-1, 1))
+
+
+def resized_maps(maps: Any, shape: Sequence[int]) -> np.ndarray:
+    """Maps (t, h, w) at another size (t, rows, columns), as that of the image; NaN stays where it was."""
+    given = array(np.nan_to_num(maps), "maps", "bhw").astype(np.float32)
+    seen = torch.from_numpy(np.isfinite(maps).astype(np.float32))[:, None]
+    sides = [check_whole(side, "shape") for side in shape]
+    how: dict[str, Any] = {"size": sides, "mode": "bilinear", "align_corners": False}
+    share = F.interpolate(seen, **how)
+    values = F.interpolate(torch.from_numpy(given)[:, None], **how) / share.clamp(min=1e-6)
+    return np.where(share > 0.5, values, np.nan)[:, 0]
+
+
+def _read(path: str | os.PathLike[str]) -> np.ndarray:
+    """The pixels of a file as they are stored, 16 bits and floats too, within bounds."""
+    from openshape_ood.shapes.pictures import load_pixels
+
+    return load_pixels(path)

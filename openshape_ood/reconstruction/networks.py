@@ -1,0 +1,229 @@
+"""Reconstructors that are U-Nets: competing ones, and one alone that learns to mend what was cut out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from openshape_ood.checks import check_choice, check_whole
+from openshape_ood.devices import exact, find_device
+from openshape_ood.errors import InputError
+from openshape_ood.reconstruction.base import Reconstructor, Report, reported
+from openshape_ood.reconstruction.competition import Recipe, Weights, train
+from openshape_ood.reconstruction.unet import UNet, UNetSizes, depth_of
+from openshape_ood.registry.weights import load_strictly
+
+RESIDUALS = ("units", "best", "chain", "answer")
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of values in [0, 1]
+PUBLISHED: dict[str, Any] = {
+    "units": 12, "width": 64, "norm": "batch", "initialization": "fan_out", "weights": (0.5, 1.0, 2.0),
+    "margin": None, "corruption": None, "steps": 10_000, "batch": 64, "rate": 1e-4, "pairs": "random",
+    "residual": "chain", "pooling": "mean",
+}  # fmt: skip
+
+
+def imagenet(tiles: Tensor) -> Tensor:
+    """Tiles (t, 3, h, w) in [-1, 1] with ImageNet's mean and deviation taken off; raises `InputError` for others."""
+    if tiles.shape[1] != 3:
+        raise InputError(f"tiles have {tiles.shape[1]} channels; ImageNet's normalization is for three, red green blue")
+    center, spread = (torch.tensor(one, device=tiles.device)[:, None, None] for one in IMAGENET)
+    return (tiles * 0.5 + 0.5 - center) / spread
+
+
+class CompetitiveReconstructor(Reconstructor):
+    """Competing U-Nets (CRN): each rebuilds tiles, and each rebuilds the others' answers as badly as it can.
+
+    The defaults are the ones that train on a CPU in a minute; `CompetitiveReconstructor(**PUBLISHED)` has those of the
+    published code, but scores in evaluation mode. At this size the competition costs little and gains little: compare
+    with weights=(1, 0, 0), and with `PCAReconstructor`.
+
+    Parameters
+    ----------
+    units : int
+        How many compete.
+    width, depth : int
+        Channels of the outermost level, and levels, 5 or more; by the side of the tiles unless given.
+    norm : {"group", "batch", "instance", "none"}
+    variant : {"improved", "plain"}
+        Sampling up by copies and a convolution, or by transposed convolutions.
+    initialization : {"fan_in", "fan_out"}
+        Published is "fan_out", by which half of the outputs begin saturated.
+    dropout : bool
+        In the levels of full width.
+    weights : (float, float, float)
+        Of reconstruction, feedback and discrimination.
+    margin : float or None
+        Error up to which a discriminator gains; None for no bound but that of the outputs, as published.
+    corruption : {"cutout"} or None
+        What is done to the tiles that are to be rebuilt: two boxes of a random color.
+    steps, batch, rate, optimizer, rate_schedule
+        Of the training; rate_schedule is "constant" or "cosine".
+    pairs : {"round-robin", "random"}
+        Who meets: each unit as often, or at random as published.
+    residual : {"units", "best", "chain", "answer"}
+        What is novel: mean over the units of |x - U(x)|; |x - G(x)| of the best generator G; |x - D(G(x))|, D the best
+        discriminator, as published inference has it; |G(x) - D(G(x))|, as published validation has it.
+    normalization : {"imagenet"} or None
+        What is done to tiles first: files trained on MVTec AD want ImageNet's mean and deviation, by which targets lie
+        where a tanh never comes. Train without.
+    pooling, coverage, pixel_coverage
+        As in `Reconstructor`.
+    device : str, optional
+        The best there is unless given.
+
+    Attributes
+    ----------
+    units_ : torch.nn.ModuleList
+        In evaluation mode; scoring changes nothing in them.
+    best_ : (int, int)
+        The best generator and the best discriminator among the units that were trained.
+
+    References
+    ----------
+    Mattes, Richter, Döllner, "Detecting road damages in mobile mapping point clouds using competitive reconstruction
+    networks", AGILE: GIScience Series 4, 7, 2023.
+    """
+
+    method = "crn"
+
+    def __init__(
+        self,
+        units: int = 4,
+        *,
+        width: int = 16,
+        depth: int | None = None,
+        norm: str = "group",
+        variant: str = "improved",
+        initialization: str = "fan_in",
+        dropout: bool = False,
+        weights: Weights = (1.0, 0.25, 0.25),
+        margin: float | None = 0.2,
+        corruption: str | None = "cutout",
+        steps: int = 300,
+        batch: int = 16,
+        rate: float = 2e-3,
+        optimizer: str = "adam",
+        rate_schedule: str = "constant",
+        pairs: str = "round-robin",
+        residual: str = "units",
+        normalization: str | None = None,
+        pooling: str = "max",
+        coverage: float = 0.95,
+        pixel_coverage: float = 0.95,
+        device: str | None = None,
+    ) -> None:
+        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
+        self.units, self.width, self.depth, self.norm, self.variant = units, width, depth, norm, variant
+        self.initialization, self.weights, self.margin, self.corruption = initialization, weights, margin, corruption
+        self.steps, self.batch, self.rate, self.optimizer = steps, batch, rate, optimizer
+        self.rate_schedule, self.pairs, self.residual, self.device = rate_schedule, pairs, residual, device
+        self.dropout, self.normalization = dropout, normalization
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        check_whole(self.units, "units")
+        check_choice(self.residual, "residual", RESIDUALS)
+        if self.normalization is not None:
+            check_choice(self.normalization, "normalization", ("imagenet",))
+        check_choice(self.initialization, "initialization", ("fan_in", "fan_out"))
+        self._recipe()
+
+    def _recipe(self) -> Recipe:
+        own = {name: getattr(self, name) for name in Recipe.__dataclass_fields__}
+        return Recipe(**own | {"weights": tuple(self.weights)})
+
+    def _sizes(self) -> UNetSizes:
+        channels, height, width = self.shape_
+        depth = depth_of(min(height, width)) if self.depth is None else self.depth
+        norm: Any = self.norm
+        variant: Any = self.variant
+        return UNetSizes(channels, self.width, depth, norm, variant, dropout=self.dropout)
+
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
+        device, sizes, fan = find_device(self.device), self._sizes(), self.initialization
+        sizes.check_sides(*self.shape_[1:])
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            made: Any = [UNet(sizes).initialize("fan_out" if fan == "fan_out" else "fan_in") for _ in range(self.units)]
+        self.units_ = nn.ModuleList(made).to(device)
+        mask = None if seen.all() else torch.from_numpy(seen[:, None])
+        with exact(device), reported(progress, self.steps) as report:
+            self.history_, ranking = train(
+                self.units_, self._prepared(torch.from_numpy(tiles)), self._recipe(), seed, seen=mask, report=report
+            )
+        self.best_, self.trained_ = ranking.best, ranking.trained
+
+    def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        device = next(self.units_.parameters()).device
+        mask = torch.from_numpy(seen[:, None]).to(device)
+        with torch.inference_mode(), exact(device):
+            x = self._prepared(torch.from_numpy(tiles).to(device))
+            return self._apart(x, mask).mean(dim=1).cpu().numpy()
+
+    def _prepared(self, tiles: Tensor) -> Tensor:
+        return tiles if self.normalization is None else imagenet(tiles)
+
+    def _apart(self, x: Tensor, mask: Tensor) -> Tensor:
+        if self.residual == "units":
+            return torch.stack([(x - self.units_[k](x)).abs() for k in self.trained_]).mean(dim=0)
+        generator, discriminator = (self.units_[k] for k in self.best_)
+        y = generator(x)
+        if self.residual == "best":
+            return (x - y).abs()
+        answer = discriminator(y * mask)
+        return (x - answer if self.residual == "chain" else y - answer).abs()
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        arrays = {name: one.cpu().numpy() for name, one in self.units_.state_dict().items()}
+        own = {"sizes": asdict(self.units_[0].sizes), "units": len(self.units_), "best": list(self.best_)}
+        return own | {"trained": self.trained_}, arrays
+
+    def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        n, sizes = int(state["units"]), UNetSizes(**state["sizes"])
+        if not 0 < n <= len(arrays):
+            raise ValueError(f"{n} units of {len(arrays)} arrays")
+        with torch.device("meta"):
+            units = nn.ModuleList(UNet(sizes) for _ in range(n))
+        load_strictly(units, {k: torch.from_numpy(one) for k, one in arrays.items()}, Path("it"), self.method)
+        self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
+
+    def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:
+        """Take units that were trained elsewhere; raises ValueError for numbers of others than these."""
+        if len(best) != 2 or not trained or not {*trained, *best} <= set(range(len(units))):
+            raise ValueError(f"units {trained}, best {best}, of {len(units)}")
+        self.units_ = units.to(find_device(self.device)).eval().requires_grad_(False)
+        self.trained_, self.best_ = trained, (best[0], best[1])
+
+
+class UNetReconstructor(CompetitiveReconstructor):
+    """A U-Net alone that learns to mend tiles of which boxes were cut out. Parameters as there."""
+
+    method = "unet"
+    units, weights, margin, pairs, residual = 1, (1.0, 0.0, 0.0), None, "round-robin", "units"
+    norm, variant, initialization, dropout, normalization = "group", "improved", "fan_in", False, None
+
+    def __init__(
+        self,
+        *,
+        width: int = 16,
+        depth: int | None = None,
+        corruption: str | None = "cutout",
+        steps: int = 300,
+        batch: int = 16,
+        rate: float = 2e-3,
+        optimizer: str = "adam",
+        rate_schedule: str = "constant",
+        pooling: str = "max",
+        coverage: float = 0.95,
+        pixel_coverage: float = 0.95,
+        device: str | None = None,
+    ) -> None:
+        Reconstructor.__init__(self, pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
+        self.width, self.depth, self.corruption, self.steps, self.batch = width, depth, corruption, steps, batch
+        self.rate, self.optimizer, self.rate_schedule, self.device = rate, optimizer, rate_schedule, device

@@ -1,0 +1,149 @@
+"""The U-Net that rebuilds tiles, in the published layout of Competitive Reconstruction Networks or with group norm.
+
+Its tensors have the names that they have in published files, so a unit of one is loaded as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from openshape_ood.checks import check_choice, check_whole
+from openshape_ood.errors import InputError
+
+NORMS = ("group", "batch", "instance", "none")
+VARIANTS = ("improved", "plain")
+OUTPUTS = ("tanh", "linear")
+LEAST_DEPTH, MOST_DEPTH, DEFAULT_DEPTH = 5, 12, 8
+LEAK = 0.2
+
+
+@dataclass(frozen=True)
+class UNetSizes:
+    """Channels in and out, width of the outermost level, levels; "improved" samples up by copies, "plain" by transposed
+    convolutions; "linear" has no tanh at its end; dropout in the levels of full width.
+    """
+
+    channels: int = 3
+    width: int = 16
+    depth: int = LEAST_DEPTH
+    norm: Literal["group", "batch", "instance", "none"] = "group"
+    variant: Literal["improved", "plain"] = "improved"
+    output: Literal["tanh", "linear"] = "tanh"
+    dropout: bool = False
+
+    def __post_init__(self) -> None:
+        check_whole(self.channels, "channels")
+        check_whole(self.width, "width")
+        check_choice(self.norm, "norm", NORMS)
+        check_choice(self.variant, "variant", VARIANTS)
+        check_choice(self.output, "output", OUTPUTS)
+        if check_whole(self.depth, "depth", LEAST_DEPTH) > MOST_DEPTH:
+            raise InputError(f"depth is {self.depth}; expected {LEAST_DEPTH} to {MOST_DEPTH} levels")
+
+    def check_sides(self, height: int, width: int) -> None:
+        """Raises `InputError` for tiles whose sides are no multiples of 2^depth."""
+        step = 2**self.depth
+        if height % step or width % step or not height * width:
+            raise InputError(
+                f"tiles of {height} x {width} pixels; expected multiples of {step}, for this U-Net has {self.depth} "
+                f"levels, and {LEAST_DEPTH} is the least"
+            )
+
+
+def depth_of(side: int) -> int:
+    """Levels for tiles of so many pixels a side, as published: floor(log2(side)), 5 to 8.
+
+    >>> depth_of(128), depth_of(32), depth_of(1024)
+    (7, 5, 8)
+    """
+    return min(max(LEAST_DEPTH, int(math.log2(max(1, side)))), DEFAULT_DEPTH)
+
+
+class UNet(nn.Module):
+    """Tiles (b, c, h, w) -> tiles of the same shape, within (-1, 1) unless linear.
+
+    Parameters
+    ----------
+    sizes : UNetSizes
+
+    Raises
+    ------
+    InputError
+        When called with sides that are no multiples of 2^depth.
+
+    References
+    ----------
+    Mattes, Richter, Döllner, AGILE: GIScience Series 4, 7, 2023; pix2pix, arXiv 1611.07004.
+
+    Examples
+    --------
+    >>> UNet(UNetSizes(depth=5))(torch.zeros(1, 3, 32, 64)).shape
+    torch.Size([1, 3, 32, 64])
+    """
+
+    def __init__(self, sizes: UNetSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.model = _Level(sizes, 0)
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        self.sizes.check_sides(*tiles.shape[2:])
+        return self.model(tiles)
+
+    def initialize(self, fan: Literal["fan_in", "fan_out"] = "fan_in") -> UNet:
+        """Weights by torch's generator; "fan_out" is the published way, half of whose outputs start saturated."""
+        for one in self.modules():
+            if isinstance(one, nn.Conv2d | nn.ConvTranspose2d):
+                # of transposed convolutions torch takes one fan for the other; published files were begun so too
+                nn.init.kaiming_normal_(one.weight, mode=fan)
+                if one.bias is not None:
+                    nn.init.zeros_(one.bias)
+            elif fan == "fan_out" and isinstance(one, nn.BatchNorm2d):
+                nn.init.normal_(one.weight, 1, 0.02)
+        return self
+
+
+class _Level(nn.Module):
+    """A level with all below it. The outermost gives its answer, the others put it behind their input."""
+
+    def __init__(self, sizes: UNetSizes, level: int) -> None:
+        super().__init__()
+        self.outermost = level == 0
+        innermost = level == sizes.depth - 1
+        inner = sizes.width * min(2**level, 8)
+        outer = sizes.channels if self.outermost else sizes.width * min(2 ** (level - 1), 8)
+        bias = sizes.norm == "instance"
+        down = nn.Conv2d(outer, inner, 4, 2, 1, bias=bias)
+        below = [] if innermost else [_Level(sizes, level + 1)]
+        up = _up(inner if innermost else 2 * inner, outer, sizes, bias or (self.outermost and sizes.variant == "plain"))
+        if self.outermost:
+            layers = [down, *below, nn.ReLU(), *up] + [nn.Tanh()] * (sizes.output == "tanh")
+        else:
+            layers = [nn.LeakyReLU(LEAK), down, *([] if innermost else _norm(sizes, inner)), *below]
+            layers += [nn.ReLU(), *up, *_norm(sizes, outer)]
+            # the levels of full width on both sides, between the innermost and those that double
+            layers += [nn.Dropout(0.5)] * (sizes.dropout and not innermost and outer == inner)
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # what is published changes x in place; the ReLU that follows gives the same
+        return self.model(x) if self.outermost else torch.cat([x, self.model(x)], 1)
+
+
+def _up(inner: int, outer: int, sizes: UNetSizes, bias: bool) -> list[nn.Module]:
+    if sizes.variant == "plain":
+        return [nn.ConvTranspose2d(inner, outer, 4, 2, 1, bias=bias)]
+    return [nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(inner, outer, 3, 1, 1, bias=bias)]
+
+
+def _norm(sizes: UNetSizes, width: int) -> list[nn.Module]:
+    if sizes.norm == "group":
+        return [nn.GroupNorm(math.gcd(8, width), width)]
+    if sizes.norm == "none":
+        return []
+    return [nn.BatchNorm2d(width) if sizes.norm == "batch" else nn.InstanceNorm2d(width)]
