@@ -128,9 +128,8 @@ def cost(model_name: str, repeats: int) -> dict[str, Any]:
     tokens = tower.tokens(images)
     memory(forget=True)
     before = memory().get("peak", 0)
-    fast, slow = (
-        seconds(lambda way=way: list(way(tokens, text)), repeats) for way in (tower.last_block, tower.rollout)
-    )
+    fast = seconds(lambda: list(tower.last_block(tokens, text)), repeats)
+    slow = seconds(lambda: list(tower.rollout(tokens, text)), repeats)
     shared = seconds(lambda: tower.tokens(images), repeats)
     memory(forget=True)
     list(tower.last_block(tower.tokens(images), text))

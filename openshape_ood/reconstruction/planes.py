@@ -9,9 +9,10 @@ import numpy as np
 from openshape_ood.errors import CloudError
 
 TRIALS = 100  # planes through three points each; one in eight is of the surface where half of the points are
-SAMPLE = 100_000  # points that a frame is found from
+SAMPLE = 100_000  # points, at most, that a frame is found from
 LOOKED_AT = 3000  # of these, for the plane
 OUTSIDE = 2.5 * 1.4826  # medians of the distances: beyond lies what is not of the plane
+STRAY = 10  # times as far from the middle as a hundredth of the points
 LONG = 1.5  # times as long as wide: then the length is a direction
 
 
@@ -35,8 +36,16 @@ class Frame:
         return (points - self.origin) @ self.axes.T
 
 
+def sample_step(count: int) -> int:
+    """The power of two so that, of so many points, every such one makes a sample."""
+    step = 1
+    while count > SAMPLE * step:
+        step *= 2
+    return step
+
+
 def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] | None:
-    """The plane that the nearer half of points (n, 3) lies closest to (least median of squares), refined by those on it.
+    """The plane closest to the nearer half of points (n, 3), by least median of squares, refined by those on it.
 
     Returns
     -------
@@ -84,13 +93,16 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
     known; else that of the cloud where it is long, else x. Raises `CloudError` for points on one line.
     """
     origin = np.median(sample, axis=0)
+    centered = sample - origin
+    away = np.abs(centered).max(axis=1)
+    centered = centered[away <= STRAY * np.quantile(away, 0.99)]
     if normal is None:
-        found = robust_plane((sample - origin)[:: -(-len(sample) // LOOKED_AT)])
+        found = robust_plane(centered[:: -(-len(centered) // LOOKED_AT)])
         if found is None:
             raise CloudError(f"all {len(sample):,} points looked at lie on one line; expected those of a surface")
         normal = _positive(found[0])
     w = normal / np.linalg.norm(normal)
-    flat = (sample - origin) - np.outer((sample - origin) @ w, w)
+    flat = centered - np.outer(centered @ w, w)
     if along is None:
         spread, directions = np.linalg.eigh(flat.T @ flat)
         if spread[2] > LONG**2 * spread[1]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from openshape_ood.errors import InputError
 from openshape_ood.reconstruction.planes import robust_plane
 
 BLOCKS = 16  # of a tile along each side, whose means its plane is fitted to
@@ -13,12 +15,13 @@ FEWEST = 8  # blocks with points that a plane needs
 STEEP = 0.5  # cosine between a tile's plane and the sheet: beyond 60 degrees it is another surface
 SHARE = 0.5  # of the points that lie on the plane, to within the range of heights: else there is none
 COARSE = 4  # cells along the side of those that the median of heights is taken from
+QUANTILES = (0.05, 0.95)  # of the logarithms of intensities, which become -0.5 and 0.5
 KNOTS = 4  # of the median, in a window's length
 
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """The k points of a tile: which (k,), where, as row and column in cells (k, 2) float32, and meters off its plane."""
+    """The k points of a tile: which (k,), row and column of each in cells (k, 2) float32, meters off the plane (k,)."""
 
     rows: np.ndarray
     spot: np.ndarray
@@ -105,3 +108,26 @@ def slopes(height: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
     from scipy.ndimage import sobel
 
     return sobel(height, axis=0, mode="nearest") / (8 * cell), sobel(height, axis=1, mode="nearest") / (8 * cell)
+
+
+def intensity_scales(sample: np.ndarray, strips: np.ndarray | None) -> dict[int, tuple[float, float]]:
+    """By strip the quantiles of the logarithms of a sample of intensities (n,); those of all of them under -1."""
+    logs = _logs(sample)
+    held = np.array([-1]) if strips is None else np.append(np.unique(strips), -1)
+    own = (logs if strip < 0 or strips is None else logs[strips == strip] for strip in held)
+    return {int(strip): tuple(np.quantile(part, QUANTILES).tolist()) for strip, part in zip(held, own, strict=True)}
+
+
+def scaled_intensity(
+    values: np.ndarray, strips: np.ndarray | None, scales: Mapping[int, tuple[float, float]]
+) -> np.ndarray:
+    """Intensities (n,) in [-1, 1], by the scale of the strip (n,) of each."""
+    held, index = (np.array([-1]), 0) if strips is None else np.unique(strips, return_inverse=True)
+    low, high = np.array([scales.get(strip, scales[-1]) for strip in held.tolist()]).T[:, index]
+    return ((_logs(values) - (low + high) / 2) / np.maximum(high - low, 1e-9)).clip(-1, 1)
+
+
+def _logs(intensity: np.ndarray) -> np.ndarray:
+    if not (intensity >= 0).all():
+        raise InputError(f"intensities run from {intensity.min():g}; expected none below 0, nor NaN")
+    return np.log1p(intensity.astype(np.float64))

@@ -70,12 +70,27 @@ def has_faces(data: bytes) -> bool:
     return any(element.name == "face" and element.count > 0 for element in _parts(data)[2])
 
 
+def ply_layout(head: bytes) -> tuple[np.dtype, int, int]:
+    """Of a file that starts so: the type of a vertex, how many there are, and where they begin; a binary PLY whose
+    vertices come first."""
+    _, order, elements, body = _parts(head)
+    if not order or elements[0].name != "vertex" or any(length for _, _, length in elements[0].properties):
+        raise CloudError("it cannot be read in pieces; expected a binary PLY whose vertices come first, without lists")
+    dtype = np.dtype([(name, order + kind) for name, kind, _ in elements[0].properties])
+    return dtype, elements[0].count, len(head) - len(body)
+
+
 def ply_bytes(rows: np.ndarray, comments: Iterable[str] = ()) -> bytes:
     """A binary PLY of vertices: a structured array (n,) of the types in `WRITTEN`, each field a property."""
+    return ply_header(rows.dtype, len(rows), comments) + rows.tobytes()
+
+
+def ply_header(dtype: np.dtype, count: int, comments: Iterable[str] = ()) -> bytes:
+    """What stands before so many rows of such a file."""
     words = [f"comment {comment}" for comment in comments]
-    properties = [f"property {WRITTEN[rows.dtype[name].str]} {name}" for name in rows.dtype.names or ()]
-    lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {len(rows)}", *properties]
-    return "\n".join([*lines, "end_header", ""]).encode("ascii") + rows.tobytes()
+    properties = [f"property {WRITTEN[dtype[name].str]} {name}" for name in dtype.names or ()]
+    lines = ["ply", "format binary_little_endian 1.0", *words, f"element vertex {count}", *properties]
+    return "\n".join([*lines, "end_header", ""]).encode("ascii")
 
 
 def _parts(data: bytes) -> tuple[str, str, list[Element], memoryview]:

@@ -132,6 +132,19 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
 
 def file_bytes(path: Path) -> bytes:
     """The content of a file of a known suffix; raises `ShapeFileError` for what is none, or too large."""
+    if file_size(path) > MAX_BYTES:
+        raise ShapeFileError(f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB; thin it out or split it first")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _closed(path, error) from error
+    if not data:
+        raise ShapeFileError(f"{path} is empty (0 bytes)")
+    return data
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a regular file of a known suffix; raises `ShapeFileError` for what is none."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError for a path that holds a zero byte
@@ -146,15 +159,7 @@ def file_bytes(path: Path) -> bytes:
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
     if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever, a device might never end
         raise ShapeFileError(f"{path} is not a regular file")
-    if found.st_size > MAX_BYTES:
-        raise ShapeFileError(f"{path} is larger than {MAX_BYTES / 2**30:.0f} GiB; thin it out or split it first")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _closed(path, error) from error
-    if not data:
-        raise ShapeFileError(f"{path} is empty (0 bytes)")
-    return data
+    return found.st_size
 
 
 def _closed(path: Path, error: OSError) -> ShapeFileError:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from typing import IO
 
 import numpy as np
 
 from openshape_ood.errors import CloudError
 from openshape_ood.shapes.guards import POINT, SideFiles, check_las, require_bytes, require_memory
 from openshape_ood.shapes.tables import named_cloud
+
+PIECE = 1_000_000  # points of a LAS file at once
 
 
 def read_pcd(data: bytes, side: SideFiles) -> np.ndarray:
@@ -40,6 +43,14 @@ def pcd_columns(data: bytes) -> dict[str, np.ndarray]:
     if not measured.any():
         raise CloudError("none of its points is finite")
     return {name: values[measured] for name, values in columns.items()}
+
+
+def pcd_layout(head: bytes) -> tuple[np.dtype, int, int]:
+    """Of a file that starts so: the type of a point, how many there are, and where they begin; DATA binary only."""
+    header, body = _header(head)
+    if header["DATA"][0].lower() != "binary":
+        raise CloudError(f"PCD data of kind {header['DATA'][0]!r} cannot be read in pieces; expected binary")
+    return _dtype(header), int(header["POINTS"][0]), len(head) - len(body)
 
 
 def _header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
@@ -131,24 +142,56 @@ def read_las(data: bytes, side: SideFiles) -> np.ndarray:
 
 def las_columns(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
     """A LAS or LAZ cloud, scaled and offset as its header says; color and `others` where its points have them."""
+    check_las(data)
+    parts = list(las_parts(io.BytesIO(data), len(data), others))
+    return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
+
+
+def las_parts(file: IO[bytes], held: int, others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
+    """The columns of `las_columns`, a million points at a time, of a file of `held` bytes that `check_las` let pass."""
     import laspy
 
-    check_las(data)
     # the parallel decoder trusts the sizes of chunks and allocates for them up front
-    with laspy.open(io.BytesIO(data), read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs) as reader:
+    with laspy.open(file, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
         header = reader.header
         size, points = header.point_count * header.point_format.size, f"{header.point_count:,} points"
         if not header.are_points_compressed:
-            require_bytes(size, len(data), points)
-        require_memory(size + header.point_count * POINT, len(data), points)
-        held = {name.lower(): name for name in header.point_format.dimension_names}
-        found = ["red", "green", "blue"] if "red" in held else []
-        found += [name for name in others if name in held]
-        names = {"x": "x", "y": "y", "z": "z"} | {name: held[name] for name in found}
-        chunks = reader.chunk_iterator(1_000_000)
-        parts = [{name: np.array(chunk[own]) for name, own in names.items()} for chunk in chunks]
-    if not parts:
-        raise CloudError("it holds no points")
-    if sum(len(part["x"]) for part in parts) != header.point_count:
+            require_bytes(size, held, points)
+        require_memory(size + header.point_count * POINT, held, points)
+        if not header.point_count:
+            raise CloudError("it holds no points")
+        own = {name.lower(): name for name in header.point_format.dimension_names}
+        found = ["red", "green", "blue"] if "red" in own else []
+        found += [name for name in others if name in own]
+        names = {"x": "x", "y": "y", "z": "z"} | {name: own[name] for name in found}
+        read = 0
+        for chunk in reader.chunk_iterator(PIECE):
+            read += len(chunk)
+            yield {name: np.array(chunk[of]) for name, of in names.items()}
+    if read != header.point_count:
         raise CloudError(f"it ends before the {header.point_count:,} points of its header")
-    return {name: np.concatenate([part.pop(name) for part in parts]) for name in names}
+
+
+def color_las(
+    source: IO[bytes], target: IO[bytes], colored: Iterable[tuple[np.ndarray, np.ndarray]], laz: bool
+) -> None:
+    """Write a LAS cloud again with other colors (k, 3) of 0 to 255 and a number (k,), "novelty", for each million."""
+    import laspy
+
+    with laspy.open(source, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
+        old = reader.header
+        header = laspy.LasHeader(version="1.4", point_format=7)
+        header.scales, header.offsets, header.vlrs = old.scales, old.offsets, old.vlrs.copy()
+        header.global_encoding.wkt = old.global_encoding.wkt
+        header.add_extra_dim(laspy.ExtraBytesParams("novelty", "f4"))
+        backend = laspy.LazBackend.Lazrs if laz else None
+        with laspy.open(target, mode="w", header=header, closefd=False, do_compress=laz, laz_backend=backend) as writer:
+            for chunk, (rgb, novelty) in zip(reader.chunk_iterator(PIECE), colored, strict=True):
+                record = laspy.ScaleAwarePointRecord.zeros(len(chunk), header=header)
+                for name in ("X", "Y", "Z", "intensity", "classification", "point_source_id", "gps_time"):
+                    if name in chunk.point_format.dimension_names:
+                        record[name] = chunk[name]
+                for channel, column in zip(("red", "green", "blue"), rgb.T, strict=True):
+                    record[channel] = column.astype(np.uint16) * 257
+                record["novelty"] = novelty
+                writer.write_points(record)

@@ -70,7 +70,8 @@ def small_registry(folder: Path, layout: str, head: str, more: str = "") -> Path
     digest = sha256(write_completion(folder / f"{layout}.pth", layout).read_bytes()).hexdigest()
     path = folder / f"{layout}.toml"
     path.write_text(
-        f'[small]\nlike = "semabs-{head}"\nlicence = "none"\nsource = {{ file = "{layout}.pth", sha256 = "{digest}" }}\n'
+        f'[small]\nlike = "semabs-{head}"\nlicence = "none"\n'
+        f'source = {{ file = "{layout}.pth", sha256 = "{digest}" }}\n'
         f"sizes = {{ side = 16, hidden = 32, channels = 8, maps = 8, groups = 4, levels = 3 {more} }}\n"
     )
     return path
@@ -107,7 +108,7 @@ def test_a_network_is_evaluated_and_summarized(layout, head, more, tmp_path, mon
     for split in ("unseen_instances", "unseen_instances_synonyms", "train"):
         arguments = ["evaluate", str(tmp_path / "views"), "--model", "small", "--split", split, "--out", str(out)]
         assert command.main(arguments) == 0
-    rows = list(csv.DictReader(out.open()))
+    rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == 3 * 25 * (2 if layout == "ovssc" else 1)
     named = {row["label"] for row in rows} if layout == "ovssc" else {row["reference_obj_name"] for row in rows}
     assert {"sofa", "couch"} <= named

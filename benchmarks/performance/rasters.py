@@ -1,0 +1,133 @@
+"""Time and memory of large clouds: from a file of points to tiles, and scores of pixels back to a colored file.
+
+    python -m benchmarks.rasters --points 1 10 50
+
+The clouds are made up, piece by piece: a straight road, 6 m wide, of 6,000 points a square meter, with slope, camber,
+roughness and a pit every ten meters, in no order across, as binary PLY with intensity. What is scored is the height
+itself, so that the figures are of rasters alone. Each run is in a process of its own, so that its peak is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from benchmarks import options
+from benchmarks.performance.harness import MIB, apart, in_turns, machine, memory, versions
+from benchmarks.report.output import write_json
+from openshape_ood.shapes.ply import ply_header
+
+WIDTH, DENSITY = 6.0, 6000  # meters, points a square meter
+EVERY, RADIUS, DEEP = 10.0, 0.15, 0.05  # meters
+STEP = 1_000_000  # points made at once
+ROWS = np.dtype([(name, "<f4") for name in ("x", "y", "z", "intensity")])
+
+
+def write_road(path: Path, count: int, seed: int = 0) -> None:
+    """A binary PLY of a road of so many points, a million of them in memory at once."""
+    with path.open("wb") as file:
+        file.write(ply_header(ROWS, count))
+        for start in range(0, count, STEP):
+            rng = np.random.default_rng([seed, start])
+            rows = np.empty(min(STEP, count - start), ROWS)
+            along = (start + np.sort(rng.uniform(0, len(rows), len(rows)))) / (WIDTH * DENSITY)
+            across = rng.uniform(-WIDTH / 2, WIDTH / 2, len(rows))
+            pit = np.hypot(along % EVERY - EVERY / 2, across - 1) < RADIUS
+            rows["x"], rows["y"] = along, across
+            rows["z"] = 0.03 * along - 0.025 * np.abs(across) + rng.normal(0, 0.002, len(rows)) - DEEP * pit
+            rows["intensity"] = rng.gamma(9, np.where(pit, 20, 50))
+            file.write(rows.tobytes())
+
+
+def measured(folder: str, count: int, cell: float, block: int) -> dict[str, Any]:
+    """Seconds, MiB and what was found of one cloud, in this process."""
+    from openshape_ood.reconstruction import Raster, Rasterizer, raster_blocks, score_file
+
+    source, out = Path(folder) / "road.ply", Path(folder) / "scored.ply"
+    few = Path(folder) / "few.ply"
+    rasterizer = Rasterizer(cell=cell, channels=("height", "intensity", "normal"))
+    write_road(few, 20_000)  # the first call imports scipy
+    list(raster_blocks(few, rasterizer))
+    write_road(source, count)
+    tiles = 0
+
+    def score(raster: Raster) -> np.ndarray:
+        nonlocal tiles
+        tiles += len(raster)
+        return np.abs(np.nan_to_num(raster.values("height")))
+
+    before = memory(forget=True)
+    began, cpu = time.perf_counter(), time.process_time()
+    score_file(source, rasterizer, score, out, block_points=block, scratch=folder)
+    seconds, busy = time.perf_counter() - began, time.process_time() - cpu
+    after, found = memory(), {"points": count, "tiles": tiles, "seconds": seconds, "cpu_seconds": busy}
+    held = {"peak_mib": after["peak"] / MIB, "before_mib": before["resident"] / MIB}
+    return found | held | _agreement(out) | {"file_mib": source.stat().st_size / MIB}
+
+
+def _agreement(path: Path) -> dict[str, float]:
+    """How much of a scored road was seen, and how well its pits stand out."""
+    from openshape_ood.shapes.pieces import cloud_pieces
+
+    seen, both, either, points = 0, 0, 0, 0
+    for piece in cloud_pieces(path, ("novelty",)):
+        pit = np.hypot(piece["x"] % EVERY - EVERY / 2, piece["y"] - 1) < RADIUS
+        found = piece["novelty"] > DEEP / 2
+        seen, points = seen + int(np.isfinite(piece["novelty"]).sum()), points + len(pit)
+        both, either = both + int((pit & found).sum()), either + int((pit | found).sum())
+    return {"seen": seen / points, "iou": both / max(1, either)}
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """A row a cloud."""
+    head = [
+        "points",
+        "tiles",
+        "seconds",
+        "of CPU",
+        "points a CPU second",
+        "peak MiB",
+        "file MiB",
+        "seen %",
+        "IoU of pits",
+    ]
+    rows = []
+    for one in found:
+        times = [f"{one['seconds']:.0f}", f"{one['cpu_seconds']:.0f}", f"{one['points'] / one['cpu_seconds']:,.0f}"]
+        held = [f"{one['peak_mib']:,.0f}", f"{one['file_mib']:,.0f}", f"{100 * one['seen']:.2f}", f"{one['iou']:.3f}"]
+        rows.append([f"{one['points']:,}", f"{one['tiles']:,}", *times, *held])
+    return options.grid(head, rows)
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, block=1000)
+    counts, before, results = [round(1e6 * millions) for millions in args.points], machine(), []
+    for count in counts:
+        with TemporaryDirectory(dir=args.scratch) as folder:
+            runs = {
+                f"{count:,} points": lambda c=count, f=folder: apart("rasters", measured, f, c, args.cell, args.block)
+            }
+            results += [one.found for (one,) in in_turns(runs, 1, "rasters" if args.progress else "").values()]
+        print(table(results[-1:]), flush=True)
+    print(f"\n{table(results)}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    told = {"benchmark": "rasters", "cell": args.cell, "block": args.block, "machine": before}
+    found = told | {"versions": versions("numpy", "scipy"), "results": results}
+    print(f"\n{write_json(args.out / 'rasters.json', found)}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("rasters", "time and memory of rasters of large clouds, from file to file")
+    parser.add_argument("--points", type=float, nargs="+", default=[1, 10, 50], help="millions (default: 1 10 50)")
+    parser.add_argument("--cell", type=float, default=0.02, help="meters (default: %(default)s)")
+    parser.add_argument("--block", type=int, default=1_000_000, help="points in memory at once (default: %(default)s)")
+    parser.add_argument("--scratch", type=Path, help="folder for the clouds, some 150 bytes a point")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))
