@@ -164,8 +164,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = "where is a generated road damaged, when only sound ones are known?"
     parser = options.parser("surfaces", about, "device", draws=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="data seeds (default: 0)")
-    parser.add_argument("--roads", type=int, default=40, help="sound roads to learn from (default: %(default)s)")
-    parser.add_argument("--tested", type=int, default=24, help="sound and damaged roads each (default: %(default)s)")
+    parser.add_argument("--roads", type=int, default=30, help="sound roads to learn from (default: %(default)s)")
+    parser.add_argument("--tested", type=int, default=20, help="sound and damaged roads each (default: %(default)s)")
     parser.add_argument(
         "--severity", type=float, default=0.5, help="of the damage; 1 is 2 to 4 cm (default: %(default)s)"
     )

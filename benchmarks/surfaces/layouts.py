@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from openshape_ood.reconstruction.images import image_tile
-from openshape_ood.shapes.pictures import load_pixels
 
 from openshape_ood.errors import FileError, InputError
+from openshape_ood.reconstruction.images import image_tile
 from openshape_ood.shapes.guards import IMAGE_FORMATS
+from openshape_ood.shapes.pictures import load_pixels
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
@@ -155,12 +155,19 @@ def load(images: Sequence[Image], size: int) -> Loaded:
         pixels = [load_pixels(path) for path in image.files]
         if len({one.shape[:2] for one in pixels}) > 1:
             raise FileError(f"{image.name}: height is {pixels[0].shape[:2]}, intensity {pixels[1].shape[:2]}")
-        channels = 1 if len(pixels) > 1 else 3
-        parts = [image_tile(one, size, channels) for one in pixels]
+        paired = len(pixels) > 1
+        parts = [image_tile(_gray(one, image) if paired else one, size, 1 if paired else 3) for one in pixels]
         tiles.append(np.concatenate([tile for tile, _ in parts]))
         masks.append(np.logical_and.reduce([mask for _, mask in parts]))
         truths.append(_truth(image, pixels[0].shape[:2], size))
     return Loaded(np.stack(tiles), np.stack(masks), np.stack(truths) if known else None)
+
+
+def _gray(pixels: np.ndarray, image: Image) -> np.ndarray:
+    """One channel (h, w); raises `FileError` for color."""
+    if pixels.ndim == 3 and np.ptp(pixels, axis=2).any():
+        raise FileError(f"{image.name} is in color; expected gray images of height and intensity")
+    return pixels if pixels.ndim == 2 else pixels[..., 0]
 
 
 def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
