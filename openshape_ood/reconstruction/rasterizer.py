@@ -114,7 +114,7 @@ class Rasterizer:
         own = {
             "height": (-self.height, self.height),
             "intensity": (-1.0, 1.0),
-            "normal": (0.0, 0.3),
+            "normal": (0.0, 0.1),
             "density": (-3.0, 3.0),
         }
         colors = dict.fromkeys(RGB, (0.0, 1.0))

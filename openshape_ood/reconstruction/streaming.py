@@ -61,6 +61,10 @@ class _Survey:
     white: float
     side: int
 
+    def blocks(self, squares: np.ndarray) -> np.ndarray:
+        """The block (n, 2) of each square (n, 2); the sheet's middle is in the midst of one, as roads are."""
+        return (squares + self.side // 2) // self.side
+
 
 def raster_blocks(
     path: str | os.PathLike[str],
@@ -258,11 +262,12 @@ def _sort(path: str | os.PathLike[str], rasterizer: Rasterizer, survey: _Survey,
         own = rasterizer.squares(records["inside"])
         squares = np.union1d(squares, keys_of(own))
         check_spacing(survey.points, len(squares), rasterizer)
-        low, high = (own - rim) // survey.side, (own + rim) // survey.side
+        low, high = survey.blocks(own - rim), survey.blocks(own + rim)
         for v, u in np.argwhere(np.ones((2, 2), dtype=bool)):
             block = np.where([v, u], high, low)
             again = (np.array([v, u], dtype=bool) & (low == high)).any(axis=1)
-            _append(records[~again], block[~again], folder)
+            if not again.all():
+                _append(records[~again], block[~again], folder)
         start += len(points)
 
 
@@ -281,7 +286,6 @@ def _block(file: Path, rasterizer: Rasterizer, survey: _Survey) -> Block:
     records = records[np.argsort(records["row"], kind="stable")]
     inside = np.ascontiguousarray(records["inside"])
     own = rasterizer.squares(inside)
-    blocks = own // survey.side
-    core = keys_of(blocks) == int(file.name)
+    core = keys_of(survey.blocks(own)) == int(file.name)
     values = {name: records[name] for name in ("intensity", "color") if name in rasterizer.channels}
     return Block(rasterizer.cut(survey.frame, inside, values, core=own[core]), records["row"].copy(), core)

@@ -13,16 +13,16 @@ from openshape_ood.reconstruction import Raster, Rasterizer, raster_blocks, save
 from openshape_ood.shapes import pieces, scanned
 from openshape_ood.shapes.ply import ply_bytes, ply_columns
 
-COUNT = 16_000
+COUNT = 24_000
 FIELDS = [(axis, "<f8") for axis in "xyz"] + [("intensity", "<f4")] + [(c, "u1") for c in ("red", "green", "blue")]
 RASTERIZER = Rasterizer(cell=0.1, tile=32, channels=("height", "intensity", "color"))
 
 
 def road() -> np.ndarray:
-    """A structured array of a sloping surface of 5 × 4 m far from the origin, in no order."""
+    """A structured array of a sloping surface of 9 × 5 m far from the origin, in no order."""
     rng = np.random.default_rng(0)
     rows = np.empty(COUNT, FIELDS)
-    u, v = rng.uniform(0, 5, COUNT), rng.uniform(0, 4, COUNT)
+    u, v = rng.uniform(0, 9, COUNT), rng.uniform(0, 5, COUNT)
     for name, column in zip("xyz", (u + 4e5, v + 5e6, 0.1 * u + 0.02 * np.sin(3 * v)), strict=True):
         rows[name] = column.round(3)
     rows["intensity"] = rng.gamma(4, 50, COUNT).round()
@@ -68,7 +68,7 @@ def whole() -> np.ndarray:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pieces, scanned, streaming):
-        monkeypatch.setattr(module, "PIECE", 6_000)
+        monkeypatch.setattr(module, "PIECE", 10_000)
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".pcd", ".las", ".laz"])
