@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report.pictures.scenes import by_palette
 from benchmarks.surfaces.generated import Roads
 from openshape_ood import plots
 from openshape_ood.novelty_map.colors import ramp
@@ -40,7 +41,7 @@ def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
         axes[row, 0].set_ylabel(damage, fontsize=9)
     words = "gray: what half of the sound pixels stay below; dark red: as far beyond the threshold"
     figure.suptitle(f"generated roads from above; {words}", fontsize=9)
-    return plots.save(figure, path)
+    return by_palette(plots.save(figure, path, dpi=80))
 
 
 def _from_above(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
