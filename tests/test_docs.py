@@ -129,7 +129,7 @@ def test_the_pages_name_benchmarks_and_options_that_there_are() -> None:
     source = "\n".join(map(text_of, (ROOT / "benchmarks").rglob("*.py")))
     for module, rest in re.findall(r"python\s-m\s+benchmarks\.([\w.]+\w)([^`\n#]*)", text):
         path = ROOT / "benchmarks" / module.replace(".", "/")
-        assert path.with_suffix(".py").is_file(), module
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
         for option in re.findall(r"--[a-z-]+", rest):
             shared = option.removeprefix("--").replace("-", "_") in OPTIONS
             # a loop adds some, by name
