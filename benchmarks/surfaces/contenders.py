@@ -89,7 +89,8 @@ def fitted(
     own, report = clone(given), log.of(**facts)
     watch = None
     if watched is not None and isinstance(own, CompetitiveReconstructor):
-        watch = Watched(own, normal["normal"], watched, len(normal["normal"]) // own.batch, report)
+        epoch = min(own.steps, len(normal["normal"]) // own.batch)
+        watch = Watched(own, normal["normal"], watched, epoch, report)
     start = time.perf_counter()
     own.fit(**normal, seed=seed, progress=watch or report)
     return Fitted(own, time.perf_counter() - start, watch.scores if watch else ())

@@ -77,8 +77,13 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     told = {name: getattr(args, name) for name in ("seed", "roads", "tested", "severity", "steps", "width")}
     file = write_json(args.out / "surfaces-search.json", {"settings": told, "best": ranked[0], "trials": trials})
-    rows = [(f"{one['aupro']:.3f}", ", ".join(f"{k} {v}" for k, v in one["settings"].items())) for one in ranked[:5]]
+    rows = [(f"{one['aupro']:.3f}", ", ".join(map(_words, one["settings"].items()))) for one in ranked[:5]]
     print(options.grid(("AUPRO", "settings"), rows), "", file, sep="\n")
+
+
+def _words(setting: tuple[str, Any]) -> str:
+    name, given = setting
+    return f"{name} {given:.3g}" if isinstance(given, float) else f"{name} {given}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
