@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -192,7 +193,7 @@ def check_off(data: bytes) -> None:
         raise ShapeFileError(f"it counts {vertices:,} vertices, {faces:,} faces, but has {rows:,} rows; is it cut off?")
 
 
-def check_las(data: bytes) -> None:
+def check_las(data: bytes | mmap) -> None:
     """The records before the points of a LAS file fit in front of them, and LAZ chunks in the file."""
     if data[:4] != b"LASF" or len(data) < 227:
         raise ShapeFileError("no LAS header ('LASF')")

@@ -11,7 +11,7 @@ import numpy as np
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import CloudError, ShapeFileError
-from openshape_ood.shapes.guards import check_las, require_bytes
+from openshape_ood.shapes.guards import require_bytes
 from openshape_ood.shapes.ply import ply_layout
 from openshape_ood.shapes.reading import file_size, parsing
 from openshape_ood.shapes.scanned import PIECE, las_parts, pcd_layout
@@ -59,8 +59,7 @@ def _pieces(path: Path, size: int, others: Collection[str]) -> Iterator[dict[str
     with path.open("rb") as file:
         if suffix in SURVEYED:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                check_las(data)  # type: ignore[arg-type]
-            yield from las_parts(file, size, others)
+                yield from las_parts(file, data, others)
         elif suffix in LAYOUTS:
             dtype, count, start = LAYOUTS[suffix](file.read(HEAD))
             if count < 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Collection, Iterable, Iterator
+from mmap import mmap
 from typing import IO
 
 import numpy as np
@@ -142,15 +143,16 @@ def read_las(data: bytes, side: SideFiles) -> np.ndarray:
 
 def las_columns(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
     """A LAS or LAZ cloud, scaled and offset as its header says; color and `others` where its points have them."""
-    check_las(data)
-    parts = list(las_parts(io.BytesIO(data), len(data), others))
+    parts = list(las_parts(io.BytesIO(data), data, others))
     return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
 
 
-def las_parts(file: IO[bytes], held: int, others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
-    """The columns of `las_columns`, a million points at a time, of a file of `held` bytes that `check_las` let pass."""
+def las_parts(file: IO[bytes], data: bytes | mmap, others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
+    """The columns of `las_columns`, a million points at a time, of an open file and its content."""
     import laspy
 
+    check_las(data)
+    held = len(data)
     # the parallel decoder trusts the sizes of chunks and allocates for them up front
     with laspy.open(file, read_evlrs=False, laz_backend=laspy.LazBackend.Lazrs, closefd=False) as reader:
         header = reader.header
