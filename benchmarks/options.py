@@ -62,7 +62,7 @@ def check(args: argparse.Namespace, **least: int) -> None:
     """Raises `InputError` for an option, or one of a list, that is below its least value, and for data that are not
     there, before anything is loaded."""
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
-        raise InputError(f"--data-root: no folder {root}; expected the unpacked 3DOS release, see benchmarks/README.md")
+        raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
     for name, bound in least.items():
         given = getattr(args, name)
         values = given if isinstance(given, list) else [given]

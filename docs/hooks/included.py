@@ -23,6 +23,7 @@ PAGES = {
     "docs/concepts/localizing.md": "concepts/localizing.md",
     "docs/scale.md": "scale.md",
     "docs/speed.md": "speed.md",
+    "docs/surface-benchmarks.md": "surface-benchmarks.md",
     "openshape_ood/errors.py": "api/errors.md",
 }
 

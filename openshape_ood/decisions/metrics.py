@@ -1,4 +1,4 @@
-"""How well novelty separates known from novel objects, by the definitions of the 3DOS benchmark."""
+"""How well novelty separates known from novel: objects by the definitions of 3DOS, places by those of MVTec AD."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import to_numpy
+from openshape_ood.checks import array, to_numpy
 from openshape_ood.errors import InputError
 
 METRICS = ("auroc", "fpr95", "aupr_in", "aupr_out", "detection_error")
@@ -44,18 +44,36 @@ def ood_metrics(known: Any, novel: Any) -> dict[str, float]:
     >>> ood_metrics(known=[0.1, 0.2, 0.3, 0.4], novel=[0.35, 0.8])["auroc"]
     0.875
     """
-    from sklearn.metrics import roc_auc_score, roc_curve
+    from sklearn.metrics import roc_curve
 
     knownness = -np.concatenate([_scores(known, "known"), _scores(novel, "novel")])
     is_known = np.arange(len(knownness)) < np.size(known)
     fpr, tpr, _ = roc_curve(is_known, knownness, drop_intermediate=False)
     return {
-        "auroc": float(roc_auc_score(is_known, knownness)),
+        "auroc": auroc(known, novel),
         "fpr95": float(np.interp(0.95, tpr, fpr)),
         "aupr_in": _trapezoid_aupr(is_known, knownness),
         "aupr_out": _trapezoid_aupr(~is_known, -knownness),
         "detection_error": _detection_error(tpr, fpr, float(is_known.mean())),
     }
+
+
+def auroc(known: Any, novel: Any) -> float:
+    """How often, as a fraction, one of `novel` (n,) is more novel than one of `known` (m,), a tie counting one half.
+
+    Raises `InputError` for an empty list, NaN or infinity.
+
+    Examples
+    --------
+    >>> auroc(known=[0.1, 0.2, 0.3, 0.4], novel=[0.35, 0.8])
+    0.875
+    """
+    from scipy.stats import rankdata
+
+    below, above = _scores(known, "known"), _scores(novel, "novel")
+    ranks = rankdata(np.concatenate([below, above]))[len(below) :]
+    n = len(above)
+    return float((ranks.sum() - n * (n + 1) / 2) / (n * len(below)))
 
 
 def published_fpr95(known: Any, novel: Any) -> float:
@@ -95,6 +113,104 @@ def balanced_accuracy(labels: Any, predictions: Any) -> float:
     if labels.shape != predictions.shape:
         raise InputError(f"labels {labels.shape} and predictions {predictions.shape}; expected one prediction a label")
     return float(np.mean([np.mean(predictions[labels == c] == c) for c in np.unique(labels)]))
+
+
+def image_regions(truth: Any) -> np.ndarray:
+    """The connected pieces of damaged places, numbered through all images, corners connecting too.
+
+    Parameters
+    ----------
+    truth : array (t, h, w) of bool
+
+    Returns
+    -------
+    (t, h, w) int
+        0 where sound.
+
+    Examples
+    --------
+    >>> image_regions([[[True, False, True]], [[True, True, False]]]).tolist()
+    [[[1, 0, 2]], [[3, 3, 0]]]
+    """
+    from scipy.ndimage import label
+
+    beside = np.zeros((3, 3, 3), dtype=bool)
+    beside[1] = True  # of one image only
+    return label(array(truth, "truth", "thw", any_type=True), structure=beside)[0]
+
+
+def region_overlap(novelty: Any, regions: Any, most_false: float = 0.3) -> float:
+    """AUPRO: how much of each damaged region is found, on average, while few sound places are taken for damaged.
+
+    The area under the mean share of a region beyond the threshold, over the share of sound places beyond it, up to
+    `most_false` and divided by it: large regions count no more than small ones. A novelty that tells nothing has
+    half of `most_false`, 0.15.
+
+    Parameters
+    ----------
+    novelty : array (n,)
+        Of places: pixels of all images, or points.
+    regions : array (n,) of int
+        0 where sound, else the number of the region, as `image_regions` gives them.
+    most_false : float
+        In (0, 1].
+
+    Returns
+    -------
+    float
+        0 to 1; of equal novelties all or none are beyond a threshold, and the curve is straight between.
+
+    Raises
+    ------
+    InputError
+        For NaN or infinity, no sound or no damaged place, other lengths.
+
+    References
+    ----------
+    Bergmann et al., "The MVTec anomaly detection dataset", IJCV 2021, section 5.
+
+    Examples
+    --------
+    >>> region_overlap([0.1, 0.2, 0.9, 0.8, 0.7], [0, 0, 1, 2, 2])
+    1.0
+    """
+    values, own = array(novelty, "novelty", "n"), array(regions, "regions", "n", any_type=True).astype(np.int64)
+    if values.shape != own.shape:
+        raise InputError(f"{len(values)} novelties and {len(own)} regions; expected one region a place, 0 where sound")
+    if not 0 < most_false <= 1:
+        raise InputError(f"most_false is {most_false!r}; expected a share, above 0 and at most 1")
+    names, index, sizes = np.unique(own, return_inverse=True, return_counts=True)
+    if len(names) < 2 or names[0] != 0:
+        raise InputError("all places are sound, or all are damaged; expected some of each")
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    weights = np.where(own == 0, 0.0, 1 / (sizes[index] * (len(names) - 1)))[order]
+    false = np.append(0.0, np.cumsum(own[order] == 0)[last] / sizes[0])
+    found = np.append(0.0, np.cumsum(weights)[last])
+    within = false <= most_false  # where it rises on the spot, np.interp would take the lower end
+    reached = found[within][-1] if false[within][-1] == most_false else np.interp(most_false, false, found)
+    return float(np.trapezoid([*found[within], reached], [*false[within], most_false]) / most_false)
+
+
+def overlap_at(truth: Any, found: Any) -> dict[str, float]:
+    """Intersection over union, F1, precision and recall of what is `found` (n,) bool and what is true (n,) bool.
+
+    NaN where the denominator is 0: nothing found has no precision.
+
+    Examples
+    --------
+    >>> overlap_at([True, True, False, False], [True, False, True, False])["f1"]
+    0.5
+    """
+    true, said = (np.asarray(to_numpy(one)) for one in (truth, found))
+    if true.shape != said.shape or {true.dtype, said.dtype} != {np.dtype(bool)}:
+        raise InputError(
+            f"truth {true.dtype} {true.shape} and found {said.dtype} {said.shape}; expected bool (n,) twice"
+        )
+    both, either = float((true & said).sum()), float((true | said).sum())
+    parts = {"iou": (both, either), "f1": (2 * both, either + both), "precision": (both, said.sum())}
+    shares = parts | {"recall": (both, true.sum())}
+    return {name: float(part / whole) if whole else float("nan") for name, (part, whole) in shares.items()}
 
 
 def _scores(values: Any, name: str) -> np.ndarray:

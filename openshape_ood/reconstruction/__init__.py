@@ -16,8 +16,8 @@ from openshape_ood.reconstruction.methods import find_reconstructor as find_reco
 from openshape_ood.reconstruction.methods import load_reconstructor as load_reconstructor
 from openshape_ood.reconstruction.mosaic import mosaic as mosaic
 from openshape_ood.reconstruction.mosaic import save_mosaic as save_mosaic
-from openshape_ood.reconstruction.networks import CompetitiveReconstructor as CompetitiveReconstructor
 from openshape_ood.reconstruction.networks import PUBLISHED as PUBLISHED
+from openshape_ood.reconstruction.networks import CompetitiveReconstructor as CompetitiveReconstructor
 from openshape_ood.reconstruction.networks import UNetReconstructor as UNetReconstructor
 from openshape_ood.reconstruction.published import read_published as read_published
 from openshape_ood.reconstruction.raster import Raster as Raster

@@ -55,11 +55,11 @@ def load_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     """
     from PIL import ImageOps
 
-    with opened(path) as image:
-        turned = ImageOps.exif_transpose(image)
-        if turned.mode.startswith("I;16"):
-            return np.asarray(turned).astype(np.uint16)
-        return np.asarray(turned if turned.mode in ("I", "F") else turned.convert("RGB"))
+    with opened(path) as stored:
+        image = ImageOps.exif_transpose(stored)
+        if image.mode.startswith("I;16"):
+            return np.asarray(image).astype(np.uint16)
+        return np.asarray(image if image.mode in ("I", "F") else image.convert("RGB"))
 
 
 @contextmanager

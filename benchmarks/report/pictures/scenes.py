@@ -64,7 +64,7 @@ def draw_rooms(path: Path, rooms: Sequence[Room], encoder: ShapeEncoder, names: 
     ]
     handles = [Line2D([], [], lw=0, **mark) for mark in marks]
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize=10)
-    return _by_palette(plots.save(figure, path))
+    return by_palette(plots.save(figure, path))
 
 
 def draw_labelled(path: Path, scans: Sequence[int], of: Callable[[int], Labels], table: ClassTable) -> Path:
@@ -100,7 +100,7 @@ def _range(novelty: np.ndarray) -> tuple[float, float]:
     return low, max(high, low + 1e-6)
 
 
-def _by_palette(path: Path) -> Path:
+def by_palette(path: Path) -> Path:
     """A PNG in 256 colors: a third of the bytes."""
     from PIL import Image
 

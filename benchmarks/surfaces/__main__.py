@@ -1,0 +1,180 @@
+"""`python -m benchmarks.surfaces`: where is a generated road damaged, when only sound ones are known?
+
+Clouds of roads with markings, camber and slope are brought to rasters; each reconstructor learns from the sound ones,
+maps other roads, sound ones and ones with a pothole, a crack, a bump or debris, and its maps are brought back to the
+points. Prints image, pixel and point figures with intervals, every reconstructor beside the mean image and PCA, and
+what noise reaches under the published protocol; writes the same as JSON and draws one road of each damage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks import options
+from benchmarks.questions.discovery import interval
+from benchmarks.report.output import write_json
+from benchmarks.surfaces import protocol
+from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
+from benchmarks.surfaces.generated import Judged, Roads, damaged_roads, figures, joined, judge, sound_roads
+from benchmarks.surfaces.logs import TrainingLog
+from benchmarks.surfaces.measure import Figure, below_half
+from openshape_ood import __version__
+from openshape_ood.reconstruction import Reconstructor
+
+COLUMNS = {
+    "image_auroc": "image AUROC",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_aupro": "AUPRO",
+    "point_aupro": "point AUPRO",
+    "point_iou": "point IoU",
+}
+FULL = {"seeds": [0, 1, 2, 3, 4], "roads": 80, "tested": 48, "steps": 300, "width": 16}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One reconstructor on the roads of one data seed."""
+
+    name: str
+    seed: int
+    figures: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    judged: Judged
+    fitted: Fitted
+
+
+def run_one(
+    name: str, given: Reconstructor, train: Roads, test: Roads, args: argparse.Namespace, seed: int, log: TrainingLog
+) -> Run:
+    normal = {"normal": train.tiles, "mask": train.mask, "groups": train.owner}
+    watched = test.tiles if args.compat_report else None
+    own = fitted(given, normal, seed, log, watched, method=name, data_seed=seed)
+    start = time.perf_counter()
+    judged = judge(own.reconstructor, test)
+    seconds = {"training": own.seconds, "a tile": (time.perf_counter() - start) / len(test.tiles)}
+    found = figures(judged, test, own.reconstructor.pixel_threshold_.value, args.draws)
+    return Run(name, seed, found, seconds, judged, own)
+
+
+def summary(runs: Sequence[Run]) -> dict[str, Figure]:
+    """Of one data seed its figures with bootstrap intervals; of several their mean, with Student's t over the seeds."""
+    if len(runs) == 1:
+        return {name: runs[0].figures[name] for name in (*COLUMNS, "point_f1", "pixel_iou")}
+    found = {}
+    for name in (*COLUMNS, "point_f1", "pixel_iou"):
+        own = interval(name, [run.figures[name][0] for run in runs])
+        found[name] = (own["mean"], own["low"], own["high"])
+    return found
+
+
+def table(runs: Mapping[str, Sequence[Run]]) -> str:
+    rows = []
+    for name, own in runs.items():
+        shown = summary(own)
+        cells = [f"{v:.3f} [{low:.2f}, {high:.2f}]" for v, low, high in (shown[key] for key in COLUMNS)]
+        rows.append((name, *cells, f"{np.mean([run.seconds['training'] for run in own]):.0f} s"))
+    return options.grid(("", *COLUMNS.values(), "training"), rows)
+
+
+def notes(runs: Mapping[str, Sequence[Run]]) -> list[str]:
+    """What is to be said of the table: who loses to the baselines, and AUROCs below one half, which are left so."""
+    shown = {name: summary(own) for name, own in runs.items()}
+    best = {
+        key: max(shown[name][key][0] for name in BASELINES if name in shown) for key in ("image_auroc", "pixel_aupro")
+    }
+    found = []
+    for name, own in shown.items():
+        lost = [COLUMNS[key] for key, value in best.items() if own[key][0] < value and name not in BASELINES]
+        found += [f"{name} loses to the better of mean image and PCA: {' and '.join(lost)}"] * bool(lost)
+        found += [
+            f"{name}: {key} is below one half; its novelty is lower where the road is damaged"
+            for key in below_half(own)
+        ]
+    return found
+
+
+def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
+    """The report of the published protocol on the first data seed, of each reconstructor that has epochs."""
+    bad = np.array([scan.damaged.any() for scan in test.scans])
+    lines = []
+    for name, own in runs.items():
+        scans = [_worst(scores, test) for scores in own[0].fitted.epochs]
+        if scans:
+            honest = own[0].figures["image_auroc"][0]
+            lines += protocol.compat_report(name, [(one[~bad], one[bad]) for one in scans], honest)
+    return lines
+
+
+def _worst(scores: np.ndarray, test: Roads) -> np.ndarray:
+    found = np.full(len(test.scans), -np.inf)
+    np.maximum.at(found, test.owner, scores)
+    return found
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, roads=8, tested=8, steps=1, width=1, units=1, draws=1)
+    if args.full:
+        vars(args).update(FULL)
+    args.out.mkdir(parents=True, exist_ok=True)
+    chosen = some_of(contenders(args.steps, args.width, args.units, args.pretrained, args.device), args.only)
+    runs: dict[str, list[Run]] = {name: [] for name in chosen}
+    first: Roads | None = None
+    with TrainingLog(args.log, args.tensorboard) as log:
+        for seed in args.seeds:
+            train = sound_roads(args.roads, seed)
+            test = joined(sound_roads(args.tested, seed, tested=True), damaged_roads(args.tested, seed, args.severity))
+            first = first or test
+            for name, given in tqdm(chosen.items(), desc=f"data seed {seed}", disable=not args.progress):
+                runs[name].append(run_one(name, given, train, test, args, seed, log))
+    assert first is not None
+    said = notes(runs)
+    report = {
+        "version": __version__,
+        "settings": {n: getattr(args, n) for n in ("seeds", "roads", "tested", "severity", "steps", "width", "units")}
+        | {"pixels kept": PIXELS_KEPT, "pretrained": args.pretrained},
+        "figures": {name: summary(own) for name, own in runs.items()},
+        "notes": said,
+        "noise": {name: vars(protocol.noise(*s)) for name, s in protocol.SETTINGS.items()},
+        "runs": [
+            {"method": r.name, "data_seed": r.seed, "seconds": r.seconds, **r.figures}
+            for own in runs.values()
+            for r in own
+        ],
+    }
+    files = [write_json(args.out / "surfaces-generated.json", report)]
+    if args.pictures:
+        from benchmarks.surfaces.pictures import draw_roads
+
+        files.append(draw_roads(files[0].with_suffix(".png"), first, {name: own[0] for name, own in runs.items()}))
+    print(table(runs), *said, sep="\n")
+    if args.compat_report:
+        print("", *compat_lines(runs, first), "", protocol.noise_table(), sep="\n")
+    print("", *files, sep="\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    about = "where is a generated road damaged, when only sound ones are known?"
+    parser = options.parser("surfaces", about, "device", draws=500)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="data seeds (default: 0)")
+    parser.add_argument("--roads", type=int, default=30, help="sound roads to learn from (default: %(default)s)")
+    parser.add_argument("--tested", type=int, default=20, help="sound and damaged roads each (default: %(default)s)")
+    parser.add_argument(
+        "--severity", type=float, default=0.5, help="of the damage; 1 is 2 to 4 cm (default: %(default)s)"
+    )
+    add_training(parser, steps=200, width=8)
+    parser.add_argument("--full", action="store_true", help="five data seeds, more and longer")
+    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

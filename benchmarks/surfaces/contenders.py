@@ -1,0 +1,147 @@
+"""The reconstructors that stand side by side, and a training that is watched for the published protocol."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from benchmarks.surfaces.logs import Report, TrainingLog
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.reconstruction import MeanReconstructor, PCAReconstructor, Reconstructor
+from openshape_ood.reconstruction.memory import PatchMemory
+from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
+
+BASELINES = ("mean image", "PCA, 32 components")
+PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
+TOGETHER = 64  # tiles scored at once between epochs
+
+
+def contenders(steps: int, width: int, units: int, pretrained: bool, device: str | None) -> dict[str, Reconstructor]:
+    """By the words of the table; without `pretrained` the patch memory looks through a network that was not trained."""
+    kept: dict[str, Any] = {"pixel_coverage": PIXELS_KEPT}
+    budget: dict[str, Any] = {"steps": steps, "width": width, "device": device, **kept}
+    seen_by = "ImageNet's" if pretrained else "untrained"
+    return {
+        BASELINES[0]: MeanReconstructor(**kept),
+        BASELINES[1]: PCAReconstructor(32, **kept),
+        f"patch memory, {seen_by} resnet18": PatchMemory(pretrained=pretrained, keep=0.05, device=device, **kept),
+        "denoising U-Net": UNetReconstructor(**budget),
+        "CRN": CompetitiveReconstructor(units, **budget),
+        "CRN without competition": CompetitiveReconstructor(units, weights=(1.0, 0.0, 0.0), **budget),
+        "CRN, published recipe": CompetitiveReconstructor(**PUBLISHED | budget | {"units": units, "batch": 16}),
+    }
+
+
+def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> None:
+    """Options of the commands that train reconstructors."""
+    numbers = {
+        "steps": (steps, "of a training"),
+        "width": (width, "channels of the U-Nets' first level"),
+        "units": (4, "U-Nets that compete"),
+    }
+    for name, (default, words) in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
+    parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
+    parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
+    parser.add_argument("--log", type=Path, help="a file of JSON lines, one a step of training")
+    parser.add_argument("--tensorboard", type=Path, help="a folder for TensorBoard, likewise")
+
+
+def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> dict[str, Reconstructor]:
+    """Those whose words begin as one of `names`; raises `UnknownNameError` for a name that none begins as."""
+    for name in names or ():
+        if not any(words.startswith(name) for words in given):
+            raise UnknownNameError(f"no reconstructor is called {name!r}; there are {', '.join(given)}")
+    return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What was fitted, in how many seconds, and, of one that was watched, scores (t,) of the test tiles an epoch."""
+
+    reconstructor: Reconstructor
+    seconds: float
+    epochs: Sequence[np.ndarray] = ()
+
+
+def fitted(
+    given: Reconstructor,
+    normal: Mapping[str, Any],
+    seed: int,
+    log: TrainingLog,
+    watched: np.ndarray | None = None,
+    **facts: Any,
+) -> Fitted:
+    """A copy of `given` that has learned from `normal`, what `fit` takes.
+
+    watched: test tiles (t, c, h, w) that are scored after each epoch of a competition; they change nothing. The log
+    gets the facts with each record.
+    """
+    own, report = clone(given), log.of(**facts)
+    watch = None
+    if watched is not None and isinstance(own, CompetitiveReconstructor):
+        epoch = min(own.steps, len(normal["normal"]) // own.batch)
+        watch = Watched(own, normal["normal"], watched, epoch, report)
+    start = time.perf_counter()
+    own.fit(**normal, seed=seed, progress=watch or report)
+    return Fitted(own, time.perf_counter() - start, watch.scores if watch else ())
+
+
+class Watched:
+    """Scores the test tiles after each epoch of a training as the published validation does; passes records on.
+
+    A tile's score is the mean of |G(x) - D(G(x))| of the units that are then best, in evaluation mode, which draws
+    nothing at random and changes no buffer: the training goes on as if nobody had looked.
+
+    Parameters
+    ----------
+    reconstructor : CompetitiveReconstructor
+        The one that is trained.
+    normal, test : ndarray (t, c, h, w)
+        Normal tiles, of which some say which units are best; tiles to be scored.
+    every : int
+        Steps of an epoch.
+    """
+
+    def __init__(
+        self, reconstructor: CompetitiveReconstructor, normal: np.ndarray, test: np.ndarray, every: int, then: Report
+    ) -> None:
+        self.reconstructor, self.every, self.then = reconstructor, max(1, every), then
+        self.normal, self.test = torch.from_numpy(normal[:TOGETHER]), torch.from_numpy(test)
+        self.scores: list[np.ndarray] = []
+
+    def __call__(self, record: Mapping[str, Any]) -> None:
+        self.then(record)
+        if record["step"] % self.every == 0:
+            self.scores.append(self._scored())
+
+    def _scored(self) -> np.ndarray:
+        units = self.reconstructor.units_.eval()
+        device = next(units.parameters()).device
+        with torch.inference_mode():
+            generator, discriminator = self._best(units, self.normal.to(device))
+            found = []
+            for some in self.test.split(TOGETHER):
+                y = generator(some.to(device))
+                found.append((y - discriminator(y)).abs().mean(dim=(1, 2, 3)).cpu())
+        units.train()
+        return torch.cat(found).numpy()
+
+    def _best(self, units: torch.nn.ModuleList, x: torch.Tensor) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """Which rebuilds best, and which is farthest from rebuilding the other's answers."""
+        answers = [unit(x) for unit in units]
+        errors = [float((x - y).abs().mean()) for y in answers]
+        best = int(np.argmin(errors))
+        gaps = [
+            float((answers[best] - unit(answers[best])).abs().mean()) - e for unit, e in zip(units, errors, strict=True)
+        ]
+        return units[best], units[int(np.argmax(gaps))]

@@ -1,0 +1,120 @@
+"""Generated roads on the whole way: cloud, raster, novelty map, cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.surfaces.measure import Places, image_figures, place_figures
+from openshape_ood.decisions.metrics import image_regions
+from openshape_ood.reconstruction import Raster, Rasterizer, Reconstructor
+from openshape_ood.reconstruction.base import pooled
+from openshape_ood.synthetic.roads import CELL, DAMAGES, RELIEF, RoadScan, road_scan
+
+CHANNELS = ("height", "intensity", "normal")
+RASTERIZER = Rasterizer(cell=CELL, tile=32, channels=CHANNELS, height=RELIEF)
+STREAM = 10_000  # seeds of roads that belong to one data seed
+
+
+@dataclass(frozen=True, eq=False)
+class Roads:
+    """Scans of s roads, and all their tiles as one array.
+
+    Attributes
+    ----------
+    scans, rasters : list
+    tiles : ndarray (t, c, h, w)
+    mask : ndarray (t, h, w) of bool
+    owner : ndarray (t,) of int
+        The scan of each tile.
+    """
+
+    scans: list[RoadScan]
+    rasters: list[Raster]
+
+    @property
+    def tiles(self) -> np.ndarray:
+        return np.concatenate([raster.tiles for raster in self.rasters])
+
+    @property
+    def mask(self) -> np.ndarray:
+        return np.concatenate([raster.mask for raster in self.rasters])
+
+    @property
+    def owner(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.rasters)), [len(raster) for raster in self.rasters])
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What one reconstructor says of test scans: scores (s,), maps (t, h, w), novelty of the points of each scan."""
+
+    score: np.ndarray
+    maps: np.ndarray
+    points: list[np.ndarray]
+
+
+def sound_roads(count: int, seed: int, *, tested: bool = False) -> Roads:
+    """Roads without damage; other ones to be tested than to be trained on."""
+    first = STREAM * seed + (STREAM // 4 if tested else 0)
+    return rasters([road_scan(first + i) for i in range(count)])
+
+
+def damaged_roads(count: int, seed: int, severity: float) -> Roads:
+    """Roads with one damage each, every kind as often."""
+    first = STREAM * seed + STREAM // 2
+    return rasters([road_scan(first + i, DAMAGES[i % len(DAMAGES)], severity=severity) for i in range(count)])
+
+
+def joined(*parts: Roads) -> Roads:
+    return Roads([s for part in parts for s in part.scans], [r for part in parts for r in part.rasters])
+
+
+def rasters(scans: Sequence[RoadScan]) -> Roads:
+    """Tiles that lie along the way the scanner drove."""
+    found = [replace(RASTERIZER, along=scan.heading).rasterize(scan.points, scan.intensity) for scan in scans]
+    return Roads(list(scans), found)
+
+
+def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
+    """Scores of scans, which are those of their worst tiles, and maps over pixels and points."""
+    maps, owner = reconstructor.novelty(test.tiles, test.mask), test.owner
+    score = np.full(len(test.scans), -np.inf)
+    np.maximum.at(score, owner, np.nan_to_num(pooled(maps, reconstructor.pooling), nan=-np.inf))
+    points = [raster.to_points(maps[owner == i]) for i, raster in enumerate(test.rasters)]
+    return Judged(score, maps, points)
+
+
+def figures(judged: Judged, test: Roads, threshold: float, draws: int) -> dict:
+    """Image, pixel and point figures, each with its interval, and the share of points that no tile has seen.
+
+    Pixels are those that points lie in, of overlapping tiles each on its own. Points are not found where they are not
+    seen. Letters as in `Roads`.
+    """
+    bad = np.array([scan.damaged.any() for scan in test.scans])
+    pixels = place_figures(pixel_places(judged, test, threshold), draws)
+    points = place_figures(point_places(judged, test, threshold), draws)
+    unseen = np.mean(np.isnan(np.concatenate(judged.points)))
+    both = {f"pixel_{name}": value for name, value in pixels.items()}
+    both |= {f"point_{name}": value for name, value in points.items()}
+    return {**image_figures(judged.score, bad, draws), **both, "unseen": float(unseen)}
+
+
+def pixel_places(judged: Judged, test: Roads, threshold: float) -> Places:
+    share = np.concatenate([r.to_tiles(s.damaged) for s, r in zip(test.scans, test.rasters, strict=True)])
+    regions = image_regions(np.nan_to_num(share) >= 0.5)
+    seen = np.isfinite(share) & np.isfinite(judged.maps)
+    owner = np.broadcast_to(test.owner[:, None, None], regions.shape)
+    return Places(judged.maps[seen].astype(np.float64), regions[seen], owner[seen], threshold)
+
+
+def point_places(judged: Judged, test: Roads, threshold: float) -> Places:
+    novelty = np.concatenate(judged.points)
+    least = np.nanmin(novelty)
+    owner = np.repeat(np.arange(len(test.scans)), [len(scan.points) for scan in test.scans])
+    truth = np.concatenate([scan.truth for scan in test.scans]).astype(np.int64)
+    key = np.where(truth > 0, owner * (len(DAMAGES) + 1) + truth, -1)
+    regions = np.unique(key, return_inverse=True)[1]  # numbered from 0, the sound ones
+    return Places(np.nan_to_num(novelty, nan=least), regions, owner, threshold)

@@ -1,0 +1,226 @@
+"""The folders of the published data sets as lists of images: MVTec AD, road images, street panoramas.
+
+Images are in order of their names, and files that belong together are found by their names, never by their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.reconstruction.images import image_tile
+from openshape_ood.shapes.guards import IMAGE_FORMATS
+from openshape_ood.shapes.pictures import load_pixels
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
+GOOD, BAD = "good_ones", "bad_ones"
+HEIGHT, INTENSITY = "height_files", "intensity_files"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image of a data set.
+
+    Attributes
+    ----------
+    name : str
+        Its path below the data set without suffix: two images never share it, as their stems may.
+    files : tuple of Path
+        The image; of a road its height, then its intensity.
+    kind : str
+        "good", or what is wrong with it.
+    truth : Path or None
+        An image that is above 0 where it is damaged; None where nobody has said where.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    kind: str
+    truth: Path | None = None
+
+    @property
+    def bad(self) -> bool:
+        return self.kind != "good"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data set: what is trained on, all of it good, and what is tested."""
+
+    name: str
+    train: tuple[Image, ...]
+    test: tuple[Image, ...]
+
+    def __post_init__(self) -> None:
+        bad = sum(image.bad for image in self.test)
+        if len(self.train) < 2 or bad in (0, len(self.test)):
+            raise InputError(
+                f"{self.name} has {len(self.train)} images to train on, {len(self.test) - bad} good and {bad} bad ones "
+                "to test; expected two or more to train on, and some of each to test"
+            )
+
+
+def mvtec(root: Path, category: str) -> Layout:
+    """`<category>/train/good/*`, `<category>/test/<defect or good>/*`, `<category>/ground_truth/<defect>/*_mask.png`.
+
+    Raises
+    ------
+    FileError
+        Without these folders, and for a defect of which some images have a mask and others have none.
+    InputError
+        For a category that is not there, no images, and folders without good or without bad ones.
+    """
+    home = root / category
+    if not home.is_dir() or not category or Path(category).name != category:
+        there = ", ".join(categories(root)) or "no folder with train/good"
+        raise InputError(f"{root} has no category {category!r}; it has {there}")
+    train = [Image(_name(path, root), (path,), "good") for path in _images(home / "train" / "good")]
+    test = []
+    for folder in _folders(home / "test"):
+        found, masks = _images(folder), home / "ground_truth" / folder.name
+        truths = [_mask(masks, path) if folder.name != "good" else None for path in found]
+        missing = [path.name for path, truth in zip(found, truths, strict=True) if truth is None]
+        if masks.is_dir() and missing and folder.name != "good":
+            raise FileError(f"{masks} has no mask of {', '.join(missing[:3])}; expected one for each image, or none")
+        test += [Image(_name(p, root), (p,), folder.name, t) for p, t in zip(found, truths, strict=True)]
+    return Layout(f"mvtec-{category}", tuple(train), tuple(test))
+
+
+def categories(root: Path) -> list[str]:
+    """The categories of MVTec AD that are there."""
+    return sorted(path.parent.parent.name for path in root.glob("*/train/good") if path.is_dir())
+
+
+def roads(root: Path) -> Layout:
+    """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images by their stems.
+
+    The first 70 % of the good ones are trained on; the others and all bad ones are tested.
+
+    Raises
+    ------
+    FileError
+        Without these folders, and for an image without its partner.
+    InputError
+        For too few.
+    """
+    good, bad = (_pairs(root, part, kind) for part, kind in ((GOOD, "good"), (BAD, "bad")))
+    split = int(TRAINED * len(good))
+    return Layout("roads", tuple(good[:split]), (*good[split:], *bad))
+
+
+def panorama(root: Path) -> Layout:
+    """`good_ones/*` and `bad_ones/*`; the first 70 % of the good ones are trained on, at most twice as many bad tested.
+
+    Raises
+    ------
+    FileError
+        Without these folders.
+    InputError
+        For too few.
+    """
+    good = [Image(_name(path, root), (path,), "good") for path in _images(root / GOOD)]
+    bad = [Image(_name(path, root), (path,), "bad") for path in _images(root / BAD)]
+    split = int(TRAINED * len(good))
+    return Layout("panorama", tuple(good[:split]), (*good[split:], *bad[: 2 * split]))
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Images as t tiles (t, c, s, s) in [-1, 1] with mask (t, s, s), and where they are damaged (t, s, s) bool.
+
+    The truth is None unless every bad image has one.
+    """
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    truth: np.ndarray | None
+
+
+def load(images: Sequence[Image], size: int) -> Loaded:
+    """Images of any size and depth as squares; of a road its height and its intensity, each once.
+
+    Raises
+    ------
+    FileError, InputError
+        For what cannot be read; height and intensity of other sizes; a truth of another size than its image.
+    """
+    tiles, masks, truths = [], [], []
+    known = all(image.truth for image in images if image.bad)
+    for image in images:
+        pixels = [load_pixels(path) for path in image.files]
+        if len({one.shape[:2] for one in pixels}) > 1:
+            raise FileError(f"{image.name}: height is {pixels[0].shape[:2]}, intensity {pixels[1].shape[:2]}")
+        paired = len(pixels) > 1
+        parts = [image_tile(_gray(one, image) if paired else one, size, 1 if paired else 3) for one in pixels]
+        tiles.append(np.concatenate([tile for tile, _ in parts]))
+        masks.append(np.logical_and.reduce([mask for _, mask in parts]))
+        truths.append(_truth(image, pixels[0].shape[:2], size))
+    return Loaded(np.stack(tiles), np.stack(masks), np.stack(truths) if known else None)
+
+
+def _gray(pixels: np.ndarray, image: Image) -> np.ndarray:
+    """One channel (h, w); raises `FileError` for color."""
+    if pixels.ndim == 3 and np.ptp(pixels, axis=2).any():
+        raise FileError(f"{image.name} is in color; expected gray images of height and intensity")
+    return pixels if pixels.ndim == 2 else pixels[..., 0]
+
+
+def _truth(image: Image, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """Where the image is damaged (s, s), by the nearest of its pixels."""
+    if image.truth is None:
+        return np.zeros((size, size), dtype=bool)
+    given = load_pixels(image.truth)
+    if given.shape[:2] != tuple(shape):
+        raise FileError(f"{image.truth} is {given.shape[:2]}, its image {tuple(shape)}; expected one size, (h, w)")
+    rows, columns = (((np.arange(size) + 0.5) * side / size).astype(int) for side in shape)
+    return (given.reshape(*shape, -1)[..., 0] > 0)[rows][:, columns]
+
+
+LAYOUTS: dict[str, Callable[..., Layout]] = {"mvtec": mvtec, "roads": roads, "panorama": panorama}
+
+
+def _pairs(root: Path, part: str, kind: str) -> list[Image]:
+    sides = [{path.stem: path for path in _images(root / part / side)} for side in (HEIGHT, INTENSITY)]
+    alone = sorted(sides[0].keys() ^ sides[1].keys())
+    if alone:
+        side, other = (HEIGHT, INTENSITY) if alone[0] in sides[0] else (INTENSITY, HEIGHT)
+        raise FileError(
+            f"{root / part}: {len(alone)} images are on one side only, as {alone[0]} of {side}, which has no partner "
+            f"in {other}; expected pairs of files with the same stem"
+        )
+    return [Image(f"{part}/{stem}", (sides[0][stem], sides[1][stem]), kind) for stem in sorted(sides[0])]
+
+
+def _images(folder: Path) -> list[Path]:
+    found = [path for path in _listed(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    stems = [path.stem for path in found]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1}) if len(set(stems)) < len(stems) else []
+    if twice:
+        raise FileError(f"{folder} has several files called {twice[0]}; expected one image of a name")
+    if not found:
+        raise FileError(f"{folder} has no images; expected {', '.join(IMAGE_FORMATS)}")
+    return found
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _listed(folder) if path.is_dir()]
+
+
+def _listed(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        raise FileError(f"there is no folder {folder}; see benchmarks/README.md for the layouts")
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _mask(masks: Path, image: Path) -> Path | None:
+    names = (masks / f"{image.stem}_mask.png", masks / image.name)
+    return next((path for path in names if path.is_file()), None)
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()

@@ -1,0 +1,128 @@
+"""Figures of novelty maps whose truth is known, with bootstrap intervals over the images.
+
+Letters: t images (or clouds), n places of all of them (pixels or points).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.threedos.intervals import PERCENTILES, metric_intervals
+from openshape_ood.decisions.metrics import auroc, overlap_at, region_overlap
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.errors import InputError
+
+MOST_FALSE = 0.3  # of AUPRO
+# shares of sound places beyond the thresholds that a bootstrap works with; the figures themselves are exact
+FALSE = np.concatenate([np.linspace(0, MOST_FALSE, 301), np.linspace(MOST_FALSE, 1, 101)[1:]])
+Figure = tuple[float, float, float]  # with its interval, low and high
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Pixels or points that were judged.
+
+    Attributes
+    ----------
+    novelty : ndarray (n,)
+    regions : ndarray (n,) of int
+        0 where sound, else the number of the damaged region.
+    owner : ndarray (n,) of int
+        The image of each, 0 to t - 1; each has at least one.
+    threshold : float
+    """
+
+    novelty: np.ndarray
+    regions: np.ndarray
+    owner: np.ndarray
+    threshold: float
+
+    @property
+    def damaged(self) -> np.ndarray:
+        """Which images (t,) show damage."""
+        return np.bincount(self.owner, self.regions > 0) > 0
+
+
+def image_figures(score: np.ndarray, bad: np.ndarray, draws: int, threshold: Threshold | None = None) -> dict:
+    """Of scores (t,) and which images are bad (t,): AUROC with interval; with a threshold F1, and the normal kept."""
+    known, novel = score[~bad], score[bad]
+    low, high = metric_intervals([(known, novel)], draws)["auroc"]
+    found: dict[str, Figure | float] = {"image_auroc": (auroc(known, novel), low, high)}
+    if threshold is not None:
+        said = threshold.is_novel(score)
+        found |= {"image_f1": overlap_at(bad, said)["f1"], "image_kept": float(1 - said[~bad].mean())}
+    return found
+
+
+def place_figures(places: Places, draws: int) -> dict[str, Figure]:
+    """AUROC and AUPRO of places, IoU and F1 beyond the threshold, all places of all images as one set."""
+    bad = places.regions > 0
+    at = overlap_at(bad, places.novelty > places.threshold)
+    exact = {
+        "auroc": auroc(places.novelty[~bad], places.novelty[bad]),
+        "aupro": region_overlap(places.novelty, places.regions, MOST_FALSE),
+        "iou": at["iou"],
+        "f1": at["f1"],
+    }
+    drawn = resampled(places, draws)
+    return {name: (value, *np.nanpercentile(drawn[name], PERCENTILES).tolist()) for name, value in exact.items()}
+
+
+def resampled(places: Places, draws: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """The figures (draws,) of other images of the same kind: damaged and sound ones are drawn apart, each whole."""
+    sums = _sums(places)
+    weights = np.concatenate(list(_weights(places.damaged, draws, seed)))
+    sound, found, overlap = (
+        (weights @ sums[name]) / np.maximum(weights @ sums[name][:, -1], 1)[:, None]
+        for name in ("sound", "damaged", "regions")
+    )
+    both, said, true = (weights @ sums[name] for name in ("both", "said", "true"))
+    aupro = np.empty(draws)
+    for i, (x, y) in enumerate(zip(sound, overlap, strict=True)):
+        grid = np.linspace(0, MOST_FALSE, 301)
+        aupro[i] = np.trapezoid(np.interp(grid, x, y), grid) / MOST_FALSE
+    return {
+        "auroc": np.trapezoid(found, sound, axis=1),
+        "aupro": aupro,
+        "iou": both / np.maximum(said + true - both, 1),
+        "f1": 2 * both / np.maximum(said + true, 1),
+    }
+
+
+def _sums(places: Places) -> dict[str, np.ndarray]:
+    """Of each image (t, ...): how much lies beyond each of a row of thresholds, from none to all of it."""
+    bad = places.regions > 0
+    if bad.all() or not bad.any():
+        raise InputError("all places are sound, or all are damaged; expected some of each")
+    steps = np.unique(np.quantile(places.novelty[~bad], 1 - FALSE))
+    count = len(steps) + 2  # beyond all, and all
+    images = int(places.owner.max()) + 1
+    # how many thresholds, from the highest, a place is not beyond
+    column = len(steps) - np.searchsorted(steps, places.novelty, side="left") + 1
+    cell = places.owner * count + column
+    share = 1 / np.bincount(places.regions)[places.regions]
+
+    def beyond(weights: np.ndarray) -> np.ndarray:
+        table = np.bincount(cell, weights.astype(np.float64), images * count).reshape(images, count)
+        return np.cumsum(table, axis=1)
+
+    said = places.novelty > places.threshold
+    flat = {"both": said & bad, "said": said, "true": bad}
+    curves = {"sound": beyond(~bad), "damaged": beyond(bad), "regions": beyond(np.where(bad, share, 0.0))}
+    return curves | {name: np.bincount(places.owner, one, images) for name, one in flat.items()}
+
+
+def _weights(damaged: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each image (1, t) is drawn, a draw after the other."""
+    random, groups = np.random.RandomState(seed), [np.flatnonzero(damaged), np.flatnonzero(~damaged)]
+    for _ in range(draws):
+        drawn = [group[random.randint(len(group), size=len(group))] for group in groups if len(group)]
+        yield np.bincount(np.concatenate(drawn), minlength=len(damaged))[None].astype(np.float64)
+
+
+def below_half(figures: dict) -> list[str]:
+    """Names of AUROCs under one half: said, and never turned round."""
+    return [name for name, value in figures.items() if "auroc" in name and value[0] < 0.5]

@@ -1,0 +1,150 @@
+"""The commands on published data sets: `benchmarks.mvtec`, `benchmarks.roads` and `benchmarks.panorama`.
+
+Each reconstructor learns from the training images alone; its thresholds are of a tenth of them. The test images are
+scored once, in evaluation mode, and choose nothing: no checkpoint, no direction, no epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks import options
+from benchmarks.report.output import write_json
+from benchmarks.surfaces import protocol
+from benchmarks.surfaces.contenders import PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
+from benchmarks.surfaces.layouts import LAYOUTS, Layout, Loaded, categories, load
+from benchmarks.surfaces.logs import TrainingLog
+from benchmarks.surfaces.measure import Places, below_half, image_figures, place_figures
+from openshape_ood import __version__
+from openshape_ood.decisions.metrics import image_regions
+from openshape_ood.errors import InputError
+from openshape_ood.reconstruction.base import pooled
+from openshape_ood.storage import save_whole
+
+COLUMNS = {
+    "image_auroc": "image AUROC",
+    "image_f1": "image F1",
+    "image_kept": "good ones kept",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_aupro": "AUPRO",
+    "pixel_iou": "pixel IoU",
+}
+
+
+def evaluate(layout: Layout, args: argparse.Namespace, log: TrainingLog) -> tuple[dict[str, Any], list[str]]:
+    """The report of one data set, and lines to print."""
+    train, test = load(layout.train, args.size), load(layout.test, args.size)
+    bad = np.array([image.bad for image in layout.test])
+    normal = {"normal": train.tiles, "mask": train.mask}
+    chosen = some_of(contenders(args.steps, args.width, args.units, args.pretrained, args.device), args.only)
+    found: dict[str, dict[str, Any]] = {}
+    said, compat = [], []
+    for name, given in tqdm(chosen.items(), desc=layout.name, disable=not args.progress):
+        watched = test.tiles if args.compat_report else None
+        own = fitted(given, normal, args.seed, log, watched, data=layout.name, method=name)
+        maps = own.reconstructor.novelty(test.tiles, test.mask)
+        score = pooled(maps, own.reconstructor.pooling).astype(np.float64)
+        found[name] = figures(own, score, maps, test, bad, args.draws) | {"training": own.seconds}
+        said += [f"{name}: {key} is below one half, and left so" for key in below_half(found[name])]
+        if own.epochs:
+            pairs = [(one[~bad], one[bad]) for one in own.epochs]
+            compat += protocol.compat_report(name, pairs, found[name]["image_auroc"][0])
+        write_scores(args.out / layout.name / slug(name), layout, own, score)
+        if args.maps:
+            write_maps(args.out / layout.name / slug(name), layout, own, test)
+    counts = {"trained": len(layout.train), "good": int((~bad).sum()), "bad": int(bad.sum())}
+    return {"data": layout.name, "images": counts, "figures": found}, [layout.name, table(found), *said, *compat]
+
+
+def figures(
+    own: Fitted, score: np.ndarray, maps: np.ndarray, test: Loaded, bad: np.ndarray, draws: int
+) -> dict[str, Any]:
+    """Of images (t,), and of pixels (t, h, w) where the truth is known."""
+    found = image_figures(score, bad, draws, own.reconstructor.threshold_)
+    if test.truth is None:
+        return found
+    seen = np.isfinite(maps)
+    owner = np.broadcast_to(np.arange(len(maps))[:, None, None], maps.shape)
+    regions = image_regions(test.truth)
+    threshold = own.reconstructor.pixel_threshold_.value
+    places = Places(maps[seen].astype(np.float64), regions[seen], owner[seen], threshold)
+    return found | {f"pixel_{name}": value for name, value in place_figures(places, draws).items()}
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    shown = [key for key in COLUMNS if any(key in own for own in found.values())]
+    rows = [(name, *(_cell(own[key]) for key in shown), f"{own['training']:.0f} s") for name, own in found.items()]
+    return options.grid(("", *(COLUMNS[key] for key in shown), "training"), rows)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else "{:.3f} [{:.2f}, {:.2f}]".format(*value)
+
+
+def write_scores(folder: Path, layout: Layout, own: Fitted, score: np.ndarray) -> Path:
+    """scores.csv: a row a test image, by its path below the data set, so that no two share a row."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("file_name", "anomaly_score", "is_novel", "kind"))
+    novel = own.reconstructor.threshold_.is_novel(score)
+    for image, value, said in zip(layout.test, score.tolist(), novel.tolist(), strict=True):
+        rows.writerow((image.name, f"{value:.6g}", int(said), image.kind))
+    return save_whole(folder / "scores.csv", text.getvalue().encode(), "the scores")
+
+
+def write_maps(folder: Path, layout: Layout, own: Fitted, test: Loaded) -> None:
+    """A PNG a test image, in folders as the data set's."""
+    for image, tile, mask in zip(layout.test, test.tiles, test.mask, strict=True):
+        path = folder / f"{image.name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own.reconstructor.localize(tile, mask, name=image.name).save(path)
+
+
+def slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.replace(",", "").replace("'", "")).lower()
+
+
+def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
+    """The data sets that are asked for; all are looked through before the first is trained on."""
+    options.check(args, steps=1, width=1, units=1, draws=1, size=32)
+    if kind != "mvtec":
+        return [LAYOUTS[kind](args.data_root)]
+    names = categories(args.data_root) if args.category == "all" else [args.category]
+    if not names:
+        raise InputError(f"{args.data_root} has no category, a folder with train/good; expected those of MVTec AD")
+    return [LAYOUTS[kind](args.data_root, name) for name in names]
+
+
+def run(kind: str, args: argparse.Namespace) -> None:
+    layouts = asked_layouts(kind, args)
+    settings = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
+    with TrainingLog(args.log, args.tensorboard) as log:
+        for layout in layouts:
+            report, lines = evaluate(layout, args, log)
+            full = {"version": __version__, "settings": settings | {"pixels kept": PIXELS_KEPT}, **report}
+            print(*lines, "", write_json(args.out / f"{layout.name}.json", full), "", sep="\n")
+    if args.compat_report:
+        print(protocol.noise_table())
+
+
+def main(kind: str, argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    about = {"mvtec": "MVTec AD", "roads": "road images, height and intensity", "panorama": "street panoramas"}[kind]
+    parser = options.parser(kind, f"reconstructors on {about}", "device", "seed", draws=500)
+    parser.add_argument("--data-root", type=Path, required=True, help="the unpacked data set")
+    if kind == "mvtec":
+        parser.add_argument("--category", default="all", help="one of its folders, or all (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=128, help="pixels of a side (default: %(default)s)")
+    add_training(parser, steps=1000, width=16)
+    parser.add_argument("--maps", action="store_true", help="write the map of every test image")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(kind, args))

@@ -1,0 +1,76 @@
+"""The published layouts on generated trees: what is paired, split and refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pictures
+
+from benchmarks.surfaces import layouts
+from openshape_ood.errors import FileError, InputError
+
+
+def picture(path: Path, value: int = 90) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Pictures.fromarray(np.full((8, 8), value, dtype=np.uint8)).save(path)
+
+
+def mvtec_tree(root: Path) -> Path:
+    for name in ("train/good/000", "train/good/001", "test/good/000", "test/cut/000", "test/cut/001", "test/bent/000"):
+        picture(root / "cable" / f"{name}.png")
+    for name in ("cut/000", "cut/001", "bent/000"):
+        picture(root / "cable" / "ground_truth" / f"{name}_mask.png")
+    return root
+
+
+def test_mvtec_has_labels_masks_and_names_of_their_own(tmp_path: Path) -> None:
+    found = layouts.mvtec(mvtec_tree(tmp_path), "cable")
+    assert [image.name for image in found.train] == ["cable/train/good/000", "cable/train/good/001"]
+    assert [image.kind for image in found.test] == ["bent", "cut", "cut", "good"]
+    assert [image.truth and image.truth.name for image in found.test] == [
+        "000_mask.png",
+        "000_mask.png",
+        "001_mask.png",
+        None,
+    ]
+    assert len({image.name for image in found.test}) == 4  # all are called 000 or 001
+    assert layouts.categories(tmp_path) == ["cable"]
+    with pytest.raises(InputError, match="has no category 'cables'; it has cable"):
+        layouts.mvtec(tmp_path, "cables")
+    (tmp_path / "cable/ground_truth/cut/001_mask.png").unlink()
+    with pytest.raises(FileError, match="has no mask of 001"):
+        layouts.mvtec(tmp_path, "cable")
+
+
+def test_roads_are_paired_by_name_and_split_by_order(tmp_path: Path) -> None:
+    for side in (layouts.HEIGHT, layouts.INTENSITY):
+        for i in range(10):
+            picture(tmp_path / layouts.GOOD / side / f"{i:03d}.png")
+        for i in range(3):
+            picture(tmp_path / layouts.BAD / side / f"{i:03d}.{'jpg' if side == layouts.HEIGHT else 'png'}")
+    found = layouts.roads(tmp_path)
+    assert [image.name[-3:] for image in found.train] == [f"{i:03d}" for i in range(7)]
+    assert [(image.name, image.bad) for image in found.test[2:4]] == [("good_ones/009", False), ("bad_ones/000", True)]
+    assert all(a.parent.name == layouts.HEIGHT and a.stem == b.stem for a, b in (i.files for i in found.test))
+    (tmp_path / layouts.GOOD / layouts.INTENSITY / "004.png").unlink()  # by order, 005 would become its partner
+    with pytest.raises(FileError, match="004 of height_files, which has no partner"):
+        layouts.roads(tmp_path)
+
+
+def test_panoramas_and_folders_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no folder"):
+        layouts.panorama(tmp_path)
+    for i in range(4):
+        picture(tmp_path / layouts.GOOD / f"{i}.png")
+    (tmp_path / layouts.BAD).mkdir()
+    with pytest.raises(FileError, match="has no images"):
+        layouts.panorama(tmp_path)
+    for i in range(9):
+        picture(tmp_path / layouts.BAD / f"{i}.png")
+    found = layouts.panorama(tmp_path)
+    assert (len(found.train), sum(i.bad for i in found.test), len(found.test)) == (2, 4, 6)
+    picture(tmp_path / layouts.GOOD / "3.bmp")
+    with pytest.raises(FileError, match="several files called 3"):
+        layouts.panorama(tmp_path)

@@ -1,0 +1,130 @@
+"""`python -m benchmarks.surfaces` and the commands on published layouts: their figures, small runs, and the search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.surfaces import __main__ as command
+from benchmarks.surfaces import contenders, generated, layouts, published, search
+from benchmarks.surfaces.logs import TrainingLog
+from openshape_ood.decisions.metrics import auroc
+from openshape_ood.reconstruction import CompetitiveReconstructor, MeanReconstructor, PCAReconstructor
+from openshape_ood.synthetic.roads import DAMAGES, road_tiles
+
+SMALL = ["--quiet", "--draws", "20", "--steps", "2", "--width", "2", "--units", "2", "--device", "cpu"]
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+def test_the_mean_image_finds_some_damage_and_pca_nearly_all(seed: int) -> None:
+    train = road_tiles(200, 3 * seed)[0]
+    good, bad = road_tiles(100, 3 * seed + 1)[0], road_tiles(100, 3 * seed + 2, DAMAGES)[0]
+    fitted = [one.fit(train, seed=0) for one in (MeanReconstructor(), PCAReconstructor(32))]
+    found = [auroc(one.score(good), one.score(bad)) for one in fitted]
+    assert 0.70 <= found[0] <= 0.87 and found[1] >= 0.97
+
+
+def test_the_whole_way_from_cloud_to_cloud() -> None:
+    train = generated.sound_roads(3, 0)
+    test = generated.joined(generated.sound_roads(1, 0, tested=True), generated.damaged_roads(4, 0, 1.0))
+    assert not {id(s) for s in train.scans} & {id(s) for s in test.scans} and len(train.tiles) == len(train.owner)
+    own = PCAReconstructor(16, pixel_coverage=0.99).fit(train.tiles, mask=train.mask, groups=train.owner)
+    judged = generated.judge(own, test)
+    found = generated.figures(judged, test, own.pixel_threshold_.value, 20)
+    assert found["point_auroc"][0] > 0.9 and found["pixel_aupro"][0] > 0.7 and found["unseen"] < 0.01
+    places = generated.point_places(judged, test, 0.0)
+    assert len(places.novelty) == sum(len(scan.points) for scan in test.scans)
+    assert np.unique(places.regions[places.regions > 0]).tolist() == [1, 2, 3, 4]  # one of each road
+
+
+@pytest.mark.slow
+def test_a_watched_training_is_the_same_and_is_logged(tmp_path: Path) -> None:
+    tiles = road_tiles(20, 5)[0]
+    given = CompetitiveReconstructor(2, width=2, steps=4, batch=6, norm="batch")
+    with TrainingLog(tmp_path / "log.jsonl") as log:
+        alone = contenders.fitted(given, {"normal": tiles}, 3, log, method="alone")
+        watched = contenders.fitted(given, {"normal": tiles}, 3, log, tiles[:5], method="watched")
+    assert (alone.reconstructor.novelty(tiles[:3]) == watched.reconstructor.novelty(tiles[:3])).all()
+    assert [one.shape for one in watched.epochs] == [(5,)] and not alone.epochs
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(line["method"], line["step"]) for line in lines[3:5]] == [("alone", 4), ("watched", 1)]
+
+
+def trees(root: Path, kind: str) -> None:
+    """Small images of gray noise, bad ones with a white square, in the layout of `kind`."""
+    random = np.random.RandomState(0)
+
+    def save(name: str, bad: bool = False) -> None:
+        pixels = random.randint(90, 110, (40, 48)).astype(np.uint8)
+        truth = np.zeros_like(pixels)
+        truth[10:20, 10:22] = 255
+        path = root / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.where(truth, 255, pixels) if bad else pixels).save(path)
+        if bad and kind == "mvtec":
+            mask = root / "tile" / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
+            mask.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(truth).save(mask)
+
+    if kind == "mvtec":
+        names = [(f"tile/train/good/{i:03d}", False) for i in range(22)]
+        names += [(f"tile/test/{folder}/{i:03d}", folder != "good") for folder in ("good", "cut") for i in range(3)]
+    else:
+        sides = (layouts.HEIGHT, layouts.INTENSITY) if kind == "roads" else ("",)
+        names = [(f"{layouts.GOOD}/{side}/{i:03d}", False) for side in sides for i in range(30)]
+        names += [(f"{layouts.BAD}/{side}/{i:03d}", True) for side in sides for i in range(3)]
+    for name, bad in names:
+        save(name, bad)
+
+
+@pytest.mark.parametrize("kind", layouts.LAYOUTS)
+def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trees(tmp_path / "data", kind)
+    argv = ["--data-root", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--size", "32", *SMALL]
+    assert published.main(kind, [*argv, "--only", "mean", "PCA", "--maps"]) == 0
+    name = "mvtec-tile" if kind == "mvtec" else kind
+    report = json.loads((tmp_path / "out" / f"{name}.json").read_text())
+    assert report["images"]["trained"] >= 21 and list(report["figures"]) == list(contenders.BASELINES)
+    for figures in report["figures"].values():
+        assert figures["image_auroc"][0] == 1 and ("pixel_aupro" in figures) == (kind == "mvtec")
+        assert kind != "mvtec" or figures["pixel_aupro"][0] > 0.9
+    rows = (tmp_path / "out" / name / "mean-image" / "scores.csv").read_text().splitlines()
+    files = {row.split(",")[0] for row in rows[1:]}
+    assert len(files) == len(rows) - 1 == report["images"]["good"] + report["images"]["bad"]
+    assert all((tmp_path / "out" / name / "mean-image" / f"{file}.png").is_file() for file in files)
+    assert "good ones kept" in capsys.readouterr().out
+
+
+def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert published.main("roads", ["--data-root", str(tmp_path / "none")]) == 1
+    assert published.main("mvtec", ["--data-root", str(tmp_path)]) == 1
+    assert command.main(["--only", "nobody", "--out", str(tmp_path)]) == 1
+    assert command.main(["--roads", "3"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4 and "no category" in lines[1] and "mean image" in lines[2]
+
+
+@pytest.mark.slow
+def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--out", str(tmp_path), "--roads", "8", "--tested", "8", "--seeds", "0", "1", "--compat-report", *SMALL]
+    assert command.main([*argv, "--only", "mean", "CRN"]) == 0
+    report = json.loads((tmp_path / "surfaces-generated.json").read_text())
+    assert len(report["runs"]) == 8 and (tmp_path / "surfaces-generated.png").is_file()
+    for figures in report["figures"].values():
+        assert all(0 <= low <= value <= high <= 1 for value, low, high in figures.values())
+    said = capsys.readouterr().out
+    assert "the published protocol says" in said and "cable, 58 + 92 images, 2,500 epochs" in said
+
+
+def test_a_search_tries_the_defaults_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("optuna")
+    for name in ("sound_roads", "damaged_roads", "joined"):
+        monkeypatch.setattr(search, name, lambda *_, **__: None)
+    monkeypatch.setattr(search, "value", lambda given, *_: 1 - abs(np.log10(given["rate"] / 2e-3)))
+    assert search.main(["--trials", "4", "--quiet", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "surfaces-search.json").read_text())
+    assert len(found["trials"]) == 4 and found["best"]["aupro"] == 1 and found["best"]["settings"]["rate"] == 2e-3
