@@ -98,7 +98,17 @@ def write_cloud(path: Path, cloud: object) -> None:
 
 TEXTS = [*PAGES, ROOT / "README.md"]
 COMMANDS = sorted(set(re.findall(r"^openshape-ood (.*?)(?:\s+#.*)?$", "\n".join(map(text_of, TEXTS)), re.MULTILINE)))
-NOT_HERE = {"fetch", "add", "serve", "--address", "$SLURM_ARRAY_TASK_ID/100", "lvis/", "comparator", "relevancy"}
+NOT_HERE = {
+    "fetch",
+    "add",
+    "serve",
+    "--address",
+    "$SLURM_ARRAY_TASK_ID/100",
+    "lvis/",
+    "comparator",
+    "relevancy",
+    "view",
+}
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if not NOT_HERE & set(c.split())])

@@ -159,9 +159,8 @@ def cost(model_name: str, repeats: int) -> dict[str, Any]:
     images, text = torch.randn(tower.batch, 3, tower.side, tower.side), torch.randn(NAMES, model.visual.output_dim)
     text = normalize(text, dim=-1)
     tokens = tower.tokens(images)
-    fast, slow = (
-        seconds(lambda way=way: list(way(tokens, text)), repeats) for way in (tower.last_block, tower.rollout)
-    )
+    fast = seconds(lambda: list(tower.last_block(tokens, text)), repeats)
+    slow = seconds(lambda: list(tower.rollout(tokens, text)), repeats)
     shared = seconds(lambda: tower.tokens(images), repeats)
     presets = {name: preset_cost(model, preset) for name, preset in PRESETS.items()}
     times = {"blocks before": shared, "fast path": fast, "general rule": slow}

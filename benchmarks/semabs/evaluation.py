@@ -101,6 +101,6 @@ def _logits(
         query = network.relation_query([about["spatial_relation_name"]]) if network.sizes.relates else None
         found = []
         for start in range(0, len(queries), PIECE):
-            piece = torch.from_numpy(queries[start : start + PIECE]).to(device)[None]
+            piece = torch.tensor(queries[start : start + PIECE], device=device)[None]
             found.append(network.decode(torch.cat(parts, 1), piece, query)[0].cpu().numpy())
     return np.concatenate(found)

@@ -133,7 +133,7 @@ def load_datum(path: Path) -> Datum:
     """What `save_datum` wrote; raises `FileError` for anything else."""
     try:
         arrays = npz_arrays(path.read_bytes())
-        own = {one.name: arrays[one.name] for one in fields(Datum)}
+        own: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
         return Datum(**{**own, "scene_id": str(own["scene_id"])})
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error

@@ -187,6 +187,36 @@ class Affinities:
         except (*DAMAGE, zipfile.BadZipFile) as error:
             raise FileError(f"{given} holds no affinities, or is damaged: {error}") from error
 
+    @classmethod
+    def load_masks(cls, path: str | os.PathLike[str]) -> Affinities:
+        """Masks from an .npz file that has an array (h, w) of bool, or of 0 and more, for each name.
+
+        Nothing in it is run. Raises `FileError` for any other file, `InputError` for arrays that are none.
+        """
+        from openshape_ood.shapes.tables import npz_arrays
+
+        given = given_path(path, "path")
+        try:
+            arrays = npz_arrays(given.read_bytes())
+        except OSError as error:
+            raise FileError(f"cannot read the masks {given}: {error.strerror or error}") from error
+        except (*DAMAGE, zipfile.BadZipFile) as error:
+            raise FileError(f"{given} holds no masks, or is damaged: {error}") from error
+        shapes = {name: one.shape for name, one in arrays.items()}
+        if not arrays or len(set(shapes.values())) > 1 or any(one.ndim != 2 for one in arrays.values()):
+            raise InputError(f"{given} has arrays of {shapes}; expected for each name one (h, w), all of one size")
+        if wrong := [name for name, one in arrays.items() if one.dtype.kind not in "biu"]:
+            raise InputError(
+                f"{given}: {wrong[0]!r} is of type {arrays[wrong[0]].dtype}; expected bool, or whole numbers, 0 "
+                "outside. Figures go by `Affinities(values, names).save`"
+            )
+        return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
+
+    def of(self, names: Sequence[str]) -> Affinities:
+        """Those to some of the names, in this order. Raises `UnknownNameError`."""
+        rows = self._rows(clean_names(names))
+        return replace(self, values=self.values[rows], names=tuple(self.names[i] for i in rows))
+
     def plot(self, **options: Any) -> Any:
         """Draw them, see `openshape_ood.plots.relevancy`; needs the extra `[plots]`."""
         from openshape_ood import plots

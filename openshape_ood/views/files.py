@@ -6,6 +6,7 @@ import io
 import json
 import os
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ MILLIMETERS = 1000.0  # a meter
 MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
 OFF = 0.2  # by which a principal point is off the middle, as a share of it
 RAISED = 0.02  # meters
+OVER = 0.5  # of the axis of the picture that points down: so much upwards
 
 
 def load_view(
@@ -67,8 +69,8 @@ def load_view(
     Warns
     -----
     ViewWarning
-        Where the principal point is that of the image turned by a quarter, which is mended; of a published scene file
-        also where its floor is moved to z = 0.
+        Where the principal point is that of the image turned by a quarter, which is mended, or the picture stands
+        upside down, which is left; of a published scene file also where its floor is moved to z = 0.
     """
     given = given_path(path, "path")
     if given.is_dir():
@@ -91,10 +93,17 @@ def load_view(
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
-    except DAMAGE as error:
+    except (*DAMAGE, zipfile.BadZipFile) as error:
         told = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise FileError(f"cannot read the view {given}: {told}") from error
     view = _with_principal_point(view)
+    if view.pose[2, 1] > OVER:
+        warnings.warn(
+            f"{view.name}: by its pose the picture stands upside down; has its camera y up, as OpenGL's? Then negate "
+            "the second and third column of the rotation",
+            ViewWarning,
+            stacklevel=2,
+        )
     return on_floor(view) if suffix == ".pkl" else view
 
 

@@ -10,7 +10,7 @@ import io
 import pickletools
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def read_pickle(data: bytes) -> Any:
     for step, (opcode, argument, _) in enumerate(pickletools.genops(io.BytesIO(data))):
         if step >= MAX_STEPS:
             raise CloudError(f"it has more than {MAX_STEPS:,} instructions; a scene file has a few hundred")
-        name = opcode.name
+        name, place = opcode.name, cast(int, argument)  # where a value of the memo is
         if name == "STOP":
             return _finished(stack.pop())
         if name in VALUES:
@@ -96,9 +96,9 @@ def read_pickle(data: bytes) -> Any:
             parts = [stack.pop() for _ in range(count)][::-1]
             stack.append(tuple(parts))
         elif name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
-            memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]
+            memo[len(memo) if name == "MEMOIZE" else place] = stack[-1]
         elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(memo[argument])
+            stack.append(memo[place])
         elif name not in ("PROTO", "FRAME"):
             _follow(name, argument, stack)
     raise CloudError("it ends in the middle")

@@ -108,7 +108,7 @@ def test_a_network_is_evaluated_and_summarized(layout, head, more, tmp_path, mon
     for split in ("unseen_instances", "unseen_instances_synonyms", "train"):
         arguments = ["evaluate", str(tmp_path / "views"), "--model", "small", "--split", split, "--out", str(out)]
         assert command.main(arguments) == 0
-    rows = list(csv.DictReader(out.open()))
+    rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == 3 * 25 * (2 if layout == "ovssc" else 1)
     named = {row["label"] for row in rows} if layout == "ovssc" else {row["reference_obj_name"] for row in rows}
     assert {"sofa", "couch"} <= named

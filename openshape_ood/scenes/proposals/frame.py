@@ -116,8 +116,8 @@ class Frame:
 def _check_extent(name: str, across: float) -> None:
     if across > WIDEST:
         raise InputError(
-            f"{name} is {across:,.0f} m across; expected meters, {WIDEST:,.0f} at most. If these are millimeters, "
-            "scale them: Scene(points / 1000)"
+            f"{name} is {across:,.0f} m across; expected meters, {WIDEST:,.0f} at most. If a few points stray, leave "
+            "them out: scene.crop(low, high); if these are millimeters, divide them by 1000"
         )
     if across < NARROWEST:
         raise InputError(f"{name} is {across:.2g} m across: a single place, in which there are no objects")

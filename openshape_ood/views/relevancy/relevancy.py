@@ -131,7 +131,7 @@ class RelevancyEncoder:
             What keeps the weights from being had or used, and what to do about it.
         """
         loaded = load_clip(model, pretrained, checkpoint)
-        own = {"name": loaded.name, "mean": loaded.mean, "std": loaded.std}
+        own: dict[str, Any] = {"name": loaded.name, "mean": loaded.mean, "std": loaded.std}
         return cls(loaded.network, loaded.tokenizer, **own, **settings)
 
     @cached_property
@@ -227,7 +227,7 @@ class RelevancyEncoder:
         """Each word and its map (h, w), a block of words after the other."""
         import torch
 
-        tiles = tiling.cut(*picture.shape[:2], preset)
+        tiles = tiling.cut(picture.shape[0], picture.shape[1], preset)
         grid = self._tower.grid
         numbers = len(tiles) * grid**2
         store = ArrayStore(own_folder("relevancy"), numbers) if self._cache and numbers else None
@@ -240,9 +240,9 @@ class RelevancyEncoder:
             if missing:
                 computed = self._compute(picture, tiles, missing, preset, seed, progress)
                 for word, one in zip(missing, computed, strict=True):
-                    found[word] = one.numpy().reshape(-1)
+                    found[word] = numbers_of = one.numpy().reshape(-1)
                     if store is not None:
-                        store.put(keys[word], found[word])
+                        store.put(keys[word], numbers_of)
             for word, one in found.items():
                 maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
                 yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()

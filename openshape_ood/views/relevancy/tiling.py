@@ -68,7 +68,7 @@ def cut(height: int, width: int, preset: Preset) -> np.ndarray:
     [[16, 0, 0], [16, 0, 4]]
     """
     side = height if preset.legacy == "height" else min(height, width)
-    tiles = []
+    tiles: list[tuple[int, int, int]] = []
     for above, below in preset.scales:
         size = side * above // below
         if preset.legacy:
