@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -131,19 +132,23 @@ def compared(model: Any, out: Path) -> Path:
 
     from openshape_ood import plots
 
-    whole, colors, masks = discs(np.random.default_rng(7), SIDE * WIDER, 3)
-    columns = slice(0, SIDE * 2)
-    names = [color for color, mask in zip(colors, masks, strict=True) if mask[:, columns].any()]
+    columns = slice(0, SIDE * 5 // 2)
+    drawn = (discs(np.random.default_rng(seed), SIDE * WIDER, 3) for seed in itertools.count())
+    # all of them within, one of them low
+    whole, names, _ = next(
+        one for one in drawn if one[2][0][100:].any() and not np.any(one[2], axis=0)[:, columns.stop :].any()
+    )
     encoder, sheets = toy(model), []
     for title, how in CASES.items():
         preset = replace(GAMES["four scales"], legacy=how["legacy"])
         found = encoder.encode_image(whole[:, columns], names, preset=preset, background=how["background"])
         buffer = io.BytesIO()
-        plots.relevancy(found, title=title).savefig(buffer, dpi=60, format="png")
+        plots.relevancy(found, title=title).savefig(buffer, dpi=50, format="png")
         sheets.append(Image.open(buffer).convert("RGB"))
-    page = Image.new("RGB", (max(one.width for one in sheets), sum(one.height for one in sheets)), "white")
+    w, h = sheets[0].size
+    page = Image.new("RGB", (2 * w, 2 * h), "white")
     for i, one in enumerate(sheets):
-        page.paste(one, (0, sum(above.height for above in sheets[:i])))
+        page.paste(one, (i % 2 * w, i // 2 * h))
     with replacing(out / "relevancy-traps.png") as partial:
         page.quantize(64).save(partial, format="PNG")
     return out / "relevancy-traps.png"

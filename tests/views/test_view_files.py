@@ -17,7 +17,7 @@ from PIL import Image
 from openshape_ood import load_view
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.synthetic.rooms.pieces import Piece, rectangle
-from openshape_ood.synthetic.views import render
+from openshape_ood.synthetic.views import render, room_view
 from openshape_ood.views import View, ViewWarning, save_view
 from openshape_ood.views.geometry import looking
 from openshape_ood.views.published import read_pickle
