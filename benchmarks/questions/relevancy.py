@@ -143,14 +143,14 @@ def compared(model: Any, out: Path) -> Path:
         preset = replace(GAMES["four scales"], legacy=how["legacy"])
         found = encoder.encode_image(whole[:, columns], names, preset=preset, background=how["background"])
         buffer = io.BytesIO()
-        plots.relevancy(found, title=title).savefig(buffer, dpi=50, format="png")
+        plots.relevancy(found, title=title).savefig(buffer, dpi=40, format="png")
         sheets.append(Image.open(buffer).convert("RGB"))
     w, h = sheets[0].size
     page = Image.new("RGB", (2 * w, 2 * h), "white")
     for i, one in enumerate(sheets):
         page.paste(one, (i % 2 * w, i // 2 * h))
     with replacing(out / "relevancy-traps.png") as partial:
-        page.quantize(64).save(partial, format="PNG")
+        page.save(partial, format="PNG", optimize=True)
     return out / "relevancy-traps.png"
 
 
