@@ -14,11 +14,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, shift
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.questions.localize import interval
+from benchmarks.training.completion_affinities import one_map, scaled
+from benchmarks.training.completion_samples import LAYOUT
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
@@ -27,11 +30,11 @@ from openshape_ood.synthetic.views import RoomView, room_view
 from openshape_ood.views import lift
 from openshape_ood.views.affinities import Affinities
 
-LAYOUT = ("floor", "wall", "ceiling")
 FOREIGN = ("bathtub", "bench", "bin", "fan", "piano", "stool", "toilet", "wardrobe")  # of these one is withheld
 OTHERS = tuple(name for name in FURNITURE if name not in FOREIGN)
 LEAST = 80  # pixels of a thing that counts as seen
 SMOOTH, SIZE = 24, 60  # points that are averaged, and that a region has at least
+DRAWS = 1000  # of the intervals
 BACKGROUND = 6  # names that are in no room
 GRID = np.linspace(0.4, 1.2, 21)  # thresholds that are tried
 
@@ -47,22 +50,26 @@ class Judged:
         return len(replace(self.found, threshold=Threshold(threshold)).regions(SIZE))
 
 
-def stand_in(made: RoomView, names: Sequence[str], seed: int, severity: float = 1.0) -> Affinities:
-    """Affinities to names, those of a mask at `severity` 0; from the least to the most of the picture -1 to 1."""
-    rng = np.random.RandomState([seed, 18])
-    instances, unit = made.instances, made.view.shape[1] / 96
-    maps = []
-    for name in (*names, *[""] * BACKGROUND):
-        share = np.where(rng.random_sample(len(made.names)) < 0.35, rng.uniform(0.2, 0.9, len(made.names)), 0.0)
-        share[0] = rng.uniform(0, 0.5)
-        picture = np.where(made.mask(name), rng.uniform(0.7, 1.0), severity * share[instances])
-        picture = picture * (1 + severity * rng.uniform(-0.5, 0.5))
-        picture = shift(picture, severity * unit * rng.uniform(-2, 2, 2), order=1, mode="nearest")
-        picture = gaussian_filter(picture, severity * unit * rng.uniform(1.5, 4.5))
-        noise = gaussian_filter(rng.normal(size=picture.shape), unit * rng.uniform(2, 8))
-        maps.append(picture + severity * rng.uniform(0.02, 0.1) * noise / noise.std())
-    values = np.stack(maps[: len(names)]) - np.mean(maps[len(names) :], axis=0)
-    return Affinities((values / np.abs(values).max()).astype(np.float32), tuple(names))
+class Instances:
+    """A generated view as `one_map` takes it: layout has names of its own."""
+
+    def __init__(self, made: RoomView) -> None:
+        numbers = [LAYOUT.get(piece.name, piece.instance) for piece in made.pieces]
+        self.shown = np.array([*numbers, 0], dtype=np.uint8)[made.surface]
+        self._categories = np.array([item.category for item in made.items])
+
+    def objects(self, name: str) -> np.ndarray:
+        return np.array([LAYOUT[name]]) if name in LAYOUT else np.flatnonzero(self._categories == name) + 1
+
+
+def affinities(made: RoomView, names: Sequence[str], seed: int, severity: float = 1.0) -> Affinities:
+    """The stand-in of completion's training for relevancy, less a fixed background; true masks at `severity` 0."""
+    if not severity:
+        return Affinities.from_masks(np.stack([made.mask(name) for name in names]), names)
+    rng, seen = np.random.RandomState([seed, 18]), Instances(made)
+    maps = np.stack([one_map(seen, name, rng, severity) for name in names])
+    behind = np.mean([one_map(seen, "", rng, severity) for _ in range(BACKGROUND)], axis=0)
+    return Affinities(scaled(maps - behind), tuple(names))
 
 
 def made_room(seed: int, *, withheld: bool, severity: float = 1.0) -> Judged:
@@ -77,8 +84,8 @@ def made_room(seed: int, *, withheld: bool, severity: float = 1.0) -> Judged:
         hidden = made.mask(foreign[0]) if withheld else np.zeros(made.view.shape, dtype=bool)
         if withheld and hidden.sum() < LEAST:
             continue
-        known = tuple(dict.fromkeys([*LAYOUT[:2], *(item.category for item in made.items if not item.foreign)]))
-        lifted = lift(made.view, stand_in(made, known, seed, severity))
+        known = tuple(dict.fromkeys(["floor", "wall", *(item.category for item in made.items if not item.foreign)]))
+        lifted = lift(made.view, affinities(made, known, seed, severity))
         return Judged(lifted.novelty(smooth=SMOOTH), hidden.reshape(-1)[made.view.seen.reshape(-1)])
     raise InputError(f"no room of seed {seed} shows a thing to withhold")
 
@@ -90,10 +97,10 @@ def chosen_threshold(rooms: Sequence[Judged], kept: float = 0.85) -> float:
     return float(GRID[calm[0] if len(calm) else -1])
 
 
-def measure(rooms: int, severity: float = 1.0, seed: int = 0) -> dict[str, float]:
+def measure(rooms: int, severity: float = 1.0, seed: int = 0) -> dict[str, Any]:
     """Point AUROC, and shares of rooms with exactly one region where one thing is withheld, and with none otherwise.
 
-    The threshold is chosen on as many other rooms.
+    The threshold is chosen on as many other rooms; intervals are by resampling rooms.
     """
     first = 1000 * seed
     calm = [made_room(first + i, withheld=False, severity=severity) for i in range(2 * rooms)]
@@ -106,11 +113,19 @@ def measure(rooms: int, severity: float = 1.0, seed: int = 0) -> dict[str, float
     return {
         "rooms": rooms,
         "AUROC": float(roc_auc_score(truth, novelty)),
-        "AUROC, mean over rooms": float(np.mean(each)),
+        "AUROC, mean over rooms": interval(each, DRAWS),
         "threshold": threshold,
-        "one region": float(np.mean([room.regions(threshold) == 1 for room in told])),
-        "no region": float(np.mean([room.regions(threshold) == 0 for room in calm[rooms:]])),
+        "one region": interval([room.regions(threshold) == 1 for room in told], DRAWS),
+        "no region": interval([room.regions(threshold) == 0 for room in calm[rooms:]], DRAWS),
     }
+
+
+def shown(value: Any) -> str:
+    return (
+        f"{value['mean']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+        if isinstance(value, dict)
+        else f"{value:.3g}"
+    )
 
 
 def main() -> None:
@@ -120,7 +135,8 @@ def main() -> None:
     asked = parser.parse_args()
     for severity in asked.severity:
         found = measure(asked.rooms, severity)
-        print(f"severity {severity:g}:", ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
+        told = [f"{name} {shown(value)}" for name, value in found.items()]
+        print(f"severity {severity:g}:", ", ".join(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Maps come out as `complete` takes them: (k, h, w), scaled by the largest magnitu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
@@ -21,13 +22,21 @@ PATCHES, PATCH = 0.55, (3.0, 8.0)  # how unevenly a thing lights up, and in patc
 SHIFT = 2.0  # pixels
 
 
+class Shown(Protocol):
+    """What each pixel of a picture shows, and which of these numbers a name has."""
+
+    shown: np.ndarray
+
+    def objects(self, name: str) -> np.ndarray: ...
+
+
 def stand_in(sample: Sample, names: Sequence[str], rng: np.random.RandomState, severity: float = 1.0) -> np.ndarray:
     """Maps (k, h, w) float32 of names, present or not; severity: 0 for clean masks, 1 for what is measured."""
     if not severity:
         return np.stack([sample.mask(name) for name in names]).astype(np.float32)
-    maps = np.stack([_one(sample, name, rng, severity) for name in names])
+    maps = np.stack([one_map(sample, name, rng, severity) for name in names])
     # as with relevancy, what all names light up alike says nothing of one of them; absent names steady the mean
-    others = [_one(sample, "", rng, severity) for _ in range(2)]
+    others = [one_map(sample, "", rng, severity) for _ in range(2)]
     maps -= np.concatenate([maps, others]).mean(axis=0)
     return scaled(maps)
 
@@ -38,7 +47,7 @@ def scaled(maps: np.ndarray) -> np.ndarray:
     return (maps / (largest or 1.0)).astype(np.float32)
 
 
-def _one(sample: Sample, name: str, rng: np.random.RandomState, severity: float) -> np.ndarray:
+def one_map(sample: Shown, name: str, rng: np.random.RandomState, severity: float) -> np.ndarray:
     """The map (h, w) of one name; "" is in no room."""
     share = np.zeros(256)
     others = rng.random_sample(256) < LEAKS * severity
