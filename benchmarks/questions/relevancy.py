@@ -46,7 +46,7 @@ GAMES = {
     "tiles of 1/4": Preset(scales=((1, 4),)),
     "four scales": PRESETS["quick"],
 }
-VISION = {"image_size": SIDE, "patch_size": 4, "width": 48, "layers": 2, "head_width": 16}
+VISION: dict[str, Any] = {"image_size": SIDE, "patch_size": 4, "width": 48, "layers": 2, "head_width": 16}
 VISION |= {"patch_dropout": 0.5, "ls_init_value": 0.03}
 TEXT = {"width": 16, "heads": 1, "layers": 1, "vocab_size": 49408, "context_length": 8}
 NAMES = 14  # of the timing
@@ -237,7 +237,12 @@ def run(args: argparse.Namespace) -> None:
     ]
     print(options.grid(head, rows))
     args.out.mkdir(parents=True, exist_ok=True)
-    record = {"benchmark": "relevancy", "pointing": game, "pointing by the last block": last, "cost": found}
+    record: dict[str, Any] = {
+        "benchmark": "relevancy",
+        "pointing": game,
+        "pointing by the last block": last,
+        "cost": found,
+    }
     record |= {"training_seconds": spent, "steps": args.steps}
     record |= {"times_as_fast": {"last block": ratio, "whole": whole}, "pictures": args.pictures, "seed": args.seed}
     record |= {"threads": args.threads, "machine": machine(), "versions": versions("torch", "open_clip", "numpy")}

@@ -68,7 +68,7 @@ def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> 
 class Fitted:
     """What was fitted, in how many seconds, and, of one that was watched, scores (t,) of the test tiles an epoch."""
 
-    reconstructor: Reconstructor
+    reconstructor: Any
     seconds: float
     epochs: Sequence[np.ndarray] = ()
 

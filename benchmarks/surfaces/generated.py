@@ -74,7 +74,7 @@ def joined(*parts: Roads) -> Roads:
 
 def rasters(scans: Sequence[RoadScan]) -> Roads:
     """Tiles that lie along the way the scanner drove."""
-    found = [replace(RASTERIZER, along=scan.heading).rasterize(scan.points, scan.intensity) for scan in scans]
+    found = [replace(RASTERIZER, along=scan.heading.tolist()).rasterize(scan.points, scan.intensity) for scan in scans]
     return Roads(list(scans), found)
 
 

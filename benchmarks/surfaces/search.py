@@ -39,7 +39,7 @@ def settings(trial: Any) -> dict[str, Any]:
 def value(given: dict[str, Any], train: Roads, valid: Roads, args: argparse.Namespace) -> float:
     """The AUPRO of a setting on the roads of the search."""
     fixed = {"steps": args.steps, "width": args.width, "device": args.device, "pixel_coverage": PIXELS_KEPT}
-    own = CompetitiveReconstructor(**fixed, **given)
+    own: Any = CompetitiveReconstructor(**fixed, **given)
     own.fit(train.tiles, mask=train.mask, groups=train.owner, seed=args.seed)
     places = pixel_places(judge(own, valid), valid, own.pixel_threshold_.value)
     return region_overlap(places.novelty, places.regions, MOST_FALSE)
@@ -70,7 +70,9 @@ def run(args: argparse.Namespace) -> None:
         | {"margin": 0.2, "corruption": "cutout", "units": 4}
     )
     study.optimize(objective, n_trials=args.trials, show_progress_bar=args.progress)
-    trials = [{"settings": one.params, "aupro": one.value, "state": one.state.name} for one in study.trials]
+    trials: list[dict[str, Any]] = [
+        {"settings": one.params, "aupro": one.value, "state": one.state.name} for one in study.trials
+    ]
     ranked = sorted((one for one in trials if one["aupro"] is not None), key=lambda one: -one["aupro"])
     if not ranked:
         raise InputError(f"all {len(trials)} trials diverged; give more steps or another seed")

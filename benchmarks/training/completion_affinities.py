@@ -25,7 +25,8 @@ SHIFT = 2.0  # pixels
 class Shown(Protocol):
     """What each pixel of a picture shows, and which of these numbers a name has."""
 
-    shown: np.ndarray
+    @property
+    def shown(self) -> np.ndarray: ...
 
     def objects(self, name: str) -> np.ndarray: ...
 

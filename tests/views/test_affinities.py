@@ -10,8 +10,8 @@ from PIL import Image
 
 from openshape_ood.errors import ClassNamesError, FileError, InputError, UnknownNameError
 from openshape_ood.scoring import text_scores
-from openshape_ood.views.affinities import Affinities
 from openshape_ood.shapes.pictures import load_picture
+from openshape_ood.views.affinities import Affinities
 
 VALUES = np.array([[[0.9, -0.2, 0.1], [0.3, 0.4, np.nan]], [[0.1, 0.8, 0.0], [0.5, 0.2, np.nan]]])
 FOUND = Affinities(VALUES, ("chair", "lamp"), rgb=np.full((2, 3, 3), 200, dtype=np.uint8))
