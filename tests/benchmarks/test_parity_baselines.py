@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from benchmarks.baselines.networks import Classifier, Sizes
+from benchmarks.baselines.scores import SCORES, Fitted, Head
 
 FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY", "")
 LIMITS = {"dgcnn": 3e-3, "pn2": 5e-6, "pn2_torch": 5e-6}  # relative, of a row, in float32
@@ -71,3 +72,25 @@ def test_features_and_logits_are_the_published(made: Any, kind: str, head: str) 
                 error = relative(value.numpy(), golden()[key])
                 print(f"{key} {error:.1e}")
                 assert error <= limit, f"{key}: relative error {error:.1e}"
+
+
+PUBLISHED: dict[str, Any] = {  # from novelty here to the number there
+    "entropy": lambda novelty: 1 / novelty,
+    "l2_nearest": lambda novelty: 1 / novelty,
+    "l2_prototype": lambda novelty: 1 / novelty,
+    "cosine_nearest": lambda novelty: 0.5 - 0.5 * novelty,
+    "cosine_prototype": lambda novelty: 0.5 - 0.5 * novelty,
+}
+
+
+@pytest.mark.parametrize("kind, head", [case for case in CASES if case[0] != "pn2_torch"])
+def test_scores_are_the_published(made: Any, kind: str, head: str) -> None:
+    sets = made.sets(made.CLASSES[kind], int(golden()["seed"]))
+    (examples, labels), (held_out, _), (features, _) = (sets[name] for name in ("bank", "calibration", "test"))
+    fitted = Fitted.of(Head.of(network(made, kind, head)), examples, labels, held_out)
+    right = {key.rpartition("/")[2]: v for key, v in golden().items() if key.startswith(f"{kind}/{head}/scores/")}
+    found = {name: PUBLISHED.get(name, np.negative)(novelty) for name, novelty in fitted.novelty(features).items()}
+    found |= {"logits": fitted.head.logits(features), "react_threshold": np.array(fitted.clip)}
+    assert found.keys() == right.keys() == {*SCORES, "logits", "react_threshold"}
+    for name, value in found.items():
+        np.testing.assert_allclose(value, right[name], rtol=LIMIT64, atol=1e-14, err_msg=name)
