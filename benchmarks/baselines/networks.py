@@ -7,6 +7,7 @@ centered, their largest norm 1. Architectures: github.com/antoalli/3D_OS `models
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -104,7 +105,7 @@ class _Scales(nn.Module):
 
 
 def _layers(widths: Sequence[int]) -> Iterator[nn.Module]:
-    for into, width in zip(widths, widths[1:], strict=False):
+    for into, width in itertools.pairwise(widths):
         yield from (nn.Conv2d(into, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
 
 
@@ -168,7 +169,7 @@ class PointNet2Torch(nn.Module):
 class _Port(nn.Module):
     def __init__(self, mlps: Sequence[Sequence[int]]) -> None:
         super().__init__()
-        pairs = [list(zip(widths, widths[1:], strict=False)) for widths in mlps]
+        pairs = [list(itertools.pairwise(widths)) for widths in mlps]
         self.conv_blocks = nn.ModuleList(nn.ModuleList(nn.Conv2d(*pair, 1) for pair in of) for of in pairs)
         self.bn_blocks = nn.ModuleList(nn.ModuleList(nn.BatchNorm2d(width) for _, width in of) for of in pairs)
 
@@ -179,7 +180,7 @@ class _Port(nn.Module):
 class _PortLast(nn.Module):
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.mlp_convs = nn.ModuleList(nn.Conv2d(*pair, 1) for pair in zip(widths, widths[1:], strict=False))
+        self.mlp_convs = nn.ModuleList(nn.Conv2d(*pair, 1) for pair in itertools.pairwise(widths))
         self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(width) for width in widths[1:])
 
     def layers(self) -> nn.Sequential:
