@@ -32,7 +32,7 @@ INTO, LAST = (3, 323), (643, 256, 512, 1024)  # numbers of a member, level after
 
 
 class DGCNN(nn.Module):
-    """Clouds (b, n, 3) -> (b, 2048): graphs of 20 neighbors, the point among them, found anew in every level's space."""
+    """Clouds (b, n, 3) -> (b, 2048): graphs of 20 neighbors, the point among them, anew in every level's space."""
 
     out = 2048
 

@@ -37,7 +37,7 @@ SCORES = {
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The last part of a classifier, in float64: features (b, 256) -> logits (b, k), and the input of its last layer."""
+    """The last part of a classifier, in float64: features (b, 256) -> logits (b, k)."""
 
     module: nn.Module
 

@@ -227,7 +227,7 @@ def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[in
 
 
 def read_torch(path: Path, name: str, trusted: bool) -> Any:
-    """What torch finds in a file, numbers of numpy and arguments left out; a file that is not trusted is tried out first."""
+    """What torch finds in a file, numbers of numpy and arguments left out; one that is not trusted is tried first."""
     if not trusted:
         trial.check(path, name)
     try:
