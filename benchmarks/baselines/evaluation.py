@@ -21,6 +21,7 @@ from benchmarks.baselines.clouds import tested
 from benchmarks.baselines.data import load, training_shapes
 from benchmarks.baselines.networks import TITLES, Classifier, PointNet2Torch
 from benchmarks.baselines.scores import SCORES, Fitted, Head, distances
+from benchmarks.baselines.training import LOG
 from benchmarks.performance.harness import MIB, memory
 from benchmarks.report.tables import figures_table
 from benchmarks.threedos.data.check import differences
@@ -37,7 +38,7 @@ from openshape_ood.errors import OpenShapeError
 from openshape_ood.registry.files import sha256
 from openshape_ood.storage import save_whole
 
-PROTOCOL = "3DOS"
+PROTOCOL, LONGEST = "3DOS", 100_000
 
 
 def features(
@@ -140,7 +141,9 @@ def _described(
 def _training(path: Path) -> dict[str, Any]:
     """Of a file trained here, by how much; nothing is known of others."""
     try:
-        recipe = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["recipe"]
-        return {"epochs": int(recipe["epochs"]), "training_points": int(recipe["points"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        with path.with_suffix(LOG).open("rb") as file:
+            recipe = json.loads(file.readline(LONGEST))["recipe"]
+        known = {"epochs": int(recipe["epochs"]), "training_points": int(recipe["points"])}
+        return known | {"training_copies": bool(recipe["copies"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}

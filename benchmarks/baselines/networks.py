@@ -224,7 +224,7 @@ class ReciprocalPoints(nn.Module):
 
 
 NETWORKS: dict[str, type[nn.Module]] = {"dgcnn": DGCNN, "pn2": PointNet2, "pn2_torch": PointNet2Torch}
-TITLES = {"dgcnn": "DGCNN", "pn2": "PointNet++", "pn2_torch": "PointNet++ (plain port)"}
+TITLES = {"dgcnn": "DGCNN", "pn2": "PointNet++", "pn2_torch": "PointNet++ port"}
 HEADS = ("CE", "cosine", "subcenter_arcface", "ARPL")
 
 

@@ -31,6 +31,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.storage import save_whole
 
 STD = 0.02  # of the first weights
+LOG = ".jsonl"  # the settings, then a line an epoch
 STATE = ".training.safetensors"  # of what is kept beside the file
 POINTS_STD = 0.1  # of the first reciprocal points, as in ARPL
 RATES = {"dgcnn": (0.1, 1e-4), "pn2": (1e-3, 1e-5), "pn2_torch": (1e-3, 1e-5)}  # the first and the last
@@ -165,7 +166,7 @@ def train(
 ) -> list[dict[str, Any]]:
     """Train on clouds (n, 3), normalized, of classes 0..k-1 with labels (m,), and write the classifier to `path`.
 
-    Beside it stand the log (`.json`) and what a stopped training goes on from. settings: what else the training depends
+    Beside it stand the log (`LOG`) and what a stopped training goes on from. settings: what else the training depends
     on, as the data. Returns the log, a line an epoch. Raises `InputError` for fewer than two classes, a batch larger
     than the data, another training's state, and a loss that is no number any more.
     """
@@ -189,8 +190,8 @@ def train(
         if report:
             report(line)
     write(path, trained.classified(recipe).eval(), recipe.epochs)
-    content = json.dumps(asked | {"classes": classes, "shapes": len(clouds), "log": log}, indent=1)
-    save_whole(path.with_suffix(".json"), content.encode(), "log")
+    lines = [asked | {"classes": classes, "shapes": len(clouds)}, *log]
+    save_whole(path.with_suffix(LOG), "".join(json.dumps(line) + "\n" for line in lines).encode(), "log")
     return log
 
 
