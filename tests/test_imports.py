@@ -45,6 +45,7 @@ HOMES = {
     "einops": {"encoders.pointbert"},
     "h5py": set(),
     "huggingface_hub": {"registry.hub"},
+    "imageio": {"plots.views"},
     "laspy": {"shapes.scanned"},
     "gradio": {"app"},
     "matplotlib": {"plots"},
@@ -61,7 +62,9 @@ HOMES = {
     "trimesh": {"shapes", "views.completion"},
 }
 # plot() is a convenience that draws with the pictures above it, which are imported when it is called
-ALLOWED = {("novelty_map.result", "plots"), ("scenes.result", "plots"), ("views.affinities", "plots")}
+ALLOWED = {(module, "plots") for module in ("novelty_map.result", "scenes.result", "views.affinities")} | {
+    ("views.completion.result", "plots")
+}
 HEAVY = {*HOMES, "numpy", "torch", "PIL", "safetensors", "tqdm", "collada"}
 
 

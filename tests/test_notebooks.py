@@ -20,6 +20,7 @@ NAMES = (
     "05_thresholds_that_keep_their_promise",
     "06_comparators_and_what_is_new",
     "07_the_objects_of_a_room",
+    "08_what_a_view_hides",
 )
 LARGEST = 1_500_000  # bytes, all of them together
 NUMBER = re.compile(r"\d+(?:\.\d+)?")

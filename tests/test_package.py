@@ -19,6 +19,7 @@ CARRIED = (
     "scoring/negative_words.txt",
     "registry/tiny/encoder.safetensors",
     "registry/tiny/text.safetensors",
+    "registry/completion/rooms.safetensors",
 )
 
 

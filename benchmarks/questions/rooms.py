@@ -25,7 +25,7 @@ from benchmarks.scene_data import metrics
 from benchmarks.scene_data.house import house_rooms
 from benchmarks.scene_data.judging import FLAT, counted, share
 from benchmarks.training.room_samples import CLASSES, KNOWN, NOVEL, OTHERS, GeneratedRooms
-from benchmarks.training.train_rooms import NAME, REGISTRY, initial_network, row
+from benchmarks.training.train_rooms import NAME, initial_network, row
 from openshape_ood import PointEncoder, ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.errors import InputError
@@ -173,7 +173,7 @@ def new_rooms(count: int, color: Any) -> list[Room]:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=1, fit=1)
-    encoder = PointEncoder.from_pretrained(NAME, checkpoint=args.checkpoint, registry=REGISTRY, device="cpu")
+    encoder = PointEncoder.from_pretrained(NAME, checkpoint=args.checkpoint, device="cpu")
     sets = {"new rooms": new_rooms(args.rooms, "none"), "new rooms, color": new_rooms(args.rooms, "material")}
     if args.real:
         sets["small house"] = house_rooms(args.real)

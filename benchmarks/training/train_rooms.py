@@ -33,7 +33,6 @@ from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.scenes.sparse.network import SparseUNet
 from openshape_ood.storage import replacing
 
-REGISTRY = Path(__file__).with_name("rooms.toml")
 NAME = "tiny-points"
 LOSSES = ("softmax", "hinge", "focal", "cross_entropy")
 TEMPERATURE = 0.07
@@ -43,7 +42,7 @@ EVERY = 3.0  # minutes between two states that are kept
 
 
 def row() -> Row:
-    return find_checkpoint(NAME, REGISTRY, kinds=("points",))
+    return find_checkpoint(NAME, kinds=("points",))
 
 
 def anchors_of(text: TextEncoder, center: bool = True) -> Tensor:

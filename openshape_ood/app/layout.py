@@ -9,16 +9,16 @@ from typing import Any
 from openshape_ood.app import texts
 from openshape_ood.app.examples import EXAMPLES
 from openshape_ood.app.judge import AUTOMATIC, method_names
+from openshape_ood.app.pictures import COLORS
 from openshape_ood.app.rooms import GENERATED
 from openshape_ood.app.session import Session
 from openshape_ood.app.verdicts import MODEL, ORIGINS
+from openshape_ood.app.views import GENERATED as GENERATED_VIEW
 from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.scenes.files import UNITS
 from openshape_ood.shapes.points import UPS
 
-COLORS = {"novelty": "novelty", "nearest class": "class"}
-COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
 UP_OF_ROOMS = [("file, else z", "file"), *((axis, axis) for axis in UPS)]
 UNITS_OF_ROOMS = [("file, else meters", "file"), *((unit, unit) for unit in UNITS)]
 AXES = [("file, else y", "file"), ("auto: by all files", AUTO), *((axis, axis) for axis in UPS)]
@@ -82,6 +82,15 @@ class Components:
                 self._files(gr, max_file_mb)
             with gr.Tab("A room", elem_id="kind-room"):
                 self._room(gr, max_file_mb)
+            with gr.Tab("A view", elem_id="kind-view"):
+                self._view(gr, max_file_mb)
+
+    def _view(self, gr: Any, max_file_mb: int) -> None:
+        label = f"A picture with depth and camera, up to {max_file_mb} MB each"
+        more: dict[str, Any] = {"height": 112, "elem_id": "drop-view", "elem_classes": "drop", "type": "filepath"}
+        self.look = gr.File(label=label, file_count="multiple", **more)
+        gr.HTML(f'<span class="formats">{texts.FORMATS_OF_VIEWS}</span>')
+        self.generated_view = gr.Button(GENERATED_VIEW, size="sm", elem_id="view-example")
 
     def _room(self, gr: Any, max_file_mb: int) -> None:
         label = f"A scan of a room, up to {max_file_mb} MB"

@@ -8,27 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from openshape_ood.app import texts
 from openshape_ood.app.downloads import remove_results, save_results
 from openshape_ood.app.examples import EXAMPLES, FIRST
 from openshape_ood.app.judge import Judge
-from openshape_ood.app.layout import COLORS, COLORS_OF_ROOMS, Components, look
+from openshape_ood.app.layout import Components, look
+from openshape_ood.app.pictures import colors_of, sheet, turning
 from openshape_ood.app.quotas import MAX_FILE_MB, SCORERS
 from openshape_ood.app.reading import read_calibration, read_shapes
 from openshape_ood.app.rooms import generated, read_room
 from openshape_ood.app.session import Session, Shape, parse_names
 from openshape_ood.app.turns import Turns, Visitor, address
 from openshape_ood.app.uploads import taken
-from openshape_ood.app.verdicts import RoomVerdict, Shown
+from openshape_ood.app.verdicts import Shown
+from openshape_ood.app.views import Look, complete_look, read_look
+from openshape_ood.app.views import generated as generated_view
 from openshape_ood.app.visits import FORGOTTEN, Visit, Visits
 from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
-from openshape_ood.plots import turnable
-from openshape_ood.plots.scenes import box_lines
+from openshape_ood.views.completion import CompletedView
 
-HEIGHT, HEIGHT_OF_ROOMS = 310, 430  # pixels of the picture
-FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
 Update = dict[Any, Any]
 Handler = Callable[..., Iterator[Update]]
 
@@ -73,7 +71,18 @@ class _Page:
         found = [on.table, on.said, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
         # private: there is no API; who may work at the same time is for `Turns` to say
         common: dict[str, Any] = {
-            "outputs": [*found, on.message, on.dropped, on.calibration, on.own, on.known, on.up, on.origin, on.room],
+            "outputs": [
+                *found,
+                on.message,
+                on.dropped,
+                on.calibration,
+                on.own,
+                on.known,
+                on.up,
+                on.origin,
+                on.room,
+                on.look,
+            ],
             "api_visibility": "private",
             "show_progress": "hidden",
             "concurrency_limit": None,
@@ -85,6 +94,8 @@ class _Page:
         read = [on.room_up, on.unit, *settings]
         on.room.upload(handler(self.on_room), [on.room, *read], **common)
         on.generated.click(handler(self.on_generated), settings, **common)
+        on.look.upload(handler(self.on_view), [on.look, *settings], **common)
+        on.generated_view.click(handler(self.on_generated_view), settings, **common)
         gr.on([on.room_up.input, on.unit.input], handler(self.on_reread), read, **common)
         choices = [choice.input for choice in (on.model, on.method, on.up, on.origin)]
         scoring = {**common, "trigger_mode": "always_last"}  # a choice made while something is scored counts too
@@ -121,9 +132,8 @@ class _Page:
             for update in act(visit, visitor, *values):
                 yield update | told
         except OpenShapeError as error:
-            said = texts.FIRST if visit.verdict is None else texts.verdict(visit.verdict)
-            refused = {self.on.message: texts.message(str(error), refused=True)} | told
-            yield {**refused, self.on.said: said, self.on.dropped: None, self.on.room: None, self.on.calibration: None}
+            refused = {self.on.message: texts.message(str(error), refused=True), self.on.said: visit.said} | told
+            yield refused | dict.fromkeys((self.on.dropped, self.on.room, self.on.look, self.on.calibration))
 
     def on_open(self, first: str | None, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
         if first is not None:
@@ -133,7 +143,7 @@ class _Page:
         shapes, failures = yield from self._read(paths, visitor)
         if not shapes:
             raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
-        visit.session, visit.room, visit.file = visit.session.with_shapes(shapes, failures), None, ""
+        visit.put(visit.session.with_shapes(shapes, failures))
         yield {**self._scored(visit, visitor, *settings), self.on.dropped: None}
 
     def on_example(self, name: str, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
@@ -141,7 +151,7 @@ class _Page:
         names, model, method, _, _, color = settings
         offered = EXAMPLES[name]
         shape = Shape(name, offered.make(), "generated", "y")
-        visit.session, visit.room, visit.file = visit.session.with_shapes([shape]), None, ""
+        visit.put(visit.session.with_shapes([shape]))
         update = self._scored(visit, visitor, names, model, method, "file", offered.origin, color)
         yield {**update, self.on.up: "file", self.on.origin: offered.origin}
 
@@ -149,7 +159,7 @@ class _Page:
         self, visit: Visit, visitor: Visitor, path: str | None, up: str, unit: str, *settings: Any
     ) -> Iterator[Update]:
         yield self._working(texts.READING)
-        visit.file = path or ""
+        visit.file, visit.look = path or "", None
         with taken([visit.file]) as (file,):
             visit.room = read_room(file, visitor, up, unit, max_bytes=self.max_bytes)
         yield {**self._scored(visit, visitor, *settings), self.on.room: None}
@@ -161,7 +171,18 @@ class _Page:
     def on_generated(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
         yield self._working()
         with self.turns.turn(visitor):
-            visit.room, visit.file = generated(), ""
+            visit.put(visit.session, generated())
+        yield self._scored(visit, visitor, *settings)
+
+    def on_view(self, visit: Visit, visitor: Visitor, paths: list[str] | None, *settings: Any) -> Iterator[Update]:
+        yield self._working(texts.COMPLETING)
+        with taken(paths or []) as files:
+            visit.put(visit.session.with_shapes([]), look=read_look(files, visitor, max_bytes=self.max_bytes))
+        yield {**self._scored(visit, visitor, *settings), self.on.look: None}
+
+    def on_generated_view(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
+        yield self._working(texts.COMPLETING)
+        visit.put(visit.session.with_shapes([]), look=generated_view())
         yield self._scored(visit, visitor, *settings)
 
     def on_score(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
@@ -204,7 +225,7 @@ class _Page:
     def on_color(self, visit: Visit, visitor: Visitor, color: str) -> Iterator[Update]:
         if visit.verdict is not None:
             files = self._saved(visit, visit.verdict, color) if visit.room else {}
-            yield {self.on.plot: _picture(visit.verdict, color), **files}
+            yield {self.on.plot: turning(visit.verdict, color), **files}
 
     def on_show(self, visit: Visit, visitor: Visitor, place: Any, color: str) -> Iterator[Update]:
         verdict = visit.verdict
@@ -230,13 +251,19 @@ class _Page:
             return stop.value
 
     def _scored_again(self, visit: Visit, visitor: Visitor, *settings: Any) -> Update:
-        return {} if visit.session.shape is None and visit.room is None else self._scored(visit, visitor, *settings)
+        return (
+            {}
+            if visit.session.shape is None and visit.room is None and visit.look is None
+            else self._scored(visit, visitor, *settings)
+        )
 
     def _scored(
         self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
     ) -> Update:
         with self.turns.turn(visitor):
             visit.session = visit.session.with_names(names)
+            if visit.look is not None:
+                return self._completed(visit, visit.look)
             if visit.room is None:
                 return self._told(visit, self.judge.judge(visit.session, model, method, up, origin), color)
             verdict = self.judge.judge_room(visit.room, visit.session, model, method, up)
@@ -246,26 +273,44 @@ class _Page:
     def _told(self, visit: Visit, verdict: Shown, color: str) -> Update:
         import gradio as gr
 
-        offered, before = _colors(verdict), visit.verdict
+        offered, before = colors_of(verdict), visit.verdict
         color = color if color in offered else "novelty"
         other: dict[str, Any] = (
-            {} if before and _colors(before) is offered else {"choices": list(offered), "value": color}
+            {} if before and colors_of(before) is offered else {"choices": list(offered), "value": color}
         )
         saved = self._saved(visit, verdict, color)
-        visit.verdict = verdict
+        visit.verdict, visit.said = verdict, texts.verdict(verdict)
         return {
             **saved,
             self.on.message: "",
             self.on.table: texts.table(verdict),
-            self.on.said: texts.verdict(verdict),
+            self.on.said: visit.said,
             self.on.color: gr.update(visible=True, **other),
-            self.on.plot: gr.update(value=_picture(verdict, color), visible=True),
+            self.on.plot: gr.update(value=turning(verdict, color), visible=True),
             self.on.compared: texts.compared(verdict),
             self.on.bars: texts.bars(verdict),
             self.on.known: texts.known(visit.session),
         }
 
-    def _saved(self, visit: Visit, verdict: Shown, color: str) -> Update:
+    def _completed(self, visit: Visit, look: Look) -> Update:
+        import gradio as gr
+
+        found = complete_look(look, visit.session.names)
+        saved = self._saved(visit, found, "novelty")
+        visit.verdict, visit.said = None, texts.view(found, look.remarks)
+        return {
+            **saved,
+            self.on.message: "",
+            self.on.table: texts.things(found),
+            self.on.said: visit.said,
+            self.on.color: gr.update(visible=False, value="novelty"),
+            self.on.plot: gr.update(value=turning(found, ""), visible=True),
+            self.on.compared: texts.sheet(sheet(found)),
+            self.on.bars: "",
+            self.on.known: texts.known(visit.session),
+        }
+
+    def _saved(self, visit: Visit, verdict: Shown | CompletedView, color: str) -> Update:
         import gradio as gr
 
         cloud, figures = save_results(verdict, self.results, color)
@@ -275,27 +320,3 @@ class _Page:
             self.on.cloud: gr.update(value=str(cloud), visible=True),
             self.on.figures: gr.update(value=str(figures), visible=True),
         }
-
-
-def _colors(verdict: Shown) -> dict[str, str]:
-    return COLORS_OF_ROOMS if isinstance(verdict, RoomVerdict) else COLORS
-
-
-def _picture(verdict: Shown, color: str) -> Any:
-    meant = _colors(verdict).get(color, "novelty")
-    if isinstance(verdict, RoomVerdict):
-        figure, name, height = turnable(verdict.scene, meant, title=""), verdict.scene.scene.name, HEIGHT_OF_ROOMS
-        for x, y, z in [box_lines([one.box]).T for one in verdict.scene.objects[verdict.shown :][:1]]:
-            line = {"color": "black", "width": 6}
-            figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
-    else:
-        figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
-    spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
-    sides = {axis: FILLED * span / max(spans.values()) for axis, span in spans.items()}
-    # a shape that was turned stays so when its colors change
-    figure.update_layout(height=height, uirevision=name)
-    return figure.update_scenes(aspectmode="manual", aspectratio=sides)
-
-
-def _span(values: np.ndarray) -> float:
-    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines

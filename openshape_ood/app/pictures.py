@@ -1,16 +1,27 @@
-"""Small pictures of clouds for the table of known classes, as PNG."""
+"""Pictures: small ones of clouds for the table of known classes, as PNG; figures to turn; the sheet of a view."""
 
 from __future__ import annotations
 
 import io
 from base64 import b64encode
+from typing import Any
 
 import numpy as np
 
+from openshape_ood.app.verdicts import RoomVerdict, Shown
 from openshape_ood.novelty_map.colors import hex_to_rgb
+from openshape_ood.plots import turnable
+from openshape_ood.plots.canvas import rendered
+from openshape_ood.plots.scenes import box_lines
+from openshape_ood.views.completion import CompletedView
 
 INK = "#1F3B57"
 DRAWN = 3000  # points
+COLORS = {"novelty": "novelty", "nearest class": "class"}
+COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
+HEIGHT, HEIGHT_OF_ROOMS = 310, 430  # pixels of a figure to turn
+FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
+SHEET_DPI = 60
 TURN, TILT = np.radians(35), np.radians(20)
 
 
@@ -52,3 +63,36 @@ def _seen(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     span = 2 * max(np.abs(across).max(), np.abs(up).max(), 1e-12)
     depth = (near - near.min()) / max(np.ptp(near), 1e-12)
     return (across / span + 0.5).clip(0, 1), (up / span + 0.5).clip(0, 1), depth
+
+
+def sheet(found: CompletedView) -> bytes:
+    """A PNG of a view, its affinities, what is completed and what is new."""
+    return rendered(found.plot(), "png", SHEET_DPI)
+
+
+def colors_of(verdict: Shown) -> dict[str, str]:
+    """What a verdict can be colored by."""
+    return COLORS_OF_ROOMS if isinstance(verdict, RoomVerdict) else COLORS
+
+
+def turning(verdict: Shown | CompletedView, color: str) -> Any:
+    """A figure of plotly to turn."""
+    if isinstance(verdict, CompletedView):
+        return turnable(verdict, title="").update_layout(height=HEIGHT_OF_ROOMS, uirevision=verdict.view.name)
+    meant = colors_of(verdict).get(color, "novelty")
+    if isinstance(verdict, RoomVerdict):
+        figure, name, height = turnable(verdict.scene, meant, title=""), verdict.scene.scene.name, HEIGHT_OF_ROOMS
+        for x, y, z in [box_lines([one.box]).T for one in verdict.scene.objects[verdict.shown :][:1]]:
+            line = {"color": "black", "width": 6}
+            figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    else:
+        figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
+    spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
+    sides = {axis: FILLED * span / max(spans.values()) for axis, span in spans.items()}
+    # a shape that was turned stays so when its colors change
+    figure.update_layout(height=height, uirevision=name)
+    return figure.update_scenes(aspectmode="manual", aspectratio=sides)
+
+
+def _span(values: np.ndarray) -> float:
+    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines

@@ -6,6 +6,7 @@ MAX_FILE_MB = 100  # of an upload
 MAX_FILES = 50  # dropped at once, and of calibration
 MAX_POINTS = 20_000  # kept of a cloud; more are thinned at random
 MAX_ROOM_POINTS = 300_000  # kept of a scan of a room
+MAX_VIEW_PIXELS = 500_000  # of a picture with depth
 READ_SECONDS = 10.0  # for reading one upload, after which its process is killed; and for every MB of it
 READ_SECONDS_A_MB = 0.3
 ROOM_SECONDS = 60.0  # the same for a scan of a room, in which that process also finds the objects

@@ -13,12 +13,17 @@ from openshape_ood.app.verdicts import RoomVerdict, Verdict
 from openshape_ood.novelty.result import Failure
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic.calibration import SCANS
+from openshape_ood.views.completion import CompletedView
 
 BARS = 6  # classes that get one
 THUMBNAILS = 5  # a class
 
 TITLE = """<h1>Is this object one of the known classes, or something new?</h1>"""
 CALIBRATION = f"19 to {MAX_FILES} shapes of the known classes, from where the others come, and none of the examples."
+FORMATS_OF_VIEWS = (
+    "Together: picture (PNG, JPG), an image with “depth” in its name (PNG of 16 bits), camera (JSON); or one NPZ. "
+    "Without CLIP on this machine an NPZ with “affinities” in its name, too"
+)
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
 
 
@@ -31,6 +36,7 @@ def message(text: str = "", refused: bool = False) -> str:
 
 
 WORKING = '<div id="verdict" class="box open working" role="status"><h2>Scoring…</h2></div>'
+COMPLETING = "Completing what the view hides, name by name."
 READING = "Reading the scan and looking for objects."
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (
@@ -58,6 +64,46 @@ def verdict(found: Verdict) -> str:
     note = escape(", ".join(filter(None, notes)))
     named = f'<span class="name">{escape(name)} <small>({note})</small></span>'
     return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{toy}</div>'
+
+
+def view(found: CompletedView, remarks: Sequence[str]) -> str:
+    """What a view shows that is new, and what it rests on."""
+    h, w = found.view.shape
+    new = len(found.new)
+    headline = f"{new} new thing{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
+    lines = [
+        f"Completed by <code>{escape(found.field.provenance.identity.checkpoint)}</code> from affinities by "
+        f"{escape(found.affinities.provenance.method)}: what is occupied, in view, no floor or wall, and filled by no "
+        "known name, is new.",
+        *map(escape, remarks),
+    ]
+    note = f"{w} × {h} pixels, {found.view.seen.mean():.0%} with depth"
+    named = f'<span class="name">{escape(found.view.name)} <small>({note})</small></span>'
+    rows = "".join(f"<p>{line}</p>" for line in lines)
+    return f'<div id="verdict" class="box {"novel" if new else "known"}">{named}<h2>{headline}</h2>{rows}</div>'
+
+
+def things(found: CompletedView) -> str:
+    """A row a name and a new thing: how much it fills, and where."""
+    rows = "".join(
+        f'<tr><td>{escape(one["name"])}</td><td><span class="{"novel" if one["status"] == "new" else "known"}">'
+        f"{one['status']}</span></td><td>{one['liters']:.0f}</td><td>{_numbers(one['size'], ' × ')}</td>"
+        f"<td>{_numbers(one['center'], ', ')}</td></tr>"
+        for one in found.rows()
+    )
+    head = "<tr><th>name</th><th></th><th>liters</th><th>size, m</th><th>center, m</th></tr>"
+    return f'<div id="table" class="rows"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+
+
+def _numbers(numbers: Sequence[float] | None, between: str) -> str:
+    return between.join(f"{number:.2f}" for number in numbers or ())
+
+
+def sheet(png: bytes) -> str:
+    """The picture of a view, its affinities, what is completed, and what is new."""
+    return (
+        f'<div id="compared"><img id="sheet" src="{data_uri(png)}" alt="the view, what was found, what is new"></div>'
+    )
 
 
 def _headline(found: Verdict) -> tuple[str, str]:

@@ -110,22 +110,33 @@ def read_upload(
         raise ShapeFileError(f"{path.name}: what came back from reading it is no cloud") from error
 
 
-def seconds_for(path: Path, max_bytes: int, least: float = READ_SECONDS) -> float:
+def seconds_for(path: Path, max_bytes: int, least: float = READ_SECONDS, suffixes: Sequence[str] = SUFFIXES) -> float:
     """How long an uploaded file may be read, once it is there, no larger than allowed and of a kind that is read."""
-    _check_before(path, max_bytes)
+    _check_before(path, max_bytes, suffixes)
     return least + READ_SECONDS_A_MB * path.stat().st_size / 2**20
 
 
 def read_sealed(
-    task: str, settings: Mapping[str, Any], path: Path, visitor: Visitor, seconds: float, memory: int, most: int
+    task: str,
+    settings: Mapping[str, Any],
+    path: Path,
+    visitor: Visitor,
+    seconds: float,
+    memory: int,
+    most: int,
+    beside: Mapping[str, Path] | None = None,
 ) -> workers.Done:
     """What a task makes of an uploaded file, see `read_upload`; most: bytes of arrays that it may answer with.
+
+    beside: other files that it sees in its folder, by name.
 
     Its answer is for the caller to check: a parser that was taken over may have answered anything.
     """
     with _turns.turn(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
         source = Path(folder) / f"shape{path.suffix.lower()}"
         _link(path, source)
+        for name, other in (beside or {}).items():
+            _link(other, Path(folder) / name)
         done = workers.once(task, settings, str(source), workers.Seal(folder, memory, seconds, most), _reading.add)
     if done.error is not None:
         raise _refusal(done.error, path.name, source, memory)
@@ -138,10 +149,10 @@ def end_reading() -> None:
         worker.kill()
 
 
-def _check_before(path: Path, max_bytes: int) -> None:
+def _check_before(path: Path, max_bytes: int, suffixes: Sequence[str]) -> None:
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ShapeFileError(f"{path.name}: {suffix or 'no suffix'} is not read; these are: {' '.join(SUFFIXES)}")
+    if suffix not in suffixes:
+        raise ShapeFileError(f"{path.name}: {suffix or 'no suffix'} is not read; these are: {' '.join(suffixes)}")
     if not path.is_file():
         raise ShapeFileError(f"{path.name} is no longer there; upload it again")
     if path.stat().st_size > max_bytes:
@@ -162,7 +173,8 @@ def _refusal(error: Exception, name: str, source: Path, memory: int) -> Exceptio
     if isinstance(error, WorkerError):
         return ShapeFileError(f"“{name}”: {error}; it may be damaged, or unfold to far more than its size")
     kind = MissingPackageError if isinstance(error, MissingPackageError) else ShapeFileError
-    return kind(str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”"))
+    said = str(error).replace(str(source), f"“{name}”").replace(source.name, f"“{name}”")
+    return kind(said.replace(f"{source.parent}{os.sep}", ""))
 
 
 def reader() -> Callable[[str], tuple[dict[str, Any], list[np.ndarray]]]:

@@ -10,8 +10,10 @@ from openshape_ood.app.downloads import remove_results
 from openshape_ood.app.quotas import VISITS, VISITS_BYTES
 from openshape_ood.app.rooms import Room
 from openshape_ood.app.session import Session
+from openshape_ood.app.texts import FIRST
 from openshape_ood.app.turns import Visitor
 from openshape_ood.app.verdicts import Shown
+from openshape_ood.app.views import Look
 
 FORGOTTEN = (
     "The page had forgotten your shapes and examples: it was started anew, or has had more visitors than it remembers. "
@@ -21,8 +23,8 @@ FORGOTTEN = (
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's session, the room if its objects are on the page, the file it came from, the verdict that is shown,
-    and the folder of what can be downloaded.
+    """One visitor's session, the room if its objects are on the page, the file it came from, or the view that is on the
+    page, the verdict that is shown, what was said last in its place, and the folder of what can be downloaded.
     """
 
     session: Session
@@ -30,10 +32,16 @@ class Visit:
     folder: str = ""
     room: Room | None = None
     file: str = ""
+    look: Look | None = None
+    said: str = FIRST
+
+    def put(self, session: Session, room: Room | None = None, file: str = "", look: Look | None = None) -> None:
+        """What is on the page from now on."""
+        self.session, self.room, self.file, self.look = session, room, file, look
 
     @property
     def nbytes(self) -> int:
-        return self.session.nbytes + (self.room.nbytes if self.room else 0)
+        return self.session.nbytes + sum(one.nbytes for one in (self.room, self.look) if one is not None)
 
 
 class Visits:

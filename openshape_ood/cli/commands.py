@@ -25,6 +25,7 @@ from openshape_ood.cli.scene import scene
 from openshape_ood.cli.score import score
 from openshape_ood.cli.serve import serve
 from openshape_ood.cli.show import show
+from openshape_ood.cli.view import view
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
 SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings", "--prompts", "--background")
@@ -73,7 +74,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            if isinstance(error, CheckpointError) and ctx.invoked_subcommand != "relevancy":
+            if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in ("relevancy", "view"):
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:
                 print_json({"error": {"type": type(error).__name__, "message": str(error)}})
@@ -120,7 +121,7 @@ def _asking_for_json(group: Any) -> dict[str, Any]:
     }
 
 
-for command in (score, embed, localize, scene, relevancy, show, discover, doctor, demo, serve):
+for command in (score, embed, localize, scene, relevancy, view, show, discover, doctor, demo, serve):
     app.command()(command)
 app.add_typer(known_files.app, name="known")
 app.add_typer(comparator.app, name="comparator")

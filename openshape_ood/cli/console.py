@@ -10,7 +10,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,16 @@ def print_line(text: str, style: str = "") -> None:
 
 def print_note(text: str, style: str = "dim") -> None:
     console(stderr=True).print(text, style=style)
+
+
+@contextmanager
+def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
+    """Warnings as notes, each put into words by `said`."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    for warning in told:
+        print_note(f"warning: {shown(said(warning.message))}", "yellow")
 
 
 def print_error(message: str) -> None:

@@ -120,8 +120,8 @@ def relevancy(
     from openshape_ood.views.relevancy.tiling import find_preset
 
     # what can be wrong is told before anything is downloaded
-    asked, picture = clean_names(_split(names)), load_picture(image)
-    seen = clean_names(_split(known)) if known else None
+    asked, picture = clean_names(split(names)), load_picture(image)
+    seen = clean_names(split(known)) if known else None
     if lacking := [name for name in seen or () if name.casefold() not in {one.casefold() for one in asked}]:
         raise UnknownNameError(f"--known has {lacking[0]!r}, which is not among --names: {', '.join(asked)}")
     chosen = find_preset(preset, legacy)
@@ -135,7 +135,7 @@ def relevancy(
                 bar.step()
                 done[0] += 1
 
-        behind = _split(background) if background else None
+        behind = split(background) if background else None
         found = encoder.encode_image(picture, asked, preset=chosen, background=behind, seed=seed, progress=step)
     written = [] if out is None else _written(found, seen, out.expanduser())
     if json:
@@ -149,7 +149,7 @@ def relevancy(
         print_line(f"written: {', '.join(shown(path) for path in written)}")
 
 
-def _split(names: list[str] | None) -> list[str]:
+def split(names: list[str] | None) -> list[str]:
     """Several in one word, separated by commas, too."""
     return [part.strip() for name in names or () for part in name.split(",") if part.strip()]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
+from openshape_ood.cli.console import (
+    Failure,
+    print_failures,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    shown,
+    told_warnings,
+)
 from openshape_ood.errors import InputError, ShapeFileError
 
 if TYPE_CHECKING:
@@ -123,15 +131,11 @@ def _loaded(file: Path, up: str, unit: str) -> Scene:
     """The scan, with a line for each thing that looks wrong with it."""
     from openshape_ood.scenes import load_scene
 
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    with told_warnings(_by_options):
         try:
-            scan = load_scene(file, up=up, unit=unit)
+            return load_scene(file, up=up, unit=unit)
         except ShapeFileError as error:
             raise type(error)(_by_options(error)) from error
-    for warning in told:
-        print_note(f"warning: {shown(_by_options(warning.message))}", "yellow")
-    return scan
 
 
 def _by_options(said: object) -> str:
@@ -143,18 +147,24 @@ def _generated(names: list[str], seed: int) -> Scene:
     """A room of what is known and one thing that is not."""
     from dataclasses import replace
 
-    from openshape_ood.synthetic.calibration import resolve
     from openshape_ood.synthetic.rooms import room
 
-    categories = [category for category in map(resolve, names) if category]
-    if not categories:
-        raise InputError(
-            "without a FILE a room is generated, of names that are generated categories; give some by --known"
-        )
-    foreign = next(name for name in FOREIGN if name not in categories)
+    categories, foreign = foreign_to(names, "--known")
     made = room(seed, categories=categories, foreign=[foreign])
     print_note(f"no FILE: a generated room of {', '.join(categories)}, and one {foreign}")
     return replace(made.scene, labels=None, instances=None, name=f"generated room {seed}")
+
+
+def foreign_to(names: list[str], option: str) -> tuple[list[str], str]:
+    """The generated categories among names, and one that is not. Raises `InputError`."""
+    from openshape_ood.synthetic.calibration import resolve
+
+    categories = list(dict.fromkeys(category for category in map(resolve, names) if category))
+    if not categories:
+        raise InputError(
+            f"without a FILE a room is generated, of names that are generated categories; give some by {option}"
+        )
+    return categories, next(name for name in FOREIGN if name not in categories)
 
 
 def _written(result: SceneResult, out: Path) -> list[Path]:

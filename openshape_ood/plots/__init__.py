@@ -22,11 +22,14 @@ from openshape_ood.plots.scenes import scene
 from openshape_ood.plots.scores import histogram, roc, similarity
 from openshape_ood.plots.sheet import contact_sheet, group_sheet
 from openshape_ood.plots.tsne import embeddings
+from openshape_ood.plots.views import completed, film
 
 __all__ = [
     "cloud",
+    "completed",
     "contact_sheet",
     "embeddings",
+    "film",
     "group_sheet",
     "histogram",
     "novelty_map",

@@ -14,6 +14,7 @@ from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned, upright
 from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, scene_colors
+from openshape_ood.plots.views import is_completed, traces, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -43,8 +44,9 @@ def turnable(
 
     Parameters
     ----------
-    points : array (n, 3|6), path, trimesh object, NoveltyMap or SceneResult
-        The last two bring their own values, ends of the ramp and axis; of a scene the ceiling is left out.
+    points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult or CompletedView
+        The last three bring their own values, ends of the ramp and axis; of a scene the ceiling is left out, and of a
+        view the surfaces of completed things are drawn too, which needs scikit-image.
     color : str, optional
         As in `cloud`; "novelty" for a map, "name" for a scene and "height" for anything else unless given.
     values, up, low, high, title, legend
@@ -66,7 +68,11 @@ def turnable(
     boxes: list[dict[str, Any]] = []
     if isinstance(points, NoveltyMap | SceneResult) and any(one is not None for one in (values, low, high)):
         raise InputError("a novelty map brings its own values, low and high, and so does a scene; leave them out")
-    if isinstance(points, SceneResult):
+    surfaces: list[dict[str, Any]] = []
+    if is_completed(points):
+        surfaces, table, up = list(traces(points)), visible(points), "z"
+        colors = choose_colors(table, up, "rgb")
+    elif isinstance(points, SceneResult):
         table, colors = scene_colors(points, color or "name")
         up, boxes = "z", list(_boxes(points))
     elif isinstance(points, NoveltyMap):
@@ -82,12 +88,14 @@ def turnable(
     chosen = thinned(len(table), MOST)
     x, y, z = upright(table[chosen], up).astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
-    figure = graph_objects.Figure(layout=_layout(title, ABOVE if isinstance(points, SceneResult) else TILT))
+    figure = graph_objects.Figure(layout=_layout(title, ABOVE if isinstance(points, SceneResult) or surfaces else TILT))
     for trace, own in _traces(colors, colors.values[chosen], legend):
         marker = shared["marker"] | trace.pop("marker")
         figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
     for box in boxes:
         figure.add_scatter3d(**box)
+    for surface in surfaces:
+        figure.add_trace(surface | {"name": _plain(surface["name"]), "showlegend": legend, "hoverinfo": "name"})
     return figure
 
 

@@ -85,7 +85,10 @@ class Keys:
 
 @dataclass(frozen=True)
 class Text:
-    """The text encoder that an encoder was aligned with, and how a class name becomes its embedding."""
+    """The text encoder that an encoder was aligned with, and how a class name becomes its embedding.
+
+    trained: the names that the encoder was trained with, where these are not those of the file; of kind "static".
+    """
 
     kind: str
     model: str
@@ -94,6 +97,7 @@ class Text:
     pretrained: str = ""
     revision: str = "main"
     sha256: str = ""
+    trained: tuple[str, ...] = ()
 
     @property
     def space(self) -> str:

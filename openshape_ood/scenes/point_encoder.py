@@ -113,7 +113,7 @@ class PointEncoder:
     @classmethod
     def from_pretrained(
         cls,
-        name: str = "openscene-scannet-openseg",
+        name: str = "tiny-points",
         *,
         checkpoint: str | os.PathLike[str] | None = None,
         registry: str | os.PathLike[str] | None = None,

@@ -32,7 +32,7 @@ def segment_scene(
     *,
     encoder: Any = None,
     text: NamesEncoder | None = None,
-    model: str = "openscene-scannet-openseg",
+    model: str = "tiny-points",
     method: str | Method | None = None,
     threshold: Threshold | None = None,
     smooth: int = 0,

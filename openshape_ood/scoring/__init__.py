@@ -4,7 +4,25 @@
 by the names under which the literature and `score_novelty(method=...)` know them. A method of one's own is a `Method`.
 """
 
-from openshape_ood.scoring.methods import DEFAULTS, METHODS, Method, default_method, find_method, judge
+from openshape_ood.scoring.methods import (
+    DEFAULTS,
+    METHODS,
+    Method,
+    default_method,
+    find_method,
+    judge,
+    judge_similarities,
+)
 from openshape_ood.scoring.scorers import Judgement, Scorer
 
-__all__ = ["DEFAULTS", "METHODS", "Judgement", "Method", "Scorer", "default_method", "find_method", "judge"]
+__all__ = [
+    "DEFAULTS",
+    "METHODS",
+    "Judgement",
+    "Method",
+    "Scorer",
+    "default_method",
+    "find_method",
+    "judge",
+    "judge_similarities",
+]

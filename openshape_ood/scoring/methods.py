@@ -15,7 +15,15 @@ from openshape_ood.checks import check_choice, check_settings, unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
-from openshape_ood.scoring.scorers import CosineScorer, FusionScorer, Judgement, Scorer, VimScorer, VoteScorer
+from openshape_ood.scoring.scorers import (
+    CosineScorer,
+    FusionScorer,
+    Judgement,
+    Scorer,
+    VimScorer,
+    VoteScorer,
+    by_similarity,
+)
 
 Kind = Literal["names", "examples", "both"]
 Needs = Literal["any", "negatives", "examples", "patches", "text and examples"]
@@ -288,6 +296,36 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
             )
         unit(rows, "query")  # refuses rows without a direction; how long the others are is the scorer's business
     return judged_by(fitted(found, known), rows, found, len(known.names))
+
+
+def judge_similarities(rows: np.ndarray, method: str | Method, temperature: float = 1.0) -> np.ndarray:
+    """How novel rows are of which only the similarity with each class is known, not what it was taken of.
+
+    Parameters
+    ----------
+    rows : (b, k) float
+        From about -1 to 1; of what lies beyond all methods but "max_cosine" see -1 or 1.
+    method : str or Method
+        One of `METHODS` that judges by cosines alone: max_cosine, mcm, energy, entropy or margin.
+    temperature : float
+        Of all but "max_cosine".
+
+    Returns
+    -------
+    (b,) float64
+
+    Raises
+    ------
+    InputError
+        For another method, and where a single class makes the method's figures all alike.
+    """
+    found = find_method(method)
+    formula = found.settings.get("formula")
+    if found.scorer != CosineScorer.fit or found.needs != "any":
+        usable = [name for name, one in METHODS.items() if one.scorer == CosineScorer.fit and one.needs == "any"]
+        raise InputError(f"method {found.name!r} needs more than similarities; with these: {', '.join(usable)}")
+    given = rows.astype(np.float64)
+    return by_similarity(given if formula == "max_cosine" else given.clip(-1, 1), str(formula), temperature)
 
 
 def judged_by(scorer: Scorer, rows: np.ndarray, method: Method, k: int) -> Judgement:

@@ -80,14 +80,20 @@ class CosineScorer:
         z = unit_or_zero(rows)
         cosines = cosine(z, self.targets)
         similarity = cosines if self.targets is self.anchors else cosine(z, self.anchors)
-        if self.formula == "max_cosine":
-            novelty = 1 - cosines.max(axis=1)
-        elif self.formula == "neglabel":
+        if self.formula == "neglabel":
             words, groups = cosine(z, self.negatives), min(GROUPS, len(self.negatives))
             novelty = text_scores.negative_label_share(cosines, words, self.temperature, groups)
         else:
-            novelty = getattr(text_scores, self.formula)(cosines, self.temperature)
+            novelty = by_similarity(cosines, self.formula, self.temperature)
         return Judgement(novelty, cosines.argmax(axis=1), similarity)
+
+
+def by_similarity(cosines: np.ndarray, formula: str, temperature: float) -> np.ndarray:
+    """The novelty (b,) of rows by their similarity (b, k) with each class."""
+    if formula == "max_cosine":
+        return np.asarray(1 - cosines.max(axis=1))
+    found: np.ndarray = getattr(text_scores, formula)(cosines, temperature)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

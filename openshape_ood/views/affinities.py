@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from openshape_ood.encoders.protocols import ANONYMOUS, Identity, Provenance
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import FileError, InputError, UnknownNameError
 from openshape_ood.novelty_map import Elements, NoveltyMap
+from openshape_ood.scoring import Method, find_method, judge_similarities
 from openshape_ood.storage import DAMAGE, save_whole
 
 if TYPE_CHECKING:
@@ -82,13 +83,19 @@ class Affinities:
         """The affinities (h, w) of a name. Raises `UnknownNameError`."""
         return self.values[self._rows([name])[0]]
 
-    def novelty(self, known: Sequence[str] | None = None) -> NoveltyMap:
+    def novelty(
+        self, known: Sequence[str] | None = None, *, method: str | Method = "max_cosine", temperature: float = 1.0
+    ) -> NoveltyMap:
         """What the known names leave unexplained: 1 less the largest affinity to any of them.
 
         Parameters
         ----------
         known : sequence of str, optional
             Some of the names, or all.
+        method : str or Method
+            Another rule of `score_novelty` that takes similarities with names: mcm, energy, entropy or margin.
+        temperature : float
+            Of these; differences of affinities count for as much as 1 / temperature.
 
         Returns
         -------
@@ -99,7 +106,9 @@ class Affinities:
         Raises
         ------
         UnknownNameError
-            For a name that was not asked for.
+            For a name that was not asked for, and a method that there is not.
+        InputError
+            For a method that takes more than similarities, or more than one name.
 
         Examples
         --------
@@ -107,18 +116,19 @@ class Affinities:
         >>> Affinities.from_masks(masks, ["chair", "lamp"]).novelty(["chair"]).novelty.tolist()
         [0.0, 1.0]
         """
-        names = list(self.names) if known is None else clean_names(known)
+        names, rule = list(self.names) if known is None else clean_names(known), find_method(method)
         rows, (h, w) = self._rows(names), self.values.shape[1:]
         flat = self.values.reshape(len(self), -1)
         best, nearest = np.empty(h * w, dtype=np.float32), np.empty(h * w, dtype=np.int64)
+        novelty = np.zeros(h * w)
         step = max(1, BLOCK_ELEMENTS // len(rows))
         for start in range(0, h * w, step):
             part = slice(start, start + step)
             block = flat[rows, part]
             nearest[part] = np.where(np.isnan(block), -np.inf, block).argmax(axis=0)
             best[part] = np.take_along_axis(block, nearest[None, part], axis=0)[0]
+            novelty[part] = judge_similarities(np.where(np.isnan(block), -1, block).T, rule, temperature)
         unknown = np.isnan(best)
-        novelty = 1 - best.astype(np.float64)
         novelty[unknown] = novelty[~unknown].min() if not unknown.all() else 0.0
         nearest[unknown] = len(names)
         classes = np.array([*names, *([UNKNOWN] if unknown.any() else [])])
@@ -130,7 +140,7 @@ class Affinities:
             classes=classes,
             baseline=float("nan"),
             threshold=None,
-            provenance=self.provenance,
+            provenance=judged(self.provenance, rule),
             name="the image",
             up="",
             similarity=np.where(unknown, 0.0, best),
@@ -177,6 +187,36 @@ class Affinities:
         except (*DAMAGE, zipfile.BadZipFile) as error:
             raise FileError(f"{given} holds no affinities, or is damaged: {error}") from error
 
+    @classmethod
+    def load_masks(cls, path: str | os.PathLike[str]) -> Affinities:
+        """Masks from an .npz file that has an array (h, w) of bool, or of 0 and more, for each name.
+
+        Nothing in it is run. Raises `FileError` for any other file, `InputError` for arrays that are none.
+        """
+        from openshape_ood.shapes.tables import npz_arrays
+
+        given = given_path(path, "path")
+        try:
+            arrays = npz_arrays(given.read_bytes())
+        except OSError as error:
+            raise FileError(f"cannot read the masks {given}: {error.strerror or error}") from error
+        except (*DAMAGE, zipfile.BadZipFile) as error:
+            raise FileError(f"{given} holds no masks, or is damaged: {error}") from error
+        shapes = {name: one.shape for name, one in arrays.items()}
+        if not arrays or len(set(shapes.values())) > 1 or any(one.ndim != 2 for one in arrays.values()):
+            raise InputError(f"{given} has arrays of {shapes}; expected for each name one (h, w), all of one size")
+        if wrong := [name for name, one in arrays.items() if one.dtype.kind not in "biu"]:
+            raise InputError(
+                f"{given}: {wrong[0]!r} is of type {arrays[wrong[0]].dtype}; expected bool, or whole numbers, 0 "
+                "outside. Figures go by `Affinities(values, names).save`"
+            )
+        return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
+
+    def of(self, names: Sequence[str]) -> Affinities:
+        """Those to some of the names, in this order. Raises `UnknownNameError`."""
+        rows = self._rows(clean_names(names))
+        return replace(self, values=self.values[rows], names=tuple(self.names[i] for i in rows))
+
     def plot(self, **options: Any) -> Any:
         """Draw them, see `openshape_ood.plots.relevancy`; needs the extra `[plots]`."""
         from openshape_ood import plots
@@ -188,3 +228,9 @@ class Affinities:
         if lacking := [name for name in names if name.casefold() not in place]:
             raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
         return [place[name.casefold()] for name in names]
+
+
+def judged(provenance: Provenance, method: Method) -> Provenance:
+    """Whose affinities, and by what rule they were judged where it is not the largest one."""
+    rule = "" if method.name == "max_cosine" else f", {method.name}"
+    return replace(provenance, method=provenance.method + rule)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,20 +16,20 @@ import numpy as np
 
 from openshape_ood.checks import check_positive, given_path
 from openshape_ood.errors import CloudError, FileError, InputError
-from openshape_ood.shapes.guards import IMAGE_FORMATS, Images
 from openshape_ood.shapes.tables import npz_arrays
 from openshape_ood.storage import DAMAGE, replacing, save_whole
 from openshape_ood.views.geometry import floor_height, image_normals
+from openshape_ood.views.pictures import opened, read_bounded
 from openshape_ood.views.published import read_pickle
 from openshape_ood.views.view import View, ViewWarning
 
 IMAGES = (".png", ".jpg", ".jpeg")
 SUFFIXES = (".npz", *IMAGES, ".pkl")
-MAX_BYTES = 2**29
 MILLIMETERS = 1000.0  # a meter
 MAX_SIDE = 8192  # pixels, of what a file asks to be resized to
 OFF = 0.2  # by which a principal point is off the middle, as a share of it
 RAISED = 0.02  # meters
+OVER = 0.5  # of the axis of the picture that points down: so much upwards
 
 
 def load_view(
@@ -68,8 +69,8 @@ def load_view(
     Warns
     -----
     ViewWarning
-        Where the principal point is that of the image turned by a quarter, which is mended; of a published scene file
-        also where its floor is moved to z = 0.
+        Where the principal point is that of the image turned by a quarter, which is mended, or the picture stands
+        upside down, which is left; of a published scene file also where its floor is moved to z = 0.
     """
     given = given_path(path, "path")
     if given.is_dir():
@@ -84,14 +85,25 @@ def load_view(
         if suffix in IMAGES:
             found = _pair(given, depth, camera)
         else:
-            found = npz_arrays(_bytes(given)) if suffix == ".npz" else published_arrays(read_pickle(_bytes(given)))
+            found = (
+                npz_arrays(read_bounded(given))
+                if suffix == ".npz"
+                else published_arrays(read_pickle(read_bounded(given)))
+            )
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise
-    except DAMAGE as error:
+    except (*DAMAGE, zipfile.BadZipFile) as error:
         told = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise FileError(f"cannot read the view {given}: {told}") from error
     view = _with_principal_point(view)
+    if view.pose[2, 1] > OVER:
+        warnings.warn(
+            f"{view.name}: by its pose the picture stands upside down; has its camera y up, as OpenGL's? Then negate "
+            "the second and third column of the rotation",
+            ViewWarning,
+            stacklevel=2,
+        )
     return on_floor(view) if suffix == ".pkl" else view
 
 
@@ -213,7 +225,7 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
     """Color and depth as they are stored, whatever an EXIF tag says: the camera is that of the stored ones."""
     beside = [path.with_name("depth.png") if depth is None else given_path(depth, "depth")]
     beside.append(path.with_name("camera.json") if camera is None else given_path(camera, "camera"))
-    told = json.loads(_bytes(beside[1]))
+    told = json.loads(read_bounded(beside[1]))
     if not isinstance(told, dict):
         raise CloudError(f"{beside[1]} holds no object with intrinsics and pose")
     if lacking := [name for name in ("intrinsics", "pose") if name not in told]:
@@ -232,27 +244,8 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
 
 
 def _image(path: Path, mode: str | None) -> np.ndarray:
-    from PIL import Image
-
-    data = _bytes(path)
-    if not Images().admit(data, path.name):
-        raise CloudError(f"{path} is no image that can be read")
-    try:
-        with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            return np.asarray(image.convert(mode) if mode else image)
-    except (OSError, SyntaxError) as error:
-        raise CloudError(f"{path} is a damaged image: {error}") from error
-
-
-def _bytes(path: Path) -> bytes:
-    if not path.is_file():  # a pipe would wait for ever
-        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB; no view is")
-        return path.read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    with opened(path) as image:
+        return np.asarray(image.convert(mode) if mode else image)
 
 
 def _save_png(path: Path, pixels: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scenes import Scene, mean_color, voxelize
+from openshape_ood.scoring import Method
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import in_bounds
 from openshape_ood.views.view import View
@@ -45,7 +46,13 @@ class Lifted:
         return len(self.scene)
 
     def novelty(
-        self, known: Sequence[str] | None = None, *, threshold: Threshold | None = None, smooth: int = 0
+        self,
+        known: Sequence[str] | None = None,
+        *,
+        method: str | Method = "max_cosine",
+        temperature: float = 1.0,
+        threshold: Threshold | None = None,
+        smooth: int = 0,
     ) -> NoveltyMap:
         """What the known names leave unexplained of each point, as `Affinities.novelty` says of pixels.
 
@@ -53,6 +60,8 @@ class Lifted:
         ----------
         known : sequence of str, optional
             Some of the names, or all.
+        method, temperature
+            As there.
         threshold : Threshold, optional
             For `.is_novel` and `.regions()`, which `score_scene(lifted.scene, known, proposals=...)` judges as shapes.
         smooth : int
@@ -65,17 +74,18 @@ class Lifted:
 
         Raises
         ------
-        UnknownNameError
-            For a name that was not asked for.
+        UnknownNameError, InputError
+            As there.
         MixedEncodersError
-            For a threshold of other affinities.
+            For a threshold of other affinities, or another method.
         """
         values = self.affinities
         if check_whole(smooth, "smooth", 0):
             values = _smoothed(self.scene.points, values, smooth)
+        of_rows = Affinities(values.T[:, None], self.names, self.provenance)
+        found = of_rows.novelty(known, method=method, temperature=temperature)
         if threshold is not None:
-            threshold.check_fits(self.provenance)
-        found = Affinities(values.T[:, None], self.names, self.provenance).novelty(known)
+            threshold.check_fits(found.provenance)
         rows = self.scene.points
         if self.scene.color is not None:
             rows = np.hstack([rows, self.scene.color])

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import FileError
-from openshape_ood.shapes.guards import IMAGE_FORMATS, MAX_BYTES, Images
+from openshape_ood.shapes.guards import IMAGE_FORMATS, Images
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+MAX_BYTES = 1 << 29
 
 
 def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
@@ -33,21 +42,39 @@ def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
+    with opened(path) as image:
+        turned = ImageOps.exif_transpose(image).convert("RGBA")
+    white = Image.new("RGBA", turned.size, "white")
+    return np.asarray(Image.alpha_composite(white, turned).convert("RGB"))
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Image]:
+    """The image in a file as it is stored, to be decoded inside. Raises `FileError`, also for what decoding meets."""
+    from PIL import Image
+
     given: Any = given_path(path, "path")
-    if not given.is_file():  # a pipe would wait for ever
-        raise FileError(f"{given}: there is no such file" if not given.exists() else f"{given} is no regular file")
+    data = read_bounded(given)
     try:
-        with given.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
         if not Images().admit(data, given.name):
             raise FileError(f"{given} is no image that can be read; expected one of {', '.join(IMAGE_FORMATS)}")
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
-            turned = ImageOps.exif_transpose(image).convert("RGBA")
+            yield image
     except FileError:
         raise
-    except OSError as error:
-        raise FileError(f"cannot read the image {given}: {error.strerror or error}") from error
-    except (ValueError, SyntaxError, EOFError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise FileError(f"{given} is a damaged image: {error}") from error
-    white = Image.new("RGBA", turned.size, "white")
-    return np.asarray(Image.alpha_composite(white, turned).convert("RGB"))
+
+
+def read_bounded(path: Path) -> bytes:
+    """The bytes of a regular file that is not too large. Raises `FileError`."""
+    if not path.is_file():  # a pipe would wait for ever
+        raise FileError(f"{path}: there is no such file" if not path.exists() else f"{path} is no regular file")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise FileError(f"{path} is larger than {MAX_BYTES >> 20} MiB; no picture or view is")
+    return data

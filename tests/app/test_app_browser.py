@@ -28,6 +28,9 @@ from PIL import Image
 from openshape_ood import load_shape
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
+from openshape_ood.synthetic.views import room_view
+from openshape_ood.views import save_view
+from openshape_ood.views.affinities import Affinities
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
 
@@ -258,6 +261,46 @@ def test_a_room_is_taken_colored_listed_and_downloaded(visitor: Visitor, tmp_pat
     visitor.sees("#message.refused", "give unit='mm'")
     choose(visitor, "#unit", "mm")  # the same file is read again
     visitor.sees("#verdict", "hall.npy")
+    assert visitor.wrong == []
+
+
+@pytest.mark.slow
+def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp_path: Path, pictures: Path) -> None:
+    page = visitor.page
+    page.get_by_role("tab", name="A view").click()
+    page.locator("#names textarea, #names input").first.fill("chair, table, sofa, bed, lamp")
+    page.locator("#view-example").click()
+    assert "a generated view" in visitor.sees("#verdict", "new thing")
+    assert visitor.sees("#table", "new 1").count("known") == 5
+    visitor.sees_a_picture()
+    assert page.locator("#sheet").evaluate("image => image.naturalWidth") > 600
+    assert not page.locator("#color").is_visible()
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    visitor.screenshot(1000).save(pictures / "app-view.png")
+    assert unreadable(visitor) == []
+    figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
+    assert [one["status"] for one in figures["found"]].count("new") >= 1
+    assert len(load_shape(visitor.download("#ply", tmp_path))) > 100
+
+    made = room_view(2, categories=["chair", "table"], foreign=["bicycle"], objects=3)
+    folder = save_view(made.view, tmp_path / "mine")
+    masks = Affinities.from_masks(np.stack([made.mask(name) for name in ("chair", "table")]), ["chair", "table"])
+    masks.save(folder / "affinities.npz")
+    files = sorted(folder.iterdir())
+    content = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in files]
+    zone = page.locator("#drop-view button[aria-dropeffect]").first
+    page.evaluate(DROP, [zone.element_handle(), [one for one in content if one[0] != "camera.json"]])
+    visitor.sees("#message.refused", "a view is a picture, its depth")
+    visitor.sees("#verdict", "a generated view")  # what stood there still does
+    page.evaluate(DROP, [zone.element_handle(), content])
+    visitor.sees("#message.refused", "there are no affinities to 'sofa'")
+    page.locator("#names textarea, #names input").first.fill("chair, table")
+    page.locator("#score").click()
+    visitor.sees("#verdict", "rgb.png")
+    page.get_by_role("tab", name="Shapes").click()
+    page.get_by_role("button", name="scan of a piano").click()
+    visitor.sees("#verdict", "scan of a piano")
+    assert page.locator("#color").is_visible() and page.locator("#sheet").count() == 0
     assert visitor.wrong == []
 
 

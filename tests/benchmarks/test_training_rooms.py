@@ -140,9 +140,7 @@ def test_the_command_writes_a_file_that_the_encoder_loads(tmp_path: Path, capsys
     with safe_open(out, framework="numpy") as file:
         facts = json.loads(file.metadata()["training"])
     assert facts["steps"] == 2 and facts["classes"] == list(CLASSES) and facts["loss"] == "softmax"
-    encoder = PointEncoder.from_pretrained(
-        train_rooms.NAME, checkpoint=out, registry=train_rooms.REGISTRY, device="cpu"
-    )
+    encoder = PointEncoder.from_pretrained(train_rooms.NAME, checkpoint=out, device="cpu")
     assert encoder.encode_points(small().scene).shape == (580, 192)
     with pytest.raises(SystemExit):
         train_rooms.main(["--out", str(tmp_path / "y.safetensors"), "--resume"])

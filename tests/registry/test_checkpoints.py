@@ -36,8 +36,16 @@ UNI3D = [f"uni3d-{size}{data}" for size in ("b", "s", "ti", "l", "g") for data i
 NAMES = ["tiny", "vitb32", "vitl14", "vitg14", "openshape-no-lvis", *UNI3D]
 NAMES += ["tamm", "tamm-no-lvis", "openshape-shapenet", "tripletmix"]
 COMPARATORS = ["tiny-relation", "tiny-whitened"]
-POINTS = [f"openscene-{data}" for data in ("scannet-openseg", "scannet-lseg", "matterport-openseg", "nuscenes-openseg")]
-POINTS += ["lground-34d", "lground-34c"]
+SCENES = ("scannet-openseg", "scannet-lseg", "matterport-openseg", "nuscenes-openseg")
+POINTS = ["tiny-points", *(f"openscene-{data}" for data in SCENES), "lground-34d", "lground-34c"]
+COMPLETION = ["completion-rooms", "completion-rooms-relations", "semabs-ovssc", "semabs-chefer-ovssc"]
+COMPLETION += [
+    "semabs-semaware-ovssc",
+    "semabs-vool",
+    "semabs-chefer-vool",
+    "semabs-semaware-vool",
+    "semabs-clipspatial-vool",
+]
 TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "spec": CloudSpec}
 
 Registry = Callable[..., Path]
@@ -109,8 +117,11 @@ def refusal(path: Path) -> str:
 
 def test_all_rows_are_read() -> None:
     rows = load_registry()
-    assert set(rows) == {*NAMES, *POINTS, *COMPARATORS} and list_checkpoints(kind="comparator") == COMPARATORS
+    assert (
+        set(rows) == {*NAMES, *POINTS, *COMPARATORS, *COMPLETION} and list_checkpoints(kind="comparator") == COMPARATORS
+    )
     assert list_checkpoints() == NAMES and list_checkpoints(kind="points") == POINTS
+    assert sorted(list_checkpoints(kind="completion")) == sorted(COMPLETION)
     assert all(row.name == name and row.folder == PACKAGE for name, row in rows.items())
 
 
@@ -186,7 +197,9 @@ def test_a_list_or_table_is_no_value(registry: Registry, value: Any) -> None:
 @pytest.mark.parametrize("table, field, kind", places())
 def test_every_field_is_needed_but_those_with_a_default(registry: Registry, table: str, field: str, kind: type) -> None:
     has_default = {"kind", "source.package", "source.repo", "source.revision", "source.sha256", "source.url"}
-    has_default |= {"text.pretrained", "text.revision", "text.sha256"} | {f"keys.{f.name}" for f in fields(Keys)}
+    has_default |= {"text.pretrained", "text.revision", "text.sha256", "text.trained"} | {
+        f"keys.{f.name}" for f in fields(Keys)
+    }
     has_default |= {"source.bytes", "source.page", "sizes.adapter_width", "spec.fewer", "unconfirmed"}
     has_default |= {f"about.{f.name}" for f in fields(About) if f.default is not MISSING}
     where = place(table, field)

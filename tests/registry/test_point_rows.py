@@ -65,6 +65,9 @@ def hollow(shapes: dict[str, tuple[int, ...]], prefix: str) -> dict[str, Tensor]
 
 def test_what_the_rows_say() -> None:
     rows = {name: row for name, row in load_registry().items() if row.kind == "points"}
+    ours = rows.pop("tiny-points")
+    assert ours.source.kind == "package" and ours.scan.voxel == 0.08 and ours.scan.input == "height-color"
+    assert ours.text.space == find_checkpoint("tiny").text.space and not ours.unconfirmed
     assert {row.scan.voxel for row in rows.values()} == {0.02, 0.05} and rows[
         "openscene-nuscenes-openseg"
     ].scan.voxel == 0.05

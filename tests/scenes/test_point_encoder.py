@@ -175,7 +175,7 @@ def test_another_text_space_is_refused_and_both_are_named(encoder: PointEncoder,
     with pytest.raises(MixedEncodersError, match=r"the text encoder of vitb32, .* by made-up \(sha256 5e\)"):
         segment_scene(scene, other, encoder=encoder)
     with pytest.raises(MixedEncodersError, match=r"vitb32.*openscene-scannet-openseg"):
-        segment_scene(scene, other)  # before any download
+        segment_scene(scene, other, model="openscene-scannet-openseg")  # before any download
     with pytest.raises(MixedEncodersError, match="the text encoder of vitb32"):
         segment_scene(scene, ["chair"], encoder=encoder, text=TextEncoder.from_pretrained("vitb32"))
 

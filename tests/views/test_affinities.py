@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from openshape_ood.errors import ClassNamesError, FileError, InputError, UnknownNameError
+from openshape_ood.scoring import text_scores
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.pictures import load_picture
 
@@ -26,6 +27,25 @@ def test_novelty_is_what_the_known_names_leave() -> None:
     np.testing.assert_allclose(alone.novelty, [0.9, 0.2, 1.0, 0.5, 0.8, 0.2], atol=1e-6)
     with pytest.raises(UnknownNameError, match="no affinities to 'sofa'; there are to chair, lamp"):
         FOUND.novelty(["sofa"])
+
+
+def test_other_methods_judge_affinities_as_they_do_cosines() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.uniform(-1, 1, (3, 4, 5)).astype(np.float32)
+    values[:, 0, 0], values[1, 0, 1], values[0, 2, 2] = np.nan, np.nan, 1.7
+    given, names = Affinities(values, ("a", "b", "c")), ["c", "a"]
+    rows = np.nan_to_num(values[[2, 0]].reshape(2, -1).T, nan=-1).clip(-1, 1)
+    for method, formula in {"mcm": "softmax_uncertainty", "energy": "energy", "margin": "margin_uncertainty"}.items():
+        found = given.novelty(names, method=method, temperature=0.2)
+        expected = getattr(text_scores, formula)(rows, 0.2)
+        np.testing.assert_allclose(found.novelty[1:], expected[1:])
+        assert found.novelty[0] == expected[1:].min() and found.provenance.method == f"affinities, {method}"
+        assert (found.nearest == given.novelty(names).nearest).all()
+    assert given.novelty(names).provenance.method == "affinities"
+    with pytest.raises(InputError, match="'knn' needs more than similarities; with these: max_cosine, mcm, energy"):
+        given.novelty(method="knn")
+    with pytest.raises(InputError, match="constant for one known class"):
+        given.novelty(["a"], method="mcm")
 
 
 def test_hundreds_of_names_are_gone_through_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from openshape_ood.views.completion.grid import Grid
 from openshape_ood.views.geometry import (
     BOUNDS,
     grid_points,
@@ -26,6 +28,7 @@ from openshape_ood.views.geometry import (
     unproject,
 )
 
+SIDES = (8, 16, 32)
 FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with semabs_golden.npz")
 
@@ -43,7 +46,14 @@ def ours() -> dict[str, Any]:
     queries = made.points("geometry", seed, (400,))
     camera_points = unproject(depth, intrinsics)
     points = moved(camera_points, pose)
+    grids = {side: Grid(side, *map(tuple, BOUNDS.tolist()), legacy=True) for side in SIDES}
+    flat = {f"flat_{side}": grid.cells(torch.from_numpy(queries)).numpy() for side, grid in grids.items()}
+    cells = {f"cell_{side}": np.stack(np.unravel_index(flat[f"flat_{side}"], (side,) * 3), -1) for side in SIDES}
+    read = (grids[16].positions(torch.from_numpy(queries)) + 1) / 2 * 16  # -1 to 1 over the box, by the legacy rule
     return {
+        **flat,
+        **cells,
+        "cell_16_continuous": read.numpy(),
         "camera_points": camera_points[::7],
         "points": points,
         "in_bounds": in_bounds(points),
@@ -58,7 +68,8 @@ def ours() -> dict[str, Any]:
 @pytest.mark.parametrize(
     "key",
     ["camera_points", "points", "in_bounds", "query_in_bounds", "query_in_view"]
-    + ["grid_points_3", "sample_points_4", "tsdf_16"],
+    + ["grid_points_3", "sample_points_4", "tsdf_16", "cell_16_continuous"]
+    + [f"{what}_{side}" for what in ("cell", "flat") for side in SIDES],
 )
 def test_the_same_geometry(ours: dict[str, Any], key: str) -> None:
     with np.load(Path(str(FOLDER), "semabs_golden.npz")) as golden:

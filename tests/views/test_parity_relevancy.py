@@ -6,6 +6,7 @@ compared, for whatever seed the file has.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sys
@@ -116,19 +117,23 @@ def test_tile(pack: Any, model: Any) -> None:
 
 
 def test_tile_in_double_precision(pack: Any, model: Any) -> None:
-    import copy
-
     make, golden = pack
     seed, size = int(golden["seed"]), json.loads(str(golden["sizes"]))["tile"]
     double = copy.deepcopy(model).double()
-    cut = tiling.pixels(make.image(seed, size, size), np.array([[size, 0, 0]]), 224)
     mean, std = (torch.tensor(three, dtype=torch.float64).reshape(3, 1, 1) for three in (relevancy.MEAN, relevancy.STD))
-    x = (torch.from_numpy(cut).double() / 255 - mean) / std
+    made = [make.image(seed + more, side, side) for more, side in ((0, size), (300, 320))]
+    cut = [tiling.pixels(one, np.array([[len(one), 0, 0]]), 224) for one in made]
+    x, shrunk = ((torch.from_numpy(one).double() / 255 - mean) / std for one in cut)
+    check(shrunk[0, :, ::28, ::28], golden, "tile/pixels_shrunk_64", DOUBLE_BAR)
     given = Given(make, seed)
     sentences = [[one.format(name) for one in make.TEMPLATES] for name in make.NAMES[:3]]
     vectors = np.stack([relevancy.average(given.embed(some).astype(np.float64), True) for some in sentences])
     check(vectors, golden, "tile/text_64", DOUBLE_BAR)
-    text = torch.from_numpy(vectors)
+    text, tower = torch.from_numpy(vectors), Tower.of(double)
+    feature = tower.embed(tower.tokens(x)).detach()[0]
+    check(feature, golden, "tile/feature_64", DOUBLE_BAR)
+    check(100 * feature / feature.norm() @ text.T, golden, "tile/logits_64", DOUBLE_BAR)
+    check(tower.relevancy(x, text, signed=True)[:, 0], golden, "tile/relevancy_signed_64", DOUBLE_BAR)
     for first, key in ((None, "relevancy"), (6, "rollout_blocks_6_to_11"), (0, "rollout_all_blocks")):
         check(Tower.of(double, first).relevancy(x, text)[:, 0], golden, f"tile/{key}_64", DOUBLE_BAR)
 
@@ -139,6 +144,9 @@ def test_text(pack: Any, model: Any) -> None:
     sentences = [one.format(name) for name in make.NAMES[:3] for one in make.TEMPLATES]
     np.testing.assert_array_equal(made._text.tokenizer(sentences, context_length=77), golden["text/tokens"])
     check(made._text.embed(sentences), golden, "text/features")
+    with torch.no_grad():
+        double = copy.deepcopy(model).double().encode_text(torch.from_numpy(golden["text/tokens"]))
+    check(double, golden, "text/features_64", DOUBLE_BAR)
 
 
 def test_tiles(pack: Any) -> None:

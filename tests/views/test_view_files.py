@@ -17,7 +17,7 @@ from PIL import Image
 from openshape_ood import load_view
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.synthetic.rooms.pieces import Piece, rectangle
-from openshape_ood.synthetic.views import render
+from openshape_ood.synthetic.views import render, room_view
 from openshape_ood.views import View, ViewWarning, save_view
 from openshape_ood.views.geometry import looking
 from openshape_ood.views.published import read_pickle
@@ -243,3 +243,14 @@ def test_images_that_unfold_are_refused(view: View, tmp_path: Path) -> None:
     path.write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
     with pytest.raises(FileError, match=r"bomb|decode"):
         load_view(path)
+
+
+def test_a_picture_upside_down_and_a_damaged_archive_are_said(tmp_path: Path) -> None:
+    seen = room_view(1, categories=["chair"], objects=1).view
+    turned = seen.pose @ np.diag([1.0, -1, -1, 1])  # as OpenGL has it
+    np.savez(tmp_path / "gl.npz", rgb=seen.rgb, depth=seen.depth, intrinsics=seen.intrinsics, pose=turned)
+    with pytest.warns(ViewWarning, match="stands upside down"):
+        load_view(tmp_path / "gl.npz")
+    (tmp_path / "no.npz").write_bytes(b"PK junk")
+    with pytest.raises(FileError, match="cannot read the view"):
+        load_view(tmp_path / "no.npz")

@@ -49,7 +49,7 @@ class StaticModel:
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.vectors, self.scales, self.dim = vectors, scales, vectors.shape[1]
         self.near = float(metadata.get("near", -1))
-        self.trained_names: list[str] = json.loads(metadata.get("trained_names", "[]"))
+        self.trained_names = list(row.text.trained) or json.loads(metadata.get("trained_names", "[]"))
 
     def embed(self, sentences: Sequence[str]) -> Vectors:
         """Unit vectors (n, d). Raises `ClassNamesError` for a sentence without a known word."""

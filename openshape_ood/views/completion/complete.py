@@ -24,7 +24,7 @@ from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.completion.relations import check_relation
 from openshape_ood.views.view import View, ViewWarning
 
-DEFAULT, RELEASED = "completion-rooms", "semabs-vool"
+DEFAULT, RELATIONAL = "completion-rooms", "completion-rooms-relations"
 MOST_POINTS = 80_000
 
 
@@ -131,7 +131,7 @@ def locate(
     reference: str,
     *,
     affinities: Affinities | None = None,
-    model: str | Completer = RELEASED,
+    model: str | Completer = RELATIONAL,
     text: Any = None,
     frame: np.ndarray | None = None,
     num_points: int = MOST_POINTS,
@@ -171,8 +171,8 @@ def locate(
         return seen.field(sentence, (seen.part(0),), ((0,),), (None,))
     if not network.sizes.relates:
         raise InputError(
-            f"{completer!r} has not learned relations; expected one that has, such as {RELEASED!r} with its "
-            f"released file: model=Completer.from_pretrained({RELEASED!r}, checkpoint=PATH)"
+            f"{completer!r} has not learned relations; expected one that has: {RELATIONAL!r}, or a released one with "
+            "its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
     if network.sizes.head == "text-relation":
         seen = _Seen(source, (), affinities, completer, frame, num_points, seed)
@@ -230,7 +230,8 @@ class _Seen:
         if not len(kept):
             raise CloudError(
                 f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to "
-                f"{grid.high}; is the floor at z = 0, and does the camera look at the scene? Give frame="
+                f"{grid.high}; is the floor at z = 0, and does the camera look at the scene? In Python, "
+                "frame= moves the box"
             )
         if len(kept) > check_whole(num_points, "num_points"):
             kept = np.sort(np.random.default_rng(check_seed(seed)).choice(kept, num_points, replace=False))

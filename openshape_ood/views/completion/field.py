@@ -27,7 +27,7 @@ from openshape_ood.views.view import View
 PIECE = 1 << 18  # queries at once
 KEPT_BYTES = 1 << 29  # of volumes
 MOST_SIDE = 256
-PEAK = 0.15  # a target can be where its logit is within this of the largest
+PEAK = 0.15  # by released networks a target can be where its logit is within this of the largest
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +182,10 @@ class Field:
         UnknownNameError
             For a name that it was not made for.
         """
-        rows, told, filled = self._rows(known), self._told(side), self._visible(side)
+        rows, told, (filled, places) = self._rows(known), self._told(side), self._visible(side)
         best, nearest = np.full(side**3, -np.inf), np.zeros(side**3, dtype=np.int64)
         for i in range(len(self.names)):
-            above = self._above(i, side)
+            above = self._above(i, side, places)
             filled |= told & (above > 0)
             if i in rows:
                 nearest[above > best] = rows.index(i)
@@ -235,23 +235,28 @@ class Field:
                 self._volumes.popitem(last=False)
         return self._volumes[part]
 
-    def _above(self, i: int, side: int) -> np.ndarray:
-        """By how much a name's logits (side³,) at the cells are above what fills a cell."""
+    def _above(self, i: int, side: int, places: np.ndarray | None = None) -> np.ndarray:
+        """By how much a name's logits (side³,) at places, the middles of the cells, are above what fills a cell."""
         check_count(side, "side", MOST_SIDE, "cells along an edge")
-        found = self._of(i, self.network.grid.centers(side).numpy())
-        return found - (found.max() - PEAK if self.network.sizes.relates else self.network.sizes.threshold)
+        found = self._of(i, self.network.grid.centers(side).numpy() if places is None else places)
+        sizes = self.network.sizes
+        return found - (found.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _told(self, side: int) -> np.ndarray:
         shown, free = self.seen(side)
         return shown & ~free
 
-    def _visible(self, side: int) -> np.ndarray:
-        """The cells (side³,) with visible points."""
+    def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which cells (side³,) have visible points; middles, of these the means of their points."""
         grid = Grid(side, self.network.grid.low, self.network.grid.high)
-        places = torch.from_numpy(moved(self.points, self.frame))
-        found = np.zeros(side**3, dtype=bool)
-        found[grid.cells(places[grid.inside(places)]).numpy()] = True
-        return found
+        points = torch.from_numpy(moved(self.points, self.frame))
+        points = points[grid.inside(points)]
+        index, places = grid.cells(points).numpy(), grid.centers(side).numpy()
+        counts = np.bincount(index, minlength=side**3)
+        # a surface may lie half a cell behind the middle of its cell
+        own = np.stack([np.bincount(index, axis, side**3) for axis in points.numpy().T], axis=1)
+        places[counts > 0] = own[counts > 0] / counts[counts > 0, None]
+        return counts > 0, places
 
     def _voxel(self, side: int) -> float:
         """The edge of a cell in the world, in meters."""

@@ -1,0 +1,252 @@
+"""openshape-ood view: a picture with depth, completed, and what in it no known name explains."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from openshape_ood.cli import options
+from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, told_warnings
+from openshape_ood.cli.relevancy import preset_names, split
+from openshape_ood.errors import CheckpointError, FileError, InputError
+
+if TYPE_CHECKING:
+    from openshape_ood.views import View
+    from openshape_ood.views.affinities import Affinities
+    from openshape_ood.views.completion import CompletedView
+
+EXAMPLES = """
+  openshape-ood view --out found
+  openshape-ood view rgb.png --depth depth.png --camera camera.json --names chair lamp --known chair --out found
+  openshape-ood view room.npz --masks masks.npz --locate "lamp; behind; chair" --relations-checkpoint vool.pth
+"""
+RELEASED = "semabs-vool"  # whose file one brings
+COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
+NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
+VIEW, COMPLETION = "View", "Completion"
+
+
+@options.with_examples(EXAMPLES)
+def view(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A color image with --depth and --camera, or depth.png and camera.json beside it; its folder; .npz "
+            "with rgb, depth, intrinsics, pose. If left out, a generated room with affinities from its masks.",
+        ),
+    ] = None,
+    depth: Annotated[
+        Path | None, options.option(VIEW, "--depth", "A PNG of 16 bits, of the image's size.", metavar="FILE")
+    ] = None,
+    camera: Annotated[
+        Path | None,
+        options.option(VIEW, "--camera", "JSON with intrinsics, pose and perhaps depth_scale.", metavar="FILE"),
+    ] = None,
+    depth_scale: Annotated[
+        float | None, options.option(VIEW, "--depth-scale", "Units of the depth a meter, as 1000.", metavar="X")
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        options.option(VIEW, "--names", "What is in it, known or not, several words.", metavar="NAME..."),
+    ] = None,
+    known: Annotated[
+        list[str] | None,
+        options.option(VIEW, "--known", "Those of --names that are known; all if left out.", metavar="NAME..."),
+    ] = None,
+    locate: Annotated[
+        list[str] | None,
+        options.option(
+            VIEW,
+            "--locate",
+            "Where a thing can be, 'lamp; behind; chair': in, behind, in front of, on the left of, on the right of, "
+            "on. May be repeated.",
+            metavar="QUESTION",
+        ),
+    ] = None,
+    affinities: Annotated[
+        Path | None,
+        options.option(VIEW, "--affinities", "In place of CLIP: what relevancy --out wrote, .npz.", metavar="FILE"),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        options.option(VIEW, "--masks", "In place of CLIP: .npz, for each name an array (h, w).", metavar="FILE"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        options.option(
+            options.RESULT, "--out -o", "Write figures, PLY and GLB files, pictures and a film here.", metavar="FOLDER"
+        ),
+    ] = None,
+    side: Annotated[
+        int, options.option(options.RESULT, "--side", "Cells along an edge of the grid.", min=8, max=128)
+    ] = 48,
+    preset: Annotated[
+        str,
+        options.option(
+            options.ENCODER, "--preset", "Of relevancy, see there.", metavar="NAME", autocompletion=preset_names
+        ),
+    ] = "quick",
+    model: Annotated[
+        str, options.option(options.ENCODER, "--model -m", "A ViT of open_clip, for relevancy.", metavar="NAME")
+    ] = "ViT-B-32",
+    pretrained: Annotated[
+        str, options.option(options.ENCODER, "--pretrained", "Its weights, as open_clip names them.", metavar="TAG")
+    ] = "openai",
+    checkpoint: Annotated[
+        Path | None,
+        options.option(options.ENCODER, "--checkpoint", "Its weights from a file of yours.", metavar="FILE"),
+    ] = None,
+    completion: Annotated[
+        str | None,
+        options.option(COMPLETION, "--completion", "The network that completes; ours if left out.", metavar="NAME"),
+    ] = None,
+    completion_checkpoint: Annotated[
+        Path | None, options.option(COMPLETION, "--completion-checkpoint", "Its weights from a file.", metavar="FILE")
+    ] = None,
+    relations: Annotated[
+        str | None, options.option(COMPLETION, "--relations", "The network that --locate asks.", metavar="NAME")
+    ] = None,
+    relations_checkpoint: Annotated[
+        Path | None, options.option(COMPLETION, "--relations-checkpoint", "Its weights from a file.", metavar="FILE")
+    ] = None,
+    seed: options.Seed = 0,
+    device: options.Device = None,
+    json: options.Json = False,
+) -> None:
+    """Complete what one view hides, name by name, and say what no known name explains."""
+    from openshape_ood.views.completion import Completer, complete_view
+    from openshape_ood.views.completion.complete import DEFAULT
+
+    questions = [_question(words) for words in locate or ()]
+    asked = list(dict.fromkeys([*split(names), *(one for t, _, r in questions for one in (t, r))]))
+    told = split(known) if known else None
+    if affinities is not None and masks is not None:
+        raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
+    relater = None
+    with told_warnings():
+        completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
+        if questions and (relations or relations_checkpoint):
+            relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
+    if file is None:
+        if any(one is not None for one in (depth, camera, affinities, masks)):
+            raise InputError("--depth, --camera, --affinities and --masks belong to an image; give its FILE")
+        seen, found = _generated(asked or list(NAMES), seed)
+    else:
+        with told_warnings(_by_options):
+            seen = _loaded(file, depth, camera, depth_scale)
+        if affinities is None and masks is None:
+            how = {"checkpoint": checkpoint, "device": device}
+            found = _relevancy(seen, asked, model, pretrained, preset, seed, how)
+        else:
+            found = _given(seen, asked, affinities, masks)
+    with told_warnings():
+        result = complete_view(
+            seen, found, told, questions=questions, model=completer, relations=relater, side=side, seed=seed
+        )
+        rows = result.rows()
+    written = [] if out is None else _written(result, out.expanduser())
+    if json:
+        print_json({**result.as_json(), "written": written})
+        return
+    print_table(
+        [{**row, "size": _joined(row["size"], " × "), "center": _joined(row["center"], ", ")} for row in rows], COLUMNS
+    )
+    h, w = seen.shape
+    print_line(
+        f"{shown(seen.name)}: {w} x {h} pixels, {seen.seen.mean():.0%} with depth; affinities by "
+        f"{shown(found.provenance.method)}, completed by {shown(completer.identity.checkpoint)}"
+    )
+    if written:
+        print_line(f"written: {', '.join(shown(path) for path in written)}")
+
+
+def _question(words: str) -> tuple[str, str, str]:
+    """Raises `InputError`, `UnknownNameError`."""
+    from openshape_ood.views.completion.relations import RELATIONS, check_relation
+
+    parts = [part.strip() for part in words.split(";")]
+    if len(parts) != 3 or not all(parts):
+        raise InputError(
+            f"--locate is {words!r}; expected 'target; relation; reference', as 'lamp; behind; chair', with one of "
+            f"{', '.join(RELATIONS)}"
+        )
+    return parts[0], check_relation(parts[1]), parts[2]
+
+
+def _loaded(file: Path, depth: Path | None, camera: Path | None, depth_scale: float | None) -> View:
+    from openshape_ood.views import load_view
+
+    try:
+        return load_view(file, depth=depth, camera=camera, depth_scale=depth_scale)
+    except (FileError, InputError) as error:
+        raise type(error)(_by_options(error)) from error
+
+
+def _by_options(said: object) -> str:
+    return str(said).replace("depth_scale=", "--depth-scale ").replace("View(...)", "the camera file")
+
+
+def _generated(names: list[str], seed: int) -> tuple[View, Affinities]:
+    """A room of what is named and one thing that is not."""
+    import numpy as np
+
+    from openshape_ood.cli.scene import foreign_to
+    from openshape_ood.synthetic.calibration import resolve
+    from openshape_ood.synthetic.views import room_view
+    from openshape_ood.views.affinities import Affinities
+
+    categories, foreign = foreign_to(names, "--names")
+    made = room_view(seed, categories=categories, foreign=[foreign], objects=6, size=(144, 192))
+    print_note(f"no FILE: a generated room of {', '.join(categories)}, and one {foreign}; affinities are its masks")
+    return made.view, Affinities.from_masks(np.stack([made.mask(resolve(name) or name) for name in names]), names)
+
+
+def _relevancy(
+    seen: View, names: list[str], model: str, pretrained: str, preset: str, seed: int, how: dict[str, Any]
+) -> Affinities:
+    from openshape_ood.encoders.text.encoder import clean_names
+    from openshape_ood.views.relevancy import RelevancyEncoder
+
+    clean_names(names)  # told before anything is downloaded
+    try:
+        encoder = RelevancyEncoder.from_pretrained(model, pretrained, **how)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
+    return encoder.encode_image(seen.rgb, names, preset=preset, seed=seed)
+
+
+def _given(seen: View, names: list[str], affinities: Path | None, masks: Path | None) -> Affinities:
+    """Affinities from a file, to the names asked for, or to all that it has."""
+    from openshape_ood.views.affinities import Affinities
+
+    found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
+    if found.values.shape[1:] != seen.shape:
+        raise InputError(
+            f"{masks or affinities} is of an image (h, w) of {found.values.shape[1:]}, {seen.name} is {seen.shape}; "
+            "expected one value a pixel"
+        )
+    return found.of(names) if names else found
+
+
+def _joined(numbers: list[float] | None, between: str) -> str | None:
+    return None if numbers is None else between.join(f"{number:.2f}" for number in numbers)
+
+
+def _written(result: CompletedView, folder: Path) -> list[Path]:
+    written = result.save(folder)
+    if find_spec("matplotlib") is None:
+        print_note("no pictures: these need pip install 'openshape-ood[plots]'", "yellow")
+        return written
+    from openshape_ood import plots
+
+    written.append(plots.save(result.plot(), folder / "view.png"))
+    if find_spec("skimage") is None or find_spec("imageio") is None:
+        print_note("no meshes, page and film: these need pip install 'openshape-ood[views]'", "yellow")
+        return written
+    if find_spec("plotly") is not None:
+        written.append(plots.save(plots.turnable(result, title=result.view.name), folder / "view.html"))
+    return [*written, plots.film(result, folder / "view.gif")]

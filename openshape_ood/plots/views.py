@@ -1,0 +1,226 @@
+"""A completed view: the picture, what its names light up, what they fill, and what no known name explains."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.checks import check_whole, given_path
+from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.novelty_map.colors import ramp
+from openshape_ood.plots import canvas
+from openshape_ood.plots.points import thinned, upright, view
+from openshape_ood.storage import save_whole
+from openshape_ood.views.geometry import in_bounds, moved
+
+if TYPE_CHECKING:
+    from openshape_ood.views.completion import CompletedView
+
+COLUMNS, MOST_LOCATED = 4, 4
+MOST = 12_000  # visible points drawn
+MARGIN = 0.25  # of the box, about it
+NAMED = 12  # names in the legend
+ASIDE, ABOVE = 15.0, 30.0  # degrees from the camera's own direction, and downwards
+SWING = 50.0  # degrees to both sides, of a film
+FRAME_DPI = 60
+CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+NOTHING = np.zeros(0, dtype=bool)
+LIGHT = np.array([0.72, 1.0, 0.86])  # on faces to x, y (up) and z of what is seen upright
+
+
+def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figure:
+    """Draw what `complete_view` found: the picture, the affinities, the completed things, the unexplained, the located.
+
+    Parameters
+    ----------
+    found : CompletedView
+    title : str, optional
+
+    Returns
+    -------
+    matplotlib figure
+
+    Examples
+    --------
+    >>> completed("view.png")
+    Traceback (most recent call last):
+    openshape_ood.errors.InputError: the view is str; expected the CompletedView that complete_view returns
+    """
+    _check(found)
+    located = found.descriptions[len(found.field.names) :][:MOST_LOCATED]
+    count = 4 + len(located)
+    rows = -(-count // COLUMNS)
+    figure, axes = canvas.panels(rows, COLUMNS, size=(4.4 * COLUMNS, 4.2 * rows))
+    for ax in axes.flat:
+        ax.set_axis_off()
+    first, second, third, fourth, *others = axes.flat
+    first.imshow(found.view.rgb)
+    canvas.title(first, title or found.view.name, fontsize=11)
+    second.imshow(_lit(found))
+    canvas.title(second, f"affinities, by {found.affinities.provenance.method}", fontsize=11)
+    names = {name: found.cells[name] for name in found.field.names}
+    draw_cells(third, found, names)
+    canvas.title(third, "completed", fontsize=11)
+    draw_cells(fourth, found, None)
+    canvas.title(fourth, f"gray is known: {canvas.short(', '.join(found.known), 40)}", fontsize=11)
+    for ax, sentence in zip(others, located, strict=False):
+        draw_cells(ax, found, {sentence: found.cells[sentence]})
+        canvas.title(ax, canvas.short(sentence, 40), fontsize=11)
+    colors = [(name, color) for name, color in found.colors().items() if names.get(name, NOTHING).any()][:NAMED]
+    marks = [{"label": canvas.short(n, 24), "color": tuple(c), "marker": "s", "ms": 8} for n, c in colors]
+    if marks:
+        canvas.legend(second, marks, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3, frameon=False)
+    return figure
+
+
+def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarray] | None, turn: float = ASIDE) -> None:
+    """Cells (side, side, side) by description, each in its color; None: all that is judged, by its novelty.
+
+    turn: degrees to the right of the camera from where it is seen.
+    """
+    from matplotlib.collections import PolyCollection
+
+    side, inverse = found.side, np.linalg.inv(found.field.frame)
+    points = visible(found)
+    across, rise, _ = _seen(points[:, :3], found, turn)
+    ax.scatter(across, rise, s=2.0, c=0.55 + 0.45 * points[:, 3:], linewidths=0, rasterized=True)
+    paint = np.full((side, side, side, 3), np.nan)
+    if shown is None:
+        paint[tuple(found.voxels.elements.rows.T)] = ramp(found.voxels.novelty, 0.0, 1.0)
+    for name, own in (shown or {}).items():
+        paint[own] = found.colors()[name]
+    quads, colors = faces(paint)
+    if len(quads):
+        grid = found.field.network.grid
+        low, size = np.array(grid.low), np.subtract(grid.high, grid.low) / side
+        places = (low + quads.reshape(-1, 3) * size) @ inverse[:3, :3].T + inverse[:3, 3]
+        x, y, near = (one.reshape(-1, 4) for one in _seen(places, found, turn))
+        order = np.argsort(near.mean(axis=1), kind="stable")
+        polygons = PolyCollection(
+            list(np.stack([x, y], axis=-1)[order]), facecolors=colors[order], edgecolors="face", lw=0.3
+        )
+        ax.add_collection(polygons)
+    ax.set_axis_off()
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.autoscale_view()
+
+
+def faces(paint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The outer faces (q, 4, 3), in cells, of the cells (x, y, z, 3) that have a color, and their colors (q, 3)."""
+    filled = np.pad(np.isfinite(paint[..., 0]), 1)
+    quads, colors = [np.empty((0, 4, 3))], [np.empty((0, 3))]
+    for axis in range(3):
+        others = [one for one in range(3) if one != axis]
+        for step in (-1, 1):
+            open_side = filled & ~np.roll(filled, -step, axis=axis)
+            cells = np.argwhere(open_side) - 1
+            corners = np.repeat(cells[:, None].astype(float), 4, axis=1)
+            corners[..., others] += CORNERS
+            corners[..., axis] += step > 0
+            quads.append(corners)
+            colors.append(paint[tuple(cells.T)] * LIGHT[[0, 2, 1][axis]])
+    return np.concatenate(quads), np.concatenate(colors)
+
+
+def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16) -> Path:
+    """Write the completed view, seen from one side to the other and back, as a GIF that goes on for ever.
+
+    Parameters
+    ----------
+    found : CompletedView
+    path : str or Path
+        Ends in .gif.
+    frames : int
+        From one side to the other.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        For another suffix.
+    MissingPackageError
+        Without imageio.
+    FileError
+        Where it cannot be written.
+    """
+    _check(found)
+    given = given_path(path, "path")
+    if given.suffix.lower() != ".gif":
+        raise InputError(f"a film is saved as a .gif file; given was {given}")
+    try:
+        import imageio.v3 as imageio
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("films need imageio: pip install 'openshape-ood[views]'") from error
+    turns = np.linspace(-SWING, SWING, check_whole(frames, "frames", 2))
+    images = [imageio.imread(canvas.rendered(_frame(found, turn), "png", FRAME_DPI)) for turn in turns]
+    buffer = io.BytesIO()
+    imageio.imwrite(buffer, np.stack(images + images[-2:0:-1])[..., :3], extension=".gif", duration=90, loop=0)
+    return save_whole(given, buffer.getvalue(), "the film")
+
+
+def traces(found: CompletedView) -> Iterator[dict[str, Any]]:
+    """What plotly draws of it beside the visible points: a surface a description, and what is new."""
+    for name, mesh in found.meshes().items():
+        x, y, z = mesh.vertices.T.astype(np.float32)
+        i, j, k = mesh.faces.T
+        color = "rgb({},{},{})".format(*np.rint(255 * found.colors()[name]).astype(int))
+        yield {"type": "mesh3d", "name": name, "x": x, "y": y, "z": z, "i": i, "j": j, "k": k} | {"color": color}
+    new = found.novelty.elements.rows[found.novelty.is_novel] if len(found.novelty) else np.empty((0, 3))
+    if len(new):
+        x, y, z = new.astype(np.float32).T
+        yield {"type": "scatter3d", "name": "new", "x": x, "y": y, "z": z, "mode": "markers"} | {
+            "marker": {"size": 4, "symbol": "square", "color": "#6E0F12"}
+        }
+
+
+def visible(found: CompletedView) -> np.ndarray:
+    """Points (m, 6) of the view in and about the box of the network, thinned."""
+    scene, grid = found.view.scene(), found.field.network.grid
+    margin = np.subtract(grid.high, grid.low) * MARGIN
+    near = in_bounds(moved(scene.points, found.field.frame), np.array([grid.low - margin, grid.high + margin]))
+    rows = np.flatnonzero(near)
+    rows = rows[thinned(len(rows), MOST)]
+    return np.hstack(
+        [scene.points[rows], scene.color[rows] if scene.color is not None else np.full((len(rows), 3), 0.5)]
+    )
+
+
+def is_completed(found: Any) -> bool:
+    """Whether it is a `CompletedView`, without importing what makes one."""
+    return all(hasattr(found, name) for name in ("view", "affinities", "field", "located"))
+
+
+def _check(found: Any) -> None:
+    if not is_completed(found):
+        raise InputError(f"the view is {type(found).__name__}; expected the CompletedView that complete_view returns")
+
+
+def _seen(points: np.ndarray, found: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
+    """Where points (m, 3) of the world lie in the picture, from beside and above the camera: across, up, nearness."""
+    ahead = found.view.pose[:3, 2]
+    yaw = np.rad2deg(np.arctan2(ahead[1], ahead[0]))
+    return view(upright(points, "z"), turn - yaw + 90, ABOVE)
+
+
+def _frame(found: CompletedView, turn: float) -> canvas.Figure:
+    figure, axes = canvas.panels(1, 1, size=(6, 5))
+    draw_cells(axes[0, 0], found, {name: found.cells[name] for name in found.descriptions}, float(turn))
+    return figure
+
+
+def _lit(found: CompletedView) -> np.ndarray:
+    """The image (h, w, 3) in gray, tinted by the name with the largest affinity."""
+    values = np.nan_to_num(found.affinities.values)
+    largest = values.max(axis=0)
+    share = np.clip(largest / max(float(largest.max()), 1e-9), 0, 1)[..., None]
+    colors = np.stack([found.colors()[name] for name in found.field.names])
+    gray = 0.35 + 0.5 * found.view.rgb.mean(axis=2, keepdims=True)
+    return np.clip(gray * (1 - share) + colors[values.argmax(axis=0)] * share, 0, 1)

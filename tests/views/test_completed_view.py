@@ -1,0 +1,133 @@
+"""complete_view on made-up networks: figures, what is new, files, pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from PIL import Image
+
+from openshape_ood import plots
+from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.plots.views import faces
+from openshape_ood.registry.architectures import CompletionSizes
+from openshape_ood.scenes import load_scene
+from openshape_ood.synthetic.views import RoomView, room_view
+from openshape_ood.views import View
+from openshape_ood.views.affinities import Affinities
+from openshape_ood.views.completion import CompletedView, Completer, complete_view
+from openshape_ood.views.completion.network import CompletionNetwork
+
+NAMES = ("chair", "table", "lamp <b>")
+SIZES = CompletionSizes(
+    "name", side=8, hidden=8, channels=4, maps=4, groups=2, levels=2, low=(0.6, -1.8, -0.1), high=(4.2, 1.8, 2.3)
+)
+
+
+class Near(torch.nn.Module):
+    """Fills what is within 0.2 m of a point of the name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes, self.grid = SIZES, CompletionNetwork(SIZES).grid
+
+    def volume(self, points: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        own = points[0][numbers[0, :, 0] > 0.5]
+        return (own if len(own) else torch.full((1, 3), 99.0))[None]
+
+    def decode(self, volume: torch.Tensor, queries: torch.Tensor, query: torch.Tensor | None) -> torch.Tensor:
+        return 10 * (0.2 - torch.cdist(queries[0], volume[0]).min(dim=1).values)[None]
+
+
+@pytest.fixture(scope="module")
+def made() -> RoomView:
+    return room_view(3, categories=["chair", "table"], foreign=["bicycle"], objects=3)
+
+
+@pytest.fixture(scope="module")
+def found(made: RoomView) -> CompletedView:
+    masks = Affinities.from_masks(np.stack([made.mask(name) for name in NAMES]), NAMES)
+    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))  # type: ignore[arg-type]
+    return complete_view(made.view, masks, model=model, side=24)
+
+
+def test_what_no_name_explains_is_listed_with_size_and_place(made: RoomView, found: CompletedView) -> None:
+    rows = {one["name"]: one for one in found.rows()}
+    assert rows["lamp <b>"] == {
+        "name": "lamp <b>", "status": "known", "affinity": 0.0, "liters": 0.0, "size": None, "center": None
+    }  # fmt: skip
+    seen = [name for name in ("chair", "table") if made.mask(name).any()]
+    assert seen and all(rows[name]["liters"] > 10 for name in seen)
+    bicycle = next(item for item in made.items if item.foreign)
+    center = np.mean(bicycle.box, axis=0)
+    new = [one for one in rows.values() if one["status"] == "new"]
+    assert min(np.linalg.norm(one["center"] - center) for one in new) < 0.4
+    # neither floor nor walls, of which there are most of the points
+    assert len(found.voxels) < 0.5 * len(found.field.unexplained(NAMES, 24))
+    explained = replace(found, affinities=found.affinities.of(["table"]))
+    assert [one["affinity"] for one in explained.rows()][:2] == [None, rows["table"]["affinity"]]
+
+
+def test_names_are_checked(found: CompletedView) -> None:
+    with pytest.raises(UnknownNameError, match="known is 'sofa', to which there are no affinities; there are to chair"):
+        complete_view(found.view, found.affinities, ["sofa"])
+    with pytest.raises(InputError, match="the view is int; expected the CompletedView"):
+        plots.completed(3)  # type: ignore[arg-type]
+
+
+def test_files_are_in_meters_and_named_safely(found: CompletedView, tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    written = {path.name: path for path in found.save(tmp_path / "found")}
+    told = json.loads(written["view.json"].read_text(encoding="utf-8"))
+    assert told["found"] == found.rows() and told["cell_m"] == pytest.approx(np.cbrt(3.6 * 3.6 * 2.4) / 24, abs=1e-3)
+    name = next(name for name in NAMES if found.cells[name].any())
+    number = NAMES.index(name) + 1
+    cells = load_scene(written[f"{number:02}-{name}.ply"])
+    assert np.allclose(np.sort(cells.points, axis=0), np.sort(found.centers[found.cells[name]], axis=0))
+    assert "03-lamp-b-.ply" not in written  # it fills nothing
+    novelty = load_scene(written["novelty.ply"])
+    assert len(novelty) == len(found.novelty)
+    room = trimesh.load(written["completed.glb"])
+    turned = room.to_geometry().vertices  # y up
+    own = np.concatenate([mesh.vertices for mesh in found.meshes().values()])
+    assert np.allclose([turned[:, 1].min(), turned[:, 1].max()], [own[:, 2].min(), own[:, 2].max()], atol=1e-4)
+    assert Affinities.load(written["affinities.npz"]).names == NAMES
+
+
+def test_it_is_drawn_filmed_and_turned(found: CompletedView, tmp_path: Path) -> None:
+    pytest.importorskip("imageio")
+    drawn = plots.save(found.plot(), tmp_path / "view.png", 40)
+    with Image.open(drawn) as picture:
+        assert picture.size[0] > 600 and len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 100
+    with Image.open(plots.film(found, tmp_path / "view.gif", frames=3)) as film:
+        assert film.n_frames == 4
+    with pytest.raises(InputError, match=r"saved as a \.gif"):
+        plots.film(found, tmp_path / "view.mp4")
+    figure = plots.turnable(found)
+    names = [trace.name for trace in figure.data]
+    assert names[-1] == "new" and {"chair", "table"} & set(names) and "lamp <b>" not in names
+
+
+def test_faces_are_those_that_nothing_covers() -> None:
+    paint = np.full((3, 3, 3, 3), np.nan)
+    paint[1, 1, 1] = paint[1, 1, 2] = 0.5
+    quads, colors = faces(paint)
+    assert len(quads) == len(colors) == 10  # of twelve, two touch
+    assert np.allclose(quads.min(axis=(0, 1)), [1, 1, 1]) and np.allclose(quads.max(axis=(0, 1)), [2, 2, 3])
+    assert (np.ptp(quads, axis=1).max(axis=1) == 1).all()
+
+
+def test_a_view_without_anything_in_it(found: CompletedView) -> None:
+    view = found.view
+    wall = View(view.rgb, np.full(view.shape, 2.0), view.intrinsics, view.pose, name="a wall")
+    none = Affinities.from_masks(np.zeros((1, *view.shape), dtype=bool), ["chair"])
+    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))  # type: ignore[arg-type]
+    empty = complete_view(wall, none, model=model, side=8)
+    assert [one["liters"] for one in empty.rows()][:1] == [0.0] and not empty.cells["chair"].any()
+    assert plots.completed(empty) is not None
