@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class DGCNN(nn.Module):
         points = functional.leaky_relu(self.conv5(torch.cat(levels, dim=2).transpose(1, 2)), 0.2)
         return torch.cat([points.amax(dim=2), points.mean(dim=2)], dim=1)
 
-    def _level(self, rows: Tensor, convolution: nn.Module, norm: nn.Module) -> Tensor:
+    def _level(self, rows: Tensor, convolution: Any, norm: Any) -> Tensor:
         """Rows (b, n, c) -> (b, n, width): W [xj - xi, xi] as A xj + (B - A) xi, which costs n products, not 20 n."""
         (a, b), neighbors = convolution.weight[:, :, 0, 0].chunk(2, dim=1), nearest_rows(rows)
         if norm.training:
@@ -249,7 +250,7 @@ class Classifier(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        encoder = NETWORKS[sizes.network]()
+        encoder: Any = NETWORKS[sizes.network]()
         act = nn.LeakyReLU(0.2) if sizes.network == "dgcnn" else nn.ReLU()
         wide = 2 * WIDTH
         self.enco = encoder

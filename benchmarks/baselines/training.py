@@ -204,7 +204,7 @@ def _checked(labels: np.ndarray, recipe: Recipe) -> int:
 
 def _epoch(
     trained: Trained, clouds: Sequence[np.ndarray], labels: np.ndarray, recipe: Recipe, size: int, epoch: int
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """One pass over the data; of ARPL two, the first beside the generator."""
     losses, right = [], 0
     passes = (True, False) if recipe.head == "ARPL" else (False,)
