@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import options
 from benchmarks.report.facts import SWITCHES, count_differences, setting_words, wrapped
 from benchmarks.report.tables import Table, markdown_words, method_label, percent, sources_of
-from benchmarks.threedos.published import Published, all_published, published_rows
+from benchmarks.threedos.published import TRAINED_MARK, Published, all_published, published_rows
 from benchmarks.threedos.record import LONGEST, plain, read_record
 from benchmarks.threedos.splits import split_names
 from openshape_ood.errors import InputError
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0 when done, 1 with one line on stderr when a file is no report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="One table of many runs.")
     parser.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="JSON files that runs left")
+    words = "runs that differ in the seeds of data or training alone become one row, their mean"
+    parser.add_argument("--means", action="store_true", help=words)
     parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     parser.add_argument("--out", type=Path, metavar="FILE.png", help="draw the figures as dots with intervals, too")
     args = parser.parse_args(argv)
@@ -44,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.out and args.out.suffix.lower() != ".png":
             raise InputError(f"--out is {args.out}; expected a .png file")
         runs = [read_run(path) for path in dict.fromkeys(args.reports)]
-        print(compared(runs, args.markdown))
+        print(compared(runs, args.markdown, args.means))
         if args.out:
-            print(f"\npicture: {draw(rows_of(runs), args.out)}", file=sys.stderr)
+            print(f"\npicture: {draw(rows_of(runs, args.means), args.out)}", file=sys.stderr)
 
     return options.finish(compare)
 
@@ -84,14 +86,15 @@ def read_run(path: Path) -> Run:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure as a fraction, with its 95 % interval where one is known."""
+    """A figure as a fraction, with its 95 % interval where one is known, or the standard deviation of several runs."""
 
     mean: float
     interval: tuple[float, float] | None = None
+    spread: float | None = None
 
     def __str__(self) -> str:
         span = f" [{'-'.join(map(percent, self.interval))}]" if self.interval else ""
-        return percent(self.mean) + span
+        return percent(self.mean) + (f" ±{percent(self.spread)}" if self.spread is not None else span)
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,14 @@ class Row:
         return (*words, accuracy, str(self.auroc), str(self.fpr95))
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """A row a run and method, their means over SR1 and SR2, and the published rows; in the order of the table."""
-    ours = [row for run, protocol in zip(runs, protocols_of(runs), strict=True) for row in _rows(run, protocol)]
+def rows_of(runs: Sequence[Run], means: bool = False) -> list[Row]:
+    """A row a run and method, their means over SR1 and SR2, and the published rows; in the order of the table.
+
+    means: runs that differ in their seeds alone make one row.
+    """
+    called = protocols_of(runs, means)
+    ours = [row for run, protocol in zip(runs, called, strict=True) for row in _rows(run, protocol)]
+    ours = _pooled(ours) if means else ours
     beside = published_beside(runs)
     rows = ours + _means(ours) + list(map(_published_row, beside))
     if set(PAPER_PAIR) <= {run.benchmark for run in runs if not run.generated}:
@@ -139,14 +147,45 @@ def _rows(run: Run, protocol: str) -> Iterable[Row]:
         yield Row(*names, result["accuracy"]["mean"], auroc, fpr95)
 
 
-def protocols_of(runs: Sequence[Run]) -> list[str]:
+def _pooled(rows: Sequence[Row]) -> list[Row]:
+    """One row of those that are called alike: their mean and standard deviation."""
+    found: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.benchmark, row.model, row.protocol, row.data, row.known_by].append(row)
+    return [of[0] if len(of) == 1 else _mean_of_runs(of) for of in found.values()]
+
+
+def _mean_of_runs(rows: Sequence[Row]) -> Row:
+    def mean(values: list[float]) -> Estimate:
+        middle = sum(values) / len(values)
+        return Estimate(middle, spread=(sum((v - middle) ** 2 for v in values) / (len(values) - 1)) ** 0.5)
+
+    known = [row.accuracy for row in rows if row.accuracy is not None]
+    auroc, fpr95 = mean([row.auroc.mean for row in rows]), mean([row.fpr95.mean for row in rows])
+    return replace(rows[0], accuracy=sum(known) / len(known) if known else None, auroc=auroc, fpr95=fpr95)
+
+
+SEEDS = ("data_seed", "seeds")
+
+
+def _settings(run: Run, means: bool) -> dict[str, Any]:
+    """What tells runs of one model apart; without seeds, and the files of their trainings, where these are pooled."""
+    settings, weights = dict(run.report["settings"]), run.report["provenance"]["identity"]["sha256"]
+    if not means:
+        return settings | {"weights": weights}
+    rest = {key: value for key, value in settings.items() if key not in SEEDS}
+    return rest if TRAINED_MARK in run.model else rest | {"weights": weights}
+
+
+def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:
     """What the table calls each run's protocol: numbered where runs of one model and protocol differ in settings."""
     met: dict[tuple[str, ...], list[tuple[str, int]]] = defaultdict(list)
     times: Counter[tuple[str, ...]] = Counter()
     numbers = []
     for run in runs:
-        settings = json.dumps(run.report["settings"], sort_keys=True) + run.report["provenance"]["identity"]["sha256"]
-        variant = (settings, times[run.benchmark, *run.kind, settings])  # a second run of the very same counts as other
+        settings = json.dumps(_settings(run, means), sort_keys=True)
+        # a second run of the very same counts as other
+        variant = (settings, 0 if means else times[run.benchmark, *run.kind, settings])
         times[run.benchmark, *run.kind, settings] += 1
         if variant not in met[run.kind]:
             met[run.kind].append(variant)
@@ -189,21 +228,25 @@ def _published_row(row: Published) -> Row:
 # --- words ---
 
 
-def compared(runs: Sequence[Run], markdown: bool = False) -> str:
+def compared(runs: Sequence[Run], markdown: bool = False, means: bool = False) -> str:
     """The table with what has to be said about it, as plain text or Markdown."""
-    table = Table(HEAD, tuple(row.cells for row in rows_of(runs)), words=5)
+    table = Table(HEAD, tuple(row.cells for row in rows_of(runs, means)), words=5)
     sources = sources_of(published_beside(runs))
-    said = [*variant_notes(runs), *(f"warning: {words}" for words in warnings(runs))]
+    said = [MEANS_NOTE] if means else []
+    said += [*variant_notes(runs, means), *(f"warning: {words}" for words in warnings(runs, means))]
     if not markdown:
         return "\n".join([table.text(), *map(wrapped, (CAPTION, *said, *sources))])
     listed = "\n".join(f"- {words}" for words in [*map(markdown_words, said), *sources])
     return "\n\n".join(part for part in (table.markdown(), markdown_words(f"In {CAPTION}"), listed) if part)
 
 
-def variant_notes(runs: Sequence[Run]) -> list[str]:
+MEANS_NOTE = "± is the standard deviation over runs that differ in the seeds of data or training alone."
+
+
+def variant_notes(runs: Sequence[Run], means: bool = False) -> list[str]:
     """What the numbers behind protocols stand for: the settings in which such runs differ, and their files."""
     found: dict[tuple[str, ...], list[Run]] = defaultdict(list)
-    for run, protocol in zip(runs, protocols_of(runs), strict=True):
+    for run, protocol in zip(runs, protocols_of(runs, means), strict=True):
         if protocol != run.report["protocol"]:
             found[run.kind[0], protocol, run.kind[2]].append(run)
     notes = []
@@ -216,11 +259,12 @@ def variant_notes(runs: Sequence[Run]) -> list[str]:
     return notes
 
 
-def warnings(runs: Sequence[Run]) -> list[str]:
+def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
     """Runs of one benchmark on different data, and data that are not the published: other counts, classes left out."""
     found, kinds = [], {"numbers of shapes": "counts", "sha256": "sha256"}
-    for benchmark in dict.fromkeys(run.benchmark for run in runs):
-        of, words = [run for run in runs if run.benchmark == benchmark], []
+    data_of = {run: (run.benchmark, run.report["settings"].get("data_seed") if means else None) for run in runs}
+    for benchmark, seed in dict.fromkeys(data_of.values()):
+        of, words = [run for run in runs if data_of[run] == (benchmark, seed)], []
         for what, data in ((what, [run.report["data"][key] for run in of]) for what, key in kinds.items()):
             parts = dict.fromkeys(part for one in data for part in one)
             if differing := [plain(p) for p in parts if any(one.get(p) != data[0].get(p) for one in data)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,24 +45,30 @@ def labels_of(objects: Objects, data: BenchmarkData) -> np.ndarray:
 def _result(
     method: Method, scored: Judged, data: BenchmarkData, references: Sequence[Reference], draws: int
 ) -> MethodResult:
+    found = method_result(method.known_by, method.score, scored, data, draws)
+    if method.known_by != "prototypes":
+        return found
+    labels, both = labels_of(data.test_known, data), zip(scored, references, strict=True)
+    as_printed = np.stack([printed_prototype_classes(s["known"].nearest, of.labels) == labels for s, of in both])
+    printed = _shares(as_printed, accuracy_intervals(as_printed, labels, draws)["accuracy"])
+    return replace(found, printed_accuracy=printed)
+
+
+def method_result(known_by: str, score: str, scored: Judged, data: BenchmarkData, draws: int) -> MethodResult:
+    """The figures of what one method says of each set, a mapping a seed."""
     labels = labels_of(data.test_known, data)
-    hits, printed = right(scored, labels), None
+    hits = right(scored, labels)
     intervals = accuracy_intervals(hits, labels, draws)
-    if method.known_by == "prototypes":
-        both = zip(scored, references, strict=True)
-        as_printed = np.stack([printed_prototype_classes(s["known"].nearest, of.labels) == labels for s, of in both])
-        printed = _shares(as_printed, accuracy_intervals(as_printed, labels, draws)["accuracy"])
     balanced = tuple(balanced_accuracy(labels, s["known"].nearest) for s in scored)
     validation = [sets["validation"].novelty for sets in scored if "validation" in sets]
     return MethodResult(
-        known_by=method.known_by,
-        score=method.score,
+        known_by=known_by,
+        score=score,
         scored=scored,
         accuracy=_shares(hits, intervals["accuracy"]),
         balanced_accuracy=Figure(balanced, *intervals["balanced_accuracy"]),
         metrics={name: _metrics(pairs(scored, name), draws) for name in (*novel_sets(scored), "both")},
         confusion=_confusion(scored, data),
-        printed_accuracy=printed,
         thresholds=tuple(float(np.quantile(novelty, KEPT)) for novelty in validation) or None,
     )
 

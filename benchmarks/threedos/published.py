@@ -16,6 +16,7 @@ PARTS = ("novel1", "novel2", "both")
 MOST = 12  # rows under a run
 TRAINED, FROZEN = 3, 2  # of them for the best trained networks, and at least for the best other frozen encoders
 REFERENCE = "semnov"  # the source whose settings are a protocol here
+TRAINED_MARK = " (trained"
 KNOWN_BY = ("names", "prototypes", "nearest example", "")
 
 
@@ -59,7 +60,7 @@ class Published:
 
     @property
     def trained(self) -> bool:
-        return "(trained" in self.encoder
+        return TRAINED_MARK in self.encoder
 
     @property
     def support(self) -> str:
@@ -111,9 +112,18 @@ def _published(table: Mapping[str, Any], row: Mapping[str, Any]) -> Published:
     )
 
 
+def score_words(method: str) -> str:
+    """The score of a published method, in words."""
+    return str(_tables()["methods"][method]["score"])
+
+
 def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
-    """The rows worth printing under a run, twelve at most: the same encoder, the best trained, other frozen."""
+    """The rows worth printing under a run: of a trained network its own, of an encoder twelve at most, the same
+    encoder, the best trained, other frozen."""
     rows = [row for row in all_published() if row.benchmark == benchmark]
+    trained_network, mark, _ = (model or "").partition(TRAINED_MARK)
+    if mark:  # every score of every training of this network
+        return [row for row in rows if row.encoder.partition(TRAINED_MARK)[0] == trained_network]
     own = sorted(_best(row for row in rows if row.encoder == model), key=lambda row: row.source.name != REFERENCE)
     own = sorted(own[: MOST - TRAINED - FROZEN], key=lambda row: KNOWN_BY.index(row.known_by))
     others = _best(row for row in rows if row.encoder != model)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from benchmarks.training.room_samples import Batch, Sample, together
 from openshape_ood.errors import InputError
@@ -100,13 +101,13 @@ def train(
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not frozen or name.startswith("final."))
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     if plan.optimizer == "sgd":
         optimizer = torch.optim.SGD(trained, plan.rate, momentum=0.9, dampening=0.1, weight_decay=plan.decay)
     else:
         optimizer = torch.optim.AdamW(trained, plan.rate, weight_decay=plan.decay)
     kept = folder / STATE if folder else None
-    first, log = _resumed(kept, network, optimizer, settings)
+    first, log = resumed(kept, network, [optimizer], settings)
     before, started = (log[-1]["minutes"] if log else 0.0), time.monotonic()
     recent: list[float] = []
     for step in range(first, plan.steps):
@@ -130,25 +131,27 @@ def train(
             if told:
                 told(log[-1])
             if kept:
-                _keep(kept, step + 1, log, network, optimizer, settings)
+                keep(kept, step + 1, log, network, [optimizer], settings)
         if last:
             break
     network.eval().requires_grad_(False)
     return log
 
 
-def _keep(path: Path, step: int, log: Any, network: nn.Module, optimizer: torch.optim.Optimizer, settings: Any) -> None:
-    own = {(i, name): one for i, of in optimizer.state_dict()["state"].items() for name, one in of.items()}
+def keep(path: Path, step: int, log: Any, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any) -> None:
+    """Everything that a training needs to go on as if it had not been stopped, whole or not at all."""
     tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
-    tensors |= {f"optimizer.{i}.{name}": one for (i, name), one in own.items() if isinstance(one, Tensor)}
+    for place, optimizer in enumerate(optimizers):
+        for i, of in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{place}.{i}.{name}": one for name, one in of.items() if isinstance(one, Tensor)}
     header = {"step": step, "log": log, "settings": settings}
     save_arrays(path, {name: one.cpu().numpy() for name, one in tensors.items()}, header, WHAT)
 
 
-def _resumed(
-    path: Path | None, network: nn.Module, optimizer: torch.optim.Optimizer, settings: Any
+def resumed(
+    path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any
 ) -> tuple[int, list[dict[str, Any]]]:
-    """The step to go on with, and the log so far."""
+    """The step to go on with, and the log so far. Raises `InputError` for a run with other settings."""
     if path is None or not path.is_file():
         return 0, []
     with loaded_arrays(path, WHAT) as (header, arrays):
@@ -157,10 +160,11 @@ def _resumed(
     if before != settings:
         raise InputError(f"{path} is of a run with other settings; give another --out, or delete it")
     network.load_state_dict({key.removeprefix("network."): t for key, t in tensors.items() if key[0] == "n"})
-    state: dict[int, dict[str, Tensor]] = {}
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
     for key, one in tensors.items():
         if key[0] == "o":
-            _, i, name = key.split(".")
-            state.setdefault(int(i), {})[name] = one
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            _, place, i, name = key.split(".")
+            states[int(place)].setdefault(int(i), {})[name] = one
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return step, log

@@ -27,8 +27,8 @@ LONGEST_KEY = 256  # where patterns are searched for in it
 
 
 class _Left:
-    """In the place of numpy's numbers, which stand among the training state of some published files: a type of numpy
-    given a state of a file's own can end the process."""
+    """In the place of numpy's numbers and of a command line's arguments, which stand among the training state of some
+    published files: a type of numpy given a state of a file's own can end the process."""
 
     def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
@@ -45,7 +45,8 @@ def whole_number(value: object) -> int | None:
     return value if type(value) is int else None
 
 
-_NUMPY = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")  # the last before numpy 2
+_LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")  # the last before numpy 2
+_LEFT += ("argparse.Namespace",)
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
@@ -236,11 +237,11 @@ def faults(expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[in
 
 
 def read_torch(path: Path, name: str, trusted: bool) -> Any:
-    """What torch finds in a file, numbers of numpy left out; a file that is not trusted is tried out first."""
+    """What torch finds in a file, numbers of numpy and arguments left out; one that is not trusted is tried first."""
     if not trusted:
         trial.check(path, name)
     try:
-        with torch.serialization.safe_globals([(_Left, known) for known in _NUMPY]), warnings.catch_warnings():
+        with torch.serialization.safe_globals([(_Left, known) for known in _LEFT]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of what is refused a moment later
             # mapped, so that optimizer state beside the weights is never read
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

@@ -193,3 +193,32 @@ def test_a_picture_without_matplotlib(tmp_path: Path, reports: dict[str, Any], m
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingPackageError, match="matplotlib"):
         draw(rows, tmp_path / "dots.png")
+
+
+def test_means_pool_runs_that_differ_in_their_seeds_alone(tmp_path: Path, reports: dict[str, Any]):
+    other, farther = copy.deepcopy(reports["tiny"]), copy.deepcopy(reports["tiny"])
+    other["settings"]["data_seed"] = 1
+    other["data"]["sha256"]["known"] = "e" * 64
+    farther["settings"]["num_samples"] = 4
+    for result in other["results"]:
+        result["both"]["auroc"]["mean"] -= 0.1
+    made = enumerate([reports["tiny"], other, farther])
+    runs = [read_run(write(tmp_path, f"{i}.json", report)) for i, report in made]
+    assert len(rows_of(runs[:2])) == 2 * len(rows_of(runs[:2], means=True)) == 6
+    before = reports["tiny"]["results"][0]
+    (row,) = [row for row in rows_of(runs[:2], means=True) if row.known_by == before["known_by"]]
+    assert row.auroc.mean == pytest.approx(before["both"]["auroc"]["mean"] - 0.05)
+    assert row.auroc.spread == pytest.approx(0.1 / 2**0.5) and " ±7.1" in row.cells[6]
+    assert warnings(runs[:2]) and not warnings(runs[:2], means=True)
+    assert {row.protocol for row in rows_of(runs, means=True)} == {"openshape #1", "openshape #2"}
+
+
+def test_trainings_of_a_network_are_pooled_and_stand_beside_the_published(tmp_path: Path, reports: dict[str, Any]):
+    made = [copy.deepcopy(reports["sr1"]) for _ in range(2)]
+    for i, report in enumerate(made):
+        report["provenance"]["identity"] |= {"checkpoint": "DGCNN (trained)", "sha256": f"{i}" * 64}
+    runs = [read_run(write(tmp_path, f"{i}.json", report)) for i, report in enumerate(made)]
+    rows = rows_of(runs, means=True)
+    assert sum(not row.published for row in rows) == 3
+    published = {(row.model, row.known_by) for row in rows if row.published}
+    assert ("DGCNN (trained once)", "GradNorm") in published and all("DGCNN" in model for model, _ in published)

@@ -134,10 +134,10 @@ def _query(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
     if len(xyz) > rows:
         parts = zip(xyz.split(rows), centers.split(rows), strict=True)
         return torch.cat([_query(*part, radius, count) for part in parts])
-    return _lowest(_squared_distances(centers, xyz) <= radius**2, count)
+    return lowest(_squared_distances(centers, xyz) <= radius**2, count)
 
 
-def _lowest(inside: Tensor, count: int) -> Tensor:
+def lowest(inside: Tensor, count: int) -> Tensor:
     """The lowest indices (b, p, count) where a table (b, p, n) is true; the first again where there are fewer."""
     rank = inside.cumsum(dim=-1, dtype=torch.int32)
     # scatter each member to its rank; what is not kept goes to a column that is cut off
@@ -182,7 +182,7 @@ def _nearest(xyz: Tensor, centers: Tensor, count: int) -> Tensor:
     limit = distance.kthvalue(count_of, dim=-1, keepdim=True).values
     nearer, rim = distance < limit, distance == limit
     room = count_of - nearer.sum(dim=-1, keepdim=True)
-    return _lowest(nearer | (rim & (rim.cumsum(dim=-1) <= room)), count)
+    return lowest(nearer | (rim & (rim.cumsum(dim=-1) <= room)), count)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:

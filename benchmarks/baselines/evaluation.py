@@ -1,0 +1,149 @@
+"""A trained baseline on a benchmark: the network is run once over every set, scores are taken of what it gave."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.baselines.checkpoints import read
+from benchmarks.baselines.clouds import tested
+from benchmarks.baselines.data import load, training_shapes
+from benchmarks.baselines.networks import TITLES, Classifier, PointNet2Torch
+from benchmarks.baselines.scores import SCORES, Fitted, Head, distances
+from benchmarks.baselines.training import LOG
+from benchmarks.performance.harness import MIB, memory
+from benchmarks.report.tables import figures_table
+from benchmarks.threedos.data.check import differences
+from benchmarks.threedos.evaluation import labels_of, method_result
+from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.published import score_words
+from benchmarks.threedos.recipes import SEMNOV_POINTS, Settings
+from benchmarks.threedos.record import result_json
+from benchmarks.threedos.results import Scored
+from benchmarks.threedos.splits import Split, load_split
+from benchmarks.threedos.store import content_key
+from openshape_ood.devices import find_device
+from openshape_ood.errors import OpenShapeError
+from openshape_ood.registry.files import sha256
+from openshape_ood.storage import save_whole
+
+PROTOCOL, LONGEST = "3DOS", 100_000
+
+
+def features(
+    network: Classifier, objects: Objects, count: int, seed: int, batch_size: int, progress: bool
+) -> tuple[np.ndarray, str]:
+    """Penultimate features (b, 256) of shapes of `count` points each, and the sha256 of the shapes' content."""
+    digest, rows = hashlib.sha256(), [np.empty((0, 256), dtype=np.float32)]
+    device = next(network.parameters()).device
+    if isinstance(network.enco, PointNet2Torch):  # which draws where it begins, here too
+        network.enco.start = torch.Generator().manual_seed(seed)
+    for start in tqdm(range(0, len(objects), batch_size), disable=not progress or not len(objects), unit="batch"):
+        made = []
+        for shape in objects.shapes[start : start + batch_size]:
+            cloud = shape.read()
+            digest.update(content_key(cloud))
+            made.append(tested(cloud, count, seed, shape.id))
+        with torch.inference_mode():
+            found = network(torch.from_numpy(np.stack(made)).to(device))[0].cpu().numpy()
+        if not np.isfinite(found).all():
+            raise OpenShapeError("the network gave features that are not finite; its weights are damaged")
+        rows.append(found)
+    return np.concatenate(rows), digest.hexdigest()
+
+
+def scored(fitted: Fitted, rows: np.ndarray) -> dict[str, Scored]:
+    """What every score says of features (b, 256)."""
+    novelty, classes = fitted.novelty(rows), fitted.classes(rows)
+    nearest = distances(rows.astype(np.float64), fitted.examples).argmin(axis=1)
+    return {name: Scored(novelty[name], classes[name], nearest) for name in SCORES}
+
+
+def run(args: argparse.Namespace) -> str:
+    """Judge the file of a baseline on a benchmark, write the report, and return the table in words."""
+    started, split = time.perf_counter(), load_split(args.set)
+    data = load(split, args.data_root, args.per_class, args.data_seed)
+    network = read(args.ckpt, len(data.known), args.network, args.head).to(find_device(args.device))
+    points = args.support_points, args.test_points or SEMNOV_POINTS[split.track][1]
+    support = training_shapes(split, data, args.data_root, args.copies)
+    found, contents = {}, {}
+    for name, objects in {**data.sets, "support": support}.items():
+        count = points[0] if name in ("support", "validation") else points[1]
+        found[name], contents[name] = features(network, objects, count, args.seed, args.batch_size, args.progress)
+    held_out = "validation" if len(found["validation"]) else "support"
+    fitted = Fitted.of(Head.of(network), found["support"], labels_of(support, data), found[held_out])
+    judged = {name: scored(fitted, rows) for name, rows in found.items() if name != "support" and len(rows)}
+    settings = Settings(PROTOCOL, *points, 0.0, False, True, "", support=SUPPORT[args.copies])
+    results = [
+        method_result(title, score_words(title), ({part: of[name] for part, of in judged.items()},), data, args.draws)
+        for name, title in SCORES.items()
+    ]
+    report = _described(split, data, network, args, contents)
+    switches = asdict(settings) | {key: getattr(args, key) for key in ("draws", "batch_size")}
+    switches |= {"seeds": [args.seed], "react_of": held_out, **_training(args.ckpt)}
+    own = {} if data.generated else {"data_seed": None, "per_class": None}
+    report["settings"] = switches | {"data_seed": args.data_seed, "per_class": args.per_class} | own
+    report["results"] = [result_json(result, settings) for result in results]
+    report["react_threshold"] = fitted.clip
+    peak = memory().get("peak")
+    report["run"] = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": peak and round(peak / MIB)}
+    path = args.out / f"{args.ckpt.stem}-on-{split.name}{'-copies' if args.copies else ''}.json"
+    save_whole(path, json.dumps(report, indent=1).encode(), "report")
+    return "\n".join([figures_table(report).text(), f"{report['run']['seconds']} s", str(path)])
+
+
+SUPPORT: Any = {False: "clean", True: "with corrupted copies"}
+
+
+def model_name(network: Classifier, copies: bool) -> str:
+    """ "DGCNN (trained)", as published rows call networks; the head where it is not that of cross-entropy."""
+    head = "" if network.sizes.head == "CE" else f", {network.sizes.head}"
+    return f"{TITLES[network.sizes.network]} (trained{head}{' + copies' if copies else ''})"
+
+
+def _described(
+    split: Split, data: BenchmarkData, network: Classifier, args: argparse.Namespace, contents: Mapping[str, str]
+) -> dict[str, Any]:
+    """The part of a report that says what was run on what."""
+    identity = {"checkpoint": model_name(network, args.copies), "space": "", "sha256": sha256(args.ckpt)}
+    classes = {"known": data.known, "novel1": split.novel1, "novel2": split.novel2}
+    return {
+        "benchmark": split.name,
+        "title": split.title,
+        "protocol": PROTOCOL,
+        "data": {
+            "source": data.source,
+            "generated": data.generated,
+            "absent": list(data.absent),
+            "counts": {name: objects.counts() for name, objects in data.sets.items()},
+            "differs": [] if data.generated else differences(split.name, data),
+            "sha256": dict(contents),
+        },
+        "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},
+        "provenance": {"identity": identity, "file": args.ckpt.name},
+        "architecture": {"name": network.sizes.network, "head": network.sizes.head, "classes": network.sizes.classes},
+        "device": str(next(network.parameters()).device),
+        "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+    }
+
+
+def _training(path: Path) -> dict[str, Any]:
+    """Of a file trained here, by how much; nothing is known of others."""
+    try:
+        with path.with_suffix(LOG).open("rb") as file:
+            recipe = json.loads(file.readline(LONGEST))["recipe"]
+        known = {"epochs": int(recipe["epochs"]), "training_points": int(recipe["points"])}
+        return known | {"training_copies": bool(recipe["copies"])}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}

@@ -1,0 +1,271 @@
+"""The classifiers that 3DOS trains: an encoder, a projection to 256 numbers and a head, with its names of tensors.
+
+DGCNN and two networks called PointNet++: `pn2`, with the rules of the compiled operators that 3DOS uses, and
+`pn2_torch`, the port in plain torch that others trained, whose figures are not those of `pn2`. Clouds are (b, n, 3),
+centered, their largest norm 1. Architectures: github.com/antoalli/3D_OS `models/`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from openshape_ood.checks import check_choice
+from openshape_ood.encoders.grouping.plain import TABLE_ELEMENTS, find_grouping, gather, lowest
+from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
+from openshape_ood.errors import CloudError, InputError
+
+WIDTH = 256  # of the features that scores are taken of
+NEIGHBORS = 20
+CENTERS = (512, 128)
+# of each level: radius, points kept, widths
+SCALES: tuple[tuple[tuple[float, int, tuple[int, ...]], ...], ...] = (
+    ((0.1, 16, (32, 32, 64)), (0.2, 32, (64, 64, 128)), (0.4, 128, (64, 96, 128))),
+    ((0.2, 32, (64, 64, 128)), (0.4, 64, (128, 128, 256)), (0.8, 128, (128, 128, 256))),
+)
+INTO, LAST = (3, 323), (643, 256, 512, 1024)  # numbers of a member, level after level
+
+
+class DGCNN(nn.Module):
+    """Clouds (b, n, 3) -> (b, 2048): graphs of 20 neighbors, the point among them, anew in every level's space."""
+
+    out = 2048
+
+    def __init__(self) -> None:
+        super().__init__()
+        for i, (into, width) in enumerate(((6, 64), (128, 64), (128, 128), (256, 256)), 1):
+            self.add_module(f"conv{i}", nn.Sequential(nn.Conv2d(into, width, 1, bias=False), nn.BatchNorm2d(width)))
+        self.conv5 = nn.Sequential(nn.Conv1d(512, 1024, 1, bias=False), nn.BatchNorm1d(1024))
+
+    def forward(self, clouds: Tensor) -> Tensor:
+        if clouds.shape[1] < NEIGHBORS:
+            raise CloudError(f"a cloud of {clouds.shape[1]} points; DGCNN needs {NEIGHBORS} or more")
+        rows, levels = clouds, []
+        for i in range(1, 5):
+            rows = self._level(rows, *self.get_submodule(f"conv{i}").children())
+            levels.append(rows)
+        points = functional.leaky_relu(self.conv5(torch.cat(levels, dim=2).transpose(1, 2)), 0.2)
+        return torch.cat([points.amax(dim=2), points.mean(dim=2)], dim=1)
+
+    def _level(self, rows: Tensor, convolution: Any, norm: Any) -> Tensor:
+        """Rows (b, n, c) -> (b, n, width): W [xj - xi, xi] as A xj + (B - A) xi, which costs n products, not 20 n."""
+        (a, b), neighbors = convolution.weight[:, :, 0, 0].chunk(2, dim=1), nearest_rows(rows)
+        if norm.training:
+            edges = gather(rows @ a.T, neighbors) + (rows @ (b - a).T)[:, :, None]
+            found = norm(edges.permute(0, 3, 1, 2)).amax(dim=3).transpose(1, 2)
+        else:  # the norm is a factor and an addend here: only the largest neighbor need be known
+            factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+            moved = rows @ ((b - a) * factor[:, None]).T + (norm.bias - norm.running_mean * factor)
+            found = gather(rows @ (a * factor[:, None]).T, neighbors).amax(dim=2) + moved
+        return functional.leaky_relu(found, 0.2)
+
+
+def nearest_rows(rows: Tensor, count: int = NEIGHBORS) -> Tensor:
+    """Indices (b, n, count) of the rows (b, n, c) nearest to each, the row itself among them."""
+    squares = rows.square().sum(dim=2)
+    with torch.no_grad():
+        nearness = 2 * rows @ rows.transpose(1, 2) - squares[:, :, None] - squares[:, None]
+        return nearness.topk(count, dim=2).indices
+
+
+class PointNet2(nn.Module):
+    """Clouds (b, n, 3) -> (b, 1024) by the rules of `pointnet2_ops`."""
+
+    out = 1024
+
+    def __init__(self) -> None:
+        super().__init__()
+        levels = [[(into, *widths) for *_, widths in scales] for into, scales in zip(INTO, SCALES, strict=True)]
+        self.SA_modules = nn.ModuleList(_Scales(level) for level in [*levels, [LAST]])
+
+    def forward(self, clouds: Tensor) -> Tensor:
+        xyz, features, sample = clouds, None, find_grouping("auto", clouds.device).sample
+        for level, scales, count in zip(self.SA_modules, SCALES, CENTERS, strict=False):
+            centers = gather(xyz, sample_outside_core(xyz, count, sample))
+            found = []
+            for (radius, kept, _), mlp in zip(scales, level.mlps, strict=True):
+                members = strict_ball(xyz, centers, radius, kept)
+                offsets = gather(xyz, members) - centers[:, :, None]
+                group = [offsets] if features is None else [offsets, gather(features, members)]
+                found.append(_strongest(mlp, torch.cat(group, dim=3)))
+            xyz, features = centers, torch.cat(found, dim=2)
+        whole = torch.cat([xyz, features], dim=2)[:, None]
+        return _strongest(self.SA_modules[2].mlps[0], whole)[:, 0]
+
+
+class _Scales(nn.Module):
+    def __init__(self, mlps: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.mlps = nn.ModuleList(nn.Sequential(*_layers(widths)) for widths in mlps)
+
+
+def _layers(widths: Sequence[int]) -> Iterator[nn.Module]:
+    for into, width in itertools.pairwise(widths):
+        yield from (nn.Conv2d(into, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+
+
+def _strongest(mlp: nn.Module, groups: Tensor) -> Tensor:
+    """Groups (b, p, k, c) -> the maximum (b, p, width) over the members."""
+    return mlp(groups.permute(0, 3, 1, 2)).amax(dim=3).transpose(1, 2)
+
+
+def strict_ball(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
+    """As the house's `ball_query`, but strictly within `radius`, of distances by differences."""
+    with torch.no_grad():
+        rows = max(1, TABLE_ELEMENTS // (xyz.shape[1] * centers.shape[1]))
+        parts = []
+        for cloud, own in zip(xyz.split(rows), centers.split(rows), strict=True):
+            x, y, z = (own[:, :, None, i] - cloud[:, None, :, i] for i in range(3))
+            parts.append(lowest(x * x + y * y + z * z < radius**2, count))
+        return torch.cat(parts)
+
+
+class PointNet2Torch(nn.Module):
+    """Clouds (b, n, 3) -> (b, 1024) by the rules of the plain port.
+
+    start: where the first center of each level is drawn from, also in evaluation as the port does; None takes point 0.
+    """
+
+    out = 1024
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start: torch.Generator | None = None
+        for i, (into, scales) in enumerate(zip(INTO, SCALES, strict=True), 1):
+            self.add_module(f"sa{i}", _Port([(into, *widths) for *_, widths in scales]))
+        self.sa3 = _PortLast(LAST)
+
+    def forward(self, clouds: Tensor) -> Tensor:
+        if clouds.shape[1] < CENTERS[0]:
+            raise CloudError(f"clouds of {clouds.shape[1]} points; pn2_torch needs {CENTERS[0]} or more")
+        xyz, features, query = clouds, None, find_grouping("auto", clouds.device).query
+        for i, (scales, count) in enumerate(zip(SCALES, CENTERS, strict=True), 1):
+            centers = gather(xyz, self._sample(xyz, count))
+            found = []
+            for (radius, kept, _), layers in zip(scales, self.get_submodule(f"sa{i}").layers(), strict=True):
+                members = query(xyz, centers, radius, kept)
+                offsets = gather(xyz, members) - centers[:, :, None]
+                group = [offsets] if features is None else [gather(features, members), offsets]
+                found.append(_strongest(layers, torch.cat(group, dim=3)))
+            xyz, features = centers, torch.cat(found, dim=2)
+        whole = torch.cat([xyz, features], dim=2)[:, None]
+        return _strongest(self.sa3.layers(), whole)[:, 0]
+
+    def _sample(self, xyz: Tensor, count: int) -> Tensor:
+        sample = find_grouping("auto", xyz.device).sample
+        if self.start is None:
+            return sample(xyz, count)
+        first = torch.randint(xyz.shape[1], (len(xyz), 1), generator=self.start).to(xyz.device)
+        rest = torch.arange(xyz.shape[1] - 1, device=xyz.device).expand(len(xyz), -1)
+        order = torch.cat([first, rest + (rest >= first)], dim=1)  # the samplers begin at the first row
+        return order.gather(1, sample(gather(xyz, order), count))
+
+
+class _Port(nn.Module):
+    def __init__(self, mlps: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        pairs = [list(itertools.pairwise(widths)) for widths in mlps]
+        self.conv_blocks = nn.ModuleList(nn.ModuleList(nn.Conv2d(*pair, 1) for pair in of) for of in pairs)
+        self.bn_blocks = nn.ModuleList(nn.ModuleList(nn.BatchNorm2d(width) for _, width in of) for of in pairs)
+
+    def layers(self) -> list[nn.Sequential]:
+        return [_alternating(*pair) for pair in zip(self.conv_blocks, self.bn_blocks, strict=True)]
+
+
+class _PortLast(nn.Module):
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.mlp_convs = nn.ModuleList(nn.Conv2d(*pair, 1) for pair in itertools.pairwise(widths))
+        self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(width) for width in widths[1:])
+
+    def layers(self) -> nn.Sequential:
+        return _alternating(self.mlp_convs, self.mlp_bns)
+
+
+def _alternating(convolutions: nn.Module, norms: nn.Module) -> nn.Sequential:
+    both = zip(convolutions.children(), norms.children(), strict=True)
+    return nn.Sequential(*(layer for pair in both for layer in (*pair, nn.ReLU())))
+
+
+# --- heads ---
+
+
+class Cosines(nn.Module):
+    """Features (b, 256) -> the cosine (b, k) with the nearest of each class's centers, which stand side by side."""
+
+    def __init__(self, classes: int, centers: int) -> None:
+        super().__init__()
+        self.centers = centers
+        self.weight = nn.Parameter(torch.empty(centers * classes, WIDTH))
+
+    def forward(self, features: Tensor) -> Tensor:
+        cosines = functional.normalize(features) @ functional.normalize(self.weight).T
+        return cosines.reshape(len(features), -1, self.centers).amax(dim=2)
+
+
+class ReciprocalPoints(nn.Module):
+    """Features (b, 256) -> mean squared distance from each class's point, minus the product with it (b, k)."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.empty(classes, WIDTH))
+        self.radius = nn.Parameter(torch.zeros(1))
+
+    def distances(self, features: Tensor) -> Tensor:
+        return (features[:, None] - self.points).square().mean(dim=2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.distances(features) - features @ self.points.T
+
+
+NETWORKS: dict[str, type[nn.Module]] = {"dgcnn": DGCNN, "pn2": PointNet2, "pn2_torch": PointNet2Torch}
+TITLES = {"dgcnn": "DGCNN", "pn2": "PointNet++", "pn2_torch": "PointNet++ port"}
+HEADS = ("CE", "cosine", "subcenter_arcface", "ARPL")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Which classifier: a name of `NETWORKS`, one of `HEADS`, how many classes."""
+
+    network: str
+    head: str
+    classes: int
+
+    def __post_init__(self) -> None:
+        check_choice(self.network, "network", tuple(NETWORKS))
+        check_choice(self.head, "head", HEADS)
+        if self.classes < 2:
+            raise InputError(f"{self.classes} known class; a classifier is trained on two or more")
+
+
+class Classifier(nn.Module):
+    """Clouds (b, n, 3) -> features (b, 256) before the head's norm, and logits (b, k)."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        encoder: Any = NETWORKS[sizes.network]()
+        act = nn.LeakyReLU(0.2) if sizes.network == "dgcnn" else nn.ReLU()
+        wide = 2 * WIDTH
+        self.enco = encoder
+        self.penultimate = nn.Sequential(
+            nn.Linear(int(encoder.out), wide, bias=False), nn.BatchNorm1d(wide), act, nn.Dropout(0.5),
+            nn.Linear(wide, WIDTH, bias=sizes.head != "CE"),
+        )  # fmt: skip
+        if sizes.head == "CE":
+            last = nn.Linear(WIDTH, sizes.classes)
+            self.head: nn.Module = nn.Sequential(nn.BatchNorm1d(WIDTH), act, nn.Dropout(0.5), last)
+        elif sizes.head == "ARPL":
+            self.head = ReciprocalPoints(sizes.classes)
+        else:
+            self.head = Cosines(sizes.classes, 3 if sizes.head == "subcenter_arcface" else 1)
+
+    def forward(self, clouds: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.penultimate(self.enco(clouds))
+        return features, self.head(features)

@@ -1,0 +1,268 @@
+"""The training of a baseline by the recipe of 3DOS: seeded, gone on with after a stop, with a log in JSON.
+
+A step depends on the settings, its epoch and its batch alone, and everything else is kept beside the file after every
+epoch: a training that was killed goes on to the numbers that it would have had.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from benchmarks.baselines.checkpoints import write
+from benchmarks.baselines.clouds import AUGMENTATIONS, batch
+from benchmarks.baselines.losses import GENERATED, Discriminator, Generator, TwoNorms, loss_of, undecided
+from benchmarks.baselines.networks import Classifier, PointNet2Torch, ReciprocalPoints, Sizes
+from benchmarks.performance.harness import MIB, memory
+from benchmarks.training.point_training import keep, resumed
+from openshape_ood.checks import check_choice, check_positive, check_seed, check_whole
+from openshape_ood.errors import InputError
+from openshape_ood.storage import save_whole
+
+STD = 0.02  # of the first weights
+LOG = ".jsonl"  # the settings, then a line an epoch
+STATE = ".training.safetensors"  # of what is kept beside the file
+POINTS_STD = 0.1  # of the first reciprocal points, as in ARPL
+RATES = {"dgcnn": (0.1, 1e-4), "pn2": (1e-3, 1e-5), "pn2_torch": (1e-3, 1e-5)}  # the first and the last
+BATCH = {"dgcnn": 64, "pn2": 64, "pn2_torch": 32}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a baseline is trained; defaults are those of 3DOS. batch, rate: of 3DOS for the network where None."""
+
+    network: str = "dgcnn"
+    head: str = "CE"
+    epochs: int = 250
+    batch: int | None = None
+    rate: float | None = None
+    points: int = 1024
+    augmentation: str = "rw"
+    copies: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        Sizes(self.network, self.head, 2)
+        check_choice(self.augmentation, "augmentation", AUGMENTATIONS)
+        check_seed(self.seed)
+        check_whole(self.epochs, "epochs")
+        check_whole(self.points, "points")
+        if self.batch is not None and self.batch < 2:
+            raise InputError(f"a batch of {self.batch}; expected 2 or more, for the norms need a spread")
+        if self.rate is not None:
+            check_positive(self.rate, "rate")
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        first, last = RATES[self.network]
+        return (first if self.rate is None else self.rate), last
+
+    def rate_at(self, epoch: int) -> float:
+        """Of an epoch, from 0."""
+        first, last = self.rates
+        return float(last + (first - last) * (1 + np.cos(np.pi * epoch / self.epochs)) / 2)
+
+    def optimizer(self, network: nn.Module) -> Optimizer:
+        if self.network == "dgcnn":
+            return torch.optim.SGD(network.parameters(), self.rates[0], momentum=0.9, weight_decay=1e-4)
+        return torch.optim.Adam(network.parameters(), self.rates[0], weight_decay=1e-4)
+
+
+@contextmanager
+def seeded(*numbers: int) -> Iterator[None]:
+    """Draws of torch that depend on some numbers only."""
+    with torch.random.fork_rng():
+        torch.manual_seed(int(np.random.default_rng(numbers).integers(2**62)))
+        yield
+
+
+def fresh(sizes: Sizes, seed: int) -> Classifier:
+    """A classifier with the first weights of 3DOS's trainer."""
+    network = Classifier(sizes)
+    with seeded(seed):
+        for module in network.modules():
+            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
+                nn.init.normal_(module.weight, 0, STD)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1, STD)
+        if isinstance(network.head, ReciprocalPoints):
+            nn.init.normal_(network.head.points, 0, POINTS_STD)
+        elif sizes.head != "CE":
+            nn.init.normal_(network.head.weight, 0, STD)
+    return network
+
+
+class Trained(nn.Module):
+    """All that one training changes; the last two of ARPL + CS only."""
+
+    def __init__(self, recipe: Recipe, classes: int) -> None:
+        super().__init__()
+        self.classifier = fresh(Sizes(recipe.network, recipe.head, classes), recipe.seed)
+        self.optimizers: list[Optimizer] = []
+        if recipe.head == "ARPL":
+            self.pairs = dict(_doubled(self.classifier))
+            with seeded(recipe.seed, 1):
+                self.generator, self.discriminator = Generator(recipe.points), Discriminator()
+
+    def to_train(self, recipe: Recipe) -> None:
+        """With optimizers, once it is on its device."""
+        self.train()
+        self.optimizers = [recipe.optimizer(self.classifier)]
+        if recipe.head == "ARPL":
+            pair = [self.generator, self.discriminator]
+            self.optimizers += [torch.optim.Adam(one.parameters(), 2e-4, betas=(0.5, 0.999)) for one in pair]
+
+    def use(self, generated: bool) -> None:
+        """The norms for generated clouds, or those for shapes."""
+        for pair in self.pairs.values():
+            pair.generated = generated
+
+    def classified(self, recipe: Recipe) -> Classifier:
+        """The classifier alone, as it is written: with the norms for shapes."""
+        sizes = self.classifier.sizes
+        if recipe.head != "ARPL":
+            return self.classifier
+        state = self.classifier.state_dict()
+        real = {key.replace(".real.", "."): one for key, one in state.items() if ".other." not in key}
+        alone = Classifier(sizes)
+        alone.load_state_dict(real)
+        return alone
+
+
+def _doubled(network: Classifier) -> Iterator[tuple[str, TwoNorms]]:
+    """Puts two norms in the place of each."""
+    import copy
+
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            parent, _, own = name.rpartition(".")
+            pair = TwoNorms(module, copy.deepcopy(module))
+            network.get_submodule(parent)._modules[own] = pair
+            yield name, pair
+
+
+def train(
+    clouds: Sequence[np.ndarray],
+    labels: np.ndarray,
+    recipe: Recipe,
+    path: Path,
+    *,
+    device: torch.device | str = "cpu",
+    settings: Any = None,
+    report: Callable[[dict[str, Any]], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Train on clouds (n, 3), normalized, of classes 0..k-1 with labels (m,), and write the classifier to `path`.
+
+    Beside it stand the log (`LOG`) and what a stopped training goes on from. settings: what else the training depends
+    on, as the data. Returns the log, a line an epoch. Raises `InputError` for fewer than two classes, a batch larger
+    than the data, another training's state, and a loss that is no number any more.
+    """
+    classes, size = _checked(labels, recipe), recipe.batch or BATCH[recipe.network]
+    if len(clouds) < size:
+        raise InputError(f"{len(clouds)} training shapes, and batches of {size}; give --batch {len(clouds)} or less")
+    trained = Trained(recipe, classes).to(device)
+    trained.to_train(recipe)
+    state, asked = path.with_name(path.stem + STATE), {"recipe": asdict(recipe), "data": settings}
+    first, log = resumed(state, trained, trained.optimizers, json.loads(json.dumps(asked)))
+    for epoch in range(first, recipe.epochs):
+        started = time.perf_counter()
+        for group in trained.optimizers[0].param_groups:
+            group["lr"] = recipe.rate_at(epoch)
+        found = _epoch(trained, clouds, labels, recipe, size, epoch)
+        line = {"epoch": epoch + 1, "rate": recipe.rate_at(epoch), **found}
+        peak = memory().get("peak")
+        line |= {"seconds": round(time.perf_counter() - started, 2), "peak_mb": peak and round(peak / MIB)}
+        log.append(line)
+        keep(state, epoch + 1, log, trained, trained.optimizers, asked)
+        if report:
+            report(line)
+    write(path, trained.classified(recipe).eval(), recipe.epochs)
+    lines = [asked | {"classes": classes, "shapes": len(clouds)}, *log]
+    save_whole(path.with_suffix(LOG), "".join(json.dumps(line) + "\n" for line in lines).encode(), "log")
+    return log
+
+
+def _checked(labels: np.ndarray, recipe: Recipe) -> int:
+    classes = int(labels.max()) + 1 if len(labels) else 0
+    if empty := sorted(set(range(classes)) - set(labels.tolist())):
+        raise InputError(f"class {empty[0]} of {classes} has no training shape; expected one or more of each")
+    return Sizes(recipe.network, recipe.head, classes).classes
+
+
+def _epoch(
+    trained: Trained, clouds: Sequence[np.ndarray], labels: np.ndarray, recipe: Recipe, size: int, epoch: int
+) -> dict[str, Any]:
+    """One pass over the data; of ARPL two, the first beside the generator."""
+    losses, right = [], 0
+    passes = (True, False) if recipe.head == "ARPL" else (False,)
+    for turn, generated in enumerate(passes):
+        order = np.random.default_rng([recipe.seed, epoch, turn]).permutation(len(clouds))
+        steps = len(order) // size  # the last one, if it is smaller, is left out
+        for step in range(steps):
+            rows = order[step * size : (step + 1) * size]
+            device = next(trained.parameters()).device
+            made = batch(clouds, rows, recipe.points, recipe.augmentation, recipe.seed, len(passes) * epoch + turn)
+            points, targets = torch.from_numpy(made).to(device), torch.from_numpy(labels[rows]).to(device)
+            with seeded(recipe.seed, epoch, turn, step):
+                _start_anywhere(trained.classifier)
+                loss, logits = _step(trained, points, targets, generated)
+            if not np.isfinite(loss):
+                raise InputError(f"the loss of epoch {epoch + 1} is {loss}; a smaller --rate than {recipe.rates[0]:g}")
+            losses.append(loss)
+            right += int((logits.argmax(dim=1) == targets).sum())
+    return {"loss": round(float(np.mean(losses)), 6), "accuracy": round(right / (len(losses) * size), 4)}
+
+
+def _start_anywhere(network: Classifier) -> None:
+    """The port draws its first centers; here from a stream that begins anew with each step."""
+    if isinstance(network.enco, PointNet2Torch):
+        network.enco.start = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+
+
+def _step(trained: Trained, points: Tensor, labels: Tensor, generated: bool) -> tuple[float, Tensor]:
+    network, optimizer = trained.classifier, trained.optimizers[0]
+    fake = _adversaries(trained, points) if generated else None
+    optimizer.zero_grad()
+    features, logits = network(points)
+    loss = loss_of(network, features, logits, labels)
+    if fake is not None:
+        trained.use(generated=True)
+        loss = loss + GENERATED * undecided(network(fake)[1])
+        trained.use(generated=False)
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach()), logits.detach()
+
+
+def _adversaries(trained: Trained, points: Tensor) -> Tensor:
+    """A step of discriminator and generator; generated clouds (b, n, 3) for the classifier."""
+    _, generator, discriminator = trained.optimizers
+    noise = torch.randn(2, len(points), 96).to(points.device)
+    made, real, fake = trained.generator(noise[0]), torch.ones(len(points)), torch.zeros(len(points))
+    real, fake = real.to(points.device), fake.to(points.device)
+    found = functional.binary_cross_entropy_with_logits
+    discriminator.zero_grad()
+    told = found(trained.discriminator(points), real) + found(trained.discriminator(made.detach()), fake)
+    told.backward()
+    discriminator.step()
+    generator.zero_grad()
+    trained.use(generated=True)
+    hidden = found(trained.discriminator(made), real) + GENERATED * undecided(trained.classifier(made)[1])
+    trained.use(generated=False)
+    hidden.backward()
+    generator.step()
+    with torch.no_grad():
+        return trained.generator(noise[1])

@@ -1,0 +1,248 @@
+"""The trained baselines: networks by their definition, training that goes on, scores, files, and bad input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_ood.detector import EnergyBased, MaxLogit, MaxSoftmax
+
+from benchmarks.baselines import networks
+from benchmarks.baselines.__main__ import main
+from benchmarks.baselines.checkpoints import read, write
+from benchmarks.baselines.clouds import augmented, batch, centered
+from benchmarks.baselines.clouds import tested as drawn_to_test
+from benchmarks.baselines.losses import with_margin
+from benchmarks.baselines.networks import DGCNN, Classifier, Sizes, nearest_rows, strict_ball
+from benchmarks.baselines.scores import Fitted, Head, softmax
+from benchmarks.baselines.training import Recipe, fresh, train
+from openshape_ood.errors import FileError, InputError, WeightsError
+
+COUNTS = {"dgcnn": 1_800_325, "pn2": 1_733_861, "pn2_torch": 1_737_605}
+
+
+def clouds(count: int, points: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.stack([centered(rng.normal(size=(points, 3))) for _ in range(count)])
+
+
+class Small(torch.nn.Module):
+    """In the place of a network that takes seconds."""
+
+    out = 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = torch.nn.Linear(3, 64)
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return self.points(given).amax(dim=1)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(networks.NETWORKS, "dgcnn", Small)
+
+
+@pytest.mark.parametrize("network", COUNTS)
+def test_sizes_are_the_published(network: str) -> None:
+    with torch.device("meta"):
+        built = Classifier(Sizes(network, "CE", 5))
+    assert sum(one.numel() for one in built.parameters()) == COUNTS[network]
+
+
+def test_a_level_of_dgcnn_is_a_convolution_of_edges() -> None:
+    torch.manual_seed(0)
+    network, rows = DGCNN().double(), torch.randn(2, 30, 3, dtype=torch.float64)
+    convolution, norm = network.conv1
+    with torch.no_grad():
+        norm.weight.uniform_(-1, 1)  # also where the order is turned round
+        norm.running_mean.normal_()
+        neighbors = nearest_rows(rows)
+        others = torch.stack([row[own] for row, own in zip(rows, neighbors, strict=True)])
+        edges = torch.cat([others - rows[:, :, None], rows[:, :, None].expand_as(others)], dim=3).permute(0, 3, 1, 2)
+        for state in (False, True):
+            norm.train(state)
+            found = network._level(rows, convolution, norm)
+            right = torch.nn.functional.leaky_relu(norm(convolution(edges)), 0.2).amax(dim=3).transpose(1, 2)
+            torch.testing.assert_close(found, right)
+
+
+def test_the_ball_is_open() -> None:
+    line = torch.tensor([[[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0]]])
+    assert strict_ball(line, line, 0.5, 2).tolist() == [[[0, 0], [1, 1], [2, 2]]]
+
+
+def test_augmentation_moves_all_axes_by_one_number_and_keeps_the_axis_upright() -> None:
+    cloud = clouds(1, 500)[0]
+    moved = augmented(cloud, "st", np.random.default_rng(3))
+    scale = np.ptp(moved, axis=0) / np.ptp(cloud, axis=0)
+    np.testing.assert_allclose(scale, scale[0], rtol=1e-4)
+    np.testing.assert_allclose(moved - scale * cloud, (moved - scale * cloud)[0, 0], atol=1e-5)
+    turned = augmented(cloud, "rw", np.random.default_rng(3))
+    # y leans by the tilts only, of 0.18 at most each
+    change = np.linalg.lstsq(cloud, turned - turned.mean(axis=0), rcond=None)[0]
+    assert change[1, 1] / np.linalg.norm(change[1]) > np.cos(0.26)
+    assert np.abs(np.linalg.norm(turned - turned.mean(axis=0), axis=1).max()) < 1.35
+
+
+def test_clouds_depend_on_seed_epoch_and_row_only() -> None:
+    own = list(clouds(3, 40))
+    a, b = (batch(own, np.array(rows), 50, "rw", 1, 2) for rows in ([0, 1], [1, 2]))
+    np.testing.assert_array_equal(a[1], b[0])
+    assert not np.array_equal(a, batch(own, np.array([0, 1]), 50, "rw", 1, 3))
+    given = drawn_to_test(own[0] * 7 + 3, 32, 0, "a cloud")
+    assert given.shape == (32, 3) and np.linalg.norm(given, axis=1).max() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("head", ["CE", "ARPL"])
+def test_a_stopped_training_goes_on_to_the_same_numbers(small: None, tmp_path: Path, head: str) -> None:
+    data, labels = clouds(6, 40), np.array([0, 1, 0, 1, 0, 1])
+    recipe = Recipe("dgcnn", head, epochs=3, batch=3, points=32)
+
+    def stop(line: dict[str, Any]) -> None:
+        if line["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    whole = train(data, labels, recipe, tmp_path / "whole.pth")
+    with pytest.raises(KeyboardInterrupt):
+        train(data, labels, recipe, tmp_path / "cut.pth", report=stop)
+    assert not (tmp_path / "cut.pth").exists()
+    lines = list[dict[str, Any]]()
+    went_on = train(data, labels, recipe, tmp_path / "cut.pth", report=lines.append)
+    assert [line["epoch"] for line in lines] == [3]
+    assert [line["loss"] for line in went_on] == [line["loss"] for line in whole]
+    one, other = (torch.load(tmp_path / f"{name}.pth", weights_only=True)["model"] for name in ("whole", "cut"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    kept = [json.loads(line) for line in (tmp_path / "cut.jsonl").read_text().splitlines()]
+    assert [line.get("epoch") for line in kept] == [None, 1, 2, 3]
+    with pytest.raises(InputError, match="other settings"):
+        train(data, labels, Recipe("dgcnn", head, epochs=4, batch=3, points=32), tmp_path / "cut.pth")
+
+
+def test_the_recipe_is_that_of_3dos() -> None:
+    recipe = Recipe("dgcnn")
+    assert (recipe.epochs, recipe.rate_at(0), recipe.points) == (250, 0.1, 1024)
+    assert recipe.rate_at(125) == pytest.approx((0.1 + 1e-4) / 2)
+    network = fresh(Sizes("dgcnn", "CE", 5), 1)
+    assert isinstance(recipe.optimizer(network), torch.optim.SGD)
+    assert isinstance(Recipe("pn2").optimizer(network), torch.optim.Adam)
+    weight = network.enco.conv5[0].weight
+    assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.02)
+    assert torch.equal(weight, fresh(Sizes("dgcnn", "CE", 5), 1).enco.conv5[0].weight)
+
+
+def test_the_margin_is_an_angle() -> None:
+    cosines = torch.tensor([[0.3, 0.2], [0.1, -0.99]])
+    found = with_margin(cosines, torch.tensor([0, 1]))
+    assert found[0].tolist() == pytest.approx([np.cos(np.arccos(0.3) + 0.5), 0.2])
+    assert found[1].tolist() == pytest.approx([0.1, -0.99 - 0.5 * np.sin(0.5)])
+
+
+def fitted(head: str = "CE", classes: int = 3) -> tuple[Fitted, np.ndarray]:
+    network = Classifier(Sizes("pn2", head, classes)).requires_grad_(False)
+    torch.manual_seed(1)
+    for own in islice(network.head.parameters(), 4):
+        own.normal_()
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(12, 256)).astype(np.float32)
+    return Fitted.of(Head.of(network), rows[:9], np.arange(9) % classes, rows[9:]), rows
+
+
+def test_scores_of_logits_are_those_of_pytorch_ood() -> None:
+    known, rows = fitted()
+    found, logits = known.novelty(rows), torch.from_numpy(known.head.logits(rows))
+    for name, score in {"msp": MaxSoftmax.score, "mls": MaxLogit.score, "energy": EnergyBased.score}.items():
+        np.testing.assert_allclose(found[name], score(logits).numpy(), rtol=1e-12)
+    assert known.classes(rows)["l2_nearest"][:9].tolist() == (np.arange(9) % 3).tolist()
+    assert np.isfinite(found["l2_nearest"]).all() and found["l2_nearest"][0] == 0  # a duplicate
+
+
+@pytest.mark.parametrize("head", ["CE", "cosine", "ARPL"])
+def test_gradnorm_is_the_norm_of_the_gradient(head: str) -> None:
+    known, rows = fitted(head)
+    module = known.head.module
+    weight = module[-1].weight if head == "CE" else next(module.parameters())
+    row = torch.from_numpy(rows[:1].astype(np.float64))
+    weight.requires_grad_(True)
+    (-module(row).log_softmax(dim=1).sum()).backward()
+    weight.requires_grad_(False)
+    assert -known.novelty(rows[:1])["gradnorm"][0] == pytest.approx(float(weight.grad.abs().sum()), rel=1e-12)
+    np.testing.assert_allclose(softmax(known.head.logits(rows)).sum(axis=1), 1)
+
+
+def test_files_of_3dos_are_read_with_what_stands_beside_the_weights(tmp_path: Path) -> None:
+    network = fresh(Sizes("pn2", "subcenter_arcface", 4), 0)
+    state = {f"module.{key}": one for key, one in network.state_dict().items()}
+    beside = {"args": argparse.Namespace(loss="x", seed=1), "epoch": 250, "config": {"a": [1]}, "scaler": {}}
+    torch.save({"model": state, **beside}, tmp_path / "model_last.pth")
+    found = read(tmp_path / "model_last.pth", 4)
+    assert found.sizes == network.sizes and not found.training
+    assert torch.equal(found.head.weight, network.head.weight)
+
+
+def test_files_that_are_not_what_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pth", fresh(Sizes("pn2", "CE", 5), 0), 1)
+    with pytest.raises(WeightsError, match="holds a network 'pn2', not 'dgcnn'; give --network pn2"):
+        read(path, 5, "dgcnn")
+    with pytest.raises(WeightsError, match="a head of 5 rows; expected one for the 4 known classes"):
+        read(path, 4)
+    with pytest.raises(WeightsError, match="no checkpoint file at"):
+        read(tmp_path / "none.pth", 4)
+    torch.save({"model": {"module.fc.weight": torch.zeros(2)}}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="no tensors of dgcnn, pn2, pn2_torch"):
+        read(tmp_path / "other.pth", 4)
+    broken = fresh(Sizes("pn2", "CE", 4), 0)
+    with torch.no_grad():
+        broken.head[3].bias[0] = torch.nan
+    with pytest.raises(WeightsError, match="NaN or infinity"):
+        read(write(tmp_path / "nan.pth", broken, 1), 4)
+
+
+class Runs:
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("/tmp/never-made-by-reading"),))
+
+
+def test_a_file_that_would_run_code_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "bad.pth").write_bytes(pickle.dumps({"model": {}, "args": Runs()}))
+    with pytest.raises(WeightsError):
+        read(tmp_path / "bad.pth", 4)
+    assert not Path("/tmp/never-made-by-reading").exists()
+
+
+def test_trainings_that_cannot_be(small: None, tmp_path: Path) -> None:
+    data, path = clouds(4, 40), tmp_path / "a.pth"
+    with pytest.raises(InputError, match="1 known class; a classifier is trained on two or more"):
+        train(data, np.zeros(4, dtype=int), Recipe(batch=2), path)
+    with pytest.raises(InputError, match="4 training shapes, and batches of 64; give --batch 4"):
+        train(data, np.array([0, 1, 0, 1]), Recipe(), path)
+    with pytest.raises(InputError, match="class 1 of 3 has no training shape"):
+        train(data, np.array([0, 2, 0, 2]), Recipe(batch=2), path)
+    for wrong in ({"batch": 1}, {"epochs": 0}, {"rate": -1.0}, {"augmentation": "none"}, {"head": "VAE"}):
+        with pytest.raises(InputError):
+            Recipe(**wrong)
+    (tmp_path / "a.training.safetensors").write_bytes(b"half a file")
+    with pytest.raises(FileError, match=r"a\.training\.safetensors"):
+        train(data, np.array([0, 1, 0, 1]), Recipe(batch=2), path)
+
+
+def test_data_without_their_split_file(tmp_path: Path, capsys: Any) -> None:
+    assert main(["train", "--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "cannot read the split" in capsys.readouterr().err
+
+
+def test_the_commands(small: None, tmp_path: Path, capsys: Any) -> None:
+    small_run = ["--set", "sr2", "--per-class", "2", "--out", str(tmp_path), "--quiet", "--copies"]
+    assert main(["train", *small_run, "--epochs", "1", "--batch", "4", "--points", "64"]) == 0
+    path = capsys.readouterr().out.strip()
+    assert path.endswith("sr2-dgcnn-CE-copies-data0-seed1.pth")
+    state = torch.load(path, weights_only=True)
+    assert state["epoch"] == 1 and all(key.startswith("module.") for key in state["model"])
