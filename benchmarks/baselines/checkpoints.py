@@ -53,8 +53,7 @@ def _network(state: Mapping[str, Tensor], path: Path) -> str:
 
 
 def _head(state: Mapping[str, Tensor], path: Path, classes: int) -> str:
-    rows = next((state[key].shape[:1] for key in _HEADS if key in state), ())
-    count = int(rows[0]) if len(rows) else 0
+    count = next((state[key].shape[0] for key in _HEADS if key in state and state[key].ndim), 0)
     counts = {"head.3.weight": {classes: "CE"}, "head.points": {classes: "ARPL"}}
     counts["head.weight"] = {classes: "cosine", 3 * classes: "subcenter_arcface"}
     found = next((counts[key].get(count) for key in _HEADS if key in state), None)

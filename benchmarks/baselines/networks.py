@@ -81,12 +81,16 @@ class PointNet2(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        levels = [[(into, *widths) for *_, widths in scales] for into, scales in zip(INTO, SCALES, strict=True)]
+        levels: list[Sequence[Sequence[int]]] = [
+            [(into, *widths) for *_, widths in scales] for into, scales in zip(INTO, SCALES, strict=True)
+        ]
         self.SA_modules = nn.ModuleList(_Scales(level) for level in [*levels, [LAST]])
 
     def forward(self, clouds: Tensor) -> Tensor:
-        xyz, features, sample = clouds, None, find_grouping("auto", clouds.device).sample
-        for level, scales, count in zip(self.SA_modules, SCALES, CENTERS, strict=False):
+        features: Any = None
+        xyz, sample = clouds, find_grouping("auto", clouds.device).sample
+        modules: Any = self.SA_modules
+        for level, scales, count in zip(modules, SCALES, CENTERS, strict=False):
             centers = gather(xyz, sample_outside_core(xyz, count, sample))
             found = []
             for (radius, kept, _), mlp in zip(scales, level.mlps, strict=True):
@@ -96,7 +100,7 @@ class PointNet2(nn.Module):
                 found.append(_strongest(mlp, torch.cat(group, dim=3)))
             xyz, features = centers, torch.cat(found, dim=2)
         whole = torch.cat([xyz, features], dim=2)[:, None]
-        return _strongest(self.SA_modules[2].mlps[0], whole)[:, 0]
+        return _strongest(modules[2].mlps[0], whole)[:, 0]
 
 
 class _Scales(nn.Module):
@@ -144,11 +148,13 @@ class PointNet2Torch(nn.Module):
     def forward(self, clouds: Tensor) -> Tensor:
         if clouds.shape[1] < CENTERS[0]:
             raise CloudError(f"clouds of {clouds.shape[1]} points; pn2_torch needs {CENTERS[0]} or more")
-        xyz, features, query = clouds, None, find_grouping("auto", clouds.device).query
+        features: Any = None
+        xyz, query = clouds, find_grouping("auto", clouds.device).query
         for i, (scales, count) in enumerate(zip(SCALES, CENTERS, strict=True), 1):
             centers = gather(xyz, self._sample(xyz, count))
             found = []
-            for (radius, kept, _), layers in zip(scales, self.get_submodule(f"sa{i}").layers(), strict=True):
+            part: Any = self.get_submodule(f"sa{i}")
+            for (radius, kept, _), layers in zip(scales, part.layers(), strict=True):
                 members = query(xyz, centers, radius, kept)
                 offsets = gather(xyz, members) - centers[:, :, None]
                 group = [offsets] if features is None else [gather(features, members), offsets]

@@ -100,8 +100,8 @@ def fresh(sizes: Sizes, seed: int) -> Classifier:
                 nn.init.normal_(module.weight, 1, STD)
         if isinstance(network.head, ReciprocalPoints):
             nn.init.normal_(network.head.points, 0, POINTS_STD)
-        elif sizes.head != "CE":
-            nn.init.normal_(network.head.weight, 0, STD)
+        elif isinstance(weight := getattr(network.head, "weight", None), Tensor) and sizes.head != "CE":
+            nn.init.normal_(weight, 0, STD)
     return network
 
 

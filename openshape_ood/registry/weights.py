@@ -45,8 +45,8 @@ def whole_number(value: object) -> int | None:
     return value if type(value) is int else None
 
 
-_LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")  # the last before numpy 2
-_LEFT += ("argparse.Namespace",)
+# the last of numpy's before numpy 2
+_LEFT = ("numpy.dtype", "numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar", "argparse.Namespace")
 
 
 def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> tuple[Any, str, float | None]:
