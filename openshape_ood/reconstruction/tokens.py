@@ -281,7 +281,7 @@ def interpolated(points: np.ndarray, centers: np.ndarray, novelty: np.ndarray) -
 
     >>> centers = np.array([[0.0, 0, 0], [1, 0, 0], [9, 0, 0]])
     >>> interpolated(np.array([[0.0, 0, 0], [0.5, 0, 0]]), centers, np.array([1.0, 3.0, 3.0])).round(2).tolist()
-    [1.0, 2.06]
+    [1.0, 2.03]
     """
     distance, index = nearest(points, centers, min(NEAR, len(centers)), metric="euclidean")
     weights = 1 / (distance + 1e-9 * max(1.0, float(distance.max())))

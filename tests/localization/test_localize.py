@@ -243,7 +243,7 @@ def test_a_strange_name_ends_no_header(tiny: ShapeEncoder, tmp_path: Path) -> No
 
 
 def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"\.ply file; given was points and .*chair\.obj"):
+    with pytest.raises(InputError, match=r"of points is saved as a \.ply file; given was .*chair\.obj"):
         found.save(tmp_path / "chair.obj")
     with pytest.raises(FileError, match="cannot write the novelty map"):
         found.save(tmp_path / "nowhere" / "chair.ply")

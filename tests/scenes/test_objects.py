@@ -163,7 +163,7 @@ def test_scans_that_hold_no_room():
     assert all(len(plane.rows) for plane in find_objects(Scene(tall)).layout)
     with pytest.raises(InputError, match="a single place"):
         find_objects(Scene(np.zeros((1, 3))))
-    with pytest.raises(InputError, match=r"Scene\(points / 1000\)"):
+    with pytest.raises(InputError, match=r"scene\.crop\(low, high\); if these are millimeters, divide them by 1000"):
         find_objects(Scene(thing * 1e4))
     with pytest.raises(InputError, match=r"the scan is a ndarray; expected a Scene: load_scene\(path\)"):
         find_objects(thing)
