@@ -28,7 +28,7 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.localization import localize
 from openshape_ood.localization.patches import weights
 from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.novelty_map.result import around
+from openshape_ood.novelty_map.places import around
 from openshape_ood.scoring import judge
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import in_frame

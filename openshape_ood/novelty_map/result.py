@@ -17,6 +17,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
+from openshape_ood.novelty_map.places import around, connected
 from openshape_ood.shapes.ply import ply_bytes
 from openshape_ood.storage import save_whole
 
@@ -27,7 +28,6 @@ UNTOLD = (
     "nearly all of it is beyond the threshold. Is it another thing as a whole, is another axis up, or is it a scan "
     "beside examples that are whole models?"
 )
-NEIGHBORS = 8  # of a point; these grow with the distance between points, as a radius would not
 
 # doubles, for a scan may lie millions of meters from its origin
 PLY = np.dtype(
@@ -342,43 +342,3 @@ def png_bytes(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(buffer, "png")
     return buffer.getvalue()
-
-
-def around(places: np.ndarray, place: int, share: float) -> np.ndarray:
-    """The share of places (n, 2|3) that lies nearest the one of index `place`: (n,) bool, at least one."""
-    distance = np.linalg.norm(places - places[place], axis=1)
-    region = np.zeros(len(places), dtype=bool)
-    region[np.argsort(distance, kind="stable")[: max(1, round(share * len(places)))]] = True
-    return region
-
-
-def connected(places: np.ndarray, chosen: np.ndarray, *, cells: bool) -> list[np.ndarray]:
-    """Connected pieces of the elements that `chosen` (n,) says, the largest first: their indices, ascending.
-
-    Places (n, 2|3) that are cells hang together where they touch, at a corner too; points by their 8 nearest neighbors,
-    and not across gaps in the surface.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import KDTree
-
-    if not chosen.any():
-        return []
-    # repeated points are one, else their copies would be all the neighbors they have
-    distinct, owner = np.unique(places, axis=0, return_inverse=True)
-    owner = owner.reshape(-1)
-    novel = np.zeros(len(distinct), dtype=bool)
-    novel[owner[chosen]] = True
-    tree = KDTree(distinct)
-    if cells:
-        first, second = tree.query_pairs(1, p=np.inf, output_type="ndarray").T
-    else:
-        beside = tree.query(distinct[novel], k=range(1, min(NEIGHBORS + 1, len(distinct)) + 1))[1]
-        first, second = np.repeat(np.flatnonzero(novel), beside.shape[1]), beside.reshape(-1)
-    kept = novel[first] & novel[second]
-    graph = coo_array((np.ones(kept.sum(), dtype=bool), (first[kept], second[kept])), shape=(len(distinct),) * 2)
-    labels = connected_components(graph, directed=False)[1][owner]
-    indices = np.flatnonzero(chosen)
-    order = indices[np.argsort(labels[indices], kind="stable")]
-    pieces = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    return sorted(pieces, key=len, reverse=True)
