@@ -50,4 +50,4 @@ def test_ready_embeddings_do_not_tell_how_they_were_made() -> None:
     assert (made.up, made.seed, made.num_samples) == ("", 0, 1)
     for wrong in ({"seed": "a"}, {"seed": -1}, {"num_samples": 0}, {"num_samples": "a"}):
         with pytest.raises(InputError, match=f"{next(iter(wrong))} is"):
-            score_novelty(ready, known, **wrong)  # type: ignore[arg-type]
+            score_novelty(ready, known, **wrong)

@@ -64,7 +64,7 @@ def test_the_files_own_axis_is_passed_on(tmp_path: Path) -> None:
     ],
 )
 def test_hostile_files_are_refused_by_name(tmp_path: Path, make: object, name: str, said: str) -> None:
-    path = make(tmp_path / name)  # type: ignore[operator]
+    path = make(tmp_path / name)
     with pytest.raises(ShapeFileError, match=said) as refusal:
         read_upload(path)
     assert name in str(refusal.value)

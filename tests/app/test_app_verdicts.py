@@ -63,8 +63,8 @@ def test_the_figures_are_the_librarys_own(
 ) -> None:
     verdict = judge.judge(guitar, "tiny", origin=origin)
     names = ["chair", "table"]
-    shapes = [guitar.shape.cloud, *made(names)]  # type: ignore[operator, union-attr]
-    novelty = score_novelty(shapes, names, encoder=tiny).novelty  # type: ignore[arg-type]
+    shapes = [guitar.shape.cloud, *made(names)]
+    novelty = score_novelty(shapes, names, encoder=tiny).novelty
     assert verdict.novelty == pytest.approx(novelty[0])
     assert verdict.p_value == pytest.approx(p_values(novelty[:1], novelty[1:])[0])
     assert verdict.threshold is not None
@@ -102,12 +102,12 @@ def test_examples_change_what_is_known_and_the_method(judge: Judge, guitar: Sess
     full = mixed
     for name in ("chair", "table"):
         full = full.with_shapes([Shape(name, sample(name, 2048, seed=5))]).with_example(name, "y")
-    full = full.with_shapes([mixed.shape])  # type: ignore[arg-type]
+    full = full.with_shapes([mixed.shape])
     verdict = judge.judge(full, "tiny")
     assert verdict.result.provenance.method == "prototype_distance"
     examples = {name: [example.cloud for example in own] for name, own in full.known().items()}
-    known = KnownClasses.from_both(names, examples, tiny, TextEncoder.from_pretrained("tiny"))  # type: ignore[arg-type]
-    same = score_novelty(mixed.shape.cloud, known, encoder=tiny)  # type: ignore[arg-type, union-attr]
+    known = KnownClasses.from_both(names, examples, tiny, TextEncoder.from_pretrained("tiny"))
+    same = score_novelty(mixed.shape.cloud, known, encoder=tiny)
     assert verdict.novelty == pytest.approx(same.novelty[0], abs=1e-5)
 
 
@@ -159,7 +159,7 @@ def test_calibration_files_of_the_visitors_decide(
 ) -> None:
     own = Calibration(known_shapes)
     verdict = judge.judge(replace(guitar.with_names("chair, table"), calibration=own), "tiny")
-    novelty = score_novelty([shape.cloud for shape in known_shapes], ["chair", "table"], encoder=tiny).novelty  # type: ignore[arg-type]
+    novelty = score_novelty([shape.cloud for shape in known_shapes], ["chair", "table"], encoder=tiny).novelty
     assert verdict.threshold is not None and verdict.basis.kind == "files"
     assert verdict.threshold.value == pytest.approx(conformal_threshold(novelty, 0.95))
     assert verdict.p_value == pytest.approx(p_values(verdict.result.novelty, novelty)[0]) and verdict.answer == "novel"
@@ -224,7 +224,7 @@ def test_auto_finds_the_axis_of_all_files_together(judge: Judge) -> None:
 
 
 def test_the_axis_that_a_file_states_goes_before_the_assumed_one(judge: Judge, chair: Session) -> None:
-    lying = chair.shape.cloud[:, [0, 2, 1]]  # type: ignore[union-attr]
+    lying = chair.shape.cloud[:, [0, 2, 1]]
     assumed, stated = Shape("scan.ply", lying), Shape("mesh.dae", lying, stated="z")
     for shape, up, axis in ((assumed, "file", "y"), (assumed, "z", "z"), (stated, "file", "z"), (stated, "y", "y")):
         verdict = judge.judge(chair.with_shapes([shape]), "tiny", up=up)
@@ -260,7 +260,7 @@ def test_the_page_speaks_of_what_was_found(found: Verdict) -> None:
 
 def test_names_are_escaped_everywhere(judge: Judge, chair: Session) -> None:
     evil = '<img src=x onerror="alert(1)">'
-    named = chair.with_shapes([Shape(evil, chair.shape.cloud, evil)]).with_names("chair, <b>x</b>")  # type: ignore[union-attr]
+    named = chair.with_shapes([Shape(evil, chair.shape.cloud, evil)]).with_names("chair, <b>x</b>")
     named = named.with_example("<b>x</b>", "y")
     verdict = judge.judge(named, "tiny")
     pieces = [

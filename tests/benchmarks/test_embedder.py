@@ -27,7 +27,7 @@ class Encoder(Mean):
 
 
 def embedder(cache: Path | None = None) -> Any:
-    return Embedder(Encoder(), cache, batch_size=4, workers=0, progress=False)  # type: ignore[arg-type]
+    return Embedder(Encoder(), cache, batch_size=4, workers=0, progress=False)
 
 
 def raw(objects: Objects, seed: int) -> np.ndarray:

@@ -75,7 +75,7 @@ def of_another_width(path: Path) -> None:
 def test_a_damaged_shard_is_removed_and_the_others_kept(tmp_path: Path, damage: object) -> None:
     store = filled(tmp_path)
     (second,) = (path for path in shards(store) if load(path.read_bytes())["keys"].shape[0] == 1)
-    damage(second)  # type: ignore[operator]
+    damage(second)
     with pytest.warns(DamagedCacheWarning, match="its clouds are embedded again"):
         again = EmbeddingStore(tmp_path, RECORD, 4)
     assert again.keys() == set(KEYS[:2])

@@ -67,7 +67,7 @@ def test_nearest_example(unit: bool) -> None:
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.known_by)
 def test_the_example_shown_is_the_nearest_of_the_class_it_was_taken_for(method: object, unit: bool) -> None:
     rows, queries = (to_unit(SUPPORT), to_unit(QUERIES)) if unit else (SUPPORT, QUERIES)
-    scored = judge_all(method, {"novel1": QUERIES, "novel2": QUERIES[:0]}, reference(unit))  # type: ignore[arg-type]
+    scored = judge_all(method, {"novel1": QUERIES, "novel2": QUERIES[:0]}, reference(unit))
     assert list(scored) == ["novel1"]
     for z, c, i in zip(queries, scored["novel1"].nearest, scored["novel1"].example, strict=True):
         members = [j for j in range(12) if LABELS[j] == c]

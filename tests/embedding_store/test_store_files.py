@@ -77,7 +77,7 @@ def test_what_is_no_store(tmp_path: Path) -> None:
         list(read_embeddings([]))
     for batch_rows in (0, -1, 2.5):
         with pytest.raises(InputError, match="batch_rows"):
-            list(read_embeddings(write(tmp_path, ".npz"), batch_rows=batch_rows))  # type: ignore[arg-type]
+            list(read_embeddings(write(tmp_path, ".npz"), batch_rows=batch_rows))
 
 
 def npz(bad: Path, compression: int = zipfile.ZIP_STORED, **arrays: Any) -> Path:

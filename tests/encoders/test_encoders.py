@@ -503,16 +503,16 @@ def test_a_checkpoint_at_home(tiny: ShapeEncoder, monkeypatch: pytest.MonkeyPatc
     encoder = ShapeEncoder.from_pretrained("tiny", checkpoint=f"~/{path.name}", device="cpu")
     assert encoder.identity.sha256 == tiny.identity.sha256
     with pytest.raises(InputError, match="checkpoint is 5; expected the path"):
-        ShapeEncoder.from_pretrained("tiny", checkpoint=5)  # type: ignore[arg-type]
+        ShapeEncoder.from_pretrained("tiny", checkpoint=5)
 
 
 def test_unknown_names() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'tinny'; known: tiny, .*did you mean 'tiny'"):
         ShapeEncoder.from_pretrained("tinny")
     with pytest.raises(UnknownNameError, match="unknown sampler 'fps'; known: auto, torch, triton, dgl"):
-        ShapeEncoder.from_pretrained("tiny", sampler="fps")  # type: ignore[arg-type]
+        ShapeEncoder.from_pretrained("tiny", sampler="fps")
     with pytest.raises(UnknownNameError, match="unknown precision 'half'; known: float32, bfloat16, float16"):
-        ShapeEncoder.from_pretrained("tiny", precision="half")  # type: ignore[arg-type]
+        ShapeEncoder.from_pretrained("tiny", precision="half")
 
 
 @pytest.mark.parametrize("precision, limit", [("bfloat16", 1e-3), ("float16", 1e-5)])
@@ -612,7 +612,7 @@ def test_samplings_are_counted(tiny: ShapeEncoder, num_samples: Any) -> None:
 def test_options_are_keywords(tiny: ShapeEncoder) -> None:
     for encode in (tiny.encode, tiny.encode_with_spread, tiny.encode_patches):
         with pytest.raises(TypeError, match="positional"):
-            encode(cloud(), "y")  # type: ignore[arg-type]
+            encode(cloud(), "y")
 
 
 def test_patch_tokens_lie_in_the_unit_ball_and_in_any_batch(tiny: ShapeEncoder, clouds: list[np.ndarray]) -> None:

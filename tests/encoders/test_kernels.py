@@ -305,7 +305,7 @@ def assembly(kernel: object, signature: dict[str, str], constants: dict[str, int
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    names = list(kernel.arg_names)  # type: ignore[attr-defined]
+    names = list(kernel.arg_names)
     source = ASTSource(
         fn=kernel,
         signature=signature | dict.fromkeys(constants, "constexpr"),

@@ -265,7 +265,7 @@ def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
 )
 def test_what_cannot_be_compared_is_said(tiny: ShapeEncoder, known: object, by: str | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        localize(EXAMPLES["chair"][0], known, encoder=tiny, by=by)  # type: ignore[arg-type]
+        localize(EXAMPLES["chair"][0], known, encoder=tiny, by=by)
 
 
 def test_more_than_one_shape_is_refused(tiny: ShapeEncoder, bank: KnownClasses) -> None:
@@ -296,7 +296,7 @@ def test_a_bank_says_whose_it_is_before_anything_is_fetched(bank: KnownClasses) 
 
 def test_what_patches_cannot_be_made_of(tiny: ShapeEncoder, bank: KnownClasses) -> None:
     with pytest.raises(InputError, match="encoder and text are objects, not names"):
-        localize(EXAMPLES["chair"][0], EXAMPLES, encoder="tiny")  # type: ignore[arg-type]
+        localize(EXAMPLES["chair"][0], EXAMPLES, encoder="tiny")
     with pytest.raises(UnknownNameError, match="unknown stage 'last'; known: "):
         KnownClasses.from_examples(EXAMPLES, tiny, patches="last")
     with pytest.raises(InputError, match="Leave known_up out"):

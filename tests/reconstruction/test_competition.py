@@ -142,7 +142,7 @@ def test_the_same_seed_gives_the_same_training() -> None:
 )
 def test_other_recipes_are_refused(settings: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        Recipe(**settings)  # type: ignore[arg-type]
+        Recipe(**settings)
 
 
 def curved_tokens(seed: int, m: int = 4096, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

@@ -164,7 +164,7 @@ def figures(made: Reconstructor, seed: int, ways: tuple[str, ...] = ("best", "un
     made.fit(normal, seed=seed)
     found = {}
     for way in ways:
-        made.residual = way  # type: ignore[attr-defined]
+        made.residual = way
         known, novel = made.novelty(good), made.novelty(bad)
         image = [ood_metrics(pooled(known, p), pooled(novel, p))["auroc"] for p in ("mean", "max")]
         truth = np.concatenate([np.zeros_like(where), where]).ravel()

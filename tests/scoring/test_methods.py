@@ -469,7 +469,7 @@ def test_which_methods_can_be_used_with_what(method: str, kind: Any) -> None:
 def test_the_methods_taken_where_none_is_named_can_be_used() -> None:
     assert DEFAULTS == {"names": "max_cosine", "examples": "prototype_distance", "both": "energy"}
     for kind, method in DEFAULTS.items():
-        find_method(method, kind)  # type: ignore[arg-type]
+        find_method(method, kind)
 
 
 BANKS = {

@@ -616,7 +616,7 @@ class TestNothingToSample:
 
     def test_other_objects(self) -> None:
         with pytest.raises(CloudError, match="it is a list, expected a trimesh"):
-            sample_mesh([], 10, 0, "it")  # type: ignore[arg-type]
+            sample_mesh([], 10, 0, "it")
 
 
 class Payload:

@@ -117,13 +117,13 @@ def test_unknown_names_are_met_with_close_ones() -> None:
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "7", None])
 def test_bad_seeds_are_refused(seed: object) -> None:
     with pytest.raises(InputError, match="seed"):
-        generate("chair", seed)  # type: ignore[arg-type]
+        generate("chair", seed)
 
 
 @pytest.mark.parametrize("points", [0, -5, 2.5])
 def test_bad_counts_are_refused(points: object) -> None:
     with pytest.raises(InputError, match="points"):
-        sample("chair", points, 0)  # type: ignore[arg-type]
+        sample("chair", points, 0)
 
 
 def test_public_names_exist() -> None:

@@ -61,7 +61,7 @@ class Ball(torch.nn.Module):
 def balls(yaw: float = 0.7, depth: float = 0.7):
     """Fields of a lamp with radius 0.5 and a chair of none, behind a wall."""
     seen = Affinities(np.stack([np.zeros((H, W)), np.full((H, W), -0.6)]), NAME)
-    model = Completer(Ball(), Identity("ball", "completion"), torch.device("cpu"))  # type: ignore[arg-type]
+    model = Completer(Ball(), Identity("ball", "completion"), torch.device("cpu"))
     return complete(view(depth, yaw), NAME, affinities=seen, model=model)
 
 

@@ -53,7 +53,7 @@ def made() -> RoomView:
 @pytest.fixture(scope="module")
 def found(made: RoomView) -> CompletedView:
     masks = Affinities.from_masks(np.stack([made.mask(name) for name in NAMES]), NAMES)
-    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))  # type: ignore[arg-type]
+    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))
     return complete_view(made.view, masks, model=model, side=24)
 
 
@@ -78,7 +78,7 @@ def test_names_are_checked(found: CompletedView) -> None:
     with pytest.raises(UnknownNameError, match="known is 'sofa', to which there are no affinities; there are to chair"):
         complete_view(found.view, found.affinities, ["sofa"])
     with pytest.raises(InputError, match="the view is int; expected the CompletedView"):
-        plots.completed(3)  # type: ignore[arg-type]
+        plots.completed(3)
 
 
 def test_files_are_in_meters_and_named_safely(found: CompletedView, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_view_without_anything_in_it(found: CompletedView) -> None:
     view = found.view
     wall = View(view.rgb, np.full(view.shape, 2.0), view.intrinsics, view.pose, name="a wall")
     none = Affinities.from_masks(np.zeros((1, *view.shape), dtype=bool), ["chair"])
-    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))  # type: ignore[arg-type]
+    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))
     empty = complete_view(wall, none, model=model, side=8)
     assert [one["liters"] for one in empty.rows()][:1] == [0.0] and not empty.cells["chair"].any()
     assert plots.completed(empty) is not None

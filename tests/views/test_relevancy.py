@@ -116,7 +116,7 @@ def test_relevancies_are_kept_by_image_model_name_preset_and_seed(folder: Path, 
     monkeypatch.setattr(
         RelevancyEncoder,
         "_compute",
-        lambda self, *a: calls.append(a[2]) or compute(self, *a),  # type: ignore[func-returns-value]
+        lambda self, *a: calls.append(a[2]) or compute(self, *a),
     )
     how: dict[str, Any] = {"preset": ONE, "background": ()}
     first = made.encode_image(PICTURE, ["chair"], **how)

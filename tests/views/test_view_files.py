@@ -148,7 +148,7 @@ def test_a_published_scene_file_opens_with_its_camera_and_floor_mended(tmp_path:
     assert wall_to_floor(found) > 88
     assert abs(np.nanmedian(found.points.reshape(64, 48, 3)[-8:, :, 2])) < 0.01
     as_stored = published()
-    wrong = View(as_stored["rgb"], as_stored["depth"], as_stored["cam_intr"], as_stored["cam_extr"])  # type: ignore[arg-type]
+    wrong = View(as_stored["rgb"], as_stored["depth"], as_stored["cam_intr"], as_stored["cam_extr"])
     assert wall_to_floor(wrong) < 87
 
 
@@ -198,7 +198,7 @@ class Runs:
         self.call = what, arguments
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return self.call  # type: ignore[return-value]
+        return self.call
 
 
 def hostile(marker: Path) -> list[bytes]:

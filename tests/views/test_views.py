@@ -29,7 +29,7 @@ POSE = looking(np.array([1.0, 2, 1.5]), 0.7, 0.4)
 def view(**given: object) -> View:
     rng = np.random.default_rng(0)
     made = {"rgb": rng.uniform(size=(30, 40, 3)), "depth": rng.uniform(1, 4, (30, 40)), "intrinsics": CAMERA}
-    return View(**{**made, "pose": POSE, **given})  # type: ignore[arg-type]
+    return View(**{**made, "pose": POSE, **given})
 
 
 def test_a_level_camera_has_left_and_up_where_they_belong() -> None:
