@@ -125,7 +125,8 @@ def _texts(given: Any) -> list[str]:
 def save_datum(datum: Datum, path: Path) -> Path:
     """Write it as .npz, whole or not at all."""
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **{one.name: np.asarray(getattr(datum, one.name)) for one in fields(Datum)})  # type: ignore[arg-type]
+        arrays: dict[str, Any] = {one.name: np.asarray(getattr(datum, one.name)) for one in fields(Datum)}
+        np.savez_compressed(file, **arrays)
     return path
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_fill_holes
@@ -199,14 +200,14 @@ def drawn_view(seed: int, kinds: Sequence[str] = (*TRAINED * 3, *MORE)) -> RoomV
 
 def save_shard(path: Path, samples: Sequence[Sample]) -> None:
     """Write samples; what is of objects one after the other, cells as bits, depth in half millimeters."""
-    arrays: dict[str, np.ndarray] = {"counts": np.array([len(one.categories) for one in samples])}
+    arrays: dict[str, Any] = {"counts": np.array([len(one.categories) for one in samples])}
     for field in fields(Sample):
         own = [getattr(one, field.name) for one in samples]
         whole = np.concatenate(own) if field.name in PER_OBJECT else np.stack(own)
         arrays[field.name] = np.packbits(whole, axis=-1) if whole.dtype == bool else whole
     arrays["depth"] = np.rint(arrays["depth"] * 2000).astype(np.uint16)
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)
 
 
 class Views:

@@ -78,8 +78,8 @@ def save_mosaic(raster: Raster, path: str | os.PathLike[str], pixels: Any = None
     path = given_path(path, "path")
     if path.suffix != ".npz":
         raise InputError(f"a mosaic is saved as an .npz file; given was {path}")
-    picture, frame = mosaic(raster, pixels), raster.frame
-    assert frame is not None  # noqa: S101
+    picture = mosaic(raster, pixels)
+    frame: Any = raster.frame  # views, which have none, are refused by now
     level = abs(frame.axes[2, 2]) > LEVEL
     if crs and not level:
         raise InputError(
