@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from openshape_ood.app.surfaces import Compared
 from openshape_ood.app.verdicts import RoomVerdict, Shown
+from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import hex_to_rgb
 from openshape_ood.plots import turnable
 from openshape_ood.plots.canvas import rendered
@@ -75,7 +78,7 @@ def colors_of(verdict: Shown) -> dict[str, str]:
     return COLORS_OF_ROOMS if isinstance(verdict, RoomVerdict) else COLORS
 
 
-def turning(verdict: Shown | CompletedView, color: str) -> Any:
+def turning(verdict: Shown | CompletedView | Compared, color: str) -> Any:
     """A figure of plotly to turn."""
     if isinstance(verdict, CompletedView):
         return turnable(verdict, title="").update_layout(height=HEIGHT_OF_ROOMS, uirevision=verdict.view.name)
@@ -85,6 +88,8 @@ def turning(verdict: Shown | CompletedView, color: str) -> Any:
         for x, y, z in [box_lines([one.box]).T for one in verdict.scene.objects[verdict.shown :][:1]]:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    elif isinstance(verdict, Compared):
+        figure, name, height = turnable(_near(verdict.map), title=""), verdict.result.name, HEIGHT_OF_ROOMS
     else:
         figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
@@ -92,6 +97,12 @@ def turning(verdict: Shown | CompletedView, color: str) -> Any:
     # a shape that was turned stays so when its colors change
     figure.update_layout(height=height, uirevision=name)
     return figure.update_scenes(aspectmode="manual", aspectratio=sides)
+
+
+def _near(found: NoveltyMap) -> NoveltyMap:
+    """z up, about the origin: the numbers of a browser's picture have no digits for projected coordinates."""
+    rows = found.elements.rows - found.elements.rows.mean(axis=0)
+    return replace(found, elements=replace(found.elements, rows=rows), up="z")
 
 
 def _span(values: np.ndarray) -> float:
