@@ -171,9 +171,9 @@ def reader() -> Callable[[str], tuple[Mapping[str, Any], list[np.ndarray]]]:
 
 def _read(source: str) -> tuple[Mapping[str, Any], list[np.ndarray]]:
     """Points, thinned to `MAX_ROOM_POINTS`, and what was measured of each."""
-    from openshape_ood.shapes.columns import read_columns
+    from openshape_ood.shapes.columns import load_columns
 
-    cloud = read_columns(Path(source))
+    cloud = load_columns(Path(source))
     count = len(cloud["points"])
     kept = np.sort(np.random.RandomState(0).permutation(count)[:MAX_ROOM_POINTS])
     measured = [name for name in MEASURED if name in cloud]
