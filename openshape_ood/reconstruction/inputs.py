@@ -1,0 +1,147 @@
+"""What is given as good, or to be judged: images or clouds, as files, folders or arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import given_path, to_numpy
+from openshape_ood.errors import CloudError, InputError, NoSuchShapeError
+from openshape_ood.shapes import ply, reading, tables
+from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
+from openshape_ood.shapes.pieces import SURVEYED
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
+CLOUDS = reading.SUFFIXES
+IN_PIECES = (*SURVEYED, ".ply", ".pcd")
+LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
+LARGE_ELSE = 1 << 28
+ON_MESHES = 100_000  # points drawn on a mesh
+STRIP = "point_source_id"  # of LAS
+FIELDS = ("points", "intensity", "color", "strips")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An image or a cloud that is read when it is needed: a path, an array, or a cloud's arrays by name."""
+
+    value: Any
+    name: str
+    kind: str  # "image" or "cloud"
+
+    @property
+    def path(self) -> Path | None:
+        return self.value if isinstance(self.value, Path) else None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is a cloud in a file that is better read in pieces."""
+        if self.kind != "cloud" or self.path is None or self.path.suffix.lower() not in IN_PIECES:
+            return False
+        return reading.file_size(self.path) > LARGE.get(self.path.suffix.lower(), LARGE_ELSE)
+
+    def pixels(self) -> np.ndarray:
+        """Of an image (h, w) or (h, w, c), of the type that it has. Raises `FileError`."""
+        from openshape_ood.shapes.pictures import load_pixels
+
+        return np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path)
+
+    def cloud(self) -> dict[str, np.ndarray]:
+        """Of a cloud, by name: points (n, 3); intensity (n,), color (n, 3) in [0, 1], strips (n,) where it has them.
+
+        Points in files that were never measured (NaN) are left out. Raises `ShapeFileError`.
+        """
+        if self.path is None:
+            return dict(self.value) if isinstance(self.value, Mapping) else _by_width(self.value, self.name)
+        data, suffix = reading.file_bytes(self.path), self.path.suffix.lower()
+        with reading.parsing(self.path):
+            if suffix in WITH_COLUMNS and not (suffix == ".ply" and ply.has_faces(data)):
+                return _named(cloud_columns(data, suffix, ("intensity", STRIP)))
+        return _by_width(reading.load_shape(self.path, ON_MESHES), self.name)
+
+
+def list_sources(given: Any) -> list[Source]:
+    """Every image or cloud among files, folders (searched through and through), arrays, or lists of these.
+
+    An array of two axes with 3 or 6 columns is a cloud, as is a mapping with "points"; any other array is an image.
+    Raises `InputError` for nothing, for what is neither, and for images and clouds together.
+    """
+    found = list(_sources(given, "it"))
+    if not found:
+        raise InputError(f"there is no image and no cloud in {_told(given)}; expected {' '.join((*IMAGES, *CLOUDS))}")
+    kinds = {one.kind: one.name for one in reversed(found)}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{kinds['image']} is an image, {kinds['cloud']} a cloud; expected all of one kind, for each kind has a "
+            "model of its own"
+        )
+    return found
+
+
+def _sources(given: Any, name: str) -> Iterable[Source]:
+    if isinstance(given, Source):
+        yield given
+    elif isinstance(given, str | os.PathLike):
+        yield from _files(given_path(given, "a file"))
+    elif isinstance(given, Mapping):
+        if "points" not in given or given.keys() - set(FIELDS):
+            raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and perhaps {FIELDS[1:]}")
+        yield Source({key: to_numpy(one) for key, one in given.items() if one is not None}, name, "cloud")
+    elif isinstance(given, np.ndarray) or hasattr(given, "__array__") or hasattr(given, "detach"):
+        array = np.asarray(to_numpy(given))
+        cloud = array.ndim == 2 and array.shape[1] in (3, 6)
+        yield Source(array, name, "cloud" if cloud else "image")
+    elif isinstance(given, Iterable):
+        for i, one in enumerate(given):
+            yield from _sources(one, f"number {i}")
+    else:
+        raise InputError(f"{name} is {type(given).__name__}; expected a file, a folder or an array")
+
+
+def _files(path: Path) -> Iterable[Source]:
+    if path.is_dir():
+        inside = sorted(one for one in path.rglob("*") if one.is_file())
+        hidden = [any(part.startswith(".") for part in one.relative_to(path).parts) for one in inside]
+        for one, left_out in zip(inside, hidden, strict=True):
+            if not left_out and one.suffix.lower() in (*IMAGES, *CLOUDS):
+                yield Source(one, str(one), _kind(one))
+        return
+    if not path.exists():
+        raise NoSuchShapeError(f"{path}: no such file or folder")
+    if path.suffix.lower() not in (*IMAGES, *CLOUDS):
+        raise InputError(f"{path} is neither an image nor a cloud; expected {' '.join((*IMAGES, *CLOUDS))}")
+    yield Source(path, str(path), _kind(path))
+
+
+def _kind(path: Path) -> str:
+    return "image" if path.suffix.lower() in IMAGES else "cloud"
+
+
+def _told(given: Any) -> str:
+    several = [] if isinstance(given, str | os.PathLike) or not isinstance(given, list | tuple) else given
+    return ", ".join(map(str, several)) if several else str(given) or "nothing"
+
+
+def _by_width(table: Any, name: str) -> dict[str, np.ndarray]:
+    """A cloud (n, 3|6) as its parts."""
+    given = np.asarray(table)
+    if given.ndim != 2 or given.shape[1] not in (3, 6):
+        raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb")
+    return {"points": given[:, :3]} | ({"color": given[:, 3:]} if given.shape[1] == 6 else {})
+
+
+def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if not {"x", "y", "z"} <= columns.keys():
+        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
+    points = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
+    found = {"points": points, "color": tables.named_color(columns)}
+    found |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
+    measured = np.isfinite(points).all(axis=1)
+    if not measured.any():
+        raise CloudError("none of its points is finite")
+    return {name: one[measured] for name, one in found.items() if one is not None and len(one) == len(points)}
