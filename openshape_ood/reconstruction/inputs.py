@@ -65,7 +65,7 @@ def list_sources(given: Any) -> list[Source]:
     An array of two axes with 3 or 6 columns is a cloud, as is a mapping with "points"; any other array is an image.
     Raises `InputError` for nothing, for what is neither, and for images and clouds together.
     """
-    found = list(_sources(given, "it"))
+    found = list(_sources(given, "the one given"))
     if not found:
         raise InputError(f"there is no image and no cloud in {_told(given)}; expected {' '.join((*IMAGES, *CLOUDS))}")
     kinds = {one.kind: one.name for one in reversed(found)}

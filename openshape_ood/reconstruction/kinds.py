@@ -18,6 +18,7 @@ from openshape_ood.reconstruction.rasterizer import GRANULE, Rasterizer, cloud_p
 from openshape_ood.reconstruction.streaming import raster_blocks
 from openshape_ood.reconstruction.views import MARGIN, ViewRasterizer
 from openshape_ood.shapes.pieces import cloud_pieces
+from openshape_ood.shapes.reading import file_up
 
 IMAGE, TILE = 128, 32  # pixels and cells along a tile, unless given
 RATIO = 0.02  # by which the sides of images may differ in proportion
@@ -45,6 +46,8 @@ class Cut:
     elements : Elements
     spread : callable
         From maps (t, h, w) to the novelty of the elements (n,).
+    up : str
+        Which axis points up in pictures.
     """
 
     tiles: np.ndarray
@@ -52,6 +55,7 @@ class Cut:
     grid: np.ndarray
     elements: Elements
     spread: Callable[[np.ndarray], np.ndarray]
+    up: str = "y"
 
     @property
     def only(self) -> Tiles:
@@ -139,7 +143,7 @@ class Sheets:
             raster = self.rasterizer.rasterize(**cloud)
         except InputError as error:
             raise type(error)(f"{source.name}: {error}") from error
-        return Cut(raster.tiles, raster.mask, raster.grid, _points(cloud), raster.to_points)
+        return Cut(raster.tiles, raster.mask, raster.grid, _points(cloud), raster.to_points, "z")
 
     def tiles(self, source: Source) -> Tiles:
         """The tiles alone, of a large file block by block."""
@@ -171,7 +175,8 @@ class Objects:
                 "the same kind of thing in the same unit, as meters and not centimeters"
             )
         raster = self.rasterizer.rasterize(points, radius=self.radius)
-        return Cut(raster.tiles, raster.mask, np.zeros((len(raster), 2)), _points(cloud), raster.to_points)
+        up = "y" if source.path is None else file_up(source.path)
+        return Cut(raster.tiles, raster.mask, np.zeros((len(raster), 2)), _points(cloud), raster.to_points, up)
 
     def tiles(self, source: Source) -> Tiles:
         return self.cut(source).only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from openshape_ood.checks import check_choice, check_seed, check_whole, given_path
+from openshape_ood.checks import check_choice, check_seed, check_settings, check_whole, given_path
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError
-from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.reconstruction import kinds
 from openshape_ood.reconstruction.base import CLASSES, Reconstructor
 from openshape_ood.reconstruction.inputs import Source, list_sources
@@ -22,7 +22,7 @@ from openshape_ood.reconstruction.kinds import Images, Kind, Objects, Sheets
 from openshape_ood.reconstruction.methods import RECONSTRUCTORS, find_reconstructor, load_reconstructor
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer
-from openshape_ood.reconstruction.streaming import score_file
+from openshape_ood.reconstruction.streaming import score_file, scored_points
 from openshape_ood.reconstruction.surface_fit import fitted, gathered
 from openshape_ood.reconstruction.views import ViewRasterizer
 from openshape_ood.storage import loaded_arrays, save_arrays
@@ -45,14 +45,14 @@ class SurfaceResult:
         Of the whole: that of its worst tile.
     threshold : Threshold
         Up to which good ones go.
-    map : NoveltyMap or None
-        Of its pixels or points, NaN where nothing was seen; None of files that were scored in pieces.
+    map : NoveltyMap
+        Of its pixels or points, NaN where nothing was seen; of a file that was scored in pieces, of some of its points.
     """
 
     name: str
     novelty: float
     threshold: Threshold
-    map: NoveltyMap | None
+    map: NoveltyMap
 
     @property
     def is_novel(self) -> bool:
@@ -68,8 +68,6 @@ class SurfaceResult:
         """Texts and numbers, without the map's: of it the share beyond its threshold, and the share not seen."""
         told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         told |= {"verdict": "damaged" if self.is_novel else "good"}
-        if self.map is None:
-            return {**told, "beyond": None, "unseen": None}
         seen = self.map.seen
         return {**told, "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())), "unseen": float(1 - seen.mean())}
 
@@ -117,6 +115,7 @@ class SurfaceModel:
         folds: int | None = None,
         seed: int = 0,
         progress: bool = False,
+        **params: Any,
     ) -> SurfaceModel:
         """Learn what is good.
 
@@ -145,6 +144,8 @@ class SurfaceModel:
         seed : int
         progress : bool
             A bar on stderr.
+        **params
+            Of the reconstructor that is given by name.
 
         Raises
         ------
@@ -164,7 +165,7 @@ class SurfaceModel:
         (True, True)
         """
         sources = list_sources(good)
-        own = _unfitted(reconstructor)
+        own = _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
         how = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell) if sources[0].kind == "cloud" else None
@@ -197,21 +198,12 @@ class SurfaceModel:
         source = self._source(one)
         cut = self.data.cut(source)
         maps = self._maps(cut.tiles, cut.mask)
-        found = NoveltyMap(
-            elements=cut.elements,
-            novelty=cut.spread(maps),
-            nearest=None,
-            classes=CLASSES,
-            baseline=self.baseline,
-            threshold=self.pixel_threshold,
-            provenance=self.reconstructor.provenance(),
-            name=source.name,
-        )
-        return self._result(source, self._worst(maps), found)
+        return self._result(source, self._worst(maps), cut.elements, cut.spread(maps), cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
-        """The same of a file of sheets of any size, block by block: the cloud is written again as a .ply, .las or .laz
-        file with the novelty of each point, and the result has no map. Arguments and errors as `streaming.score_file`.
+        """The same of a file of sheets of any size, block by block: the cloud is written again, as a .ply file with the
+        novelty of each point. The map is of 100,000 of its points at most. Arguments and errors as
+        `streaming.score_file`.
         """
         if not isinstance(self.data, Sheets):
             raise InputError(f"a model of {self.data.kind} does not read files in blocks; expected one of sheets")
@@ -222,9 +214,8 @@ class SurfaceModel:
             worst.append(self._worst(maps))
             return maps
 
-        low, high = self.bounds
-        score_file(path, self.data.rasterizer, score, out, bounds=(low, high), **how)
-        return self._result(source, max(worst), None)
+        points, novelty = scored_points(score_file(path, self.data.rasterizer, score, out, bounds=self.bounds, **how))
+        return self._result(source, max(worst), Elements("points", points), novelty, "z")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -283,14 +274,28 @@ class SurfaceModel:
     def _worst(self, maps: np.ndarray) -> float:
         return float(np.nanmax(self.reconstructor.pooled(maps)))
 
-    def _result(self, source: Source, novelty: float, found: NoveltyMap | None) -> SurfaceResult:
-        return SurfaceResult(source.name, novelty, self.threshold, found)
+    def _result(self, source: Source, whole: float, elements: Elements, novelty: np.ndarray, up: str) -> SurfaceResult:
+        found = NoveltyMap(
+            elements=elements,
+            novelty=novelty,
+            nearest=None,
+            classes=CLASSES,
+            baseline=self.baseline,
+            threshold=self.pixel_threshold,
+            provenance=self.reconstructor.provenance(),
+            name=source.name,
+            up=up,
+        )
+        return SurfaceResult(source.name, whole, self.threshold, found)
 
 
-def _unfitted(given: str | Reconstructor) -> Reconstructor:
+def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstructor:
     if isinstance(given, str):
         check_choice(given, "reconstructor", NAMES)
-        return find_reconstructor(given, pixel_coverage=PIXELS)
+        check_settings(params, RECONSTRUCTORS[given]().get_params(), f"reconstructor {given!r}")
+        return find_reconstructor(given, **{"pixel_coverage": PIXELS, **params})
+    if params:
+        raise InputError(f"{', '.join(params)} belong to a reconstructor that is given by name; set them on this one")
     if not isinstance(given, Reconstructor) or given.method not in NAMES:
         raise InputError(f"reconstructor is {type(given).__name__}; expected one of tiles: {', '.join(NAMES)}")
     return clone(given)
