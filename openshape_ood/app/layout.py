@@ -94,7 +94,7 @@ class Components:
                 self._surface(gr, max_file_mb)
 
     def _surface(self, gr: Any, max_file_mb: int) -> None:
-        more: dict[str, Any] = {"height": 84, "elem_classes": "drop", "type": "filepath"}
+        more: dict[str, Any] = {"height": 96, "elem_classes": "drop", "type": "filepath"}
         label = f"First: clouds of good surfaces, up to {max_file_mb} MB each"
         self.good = gr.File(label=label, file_count="multiple", elem_id="drop-good", **more)
         label = f"Then: the cloud that is compared, up to {max_file_mb} MB"

@@ -11,7 +11,6 @@ import numpy as np
 
 from openshape_ood.app.surfaces import Compared
 from openshape_ood.app.verdicts import RoomVerdict, Shown
-from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import hex_to_rgb
 from openshape_ood.plots import turnable
 from openshape_ood.plots.canvas import rendered
@@ -24,6 +23,7 @@ COLORS = {"novelty": "novelty", "nearest class": "class"}
 COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
 HEIGHT, HEIGHT_OF_ROOMS = 310, 430  # pixels of a figure to turn
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
+FILLED_FLAT = 1.05  # the same of a surface, whose diagonal is seen whole
 SHEET_DPI = 60
 TURN, TILT = np.radians(35), np.radians(20)
 
@@ -89,20 +89,15 @@ def turning(verdict: Shown | CompletedView | Compared, color: str) -> Any:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
     elif isinstance(verdict, Compared):
-        figure, name, height = turnable(_near(verdict.map), title=""), verdict.result.name, HEIGHT_OF_ROOMS
+        figure, name, height = turnable(replace(verdict.map, up="z"), title=""), verdict.result.name, HEIGHT_OF_ROOMS
     else:
         figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
-    sides = {axis: FILLED * span / max(spans.values()) for axis, span in spans.items()}
+    filled = FILLED_FLAT if isinstance(verdict, Compared) else FILLED
+    sides = {axis: filled * span / max(spans.values()) for axis, span in spans.items()}
     # a shape that was turned stays so when its colors change
     figure.update_layout(height=height, uirevision=name)
     return figure.update_scenes(aspectmode="manual", aspectratio=sides)
-
-
-def _near(found: NoveltyMap) -> NoveltyMap:
-    """z up, about the origin: the numbers of a browser's picture have no digits for projected coordinates."""
-    rows = found.elements.rows - found.elements.rows.mean(axis=0)
-    return replace(found, elements=replace(found.elements, rows=rows), up="z")
 
 
 def _span(values: np.ndarray) -> float:
