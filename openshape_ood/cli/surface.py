@@ -92,7 +92,7 @@ def fit(
     if out is None:
         raise InputError("expected a folder for the model: --out FOLDER")
     sources = list_sources(good) if good else _roads(seed, [""] * GOOD)
-    params = {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
+    params: dict[str, Any] = {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
     model = SurfaceModel.fit(
         sources,
         reconstructor,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from openshape_ood.novelty_map import Elements
 from openshape_ood.reconstruction.images import image_tile, resized_maps, scaled_values
 from openshape_ood.reconstruction.inputs import Source
 from openshape_ood.reconstruction.planes import sample_step, sheet_frame
+from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import GRANULE, Rasterizer, cloud_points
 from openshape_ood.reconstruction.streaming import raster_blocks
 from openshape_ood.reconstruction.views import MARGIN, ViewRasterizer
@@ -30,8 +32,17 @@ VIEW = (32, 128)  # cells of a view that is found
 SEEN = 1.5  # as long cells of views, which see one side of what is thin
 TIMES = 3.0  # as large or small as the good objects: then the unit is another
 ROOM = 1.05  # of the largest good object
+LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
 
-Tiles = tuple[np.ndarray, np.ndarray, np.ndarray]  # tiles, mask, grid
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """What is learned of one image or cloud: as in `Cut`; of objects also the way to some of their points."""
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    grid: np.ndarray
+    spread: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +70,7 @@ class Cut:
 
     @property
     def only(self) -> Tiles:
-        return self.tiles, self.mask, self.grid
+        return Tiles(self.tiles, self.mask, self.grid)
 
 
 @dataclass(frozen=True)
@@ -154,18 +165,35 @@ class Sheets:
             for at, tile, mask in zip(block.raster.grid.tolist(), block.raster.tiles, block.raster.mask, strict=True):
                 held.setdefault(tuple(at), (tile.copy(), mask.copy()))
         tiles, masks = zip(*held.values(), strict=True)
-        return np.stack(tiles), np.stack(masks), np.array(list(held))
+        return Tiles(np.stack(tiles), np.stack(masks), np.array(list(held)))
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Clouds of things seen from all around, in one pose and unit: views of depth and normal within one ball."""
+    """Clouds of things seen from all around, in one pose and unit: views of depth and normal within one ball.
+
+    A point has the mean over the views that see it, each of the mean of 3 x 3 cells, as an edge in one view is none in
+    another.
+    """
 
     rasterizer: ViewRasterizer
     radius: float
     kind = "objects"
 
     def cut(self, source: Source) -> Cut:
+        raster, cloud = self._raster(source)
+        up = "y" if source.path is None else file_up(source.path)
+        return Cut(raster.tiles, raster.mask, _nowhere(raster), _points(cloud), partial(_spread, raster), up)
+
+    def tiles(self, source: Source) -> Tiles:
+        raster = self._raster(source)[0]
+        step = -(-raster.points // LOOKED_AT)
+        kept = raster.rows % step == 0
+        index = {"rows": raster.rows[kept] // step, "tile": raster.tile[kept], "spot": raster.spot[kept]}
+        some = replace(raster, points=-(-raster.points // step), **index)
+        return Tiles(raster.tiles, raster.mask, _nowhere(raster), partial(_spread, some))
+
+    def _raster(self, source: Source) -> tuple[Raster, dict[str, np.ndarray]]:
         cloud = source.cloud()
         points = cloud_points(cloud["points"])
         own = radius_of(points)
@@ -174,12 +202,7 @@ class Objects:
                 f"{source.name} reaches {own:.3g} from its middle, the good objects {self.radius / ROOM:.3g}; expected "
                 "the same kind of thing in the same unit, as meters and not centimeters"
             )
-        raster = self.rasterizer.rasterize(points, radius=self.radius)
-        up = "y" if source.path is None else file_up(source.path)
-        return Cut(raster.tiles, raster.mask, np.zeros((len(raster), 2)), _points(cloud), raster.to_points, up)
-
-    def tiles(self, source: Source) -> Tiles:
-        return self.cut(source).only
+        return replace(self.rasterizer.rasterize(points, radius=self.radius), merge="mean"), cloud
 
 
 Kind = Images | Sheets | Objects
@@ -247,6 +270,20 @@ def from_settings(told: Mapping[str, Any]) -> Kind:
     if name != "objects":
         raise ValueError(f"data are {name!r}")
     return Objects(ViewRasterizer(**inner), check_positive(own.pop("radius"), "radius"), **own)
+
+
+def _nowhere(raster: Raster) -> np.ndarray:
+    return np.zeros((len(raster), 2))
+
+
+def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
+    """Means of 3 x 3 cells, at the points."""
+    from scipy.ndimage import uniform_filter
+
+    seen = np.isfinite(maps)
+    share = uniform_filter(seen.astype(np.float64), (0, 3, 3))
+    total = uniform_filter(np.where(seen, maps, 0).astype(np.float64), (0, 3, 3))
+    return raster.to_points(np.where(seen, total / np.maximum(share, 1e-9), np.nan))
 
 
 def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from openshape_ood.reconstruction.methods import RECONSTRUCTORS, find_reconstruc
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer
 from openshape_ood.reconstruction.streaming import score_file, scored_points
-from openshape_ood.reconstruction.surface_fit import fitted, gathered
+from openshape_ood.reconstruction.surface_fit import fitted, gathered, share_beyond
 from openshape_ood.reconstruction.views import ViewRasterizer
 from openshape_ood.storage import loaded_arrays, save_arrays
 
@@ -42,7 +42,8 @@ class SurfaceResult:
     ----------
     name : str
     novelty : float
-        Of the whole: that of its worst tile.
+        Of the whole: that of its worst tile; of an object, the share of its points beyond the threshold of the map, for
+        edges alone would say what is worst.
     threshold : Threshold
         Up to which good ones go.
     map : NoveltyMap
@@ -68,8 +69,8 @@ class SurfaceResult:
         """Texts and numbers, without the map's: of it the share beyond its threshold, and the share not seen."""
         told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         told |= {"verdict": "damaged" if self.is_novel else "good"}
-        seen = self.map.seen
-        return {**told, "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())), "unseen": float(1 - seen.mean())}
+        beyond = share_beyond(self.map.novelty, self.map.threshold) if self.map.threshold else None
+        return {**told, "beyond": beyond, "unseen": float(1 - self.map.seen.mean())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +87,10 @@ class SurfaceModel:
         Of objects: the usual novelty at each place of each view, which maps are divided by, as edges are never rebuilt
         as well as faces.
     threshold : Threshold
-        For whole images or clouds, each by its worst tile. Where the good ones are too few for the coverage (0.95
+        For whole images or clouds. Where the good ones are too few for the coverage (0.95
         needs 19), the largest; `threshold.coverage` says what that keeps.
     pixel_threshold : Threshold
-        For maps.
+        Of maps: 99 % of good pixels, or points of objects, are below it.
     baseline : float
         What half of the good places stay below.
     """
@@ -198,7 +199,9 @@ class SurfaceModel:
         source = self._source(one)
         cut = self.data.cut(source)
         maps = self._maps(cut.tiles, cut.mask)
-        return self._result(source, self._worst(maps), cut.elements, cut.spread(maps), cut.up)
+        novelty = cut.spread(maps)
+        whole = self._worst(maps) if self.scale is None else share_beyond(novelty, self.pixel_threshold)
+        return self._result(source, whole, cut.elements, novelty, cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
         """The same of a file of sheets of any size, block by block: the cloud is written again, as a .ply file with the

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -29,8 +28,8 @@ class Good:
     tiles, mask : ndarray (t, c, h, w), (t, h, w)
     owner : ndarray (t,) of int
         Which image or cloud each is of.
-    view : ndarray (t,) of int or None
-        Of objects, which view.
+    spread : list of callables
+        Of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points.
     place : ndarray (t,) or None
         Where along a sheet that is the only one, in tiles.
     """
@@ -38,7 +37,7 @@ class Good:
     tiles: np.ndarray
     mask: np.ndarray
     owner: np.ndarray
-    view: np.ndarray | None
+    spread: list[Callable[[np.ndarray], np.ndarray]]
     place: np.ndarray | None
 
 
@@ -62,24 +61,22 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
         sources = _parts(sources[0], seed)
     for source in tqdm(sources, "reading", disable=not progress):
         parts.append(data.tiles(source))
-        size += sum(one.nbytes for one in parts[-1])
+        size += parts[-1].tiles.nbytes + parts[-1].mask.nbytes
         if size > LARGEST:
             raise InputError(
                 f"the tiles of {source.name} and those before it are more than {LARGEST >> 30} GiB; fit on fewer or "
                 "smaller files, or with larger cells"
             )
-    stacked, masks, grids = zip(*parts, strict=True)
-    tiles, mask = checked_tiles(np.concatenate(stacked), np.concatenate(masks))
-    owner = np.repeat(np.arange(len(parts)), [len(one) for one in stacked])
-    place = view = None
+    tiles, mask = checked_tiles(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("tiles", "mask")))
+    owner = np.repeat(np.arange(len(parts)), [len(one.tiles) for one in parts])
+    spread = [one.spread for one in parts if one.spread is not None]
+    if spread:
+        return Good(tiles, mask, owner, spread, None)
+    place, kept = None, mask.any(axis=(1, 2))
     if isinstance(data, Sheets) and len(parts) == 1:
-        along = grids[0][:, int(np.ptp(grids[0], axis=0).argmax())]
-        place = (along - along.min()) / data.rasterizer.tile
-    if isinstance(data, Objects):
-        view = np.tile(np.arange(data.rasterizer.count), len(parts))
-    kept = mask.any(axis=(1, 2))
-    more = (None if one is None else one[kept] for one in (view, place))
-    return Good(tiles[kept], mask[kept], owner[kept], *more)
+        along = parts[0].grid[:, int(np.ptp(parts[0].grid, axis=0).argmax())]
+        place = ((along - along.min()) / data.rasterizer.tile)[kept]
+    return Good(tiles[kept], mask[kept], owner[kept], [], place)
 
 
 def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress: bool, what: str) -> Fitted:
@@ -93,49 +90,69 @@ def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress
         maps[test] = learned.novelty(good.tiles[test], good.mask[test])
     if len(splits) > 1:
         learned = clone(unfitted).learned(good.tiles, good.mask, seed)
+    if good.spread:
+        return _of_objects(learned, maps, good, seed, what)
     tested = np.isfinite(maps).any(axis=(1, 2))
-    maps, owner, scale = maps[tested], good.owner[tested], None
-    if good.view is not None:
-        scale, maps = _scaled(maps, good.view[tested])
-    worst = np.full(owner.max() + 1, -np.inf)
-    np.maximum.at(worst, owner, learned.pooled(maps))
-    pixels = maps[np.isfinite(maps)].astype(np.float64)
-    drawn = pixels[np.random.default_rng([seed, 1]).permutation(len(pixels))[:PIXELS]]
-    how: dict[str, Any] = {"provenance": learned.provenance(), "few": True}
+    worst = np.full(good.owner.max() + 1, -np.inf)
+    np.maximum.at(worst, good.owner[tested], learned.pooled(maps[tested]))
+    places = maps[np.isfinite(maps)].astype(np.float64)
     return Fitted(
         learned,
-        scale,
-        Threshold.from_novelty(worst[np.isfinite(worst)], learned.coverage, source=what, **how),
-        Threshold.from_novelty(drawn, learned.pixel_coverage, source=f"pixels of {what}", **how),
-        float(np.median(pixels)),
+        None,
+        _threshold(learned, worst[np.isfinite(worst)], learned.coverage, what),
+        _threshold(learned, _drawn(places, seed), learned.pixel_coverage, f"places of {what}"),
+        float(np.median(places)),
     )
 
 
-def _scaled(maps: np.ndarray, view: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is usual at each place of each view (v, h, w), and maps (t, h, w) in units of it, each without its own say.
+def _of_objects(learned: Reconstructor, maps: np.ndarray, good: Good, seed: int, what: str) -> Fitted:
+    """With maps in units of what is usual, places that are points, and of each object the share of points beyond."""
+    count = len(good.spread)
+    views = maps.reshape(count, -1, *maps.shape[1:])
+    tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
+    scale, views = _scaled(views[tested])
+    points = [good.spread[i](own) for i, own in zip(tested, views, strict=True)]
+    points = [own[np.isfinite(own)] for own in points]
+    places = np.concatenate(points)
+    limit = _threshold(learned, _drawn(places, seed), learned.pixel_coverage, f"places of {what}")
+    shares = np.array([share_beyond(own, limit) for own in points])
+    return Fitted(learned, scale, _threshold(learned, shares, learned.coverage, what), limit, float(np.median(places)))
+
+
+def share_beyond(novelty: np.ndarray, threshold: Threshold) -> float:
+    """Of the places that were seen."""
+    seen = novelty[np.isfinite(novelty)]
+    return float(threshold.is_novel(seen).mean()) if len(seen) else 0.0
+
+
+def _drawn(places: np.ndarray, seed: int) -> np.ndarray:
+    return places[np.random.default_rng([seed, 1]).permutation(len(places))[:PIXELS]]
+
+
+def _threshold(learned: Reconstructor, novelty: np.ndarray, coverage: float, what: str) -> Threshold:
+    return Threshold.from_novelty(novelty, coverage, source=what, provenance=learned.provenance(), few=True)
+
+
+def _scaled(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is usual at each place of each view (v, h, w), and the views of each object (m, v, h, w) in units of it,
+    without its own say.
 
     Edges are never rebuilt as well as faces; a dent in a face would drown in them. Usual is the largest mean of the
     maps among 3 x 3 places, and the median of all maps. Beside a place that no good object shows, which is an edge,
     it is the largest novelty of all.
     """
-    floor, most = float(np.nanmedian(maps)), float(np.nanmax(maps))
-    scale = np.empty((view.max() + 1, *maps.shape[1:]), np.float32)
-    found = np.empty_like(maps)
-    for v in range(len(scale)):
-        rows = np.flatnonzero(view == v)
-        seen = np.isfinite(maps[rows])
-        known = np.where(seen, maps[rows], 0)
-        total, count = known.sum(axis=0), seen.sum(axis=0)
-        scale[v] = _usual(total, count, floor, most)
-        for row, own, there in zip(rows, known, seen, strict=True):
-            found[row] = maps[row] / _usual(total - own, count - there, floor, most)
-    return scale, found
+    floor, most, seen = float(np.nanmedian(views)), float(np.nanmax(views)), np.isfinite(views)
+    known = np.where(seen, views, 0)
+    total, count = known.sum(axis=0), seen.sum(axis=0)
+    others = [_usual(total - own, count - there, floor, most) for own, there in zip(known, seen, strict=True)]
+    return _usual(total, count, floor, most), views / np.stack(others)
 
 
 def _usual(total: np.ndarray, count: np.ndarray, floor: float, most: float) -> np.ndarray:
     from scipy.ndimage import maximum_filter
 
-    return maximum_filter(np.where(count > 0, total / np.maximum(count, 1), most), 3) + floor
+    means = np.where(count > 0, total / np.maximum(count, 1), most)
+    return (maximum_filter(means, (1, 3, 3)) + floor).astype(np.float32)
 
 
 def _parts(source: Source, seed: int) -> list[Source]:
