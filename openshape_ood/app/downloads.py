@@ -28,7 +28,7 @@ def save_results(verdict: Shown | CompletedView | Compared, root: Path, color: s
         cloud = verdict.novelty.save(folder / f"{stem}.novelty.ply")
     elif isinstance(verdict, Compared):
         stem, told = safe_stem(verdict.result.name), verdict.as_json()
-        cloud = verdict.map.save(folder / f"{stem}.novelty.ply")
+        cloud = verdict.result.map.save(folder / f"{stem}.novelty.ply")
     elif isinstance(verdict, RoomVerdict):
         stem, told = safe_stem(verdict.scene.scene.name), _report_of_room(verdict)
         cloud = _save_room(verdict.scene, folder / f"{stem}.{color}.ply", color)

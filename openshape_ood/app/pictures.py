@@ -82,14 +82,15 @@ def turning(verdict: Shown | CompletedView | Compared, color: str) -> Any:
     """A figure of plotly to turn."""
     if isinstance(verdict, CompletedView):
         return turnable(verdict, title="").update_layout(height=HEIGHT_OF_ROOMS, uirevision=verdict.view.name)
-    meant = colors_of(verdict).get(color, "novelty")
+    meant = "novelty" if isinstance(verdict, Compared) else colors_of(verdict).get(color, "novelty")
     if isinstance(verdict, RoomVerdict):
         figure, name, height = turnable(verdict.scene, meant, title=""), verdict.scene.scene.name, HEIGHT_OF_ROOMS
         for x, y, z in [box_lines([one.box]).T for one in verdict.scene.objects[verdict.shown :][:1]]:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
     elif isinstance(verdict, Compared):
-        figure, name, height = turnable(replace(verdict.map, up="z"), title=""), verdict.result.name, HEIGHT_OF_ROOMS
+        found = replace(verdict.result.map, up="z" if verdict.is_sheet else "y")
+        figure, name, height = turnable(found, title=""), found.name, HEIGHT_OF_ROOMS
     else:
         figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}

@@ -17,7 +17,6 @@ from openshape_ood.app.uploads import NOBODY, read_sealed, seconds_for, taken
 from openshape_ood.errors import InputError, ShapeFileError
 
 if TYPE_CHECKING:  # the process that reads has no memory for torch
-    from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.reconstruction import SurfaceModel, SurfaceResult
 
 GENERATED = "a generated road"
@@ -63,24 +62,23 @@ class Compared:
     remarks: tuple[str, ...] = ()
 
     @property
-    def map(self) -> NoveltyMap:
-        found = self.result.map
-        assert found is not None  # noqa: S101  only files that are scored in pieces have none
-        return found
+    def is_sheet(self) -> bool:
+        """Or else an object, seen from all sides."""
+        return self.good.model.data.kind == "sheets"
 
     @property
     def unseen(self) -> int:
         """Points that lie in no tile or view."""
-        return int((~self.map.seen).sum())
+        return int((~self.result.map.seen).sum())
 
     @property
     def beyond(self) -> int:
         """Points beyond the threshold of points."""
-        return int(self.map.is_novel.sum())
+        return int(self.result.map.is_novel.sum())
 
     def as_json(self) -> dict[str, Any]:
-        told = self.result.as_json() | {"points": len(self.map), "unseen_points": self.unseen}
-        thresholds = {"whole": self.result.threshold.state(), "points": self.map.threshold.state()}
+        told = self.result.as_json() | {"points": len(self.result.map), "unseen_points": self.unseen}
+        thresholds = {"whole": self.result.threshold.state(), "points": self.good.model.pixel_threshold.state()}
         return {**told, "good": list(self.good.names), "thresholds": thresholds, "remarks": list(self.remarks)}
 
 

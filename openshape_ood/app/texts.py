@@ -12,6 +12,7 @@ from openshape_ood.app.session import Calibration, Example, Session
 from openshape_ood.app.surfaces import Compared, Good
 from openshape_ood.app.verdicts import RoomVerdict, Verdict
 from openshape_ood.novelty.result import Failure
+from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic.calibration import SCANS
 from openshape_ood.views.completion import CompletedView
@@ -107,17 +108,19 @@ def surface(found: Compared) -> str:
     """Whether a surface is as good as those it is compared with, and what that rests on."""
     result, threshold, method = found.result, found.result.threshold, found.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
+    what = "that of its worst place" if found.is_sheet else "the share of its points beyond"
     keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of these"
     of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more ({escape(threshold.source)})."
     lines = [
         f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
-        f"Novelty of its worst place <b>{result.novelty:.3f}</b> by <code>{escape(method)}</code>; good up to "
+        f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>; good up to "
         f"{threshold.value:.3f}{keeps}.",
         f"{found.beyond:,} points are beyond the threshold of points, {found.unseen:,} points were not seen.",
+        *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
         *map(escape, found.remarks),
     ]
     count = len(found.good.names)
-    note = f"{len(found.map):,} points, beside {count} good cloud{'s' * (count != 1)}"
+    note = f"{len(result.map):,} points, beside {count} good cloud{'s' * (count != 1)}"
     if result.is_novel:
         return _box("novel", result.name, note, "Damaged: a place is not as on the good ones", lines)
     return _box("known", result.name, note, "Good: no place is worse than on the good ones", lines)

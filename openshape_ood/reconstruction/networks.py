@@ -204,7 +204,7 @@ class CompetitiveReconstructor(Reconstructor):
 
 def _placed(units: nn.ModuleList, device: torch.device) -> nn.ModuleList:
     """With the channels of a pixel side by side, by which a step takes two thirds of the time on a CPU."""
-    return units.to(device, memory_format=torch.channels_last)
+    return units.to(device).to(memory_format=torch.channels_last)
 
 
 class UNetReconstructor(CompetitiveReconstructor):

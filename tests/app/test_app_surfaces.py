@@ -17,6 +17,7 @@ from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, 
 from openshape_ood.app.uploads import NOBODY
 from openshape_ood.errors import InputError, ShapeFileError
 from openshape_ood.shapes.ply import ply_bytes, ply_columns
+from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.roads import road_scan
 from openshape_ood.workers import Done
 
@@ -98,6 +99,16 @@ def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: Good, found: Comp
         good
     )
     assert 0 < found.beyond < 2000 and good.nbytes > 10_000
+
+
+def test_an_object_is_seen_from_all_sides() -> None:
+    chair = generate("chair", 2)
+    good = learn([Surface(f"{seed}.npy", {"points": sample(chair, 2000, seed)}) for seed in range(6)])
+    found = compare(Surface("guitar.npy", {"points": sample("guitar", 2000, 1)}), good)
+    said = texts.surface(found)
+    assert "Damaged" in said and f"<b>{found.beyond / 2000:.3f}</b>, the share of its points beyond" in said
+    (trace,) = turning(found, "").data
+    assert np.ptp(trace.z) > 0.5  # upright
 
 
 def test_what_can_be_downloaded_and_turned(found: Compared, tmp_path: Path) -> None:
