@@ -23,7 +23,7 @@ COLORS = {"novelty": "novelty", "nearest class": "class"}
 COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
 HEIGHT, HEIGHT_OF_ROOMS = 310, 430  # pixels of a figure to turn
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
-FILLED_FLAT = 1.05  # the same of a surface, whose diagonal is seen whole
+FILLED_FLAT = 1.25  # the same of a surface, whose diagonal is seen whole
 SHEET_DPI = 60
 TURN, TILT = np.radians(35), np.radians(20)
 
