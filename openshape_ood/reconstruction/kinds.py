@@ -31,6 +31,7 @@ HEIGHT, REACH = 2.5, 12.5  # cells, of a rasterizer that is found: 0.1 and 0.5 m
 VIEW = (32, 128)  # cells of a view that is found
 SEEN = 1.5  # as long cells of views, which see one side of what is thin
 TIMES = 3.0  # as large or small as the good objects: then the unit is another
+BOX = (0.02, 0.98)  # quantiles
 ROOM = 1.05  # of the largest good object
 LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
 
@@ -202,7 +203,9 @@ class Objects:
                 f"{source.name} reaches {own:.3g} from its middle, the good objects {self.radius / ROOM:.3g}; expected "
                 "the same kind of thing in the same unit, as meters and not centimeters"
             )
-        return replace(self.rasterizer.rasterize(points, radius=self.radius), merge="mean"), cloud
+        return replace(
+            self.rasterizer.rasterize(points, radius=self.radius, center=middle_of(points)), merge="mean"
+        ), cloud
 
 
 Kind = Images | Sheets | Objects
@@ -247,8 +250,13 @@ def kind_of_clouds(
 
 
 def radius_of(points: np.ndarray) -> float:
-    """How far points (n, 3) reach from the middle of their box."""
-    return float(np.linalg.norm(points - (points.min(axis=0) + points.max(axis=0)) / 2, axis=1).max())
+    """How far points (n, 3) reach from their middle."""
+    return float(np.linalg.norm(points - middle_of(points), axis=1).max())
+
+
+def middle_of(points: np.ndarray) -> np.ndarray:
+    """Of the box (3,) of points (n, 3) without a fiftieth on each side: what sticks out does not move it."""
+    return np.quantile(points, BOX, axis=0).mean(axis=0)
 
 
 def settings(kind: Kind) -> dict[str, Any]:

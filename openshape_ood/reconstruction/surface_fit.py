@@ -17,6 +17,7 @@ from openshape_ood.reconstruction.kinds import Kind, Objects, Sheets
 LARGEST = 2 << 30  # bytes of tiles that are learned from at once
 STRIPS = 10  # along a sheet that is the only one
 PARTS = 4  # of an object that is the only one
+LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,7 @@ def _scaled(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     maps among 3 x 3 places, and the median of all maps. Beside a place that no good object shows, which is an edge,
     it is the largest novelty of all.
     """
-    floor, most, seen = float(np.nanmedian(views)), float(np.nanmax(views)), np.isfinite(views)
+    floor, most, seen = max(LEAST, float(np.nanmedian(views))), float(np.nanmax(views)), np.isfinite(views)
     known = np.where(seen, views, 0)
     total, count = known.sum(axis=0), seen.sum(axis=0)
     others = [_usual(total - own, count - there, floor, most) for own, there in zip(known, seen, strict=True)]
