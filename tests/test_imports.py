@@ -65,6 +65,7 @@ HOMES = {
         "scenes.proposals",
         "reconstruction",
     },
+    "spconv": {"scenes.sparse"},
     "tokenizers": {"encoders.text"},
     "timm": {"reconstruction.memory"},
     "torch_redstone": {"encoders.pointbert"},
