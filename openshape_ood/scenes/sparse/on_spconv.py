@@ -7,7 +7,6 @@ the axes of its coordinates: given as z, y, x, x runs fastest in both, as in Min
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +25,8 @@ def load_spconv(device: torch.device) -> Any:
     if device.type not in ("cuda", "cpu"):
         raise InputError(f"backend 'spconv' runs on cuda and cpu, not on {device.type}; backend 'torch' does")
     try:
-        with warnings.catch_warnings():  # of its dependencies, which call what Python will drop
-            warnings.simplefilter("ignore")
-            import spconv.pytorch as spconv
-            from spconv.cppconstants import CPU_ONLY_BUILD
+        import spconv.pytorch as spconv
+        from spconv.cppconstants import CPU_ONLY_BUILD
     except ImportError as error:
         raise MissingPackageError(f"backend 'spconv' needs spconv ({error}): {INSTALL}; 'torch' does not") from error
     if CPU_ONLY_BUILD and device.type == "cuda":
