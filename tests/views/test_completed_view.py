@@ -64,7 +64,7 @@ def test_hundreds_of_names_share_the_points_and_are_counted(made: RoomView) -> N
     model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))
     found = complete_view(made.view, masks, model=model, side=8, progress=lambda *told: said.append(told))
     assert len({part.points.data_ptr() for part in found.field.parts}) == 1
-    assert len(found.cells) == 300 and said == [(i + 1, 300) for i in range(120)]
+    assert len(found.cells) == 120 and said == [(i + 1, 120) for i in range(120)]
     assert found.field.logits(np.zeros((2, 3)), many[5:7]).shape == (2, 2)
 
 
