@@ -1,8 +1,8 @@
 """Convolutions of kernel 1, norms and maxima over groups, without the copies that the published code makes.
 
 A group that is short repeats its first member. Here each member stands once, with how often it is repeated, which only
-the statistics of a norm must know; and of edges between rows only their sums and maxima are computed. The numbers are the
-same but for rounding.
+the statistics of a norm must know; and of edges between rows only their sums and maxima are computed. The numbers are
+the same but for rounding.
 """
 
 from __future__ import annotations
@@ -20,23 +20,20 @@ def in_use(norm: Any) -> Any:
     return getattr(norm, "current", norm)
 
 
-def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """A product with (width, c); the one thing that is done in bfloat16 where autocast asks for it."""
-    return functional.linear(rows, weight, bias).to(rows.dtype)
+def applied(rows: Tensor, convolution: Any, norm: Any) -> Tensor:
+    """Rows (m, c) through a convolution and a norm (m, width)."""
+    rows, norm = functional.linear(rows, convolution.weight.flatten(1), convolution.bias), in_use(norm)
+    return functional.batch_norm(
+        rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, norm.momentum, norm.eps
+    )
 
 
-def applied(rows: Tensor, convolution: Any, norm: Any, counts: Tensor | None = None) -> Tensor:
-    """Rows (m, c) through a convolution and a norm (m, width); counts (m,): how often each counts for the norm."""
-    return normalized(linear(rows, convolution.weight.flatten(1), convolution.bias), norm, counts)
-
-
-def normalized(rows: Tensor, norm: Any, counts: Tensor | None = None) -> Tensor:
-    """Rows (m, c) through a norm, of whose statistics each row is `counts` rows."""
+def rectified(rows: Tensor, norm: Any, counts: Tensor) -> Tensor:
+    """What of rows (m, c) is positive behind a norm, of whose statistics each row is `counts` rows."""
     norm = in_use(norm)
-    if counts is None or not norm.training:
-        return functional.batch_norm(
-            rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, norm.momentum, norm.eps
-        )
+    if not norm.training:
+        own = norm.running_mean, norm.running_var, norm.weight, norm.bias
+        return functional.batch_norm(rows, *own, eps=norm.eps).relu_()
     total = float(counts.sum())
     shares = counts.to(rows.dtype) / total
     found, mean, var = _CountedNorm.apply(rows, shares, norm.weight, norm.bias, norm.eps)
@@ -51,31 +48,32 @@ def remember(norm: Any, mean: Tensor, var: Tensor, total: float) -> None:
         norm.running_var.lerp_(var * (total / (total - 1)), norm.momentum)
 
 
-def _summed(times: Tensor, rows: Tensor) -> Tensor:
-    """The sum (c,) of rows (m, c), each so many times (m,)."""
-    with torch.autocast(rows.device.type, enabled=False):
-        return times @ rows
-
-
 class _CountedNorm(torch.autograd.Function):
-    """Rows (m, c) with shares (m,) -> normalized rows, mean (c,), variance (c,)."""
+    """Rows (m, c) with shares (m,) -> normalized rows where positive, mean (c,), variance (c,).
+
+    By hand, for what autograd would keep and pass over is several times as much memory.
+    """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, shares: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Any:
-        mean = _summed(shares, rows)
+        mean = shares @ rows
         moved = rows - mean
-        var = _summed(shares, moved.square())
+        var = shares @ moved.square()
         scale = torch.rsqrt(var + eps)
-        ctx.save_for_backward(moved, shares, weight, scale)
+        found = torch.addcmul(bias, moved, weight * scale).relu_()
+        ctx.save_for_backward(moved, shares, weight, scale, found)
         ctx.mark_non_differentiable(mean, var)
-        return torch.addcmul(bias, moved, weight * scale), mean, var
+        return found, mean, var
 
     @staticmethod
     def backward(ctx: Any, given: Tensor, *_: Any) -> Any:
-        moved, shares, weight, scale = ctx.saved_tensors
+        moved, shares, weight, scale, found = ctx.saved_tensors
+        given = torch.ops.aten.threshold_backward(given, found, 0)
         for_bias, for_weight = given.sum(dim=0), (given * moved).sum(dim=0) * scale
-        for_rows = torch.addcmul(given, shares[:, None], -(for_bias + moved * (for_weight * scale)))
-        return for_rows * (weight * scale), None, for_weight, for_bias, None
+        factor = weight * scale
+        for_rows = torch.addcmul(for_bias * factor, moved, for_weight * scale * factor)
+        for_rows.mul_(-shares[:, None]).addcmul_(given, factor)
+        return for_rows, None, for_weight, for_bias, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +121,10 @@ def edge_moments(near: Tensor, own: Tensor, neighbors: Tensor, norm: Any) -> tup
     near, own, edges = near.flatten(0, 1), own.flatten(0, 1), _flat(neighbors)
     total, k = edges.numel(), edges.shape[1]
     times = torch.bincount(edges.flatten(), minlength=len(near)).to(near.dtype)
-    first, second = _summed(times, near) / total, own.mean(dim=0)
+    first, second = times @ near / total, own.mean(dim=0)
     near, own = near - first, own - second
     sums = functional.embedding_bag(edges, near, mode="sum")
-    squares = _summed(times, near.square()) + (own * (2 * sums + k * own)).sum(dim=0)
+    squares = times @ near.square() + (own * (2 * sums + k * own)).sum(dim=0)
     mean, var = first + second, squares / total
     remember(norm, mean, var, total)
     return mean, var

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.baselines.layers import Groups, applied, edge_moments, in_use, linear, normalized, strongest
+from benchmarks.baselines.layers import Groups, applied, edge_moments, in_use, rectified, strongest
 from openshape_ood.checks import check_choice
 from openshape_ood.encoders.grouping.plain import TABLE_ELEMENTS, find_grouping, gather, lowest
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
@@ -62,7 +62,7 @@ class DGCNN(nn.Module):
         A norm is a factor and an addend, so that only the largest neighbor need be known: no edge is ever made.
         """
         (a, b), neighbors = convolution.weight[:, :, 0, 0].chunk(2, dim=1), nearest_rows(rows)
-        near, own, norm = linear(rows, a), linear(rows, b - a), in_use(norm)
+        near, own, norm = functional.linear(rows, a), functional.linear(rows, b - a), in_use(norm)
         mean, var = edge_moments(near, own, neighbors, norm) if norm.training else (norm.running_mean, norm.running_var)
         factor = norm.weight * torch.rsqrt(var + norm.eps)
         found = strongest(near * factor, neighbors) + own * factor + (norm.bias - mean * factor)
@@ -71,7 +71,7 @@ class DGCNN(nn.Module):
 
 def nearest_rows(rows: Tensor, count: int = NEIGHBORS) -> Tensor:
     """Indices (b, n, count) of the rows (b, n, c) nearest to each, the row itself among them, in no order."""
-    with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):
+    with torch.no_grad():
         # the row's own square is the same for all it is compared with
         nearness = torch.baddbmm(-rows.square().sum(dim=2)[:, None], rows, rows.transpose(1, 2), alpha=2)
         return nearness.topk(count, dim=2, sorted=False).indices
@@ -128,13 +128,14 @@ def _of_members(
     (convolution, norm), *rest = pairs
     groups, weight = Groups.of(members, xyz.shape[1]), convolution.weight.flatten(1)
     offsets = xyz.flatten(0, 1)[groups.rows] - centers.flatten(0, 1)[groups.owners]
-    rows = linear(offsets, weight[:, offset], convolution.bias)
+    rows = functional.linear(offsets, weight[:, offset], convolution.bias)
     if features is not None:
         other = weight[:, 3:] if offset.start == 0 else weight[:, :-3]
-        rows = rows + linear(features.flatten(0, 1), other).index_select(0, groups.rows)
-    rows = functional.relu(normalized(rows, norm, groups.counts))
+        rows = rows + functional.linear(features.flatten(0, 1), other).index_select(0, groups.rows)
+    rows = rectified(rows, norm, groups.counts)
     for convolution, norm in rest:
-        rows = functional.relu(applied(rows, convolution, norm, groups.counts))
+        rows = functional.linear(rows, convolution.weight.flatten(1), convolution.bias)
+        rows = rectified(rows, norm, groups.counts)
     return groups.strongest(rows).unflatten(0, members.shape[:2])
 
 
