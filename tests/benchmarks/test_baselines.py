@@ -15,7 +15,7 @@ import torch
 from pytorch_ood.detector import EnergyBased, MaxLogit, MaxSoftmax
 
 from benchmarks.baselines import networks
-from benchmarks.baselines.__main__ import main
+from benchmarks.baselines.command import main
 from benchmarks.baselines.checkpoints import read, write
 from benchmarks.baselines.clouds import augmented, batch, centered
 from benchmarks.baselines.clouds import tested as drawn_to_test
