@@ -71,7 +71,7 @@ def _add_table(one: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     one.add_argument("--seeds", type=int, default=[1], **many | {"help": "of trainings; 3DOS: 1 41 13718"})
     for name in ("model", "data_root", "device"):
         one.add_argument(options.flag(name), **options.OPTIONS[name])
-    one.add_argument("--per-class", type=int, help="generated shapes (default: 16, of sn sets 6)")
+    one.add_argument("--per-class", type=int, help="generated shapes (default: 12, of sn sets 5)")
     one.add_argument("--copies", action="store_true", help="of the trained: with corrupted copies beside the support")
     one.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
     one.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")

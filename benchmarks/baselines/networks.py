@@ -98,7 +98,7 @@ class PointNet2(nn.Module):
             found = []
             for (radius, kept, _), mlp in zip(scales, level.mlps, strict=True):
                 members = strict_ball(xyz, centers, radius, kept)
-                found.append(_of_members(_pairs(mlp), members, xyz, centers, features, slice(0, 3)))
+                found.append(_of_members(_pairs(mlp), members, xyz, centers, features, offset_first=True))
             xyz, features = centers, torch.cat(found, dim=2)
         return _of_all(_pairs(modules[2].mlps[0]), xyz, features)
 
@@ -119,18 +119,19 @@ def _pairs(mlp: Any) -> Pairs:
 
 
 def _of_members(
-    pairs: Pairs, members: Tensor, xyz: Tensor, centers: Tensor, features: Tensor | None, offset: slice
+    pairs: Pairs, members: Tensor, xyz: Tensor, centers: Tensor, features: Tensor | None, *, offset_first: bool
 ) -> Tensor:
     """The maximum (b, p, width) over members (b, p, k), of their offset from the center and their features.
 
-    offset: the columns of the first weights that are for it. Those for features are applied to points, not members.
+    offset_first: whether the first weights' first columns are for the offset, or the last ones. Those for features are
+    applied to points, not to members.
     """
     (convolution, norm), *rest = pairs
     groups, weight = Groups.of(members, xyz.shape[1]), convolution.weight.flatten(1)
     offsets = xyz.flatten(0, 1)[groups.rows] - centers.flatten(0, 1)[groups.owners]
-    rows = functional.linear(offsets, weight[:, offset], convolution.bias)
+    rows = functional.linear(offsets, weight[:, :3] if offset_first else weight[:, -3:], convolution.bias)
     if features is not None:
-        other = weight[:, 3:] if offset.start == 0 else weight[:, :-3]
+        other = weight[:, 3:] if offset_first else weight[:, :-3]
         rows = rows + functional.linear(features.flatten(0, 1), other).index_select(0, groups.rows)
     rows = rectified(rows, norm, groups.counts)
     for convolution, norm in rest:
@@ -185,7 +186,7 @@ class PointNet2Torch(nn.Module):
             blocks = zip(scales, part.conv_blocks, part.bn_blocks, strict=True)
             for (radius, kept, _), convolutions, norms in blocks:
                 members, pairs = query(xyz, centers, radius, kept), list(zip(convolutions, norms, strict=True))
-                found.append(_of_members(pairs, members, xyz, centers, features, slice(-3, None)))
+                found.append(_of_members(pairs, members, xyz, centers, features, offset_first=False))
             xyz, features = centers, torch.cat(found, dim=2)
         return _of_all(list(zip(self.sa3.mlp_convs, self.sa3.mlp_bns, strict=True)), xyz, features)
 
