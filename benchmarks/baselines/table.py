@@ -11,13 +11,14 @@ import contextlib
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from benchmarks import options
+from benchmarks.baselines.evaluation import SUPPORT
 from benchmarks.report.compare import Row, Run, compared, read_run, rows_of
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import Table
@@ -57,13 +58,19 @@ def make(args: argparse.Namespace, command: Command) -> None:
             (_frozen if job.kind == args.model else _trained)(job, args, command)
             took[job.kind].append(time.monotonic() - started)
         if args.progress:
-            left = sum(mean(took[one.kind] or [0.0]) for one in jobs[i + 1 :] if not _report(one, args).is_file())
+            left = _left(took, [one for one in jobs[i + 1 :] if not _report(one, args).is_file()])
             words = f"{job.kind} on {job.benchmark}, data seed {job.data_seed}, seed {job.seed}"
             print(f"{i + 1} of {len(jobs)}: {words}; about {left / 60:.0f} min left", file=sys.stderr, flush=True)
     runs = [read_run(_report(job, args)) for job in jobs]
     print(compared(runs, means=True))
     for path in write(args.out, runs):
         print(path)
+
+
+def _left(took: Mapping[str, Sequence[float]], jobs: Sequence[Job]) -> float:
+    """Seconds, by what jobs of a kind took so far; of a kind that is still to come, as long as the longest."""
+    typical = {kind: mean(seconds) for kind, seconds in took.items()}
+    return sum(typical.get(job.kind, max(typical.values(), default=0.0)) for job in jobs)
 
 
 def _jobs(args: argparse.Namespace) -> Iterator[Job]:
@@ -185,13 +192,13 @@ def model_table(model: str, rows: Sequence[Row]) -> Table:
 
 
 def _published(model: str, benchmark: str, labels: Sequence[str]) -> list[Published]:
-    """Of the same network, without corrupted copies."""
+    """Of the same network, with corrupted copies or without as here."""
     wanted = {other for label in labels for other in ALIASES.get(label, (label,))}
-    network = model.partition(TRAINED_MARK)[0]
+    network, support = model.partition(TRAINED_MARK)[0], SUPPORT["+ copies" in model]
     return [
         row
         for row in all_published()
-        if row.benchmark == benchmark and row.trained and row.support == "clean" and row.method in wanted
+        if row.benchmark == benchmark and row.trained and row.support == support and row.method in wanted
         if row.encoder.partition(TRAINED_MARK)[0] == network
     ]
 

@@ -19,7 +19,7 @@ import torch
 from pytorch_ood.detector import EnergyBased, MaxLogit, MaxSoftmax
 from release_tree import write_release
 
-from benchmarks.baselines import networks
+from benchmarks.baselines import networks, table
 from benchmarks.baselines.checkpoints import read, write
 from benchmarks.baselines.clouds import augmented, batch, centered
 from benchmarks.baselines.clouds import tested as drawn_to_test
@@ -325,6 +325,29 @@ def test_a_killed_training_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     assert [json.loads(line)["loss"] for line in logs[0]] == [json.loads(line)["loss"] for line in logs[1]]
     states = [torch.load(path, weights_only=True)["model"] for path in (one, other)]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+@pytest.mark.slow
+def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "POINTS", 64)
+    words = ["table", "--sets", "sr2", "--networks", "dgcnn", "--data-seeds", "0", "1", "--out", str(tmp_path)]
+    words += ["--epochs", "1", "--batch", "4", "--points", "64"]
+    assert main([*words, "--per-class", "2"]) == 0
+    first = capsys.readouterr()
+    assert "4 of 4: dgcnn on sr2, data seed 1, seed 1; about 0 min left" in first.err
+    assert "different data" not in first.out and "DGCNN (trained)" in first.out
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json") if path.name != "baselines.json"}
+    found = json.loads((tmp_path / "baselines.json").read_text())
+    row = next(row for row in found["rows"] if row["known_by"] == "MSP")
+    assert row["auroc"]["mean"] == pytest.approx(np.mean([auroc for auroc, _ in row["runs"]])) and len(row["runs"]) == 2
+    page = (tmp_path / "baselines.md").read_text()
+    assert "| known by | SR2 | published SR2 |" in page and "| nearest example |" in page
+    (msp,) = (line for line in page.splitlines() if line.startswith("| MSP |"))
+    assert msp.endswith("| 61.6 / 89.4 |")  # of three published trainings: 90.0, 88.2 and 90.1
+    assert main([*words, "--per-class", "2"]) == 0
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+    assert main([*words, "--per-class", "3"]) == 1
+    assert "of generated shapes, 2 a class; give another --out" in capsys.readouterr().err
 
 
 def test_data_without_their_split_file(tmp_path: Path, capsys: Any) -> None:
