@@ -23,6 +23,8 @@ def in_use(norm: Any) -> Any:
 def applied(rows: Tensor, convolution: Any, norm: Any) -> Tensor:
     """Rows (m, c) through a convolution and a norm (m, width)."""
     rows, norm = functional.linear(rows, convolution.weight.flatten(1), convolution.bias), in_use(norm)
+    if norm.training:
+        norm.num_batches_tracked.add_(1)
     return functional.batch_norm(
         rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, norm.momentum, norm.eps
     )
@@ -44,6 +46,7 @@ def rectified(rows: Tensor, norm: Any, counts: Tensor) -> Tensor:
 def remember(norm: Any, mean: Tensor, var: Tensor, total: float) -> None:
     """The running statistics (c,), as torch's norms keep them of `total` rows."""
     with torch.no_grad():
+        norm.num_batches_tracked.add_(1)
         norm.running_mean.lerp_(mean, norm.momentum)
         norm.running_var.lerp_(var * (total / (total - 1)), norm.momentum)
 

@@ -66,6 +66,7 @@ def test_sizes_are_the_published(network: str) -> None:
 def same_statistics(norm: torch.nn.Module, other: torch.nn.Module) -> None:
     torch.testing.assert_close(norm.running_mean, other.running_mean)
     torch.testing.assert_close(norm.running_var, other.running_var)
+    assert norm.num_batches_tracked == other.num_batches_tracked > 0
 
 
 def test_a_level_of_dgcnn_is_a_convolution_of_edges() -> None:
