@@ -192,7 +192,7 @@ def _at_hand(file: Path) -> Path:
 
     path = given_path(file, "FILE")
     if not path.is_file():
-        raise WeightsError(f"there is no file {path}")
+        raise WeightsError(f"there is no file {path}; expected weights that were downloaded")
     return path
 
 
