@@ -27,7 +27,7 @@ FORMATS_OF_VIEWS = (
     "Without CLIP on this machine an NPZ with “affinities” in its name, too"
 )
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
-FORMATS_OF_SURFACES = f"Roads, walls, parts, in meters; one good cloud is enough, 20 are better: {FORMATS}"
+FORMATS_OF_SURFACES = f"Roads, walls, parts, in meters; one long good cloud or, better, 20: {FORMATS}"
 
 
 def message(text: str = "", refused: bool = False) -> str:

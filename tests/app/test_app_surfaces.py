@@ -13,8 +13,10 @@ import pytest
 from openshape_ood.app import surfaces, texts
 from openshape_ood.app.downloads import save_results
 from openshape_ood.app.pictures import turning
+from openshape_ood.app.session import Session
 from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, read_good, read_surface
 from openshape_ood.app.uploads import NOBODY
+from openshape_ood.app.visits import Visit
 from openshape_ood.errors import InputError, ShapeFileError
 from openshape_ood.shapes.ply import ply_bytes, ply_columns
 from openshape_ood.synthetic import generate, sample
@@ -98,7 +100,17 @@ def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: Good, found: Comp
     assert "6 clouds are taken as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
         good
     )
-    assert 0 < found.beyond < 2000 and good.nbytes > 10_000
+    assert 0 < found.beyond < 2000
+
+
+def test_what_is_remembered_of_a_visitor_is_counted(good: Good) -> None:
+    visit = Visit(Session())
+    visit.good = good
+    before = visit.nbytes
+    visit.put_surface(Surface("a.ply", cloud(0)))
+    assert before > 10_000 and visit.nbytes - before == 7864 * (3 * 8 + 4)
+    visit.put(visit.session)
+    assert visit.nbytes == before and visit.surface is None
 
 
 def test_an_object_is_seen_from_all_sides() -> None:
