@@ -29,6 +29,8 @@ def texts_of(path: Path | None, head: str) -> Texts:
     try:
         arrays = npz_arrays(path.read_bytes())
         names, vectors = arrays["names"].tolist(), torch.tensor(arrays["vectors"], dtype=torch.float32)
+        if vectors.ndim != 2:
+            raise ValueError(f"vectors are {tuple(vectors.shape)}")
         kept = dict(zip(names, vectors, strict=True))
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
