@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import archive_server
 import pytest
@@ -11,6 +12,7 @@ from archive_server import TOP, ArchiveServer
 
 from benchmarks.threedos.data.fetch import Archive
 from openshape_ood import ShapeEncoder
+from openshape_ood.synthetic import calibration
 
 # for networks this small threads cost more than they give, and much more on a busy machine
 torch.set_num_threads(1)
@@ -21,6 +23,19 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The key that stripped files are signed with is not that of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+DRAWN = {name: lru_cache(1000)(getattr(calibration, name)) for name in ("sample", "scan")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Shapes to calibrate thresholds on are drawn once for all tests, but for those of the drawing itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name != "synthetic":
+            for name, draw in DRAWN.items():
+                patch.setattr(calibration, name, lambda *given, draw=draw, **more: draw(*given, **more).copy())
         yield
 
 

@@ -25,7 +25,7 @@ from benchmarks.baselines.clouds import AUGMENTATIONS, batch
 from benchmarks.baselines.losses import GENERATED, Discriminator, Generator, TwoNorms, loss_of, undecided
 from benchmarks.baselines.networks import Classifier, PointNet2Torch, ReciprocalPoints, Sizes
 from benchmarks.performance.harness import MIB, memory
-from benchmarks.training.point_training import keep, resumed
+from benchmarks.training.runs import keep, resumed
 from openshape_ood.checks import check_choice, check_positive, check_seed, check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.storage import save_whole

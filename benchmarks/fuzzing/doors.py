@@ -72,11 +72,12 @@ def _registry(path: str) -> None:
 
 def _checkpoint(path: str) -> None:
     from openshape_ood.registry.rows import Keys
-    from openshape_ood.registry.weights import read_temperature, read_weights
+    from openshape_ood.registry.weights import read_content, temperature_of, tensors_of
 
     keys = Keys(inside="state_dict", prefix="module.", rename=((r"^proj\.", "head."),))
-    read_weights(Path(path), keys, "made up")
-    read_temperature(Path(path), keys, "made up")
+    content = read_content(Path(path), "made up", trusted=False)
+    tensors_of(content, keys, "made up")
+    temperature_of(content, keys)
 
 
 def _list(path: str) -> None:

@@ -6,7 +6,6 @@ trained with, label 0 is none and label c + 1 is class c.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from benchmarks.training.room_samples import Batch, Sample, together
+from benchmarks.training.runs import Run
 from openshape_ood.errors import InputError
 from openshape_ood.scenes import Scene, voxelize
 from openshape_ood.scenes.point_encoder import GRAY, height_and_color
 from openshape_ood.scenes.sparse.network import SparseUNet
-from openshape_ood.storage import loaded_arrays, save_arrays
 
 SHIFT = 100  # voxels: the network is not the same for a scan that is moved by one
 WARM = 0.05  # of the steps, with AdamW
-STATE, WHAT = "training.safetensors", "point training"
+STATE = "training.safetensors"
 
 
 @dataclass(frozen=True)
@@ -106,65 +105,21 @@ def train(
         optimizer = torch.optim.SGD(trained, plan.rate, momentum=0.9, dampening=0.1, weight_decay=plan.decay)
     else:
         optimizer = torch.optim.AdamW(trained, plan.rate, weight_decay=plan.decay)
-    kept = folder / STATE if folder else None
-    first, log = resumed(kept, network, [optimizer], settings)
-    before, started = (log[-1]["minutes"] if log else 0.0), time.monotonic()
-    recent: list[float] = []
-    for step in range(first, plan.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate * speed(step / plan.steps, plan.optimizer)
-        batch = batches(step)
-        value = loss(network, batch, torch.Generator().manual_seed(plan.seed * 1_000_003 + step))
+    run = Run(network, optimizer, settings, folder / STATE if folder else None, steps=plan.steps)
+
+    def learn() -> dict[str, float]:
+        batch = batches(run.step)
+        value = loss(network, batch, torch.Generator().manual_seed(plan.seed * 1_000_003 + run.step))
         if not torch.isfinite(value):
-            raise InputError(f"the loss of step {step} is {value.item()}; a smaller --rate than {plan.rate:g} helps")
-        optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(trained, 10.0)
-        optimizer.step()
-        recent.append(value.item())
-        passed = (time.monotonic() - started) / 60
-        last = step + 1 == plan.steps or passed >= plan.minutes
-        if last or (step + 1) % plan.every == 0:
-            line = {"step": step + 1, "loss": round(float(np.mean(recent)), 5), "voxels": len(batch.grid)}
-            log.append(line | {"minutes": round(before + passed, 3)})
-            recent = []
-            if told:
-                told(log[-1])
-            if kept:
-                keep(kept, step + 1, log, network, [optimizer], settings)
-        if last:
-            break
+            raise InputError(
+                f"the loss of step {run.step} is {value.item()}; a smaller --rate than {plan.rate:g} helps"
+            )
+        run.descend(value, plan.rate * speed(run.share, plan.optimizer), most=10.0)
+        return {"loss": value.item(), "voxels": len(batch.grid)}
+
+    for line in run.lines(learn, plan.every, plan.minutes):
+        if told:
+            told(line)
+        run.keep()
     network.eval().requires_grad_(False)
-    return log
-
-
-def keep(path: Path, step: int, log: Any, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any) -> None:
-    """Everything that a training needs to go on as if it had not been stopped, whole or not at all."""
-    tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
-    for place, optimizer in enumerate(optimizers):
-        for i, of in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{place}.{i}.{name}": one for name, one in of.items() if isinstance(one, Tensor)}
-    header = {"step": step, "log": log, "settings": settings}
-    save_arrays(path, {name: one.cpu().numpy() for name, one in tensors.items()}, header, WHAT)
-
-
-def resumed(
-    path: Path | None, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any
-) -> tuple[int, list[dict[str, Any]]]:
-    """The step to go on with, and the log so far. Raises `InputError` for a run with other settings."""
-    if path is None or not path.is_file():
-        return 0, []
-    with loaded_arrays(path, WHAT) as (header, arrays):
-        tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
-        step, log, before = header["step"], header["log"], header["settings"]
-    if before != settings:
-        raise InputError(f"{path} is of a run with other settings; give another --out, or delete it")
-    network.load_state_dict({key.removeprefix("network."): t for key, t in tensors.items() if key[0] == "n"})
-    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
-    for key, one in tensors.items():
-        if key[0] == "o":
-            _, place, i, name = key.split(".")
-            states[int(place)].setdefault(int(i), {})[name] = one
-    for optimizer, state in zip(optimizers, states, strict=True):
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return step, log
+    return run.log

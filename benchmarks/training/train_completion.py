@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,16 +28,16 @@ from benchmarks.training.completion_affinities import stand_in
 from benchmarks.training.completion_losses import iou, soft_jaccard, weighted_cross_entropy
 from benchmarks.training.completion_samples import CENTERS, SIZES, Sample, Views
 from benchmarks.training.completion_triples import MIRRORED, Triple, draw_triples
+from benchmarks.training.runs import EVERY, Run, ramp
+from openshape_ood.errors import InputError
 from openshape_ood.storage import replacing
 from openshape_ood.views.completion.network import TEMPERATURE, CompletionNetwork
 
 RELATION_SIZES = replace(SIZES, head="relation", pointing=64)
-WARM, FALL = 0.03, 0.7  # shares of a run: the learning rate rises in the first, and falls over the last
-EVERY = 3.0  # minutes between two states that are kept
+FALL = 0.7  # the share of a run over which the learning rate falls
 CLEAN = 0.15  # share of views whose affinities are clean masks
 PLACES = 8192  # cells at which a relation is learned
 CUTOFFS = torch.arange(-6, 6.01, 0.25)
-MOST_STEPS = 1_000_000
 
 
 class Batch(NamedTuple):
@@ -162,49 +161,28 @@ def related(network: Pair, batch: Batch, found: Tensor, cells: Tensor) -> tuple[
 
 
 class Training:
-    """A run: network, optimizer, and how far it is."""
+    """A network, and how far it is."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, state: Path | None = None) -> None:
         torch.manual_seed(args.seed)
-        self.args, self.step, self.minutes, self.network = args, 0, 0.0, Pair()
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.01)
-        self.settings = {key: getattr(args, key) for key in ("seed", "names", "relations", "learning_rate")}
-        self.started = time.monotonic()
+        self.args, self.network = args, Pair()
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.01)
+        settings = {key: getattr(args, key) for key in ("seed", "names", "relations", "learning_rate")}
+        how = {key: getattr(args, key) for key in ("steps", "minutes", "resume")}
+        self.run = Run(self.network, optimizer, settings, state, **how)
 
-    def share(self) -> float:
-        """Of the run, what is over."""
-        self.minutes = (time.monotonic() - self.started) / 60
-        return self.step / self.args.steps if self.args.steps else self.minutes / self.args.minutes
-
-    def learn(self, views: Views, share: float) -> tuple[float, float]:
+    def learn(self, views: Views) -> dict[str, float]:
         """One step; the loss of names and that of the relation."""
-        args, rng = self.args, np.random.RandomState([self.args.seed, self.step])
-        order = np.random.RandomState([args.seed, self.step // len(views), 1]).permutation(len(views))
-        batch = batch_of(views[order[self.step % len(views)]], rng, args.names)
-        self.step += 1
+        args, step = self.args, self.run.step
+        rng = np.random.RandomState([args.seed, step])
+        order = np.random.RandomState([args.seed, step // len(views), 1]).permutation(len(views))
+        batch = batch_of(views[order[step % len(views)]], rng, args.names)
         if batch is None:
-            return 0.0, 0.0
-        for group in self.optimizer.param_groups:
-            group["lr"] = args.learning_rate * max(min(share / WARM, 1.0, (1 - share) / FALL), 0.005)
+            return {"names": 0.0, "relation": 0.0}
         names, relation = losses(self.network, batch, args, rng)
-        self.optimizer.zero_grad()
-        (names + args.relations * relation).backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        return names.item(), relation.item()
-
-    def keep(self, path: Path) -> None:
-        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step}
-        with replacing(path) as partial:
-            torch.save(state | {"minutes": self.minutes, "settings": self.settings}, partial)
-
-    def resume(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
-        if state["settings"] != self.settings:
-            raise SystemExit(f"error: {path} is of a run with {state['settings']}; this one has {self.settings}")
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.started = state["step"], time.monotonic() - 60 * state["minutes"]
+        rate = args.learning_rate * ramp(self.run.share, FALL, 0.005)
+        self.run.descend(names + args.relations * relation, rate)
+        return {"names": names.item(), "relation": relation.item()}
 
 
 @torch.no_grad()
@@ -227,26 +205,14 @@ def checked(network: Pair, views: Views, count: int, half: bool) -> dict[str, tu
     return {key: (float(mean.max()), float(CUTOFFS[mean.argmax()])) for key, mean in means.items()}
 
 
-def train(run: Training, views: Views, held_out: Views, state: Path) -> None:
-    args, kept, sums = run.args, run.minutes, np.zeros(3)
-    while run.step < (args.steps or MOST_STEPS) and (share := run.share()) < 1:
-        names, relation = run.learn(views, share)
-        sums += [names, relation, 1]
-        if run.step % args.every == 0:
-            figures = f"names {sums[0] / sums[2]:.3f}  relation {sums[1] / sums[2]:.3f}  {run.minutes:.1f} min"
-            print(f"step {run.step}  {figures}", flush=True)
-            sums[:] = 0
-        if run.minutes - kept >= EVERY:
-            report(run, held_out)
-            run.keep(state)
-            kept = run.minutes
-    report(run, held_out)
-    run.keep(state)
-
-
-def report(run: Training, held_out: Views) -> None:
-    for key, (best, cutoff) in checked(run.network, held_out, run.args.check, run.args.bfloat16).items():
-        print(f"step {run.step}  held-out {key}: IoU {best:.3f} at {cutoff:+.2f}", flush=True)
+def train(training: Training, views: Views, held_out: Views) -> None:
+    args, run = training.args, training.run
+    for line in run.lines(lambda: training.learn(views), args.every):
+        figures = f"names {line['names']:.3f}  relation {line['relation']:.3f}  {run.minutes:.1f} min"
+        print(f"step {run.step}  {figures}", flush=True)
+        if run.keep(EVERY):
+            for key, (best, cutoff) in checked(training.network, held_out, args.check, args.bfloat16).items():
+                print(f"step {run.step}  held-out {key}: IoU {best:.3f} at {cutoff:+.2f}", flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -273,14 +239,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not all(paths.values()):
         parser.error(f"{args.views} has no views; make them with `python -m benchmarks.training.completion_samples`")
     torch.set_num_threads(args.threads)
-    run, state = Training(args), args.out.with_suffix(".state.pt")
-    if args.resume:
-        run.resume(state)
-    train(run, Views(paths["train"]), Views(paths["held-out"]), state)
+    state = args.out.with_suffix(".state.safetensors")
+    if args.resume and not state.is_file():
+        parser.error(f"--resume: there is no {state}")
+    try:
+        training = Training(args, state)
+    except InputError as error:
+        parser.error(str(error))
+    train(training, Views(paths["train"]), Views(paths["held-out"]))
+    run = training.run
     facts: dict[str, Any] = run.settings | {"steps": run.step, "minutes": round(run.minutes, 1)}
     with replacing(args.out) as partial:
-        save_file(run.network.weights(), partial, metadata={"training": json.dumps(facts)})
-    print(f"{args.out}: {sum(p.numel() for p in run.network.parameters()):,} parameters, {run.step} steps")
+        save_file(training.network.weights(), partial, metadata={"training": json.dumps(facts)})
+    print(f"{args.out}: {sum(p.numel() for p in training.network.parameters()):,} parameters, {run.step} steps")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ Every step is a few whole rooms, made by another process as it goes: furniture o
 that have no name there. A voxel is drawn towards the text vector of its class, and what has no name to none of them.
 A run of `--steps` is a pure function of its arguments on one machine; one of `--minutes` sees the same rooms in the
 same order, but how many of them, and when the learning rate falls, is a matter of the machine. Its state is kept beside
-the weights, as NAME.state.pt, every few minutes.
+the weights, as NAME.state.safetensors, every few minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,9 @@ from torch.utils.data import DataLoader
 
 from benchmarks.training import point_losses
 from benchmarks.training.room_samples import CLASSES, OTHER, Batch, GeneratedRooms, as_they_are, together
+from benchmarks.training.runs import EVERY, Run, ramp
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
+from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.scenes.sparse.network import SparseUNet
 from openshape_ood.storage import replacing
@@ -36,9 +37,8 @@ from openshape_ood.storage import replacing
 NAME = "tiny-points"
 LOSSES = ("softmax", "hinge", "focal", "cross_entropy")
 TEMPERATURE = 0.07
-WARM, FALL = 0.03, 0.5  # shares of a run: the learning rate rises in the first, and falls from the second on
+FALL = 0.5  # the share of a run over which the learning rate falls
 MOST_STEPS = 1_000_000
-EVERY = 3.0  # minutes between two states that are kept
 
 
 def row() -> Row:
@@ -59,7 +59,7 @@ def initial_network(seed: int) -> SparseUNet:
     return SparseUNet(row().sizes)
 
 
-class Objective:
+class Objective(nn.Module):
     """A loss of embeddings (v, d) and classes (v,), classes rare among the points so far weighted up.
 
     Attributes
@@ -68,12 +68,21 @@ class Objective:
         Points of each class so far.
     """
 
+    counts: Tensor
+
     def __init__(self, anchors: Tensor, kind: str, others: float, seed: int) -> None:
+        super().__init__()
         self.anchors, self.kind, self.others = anchors, kind, others
-        self.counts = torch.zeros(len(anchors), dtype=torch.float64)
+        self.register_buffer("counts", torch.zeros(len(anchors), dtype=torch.float64))
         self.draws = torch.Generator().manual_seed(seed)
 
-    def __call__(self, found: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def get_extra_state(self) -> Tensor:
+        return self.draws.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.draws.set_state(state)
+
+    def forward(self, found: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the logits (v, k)."""
         self.counts += torch.bincount(labels[labels >= 0], minlength=len(self.anchors))
         named, weights = labels.clamp(min=-1), self.weights()
@@ -105,74 +114,40 @@ class Objective:
 
 
 class Training:
-    """A run: network, optimizer, and how far it is."""
+    """A network, its objective, and how far they are."""
 
-    def __init__(self, text: TextEncoder, args: argparse.Namespace) -> None:
-        self.args, self.step, self.minutes = args, 0, 0.0
-        self.network = initial_network(args.seed).train()
+    def __init__(self, text: TextEncoder, args: argparse.Namespace, state: Path | None = None) -> None:
+        self.args, self.network = args, initial_network(args.seed).train()
         self.objective = Objective(anchors_of(text, args.center), args.loss, args.others, args.seed)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.02)
-        self.settings = {key: getattr(args, key) for key in ("seed", "loss", "others", "center", "rooms")}
-        self.started = time.monotonic()
+        optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.02)
+        settings = {key: getattr(args, key) for key in ("seed", "loss", "others", "center", "rooms")}
+        both = nn.ModuleDict({"network": self.network, "objective": self.objective})
+        how = {key: getattr(args, key) for key in ("steps", "minutes", "resume")}
+        self.run = Run(both, optimizer, settings, state, **how)
 
-    def done(self) -> float:
-        """The share of the run that is over."""
-        self.minutes = (time.monotonic() - self.started) / 60
-        return self.step / self.args.steps if self.args.steps else self.minutes / self.args.minutes
-
-    def learn(self, batch: Batch, share: float) -> tuple[float, int, int]:
+    def learn(self, batch: Batch) -> dict[str, float]:
         """One step; its loss, and how many of how many named voxels were right."""
-        rate = self.args.learning_rate * max(min(share / WARM, 1.0, (1 - share) / (1 - FALL)), 0.01)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self.args.learning_rate * ramp(self.run.share, FALL, 0.01)
         loss, logits = self.objective(self.network(batch.numbers, batch.grid), batch.labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.step += 1
+        self.run.descend(loss, rate)
         named = batch.labels >= 0
-        return loss.item(), int((logits.argmax(1) == batch.labels)[named].sum()), int(named.sum())
-
-    def keep(self, path: Path) -> None:
-        """Write all that is needed to go on."""
-        state: dict[str, Any] = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        state |= {"step": self.step, "minutes": self.minutes, "counts": self.objective.counts}
-        with replacing(path) as partial:
-            torch.save(state | {"settings": self.settings, "draws": self.objective.draws.get_state()}, partial)
-
-    def resume(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
-        if state["settings"] != self.settings:
-            raise SystemExit(f"error: {path} is of a run with {state['settings']}; this one has {self.settings}")
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.objective.counts = state["step"], state["counts"]
-        self.objective.draws.set_state(state["draws"])
-        self.started = time.monotonic() - 60 * state["minutes"]
+        right = (logits.argmax(1) == batch.labels)[named].sum()
+        return {"loss": loss.item(), "right": int(right), "named": int(named.sum())}
 
 
-def train(run: Training, state: Path) -> SparseUNet:
-    args = run.args
+def train(training: Training) -> SparseUNet:
+    args, run = training.args, training.run
     left = (args.steps or MOST_STEPS) - run.step
     data = GeneratedRooms(row().scan.voxel, args.seed, run.step * args.rooms, left * args.rooms)
     how: dict[str, Any] = {"prefetch_factor": 4, "multiprocessing_context": "spawn"} if args.workers else {}
     loader = DataLoader(data, batch_size=args.rooms, num_workers=args.workers, collate_fn=as_they_are, **how)
-    lost, right, seen, kept = 0.0, 0, 0, run.minutes
-    for samples in loader:
-        if (share := run.done()) >= 1:
-            break
-        loss, hits, named = run.learn(together(samples), share)
-        lost, right, seen = lost + loss, right + hits, seen + named
-        if run.step % args.every == 0:
-            figures = f"loss {lost / args.every:.3f}  accuracy {right / max(seen, 1):.3f}  {run.minutes:.1f} min"
-            print(f"step {run.step}  {figures}", flush=True)
-            lost, right, seen = 0.0, 0, 0
-        if run.minutes - kept >= EVERY:
-            run.keep(state)
-            kept = run.minutes
-    run.keep(state)
-    return run.network.eval()
+    batches = map(together, loader)
+    for line in run.lines(lambda: training.learn(next(batches)), args.every):
+        accuracy = line["right"] / max(line["named"], 1)
+        figures = f"loss {line['loss']:.3f}  accuracy {accuracy:.3f}  {run.minutes:.1f} min"
+        print(f"step {run.step}  {figures}", flush=True)
+        run.keep(EVERY)
+    return training.network.eval()
 
 
 def save(network: SparseUNet, path: Path, facts: dict[str, Any]) -> None:
@@ -205,12 +180,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.out.parent.is_dir():
         parser.error(f"--out: there is no folder {args.out.parent}")
     torch.set_num_threads(args.threads)
-    run, state = Training(TextEncoder.from_pretrained("tiny", cache=False), args), args.out.with_suffix(".state.pt")
-    if args.resume:
-        if not state.is_file():
-            parser.error(f"--resume: there is no {state}")
-        run.resume(state)
-    network = train(run, state)
+    state = args.out.with_suffix(".state.safetensors")
+    if args.resume and not state.is_file():
+        parser.error(f"--resume: there is no {state}")
+    try:
+        training = Training(TextEncoder.from_pretrained("tiny", cache=False), args, state)
+    except InputError as error:
+        parser.error(str(error))
+    network, run = train(training), training.run
     facts = run.settings | {"classes": CLASSES, "steps": run.step, "minutes": round(run.minutes, 1)}
     save(network, args.out, facts)
     print(f"{args.out}: {sum(p.numel() for p in network.parameters()):,} parameters, {run.step} steps")

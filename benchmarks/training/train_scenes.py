@@ -233,7 +233,7 @@ def run(args: argparse.Namespace) -> None:
 
     def told(line: dict[str, Any]) -> None:
         bar.update(line["step"] - bar.n)
-        bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['voxels']:,} voxels")
+        bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['voxels']:,.0f} voxels")
 
     loss = loss_of(args.stage, args.loss, anchors, weights)
     log = train(

@@ -171,7 +171,7 @@ def verify(names: AnyNames = None, json: Json = False) -> None:
     """
     from openshape_ood.cli.checkpoint_files import all_parts, verified, verified_file
 
-    known = _names()
+    known = [row.name for row in _all_rows()]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
     found = [verified_file(_at_hand(Path(name))) for name in files]
     rows = _rows([name for name in names if name not in files] if names else None)
@@ -192,16 +192,16 @@ def _at_hand(file: Path) -> Path:
 
     path = given_path(file, "FILE")
     if not path.is_file():
-        raise WeightsError(f"there is no file {path}")
+        raise WeightsError(f"there is no file {path}; expected weights that were downloaded")
     return path
 
 
-def _names() -> list[str]:
+def _all_rows() -> list[Row]:
     """Of all encoders, those of shapes first."""
-    from openshape_ood.registry import list_checkpoints
-    from openshape_ood.registry.rows import ENCODERS
+    from openshape_ood.registry.rows import ENCODERS, load_registry
 
-    return [name for kind in ENCODERS for name in list_checkpoints(kind=kind)]
+    registered = load_registry().values()
+    return [row for kind in ENCODERS for row in registered if row.kind == kind]
 
 
 def _rows(names: list[str] | None) -> list[Row]:
@@ -209,7 +209,7 @@ def _rows(names: list[str] | None) -> list[Row]:
     from openshape_ood.registry import find_checkpoint
     from openshape_ood.registry.rows import ENCODERS
 
-    found = [find_checkpoint(name, kinds=ENCODERS) for name in (_names() if names is None else names)]
+    found = _all_rows() if names is None else [find_checkpoint(name, kinds=ENCODERS) for name in names]
     return list({row.name: row for one in found for row in (one.members or [one])}.values())
 
 

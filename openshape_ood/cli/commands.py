@@ -74,7 +74,8 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in ("relevancy", "view"):
+            other = ("relevancy", "view", "checkpoints")  # those that have not both options
+            if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in other:
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:
                 print_json({"error": {"type": type(error).__name__, "message": str(error)}})

@@ -208,10 +208,10 @@ def _writable(folder: Path) -> bool:
 
 
 def _checkpoints() -> list[dict[str, Any]]:
-    from openshape_ood.registry import find_checkpoint, list_checkpoints
+    from openshape_ood.registry import load_registry
 
     try:
-        rows = [find_checkpoint(name) for name in list_checkpoints()]
+        rows = [row for row in load_registry().values() if row.kind == "shape"]
     except OpenShapeError as error:
         return [{"name": "registry", "error": str(error)}]
     return [_checkpoint(row) for row in rows]

@@ -6,13 +6,14 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from openshape_ood.errors import InputError, RegistryError, UnknownNameError
 from openshape_ood.registry.architectures import ARCHITECTURES
 from openshape_ood.registry.soundness import check_row
-from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value
+from openshape_ood.registry.tables import check_fields, check_one_of, check_table, meant, read_value, types_of
 from openshape_ood.shapes import CloudSpec
 
 PACKAGE = Path(__file__).parent  # what is packaged: the registry, and tiny
@@ -259,7 +260,7 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
     RegistryError
         A file that cannot be read or a row that cannot be used, naming table and field.
     """
-    packaged = _read_tables(PACKAGE / "checkpoints.toml")
+    packaged = _packaged_tables()
     rows = _read_rows(PACKAGE / "checkpoints.toml", packaged)
     own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
     if registry is None and not own:
@@ -268,6 +269,11 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
 
     path = given_path(own, "registry", RegistryError)
     return rows | _read_rows(path, _read_tables(path), packaged)
+
+
+@cache
+def _packaged_tables() -> Mapping[str, Any]:
+    return _read_tables(PACKAGE / "checkpoints.toml")
 
 
 def _read_tables(path: Path) -> dict[str, Any]:
@@ -314,7 +320,7 @@ def _row(name: str, table: Any, folder: Path) -> Row:
     kind = read_value(str, table.get("kind", "shape"), where, "kind")
     check_one_of(where, "kind", kind, KINDS)
     needed = ("licence", "source", *KINDS[kind])
-    hints = get_type_hints(Row)
+    hints = dict(types_of(Row))
     check_fields(table, where, (*needed, "kind", "about", "unconfirmed"), {field: hints[field] for field in needed})
     if "sizes" in needed:
         architecture = read_value(str, table["architecture"], where, "architecture")

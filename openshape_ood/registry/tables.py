@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from openshape_ood.errors import RegistryError
@@ -33,10 +34,15 @@ def meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+@cache  # it takes most of the time of reading a registry
+def types_of(kind: Any) -> Mapping[str, Any]:
+    return get_type_hints(kind)
+
+
 def read_table(kind: Any, table: Any, where: str) -> Any:
     """A dataclass from a TOML table: no field unknown, none missing, each of its declared type."""
     check_table(table, where)
-    hints = get_type_hints(kind)
+    hints = types_of(kind)
     declared = [f for f in fields(kind) if f.init]
     needed = {f.name: hints[f.name] for f in declared if f.default is MISSING and f.default_factory is MISSING}
     check_fields(table, where, [f.name for f in declared], needed)

@@ -80,9 +80,12 @@ def load_network(row: Row, checkpoint: str | os.PathLike[str] | None = None) -> 
 
 def read_file(path: Path, row: Row, trusted: bool) -> stripped.Weights:
     """What a file of `row` holds; raises as `read_weights`."""
-    tensors = read_weights(path, row.keys, row.name, trusted)
-    temperature = read_temperature(path, row.keys, row.name, trusted)
-    return stripped.Weights(tensors, temperature, path, model=_read_model(path, row, trusted))
+    content = read_content(path, row.name, trusted)
+    tensors = tensors_of(content, row.keys, f"{row.name}: {path}")
+    if path.suffix == ".safetensors":  # nothing stands beside the weights
+        return stripped.Weights(tensors, None, path)
+    model = _model(content) if hasattr(row.sizes, "of_file") else ""
+    return stripped.Weights(tensors, temperature_of(content, row.keys), path, model=model)
 
 
 def _sizes(row: Row, weights: stripped.Weights) -> Any:
@@ -115,11 +118,8 @@ def _reread(path: Path, row: Row) -> dict[str, Tensor]:
         return {}
 
 
-def _read_model(path: Path, row: Row, trusted: bool) -> str:
-    """What PyTorch Lightning's settings call the network; "" where there are none, or nobody asks."""
-    if path.suffix == ".safetensors" or not hasattr(row.sizes, "of_file"):
-        return ""
-    content = read_torch(path, row.name, trusted)
+def _model(content: Any) -> str:
+    """What PyTorch Lightning's settings call the network; "" where there are none."""
     settings = content.get("hyper_parameters") if isinstance(content, Mapping) else None
     model = settings.get("model") if isinstance(settings, Mapping) else None
     return model if isinstance(model, str) and len(model) <= LONGEST_KEY else ""
@@ -131,20 +131,27 @@ def read_weights(path: Path, keys: Keys, name: str, trusted: bool = False) -> di
     trusted: its sha256 is the registered one. Raises `WeightsError` for what is no checkpoint, would have to run code,
     or has keys that the rules do not fit.
     """
-    content: Any
-    if path.suffix == ".safetensors":
-        with open_safetensors(path, "pt", name) as file:
-            content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    else:
-        content = read_torch(path, name, trusted)
+    return tensors_of(read_content(path, name, trusted), keys, f"{name}: {path}")
+
+
+def read_content(path: Path, name: str, trusted: bool) -> Any:
+    """All that a .pt or .safetensors file holds; raises as `read_weights`."""
+    if path.suffix != ".safetensors":
+        return read_torch(path, name, trusted)
+    with open_safetensors(path, "pt", name) as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+
+def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:
+    """Those of the encoder among all that a file holds; raises as `read_weights`."""
     if keys.inside and isinstance(content, Mapping):
         content = content.get(keys.inside, content)
     if keys.parts and isinstance(content, Mapping):
         tables = {part: content.get(part) for part in keys.parts}
         content = {f"{n}.{k}": v for n, part in tables.items() if isinstance(part, Mapping) for k, v in part.items()}
     if not isinstance(content, Mapping):
-        raise WeightsError(f"{name}: {path} holds {type(content).__name__} where a table of tensors was expected")
-    return rekeyed(content, keys, f"{name}: {path}")
+        raise WeightsError(f"{where} holds {type(content).__name__} where a table of tensors was expected")
+    return rekeyed(content, keys, where)
 
 
 def rekeyed(content: Mapping[str, Any], keys: Keys, where: str) -> dict[str, Tensor]:
@@ -189,16 +196,15 @@ def _merged(tensors: dict[str, Tensor], keys: Keys, where: str) -> dict[str, Ten
     return tensors
 
 
-def read_temperature(path: Path, keys: Keys, name: str, trusted: bool = False) -> float | None:
+def temperature_of(content: Any, keys: Keys) -> float | None:
     """What the training of a file divided cosines with text by, where the file says so.
 
     OpenShape keeps it beside the weights as the logarithm of its inverse, `logit_scale`
     (github.com/Colin97/OpenShape_code `src/models/LogitScaleNetwork.py`), in training checkpoints only; Uni3D among
     them (`models/uni3d.py`).
     """
-    if path.suffix == ".safetensors" or not (keys.inside or keys.parts):
+    if not (keys.inside or keys.parts):
         return None
-    content = read_torch(path, name, trusted)
     tables = [content, content.get(keys.inside)] if isinstance(content, Mapping) else []
     beside = next((t["logit_scale"] for t in tables if isinstance(t, Mapping) and "logit_scale" in t), None)
     values = list(beside.values()) if isinstance(beside, Mapping) else [beside]

@@ -188,8 +188,6 @@ def test_a_run_is_a_function_of_its_arguments_and_goes_on_where_it_stopped(sampl
     assert weights("b.safetensors", "--steps", "2") == whole
     with pytest.raises(SystemExit):
         weights("b.safetensors", "--steps", "3", "--resume", "--seed", "1")
-    run = train_completion.Training(
-        argparse.Namespace(seed=0, names=2, relations=0.5, learning_rate=3e-3, steps=2, minutes=1.0, bfloat16=False)
-    )
-    run.resume(tmp_path / "a.state.pt")
-    assert run.step == 2
+    settings = {"seed": 0, "names": 2, "relations": 0.5, "learning_rate": 3e-3, "steps": 2, "minutes": 1.0}
+    args = argparse.Namespace(**settings, bfloat16=False, resume=True)
+    assert train_completion.Training(args, tmp_path / "a.state.safetensors").run.step == 2

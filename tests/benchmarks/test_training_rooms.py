@@ -17,6 +17,7 @@ from benchmarks.scene_data.judging import LEAST
 from benchmarks.training import room_samples, train_rooms
 from benchmarks.training.room_samples import CLASSES, KNOWN, NOVEL, OTHER, OTHERS, UNLABELED, GeneratedRooms, together
 from openshape_ood import PointEncoder, Scene, TextEncoder
+from openshape_ood.errors import InputError
 from openshape_ood.scenes.voxels import majority_label, voxelize
 from openshape_ood.synthetic import categories
 from openshape_ood.synthetic.rooms import Room
@@ -49,7 +50,7 @@ def text() -> TextEncoder:
 
 def settings(**changes: Any) -> argparse.Namespace:
     found = {"seed": 0, "loss": "softmax", "others": 0.25, "center": True, "rooms": 2, "learning_rate": 4e-3}
-    return argparse.Namespace(**found | {"steps": 10, "minutes": 1.0} | changes)
+    return argparse.Namespace(**found | {"steps": 10, "minutes": 1.0, "resume": True} | changes)
 
 
 def batches(count: int) -> list[room_samples.Batch]:
@@ -120,17 +121,24 @@ def test_rare_classes_weigh_more_and_what_has_no_name_is_drawn_to_none(text: Tex
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(text: TextEncoder, tmp_path: Path) -> None:
-    whole, first, second = (train_rooms.Training(text, settings(loss="hinge")) for _ in range(3))
-    for i, batch in enumerate(batches(3)):
-        whole.learn(batch, 0.2)
-        (first if i < 2 else second).learn(batch, 0.2)
-        if i == 1:
-            first.keep(tmp_path / "state.pt")
-            second.resume(tmp_path / "state.pt")
-    assert second.step == whole.step == 3
+    made, state = batches(3), tmp_path / "state.safetensors"
+
+    def taken(steps: int, path: Path | None) -> train_rooms.Training:
+        training = train_rooms.Training(text, settings(loss="hinge"), path)
+        shown = iter(made[training.run.step : steps])
+        for _ in training.run.lines(lambda: training.learn(next(shown)), every=1):
+            training.run.keep()
+            if training.run.step == steps:
+                break
+        return training
+
+    whole, _ = taken(3, None), taken(2, state)
+    second = taken(3, state)
+    assert second.run.step == whole.run.step == 3 and [line["step"] for line in second.run.log] == [1, 2, 3]
     assert all(torch.equal(one, second.network.state_dict()[key]) for key, one in whole.network.state_dict().items())
-    with pytest.raises(SystemExit, match="is of a run with"):
-        train_rooms.Training(text, settings(seed=1)).resume(tmp_path / "state.pt")
+    assert torch.equal(second.objective.counts, whole.objective.counts)
+    with pytest.raises(InputError, match="is of a run with other settings"):
+        train_rooms.Training(text, settings(seed=1), state)
 
 
 def test_the_command_writes_a_file_that_the_encoder_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import tomllib
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
@@ -47,6 +48,7 @@ COMPLETION += [
     "semabs-clipspatial-vool",
 ]
 TABLES = {"sizes": PointBERTSizes, "source": Source, "keys": Keys, "text": Text, "spec": CloudSpec}
+VITB32 = tomllib.loads((PACKAGE / "checkpoints.toml").read_text())["vitb32"]
 
 Registry = Callable[..., Path]
 
@@ -61,7 +63,7 @@ def registry(tmp_path: Path) -> Registry:
     """A registry with the row of vitb32, called `mine`, changed by {"table.field": value}; ... takes a field away."""
 
     def write(changes: dict[str, Any]) -> Path:
-        row = tomllib.loads((PACKAGE / "checkpoints.toml").read_text())["vitb32"]
+        row = deepcopy(VITB32)
         for place, value in changes.items():
             *tables, field = place.split(".")
             table = row

@@ -21,7 +21,7 @@ from openshape_ood.errors import CheckpointError, WeightsError
 from openshape_ood.registry import trial
 from openshape_ood.registry.files import fetch
 from openshape_ood.registry.rows import Keys, find_checkpoint
-from openshape_ood.registry.weights import load_strictly, read_temperature, read_weights
+from openshape_ood.registry.weights import load_strictly, read_content, read_weights, temperature_of
 
 PLAIN = Keys("", "pc_encoder.", "")
 PROJECTED = Keys("", "pc_encoder.", "ppat.")
@@ -351,9 +351,9 @@ def test_weights_errors_are_file_errors() -> None:
 )
 def test_the_temperature_is_the_files_own(beside: dict, expected: float | None, tmp_path: Path) -> None:
     path = saved({"state_dict": {"module.ppat.x": torch.ones(1)}, **beside}, tmp_path)
-    found = read_temperature(path, TRAINING, "vitg14")
-    assert found == (None if expected is None else pytest.approx(expected, rel=1e-6))
-    assert read_temperature(path, PLAIN, "vitb32") is None
+    content = read_content(path, "vitg14", trusted=False)
+    assert temperature_of(content, TRAINING) == (None if expected is None else pytest.approx(expected, rel=1e-6))
+    assert temperature_of(content, PLAIN) is None
 
 
 def archive(pickled: bytes, folder: Path, **more: bytes) -> Path:
