@@ -111,6 +111,7 @@ class SurfaceModel:
         shape: str | None = None,
         size: int | None = None,
         cell: float | None = None,
+        channels: Sequence[str] | None = None,
         values: Sequence[float] | None = None,
         folds: int | None = None,
         seed: int = 0,
@@ -134,6 +135,8 @@ class SurfaceModel:
             Pixels or cells along a tile or view.
         cell : float, optional
             Meters of a cell of sheets.
+        channels : sequence of str, optional
+            Of sheets, as `Rasterizer` takes them.
         values : (float, float), optional
             For images whose type does not say their range.
         folds : int, optional
@@ -168,7 +171,11 @@ class SurfaceModel:
         own = _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
-        how = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell) if sources[0].kind == "cloud" else None
+        how = (
+            kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels)
+            if sources[0].kind == "cloud"
+            else None
+        )
         data = how or Images.of(sources, size, values)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
