@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,8 +88,7 @@ def turning(verdict: Shown | CompletedView | Compared, color: str) -> Any:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
     elif isinstance(verdict, Compared):
-        found = replace(verdict.result.map, up="z" if verdict.is_sheet else "y")
-        figure, name, height = turnable(found, title=""), found.name, HEIGHT_OF_ROOMS
+        figure, name, height = turnable(verdict.result.map, title=""), verdict.result.name, HEIGHT_OF_ROOMS
     else:
         figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
