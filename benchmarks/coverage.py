@@ -1,4 +1,4 @@
-"""`python -m benchmarks.coverage`: do thresholds keep their promise?."""
+"""`python -m benchmarks.coverage`: do thresholds keep their promise?"""
 
 from benchmarks.questions.coverage import main
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.localize`: is a planted part found?."""
+"""`python -m benchmarks.localize`: is a planted part found?"""
 
 from benchmarks.questions.localize import main
 

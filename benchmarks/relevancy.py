@@ -1,4 +1,4 @@
-"""`python -m benchmarks.relevancy`: does looking at several scales find small things, and what does it cost?."""
+"""`python -m benchmarks.relevancy`: does looking at several scales find small things, and what does it cost?"""
 
 from benchmarks.questions.relevancy import main
 

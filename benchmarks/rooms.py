@@ -1,4 +1,4 @@
-"""`python -m benchmarks.rooms`: does a point encoder trained on generated rooms label points, and know what is new?."""
+"""`python -m benchmarks.rooms`: does a point encoder trained on generated rooms label points, and know what is new?"""
 
 from benchmarks.questions.rooms import main
 

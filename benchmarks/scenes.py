@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scenes`: are the objects of a scan found, named and told from novel ones?."""
+"""`python -m benchmarks.scenes`: are the objects of a scan found, named and told from novel ones?"""
 
 from benchmarks.questions.scenes import main
 

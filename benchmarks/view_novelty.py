@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from benchmarks import options
 from benchmarks.questions.localize import interval
+from benchmarks.report.output import write_json
 from benchmarks.training.completion_affinities import one_map, scaled
 from benchmarks.training.completion_samples import LAYOUT
 from openshape_ood.decisions.threshold import Threshold
@@ -128,16 +130,26 @@ def shown(value: Any) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rooms", type=int, default=20)
-    parser.add_argument("--severity", type=float, nargs="+", default=[0.5, 1.0])
-    asked = parser.parse_args()
-    for severity in asked.severity:
-        found = measure(asked.rooms, severity)
-        told = [f"{name} {shown(value)}" for name, value in found.items()]
-        print(f"severity {severity:g}:", ", ".join(told), flush=True)
+def run(args: argparse.Namespace) -> None:
+    options.check(args, rooms=2)
+    rows = []
+    for severity in args.severity:
+        rows.append({"severity": severity, **measure(args.rooms, severity, args.seed)})
+        told = [f"{name} {shown(value)}" for name, value in rows[-1].items()]
+        print(", ".join(told), flush=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    record = {"benchmark": "view_novelty", "seed": args.seed, "smooth": SMOOTH, "least": SIZE, "rows": rows}
+    print(write_json(args.out / "view-novelty.json", record))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print a line a severity and write the JSON: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("view_novelty", "what no known name explains in a view", "seed")
+    parser.add_argument("--rooms", type=int, default=20, help="of each kind (default: %(default)s)")
+    parser.add_argument("--severity", type=float, nargs="+", default=[0.5, 1.0], help="of the stand-in's faults")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

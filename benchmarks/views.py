@@ -1,4 +1,4 @@
-"""`python -m benchmarks.views`: is what one view hides completed, and is a thing found by its relation to another?."""
+"""`python -m benchmarks.views`: is what one view hides completed, and is a thing found by its relation to another?"""
 
 from benchmarks.questions.views import main
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,15 +113,22 @@ def _checksum(key: str, numbers: bytes) -> bytes:
 
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
     """Write `content` whole or not at all. Raises `FileError` naming `what`."""
+    with saving(path, what) as file:
+        file.write(content)
+    return given_path(path, "path")
+
+
+@contextlib.contextmanager
+def saving(path: str | os.PathLike[str], what: str) -> Iterator[BinaryIO]:
+    """A file to write to, whole or not at all, for what is too much to be held twice. Raises `FileError`."""
     path = given_path(path, "path")
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(2, "No such file or directory")
-        with replacing(path) as partial:
-            partial.write_bytes(content)
+        with replacing(path) as partial, partial.open("wb") as file:
+            yield file
     except OSError as error:
         raise FileError(f"cannot write {what} {path}: {error.strerror or error}") from error
-    return path
 
 
 def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any], what: str) -> Path:

@@ -66,6 +66,7 @@ HOMES = {
         "scenes.proposals",
         "reconstruction",
     },
+    "spconv": {"scenes.sparse"},
     "tokenizers": {"encoders.text"},
     "timm": {"reconstruction.memory"},
     "torch_redstone": {"encoders.pointbert"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,12 @@ class TwoNorms(nn.Module):
         self.real, self.other, self.generated = norm, second, False
 
     def forward(self, rows: Tensor) -> Tensor:
-        return self.other(rows) if self.generated else self.real(rows)
+        norm: Tensor = self.current(rows)
+        return norm
+
+    @property
+    def current(self) -> Any:
+        return self.other if self.generated else self.real
 
 
 class Generator(nn.Module):

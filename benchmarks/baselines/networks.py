@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.baselines.layers import Groups, applied, edge_moments, in_use, rectified, strongest
 from openshape_ood.checks import check_choice
 from openshape_ood.encoders.grouping.plain import TABLE_ELEMENTS, find_grouping, gather, lowest
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
@@ -29,6 +30,7 @@ SCALES: tuple[tuple[tuple[float, int, tuple[int, ...]], ...], ...] = (
     ((0.1, 16, (32, 32, 64)), (0.2, 32, (64, 64, 128)), (0.4, 128, (64, 96, 128))),
     ((0.2, 32, (64, 64, 128)), (0.4, 64, (128, 128, 256)), (0.8, 128, (128, 128, 256))),
 )
+Pairs = Sequence[tuple[Any, Any]]  # of a convolution and its norm
 INTO, LAST = (3, 323), (643, 256, 512, 1024)  # numbers of a member, level after level
 
 
@@ -50,28 +52,29 @@ class DGCNN(nn.Module):
         for i in range(1, 5):
             rows = self._level(rows, *self.get_submodule(f"conv{i}").children())
             levels.append(rows)
-        points = functional.leaky_relu(self.conv5(torch.cat(levels, dim=2).transpose(1, 2)), 0.2)
-        return torch.cat([points.amax(dim=2), points.mean(dim=2)], dim=1)
+        points = functional.leaky_relu(applied(torch.cat(levels, dim=2).flatten(0, 1), *self.conv5.children()), 0.2)
+        points = points.unflatten(0, clouds.shape[:2])
+        return torch.cat([points.amax(dim=1), points.mean(dim=1)], dim=1)
 
     def _level(self, rows: Tensor, convolution: Any, norm: Any) -> Tensor:
-        """Rows (b, n, c) -> (b, n, width): W [xj - xi, xi] as A xj + (B - A) xi, which costs n products, not 20 n."""
+        """Rows (b, n, c) -> (b, n, width): W [xj - xi, xi] as A xj + (B - A) xi, which costs n products, not 20 n.
+
+        A norm is a factor and an addend, so that only the largest neighbor need be known: no edge is ever made.
+        """
         (a, b), neighbors = convolution.weight[:, :, 0, 0].chunk(2, dim=1), nearest_rows(rows)
-        if norm.training:
-            edges = gather(rows @ a.T, neighbors) + (rows @ (b - a).T)[:, :, None]
-            found = norm(edges.permute(0, 3, 1, 2)).amax(dim=3).transpose(1, 2)
-        else:  # the norm is a factor and an addend here: only the largest neighbor need be known
-            factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-            moved = rows @ ((b - a) * factor[:, None]).T + (norm.bias - norm.running_mean * factor)
-            found = gather(rows @ (a * factor[:, None]).T, neighbors).amax(dim=2) + moved
+        near, own, norm = functional.linear(rows, a), functional.linear(rows, b - a), in_use(norm)
+        mean, var = edge_moments(near, own, neighbors, norm) if norm.training else (norm.running_mean, norm.running_var)
+        factor = norm.weight * torch.rsqrt(var + norm.eps)
+        found = strongest(near * factor, neighbors) + own * factor + (norm.bias - mean * factor)
         return functional.leaky_relu(found, 0.2)
 
 
 def nearest_rows(rows: Tensor, count: int = NEIGHBORS) -> Tensor:
-    """Indices (b, n, count) of the rows (b, n, c) nearest to each, the row itself among them."""
-    squares = rows.square().sum(dim=2)
+    """Indices (b, n, count) of the rows (b, n, c) nearest to each, the row itself among them, in no order."""
     with torch.no_grad():
-        nearness = 2 * rows @ rows.transpose(1, 2) - squares[:, :, None] - squares[:, None]
-        return nearness.topk(count, dim=2).indices
+        # the row's own square is the same for all it is compared with
+        nearness = torch.baddbmm(-rows.square().sum(dim=2)[:, None], rows, rows.transpose(1, 2), alpha=2)
+        return nearness.topk(count, dim=2, sorted=False).indices
 
 
 class PointNet2(nn.Module):
@@ -95,12 +98,9 @@ class PointNet2(nn.Module):
             found = []
             for (radius, kept, _), mlp in zip(scales, level.mlps, strict=True):
                 members = strict_ball(xyz, centers, radius, kept)
-                offsets = gather(xyz, members) - centers[:, :, None]
-                group = [offsets] if features is None else [offsets, gather(features, members)]
-                found.append(_strongest(mlp, torch.cat(group, dim=3)))
+                found.append(_of_members(_pairs(mlp), members, xyz, centers, features, offset_first=True))
             xyz, features = centers, torch.cat(found, dim=2)
-        whole = torch.cat([xyz, features], dim=2)[:, None]
-        return _strongest(modules[2].mlps[0], whole)[:, 0]
+        return _of_all(_pairs(modules[2].mlps[0]), xyz, features)
 
 
 class _Scales(nn.Module):
@@ -114,9 +114,38 @@ def _layers(widths: Sequence[int]) -> Iterator[nn.Module]:
         yield from (nn.Conv2d(into, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
 
 
-def _strongest(mlp: nn.Module, groups: Tensor) -> Tensor:
-    """Groups (b, p, k, c) -> the maximum (b, p, width) over the members."""
-    return mlp(groups.permute(0, 3, 1, 2)).amax(dim=3).transpose(1, 2)
+def _pairs(mlp: Any) -> Pairs:
+    return list(zip(mlp[::3], mlp[1::3], strict=True))
+
+
+def _of_members(
+    pairs: Pairs, members: Tensor, xyz: Tensor, centers: Tensor, features: Tensor | None, *, offset_first: bool
+) -> Tensor:
+    """The maximum (b, p, width) over members (b, p, k), of their offset from the center and their features.
+
+    offset_first: whether the first weights' first columns are for the offset, or the last ones. Those for features are
+    applied to points, not to members.
+    """
+    (convolution, norm), *rest = pairs
+    groups, weight = Groups.of(members, xyz.shape[1]), convolution.weight.flatten(1)
+    offsets = xyz.flatten(0, 1)[groups.rows] - centers.flatten(0, 1)[groups.owners]
+    rows = functional.linear(offsets, weight[:, :3] if offset_first else weight[:, -3:], convolution.bias)
+    if features is not None:
+        other = weight[:, 3:] if offset_first else weight[:, :-3]
+        rows = rows + functional.linear(features.flatten(0, 1), other).index_select(0, groups.rows)
+    rows = rectified(rows, norm, groups.counts)
+    for convolution, norm in rest:
+        rows = functional.linear(rows, convolution.weight.flatten(1), convolution.bias)
+        rows = rectified(rows, norm, groups.counts)
+    return groups.strongest(rows).unflatten(0, members.shape[:2])
+
+
+def _of_all(pairs: Pairs, xyz: Tensor, features: Tensor) -> Tensor:
+    """The maximum (b, width) over all centers (b, p, 3) and their features."""
+    rows = torch.cat([xyz, features], dim=2).flatten(0, 1)
+    for convolution, norm in pairs:
+        rows = functional.relu(applied(rows, convolution, norm))
+    return rows.unflatten(0, xyz.shape[:2]).amax(dim=1)
 
 
 def strict_ball(xyz: Tensor, centers: Tensor, radius: float, count: int) -> Tensor:
@@ -154,14 +183,12 @@ class PointNet2Torch(nn.Module):
             centers = gather(xyz, self._sample(xyz, count))
             found = []
             part: Any = self.get_submodule(f"sa{i}")
-            for (radius, kept, _), layers in zip(scales, part.layers(), strict=True):
-                members = query(xyz, centers, radius, kept)
-                offsets = gather(xyz, members) - centers[:, :, None]
-                group = [offsets] if features is None else [gather(features, members), offsets]
-                found.append(_strongest(layers, torch.cat(group, dim=3)))
+            blocks = zip(scales, part.conv_blocks, part.bn_blocks, strict=True)
+            for (radius, kept, _), convolutions, norms in blocks:
+                members, pairs = query(xyz, centers, radius, kept), list(zip(convolutions, norms, strict=True))
+                found.append(_of_members(pairs, members, xyz, centers, features, offset_first=False))
             xyz, features = centers, torch.cat(found, dim=2)
-        whole = torch.cat([xyz, features], dim=2)[:, None]
-        return _strongest(self.sa3.layers(), whole)[:, 0]
+        return _of_all(list(zip(self.sa3.mlp_convs, self.sa3.mlp_bns, strict=True)), xyz, features)
 
     def _sample(self, xyz: Tensor, count: int) -> Tensor:
         sample = find_grouping("auto", xyz.device).sample
@@ -180,23 +207,12 @@ class _Port(nn.Module):
         self.conv_blocks = nn.ModuleList(nn.ModuleList(nn.Conv2d(*pair, 1) for pair in of) for of in pairs)
         self.bn_blocks = nn.ModuleList(nn.ModuleList(nn.BatchNorm2d(width) for _, width in of) for of in pairs)
 
-    def layers(self) -> list[nn.Sequential]:
-        return [_alternating(*pair) for pair in zip(self.conv_blocks, self.bn_blocks, strict=True)]
-
 
 class _PortLast(nn.Module):
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         self.mlp_convs = nn.ModuleList(nn.Conv2d(*pair, 1) for pair in itertools.pairwise(widths))
         self.mlp_bns = nn.ModuleList(nn.BatchNorm2d(width) for width in widths[1:])
-
-    def layers(self) -> nn.Sequential:
-        return _alternating(self.mlp_convs, self.mlp_bns)
-
-
-def _alternating(convolutions: nn.Module, norms: nn.Module) -> nn.Sequential:
-    both = zip(convolutions.children(), norms.children(), strict=True)
-    return nn.Sequential(*(layer for pair in both for layer in (*pair, nn.ReLU())))
 
 
 # --- heads ---

@@ -5,6 +5,10 @@
 The scan is made up: a room of floor, walls and boxes, on which a voxel has about as many neighbors as in real ones.
 The bound is the products alone, on as many rows a cell of the kernel as meet there, gathered beforehand. The plain way
 searches all 27 neighbors and leaves the backward to autograd. CPU seconds, the least of so many turns.
+
+    python -m benchmarks.sparse --device cuda --spconv --model lground-34d
+
+times the whole network on a GPU by torch and by spconv, in turns, and says how far apart their embeddings are.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +24,14 @@ import torch
 from torch import Tensor
 
 from benchmarks import options
-from benchmarks.performance.harness import machine, versions
+from benchmarks.performance.harness import Clock, CpuClock, CudaClock, machine, take_turns, versions
 from benchmarks.performance.networks import made_up_weights
 from benchmarks.report.output import write_json
+from openshape_ood.devices import exact, find_device
 from openshape_ood.registry import ARCHITECTURES, find_checkpoint, list_checkpoints
 from openshape_ood.scenes.sparse.convolution import convolve
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
+from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
 
 BOXES = 60
 
@@ -116,20 +123,42 @@ def measure_convolution(voxels: int, width: int, repeats: int) -> dict[str, Any]
     return {"voxels": len(grid), "pairs_a_voxel": pairs / len(grid), "width": width, "seconds": found}
 
 
-def measure_network(model: str, voxels: int, repeats: int) -> dict[str, Any]:
-    """Seconds of a network of the registry with made-up weights, neighbors included."""
-    row, coords = find_checkpoint(model, kinds=("points",)), made_up_room(voxels)
+def measure_network(model: str, voxels: int, repeats: int, device: str, spconv: bool) -> dict[str, Any]:
+    """Seconds of a network of the registry with made-up weights, neighbors included, and how many times as long torch
+    takes as spconv: medians, and the relative difference of their embeddings."""
+    row, target = find_checkpoint(model, kinds=("points",)), find_device(device)
+    if spconv:
+        load_spconv(target)
+    coords = made_up_room(voxels).to(target)
     with torch.device("meta"):
         network: Any = ARCHITECTURES[row.architecture].build(row.sizes)
     network.load_state_dict(made_up_weights(row), assign=True)
-    network.eval()
-    x = torch.rand(len(coords), row.sizes.channels) - 0.5
+    network.eval().to(target)
+    x, found = (torch.rand(len(coords), row.sizes.channels) - 0.5).to(target), dict[str, Tensor]()
 
-    def run() -> None:
-        with torch.inference_mode():
-            network(x, Grid.of(coords)[0])
+    def run(name: str, clock: Clock) -> None:
+        with torch.inference_mode(), exact(target):
+            grid, _ = Grid.of(coords)
+            found[name] = network(x, grid if name == "torch" else SpconvGrid.of(grid))
+        clock.mark("network")
 
-    return {"model": model, "voxels": len(coords), "seconds": seconds(run, repeats)}
+    names = ("torch", "spconv") if spconv else ("torch",)
+    clock = CudaClock if target.type == "cuda" else CpuClock
+    turns = take_turns({name: partial(run, name) for name in names}, dict.fromkeys(names, clock), repeats, 0)
+    told = {"model": model, "voxels": len(coords), "device": str(target), "clock": clock.__name__}
+    told |= {"seconds": {name: turns.time(name).as_json() for name in names}}
+    if spconv:
+        apart = float((found["torch"] - found["spconv"]).norm() / found["torch"].norm())
+        told |= {"ratio": turns.ratio("torch", "spconv").as_json(), "apart": apart}
+    return told
+
+
+def network_lines(found: dict[str, Any]) -> str:
+    times = ", ".join(f"{name} {one['median']:.3f}" for name, one in found["seconds"].items())
+    text = f"{found['model']}, made-up weights, {found['voxels']:,} voxels, seconds on {found['device']}: {times}"
+    if "ratio" not in found:
+        return text
+    return f"{text}\ntorch takes {found['ratio']['median']:.2f} times as long; {found['apart']:.1e} apart"
 
 
 def table(found: dict[str, Any]) -> str:
@@ -145,9 +174,10 @@ def run(args: argparse.Namespace) -> None:
     about = f"{convolution['voxels']:,} voxels, {convolution['pairs_a_voxel']:.1f} pairs a voxel"
     print(f"3 x 3 x 3 on {about}, {args.width} -> {args.width} channels, {args.threads} threads, CPU seconds\n")
     print(table(convolution))
-    network = measure_network(args.model, args.network_voxels, args.repeats) if args.network_voxels else None
-    if network:
-        print(f"\n{args.model}, made-up weights, {network['voxels']:,} voxels: {network['seconds']:.2f} CPU seconds")
+    network = None
+    if args.network_voxels:
+        network = measure_network(args.model, args.network_voxels, args.repeats, args.device, args.spconv)
+        print(f"\n{network_lines(network)}")
     args.out.mkdir(parents=True, exist_ok=True)
     found = {"benchmark": "sparse", "convolution": convolution, "network": network, "threads": args.threads}
     found |= {"machine": machine(), "versions": versions("torch", "numpy")}
@@ -156,10 +186,11 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
-    parser = options.parser("sparse", "time of sparse convolution beside its bound", "threads", repeats=3)
+    parser = options.parser("sparse", "time of sparse convolution beside its bound", "threads", repeats=3, device="cpu")
     parser.add_argument("--voxels", type=int, default=100_000)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--model", choices=list_checkpoints(kind="points"), default="lground-34c")
     parser.add_argument("--network-voxels", type=int, default=40_000, help="0 leaves the network out")
+    parser.add_argument("--spconv", action="store_true", help="time the network by spconv as well")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -275,11 +275,13 @@ def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
                 groups[json.dumps([run.report["data"][key] for key in kinds.values()], sort_keys=True)].append(run.name)
             against = " against ".join(", ".join(names) for names in groups.values())
             found.append(f"{plain(benchmark.upper())} was run on different data ({'; '.join(words)}): {against}")
+    of_words: dict[str, list[str]] = defaultdict(list)
     for run in runs:
         data = run.report["data"]
-        if wrong := [*count_differences(data["differs"]), *(f"left out {title}" for title in data["absent"])]:
-            found.append(f"{run.name}: its data are not the published: {'; '.join(map(plain, wrong))}")
-    return found
+        absent = [f"left out {', '.join(map(plain, data['absent']))}"] if data["absent"] else []
+        if wrong := [*map(plain, count_differences(data["differs"])), *absent]:
+            of_words["; ".join(wrong)].append(run.name)
+    return found + [f"{', '.join(of)}: its data are not the published: {words}" for words, of in of_words.items()]
 
 
 # --- the picture ---

@@ -181,3 +181,18 @@ def progress(what: str, total: int) -> Iterator[Bar]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=out, transient=True) as bars:
         yield Drawn(bars, bars.add_task(what, total=total))
+
+
+@contextmanager
+def steps(what: str) -> Iterator[Callable[[int, int], None]]:
+    """What a function calls with the numbers done and of all, which it alone knows: a bar of thousandths."""
+    done = 0
+    with progress(what, 1000) as bar:
+
+        def step(now: int, of: int) -> None:
+            nonlocal done
+            while done < now * 1000 // of:
+                bar.step()
+                done += 1
+
+        yield step

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_note, print_table, progress, shown
+from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps
 from openshape_ood.errors import FileError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -131,15 +131,8 @@ def relevancy(
     chosen = find_preset(preset, legacy)
     how: dict[str, Any] = {"device": device} | ({"templates": prompts} if prompts else {})
     encoder = RelevancyEncoder.from_pretrained(model, pretrained, checkpoint=checkpoint, first_block=first_block, **how)
-    with progress("tiles", 1000) as bar:
-        done = [0]
-
-        def step(now: int, of: int) -> None:
-            while done[0] < now * 1000 // of:
-                bar.step()
-                done[0] += 1
-
-        behind = split(background) if background else None
+    behind = split(background) if background else None
+    with steps("tiles") as step:
         found = encoder.encode_image(picture, asked, preset=chosen, background=behind, seed=seed, progress=step)
     written = [] if out is None else _written(found, seen, out.expanduser())
     if json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, told_warnings
+from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
 from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names, split
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
@@ -136,9 +136,17 @@ def view(
             found = _relevancy(seen, asked, model, pretrained, preset, seed, how)
         else:
             found = _given(seen, asked, affinities, masks)
-    with told_warnings():
+    with told_warnings(), steps("names") as step:
         result = complete_view(
-            seen, found, told, questions=questions, model=completer, relations=relater, side=side, seed=seed
+            seen,
+            found,
+            told,
+            questions=questions,
+            model=completer,
+            relations=relater,
+            side=side,
+            seed=seed,
+            progress=step,
         )
         rows = result.rows()
     written = [] if out is None else _written(result, out.expanduser())
@@ -209,7 +217,8 @@ def _relevancy(
         encoder = RelevancyEncoder.from_pretrained(model, pretrained, **how)
     except CheckpointError as error:
         raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
-    return encoder.encode_image(seen.rgb, names, preset=preset, seed=seed)
+    with steps("tiles") as step:
+        return encoder.encode_image(seen.rgb, names, preset=preset, seed=seed, progress=step)
 
 
 def _given(seen: View, names: list[str], affinities: Path | None, masks: Path | None) -> Affinities:

@@ -92,8 +92,9 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
     paint = np.full((side, side, side, 3), np.nan)
     if shown is None:
         paint[tuple(found.voxels.elements.rows.T)] = ramp(found.voxels.novelty, 0.0, 1.0)
+    own_colors = found.colors()
     for name, own in (shown or {}).items():
-        paint[own] = found.colors()[name]
+        paint[own] = own_colors[name]
     quads, colors = faces(paint)
     if len(quads):
         grid = found.field.network.grid
@@ -168,10 +169,11 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
 
 def traces(found: CompletedView) -> Iterator[dict[str, Any]]:
     """What plotly draws of it beside the visible points: a surface a description, and what is new."""
+    colors = found.colors()
     for name, mesh in found.meshes().items():
         x, y, z = mesh.vertices.T.astype(np.float32)
         i, j, k = mesh.faces.T
-        color = "rgb({},{},{})".format(*np.rint(255 * found.colors()[name]).astype(int))
+        color = "rgb({},{},{})".format(*np.rint(255 * colors[name]).astype(int))
         yield {"type": "mesh3d", "name": name, "x": x, "y": y, "z": z, "i": i, "j": j, "k": k} | {"color": color}
     new = found.novelty.elements.rows[found.novelty.is_novel] if len(found.novelty) else np.empty((0, 3))
     if len(new):
@@ -218,9 +220,12 @@ def _frame(found: CompletedView, turn: float) -> canvas.Figure:
 
 def _lit(found: CompletedView) -> np.ndarray:
     """The image (h, w, 3) in gray, tinted by the name with the largest affinity."""
-    values = np.nan_to_num(found.affinities.values)
-    largest = values.max(axis=0)
-    share = np.clip(largest / max(float(largest.max()), 1e-9), 0, 1)[..., None]
-    colors = np.stack([found.colors()[name] for name in found.field.names])
+    largest, tint = np.zeros((*found.view.shape, 1)), np.zeros((*found.view.shape, 3))
+    colors = found.colors()
+    for name in found.field.names:  # one by one: there may be hundreds
+        values = np.nan_to_num(found.affinities[name])[..., None]
+        tint = np.where(values > largest, colors[name], tint)
+        largest = np.maximum(values, largest)
+    share = largest / max(float(largest.max()), 1e-9)
     gray = 0.35 + 0.5 * found.view.rgb.mean(axis=2, keepdims=True)
-    return np.clip(gray * (1 - share) + colors[values.argmax(axis=0)] * share, 0, 1)
+    return np.clip(gray * (1 - share) + tint * share, 0, 1)

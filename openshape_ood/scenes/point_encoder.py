@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from openshape_ood.checks import check_choice
 from openshape_ood.devices import exact, find_device
 from openshape_ood.encoders.protocols import Identity, NamesEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder
@@ -21,10 +22,12 @@ from openshape_ood.registry.weights import load_network
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.soundness import ScanWarning, warn_if_sparse
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
+from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
 from openshape_ood.scenes.voxels import voxelize
 
 BLOCK = 1 << 14  # voxels that are embedded at once
 KIND = "points"
+BACKENDS = ("torch", "spconv")
 FLOOR = 0.02  # of the voxels are lower than what is taken to be the floor
 GRAY = 0.5  # of scans without color: the middle of what the networks are given
 
@@ -96,14 +99,21 @@ class PointEncoder:
         Side of its voxels in meters, what a voxel is given, and the list of names that it was published with.
     temperature : float or None
         What cosines with text were divided by in training, where the file says so.
-    row, network, device
-        All that the registry says, the bare torch module, and where it runs.
+    row, network, device, backend
+        All that the registry says, the bare torch module, where it runs, and what computes its convolutions.
     """
 
     def __init__(
-        self, row: Row, network: Any, sha256: str, device: torch.device, temperature: float | None = None
+        self,
+        row: Row,
+        network: Any,
+        sha256: str,
+        device: torch.device,
+        temperature: float | None = None,
+        backend: str = "torch",
     ) -> None:
-        self.row, self.device, self.temperature = row, device, temperature
+        check_choice(backend, "backend", BACKENDS)
+        self.row, self.device, self.temperature, self.backend = row, device, temperature, backend
         self.dim, self.spec = row.sizes.embedding_dim, row.scan
         # features that names reach by a projection only are in a space of their own
         space = row.text.space if row.text_dim == self.dim else f"{row.text.space}/{row.name}"
@@ -118,6 +128,7 @@ class PointEncoder:
         checkpoint: str | os.PathLike[str] | None = None,
         registry: str | os.PathLike[str] | None = None,
         device: str | torch.device | None = None,
+        backend: str = "torch",
     ) -> PointEncoder:
         """The point encoder called `name`, ready to use: loaded strictly, in evaluation mode.
 
@@ -131,6 +142,9 @@ class PointEncoder:
             `openshape-ood checkpoints add FILE --as NAME`.
         device : str or torch.device, optional
             None takes CUDA, then MPS, then the CPU.
+        backend : str
+            "torch" runs anywhere. "spconv", an optional package, computes the convolutions of the same weights on
+            CUDA, or on a CPU; its embeddings differ by rounding, and need not be the same to the bit in each run.
 
         Returns
         -------
@@ -139,13 +153,18 @@ class PointEncoder:
         Raises
         ------
         InputError
-            A name or device that cannot be used.
+            A name, device or backend that cannot be used.
+        MissingPackageError
+            For the backend "spconv" without a spconv for the device.
         RegistryError, CheckpointError
             The registry; the file, or what kept a download from succeeding.
         """
         row, target = find_checkpoint(name, registry, kinds=(KIND,)), find_device(device)
+        check_choice(backend, "backend", BACKENDS)
+        if backend == "spconv":
+            load_spconv(target)  # before anything is downloaded
         network, sha256, temperature = load_network(row, checkpoint)
-        return cls(row, network, sha256, target, temperature)
+        return cls(row, network, sha256, target, temperature, backend)
 
     def text(self, **settings: Any) -> NamesEncoder:
         """The text encoder that it was aligned with; settings as `TextEncoder.from_pretrained` takes them.
@@ -203,7 +222,8 @@ class PointEncoder:
         with torch.inference_mode(), exact(self.device):
             grid, order = Grid.of(coords)
             numbers = torch.from_numpy(self._input(scene, voxels.first)).to(self.device)
-            features = self.network.features(numbers.index_select(0, order), grid)
+            cells = SpconvGrid.of(grid) if self.backend == "spconv" else grid
+            features = self.network.features(numbers.index_select(0, order), cells)
             place = order.argsort().cpu().numpy()
         return VoxelEmbeddings(features, self.network.embed, place[voxels.inverse], grid.neighbors(3))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zipfile
@@ -19,7 +18,7 @@ from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import FileError, InputError, UnknownNameError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scoring import Method, find_method, judge_similarities
-from openshape_ood.storage import DAMAGE, save_whole
+from openshape_ood.storage import DAMAGE, saving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,9 +163,9 @@ class Affinities:
             raise InputError(f"affinities are saved as .npz; given was {os.fspath(path)}")
         header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
         picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, header=json.dumps(header), values=self.values, **picture)
-        return save_whole(path, buffer.getvalue(), "the affinities")
+        with saving(path, "the affinities") as file:
+            np.savez(file, allow_pickle=False, header=json.dumps(header), values=self.values, **picture)
+        return given_path(path, "path")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Affinities:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import signal
+import subprocess
+import sys
+from copy import deepcopy
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,14 +17,15 @@ import numpy as np
 import pytest
 import torch
 from pytorch_ood.detector import EnergyBased, MaxLogit, MaxSoftmax
+from release_tree import write_release
 
-from benchmarks.baselines import networks
-from benchmarks.baselines.__main__ import main
+from benchmarks.baselines import networks, table
 from benchmarks.baselines.checkpoints import read, write
 from benchmarks.baselines.clouds import augmented, batch, centered
 from benchmarks.baselines.clouds import tested as drawn_to_test
+from benchmarks.baselines.command import main
 from benchmarks.baselines.losses import with_margin
-from benchmarks.baselines.networks import DGCNN, Classifier, Sizes, nearest_rows, strict_ball
+from benchmarks.baselines.networks import DGCNN, Classifier, Sizes, _of_members, nearest_rows, strict_ball
 from benchmarks.baselines.scores import Fitted, Head, softmax
 from benchmarks.baselines.training import Recipe, fresh, train
 from openshape_ood.errors import FileError, InputError, WeightsError
@@ -58,21 +63,57 @@ def test_sizes_are_the_published(network: str) -> None:
     assert sum(one.numel() for one in built.parameters()) == COUNTS[network]
 
 
+def same_statistics(norm: torch.nn.Module, other: torch.nn.Module) -> None:
+    torch.testing.assert_close(norm.running_mean, other.running_mean)
+    torch.testing.assert_close(norm.running_var, other.running_var)
+    assert norm.num_batches_tracked == other.num_batches_tracked > 0
+
+
 def test_a_level_of_dgcnn_is_a_convolution_of_edges() -> None:
     torch.manual_seed(0)
-    network, rows = DGCNN().double(), torch.randn(2, 30, 3, dtype=torch.float64)
+    network, rows = DGCNN().double(), torch.randn(2, 30, 3, dtype=torch.float64, requires_grad=True)
     convolution, norm = network.conv1
     with torch.no_grad():
         norm.weight.uniform_(-1, 1)  # also where the order is turned round
         norm.running_mean.normal_()
-        neighbors = nearest_rows(rows)
-        others = torch.stack([row[own] for row, own in zip(rows, neighbors, strict=True)])
-        edges = torch.cat([others - rows[:, :, None], rows[:, :, None].expand_as(others)], dim=3).permute(0, 3, 1, 2)
-        for state in (False, True):
-            norm.train(state)
-            found = network._level(rows, convolution, norm)
-            right = torch.nn.functional.leaky_relu(norm(convolution(edges)), 0.2).amax(dim=3).transpose(1, 2)
-            torch.testing.assert_close(found, right)
+    plain, given = deepcopy(norm), torch.randn(2, 30, 64, dtype=torch.float64)
+    neighbors = nearest_rows(rows)
+    others = torch.stack([row[own] for row, own in zip(rows, neighbors, strict=True)])
+    edges = torch.cat([others - rows[:, :, None], rows[:, :, None].expand_as(others)], dim=3).permute(0, 3, 1, 2)
+    for state in (False, True):
+        norm.train(state), plain.train(state)
+        found = network._level(rows, convolution, norm)
+        right = torch.nn.functional.leaky_relu(plain(convolution(edges)), 0.2).amax(dim=3).transpose(1, 2)
+        torch.testing.assert_close(found, right)
+        wanted = [rows, convolution.weight, *(norm.parameters() if state else ())]
+        gradients = torch.autograd.grad(found, wanted, given)
+        wanted = [rows, convolution.weight, *(plain.parameters() if state else ())]
+        torch.testing.assert_close(gradients, torch.autograd.grad(right, wanted, given, retain_graph=True))
+    same_statistics(norm, plain)
+
+
+def test_members_that_are_repeated_count_as_often() -> None:
+    torch.manual_seed(0)
+    xyz, features = torch.randn(2, 40, 3, dtype=torch.float64), torch.randn(2, 40, 5, dtype=torch.float64)
+    features.requires_grad_(True)
+    centers, members = xyz[:, :7], strict_ball(xyz, xyz[:, :7], 1.5, 9)
+    assert (members[..., 1:] == members[..., :1]).any() and (members[..., -1] != members[..., 0]).any()
+    layers = torch.nn.ModuleList([torch.nn.Conv2d(8, 6, 1), torch.nn.BatchNorm2d(6), torch.nn.Conv2d(6, 4, 1)])
+    layers = layers.append(torch.nn.BatchNorm2d(4)).double()
+    plain, given = deepcopy(layers), torch.randn(2, 7, 4, dtype=torch.float64)
+    groups = torch.stack([torch.cat([x, f], dim=1)[m] for x, f, m in zip(xyz, features, members, strict=True)])
+    groups = torch.cat([groups[..., :3] - centers[:, :, None], groups[..., 3:]], dim=3).permute(0, 3, 1, 2)
+    for state in (True, False):
+        layers.train(state), plain.train(state)
+        pairs = [(layers[0], layers[1]), (layers[2], layers[3])]
+        found = _of_members(pairs, members, xyz, centers, features, offset_first=True)
+        hidden = plain[1](plain[0](groups)).relu()
+        right = plain[3](plain[2](hidden)).relu().amax(dim=3).transpose(1, 2)
+        torch.testing.assert_close(found, right)
+        both = zip((found, right), (layers, plain), strict=True)
+        one, other = (torch.autograd.grad(v, [features, *m.parameters()], given, retain_graph=True) for v, m in both)
+        torch.testing.assert_close(one, other)
+    same_statistics(layers[3], plain[3])
 
 
 def test_the_ball_is_open() -> None:
@@ -235,6 +276,79 @@ def test_trainings_that_cannot_be(small: None, tmp_path: Path) -> None:
     (tmp_path / "a.training.safetensors").write_bytes(b"half a file")
     with pytest.raises(FileError, match=r"a\.training\.safetensors"):
         train(data, np.array([0, 1, 0, 1]), Recipe(batch=2), path)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_release(tmp_path_factory.mktemp("3D_OS_release_data"))
+
+
+@pytest.mark.slow
+def test_shapes_of_the_release_with_their_copies(release: Path, tmp_path: Path, capsys: Any) -> None:
+    data = ["--set", "sr1", "--data-root", str(release), "--out", str(tmp_path), "--quiet", "--copies"]
+    assert main(["train", *data, "--epochs", "1", "--batch", "8", "--points", "64"]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path.name == "sr1-dgcnn-CE-copies-seed1.pth"
+    settings = json.loads(path.with_suffix(".jsonl").read_text().splitlines()[0])
+    # two shapes of each class, and eight copies of each
+    assert settings["shapes"] == 5 * 2 * 9 and settings["data"]["counts"]["chair"] == 18
+    points = ["--support-points", "64", "--test-points", "64", "--draws", "20"]
+    assert main(["eval", *data, *points, "--ckpt", str(path)]) == 0
+    report = json.loads((tmp_path / "sr1-dgcnn-CE-copies-seed1-on-sr1-copies.json").read_text())
+    assert report["provenance"]["identity"]["checkpoint"] == "DGCNN (trained + copies)"
+    assert (report["data"]["generated"], report["settings"]["support"]) == (False, "with corrupted copies")
+    assert [result["known_by"] for result in report["results"]][:2] == ["MSP", "MLS"]
+    capsys.readouterr()
+    (release / "modelnet40_normal_resampled" / "modelnet40_train.txt").unlink()
+    assert main(["train", *data]) == 1
+    assert "cannot read the split" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
+    def command(out: str) -> subprocess.Popen[str]:
+        small = "--set sr2 --per-class 2 --epochs 8 --batch 4 --points 32"
+        words = [sys.executable, "-m", "benchmarks.baselines", "train", *small.split(), "--out", str(tmp_path / out)]
+        return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+
+    whole, cut = command("whole"), command("cut")
+    assert cut.stderr is not None
+    with cut.stderr:
+        assert any(line.startswith("epoch 3,") for line in cut.stderr)
+        cut.send_signal(signal.SIGKILL)
+    assert cut.wait() == -signal.SIGKILL and not list((tmp_path / "cut").glob("*.pth"))
+    _, lines = (again := command("cut")).communicate()
+    assert whole.communicate() and (whole.returncode, again.returncode) == (0, 0)
+    assert not lines.startswith("epoch 1,") and lines.splitlines()[-1].startswith("epoch 8,")
+    one, other = (next((tmp_path / name).glob("*.pth")) for name in ("whole", "cut"))
+    logs = [path.with_suffix(".jsonl").read_text().splitlines()[1:] for path in (one, other)]
+    assert len(logs[0]) == 8
+    assert [json.loads(line)["loss"] for line in logs[0]] == [json.loads(line)["loss"] for line in logs[1]]
+    states = [torch.load(path, weights_only=True)["model"] for path in (one, other)]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+@pytest.mark.slow
+def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "POINTS", 64)
+    words = ["table", "--sets", "sr2", "--networks", "dgcnn", "--data-seeds", "0", "1", "--out", str(tmp_path)]
+    words += ["--epochs", "1", "--batch", "4", "--points", "64"]
+    assert main([*words, "--per-class", "2"]) == 0
+    first = capsys.readouterr()
+    assert "4 of 4: dgcnn on sr2, data seed 1, seed 1; about 0 min left" in first.err
+    assert "different data" not in first.out and "DGCNN (trained)" in first.out
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json") if path.name != "baselines.json"}
+    found = json.loads((tmp_path / "baselines.json").read_text())
+    row = next(row for row in found["rows"] if row["known_by"] == "MSP")
+    assert row["auroc"]["mean"] == pytest.approx(np.mean([auroc for auroc, _ in row["runs"]])) and len(row["runs"]) == 2
+    page = (tmp_path / "baselines.md").read_text()
+    assert "| known by | SR2 | published SR2 |" in page and "| nearest example |" in page
+    (msp,) = (line for line in page.splitlines() if line.startswith("| MSP |"))
+    assert msp.endswith("| 61.6 / 89.4 |")  # of three published trainings: 90.0, 88.2 and 90.1
+    assert main([*words, "--per-class", "2"]) == 0
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+    assert main([*words, "--per-class", "3"]) == 1
+    assert "of generated shapes, 2 a class; give another --out" in capsys.readouterr().err
 
 
 def test_data_without_their_split_file(tmp_path: Path, capsys: Any) -> None:

@@ -2,7 +2,7 @@
 
 Where the environment variable OPENSHAPE_OOD_PARITY names a folder with `seg_golden.npz` and `openscene_golden.npz`,
 these are compared whole; `seed` in them, 0 where there is none, is that of weights and inputs.
-`python tests/scenes/test_parity_scenes.py` prints all differences.
+`python tests/scenes/test_parity_scenes.py` prints all differences; where spconv is installed, those of it, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from published_scenes import criterion_shapes, kernels, network, on_grid, probe, scan, unet_shapes
 
 from openshape_ood.scenes.sparse.convolution import Convolution, convolve
+from openshape_ood.scenes.sparse.on_spconv import SpconvGrid
 
 FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder with seg_golden.npz")
@@ -110,11 +112,32 @@ def of_training() -> Differences:
         yield key, apart(key, found), LIMIT_TRAINING
 
 
-def of_whole(name: str) -> Callable[[], Differences]:
+def on_spconv(coords: np.ndarray, features: np.ndarray) -> tuple[SpconvGrid, torch.Tensor, torch.Tensor]:
+    grid, x, back = on_grid(coords, features)
+    return SpconvGrid.of(grid), x, back
+
+
+def of_spconv() -> Differences:
+    """What does not tell in which order spconv has coarser voxels."""
+    coords, features, kernel = kernels(seed())
+    grid, x, back = on_spconv(coords, features)
+    k = {name: torch.from_numpy(one) for name, one in kernel.items()}
+    yield "conv/3", apart("conv/3", convolve(x, k["3"], grid.neighbors(3))[back]), LIMIT
+    yield "conv/up", apart("conv/up", convolve(convolve(x, k["down"], grid.down), k["up"], grid.up)[back]), LIMIT
+    coords, color = scan(seed())
+    grid, x, back = on_spconv(coords, color / 255 - 0.5)
+    made = network("mini", seed())
+    with torch.inference_mode():
+        found = made.features(x, grid)
+        yield "unet/features", apart("unet/features", found[back]), LIMIT
+        yield "unet/logits", apart("unet/logits", made.classify(found)[back]), LIMIT
+
+
+def of_whole(name: str, place: Any = on_grid) -> Callable[[], Differences]:
     def measure() -> Differences:
         coords, color = scan(seed())
         first = np.flatnonzero(coords[:, 0] == 0)[:160]
-        grid, x, back = on_grid(coords[first], color[first] / 255 - 0.5)
+        grid, x, back = place(coords[first], color[first] / 255 - 0.5)
         made = network(name, seed())
         with torch.inference_mode():
             features = made.features(x, grid)[back][:16]
@@ -128,10 +151,10 @@ def of_whole(name: str) -> Callable[[], Differences]:
     return measure
 
 
-def of_openscene(name: str) -> Callable[[], Differences]:
+def of_openscene(name: str, place: Any = on_grid) -> Callable[[], Differences]:
     def measure() -> Differences:
         coords, _ = scan(seed("openscene"))
-        grid, x, back = on_grid(coords, np.ones((len(coords), 3), dtype=np.float32))
+        grid, x, back = place(coords, np.ones((len(coords), 3), dtype=np.float32))
         with torch.inference_mode():
             found = network(name, seed("openscene"))(x, grid)[back]
         yield f"{name}/features", apart(f"{name}/features", found[:64], "openscene"), LIMIT
@@ -143,6 +166,10 @@ def of_openscene(name: str) -> Callable[[], Differences]:
 QUICK: dict[str, Callable[[], Differences]] = {"operations": of_operations, "unet": of_unet, "training": of_training}
 WHOLE: dict[str, Callable[[], Differences]] = {name: of_whole(name) for name in ("34C", "34D")}
 WHOLE |= {name: of_openscene(name) for name in ("lseg", "openseg")}
+if find_spec("spconv"):
+    QUICK["spconv"] = of_spconv
+    WHOLE |= {f"spconv {name}": of_whole(name, on_spconv) for name in ("34C", "34D")}
+    WHOLE |= {f"spconv {name}": of_openscene(name, on_spconv) for name in ("lseg", "openseg")}
 
 
 @pytest.mark.parametrize("what", QUICK)
@@ -178,9 +205,9 @@ def test_keys_of_the_published_files() -> None:
 
 
 def main() -> None:
-    for measure in (*QUICK.values(), *WHOLE.values()):
+    for name, measure in (QUICK | WHOLE).items():
         for what, error, _ in measure():
-            print(f"{what:50}  {error:.1e}", flush=True)
+            print(f"{name:15}  {what:50}  {error:.1e}", flush=True)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,17 @@ def found(made: RoomView) -> CompletedView:
     return complete_view(made.view, masks, model=model, side=24)
 
 
+def test_hundreds_of_names_share_the_points_and_are_counted(made: RoomView) -> None:
+    many = [f"name {i}" for i in range(120)]
+    masks = Affinities.from_masks(np.zeros((120, *made.view.shape), dtype=bool), many)
+    said: list[tuple[int, int]] = []
+    model = Completer(Near(), Identity("near", "completion"), torch.device("cpu"))
+    found = complete_view(made.view, masks, model=model, side=8, progress=lambda *told: said.append(told))
+    assert len({part.points.data_ptr() for part in found.field.parts}) == 1
+    assert len(found.cells) == 120 and said == [(i + 1, 120) for i in range(120)]
+    assert found.field.logits(np.zeros((2, 3)), many[5:7]).shape == (2, 2)
+
+
 def test_what_no_name_explains_is_listed_with_size_and_place(made: RoomView, found: CompletedView) -> None:
     rows = {one["name"]: one for one in found.rows()}
     assert rows["lamp <b>"] == {

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from openshape_ood.scenes.sparse.grid import KernelMap
+from openshape_ood.scenes.sparse.on_spconv import SpconvMap
 
 
 class _Convolve(torch.autograd.Function):
@@ -45,7 +46,7 @@ class _Convolve(torch.autograd.Function):
         return grad_x, grad_kernel, None
 
 
-def convolve(x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
+def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
     """The sum over a kernel's cells of rows x kernel[cell], as MinkowskiEngine has it: no flip.
 
     Parameters
@@ -53,13 +54,17 @@ def convolve(x: Tensor, kernel: Tensor, where: KernelMap) -> Tensor:
     x : Tensor (v, i)
         A row a voxel.
     kernel : Tensor (cells, i, o)
-    where : KernelMap
-        `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed).
+    where : KernelMap or SpconvMap
+        `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed); those of a `SpconvGrid` are computed
+        by spconv, without gradients.
 
     Returns
     -------
-    Tensor (where.rows, o)
+    Tensor (w, o)
+        A row a voxel of the grid that `where` leads to.
     """
+    if isinstance(where, SpconvMap):
+        return where.convolve(x, kernel)
     found: Tensor = _Convolve.apply(x, kernel, where)
     return found
 
@@ -70,10 +75,12 @@ class Convolution(nn.Module):
     def __init__(self, inside: int, outside: int, cells: int = 1, bias: bool = False) -> None:
         super().__init__()
         shape = (inside, outside) if cells == 1 else (cells, inside, outside)
-        self.kernel = nn.Parameter(nn.init.normal_(torch.empty(shape), std=(2 / (cells * outside)) ** 0.5))
+        self.kernel = nn.Parameter(torch.empty(shape))
+        if not self.kernel.is_meta:  # else it is to be loaded, and torch would import its compiler for this, a second
+            nn.init.normal_(self.kernel, std=(2 / (cells * outside)) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(1, outside)) if bias else None
 
-    def forward(self, x: Tensor, where: KernelMap | None = None) -> Tensor:
+    def forward(self, x: Tensor, where: KernelMap | SpconvMap | None = None) -> Tensor:
         out = x @ self.kernel if where is None else convolve(x, self.kernel, where)
         return out if self.bias is None else out + self.bias
 

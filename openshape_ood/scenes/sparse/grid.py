@@ -11,6 +11,7 @@ from torch import Tensor
 
 from openshape_ood.errors import InputError
 
+LEVELS = 4  # times that the networks go to voxels of twice the size
 MARGIN = 2  # empty cells between two lines, so that no neighbor in a kernel of 5 is one of another line
 MOST_CELLS = 2**62
 

@@ -13,9 +13,8 @@ from torch.nn import functional as F
 
 from openshape_ood.registry.architectures import SparseUNetSizes
 from openshape_ood.scenes.sparse.convolution import BatchNorm, Convolution
-from openshape_ood.scenes.sparse.grid import Grid, KernelMap
-
-LEVELS = 4
+from openshape_ood.scenes.sparse.grid import LEVELS, Grid, KernelMap
+from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, SpconvMap
 
 # widths of the eight levels, blocks of each, what is added to the defaults
 _DOWN, _14, _18, _34 = (32, 64, 128, 256), (1,) * 8, (2,) * 8, (2, 3, 4, 6, 2, 2, 2, 2)
@@ -53,7 +52,7 @@ class Block(nn.Module):
         if inside != width:
             self.downsample = nn.ModuleList([Convolution(inside, width), BatchNorm(width, momentum)])
 
-    def forward(self, x: Tensor, where: KernelMap) -> Tensor:
+    def forward(self, x: Tensor, where: KernelMap | SpconvMap) -> Tensor:
         out = self.norm2(self.conv2(self.norm1(self.conv1(x, where)), where), relu=False)
         if self.downsample is not None:
             x = self.downsample[1](self.downsample[0](x), relu=False)
@@ -68,7 +67,7 @@ class Blocks(nn.ModuleList):
         widths = [inside, *[width] * count]
         super().__init__(Block(widths[i], width, momentum, last_relu or i < count - 1) for i in range(count))
 
-    def forward(self, x: Tensor, where: KernelMap) -> Tensor:
+    def forward(self, x: Tensor, where: KernelMap | SpconvMap) -> Tensor:
         for block in self:
             x = block(x, where)
         return x
@@ -103,11 +102,11 @@ class SparseUNet(nn.Module):
         if sizes.text_width:  # anchors into the space of the features; the features never pass it
             self.projection_layer = nn.Conv1d(sizes.text_width, inside, 1)
 
-    def forward(self, x: Tensor, grid: Grid) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid | SpconvGrid) -> Tensor:
         """Numbers (v, c) of the grid's voxels -> embeddings (v, d)."""
         return self.embed(self.features(x, grid))
 
-    def features(self, x: Tensor, grid: Grid) -> Tensor:
+    def features(self, x: Tensor, grid: Grid | SpconvGrid) -> Tensor:
         """Numbers (v, c) of the grid's voxels -> what the last block makes of them (v, w), before any classifier."""
         get, grids, skips = self.get_submodule, [grid], list[Tensor]()
         out = self.bn0(self.conv0p1s1(x, grid.neighbors(self.sizes.side)))

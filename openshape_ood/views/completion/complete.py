@@ -221,7 +221,7 @@ class _Seen:
         seed: int,
     ) -> None:
         self.completer, self.names = completer, names
-        points, self.values, self.color, self.views = _gathered(source, names, affinities)
+        points, columns, self.color, self.views = _gathered(source, names, affinities)
         self.frame = _frame(frame, self.views, completer)
         grid = completer.network.grid
         places = points @ self.frame[:3, :3].T + self.frame[:3, 3]
@@ -235,15 +235,18 @@ class _Seen:
             )
         if len(kept) > check_whole(num_points, "num_points"):
             kept = np.sort(np.random.default_rng(check_seed(seed)).choice(kept, num_points, replace=False))
-        self.points, self.places, self.values = points[kept], places[kept], self.values[kept]
-        self.color, self.seed = None if self.color is None else self.color[kept], seed
+        self.points, self.columns, self.seed = points[kept], [column[kept] for column in columns], seed
+        self.places = torch.from_numpy(places[kept]).float().to(completer.device)
+        self.color = None if self.color is None else self.color[kept]
 
     def part(self, i: int) -> Part:
         """What the network is given of a name; points whose affinity to it is not known are left out."""
-        known = np.isfinite(self.values[:, i])
+        known = np.isfinite(self.columns[i])
         if not known.any():
             warnings.warn(f"no visible point has an affinity to {self.names[i]!r}", ViewWarning, stacklevel=4)
-        return self._part(self.places[known], self.values[known, i : i + 1])
+        # hundreds of names share one copy of the points
+        places = self.places if known.all() else self.places[torch.from_numpy(known).to(self.places.device)]
+        return self._part(places, self.columns[i][known, None])
 
     def colors(self) -> Part:
         """What a network that sees colors is given."""
@@ -253,9 +256,8 @@ class _Seen:
             )
         return self._part(self.places, self.color)
 
-    def _part(self, places: np.ndarray, numbers: np.ndarray) -> Part:
-        device = self.completer.device
-        return Part(torch.from_numpy(places).float().to(device), torch.from_numpy(numbers).float().to(device))
+    def _part(self, places: torch.Tensor, numbers: np.ndarray) -> Part:
+        return Part(places, torch.from_numpy(numbers).float().to(places.device))
 
     def field(
         self,
@@ -270,9 +272,9 @@ class _Seen:
 
 
 def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None) -> tuple[Any, ...]:
-    """Points (n, 3) in the world, affinities (n, k), colors (n, 3) or None, and views."""
+    """Points (n, 3) in the world, affinities (n,) to each name, colors (n, 3) or None, and views."""
     if isinstance(source, View):
-        values = np.empty((source.depth.size, 0), dtype=np.float32)
+        columns: list[np.ndarray] = []
         if names:
             found = _asked(source, names) if affinities is None else affinities
             if found.values.shape[1:] != source.shape:
@@ -280,16 +282,17 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
                     f"the affinities are of an image (h, w) of {found.values.shape[1:]}, {source.name} has "
                     f"{source.shape}; expected one a pixel"
                 )
-            values = np.stack([found[name].reshape(-1) for name in names], axis=1)
-        return source.points, values, source.rgb.reshape(-1, 3), (source,)
+            columns = [found[name].reshape(-1) for name in names]
+        return source.points, columns, source.rgb.reshape(-1, 3), (source,)
     if not hasattr(source, "scene") or not hasattr(source, "affinities"):
         raise InputError(f"source is {source!r:.60}; expected a View, or what lift(views, affinities) gives")
     if affinities is not None:
         raise InputError("a lifted scene brings its own affinities; leave out affinities=")
     if lacking := [name for name in names if name not in source.names]:
         raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(source.names)}")
-    values = np.asarray(source.affinities, dtype=np.float32)[:, [list(source.names).index(name) for name in names]]
-    return source.scene.points, values, source.scene.color, tuple(getattr(source, "views", ()))
+    values = np.asarray(source.affinities, dtype=np.float32)
+    columns = [values[:, list(source.names).index(name)] for name in names]
+    return source.scene.points, columns, source.scene.color, tuple(getattr(source, "views", ()))
 
 
 def _asked(view: View, names: tuple[str, ...]) -> Affinities:

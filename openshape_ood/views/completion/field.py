@@ -71,6 +71,7 @@ class Field:
     views: tuple[View, ...]
     provenance: Provenance
     _volumes: OrderedDict[int, Tensor] = field(default_factory=OrderedDict, repr=False)
+    _cells: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         return f"Field({', '.join(self.names)}, by {self.provenance.identity.checkpoint!r})"
@@ -99,7 +100,11 @@ class Field:
         if given.shape[1] != 3:
             raise InputError(f"queries have the shape {given.shape}; expected places (m, 3) in meters")
         places = moved(given.astype(np.float64), self.frame)
-        return np.stack([self._of(i, places) for i in self._rows(names)])
+        rows = self._rows(names)
+        found = np.empty((len(rows), len(places)), dtype=np.float32)
+        for row, i in enumerate(rows):
+            found[row] = self._of(i, places)
+        return found
 
     def grid(self, side: int = 64, names: Sequence[str] | None = None) -> np.ndarray:
         """Logits (k, side, side, side) float32 at `centers(side)`."""
@@ -243,8 +248,11 @@ class Field:
         return found - (found.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _told(self, side: int) -> np.ndarray:
-        shown, free = self.seen(side)
-        return shown & ~free
+        """Cells (side³,) that are in a view and not seen to be empty, looked up once for all names."""
+        if side not in self._cells:
+            shown, free = self.seen(side)
+            self._cells[side] = shown & ~free
+        return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
         """Which cells (side³,) have visible points; middles, of these the means of their points."""

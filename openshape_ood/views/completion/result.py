@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -31,6 +31,7 @@ from openshape_ood.views.view import View
 SIDE = 48  # cells along an edge
 MOST = 40_000  # points in which floor and walls are looked for
 LEAST = 0.01  # cubic meters, of a new thing that is listed
+Step = Callable[[int, int], None]
 UPRIGHT = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # from z up to glTF's y up
 
 
@@ -51,6 +52,8 @@ class CompletedView:
         One for each question "target relation reference".
     side : int
         Of the grid on which all is told.
+    progress : function, optional
+        Called with the numbers of names completed and of all, while `cells` are computed.
     """
 
     view: View
@@ -59,6 +62,7 @@ class CompletedView:
     known: tuple[str, ...]
     located: tuple[Field, ...] = ()
     side: int = SIDE
+    progress: Step | None = None
 
     def __repr__(self) -> str:
         return f"CompletedView({self.view.name!r}, {', '.join(self.descriptions)}; known: {', '.join(self.known)})"
@@ -71,8 +75,13 @@ class CompletedView:
     @cached_property
     def cells(self) -> dict[str, np.ndarray]:
         """Of each description the cells (side, side, side) bool that it fills."""
-        names = {name: self.field.occupied(name, self.side) for name in self.field.names}
-        return names | {one.names[0]: one.occupied(one.names[0], self.side) for one in self.located}
+        fields = dict.fromkeys(self.field.names, self.field) | {one.names[0]: one for one in self.located}
+        found = {}
+        for name, one in fields.items():
+            found[name] = one.occupied(name, self.side)
+            if self.progress is not None:
+                self.progress(len(found), len(fields))
+        return found
 
     @cached_property
     def centers(self) -> np.ndarray:
@@ -240,6 +249,7 @@ def complete_view(
     relations: str | Completer | None = None,
     side: int = SIDE,
     seed: int = 0,
+    progress: Step | None = None,
 ) -> CompletedView:
     """Complete everything that a view has affinities to, and say what no known name explains.
 
@@ -258,6 +268,8 @@ def complete_view(
         Cells along an edge of the grid on which all is told.
     seed : int
         Of the points that are drawn where there are too many.
+    progress : function, optional
+        As the attribute of the same name.
 
     Returns
     -------
@@ -283,4 +295,5 @@ def complete_view(
     own = how | ({} if relations is None else {"model": relations})
     located = tuple(locate(view, *question, **own) for question in questions)
     found = complete(view, names, model=model, **how)
-    return CompletedView(view, affinities, found, tuple(place[name.casefold()] for name in chosen), located, side)
+    told = tuple(place[name.casefold()] for name in chosen)
+    return CompletedView(view, affinities, found, told, located, side, progress)

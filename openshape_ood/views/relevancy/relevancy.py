@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,8 +173,8 @@ class RelevancyEncoder:
         seed : int
             Of the jitters.
         progress : bool or function
-            A bar; or what is called with the number of batches of tiles done and of all, once more for each part of
-            many names.
+            A bar; or what is called with the number of batches of tiles done and of all. So many names that they go
+            through in parts count the tiles as often.
 
         Returns
         -------
@@ -226,6 +227,7 @@ class RelevancyEncoder:
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Each word and its map (h, w), a block of words after the other."""
         import torch
+        from tqdm import tqdm
 
         tiles = tiling.cut(picture.shape[0], picture.shape[1], preset)
         grid = self._tower.grid
@@ -234,18 +236,31 @@ class RelevancyEncoder:
         keys = {word: self._key(picture, word, preset, seed) for word in words}
         at_once = max(1, HELD // max(1, numbers))
         blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
-        for block in blocks:
-            found = {word: None if store is None else store.get(keys[word]) for word in block}
-            missing = [word for word, one in found.items() if one is None]
-            if missing:
-                computed = self._compute(picture, tiles, missing, preset, seed, progress)
-                for word, one in zip(missing, computed, strict=True):
-                    found[word] = numbers_of = one.numpy().reshape(-1)
-                    if store is not None:
-                        store.put(keys[word], numbers_of)
-            for word, one in found.items():
-                maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
-                yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()
+        batches = (preset.jitters + 1) * -(-len(tiles) // self._tower.batch)
+        of, done = len(blocks) * batches, count(1)
+        with tqdm(total=of, desc="tiles", disable=progress is not True) as bar:
+
+            def passed() -> None:
+                bar.update()
+                now = next(done)
+                if callable(progress):
+                    progress(now, of)
+
+            for block in blocks:
+                found = {word: None if store is None else store.get(keys[word]) for word in block}
+                missing = [word for word, one in found.items() if one is None]
+                if missing:
+                    computed = self._compute(picture, tiles, missing, preset, seed, passed)
+                    for word, one in zip(missing, computed, strict=True):
+                        found[word] = numbers_of = one.numpy().reshape(-1)
+                        if store is not None:
+                            store.put(keys[word], numbers_of)
+                else:
+                    for _ in range(batches):
+                        passed()
+                for word, one in found.items():
+                    maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
+                    yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()
 
     def _compute(
         self,
@@ -254,20 +269,17 @@ class RelevancyEncoder:
         words: list[str],
         preset: Preset,
         seed: int,
-        progress: bool | Step,
+        passed: Callable[[], None],
     ) -> Tensor:
         """Maps of the tiles (k, t, g, g) on the CPU, the mean over copies and mirrored ones."""
         import torch
-        from tqdm import tqdm
 
         from openshape_ood.devices import exact
 
         ways = (False, True) if preset.flip else (False,)
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
-        of = copies * -(-len(tiles) // batch)
-        with exact(self._device), tqdm(total=of, desc="tiles", disable=progress is not True) as bar:
-            done = 0
+        with exact(self._device):
             vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
             text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):
@@ -276,10 +288,7 @@ class RelevancyEncoder:
                     for mirrored in ways:
                         found = self._tower.relevancy(images.flip(-1) if mirrored else images, text).cpu()
                         total[:, i : i + batch] += found.flip(-1) if mirrored else found
-                    done += 1
-                    bar.update()
-                    if callable(progress):
-                        progress(done, of)
+                    passed()
         return total / (copies * len(ways))
 
     def normalized(self, images: np.ndarray) -> Tensor:

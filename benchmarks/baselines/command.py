@@ -1,0 +1,147 @@
+"""The command `python -m benchmarks.baselines`: the trained baselines of 3DOS, trained, scored and tabled.
+
+python -m benchmarks.baselines train --set sr1 --network dgcnn            # writes a file in the published layout
+python -m benchmarks.baselines eval --set sr1 --ckpt FILE.pth             # of one's own, or of somebody else
+python -m benchmarks.baselines table --data-seeds 0 1 2                   # all of it, beside a frozen encoder
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import options
+from benchmarks.baselines.networks import HEADS, NETWORKS
+from benchmarks.threedos.splits import split_names
+from openshape_ood.checks import check_seed
+
+TRAIN_OPTIONS = {
+    "epochs": (int, "passes over the data (3DOS: 250)"),
+    "batch": (int, "shapes of a step (3DOS: 64, pn2_torch 32)"),
+    "rate": (float, "the first one (3DOS: 0.1 for dgcnn, 0.001 else)"),
+    "points": (int, "of a training shape (3DOS: 1024)"),
+    "augmentation": (str, "rw or st (3DOS: rw)"),
+}
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.baselines", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, dest="mode", metavar="train|eval|table")
+    sets = [name for track in ("synthetic to real", "synthetic") for name in split_names(track)]
+    for mode, about in (("train", "train a network"), ("eval", "score a file, one's own or somebody else's")):
+        one = commands.add_parser(mode, help=about, allow_abbrev=False)
+        one.add_argument("--set", choices=sets, default="sr1", help="(default: %(default)s)")
+        for name, default in (("data_root", None), ("per_class", 60), ("data_seed", 0), ("device", None)):
+            one.add_argument(options.flag(name), **options.OPTIONS[name] | {"default": default})
+        one.add_argument("--copies", action="store_true", help="with corrupted copies beside the support")
+        one.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
+        one.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
+        if mode == "train":
+            one.add_argument("--network", choices=tuple(NETWORKS), default="dgcnn", help="(default: %(default)s)")
+            one.add_argument("--head", choices=HEADS, default="CE", help="(default: %(default)s)")
+            one.add_argument("--seed", type=int, default=1, help="of the training; 3DOS: 1, 41, 13718")
+            for name, (kind, words) in TRAIN_OPTIONS.items():
+                one.add_argument(options.flag(name), type=kind, help=words)
+        else:
+            one.add_argument("--ckpt", type=Path, required=True, help="the file, as 3DOS's trainer writes it")
+            one.add_argument("--network", choices=tuple(NETWORKS), help="refuse the file of another")
+            one.add_argument("--head", choices=HEADS, help="likewise")
+            one.add_argument("--seed", type=int, default=1, help="of drawing points")
+            one.add_argument("--support-points", type=int, default=1024, help="(default: %(default)s)")
+            one.add_argument("--test-points", type=int, help="(default: 2048 of scans, else 1024)")
+            one.add_argument("--batch-size", type=int, default=8, help="(default: %(default)s)")
+            one.add_argument("--draws", **options.OPTIONS["draws"])
+    _add_table(
+        commands.add_parser("table", help="train and score all, beside a frozen encoder", allow_abbrev=False), sets
+    )
+    return parser.parse_args(argv)
+
+
+def _add_table(one: argparse.ArgumentParser, sets: Sequence[str]) -> None:
+    many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}
+    one.add_argument("--sets", choices=sets, default=["sr1", "sr2", "sn1"], **many)
+    one.add_argument("--networks", choices=tuple(NETWORKS), default=["dgcnn", "pn2"], **many)
+    one.add_argument("--data-seeds", type=int, default=[0, 1, 2], **many | {"help": "of generated shapes"})
+    one.add_argument("--seeds", type=int, default=[1], **many | {"help": "of trainings; 3DOS: 1 41 13718"})
+    for name in ("model", "data_root", "device"):
+        one.add_argument(options.flag(name), **options.OPTIONS[name])
+    one.add_argument("--per-class", type=int, help="generated shapes (default: 12, of sn sets 5)")
+    one.add_argument("--copies", action="store_true", help="of the trained: with corrupted copies beside the support")
+    one.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
+    one.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
+    for name in ("epochs", "batch", "rate", "points"):
+        kind, words = TRAIN_OPTIONS[name]
+        one.add_argument(options.flag(name), type=kind, help=f"{words}; without data: small ones")
+
+
+def train(args: argparse.Namespace) -> None:
+    from benchmarks.baselines.clouds import read
+    from benchmarks.baselines.data import load, training_shapes
+    from benchmarks.baselines.training import Recipe
+    from benchmarks.baselines.training import train as trained
+    from benchmarks.threedos.evaluation import labels_of
+    from benchmarks.threedos.splits import load_split
+    from openshape_ood.devices import find_device
+
+    split = load_split(args.set)
+    given = {name: value for name in TRAIN_OPTIONS if (value := getattr(args, name)) is not None}
+    recipe = Recipe(args.network, args.head, copies=args.copies, seed=args.seed, **given)
+    data = load(split, args.data_root, args.per_class, args.data_seed)
+    shapes = training_shapes(split, data, args.data_root, args.copies)
+    made = {"source": data.source, "counts": shapes.counts(), "data_seed": None if args.data_root else args.data_seed}
+    made |= {"set": args.set, "known": [c.title for c in data.known]}
+    copied = "-copies" if args.copies else ""
+    sown = "" if args.data_root else f"-data{args.data_seed}"
+    path = args.out / f"{args.set}-{args.network}-{args.head}{copied}{sown}-seed{args.seed}.pth"
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    def report(line: dict[str, Any]) -> None:
+        if args.progress:
+            print(", ".join(f"{key} {value}" for key, value in line.items()), file=sys.stderr, flush=True)
+
+    clouds = [read(shape) for shape in shapes.shapes]
+    device = find_device(args.device)
+    trained(clouds, labels_of(shapes, data), recipe, path, device=device, settings=made, report=report)
+    print(path)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    from benchmarks.baselines.evaluation import run
+
+    options.check(args, batch_size=1, draws=1, support_points=1, test_points=1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    print(run(args))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    args = parse(argv)
+
+    def work() -> None:
+        if args.mode == "table":
+            from benchmarks.baselines.table import make
+
+            options.check(args, per_class=1, data_seeds=0, seeds=0)
+            args.out.mkdir(parents=True, exist_ok=True)
+            return make(args, main)
+        options.check(args, per_class=1, data_seed=0)
+        check_seed(args.seed)
+        return (train if args.mode == "train" else evaluate)(args)
+
+    _keep_freed_memory()
+    return options.finish(work, "" if args.mode == "eval" else "; the same command goes on from the last epoch")
+
+
+def _keep_freed_memory() -> None:
+    """Large arrays are made and freed at every layer: glibc gives them back to the system, which clears them anew."""
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "mallopt"):
+            library.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+            library.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD

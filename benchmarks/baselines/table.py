@@ -1,0 +1,210 @@
+"""The one table: trained networks and a frozen encoder on the same shapes, every score, ours beside published.
+
+A job is a training, its evaluation, or a run of the frozen encoder. What a job left is not made again, and a training
+that was stopped goes on: the same command finishes what it began.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks import options
+from benchmarks.baselines.evaluation import SUPPORT
+from benchmarks.report.compare import Row, Run, compared, read_run, rows_of
+from benchmarks.report.output import write_json
+from benchmarks.report.tables import Table
+from benchmarks.threedos.published import TRAINED_MARK, Published, all_published
+from benchmarks.threedos.splits import load_split
+from openshape_ood.errors import FileError
+from openshape_ood.storage import save_whole
+
+# of a table on generated shapes, which is made on one core in about an hour; on real data the recipe is the published
+PER_CLASS = {"synthetic to real": 12, "synthetic": 5}
+POINTS, SHAPES = 512, 8  # of a shape, and of a step
+SMALL: dict[str, dict[str, Any]] = {
+    "dgcnn": {"epochs": 20, "batch": SHAPES, "points": POINTS, "rate": 0.01},
+    "pn2": {"epochs": 6, "batch": SHAPES, "points": POINTS},
+    "pn2_torch": {"epochs": 6, "batch": SHAPES, "points": POINTS},
+}
+ALIASES = {"L2 1-NN": ("L2 1-NN", "CE (L2)")}  # what the paper calls scores of cross-entropy otherwise
+Command = Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done: `kind` is a network that is trained, or the frozen encoder."""
+
+    kind: str
+    benchmark: str
+    data_seed: int
+    seed: int
+
+
+def make(args: argparse.Namespace, command: Command) -> None:
+    """All jobs, then the table; `command` is that of the trained baselines."""
+    jobs, took = list(_jobs(args)), defaultdict[str, list[float]](list)
+    for i, job in enumerate(jobs):
+        if not _done(job, args):
+            started = time.monotonic()
+            (_frozen if job.kind == args.model else _trained)(job, args, command)
+            took[job.kind].append(time.monotonic() - started)
+        if args.progress:
+            left = _left(took, [one for one in jobs[i + 1 :] if not _report(one, args).is_file()])
+            words = f"{job.kind} on {job.benchmark}, data seed {job.data_seed}, seed {job.seed}"
+            print(f"{i + 1} of {len(jobs)}: {words}; about {left / 60:.0f} min left", file=sys.stderr, flush=True)
+    runs = [read_run(_report(job, args)) for job in jobs]
+    print(compared(runs, means=True))
+    for path in write(args.out, runs):
+        print(path)
+
+
+def _left(took: Mapping[str, Sequence[float]], jobs: Sequence[Job]) -> float:
+    """Seconds, by what jobs of a kind took so far; of a kind that is still to come, as long as the longest."""
+    typical = {kind: mean(seconds) for kind, seconds in took.items()}
+    return sum(typical.get(job.kind, max(typical.values(), default=0.0)) for job in jobs)
+
+
+def _jobs(args: argparse.Namespace) -> Iterator[Job]:
+    for data_seed in [0] if args.data_root else args.data_seeds:
+        for benchmark in args.sets:
+            yield Job(args.model, benchmark, data_seed, args.seeds[0])
+            yield from (Job(network, benchmark, data_seed, seed) for seed in args.seeds for network in args.networks)
+
+
+def _checkpoint(job: Job, args: argparse.Namespace) -> Path:
+    """Where `train` writes it."""
+    copied, sown = "-copies" if args.copies else "", "" if args.data_root else f"-data{job.data_seed}"
+    return Path(args.out, f"{job.benchmark}-{job.kind}-CE{copied}{sown}-seed{job.seed}.pth")
+
+
+def _report(job: Job, args: argparse.Namespace) -> Path:
+    """Where `eval`, or the run of the frozen encoder, leaves its figures."""
+    if job.kind != args.model:
+        copied = "-copies" if args.copies else ""
+        return Path(args.out, f"{_checkpoint(job, args).stem}-on-{job.benchmark}{copied}.json")
+    folder = _folder(job, args)
+    return next(iter(sorted(folder.glob(f"{job.benchmark}-*.json"))), folder / f"{job.benchmark}.json")
+
+
+def _folder(job: Job, args: argparse.Namespace) -> Path:
+    return Path(args.out, f"frozen-data{job.data_seed}")
+
+
+def _done(job: Job, args: argparse.Namespace) -> bool:
+    """Whether its report is there. Raises `FileError` for one of a table of other sizes."""
+    path = _report(job, args)
+    if not path.is_file():
+        return False
+    run = read_run(path)
+    found, wanted = run.report["settings"].get("per_class"), _per_class(job.benchmark, args)
+    if (run.generated and found != wanted) or run.generated == bool(args.data_root):
+        kind = "generated" if run.generated else "real"
+        raise FileError(f"{path} is of {kind} shapes, {found} a class; give another --out, or delete it")
+    return True
+
+
+def _per_class(benchmark: str, args: argparse.Namespace) -> int:
+    return int(args.per_class or PER_CLASS[load_split(benchmark).track])
+
+
+def _data(job: Job, args: argparse.Namespace) -> list[str]:
+    if args.data_root:
+        return ["--data-root", str(args.data_root)]
+    return ["--per-class", str(_per_class(job.benchmark, args)), "--data-seed", str(job.data_seed)]
+
+
+def _trained(job: Job, args: argparse.Namespace, command: Command) -> None:
+    recipe = {} if args.data_root else dict(SMALL[job.kind])
+    recipe |= {name: value for name in ("epochs", "batch", "rate", "points") if (value := getattr(args, name))}
+    both = ["--set", job.benchmark, "--out", str(args.out), "--seed", str(job.seed), *_data(job, args)]
+    both += ["--quiet"] * (not args.progress) + ["--copies"] * args.copies
+    both += ["--device", args.device] if args.device else []
+    given = [word for name, value in recipe.items() for word in (options.flag(name), str(value))]
+    counts = [] if args.data_root else ["--support-points", str(POINTS), "--test-points", str(POINTS)]
+    evaluation = ["eval", *both, "--ckpt", str(_checkpoint(job, args)), *counts]
+    _run(command, ["train", *both, "--network", job.kind, *given], job)
+    _run(command, evaluation, job)
+
+
+def _frozen(job: Job, args: argparse.Namespace, _: Command) -> None:
+    from benchmarks.threedos.command import main
+
+    words = ["--set", job.benchmark] if job.benchmark.startswith("sn") else []
+    names = ["sn1", "sn2", "sn3"] if words else [job.benchmark]
+    words += ["--model", args.model, "--out", str(_folder(job, args)), "--seeds", str(job.seed), *_data(job, args)]
+    words += ["--no-cache", "--no-pictures", *([] if args.progress else ["--quiet"])]
+    _run(lambda given: main(job.benchmark, names, given), words, job)
+
+
+def _run(command: Command, words: Sequence[str], job: Job) -> None:
+    with contextlib.redirect_stdout(sys.stderr):
+        status = command(words)
+    if status:  # it has said why
+        raise FileError(f"{job.kind} on {job.benchmark} was not finished; the same command goes on there")
+
+
+# --- what is written ---
+
+
+def write(out: Path, runs: Sequence[Run]) -> list[Path]:
+    """`baselines.json` with every figure and its values run by run, and `baselines.md`, a table a network."""
+    rows = [row for row in rows_of(runs, means=True) if not row.published]
+    each: dict[tuple[str, str, str], list[list[float]]] = defaultdict(list)
+    for run in runs:
+        for row in rows_of([run]):
+            each[row.benchmark, row.model, row.known_by].append([row.auroc.mean, row.fpr95.mean])
+    listed = [asdict(row) | {"runs": each.get((row.benchmark, row.model, row.known_by), [])} for row in rows]
+    described = [
+        {"file": run.name, "settings": run.report["settings"], "run": run.report.get("run"), "model": run.model}
+        | {"validation_accuracy": run.report.get("validation_accuracy"), "counts": run.report["data"]["counts"]}
+        for run in runs
+    ]
+    content = {"rows": listed, "runs": described, "figures": "fractions; runs: AUROC, FPR95 of each"}
+    models = list(dict.fromkeys(run.model for run in runs))
+    parts = [f"**{model}**\n\n{model_table(model, rows).markdown()}" for model in models]
+    path = out / "baselines.md"
+    save_whole(path, "\n\n".join([*parts, ""]).encode(), "table")
+    return [write_json(out / "baselines.json", content), path]
+
+
+def model_table(model: str, rows: Sequence[Row]) -> Table:
+    """AUROC / FPR95 of one network or encoder, a row a score, and beside what is published of it."""
+    own = [row for row in rows if row.model == model]
+    names = [name for name in dict.fromkeys(row.benchmark for row in rows) if name != "mean"]
+    labels = list(dict.fromkeys(row.known_by for row in sorted(own, key=lambda row: -row.auroc.mean)))
+    trained = [name for name in names if TRAINED_MARK in model and _published(model, name, labels)]
+    head = ("known by", *(name.upper() for name in names), *(f"published {name.upper()}" for name in trained))
+    cells = {(row.known_by, row.benchmark): f"{row.auroc} / {row.fpr95}" for row in own}
+    found = []
+    for label in labels:
+        beside = [_mean_cell(_published(model, name, [label])) for name in trained]
+        found.append((label, *(cells.get((label, name), "-") for name in names), *beside))
+    return Table(head, tuple(found))
+
+
+def _published(model: str, benchmark: str, labels: Sequence[str]) -> list[Published]:
+    """Of the same network, with corrupted copies or without as here."""
+    wanted = {other for label in labels for other in ALIASES.get(label, (label,))}
+    network, support = model.partition(TRAINED_MARK)[0], SUPPORT["+ copies" in model]
+    return [
+        row
+        for row in all_published()
+        if row.benchmark == benchmark and row.trained and row.support == support and row.method in wanted
+        if row.encoder.partition(TRAINED_MARK)[0] == network
+    ]
+
+
+def _mean_cell(rows: Sequence[Published]) -> str:
+    if not rows:
+        return "-"
+    auroc, fpr95 = (mean(row.percent["both"][metric] for row in rows) for metric in ("auroc", "fpr95"))
+    return f"{auroc:.1f} / {fpr95:.1f}"
