@@ -28,7 +28,17 @@ from openshape_ood.cli.show import show
 from openshape_ood.cli.view import view
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings", "--prompts", "--background")
+SEVERAL = (
+    "--known",
+    "--known-file",
+    "--calibrate",
+    "--names",
+    "--accept",
+    "--embeddings",
+    "--prompts",
+    "--background",
+    "--channels",
+)
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 

@@ -68,6 +68,16 @@ def fit(
     cell: Annotated[
         float | None, options.option(SURFACE, "--cell", "Meters of a cell of sheets; by their density if left out.")
     ] = None,
+    channels: Annotated[
+        list[str] | None,
+        options.option(
+            SURFACE,
+            "--channels",
+            "Of sheets: height, intensity, normal, density, color; height, normal and, where all have it, intensity if "
+            "left out.",
+            metavar="NAME...",
+        ),
+    ] = None,
     values: Annotated[
         tuple[float, float] | None,
         options.option(
@@ -99,6 +109,7 @@ def fit(
         shape=shape,
         size=size,
         cell=cell,
+        channels=channels,
         values=values,
         folds=folds,
         seed=seed,
@@ -117,7 +128,9 @@ def fit(
 def score(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL]", help="The folder that surface fit wrote. If left out, generated roads."),
+        typer.Argument(
+            metavar="[DIR]", help="The folder that surface fit wrote. If left out, generated roads are learned."
+        ),
     ] = None,
     files: Annotated[
         list[str] | None,
@@ -150,7 +163,7 @@ def score(
     from openshape_ood.reconstruction.inputs import list_sources
 
     if model is None:
-        print_note(f"no MODEL: learning {GOOD} generated roads, which are sound")
+        print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
         found = SurfaceModel.fit(_roads(seed, [""] * GOOD), seed=seed, progress=_on_terminal())
     else:
         found = SurfaceModel.load(model)

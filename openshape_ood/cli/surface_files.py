@@ -109,9 +109,13 @@ class Scored:
 def _of_class(source: Source, judge: Judge) -> dict[str, Any]:
     """The other question's answer."""
     from openshape_ood.examination import class_of
+    from openshape_ood.shapes.reading import file_up
 
+    up = judge.reading.up
+    if up == "file":
+        up = "y" if source.path is None else file_up(source.path)
     told = class_of(
-        source, judge.classes, judge.encoders.shape, up=judge.reading.up, method=judge.method,
+        source, judge.classes, judge.encoders.shape, up=up, method=judge.method,
         threshold=judge.threshold, **judge.reading.settings,
     ).as_json()["shapes"][0]  # fmt: skip
     names = {"class": "nearest", "class_novelty": "novelty", "class_p_value": "p_value", "class_verdict": "verdict"}

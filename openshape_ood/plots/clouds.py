@@ -114,7 +114,7 @@ def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
     check_choice(color, "color of a novelty map", COLORS)
     table = np.asarray(found.points, dtype=np.float64)
     if color == "novelty":
-        return table, choose_colors(table, found.up, color, found.novelty, *found.bounds())
+        return table, PointColors("novelty", found.novelty, *found.bounds())  # NaN, which was not seen, is white
     return table, choose_colors(table, found.up, color, found.nearest, classes=list(found.classes))
 
 

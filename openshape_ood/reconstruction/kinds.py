@@ -217,13 +217,14 @@ def kind_of_clouds(
     shape: str | None,
     size: int | None,
     cell: float | None,
+    channels: Sequence[str] | None = None,
 ) -> Sheets | Objects:
     """Whether clouds are of sheets or objects, and a rasterizer for them, unless one is given.
 
     A cloud is a sheet where 95 % of its points lie within a twentieth of its length from one plane. A cell holds 4
     points: it is as long as the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5
-    cells off the plane are seen. A view is as many cells of 1.5 times that length as the largest object is across, 32
-    to 128.
+    cells off the plane are seen. Channels are height, slope and, where all clouds have it, intensity. A view is as many
+    cells of 1.5 times that length as the largest object is across, 32 to 128.
     """
     if isinstance(rasterizer, Rasterizer):
         return Sheets(rasterizer)
@@ -244,9 +245,12 @@ def kind_of_clouds(
             "If the unit is the centimeter or millimeter, give meters; if it is the meter, say cell="
         )
     cell = check_positive(cell, "cell") if cell is not None else float(f"{spacing:.1g}")
-    measured = all("intensity" in names for *_, names in looked)
-    channels = ("height", "intensity", "normal") if measured else ("height", "normal")
-    return Sheets(Rasterizer(cell=cell, tile=size or TILE, channels=channels, height=HEIGHT * cell, reach=REACH * cell))
+    if channels is None:
+        measured = all("intensity" in names for *_, names in looked)
+        channels = ("height", "intensity", "normal") if measured else ("height", "normal")
+    return Sheets(
+        Rasterizer(cell=cell, tile=size or TILE, channels=tuple(channels), height=HEIGHT * cell, reach=REACH * cell)
+    )
 
 
 def radius_of(points: np.ndarray) -> float:

@@ -23,7 +23,7 @@ from openshape_ood.reconstruction.methods import RECONSTRUCTORS, find_reconstruc
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer
 from openshape_ood.reconstruction.streaming import score_file, scored_points
-from openshape_ood.reconstruction.surface_fit import fitted, gathered, share_beyond
+from openshape_ood.reconstruction.surface_fit import fitted, gathered, worst_points
 from openshape_ood.reconstruction.views import ViewRasterizer
 from openshape_ood.storage import loaded_arrays, save_arrays
 
@@ -42,8 +42,7 @@ class SurfaceResult:
     ----------
     name : str
     novelty : float
-        Of the whole: that of its worst tile; of an object, the share of its points beyond the threshold of the map, for
-        edges alone would say what is worst.
+        Of the whole: that of its worst tile; of an object, the mean of the most novel hundredth of its points.
     threshold : Threshold
         Up to which good ones go.
     map : NoveltyMap
@@ -69,8 +68,8 @@ class SurfaceResult:
         """Texts and numbers, without the map's: of it the share beyond its threshold, and the share not seen."""
         told: dict[str, Any] = {"name": self.name, "novelty": self.novelty, "p_value": self.p_value}
         told |= {"verdict": "damaged" if self.is_novel else "good"}
-        beyond = share_beyond(self.map.novelty, self.map.threshold) if self.map.threshold else None
-        return {**told, "beyond": beyond, "unseen": float(1 - self.map.seen.mean())}
+        seen = self.map.seen
+        return {**told, "beyond": float(self.map.is_novel.sum() / max(1, seen.sum())), "unseen": float(1 - seen.mean())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +111,7 @@ class SurfaceModel:
         shape: str | None = None,
         size: int | None = None,
         cell: float | None = None,
+        channels: Sequence[str] | None = None,
         values: Sequence[float] | None = None,
         folds: int | None = None,
         seed: int = 0,
@@ -135,6 +135,8 @@ class SurfaceModel:
             Pixels or cells along a tile or view.
         cell : float, optional
             Meters of a cell of sheets.
+        channels : sequence of str, optional
+            Of sheets, as `Rasterizer` takes them.
         values : (float, float), optional
             For images whose type does not say their range.
         folds : int, optional
@@ -169,7 +171,11 @@ class SurfaceModel:
         own = _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
-        how = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell) if sources[0].kind == "cloud" else None
+        how = (
+            kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels)
+            if sources[0].kind == "cloud"
+            else None
+        )
         data = how or Images.of(sources, size, values)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
@@ -200,7 +206,7 @@ class SurfaceModel:
         cut = self.data.cut(source)
         maps = self._maps(cut.tiles, cut.mask)
         novelty = cut.spread(maps)
-        whole = self._worst(maps) if self.scale is None else share_beyond(novelty, self.pixel_threshold)
+        whole = self._worst(maps) if self.scale is None else worst_points(novelty)
         return self._result(source, whole, cut.elements, novelty, cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:

@@ -17,6 +17,7 @@ from openshape_ood.reconstruction.kinds import Kind, Objects, Sheets
 LARGEST = 2 << 30  # bytes of tiles that are learned from at once
 STRIPS = 10  # along a sheet that is the only one
 PARTS = 4  # of an object that is the only one
+WORST = 0.01  # of an object's points, whose mean novelty is that of the object
 LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 
 
@@ -107,7 +108,7 @@ def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress
 
 
 def _of_objects(learned: Reconstructor, maps: np.ndarray, good: Good, seed: int, what: str) -> Fitted:
-    """With maps in units of what is usual, places that are points, and of each object the share of points beyond."""
+    """With maps in units of what is usual, and places that are points."""
     count = len(good.spread)
     views = maps.reshape(count, -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
@@ -116,14 +117,14 @@ def _of_objects(learned: Reconstructor, maps: np.ndarray, good: Good, seed: int,
     points = [own[np.isfinite(own)] for own in points]
     places = np.concatenate(points)
     limit = _threshold(learned, _drawn(places, seed), learned.pixel_coverage, f"places of {what}")
-    shares = np.array([share_beyond(own, limit) for own in points])
-    return Fitted(learned, scale, _threshold(learned, shares, learned.coverage, what), limit, float(np.median(places)))
+    worst = np.array([worst_points(own) for own in points])
+    return Fitted(learned, scale, _threshold(learned, worst, learned.coverage, what), limit, float(np.median(places)))
 
 
-def share_beyond(novelty: np.ndarray, threshold: Threshold) -> float:
-    """Of the places that were seen."""
-    seen = novelty[np.isfinite(novelty)]
-    return float(threshold.is_novel(seen).mean()) if len(seen) else 0.0
+def worst_points(novelty: np.ndarray) -> float:
+    """Mean novelty of the most novel hundredth of the points (n,) that were seen."""
+    seen = np.sort(novelty[np.isfinite(novelty)])
+    return float(seen[-max(1, round(WORST * len(seen))) :].mean())
 
 
 def _drawn(places: np.ndarray, seed: int) -> np.ndarray:

@@ -83,13 +83,14 @@ class ViewRasterizer:
         across = float(np.linalg.norm(centered, axis=1).max())
         if across == 0:
             raise CloudError("all points are one; expected those of an object's surface")
-        centered /= across if radius is None else check_positive(radius, "radius")
+        reach = across if radius is None else check_positive(radius, "radius")
+        centered /= reach
         made = [self._view(centered, direction) for direction in directions(self.count)]
         stacked, mask, rows, spot = zip(*made, strict=True)
         owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(own) for own in rows])
         return Raster(
             np.stack(stacked), np.stack(mask), tuple(RANGES), RANGES, np.empty((0, 2), np.int64), len(given),
-            np.concatenate(rows), owner, np.concatenate(spot), None, 2 * across / (MARGIN * self.size), "max",
+            np.concatenate(rows), owner, np.concatenate(spot), None, 2 * reach / (MARGIN * self.size), "max",
         )  # fmt: skip
 
     def _view(self, points: np.ndarray, toward: np.ndarray) -> tuple[np.ndarray, ...]:

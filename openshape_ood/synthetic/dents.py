@@ -16,8 +16,9 @@ from openshape_ood.synthetic import generate
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.sampling import sample_oriented
 
-TRIED = 200  # places, of which the one amid the most points of its own face is taken
+TRIED = 200  # places, of which the one amid the most points of its own face is taken that nothing hides
 FACING = 0.9  # cosine between normals of one face
+BEHIND = 0.2  # of the radius, within which points are of one face
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Dented:
 def dented(
     category_or_mesh: str | Mesh, points: int, seed: int, *, radius: float = 0.06, depth: float = 0.03
 ) -> Dented:
-    """A shape with a round dent in a large face.
+    """A shape with a round dent in a large face, where nothing stands before it.
 
     Parameters
     ----------
@@ -66,27 +67,29 @@ def dented(
     radius, depth = check_positive(radius, "radius"), check_positive(depth, "depth")
     mesh = category_or_mesh if isinstance(category_or_mesh, Mesh) else generate(category_or_mesh, seed)
     rng = np.random.RandomState([check_seed(seed), points])
-    cloud, normals, face = sample_oriented(mesh, points, rng)
-    middle, normal = _place(cloud, normals, rng, radius)
-    part = mesh.parts[face]
-    own = part == part[np.linalg.norm(cloud - middle, axis=1).argmin()]
-    if (middle - cloud[own].mean(axis=0)) @ normal < 0:  # pushed in, whichever way its triangles wind
-        normal = -normal
+    cloud, normals, _ = sample_oriented(mesh, points, rng)
+    middle, outward = _place(cloud, normals, rng, radius)
     away = np.linalg.norm(cloud - middle, axis=1) / radius
-    pushed = np.where((away < 1) & (np.abs(normals @ normal) > FACING), (1 - np.minimum(away, 1) ** 2) ** 2, 0.0)
-    # not the face behind it
-    pushed[(cloud - middle) @ normal < -0.2 * radius] = 0
-    return Dented(cloud - depth * pushed[:, None] * normal, pushed > 0.2)
+    pushed = np.where((away < 1) & (np.abs(normals @ outward) > FACING), (1 - np.minimum(away, 1) ** 2) ** 2, 0.0)
+    pushed[(cloud - middle) @ outward < -BEHIND * radius] = 0  # not the face behind it
+    return Dented(cloud - depth * pushed[:, None] * outward, pushed > 0.2)
 
 
 def _place(
     cloud: np.ndarray, normals: np.ndarray, rng: np.random.RandomState, radius: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A point (3,) with most points of its own face around, and the normal (3,) there."""
+    """A point (3,) that is seen from outside, with most points of its own face around, and the way out (3,)."""
     from scipy.spatial import KDTree
 
-    tried = rng.randint(len(cloud), size=min(TRIED, len(cloud)))
+    tried = rng.permutation(len(cloud))[:TRIED]
     around = KDTree(cloud).query_ball_point(cloud[tried], 1.5 * radius)
     held = [(np.abs(normals[near] @ normals[i]) > FACING).sum() for i, near in zip(tried, around, strict=True)]
-    best = int(tried[int(np.argmax(held))])
+    order = np.argsort(held, kind="stable")[::-1]
+    for i in tried[order]:
+        height = (cloud - cloud[i]) @ normals[i]
+        beside = np.linalg.norm(cloud - cloud[i] - np.outer(height, normals[i]), axis=1) < radius
+        for side in (1.0, -1.0):
+            if not (beside & (side * height > BEHIND * radius)).any():
+                return cloud[i], side * normals[i]
+    best = int(tried[order[0]])
     return cloud[best], normals[best]
