@@ -56,6 +56,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             one.add_argument("--support-points", type=int, default=1024, help="(default: %(default)s)")
             one.add_argument("--test-points", type=int, help="(default: 2048 of scans, else 1024)")
             one.add_argument("--batch-size", type=int, default=8, help="(default: %(default)s)")
+            words = "norms' statistics anew, from the support: a training of few steps leaves them wrong"
+            one.add_argument("--settle", action="store_true", help=words)
             one.add_argument("--draws", **options.OPTIONS["draws"])
     _add_table(
         commands.add_parser("table", help="train and score all, beside a frozen encoder", allow_abbrev=False), sets

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from benchmarks.baselines.checkpoints import read
@@ -63,6 +64,21 @@ def features(
     return np.concatenate(rows), digest.hexdigest()
 
 
+def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> None:
+    """The statistics of all norms anew, from the support.
+
+    They begin at a variance of 1, some 10,000 times what the first weights give, and a step takes a tenth of that away:
+    after a training of fewer than some 100 steps they are wrong, and all shapes look the same.
+    """
+    norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    features(network, support, args.support_points, args.seed, args.batch_size, progress=False)
+    network.eval()
+
+
 def scored(fitted: Fitted, rows: np.ndarray) -> dict[str, Scored]:
     """What every score says of features (b, 256)."""
     novelty, classes = fitted.novelty(rows), fitted.classes(rows)
@@ -77,6 +93,8 @@ def run(args: argparse.Namespace) -> str:
     network = read(args.ckpt, len(data.known), args.network, args.head).to(find_device(args.device))
     points = args.support_points, args.test_points or SEMNOV_POINTS[split.track][1]
     support = training_shapes(split, data, args.data_root, args.copies)
+    if args.settle:
+        settle(network, support, args)
     found, contents = {}, {}
     for name, objects in {**data.sets, "support": support}.items():
         count = points[0] if name in ("support", "validation") else points[1]
@@ -91,7 +109,7 @@ def run(args: argparse.Namespace) -> str:
     ]
     report = _described(split, data, network, args, contents)
     switches = asdict(settings) | {key: getattr(args, key) for key in ("draws", "batch_size")}
-    switches |= {"seeds": [args.seed], "react_of": held_out, **_training(args.ckpt)}
+    switches |= {"seeds": [args.seed], "react_of": held_out, "settled": args.settle, **_training(args.ckpt)}
     own = {} if data.generated else {"data_seed": None, "per_class": None}
     report["settings"] = switches | {"data_seed": args.data_seed, "per_class": args.per_class} | own
     report["results"] = [result_json(result, settings) for result in results]

@@ -23,10 +23,9 @@ def in_use(norm: Any) -> Any:
 def applied(rows: Tensor, convolution: Any, norm: Any) -> Tensor:
     """Rows (m, c) through a convolution and a norm (m, width)."""
     rows, norm = functional.linear(rows, convolution.weight.flatten(1), convolution.bias), in_use(norm)
-    if norm.training:
-        norm.num_batches_tracked.add_(1)
+    share = _share_of_next(norm) if norm.training else 0.0
     return functional.batch_norm(
-        rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, norm.momentum, norm.eps
+        rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.training, share, norm.eps
     )
 
 
@@ -46,9 +45,15 @@ def rectified(rows: Tensor, norm: Any, counts: Tensor) -> Tensor:
 def remember(norm: Any, mean: Tensor, var: Tensor, total: float) -> None:
     """The running statistics (c,), as torch's norms keep them of `total` rows."""
     with torch.no_grad():
-        norm.num_batches_tracked.add_(1)
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(var * (total / (total - 1)), norm.momentum)
+        share = _share_of_next(norm)
+        norm.running_mean.lerp_(mean, share)
+        norm.running_var.lerp_(var * (total / (total - 1)), share)
+
+
+def _share_of_next(norm: Any) -> float:
+    """Of the running statistics: the momentum, or as much as any batch before."""
+    norm.num_batches_tracked.add_(1)
+    return float(1 / norm.num_batches_tracked if norm.momentum is None else norm.momentum)
 
 
 class _CountedNorm(torch.autograd.Function):

@@ -129,7 +129,7 @@ def _trained(job: Job, args: argparse.Namespace, command: Command) -> None:
     both += ["--quiet"] * (not args.progress) + ["--copies"] * args.copies
     both += ["--device", args.device] if args.device else []
     given = [word for name, value in recipe.items() for word in (options.flag(name), str(value))]
-    counts = [] if args.data_root else ["--support-points", str(POINTS), "--test-points", str(POINTS)]
+    counts = [] if args.data_root else ["--support-points", str(POINTS), "--test-points", str(POINTS), "--settle"]
     evaluation = ["eval", *both, "--ckpt", str(_checkpoint(job, args)), *counts]
     _run(command, ["train", *both, "--network", job.kind, *given], job)
     _run(command, evaluation, job)

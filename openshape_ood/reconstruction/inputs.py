@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import given_path, to_numpy
-from openshape_ood.errors import CloudError, InputError, NoSuchShapeError
-from openshape_ood.shapes import ply, reading, tables
-from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
+from openshape_ood.errors import InputError, NoSuchShapeError
+from openshape_ood.shapes import reading
+from openshape_ood.shapes.columns import columns_by_width, load_columns
 from openshape_ood.shapes.pieces import SURVEYED
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
@@ -21,8 +21,6 @@ CLOUDS = reading.SUFFIXES
 IN_PIECES = (*SURVEYED, ".ply", ".pcd")
 LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
 LARGE_ELSE = 1 << 28
-ON_MESHES = 100_000  # points drawn on a mesh
-STRIP = "point_source_id"  # of LAS
 FIELDS = ("points", "intensity", "color", "strips")
 
 
@@ -57,12 +55,8 @@ class Source:
         Points in files that were never measured (NaN) are left out. Raises `ShapeFileError`.
         """
         if self.path is None:
-            return dict(self.value) if isinstance(self.value, Mapping) else _by_width(self.value, self.name)
-        data, suffix = reading.file_bytes(self.path), self.path.suffix.lower()
-        with reading.parsing(self.path):
-            if suffix in WITH_COLUMNS and not (suffix == ".ply" and ply.has_faces(data)):
-                return _named(cloud_columns(data, suffix, ("intensity", STRIP)))
-        return _by_width(reading.load_shape(self.path, ON_MESHES), self.name)
+            return dict(self.value) if isinstance(self.value, Mapping) else columns_by_width(self.value, self.name)
+        return load_columns(self.path)
 
 
 def list_sources(given: Any) -> list[Source]:
@@ -125,23 +119,3 @@ def _kind(path: Path) -> str:
 def _told(given: Any) -> str:
     several = [] if isinstance(given, str | os.PathLike) or not isinstance(given, list | tuple) else given
     return ", ".join(map(str, several)) if several else str(given) or "nothing"
-
-
-def _by_width(table: Any, name: str) -> dict[str, np.ndarray]:
-    """A cloud (n, 3|6) as its parts."""
-    given = np.asarray(table)
-    if given.ndim != 2 or given.shape[1] not in (3, 6):
-        raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb")
-    return {"points": given[:, :3]} | ({"color": given[:, 3:]} if given.shape[1] == 6 else {})
-
-
-def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
-    points = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
-    found = {"points": points, "color": tables.named_color(columns)}
-    found |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
-    measured = np.isfinite(points).all(axis=1)
-    if not measured.any():
-        raise CloudError("none of its points is finite")
-    return {name: one[measured] for name, one in found.items() if one is not None and len(one) == len(points)}
