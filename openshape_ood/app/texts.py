@@ -108,7 +108,7 @@ def surface(found: Compared) -> str:
     """Whether a surface is as good as those it is compared with, and what that rests on."""
     result, threshold, method = found.result, found.result.threshold, found.good.model.reconstructor.method
     beyond = int((threshold.scores >= result.novelty).sum())
-    what = "that of its worst place" if found.is_sheet else "the mean of its worst points"
+    what = "that of its worst place" if found.is_sheet else "the mean of its most novel hundredth of points"
     keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of these"
     of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more ({escape(threshold.source)})."
     lines = [

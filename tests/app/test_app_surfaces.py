@@ -118,7 +118,10 @@ def test_an_object_is_seen_from_all_sides() -> None:
     good = learn([Surface(f"{seed}.npy", {"points": sample(chair, 2000, seed)}) for seed in range(6)])
     found = compare(Surface("guitar.npy", {"points": sample("guitar", 2000, 1)}), good)
     said = texts.surface(found)
-    assert "Damaged" in said and f"<b>{found.result.novelty:.3f}</b>, the mean of its worst points" in said
+    assert (
+        "Damaged" in said
+        and f"<b>{found.result.novelty:.3f}</b>, the mean of its most novel hundredth of points" in said
+    )
     (trace,) = turning(found, "").data
     assert np.ptp(trace.z) > 0.5  # upright
 
