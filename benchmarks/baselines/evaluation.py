@@ -75,7 +75,10 @@ def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> N
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
-    features(network, support, args.support_points, args.seed, args.batch_size, progress=False)
+    batch = args.batch_size
+    while len(support) % batch == 1:  # of one shape there are no statistics
+        batch += 1
+    features(network, support, args.support_points, args.seed, batch, progress=False)
     network.eval()
 
 
