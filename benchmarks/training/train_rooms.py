@@ -35,6 +35,7 @@ from openshape_ood.scenes.sparse.network import SparseUNet
 from openshape_ood.storage import replacing
 
 NAME = "tiny-points"
+LOSSES = ("softmax", "hinge", "focal", "cross_entropy")
 TEMPERATURE = 0.07
 FALL = 0.5  # the share of a run over which the learning rate falls
 MOST_STEPS = 1_000_000
@@ -44,11 +45,12 @@ def row() -> Row:
     return find_checkpoint(NAME, kinds=("points",))
 
 
-def anchors_of(text: TextEncoder) -> Tensor:
-    """Unit text vectors (k, d) of the classes, around their mean."""
+def anchors_of(text: TextEncoder, center: bool = True) -> Tensor:
+    """Unit text vectors (k, d) of the classes, around their mean unless told."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)  # floor and wall are new to the text encoder of shapes
-        return point_losses.centered(torch.from_numpy(text.encode(CLASSES)))
+        found = torch.from_numpy(text.encode(CLASSES))
+    return point_losses.centered(found) if center else found
 
 
 def initial_network(seed: int) -> SparseUNet:
@@ -58,7 +60,7 @@ def initial_network(seed: int) -> SparseUNet:
 
 
 class Objective(nn.Module):
-    """A softmax over classes of embeddings (v, d) and classes (v,), classes rare among the points so far weighted up.
+    """A loss of embeddings (v, d) and classes (v,), classes rare among the points so far weighted up.
 
     Attributes
     ----------
@@ -68,17 +70,32 @@ class Objective(nn.Module):
 
     counts: Tensor
 
-    def __init__(self, anchors: Tensor, others: float) -> None:
+    def __init__(self, anchors: Tensor, kind: str, others: float, seed: int) -> None:
         super().__init__()
-        self.anchors, self.others = anchors, others
+        self.anchors, self.kind, self.others = anchors, kind, others
         self.register_buffer("counts", torch.zeros(len(anchors), dtype=torch.float64))
+        self.draws = torch.Generator().manual_seed(seed)
+
+    def get_extra_state(self) -> Tensor:
+        return self.draws.get_state()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.draws.set_state(state)
 
     def forward(self, found: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the logits (v, k)."""
         self.counts += torch.bincount(labels[labels >= 0], minlength=len(self.anchors))
         named, weights = labels.clamp(min=-1), self.weights()
         logits = point_losses.cosines(found, self.anchors) / TEMPERATURE
-        per_point = point_losses.softmax_loss(found, self.anchors, named, TEMPERATURE)
+        if self.kind == "softmax":
+            per_point = point_losses.softmax_loss(found, self.anchors, named, TEMPERATURE)
+        elif self.kind == "hinge":
+            negatives = point_losses.draw_negatives(named, len(self.anchors), generator=self.draws)
+            own, others = point_losses.hinge_loss(found, self.anchors, named, negatives)
+            per_point = own + others
+        else:  # of logits without a temperature: products with the anchors
+            gamma = 2.0 if self.kind == "focal" else 0.0
+            per_point = point_losses.focal_loss(found @ self.anchors.T, named, gamma=gamma)
         loss = point_losses.mean_of_labeled(per_point * weights[named.clamp(min=0)], named)
         return loss + self.others * self._of_others(logits[labels == OTHER]), logits
 
@@ -101,9 +118,9 @@ class Training:
 
     def __init__(self, text: TextEncoder, args: argparse.Namespace, state: Path | None = None) -> None:
         self.args, self.network = args, initial_network(args.seed).train()
-        self.objective = Objective(anchors_of(text), args.others)
+        self.objective = Objective(anchors_of(text, args.center), args.loss, args.others, args.seed)
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=args.learning_rate, weight_decay=0.02)
-        settings = {key: getattr(args, key) for key in ("seed", "others", "rooms")}
+        settings = {key: getattr(args, key) for key in ("seed", "loss", "others", "center", "rooms")}
         both = nn.ModuleDict({"network": self.network, "objective": self.objective})
         how = {key: getattr(args, key) for key in ("steps", "minutes", "resume")}
         self.run = Run(both, optimizer, settings, state, **how)
@@ -148,7 +165,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=120.0, help="wall time of the run, resumed or not (120)")
     parser.add_argument("--steps", type=int, default=0, help="in place of minutes")
     parser.add_argument("--resume", action="store_true", help="go on from the state beside --out")
+    parser.add_argument("--loss", choices=LOSSES, default="softmax")
     parser.add_argument("--others", type=float, default=0.25, help="weight of what has no name (default: 0.25)")
+    parser.add_argument("--raw-anchors", dest="center", action="store_false", help="text vectors without centering")
     parser.add_argument("--rooms", type=int, default=2, help="whole rooms a step (default: 2)")
     parser.add_argument("--learning-rate", type=float, default=4e-3)
     parser.add_argument("--workers", type=int, default=1, help="processes that make rooms (default: 1)")

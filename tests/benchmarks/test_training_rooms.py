@@ -49,7 +49,7 @@ def text() -> TextEncoder:
 
 
 def settings(**changes: Any) -> argparse.Namespace:
-    found = {"seed": 0, "others": 0.25, "rooms": 2, "learning_rate": 4e-3}
+    found = {"seed": 0, "loss": "softmax", "others": 0.25, "center": True, "rooms": 2, "learning_rate": 4e-3}
     return argparse.Namespace(**found | {"steps": 10, "minutes": 1.0, "resume": True} | changes)
 
 
@@ -92,8 +92,9 @@ def test_voxels_have_their_class_and_what_has_no_name_is_told_from_what_nobody_l
     assert torch.equal(batch.labels[: len(found.labels)], batch.labels[len(found.labels) :])
 
 
-def test_the_loss_draws_points_to_their_class(text: TextEncoder) -> None:
-    objective = train_rooms.Objective(train_rooms.anchors_of(text), 0.25)
+@pytest.mark.parametrize("loss", train_rooms.LOSSES)
+def test_every_loss_draws_points_to_their_class(text: TextEncoder, loss: str) -> None:
+    objective = train_rooms.Objective(train_rooms.anchors_of(text), loss, 0.25, 0)
     labels = torch.arange(40) % 15
     labels[:5] = torch.tensor([OTHER, OTHER, UNLABELED, UNLABELED, 0])
     found = torch.randn(40, 192, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -110,7 +111,7 @@ def test_the_loss_draws_points_to_their_class(text: TextEncoder) -> None:
 
 
 def test_rare_classes_weigh_more_and_what_has_no_name_is_drawn_to_none(text: TextEncoder) -> None:
-    objective = train_rooms.Objective(train_rooms.anchors_of(text), 1.0)
+    objective = train_rooms.Objective(train_rooms.anchors_of(text), "softmax", 1.0, 0)
     objective.counts += torch.tensor([899.0, 99.0] + [0.0] * 13)
     weights, share = objective.weights(), (objective.counts + 1) / (objective.counts + 1).sum()
     assert weights[1] / weights[0] == pytest.approx(3, rel=1e-3) and float(weights.double() @ share) == pytest.approx(1)
@@ -123,7 +124,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(text: TextEncoder, tmp_
     made, state = batches(3), tmp_path / "state.safetensors"
 
     def taken(steps: int, path: Path | None) -> train_rooms.Training:
-        training = train_rooms.Training(text, settings(), path)
+        training = train_rooms.Training(text, settings(loss="hinge"), path)
         shown = iter(made[training.run.step : steps])
         for _ in training.run.lines(lambda: training.learn(next(shown)), every=1):
             training.run.keep()
@@ -146,7 +147,7 @@ def test_the_command_writes_a_file_that_the_encoder_loads(tmp_path: Path, capsys
     assert "step 2  loss" in capsys.readouterr().out and out.stat().st_size < 4_000_000
     with safe_open(out, framework="numpy") as file:
         facts = json.loads(file.metadata()["training"])
-    assert facts["steps"] == 2 and facts["classes"] == list(CLASSES)
+    assert facts["steps"] == 2 and facts["classes"] == list(CLASSES) and facts["loss"] == "softmax"
     encoder = PointEncoder.from_pretrained(train_rooms.NAME, checkpoint=out, device="cpu")
     assert encoder.encode_points(small().scene).shape == (580, 192)
     with pytest.raises(SystemExit):
