@@ -75,10 +75,11 @@ def settle(network: Classifier, support: Objects, args: argparse.Namespace) -> N
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
-    batch = args.batch_size
-    while len(support) % batch == 1:  # of one shape there are no statistics
-        batch += 1
-    features(network, support, args.support_points, args.seed, batch, progress=False)
+    # in whole batches of mixed classes, as in training
+    size = min(args.batch_size, len(support))
+    order = np.random.default_rng(args.seed).permutation(len(support))[: len(support) // size * size]
+    mixed = Objects(tuple(support.shapes[i] for i in order))
+    features(network, mixed, args.support_points, args.seed, size, progress=False)
     network.eval()
 
 
