@@ -49,6 +49,11 @@ class Visit:
         self.surface = surface
 
     @property
+    def has_own(self) -> bool:
+        """Whether it holds what the visitor would have to give again."""
+        return self.session.has_own or self.good is not None
+
+    @property
     def nbytes(self) -> int:
         held = (self.room, self.look, self.surface, self.good)
         return self.session.nbytes + sum(one.nbytes for one in held if one is not None)
@@ -81,6 +86,6 @@ class Visits:
                 shares[visitor.address] += 1 if many else size
             greedy = shares.most_common(1)[0][0]
             theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
-            first = min(theirs, key=lambda visitor: self._kept[visitor].session.has_own)  # the first of equals
+            first = min(theirs, key=lambda visitor: self._kept[visitor].has_own)  # the first of equals
             remove_results(self._kept.pop(first).folder)
             del sizes[first]

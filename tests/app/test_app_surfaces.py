@@ -15,8 +15,9 @@ from openshape_ood.app.downloads import save_results
 from openshape_ood.app.pictures import turning
 from openshape_ood.app.session import Session
 from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, read_good, read_surface
+from openshape_ood.app.turns import HERE, Visitor
 from openshape_ood.app.uploads import NOBODY
-from openshape_ood.app.visits import Visit
+from openshape_ood.app.visits import Visit, Visits
 from openshape_ood.errors import InputError, ShapeFileError
 from openshape_ood.shapes.ply import ply_bytes, ply_columns
 from openshape_ood.synthetic import generate, sample
@@ -144,3 +145,11 @@ def test_what_cannot_be_compared(good: Good, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(surfaces, "MAX_GOOD_POINTS", 10_000)
     with pytest.raises(InputError, match="15,728 points together; this page takes 10,000"):
         learn([Surface("a.ply", cloud(0)), Surface("b.ply", cloud(1))])
+
+
+def test_good_clouds_are_forgotten_after_visits_that_hold_nothing(good: Good) -> None:
+    visits = Visits(most=2)
+    visits.of(Visitor(HERE, "mine"), Session())[0].good = good
+    for other in "ab":
+        visits.of(Visitor(HERE, other), Session())
+    assert visits.of(Visitor(HERE, "mine"), Session())[0].good is good
