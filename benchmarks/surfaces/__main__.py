@@ -22,11 +22,23 @@ from benchmarks.questions.discovery import interval
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import protocol
 from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
-from benchmarks.surfaces.generated import Judged, Roads, damaged_roads, figures, joined, judge, sound_roads
+from benchmarks.surfaces.generated import (
+    Judged,
+    Roads,
+    damaged_roads,
+    figures,
+    joined,
+    judge,
+    judge_tokens,
+    seen_by,
+    sound_roads,
+)
 from benchmarks.surfaces.logs import TrainingLog
 from benchmarks.surfaces.measure import Figure, below_half
 from openshape_ood import __version__
-from openshape_ood.reconstruction import Reconstructor
+from openshape_ood.encoders.shape_encoder import ShapeEncoder
+from openshape_ood.reconstruction import Reconstructor, TokenPCA
+from openshape_ood.reconstruction.tokens import Tokens
 
 COLUMNS = {
     "image_auroc": "image AUROC",
@@ -35,6 +47,7 @@ COLUMNS = {
     "point_aupro": "point AUPRO",
     "point_iou": "point IoU",
 }
+TOKENS = "PCA of tokens, tiny"  # looks at the clouds themselves
 FULL = {"seeds": [0, 1, 2, 3, 4], "roads": 80, "tested": 48, "steps": 300, "width": 16}
 
 
@@ -53,11 +66,15 @@ class Run:
 def run_one(
     name: str, given: Reconstructor, train: Roads, test: Roads, args: argparse.Namespace, seed: int, log: TrainingLog
 ) -> Run:
-    normal = {"normal": train.tiles, "mask": train.mask, "groups": train.owner}
-    watched = test.tiles if args.compat_report else None
-    own = fitted(given, normal, seed, log, watched, method=name, data_seed=seed)
+    encoder = ShapeEncoder.from_pretrained("tiny", device=args.device) if isinstance(given, Tokens) else None
+    if encoder:
+        own = fitted(given, {"normal": seen_by(encoder, train.scans)[0]}, seed, log, method=name, data_seed=seed)
+    else:
+        normal = {"normal": train.tiles, "mask": train.mask, "groups": train.owner}
+        watched = test.tiles if args.compat_report else None
+        own = fitted(given, normal, seed, log, watched, method=name, data_seed=seed)
     start = time.perf_counter()
-    judged = judge(own.reconstructor, test)
+    judged = judge_tokens(own.reconstructor, encoder, test) if encoder else judge(own.reconstructor, test)
     seconds = {"training": own.seconds, "a tile": (time.perf_counter() - start) / len(test.tiles)}
     found = figures(judged, test, own.reconstructor.pixel_threshold_.value, args.draws)
     return Run(name, seed, found, seconds, judged, own)
@@ -65,10 +82,11 @@ def run_one(
 
 def summary(runs: Sequence[Run]) -> dict[str, Figure]:
     """Of one data seed its figures with bootstrap intervals; of several their mean, with Student's t over the seeds."""
+    names = [name for name in (*COLUMNS, "point_f1", "pixel_iou") if name in runs[0].figures]
     if len(runs) == 1:
-        return {name: runs[0].figures[name] for name in (*COLUMNS, "point_f1", "pixel_iou")}
+        return {name: runs[0].figures[name] for name in names}
     found = {}
-    for name in (*COLUMNS, "point_f1", "pixel_iou"):
+    for name in names:
         own = interval(name, [run.figures[name][0] for run in runs])
         found[name] = (own["mean"], own["low"], own["high"])
     return found
@@ -78,7 +96,7 @@ def table(runs: Mapping[str, Sequence[Run]]) -> str:
     rows = []
     for name, own in runs.items():
         shown = summary(own)
-        cells = [f"{v:.3f} [{low:.2f}, {high:.2f}]" for v, low, high in (shown[key] for key in COLUMNS)]
+        cells = ["{:.3f} [{:.2f}, {:.2f}]".format(*shown[key]) if key in shown else "-" for key in COLUMNS]
         rows.append((name, *cells, f"{np.mean([run.seconds['training'] for run in own]):.0f} s"))
     return options.grid(("", *COLUMNS.values(), "training"), rows)
 
@@ -91,7 +109,9 @@ def notes(runs: Mapping[str, Sequence[Run]]) -> list[str]:
     }
     found = []
     for name, own in shown.items():
-        lost = [COLUMNS[key] for key, value in best.items() if own[key][0] < value and name not in BASELINES]
+        lost = [
+            COLUMNS[key] for key, value in best.items() if key in own and own[key][0] < value and name not in BASELINES
+        ]
         found += [f"{name} loses to the better of mean image and PCA: {' and '.join(lost)}"] * bool(lost)
         found += [
             f"{name}: {key} is below one half; its novelty is lower where the road is damaged"
@@ -123,7 +143,8 @@ def run(args: argparse.Namespace) -> None:
     if args.full:
         vars(args).update(FULL)
     args.out.mkdir(parents=True, exist_ok=True)
-    chosen = some_of(contenders(args.steps, args.width, args.units, args.pretrained, args.device), args.only)
+    every = contenders(args.steps, args.width, args.units, args.pretrained, args.device)
+    chosen = some_of(every | {TOKENS: TokenPCA(pixel_coverage=PIXELS_KEPT)}, args.only)
     runs: dict[str, list[Run]] = {name: [] for name in chosen}
     first: Roads | None = None
     with TrainingLog(args.log, args.tensorboard) as log:

@@ -9,8 +9,12 @@ import numpy as np
 
 from benchmarks.surfaces.measure import Places, image_figures, place_figures
 from openshape_ood.decisions.metrics import image_regions
+from openshape_ood.encoders.protocols import Patches
+from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.reconstruction import Raster, Rasterizer, Reconstructor
 from openshape_ood.reconstruction.base import pooled
+from openshape_ood.reconstruction.tokens import Tokens
+from openshape_ood.shapes.points import in_frame
 from openshape_ood.synthetic.roads import CELL, DAMAGES, RELIEF, RoadScan, road_scan
 
 CHANNELS = ("height", "intensity", "normal")
@@ -49,7 +53,10 @@ class Roads:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What one reconstructor says of test scans: scores (s,), maps (t, h, w), novelty of the points of each scan."""
+    """What one reconstructor says of test scans: scores (s,), maps (t, h, w), novelty of the points of each scan.
+
+    maps: empty of one that looks at the clouds themselves.
+    """
 
     score: np.ndarray
     maps: np.ndarray
@@ -87,6 +94,31 @@ def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
     return Judged(score, maps, points)
 
 
+def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, list[np.ndarray]]:
+    """The patches of roads, and their points (n, 3) in the frame of the patches; the way driven lies along x."""
+    clouds = [np.column_stack([*from_above(scan).T, scan.points[:, 2] - scan.points[:, 2].mean()]) for scan in scans]
+    spec = encoder.spec
+    places = [in_frame(cloud, count=spec.count, up="z", to=spec.up, seed=0) for cloud in clouds]
+    return encoder.encode_patches(clouds, up="z"), places
+
+
+def judge_tokens(reconstructor: Tokens, encoder: ShapeEncoder, test: Roads) -> Judged:
+    """Scores of scans, and novelty of their points; a patch is as large as the encoder's."""
+    patches, places = seen_by(encoder, test.scans)
+    one_by_one = [
+        patches._replace(features=patches.features[[i]], centers=patches.centers[[i]]) for i in range(len(places))
+    ]
+    maps = [reconstructor.localize(one, points=own) for one, own in zip(one_by_one, places, strict=True)]
+    return Judged(reconstructor.score(patches), np.empty(0), [one.novelty for one in maps])
+
+
+def from_above(scan: RoadScan) -> np.ndarray:
+    """Along and across the road (n, 2), meters."""
+    along = scan.heading[:2] / np.linalg.norm(scan.heading[:2])
+    flat = scan.points[:, :2] - scan.points[:, :2].mean(axis=0)
+    return np.column_stack([flat @ along, flat @ [-along[1], along[0]]])
+
+
 def figures(judged: Judged, test: Roads, threshold: float, draws: int) -> dict:
     """Image, pixel and point figures, each with its interval, and the share of points that no tile has seen.
 
@@ -94,7 +126,7 @@ def figures(judged: Judged, test: Roads, threshold: float, draws: int) -> dict:
     seen. Letters as in `Roads`.
     """
     bad = np.array([scan.damaged.any() for scan in test.scans])
-    pixels = place_figures(pixel_places(judged, test, threshold), draws)
+    pixels = place_figures(pixel_places(judged, test, threshold), draws) if judged.maps.size else {}
     points = place_figures(point_places(judged, test, threshold), draws)
     unseen = np.mean(np.isnan(np.concatenate(judged.points)))
     both = {f"pixel_{name}": value for name, value in pixels.items()}

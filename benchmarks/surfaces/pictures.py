@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report.pictures.scenes import by_palette
-from benchmarks.surfaces.generated import Roads
+from benchmarks.surfaces.generated import Roads, from_above
 from openshape_ood import plots
 from openshape_ood.novelty_map.colors import ramp
 from openshape_ood.synthetic.roads import DAMAGES
@@ -27,7 +27,7 @@ def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
         scan = test.scans[i]
         gray = np.repeat(scan.intensity[:, None], 3, axis=1).astype(np.float64)
         truth = np.where(scan.damaged[:, None], DAMAGE, 0.35 + 0.5 * gray)
-        flat = _from_above(scan.points, scan.heading)
+        flat = from_above(scan)
         panels = {"intensity": gray, "truth": truth}
         for name, run in runs.items():
             low, high = (one := run.fitted.reconstructor).baseline_, one.pixel_threshold_.value
@@ -42,10 +42,3 @@ def draw_roads(path: Path, test: Roads, runs: Mapping[str, Any]) -> Path:
     words = "gray: what half of the sound pixels stay below; dark red: as far beyond the threshold"
     figure.suptitle(f"generated roads from above; {words}", fontsize=9)
     return by_palette(plots.save(figure, path, dpi=80))
-
-
-def _from_above(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """Along and across the road (n, 2), meters."""
-    along = heading[:2] / np.linalg.norm(heading[:2])
-    flat = points[:, :2] - points[:, :2].mean(axis=0)
-    return np.column_stack([flat @ along, flat @ [-along[1], along[0]]])

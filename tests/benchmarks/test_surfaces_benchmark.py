@@ -12,8 +12,9 @@ from PIL import Image
 from benchmarks.surfaces import __main__ as command
 from benchmarks.surfaces import contenders, dents, generated, layouts, published, search
 from benchmarks.surfaces.logs import TrainingLog
+from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc
-from openshape_ood.reconstruction import CompetitiveReconstructor, MeanReconstructor, PCAReconstructor
+from openshape_ood.reconstruction import CompetitiveReconstructor, MeanReconstructor, PCAReconstructor, TokenPCA
 from openshape_ood.synthetic.roads import DAMAGES, road_tiles
 
 SMALL = ["--quiet", "--draws", "20", "--steps", "2", "--width", "2", "--units", "2", "--device", "cpu"]
@@ -39,6 +40,16 @@ def test_the_whole_way_from_cloud_to_cloud() -> None:
     places = generated.point_places(judged, test, 0.0)
     assert len(places.novelty) == sum(len(scan.points) for scan in test.scans)
     assert np.unique(places.regions[places.regions > 0]).tolist() == [1, 2, 3, 4]  # one of each road
+
+
+def test_tokens_are_judged_by_points_alone() -> None:
+    encoder = ShapeEncoder.from_pretrained("tiny", device="cpu")
+    patches, places = generated.seen_by(encoder, generated.sound_roads(3, 0).scans)
+    test = generated.joined(generated.sound_roads(1, 0, tested=True), generated.damaged_roads(1, 0, 1.0))
+    assert len(patches.features) == 3 and all(np.abs(own).max() < 1.05 for own in places)
+    own = TokenPCA(4).fit(patches)
+    found = generated.figures(generated.judge_tokens(own, encoder, test), test, own.pixel_threshold_.value, 20)
+    assert "point_iou" in found and not any(name.startswith("pixel") for name in found) and found["unseen"] == 0
 
 
 @pytest.mark.slow
