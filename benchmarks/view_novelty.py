@@ -12,6 +12,7 @@ name is never asked for.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,7 @@ from benchmarks.training.completion_samples import LAYOUT
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.scenes import find_objects
 from openshape_ood.synthetic.rooms import FURNITURE
 from openshape_ood.synthetic.views import RoomView, room_view
 from openshape_ood.views import lift
@@ -38,7 +40,7 @@ LEAST = 80  # pixels of a thing that counts as seen
 SMOOTH, SIZE = 24, 60  # points that are averaged, and that a region has at least
 DRAWS = 1000  # of the intervals
 BACKGROUND = 6  # names that are in no room
-GRID = np.linspace(0.4, 1.2, 21)  # thresholds that are tried
+GRID = np.linspace(0.0, 1.2, 49)  # thresholds that are tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +76,8 @@ def affinities(made: RoomView, names: Sequence[str], seed: int, severity: float 
     return Affinities(scaled(maps - behind), tuple(names))
 
 
-def made_room(seed: int, *, withheld: bool, severity: float = 1.0) -> Judged:
-    """A room in which everything has a known name, but for one thing if `withheld`."""
+def made_room(seed: int, *, withheld: bool, severity: float = 1.0, objects: bool = False) -> Judged:
+    """A room in which everything has a known name, but for one thing if `withheld`, judged by points or by objects."""
     for attempt in range(20):
         rng = np.random.RandomState([seed, attempt, 19])
         foreign = [FOREIGN[rng.randint(len(FOREIGN))]] if withheld else []
@@ -88,7 +90,9 @@ def made_room(seed: int, *, withheld: bool, severity: float = 1.0) -> Judged:
             continue
         known = tuple(dict.fromkeys(["floor", "wall", *(item.category for item in made.items if not item.foreign)]))
         lifted = lift(made.view, affinities(made, known, seed, severity))
-        return Judged(lifted.novelty(smooth=SMOOTH), hidden.reshape(-1)[made.view.seen.reshape(-1)])
+        how: dict[str, Any] = {"objects": find_objects(lifted.scene)} if objects else {"smooth": SMOOTH}
+        found = lifted.novelty(**how)
+        return Judged(found, hidden.reshape(-1)[made.view.seen.reshape(-1)])
     raise InputError(f"no room of seed {seed} shows a thing to withhold")
 
 
@@ -99,14 +103,15 @@ def chosen_threshold(rooms: Sequence[Judged], kept: float = 0.85) -> float:
     return float(GRID[calm[0] if len(calm) else -1])
 
 
-def measure(rooms: int, severity: float = 1.0, seed: int = 0) -> dict[str, Any]:
+def measure(rooms: int, severity: float = 1.0, seed: int = 0, objects: bool = False) -> dict[str, Any]:
     """Point AUROC, and shares of rooms with exactly one region where one thing is withheld, and with none otherwise.
 
     The threshold is chosen on as many other rooms; intervals are by resampling rooms.
     """
     first = 1000 * seed
-    calm = [made_room(first + i, withheld=False, severity=severity) for i in range(2 * rooms)]
-    told = [made_room(first + 500 + i, withheld=True, severity=severity) for i in range(rooms)]
+    how: dict[str, Any] = {"severity": severity, "objects": objects}
+    calm = [made_room(first + i, withheld=False, **how) for i in range(2 * rooms)]
+    told = [made_room(first + 500 + i, withheld=True, **how) for i in range(rooms)]
     threshold = chosen_threshold(calm[:rooms])
     novelty, truth = (
         np.concatenate(part) for part in zip(*((room.found.novelty, room.truth) for room in told), strict=True)
@@ -127,14 +132,17 @@ def shown(value: Any) -> str:
         f"{value['mean']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
         if isinstance(value, dict)
         else f"{value:.3g}"
+        if isinstance(value, float)
+        else str(value)
     )
 
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=2)
     rows = []
-    for severity in args.severity:
-        rows.append({"severity": severity, **measure(args.rooms, severity, args.seed)})
+    for severity, objects in itertools.product(args.severity, (False, True)):
+        by = "objects" if objects else "points"
+        rows.append({"severity": severity, "by": by, **measure(args.rooms, severity, args.seed, objects)})
         told = [f"{name} {shown(value)}" for name, value in rows[-1].items()]
         print(", ".join(told), flush=True)
     args.out.mkdir(parents=True, exist_ok=True)

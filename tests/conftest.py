@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import archive_server
 import pytest
 import torch
+import typer.main
+import typer.testing
 from archive_server import TOP, ArchiveServer
 
 from benchmarks.threedos.data.fetch import Archive
@@ -23,6 +25,14 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The key that stripped files are signed with is not that of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_once() -> Iterator[None]:
+    """The command line is built once for all that run it in this process: it takes longer than many of the runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood import NoveltyResult, score_novelty
 from openshape_ood.encoders.protocols import Identity, Patches
 from openshape_ood.shapes.points import CloudSpec, exchange
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
@@ -87,3 +88,16 @@ def words() -> FakeText:
     """Names whose vectors are the embeddings of boxes that look like them."""
     boxes = {"pole": POLE, "plate": PLATE, "slab": SLAB}
     return FakeText({name: FakeEncoder().encode(cloud)[0] for name, cloud in boxes.items()})
+
+
+NAMES = ["pole", "plate", "slab"]
+EXAMPLES = {"pole": [POLE, box(0.2, 2, 0.1)], "plate": PLATE, "slab": SLAB[None]}
+SHAPES = [POLE * 3, SLAB - 7, box(1, 1, 1)]
+
+
+def by_name(shapes: Any = SHAPES, known: Any = NAMES, **settings: Any) -> NoveltyResult:
+    return score_novelty(shapes, known, encoder=FakeEncoder(), text=words(), **settings)
+
+
+def by_example(shapes: Any = SHAPES, known: Any = EXAMPLES, **settings: Any) -> NoveltyResult:
+    return score_novelty(shapes, known, encoder=FakeEncoder(), **settings)

@@ -108,6 +108,7 @@ NOT_HERE = {
     "comparator",
     "relevancy",
     "view",
+    "surface",
 }
 
 

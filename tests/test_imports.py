@@ -28,7 +28,7 @@ ORDER = """
     scoring
     novelty_map
     novelty localization comparison discovery reconstruction
-    scenes
+    scenes examination
     views
     sklearn_api embedding_store
     plots

@@ -55,10 +55,6 @@ def made_up(count: int, seed: int) -> Scene:
     return Scene(points, color, labels, instances, name=f"{count:,} points")
 
 
-def write_ply(scene: Scene, path: Path) -> None:
-    save_scene(scene, path)
-
-
 def write_npz(scene: Scene, path: Path) -> None:
     columns = {"points": scene.points, "label": scene.labels, "instance_id": scene.instances}
     if scene.color is not None:
@@ -82,7 +78,7 @@ def write_laz(scene: Scene, path: Path) -> None:
     cloud.write(str(path))
 
 
-WRITERS: dict[str, Callable[[Scene, Path], None]] = {"ply": write_ply, "npz": write_npz, "laz": write_laz}
+WRITERS: dict[str, Callable[[Scene, Path], Any]] = {"ply": save_scene, "npz": write_npz, "laz": write_laz}
 
 
 def measure(path: str, size: float) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from benchmarks.scene_data.completed import Row, Seen, foreign, named, related
 from benchmarks.training.completion_affinities import quality
 from benchmarks.training.completion_samples import NEVER
 from openshape_ood.encoders.protocols import Identity
+from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer
 from openshape_ood.views.completion.network import CompletionNetwork
@@ -127,6 +128,8 @@ def cell(figure: Mapping[str, float] | None) -> str:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=1, foreign=0)
+    if not 1 <= args.things[0] <= args.things[1]:
+        raise InputError(f"--things {args.things[0]} {args.things[1]}: expected at least 1, and no fewer at most")
     args.out.mkdir(parents=True, exist_ok=True)
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
     relater = None
@@ -134,7 +137,8 @@ def run(args: argparse.Namespace) -> None:
         relater = Completer.from_pretrained(RELATIONAL, checkpoint=args.checkpoint, device=args.device)
     before = untrained(completer)
     rooms = [
-        Seen.of(FIRST + i, args.bfloat16) for i in tqdm(range(args.rooms), desc="views", disable=not args.progress)
+        Seen.of(FIRST + i, args.bfloat16, tuple(args.things))
+        for i in tqdm(range(args.rooms), desc="views", disable=not args.progress)
     ]
     work = tqdm(rooms, desc="names", unit="room", disable=not args.progress)
     names = [row for one in work for row in named(one, completer, before)]
@@ -147,7 +151,13 @@ def run(args: argparse.Namespace) -> None:
         "model": completer.identity.checkpoint,
         "checkpoint_sha256": completer.identity.sha256,
         "threshold": completer.network.sizes.threshold,
-        "settings": {"rooms": args.rooms, "foreign": len(novel), "first_seed": FIRST, "never_trained": NEVER},
+        "settings": {
+            "rooms": args.rooms,
+            "things": args.things,
+            "foreign": len(novel),
+            "first_seed": FIRST,
+            "never_trained": NEVER,
+        },
         "stand_in": stand_in_figures(rooms),
         "names": name_figures(names),
         "relations": relation_figures(relations) if relations else {},
@@ -179,6 +189,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = options.parser("views", about, "checkpoint", "device", model=DEFAULT)
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: 20)")
     parser.add_argument("--foreign", type=int, default=12, help="rooms with a thing without a name (default: 12)")
+    parser.add_argument(
+        "--things", type=int, nargs=2, default=[8, 13], metavar=("FEWEST", "MOST"), help="in a room (default: 8 13)"
+    )
     parser.add_argument("--bfloat16", action="store_true", help="volumes in bfloat16, on processors made for it")
     parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)

@@ -55,8 +55,8 @@ class Seen:
     bfloat16: bool = False
 
     @classmethod
-    def of(cls, seed: int, bfloat16: bool = False) -> Seen:
-        made = drawn_view(seed, FURNITURE)
+    def of(cls, seed: int, bfloat16: bool = False, things: tuple[int, int] = (8, 13)) -> Seen:
+        made = drawn_view(seed, FURNITURE, things)
         sample, rng = sample_of(made, seed), np.random.RandomState([seed, 21])
         names, hidden = sample.visible(), hidden_triples(sample, rng)
         hidden = [hidden[i] for i in rng.permutation(len(hidden))[: MOST["hidden"]]]

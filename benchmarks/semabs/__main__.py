@@ -1,6 +1,7 @@
 """`python -m benchmarks.semabs`: the data converted, networks evaluated on it, and the tables of their results.
 
     python -m benchmarks.semabs convert DATASET VIEWS                     # once
+    python -m benchmarks.semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
     python -m benchmarks.semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
         --out ours.csv                                                    # rows are added to what is there
     python -m benchmarks.semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
@@ -10,14 +11,19 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from benchmarks import options
 from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum
 from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
 from openshape_ood.errors import FileError, InputError, OpenShapeError
+
+if TYPE_CHECKING:
+    from benchmarks.semabs.texts import Texts
 
 TEXTS = ("scene_id", "split", "label", "target_obj_name", "spatial_relation_name", "reference_obj_name")
 TRAINING = "train"  # the split of held-out training rooms
@@ -38,6 +44,7 @@ def evaluate(args: argparse.Namespace) -> None:
     from openshape_ood.views.completion import Completer
 
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
+    texts = named(args.text, completer.network.sizes.head)
     paths = sorted(args.views.glob("*.npz"))
     if not paths:
         raise InputError(f"{args.views} has no .npz files; make them with `python -m benchmarks.semabs convert`")
@@ -45,13 +52,34 @@ def evaluate(args: argparse.Namespace) -> None:
     with args.out.open("a", newline="", encoding="utf-8") as file:
         writer = None
         for path in paths:
-            for row in result_rows(load_datum(path), completer, args.split, args.points, args.seed):
+            for row in result_rows(load_datum(path), completer, args.split, args.points, args.seed, texts):
                 if writer is None:
                     writer = csv.DictWriter(file, list(row))
                     if new:
                         writer.writeheader()
                 writer.writerow(row)
             print(path.name, flush=True)
+
+
+def named(text: Path | None, head: str) -> Texts | None:
+    """Embeddings of names, for networks that compare with text."""
+    from benchmarks.semabs.texts import texts_of
+
+    return texts_of(text, head) if head.startswith("text") else None
+
+
+def train(args: argparse.Namespace) -> None:
+    from benchmarks.semabs.training import Recipe, train
+    from openshape_ood.devices import find_device
+    from openshape_ood.registry import find_checkpoint
+
+    row = find_checkpoint(args.model, kinds=("completion",))
+    sizes: Any = row.sizes
+    options.check(args, steps=1, warm=1, asked=1, points=1, queries=1, every=1)
+    recipe = Recipe(args.steps, args.warm, args.lr, args.asked, args.points, args.queries, args.seed, args.balance)
+    texts = named(args.text, sizes.head)
+    for record in train(args.views, row, args.out, recipe, texts, find_device(args.device), args.every):
+        print(json.dumps(record), flush=True)
 
 
 def summarize(args: argparse.Namespace) -> None:
@@ -103,6 +131,24 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(
         run=lambda args: [print(path) for path in convert(args.dataset, args.views, args.image, args.extractor)]
     )
+    one = commands.add_parser("train", help="a network by the published recipe; goes on from --out where that is there")
+    one.add_argument("views", type=Path)
+    one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
+    one.add_argument(
+        "--out", type=Path, required=True, help="a .pth file in the published layout; its log is beside it"
+    )
+    one.add_argument("--steps", type=int, required=True, help="of one view each")
+    one.add_argument("--warm", type=int, default=1024, help="steps in which the rate rises (default: %(default)s)")
+    one.add_argument("--lr", type=float, default=1e-3)
+    one.add_argument("--asked", type=int, default=4, help="classes or descriptions a view (default: %(default)s)")
+    one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
+    one.add_argument("--queries", type=int, default=400_000, help="of a class or description (default: %(default)s)")
+    one.add_argument("--balance", action="store_true", help="weigh the rarer of right and wrong queries more")
+    one.add_argument("--every", type=int, default=500, help="steps between two states kept (default: %(default)s)")
+    one.add_argument("--text", type=Path, help="embeddings of names, as of evaluate")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--device")
+    one.set_defaults(run=train)
     one = commands.add_parser("evaluate", help="a network on converted views: a table of results")
     one.add_argument("views", type=Path)
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
@@ -110,6 +156,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--split", choices=(*SPLITS, TRAINING), required=True)
     one.add_argument("--out", type=Path, required=True, help="a .csv file; rows are added")
     one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
+    one.add_argument(
+        "--text",
+        type=Path,
+        help=".npz of names (k,) and vectors (k, t), for networks that compare with text; else CLIP",
+    )
     one.add_argument("--seed", type=int, default=0)
     one.set_defaults(run=evaluate)
     one = commands.add_parser("summarize", help="the tables: a column a split")

@@ -1,55 +1,77 @@
-"""Rows of results: a completion network on views of the published data."""
+"""Rows of results: a completion network on views of the published data, and what it is given and asked of one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.semabs.metrics import CUTOFFS, all_scores
 from benchmarks.semabs.reader import Datum
 from benchmarks.semabs.summary import SYNONYMS
+from benchmarks.semabs.texts import Texts
 from openshape_ood.devices import exact
 from openshape_ood.errors import InputError
 from openshape_ood.views.completion import RELATIONS, Completer
+from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import moved, project, unproject
 
 GAIN = 50.0  # of relevancies less their mean
 PIECE = 1 << 18
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Points (n, 3) of the pixels in bounds, their colors (n, 3) in [0, 1], and what each has (n,) of every label."""
+
+    points: np.ndarray
+    colors: np.ndarray
+    maps: dict[str, np.ndarray]
+
+    def numbers(self, network: CompletionNetwork, names: Sequence[str]) -> list[np.ndarray] | None:
+        """What the network is given of the points (n, f), once a name; None where a name has no relevancy."""
+        if network.sizes.head.startswith("text"):
+            return [self.colors]
+        return [self.maps[name][:, None] for name in names] if all(name in self.maps for name in names) else None
+
+
 def result_rows(
-    datum: Datum, completer: Completer, split: str, num_points: int = 80_000, seed: int = 0
+    datum: Datum, completer: Completer, split: str, num_points: int = 80_000, seed: int = 0, texts: Texts | None = None
 ) -> Iterator[dict[str, Any]]:
     """The rows of a view: one a class or description, and cut-off.
 
     The network's head says whether classes or descriptions are asked for. In the split of synonyms, names are replaced
-    by theirs, and a thing is right that has any class of which its name is a synonym.
+    by theirs, and a thing is right that has any class of which its name is a synonym. texts: embeddings of names, for
+    networks that compare with text; raises `InputError` without.
     """
-    head = completer.network.sizes.head
-    if head not in ("name", "relation", "sentence"):
-        raise InputError(
-            f"networks of head {head!r} need text embeddings, which the data has for their own labels only"
-        )
-    points, maps = _input(datum, num_points, seed)
-    inside = ((datum.queries >= datum.bounds[0]) & (datum.queries <= datum.bounds[1])).all(axis=1)
-    hidden = ~inside | ~_in_view(datum) if head == "name" else ~inside
-    for about, names, labels in _asked(datum, head, split):
-        if any(name not in maps for name in names):
+    network, device = completer.network, completer.device
+    seen = visible(datum, num_points, seed)
+    hidden = left_out(datum, network.sizes.head)
+    for about, names, labels in asked(datum, network.sizes.head, split):
+        numbers = seen.numbers(network, names)
+        if numbers is None:
             continue  # nothing is known of where it might be
-        logits = _logits(completer, points, [maps[name] for name in names], datum.queries, about)
+        with torch.inference_mode(), exact(device):
+            parts = volume(network, seen.points, numbers, device)
+            query, found = told(network, about, names, texts, device), []
+            for start in range(0, len(datum.queries), PIECE):
+                piece = torch.tensor(datum.queries[start : start + PIECE], device=device)[None]
+                found.append(network.decode(parts, piece, query)[0].cpu().numpy())
+        logits = np.concatenate(found)
         for cutoff in CUTOFFS:
             own = all_scores(logits[None], labels[None], hidden[None], datum.queries[None], cutoff)
             row = {"scene_id": datum.scene_id, "split": split, "cutoff": cutoff, **about}
             yield row | {name: float(value[0]) for name, value in own.items()}
 
 
-def _asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
+def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
     """What a row is about, the names whose relevancies it needs, and which queries are right (n,)."""
     other = SYNONYMS if split.endswith("synonyms") else {}
-    if head == "name":
+    if head in ("name", "text"):
         classes = datum.classes[datum.objects]
         for label in sorted({other.get(name, name) for name in datum.visible.tolist()}):
             same = {label, *(name for name, synonym in other.items() if synonym == label)}
@@ -66,8 +88,8 @@ def _asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str]
         yield about, names, datum.objects == number
 
 
-def _input(datum: Datum, num_points: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Points (n, 3) of the pixels in bounds, at most so many, and what each has of every label."""
+def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
+    """What the view shows in its bounds, at most so many points; seed: as `numpy.random.default_rng` takes it."""
     places = moved(unproject(datum.depth, datum.intrinsics), datum.pose)
     with np.errstate(invalid="ignore"):
         fine = (datum.depth.reshape(-1) > 0) & ((places >= datum.bounds[0]) & (places <= datum.bounds[1])).all(axis=1)
@@ -81,26 +103,44 @@ def _input(datum: Datum, num_points: int, seed: int) -> tuple[np.ndarray, dict[s
     for name, one in zip(datum.labels.tolist(), centered, strict=True):
         large = torch.nn.functional.interpolate(one[None, None], datum.depth.shape, mode="bilinear")
         maps[name] = large.reshape(-1)[torch.from_numpy(kept)].numpy()
-    return places[kept], maps
+    return Seen(places[kept], datum.rgb.reshape(-1, 3)[kept] / np.float32(255), maps)
 
 
-def _in_view(datum: Datum) -> np.ndarray:
+def left_out(datum: Datum, head: str) -> np.ndarray:
+    """Which queries (n,) do not count: those out of bounds, and of classes those out of view."""
+    outside = ~((datum.queries >= datum.bounds[0]) & (datum.queries <= datum.bounds[1])).all(axis=1)
+    return outside | ~in_view(datum) if head in ("name", "text") else outside
+
+
+def in_view(datum: Datum) -> np.ndarray:
+    """Which queries (n,) the camera looks at, hidden or not."""
     at, ahead = project(datum.queries.astype(np.float64), datum.intrinsics, datum.pose)
     h, w = datum.depth.shape
     with np.errstate(invalid="ignore"):
         return (ahead > 0) & ((at >= 0) & (at < [w, h])).all(axis=1)
 
 
-def _logits(
-    completer: Completer, points: np.ndarray, numbers: list[np.ndarray], queries: np.ndarray, about: dict[str, str]
-) -> np.ndarray:
-    network, device = completer.network, completer.device
+def volume(network: CompletionNetwork, points: np.ndarray, numbers: list[np.ndarray], device: torch.device) -> Tensor:
+    """What `decode` reads: the volumes of target and reference one after the other, or that of the one name."""
     places = torch.from_numpy(points).float().to(device)[None]
-    with torch.inference_mode(), exact(device):
-        parts = [network.volume(places, torch.from_numpy(one).to(device)[None, :, None]) for one in numbers]
-        query = network.relation_query([about["spatial_relation_name"]]) if network.sizes.relates else None
-        found = []
-        for start in range(0, len(queries), PIECE):
-            piece = torch.tensor(queries[start : start + PIECE], device=device)[None]
-            found.append(network.decode(torch.cat(parts, 1), piece, query)[0].cpu().numpy())
-    return np.concatenate(found)
+    return torch.cat([network.volume(places, torch.from_numpy(one).float().to(device)[None]) for one in numbers], 1)
+
+
+def told(
+    network: CompletionNetwork, about: dict[str, str], names: Sequence[str], texts: Texts | None, device: torch.device
+) -> Tensor | None:
+    """What `decode` compares with: of relations, of text, or None. Raises `InputError` for text without embeddings."""
+    head, vectors = network.sizes.head, None
+    if head.startswith("text"):
+        if texts is None:
+            raise InputError(f"networks of head {head!r} compare with text: give embeddings of the names, --text FILE")
+        vectors = [texts(name)[None].to(device) for name in names]
+        if vectors[0].shape[1] != network.sizes.text:
+            raise InputError(
+                f"embeddings of text are {vectors[0].shape[1]} wide; the network takes {network.sizes.text}"
+            )
+        if head == "text":
+            return vectors[0]
+    if not network.sizes.relates:
+        return None
+    return network.relation_query([about["spatial_relation_name"]], (vectors[0], vectors[1]) if vectors else None)

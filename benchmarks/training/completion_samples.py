@@ -189,12 +189,12 @@ def seen_cells(depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray) -> t
     return in_view, pixel, np.where(in_view, depth.reshape(-1)[pixel] - ahead, np.nan)
 
 
-def drawn_view(seed: int, kinds: Sequence[str] = (*TRAINED * 3, *MORE)) -> RoomView:
-    """A room of 8 to 13 things, fewer where it is full; in every other one there are several of a kind."""
+def drawn_view(seed: int, kinds: Sequence[str] = (*TRAINED * 3, *MORE), things: tuple[int, int] = (8, 13)) -> RoomView:
+    """A room of 8 to 13 things, or other `things`, fewer where it is full; every other one has several of a kind."""
     rng = np.random.RandomState([seed, 19])
     if rng.random_sample() < 0.5:
         kinds = [kinds[i] for i in rng.randint(len(kinds), size=5)]
-    noise, objects = float(rng.uniform(0, 1.5)), int(rng.randint(8, 14))
+    noise, objects = float(rng.uniform(0, 1.5)), int(rng.randint(things[0], things[1] + 1))
     return room_view(seed, categories=kinds, objects=objects, noise=noise)
 
 

@@ -1,6 +1,7 @@
 """Train the completion network that is in the package: from the affinity of a name to the whole of what it names.
 
-    python -m benchmarks.training.completion_samples VIEWS                                       # once, 10 minutes
+    python -m benchmarks.training.completion_samples VIEWS --views 4000                          # once, 10 minutes
+    python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --steps 11500  # as packaged
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --minutes 45
     python -m benchmarks.training.train_completion VIEWS --out completion.safetensors --minutes 60 --resume
 

@@ -9,13 +9,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from openshape_ood.app.surfaces import Compared
 from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict, Shown
 from openshape_ood.scenes import SceneResult, save_scene
 from openshape_ood.storage import save_whole
 from openshape_ood.views.completion import CompletedView
 
 
-def save_results(verdict: Shown | CompletedView, root: Path, color: str = "novelty") -> tuple[Path, Path]:
+def save_results(verdict: Shown | CompletedView | Compared, root: Path, color: str = "novelty") -> tuple[Path, Path]:
     """Write the PLY and the JSON into a new folder below `root` whose name cannot be guessed.
 
     color: of `pictures.COLORS_OF_ROOMS`, for a room.
@@ -25,6 +26,9 @@ def save_results(verdict: Shown | CompletedView, root: Path, color: str = "novel
     if isinstance(verdict, CompletedView):
         stem, told = safe_stem(verdict.view.name), verdict.as_json()
         cloud = verdict.novelty.save(folder / f"{stem}.novelty.ply")
+    elif isinstance(verdict, Compared):
+        stem, told = safe_stem(verdict.result.name), verdict.as_json()
+        cloud = verdict.result.map.save(folder / f"{stem}.novelty.ply")
     elif isinstance(verdict, RoomVerdict):
         stem, told = safe_stem(verdict.scene.scene.name), _report_of_room(verdict)
         cloud = _save_room(verdict.scene, folder / f"{stem}.{color}.ply", color)

@@ -12,6 +12,7 @@ from openshape_ood.app.judge import AUTOMATIC, method_names
 from openshape_ood.app.pictures import COLORS
 from openshape_ood.app.rooms import GENERATED
 from openshape_ood.app.session import Session
+from openshape_ood.app.surfaces import GENERATED as GENERATED_SURFACE
 from openshape_ood.app.verdicts import MODEL, ORIGINS
 from openshape_ood.app.views import GENERATED as GENERATED_VIEW
 from openshape_ood.novelty.inputs import AUTO
@@ -76,6 +77,11 @@ class Components:
             with gr.Column(scale=7, min_width=320):
                 self._found(gr)
 
+    @property
+    def files(self) -> list[Any]:
+        """What is dropped here, and taken from the page once it is read."""
+        return [self.dropped, self.room, self.look, self.good, self.surface, self.calibration]
+
     def _shapes(self, gr: Any, max_file_mb: int) -> None:
         with gr.Tabs(elem_id="kinds", elem_classes="second"):
             with gr.Tab("Shapes"):
@@ -84,6 +90,17 @@ class Components:
                 self._room(gr, max_file_mb)
             with gr.Tab("A view", elem_id="kind-view"):
                 self._view(gr, max_file_mb)
+            with gr.Tab("A surface", elem_id="kind-surface"):
+                self._surface(gr, max_file_mb)
+
+    def _surface(self, gr: Any, max_file_mb: int) -> None:
+        more: dict[str, Any] = {"height": 96, "elem_classes": "drop", "type": "filepath"}
+        label = f"First: clouds of good surfaces, up to {max_file_mb} MB each"
+        self.good = gr.File(label=label, file_count="multiple", elem_id="drop-good", **more)
+        label = f"Then: the cloud that is compared, up to {max_file_mb} MB"
+        self.surface = gr.File(label=label, elem_id="drop-surface", **more)
+        gr.HTML(f'<span class="formats">{texts.FORMATS_OF_SURFACES}</span>')
+        self.generated_surface = gr.Button(GENERATED_SURFACE, size="sm", elem_id="surface-example")
 
     def _view(self, gr: Any, max_file_mb: int) -> None:
         label = f"A picture with depth and camera, up to {max_file_mb} MB each"

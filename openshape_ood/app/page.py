@@ -18,10 +18,12 @@ from openshape_ood.app.quotas import MAX_FILE_MB, SCORERS
 from openshape_ood.app.reading import read_calibration, read_shapes
 from openshape_ood.app.rooms import generated, read_room
 from openshape_ood.app.session import Session, Shape, parse_names
+from openshape_ood.app.surfaces import Compared, compare, learn, read_good, read_surface
+from openshape_ood.app.surfaces import generated as generated_surface
 from openshape_ood.app.turns import Turns, Visitor, address
 from openshape_ood.app.uploads import taken
 from openshape_ood.app.verdicts import Shown
-from openshape_ood.app.views import Look, complete_look, read_look
+from openshape_ood.app.views import complete_look, read_look
 from openshape_ood.app.views import generated as generated_view
 from openshape_ood.app.visits import FORGOTTEN, Visit, Visits
 from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
@@ -71,18 +73,7 @@ class _Page:
         found = [on.table, on.said, on.color, on.plot, on.compared, on.bars, on.cloud, on.figures]
         # private: there is no API; who may work at the same time is for `Turns` to say
         common: dict[str, Any] = {
-            "outputs": [
-                *found,
-                on.message,
-                on.dropped,
-                on.calibration,
-                on.own,
-                on.known,
-                on.up,
-                on.origin,
-                on.room,
-                on.look,
-            ],
+            "outputs": [*found, *on.files, on.message, on.own, on.known, on.up, on.origin],
             "api_visibility": "private",
             "show_progress": "hidden",
             "concurrency_limit": None,
@@ -96,6 +87,9 @@ class _Page:
         on.generated.click(handler(self.on_generated), settings, **common)
         on.look.upload(handler(self.on_view), [on.look, *settings], **common)
         on.generated_view.click(handler(self.on_generated_view), settings, **common)
+        on.good.upload(handler(self.on_good), [on.good, *settings], **common)
+        on.surface.upload(handler(self.on_surface), [on.surface, *settings], **common)
+        on.generated_surface.click(handler(self.on_generated_surface), settings, **common)
         gr.on([on.room_up.input, on.unit.input], handler(self.on_reread), read, **common)
         choices = [choice.input for choice in (on.model, on.method, on.up, on.origin)]
         scoring = {**common, "trigger_mode": "always_last"}  # a choice made while something is scored counts too
@@ -133,7 +127,7 @@ class _Page:
                 yield update | told
         except OpenShapeError as error:
             refused = {self.on.message: texts.message(str(error), refused=True), self.on.said: visit.said} | told
-            yield refused | dict.fromkeys((self.on.dropped, self.on.room, self.on.look, self.on.calibration))
+            yield refused | dict.fromkeys(self.on.files)
 
     def on_open(self, first: str | None, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
         if first is not None:
@@ -159,7 +153,7 @@ class _Page:
         self, visit: Visit, visitor: Visitor, path: str | None, up: str, unit: str, *settings: Any
     ) -> Iterator[Update]:
         yield self._working(texts.READING)
-        visit.file, visit.look = path or "", None
+        visit.file, visit.look, visit.surface = path or "", None, None
         with taken([visit.file]) as (file,):
             visit.room = read_room(file, visitor, up, unit, max_bytes=self.max_bytes)
         yield {**self._scored(visit, visitor, *settings), self.on.room: None}
@@ -183,6 +177,30 @@ class _Page:
     def on_generated_view(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
         yield self._working(texts.COMPLETING)
         visit.put(visit.session.with_shapes([]), look=generated_view())
+        yield self._scored(visit, visitor, *settings)
+
+    def on_good(self, visit: Visit, visitor: Visitor, paths: list[str] | None, *settings: Any) -> Iterator[Update]:
+        clouds = yield from self._read(paths, visitor, read_good)
+        yield self._working(texts.LEARNING)
+        with self.turns.turn(visitor):
+            visit.good = good = learn(clouds)
+        visit.put_surface(visit.surface)
+        again = {} if visit.surface is None else self._scored(visit, visitor, *settings)
+        yield {**(again or self._alone(visit, texts.learned(good))), self.on.good: None}
+
+    def on_surface(self, visit: Visit, visitor: Visitor, path: str | None, *settings: Any) -> Iterator[Update]:
+        if visit.good is None:
+            raise InputError("there is nothing yet to compare it with; drop good clouds first")
+        yield self._working(texts.COMPARING)
+        with taken([path or ""]) as (file,):
+            visit.put_surface(read_surface(file, visitor, max_bytes=self.max_bytes))
+        yield {**self._scored(visit, visitor, *settings), self.on.surface: None}
+
+    def on_generated_surface(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
+        yield self._working(texts.LEARNING)
+        with self.turns.turn(visitor):
+            visit.good, surface = generated_surface()
+        visit.put_surface(surface)
         yield self._scored(visit, visitor, *settings)
 
     def on_score(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
@@ -251,11 +269,8 @@ class _Page:
             return stop.value
 
     def _scored_again(self, visit: Visit, visitor: Visitor, *settings: Any) -> Update:
-        return (
-            {}
-            if visit.session.shape is None and visit.room is None and visit.look is None
-            else self._scored(visit, visitor, *settings)
-        )
+        held = (visit.session.shape, visit.room, visit.look, visit.surface)
+        return {} if all(one is None for one in held) else self._scored(visit, visitor, *settings)
 
     def _scored(
         self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
@@ -263,7 +278,12 @@ class _Page:
         with self.turns.turn(visitor):
             visit.session = visit.session.with_names(names)
             if visit.look is not None:
-                return self._completed(visit, visit.look)
+                found = complete_look(visit.look, visit.session.names)
+                said, below = texts.view(found, visit.look.remarks), texts.sheet(sheet(found))
+                return self._alone(visit, said, found, texts.things(found), below)
+            if visit.surface is not None and visit.good is not None:
+                compared = compare(visit.surface, visit.good)
+                return self._alone(visit, texts.surface(compared), compared, below=texts.COMPARED)
             if visit.room is None:
                 return self._told(visit, self.judge.judge(visit.session, model, method, up, origin), color)
             verdict = self.judge.judge_room(visit.room, visit.session, model, method, up)
@@ -292,25 +312,29 @@ class _Page:
             self.on.known: texts.known(visit.session),
         }
 
-    def _completed(self, visit: Visit, look: Look) -> Update:
+    def _alone(
+        self, visit: Visit, said: str, found: CompletedView | Compared | None = None, table: str = "", below: str = ""
+    ) -> Update:
+        """What is no verdict on shapes: a view, a surface, or words alone."""
         import gradio as gr
 
-        found = complete_look(look, visit.session.names)
-        saved = self._saved(visit, found, "novelty")
-        visit.verdict, visit.said = None, texts.view(found, look.remarks)
+        visit.verdict, visit.said = None, said
+        hidden = dict.fromkeys((self.on.plot, self.on.cloud, self.on.figures), gr.update(visible=False))
+        shown = hidden if found is None else self._saved(visit, found, "novelty")
+        if found is not None:
+            shown[self.on.plot] = gr.update(value=turning(found, ""), visible=True)
         return {
-            **saved,
+            **shown,
             self.on.message: "",
-            self.on.table: texts.things(found),
-            self.on.said: visit.said,
+            self.on.table: table,
+            self.on.said: said,
             self.on.color: gr.update(visible=False, value="novelty"),
-            self.on.plot: gr.update(value=turning(found, ""), visible=True),
-            self.on.compared: texts.sheet(sheet(found)),
+            self.on.compared: below,
             self.on.bars: "",
             self.on.known: texts.known(visit.session),
         }
 
-    def _saved(self, visit: Visit, verdict: Shown | CompletedView, color: str) -> Update:
+    def _saved(self, visit: Visit, verdict: Shown | CompletedView | Compared, color: str) -> Update:
         import gradio as gr
 
         cloud, figures = save_results(verdict, self.results, color)

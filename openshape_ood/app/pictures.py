@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.app.surfaces import Compared
 from openshape_ood.app.verdicts import RoomVerdict, Shown
 from openshape_ood.novelty_map.colors import hex_to_rgb
 from openshape_ood.plots import turnable
@@ -21,6 +22,7 @@ COLORS = {"novelty": "novelty", "nearest class": "class"}
 COLORS_OF_ROOMS = {"novelty": "novelty", "name": "name", "object": "object"}
 HEIGHT, HEIGHT_OF_ROOMS = 310, 430  # pixels of a figure to turn
 FILLED = 1.45  # the longest side of a shape in plotly's units, so that it fills the picture
+FILLED_FLAT = 1.25  # the same of a surface, whose diagonal is seen whole
 SHEET_DPI = 60
 TURN, TILT = np.radians(35), np.radians(20)
 
@@ -75,20 +77,23 @@ def colors_of(verdict: Shown) -> dict[str, str]:
     return COLORS_OF_ROOMS if isinstance(verdict, RoomVerdict) else COLORS
 
 
-def turning(verdict: Shown | CompletedView, color: str) -> Any:
+def turning(verdict: Shown | CompletedView | Compared, color: str) -> Any:
     """A figure of plotly to turn."""
     if isinstance(verdict, CompletedView):
         return turnable(verdict, title="").update_layout(height=HEIGHT_OF_ROOMS, uirevision=verdict.view.name)
-    meant = colors_of(verdict).get(color, "novelty")
+    meant = "novelty" if isinstance(verdict, Compared) else colors_of(verdict).get(color, "novelty")
     if isinstance(verdict, RoomVerdict):
         figure, name, height = turnable(verdict.scene, meant, title=""), verdict.scene.scene.name, HEIGHT_OF_ROOMS
         for x, y, z in [box_lines([one.box]).T for one in verdict.scene.objects[verdict.shown :][:1]]:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    elif isinstance(verdict, Compared):
+        figure, name, height = turnable(verdict.result.map, title=""), verdict.result.name, HEIGHT_OF_ROOMS
     else:
         figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
-    sides = {axis: FILLED * span / max(spans.values()) for axis, span in spans.items()}
+    filled = FILLED_FLAT if isinstance(verdict, Compared) else FILLED
+    sides = {axis: filled * span / max(spans.values()) for axis, span in spans.items()}
     # a shape that was turned stays so when its colors change
     figure.update_layout(height=height, uirevision=name)
     return figure.update_scenes(aspectmode="manual", aspectratio=sides)

@@ -5,11 +5,12 @@ from __future__ import annotations
 MAX_FILE_MB = 100  # of an upload
 MAX_FILES = 50  # dropped at once, and of calibration
 MAX_POINTS = 20_000  # kept of a cloud; more are thinned at random
-MAX_ROOM_POINTS = 300_000  # kept of a scan of a room
+MAX_ROOM_POINTS = 300_000  # kept of a scan of a room, or of a surface
+MAX_GOOD_POINTS = 1_000_000  # of all surfaces together that are given as good
 MAX_VIEW_PIXELS = 500_000  # of a picture with depth
 READ_SECONDS = 10.0  # for reading one upload, after which its process is killed; and for every MB of it
 READ_SECONDS_A_MB = 0.3
-ROOM_SECONDS = 60.0  # the same for a scan of a room, in which that process also finds the objects
+ROOM_SECONDS = 60.0  # the same for a surface, or a scan of a room, in which that process also finds the objects
 READ_MEMORY = 3 * 2**30  # bytes of address space of that process, its libraries included
 READERS = 3  # uploads read at the same time, one a visitor; others wait
 SCORERS = 2  # shapes judged at the same time, one a visitor

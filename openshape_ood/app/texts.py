@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
 
 from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.quotas import MAX_FILES
 from openshape_ood.app.session import Calibration, Example, Session
+from openshape_ood.app.surfaces import Compared, Good
 from openshape_ood.app.verdicts import RoomVerdict, Verdict
 from openshape_ood.novelty.result import Failure
+from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.shapes.reading import SUFFIXES
 from openshape_ood.synthetic.calibration import SCANS
 from openshape_ood.views.completion import CompletedView
@@ -25,6 +27,7 @@ FORMATS_OF_VIEWS = (
     "Without CLIP on this machine an NPZ with “affinities” in its name, too"
 )
 FORMATS = " ".join(suffix[1:].upper() for suffix in SUFFIXES)
+FORMATS_OF_SURFACES = f"Roads, walls, parts, in meters; one long good cloud or, better, 20: {FORMATS}"
 
 
 def message(text: str = "", refused: bool = False) -> str:
@@ -38,6 +41,12 @@ def message(text: str = "", refused: bool = False) -> str:
 WORKING = '<div id="verdict" class="box open working" role="status"><h2>Scoring…</h2></div>'
 COMPLETING = "Completing what the view hides, name by name."
 READING = "Reading the scan and looking for objects."
+LEARNING = "Learning what the good clouds look like."
+COMPARING = "Reading the cloud and comparing it with the good ones."
+COMPARED = (
+    '<div id="compared"><p>The surface is rebuilt from what was learned of the good ones, and each point compared with '
+    "it: gray is as usual, dark red is like none of them.</p></div>"
+)
 FIRST = '<div id="verdict" class="box open"><h2>Drop a shape or pick an example.</h2></div>'
 TOY = (
     "<code>tiny</code> is a toy, trained on generated shapes to try this page out. For real objects choose "
@@ -53,7 +62,7 @@ def working(done: str = "") -> str:
 def verdict(found: Verdict) -> str:
     """Headline, p-value and what they rest on."""
     kind, headline = _headline(found)
-    rows = "".join(f"<p>{line}</p>" for line in [*_evidence(found), *_axis(found), *map(escape, found.remarks)])
+    lines = [*_evidence(found), *_axis(found), *map(escape, found.remarks)]
     toy = f'<p class="toy">{TOY}</p>' if found.is_toy else ""
     if isinstance(found, RoomVerdict):
         scene = found.scene.scene
@@ -61,9 +70,15 @@ def verdict(found: Verdict) -> str:
         name, notes = scene.name, [f"{len(scene):,} points", *shares]
     else:
         name, notes = found.shape.name, [found.shape.note, f"{found.result.up[found.shown]} up"]
-    note = escape(", ".join(filter(None, notes)))
-    named = f'<span class="name">{escape(name)} <small>({note})</small></span>'
-    return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{toy}</div>'
+    return _box(kind, name, ", ".join(filter(None, notes)), headline, lines, toy)
+
+
+def _box(kind: str, name: str, note: str, headline: str, lines: Iterable[str], more: str = "") -> str:
+    """headline, lines and more are HTML."""
+    noted = f" <small>({escape(note)})</small>" if note else ""
+    rows = "".join(f"<p>{line}</p>" for line in lines)
+    named = f'<span class="name">{escape(name)}{noted}</span>'
+    return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{more}</div>'
 
 
 def view(found: CompletedView, remarks: Sequence[str]) -> str:
@@ -78,9 +93,37 @@ def view(found: CompletedView, remarks: Sequence[str]) -> str:
         *map(escape, remarks),
     ]
     note = f"{w} × {h} pixels, {found.view.seen.mean():.0%} with depth"
-    named = f'<span class="name">{escape(found.view.name)} <small>({note})</small></span>'
-    rows = "".join(f"<p>{line}</p>" for line in lines)
-    return f'<div id="verdict" class="box {"novel" if new else "known"}">{named}<h2>{headline}</h2>{rows}</div>'
+    return _box("novel" if new else "known", found.view.name, note, headline, lines)
+
+
+def learned(good: Good) -> str:
+    """Which clouds are taken as good."""
+    count = len(good.names)
+    more = f" and {count - 5} more" if count > 5 else ""
+    headline = f"{count} cloud{'s are' if count > 1 else ' is'} taken as good. Drop the one to compare."
+    return _box("open", ", ".join(good.names[:5]) + more, "", headline, map(escape, good.remarks))
+
+
+def surface(found: Compared) -> str:
+    """Whether a surface is as good as those it is compared with, and what that rests on."""
+    result, threshold, method = found.result, found.result.threshold, found.good.model.reconstructor.method
+    beyond = int((threshold.scores >= result.novelty).sum())
+    what = "that of its worst place" if found.is_sheet else "the mean of its most novel hundredth of points"
+    keeps = "" if threshold.coverage is None else f", which keeps {100 * threshold.coverage:.0f} % of these"
+    of = f"{threshold.n} {'is' if beyond == 1 else 'are'} as novel or more ({escape(threshold.source)})."
+    lines = [
+        f"p = <b>{result.p_value:.3f}</b>: {beyond} of {of}",
+        f"Novelty <b>{result.novelty:.3f}</b>, {what}, by <code>{escape(method)}</code>; good up to "
+        f"{threshold.value:.3f}{keeps}.",
+        f"{found.beyond:,} points are beyond the threshold of points, {found.unseen:,} points were not seen.",
+        *([] if result.map.tells else [f"The map does not tell where: {UNTOLD}"]),
+        *map(escape, found.remarks),
+    ]
+    count = len(found.good.names)
+    note = f"{len(result.map):,} points, beside {count} good cloud{'s' * (count != 1)}"
+    if result.is_novel:
+        return _box("novel", result.name, note, "Damaged: a place is not as on the good ones", lines)
+    return _box("known", result.name, note, "Good: no place is worse than on the good ones", lines)
 
 
 def things(found: CompletedView) -> str:

@@ -10,6 +10,7 @@ from openshape_ood.app.downloads import remove_results
 from openshape_ood.app.quotas import VISITS, VISITS_BYTES
 from openshape_ood.app.rooms import Room
 from openshape_ood.app.session import Session
+from openshape_ood.app.surfaces import Good, Surface
 from openshape_ood.app.texts import FIRST
 from openshape_ood.app.turns import Visitor
 from openshape_ood.app.verdicts import Shown
@@ -23,8 +24,9 @@ FORGOTTEN = (
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's session, the room if its objects are on the page, the file it came from, or the view that is on the
-    page, the verdict that is shown, what was said last in its place, and the folder of what can be downloaded.
+    """One visitor's session; the room if its objects are on the page, and the file it came from, or the view or the
+    surface that is on the page; what is known of good surfaces; the verdict that is shown, what was said last in its
+    place, and the folder of what can be downloaded.
     """
 
     session: Session
@@ -33,15 +35,28 @@ class Visit:
     room: Room | None = None
     file: str = ""
     look: Look | None = None
+    surface: Surface | None = None
+    good: Good | None = None
     said: str = FIRST
 
-    def put(self, session: Session, room: Room | None = None, file: str = "", look: Look | None = None) -> None:
+    def put(self, session: Session, room: Room | None = None, look: Look | None = None) -> None:
         """What is on the page from now on."""
-        self.session, self.room, self.file, self.look = session, room, file, look
+        self.session, self.room, self.file, self.look, self.surface = session, room, "", look, None
+
+    def put_surface(self, surface: Surface | None) -> None:
+        """The same; the good ones stay."""
+        self.put(self.session.with_shapes([]))
+        self.surface = surface
+
+    @property
+    def has_own(self) -> bool:
+        """Whether it holds what the visitor would have to give again."""
+        return self.session.has_own or self.good is not None
 
     @property
     def nbytes(self) -> int:
-        return self.session.nbytes + sum(one.nbytes for one in (self.room, self.look) if one is not None)
+        held = (self.room, self.look, self.surface, self.good)
+        return self.session.nbytes + sum(one.nbytes for one in held if one is not None)
 
 
 class Visits:
@@ -71,6 +86,6 @@ class Visits:
                 shares[visitor.address] += 1 if many else size
             greedy = shares.most_common(1)[0][0]
             theirs = [visitor for visitor in sizes if visitor.address == greedy and visitor != newest] or list(sizes)
-            first = min(theirs, key=lambda visitor: self._kept[visitor].session.has_own)  # the first of equals
+            first = min(theirs, key=lambda visitor: self._kept[visitor].has_own)  # the first of equals
             remove_results(self._kept.pop(first).folder)
             del sizes[first]

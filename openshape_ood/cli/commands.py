@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from openshape_ood import __version__
-from openshape_ood.cli import checkpoints, comparator, known_files
+from openshape_ood.cli import checkpoints, comparator, known_files, surface
 from openshape_ood.cli.console import print_error, print_json, print_note
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
@@ -28,7 +28,17 @@ from openshape_ood.cli.show import show
 from openshape_ood.cli.view import view
 from openshape_ood.errors import CheckpointError, OpenShapeError
 
-SEVERAL = ("--known", "--known-file", "--calibrate", "--names", "--accept", "--embeddings", "--prompts", "--background")
+SEVERAL = (
+    "--known",
+    "--known-file",
+    "--calibrate",
+    "--names",
+    "--accept",
+    "--embeddings",
+    "--prompts",
+    "--background",
+    "--channels",
+)
 NOTHING_DONE = 2
 PIPE_CLOSED = 141  # what a shell reports of a program that its reader left: 128 + SIGPIPE
 
@@ -124,6 +134,7 @@ def _asking_for_json(group: Any) -> dict[str, Any]:
 
 for command in (score, embed, localize, scene, relevancy, view, show, discover, doctor, demo, serve):
     app.command()(command)
+app.add_typer(surface.app, name="surface")
 app.add_typer(known_files.app, name="known")
 app.add_typer(comparator.app, name="comparator")
 app.add_typer(checkpoints.app, name="checkpoints")

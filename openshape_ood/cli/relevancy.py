@@ -29,6 +29,17 @@ def preset_names() -> list[str]:
     return list(PRESETS)
 
 
+ClipModel = Annotated[
+    str, options.option(options.ENCODER, "--model -m", "A ViT of open_clip, as ViT-B-16.", metavar="NAME")
+]
+Pretrained = Annotated[
+    str, options.option(options.ENCODER, "--pretrained", "Its weights, as open_clip names them.", metavar="TAG")
+]
+ClipCheckpoint = Annotated[
+    Path | None, options.option(options.ENCODER, "--checkpoint", "Its weights from a file of yours.", metavar="FILE")
+]
+
+
 @options.with_examples(EXAMPLES)
 def relevancy(
     image: Annotated[
@@ -89,16 +100,9 @@ def relevancy(
             metavar="FOLDER",
         ),
     ] = None,
-    model: Annotated[
-        str, options.option(options.ENCODER, "--model -m", "A ViT of open_clip, as ViT-B-16.", metavar="NAME")
-    ] = "ViT-B-32",
-    pretrained: Annotated[
-        str, options.option(options.ENCODER, "--pretrained", "Its weights, as open_clip names them.", metavar="TAG")
-    ] = "openai",
-    checkpoint: Annotated[
-        Path | None,
-        options.option(options.ENCODER, "--checkpoint", "Its weights from a file of yours.", metavar="FILE"),
-    ] = None,
+    model: ClipModel = "ViT-B-32",
+    pretrained: Pretrained = "openai",
+    checkpoint: ClipCheckpoint = None,
     first_block: Annotated[
         int | None,
         options.option(

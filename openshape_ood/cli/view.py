@@ -10,7 +10,7 @@ import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
-from openshape_ood.cli.relevancy import preset_names, split
+from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names, split
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
 if TYPE_CHECKING:
@@ -90,16 +90,9 @@ def view(
             options.ENCODER, "--preset", "Of relevancy, see there.", metavar="NAME", autocompletion=preset_names
         ),
     ] = "quick",
-    model: Annotated[
-        str, options.option(options.ENCODER, "--model -m", "A ViT of open_clip, for relevancy.", metavar="NAME")
-    ] = "ViT-B-32",
-    pretrained: Annotated[
-        str, options.option(options.ENCODER, "--pretrained", "Its weights, as open_clip names them.", metavar="TAG")
-    ] = "openai",
-    checkpoint: Annotated[
-        Path | None,
-        options.option(options.ENCODER, "--checkpoint", "Its weights from a file of yours.", metavar="FILE"),
-    ] = None,
+    model: ClipModel = "ViT-B-32",
+    pretrained: Pretrained = "openai",
+    checkpoint: ClipCheckpoint = None,
     completion: Annotated[
         str | None,
         options.option(COMPLETION, "--completion", "The network that completes; ours if left out.", metavar="NAME"),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_choice
+from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import ramp
@@ -100,7 +101,7 @@ def novelty_map(
         return ax
     table, colors = map_colors(found, color)
     ax = canvas.axes_or_new(ax, SIZE)
-    draw_cloud(ax, table, found.up, colors, bar, np.nan if found.threshold is None else found.threshold.value)
+    draw_cloud(ax, table, found.up, colors, bar, found.threshold)
     canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
     return ax
 
@@ -113,7 +114,7 @@ def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
     check_choice(color, "color of a novelty map", COLORS)
     table = np.asarray(found.points, dtype=np.float64)
     if color == "novelty":
-        return table, choose_colors(table, found.up, color, found.novelty, *found.bounds())
+        return table, PointColors("novelty", found.novelty, *found.bounds())  # NaN, which was not seen, is white
     return table, choose_colors(table, found.up, color, found.nearest, classes=list(found.classes))
 
 
@@ -126,7 +127,7 @@ def heading(found: NoveltyMap) -> str:
 
 
 def draw_cloud(
-    ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: float = np.nan
+    ax: canvas.Axes, table: np.ndarray, up: str, colors: PointColors, legend: bool, threshold: Threshold | None = None
 ) -> None:
     """A cloud (n, 3|6) with its colors, and below it what these mean."""
     chosen = thinned(len(table), MOST)
@@ -167,7 +168,7 @@ def font_size(ax: canvas.Axes, largest: float) -> float:
     return float(np.clip(largest * _extent(ax)[0] / 300, 0.65 * largest, largest))
 
 
-def _bar(ax: canvas.Axes, low: float, high: float, threshold: float) -> None:
+def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) -> None:
     """A small color bar below the cloud, from known to novel."""
     bar, size = ax.inset_axes((0.18, -0.075, 0.64, 0.028)), font_size(ax, 10)
     bar.imshow(ramp(np.linspace(0, 1, 256), 0, 1)[None], extent=(0, 1, 0, 1), aspect="auto")
@@ -175,10 +176,11 @@ def _bar(ax: canvas.Axes, low: float, high: float, threshold: float) -> None:
     bar.set_xticks([0, 1], [f"known\n{low:.3g}", f"novel\n{high:.3g}"], fontsize=size)
     bar.tick_params(length=0, pad=3)
     bar.spines[:].set(linewidth=0.5, color=canvas.GREY)
-    if low <= threshold <= high and high > low:
-        share = (threshold - low) / (high - low)
+    if threshold is not None and low <= threshold.value <= high and high > low:
+        share = (threshold.value - low) / (high - low)
+        known = "known" if threshold.coverage is None else f"{100 * threshold.coverage:.0f} % of known"
         bar.plot([share, share], [-0.5, 1.5], color="black", lw=1.3, clip_on=False)
-        bar.text(share, -0.75, f"95 % of known\nup to {threshold:.3g}", ha="center", va="top", fontsize=0.9 * size)
+        bar.text(share, -0.75, f"{known}\nup to {threshold.value:.3g}", ha="center", va="top", fontsize=0.9 * size)
 
 
 def _key(ax: canvas.Axes, classes: dict[str, str]) -> None:

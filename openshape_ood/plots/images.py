@@ -78,15 +78,18 @@ def draw_pixels(ax: canvas.Axes, found: NoveltyMap, color: str, bar: bool) -> No
         return
     if color == "novelty":
         low, high = found.bounds()
-        ax.text(0.5, -0.04, f"gray {canvas.number(low)}, dark red {canvas.number(high)}", **_below(ax))
+        below: dict[str, Any] = {
+            "transform": ax.transAxes,
+            "ha": "center",
+            "va": "top",
+            "fontsize": 9,
+            "color": canvas.GREY,
+        }
+        ax.text(0.5, -0.04, f"gray {canvas.number(low)}, dark red {canvas.number(high)}", **below)
         return
     palette = class_colors(list(found.classes))
     marks = [{"label": canvas.short(n, 24), "color": c, "marker": "o", "ms": 8} for n, c in palette.items()]
     canvas.legend(ax, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False)
-
-
-def _below(ax: Any) -> dict[str, Any]:
-    return {"transform": ax.transAxes, "ha": "center", "va": "top", "fontsize": 9, "color": canvas.GREY}
 
 
 def _picture(affinities: Affinities) -> np.ndarray:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST = 20_000  # points
 ABOVE = 50.0  # degrees above a room, into which one looks over its walls
+FLAT = 0.1  # height of a cloud as a share of its width, below which one looks from so high too
+FAR = 1000.0  # times its size from the origin, where a cloud keeps no digits in float32
 DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
 
 
@@ -40,7 +42,7 @@ def turnable(
     """A plotly figure of a shape, novelty map or scene to turn, colored as `cloud`, `novelty_map` and `scene` do.
 
     The scene is z up, as plotly turns it, and the shape stands upright in it whatever its `up`. More than 20,000 points
-    are thinned out evenly.
+    are thinned out evenly; a cloud far from the origin, as in a projected frame, is drawn about it.
 
     Parameters
     ----------
@@ -86,9 +88,14 @@ def turnable(
     except ModuleNotFoundError as error:
         raise MissingPackageError("turnable needs plotly: pip install 'openshape-ood[plots]'") from error
     chosen = thinned(len(table), MOST)
-    x, y, z = upright(table[chosen], up).astype(np.float32).T
+    rows = upright(table[chosen], up)
+    across, height, deep = np.ptp(rows, axis=0)
+    above = isinstance(points, SceneResult) or bool(surfaces) or height < FLAT * max(across, deep)
+    if not boxes and not surfaces and np.abs(rows).max() > FAR * max(across, height, deep):
+        rows = rows - rows.mean(axis=0)
+    x, y, z = rows.astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
-    figure = graph_objects.Figure(layout=_layout(title, ABOVE if isinstance(points, SceneResult) or surfaces else TILT))
+    figure = graph_objects.Figure(layout=_layout(title, ABOVE if above else TILT))
     for trace, own in _traces(colors, colors.values[chosen], legend):
         marker = shared["marker"] | trace.pop("marker")
         figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})

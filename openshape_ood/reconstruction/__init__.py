@@ -25,6 +25,8 @@ from openshape_ood.reconstruction.rasterizer import Rasterizer as Rasterizer
 from openshape_ood.reconstruction.streaming import Block as Block
 from openshape_ood.reconstruction.streaming import raster_blocks as raster_blocks
 from openshape_ood.reconstruction.streaming import score_file as score_file
+from openshape_ood.reconstruction.surface import SurfaceModel as SurfaceModel
+from openshape_ood.reconstruction.surface import SurfaceResult as SurfaceResult
 from openshape_ood.reconstruction.tokens import TokenPCA as TokenPCA
 from openshape_ood.reconstruction.tokens import TokenReconstructor as TokenReconstructor
 from openshape_ood.reconstruction.views import ViewRasterizer as ViewRasterizer

@@ -117,11 +117,8 @@ class Reconstructor(BaseEstimator):
                 "two or more, for a part is held out for the thresholds. Cut one large image into tiles"
             )
         held = held_out(owners, check_seed(seed))
-        self.shape_, self.seed_, self.history_ = tiles.shape[1:], seed, list[dict[str, Any]]()
-        self.__dict__.pop("identity", None)
-        self._learn(tiles[~held], seen[~held], seed, progress)
-        self._calibrate(tiles[held], seen[held], None if groups is None else owners[held])
-        return self
+        self.learned(tiles[~held], seen[~held], seed, progress)
+        return self._calibrate(tiles[held], seen[held], None if groups is None else owners[held])
 
     def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
         """Make the thresholds of normal tiles that nothing was learned of: for a network that was trained elsewhere, or
@@ -133,8 +130,7 @@ class Reconstructor(BaseEstimator):
         if not kept.any():
             raise InputError("there is no normal tile with anything to see; expected one or more")
         owners = None if groups is None else _groups(groups, len(tiles))[kept]
-        self._calibrate(tiles[kept], seen[kept], owners)
-        return self
+        return self._calibrate(tiles[kept], seen[kept], owners)
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
         """How far each pixel is from what was rebuilt, the mean over the channels.
@@ -164,7 +160,7 @@ class Reconstructor(BaseEstimator):
 
     def score(self, tiles: Any, y: None = None, *, mask: Any = None) -> np.ndarray:
         """Novelty (t,) float32 of whole tiles, by the pooling; NaN for a tile of which nothing is seen."""
-        return self._pooled(self.novelty(tiles, mask))
+        return self.pooled(self.novelty(tiles, mask))
 
     def localize(self, tile: Any, mask: Any = None, *, name: str = "the tile") -> NoveltyMap:
         """Where one tile (c, h, w) is not normal, as a map of its pixels with threshold; `mask` (h, w)."""
@@ -179,7 +175,7 @@ class Reconstructor(BaseEstimator):
             classes=CLASSES,
             baseline=self.baseline_,
             threshold=self.pixel_threshold_,
-            provenance=self._provenance(),
+            provenance=self.provenance(),
             name=name,
         )
 
@@ -220,6 +216,13 @@ class Reconstructor(BaseEstimator):
         self._restore(header["state"], arrays)
         return self
 
+    def learned(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report = False) -> Self:
+        """Fitted to all of these tiles, which have been checked, without thresholds."""
+        self.shape_, self.seed_, self.history_ = tiles.shape[1:], seed, list[dict[str, Any]]()
+        self.__dict__.pop("identity", None)
+        self._learn(tiles, seen, seed, progress)
+        return self
+
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
         raise NotImplementedError
 
@@ -246,7 +249,8 @@ class Reconstructor(BaseEstimator):
             )
         return given, seen
 
-    def _pooled(self, maps: np.ndarray) -> np.ndarray:
+    def pooled(self, maps: np.ndarray) -> np.ndarray:
+        """Scores (t,) of maps (t, h, w), by the pooling."""
         return pooled(maps, self.pooling)
 
     def _check_params(self) -> None:
@@ -254,19 +258,19 @@ class Reconstructor(BaseEstimator):
         for share in (self.coverage, self.pixel_coverage):
             calibration_needed(share)
 
-    def _calibrate(self, tiles: np.ndarray, seen: np.ndarray, groups: Any) -> None:
+    def _calibrate(self, tiles: np.ndarray, seen: np.ndarray, groups: Any) -> Self:
         maps = self._maps(tiles, seen)
         pixels = maps[seen].astype(np.float64)
-        some = np.random.default_rng([self.seed_, 1]).permutation(len(pixels))[:PIXELS]
+        drawn = pixels[np.random.default_rng([self.seed_, 1]).permutation(len(pixels))[:PIXELS]]
         source = f"{len(tiles)} normal tiles that were held out"
-        how: dict[str, Any] = {"provenance": self._provenance(), "few": True}
-        self.threshold_ = Threshold.from_novelty(self._pooled(maps), self.coverage, groups=groups, source=source, **how)
-        self.pixel_threshold_ = Threshold.from_novelty(
-            pixels[some], self.pixel_coverage, source=f"pixels of {source}", **how
-        )
+        how: dict[str, Any] = {"provenance": self.provenance(), "few": True}
+        self.threshold_ = Threshold.from_novelty(self.pooled(maps), self.coverage, groups=groups, source=source, **how)
+        self.pixel_threshold_ = Threshold.from_novelty(drawn, self.pixel_coverage, source=f"pixels of {source}", **how)
         self.baseline_ = float(np.median(pixels))
+        return self
 
-    def _provenance(self) -> Provenance:
+    def provenance(self) -> Provenance:
+        """What was learned, and from which seed."""
         return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
 
 
@@ -343,5 +347,4 @@ def _groups(groups: Any, t: int) -> np.ndarray:
 
 
 def _is_plain(value: Any) -> bool:
-    items = value if isinstance(value, list | tuple) else [value]
-    return all(isinstance(item, str | int | float) for item in items)
+    return all(isinstance(one, str | int | float) for one in (value if isinstance(value, list | tuple) else [value]))

@@ -73,7 +73,8 @@ class PCAReconstructor(Reconstructor):
 
         self.mean_ = mean_image(tiles, seen)
         rows = self._rows(tiles, seen)
-        fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)
+        with np.errstate(invalid="ignore"):  # the variance of a single tile, which nobody asks for
+            fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)
         # of filled rows the mean is the mean image again, but for rounding
         self.axes_ = np.ascontiguousarray(fitted.components_, dtype=np.float32)
 

@@ -19,7 +19,7 @@ from openshape_ood.reconstruction.planes import Frame, sample_step
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer, check_spacing, keys_of
 from openshape_ood.shapes.pieces import SURVEYED, cloud_pieces
-from openshape_ood.shapes.ply import ply_header
+from openshape_ood.shapes.ply import ply_header, ply_layout
 from openshape_ood.shapes.scanned import PIECE, color_las
 from openshape_ood.storage import replacing
 
@@ -154,6 +154,15 @@ def score_file(
         except OSError as error:
             raise FileError(f"cannot write {out}: {error.strerror or error}") from error
     return out
+
+
+def scored_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """At most 100,000 points (n, 3) of a .ply file that `score_file` wrote, and their novelty (n,)."""
+    with path.open("rb") as file:
+        dtype, count, start = ply_layout(file.read(1 << 16))
+    rows = np.memmap(path, dtype, "r", start, (count,))[:: sample_step(count)]
+    points = np.stack([rows[axis].reshape(-1) for axis in "xyz"], axis=1).astype(np.float64)
+    return points, rows["novelty"].reshape(-1).astype(np.float64)
 
 
 def _write(source: Path, target: Path, kept: Path, count: int, bounds: tuple[float, float], suffix: str) -> None:

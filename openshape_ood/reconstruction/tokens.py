@@ -68,7 +68,7 @@ class Tokens(Reconstructor):
             classes=CLASSES,
             baseline=self.baseline_,
             threshold=self.pixel_threshold_,
-            provenance=self._provenance(),
+            provenance=self.provenance(),
             name=name,
         )
 
@@ -84,7 +84,7 @@ class Tokens(Reconstructor):
         both = np.concatenate([features, centers], axis=2).astype(np.float32)
         return np.moveaxis(both, 2, 1)[..., None], np.ones((len(both), both.shape[1], 1), dtype=bool)
 
-    def _pooled(self, maps: np.ndarray) -> np.ndarray:
+    def pooled(self, maps: np.ndarray) -> np.ndarray:
         rows = maps.reshape(len(maps), -1)
         if self.pooling == "mean":
             return pooled(rows[..., None], "mean")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_positive, check_whole
+from openshape_ood.checks import array, check_positive, check_whole
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.raster import Raster
@@ -54,16 +54,17 @@ class ViewRasterizer:
             raise InputError(f"size is {self.size}; expected a multiple of {GRANULE}")
         check_whole(self.fill, "fill", 0), check_whole(self.reach, "reach")
 
-    def rasterize(self, points: Any, *, radius: float | None = None) -> Raster:
+    def rasterize(self, points: Any, *, radius: float | None = None, center: Any = None) -> Raster:
         """The views of a cloud.
 
         Parameters
         ----------
         points : array (n, 3)
-            Views are about the middle of their box.
         radius : float, optional
             Of the ball that fills a view, in the unit of the points: the same for objects whose sizes are compared;
             that of the cloud if left out.
+        center : array (3,), optional
+            What views are about; the middle of the box of the points if left out.
 
         Returns
         -------
@@ -77,17 +78,19 @@ class ViewRasterizer:
             For NaN, and for a single point.
         """
         given = cloud_points(points)
-        centered = given - (given.min(axis=0) + given.max(axis=0)) / 2
+        middle = (given.min(axis=0) + given.max(axis=0)) / 2 if center is None else array(center, "center", "d")
+        centered = given - middle
         across = float(np.linalg.norm(centered, axis=1).max())
         if across == 0:
             raise CloudError("all points are one; expected those of an object's surface")
-        centered /= across if radius is None else check_positive(radius, "radius")
+        reach = across if radius is None else check_positive(radius, "radius")
+        centered /= reach
         made = [self._view(centered, direction) for direction in directions(self.count)]
         stacked, mask, rows, spot = zip(*made, strict=True)
         owner = np.repeat(np.arange(len(rows), dtype=np.int32), [len(own) for own in rows])
         return Raster(
             np.stack(stacked), np.stack(mask), tuple(RANGES), RANGES, np.empty((0, 2), np.int64), len(given),
-            np.concatenate(rows), owner, np.concatenate(spot), None, 2 * across / (MARGIN * self.size), "max",
+            np.concatenate(rows), owner, np.concatenate(spot), None, 2 * reach / (MARGIN * self.size), "max",
         )  # fmt: skip
 
     def _view(self, points: np.ndarray, toward: np.ndarray) -> tuple[np.ndarray, ...]:

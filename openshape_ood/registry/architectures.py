@@ -237,26 +237,14 @@ def _check(channels: int, depth: int) -> None:
         raise ValueError(f"field 'depth' is {depth!s:.20}; expected at most {MOST_LAYERS}")
 
 
-def _pointbert(sizes: PointBERTSizes) -> Any:
-    # imported when it is built, as networks need torch
-    return import_module("openshape_ood.encoders.pointbert.network").PointBERT(sizes)
-
-
-def _completion(sizes: CompletionSizes) -> Any:
-    return import_module("openshape_ood.views.completion.network").CompletionNetwork(sizes)
-
-
-def _sparse_unet(sizes: SparseUNetSizes) -> Any:
-    return import_module("openshape_ood.scenes.sparse.network").SparseUNet(sizes)
-
-
-def _uni3d(sizes: Uni3DSizes) -> Any:
-    return import_module("openshape_ood.encoders.uni3d.network").Uni3D(sizes)
+def _of(module: str, network: str) -> Callable[[Any], Any]:
+    """A builder that imports its module when it builds, as networks need torch."""
+    return lambda sizes: getattr(import_module(f"openshape_ood.{module}.network"), network)(sizes)
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "pointbert": Architecture(PointBERTSizes, _pointbert),
-    "uni3d": Architecture(Uni3DSizes, _uni3d),
-    "sparse-unet": Architecture(SparseUNetSizes, _sparse_unet),
-    "completion": Architecture(CompletionSizes, _completion),
+    "pointbert": Architecture(PointBERTSizes, _of("encoders.pointbert", "PointBERT")),
+    "uni3d": Architecture(Uni3DSizes, _of("encoders.uni3d", "Uni3D")),
+    "sparse-unet": Architecture(SparseUNetSizes, _of("scenes.sparse", "SparseUNet")),
+    "completion": Architecture(CompletionSizes, _of("views.completion", "CompletionNetwork")),
 }

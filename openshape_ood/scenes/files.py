@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from openshape_ood.checks import check_choice, check_positive, check_seed, given
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.scenes.scene import Scene
 from openshape_ood.scenes.soundness import check_size, warn_of_axis, warn_of_size
-from openshape_ood.shapes import ply, reading, scanned, tables
+from openshape_ood.shapes import ply, reading, tables
+from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
 from openshape_ood.shapes.dae import stated_unit
 from openshape_ood.shapes.guards import SideFiles
 from openshape_ood.shapes.meshes import sample_spaced
@@ -33,17 +33,6 @@ MAX_POINTS = 50_000_000
 LABELS_BESIDE = ".labels.ply"  # the colors of such a file are its labels
 
 Columns = Mapping[str, np.ndarray]
-COLUMNS: dict[str, Callable[[bytes], Columns | np.ndarray]] = {
-    ".ply": ply.ply_columns,
-    ".npy": tables.npy_columns,
-    ".npz": tables.npz_columns,
-    ".txt": tables.text_columns,
-    ".xyz": tables.text_columns,
-    ".csv": tables.text_columns,
-    ".pcd": scanned.pcd_columns,
-    ".las": partial(scanned.las_columns, others=(*LABELS, *INSTANCES)),
-    ".laz": partial(scanned.las_columns, others=(*LABELS, *INSTANCES)),
-}
 # how (x, y, z) of a file become the scan's, by the axis that is up: turned, never mirrored
 TURNS = {
     "z": ((0, 1), (1, 1), (2, 1)),
@@ -156,7 +145,7 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
         if suffix == ".txt":
             columns: Columns = {"label": np.loadtxt(io.BytesIO(data), dtype=np.int64, ndmin=1, comments=None)}
         else:
-            columns = _columns(data, suffix) if suffix in COLUMNS else {}
+            columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
         found = _whole(columns, LABELS)
         if found is None:
             raise CloudError(f"it has no labels; expected one whole number a line, or a column {' or '.join(LABELS)}")
@@ -167,8 +156,8 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     """In meters, with the axes of the file; labelled: by a file beside it."""
     data, suffix, name = reading.file_bytes(path), path.suffix.lower(), path.name
     meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
-    columns = _columns(data, suffix) if suffix in COLUMNS else {}
-    if suffix not in COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
+    columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
+    if suffix not in WITH_COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
         surface = reading.READERS[suffix](data, SideFiles(path.parent))
         if not isinstance(surface, np.ndarray) and (not columns or spacing or _is_coarse(surface, meters)):
             columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
@@ -195,9 +184,7 @@ def _is_coarse(mesh: Any, meters: float) -> bool:
 
 
 def _columns(data: bytes, suffix: str) -> Columns:
-    found = COLUMNS[suffix](data)
-    columns = tables.plain_columns(found) if isinstance(found, np.ndarray) else found
-    return {name.lower().removeprefix("scalar_"): column for name, column in columns.items()}
+    return cloud_columns(data, suffix, (*LABELS, *INSTANCES))
 
 
 def _points(columns: Columns) -> np.ndarray:

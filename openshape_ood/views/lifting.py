@@ -13,7 +13,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
-from openshape_ood.scenes import Scene, mean_color, voxelize
+from openshape_ood.scenes import Proposals, Scene, mean_color, voxelize
 from openshape_ood.scoring import Method
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import in_bounds
@@ -53,6 +53,7 @@ class Lifted:
         temperature: float = 1.0,
         threshold: Threshold | None = None,
         smooth: int = 0,
+        objects: Proposals | None = None,
     ) -> NoveltyMap:
         """What the known names leave unexplained of each point, as `Affinities.novelty` says of pixels.
 
@@ -66,6 +67,10 @@ class Lifted:
             For `.is_novel` and `.regions()`, which `score_scene(lifted.scene, known, proposals=...)` judges as shapes.
         smooth : int
             Affinities are first averaged over so many nearest points and the point itself.
+        objects : Proposals, optional
+            What `find_objects(lifted.scene)` sees. Affinities are averaged over each object, floor and wall, and a
+            name's are divided by its largest mean, so that what a name lights up beside its own thing counts for less;
+            by the median of the names' largest means where its own is smaller, as of a name of nothing in the view.
 
         Returns
         -------
@@ -75,13 +80,15 @@ class Lifted:
         Raises
         ------
         UnknownNameError, InputError
-            As there.
+            As there; for objects of another scan, too.
         MixedEncodersError
             For a threshold of other affinities, or another method.
         """
         values = self.affinities
         if check_whole(smooth, "smooth", 0):
             values = _smoothed(self.scene.points, values, smooth)
+        if objects is not None:
+            values = _by_object(values, objects)
         of_rows = Affinities(values.T[:, None], self.names, self.provenance)
         found = of_rows.novelty(known, method=method, temperature=temperature)
         if threshold is not None:
@@ -199,3 +206,20 @@ def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
             mean = np.where(sound, column, 0)[beside].sum(axis=1) / sound[beside].sum(axis=1)
         smooth[:, i] = np.where(sound, mean, np.nan)
     return smooth
+
+
+def _by_object(values: np.ndarray, objects: Proposals) -> np.ndarray:
+    """Affinities (n, k) as means over objects, each name's relative to its largest."""
+    if objects.n != len(values):
+        raise InputError(f"the objects are of a scan of {objects.n} points, there are {len(values)}; expected the same")
+    found, means = values.copy(), [np.full(values.shape[1], np.nan)]
+    for rows in reversed([*(plane.rows for plane in objects.layout), *objects.rows]):  # of two, the better one
+        own = values[rows]
+        sound = np.isfinite(own)
+        with np.errstate(invalid="ignore"):
+            means.append(np.where(sound, own, 0).sum(axis=0) / sound.sum(axis=0))
+        found[rows] = means[-1]
+    top = np.fmax.reduce(means)
+    known = top[np.isfinite(top)]
+    scale = np.fmax(top, np.median(known) if len(known) else np.nan)
+    return found / np.where(scale > 0, scale, 1).astype(found.dtype)

@@ -28,6 +28,7 @@ from PIL import Image
 from openshape_ood import load_shape
 from openshape_ood.synthetic import sample
 from openshape_ood.synthetic.planted import plant
+from openshape_ood.synthetic.roads import road_scan
 from openshape_ood.synthetic.views import room_view
 from openshape_ood.views import save_view
 from openshape_ood.views.affinities import Affinities
@@ -160,10 +161,10 @@ def choose(visitor: Visitor, dropdown: str, option: str) -> None:
     visitor.page.get_by_role("option", name=option, exact=True).click()
 
 
-def unreadable(visitor: Visitor) -> list[Any]:
+def unreadable(visitor: Visitor, least: int = 60) -> list[Any]:
     """Texts of the page of too little contrast with what they stand on."""
     measured = visitor.page.evaluate((Path(__file__).parent / "contrast.js").read_text(encoding="utf-8"))
-    assert len(measured) > 60
+    assert len(measured) > least
     return [found for found in measured if found[0] < 4.5]
 
 
@@ -301,6 +302,59 @@ def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp
     page.get_by_role("button", name="scan of a piano").click()
     visitor.sees("#verdict", "scan of a piano")
     assert page.locator("#color").is_visible() and page.locator("#sheet").count() == 0
+    assert visitor.wrong == []
+
+
+@pytest.mark.slow
+def test_a_surface_is_compared_with_good_ones(visitor: Visitor, tmp_path: Path, pictures: Path) -> None:
+    page = visitor.page
+
+    def drop(place: str, *files: tuple[str, np.ndarray]) -> None:
+        for name, points in files:
+            np.save(tmp_path / name, points)
+        content = [[name, base64.b64encode((tmp_path / name).read_bytes()).decode()] for name, _ in files]
+        page.evaluate(DROP, [page.locator(f"{place} button[aria-dropeffect]").first.element_handle(), content])
+
+    page.get_by_role("tab", name="A surface").click()
+    drop("#drop-surface", ("mine.npy", road_scan(9, "pothole").points))
+    visitor.sees("#message.refused", "drop good clouds first")
+    visitor.sees("#verdict", "chair with a guitar for a back")  # what stood there still does
+    page.locator("#surface-example").click()
+    assert "points were not seen" in visitor.sees("#verdict", "Damaged")
+    visitor.sees_a_picture()
+    assert not page.locator("#color").is_visible() and page.locator("#bars").count() == 0
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    visitor.screenshot(1000).save(pictures / "app-surface.png")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.locator(f"body{'.dark' if scheme == 'dark' else ':not(.dark)'}").wait_for()
+        page.wait_for_timeout(1500)  # colors fade
+        assert unreadable(visitor, 30) == []
+        page.screenshot(path=tmp_path / f"{scheme}.png", full_page=True)
+    page.set_viewport_size({"width": 400, "height": 900})
+    tops = [page.locator(place).bounding_box()["y"] for place in ("#verdict", "#drop-good", "#plot")]
+    assert not page.locator("#names").is_visible() and not page.locator("#score").is_visible()
+    page.screenshot(path=tmp_path / "phone.png", full_page=True)
+    assert tops == sorted(tops) and page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.set_viewport_size({"width": 1280, "height": 900})
+    figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
+    assert figures["verdict"] == "damaged" and len(figures["good"]) == 20
+    assert len(load_shape(visitor.download("#ply", tmp_path))) == figures["points"]
+
+    drop("#drop-good", *((f"good {i}.npy", road_scan(i).points) for i in range(3)))
+    visitor.sees("#verdict", "beside 3 good clouds")  # what was compared is compared with these
+    drop("#drop-surface", ("mine.npy", road_scan(9, "pothole").points))
+    visitor.sees("#verdict", "mine.npy")
+    drop("#drop-surface", ("bad.npy", np.full((5, 3), np.nan)))
+    visitor.sees("#message.refused", "bad.npy")
+    page.locator("#surface-example").focus()
+    page.keyboard.press("Enter")  # without a mouse
+    visitor.sees("#verdict", "a generated road")
+    page.get_by_role("tab", name="Shapes").click()
+    page.locator("#names").wait_for()
+    page.get_by_role("button", name="scan of a piano").click()
+    visitor.sees("#verdict", "scan of a piano")
+    assert page.locator("#color").is_visible()
     assert visitor.wrong == []
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,16 +13,21 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from published_completion import evaluation, result_rows, write_completion
+from made_up_clip import clip
+from published_completion import ROWS, SMALL, completion_shapes, evaluation, result_rows, write_completion
 
 from benchmarks.semabs import __main__ as command
+from benchmarks.semabs import training
 from benchmarks.semabs.lamb import Lamb
 from benchmarks.semabs.losses import balanced_weights, occupancy_loss
 from benchmarks.semabs.metrics import scores, voxel_scores
-from benchmarks.semabs.reader import load_datum, read_published
+from benchmarks.semabs.reader import load_datum, read_published, save_datum
 from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table
-from openshape_ood.errors import FileError, InputError
+from benchmarks.semabs.texts import texts_of
+from openshape_ood.errors import FileError, InputError, UnknownNameError
 from openshape_ood.views.completion import Completer
+from openshape_ood.views.relevancy import loading
+from openshape_ood.views.relevancy.loading import Loaded, clip_tokenizer
 
 SCENE, H, N = "00003|FloorPlan26_physics", 12, 400
 LABELS = ["sofa", "couch", "lamp", "lamp on a sofa", "mean"]
@@ -167,10 +175,90 @@ def test_losses_and_steps() -> None:
     )  # lr times the norm, which counts as 10 at most
 
 
-def test_networks_that_compare_with_text_are_not_evaluated(tmp_path: Path) -> None:
+def test_embeddings_of_names_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.semabs.evaluation import result_rows as rows_of
 
     registry = small_registry(tmp_path, "semaware_ovssc", "semaware-ovssc", ", text = 64")
     completer = Completer.from_pretrained("small", registry=registry)
-    with pytest.raises(InputError, match="text embeddings"):
+    with pytest.raises(InputError, match="--text FILE"):
         next(rows_of(read_published(write_view(tmp_path / f"{SCENE}.hdf5")), completer, "train"))
+    with pytest.raises(InputError, match="16 wide; the network takes 64"):
+        next(rows_of(read_published(tmp_path / f"{SCENE}.hdf5"), completer, "train", texts=lambda _: torch.ones(16)))
+    with pytest.raises(UnknownNameError, match="'chair'"):
+        texts_of(write_texts(tmp_path), "text")("chair")
+    loaded = Loaded(clip(), clip_tokenizer(77), "made up", (), ())
+    monkeypatch.setattr(loading, "load_clip", lambda *_: loaded)
+    of_class, bare = (texts_of(None, head)("sofa") for head in ("text", "text-relation"))
+    assert of_class.norm() == pytest.approx(1, rel=1e-5) and bare.norm() != pytest.approx(1, rel=1e-2)
+
+
+def write_texts(folder: Path) -> Path:
+    names = ["sofa", "couch", "lamp"]
+    np.savez(folder / "texts.npz", names=names, vectors=np.random.default_rng(0).standard_normal((3, 64)))
+    return folder / "texts.npz"
+
+
+@pytest.mark.parametrize(
+    ("layout", "more"),
+    [
+        ("ovssc", ""),
+        ("semaware_vool", ", pointing = 16, text = 64"),
+        pytest.param("vool", ", pointing = 16", marks=pytest.mark.slow),
+        pytest.param("semaware_ovssc", ", text = 64", marks=pytest.mark.slow),
+        pytest.param("clip_spatial", "", marks=pytest.mark.slow),
+    ],
+)
+def test_each_baseline_is_trained_stopped_resumed_and_evaluated(layout, more, tmp_path, monkeypatch, capsys) -> None:
+    write_view(tmp_path / f"{SCENE}.hdf5")
+    command.main(["convert", str(tmp_path), str(tmp_path / "views")])
+    if layout == "clip_spatial":  # relevancy to the whole sentence
+        path = tmp_path / "views" / f"{SCENE}.npz"
+        save_datum(replace(load_datum(path), labels=np.array(["sofa", "couch", "lamp", "lamp on a sofa"])), path)
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(small_registry(tmp_path, layout, ROWS[layout], more)))
+    how = ["--model", "small", "--text", str(write_texts(tmp_path))]
+    told = ["train", str(tmp_path / "views"), *how, "--steps", "3", "--warm", "2", "--queries", "200", "--every", "1"]
+    whole, parts = tmp_path / "whole.pth", tmp_path / "parts.pth"
+    assert command.main([*told, "--out", str(whole)]) == 0
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()[-3:]]
+    assert printed == [json.loads(line) for line in (tmp_path / "whole.pth.jsonl").read_text().splitlines()]
+    assert [one["lr"] for one in printed] == pytest.approx([5e-4, 1e-3, 1e-3]) and printed[0]["loss"] > 0
+    monkeypatch.setattr(training, "_save", stopped(training._save))
+    with pytest.raises(KeyboardInterrupt):
+        command.main([*told, "--out", str(parts)])
+    monkeypatch.undo()
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(tmp_path / f"{layout}.toml"))
+    assert command.main([*told, "--out", str(parts)]) == 0
+    one, other = (torch.load(path, weights_only=True) for path in (whole, parts))
+    assert all(torch.equal(value, other["net"][key]) for key, value in one["net"].items())
+    shapes = completion_shapes(layout, SMALL)
+    assert {key: tuple(value.shape) for key, value in one["net"].items()}.items() <= shapes.items()
+    out = tmp_path / "rows.csv"
+    arguments = ["evaluate", str(tmp_path / "views"), *how, "--checkpoint", str(whole), "--split", "train"]
+    assert command.main([*arguments, "--out", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 1 + 25 * (2 if "ovssc" in layout else 1)
+
+
+def stopped(save):
+    """A run that ends after its second state."""
+    count = itertools.count(1)
+
+    def saved(*given) -> None:
+        save(*given)
+        if next(count) == 2:
+            raise KeyboardInterrupt
+
+    return saved
+
+
+def test_queries_and_affines_are_drawn_as_published() -> None:
+    labels = np.arange(1000) < 20
+    chosen = training.drawn_queries(labels, 100, np.random.default_rng(0))
+    assert (
+        len(np.unique(chosen)) == 100 and labels[chosen].sum() >= 18
+    )  # a tenth of the queries, most of the right ones
+    bounds = np.array([[-1, -1, -0.1], [1, 1, 1.9]])
+    for seed in range(20):
+        change = training.drawn_affine(bounds, 0.05, np.random.default_rng(seed))
+        stretch = np.linalg.svd(change[:3, :3], compute_uv=False)
+        assert (stretch >= 1 - 1e-9).all() and (stretch <= 1.1 + 1e-9).all() and np.linalg.det(change[:3, :3]) > 0
+        assert np.abs(change[:3, 3]).max() < 1

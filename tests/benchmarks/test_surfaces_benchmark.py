@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.surfaces import __main__ as command
-from benchmarks.surfaces import contenders, generated, layouts, published, search
+from benchmarks.surfaces import contenders, dents, generated, layouts, published, search
 from benchmarks.surfaces.logs import TrainingLog
 from openshape_ood.decisions.metrics import auroc
 from openshape_ood.reconstruction import CompetitiveReconstructor, MeanReconstructor, PCAReconstructor
@@ -128,3 +128,14 @@ def test_a_search_tries_the_defaults_first(tmp_path: Path, monkeypatch: pytest.M
     assert search.main(["--trials", "4", "--quiet", "--out", str(tmp_path)]) == 0
     found = json.loads((tmp_path / "surfaces-search.json").read_text())
     assert len(found["trials"]) == 4 and found["best"]["aupro"] == 1 and found["best"]["settings"]["rate"] == 2e-3
+
+
+@pytest.mark.slow
+def test_two_questions_on_one_thing(tmp_path: Path) -> None:
+    small = ["--quiet", "--things", "1", "--tested", "2", "--good", "4", "--points", "6000", "--out", str(tmp_path)]
+    assert dents.main(small) == 0
+    told = json.loads((tmp_path / "surfaces-dents.json").read_text())
+    assert told["things"][0]["place AUROC"] > 0.7
+    guitar = told["examples"][-1]
+    assert guitar["class"]["verdict"] == "novel" and guitar["surface"]["verdict"] == "damaged"
+    assert (tmp_path / "surfaces-dents.png").is_file()

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fakes import PLATE, POLE, SLAB, FakeEncoder, PatchEncoder, box, words
+from fakes import EXAMPLES, NAMES, PLATE, POLE, SHAPES, SLAB, FakeEncoder, PatchEncoder, box, by_example, by_name, words
 
 from openshape_ood import (
     Embeddings,
     KnownClasses,
-    NoveltyResult,
     ShapeEncoder,
     TextEncoder,
     Threshold,
@@ -30,18 +29,6 @@ from openshape_ood.errors import (
 )
 from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, judge
 from openshape_ood.synthetic import sample
-
-NAMES = ["pole", "plate", "slab"]
-EXAMPLES = {"pole": [POLE, box(0.2, 2, 0.1)], "plate": PLATE, "slab": SLAB[None]}
-SHAPES = [POLE * 3, SLAB - 7, box(1, 1, 1)]
-
-
-def by_name(shapes: Any = SHAPES, known: Any = NAMES, **settings: Any) -> NoveltyResult:
-    return score_novelty(shapes, known, encoder=FakeEncoder(), text=words(), **settings)
-
-
-def by_example(shapes: Any = SHAPES, known: Any = EXAMPLES, **settings: Any) -> NoveltyResult:
-    return score_novelty(shapes, known, encoder=FakeEncoder(), **settings)
 
 
 def test_the_result_says_what_and_whose_it_is() -> None:

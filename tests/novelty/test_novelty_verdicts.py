@@ -9,12 +9,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import FAKE, PLATE, POLE, SLAB, WORDS, FakeEncoder, PatchEncoder, box, words
+from fakes import (
+    EXAMPLES,
+    FAKE,
+    POLE,
+    SHAPES,
+    SLAB,
+    WORDS,
+    FakeEncoder,
+    PatchEncoder,
+    box,
+    by_example,
+    by_name,
+)
 
 from openshape_ood import (
     Embeddings,
     KnownClasses,
-    NoveltyResult,
     Threshold,
     score_embeddings,
     score_novelty,
@@ -24,19 +35,6 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import FileError, InputError, MissingPackageError, MixedEncodersError
 from openshape_ood.novelty.result import Failure
 from openshape_ood.scoring import METHODS
-
-NAMES = ["pole", "plate", "slab"]
-EXAMPLES = {"pole": [POLE, box(0.2, 2, 0.1)], "plate": PLATE, "slab": SLAB[None]}
-SHAPES = [POLE * 3, SLAB - 7, box(1, 1, 1)]
-
-
-def by_name(shapes: Any = SHAPES, known: Any = NAMES, **settings: Any) -> NoveltyResult:
-    return score_novelty(shapes, known, encoder=FakeEncoder(), text=words(), **settings)
-
-
-def by_example(shapes: Any = SHAPES, known: Any = EXAMPLES, **settings: Any) -> NoveltyResult:
-    return score_novelty(shapes, known, encoder=FakeEncoder(), **settings)
-
 
 # ---- calibration in the same call
 

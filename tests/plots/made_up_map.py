@@ -19,7 +19,7 @@ def made_up(
 ) -> NoveltyMap:
     """200 points in a box, more novel towards +x, by turns nearest to each class; colored from 0.1 to 0.9."""
     points = np.random.RandomState(0).rand(200, 3)
-    limit = None if threshold is None else Threshold(threshold)
+    limit = None if threshold is None else Threshold(threshold, 0.95)
     fields = {
         "elements": Elements("points", points),
         "novelty": points[:, 0],

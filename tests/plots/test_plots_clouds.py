@@ -208,3 +208,10 @@ def test_what_the_library_localizes_is_drawn(tiny):
     for color in ("novelty", "class"):
         # the same colors as those of its PLY
         np.testing.assert_allclose(drawn(plots.novelty_map(found, color=color))[1], found.colors(color)[order])
+
+
+def test_what_was_not_seen_is_white():
+    found = made_up()
+    partly = made_up(novelty=np.where(np.arange(200) < 20, np.nan, found.novelty))
+    white = (drawn(plots.novelty_map(partly))[1][:, :3] == 1).all(axis=1)
+    assert white.sum() == 20 and not (drawn(plots.novelty_map(found))[1][:, :3] == 1).all(axis=1).any()

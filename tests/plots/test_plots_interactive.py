@@ -44,6 +44,17 @@ def test_own_colors_and_equal_novelties_are_drawn():
     assert marker.cmin < marker.cmax
 
 
+def test_a_cloud_in_a_projected_frame_keeps_its_form():
+    far = plots.turnable(CHAIR + [365_000, 5_702_000, 60]).data[0]
+    near = places(plots.turnable(CHAIR).data[0])
+    np.testing.assert_allclose(places(far), near - near.mean(axis=0), atol=1e-5)
+
+
+def test_what_is_flat_is_seen_from_above():
+    eyes = [plots.turnable(CHAIR * [1, height, 1]).layout.scene.camera.eye for height in (1, 0.01)]
+    assert eyes[1].z > 1.5 * eyes[0].z
+
+
 def test_many_points_are_thinned_out():
     assert len(plots.turnable(np.random.RandomState(0).rand(30_000, 3)).data[0].x) == 20_000
 

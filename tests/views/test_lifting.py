@@ -10,6 +10,7 @@ import pytest
 from openshape_ood import Threshold, find_objects
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import CloudError, InputError, MixedEncodersError, UnknownNameError
+from openshape_ood.scenes import Proposals
 from openshape_ood.synthetic.rooms.pieces import Piece, rectangle
 from openshape_ood.synthetic.views import RoomView, render, room_view
 from openshape_ood.views import View, lift
@@ -90,6 +91,21 @@ def test_unknown_pixels_are_not_novel_and_neighbors_smooth(seen: RoomView) -> No
     off = [np.abs(noisy.novelty(["floor", "wall", "chair"], smooth=n).novelty - clean).mean() for n in (0, 12)]
     assert off[1] < 0.6 * off[0]
     assert np.isnan(lifted.affinities).any(axis=1).sum() == rows.sum()
+
+
+def test_by_objects_a_leak_counts_less_than_a_name_of_its_own(seen: RoomView) -> None:
+    own = masks(seen).values
+    # two names leak onto the bin, one of which has nothing of its own in the view
+    values = np.stack([0.4 * own[0], 0.4 * own[1], 0.5 * own[2] + 0.3 * own[3], 0.2 * own[3]])
+    lifted = lift(seen.view, Affinities(values, ("floor", "wall", "chair", "sofa"), masks(seen).provenance))
+    rows = [np.flatnonzero(one.reshape(-1)[seen.view.seen.reshape(-1)]) for one in own]
+    bin_ = np.isin(np.arange(len(lifted)), rows[3])
+    objects = Proposals(tuple(rows), np.ones(4), (), "outlines", 4, len(lifted))
+    points, whole = lifted.novelty().novelty, lifted.novelty(objects=objects).novelty
+    assert points[bin_].mean() - points[~bin_].mean() < 0.15
+    assert whole[bin_] == pytest.approx(0.4, abs=0.01) and whole[~bin_].mean() < 0.01
+    with pytest.raises(InputError, match="a scan of"):
+        lifted.novelty(objects=find_objects(lifted.scene.take(np.arange(1000))))
 
 
 def test_what_cannot_be_lifted(seen: RoomView) -> None:

@@ -80,6 +80,14 @@ def _convolution(args: Any, result: Tensor) -> list[Product]:
     return _by_weights(weight, many.numel() // len(weight), weight[0].numel(), len(weight) // groups, groups)
 
 
+def _convolution_backward(args: Any, result: Any) -> list[Product]:
+    """To what went in, and to the weights: each as much work as the way forward."""
+    grad, given, weight = args[:3]
+    (forward,) = _convolution((given, weight, None, *args[4:10]), grad)
+    to_weights = replace(forward, rows=forward.columns, inner=forward.rows, columns=forward.inner, weights=None)
+    return [product for product, asked in zip((forward, to_weights), args[10], strict=False) if asked]
+
+
 def _attention(args: Any, result: Any) -> list[Product]:
     query, key, value = args[:3]
     *batch, rows, width = query.shape
@@ -94,6 +102,7 @@ SHAPES: dict[str, Callable[[Any, Any], list[Product]]] = {
     "addmm": lambda args, _: _of_matrices(*args[1:3]),
     "baddbmm": lambda args, _: _of_matrices(*args[1:3]),
     "convolution": _convolution,
+    "convolution_backward": _convolution_backward,
     "scaled_dot_product_attention": _attention,
 }
 
@@ -130,14 +139,23 @@ def flop(products: Iterable[Product]) -> dict[str, int]:
     return dict(counts)
 
 
+def _pieces_of(whole: int, most: int) -> list[int]:
+    return [min(most, whole - start) for start in range(0, whole, most)]
+
+
 class Bound:
     """The products of a list, on made-up numbers of one type, one after the other and nothing else.
 
     Results are written where earlier ones were; each layer has weights of its own, which a small batch waits for.
+
+    largest: elements of a matrix that are read or written at once; few for convolutions, whose rows overlap, and which
+    a network never has in memory as they are multiplied.
     """
 
-    def __init__(self, products: Sequence[Product], device: torch.device, dtype: torch.dtype) -> None:
-        self.device, self.dtype = device, dtype
+    def __init__(
+        self, products: Sequence[Product], device: torch.device, dtype: torch.dtype, largest: int | None = None
+    ) -> None:
+        self.device, self.dtype, self.largest = device, dtype, largest or LARGEST
         self._data: dict[tuple[str, tuple[int, ...]], Tensor] = {}
         self._stages: dict[str, list[Callable[[], object]]] = defaultdict(list)
         for product in products:
@@ -152,20 +170,22 @@ class Bound:
 
     def _pieces(self, product: Product) -> Iterator[Callable[[], object]]:
         """The product in as few pieces as memory suggests."""
-        batch, rows, columns, one = product.batch, product.rows, product.columns, product.batch == 1
-        if one:
-            rows = min(rows, max(1, LARGEST // columns))
+        batch, rows, inner, columns = product.batch, product.rows, product.inner, product.columns
+        if batch > 1:
+            batch = min(batch, max(1, self.largest // (rows * columns)))
         else:
-            batch = min(batch, max(1, LARGEST // (rows * columns)))
-        shape = (batch, columns, product.inner)
-        kept = self._made_up(shape) if product.weights else self._reused("right", shape)
-        right = kept.transpose(1, 2)  # as linear layers and keys lie in memory
-        left, out = self._reused("left", (batch, rows, product.inner)), self._reused("out", (batch, rows, columns))
-        whole, most = (product.rows, rows) if one else (product.batch, batch)
-        for i in range(0, whole, most):
-            some = slice(min(most, whole - i))
-            given = (left[0, some], right[0], out[0, some]) if one else (left[some], right[some], out[some])
-            yield partial(torch.mm if one else torch.bmm, given[0], given[1], out=given[2])
+            inner = inner if product.weights else min(inner, max(1, self.largest // columns))
+            rows = min(rows, max(1, self.largest // max(inner, columns)))
+        shape = (batch, columns, inner)
+        right = (self._made_up(shape) if product.weights else self._reused("right", shape)).transpose(1, 2)
+        left, out = self._reused("left", (batch, rows, inner)), self._reused("out", (batch, rows, columns))
+        if product.batch > 1:
+            for some in _pieces_of(product.batch, batch):
+                yield partial(torch.bmm, left[:some], right[:some], out=out[:some])
+            return
+        for n in _pieces_of(product.rows, rows):
+            for k in _pieces_of(product.inner, inner):
+                yield partial(torch.mm, left[0, :n, :k], right[0, :k], out=out[0, :n])
 
     def _reused(self, side: str, shape: tuple[int, ...]) -> Tensor:
         if (side, shape) not in self._data:

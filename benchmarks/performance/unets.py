@@ -1,0 +1,145 @@
+"""Time of the U-Nets that rebuild tiles of surfaces, beside the matrix products that they cannot do without.
+
+    python -m benchmarks.unets --sides 32 128
+
+A step of the denoising U-Net, a step of competing ones (CRN), of which two meet, and the novelty map of a tile by
+either. The tiles are generated roads. The bound is the products alone, of convolutions as many rows as they have
+places, which lie ready in the cache; one process takes them in turns with the work itself. CPU seconds of one thread,
+so that a busy machine changes little.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import options
+from benchmarks.performance.harness import Clock, CpuClock, Pass, Turns, machine, take_turns, versions
+from benchmarks.performance.speed.products import Bound, Product, flop, products_of
+from benchmarks.report.output import write_json
+from openshape_ood.reconstruction import CompetitiveReconstructor, UNetReconstructor
+from openshape_ood.reconstruction.competition import Recipe, train
+from openshape_ood.synthetic.roads import road_tiles
+
+CPU = torch.device("cpu")
+CACHED = 1 << 18  # numbers of a matrix that are multiplied at once: 1 MiB
+STEP, MAP = "step", "map"
+RECIPES = {  # of the reconstructors, as they are unless told otherwise
+    "U-Net": Recipe(weights=(1.0, 0.0, 0.0), margin=None, corruption="cutout"),
+    "CRN": Recipe(corruption="cutout"),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is timed: `count` steps, or maps of `count` tiles."""
+
+    name: str
+    stage: str
+    run: Pass
+    count: int
+
+    @property
+    def bound(self) -> str:
+        return f"products of {self.name}"
+
+    def products(self) -> list[Product]:
+        return products_of(self.run, [self.stage])
+
+
+def tasks(side: int, width: int, units: int, batch: int, steps: int) -> list[Task]:
+    """Steps and maps of both reconstructors on tiles of `side` pixels."""
+    tiles, _ = road_tiles(batch, 0, size=side)
+    known: dict[str, Any] = {
+        "width": width,
+        "batch": batch,
+        "steps": units,
+        "device": "cpu",
+    }  # of which each unit has some
+    made = {"U-Net": UNetReconstructor(**known), "CRN": CompetitiveReconstructor(units, **known)}
+    found = []
+    for name, own in made.items():
+        own.fit(tiles)
+        recipe = replace(RECIPES[name], batch=batch, steps=steps)
+        found += [
+            Task(f"{name}, step", STEP, partial(_learn, own, tiles, recipe), steps),
+            Task(f"{name}, map of a tile", MAP, partial(_map, own, tiles), batch),
+        ]
+    return found
+
+
+def _learn(own: CompetitiveReconstructor, tiles: np.ndarray, recipe: Recipe, clock: Clock) -> None:
+    train(own.units_.requires_grad_(True), torch.from_numpy(tiles), recipe, 0)
+    clock.mark(STEP)
+
+
+def _map(own: CompetitiveReconstructor, tiles: np.ndarray, clock: Clock) -> None:
+    own.novelty(tiles)
+    clock.mark(MAP)
+
+
+def measure(side: int, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Of each task the seconds of one step or tile, its operations, and how many times its products' time it takes."""
+    found = tasks(side, args.width, args.units, args.batch, args.steps)
+    needed = {task.name: task.products() for task in found}
+    passes: dict[str, Pass] = {task.name: task.run for task in found}
+    passes |= {task.bound: Bound(needed[task.name], CPU, torch.float32, CACHED) for task in found}
+    clocks = {name: partial(CpuClock, of=task.count) for task in found for name in (task.name, task.bound)}
+    turns = take_turns(passes, clocks, args.repeats, 0)
+    return [told(task, needed[task.name], turns) | {"side": side} for task in found]
+
+
+def told(task: Task, needed: Sequence[Product], turns: Turns) -> dict[str, Any]:
+    seconds, bound = turns.time(task.name), turns.time(task.bound)
+    gflop = flop(needed)[task.stage] / task.count / 1e9
+    return {
+        "task": task.name,
+        "gflop": gflop,
+        "seconds": seconds.as_json(),
+        "products_seconds": bound.as_json(),
+        "over_products": turns.ratio(task.name, task.bound).as_json(),
+        "gflop_per_second": gflop / seconds.median,
+        "products_gflop_per_second": gflop / bound.median,
+    }
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    head = ["", "pixels", "GFLOP", "ms", "products alone, ms", "share of the bound", "GFLOP/s", "of the products"]
+    rows = []
+    for one in found:
+        times = [f"{1000 * one[key]['median']:.2f}" for key in ("seconds", "products_seconds")]
+        share = f"{1 / one['over_products']['median']:.0%}"
+        rates = [f"{one[key]:.0f}" for key in ("gflop_per_second", "products_gflop_per_second")]
+        rows.append([one["task"], f"{one['side']}²", f"{one['gflop']:.3f}", *times, share, *rates])
+    return options.grid(head, rows)
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, sides=32, width=1, units=2, batch=2, steps=1, repeats=1)
+    torch.set_num_threads(1)
+    before = machine()
+    results = [one for side in args.sides for one in measure(side, args)]
+    about = f"first level {args.width} wide, batches of {args.batch}, CRN of {args.units} units"
+    print(f"{about}, one thread, CPU time, medians of {args.repeats}\n\n{table(results)}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    settings = {name: getattr(args, name) for name in ("sides", "width", "units", "batch", "steps", "repeats")}
+    report = {"benchmark": "unets", "settings": settings, "machine": before, "versions": versions("torch", "numpy")}
+    print(f"\n{write_json(args.out / 'unets.json', report | {'results': results})}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
+    parser = options.parser("unets", "steps and maps of U-Nets beside their matrix products", repeats=5)
+    parser.add_argument("--sides", type=int, nargs="+", default=[32, 128], help="pixels of a tile (default: 32 128)")
+    parser.add_argument("--width", type=int, default=16, help="channels of the first level (default: %(default)s)")
+    parser.add_argument("--units", type=int, default=4, help="of CRN (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=16, help="tiles of a step (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=4, help="in a turn (default: %(default)s)")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))

@@ -1,0 +1,59 @@
+"""Embeddings of names, for the baselines that compare with text: from a file, or from CLIP as published."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from openshape_ood.errors import FileError, UnknownNameError
+from openshape_ood.shapes.tables import npz_arrays
+from openshape_ood.storage import DAMAGE
+
+Texts = Callable[[str], Tensor]  # a name -> its embedding (t,)
+TEMPLATE = "a render of a {} in a game engine."  # of classes; targets and references go bare, and not of length 1
+
+
+def texts_of(path: Path | None, head: str) -> Texts:
+    """Embeddings from an .npz file of `names` (k,) and `vectors` (k, t); without one those of CLIP's ViT-B/32.
+
+    Raises `FileError` for another file, and what `load_clip` does where CLIP's weights cannot be had.
+    """
+    if path is None:
+        return _by_clip(bare=head == "text-relation")
+    try:
+        arrays = npz_arrays(path.read_bytes())
+        names, vectors = arrays["names"].tolist(), torch.tensor(arrays["vectors"], dtype=torch.float32)
+        if vectors.ndim != 2:
+            raise ValueError(f"vectors are {tuple(vectors.shape)}")
+        kept = dict(zip(names, vectors, strict=True))
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise FileError(f"{path} holds no `names` (k,) and `vectors` (k, t), or is damaged: {error}") from error
+
+    def found(name: str) -> Tensor:
+        if name not in kept:
+            raise UnknownNameError(f"{path} has no embedding of {name!r}")
+        return kept[name]
+
+    return found
+
+
+def _by_clip(bare: bool) -> Texts:
+    from openshape_ood.views.relevancy.loading import load_clip
+
+    loaded = load_clip("ViT-B-32", "openai", None)
+
+    @cache
+    def found(name: str) -> Tensor:
+        with torch.inference_mode():
+            vector = loaded.network.encode_text(loaded.tokenizer([name if bare else TEMPLATE.replace("{}", name)]))[0]
+        return vector.float().clone() if bare else normalize(vector.float(), dim=0)
+
+    return found

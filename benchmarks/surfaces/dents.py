@@ -1,0 +1,116 @@
+"""`python -m benchmarks.surfaces.dents`: of which class, and where is the surface wrong? A dent in a known thing, other
+things whole; the two questions apart."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import options
+from benchmarks.report.output import write_json
+from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, __version__, plots
+from openshape_ood.decisions.metrics import auroc
+from openshape_ood.examination import Examination, examine
+from openshape_ood.reconstruction import SurfaceModel
+from openshape_ood.reconstruction.kinds import Objects
+from openshape_ood.reconstruction.views import MARGIN
+from openshape_ood.scoring import find_method
+from openshape_ood.synthetic import generate, sample
+from openshape_ood.synthetic.calibration import generated_threshold
+from openshape_ood.synthetic.dents import Dented, dented
+
+KNOWN = ["chair", "table", "sofa"]
+THINGS = (("chair", 2), ("chair", 1), ("chair", 3), ("chair", 4), ("table", 3), ("sofa", 1))
+NOVEL = "guitar"
+WHOLE, DENTED = 100, 200  # seeds of the points that are tested
+COLUMNS = (
+    "thing", "centimeters a cell", "place AUROC", "whole AUROC", "whole, damaged", "dented, damaged",
+    "whole, of a new class", "dented, of a new class",
+)  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, good=4, tested=1, points=1000)
+    encoder = ShapeEncoder.from_pretrained("tiny")
+    known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
+    threshold = generated_threshold(known, encoder, method=find_method("max_cosine"))
+    how: dict[str, Any] = {"known": known, "encoder": encoder, "threshold": threshold, "up": "y"}
+    rows: list[dict[str, Any]] = []
+    shown: list[tuple[str, Examination]] = []
+    for category, seed in THINGS[: args.things]:
+        mesh = generate(category, seed)
+        model = SurfaceModel.fit([sample(mesh, args.points, i) for i in range(args.good)])
+        shapes = [dented(mesh, args.points, DENTED + i) for i in range(args.tested)]
+        whole = examine([sample(mesh, args.points, WHOLE + i) for i in range(args.tested)], model, **how)
+        spoilt = examine([one.cloud for one in shapes], model, **how)
+        rows.append(figures(f"{category} {seed}", model, whole, spoilt, shapes))
+        if not shown:
+            other = examine(sample(NOVEL, args.points, 1), model, **how)
+            shown = [("whole", whole[0]), *(("with a dent", one) for one in spoilt[:2]), (f"{NOVEL}, whole", other[0])]
+    args.out.mkdir(parents=True, exist_ok=True)
+    told = {name: getattr(args, name) for name in ("points", "good", "tested")}
+    answers = [{"thing": name, **one.as_json()} for name, one in shown]
+    report = {"version": __version__, "settings": told, "things": rows, "examples": answers}
+    files = [write_json(args.out / "surfaces-dents.json", report)]
+    files.append(draw(files[0].with_suffix(".png"), THINGS[0][0], shown))
+    print(options.grid(COLUMNS, [[_words(row[name]) for name in COLUMNS] for row in rows]), "", *files, sep="\n")
+
+
+def figures(
+    name: str, model: SurfaceModel, whole: list[Examination], spoilt: list[Examination], shapes: list[Dented]
+) -> dict[str, Any]:
+    """Of one thing: how well places and wholes are told apart, and how many of each are said to be wrong or new."""
+    apart = []
+    for one, shape in zip(spoilt, shapes, strict=True):
+        novelty, seen = one.surface.map.novelty, one.surface.map.seen
+        apart.append(auroc(novelty[seen & ~shape.truth], novelty[seen & shape.truth]))
+    scores = [np.array([one.surface.novelty for one in group]) for group in (whole, spoilt)]
+    assert isinstance(model.data, Objects)
+    cell = 200 * model.data.radius / (MARGIN * model.data.rasterizer.size)
+    found: list[Any] = [cell, float(np.mean(apart)), float(auroc(*scores))]
+    found += [f"{sum(one.surface.is_novel for one in group)} of {len(group)}" for group in (whole, spoilt)]
+    found += [f"{sum(bool(one.classes.is_novel[0]) for one in group)} of {len(group)}" for group in (whole, spoilt)]
+    return dict(zip(COLUMNS, [name, *found], strict=True))
+
+
+def draw(path: Path, category: str, shown: Sequence[tuple[str, Examination]]) -> Path:
+    """A map for each, and the two answers above it."""
+    from benchmarks.report.pictures.scenes import by_palette
+
+    figure, axes = plots.panels(1, len(shown), size=(3.4 * len(shown), 4.0))
+    for ax, (what, one) in zip(axes.flat, shown, strict=True):
+        one.surface.map.plot(ax=ax)
+        told = one.as_json()
+        name = what if "," in what else f"{category}, {what}"
+        ax.set_title(
+            f"{name}\nclass: {told['class']['verdict']} ({told['class']['novelty']:.2f})\n"
+            f"surface: {told['surface']['verdict']} ({told['surface']['novelty']:.2f})",
+            fontsize=9,
+        )
+    return by_palette(plots.save(figure, path, dpi=80))
+
+
+def _words(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong."""
+    parser = options.parser("surfaces.dents", "of which class is it, and where is its surface wrong?")
+    for name, default, words in (
+        ("points", 60_000, "of a scan"),
+        ("good", 20, "scans of each thing to learn from"),
+        ("tested", 8, "whole and dented ones of each"),
+        ("things", len(THINGS), "of the six"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: %(default)s)")
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

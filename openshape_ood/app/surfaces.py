@@ -1,0 +1,179 @@
+"""Clouds of surfaces: good ones to learn from, and one that is compared; a road that is generated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from openshape_ood.app.quotas import MAX_FILE_MB, MAX_FILES, MAX_GOOD_POINTS, MAX_ROOM_POINTS, READ_MEMORY, ROOM_SECONDS
+from openshape_ood.app.turns import Visitor
+from openshape_ood.app.uploads import NOBODY, read_sealed, seconds_for, taken
+from openshape_ood.errors import InputError, ShapeFileError
+
+if TYPE_CHECKING:  # the process that reads has no memory for torch
+    from openshape_ood.reconstruction import SurfaceModel, SurfaceResult
+
+GENERATED = "a generated road"
+ROADS, ROAD, DAMAGE = 20, 101, ("pothole", "crack")  # good ones; the seed of the damaged one
+ANSWERED = 8 * 5 * MAX_ROOM_POINTS  # bytes: of each point its place, intensity and strip
+MEASURED = ("intensity", "strips")
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A cloud on the page: points (n, 3), and intensity and strips (n,) where it has them; remarks: of reading it."""
+
+    name: str
+    cloud: Mapping[str, np.ndarray]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.cloud.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Good:
+    """What was learned of clouds that are given as good, their names, and what reading them said."""
+
+    model: SurfaceModel
+    names: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Of the mean and the components."""
+        learned: Any = self.model.reconstructor
+        return learned.mean_.nbytes + learned.axes_.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A cloud beside the good ones."""
+
+    result: SurfaceResult
+    good: Good
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def is_sheet(self) -> bool:
+        """Or else an object, seen from all sides."""
+        return self.good.model.data.kind == "sheets"
+
+    @property
+    def unseen(self) -> int:
+        """Points that lie in no tile or view."""
+        return int((~self.result.map.seen).sum())
+
+    @property
+    def beyond(self) -> int:
+        """Points beyond the threshold of points."""
+        return int(self.result.map.is_novel.sum())
+
+    def as_json(self) -> dict[str, Any]:
+        told = self.result.as_json() | {"points": len(self.result.map), "unseen_points": self.unseen}
+        thresholds = {"whole": self.result.threshold.state(), "points": self.good.model.pixel_threshold.state()}
+        return {**told, "good": list(self.good.names), "thresholds": thresholds, "remarks": list(self.remarks)}
+
+
+@lru_cache(maxsize=1)
+def generated() -> tuple[Good, Surface]:
+    """Good pieces of road, and one that is damaged."""
+    from openshape_ood.synthetic.roads import road_scan
+
+    def cloud(seed: int, *damage: str) -> dict[str, np.ndarray]:
+        scan = road_scan(seed, damage)
+        return {"points": scan.points, "intensity": scan.intensity}
+
+    good = [Surface(f"good road {i + 1}", cloud(i)) for i in range(ROADS)]
+    said = f"Generated: {ROADS} good pieces of road, and one with a {' and a '.join(DAMAGE)}."
+    return learn(good), Surface(GENERATED, cloud(ROAD, *DAMAGE), (said,))
+
+
+def learn(good: Sequence[Surface]) -> Good:
+    """What good clouds look like. Raises `OpenShapeError` for what cannot be learned from, naming the file."""
+    from openshape_ood.reconstruction import SurfaceModel
+
+    count = sum(len(one.cloud["points"]) for one in good)
+    if count > MAX_GOOD_POINTS:
+        raise InputError(
+            f"the good clouds have {count:,} points together; this page takes {MAX_GOOD_POINTS:,}. Drop fewer of them"
+        )
+    model = SurfaceModel.fit([_source(one) for one in good], "pca")
+    return Good(model, tuple(one.name for one in good), tuple(said for one in good for said in one.remarks))
+
+
+def compare(surface: Surface, good: Good) -> Compared:
+    """Raises `OpenShapeError` for a cloud of another kind than the good ones."""
+    return Compared(good.model.score(_source(surface)), good, (*surface.remarks, *good.remarks))
+
+
+def _source(one: Surface) -> Any:
+    from openshape_ood.reconstruction.inputs import Source
+
+    return Source(dict(one.cloud), one.name, "cloud")
+
+
+def read_good(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, list[Surface]]:
+    """All clouds that were dropped as good, or an error; between two files yields how many are done, in words."""
+    if len(paths) > MAX_FILES:
+        raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
+    found = []
+    with taken(paths) as files:
+        for i, path in enumerate(files):
+            yield f"Read {i} of {len(files)} good clouds."
+            found.append(read_surface(path, visitor, max_bytes=max_bytes))
+    return found
+
+
+def read_surface(
+    path: str | os.PathLike[str],
+    visitor: Visitor = NOBODY,
+    *,
+    memory: int = READ_MEMORY,
+    max_bytes: int = MAX_FILE_MB * 2**20,
+) -> Surface:
+    """Read an uploaded cloud, as `read_upload` reads shapes."""
+    file = Path(path)
+    seconds = seconds_for(file, max_bytes, ROOM_SECONDS)
+    done = read_sealed(f"{__name__}:reader", {}, file, visitor, seconds, memory, ANSWERED)
+    try:
+        return _checked(done.answer, *done.arrays, name=file.name)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ShapeFileError(f"{file.name}: what came back from reading it is no cloud") from error
+
+
+def _checked(told: Any, *columns: np.ndarray, name: str) -> Surface:
+    """From the answer of `_read`; raises ValueError, TypeError or KeyError for what cannot be one."""
+    cloud = dict(zip(("points", *map(str, told["measured"])), columns, strict=True))
+    n, count = len(cloud["points"]), int(told["points"])
+    shapes = {"points": (n, 3), **dict.fromkeys(MEASURED, (n,))}
+    if not 0 < n <= MAX_ROOM_POINTS or any(array.shape != shapes[key] for key, array in cloud.items()):
+        raise ValueError("columns of other lengths")
+    if not np.isfinite(cloud["points"]).all():
+        raise ValueError("points that are not finite")
+    remarks = (f"{name} was thinned from {count:,} to {n:,} points.",) if count > n else ()
+    return Surface(name, cloud, remarks)
+
+
+def reader() -> Callable[[str], tuple[Mapping[str, Any], list[np.ndarray]]]:
+    """The task of the process that reads."""
+    return _read
+
+
+def _read(source: str) -> tuple[Mapping[str, Any], list[np.ndarray]]:
+    """Points, thinned to `MAX_ROOM_POINTS`, and what was measured of each."""
+    from openshape_ood.shapes.columns import load_columns
+
+    cloud = load_columns(Path(source))
+    count = len(cloud["points"])
+    kept = np.sort(np.random.RandomState(0).permutation(count)[:MAX_ROOM_POINTS])
+    measured = [name for name in MEASURED if name in cloud]
+    arrays = [np.asarray(cloud[name], dtype="<f8")[kept] for name in ("points", *measured)]
+    return {"points": count, "measured": measured}, arrays

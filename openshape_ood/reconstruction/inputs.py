@@ -1,0 +1,121 @@
+"""What is given as good, or to be judged: images or clouds, as files, folders or arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import given_path, to_numpy
+from openshape_ood.errors import InputError, NoSuchShapeError
+from openshape_ood.shapes import reading
+from openshape_ood.shapes.columns import columns_by_width, load_columns
+from openshape_ood.shapes.pieces import SURVEYED
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
+CLOUDS = reading.SUFFIXES
+IN_PIECES = (*SURVEYED, ".ply", ".pcd")
+LARGE = {".laz": 1 << 25}  # bytes of a file from which on it is read in pieces, by suffix
+LARGE_ELSE = 1 << 28
+FIELDS = ("points", "intensity", "color", "strips")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An image or a cloud that is read when it is needed: a path, an array, or a cloud's arrays by name."""
+
+    value: Any
+    name: str
+    kind: str  # "image" or "cloud"
+
+    @property
+    def path(self) -> Path | None:
+        return self.value if isinstance(self.value, Path) else None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is a cloud in a file that is better read in pieces."""
+        if self.kind != "cloud" or self.path is None or self.path.suffix.lower() not in IN_PIECES:
+            return False
+        return reading.file_size(self.path) > LARGE.get(self.path.suffix.lower(), LARGE_ELSE)
+
+    def pixels(self) -> np.ndarray:
+        """Of an image (h, w) or (h, w, c), of the type that it has. Raises `FileError`."""
+        from openshape_ood.shapes.pictures import load_pixels
+
+        return np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path)
+
+    def cloud(self) -> dict[str, np.ndarray]:
+        """Of a cloud, by name: points (n, 3); intensity (n,), color (n, 3) in [0, 1], strips (n,) where it has them.
+
+        Points in files that were never measured (NaN) are left out. Raises `ShapeFileError`.
+        """
+        if self.path is None:
+            return dict(self.value) if isinstance(self.value, Mapping) else columns_by_width(self.value, self.name)
+        return load_columns(self.path)
+
+
+def list_sources(given: Any) -> list[Source]:
+    """Every image or cloud among files, folders (searched through and through), arrays, or lists of these.
+
+    An array of two axes with 3 or 6 columns is a cloud, as is a mapping with "points"; any other array is an image.
+    Raises `InputError` for nothing, for what is neither, and for images and clouds together.
+    """
+    found = list(_sources(given, "the one given"))
+    if not found:
+        raise InputError(f"there is no image and no cloud in {_told(given)}; expected {' '.join((*IMAGES, *CLOUDS))}")
+    kinds = {one.kind: one.name for one in reversed(found)}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{kinds['image']} is an image, {kinds['cloud']} a cloud; expected all of one kind, for each kind has a "
+            "model of its own"
+        )
+    return found
+
+
+def _sources(given: Any, name: str) -> Iterable[Source]:
+    if isinstance(given, Source):
+        yield given
+    elif isinstance(given, str | os.PathLike):
+        yield from _files(given_path(given, "a file"))
+    elif isinstance(given, Mapping):
+        if "points" not in given or given.keys() - set(FIELDS):
+            raise InputError(f"{name} has {', '.join(map(str, given))}; expected points, and perhaps {FIELDS[1:]}")
+        yield Source({key: to_numpy(one) for key, one in given.items() if one is not None}, name, "cloud")
+    elif isinstance(given, np.ndarray) or hasattr(given, "__array__") or hasattr(given, "detach"):
+        array = np.asarray(to_numpy(given))
+        cloud = array.ndim == 2 and array.shape[1] in (3, 6)
+        yield Source(array, name, "cloud" if cloud else "image")
+    elif isinstance(given, Iterable):
+        for i, one in enumerate(given):
+            yield from _sources(one, f"number {i}")
+    else:
+        raise InputError(f"{name} is {type(given).__name__}; expected a file, a folder or an array")
+
+
+def _files(path: Path) -> Iterable[Source]:
+    if path.is_dir():
+        inside = sorted(one for one in path.rglob("*") if one.is_file())
+        hidden = [any(part.startswith(".") for part in one.relative_to(path).parts) for one in inside]
+        for one, left_out in zip(inside, hidden, strict=True):
+            if not left_out and one.suffix.lower() in (*IMAGES, *CLOUDS):
+                yield Source(one, str(one), _kind(one))
+        return
+    if not path.exists():
+        raise NoSuchShapeError(f"{path}: no such file or folder")
+    if path.suffix.lower() not in (*IMAGES, *CLOUDS):
+        raise InputError(f"{path} is neither an image nor a cloud; expected {' '.join((*IMAGES, *CLOUDS))}")
+    yield Source(path, str(path), _kind(path))
+
+
+def _kind(path: Path) -> str:
+    return "image" if path.suffix.lower() in IMAGES else "cloud"
+
+
+def _told(given: Any) -> str:
+    several = [] if isinstance(given, str | os.PathLike) or not isinstance(given, list | tuple) else given
+    return ", ".join(map(str, several)) if several else str(given) or "nothing"

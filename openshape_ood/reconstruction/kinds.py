@@ -1,0 +1,346 @@
+"""What a surface's data are, and how they become tiles and maps: images, clouds of sheets, clouds of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import check_positive, check_whole
+from openshape_ood.errors import CloudError, InputError
+from openshape_ood.novelty_map import Elements
+from openshape_ood.reconstruction.images import image_tile, resized_maps, scaled_values
+from openshape_ood.reconstruction.inputs import Source
+from openshape_ood.reconstruction.planes import sample_step, sheet_frame
+from openshape_ood.reconstruction.raster import Raster
+from openshape_ood.reconstruction.rasterizer import GRANULE, Rasterizer, cloud_points
+from openshape_ood.reconstruction.streaming import raster_blocks
+from openshape_ood.reconstruction.views import MARGIN, ViewRasterizer
+from openshape_ood.shapes.pieces import cloud_pieces
+from openshape_ood.shapes.reading import file_up
+
+IMAGE, TILE = 128, 32  # pixels and cells along a tile, unless given
+RATIO = 0.02  # by which the sides of images may differ in proportion
+FLAT, ABOUT = 0.95, 0.05  # a sheet: this share of the points lies so near its plane, in lengths of the cloud
+NEAREST = 13  # neighbor as far away as a square is long in which there are 4 points: 13 = 4 pi
+COARSE = 0.5  # meters: no cell that is found is larger
+HEIGHT, REACH = 2.5, 12.5  # cells, of a rasterizer that is found: 0.1 and 0.5 m of cells of 4 cm
+VIEW = (32, 128)  # cells of a view that is found
+SEEN = 1.5  # as long cells of views, which see one side of what is thin
+TIMES = 3.0  # as large or small as the good objects: then the unit is another
+BOX = (0.02, 0.98)  # quantiles
+ROOM = 1.05  # of the largest good object
+LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
+
+
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """What is learned of one image or cloud: as in `Cut`; of objects also the way to some of their points."""
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    grid: np.ndarray
+    spread: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """One image or cloud as tiles.
+
+    Attributes
+    ----------
+    tiles, mask : ndarray (t, c, h, w), (t, h, w)
+    grid : ndarray (t, 2)
+        Where tiles of a sheet lie, in cells; 0 of others.
+    elements : Elements
+    spread : callable
+        From maps (t, h, w) to the novelty of the elements (n,).
+    up : str
+        Which axis points up in pictures.
+    """
+
+    tiles: np.ndarray
+    mask: np.ndarray
+    grid: np.ndarray
+    elements: Elements
+    spread: Callable[[np.ndarray], np.ndarray]
+    up: str = "y"
+
+    @property
+    def only(self) -> Tiles:
+        return Tiles(self.tiles, self.mask, self.grid)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of one proportion and depth.
+
+    Parameters
+    ----------
+    size : int
+        Pixels along a tile.
+    values : (float, float) or None
+        What becomes -1 and 1, where the type of the pixels does not say it.
+    depth : str
+        Type of the pixels.
+    ratio : float
+        Rows over columns.
+    """
+
+    size: int
+    values: tuple[float, float] | None
+    depth: str
+    ratio: float
+    kind = "images"
+
+    @classmethod
+    def of(cls, given: Sequence[Source], size: int | None, values: Any) -> Images:
+        if len(given) < 2:
+            raise InputError(
+                f"{given[0].name} is one image; expected two or more good ones, better twenty. Cut a large one into "
+                "tiles"
+            )
+        pixels = given[0].pixels()
+        if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+            raise InputError(f"{given[0].name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
+        limits = None if values is None else (float(values[0]), float(values[1]))
+        return cls(check_whole(size or IMAGE, "size"), limits, str(pixels.dtype), pixels.shape[0] / pixels.shape[1])
+
+    def cut(self, source: Source) -> Cut:
+        """Raises `InputError` for an image of another depth or proportion than the good ones, and where all is NaN."""
+        pixels = source.pixels()
+        if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+            raise InputError(f"{source.name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
+        if str(pixels.dtype) != self.depth and self.values is None:
+            raise InputError(
+                f"{source.name} is of {pixels.dtype}, the good images are of {self.depth}, whose ranges differ; "
+                "convert it, or fit with values=(low, high), which both share"
+            )
+        h, w = pixels.shape[:2]
+        if abs(h / w / self.ratio - 1) > RATIO:
+            raise InputError(
+                f"{source.name} is {w} x {h} pixels; the good images are {self.ratio:.3g} times as high as wide. Cut "
+                "it as these were: images are compared pixel by pixel"
+            )
+        try:
+            tile, mask = image_tile(pixels, self.size, values=self.values)
+            rgb = scaled_values(pixels.reshape(h, w, -1)[..., :3], self.values) / 2 + 0.5
+        except InputError as error:
+            raise InputError(f"{source.name}: {error}") from error
+        if not mask.any():
+            raise InputError(f"{source.name} has no pixel that is a number; expected an image")
+        rows = np.nan_to_num(np.broadcast_to(rgb, (h, w, 3))).reshape(-1, 3)
+        return Cut(
+            tile[None], mask[None], np.zeros((1, 2)), Elements("pixels", rows, (h, w)),
+            lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),
+        )  # fmt: skip
+
+    def tiles(self, source: Source) -> Tiles:
+        return self.cut(source).only
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Clouds of roads, walls, plates, each seen as tiles about local planes."""
+
+    rasterizer: Rasterizer
+    kind = "sheets"
+
+    def cut(self, source: Source) -> Cut:
+        cloud = source.cloud()
+        try:
+            raster = self.rasterizer.rasterize(**cloud)
+        except InputError as error:
+            raise type(error)(f"{source.name}: {error}") from error
+        return Cut(raster.tiles, raster.mask, raster.grid, _points(cloud), raster.to_points, "z")
+
+    def tiles(self, source: Source) -> Tiles:
+        """The tiles alone, of a large file block by block."""
+        if not source.is_large:
+            return self.cut(source).only
+        held: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+        for block in raster_blocks(source.value, self.rasterizer):
+            for at, tile, mask in zip(block.raster.grid.tolist(), block.raster.tiles, block.raster.mask, strict=True):
+                held.setdefault(tuple(at), (tile.copy(), mask.copy()))
+        tiles, masks = zip(*held.values(), strict=True)
+        return Tiles(np.stack(tiles), np.stack(masks), np.array(list(held)))
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Clouds of things seen from all around, in one pose and unit: views of depth and normal within one ball.
+
+    A point has the mean over the views that see it, each of the mean of 3 x 3 cells, as an edge in one view is none in
+    another.
+    """
+
+    rasterizer: ViewRasterizer
+    radius: float
+    kind = "objects"
+
+    def cut(self, source: Source) -> Cut:
+        raster, cloud = self._raster(source)
+        up = "y" if source.path is None else file_up(source.path)
+        return Cut(raster.tiles, raster.mask, _nowhere(raster), _points(cloud), partial(_spread, raster), up)
+
+    def tiles(self, source: Source) -> Tiles:
+        raster = self._raster(source)[0]
+        step = -(-raster.points // LOOKED_AT)
+        kept = raster.rows % step == 0
+        index = {"rows": raster.rows[kept] // step, "tile": raster.tile[kept], "spot": raster.spot[kept]}
+        some = replace(raster, points=-(-raster.points // step), **index)
+        return Tiles(raster.tiles, raster.mask, _nowhere(raster), partial(_spread, some))
+
+    def _raster(self, source: Source) -> tuple[Raster, dict[str, np.ndarray]]:
+        cloud = source.cloud()
+        points = cloud_points(cloud["points"])
+        own = radius_of(points)
+        if not self.radius / TIMES <= own <= self.radius * TIMES:
+            raise CloudError(
+                f"{source.name} reaches {own:.3g} from its middle, the good objects {self.radius / ROOM:.3g}; expected "
+                "the same kind of thing in the same unit, as meters and not centimeters"
+            )
+        return replace(
+            self.rasterizer.rasterize(points, radius=self.radius, center=middle_of(points)), merge="mean"
+        ), cloud
+
+
+Kind = Images | Sheets | Objects
+
+
+def kind_of_clouds(
+    given: Sequence[Source],
+    rasterizer: Rasterizer | ViewRasterizer | None,
+    shape: str | None,
+    size: int | None,
+    cell: float | None,
+    channels: Sequence[str] | None = None,
+) -> Sheets | Objects:
+    """Whether clouds are of sheets or objects, and a rasterizer for them, unless one is given.
+
+    A cloud is a sheet where 95 % of its points lie within a twentieth of its length from one plane. A cell holds 4
+    points: it is as long as the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5
+    cells off the plane are seen. Channels are height, slope and, where all clouds have it, intensity. A view is as many
+    cells of 1.5 times that length as the largest object is across, 32 to 128.
+    """
+    if isinstance(rasterizer, Rasterizer):
+        return Sheets(rasterizer)
+    looked = [_sample(one) for one in given]
+    if isinstance(rasterizer, ViewRasterizer):
+        return Objects(rasterizer, ROOM * max(radius_of(sample) for sample, *_ in looked))
+    spacing = float(np.median([_spacing(sample) / np.sqrt(step) for sample, step, _ in looked]))
+    if not spacing > 0:
+        raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
+    flat = all(_is_sheet(sample) for sample, *_ in looked)
+    if shape == "objects" or (shape is None and not flat):
+        radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
+        cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // GRANULE * GRANULE
+        return Objects(ViewRasterizer(size=cells if size is None else size), radius)
+    if cell is None and spacing > COARSE:
+        raise CloudError(
+            f"the points of {given[0].name} lie some {spacing / 2:.2g} apart, so that a cell would be {spacing:.2g} m. "
+            "If the unit is the centimeter or millimeter, give meters; if it is the meter, say cell="
+        )
+    cell = check_positive(cell, "cell") if cell is not None else float(f"{spacing:.1g}")
+    if channels is None:
+        measured = all("intensity" in names for *_, names in looked)
+        channels = ("height", "intensity", "normal") if measured else ("height", "normal")
+    return Sheets(
+        Rasterizer(cell=cell, tile=size or TILE, channels=tuple(channels), height=HEIGHT * cell, reach=REACH * cell)
+    )
+
+
+def radius_of(points: np.ndarray) -> float:
+    """How far points (n, 3) reach from their middle."""
+    return float(np.linalg.norm(points - middle_of(points), axis=1).max())
+
+
+def middle_of(points: np.ndarray) -> np.ndarray:
+    """Of the box (3,) of points (n, 3) without a fiftieth on each side: what sticks out does not move it."""
+    return np.quantile(points, BOX, axis=0).mean(axis=0)
+
+
+def settings(kind: Kind) -> dict[str, Any]:
+    """As texts and numbers; `from_settings` reads them."""
+    return {"kind": kind.kind, **asdict(kind)}
+
+
+def from_settings(told: Mapping[str, Any]) -> Kind:
+    """What `settings` gave; any other content raises one of `storage.DAMAGE`."""
+    own, name = _tuples(told), told["kind"]
+    own.pop("kind")
+    if name == "images":
+        kept = Images(**own)
+        check_whole(kept.size, "size"), check_positive(kept.ratio, "ratio")
+        return kept
+    inner = _tuples(own.pop("rasterizer"))
+    if name == "sheets":
+        return Sheets(Rasterizer(**inner), **own)
+    if name != "objects":
+        raise ValueError(f"data are {name!r}")
+    return Objects(ViewRasterizer(**inner), check_positive(own.pop("radius"), "radius"), **own)
+
+
+def _nowhere(raster: Raster) -> np.ndarray:
+    return np.zeros((len(raster), 2))
+
+
+def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
+    """Means of 3 x 3 cells, at the points."""
+    from scipy.ndimage import uniform_filter
+
+    seen = np.isfinite(maps)
+    share = uniform_filter(seen.astype(np.float64), (0, 3, 3))
+    total = uniform_filter(np.where(seen, maps, 0).astype(np.float64), (0, 3, 3))
+    return raster.to_points(np.where(seen, total / np.maximum(share, 1e-9), np.nan))
+
+
+def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, which tuples have become in JSON, as tuples again."""
+    return {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
+
+
+def _points(cloud: dict[str, np.ndarray]) -> Elements:
+    rows = np.asarray(cloud["points"], dtype=np.float64)
+    return Elements("points", rows)
+
+
+def _sample(source: Source) -> tuple[np.ndarray, int, set[str]]:
+    """At most 100,000 points of a cloud, every how many-th these are, and the names of what it has."""
+    if not source.is_large:
+        cloud = source.cloud()
+        try:
+            points = cloud_points(cloud["points"])
+        except InputError as error:
+            raise type(error)(f"{source.name}: {error}") from error
+        step = sample_step(len(points))
+        return points[::step], step, set(cloud)
+    parts, step, count = [np.empty((0, 3))], 1, 0
+    for piece in cloud_pieces(source.value, ("intensity",)):
+        rows = np.stack([piece[axis][-count % step :: step].astype(np.float64) for axis in "xyz"], axis=1)
+        count, names = count + len(piece["x"]), set(piece)
+        parts.append(rows)
+        while step < sample_step(count):
+            parts, step = [np.concatenate(parts)[::2]], 2 * step
+    sample = np.concatenate(parts)
+    return sample[np.isfinite(sample).all(axis=1)], step, names
+
+
+def _spacing(points: np.ndarray) -> float:
+    """Median distance to the 13th neighbor."""
+    from scipy.spatial import KDTree
+
+    asked = points[:: -(-len(points) // 2000)]
+    distance = KDTree(points).query(asked, k=[min(NEAREST + 1, len(points))])[0]
+    return float(np.median(distance))
+
+
+def _is_sheet(points: np.ndarray) -> bool:
+    try:
+        away = np.abs(sheet_frame(points).inside(points)[:, 2])
+    except CloudError:
+        return False
+    return bool((away <= ABOUT * np.linalg.norm(np.ptp(points, axis=0))).mean() >= FLAT)

@@ -1,0 +1,95 @@
+"""Shapes with a dent, and which of their points lie in it: what is wrong with the surface of a known thing.
+
+>>> shape = dented("chair", points=4000, seed=3)
+>>> shape.cloud.shape, bool(shape.truth.any()), bool(shape.truth.mean() < 0.1)
+((4000, 3), True, True)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openshape_ood.checks import check_positive, check_seed
+from openshape_ood.synthetic import generate
+from openshape_ood.synthetic.mesh import Mesh
+from openshape_ood.synthetic.sampling import sample_oriented
+
+TRIED = 200  # places, of which the one amid the most points of its own face is taken that nothing hides
+FACING = 0.9  # cosine between normals of one face
+BEHIND = 0.2  # of the radius, within which points are of one face
+
+
+@dataclass(frozen=True, eq=False)
+class Dented:
+    """A shape with a dent.
+
+    Attributes
+    ----------
+    cloud : ndarray (n, 3) float64
+        y up, meters.
+    truth : ndarray (n,) of bool
+        The points of the dent that lie deeper than a fifth of it.
+    """
+
+    cloud: np.ndarray
+    truth: np.ndarray
+
+
+def dented(
+    category_or_mesh: str | Mesh, points: int, seed: int, *, radius: float = 0.06, depth: float = 0.03
+) -> Dented:
+    """A shape with a round dent in a large face, where nothing stands before it.
+
+    Parameters
+    ----------
+    category_or_mesh : str or Mesh
+        One of `synthetic.categories()`, whose shape of this seed is generated, or a mesh in meters.
+    points : int
+        Number n of points.
+    seed : int
+        Of the shape, its points and the place of the dent.
+    radius, depth : float
+        Meters: where the dent ends, and how far its middle is pushed in.
+
+    Returns
+    -------
+    Dented
+
+    Raises
+    ------
+    UnknownNameError
+        For a category that there is not.
+    InputError
+        For a radius or depth not above 0.
+    """
+    radius, depth = check_positive(radius, "radius"), check_positive(depth, "depth")
+    mesh = category_or_mesh if isinstance(category_or_mesh, Mesh) else generate(category_or_mesh, seed)
+    rng = np.random.RandomState([check_seed(seed), points])
+    cloud, normals, _ = sample_oriented(mesh, points, rng)
+    middle, outward = _place(cloud, normals, rng, radius)
+    away = np.linalg.norm(cloud - middle, axis=1) / radius
+    pushed = np.where((away < 1) & (np.abs(normals @ outward) > FACING), (1 - np.minimum(away, 1) ** 2) ** 2, 0.0)
+    pushed[(cloud - middle) @ outward < -BEHIND * radius] = 0  # not the face behind it
+    return Dented(cloud - depth * pushed[:, None] * outward, pushed > 0.2)
+
+
+def _place(
+    cloud: np.ndarray, normals: np.ndarray, rng: np.random.RandomState, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A point (3,) that is seen from outside, with most points of its own face around, and the way out (3,)."""
+    from scipy.spatial import KDTree
+
+    tried = rng.permutation(len(cloud))[:TRIED]
+    around = KDTree(cloud).query_ball_point(cloud[tried], 1.5 * radius)
+    held = [(np.abs(normals[near] @ normals[i]) > FACING).sum() for i, near in zip(tried, around, strict=True)]
+    order = np.argsort(held, kind="stable")[::-1]
+    for i in tried[order]:
+        height = (cloud - cloud[i]) @ normals[i]
+        beside = np.linalg.norm(cloud - cloud[i] - np.outer(height, normals[i]), axis=1) < radius
+        for side in (1.0, -1.0):
+            if not (beside & (side * height > BEHIND * radius)).any():
+                return cloud[i], side * normals[i]
+    best = int(tried[order[0]])
+    return cloud[best], normals[best]

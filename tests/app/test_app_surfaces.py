@@ -1,0 +1,155 @@
+"""Surfaces on the page: read by a process of their own, learned from good ones, compared, said and saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from openshape_ood.app import surfaces, texts
+from openshape_ood.app.downloads import save_results
+from openshape_ood.app.pictures import turning
+from openshape_ood.app.session import Session
+from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, read_good, read_surface
+from openshape_ood.app.turns import HERE, Visitor
+from openshape_ood.app.uploads import NOBODY
+from openshape_ood.app.visits import Visit, Visits
+from openshape_ood.errors import InputError, ShapeFileError
+from openshape_ood.shapes.ply import ply_bytes, ply_columns
+from openshape_ood.synthetic import generate, sample
+from openshape_ood.synthetic.roads import road_scan
+from openshape_ood.workers import Done
+
+
+def cloud(seed: int, *damage: str) -> Mapping[str, np.ndarray]:
+    road = road_scan(seed, damage, density=1200)
+    return {"points": road.points, "intensity": road.intensity}
+
+
+def write(path: Path, given: Mapping[str, np.ndarray]) -> Path:
+    rows = np.empty(len(given["points"]), [(axis, "<f8") for axis in "xyz"] + [("intensity", "<f4")])
+    for name, column in zip(rows.dtype.names or (), (*given["points"].T, given["intensity"]), strict=True):
+        rows[name] = column
+    path.write_bytes(ply_bytes(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def good() -> Good:
+    return learn([Surface(f"<b>road</b> {i}.ply", cloud(i)) for i in range(6)])
+
+
+@pytest.fixture(scope="module")
+def found(good: Good) -> Compared:
+    return compare(Surface("my road.ply", cloud(9, "pothole"), ("Thinned.",)), good)
+
+
+def test_a_cloud_is_read_elsewhere_with_what_was_measured(tmp_path: Path) -> None:
+    given = cloud(0)
+    read = read_surface(write(tmp_path / "my road.ply", given))
+    assert read.name == "my road.ply" and read.remarks == () and set(read.cloud) == {"points", "intensity"}
+    assert all(np.array_equal(read.cloud[name], column) for name, column in given.items())
+    (tmp_path / "bad.ply").write_bytes(b"ply\n")
+    reading = read_good([str(tmp_path / "my road.ply"), str(tmp_path / "bad.ply")], NOBODY, 2**20)
+    assert next(reading) == "Read 0 of 2 good clouds."
+    with pytest.raises(ShapeFileError, match=r"bad\.ply"):
+        list(reading)
+
+
+def test_many_points_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surfaces, "MAX_ROOM_POINTS", 1000)
+    told, columns = surfaces.reader()(str(write(tmp_path / "shape.ply", cloud(0))))
+    read = surfaces._checked(told, *columns, name="hall.ply")
+    assert [len(column) for column in read.cloud.values()] == [1000, 1000]
+    assert read.remarks == ("hall.ply was thinned from 7,864 to 1,000 points.",)
+
+
+@pytest.mark.parametrize(
+    "changed, columns",
+    [
+        ({"measured": ["intensity"]}, [np.eye(3)]),
+        ({"measured": ["__class__"]}, [np.eye(3), np.ones(3)]),
+        ({"measured": ["intensity"]}, [np.eye(3), np.ones(2)]),
+        ({}, [np.eye(4)]),
+        ({}, [np.full((3, 3), np.nan)]),
+        ({}, [np.empty((0, 3))]),
+        ({"points": None}, [np.eye(3)]),
+    ],
+)
+def test_an_answer_that_is_no_cloud_is_refused(
+    changed: dict[str, Any], columns: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"points": 3, "measured": [], **changed}
+    monkeypatch.setattr(surfaces, "read_sealed", lambda *asked: Done(0, "", answer, tuple(columns)))
+    (tmp_path / "a.npy").touch()
+    with pytest.raises(ShapeFileError, match=r"a\.npy: what came back from reading it is no cloud"):
+        read_surface(tmp_path / "a.npy")
+
+
+def test_what_is_said_of_a_damaged_one_and_of_a_good_one(good: Good, found: Compared) -> None:
+    said = texts.surface(found)
+    assert 'class="box novel"' in said and "Damaged: " in said and "<p>Thinned.</p>" in said
+    assert "0 of 6 are as novel or more" in said and "p = <b>0.143</b>" in said
+    assert f"{found.beyond:,} points are beyond" in said and f"{found.unseen:,} points were not seen" in said
+    assert f"good up to {found.result.threshold.value:.3f}" in said and "beside 6 good clouds" in said
+    known = texts.surface(compare(Surface("other.ply", cloud(3)), good))
+    assert 'class="box known"' in known and "Good: " in known
+    assert "6 clouds are taken as good" in texts.learned(good) and "&lt;b&gt;road&lt;/b&gt; 0.ply" in texts.learned(
+        good
+    )
+    assert 0 < found.beyond < 2000
+
+
+def test_what_is_remembered_of_a_visitor_is_counted(good: Good) -> None:
+    visit = Visit(Session())
+    visit.good = good
+    before = visit.nbytes
+    visit.put_surface(Surface("a.ply", cloud(0)))
+    assert before > 10_000 and visit.nbytes - before == 7864 * (3 * 8 + 4)
+    visit.put(visit.session)
+    assert visit.nbytes == before and visit.surface is None
+
+
+def test_an_object_is_seen_from_all_sides() -> None:
+    chair = generate("chair", 2)
+    good = learn([Surface(f"{seed}.npy", {"points": sample(chair, 2000, seed)}) for seed in range(6)])
+    found = compare(Surface("guitar.npy", {"points": sample("guitar", 2000, 1)}), good)
+    said = texts.surface(found)
+    assert (
+        "Damaged" in said
+        and f"<b>{found.result.novelty:.3f}</b>, the mean of its most novel hundredth of points" in said
+    )
+    (trace,) = turning(found, "").data
+    assert np.ptp(trace.z) > 0.5  # upright
+
+
+def test_what_can_be_downloaded_and_turned(found: Compared, tmp_path: Path) -> None:
+    path, figures = save_results(found, tmp_path)
+    assert path.name == "my_road.novelty.ply"
+    columns = ply_columns(path.read_bytes())
+    assert np.allclose(np.column_stack([columns[axis] for axis in "xyz"]), cloud(9, "pothole")["points"])
+    assert len(np.unique(columns["red"])) > 20
+    told = json.loads(figures.read_text(encoding="utf-8"))
+    assert (told["verdict"], told["unseen_points"], len(told["good"])) == ("damaged", found.unseen, 6)
+    (trace,) = turning(found, "").data  # a browser's numbers have seven digits
+    assert max(np.abs(trace[axis]).max() for axis in "xyz") < 4
+
+
+def test_what_cannot_be_compared(good: Good, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"x\.ply"):
+        compare(Surface("x.ply", {"points": cloud(0)["points"]}), good)  # without intensity
+    monkeypatch.setattr(surfaces, "MAX_GOOD_POINTS", 10_000)
+    with pytest.raises(InputError, match="15,728 points together; this page takes 10,000"):
+        learn([Surface("a.ply", cloud(0)), Surface("b.ply", cloud(1))])
+
+
+def test_good_clouds_are_forgotten_after_visits_that_hold_nothing(good: Good) -> None:
+    visits = Visits(most=2)
+    visits.of(Visitor(HERE, "mine"), Session())[0].good = good
+    for other in "ab":
+        visits.of(Visitor(HERE, other), Session())
+    assert visits.of(Visitor(HERE, "mine"), Session())[0].good is good

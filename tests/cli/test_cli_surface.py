@@ -1,0 +1,137 @@
+"""openshape-ood surface: folders of images and clouds are learned and scored, and what cannot be is said."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from cli_runs import run, run_json
+from PIL import Image
+
+from openshape_ood.reconstruction import inputs
+from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.synthetic import sample
+
+
+def write_image(path, seed, hole=False):
+    waves = 120 + 60 * np.sin(np.linspace(0, 6, 32))[None, :, None] + np.zeros((24, 32, 3))
+    waves += np.random.default_rng(seed).normal(0, 4, waves.shape)
+    waves[8:14, 10:16] = 20 if hole else waves[8:14, 10:16]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(waves.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+def write_sheet(path, seed, pit=False):
+    rng = np.random.default_rng(seed)
+    rows = np.empty(2000, [(name, "<f8") for name in ("x", "y", "z", "intensity")])
+    rows["x"], rows["y"], rows["z"] = rng.uniform(0, 2, 2000), rng.uniform(0, 1.6, 2000), rng.normal(0, 0.002, 2000)
+    rows["z"][np.hypot(rows["x"] - 1, rows["y"] - 0.8) < 0.2] -= 0.05 * pit
+    rows["intensity"] = rng.gamma(9, 50, 2000)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(ply_bytes(rows))
+
+
+@pytest.fixture(scope="module")
+def of_images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    for seed in range(20):
+        write_image(folder / "good" / f"{seed:02}.png", seed)
+    told = run_json("surface", "fit", folder / "good", "--out", folder / "model", "--size", "16")
+    assert told["data"]["kind"] == "images" and len(told["good"]) == 20 and told["threshold"]["coverage"] > 0.95
+    return folder
+
+
+def test_a_folder_of_images_is_scored(of_images, tmp_path):
+    write_image(tmp_path / "test" / "crack" / "000.png", 50, hole=True)
+    write_image(tmp_path / "test" / "good" / "000.png", 51)
+    (tmp_path / "test" / "broken.png").write_bytes(b"no image")
+    done = run("surface", "score", of_images / "model", tmp_path / "test", "--out", tmp_path / "found")
+    assert done.exit_code == 1  # one was no image
+    assert "1 damaged, 1 good" in done.stdout and "too few" not in done.stderr
+    rows = list(csv.DictReader((tmp_path / "found" / "scores.csv").read_text().splitlines()))
+    assert [row["verdict"] for row in rows] == ["damaged", "good", ""] and "no image" in rows[2]["error"]
+    told = json.loads((tmp_path / "found" / "scores.json").read_text())
+    assert told["classes"] is None and len(told["failed"]) == 1
+    drawn = pixels(tmp_path / "found" / "maps" / "crack" / "000.png")
+    assert drawn.shape[:2] == (24, 32)
+    assert np.ptp(drawn[10:12, 12:14].mean(axis=(0, 1))) > 50  # red there
+    assert (tmp_path / "found" / "maps" / "good" / "000.png").exists()
+
+
+def test_what_cannot_be_is_said(of_images, tmp_path):
+    model = of_images / "model"
+
+    def said(*words):
+        done = run("surface", *words)
+        assert done.exit_code == 2, done.output
+        return " ".join(done.stderr.split())
+
+    write_sheet(tmp_path / "mixed" / "one.ply", 1)
+    write_image(tmp_path / "mixed" / "two.png", 1)
+    (tmp_path / "empty").mkdir()
+    assert "is an image" in said("fit", tmp_path / "mixed", "--out", tmp_path / "m")
+    assert "no image and no cloud" in said("fit", tmp_path / "empty", "--out", tmp_path / "m")
+    assert "one image; expected two" in said("fit", tmp_path / "mixed" / "two.png", "--out", tmp_path / "m")
+    assert "--out FOLDER" in said("fit", of_images / "good")
+    assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
+    assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
+    assert "expected FILES" in said("score", model)
+    assert "cannot read" in said("score", tmp_path / "empty", of_images / "good")
+    assert "unknown setting 'steps' of reconstructor 'mean'" in said(
+        "fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", "mean", "--steps", "5"
+    )
+    deep = pixels(of_images / "good" / "00.png")[..., 0].astype(np.uint16) * 257
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert "is of uint16, the good images are of uint8" in said("score", model, tmp_path / "deep.png")
+
+
+def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monkeypatch):
+    for seed in range(3):
+        write_sheet(tmp_path / "good" / f"{seed}.ply", seed)
+    write_sheet(tmp_path / "bad.ply", 9, pit=True)
+    done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16", "--folds", "2")
+    assert done.exit_code == 0 and "3 good ones are too few" in " ".join(done.stderr.split())
+    words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
+    (first,) = run_json(*words)["files"]
+    monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
+    (second,) = run_json(*words, "--out", tmp_path / "found")["files"]
+    assert first["verdict"] == "damaged" and second["novelty"] == pytest.approx(first["novelty"], rel=1e-5)
+    assert {path.name for path in (tmp_path / "found" / "maps").iterdir()} == {"bad.ply", "bad.png"}
+    np.save(tmp_path / "bare.npy", np.random.default_rng(0).random((2000, 3)) * [2, 1.6, 0.01])
+    bare = run("surface", "score", tmp_path / "model", tmp_path / "bare.npy")
+    assert bare.exit_code == 2 and "has no intensity" in " ".join(bare.stderr.split())
+
+
+def test_the_class_is_told_beside_the_surface(tmp_path):
+    from openshape_ood.synthetic import generate
+
+    mesh = generate("chair", 3)
+    for seed in range(4):
+        (tmp_path / "good").mkdir(exist_ok=True)
+        np.save(tmp_path / "good" / f"{seed}.npy", sample(mesh, 4000, seed))
+    (tmp_path / "test").mkdir()
+    np.save(tmp_path / "test" / "chair.npy", sample(mesh, 4000, 9))
+    np.save(tmp_path / "test" / "guitar.npy", sample("guitar", 4000, 1))
+    run_json("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "32")
+    words = ["--known", "chair", "table", "--threshold", "0.8"]
+    told = run_json("surface", "score", tmp_path / "model", tmp_path / "test", *words, "--out", tmp_path / "found")
+    assert len(told["written"]) == 6 and (tmp_path / "found" / "maps" / "guitar.ply").exists()
+    rows = {row["file"].rsplit("/", 1)[1]: row for row in told["files"]}
+    assert rows["chair.npy"]["class"] == "chair" and rows["chair.npy"]["class_verdict"] == "known"
+    assert rows["guitar.npy"]["class_verdict"] == "novel" and rows["guitar.npy"]["verdict"] == "damaged"
+    assert told["classes"]["threshold"]["value"] == 0.8 != told["model"]["threshold"]["value"]
+
+
+@pytest.mark.slow
+def test_without_files_roads_are_generated(tmp_path):
+    told = run_json("surface", "score", "--out", tmp_path)
+    verdicts = {row["file"].split(", ")[1]: row["verdict"] for row in told["files"]}
+    assert verdicts["crack"] == verdicts["debris"] == "damaged" and verdicts["sound"] == "good"
+    assert len(list((tmp_path / "maps").glob("*.ply"))) == 6

@@ -1,0 +1,194 @@
+"""Good images, sheets and objects are learned, others are judged in the same way, and what cannot be is said."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from openshape_ood.errors import CloudError, FileError, InputError, UnknownNameError
+from openshape_ood.examination import examine
+from openshape_ood.reconstruction import PCAReconstructor, SurfaceModel, inputs
+from openshape_ood.reconstruction.inputs import list_sources
+from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
+from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.synthetic import generate, sample
+from openshape_ood.synthetic.dents import dented
+
+SHAPE = (24, 32)
+
+
+def image(seed: int, hole: bool = False) -> np.ndarray:
+    """(h, w, 3) uint8 of waves with noise."""
+    waves = 120 + 60 * np.sin(np.linspace(0, 6, SHAPE[1]))[None, :, None] + np.zeros((*SHAPE, 3))
+    waves += np.random.default_rng(seed).normal(0, 4, waves.shape)
+    waves[8:14, 10:16] = 20 if hole else waves[8:14, 10:16]
+    return waves.clip(0, 255).astype(np.uint8)
+
+
+def sheet(seed: int, pit: bool = False, length: float = 2.0) -> dict[str, np.ndarray]:
+    """A plane of 1.6 m times `length` with 625 points a square meter, and perhaps a pit of 5 cm, 40 cm wide."""
+    rng, count = np.random.default_rng(seed), int(1000 * length)
+    points = np.column_stack([rng.uniform(0, 1, (count, 2)) * [length, 1.6], rng.normal(0, 0.002, count)])
+    if pit:
+        points[away(points) < 0.2, 2] -= 0.05
+    return {"points": points, "intensity": rng.gamma(9, 50, count)}
+
+
+def away(points: np.ndarray) -> np.ndarray:
+    """From the middle of the pit."""
+    return np.linalg.norm(points[:, :2] - [1, 0.8], axis=1)
+
+
+@pytest.fixture(scope="module")
+def of_images() -> SurfaceModel:
+    return SurfaceModel.fit([image(seed) for seed in range(20)], size=16)
+
+
+@pytest.fixture(scope="module")
+def of_sheets() -> SurfaceModel:
+    return SurfaceModel.fit([sheet(seed) for seed in range(3)], size=16)
+
+
+def test_images_are_judged_at_their_own_size(of_images):
+    good, bad = of_images.score(image(50)), of_images.score(image(51, hole=True))
+    assert (good.is_novel, bad.is_novel) == (False, True)
+    assert bad.map.elements.shape == SHAPE
+    where = bad.map.novelty.reshape(SHAPE)
+    assert where[8:14, 10:16].mean() > 5 * where[16:].mean()
+    assert of_images.threshold.n == 20  # each was held out once
+    larger = of_images.score(np.kron(image(50), np.ones((2, 2, 1), np.uint8)))
+    assert not larger.is_novel and len(larger.map) == 4 * len(good.map)
+
+
+def test_what_is_no_such_image_is_said(of_images, tmp_path):
+    with pytest.raises(InputError, match="of uint16, the good images are of uint8"):
+        of_images.score(image(1).astype(np.uint16) * 257)
+    with pytest.raises(InputError, match="24 x 24 pixels; the good images are"):
+        of_images.score(image(1)[:, :24])
+    with pytest.raises(InputError, match="one image; expected two or more"):
+        SurfaceModel.fit(image(1))
+    with pytest.raises(InputError, match=r"is an image, .* a cloud"):
+        SurfaceModel.fit([image(1), sheet(1)])
+    with pytest.raises(InputError, match="no image and no cloud in"):
+        SurfaceModel.fit(tmp_path)
+    with pytest.raises(InputError, match="which is no image"):
+        of_images.score(sheet(1))
+    unseen = SurfaceModel.fit([image(seed) / 255 for seed in range(3)], size=16)
+    with pytest.raises(InputError, match="no pixel that is a number"):
+        unseen.score(np.full((*SHAPE, 3), np.nan))
+    with pytest.raises(InputError, match=r"floats goes from .*values="):
+        SurfaceModel.fit([image(seed) * 1.0 for seed in range(3)], size=16)
+
+
+def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
+    for name, model, one in (("images", of_images, image(7)), ("sheets", of_sheets, sheet(7, pit=True))):
+        again = SurfaceModel.load(model.save(tmp_path / name))
+        assert again.data == model.data
+        first, second = model.score(one), again.score(one)
+        assert first.as_json() == second.as_json()
+        np.testing.assert_array_equal(first.map.novelty, second.map.novelty)
+    shutil.copy(tmp_path / "images" / "reconstructor.safetensors", tmp_path / "sheets")
+    with pytest.raises(FileError, match="of another model"):
+        SurfaceModel.load(tmp_path / "sheets")
+    (tmp_path / "images" / "surface.safetensors").write_bytes(b"\x00" * 100)
+    with pytest.raises(FileError, match="surface"):
+        SurfaceModel.load(tmp_path / "images")
+    with pytest.raises(FileError, match="cannot read"):
+        SurfaceModel.load(tmp_path / "nothing")
+
+
+def test_sheets_get_cells_by_their_density_and_points_their_novelty(of_sheets):
+    assert isinstance(of_sheets.data, Sheets)
+    assert of_sheets.data.rasterizer.cell == 0.08  # 4 points of 625 a square meter
+    one = sheet(9, pit=True)
+    found = of_sheets.score(one)
+    assert found.is_novel and not of_sheets.score(sheet(8)).is_novel
+    pit = away(one["points"]) < 0.15
+    assert found.map.is_novel[pit].mean() > 0.5 > 5 * found.map.is_novel[~pit].mean()
+
+
+def test_clouds_without_what_was_learned_are_refused(of_sheets):
+    with pytest.raises(InputError, match="has no intensity"):
+        of_sheets.score(sheet(1)["points"])
+    with pytest.raises(CloudError, match="give meters"):
+        of_sheets.score({**sheet(1), "points": 100 * sheet(1)["points"]})
+    with pytest.raises(CloudError, match="apart, so that a cell would be"):
+        SurfaceModel.fit([{**sheet(seed), "points": 100 * sheet(seed)["points"]} for seed in range(2)])
+    spoilt = sheet(1)["points"]
+    spoilt[3] = np.nan
+    with pytest.raises(CloudError, match="row 3 of the points holds NaN"):
+        of_sheets.score({**sheet(1), "points": spoilt})
+    with pytest.raises(InputError, match="too short to hold out"):
+        SurfaceModel.fit(sheet(1), size=32)
+    with pytest.raises(UnknownNameError, match="unknown reconstructor 'tokens'"):
+        SurfaceModel.fit([sheet(1), sheet(2)], "tokens")
+    with pytest.raises(UnknownNameError, match="unknown setting 'step' of reconstructor 'unet'"):
+        SurfaceModel.fit([sheet(1), sheet(2)], "unet", step=5)
+
+
+def test_one_long_sheet_is_held_out_by_strips():
+    model = SurfaceModel.fit(sheet(1, length=6.0), PCAReconstructor(4), size=16)
+    assert (model.threshold.n, model.threshold.coverage) == (1, 0.5)
+    assert model.score(sheet(3, pit=True)).is_novel
+
+
+def test_a_large_file_is_scored_in_blocks_with_the_same_numbers(of_sheets, tmp_path, monkeypatch):
+    one = sheet(9, pit=True)
+    rows = np.empty(len(one["points"]), [(name, "<f8") for name in ("x", "y", "z", "intensity")])
+    for name, column in zip(rows.dtype.names, (*one["points"].T, one["intensity"]), strict=True):
+        rows[name] = column
+    path = tmp_path / "road.ply"
+    path.write_bytes(ply_bytes(rows))
+    whole = of_sheets.score(path)
+    found = of_sheets.score_file(path, tmp_path / "out.ply", block_points=2000)
+    assert found.novelty == pytest.approx(whole.novelty, rel=1e-6)
+    np.testing.assert_allclose(found.map.novelty, whole.map.novelty, rtol=1e-5)
+    (source,) = list_sources(path)
+    first = of_sheets.data.tiles(source)
+    monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
+    assert source.is_large and kind_of_clouds([source], None, None, 16, None) == of_sheets.data
+    second = of_sheets.data.tiles(source)
+    order = [np.lexsort(tiles.grid.T) for tiles in (first, second)]
+    np.testing.assert_allclose(first.tiles[order[0]], second.tiles[order[1]], atol=1e-6)
+
+
+def test_objects_are_seen_from_all_around(tmp_path):
+    mesh = generate("table", 3)
+    good = [sample(mesh, 6000, seed) for seed in range(5)]
+    model = SurfaceModel.fit(good, size=32)
+    assert isinstance(model.data, Objects) and model.threshold.n == 5
+    spoilt = dented(mesh, 6000, 3, radius=0.15, depth=0.05)
+    found = model.score(spoilt.cloud)
+    assert found.is_novel and found.map.is_novel[spoilt.truth].mean() > 5 * found.map.is_novel[~spoilt.truth].mean()
+    again = SurfaceModel.load(model.save(tmp_path))
+    np.testing.assert_array_equal(again.score(spoilt.cloud).map.novelty, found.map.novelty)
+    with pytest.raises(CloudError, match="meters and not centimeters"):
+        model.score(100 * good[0])
+    alone = SurfaceModel.fit(good[0], size=32)  # cut into four
+    assert alone.threshold.n == 4 and not alone.score(good[0]).is_novel
+
+
+def test_two_questions_are_answered_apart(of_images):
+    with pytest.raises(InputError, match="the model is of images"):
+        examine([image(1)], of_images, ["chair"])
+    mesh = generate("chair", 3)
+    model = SurfaceModel.fit([sample(mesh, 4000, seed) for seed in range(4)], size=32)
+    shapes = [sample(mesh, 4000, 3), sample("guitar", 4000, 1)]
+    chair, guitar = examine(shapes, model, ["chair", "table"], model="tiny")
+    assert chair.classes.nearest[0] == "chair" and not chair.surface.is_novel
+    assert guitar.classes.novelty[0] > chair.classes.novelty[0] + 0.2 and guitar.surface.is_novel
+    told = guitar.as_json()
+    assert told.keys() == {"name", "class", "surface"} and "novelty" in told["class"] and "novelty" in told["surface"]
+    assert "of which class?" in str(chair) and "where is its surface wrong?" in str(chair)
+
+
+def test_settings_are_strict():
+    from openshape_ood.reconstruction.kinds import from_settings, settings
+
+    kept = Images(16, (0.0, 4095.0), "float32", 0.75)
+    assert from_settings(settings(kept)) == kept
+    for wrong in ({"kind": "images"}, {**settings(kept), "more": 1}, {**settings(kept), "kind": "roads"}):
+        with pytest.raises((TypeError, ValueError, KeyError, InputError)):
+            from_settings(wrong)
