@@ -92,6 +92,8 @@ def examine(
     >>> shapes = [dented(chair, 6000, 7, depth=0.1, radius=0.15).cloud, sample("guitar", 6000, 1)]
     >>> for found in examine(shapes, model, ["chair", "table"], model="tiny"):
     ...     print(found.classes.nearest[0], found.classes.novelty.round(1), found.surface.is_novel)
+    chair [0.6] True
+    table [1.] True
     """
     if isinstance(surface.data, Images):
         raise InputError("the model is of images, and classes are asked of shapes; expected one of sheets or objects")

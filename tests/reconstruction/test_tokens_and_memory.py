@@ -14,6 +14,7 @@ from openshape_ood.encoders.protocols import Patches
 from openshape_ood.errors import CheckpointError, FileError, InputError, UnknownNameError
 from openshape_ood.reconstruction import PatchMemory, TokenPCA, TokenReconstructor, load_reconstructor
 from openshape_ood.reconstruction.memory import chosen
+from openshape_ood.reconstruction.networks import imagenet
 
 
 class Shapes:
@@ -122,6 +123,19 @@ def test_a_memory_of_patches_by_a_module(tmp_path: Path) -> None:
 def test_patches_are_chosen_far_apart() -> None:
     rows = np.concatenate([np.zeros((98, 2)), [[9.0, 0.0]], [[0.0, 9.0]]])
     assert {98, 99} <= set(chosen(rows, 0.03, 0).tolist()) and len(chosen(rows, 0.03, 0)) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_anomalib_finds_the_same_patches_novel() -> None:
+    patchcore = pytest.importorskip("anomalib.models.image.patchcore.torch_model", reason="an oracle if installed")
+    normal, bad = np.random.default_rng(0).uniform(-1, 1, (2, 6, 3, 64, 64)).astype(np.float32)
+    ours = PatchMemory(pretrained=False, layers=(1, 2), keep=1.0, device="cpu").fit(normal, seed=1)
+    oracle = patchcore.PatchcoreModel(("layer1", "layer2"), "resnet18", pre_trained=False, num_neighbors=1).eval()
+    oracle.feature_extractor.feature_extractor.load_state_dict(ours.network_.state_dict())
+    oracle.memory_bank = torch.from_numpy(ours.rows_)
+    oracle.anomaly_map_generator.blur = nn.Identity()  # ours are not blurred
+    theirs = oracle(imagenet(torch.from_numpy(bad))).anomaly_map[:, 0].numpy()
+    assert np.abs(ours.novelty(bad) - theirs).max() < 1e-4 * theirs.max()
 
 
 @pytest.mark.slow
