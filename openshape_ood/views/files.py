@@ -81,6 +81,8 @@ def load_view(
         raise FileError(f"{given}: no view has the suffix {suffix!r}; expected {', '.join(SUFFIXES)}, or a folder")
     if suffix not in IMAGES and (depth is not None or camera is not None):
         raise InputError(f"depth and camera are in {given} already; leave them out, or give an image")
+    if not given.is_file():
+        raise FileError(f"{given}: there is no such file")
     try:
         if suffix in IMAGES:
             found = _pair(given, depth, camera)
