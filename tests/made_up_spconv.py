@@ -102,7 +102,7 @@ def install(monkeypatch: pytest.MonkeyPatch, cpu_only: bool = True) -> None:
     package, layers, constants = made.values()
     for one in (ConvAlgo, SparseConvTensor, SubMConv3d, SparseConv3d, SparseInverseConv3d):
         setattr(layers, one.__name__, one)
-    package.pytorch, package.cppconstants = layers, constants  # type: ignore[attr-defined]
-    constants.CPU_ONLY_BUILD = cpu_only  # type: ignore[attr-defined]
+    vars(package).update(pytorch=layers, cppconstants=constants)
+    vars(constants).update(CPU_ONLY_BUILD=cpu_only)
     for name, module in made.items():
         monkeypatch.setitem(sys.modules, name, module)

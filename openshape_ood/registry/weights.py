@@ -139,7 +139,7 @@ def read_content(path: Path, name: str, trusted: bool) -> Any:
     if path.suffix != ".safetensors":
         return read_torch(path, name, trusted)
     with open_safetensors(path, "pt", name) as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return {key: file.get_tensor(key) for key in list(file.keys())}
 
 
 def tensors_of(content: Any, keys: Keys, where: str) -> dict[str, Tensor]:

@@ -90,7 +90,10 @@ def test_another_name_changes_nothing(encoder: RelevancyEncoder, monkeypatch: py
     np.testing.assert_array_equal(several["chair"], alone["chair"])
     monkeypatch.setattr(relevancy, "HELD", 1)  # a name after the other, as hundreds of them
     said: list[tuple[int, int]] = []
-    step = lambda *told: said.append(told)  # noqa: E731
+
+    def step(*told: int) -> None:
+        said.append((told[0], told[1]))
+
     parts = encoder.encode_image(PICTURE, ["lamp", "chair", "Wall"], preset=ONE, progress=step)
     assert said == [(i + 1, len(said)) for i in range(len(said))] and len(said) >= 8  # and the background
     np.testing.assert_array_equal(parts.values, several.values)

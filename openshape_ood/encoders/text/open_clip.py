@@ -141,7 +141,7 @@ def _text_tensors(path: Path, network: Any, row: Row) -> Iterator[tuple[str, Ten
 
     if path.suffix == ".safetensors":
         with open_safetensors(path, "pt", what) as file:
-            keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in file.keys()})  # noqa: SIM118
+            keys = keys_of({key: tuple(file.get_slice(key).get_shape()) for key in list(file.keys())})
             yield from ((key, file.get_tensor(own)) for key, own in keys.items())
         return
     # memory-mapped, so that the image side is never read
