@@ -234,12 +234,16 @@ def _told(model: SurfaceModel) -> dict[str, Any]:
 
 
 def _print_model(model: SurfaceModel) -> None:
-    print_line(f"{model.reconstructor.method} on {shown(model.data)}")
+    from openshape_ood.reconstruction.kinds import Sheets
+
+    tiles = " × ".join(map(str, model.reconstructor.shape_))
+    cells = f", cells of {model.data.rasterizer.cell:.3g} m" if isinstance(model.data, Sheets) else ""
+    print_line(f"{model.reconstructor.method} on {model.data.kind}: tiles of {tiles}{cells}")
     print_line(f"{shown(model.threshold)}")
     if model.threshold.coverage is not None and model.threshold.coverage < model.reconstructor.coverage:
         print_note(
-            f"note: {model.threshold.n} good ones are too few for a threshold that keeps "
-            f"{model.reconstructor.coverage:.0%} of such; give 19 or more",
+            f"note: a threshold that keeps {model.reconstructor.coverage:.0%} of good ones needs 19 of them or more; "
+            f"there were {model.threshold.n}",
             "yellow",
         )
 

@@ -258,6 +258,10 @@ class SurfaceModel:
         params: as those of `load_reconstructor`.
         """
         path = given_path(folder, "folder")
+        if not (path / SETTINGS).is_file():
+            raise FileError(
+                f"{path} holds no {SETTINGS}; expected a folder that `surface fit` or `SurfaceModel.save` wrote"
+            )
         reconstructor = load_reconstructor(path / WEIGHTS, **params)
         with loaded_arrays(path / SETTINGS, FILE) as (header, arrays):
             if header["reconstructor"] != reconstructor.identity.sha256:

@@ -54,7 +54,7 @@ def test_a_folder_of_images_is_scored(of_images, tmp_path):
     (tmp_path / "test" / "broken.png").write_bytes(b"no image")
     done = run("surface", "score", of_images / "model", tmp_path / "test", "--out", tmp_path / "found")
     assert done.exit_code == 1  # one was no image
-    assert "1 damaged, 1 good" in done.stdout and "too few" not in done.stderr
+    assert "1 damaged, 1 good" in done.stdout and "needs 19" not in done.stderr
     rows = list(csv.DictReader((tmp_path / "found" / "scores.csv").read_text().splitlines()))
     assert [row["verdict"] for row in rows] == ["damaged", "good", ""] and "no image" in rows[2]["error"]
     told = json.loads((tmp_path / "found" / "scores.json").read_text())
@@ -83,7 +83,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
     assert "expected FILES" in said("score", model)
-    assert "cannot read" in said("score", tmp_path / "empty", of_images / "good")
+    assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     assert "unknown setting 'steps' of reconstructor 'mean'" in said(
         "fit", of_images / "good", "--out", tmp_path / "m", "--reconstructor", "mean", "--steps", "5"
     )
@@ -97,7 +97,7 @@ def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monk
         write_sheet(tmp_path / "good" / f"{seed}.ply", seed)
     write_sheet(tmp_path / "bad.ply", 9, pit=True)
     done = run("surface", "fit", tmp_path / "good", "--out", tmp_path / "model", "--size", "16", "--folds", "2")
-    assert done.exit_code == 0 and "3 good ones are too few" in " ".join(done.stderr.split())
+    assert done.exit_code == 0 and "needs 19 of them or more; there were 3" in " ".join(done.stderr.split())
     words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
     (first,) = run_json(*words)["files"]
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
