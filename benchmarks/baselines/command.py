@@ -90,7 +90,7 @@ def train(args: argparse.Namespace) -> None:
     from benchmarks.baselines.training import train as trained
     from benchmarks.threedos.evaluation import labels_of
     from benchmarks.threedos.splits import load_split
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
 
     split = load_split(args.set)
     given = {name: value for name in TRAIN_OPTIONS if (value := getattr(args, name)) is not None}
