@@ -143,7 +143,7 @@ def figures(rooms: Sequence[Room], guesses: Sequence[Guess], masks: dict[str, np
     iou = metrics.class_iou(table)[1:]
     new = np.array(is_new)
     of_points = np.repeat(new, [len(one) for one in novelty])
-    means = metrics.mean_iou(iou, masks)
+    means = {name: metrics.mean_iou(iou, mask) for name, mask in masks.items()}
     return {
         **{name: mean for name, (mean, _) in means.items()},
         "counted": {name: count for name, (_, count) in means.items()},

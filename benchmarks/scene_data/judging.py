@@ -151,16 +151,16 @@ def named(cases: Sequence[Case], names: Names) -> dict[str, float]:
     has_name, is_known = np.isin(title, vocabulary), np.isin(title, known)
     iou = metrics.class_iou(np.sum([case.table for case in cases if case.table is not None], axis=0))[1:]
     of_known = np.isin(vocabulary, known)
-    means = metrics.mean_iou(
-        iou, {"miou": np.ones(len(iou), dtype=bool), "miou_known": of_known, "miou_novel": ~of_known}
-    )
+    mean, counted = metrics.mean_iou(iou)
     return {
         "name": share((title == called)[has_name]),
         "known": share((title == nearest)[is_known]),
         "auroc": metrics.known_against_novel(novelty[has_name], ~is_known[has_name]),
         "auroc_unnamed": metrics.known_against_novel(novelty, ~is_known),
-        **{key: mean for key, (mean, _) in means.items()},
-        "classes": float(means["miou"][1]),
+        "miou": mean,
+        "miou_known": metrics.mean_iou(iou, of_known)[0],
+        "miou_novel": metrics.mean_iou(iou, ~of_known)[0],
+        "classes": float(counted),
     }
 
 
