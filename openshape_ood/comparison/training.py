@@ -102,8 +102,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many steps are done, loss and balanced accuracy as means of the last ones, the learning rate, and how many
-    pairs of two classes there are to one of the same."""
+    """Steps done; loss and balanced accuracy, means of the last ones; learning rate; different pairs to a same one."""
 
     step: int
     loss: float
