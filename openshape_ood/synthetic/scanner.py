@@ -49,25 +49,7 @@ class Scan:
 
     @classmethod
     def of_severity(cls, severity: float, rng: np.random.RandomState) -> Scan:
-        """Settings drawn at random.
-
-        Parameters
-        ----------
-        severity : float
-            From 0 to 1; each setting grows with it on average.
-        rng : numpy.random.RandomState
-            Where the draws come from.
-
-        Returns
-        -------
-        Scan
-            The settings of one scan.
-
-        Raises
-        ------
-        InputError
-            For a severity out of range.
-        """
+        """Settings drawn at random, which grow with severity, 0 to 1, on average; raises `InputError` beyond these."""
         if not 0 <= severity <= 1:
             raise InputError(f"severity is {severity!r}; it runs from 0 (clean) to 1 (hardest)")
 
@@ -104,33 +86,10 @@ def _view_odds(severity: float) -> np.ndarray:
 
 
 def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, turn: bool = True) -> np.ndarray:
-    """A scanned cloud of a mesh.
+    """A scanned cloud (n, 3) of a grounded mesh, y up, meters; raises `InputError` for a severity out of range.
 
-    Parameters
-    ----------
-    mesh : Mesh
-        Grounded, y up, in meters.
-    points : int
-        Number n of points.
-    severity : float
-        From 0, an even sample of the whole surface, to 1, the hardest scans.
-    rng : numpy.random.RandomState
-        Where the draws come from.
-    turn : bool, default True
-        Rotate the cloud about the axis of gravity by a random angle; otherwise the object stays in place.
+    turn: about the axis of gravity, by a random angle.
 
-    Returns
-    -------
-    ndarray (n, 3) float64
-        y up, meters.
-
-    Raises
-    ------
-    InputError
-        For a severity out of range.
-
-    Examples
-    --------
     >>> from openshape_ood.synthetic.mesh import box
     >>> scan(box(0.4, 0.8, 0.4).grounded(), 100, 0.7, np.random.RandomState(0)).shape
     (100, 3)
@@ -140,25 +99,8 @@ def scan(mesh: Mesh, points: int, severity: float, rng: np.random.RandomState, t
 
 
 def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """A cloud scanned under given settings.
-
-    Parameters
-    ----------
-    settings : Scan
-        Of this one scan.
-    mesh : Mesh
-        Grounded, y up, in meters.
-    points : int
-        Number n of points.
-    rng : numpy.random.RandomState
-        Where the draws come from.
-
-    Returns
-    -------
-    cloud : ndarray (n, 3) float64
-        y up, meters, not turned about gravity.
-    own : ndarray (n,) bool
-        Which points are the object's own, and not of its surroundings.
+    """As `scan` under given settings, not turned about gravity; and which points (n,) are the object's own, and not of
+    its surroundings.
     """
     extent = float(np.linalg.norm(mesh.size()))
     scene = scene_of(settings, mesh, max(4096, 4 * points), extent, rng)
@@ -169,9 +111,6 @@ def scan_with(settings: Scan, mesh: Mesh, points: int, rng: np.random.RandomStat
     scene = _drawn(settings, scene, points, cameras[0], rng)
     cloud = _noisy(settings, scene.cloud, cameras[0], extent, rng)
     return cloud @ _tilt(settings.tilt, rng).T, scene.own
-
-
-# ------------------------------------------------------------------ the view
 
 
 def _view(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
@@ -198,9 +137,6 @@ def _directions(settings: Scan, azimuth: float) -> np.ndarray:
     around = np.radians(azimuth + settings.spread * (np.arange(views) - (views - 1) / 2))
     up = np.radians(settings.elevation)
     return np.stack([np.cos(up) * np.sin(around), np.full_like(around, np.sin(up)), np.cos(up) * np.cos(around)], 1)
-
-
-# ------------------------------------------------------------------ what is lost and what is drawn
 
 
 def _without_holes(settings: Scan, scene: Surface, extent: float, rng: np.random.RandomState) -> Surface:
@@ -256,9 +192,6 @@ def _choose(candidates: np.ndarray, count: int, weight: np.ndarray, rng: np.rand
     # the smallest of exponential times are a weighted draw without replacement
     times = rng.exponential(size=len(candidates)) / weight[candidates]
     return candidates[np.argpartition(times, count)[:count]]
-
-
-# ------------------------------------------------------------------ the sensor
 
 
 def _noisy(
