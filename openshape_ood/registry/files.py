@@ -107,8 +107,6 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
 
     Parameters
     ----------
-    row : Row
-        Of the registry.
     progress : bool
         Draw a progress bar while downloading from the Hub.
     text : (str, str), optional

@@ -125,7 +125,7 @@ def _accessors(part: dict[str, Any]) -> list[int]:
 
 
 def _primitive(part: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: part[key] for key in ("mode", "material", "indices") if key in part}
+    kept: dict[str, Any] = {key: part[key] for key in ("mode", "material", "indices") if key in part}
     given = part.get("attributes", {})
     return {**kept, "attributes": {key: given[key] for key in ATTRIBUTES if key in given}}
 

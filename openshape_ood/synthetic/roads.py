@@ -104,13 +104,10 @@ def road_tiles(
 
     Parameters
     ----------
-    count : int
-        Number t of tiles.
-    seed : int
-    damage : str or sequence of str
-        Of `DAMAGES`; without any all tiles are sound.
-    size : int, default 32
-        Pixels s of a side.
+    count, size : int
+        Number t of tiles, and pixels s of a side.
+    seed, damage
+        As in `road_scan`.
 
     Returns
     -------

@@ -81,12 +81,8 @@ def room_view(
 
     Parameters
     ----------
-    seed : int
-        From 0 to 2**32 - 1.
-    categories : sequence of str
-        Of `synthetic.categories()`, drawn from with replacement; `FURNITURE` unless given.
-    foreign : sequence of str
-        Categories of which the room has one each in any case, marked as foreign; the camera has them in view.
+    seed, categories, foreign
+        As of `rooms.room`; the camera has what is foreign in view.
     objects : int, optional
         How many of `categories` are placed, fewer where the room is full; 5 to 9 by the seed unless given.
     size : pair of int, default (72, 96)

@@ -93,28 +93,11 @@ def scan_pieces(
     area: tuple[np.ndarray, np.ndarray] | None = None,
     name: str = "room",
 ) -> tuple[Scene, np.ndarray]:
-    """A scan of pieces, and where the camera stood (views, 3).
+    """A scan of pieces, among them one called "floor", with a label each; and where the camera stood (views, 3).
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        All surfaces, among them one called "floor".
-    labels : sequence of int
-        Of each piece.
-    rng : numpy.random.RandomState
-    views : int, default 6
-        Places from which the camera looks around.
-    spacing : float, default 0.03
-        Meters between points, about: one a cell of this side; fewer where the camera was far or looked along a surface.
-    area : pair of (3,) arrays, optional
-        Low and high corner of what is scanned; the camera stands inside.
-    name : str
-        Of the scene.
-
-    Raises
-    ------
-    InputError
-        Pieces without a floor, and where nothing was seen.
+    views: places from which the camera looks around; spacing: meters between points, about, one a cell of this side,
+    fewer where the camera was far or looked along a surface; area: low and high corner of what is scanned, inside of
+    which the camera stands. Raises `InputError` for pieces without a floor, and where nothing was seen.
     """
     samples = sample_pieces(pieces, rng)
     if area is not None:
