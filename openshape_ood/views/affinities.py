@@ -80,7 +80,7 @@ class Affinities:
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The affinities (h, w) of a name. Raises `UnknownNameError`."""
-        return self.values[self._rows([name])[0]]
+        return self.values[self.index([name])[0]]
 
     def novelty(
         self, known: Sequence[str] | None = None, *, method: str | Method = "max_cosine", temperature: float = 1.0
@@ -115,8 +115,8 @@ class Affinities:
         >>> Affinities.from_masks(masks, ["chair", "lamp"]).novelty(["chair"]).novelty.tolist()
         [0.0, 1.0]
         """
-        names, rule = list(self.names) if known is None else clean_names(known), find_method(method)
-        rows, (h, w) = self._rows(names), self.values.shape[1:]
+        rows, rule = self.index(self.names if known is None else known), find_method(method)
+        names, (h, w) = [self.names[i] for i in rows], self.values.shape[1:]
         flat = self.values.reshape(len(self), -1)
         best, nearest = np.empty(h * w, dtype=np.float32), np.empty(h * w, dtype=np.int64)
         novelty = np.zeros(h * w)
@@ -131,6 +131,7 @@ class Affinities:
         novelty[unknown] = novelty[~unknown].min() if not unknown.all() else 0.0
         nearest[unknown] = len(names)
         classes = np.array([*names, *([UNKNOWN] if unknown.any() else [])])
+        judged = "" if rule.name == "max_cosine" else f", {rule.name}"
         picture = np.ones((h, w, 3), dtype=np.float32) if self.rgb is None else self.rgb / np.float32(255)
         return NoveltyMap(
             elements=Elements("pixels", picture.reshape(-1, 3), (h, w)),
@@ -139,7 +140,7 @@ class Affinities:
             classes=classes,
             baseline=float("nan"),
             threshold=None,
-            provenance=judged(self.provenance, rule),
+            provenance=replace(self.provenance, method=self.provenance.method + judged),
             name="the image",
             up="",
             similarity=np.where(unknown, 0.0, best),
@@ -213,7 +214,7 @@ class Affinities:
 
     def of(self, names: Sequence[str]) -> Affinities:
         """Those to some of the names, in this order. Raises `UnknownNameError`."""
-        rows = self._rows(clean_names(names))
+        rows = self.index(names)
         return replace(self, values=self.values[rows], names=tuple(self.names[i] for i in rows))
 
     def plot(self, **options: Any) -> Any:
@@ -222,14 +223,9 @@ class Affinities:
 
         return plots.relevancy(self, **options)
 
-    def _rows(self, names: Sequence[str]) -> list[int]:
-        place = {name.casefold(): i for i, name in enumerate(self.names)}
-        if lacking := [name for name in names if name.casefold() not in place]:
+    def index(self, names: Sequence[str]) -> list[int]:
+        """The places of some of the names. Raises `UnknownNameError`."""
+        place, asked = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
+        if lacking := [name for name in asked if name.casefold() not in place]:
             raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
-        return [place[name.casefold()] for name in names]
-
-
-def judged(provenance: Provenance, method: Method) -> Provenance:
-    """Whose affinities, and by what rule they were judged where it is not the largest one."""
-    rule = "" if method.name == "max_cosine" else f", {method.name}"
-    return replace(provenance, method=provenance.method + rule)
+        return [place[name.casefold()] for name in asked]

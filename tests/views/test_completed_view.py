@@ -86,7 +86,7 @@ def test_what_no_name_explains_is_listed_with_size_and_place(made: RoomView, fou
 
 
 def test_names_are_checked(found: CompletedView) -> None:
-    with pytest.raises(UnknownNameError, match="known is 'sofa', to which there are no affinities; there are to chair"):
+    with pytest.raises(UnknownNameError, match="no affinities to 'sofa'; there are to chair"):
         complete_view(found.view, found.affinities, ["sofa"])
     with pytest.raises(InputError, match="the view is int; expected the CompletedView"):
         plots.completed(3)

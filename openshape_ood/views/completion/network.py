@@ -14,9 +14,10 @@ from torch.nn.functional import cosine_similarity, max_pool3d, relu
 
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.views.completion.grid import Grid, scatter
-from openshape_ood.views.completion.relations import RELATIONS
 
 TEMPERATURE, SLOPE = 0.07, 0.01
+# as the view sees them: its camera looks along +x, its left is +y
+RELATIONS = ("in", "behind", "in front of", "on the left of", "on the right of", "on")
 
 
 def perceptron(*widths: int) -> nn.Sequential:
