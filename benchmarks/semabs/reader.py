@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import FileError
-from openshape_ood.shapes.tables import npz_arrays
-from openshape_ood.storage import DAMAGE, replacing
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.storage import replacing
 
 IMAGES, EXTRACTORS = ("rgb", "domain_randomized_rgb"), ("ours", "chefer_et_al")
 TARGETS = ("target_obj_name", "target_obj_id", "spatial_relation_name", "reference_obj_name")
@@ -130,16 +129,18 @@ def save_datum(datum: Datum, path: Path) -> Path:
     return path
 
 
+def view_files(folder: Path) -> list[Path]:
+    """The files that `convert` wrote, sorted; raises `InputError` where there are none."""
+    if paths := sorted(folder.glob("*.npz")):
+        return paths
+    raise InputError(f"{folder} has no .npz files; make them with `python -m benchmarks.semabs convert`")
+
+
 def load_datum(path: Path) -> Datum:
     """What `save_datum` wrote; raises `FileError` for anything else."""
-    try:
-        arrays = npz_arrays(path.read_bytes())
+    with loaded_npz(path, "view that `convert` wrote") as arrays:
         own: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
         return Datum(**{**own, "scene_id": str(own["scene_id"])})
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (*DAMAGE, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} holds no view that `convert` wrote, or is damaged: {error}") from error
 
 
 def convert(source: Path, out: Path, image: str = "rgb", extractor: str = "ours") -> Iterator[Path]:

@@ -136,12 +136,16 @@ def cells_of(points: np.ndarray) -> np.ndarray:
     return cells.reshape(-1)
 
 
+def numbered(made: RoomView) -> np.ndarray:
+    """The object that each pixel shows (h, w) uint8, as `Sample.shown`."""
+    return np.array([*(LAYOUT.get(one.name, one.instance) for one in made.pieces), 0], dtype=np.uint8)[made.surface]
+
+
 def sample_of(made: RoomView, seed: int = 0) -> Sample:
     """The view of a generated room as a sample; seed: of the points by which cells are found."""
     view, frame = made.view, camera_frame(made.view.pose)
     pose, rng = frame @ view.pose, np.random.RandomState([seed, 18])
-    shown = np.array([*(LAYOUT.get(one.name, one.instance) for one in made.pieces), 0], dtype=np.uint8)[made.surface]
-    middles = moved(CENTERS, np.linalg.inv(frame))
+    shown, middles = numbered(made), moved(CENTERS, np.linalg.inv(frame))
     filled, boxes, within = [], [], []
     for piece in made.pieces:
         if not piece.instance:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
 
-from openshape_ood.errors import CloudError
+from openshape_ood.checks import given_path
+from openshape_ood.errors import CloudError, FileError
 from openshape_ood.shapes.guards import POINT, SideFiles, require_bytes, require_memory
 from openshape_ood.shapes.points import check_cloud, unit_colors
+from openshape_ood.storage import DAMAGE
 
 CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
 COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positions", "vertices", "cloud", "pc")
@@ -159,6 +163,21 @@ def _npz_cloud(arrays: dict[str, np.ndarray], size: int) -> np.ndarray:
     else:
         rgb = named_color({name: array for name, array in arrays.items() if array.ndim == 1})
     return cloud if rgb is None or len(rgb) != len(cloud) else np.hstack([cloud, rgb])
+
+
+@contextmanager
+def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of an .npz file that holds `what`; nothing in it is run.
+
+    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    """
+    given = given_path(path, "path")
+    try:
+        yield npz_arrays(given.read_bytes())
+    except OSError as error:
+        raise FileError(f"cannot read {given}: {error.strerror or error}") from error
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise FileError(f"{given} holds no {what}, or is damaged: {error}") from error
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:

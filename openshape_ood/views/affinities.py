@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,11 @@ from openshape_ood import __version__
 from openshape_ood.checks import BLOCK_ELEMENTS, given_path, to_numpy
 from openshape_ood.encoders.protocols import ANONYMOUS, Identity, Provenance
 from openshape_ood.encoders.text.encoder import clean_names
-from openshape_ood.errors import FileError, InputError, UnknownNameError
+from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scoring import Method, find_method, judge_similarities
-from openshape_ood.storage import DAMAGE, saving
+from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.storage import saving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,46 +171,30 @@ class Affinities:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Affinities:
         """What `save` wrote; nothing in it is run. Raises `FileError` for any other file."""
-        from openshape_ood.shapes.tables import npz_arrays
-
-        given = given_path(path, "path")
-        try:
-            arrays = npz_arrays(given.read_bytes())
+        with loaded_npz(path, "affinities") as arrays:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
                 raise ValueError(f"its header is not that of {WHAT!r}")
             told = header["provenance"]
             provenance = Provenance(**{**told, "identity": Identity(**told["identity"])})
             return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))
-        except OSError as error:
-            raise FileError(f"cannot read the affinities {given}: {error.strerror or error}") from error
-        except (*DAMAGE, zipfile.BadZipFile) as error:
-            raise FileError(f"{given} holds no affinities, or is damaged: {error}") from error
 
     @classmethod
     def load_masks(cls, path: str | os.PathLike[str]) -> Affinities:
         """Masks from an .npz file that has an array (h, w) of bool, or of 0 and more, for each name.
 
-        Nothing in it is run. Raises `FileError` for any other file, `InputError` for arrays that are none.
+        Nothing in it is run. Raises `FileError` for any other file.
         """
-        from openshape_ood.shapes.tables import npz_arrays
-
-        given = given_path(path, "path")
-        try:
-            arrays = npz_arrays(given.read_bytes())
-        except OSError as error:
-            raise FileError(f"cannot read the masks {given}: {error.strerror or error}") from error
-        except (*DAMAGE, zipfile.BadZipFile) as error:
-            raise FileError(f"{given} holds no masks, or is damaged: {error}") from error
-        shapes = {name: one.shape for name, one in arrays.items()}
-        if not arrays or len(set(shapes.values())) > 1 or any(one.ndim != 2 for one in arrays.values()):
-            raise InputError(f"{given} has arrays of {shapes}; expected for each name one (h, w), all of one size")
-        if wrong := [name for name, one in arrays.items() if one.dtype.kind not in "biu"]:
-            raise InputError(
-                f"{given}: {wrong[0]!r} is of type {arrays[wrong[0]].dtype}; expected bool, or whole numbers, 0 "
-                "outside. Figures go by `Affinities(values, names).save`"
-            )
-        return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
+        with loaded_npz(path, "masks") as arrays:
+            shapes = {name: one.shape for name, one in arrays.items()}
+            if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+                raise ValueError(f"its arrays are {shapes}; expected for each name one (h, w), all of one size")
+            if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
+                raise ValueError(
+                    f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Figures go by "
+                    "`Affinities(values, names).save`"
+                )
+            return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
 
     def of(self, names: Sequence[str]) -> Affinities:
         """Those to some of the names, in this order. Raises `UnknownNameError`."""

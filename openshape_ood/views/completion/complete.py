@@ -260,15 +260,15 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
                 f"the affinities are of an image (h, w) of {affinities.values.shape[1:]}, {source.name} has "
                 f"{source.shape}; expected one a pixel"
             )
-        points, color, views = source.points, source.rgb.reshape(-1, 3), (source,)
+        given: tuple[Any, ...] = source.points, source.rgb.reshape(-1, 3), (source,)
     elif not isinstance(source, Lifted):
         raise InputError(f"source is {source!r:.60}; expected a View, or what lift(views, affinities) gives")
     elif affinities is not None:
         raise InputError("a lifted scene brings its own affinities; leave out affinities=")
     else:
-        points, color, views = source.scene.points, source.scene.color, source.views
+        given = source.scene.points, source.scene.color, source.views
         affinities = Affinities(source.affinities.T[:, None], source.names)
-    return points, color, views, [affinities[name].reshape(-1) for name in names if affinities is not None]
+    return *given, [affinities[name].reshape(-1) for name in names if affinities is not None]
 
 
 def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Completer) -> np.ndarray:

@@ -152,7 +152,7 @@ class RelevancyEncoder:
         legacy: bool = False,
         background: Sequence[str] | None = None,
         seed: int = 0,
-        progress: bool | Step = False,
+        progress: Step | None = None,
     ) -> Affinities:
         """Where in an image each name lies. A name's figures do not depend on which other names are asked for.
 
@@ -172,9 +172,9 @@ class RelevancyEncoder:
             names asked for unless given.
         seed : int
             Of the jitters.
-        progress : bool or function
-            A bar; or what is called with the number of batches of tiles done and of all. So many names that they go
-            through in parts count the tiles as often.
+        progress : function, optional
+            Called with the number of batches of tiles done and of all, which so many names that they go through in
+            parts count as often.
 
         Returns
         -------
@@ -223,44 +223,41 @@ class RelevancyEncoder:
         return np.stack([average(self._text.embed(some), legacy) for some in sentences])
 
     def _maps(
-        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
+        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: Step | None
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Each word and its map (h, w), a block of words after the other."""
         import torch
-        from tqdm import tqdm
 
-        tiles = tiling.cut(picture.shape[0], picture.shape[1], preset)
-        grid = self._tower.grid
+        tiles, shape, grid = tiling.cut(*picture.shape[:2], preset), picture.shape[:2], self._tower.grid
         numbers = len(tiles) * grid**2
         store = ArrayStore(own_folder("relevancy"), numbers) if self._cache and numbers else None
-        keys = {word: self._key(picture, word, preset, seed) for word in words}
+        image = hashlib.sha256(picture.tobytes()).hexdigest()
+        how = [*astuple(preset), seed if preset.jitters else 0, self.blocks.start]
+        about = [1, image, picture.shape, self.identity.sha256, [*how, self.templates, self._mean, self._std]]
         at_once = max(1, HELD // max(1, numbers))
         blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
         batches = (preset.jitters + 1) * -(-len(tiles) // self._tower.batch)
-        of, done = len(blocks) * batches, count(1)
-        with tqdm(total=of, desc="tiles", disable=progress is not True) as bar:
+        steps, of = count(1), len(blocks) * batches
 
-            def passed() -> None:
-                bar.update()
-                now = next(done)
-                if callable(progress):
-                    progress(now, of)
+        def passed() -> None:
+            if progress is not None:
+                progress(next(steps), of)
 
-            for block in blocks:
-                found = {word: None if store is None else store.get(keys[word]) for word in block}
-                missing = [word for word, one in found.items() if one is None]
-                if missing:
-                    computed = self._compute(picture, tiles, missing, preset, seed, passed)
-                    for word, one in zip(missing, computed, strict=True):
-                        found[word] = numbers_of = one.numpy().reshape(-1)
-                        if store is not None:
-                            store.put(keys[word], numbers_of)
-                else:
-                    for _ in range(batches):
-                        passed()
-                for word, one in found.items():
-                    maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
-                    yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()
+        for block in blocks:
+            keys = {word: json.dumps([*about, word]) for word in block}
+            found = {word: None if store is None else store.get(keys[word]) for word in block}
+            if missing := [word for word, one in found.items() if one is None]:
+                computed = self._compute(picture, tiles, missing, preset, seed, passed)
+                for word, one in zip(missing, computed, strict=True):
+                    found[word] = values = one.numpy().reshape(-1)
+                    if store is not None:
+                        store.put(keys[word], values)
+            else:
+                for _ in range(batches):
+                    passed()
+            for word, one in found.items():
+                maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
+                yield word, tiling.paste(maps, tiles, shape, preset)[0].numpy()
 
     def _compute(
         self,
@@ -280,6 +277,7 @@ class RelevancyEncoder:
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
         with exact(self._device):
+            # one by one, for "Wall" may stand beside "wall"
             vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
             text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):
