@@ -118,13 +118,9 @@ def measure(rooms: int, severity: float = 1.0, seed: int = 0, objects: bool = Fa
 
 
 def shown(value: Any) -> str:
-    return (
-        f"{value['mean']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
-        if isinstance(value, dict)
-        else f"{value:.3g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, dict):
+        return f"{value['mean']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def run(args: argparse.Namespace) -> None:

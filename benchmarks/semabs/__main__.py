@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import options
+from benchmarks.report.tables import Table
 from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum, view_files
 from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
 from openshape_ood.errors import FileError, InputError
@@ -104,18 +105,17 @@ def summary(
             f"same file with the split {TRAINING!r}, or take the published way, on the test data, with --published"
         )
     cutoff = best_cutoff(chosen_on, metric)
-    found = table(rows, cutoff, published, metric)
-    lines = [f"| {name} | " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
-    for label, figures in found.items():
+    at, lines = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6], []
+    for label, figures in table(rows, cutoff, published, metric).items():
         cells = [f"{one:.1f}" for one in figures]
         if label == "all" and not published:
-            at = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6]
             spans = [interval(column_rows(at, column, published), column, metric) for column in COLUMNS]
             cells = [f"{one} ({low:.1f}–{high:.1f})" for one, (low, high) in zip(cells, spans, strict=True)]
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+        lines.append((label, *cells))
     how = "on these very rows, as published" if published else "on held-out training rooms"
     told = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
-    return [*lines, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
+    drawn = Table((name, *COLUMNS), tuple(lines)).markdown()
+    return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
 
 
 def parser() -> argparse.ArgumentParser:

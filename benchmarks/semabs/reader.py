@@ -21,48 +21,23 @@ MEAN = "mean"  # the last of the labels with a relevancy
 
 @dataclass(frozen=True, eq=False)
 class Datum:
-    """A view of the data; n queries, k labels, t descriptions.
-
-    Attributes
-    ----------
-    scene_id : str
-    rgb : ndarray (h, w, 3) uint8
-    depth : ndarray (h, w) float32
-    intrinsics, pose : ndarray (3, 3), (4, 4)
-        pose: camera to the frame of the bounds; scaled by 0.6 and mirrored, as published.
-    bounds : ndarray (2, 3)
-    queries : ndarray (n, 3) float32
-    objects : ndarray (n,) int32
-        What fills each, a row of `classes`.
-    classes : ndarray of str
-        The class of each object.
-    visible : ndarray of str
-        Classes with pixels in the view.
-    labels : ndarray (k,) of str
-        Names with a relevancy.
-    relevancies : ndarray (k, 128, 128) float32
-    mean : ndarray (128, 128) float32
-        Of the relevancies of that image and extractor.
-    descriptions : ndarray (t, 3) of str
-        Target, relation, reference.
-    target_ids : ndarray (t,) int64
-    """
+    """A view of the data; n queries, k labels, t descriptions."""
 
     scene_id: str
-    rgb: np.ndarray
-    depth: np.ndarray
-    intrinsics: np.ndarray
-    pose: np.ndarray
-    bounds: np.ndarray
-    queries: np.ndarray
-    objects: np.ndarray
-    classes: np.ndarray
-    visible: np.ndarray
-    labels: np.ndarray
-    relevancies: np.ndarray
-    mean: np.ndarray
-    descriptions: np.ndarray
-    target_ids: np.ndarray
+    rgb: np.ndarray  # (h, w, 3) uint8
+    depth: np.ndarray  # (h, w) float32
+    intrinsics: np.ndarray  # (3, 3)
+    pose: np.ndarray  # (4, 4), camera to the frame of the bounds; scaled by 0.6 and mirrored, as published
+    bounds: np.ndarray  # (2, 3)
+    queries: np.ndarray  # (n, 3) float32
+    objects: np.ndarray  # (n,) int32, what fills each query, a row of `classes`
+    classes: np.ndarray  # of str, the class of each object
+    visible: np.ndarray  # of str, classes with pixels in the view
+    labels: np.ndarray  # (k,) of str, names with a relevancy
+    relevancies: np.ndarray  # (k, 128, 128) float32
+    mean: np.ndarray  # (128, 128) float32, of the relevancies of that image and extractor
+    descriptions: np.ndarray  # (t, 3) of str: target, relation, reference
+    target_ids: np.ndarray  # (t,) int64
 
 
 def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> Datum:

@@ -228,11 +228,7 @@ def _given(seen: View, names: list[str], affinities: Path | None, masks: Path | 
     from openshape_ood.views.affinities import Affinities
 
     found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
-    if found.values.shape[1:] != seen.shape:
-        raise InputError(
-            f"{masks or affinities} is of an image (h, w) of {found.values.shape[1:]}, {seen.name} is {seen.shape}; "
-            "expected one value a pixel"
-        )
+    found.check_fits(seen)
     return found.of(names) if names else found
 
 

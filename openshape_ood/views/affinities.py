@@ -23,6 +23,8 @@ from openshape_ood.storage import saving
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from openshape_ood.views.view import View
+
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
 UNTOLD = Provenance(ANONYMOUS, "affinities", up="", version=__version__)
@@ -39,7 +41,7 @@ class Affinities:
     names : tuple of k str
     provenance : Provenance
     rgb : ndarray (h, w, 3) uint8, optional
-        The image, for pictures.
+        The image.
     """
 
     values: np.ndarray
@@ -74,6 +76,14 @@ class Affinities:
             raise InputError(f"masks are of type {given.dtype}; expected bool (k, h, w)")
         provenance = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
         return cls(given.astype(np.float32), tuple(names), provenance, rgb)
+
+    def check_fits(self, view: View) -> None:
+        """Raises `InputError` for a view of another size."""
+        if self.values.shape[1:] != view.shape:
+            raise InputError(
+                f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}; "
+                "expected one a pixel"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -115,7 +125,7 @@ class Affinities:
         >>> Affinities.from_masks(masks, ["chair", "lamp"]).novelty(["chair"]).novelty.tolist()
         [0.0, 1.0]
         """
-        rows, rule = self.index(self.names if known is None else known), find_method(method)
+        rows, rule = self.index(known), find_method(method)
         names, (h, w) = [self.names[i] for i in rows], self.values.shape[1:]
         flat = self.values.reshape(len(self), -1)
         best, nearest = np.empty(h * w, dtype=np.float32), np.empty(h * w, dtype=np.int64)
@@ -151,22 +161,23 @@ class Affinities:
         records = []
         for name, values in zip(self.names, self.values, strict=True):
             known = np.where(np.isnan(values), -np.inf, values)
-            row, column = np.unravel_index(int(known.argmax()), values.shape)
+            row, column = divmod(int(known.argmax()), values.shape[1])
             peak = float(known[row, column])
             share, mean = float((known > peak / 2).mean()), float(np.ma.masked_invalid(values).mean())
-            records.append({"name": name, "peak": peak, "row": int(row), "column": int(column)})
-            records[-1] |= {"mean": mean, "share_above_half": share}
+            where = {"name": name, "peak": peak, "row": row, "column": column}
+            records.append(where | {"mean": mean, "share_above_half": share})
         return records
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write an .npz file, whole or not at all. Raises `InputError` for another suffix, `FileError`."""
-        if given_path(path, "path").suffix.lower() != ".npz":
-            raise InputError(f"affinities are saved as .npz; given was {os.fspath(path)}")
+        given = given_path(path, "path")
+        if given.suffix.lower() != ".npz":
+            raise InputError(f"affinities are saved as .npz; given was {given}")
         header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
         picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
-        with saving(path, "the affinities") as file:
+        with saving(given, "the affinities") as file:
             np.savez(file, allow_pickle=False, header=json.dumps(header), values=self.values, **picture)
-        return given_path(path, "path")
+        return given
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Affinities:
@@ -207,8 +218,10 @@ class Affinities:
 
         return plots.relevancy(self, **options)
 
-    def index(self, names: Sequence[str]) -> list[int]:
-        """The places of some of the names. Raises `UnknownNameError`."""
+    def index(self, names: Sequence[str] | None = None) -> list[int]:
+        """The places of some of the names, or all. Raises `UnknownNameError`."""
+        if names is None:
+            return list(range(len(self)))
         place, asked = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
         if lacking := [name for name in asked if name.casefold() not in place]:
             raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")

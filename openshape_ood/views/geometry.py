@@ -130,8 +130,7 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
 def image_normals(points: np.ndarray) -> np.ndarray:
     """Unit normals (h, w, 3) of the points (h, w, 3) of an image, NaN where a neighbor is unknown and at the rim."""
     normals = np.full(points.shape, np.nan)
-    across, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]
-    normal = np.cross(across, down)
+    normal = np.cross(points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1])
     with np.errstate(invalid="ignore"):
         normals[1:-1, 1:-1] = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
     return normals

@@ -13,7 +13,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
-from openshape_ood.scenes import Proposals, Scene, mean_color, voxelize
+from openshape_ood.scenes import Proposals, Scene, voxelize
 from openshape_ood.scoring import Method
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import in_bounds
@@ -143,10 +143,7 @@ def lift(
         )
     names, provenance = told[0].names, told[0].provenance
     for view, one in zip(given, told, strict=True):
-        if one.values.shape[1:] != view.shape:
-            raise InputError(
-                f"{view.name} is {view.shape}, its affinities {one.values.shape[1:]} (rows, columns); expected the same"
-            )
+        one.check_fits(view)
         if one.names != names:
             raise InputError(f"{view.name} has affinities to other names, or in another order, than {given[0].name}")
     kept = _kept(given, bounds)
@@ -161,16 +158,17 @@ def lift(
     if spacing is None and len(given) == 1:
         return Lifted(Scene(points, color, name=name), np.stack(list(columns), axis=1), names, provenance, given)
     voxels = voxelize(points, SPACING if spacing is None else check_positive(spacing, "spacing"))
-    counts = np.bincount(voxels.inverse)
-    middle = np.stack([np.bincount(voxels.inverse, weights=axis) / counts for axis in points.T], axis=1)
-    values = np.empty((len(voxels), len(names)), dtype=np.float32)
-    for i, column in enumerate(columns):
+
+    def joined(column: np.ndarray) -> np.ndarray:
+        """The mean (v,) in each voxel of what is known at its points (n,)."""
         sound = np.isfinite(column)
-        total = np.bincount(voxels.inverse[sound], weights=column[sound], minlength=len(voxels))
+        total, count = (np.bincount(voxels.inverse[sound], of, len(voxels)) for of in (column[sound], None))
         with np.errstate(invalid="ignore"):
-            values[:, i] = total / np.bincount(voxels.inverse[sound], minlength=len(voxels))
-    scene = Scene(middle, np.clip(mean_color(voxels, color), 0, 1), name=name)
-    return Lifted(scene, values, names, provenance, given)
+            return total / count
+
+    middle, shade = (np.stack([joined(axis) for axis in rows.T], axis=1) for rows in (points, color))
+    values = np.stack([joined(column).astype(np.float32) for column in columns], axis=1)
+    return Lifted(Scene(middle, np.clip(shade, 0, 1), name=name), values, names, provenance, given)
 
 
 def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:

@@ -30,15 +30,7 @@ MOST_POINTS = 80_000
 
 
 class Completer:
-    """A completion network, ready to use.
-
-    Attributes
-    ----------
-    network : CompletionNetwork
-        In evaluation mode.
-    identity : Identity
-        Its name in the registry and the sha256 of its weights.
-    """
+    """A completion network, ready to use; its identity is its name in the registry and the sha256 of its weights."""
 
     def __init__(self, network: CompletionNetwork, identity: Identity, device: torch.device) -> None:
         self.network, self.identity, self.device = network.eval().requires_grad_(False).to(device), identity, device
@@ -108,7 +100,7 @@ def complete(
     UnknownNameError
         For names that the affinities do not have.
     RegistryError, CheckpointError
-        The network's file.
+        For the network's file.
     """
     wanted = tuple(clean_names(names))
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
@@ -157,9 +149,9 @@ def locate(
     UnknownNameError
         For another relation, and names that the affinities do not have.
     InputError
-        For a network that has not learned relations; else as `complete`.
-    RegistryError, CheckpointError
-        The network's file.
+        For a network that has not learned relations.
+    InputError, RegistryError, CheckpointError
+        As `complete`.
     """
     check_choice(relation, "relation", RELATIONS)
     target, reference = clean_names([target])[0], clean_names([reference])[0]
@@ -255,11 +247,8 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
             from openshape_ood.views.relevancy import RelevancyEncoder
 
             affinities = RelevancyEncoder.from_pretrained().encode_image(source.rgb, names)
-        if affinities is not None and affinities.values.shape[1:] != source.shape:
-            raise InputError(
-                f"the affinities are of an image (h, w) of {affinities.values.shape[1:]}, {source.name} has "
-                f"{source.shape}; expected one a pixel"
-            )
+        if affinities is not None:
+            affinities.check_fits(source)
         given: tuple[Any, ...] = source.points, source.rgb.reshape(-1, 3), (source,)
     elif not isinstance(source, Lifted):
         raise InputError(f"source is {source!r:.60}; expected a View, or what lift(views, affinities) gives")

@@ -38,35 +38,16 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """Where each of k names is, hidden parts included; computed when asked for.
-
-    Attributes
-    ----------
-    names : tuple of k str
-    network : CompletionNetwork
-    parts : tuple of Part
-        What each volume is made of.
-    reads : tuple of k tuples of int
-        The parts that each name is read from: its own, or those of target and reference.
-    queries : tuple of k Tensor (1, d), or None
-        What the decoder's output is compared with, of the heads that do.
-    points : ndarray (n, 3)
-        The visible points in the world.
-    frame : ndarray (4, 4)
-        From the world to the frame of the network's grid.
-    views : tuple of View
-        What shows which places are empty; none where only points are known.
-    provenance : Provenance
-    """
+    """Where each of k names is, hidden parts included; computed when asked for."""
 
     names: tuple[str, ...]
     network: CompletionNetwork
-    parts: tuple[Part, ...]
-    reads: tuple[tuple[int, ...], ...]
-    queries: tuple[Tensor | None, ...]
-    points: np.ndarray
-    frame: np.ndarray
-    views: tuple[View, ...]
+    parts: tuple[Part, ...]  # what each volume is made of
+    reads: tuple[tuple[int, ...], ...]  # the parts that each name is read from: its own, or target's and reference's
+    queries: tuple[Tensor | None, ...]  # (1, d), what the decoder's output is compared with, of the heads that do
+    points: np.ndarray  # (n, 3), the visible ones in the world
+    frame: np.ndarray  # (4, 4), from the world to the frame of the network's grid
+    views: tuple[View, ...]  # that show which places are empty; none where only points are known
     provenance: Provenance
     _volumes: OrderedDict[int, Tensor] = field(default_factory=OrderedDict, repr=False)
     _cells: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
@@ -87,7 +68,7 @@ class Field:
         Returns
         -------
         ndarray (k, m) float32
-            Logits; `threshold` and above is filled. Outside of the network's box they mean nothing.
+            Logits; above the network's `threshold` is filled. Outside of its box they mean nothing.
 
         Raises
         ------

@@ -14,17 +14,10 @@ from torch.nn.functional import grid_sample
 
 @dataclass(frozen=True)
 class Grid:
-    """A cube of side³ cells over a box.
+    """A cube of side³ cells over a box from `low` to `high`, in the frame and units of the points.
 
-    Attributes
-    ----------
-    side : int
-        s, cells along each axis.
-    low, high : tuple of three float
-        The corners of the box, in the frame and units of the points.
-    legacy : bool
-        The rules that the released networks of Semantic Abstraction were trained with, which are not right: points go
-        into cells by s - 1, those outside into the cells of the border; reading divides by s, and exchanges x and z.
+    legacy: the rules that the released networks of Semantic Abstraction were trained with, which are not right: points
+    go into cells by s - 1, those outside into the cells of the border; reading divides by s, and exchanges x and z.
     """
 
     side: int

@@ -106,18 +106,11 @@ class CompletionNetwork(nn.Module):
         return cells.view(b, s, s, s, -1).permute(0, 4, 1, 2, 3).contiguous()
 
     def volume(self, points: Tensor, features: Tensor) -> Tensor:
-        """The feature volume of each name.
+        """The feature volume (b, channels, s, s, s) of each name.
 
-        Parameters
-        ----------
-        points : Tensor (b, n, 3)
-            In the frame of the grid; those outside of its box, such as padding, are left out, but by the legacy rules.
-        features : Tensor (b, n, inputs)
-            What each has of the name; or rgb in [0, 1] for the heads that compare with text.
-
-        Returns
-        -------
-        Tensor (b, channels, s, s, s)
+        points: (b, n, 3) in the frame of the grid; those outside of its box, such as padding, are left out, but by the
+        legacy rules. features: (b, n, inputs), what each has of the name; or rgb in [0, 1] for heads that compare with
+        text.
         """
         return self.unet(self.scattered(points, features))
 

@@ -260,7 +260,7 @@ def complete_view(
         As `complete` and `locate`.
     """
     view.scene()  # says where there is nothing to see
-    names = tuple(affinities.names[i] for i in affinities.index(affinities.names if known is None else known))
+    names = tuple(affinities.names[i] for i in affinities.index(known))
     how: dict[str, Any] = {"affinities": affinities, "seed": seed}
     located = tuple(locate(view, *question, model=relations, **how) for question in questions)
     found = complete(view, affinities.names, model=model, **how)

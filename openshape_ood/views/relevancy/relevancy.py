@@ -42,8 +42,6 @@ class RelevancyEncoder:
 
     Attributes
     ----------
-    identity : Identity
-        Of the model, by a hash of its weights.
     templates : tuple of str
         Sentences that a name is put into.
     blocks : range
@@ -76,8 +74,7 @@ class RelevancyEncoder:
         templates : str or sequence of str
             A list of templates.toml, "" for the bare name, or sentences with one {} each.
         first_block : int, optional
-            Counted from 0: attention is rolled out from this block to the last; None takes the last alone, many times
-            as fast.
+            Counted from 0, from which on attention is rolled out; None takes the last one alone, many times as fast.
         mean, std : three numbers each
             What colors in [0, 1] are normalized with.
         device : str or torch.device, optional
@@ -120,10 +117,6 @@ class RelevancyEncoder:
         **settings
             templates, first_block, device and cache, as above.
 
-        Returns
-        -------
-        RelevancyEncoder
-
         Raises
         ------
         InputError
@@ -131,12 +124,12 @@ class RelevancyEncoder:
         CheckpointError
             What keeps the weights from being had or used, and what to do about it.
         """
-        loaded = load_clip(model, pretrained, checkpoint)
-        own: dict[str, Any] = {"name": loaded.name, "mean": loaded.mean, "std": loaded.std}
-        return cls(loaded.network, loaded.tokenizer, **own, **settings)
+        network, tokenizer, name, mean, std = load_clip(model, pretrained, checkpoint)
+        return cls(network, tokenizer, name=name, mean=mean, std=std, **settings)
 
     @cached_property
     def identity(self) -> Identity:
+        """Of the model, by a hash of its weights."""
         digest = hashlib.sha256(repr(self._model).encode())  # the activation is no tensor
         for key, tensor in sorted(self._model.state_dict().items()):
             digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -160,7 +153,7 @@ class RelevancyEncoder:
         ----------
         rgb : array (h, w, 3)
             Numbers in [0, 1], or uint8; gray (h, w) is repeated, what is transparent of (h, w, 4) lies on white. At
-            least 16 pixels a side, of any proportions: a long picture takes as many more tiles.
+            least 16 pixels a side.
         names : sequence of k str
         preset : str or Preset
             "ours", the paper's: four scales, five jittered copies, flips; "chefer_et_al": one scale; "quick": four
@@ -187,11 +180,6 @@ class RelevancyEncoder:
             For an image or settings that cannot be used, and a result of more than 4 GiB.
         ClassNamesError
             For no names, blank, repeated or too long ones.
-
-        Examples
-        --------
-        >>> encoder = RelevancyEncoder.from_pretrained("ViT-B-32", "openai")  # doctest: +SKIP
-        >>> found = encoder.encode_image(rgb, ["chair", "lamp"], preset="quick")  # doctest: +SKIP
         """
         picture, asked = tiling.as_picture(rgb), clean_names(names)
         chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
@@ -228,7 +216,8 @@ class RelevancyEncoder:
         """Each word and its map (h, w), a block of words after the other."""
         import torch
 
-        tiles, shape, grid = tiling.cut(*picture.shape[:2], preset), picture.shape[:2], self._tower.grid
+        (h, w), grid = picture.shape[:2], self._tower.grid
+        tiles = tiling.cut(h, w, preset)
         numbers = len(tiles) * grid**2
         store = ArrayStore(own_folder("relevancy"), numbers) if self._cache and numbers else None
         image = hashlib.sha256(picture.tobytes()).hexdigest()
@@ -257,7 +246,7 @@ class RelevancyEncoder:
                     passed()
             for word, one in found.items():
                 maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
-                yield word, tiling.paste(maps, tiles, shape, preset)[0].numpy()
+                yield word, tiling.paste(maps, tiles, (h, w), preset)[0].numpy()
 
     def _compute(
         self,
