@@ -27,8 +27,8 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty localization comparison discovery reconstruction
-    scenes examination
+    novelty localization comparison discovery
+    scenes reconstruction
     views
     sklearn_api embedding_store
     plots
