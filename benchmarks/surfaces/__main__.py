@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.discovery import interval
+from benchmarks.questions.harness import interval
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import protocol
 from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
