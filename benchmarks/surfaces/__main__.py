@@ -87,7 +87,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Figure]:
         return {name: runs[0].figures[name] for name in names}
     found = {}
     for name in names:
-        own = interval(name, [run.figures[name][0] for run in runs])
+        own = interval([run.figures[name][0] for run in runs])
         found[name] = (own["mean"], own["low"], own["high"])
     return found
 
