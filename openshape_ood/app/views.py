@@ -14,7 +14,7 @@ import numpy as np
 from openshape_ood.app.quotas import MAX_CLASSES, MAX_VIEW_PIXELS, READ_SECONDS
 from openshape_ood.app.turns import Visitor
 from openshape_ood.app.uploads import NOBODY, read_sealed
-from openshape_ood.errors import CheckpointError, CloudError, InputError, ShapeFileError
+from openshape_ood.errors import CheckpointError, CloudError, ShapeFileError
 from openshape_ood.views import View, load_view
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.files import IMAGES, SUFFIXES
@@ -119,9 +119,8 @@ def read_look(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -
     how: dict[str, Any] = {"settings": {"beside": list(names)}, "what": "view", "suffixes": KINDS, "beside": names}
     how |= {"least": READ_SECONDS * (1 + len(names)), **bounds}
     look = read_sealed(f"{__name__}:reader", first, visitor, _checked, most=ANSWERED, **how)
-    own = look.affinities
-    if own is not None and own.values.shape[1:] != look.view.shape:
-        raise InputError(f"the affinities are {own.values.shape[1:]} pixels, the picture {look.view.shape}")
+    if look.affinities is not None:
+        look.affinities.check_fits(look.view)
     return look
 
 

@@ -91,7 +91,7 @@ def localize(
     from openshape_ood.cli.batches import encode_files
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.cli.maps import Localized, print_maps
-    from openshape_ood.localization import localize_many
+    from openshape_ood.novelty_map import localize_many
 
     check_out("--out", out, (".ply",))
     check_picture("--picture", picture, (*DRAWN, ".html"), drawn_by(picture))

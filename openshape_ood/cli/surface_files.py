@@ -96,7 +96,7 @@ class Scored:
 
 def _of_class(source: Source, judge: Judge) -> dict[str, Any]:
     """The other question's answer."""
-    from openshape_ood.examination import class_of
+    from openshape_ood.reconstruction.examination import class_of
     from openshape_ood.shapes.reading import file_up
 
     up = judge.reading.up

@@ -84,14 +84,14 @@ def view(
 ) -> None:
     """Complete what one view hides, name by name, and say what no known name explains."""
     from openshape_ood.views.completion import Completer, complete_view
-    from openshape_ood.views.completion.complete import DEFAULT
+    from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
     questions = [_question(words) for words in locate or ()]
     asked = list(dict.fromkeys([*split_names(names), *(one for t, _, r in questions for one in (t, r))]))
     told = split_names(known) if known else None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
-    relater = None
+    relater: str | Completer = RELATIONAL
     with told_warnings():
         completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
         if questions and (relations or relations_checkpoint):
@@ -129,7 +129,8 @@ def view(
 
 def _question(words: str) -> tuple[str, str, str]:
     """Raises `InputError`, `UnknownNameError`."""
-    from openshape_ood.views.completion.relations import RELATIONS, check_relation
+    from openshape_ood.checks import check_choice
+    from openshape_ood.views.completion import RELATIONS
 
     parts = [part.strip() for part in words.split(";")]
     if len(parts) != 3 or not all(parts):
@@ -137,7 +138,8 @@ def _question(words: str) -> tuple[str, str, str]:
             f"--locate is {words!r}; expected 'target; relation; reference', as 'lamp; behind; chair', with one of "
             f"{', '.join(RELATIONS)}"
         )
-    return parts[0], check_relation(parts[1]), parts[2]
+    check_choice(parts[1], "relation", RELATIONS)
+    return parts[0], parts[1], parts[2]
 
 
 def _loaded(file: Path, depth: Path | None, camera: Path | None, depth_scale: float | None) -> View:
@@ -187,11 +189,7 @@ def _given(seen: View, names: list[str], affinities: Path | None, masks: Path | 
     from openshape_ood.views.affinities import Affinities
 
     found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
-    if found.values.shape[1:] != seen.shape:
-        raise InputError(
-            f"{masks or affinities} is of an image (h, w) of {found.values.shape[1:]}, {seen.name} is {seen.shape}; "
-            "expected one value a pixel"
-        )
+    found.check_fits(seen)
     return found.of(names) if names else found
 
 
