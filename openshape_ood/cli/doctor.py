@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
@@ -142,12 +143,12 @@ def _devices() -> list[str]:
 
 
 def _cache_folders() -> dict[str, Path]:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
     from openshape_ood.storage import hub_folder, own_folder
 
+    # as the Hub's client documents it: it may be missing itself
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     return {
-        "downloads": hub_folder() or Path(HF_HUB_CACHE),
+        "downloads": hub_folder() or Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser(),
         "stripped encoders": own_folder("encoders"),
         "text embeddings": own_folder("text"),
     }
@@ -155,7 +156,11 @@ def _cache_folders() -> dict[str, Path]:
 
 def _size(folder: Path) -> int:
     """Bytes of the files below, links not followed: the Hub's cache links each file to one copy."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            total += path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+    return total
 
 
 def _writable(folder: Path) -> bool:
