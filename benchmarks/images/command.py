@@ -20,6 +20,7 @@ from benchmarks.images.encoders import embed, find_encoder, read_system
 from benchmarks.images.evaluation import (
     CONVENTION,
     Measured,
+    draw_failures,
     few_shot,
     known_classes,
     learned,
@@ -29,7 +30,6 @@ from benchmarks.images.evaluation import (
 )
 from benchmarks.images.generated import generated
 from benchmarks.images.lists import DATASETS, ImageList, counts, read_list, read_setting, settings
-from benchmarks.images.sheet import draw_failures
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import percent
 from benchmarks.threedos.protocol import cache_folder
@@ -101,11 +101,9 @@ def table(rows: Sequence[Measured]) -> str:
 
 def means(rows: Sequence[Measured]) -> list[Measured]:
     """Over the settings, by method."""
-    own: dict[str, list[Measured]] = {}
-    for row in rows:
-        own.setdefault(row.method, []).append(row)
-    figures = {name: np.mean([row.figures for row in found], axis=0).tolist() for name, found in own.items()}
-    return [Measured("mean", name, *of) for name, of in figures.items()]
+    names = dict.fromkeys(row.method for row in rows)
+    own = {name: [row.figures for row in rows if row.method == name] for name in names}
+    return [Measured("mean", name, *np.mean(figures, axis=0).tolist()) for name, figures in own.items()]
 
 
 def run(args: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from openshape_ood.checks import array, check_choice, check_count, check_positiv
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.planes import Frame, sample_step, sheet_frame
-from openshape_ood.reconstruction.raster import Raster
+from openshape_ood.reconstruction.raster import LARGEST, Raster
 from openshape_ood.shapes.points import unit_colors
 
 CHANNELS = ("height", "intensity", "normal", "density", "color")
@@ -20,7 +20,6 @@ RGB = ("red", "green", "blue")
 GRANULE = 16  # tiles are of a multiple of so many cells
 SPARSE = 0.02  # points a cell, below which a raster is nearly all holes
 FARTHEST = 2**30  # squares from the middle of a sheet
-LARGEST = 8 * 2**30  # bytes of tiles at once
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ class Rasterizer:
             found[name] = array(values, name, axes, any_type=True)
             check_rows(found[name], name, points, "points")
         if "color" in found:
-            found["color"] = unit_colors(found["color"][:, :3], "color") * 2 - 1
+            found["color"] = unit_colors(found["color"][:, :3], "color")
         return found
 
     def cut(
@@ -233,7 +232,8 @@ class Rasterizer:
         placed = tiles.place(inside[rows] - [u, v, 0], size, self.cell, self.reach, self.height)
         if placed is None:
             return "no plane"
-        rows, spot = rows[placed.rows], placed.spot
+        inner, spot, distance = placed
+        rows = rows[inner]
         cells = spot[:, 0].astype(np.int64) * size + spot[:, 1].astype(np.int64)
         count = np.bincount(cells, minlength=size**2)
         measured = (count > 0).reshape(size, size)
@@ -241,7 +241,7 @@ class Rasterizer:
             return "few cells"
         nearest, away = tiles.nearest_cell(measured)
         mask = away <= self.fill
-        height = tiles.cell_mean(placed.distance, cells, count).reshape(size, size)
+        height = tiles.cell_mean(distance, cells, count).reshape(size, size)
         window = size // 2 if self.window is None else min(size, round(self.window / self.cell))
         height = (height - tiles.broad_median(height, measured, window)).reshape(-1)[nearest]
         made = {"height": height}
@@ -254,15 +254,9 @@ class Rasterizer:
             table = column[rows].reshape(len(rows), -1).T
             for channel, one in zip(_names(name), table, strict=True):
                 made[channel] = tiles.cell_mean(one, cells, count)[nearest]
-        stacked = np.stack([self._in_range(name, made[name]) for name in self.ranges])
+        scaled = [(made[name] - low) / (high - low) * 2 - 1 for name, (low, high) in self.ranges.items()]
+        stacked = np.stack(scaled).clip(-1, 1)
         return np.where(mask, stacked, 0).astype(np.float32), mask, rows, spot
-
-    def _in_range(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Into [-1, 1]; intensity and color are already."""
-        if name in ("intensity", *RGB):
-            return values
-        low, high = self.ranges[name]
-        return ((values - low) / (high - low) * 2 - 1).clip(-1, 1)
 
     def _raster(self, found: list[Any], frame: Frame, points: int, left_out: dict[str, int]) -> Raster:
         grid, stacked, mask, rows, spot = zip(*found, strict=True) if found else [()] * 5
