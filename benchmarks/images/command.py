@@ -36,7 +36,7 @@ from benchmarks.threedos.protocol import cache_folder
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import FAMILIES
 from openshape_ood.comparison.released import NETWORKS, ImageFeatures
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder
@@ -186,7 +186,7 @@ def stem(args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "ReSeND's evaluation on its image lists, baselines beside it"
-    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache")
+    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache", "no_pictures")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
     add("--dataset", choices=DATASETS, default="PACS_DG", help="(default: %(default)s)")
@@ -207,7 +207,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--few-shot", type=int, help="images of each class of the support (default: all)")
     add("--without-replacement", dest="replacement", action="store_false", help="few-shot takes no image twice")
     add("--skip-missing", action="store_true", help="leave out images that are not there, and say so")
-    add("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     args.cache = args.cache or own_folder("benchmarks")
     return options.finish(lambda: run(args))

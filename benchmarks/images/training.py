@@ -52,7 +52,7 @@ from openshape_ood.comparison.training import (
     is_collapsed,
     train,
 )
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError
 from openshape_ood.storage import own_folder
 

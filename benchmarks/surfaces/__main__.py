@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.discovery import interval
+from benchmarks.questions.harness import interval
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import measure, protocol
 from benchmarks.surfaces.contenders import (
@@ -97,7 +97,7 @@ def summary(runs: Sequence[Run]) -> dict[str, measure.Figure]:
         return {name: runs[0].figures[name] for name in names}
     found = {}
     for name in names:
-        own = interval(name, [run.figures[name][0] for run in runs])
+        own = interval([run.figures[name][0] for run in runs])
         found[name] = (own["mean"], own["low"], own["high"])
     return found
 
@@ -174,14 +174,13 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "where is a generated road damaged, when only sound ones are known?"
-    parser = options.parser("surfaces", about, "device", draws=500)
+    parser = options.parser("surfaces", about, "device", "no_pictures", draws=500, seeds=[0])
     options.add_numbers(
-        parser, seeds=([0], "data seeds"), roads=(30, "sound roads to learn from"),
+        parser, roads=(30, "sound roads to learn from"),
         tested=(20, "sound and damaged roads each"), severity=(0.5, "of the damage; 1 is 2 to 4 cm"),
     )  # fmt: skip
     add_training(parser, steps=200, width=8)
     parser.add_argument("--full", action="store_true", help="five data seeds, more and longer")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
 
