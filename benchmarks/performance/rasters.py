@@ -98,7 +98,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, block=1000)
+    options.check(args, block=1000, points=0.01)
     counts, before, results = [round(1e6 * millions) for millions in args.points], machine(), []
     for count in counts:
         with TemporaryDirectory(dir=args.scratch) as folder:

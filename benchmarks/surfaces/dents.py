@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, good=4, tested=1, points=1000)
+    options.check(args, good=4, tested=1, points=1000, things=1)
     encoder = ShapeEncoder.from_pretrained("tiny")
     known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
     threshold = generated_threshold(known, encoder, method=find_method("max_cosine"))

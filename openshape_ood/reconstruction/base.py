@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -131,9 +130,8 @@ class Reconstructor(BaseEstimator):
 
         Parameters
         ----------
-        tiles : array (t, c, h, w)
+        tiles, mask
             As in `fit`, of the same shape.
-        mask : array (t, h, w) of bool, optional
 
         Returns
         -------
@@ -269,18 +267,6 @@ class Reconstructor(BaseEstimator):
     def provenance(self) -> Provenance:
         """What was learned, and from which seed."""
         return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
-
-
-@contextmanager
-def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
-    """What takes the record of each step: the caller's own, or a bar on stderr, or nothing."""
-    if callable(progress):
-        yield progress
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=steps, desc="training", unit="step", disable=not progress) as bar:
-        yield lambda record: bar.update()
 
 
 def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from openshape_ood.checks import check_choice, check_positive, check_whole
 from openshape_ood.errors import InputError
+from openshape_ood.reconstruction.base import Report
 from openshape_ood.registry.weights import load_strictly
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -237,7 +238,7 @@ def train(
     *,
     seen: Tensor | None = None,
     context: tuple[Tensor, ...] = (),
-    report: Callable[[Mapping[str, Any]], None] | None = None,
+    report: Report | None = None,
 ) -> tuple[list[dict[str, Any]], Ranking]:
     """Train units in place on tiles (t, ...), and rank them.
 
@@ -281,6 +282,18 @@ def train(
                 report(history[-1])
     units.eval().requires_grad_(False)
     return history, ranking
+
+
+@contextmanager
+def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
+    """What takes the record of each step: the caller's own, or a bar on stderr, or nothing."""
+    if callable(progress):
+        yield progress
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=steps, desc="training", unit="step", disable=not progress) as bar:
+        yield lambda record: bar.update()
 
 
 def _record(step: int, pair: tuple[int, int], losses: StepLosses, rate: float) -> dict[str, Any]:

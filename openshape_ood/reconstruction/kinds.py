@@ -112,7 +112,8 @@ class Images:
             )
         with source.named():
             tile, mask = image_tile(pixels, self.size, values=self.values)
-            rgb = scaled_values(pixels.reshape(h, w, -1)[..., :3], self.values) / 2 + 0.5
+            colors = pixels.reshape(h, w, -1)
+            rgb = scaled_values(colors[..., : 3 if colors.shape[2] > 2 else 1], self.values) / 2 + 0.5
         if not mask.any():
             raise InputError(f"{source.name} has no pixel that is a number; expected an image")
         rows = np.nan_to_num(np.broadcast_to(rgb, (h, w, 3))).reshape(-1, 3)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from openshape_ood.checks import check_choice, check_whole
 from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.errors import InputError
-from openshape_ood.reconstruction.base import Reconstructor, Report, reported
-from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, train
+from openshape_ood.reconstruction.base import Reconstructor, Report
+from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, reported, train
 from openshape_ood.reconstruction.unet import UNet, UNetSizes, depth_of
 
 RESIDUALS = ("units", "best", "chain", "answer")

@@ -19,8 +19,8 @@ from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.protocols import Patches
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
-from openshape_ood.reconstruction.base import Reconstructor, Report, pooled, reported
-from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, train
+from openshape_ood.reconstruction.base import Reconstructor, Report, pooled
+from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, reported, train
 from openshape_ood.scoring.neighbors import nearest
 
 TOP = 0.05  # share of the tokens whose mean is the novelty of a shape
