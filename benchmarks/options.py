@@ -70,7 +70,7 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def check(args: argparse.Namespace, **least: int) -> None:
+def check(args: argparse.Namespace, **least: float) -> None:
     """Raises `InputError` for an option, or one of a list, that is below its least value, and for data that are not
     there, before anything is loaded."""
     if (root := getattr(args, "data_root", None)) and not root.is_dir():

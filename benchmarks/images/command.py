@@ -42,7 +42,6 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder
 
 EVALUATORS = ("prototypes", "significant", "neighbors")
-UNTRAINED = "!!! THE ENCODER IS NOT TRAINED: the figures say nothing of it, only that the command runs"
 DRAWN = "!!! GENERATED IMAGES (no --data-root): figures are of drawn outlines, none of ReSeND's data sets"
 
 
@@ -69,8 +68,7 @@ def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator
     if args.checkpoint is not None:
         relation, images = read_system(args.checkpoint, args.network)
     elif args.encoder is not None:
-        images = find_encoder(args.encoder, args.weights, args.untrained)
-        notes = [UNTRAINED] if args.untrained else []
+        images = find_encoder(args.encoder, args.weights)
     elif args.root is None and base is not None:
         from benchmarks.images.training import SMALL, small_system
 
@@ -175,7 +173,7 @@ def report(
 def stem(args: argparse.Namespace) -> str:
     """Names the files: what was run, and every setting that is not the usual one."""
     words = ["resend", args.dataset if args.root else "generated", args.source, args.target]
-    words += [args.checkpoint.name if args.checkpoint else args.encoder or "small", "untrained" * args.untrained]
+    words += [args.checkpoint.name if args.checkpoint else args.encoder or "small"]
     if args.few_shot is not None:
         words.append(f"{args.few_shot}-shot{'' if args.replacement else '-once'}-{args.seed}")
     if (args.evaluators, args.nnk) != (["prototypes"], 1):
@@ -198,7 +196,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
     add("--encoder", help="instead of a checkpoint: any network of timm, as resnet50, or open_clip:MODEL/PRETRAINED")
     add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
-    add("--untrained", action="store_true", help="weights at random, to try the command")
     add("--base", type=Path, help="a list of images of base classes, for --families")
     add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help="fitted to --base (default: whitened)")
     shown = "what stands for a class (default: its mean)"

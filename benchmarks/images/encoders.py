@@ -34,18 +34,18 @@ def new_network(name: str, pretrained: bool = False, seed: int = 0) -> nn.Module
     return timm_network(PUBLISHED.get(name, name), pretrained, seed, num_classes=0)
 
 
-def find_encoder(name: str, weights: Path | None = None, untrained: bool = False) -> ImageFeatures:
-    """The encoder of a name, with its published weights, those of a file, or none.
+def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
+    """The encoder of a name, with its published weights, or those of a file.
 
     name: "resnet18", "resnet50" (with ImageNet's weights of torchvision), any network of timm, or the image tower of
     open_clip as "open_clip:MODEL/PRETRAINED". weights: read strictly, without a classifier.
     """
     if name.startswith(CLIP):
-        return _clip_tower(name, weights, untrained)
-    network = new_network(name, pretrained=not untrained and weights is None)
+        return _clip_tower(name, weights)
+    network = new_network(name, pretrained=weights is None)
     if weights is not None:
         _load(network, weights, name)
-    return of_network(network, PUBLISHED.get(name, name) if weights is None and not untrained else name)
+    return of_network(network, PUBLISHED.get(name, name) if weights is None else name)
 
 
 def of_network(network: Any, name: str, side: int | None = None) -> ImageFeatures:
@@ -65,20 +65,18 @@ def _load(network: Any, weights: Path, name: str) -> None:
     load_strictly(network, {k: one for k, one in state.items() if not k.startswith(classifiers)}, weights, name)
 
 
-def _clip_tower(name: str, weights: Path | None, untrained: bool) -> ImageFeatures:
+def _clip_tower(name: str, weights: Path | None) -> ImageFeatures:
     import open_clip
 
     model, _, tag = name.removeprefix(CLIP).partition("/")
     tags = [one for whose, one in open_clip.list_pretrained() if whose == model]
     if model not in open_clip.list_models():
         raise UnknownNameError(f"open_clip has no model {model!r}; known: {', '.join(open_clip.list_models()[:8])}, …")
-    if not untrained and weights is None and tag not in tags:
+    if weights is None and tag not in tags:
         raise UnknownNameError(f"{model} has no weights {tag!r}; known: {', '.join(tags) or 'none'}")
-    given = None if untrained else str(weights) if weights else tag
+    given = str(weights or tag)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            whole, _, prepare = open_clip.create_model_and_transforms(model, pretrained=given, weights_only=True)
+        whole, _, prepare = open_clip.create_model_and_transforms(model, pretrained=given, weights_only=True)
     except Exception as error:  # of the Hub or of the file
         raise WeightsError(f"no weights of {name}: {error!s:.200}. --weights FILE takes a file at hand") from error
     dim = int(open_clip.get_model_config(model)["embed_dim"])

@@ -116,7 +116,7 @@ def _weights(damaged: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]
         yield np.bincount(np.concatenate(drawn), minlength=len(damaged))[None].astype(np.float64)
 
 
-def below_half(figures: dict) -> list[str]:
+def below_half(figures: Mapping[str, Any]) -> list[str]:
     """Names of AUROCs under one half: said, and never turned round."""
     return [name for name, value in figures.items() if "auroc" in name and value[0] < 0.5]
 

@@ -192,6 +192,14 @@ class Reconstructor(BaseEstimator):
         }
         return save_arrays(path, arrays, header, FILE)
 
+    def _begin(self, shape: tuple[int, ...], seed: int) -> None:
+        """What is fitted before anything is learned."""
+        self.shape_, self.seed_, self.history_ = shape, seed, list[dict[str, Any]]()
+        self.threshold_: Threshold | None = None
+        self.pixel_threshold_: Threshold | None = None
+        self.baseline_ = float("nan")
+        self.__dict__.pop("identity", None)
+
     def restored(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """Fitted as the one that was saved; any other content raises one of `storage.DAMAGE`."""
         c, h, w = (int(side) for side in header["shape"])
@@ -209,14 +217,6 @@ class Reconstructor(BaseEstimator):
         self._begin(tiles.shape[1:], seed)
         self._learn(tiles, seen, seed, progress)
         return self
-
-    def _begin(self, shape: tuple[int, ...], seed: int) -> None:
-        """What is fitted before anything is learned."""
-        self.shape_, self.seed_, self.history_ = shape, seed, list[dict[str, Any]]()
-        self.threshold_: Threshold | None = None
-        self.pixel_threshold_: Threshold | None = None
-        self.baseline_ = float("nan")
-        self.__dict__.pop("identity", None)
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
         raise NotImplementedError

@@ -67,8 +67,8 @@ def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return row * measured.shape[1] + column, away
 
 
-def broad_median(height: np.ndarray, measured: np.ndarray, window: int) -> np.ndarray:
-    """The median of heights (h, h) over windows of so many cells, between whose middles it is linear.
+def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """The median of heights (h, h) over windows half as long as the tile, between whose middles it is linear.
 
     From means of 4 × 4 cells; cells without points have no say.
     """
@@ -81,7 +81,7 @@ def broad_median(height: np.ndarray, measured: np.ndarray, window: int) -> np.nd
     count = coarse(measured.astype(np.float64))
     with np.errstate(invalid="ignore"):
         mean = coarse(np.where(measured, height, 0)) / np.where(count, count, np.nan)
-    side = max(2, window // COARSE // 2) * 2
+    side = max(2, parts // 4) * 2
     step = max(1, side // KNOTS)
     padded = np.pad(mean, side // 2, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::step, ::step]
