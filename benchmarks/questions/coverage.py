@@ -13,7 +13,7 @@ import argparse
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,8 +162,8 @@ def reach(
         law, spread = coverage_law(n, coverage, tests), own.std(ddof=1)
         ends = (*np.quantile(own, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]), *np.array(law.interval(CENTRAL)) / tests)
         means = (expected_coverage(n, coverage), own.mean(), spread / np.sqrt(draws), spread, law.std() / tests)
-        share = None if novel is None else float(passed.mean())
-        rows.append(Reached(score, case, n, coverage, *map(float, (*means, *ends)), novel=share))
+        row = Reached(score, case, n, coverage, *map(float, (*means, *ends)))
+        rows.append(row if novel is None else replace(row, novel=float(passed.mean())))
     return rows
 
 
@@ -281,14 +281,14 @@ def tables(report: Mapping[str, Any]) -> list[str]:
     )
     said = [options.grid(head, rows, words=2), textwrap.fill(about, 120)]
     if report["discoveries"]:
-        rows = []
+        batches = []
         for row in report["discoveries"]:
             rate, allowed, found = (percent(row[key]) for key in ("rate", "allowed", "found"))
             false = f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}"
-            rows.append((row["score"], row["case"], str(row["n"]), rate, allowed, false, found))
-        head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
+            batches.append((row["score"], row["case"], str(row["n"]), rate, allowed, false, found))
+        columns = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
         about = f"batches of {BATCH} scans, {NOVEL_IN_BATCH} of them novel, Benjamini-Hochberg, percent:"
-        said.append(f"{about}\n{options.grid(head, rows, words=2)}")
+        said.append(f"{about}\n{options.grid(columns, batches, words=2)}")
     return said
 
 

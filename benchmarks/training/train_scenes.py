@@ -66,10 +66,7 @@ def generated(args: argparse.Namespace) -> Source:
 
     @lru_cache(maxsize=args.rooms)
     def load(i: int) -> Scene:
-        made = room(
-            FIRST_SEED + i, categories=kinds, color="material", spacing=args.voxel / 2 if args.voxel < 0.1 else 0.05
-        )
-        return made.scene
+        return room(FIRST_SEED + i, categories=kinds, color="material", spacing=min(args.voxel / 2, 0.05)).scene
 
     return Source(("floor", "wall", "ceiling", *kinds), args.rooms, load)
 
@@ -147,13 +144,11 @@ def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
 
 def sizes_for(network: str, given: str, width: int, outputs: int) -> SparseUNetSizes:
     base, own = network, dict[str, Any]()
+    widths = NETWORKS[base][0] if base in NETWORKS else (16, 24, 32, 48, 48, 32, 32, 0)
     if network == SMALL:
-        base, own = (
-            "MinkUNet14A",
-            {"stem": 16, "side": 3, "widths": (16, 24, 32, 48, 48, 32, 32, 0), "last_relu": False},
-        )
-    widths = (*own.pop("widths", NETWORKS[base][0])[:-1], width)
-    return sizes_of(base, **own, channels=5 if given == "height-color" else 3, widths=widths, outputs=outputs)
+        base, own = "MinkUNet14A", {"stem": 16, "side": 3, "last_relu": False}
+    own |= {"channels": 5 if given == "height-color" else 3, "widths": (*widths[:-1], width)}
+    return sizes_of(base, **own, outputs=outputs)
 
 
 def started(sizes: SparseUNetSizes, init: Path | None, seed: int) -> SparseUNet:
@@ -199,8 +194,7 @@ def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=1, steps=1, batch_size=1)
-    if args.loss is None:
-        args.loss = STAGES[args.stage][0]
+    args.loss = args.loss or STAGES[args.stage][0]
     if args.loss not in STAGES[args.stage]:
         raise InputError(f"--loss {args.loss} is none of {args.stage}: {' or '.join(STAGES[args.stage])}")
     if args.stage == "finetune" and args.init is None:
@@ -213,9 +207,7 @@ def run(args: argparse.Namespace) -> None:
     source = generated(args) if args.root is None else real(args)
     counts, things = surveyed(source)
     if args.sample_tail and not things:
-        raise InputError(
-            "--sample-tail: no scan has an object of a rare class of at least 30 points, with its instance"
-        )
+        raise InputError(f"--sample-tail: no scan has an object of a rare class of {LEAST} points or more")
     text = TextEncoder.of(row, checkpoint=args.text_checkpoint)
     vectors = torch.from_numpy(text.encode(source.names)).to(device)
     anchors = losses.centered(vectors) if args.center else vectors
@@ -236,20 +228,11 @@ def run(args: argparse.Namespace) -> None:
         bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['voxels']:,.0f} voxels")
 
     loss = loss_of(args.stage, args.loss, anchors, weights)
-    log = train(
-        network,
-        batches(source, things, args, device),
-        loss,
-        plan,
-        folder=place,
-        frozen=args.stage == "finetune",
-        settings=settings,
-        told=told,
-    )
+    how: dict[str, Any] = {"folder": place, "frozen": args.stage == "finetune", "settings": settings, "told": told}
+    log = train(network, batches(source, things, args, device), loss, plan, **how)
     bar.close()
-    labels = (
-        f"{len(source.names)} classes of {'generated rooms' if args.root is None else TABLES[args.classes]().title}"
-    )
+    data = "generated rooms" if args.root is None else TABLES[args.classes]().title
+    labels = f"{len(source.names)} classes of {data}"
     report = {
         "stage": args.stage,
         "settings": settings,
