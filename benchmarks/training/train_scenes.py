@@ -126,11 +126,8 @@ def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
 
     def by_text(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
         features = network.features(batch.numbers, batch.grid)
-        if name == "softmax":
-            return losses.mean_of_labeled(losses.softmax_loss(features, anchors, batch.labels), batch.labels)
-        negatives = losses.draw_negatives(batch.labels.cpu(), len(anchors), generator=stream).to(anchors.device)
-        own, others = losses.hinge_loss(features, anchors, batch.labels, negatives)
-        return losses.mean_of_labeled(own + others, batch.labels)
+        per_point = losses.text_loss(name, features, anchors, batch.labels, stream)
+        return losses.mean_of_labeled(per_point, batch.labels)
 
     def by_classifier(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
         with torch.set_grad_enabled(stage != "finetune"):
