@@ -24,9 +24,8 @@ from benchmarks.questions import harness
 from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
-from openshape_ood.localization import localize
-from openshape_ood.localization.patches import weights
-from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map import NoveltyMap, localize
+from openshape_ood.novelty_map.patches import weights
 from openshape_ood.novelty_map.places import around
 from openshape_ood.scoring import judge
 from openshape_ood.scoring.neighbors import nearest

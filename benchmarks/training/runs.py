@@ -65,17 +65,21 @@ class Run:
     def lines(
         self, learn: Callable[[], Mapping[str, float]], every: int, most: float = float("inf")
     ) -> Iterator[dict[str, Any]]:
-        """Learn to the end, or for `most` minutes; a line of the log every few steps, means of what `learn` gives."""
+        """Learn to the end, or for `most` minutes; a line of the log every few steps, means of what `learn` gives.
+
+        A step that gives nothing does not count in them.
+        """
         before, started, found = self.minutes, time.monotonic(), list[Mapping[str, float]]()
         last = self.share >= 1
         while not last:
-            found.append(learn())
+            if figures := learn():
+                found.append(figures)
             self.step += 1
             passed = (time.monotonic() - started) / 60
             self.minutes = before + passed
             last = self.share >= 1 or passed >= most
             if last or self.step % every == 0:
-                means = {key: round(float(np.mean([one[key] for one in found])), 5) for key in found[0]}
+                means = {key: round(float(np.mean([one[key] for one in found])), 5) for key in next(iter(found), ())}
                 self.log.append({"step": self.step, **means, "minutes": round(self.minutes, 3)})
                 found = []
                 yield self.log[-1]

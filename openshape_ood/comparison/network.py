@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import MOST_LAYERS
 from openshape_ood.registry.soundness import MOST_SIZE

@@ -20,7 +20,7 @@ from openshape_ood.checks import check_choice, check_whole, given_path
 from openshape_ood.comparison.comparator import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
 from openshape_ood.comparison.network import Relation, RelationSizes
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import WeightsError
 from openshape_ood.registry.rows import Keys

@@ -159,7 +159,7 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
     columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
     if suffix not in WITH_COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
-        surface = reading.READERS[suffix](data, SideFiles(path.parent))
+        surface = reading.MESHES[suffix](data, SideFiles(path.parent))
         if not isinstance(surface, np.ndarray) and (not columns or spacing or _is_coarse(surface, meters)):
             columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
     points = _points(columns)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from openshape_ood.checks import check_choice
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.protocols import Identity, NamesEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
