@@ -62,13 +62,13 @@ class Source:
 
 
 def generated(args: argparse.Namespace) -> Source:
-    kinds = sorted(set(args.categories or FURNITURE))
-
     @lru_cache(maxsize=args.rooms)
     def load(i: int) -> Scene:
-        return room(FIRST_SEED + i, categories=kinds, color="material", spacing=min(args.voxel / 2, 0.05)).scene
+        return room(
+            FIRST_SEED + i, categories=sorted(FURNITURE), color="material", spacing=min(args.voxel / 2, 0.05)
+        ).scene
 
-    return Source(("floor", "wall", "ceiling", *kinds), args.rooms, load)
+    return Source(("floor", "wall", "ceiling", *sorted(FURNITURE)), args.rooms, load)
 
 
 def real(args: argparse.Namespace) -> Source:
@@ -255,7 +255,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-root", dest="root", type=Path, help="ScanNet's scans; without it, generated rooms")
     parser.add_argument("--classes", choices=tuple(TABLES), default="scannet200", help="(default: %(default)s)")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: %(default)s)")
-    parser.add_argument("--categories", nargs="+", help="of generated rooms (default: all furniture)")
     parser.add_argument("--init", type=Path, help="weights to begin with: a file of an earlier stage, or of lground")
     parser.add_argument("--loss", choices=("focal", "cross_entropy", "softmax", "hinge"), help="(default: the first)")
     parser.add_argument("--text", default="tiny", help="the checkpoint whose text names are in (default: tiny)")
