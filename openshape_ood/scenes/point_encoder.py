@@ -143,10 +143,8 @@ class PointEncoder:
         ------
         InputError
             A name, device or backend that cannot be used.
-        MissingPackageError
-            For the backend "spconv" without a spconv for the device.
-        RegistryError, CheckpointError
-            The registry; the file, or what kept a download from succeeding.
+        MissingPackageError, RegistryError, CheckpointError
+            No spconv for the device; the registry; the file, or what kept a download from succeeding.
         """
         row, target = find_checkpoint(name, registry, kinds=(KIND,)), find_device(device)
         check_choice(backend, "backend", BACKENDS)
@@ -187,8 +185,8 @@ class PointEncoder:
         Returns
         -------
         array (n, d) float32
-            Of any length; the same for the same scan, and for its points in another order but for which of a voxel
-            is first. Not the same for a scan that is moved by less than 16 voxels: the grid starts at the origin.
+            Of any length; the same for the same scan, in another order but for which point of a voxel is first. Not the
+            same for a scan that is moved by less than 16 voxels: the grid starts at the origin.
 
         Raises
         ------
