@@ -19,7 +19,7 @@ PACKAGE = Path(openshape_ood.__file__).parent
 ORDER = """
     errors
     checks
-    storage devices workers
+    storage workers
     shapes
     registry
     encoders
@@ -27,7 +27,7 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty localization comparison discovery reconstruction
+    novelty comparison discovery reconstruction
     scenes examination
     views
     sklearn_api embedding_store

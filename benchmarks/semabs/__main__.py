@@ -73,7 +73,7 @@ def named(text: Path | None, head: str) -> Texts | None:
 
 def train(args: argparse.Namespace) -> None:
     from benchmarks.semabs.training import Recipe, train
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
     from openshape_ood.registry import find_checkpoint
 
     row = find_checkpoint(args.model, kinds=("completion",))

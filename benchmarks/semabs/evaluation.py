@@ -14,7 +14,7 @@ from benchmarks.semabs.metrics import CUTOFFS, all_scores
 from benchmarks.semabs.reader import Datum
 from benchmarks.semabs.summary import SYNONYMS
 from benchmarks.semabs.texts import Texts
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.errors import InputError
 from openshape_ood.views.completion import RELATIONS, Completer
 from openshape_ood.views.completion.network import CompletionNetwork

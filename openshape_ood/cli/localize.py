@@ -119,7 +119,7 @@ def localize(
     from openshape_ood.cli.inputs import find_files, named_ignored
     from openshape_ood.cli.known import gather
     from openshape_ood.cli.maps import Localized, print_maps
-    from openshape_ood.localization import localize_many
+    from openshape_ood.novelty_map import localize_many
     from openshape_ood.scoring import find_method
 
     _check_outputs(out, picture, report)

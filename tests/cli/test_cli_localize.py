@@ -10,7 +10,7 @@ from cli_runs import run, run_json, write_shape
 
 from openshape_ood import KnownClasses, ShapeEncoder, score_novelty
 from openshape_ood.errors import InputError
-from openshape_ood.localization import localize
+from openshape_ood.novelty_map import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 

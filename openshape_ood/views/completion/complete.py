@@ -12,7 +12,7 @@ import torch
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole, to_numpy
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import CloudError, InputError

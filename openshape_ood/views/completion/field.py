@@ -13,7 +13,7 @@ from torch import Tensor
 
 from openshape_ood.checks import array, check_count
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, MissingPackageError, UnknownNameError

@@ -87,7 +87,7 @@ class RelevancyEncoder:
         InputError
             For another kind of model, and values that cannot be used.
         """
-        from openshape_ood.devices import find_device
+        from openshape_ood.encoders.devices import find_device
         from openshape_ood.views.relevancy.attention import Tower
 
         self._tower, self._device = Tower.of(model, first_block), find_device(device)
@@ -260,7 +260,7 @@ class RelevancyEncoder:
         """Maps of the tiles (k, t, g, g) on the CPU, the mean over copies and mirrored ones."""
         import torch
 
-        from openshape_ood.devices import exact
+        from openshape_ood.encoders.devices import exact
 
         ways = (False, True) if preset.flip else (False,)
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
