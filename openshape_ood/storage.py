@@ -115,6 +115,16 @@ def _checksum(key: str, numbers: bytes) -> bytes:
     return hashlib.sha256(json.dumps(key).encode() + numbers).digest()
 
 
+def made_folder(path: str | os.PathLike[str]) -> Path:
+    """A folder to write to, made where there is none. Raises `FileError`."""
+    folder = given_path(path, "folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    return folder
+
+
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
     """Write `content` whole or not at all. Raises `FileError` naming `what`."""
     with saving(path, what) as file:

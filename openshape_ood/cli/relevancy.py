@@ -10,7 +10,8 @@ import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps
-from openshape_ood.errors import FileError, UnknownNameError
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.storage import made_folder
 
 if TYPE_CHECKING:
     from openshape_ood.views.affinities import Affinities
@@ -153,11 +154,7 @@ def split(names: list[str] | None) -> list[str]:
 
 def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:
     novelty = None if known is None else found.novelty(known)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    written = [found.save(folder / "relevancies.npz")]
+    written = [found.save(made_folder(folder) / "relevancies.npz")]
     if novelty is not None:
         written.append(novelty.save(folder / "novelty.png"))
     if find_spec("matplotlib") is None:
