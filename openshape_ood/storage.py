@@ -115,13 +115,13 @@ def _checksum(key: str, numbers: bytes) -> bytes:
     return hashlib.sha256(json.dumps(key).encode() + numbers).digest()
 
 
-def made_folder(path: str | os.PathLike[str]) -> Path:
-    """A folder to write to, made where there is none. Raises `FileError`."""
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder, its ~ expanded, which is there from now on. Raises `FileError`."""
     folder = given_path(path, "folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        raise FileError(f"cannot write to {folder}: {error.strerror or error}; expected a folder") from error
     return folder
 
 

@@ -25,7 +25,7 @@ from openshape_ood.reconstruction.rasterizer import Rasterizer
 from openshape_ood.reconstruction.streaming import score_file, scored_points
 from openshape_ood.reconstruction.surface_fit import fitted, gathered, worst_points
 from openshape_ood.reconstruction.views import ViewRasterizer
-from openshape_ood.storage import loaded_arrays, made_folder, save_arrays
+from openshape_ood.storage import loaded_arrays, make_folder, save_arrays
 
 FILE = "surface"
 SETTINGS, WEIGHTS = f"{FILE}.safetensors", "reconstructor.safetensors"  # in the folder of a model
@@ -234,7 +234,7 @@ class SurfaceModel:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write `surface.safetensors` and `reconstructor.safetensors` into a folder, which is made if need be. Raises
         `FileError`."""
-        path = made_folder(folder)
+        path = make_folder(folder)
         header = {
             "data": kinds.settings(self.data),
             "thresholds": [self.threshold.state(), self.pixel_threshold.state()],

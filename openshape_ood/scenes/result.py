@@ -19,7 +19,7 @@ from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.saving import save_scene
 from openshape_ood.scenes.scene import Scene
-from openshape_ood.storage import made_folder, save_whole
+from openshape_ood.storage import make_folder, save_whole
 
 LAYOUT, LEFT = "layout", "left over"
 NOVEL = "new"
@@ -183,7 +183,7 @@ class SceneResult:
         objects.ply has the name as label, the object as instance and a color each; `load_scene` reads it. Raises
         `FileError` where nothing can be written.
         """
-        folder = made_folder(folder)
+        folder = make_folder(folder)
         content = json.dumps(self.as_json(), indent=1, ensure_ascii=False).encode()
         scene, names = self.painted()
         return [

@@ -17,7 +17,7 @@ from openshape_ood.checks import check_positive, given_path
 from openshape_ood.errors import CloudError, FileError, InputError
 from openshape_ood.shapes.pictures import opened, read_bounded
 from openshape_ood.shapes.tables import npz_arrays
-from openshape_ood.storage import DAMAGE, made_folder, save_whole, saving
+from openshape_ood.storage import DAMAGE, make_folder, save_whole, saving
 from openshape_ood.views.geometry import floor_height, image_normals
 from openshape_ood.views.published import read_pickle
 from openshape_ood.views.view import View, ViewWarning
@@ -143,7 +143,7 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
     units[view.seen] = np.maximum(units[view.seen], 1)  # 0 is unknown
     told = {"intrinsics": view.intrinsics.tolist(), "pose": view.pose.tolist(), "depth_scale": scale}
-    folder, color = made_folder(given), np.rint(view.rgb * 255).astype(np.uint8)
+    folder, color = make_folder(given), np.rint(view.rgb * 255).astype(np.uint8)
     for name, pixels in (("rgb.png", color), ("depth.png", units.astype(np.uint16))):
         with saving(folder / name, "the view") as file:
             Image.fromarray(pixels).save(file, format="PNG")

@@ -17,7 +17,7 @@ import numpy as np
 from openshape_ood.novelty_map import Elements, NoveltyMap, Region
 from openshape_ood.scenes import Scene, find_objects, save_scene
 from openshape_ood.scenes.saving import label_colors
-from openshape_ood.storage import made_folder, save_whole
+from openshape_ood.storage import make_folder, save_whole
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer, complete, locate
 from openshape_ood.views.completion.field import Field
@@ -149,7 +149,7 @@ class CompletedView:
             description that fills something, in meters, z up; `completed.glb`, their surfaces, y up as glTF has it,
             where scikit-image is installed.
         """
-        folder = made_folder(folder)
+        folder = make_folder(folder)
         text = json.dumps(self.as_json(), indent=2, allow_nan=False)
         written = [save_whole(folder / "view.json", text.encode(), "the figures")]
         written.append(self.affinities.save(folder / "affinities.npz"))
