@@ -19,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.views import draw_views
 from benchmarks.scene_data.completed import Row, Seen, foreign, named, related
 from benchmarks.training.completion_affinities import quality
@@ -154,12 +154,10 @@ def run(args: argparse.Namespace) -> None:
         "relations": relation_figures(relations) if relations else {},
         "foreign": {key: interval(novel, key) for key in novel[0].figures} if novel else {},
     }
-    files = [write_json(args.out / f"views-{completer.identity.checkpoint}.json", report)]
-    if args.pictures:
-        files.append(draw_views(files[0].with_suffix(".png"), shown(rooms, names), completer))
     quality_words = ", ".join(f"{key} {value:.2f}" for key, value in report["stand_in"].items())
-    print(f"stand-in for relevancy: {quality_words}", *tables(report), sep="\n\n")
-    print("", *files, sep="\n")
+    said = [f"stand-in for relevancy: {quality_words}", *tables(report)]
+    name = f"views-{completer.identity.checkpoint}"
+    harness.finish(args, name, report, said, lambda path: [draw_views(path, shown(rooms, names), completer)])
 
 
 def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:

@@ -68,6 +68,8 @@ class Scored:
 
     def finish(self, model: dict[str, Any], judge: Judge | None, failures: Sequence[Failure]) -> None:
         """Sort, and write the tables: a line a file, those that failed last."""
+        from openshape_ood.storage import make_folder
+
         self.rows.sort(key=lambda row: -row["novelty"])
         classes = judge and judge.as_json()
         if classes:
@@ -77,8 +79,6 @@ class Scored:
         if self.out is not None and (self.rows or failures):
             columns = [*TABLE, *(CLASS if self.asked else ()), "error"]
             lines = [*self.rows, *({"file": one.file, "error": one.reason} for one in failures)]
-            from openshape_ood.storage import make_folder
-
             folder = make_folder(self.out)
             for name, content in (("scores.csv", csv_text(columns, lines)), ("scores.json", as_json(self.record))):
                 self.written.append(save_text(folder / name, content))
