@@ -18,8 +18,7 @@ from published_completion import ROWS, SMALL, completion_shapes, evaluation, res
 
 from benchmarks.semabs import __main__ as command
 from benchmarks.semabs import training
-from benchmarks.semabs.evaluation import left_out
-from benchmarks.semabs.metrics import scores, voxel_scores
+from benchmarks.semabs.evaluation import left_out, scores, voxel_scores
 from benchmarks.semabs.reader import load_datum, read_published, save_datum
 from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table
 from benchmarks.semabs.texts import texts_of
