@@ -14,7 +14,7 @@ import numpy as np
 from openshape_ood.app.quotas import MAX_CLASSES, MAX_VIEW_PIXELS, READ_SECONDS
 from openshape_ood.app.turns import Visitor
 from openshape_ood.app.uploads import NOBODY, read_sealed
-from openshape_ood.errors import CheckpointError, CloudError, InputError, ShapeFileError
+from openshape_ood.errors import CheckpointError, CloudError, ShapeFileError
 from openshape_ood.views import View, load_view
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.files import IMAGES, SUFFIXES

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openshape_ood.checks import check_choice
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
 from openshape_ood.cli.options import ENCODER, RESULT, option, split_names
@@ -130,6 +129,7 @@ def view(
 
 def _question(words: str) -> tuple[str, str, str]:
     """Raises `InputError`, `UnknownNameError`."""
+    from openshape_ood.checks import check_choice
     from openshape_ood.views.completion import RELATIONS
 
     parts = [part.strip() for part in words.split(";")]

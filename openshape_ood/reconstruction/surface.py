@@ -25,7 +25,7 @@ from openshape_ood.reconstruction.rasterizer import Rasterizer
 from openshape_ood.reconstruction.streaming import score_file, scored_points
 from openshape_ood.reconstruction.surface_fit import fitted, gathered, worst_points
 from openshape_ood.reconstruction.views import ViewRasterizer
-from openshape_ood.storage import loaded_arrays, save_arrays
+from openshape_ood.storage import loaded_arrays, make_folder, save_arrays
 
 FILE = "surface"
 SETTINGS, WEIGHTS = f"{FILE}.safetensors", "reconstructor.safetensors"  # in the folder of a model
@@ -232,11 +232,7 @@ class SurfaceModel:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write `surface.safetensors` and `reconstructor.safetensors` into a folder, which is made if need be. Raises
         `FileError`."""
-        path = given_path(folder, "folder")
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot make the folder {path}: {error.strerror or error}") from error
+        path = make_folder(folder)
         header = {
             "data": kinds.settings(self.data),
             "thresholds": [self.threshold.state(), self.pixel_threshold.state()],
