@@ -40,7 +40,7 @@ from openshape_ood.scenes import score_scene
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
 from openshape_ood.scoring.apart import check_content_apart
 from openshape_ood.scoring.methods import kind_of
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
     FIRST_SEED,

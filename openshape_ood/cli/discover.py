@@ -110,7 +110,7 @@ def discover(
     from openshape_ood.cli.known import gather
     from openshape_ood.discovery import discover as run
     from openshape_ood.scoring import find_method
-    from openshape_ood.scoring.words import negative_words
+    from openshape_ood.scoring.text_scores import negative_words
 
     check_out("--out", out, (".safetensors",))
     check_out("--sheet", sheet, (".png", ".svg", ".pdf"))

@@ -16,7 +16,7 @@ from openshape_ood.novelty.result import Failure
 from openshape_ood.novelty.up_axis import UpAxis, with_axis
 from openshape_ood.scoring import Judgement, Method, judge
 from openshape_ood.scoring.methods import Kind, kind_of
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.batch import errors_of
 from openshape_ood.shapes.points import check_up
@@ -142,17 +142,7 @@ def known_classes(
     device: Any = None,
     **settings: Any,
 ) -> KnownClasses:
-    """Known classes in any form that `score_novelty` takes, with what a method needs of them.
-
-    Parameters
-    ----------
-    known : sequence of k str, mapping or KnownClasses
-    method : Method
-    encoder : Encoder, optional
-        None only for `KnownClasses`.
-    text, up, device, **settings
-        As in `score_novelty`; `up` is that of the example shapes.
-    """
+    """Known classes in any form that `score_novelty` takes, with what a method needs; `up` is that of examples."""
     temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
         return known.with_temperature(temperature)

@@ -58,7 +58,7 @@ def score_novelty(
     Parameters
     ----------
     shapes : shapes or Embeddings
-        Whatever `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d) with their identity, as `result.embeddings`.
+        Whatever `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d), as `result.embeddings`.
     known : sequence of k str, mapping or KnownClasses
         Names, or name -> example shapes or ready embeddings (m, d), None for a class of which there is only the name.
     encoder : Encoder, optional
@@ -84,10 +84,9 @@ def score_novelty(
         `result.failures`.
     up, known_up : str
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
-        asks each file, else y. For the shapes also one each, or "auto", which asks each file and finds the axis of
-        all others together by `up_axis.find_up`, three to six times the work, or takes that of the calibration shapes,
-        where these tell; where nothing tells it is y, with a warning. `known_up` is the same as `up` unless given, and
-        "file" beside "auto".
+        asks each file, else y. For the shapes also one each, or "auto": where files do not say it that of the
+        calibration shapes, else what `find_up` finds, at three to six times the work; y, with a warning, where nothing
+        tells. `known_up` is the same as `up` unless given, and "file" beside "auto".
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress

@@ -152,6 +152,13 @@ def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) ->
         text.update(PLAIN)
 
 
+def key(ax: Axes, colors: Mapping[str, Any], *, marker: str = "o", **options: Any) -> None:
+    """A mark and a name for each color, below the axes."""
+    marks = [{"label": short(n, 24), "color": color, "marker": marker, "ms": 8} for n, color in colors.items()]
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "frameon": False}
+    legend(ax, marks, **place | options)
+
+
 def short(text: str, length: int) -> str:
     """At most `length` characters, those left out in the middle; what the font cannot draw becomes "?"."""
     drawable = "".join(c if c.isprintable() and (c.isascii() or ord(c) in _glyphs()) else "?" for c in text)

@@ -80,12 +80,11 @@ def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def _components(z: np.ndarray) -> np.ndarray:
     """The first principal components (b, at most 50), which keeps t-SNE quick where d is large."""
-    centered = z - z.mean(axis=0)
+    from sklearn.decomposition import PCA
+
     if z.shape[1] <= COMPONENTS:
-        return centered
-    rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
-    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # else the sign is any
-    return centered @ rows.T
+        return z - z.mean(axis=0)
+    return PCA(min(COMPONENTS, len(z)), svd_solver="full").fit_transform(z)
 
 
 def _mask(known: Any, titles: np.ndarray) -> np.ndarray:

@@ -71,10 +71,9 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
     for ax, sentence in zip(others, located, strict=False):
         draw_cells(ax, found, {sentence: found.cells[sentence]})
         canvas.title(ax, canvas.short(sentence, 40), fontsize=11)
-    colors = [(name, color) for name, color in found.colors().items() if names.get(name, NOTHING).any()][:NAMED]
-    marks = [{"label": canvas.short(n, 24), "color": tuple(c), "marker": "s", "ms": 8} for n, c in colors]
-    if marks:
-        canvas.legend(second, marks, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3, frameon=False)
+    colors = [(name, tuple(color)) for name, color in found.colors().items() if names.get(name, NOTHING).any()]
+    if colors:
+        canvas.key(second, dict(colors[:NAMED]), marker="s", ncols=3)
     return figure
 
 

@@ -31,16 +31,7 @@ def check_files_apart(calibration: Iterable[Any], known: Any) -> None:
 
 
 def check_content_apart(vectors: np.ndarray, names: Sequence[str], known: KnownClasses) -> None:
-    """Raises `InputError` where embeddings (n, d) to calibrate on are those of examples, whatever the files are called.
-
-    Parameters
-    ----------
-    vectors : (n, d)
-    names : sequence of n str
-        For the message.
-    known : KnownClasses
-        Of the same encoder.
-    """
+    """Raises `InputError` where embeddings (n, d) to calibrate on are those of examples; names (n,) for the message."""
     if known.examples is None or not len(vectors):
         return
     distance = nearest(unit_or_zero(vectors), unit_or_zero(known.examples), k=1, metric="cosine")[0][:, 0]

@@ -155,20 +155,15 @@ class GaussianScorer:
     @classmethod
     def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
         rows, labels = _rows(known, "cosine")
-        found = cls._gaussian(rows, labels, relative)
-        counts = np.bincount(labels)[known.shown]
-        own = found.means, found.precision, found.background_mean, found.background_precision
-        return cls(relative, *own, counts, known.shown, known.anchors)
-
-    @staticmethod
-    def _gaussian(rows: np.ndarray, labels: np.ndarray, relative: bool) -> Gaussian:
         found = Gaussian.fit(rows, labels, background=relative)
         if relative and len(found.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
                 "or give examples of more classes"
             )
-        return found
+        counts = np.bincount(labels)[known.shown]
+        own = found.means, found.precision, found.background_mean, found.background_precision
+        return cls(relative, *own, counts, known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)

@@ -143,8 +143,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
         """Novelty (b,) of embeddings X (b, d), larger for the more novel: the method's, the least over all classes."""
-        queries = self._queries(X)
-        return np.min([found.novelty for found in self._judged(queries)], axis=0)
+        return np.min([found.novelty for found in self._judged(self._queries(X))], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Minus the novelty (b,): larger for the better known, as scikit-learn has it."""
@@ -155,9 +154,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
         That is `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
         """
-        queries = self._queries(X)
-        pairs = zip(self._parts, self._judged(queries), strict=True)
-        return np.max([part.threshold.value - found.novelty for part, found in pairs], axis=0)
+        return self._margins(self._judged(self._queries(X))).max(axis=0)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """+1 for known, -1 for novel (b,)."""
@@ -169,9 +166,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         That is "novel" among names, -1 among numbers. Nearest is the nearest prototype, or the class of the nearest
         example, also for k > 1.
         """
-        queries = self._queries(X)
-        judged = self._judged(queries)
-        margins = np.stack([p.threshold.value - found.novelty for p, found in zip(self._parts, judged, strict=True)])
+        judged = self._judged(self._queries(X))
+        margins = self._margins(judged)
         nearest = np.stack([p.classes[found.nearest] for p, found in zip(self._parts, judged, strict=True)])
         best = np.take_along_axis(nearest, margins.argmax(axis=0)[None], axis=0)[0]
         found = np.where(margins.max(axis=0) >= 0, best, len(self.classes_))
@@ -266,8 +262,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def _known(self, examples: np.ndarray, labels: np.ndarray) -> KnownClasses:
         names = tuple(str(c) for c in range(labels.max() + 1))
-        identity = self.identity or ANONYMOUS
-        return KnownClasses(names, identity, examples=examples, labels=labels)
+        return KnownClasses(names, self.identity or ANONYMOUS, examples=examples, labels=labels)
 
     def _queries(self, X: Any) -> np.ndarray:  # noqa: N803
         check_is_fitted(self, "_parts")
@@ -276,6 +271,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def _judged(self, queries: np.ndarray) -> list[Judgement]:
         method = self._method()
         return [judged_by(part.scorer, queries, method, len(part.classes)) for part in self._parts]
+
+    def _margins(self, judged: list[Judgement]) -> np.ndarray:
+        """By how much novelty stays below the threshold of each part (parts, b)."""
+        return np.stack([part.threshold.value - one.novelty for part, one in zip(self._parts, judged, strict=True)])
 
     def _extended(self, part: Part, examples: np.ndarray, names: np.ndarray) -> Part:
         """The part with those of the examples that are of its classes."""

@@ -59,8 +59,7 @@ def embed(
 
     Into a folder (extra [parquet]) a run can be stopped and goes on: ids that are there already are not embedded
     again, ids that failed before only with `retry_failed`. A file of another size or time than when it was read is
-    another one, and is embedded again; files that it names, as textures, are not looked at. Of the shapes themselves
-    none are held but those at work; of every id and path this process keeps 48 bytes.
+    embedded again; files that it names, as textures, are not looked at. Of every id and path 48 bytes are held.
 
     Parameters
     ----------
