@@ -28,7 +28,7 @@ def given(value: str | None, calibrate: Sequence[str] | None, coverage: float, w
     """
     from openshape_ood.decisions.calibration import calibration_needed
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.scoring.apart import check_files_apart
+    from openshape_ood.novelty.inputs import check_files_apart
 
     calibration_needed(coverage)  # refuses what is no share
     if calibrate:
@@ -90,7 +90,7 @@ def _from_files(judge: Judge, calibration: Calibration, failures: list[Failure])
     import numpy as np
 
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.scoring.apart import check_content_apart
+    from openshape_ood.novelty.inputs import check_content_apart
 
     found = find_files(calibration.paths)
     failures += found.failures

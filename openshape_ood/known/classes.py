@@ -278,10 +278,8 @@ class KnownClasses:
 
         Raises
         ------
-        MixedEncodersError
-            Naming both where two come from different encoders.
-        ClassNamesError
-            For a class that occurs in two.
+        MixedEncodersError, ClassNamesError
+            Where two come from different encoders; for a class that occurs in two.
         """
         if not several:
             raise InputError("there are no known classes to join; expected at least one set")

@@ -1,8 +1,8 @@
 """Which axis points up in a set of shapes that do not say it: the one under which the known classes explain them best.
 
-One shape hardly tells: a table on its side is a fine shelf. Over a set, two things are asked of the best axis: that the
-novelty of the shapes is lower under it, shape by shape, than under the next best; and that clearly more of them are kept
-as known. Novel shapes alone fail the second: "undecided". `python -m benchmarks.axis` measures how often either is right.
+One shape hardly tells: a table on its side is a fine shelf. Over a set, two things are asked of the best axis: that
+the novelty of the shapes is lower under it, shape by shape, than under the next best; and that clearly more of them are
+kept as known. Novel shapes alone fail the second: "undecided". `python -m benchmarks.axis` measures it.
 """
 
 from __future__ import annotations
@@ -45,10 +45,8 @@ class UpAxis:
         "y", "z", ... or None: the set does not tell.
     margin : float
         Share of shapes kept under the best axis less that under the next best, -1 to 1.
-    kept : mapping
-        Axis -> share of the shapes kept as known under it.
-    novelty : mapping
-        Axis -> mean novelty under it. The least alone is a poor guide: novel shapes have one as well.
+    kept, novelty : mapping
+        Axis -> share of the shapes kept as known under it, and their mean novelty.
     p_value : float
         Of the least mean novelty being chance beside the next: one-sided t test of the differences, shape by shape.
     shapes : int
@@ -121,13 +119,6 @@ def find_up(
     -------
     UpAxis
 
-    Raises
-    ------
-    InputError
-        For values that cannot be used.
-    FileError
-        For files.
-
     Examples
     --------
     >>> from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder
@@ -153,10 +144,7 @@ def with_axis(
     settings: Mapping[str, Any],
     text: NamesEncoder | None = None,
 ) -> tuple[UpAxis | None, list[str], np.ndarray]:
-    """What `find_up` finds for the shapes that state no axis, the axis of every shape, and their embeddings (b, d).
-
-    None where all of them state theirs. Undecided is read as y, with a warning.
-    """
+    """What `find_up` finds for shapes that state no axis, if any; the axis of every shape; their embeddings (b, d)."""
     stated = [shape.stated_up() for shape in shapes]
     silent = [i for i, up in enumerate(stated) if up is None]
     sample = [silent[i] for i in _sample(len(silent))]

@@ -80,9 +80,7 @@ def localize(
     Raises
     ------
     InputError
-        For values that cannot be used, among them known classes without two different examples of one class.
-    FileError
-        For files that cannot be used.
+        For values that cannot be used, as known classes without two different examples of one class.
 
     References
     ----------
@@ -280,13 +278,8 @@ def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
     """The median novelty of the patches of known shapes, and the threshold that 95 % of them stay below.
 
     Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. 40 and more a class are
-    needed to tell it well: of five chairs each is strange beside the other four, and then nothing looks novel. Copies
-    of a shape count as that shape; a class of one shape says nothing.
-
-    Raises
-    ------
-    InputError
-        Where no class has two different example shapes.
+    needed: of five chairs each is strange beside the other four, and then nothing looks novel. Copies of a shape count
+    as that shape; a class of one says nothing, and where there is no other `InputError` is raised.
     """
     if memory not in _MEASURED:
         _MEASURED[memory] = _measure(memory)

@@ -97,10 +97,8 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
 
     Raises
     ------
-    InputError
-        For another suffix, or what is no picture.
-    FileError
-        Where nothing can be written.
+    InputError, FileError
+        For another suffix, or what is no picture; where nothing can be written.
 
     Examples
     --------

@@ -144,12 +144,8 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
 
     Raises
     ------
-    InputError
-        For another suffix.
-    MissingPackageError
-        Without imageio.
-    FileError
-        Where it cannot be written.
+    InputError, FileError, MissingPackageError
+        For another suffix; where it cannot be written; without imageio.
     """
     _check(found)
     given = given_path(path, "path")

@@ -68,7 +68,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     coverages_ : (k,)
         The share of known shapes kept by it.
     offset_ : float
-        Minus the threshold of `fit`.
+        Minus the threshold of `fit`, for `score_samples`.
     identity : Identity, optional
         The encoder of the embeddings, `embedder.identity`; set it after `fit`, which forgets an earlier one.
     """
@@ -88,12 +88,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
         Raises
         ------
-        UnknownNameError
-            For a method that there is not.
-        ClassNamesError
-            For a label that stands for novel.
         InputError
-            For another value that cannot be used.
+            For a value that cannot be used, as a method that there is not, or a label that stands for novel.
         ValueError
             As scikit-learn does, for X that is no table of finite numbers.
         """

@@ -86,8 +86,7 @@ def embed(
     Raises
     ------
     InputError
-        For ids that are not unique, values that cannot be used, a folder of other settings; `MixedEncodersError` for
-        one of another checkpoint.
+        For ids that are not unique, and a folder of other settings; `MixedEncodersError` for one of another checkpoint.
     FileError, MissingPackageError
         For what cannot be written; without pyarrow, or without ray.
 
