@@ -27,8 +27,8 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty comparison discovery reconstruction
-    scenes examination
+    novelty comparison discovery
+    scenes reconstruction
     views
     sklearn_api embedding_store
     plots

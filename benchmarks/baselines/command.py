@@ -67,8 +67,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _add_table(one: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}
-    one.add_argument("--sets", choices=sets, default=["sr1", "sr2", "sn1"], **many)
+    one.add_argument("--sets", choices=sets, default=sets, **many)
     one.add_argument("--networks", choices=tuple(NETWORKS), default=["dgcnn", "pn2"], **many)
+    one.add_argument("--heads", choices=HEADS, default=["CE"], **many)
     one.add_argument("--data-seeds", type=int, default=[0, 1, 2], **many | {"help": "of generated shapes"})
     one.add_argument("--seeds", type=int, default=[1], **many | {"help": "of trainings; 3DOS: 1 41 13718"})
     for name in ("model", "data_root", "device"):

@@ -30,7 +30,7 @@ HELP = """
 """
 
 
-@options.with_examples(HELP)
+@options.command(HELP)
 def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="FOLDER", help="Where demo.png and demo.ply are written.")
