@@ -97,11 +97,10 @@ def novelty_map(
         check_choice(color, "color of a novelty map", COLORS)
         ax = canvas.axes_or_new(ax, SIZE)
         draw_pixels(ax, found, color, bar)
-        canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
-        return ax
-    table, colors = map_colors(found, color)
-    ax = canvas.axes_or_new(ax, SIZE)
-    draw_cloud(ax, table, found.up, colors, bar, found.threshold)
+    else:
+        table, colors = map_colors(found, color)
+        ax = canvas.axes_or_new(ax, SIZE)
+        draw_cloud(ax, table, found.up, colors, bar, found.threshold)
     canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
     return ax
 

@@ -124,9 +124,17 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
     z = same_width(queries, "queries", "bd", gaussian.means, "the fitted means", "kd")[0]
     distance = np.empty(len(z))
     for part, rows in blocks(z):
-        to_classes = (_squared(rows, mean, gaussian.precision) for mean in gaussian.means)
-        distance[part] = np.minimum.reduce(list(to_classes))
+        distance[part] = to_classes(rows, gaussian).min(axis=1)
     return distance
+
+
+def to_classes(rows: np.ndarray, gaussian: Gaussian) -> np.ndarray:
+    """(z - μ_c)ᵀ Σ⁻¹ (z - μ_c) (b, k) of every class."""
+    found = []
+    for mean in gaussian.means:
+        centered = rows - mean
+        found.append(np.maximum(np.einsum("bd,bd->b", centered @ gaussian.precision, centered), 0))
+    return np.stack(found, axis=1)
 
 
 def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
@@ -268,12 +276,6 @@ def _precision(covariance: np.ndarray, share: float) -> np.ndarray:
     """Inverse (d, d) of a covariance with this share of its mean variance."""
     d = len(covariance)
     return np.linalg.inv((1 - share) * covariance + share * np.trace(covariance) / d * np.eye(d))
-
-
-def _squared(rows: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """(z - μ)ᵀ Σ⁻¹ (z - μ) (b,)."""
-    centered = rows - mean
-    return np.maximum(np.einsum("bd,bd->b", centered @ precision, centered), 0)
 
 
 def _outside(table: np.ndarray, complement: np.ndarray) -> np.ndarray:
