@@ -99,12 +99,6 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
     ------
     InputError, FileError
         For another suffix, or what is no picture; where nothing can be written.
-
-    Examples
-    --------
-    >>> save(object(), "picture.jpeg")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
     """
     path, html = Path(path), hasattr(picture, "to_html")
     figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)

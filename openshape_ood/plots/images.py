@@ -34,12 +34,6 @@ def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, tit
     Returns
     -------
     matplotlib figure
-
-    Examples
-    --------
-    >>> relevancy("image.png")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: affinities are str; expected Affinities, as RelevancyEncoder.encode_image returns
     """
     if not hasattr(affinities, "values") or not hasattr(affinities, "names"):
         given = type(affinities).__name__

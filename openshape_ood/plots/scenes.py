@@ -40,12 +40,6 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
     Returns
     -------
     matplotlib figure
-
-    Examples
-    --------
-    >>> scene("room.ply")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: the scene is str; expected the SceneResult that score_scene returns
     """
     if not hasattr(result, "numbers"):
         raise InputError(f"the scene is {type(result).__name__}; expected the SceneResult that score_scene returns")

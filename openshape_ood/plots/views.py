@@ -44,12 +44,6 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
     Returns
     -------
     matplotlib figure
-
-    Examples
-    --------
-    >>> completed("view.png")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: the view is str; expected the CompletedView that complete_view returns
     """
     _check(found)
     located = found.descriptions[len(found.field.names) :][:MOST_LOCATED]
