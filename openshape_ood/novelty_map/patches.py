@@ -54,17 +54,16 @@ def localize(
     shape : array (n, 3|6), path or trimesh object
         One shape, in any form that `ShapeEncoder.encode` takes.
     known : mapping, KnownClasses or list of names
-        Name -> example shapes; classes that have only a name (None) have no patches, and what is theirs looks novel.
-        For more than one call: `KnownClasses.from_examples(..., patches="local")`, which can be saved. Names alone say
-        far less.
+        Name -> example shapes; what is of a class that has only a name (None) looks novel. Names alone say far less.
+        For more than one call: `KnownClasses.from_examples(..., patches="local")`, which can be saved.
     encoder, model, device
         Any `PatchEncoder`, or the checkpoint called `model`, on `device`.
     text : NamesEncoder, optional
         For names; that of the encoder's checkpoint unless given.
     by : {"local", "tokens", "text"}, optional
         "local" compares what the encoder makes of each patch alone, "tokens" the same after the transformer, "text"
-        the tokens, projected, with the names. Unless given, "local" for examples and "text" for names; known classes
-        with patches say it themselves. `python -m benchmarks.localize` measures all three.
+        the tokens, projected, with the names. Unless given, known classes with patches say it; else "local" for
+        examples and "text" for names.
     up, known_up : str
         Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y; of the
         examples too, where they have no other.

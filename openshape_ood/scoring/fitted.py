@@ -43,10 +43,9 @@ class Gaussian:
     def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
         """Covariances divided by the number of examples, and shrunk to their mean variance as Ledoit and Wolf do.
 
-        How much, the shared covariance says for both: means of classes far apart have the background shrunk less, so
-        that it varies less than the classes where no example reaches, and the more novel a query is, the less
-        relative it is. A class of one example has a mean, but says nothing of the spread: it is left out of the shared
-        covariance. The mean variance weighs a millionth at least, where the shrinkage is none (two examples in all).
+        How much, the shared covariance says for both: a background shrunk less than the classes varies less than they
+        do where no example reaches, and inverts the relative distance. A class of one example has a mean, but no part
+        in the shared covariance. The mean variance weighs a millionth at least.
 
         Parameters
         ----------
@@ -206,8 +205,7 @@ class Subspace:
         Raises
         ------
         InputError
-            Where the examples do not leave the principal directions, or their largest logits are not positive on
-            average: alpha would be infinite, or turn the score round.
+            Where the examples do not leave the principal directions, or their largest logits are not positive.
         """
         known, scores = array(examples, "examples", "md"), array(logits, "logits", "mk")
         check_rows(known, "examples", scores, "logits")

@@ -47,8 +47,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     The threshold comes from the training examples, each left out in turn (for methods that estimate from all of them a
     twentieth at a time): conformal where they are enough for the coverage (19 for 0.95), else the largest, which keeps
-    n / (n + 1) of the known with n examples. Only examples of classes with two or more count, unless there is no such
-    class. On shapes from another source than the training examples nothing is promised.
+    n / (n + 1) of the known. Classes of one example count only where all are. Of other sources nothing is promised.
 
     Parameters
     ----------
@@ -108,12 +107,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: Any = None) -> NoveltyDetector:  # noqa: N803
         """Add classes to the detector; what it remembers of the others, and their thresholds, stay as they are.
 
-        A shape that was known thus stays known. The first call is `fit`. New classes get a threshold of their own
-        where their examples are enough for the coverage, else the largest there is. Neighbors are counted among
-        classes learned together, and the Mahalanobis distances keep the covariance of `fit`.
-
-        More examples of a known class join those it has, or move its mean; its threshold stays, and so do all other
-        classes. To find thresholds again, `fit` with everything. Raises as `fit` does, and then nothing has changed.
+        The first call is `fit`. New classes get a threshold of their own where their examples are enough for the
+        coverage, else the largest there is. Neighbors are counted among classes learned together, and the Mahalanobis
+        distances keep the covariance of `fit`. More examples of a known class join those it has, or move its mean; its
+        threshold stays. Raises as `fit` does, and then nothing has changed.
         """
         if not hasattr(self, "_parts"):
             return self.fit(X, y)

@@ -257,9 +257,8 @@ def embed_shards(
     """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
 
     own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
-    `seconds` says how long one may take: then the first is small, and the next ones as large as that allows, so that a
-    run that is killed loses little. `step` is told of every file that was read. A file that cannot be used stops
-    nothing. Raises `WeightsError` where no embedding of a batch can be used.
+    `seconds` says how long one may take, so that a run that is killed loses little: then the first is small. `step` is
+    told of every file that was read. Raises `WeightsError` where no embedding of a batch can be used.
     """
     # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
     prepared = settings.num_samples == 1 and not own_axes

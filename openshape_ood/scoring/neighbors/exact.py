@@ -1,10 +1,8 @@
 """Nearest rows, exactly and in bounded memory.
 
 Blocks of queries and rows are multiplied in single precision, which only sorts out rows that cannot be among the
-nearest: what comes within the rounding of such a product of the k-th nearest so far is measured from its difference,
-in double precision. So the answer is that of a loop over all pairs, whatever the blocks and threads.
-
-Letters: b queries, m rows, d dimensions, k neighbors.
+nearest: what comes within the rounding of the k-th nearest so far is measured from its difference, in double
+precision. So the answer is that of a loop over all pairs, whatever the blocks and threads.
 """
 
 from __future__ import annotations

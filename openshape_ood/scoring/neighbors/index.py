@@ -1,7 +1,4 @@
-"""Approximate neighbors by faiss, and how many of the exact ones they miss.
-
-Letters: b queries, m rows, d dimensions, k neighbors.
-"""
+"""Approximate neighbors by faiss, and how many of the exact ones they miss."""
 
 from __future__ import annotations
 
