@@ -80,11 +80,12 @@ def plane(z: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def _components(z: np.ndarray) -> np.ndarray:
     """The first principal components (b, at most 50), which keeps t-SNE quick where d is large."""
-    from sklearn.decomposition import PCA
-
+    centered = z - z.mean(axis=0)
     if z.shape[1] <= COMPONENTS:
-        return z - z.mean(axis=0)
-    return PCA(min(COMPONENTS, len(z)), svd_solver="full").fit_transform(z)
+        return centered
+    rows = np.linalg.svd(centered, full_matrices=False)[2][:COMPONENTS]
+    rows *= np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None]  # else the sign is any
+    return centered @ rows.T
 
 
 def _mask(known: Any, titles: np.ndarray) -> np.ndarray:
