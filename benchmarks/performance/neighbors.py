@@ -124,6 +124,7 @@ def run(args: argparse.Namespace) -> None:
     data = (args.rows + args.queries) * args.dim * 4 / MIB
     print(f"{data:,.0f} MiB of made-up vectors, {torch.get_num_threads()} threads, k = {args.k}\n")
     print(table(results))
+    args.out.mkdir(parents=True, exist_ok=True)
     found = {
         "benchmark": "neighbors",
         "task": task,

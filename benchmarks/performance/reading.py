@@ -136,6 +136,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{cores} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
           f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
     print(table(results))
+    args.out.mkdir(parents=True, exist_ok=True)
     found = {
         "benchmark": "reading",
         "settings": {name: value for name, value in vars(args).items() if name not in ("out", "progress")},
