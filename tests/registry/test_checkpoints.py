@@ -465,10 +465,10 @@ def test_the_largest_sizes_allowed_are_built_at_once(registry: Registry, tmp_pat
     sizes = {f"sizes.{name}": 65_536 for name in ("width", "heads", "head_width", "mlp_width", "patch_width")}
     path = registry(sizes | {"sizes.depth": 256})
     save_file({}, tmp_path / "none.safetensors")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(WeightsError, match="missing keys"):
         load_network(find_checkpoint("mine", path), tmp_path / "none.safetensors")
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("file", ["/etc/model.pt", "../model.pt", "a/../../model.pt", "a//b.pt"])
