@@ -12,7 +12,7 @@ import typer.main
 import typer.testing
 from archive_server import TOP, ArchiveServer
 
-from benchmarks.threedos.data.fetch import Archive
+from benchmarks.threedos.data.download import Archive
 from openshape_ood import ShapeEncoder
 from openshape_ood.synthetic import calibration
 

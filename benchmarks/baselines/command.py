@@ -67,8 +67,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _add_table(one: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}
-    one.add_argument("--sets", choices=sets, default=["sr1", "sr2", "sn1"], **many)
+    one.add_argument("--sets", choices=sets, default=sets, **many)
     one.add_argument("--networks", choices=tuple(NETWORKS), default=["dgcnn", "pn2"], **many)
+    one.add_argument("--heads", choices=HEADS, default=["CE"], **many)
     one.add_argument("--data-seeds", type=int, default=[0, 1, 2], **many | {"help": "of generated shapes"})
     one.add_argument("--seeds", type=int, default=[1], **many | {"help": "of trainings; 3DOS: 1 41 13718"})
     for name in ("model", "data_root", "device"):
@@ -89,7 +90,7 @@ def train(args: argparse.Namespace) -> None:
     from benchmarks.baselines.training import train as trained
     from benchmarks.threedos.evaluation import labels_of
     from benchmarks.threedos.splits import load_split
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
 
     split = load_split(args.set)
     given = {name: value for name in TRAIN_OPTIONS if (value := getattr(args, name)) is not None}

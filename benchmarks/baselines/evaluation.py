@@ -34,7 +34,7 @@ from benchmarks.threedos.record import result_json
 from benchmarks.threedos.results import Scored
 from benchmarks.threedos.splits import Split, load_split
 from benchmarks.threedos.store import content_key
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.registry.files import sha256
 from openshape_ood.storage import save_whole

@@ -27,7 +27,7 @@ from benchmarks.performance.harness import MIB, apart, in_turns, memory, version
 from benchmarks.report.output import write_json
 from openshape_ood.errors import InputError
 
-SEARCHES = ("exact", "cells", "graph")
+SEARCHES = ("exact", "cells")
 CLUSTERS, SPREAD = 1000, 0.7
 STEP = 1 << 14  # vectors made at once
 
@@ -62,7 +62,7 @@ def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
     return vectors
 
 
-def measure(search: str, task: Task, progress: bool = False) -> dict[str, Any]:
+def measure(search: str, task: Task) -> dict[str, Any]:
     """Seconds, MiB and recall of one search, in this process."""
     from openshape_ood.scoring.neighbors import Index, nearest
 
@@ -72,16 +72,15 @@ def measure(search: str, task: Task, progress: bool = False) -> dict[str, Any]:
     if search == "exact":
         nearest(few, few, metric=task.metric)
     else:
-        Index(few, task.metric, search).nearest(few)
+        Index(few, task.metric).nearest(few)
     before, start = memory(), time.perf_counter()
-    index = None if search == "exact" else Index(rows, task.metric, search, seed=task.seed)
+    index = None if search == "exact" else Index(rows, task.metric, seed=task.seed)
     built = time.perf_counter()
     if index is None:
-        nearest(queries, rows, task.k, task.metric, progress=progress)
+        nearest(queries, rows, task.k, task.metric)
     else:
-        index.nearest(queries, task.k, progress=progress)
+        index.nearest(queries, task.k)
     done, after = time.perf_counter(), memory()  # before the recall, which searches exactly
-    settings = {"exact": {}, "cells": {"cells": "cells", "probes": "probes"}, "graph": {"candidates": "probes"}}[search]
     return {
         "search": search,
         "build_seconds": built - start if index else 0.0,
@@ -89,13 +88,13 @@ def measure(search: str, task: Task, progress: bool = False) -> dict[str, Any]:
         "peak_mib": after["peak"] / MIB,
         "beside_data_mib": max(0.0, (after["peak"] - before["resident"]) / MIB),
         "recall": index.recall(queries, task.k, task.sample) if index else 1.0,
-        "settings": {name: getattr(index, attribute) for name, attribute in settings.items()},
+        "settings": {"cells": index.cells, "probes": index.probes} if index else {},
     }
 
 
 def measured(search: str, task: dict[str, Any]) -> dict[str, Any]:
     """`measure`, as a process of its own is asked for it."""
-    return measure(search, Task(**task), progress=sys.stderr.isatty())
+    return measure(search, Task(**task))
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:

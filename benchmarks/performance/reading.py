@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
     """An encoder, and where its weights are from: the package, or chance."""
     from benchmarks.performance.networks import RANDOM, made_up_encoder, made_up_weights
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     row = find_checkpoint(name)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import options
-from benchmarks.report.facts import SWITCHES, count_differences, setting_words, wrapped
+from benchmarks.report.facts import count_differences, setting_name, setting_words, wrapped
 from benchmarks.report.tables import Table, markdown_words, method_label, percent, sources_of
 from benchmarks.threedos.published import TRAINED_MARK, Published, all_published, published_rows
 from benchmarks.threedos.record import LONGEST, plain, read_record
@@ -253,7 +253,7 @@ def variant_notes(runs: Sequence[Run], means: bool = False) -> list[str]:
     for called, of in found.items():
         settings, alike = of[0].report["settings"], [run.report["settings"] for run in runs if run.kind == of[0].kind]
         varied = [key for key in settings if any(other.get(key) != settings[key] for other in alike)]
-        words = ", ".join(f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in varied)
+        words = ", ".join(f"{setting_name(key)} {setting_words(settings[key])}" for key in varied)
         files = ", ".join(run.name for run in of)
         notes.append(f"{plain(', '.join(called))}: {plain(words or 'the same settings', 4 * LONGEST)} ({files})")
     return notes

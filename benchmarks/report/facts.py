@@ -8,17 +8,12 @@ from typing import Any
 
 WIDTH = 120
 MOST_DIFFERING = 3  # single classes that are named
+# settings that are not called what they are; underscores of the others are blanks
 SWITCHES = {
-    **{
-        "support_points": "support points",
-        "test_points": "test points",
-        "color": "color",
-        "exchange": "axes exchanged",
-    },
-    **{"unit": "unit vectors", "templates": "templates", "num_samples": "samplings a shape", "support": "support"},
-    **{"encoder_up": "encoder's up axis", "seeds": "seeds", "draws": "bootstrap draws", "batch_size": "batch size"},
-    **{"data_seed": "seed of generated shapes", "per_class": "generated shapes a class"},
-}
+    "exchange": "axes exchanged", "unit": "unit vectors", "num_samples": "samplings a shape",
+    "encoder_up": "encoder's up axis", "draws": "bootstrap draws", "data_seed": "seed of generated shapes",
+    "per_class": "generated shapes a class",
+}  # fmt: skip
 
 
 def header(report: Mapping[str, Any]) -> str:
@@ -62,9 +57,6 @@ def facts_of_run(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-TEXT_WORDS = ("space", "templates", "average")
-
-
 def text_words(text: Mapping[str, Any] | None) -> str:
     """The embedding space and how names become embeddings; a run without names has none."""
     if text is None:
@@ -72,17 +64,9 @@ def text_words(text: Mapping[str, Any] | None) -> str:
     return f"{text['space']}, {text['templates']} template{'s' * (text['templates'] != 1)}, average: {text['average']}"
 
 
-def network_words(architecture: Mapping[str, Any]) -> str:
-    """ "pointbert: width 128, depth 4": the network and its sizes."""
-    sizes = {key: value for key, value in architecture.items() if key != "name"}
-    return f"{architecture['name']}: {setting_words(sizes)}" if sizes else str(architecture["name"])
-
-
 def classes_of(report: Mapping[str, Any], part: str) -> list[str]:
-    """Classes with shapes in a set: in label order, or in that of the counts where the report has no classes."""
-    counts = report["data"]["counts"].get(part, {})
-    order = [title for title, _ in report.get("classes", {}).get(part, [])]
-    return [title for title in dict.fromkeys([*order, *counts]) if counts.get(title)]
+    """Classes with shapes in a set, in label order."""
+    return [title for title, _ in report["classes"][part] if report["data"]["counts"][part].get(title)]
 
 
 def counts_line(report: Mapping[str, Any]) -> str:
@@ -96,10 +80,12 @@ def counts_line(report: Mapping[str, Any]) -> str:
 
 def switches_line(settings: Mapping[str, Any]) -> str:
     """Every setting in words; those that do not apply are left out."""
-    names = [*SWITCHES, *(key for key in settings if key not in SWITCHES)]
-    return "; ".join(
-        f"{SWITCHES.get(key, key)} {setting_words(settings[key])}" for key in names if settings.get(key) is not None
-    )
+    found = {key: value for key, value in settings.items() if value is not None}
+    return "; ".join(f"{setting_name(key)} {setting_words(value)}" for key, value in found.items())
+
+
+def setting_name(key: str) -> str:
+    return SWITCHES.get(key, key.replace("_", " "))
 
 
 def setting_words(value: Any) -> str:

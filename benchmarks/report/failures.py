@@ -1,4 +1,4 @@
-"""Where a run fails: novel shapes taken as known and known ones called novel, as a sheet and as a page.
+"""Where a run fails: the novel shapes most confidently taken as known, as a sheet and as a page.
 
 The page is one HTML file that needs nothing else: pairs of clouds that can be turned.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -28,13 +28,12 @@ from openshape_ood.plots.canvas import title as set_title
 from openshape_ood.plots.points import thinned
 from openshape_ood.storage import save_whole
 
-COUNT = 12  # shapes of either kind of failure
+COUNT = 12  # shapes a method
 POINTS = 1500  # of a cloud
 PAIRS = 4  # to a row of the sheet
 THUMBNAIL = (1.0, 1.0)  # inches
 THUMBNAIL_DPI, THUMBNAIL_COLORS = 96, 24
 STEPS = 10_000  # a cloud reaches from -STEPS to STEPS along its longest side
-ACCEPTED = ("validation", "known", "novel1", "novel2")
 NEAREST = "nearest known sample"
 T = TypeVar("T")
 
@@ -65,21 +64,10 @@ class Failure:
 
 def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
     """The novel shapes most confidently taken as known: the least novel first, ties in the order of the data."""
-    return _chosen(finished, method, ("novel1", "novel2"), 1, count)
-
-
-def missed(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
-    """The known shapes most confidently called novel: the most novel first, ties in the order of the data."""
-    return _chosen(finished, method, ("known",), -1, count)
-
-
-def _chosen(
-    finished: Finished, method: MethodResult, parts: Iterable[str], direction: int, count: int
-) -> list[Failure]:
     scored, found, failures = first_seed(method), limit(method), []
-    places = [(part, i) for part in parts if part in scored for i in range(len(scored[part].novelty))]
+    places = [(part, i) for part in ("novel1", "novel2") if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
-    for at in np.argsort(direction * novelty, kind="stable")[:count].tolist():
+    for at in np.argsort(novelty, kind="stable")[:count].tolist():
         part, index = places[at]
         near, taken = int(scored[part].example[index]), int(scored[part].nearest[index])
         z, example = finished.embeddings[part][index], finished.embeddings["support"][near]
@@ -103,12 +91,15 @@ def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     blocks = list[Block[Shape]]()
     for result in finished.results:
-        found = limit(result)
-        bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
-        text = f"by {result.known_by}: novelty ({result.score}){bound}"
-        blocks.append((text, [_pair(failure) for failure in worst(finished, result, count)]))
+        blocks.append((_title(result), [_pair(failure) for failure in worst(finished, result, count)]))
     what = heading(finished, "Novel shapes most confidently taken as known, beside the nearest known sample")
     return draw_pairs(folder / "failures.png", what, blocks, _show)
+
+
+def _title(result: MethodResult) -> str:
+    found = limit(result)
+    bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
+    return f"by {result.known_by}: novelty ({result.score}){bound}"
 
 
 def _pair(failure: Failure) -> tuple[Side[Shape], Side[Shape]]:
@@ -175,7 +166,7 @@ class Clouds:
 
 
 def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> Path:
-    """Write `failures.html` into `folder`: for each method up to `count` shapes of either kind of failure."""
+    """Write `failures.html` into `folder`: for each method up to `count` shapes."""
     try:
         from plotly.offline import get_plotlyjs
     except ModuleNotFoundError as error:
@@ -188,7 +179,6 @@ def write_failure_page(folder: Path, finished: Finished, count: int = COUNT) -> 
         "title": escape(f"{finished.split.title}: failures of {finished.model}"),
         "subtitle": escape(heading(finished).replace("\n", " · ")),
         "links": "".join(links),
-        "summary": _summary(finished),
         "sections": "".join(sections),
         # no character of it can end or open a script element
         "data": re.sub("[<>&]", lambda match: f"\\u{ord(match[0]):04x}", data),
@@ -225,35 +215,11 @@ def thumbnail(cloud: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _summary(finished: Finished) -> str:
-    """The table at the top: what each method's threshold of the first seed lets through."""
-    shown = [part for part in ACCEPTED if any(part in first_seed(r) for r in finished.results)]
-    names = ("method", "threshold of the first seed", "keeps", *(f"{SETS[part]} accepted" for part in shown))
-    rows = ["".join(f'<th scope="col">{name}</th>' for name in names)]
-    for i, result in enumerate(finished.results):
-        value, keeps = limit(result) or (float("-inf"), "nothing known was tested")
-        cells, scored = [number(value), keeps], first_seed(result)
-        for part in shown:
-            novelty = scored[part].novelty if part in scored else np.empty(0)
-            count, total = int((novelty <= value).sum()), len(novelty)
-            cells.append(f"{count:,} of {total:,} ({100 * count / total:.1f} %)" if total else "–")
-        name = f'<a href="#method-{i}">{escape(result.known_by)}</a> ({escape(result.score)})'
-        rows.append(f'<th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells))
-    return "".join(f"<tr>{row}</tr>" for row in rows)
-
-
 def _section(
     i: int, finished: Finished, result: MethodResult, clouds: Clouds, pairs: list[dict[str, str]], count: int
 ) -> str:
-    kinds = {
-        "Novel shapes most confidently taken as known": worst(finished, result, count),
-        "Known shapes most confidently called novel": missed(finished, result, count),
-    }
-    lists = ""
-    for kind, failures in kinds.items():
-        rows = "".join(_row(failure, result.known_by, clouds, pairs) for failure in failures)
-        lists += f"<h3>{kind}</h3><ol>{rows}</ol>" if rows else ""
-    return f'<section id="method-{i}"><h2>By {escape(result.known_by)} ({escape(result.score)})</h2>{lists}</section>'
+    rows = "".join(_row(failure, result.known_by, clouds, pairs) for failure in worst(finished, result, count))
+    return f'<section id="method-{i}"><h2>{escape(_title(result))}</h2><ol>{rows}</ol></section>'
 
 
 def _row(failure: Failure, known_by: str, clouds: Clouds, pairs: list[dict[str, str]]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from benchmarks.report import facts, tables
-from benchmarks.report.tables import Table, markdown_words
-from benchmarks.threedos.published import Published, published_rows, reasons, support_copies
+from benchmarks.report.tables import markdown_words
+from benchmarks.threedos.published import Published, published_rows, reasons
 from benchmarks.threedos.recipes import SEEDS
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.storage import replacing
@@ -40,8 +40,6 @@ def page(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         "What each switch is worth": _ablation(report),
         "Pictures and files": _pictures(pictures),
         "For the spreadsheet": _spreadsheet(report),
-        "All settings": _settings(report),
-        "Shapes": _counts(report),
         "How to repeat it": [f"```bash\n{command(report)}\n```"],
     }
     model = report["provenance"]["identity"]["checkpoint"]
@@ -89,46 +87,7 @@ def _why(report: Mapping[str, Any]) -> Iterable[str]:
     wanting = ["left out for want of support or test shapes: " + ", ".join(data["absent"])] if data["absent"] else []
     if found := [*facts.count_differences(data["differs"]), *wanting]:
         lines.append(f"- **data**: this run had others. {markdown_words('; '.join(found))}.")
-    for reason in reasons().values():
-        here = HERE[reason.title](report) if reason.title in HERE else ""
-        ours = f" **Here**: {markdown_words(here)}." if here else ""
-        lines.append(f"- **{reason.title}**: {reason.text}{ours} (Source: {reason.source}.)")
-    yield "\n".join(lines)
-
-
-def _axis(report: Mapping[str, Any]) -> str:
-    settings, model = report["settings"], report["provenance"]["identity"]["checkpoint"]
-    if settings["encoder_up"] == "y":
-        return f"{model} is y up like the data, nothing to exchange"
-    exchanged = "exchanged" if settings["exchange"] else "NOT exchanged, as in the reference run"
-    return f"{model} is {settings['encoder_up']} up, the axes are {exchanged}"
-
-
-def _seeds(report: Mapping[str, Any]) -> str:
-    spread = max((result["both"]["auroc"]["spread"] for result in report["results"]), default=0.0)
-    seeds = report["settings"]["seeds"]
-    if len(seeds) < 2:
-        return f"a single seed, {seeds[0]}" if seeds else ""
-    return f"seeds {facts.setting_words(seeds)}; over them AUROC spreads by at most {100 * spread:.1f} points"
-
-
-def _views(report: Mapping[str, Any]) -> str:
-    num_samples = report["settings"]["num_samples"]
-    return "one embedding a shape" if num_samples == 1 else f"{num_samples} embeddings a shape, averaged"
-
-
-OWN_CLASS = "the accuracy by prototypes is that of the nearest prototype's own class"
-HERE: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "points": lambda report: "{support_points:,} points of a support shape, {test_points:,} of a test shape".format(
-        **report["settings"]
-    ),
-    "color": lambda report: f"{report['settings']['color']:g}",
-    "gravity axis": _axis,
-    "distance": lambda report: "cosines of unit vectors" if report["settings"]["unit"] else "Euclidean, raw features",
-    "sampling start": lambda report: f"drawn by the seed, {_views(report)}",
-    "seeds": _seeds,
-    "prototype accuracy": lambda report: "; ".join(tables.printed_accuracy(report)) or OWN_CLASS,
-}
+    yield "\n".join([*lines, *(f"- **{row['title']}**: {row['text']} (Source: {row['source']}.)" for row in reasons())])
 
 
 def _confusion(report: Mapping[str, Any]) -> Iterable[str]:
@@ -145,14 +104,6 @@ def _ablation(report: Mapping[str, Any]) -> Iterable[str]:
         yield table.markdown()
     if found:
         yield markdown_words(tables.ABLATION_NOTE)
-        # what others found of one of the switches; on generated shapes, nothing to compare with
-        pairs = [] if report["data"]["generated"] else support_copies(report["benchmark"])
-        if pairs:
-            sources = ", ".join(dict.fromkeys(row.source.name for _, row in pairs))
-            network = pairs[0][0].encoder.partition(" ")[0]
-            words = f"What corrupted copies did to a trained {network}, in training and beside the support shapes"
-            yield f"{words}; one training each, in percent (Source: {sources})."
-            yield tables.copies_table(pairs).markdown()
 
 
 def _pictures(pictures: Mapping[str, str]) -> Iterable[str]:
@@ -166,35 +117,6 @@ def _spreadsheet(report: Mapping[str, Any]) -> Iterable[str]:
     if report["results"]:
         yield "As the 3DOS code prints it: AUROC, FPR95, AUPR-in, AUPR-out for novel 1, novel 2 and both, as fractions."
         yield "\n".join(["```text", *tables.spreadsheet_lines(report), "```"])
-
-
-def _settings(report: Mapping[str, Any]) -> Iterable[str]:
-    text, identity = report["text"] or {}, report["provenance"]["identity"]
-    rows = {
-        "protocol": report["protocol"],
-        **{facts.SWITCHES.get(key, key): value for key, value in report["settings"].items() if value is not None},
-        "text": facts.text_words(report["text"]),
-        **{f"text {key}": value for key, value in text.items() if key not in facts.TEXT_WORDS},
-        "checkpoint sha256": identity["sha256"],
-        **({"architecture": facts.network_words(report["architecture"])} if "architecture" in report else {}),
-        "device": report["device"],
-        "openshape_ood version": report["provenance"]["version"],
-        **{f"{package} version": version for package, version in report["versions"].items()},
-        **{f"run: {key}": value for key, value in report.get("run", {}).items()},
-        **{f"sha256 of {part}": found for part, found in report["data"].get("sha256", {}).items()},
-    }
-    cells = tuple((key, facts.setting_words(value)) for key, value in rows.items())
-    yield Table(("setting", "value"), cells, 2).markdown()
-
-
-def _counts(report: Mapping[str, Any]) -> Iterable[str]:
-    counts = report["data"]["counts"]
-    titles = dict.fromkeys(title for found in counts.values() for title in found)
-    rows = [(title, *(f"{found[title]:,}" if title in found else "" for found in counts.values())) for title in titles]
-    rows.append(("all", *(f"{sum(found.values()):,}" for found in counts.values())))
-    if published := report["data"]["published_counts"]:
-        rows.append(("published", *(f"{published[part]:,}" if part in published else "-" for part in counts)))
-    yield Table(("class", *counts), tuple(rows)).markdown()
 
 
 def command(report: Mapping[str, Any]) -> str:

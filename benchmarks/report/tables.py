@@ -112,13 +112,6 @@ def published_table(rows: Sequence[Published], report: Mapping[str, Any], differ
     return Table((*head, "differs in") if differs else head, tuple(cells), words=4, remarks=differs)
 
 
-def copies_table(pairs: Sequence[tuple[Published, Published]]) -> Table:
-    """Score against AUROC and FPR95 without and with corrupted copies, in percent."""
-    figures = [[_known(of.percent["both"][m]) for m in METRICS[:2] for of in pair] for pair in pairs]
-    rows = [(pair[0].method, *cells) for pair, cells in zip(pairs, figures, strict=True)]
-    return Table(("score", "AUROC", "with copies", "FPR95", "with copies"), tuple(rows))
-
-
 def _known(figure: float | None) -> str:
     return "-" if figure is None else percent(figure / 100)
 

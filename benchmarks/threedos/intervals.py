@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.errors import InputError
 
 Pairs = Sequence[tuple[np.ndarray, np.ndarray]]  # a sampling seed each: novelty of known (m,), of novel objects (n,)
 Interval = tuple[float, float]
@@ -22,46 +21,39 @@ PERCENTILES = (2.5, 97.5)
 HELD = 2**16  # draws times objects worked on at once: 5 MiB of temporaries; more is no faster
 
 
-def metric_intervals(pairs: Pairs, draws: int = 1000, seed: int = 0, *, held: int = HELD) -> dict[str, Interval]:
+def metric_intervals(pairs: Pairs, draws: int = 1000, seed: int = 0) -> dict[str, Interval]:
     """Metric -> (low, high) of its mean over the pairs, as fractions; each pair lists the same objects in one order.
 
     Known and novel objects are resampled apart, each as one set: novel 1 and 2 together are not stratified.
     """
-    (means,) = _resampled_means([_checked(pairs)], draws, seed, held)
+    (means,) = _resampled_means([pairs], draws, seed)
     return {name: _interval(values) for name, values in means.items()}
 
 
-def paired_differences(
-    base: Pairs, other: Pairs, draws: int = 1000, seed: int = 0, *, held: int = HELD
-) -> dict[str, Difference]:
+def paired_differences(base: Pairs, other: Pairs, draws: int = 1000, seed: int = 0) -> dict[str, Difference]:
     """Metric -> (mean of other - mean of base, low, high), both under the same resample of the same objects."""
-    sides = [_checked(base), _checked(other)]
-    _check_alike(sides[0][0], sides[1][0], "base and other")
-    now = [_means([ood_metrics(*pair) for pair in pairs]) for pairs in sides]
-    return _differences(now, _resampled_means(sides, draws, seed, held))
+    now = [_means([ood_metrics(*pair) for pair in pairs]) for pairs in (base, other)]
+    return _differences(now, _resampled_means([base, other], draws, seed))
 
 
-def accuracy_intervals(
-    right: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0, *, held: int = HELD
-) -> dict[str, Interval]:
+def accuracy_intervals(right: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0) -> dict[str, Interval]:
     """(low, high) of accuracy and balanced accuracy, from right (s, m) bool under s seeds and true titles (m,).
 
     Objects are resampled within their class: no class vanishes, and the classes' shares are taken as given.
     """
-    (drawn,) = _resampled_accuracies([_checked_right(right, titles)], titles, draws, seed, held)
+    (drawn,) = _resampled_accuracies([right], titles, draws, seed)
     return {name: _interval(values) for name, values in drawn.items()}
 
 
 def accuracy_differences(
-    base: np.ndarray, other: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0, *, held: int = HELD
+    base: np.ndarray, other: np.ndarray, titles: np.ndarray, draws: int = 1000, seed: int = 0
 ) -> dict[str, Difference]:
     """(other - base, low, high) of accuracy and balanced accuracy, both under the same resample."""
-    sides = [_checked_right(base, titles), _checked_right(other, titles)]
     _, labels = np.unique(titles, return_inverse=True)
     sizes = np.bincount(labels)
-    now = [_accuracies((np.bincount(labels, weights=r.mean(axis=0)) / sizes)[None], sizes) for r in sides]
+    now = [_accuracies((np.bincount(labels, weights=r.mean(axis=0)) / sizes)[None], sizes) for r in (base, other)]
     now = [{name: value.item() for name, value in side.items()} for side in now]
-    return _differences(now, _resampled_accuracies(sides, titles, draws, seed, held))
+    return _differences(now, _resampled_accuracies([base, other], titles, draws, seed))
 
 
 def weighted_metrics(
@@ -71,11 +63,6 @@ def weighted_metrics(
 
     Weights (draws, m) and (draws, n) are whole numbers; each value is that of `ood_metrics` on the repeated scores.
     """
-    known, novel = _checked_scores(known, "known"), _checked_scores(novel, "novel")
-    known_weights = _checked_weights(known_weights, len(known), "known")
-    novel_weights = _checked_weights(novel_weights, len(novel), "novel")
-    if len(known_weights) != len(novel_weights):
-        raise InputError(f"{len(known_weights)} draws of known and {len(novel_weights)} of novel; expected as many")
     thresholds = np.unique(np.concatenate([known, novel]))
     kept, taken = _accepted(known, known_weights, thresholds), _accepted(novel, novel_weights, thresholds)
     return {
@@ -120,10 +107,10 @@ def _aupr(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     return areas.sum(axis=1) / (2 * positive[:, -1])
 
 
-def _resampled_means(sides: Sequence[Pairs], draws: int, seed: int, held: int) -> list[dict[str, np.ndarray]]:
+def _resampled_means(sides: Sequence[Pairs], draws: int, seed: int) -> list[dict[str, np.ndarray]]:
     """For each side, metric -> (draws,) mean over its pairs; every pair under the same resamples."""
     random, counts, blocks = np.random.RandomState(seed), list(map(len, sides[0][0])), []
-    for block in _blocks(draws, sum(counts), held):
+    for block in _blocks(draws, sum(counts)):
         # a draw after the other, known first: the stream is the same however the draws are blocked
         drawn = [[random.randint(count, size=count, dtype=np.int64) for count in counts] for _ in range(block)]
         known, novel = (np.stack([np.bincount(d[i], minlength=counts[i]) for d in drawn]) for i in (0, 1))
@@ -135,26 +122,24 @@ def _means(metrics: Sequence[dict]) -> dict:
     return {name: np.mean([m[name] for m in metrics], axis=0) for name in metrics[0]}
 
 
-def _blocks(draws: int, objects: int, held: int) -> Iterator[int]:
-    if draws < 1:
-        raise InputError(f"{draws} bootstrap draws; expected at least one, as 1000")
-    block = max(1, held // objects)
+def _blocks(draws: int, objects: int) -> Iterator[int]:
+    block = max(1, HELD // objects)
     for start in range(0, draws, block):
         yield min(block, draws - start)
 
 
 def _resampled_accuracies(
-    sides: Sequence[np.ndarray], titles: np.ndarray, draws: int, seed: int, held: int
+    sides: Sequence[np.ndarray], titles: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, np.ndarray]]:
     """For each side (s, m), accuracy and balanced accuracy (draws,), all under the same resamples."""
     random = np.random.RandomState(seed)
     _, labels = np.unique(titles, return_inverse=True)
     sizes, shares = np.bincount(labels), [right.mean(axis=0) for right in sides]
-    recalls = [np.empty((draws if draws > 0 else 0, len(sizes))) for _ in sides]
+    recalls = [np.empty((draws, len(sizes))) for _ in sides]
     # a class after the other, all draws of each: again the same stream in any blocks
     for label, count in enumerate(sizes.tolist()):
         members, start = np.flatnonzero(labels == label), 0
-        for block in _blocks(draws, count, held):
+        for block in _blocks(draws, count):
             objects = members[random.randint(count, size=(block, count), dtype=np.int64)]
             for recall, share in zip(recalls, shares, strict=True):
                 recall[start : start + block, label] = share[objects].mean(axis=1)
@@ -178,48 +163,3 @@ def _differences(now: Sequence[dict], drawn: Sequence[dict[str, np.ndarray]]) ->
         name: (float(now[1][name] - now[0][name]), *_interval(drawn[1][name] - values))
         for name, values in drawn[0].items()
     }
-
-
-def _checked(pairs: Pairs) -> list[tuple[np.ndarray, np.ndarray]]:
-    if not len(pairs):
-        raise InputError("no pairs of scores; expected (known, novel) for at least one sampling seed")
-    checked = [(_checked_scores(known, "known"), _checked_scores(novel, "novel")) for known, novel in pairs]
-    for pair in checked[1:]:
-        _check_alike(checked[0], pair, "two sampling seeds")
-    return checked
-
-
-def _check_alike(one: Sequence[np.ndarray], other: Sequence[np.ndarray], what: str) -> None:
-    (known, novel), (a, b) = (tuple(map(len, pair)) for pair in (one, other))
-    if (known, novel) != (a, b):
-        counts = f"{known} known and {novel} novel objects, and {a} and {b}"
-        raise InputError(f"{what} hold {counts}; expected the same objects in the same order")
-
-
-def _checked_scores(values: np.ndarray, name: str) -> np.ndarray:
-    scores = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1 or not len(scores):
-        raise InputError(f"scores {scores.shape} of {name} objects; expected novelty (count,) of at least one")
-    if not np.isfinite(scores).all():
-        raise InputError(f"the scores of {name} objects hold NaN or infinity; expected finite novelty")
-    return scores
-
-
-def _checked_weights(values: np.ndarray, count: int, name: str) -> np.ndarray:
-    weights = np.asarray(values)
-    if weights.ndim != 2 or weights.shape[1] != count or not np.issubdtype(weights.dtype, np.integer):
-        raise InputError(
-            f"weights {weights.shape} {weights.dtype} of {name} objects; expected whole numbers (draws, {count})"
-        )
-    if (weights < 0).any() or not weights.any(axis=1).all():
-        raise InputError(f"weights below 0, or all 0 in a draw, of {name} objects; expected at least one object")
-    return weights
-
-
-def _checked_right(values: np.ndarray, titles: np.ndarray) -> np.ndarray:
-    right, shape = np.asarray(values), np.shape(titles)
-    if len(shape) != 1 or not shape[0]:
-        raise InputError(f"titles {shape}; expected the class of at least one object, (m,)")
-    if right.ndim != 2 or not len(right) or right.shape[1:] != shape or right.dtype != np.bool_:
-        raise InputError(f"right {right.shape} {right.dtype}; expected bool (sampling seeds, {shape[0]})")
-    return right

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,15 +27,6 @@ class Source:
     name: str
     where: str
     what: str
-
-
-@dataclass(frozen=True)
-class Reason:
-    """A fact about why figures of different runs differ, with its source."""
-
-    title: str
-    text: str
-    source: str
 
 
 @dataclass(frozen=True)
@@ -84,10 +75,10 @@ def sources() -> Mapping[str, Source]:
     return {name: Source(name, **row) for name, row in _tables()["sources"].items()}
 
 
-@cache
-def reasons() -> Mapping[str, Reason]:
-    """Title -> reason, in the order in which they are read best."""
-    return {row["title"]: Reason(**row) for row in _tables()["reasons"]}
+def reasons() -> Sequence[Mapping[str, str]]:
+    """Why figures of different runs differ, each with "title", "text" and "source", as they are read best."""
+    rows: Sequence[Mapping[str, str]] = _tables()["reasons"]
+    return rows
 
 
 @cache
@@ -137,14 +128,6 @@ def published_rows(benchmark: str, model: str | None = None) -> list[Published]:
 
 def _best(rows: Iterable[Published]) -> list[Published]:
     return sorted(rows, key=lambda row: -row.percent["both"]["auroc"])
-
-
-def support_copies(benchmark: str) -> list[tuple[Published, Published]]:
-    """What corrupted copies did to a trained network: each score without them, and with them."""
-    rows = [row for row in all_published() if row.benchmark == benchmark and row.trained]
-    without = {(row.source.name, row.encoder, row.method): row for row in rows if row.support == "clean"}
-    copies = [row for row in rows if row.support == "with corrupted copies"]
-    return [(without[key], row) for row in copies if (key := (row.source.name, row.encoder, row.method)) in without]
 
 
 def differences_in_settings(row: Published, report: Mapping[str, Any]) -> str:

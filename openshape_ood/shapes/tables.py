@@ -8,16 +8,20 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import os
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
 
-from openshape_ood.errors import CloudError
+from openshape_ood.checks import given_path
+from openshape_ood.errors import CloudError, FileError
 from openshape_ood.shapes.guards import POINT, require_bytes, require_memory
 from openshape_ood.shapes.points import check_cloud, unit_colors
+from openshape_ood.storage import DAMAGE
 
 Table = Mapping[str, np.ndarray] | np.ndarray
 
@@ -152,6 +156,21 @@ def _npz_cloud(arrays: dict[str, np.ndarray]) -> np.ndarray:
     if cloud.shape[1] == 6 or rgb is None or len(rgb) != len(cloud):
         return cloud
     return np.hstack([cloud, unit_colors(rgb, "its colors")])
+
+
+@contextmanager
+def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of an .npz file that holds `what`; nothing in it is run.
+
+    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    """
+    given = given_path(path, "path")
+    try:
+        yield npz_arrays(given.read_bytes())
+    except OSError as error:
+        raise FileError(f"cannot read {given}: {error.strerror or error}") from error
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise FileError(f"{given} holds no {what}, or is damaged: {error}") from error
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:

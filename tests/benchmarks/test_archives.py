@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.threedos.data.fetch import TABLE, read_archives
+from benchmarks.threedos.data.download import TABLE, read_archives
 from openshape_ood.errors import RegistryError
 
 

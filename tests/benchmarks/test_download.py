@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import pytest
 from archive_server import FILES, TOP, ArchiveServer, file, folders, tar_of, unpacked, whole_tar
 from filelock import FileLock
 
-from benchmarks.threedos.data.command import install, main
-from benchmarks.threedos.data.fetch import Archive, Patience
+from benchmarks.threedos.data import unpack
+from benchmarks.threedos.data.command import main
+from benchmarks.threedos.data.download import Archive, install
 from openshape_ood.errors import ShapeFileError
 
-QUICK = Patience(silence=5, retries=2, pause=0)
 
-
-def command(archive: Archive, root: Path, *options: str, patience: Patience = QUICK) -> int:
+def command(archive: Archive, root: Path, *options: str) -> int:
     table = root.with_name("archives.toml")
     table.write_text(f'[{archive.name}]\naddress = "{archive.address}"\nfolder = "{archive.folder}"\nneeded_by = ""\n')
-    return main(["download", "--data-root", str(root), "--archives", str(table), "--quiet", *options], patience)
+    return main(["download", "--data-root", str(root), "--archives", str(table), "--quiet", *options])
 
 
 def visible(folder: Path) -> list[str]:
@@ -64,7 +62,7 @@ def test_command_tells_an_error_in_one_line(
     assert command(archive, tmp_path / "root") == 1
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
-    assert said.err.startswith(f"error: {TOP}: HTTP 404, the file is no longer there. By hand: open {archive.address}")
+    assert said.err.startswith(f"error: {TOP}: HTTP 404, Not Found. By hand: open {archive.address}")
 
 
 def test_command_refuses_unknown_names(archive: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,9 +85,9 @@ def test_ctrl_c_leaves_no_half_unpacked_folder(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tarfile.TarFile, "extract", interrupted)
+    monkeypatch.setattr(unpack, "_write", interrupted)
     assert command(archive, tmp_path / "root") == 130
-    assert visible(tmp_path / "root") == [f"{TOP}.tar", f"{TOP}.tar.json"]
+    assert visible(tmp_path / "root") == [f"{TOP}.downloaded.tar"]
     assert "running the command again" in capsys.readouterr().err
     monkeypatch.undo()
     assert command(archive, tmp_path / "root") == 0  # and the download counts

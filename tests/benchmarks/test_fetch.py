@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import shutil
 import signal
 import subprocess
@@ -18,54 +17,57 @@ import archive_server
 import pytest
 from archive_server import TOP, ArchiveServer, file, folders, tar_of
 
-from benchmarks.threedos.data import fetch
-from benchmarks.threedos.data.fetch import Archive, Patience
+from benchmarks.threedos.data import download
+from benchmarks.threedos.data.download import Archive
 from openshape_ood.errors import FileError, HashError
 
-QUICK = Patience(silence=5, retries=2, pause=0)
-HASTY = Patience(silence=0.1, retries=1, pause=0)
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SILENCE": 5, "RETRIES": 2, "PAUSE": 0}.items():
+        monkeypatch.setattr(download, name, value)
 
 
-def got(archive: Archive, root: Path, patience: Patience = QUICK) -> bytes:
-    return fetch.fetch(archive, root, progress=False, patience=patience).read_bytes()
+def got(archive: Archive, root: Path) -> bytes:
+    return download.fetch(archive, root, progress=False).read_bytes()
 
 
-def refusal(archive: Archive, root: Path, patience: Patience = QUICK) -> str:
+def refusal(archive: Archive, root: Path) -> str:
     with pytest.raises(FileError) as caught:
-        fetch.fetch(archive, root, progress=False, patience=patience)
+        download.fetch(archive, root, progress=False)
     return str(caught.value)
+
+
+def broken(archive: Archive, server: ArchiveServer, root: Path) -> str:
+    """Half of the file is there, and the server is well again."""
+    server.behaviors = ["cut"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download, "RETRIES", 0)
+        message = refusal(archive, root)
+    server.behaviors = [""]
+    return message
 
 
 def test_broken_download_is_taken_up_where_it_broke(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     server.behaviors = ["cut", ""]
     assert got(archive, tmp_path) == server.content
     half = len(server.content) // 2
-    assert server.requests == [("", ""), (f"bytes={half}-", '"one"')]
+    assert server.ranges == ["", f"bytes={half}-"]
 
 
 def test_next_run_takes_up_what_the_last_one_left(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviors = ["cut"]
-    message = refusal(archive, tmp_path, Patience(5, retries=0))
+    message = broken(archive, server, tmp_path)
     half = len(server.content) // 2
     assert f"{half:,} of {len(server.content):,} bytes came. {half:,} bytes are kept; running the command" in message
-    server.behaviors = [""]
     assert got(archive, tmp_path) == server.content
     assert server.ranges == ["", f"bytes={half}-"]
 
 
-@pytest.mark.parametrize("etag", ["", 'W/"weak"', "1660316417951714d"])
-def test_validators_that_may_not_stand_in_if_range_are_compared_here(
-    etag: str, archive: Archive, server: ArchiveServer, tmp_path: Path
-) -> None:
-    server.etag = etag
-    server.behaviors = ["cut", ""]
-    assert got(archive, tmp_path) == server.content
-    assert server.requests[1] == (f"bytes={len(server.content) // 2}-", "")
-
-
-def test_silence_ends(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+def test_silence_ends(archive: Archive, server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "SILENCE", 0.1)
+    monkeypatch.setattr(download, "RETRIES", 1)
     server.behaviors = ["stall"]
-    assert "nothing came for 0.1 seconds" in refusal(archive, tmp_path, HASTY)
+    assert "nothing came for 0.1 seconds" in refusal(archive, tmp_path)
     # half of it, then half of the rest
     assert len(server.requests) == 2 and server.ranges[1] == f"bytes={len(server.content) // 2}-"
 
@@ -73,7 +75,7 @@ def test_silence_ends(archive: Archive, server: ArchiveServer, tmp_path: Path) -
 def test_retries_end_with_a_server_that_starts_all_over_again(
     archive: Archive, server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "CHUNK", 1000)  # so that each half is more than what counts as getting on
+    monkeypatch.setattr(download, "CHUNK", 1000)  # so that each half is more than what counts as getting on
     monkeypatch.setattr(archive_server.Answer, "start", lambda *_: 0)
     server.behaviors = ["cut"]
     refusal(archive, tmp_path)
@@ -85,22 +87,22 @@ def test_server_without_ranges_sends_it_all_again(archive: Archive, server: Arch
     assert got(archive, tmp_path) == server.content
 
 
-@pytest.mark.parametrize("etags", [('"one"', '"two"'), ("one", "two"), ("", "")])
+@pytest.mark.parametrize("etags", [('"one"', '"two"'), ('W/"one"', 'W/"two"'), ("one", "two"), ("", "")])
 @pytest.mark.parametrize("length", [-512, 512])
 def test_changed_file_is_never_mixed(
     etags: tuple[str, str], length: int, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
-    server.etag, server.behaviors = etags[0], ["cut"]
-    refusal(archive, tmp_path, Patience(5, retries=0))
+    server.etag = etags[0]
+    broken(archive, server, tmp_path)
     other = tar_of([*folders(), file(f"{TOP}/other.h5", b"o" * (len(server.content) + length))])
-    server.content, server.etag, server.behaviors = other, etags[1], [""]
+    server.content, server.etag = other, etags[1]
     assert got(archive, tmp_path) == other
 
 
 def test_file_that_became_shorter_than_what_is_there(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.etag, server.behaviors = "", ["cut"]
-    refusal(archive, tmp_path, Patience(5, retries=0))
-    server.content, server.behaviors = tar_of(folders()), [""]  # the server answers 416
+    server.etag = ""
+    broken(archive, server, tmp_path)
+    server.content = tar_of(folders())  # the server answers 416
     assert got(archive, tmp_path) == server.content
     assert server.ranges[-1] == ""
 
@@ -111,26 +113,13 @@ def test_other_range_than_asked_for_is_not_taken(archive: Archive, server: Archi
 
 
 def test_other_address_starts_again(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviors = ["cut"]
-    refusal(archive, tmp_path, Patience(5, retries=0))
-    server.behaviors = [""]
+    broken(archive, server, tmp_path)
     assert got(Archive(TOP, server.address + "&mirror", TOP, ""), tmp_path) == server.content
-    assert server.ranges[-1] == ""
+    assert server.ranges[-1] == ""  # after what is there was seen to be of another
 
 
-@pytest.mark.parametrize("note", ["", "{}", "[1]", '{"address": 1}', '{"address": "A", "size": "7"}'])
-def test_spoilt_note_starts_again(note: str, archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    server.behaviors = ["cut"]
-    refusal(archive, tmp_path, Patience(5, retries=0))
-    (tmp_path / f"{TOP}.tar.json").write_text(note.replace("A", archive.address))
-    server.behaviors = [""]
-    assert got(archive, tmp_path) == server.content
-    assert server.ranges[-1] == ""
-
-
-def test_all_bytes_there_but_not_renamed_asks_nothing(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    (tmp_path / f"{TOP}.tar.partial").write_bytes(server.content)
-    (tmp_path / f"{TOP}.tar.json").write_text(json.dumps({"address": archive.address, "size": len(server.content)}))
+def test_whole_download_asks_nothing(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
+    (tmp_path / f"{TOP}.downloaded.tar").write_bytes(server.content)
     assert got(archive, tmp_path) == server.content
     assert server.requests == []
 
@@ -143,40 +132,19 @@ def test_size_need_not_be_told(archive: Archive, server: ArchiveServer, tmp_path
 @pytest.mark.parametrize("before", ["", "cut"])
 def test_web_page_is_refused_and_not_kept(before: str, archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     if before:
-        server.behaviors = [before]
-        refusal(archive, tmp_path, Patience(5, retries=0))
+        broken(archive, server, tmp_path)
     server.behaviors = ["html"]
     assert "a web page instead of a tar archive, which was not kept. By hand: open" in refusal(archive, tmp_path)
-    kept = {path.name: path.stat().st_size for path in tmp_path.glob("*.partial")}
-    assert kept == ({f"{TOP}.tar.partial": len(server.content) // 2} if before else {})
-
-
-@pytest.mark.parametrize(
-    "content, kind",
-    [
-        (b"\n <HTML><p>", "a web page"),
-        (b"\x1f\x8b" * 600, "a gzip file"),
-        (b"PK\3\4" * 300, "a zip file"),
-        (b"x" * 600, "an unknown kind"),
-        (b"", "an unknown kind"),
-        (bytes(10240), "an unknown kind"),
-    ],
-)
-def test_other_files_are_refused_at_their_beginning(
-    content: bytes, kind: str, archive: Archive, server: ArchiveServer, tmp_path: Path
-) -> None:
-    server.content = content
-    assert f"answered with {kind}" in refusal(archive, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [len(server.content) // 2] * bool(before)
 
 
 @pytest.mark.parametrize(
     "status, words, requests",
     [
-        ("403", "forbids", 1),
-        ("401", "login", 1),
-        ("410", "no longer", 1),
-        ("418", "refuses", 1),
+        ("403", "Forbidden", 1),
+        ("401", "Unauthorized", 1),
+        ("410", "Gone", 1),
+        ("418", "Teapot", 1),
         ("503", "busy", 3),
         ("429", "busy", 3),
     ],
@@ -187,7 +155,7 @@ def test_http_errors(
     server.behaviors = [status]
     message = refusal(archive, tmp_path)
     assert f"HTTP {status}" in message and words in message and archive.address in message
-    assert f"put the file at {tmp_path / TOP}.tar and run" in message
+    assert f"put the file at {TOP}.tar in the folder" in message
     assert len(server.requests) == requests
 
 
@@ -201,7 +169,7 @@ def test_redirects_away_from_http_are_refused(
     target: str, archive: Archive, server: ArchiveServer, tmp_path: Path
 ) -> None:
     server.behaviors = [target]
-    assert "redirects" in refusal(archive, tmp_path)
+    assert "redirect" in refusal(archive, tmp_path).lower()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,30 +179,30 @@ def test_redirect_to_this_machine_is_followed_and_circles_end(
     server.behaviors = ["to itself", "cut", "to itself", ""]
     assert got(archive, tmp_path) == server.content
     assert server.ranges[-1] == f"bytes={len(server.content) // 2}-"  # it goes along
-    (tmp_path / f"{TOP}.tar").unlink()
+    (tmp_path / f"{TOP}.downloaded.tar").unlink()
     server.behaviors = ["to itself"]
-    assert "HTTP 302, it redirects in a circle" in refusal(archive, tmp_path)
+    assert "infinite loop" in refusal(archive, tmp_path)
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1/x", "http://x.org/x", "file:///etc/passwd", "ftp://x.org/x"])
 def test_network_may_not_send_us_to_this_machine(address: str) -> None:
     request = urllib.request.Request("https://x.org/a.tar")
-    with pytest.raises(fetch._RefusedError, match="refused"):
-        fetch.Redirects().http_error_302(request, io.BytesIO(), 302, "", {"Location": address})
+    with pytest.raises(ValueError, match="refused"):
+        download.Redirects().http_error_302(request, io.BytesIO(), 302, "", {"Location": address})
 
 
 def test_a_file_of_another_hash_is_refused_and_deleted(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     right = replace(archive, sha256=hashlib.sha256(server.content).hexdigest())
     with pytest.raises(HashError, match=f"has the sha256 {right.sha256}, expected {'0' * 64}"):
-        fetch.fetch(replace(archive, sha256="0" * 64), tmp_path, progress=False, patience=QUICK)
-    assert not list(tmp_path.glob("*.tar*partial")) and not list(tmp_path.glob("*.tar"))
+        download.fetch(replace(archive, sha256="0" * 64), tmp_path, progress=False)
+    assert not list(tmp_path.iterdir())
     assert got(right, tmp_path) == server.content
 
 
 def test_nobody_there(tmp_path: Path) -> None:
     with archive_server.running(b"") as server:
         address = server.address
-    message = refusal(Archive(TOP, address, TOP, ""), tmp_path, Patience(5, retries=1, pause=0))
+    message = refusal(Archive(TOP, address, TOP, ""), tmp_path)
     assert "no connection" in message and "Check the network" in message
 
 
@@ -245,13 +213,15 @@ def test_room_is_asked_for_before(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     assert "free some space" in refusal(archive, tmp_path)
     assert len(server.requests) == 1  # only the server knew the size
-    assert "free some space" in refusal(Archive(TOP, archive.address, TOP, "", 10**9), tmp_path)
-    assert len(server.requests) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk to write to")
 def test_full_disk_is_no_broken_connection(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
-    (tmp_path / f"{TOP}.tar.partial").symlink_to("/dev/full")
+    broken(archive, server, tmp_path)
+    (partial,) = tmp_path.iterdir()
+    partial.unlink()
+    partial.symlink_to("/dev/full")
+    server.requests.clear()
     assert "cannot be written (No space left on device); free some space" in refusal(archive, tmp_path)
     assert len(server.requests) == 1
 
@@ -259,14 +229,14 @@ def test_full_disk_is_no_broken_connection(archive: Archive, server: ArchiveServ
 def test_killed_download_is_resumed(archive: Archive, server: ArchiveServer, tmp_path: Path) -> None:
     server.behaviors = ["stall", ""]
     code = (
-        "import sys; from pathlib import Path; from benchmarks.threedos.data.fetch import Archive, fetch;"
+        "import sys; from pathlib import Path; from benchmarks.threedos.data.download import Archive, fetch;"
         "fetch(Archive(sys.argv[1], sys.argv[2], sys.argv[1], ''), Path(sys.argv[3]))"
     )
-    half, partial = len(server.content) // 2, tmp_path / f"{TOP}.tar.partial"
+    half = len(server.content) // 2
     child = subprocess.Popen([sys.executable, "-c", code, TOP, archive.address, str(tmp_path)])
     try:
         deadline = time.monotonic() + 60
-        while not (partial.is_file() and partial.stat().st_size == half) and time.monotonic() < deadline:
+        while [path.stat().st_size for path in tmp_path.iterdir()] != [half] and time.monotonic() < deadline:
             assert child.poll() is None
             time.sleep(0.01)
     finally:

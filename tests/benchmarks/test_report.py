@@ -26,18 +26,9 @@ def test_real_data_have_published_rows_and_reasons(tmp_path: Path):
     published = section(page, "Published figures")
     assert "| differs in |" in published and "no axis exchange" in published and "github.com/GNNatan" in published
     why = section(page, "Why the figures differ")
-    assert [line.split("**")[1] for line in why.strip().splitlines()] == list(reasons())
-    assert "**Here**: vitg14 is z up, the axes are exchanged." in why
-    assert "**Here**: 0.4." in why and "(Source: semnov, PAO.)" in why
+    assert [line.split("**")[1] for line in why.strip().splitlines()] == [row["title"] for row in reasons()]
+    assert "(Source: semnov, PAO.)" in why
     assert list(tmp_path.iterdir()) == [tmp_path / "run.md"]
-
-
-def test_what_the_reference_protocol_does_is_said(tmp_path: Path):
-    why = section(
-        page_of(made_up_report("sr1", "semnov", "vitg14", generated=False), tmp_path), "Why the figures differ"
-    )
-    assert "axes are NOT exchanged" in why and "**Here**: Euclidean, raw features." in why
-    assert "prints it: 21.3" in why
 
 
 def test_generated_data_are_not_compared(tmp_path: Path):
@@ -62,7 +53,7 @@ def test_tables_have_as_many_cells_in_every_row(tmp_path: Path):
             widths[-1].add(line.count("|") - line.count("\\|"))
         elif widths[-1]:
             widths.append(set())
-    assert len(widths) > 5 and all(len(found) == 1 for found in widths if found)
+    assert len(widths) > 4 and all(len(found) == 1 for found in widths if found)
 
 
 def test_pictures_are_linked_where_they_are(tmp_path: Path):
@@ -76,17 +67,9 @@ def test_pictures_are_linked_where_they_are(tmp_path: Path):
     assert "Pictures and files" not in page_of(made_up_report(), tmp_path / "other")
 
 
-def test_settings_versions_counts_and_spreadsheet(tmp_path: Path):
+def test_settings_and_spreadsheet(tmp_path: Path):
     page = page_of(made_up_report("sr1", generated=False), tmp_path)
-    settings = section(page, "All settings")
-    assert (
-        "| seeds | 1, 41, 13718 |" in settings
-        and "| torch version | 2.6.0 |" in settings
-        and "9ae5b7877367" in settings
-    )
-    assert "| architecture | pointbert: width 128, depth 4 |" in settings
-    assert f"| text sha256 | {'7e' * 32} |" in settings
-    assert "| published | 2,378 | 340 | 1,255 | 788 | 847 |" in section(page, "Shapes")
+    assert "seeds 1, 41, 13718" in section(page, "What was run") and "9ae5b7877367" in page
     assert section(page, "For the spreadsheet").count("to spreadsheet: ") == 3
 
 
@@ -98,30 +81,6 @@ def test_ablation_has_its_section(tmp_path: Path):
     assert r"| color | 0.4 | 0 | +1.0 \[+0.2 to +2.0\] \* |" in section(
         page_of(report, tmp_path), "What each switch is worth"
     )
-
-
-@pytest.mark.parametrize(
-    "benchmark, generated, shown", [("sr2", False, True), ("sr2", True, False), ("sr12", False, False)]
-)
-def test_what_copies_did_to_a_trained_network_stands_beside_the_ablation(
-    tmp_path: Path, benchmark: str, generated: bool, shown: bool
-):
-    report = made_up_report(benchmark, generated=generated)
-    heading = "What corrupted copies did to a trained DGCNN"
-    assert heading not in page_of(report, tmp_path)
-    change = {"difference": 0.01, "low": 0.002, "high": 0.02}
-    report["ablation"] = [{"switch": "color", "from": "0.4", "to": "0", "known_by": "names", "auroc": change}]
-    found = section(page_of(report, tmp_path), "What each switch is worth")
-    # AUROC 66.3 and 77.0, FPR95 88.1 and 68.5, without and with them
-    assert (heading in found, "| L2 1-NN | 66.3 | 77.0 | 88.1 | 68.5 |" in found) == (shown, shown)
-
-
-def test_a_report_of_an_earlier_version_is_still_written(tmp_path: Path):
-    report = made_up_report("sr1", generated=False)
-    del report["classes"], report["architecture"], report["text"]["sha256"]
-    for result in report["results"]:
-        result["threshold"] = result.pop("thresholds")[0]
-    assert "architecture" not in page_of(report, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from made_up_run import made_up_report
 
-from benchmarks.report.facts import WIDTH, count_differences, header, network_words
+from benchmarks.report.facts import WIDTH, count_differences, header
 from benchmarks.report.tables import (
     Table,
     ablation_table,
@@ -147,8 +147,6 @@ def test_classes_are_in_label_order():
     assert "known: monitor, desk/table, toilet, bed" in header(report)
     report["data"]["counts"]["known"]["monitor"] = 0
     assert "known: desk/table, toilet, bed" in header(report)
-    del report["classes"]
-    assert "known: bed, desk/table, toilet" in header(report)  # as they were counted
 
 
 def test_header_says_what_was_run():
@@ -248,11 +246,6 @@ def test_ablation_has_a_dash_where_a_switch_does_not_apply():
     assert ["support", "a", "b", "-", "+0.0", "[-1.0", "to", "+1.0]"] in cells
     report["ablation"] = report["ablation"][2:3]
     assert "by prototypes" not in ablation_table(report)
-
-
-def test_a_network_in_words():
-    assert network_words({"name": "pointbert", "width": 1280, "radius": 0.2}) == "pointbert: width 1,280, radius 0.2"
-    assert network_words({"name": "pointbert"}) == "pointbert"
 
 
 def test_markdown_cells_stay_cells():

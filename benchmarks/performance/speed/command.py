@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
 
     from benchmarks.performance.speed import report
     from benchmarks.performance.speed.measuring import Settings, measure
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
 
     options.check(args, batch=1, points=1, repeats=1, threads=1)
     if args.cpu_seconds and args.threads > 1:

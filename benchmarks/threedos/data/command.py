@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from benchmarks import options
-from benchmarks.threedos.data import fetch
-from benchmarks.threedos.data.fetch import PATIENCE, TABLE, Archive, Patience
-from benchmarks.threedos.data.unpack import unpack
+from benchmarks.threedos.data.download import TABLE, gigabytes, install, read_archives, writing
 from openshape_ood.checks import check_choice
 from openshape_ood.errors import FileError, OpenShapeError
 
@@ -23,10 +19,10 @@ What is there already is skipped. A download that was cut off goes on where it
 stopped when the command is run again."""
 
 
-def main(argv: Sequence[str] | None = None, patience: Patience = PATIENCE) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """0 if all went well, or all is there and as published; 1 if not, 130 where it was interrupted."""
     args = _parser().parse_args(argv)
-    work = _check if args.command == "check" else partial(_download, patience=patience)
+    work = _check if args.command == "check" else _download
     return options.finish(partial(work, args), "; running the command again goes on from here")
 
 
@@ -38,8 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--data-root", type=Path, required=True, metavar="DIR", help="the unpacked 3DOS release")
     check.add_argument("--quiet", action="store_true", help="a line a benchmark, no tables")
     raw = argparse.RawDescriptionHelpFormatter
-    words, rows = "fetch and unpack the archives of the 3DOS release", fetch.read_archives(TABLE)
-    sizes = [(row.name, fetch.gigabytes(row.size) if row.size else "?", row.needed_by) for row in rows]
+    words, rows = "fetch and unpack the archives of the 3DOS release", read_archives(TABLE)
+    sizes = [(row.name, gigabytes(row.size) if row.size else "?", row.needed_by) for row in rows]
     listed = "\n".join(["archives:", *(f"  {name:28} {size:>6}  {needed}" for name, size, needed in sizes)])
     get = commands.add_parser("download", help=words, formatter_class=raw, description=DESCRIPTION, epilog=listed)
     root = Path("3D_OS_release_data")
@@ -59,20 +55,20 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if complete else 1
 
 
-def _download(args: argparse.Namespace, patience: Patience) -> int:
+def _download(args: argparse.Namespace) -> int:
     """An archive that cannot be had does not keep the others from being tried."""
     from filelock import FileLock, Timeout
 
-    rows, root, failed = {row.name: row for row in fetch.read_archives(args.archives)}, args.data_root, False
+    rows, root, failed = {row.name: row for row in read_archives(args.archives)}, args.data_root, False
     for name in args.only or ():
         check_choice(name, "archive", tuple(rows))
-    with fetch.writing(root):
+    with writing(root):
         root.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(root / ".download.lock", timeout=0):  # two that write the same .partial would spoil it
             for name in args.only or rows:
                 try:
-                    done = install(rows[name], root, keep=args.keep, progress=not args.quiet, patience=patience)
+                    done = install(rows[name], root, keep=args.keep, progress=not args.quiet)
                     print(f"{name}: {done}", flush=True)
                 except (OpenShapeError, OSError) as error:
                     print(f"error: {options.printable(str(error))}", file=sys.stderr)
@@ -82,20 +78,3 @@ def _download(args: argparse.Namespace, patience: Patience) -> int:
     if not failed:
         print(f"Next: python -m benchmarks.data check --data-root {root}")
     return int(failed)
-
-
-def install(
-    archive: Archive, root: Path, *, keep: bool = False, progress: bool = True, patience: Patience = PATIENCE
-) -> str:
-    """See to it that `root` has the archive's folder, and say how; a .tar that was put there by hand is left."""
-    folder = root / archive.folder
-    if os.path.lexists(folder):
-        return f"there already, skipped ({folder})"
-    tar = fetch.fetch(archive, root, progress=progress, patience=patience)
-    fetch.check_room(root, tar.stat().st_size, "unpacking it")
-    files = unpack(tar, folder, progress=progress)
-    with suppress(OSError):
-        if not keep and fetch.note_of(tar).is_file():  # without a note the .tar is somebody's own
-            tar.unlink(missing_ok=True)
-        fetch.note_of(tar).unlink(missing_ok=True)
-    return f"unpacked {files:,} files to {folder}"

@@ -10,36 +10,25 @@ import os
 import shutil
 import sys
 import tarfile
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from openshape_ood.errors import FileError, MissingPackageError, ShapeFileError
+from openshape_ood.errors import FileError, ShapeFileError
 
 MAX_MEMBERS = 500_000  # ModelNet40 as text has some 12,000
 MAX_DEPTH = 16  # folders in each other
-MAX_NAME = 255  # bytes, as most file systems have it
 MAX_HEADER = 32 * 1024  # bytes of names and attributes before one member; a real one needs a few hundred
-COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\3\4": "zip"}
-FILE, FOLDER = 0o644, 0o755  # modes
 
 
-def unpack(tar: Path, folder: Path, *, progress: bool = True, max_members: int = MAX_MEMBERS) -> int:
+def unpack(tar: Path, folder: Path, *, progress: bool = True) -> int:
     """Unpack a plain tar of the one folder `folder.name` to `folder`, whole or not at all; the number of its files.
 
-    Only files (mode 644) and folders (755) below that folder come out, together no more bytes than the archive has.
+    Only plain files and folders below that folder come out, together no more bytes than the archive has.
     """
-    if not hasattr(tarfile, "data_filter"):
-        version = sys.version.split()[0]
-        raise MissingPackageError(
-            f"Python {version} cannot unpack an archive safely; use 3.11.4 or newer, or unpack {tar} by hand"
-        )
     temporary = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
     try:
-        files = _extract(tar, temporary, folder.name, progress, max_members)
-        for path, _, _ in os.walk(temporary):
-            os.chmod(path, FOLDER)
+        files = _extract(tar, temporary, folder.name, progress)
         os.rename(temporary / folder.name, folder)
         return files
     except (ShapeFileError, tarfile.TarError, RecursionError, ValueError, OverflowError) as error:
@@ -53,32 +42,29 @@ def unpack(tar: Path, folder: Path, *, progress: bool = True, max_members: int =
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _extract(tar: Path, into: Path, top: str, progress: bool, max_members: int) -> int:
+def _extract(tar: Path, into: Path, top: str, progress: bool) -> int:
     from tqdm import tqdm
 
-    held = tar.stat().st_size
-    seen: dict[str, bool] = {}  # path as a file system without cases sees it: is it a folder?
-    into.mkdir()
-    hidden = None if progress else True
-    with _Bounded(tar) as file, tqdm(desc=f"unpacking {tar.name}", unit="file", disable=hidden, leave=False) as bar:
-        if problem := not_a_tar(file.read(tarfile.BLOCKSIZE)):
-            raise ShapeFileError(f"this is {problem}, not a plain tar archive")
-        file.seek(0)
-        with tarfile.TarFile(fileobj=file, errors="surrogateescape", encoding="utf-8") as archive:
-            for count, member in enumerate(_members(archive, file), 1):
-                if count > max_members:
-                    raise ShapeFileError(f"more than {max_members:,} members")
-                parts = [part for part in member.name.split("/") if part not in ("", ".")]
-                if wrong := _problem(member, parts, top, held):
-                    raise ShapeFileError(f"member {member.name[:200]!r} {wrong}")
-                # not the folder that the archive lies in, nor the files in which macOS keeps its attributes
-                if parts and not parts[-1].startswith("._"):
-                    _remember(parts, member, seen)
-                    archive.extract(member.replace(mode=FILE), into, set_attrs=member.isreg(), filter=_filter)
-                    bar.update()
-    if not (into / top).is_dir():
-        raise ShapeFileError(f"no folder {top!r} in it")
-    return len(seen) - sum(seen.values())
+    held, files, hidden = tar.stat().st_size, 0, None if progress else True
+    (into / top).mkdir(parents=True)
+    with (
+        _Bounded(tar) as file,
+        tarfile.TarFile(fileobj=file, errors="surrogateescape", encoding="utf-8") as archive,
+        tqdm(desc=f"unpacking {tar.name}", unit="file", disable=hidden, leave=False) as bar,
+    ):
+        for count, member in enumerate(_members(archive, file), 1):
+            if count > MAX_MEMBERS:
+                raise ShapeFileError(f"more than {MAX_MEMBERS:,} members")
+            parts = [part for part in member.name.split("/") if part not in ("", ".")]
+            if wrong := _problem(member, parts, top, held):
+                raise ShapeFileError(f"member {member.name[:200]!r} {wrong}")
+            # not the folder that the archive lies in, nor the files in which macOS keeps its attributes
+            if parts and not parts[-1].startswith("._"):
+                files += _write(archive, member, into.joinpath(*parts))
+                bar.update()
+    if not files:
+        raise ShapeFileError(f"no file of a folder {top!r} in it")
+    return files
 
 
 class _Bounded(io.FileIO):
@@ -108,54 +94,29 @@ def _members(archive: tarfile.TarFile, file: _Bounded) -> Iterator[tarfile.TarIn
         raise ShapeFileError(f"truncated or damaged at byte {archive.offset:,}")
 
 
-def _filter(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-    """Python's own filter for data, without the owner, mode and time of the archive."""
-    return tarfile.data_filter(member, path).replace(mode=FILE if member.isreg() else FOLDER, mtime=0, deep=False)
-
-
 def _problem(member: tarfile.TarInfo, parts: list[str], top: str, held: int) -> str:
     """Why a member must not be unpacked, "" if it may be."""
     name = member.name
-    reasons = {
-        "is a link, a device or a sparse file; only files and folders are unpacked": (
-            not (member.isreg() or member.isdir()) or member.issparse()
-        ),
-        # members follow each other, so that all of them together fit, too
-        f"claims {member.size:,} bytes, past the end of the archive: truncated or hostile": (
-            member.size < 0 or member.offset_data + member.size > held
-        ),
-        "has an absolute path": name.startswith("/"),
-        "leads out of the folder": ".." in parts,
-        f"has a name of more than {MAX_NAME} bytes": any(len(os.fsencode(part)) > MAX_NAME for part in parts),
-        "has a path of Windows": "\\" in name or ":" in name,
-        "has unprintable characters in its name": not name.isprintable(),  # also bytes that are no UTF-8
-        f"lies more than {MAX_DEPTH} folders deep": len(parts) > MAX_DEPTH,
-        f"lies outside the folder {top!r}": bool(parts) and parts[0] != top and not parts[-1].startswith("._"),
-        "is a file, expected a folder": parts == [top] and not member.isdir(),
-    }
-    return next((reason for reason, holds in reasons.items() if holds), "")
-
-
-def _remember(parts: list[str], member: tarfile.TarInfo, seen: dict[str, bool]) -> None:
-    """Adds a member and the folders around it to `seen`; raises if one takes the place of another."""
-    for depth in range(1, len(parts) + 1):
-        key = unicodedata.normalize("NFC", "/".join(parts[:depth])).casefold()
-        is_folder = member.isdir() or depth < len(parts)
-        if key in seen and not (is_folder and seen[key]):
-            raise ShapeFileError(f"member {member.name[:200]!r} is in it twice")
-        seen[key] = is_folder
-
-
-def not_a_tar(head: bytes) -> str:
-    """What a file that begins with `head` is, in words, or "" if it may be a plain tar."""
-    start = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:200].lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "a web page"
-    for magic, kind in COMPRESSED.items():
-        if head.startswith(magic):
-            return f"a {kind} file"
-    try:
-        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        return "an unknown kind of file"
+    if not (member.isreg() or member.isdir()) or member.issparse():
+        return "is a link, a device or a sparse file; only files and folders are unpacked"
+    if member.size < 0 or member.offset_data + member.size > held:  # they follow each other: all together fit, too
+        return f"claims {member.size:,} bytes, past the end of the archive: truncated or hostile"
+    if name.startswith("/") or ".." in parts or (parts and parts[0] != top and not parts[-1].startswith("._")):
+        return f"lies outside the folder {top!r}"
+    if not name.isprintable() or set(name) & set("\\:") or len(parts) > MAX_DEPTH:  # or is no UTF-8, or of Windows
+        return f"has a name of unprintable characters, of Windows, or more than {MAX_DEPTH} folders deep"
     return ""
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int:
+    """How many files that makes. Raises `ShapeFileError` for one in the place of another."""
+    try:
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+            return 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as out:
+            shutil.copyfileobj(archive.extractfile(member), out)  # type: ignore[arg-type]
+        return 1
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ShapeFileError(f"member {member.name[:200]!r} is in it twice") from error

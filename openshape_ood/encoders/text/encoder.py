@@ -207,7 +207,7 @@ class TextEncoder:
     @cached_property
     def _precision(self) -> str:
         """Of the embeddings that the device gives."""
-        from openshape_ood.devices import find_device
+        from openshape_ood.encoders.devices import find_device
 
         return open_clip.precision_on(find_device(self._device))
 
