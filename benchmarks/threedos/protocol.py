@@ -168,7 +168,7 @@ def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) ->
         return []
     from benchmarks.threedos.data.check import differences
 
-    found = differences(split.name, data)
+    found = differences(split.name, data.counts)
     wrong = found + [f"no object of {title}" for title in data.absent]
     if args.strict and wrong:
         words = f"{args.data_root} is not the published data of {split.name}: {'; '.join(wrong)}"
