@@ -15,7 +15,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -27,22 +26,10 @@ from benchmarks.performance.harness import MIB, apart, in_turns, memory, version
 from benchmarks.report.output import write_json
 from openshape_ood.errors import InputError
 
-SEARCHES = ("exact", "cells", "graph")
+# and what an index is set by: its attributes
+SEARCHES = {"exact": {}, "cells": {"cells": "cells", "probes": "probes"}, "graph": {"candidates": "probes"}}
 CLUSTERS, SPREAD = 1000, 0.7
 STEP = 1 << 14  # vectors made at once
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is searched: m rows and b queries of d numbers, k neighbors of each."""
-
-    rows: int
-    dim: int
-    queries: int
-    k: int
-    metric: str
-    sample: int
-    seed: int
 
 
 def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
@@ -62,40 +49,32 @@ def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
     return vectors
 
 
-def measure(search: str, task: Task, progress: bool = False) -> dict[str, Any]:
-    """Seconds, MiB and recall of one search, in this process."""
+def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
+    """Seconds, MiB and recall of one search, in this process.
+
+    task: what is searched: "rows" and "queries" of "dim" numbers, "k" neighbors of each by "metric"; "seed", "sample".
+    """
     from openshape_ood.scoring.neighbors import Index, nearest
 
-    rows = made_up(task.rows, task.dim, task.seed, stream=0)
-    queries = made_up(task.queries, task.dim, task.seed, stream=1)
-    few = made_up(64, task.dim, task.seed, stream=2)  # the first call imports torch or faiss
-    if search == "exact":
-        nearest(few, few, metric=task.metric)
-    else:
-        Index(few, task.metric, search).nearest(few)
+    metric, k, seed = task["metric"], task["k"], task["seed"]
+    rows = made_up(task["rows"], task["dim"], seed, stream=0)
+    queries = made_up(task["queries"], task["dim"], seed, stream=1)
+    few = made_up(64, task["dim"], seed, stream=2)  # the first call imports torch or faiss
+    nearest(few, few, metric=metric) if search == "exact" else Index(few, metric, search).nearest(few)
     before, start = memory(), time.perf_counter()
-    index = None if search == "exact" else Index(rows, task.metric, search, seed=task.seed)
+    index = None if search == "exact" else Index(rows, metric, search, seed=seed)
     built = time.perf_counter()
-    if index is None:
-        nearest(queries, rows, task.k, task.metric, progress=progress)
-    else:
-        index.nearest(queries, task.k, progress=progress)
+    index.nearest(queries, k) if index else nearest(queries, rows, k, metric)
     done, after = time.perf_counter(), memory()  # before the recall, which searches exactly
-    settings = {"exact": {}, "cells": {"cells": "cells", "probes": "probes"}, "graph": {"candidates": "probes"}}[search]
     return {
         "search": search,
         "build_seconds": built - start if index else 0.0,
         "query_seconds": done - built,
         "peak_mib": after["peak"] / MIB,
         "beside_data_mib": max(0.0, (after["peak"] - before["resident"]) / MIB),
-        "recall": index.recall(queries, task.k, task.sample) if index else 1.0,
-        "settings": {name: getattr(index, attribute) for name, attribute in settings.items()},
+        "recall": index.recall(queries, k, task["sample"]) if index else 1.0,
+        "settings": {name: getattr(index, attribute) for name, attribute in SEARCHES[search].items()},
     }
-
-
-def measured(search: str, task: dict[str, Any]) -> dict[str, Any]:
-    """`measure`, as a process of its own is asked for it."""
-    return measure(search, Task(**task), progress=sys.stderr.isatty())
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
@@ -118,8 +97,8 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, rows=1, dim=1, queries=1, k=1, sample=1, seed=0)
     if args.k > args.rows:
         raise InputError(f"--k is {args.k} for {args.rows} rows; expected no more than rows")
-    task = asdict(Task(args.rows, args.dim, args.queries, args.k, args.metric, args.sample, args.seed))
-    searches = {s: partial(apart, f"search {s!r}", measured, s, task, show=True) for s in possible(args.searches)}
+    task = {name: getattr(args, name) for name in ("rows", "dim", "queries", "k", "metric", "sample", "seed")}
+    searches = {s: partial(apart, f"search {s!r}", measure, s, task, show=True) for s in possible(args.searches)}
     say = f"{args.rows:,} rows × {args.dim}, {args.queries:,} queries" if args.progress else ""
     results = [one.found for (one,) in in_turns(searches, 1, say).values()]
     data = (args.rows + args.queries) * args.dim * 4 / MIB
@@ -150,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, default in {"rows": 1_000_000, "dim": 512, "queries": 10_000, "k": 5}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--metric", choices=("cosine", "euclidean"), default="cosine")
-    parser.add_argument("--searches", nargs="+", choices=SEARCHES, default=["exact", "cells"])
+    parser.add_argument("--searches", nargs="+", choices=tuple(SEARCHES), default=["exact", "cells"])
     parser.add_argument("--sample", type=int, default=500, help="queries that the recall is measured on")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

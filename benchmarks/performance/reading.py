@@ -122,17 +122,13 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     options.check(args, files=1, files_large=1, threads=1, repeats=1, batch_size=1, workers=1)
-    before = torch.get_num_threads()
     torch.set_num_threads(args.threads)
-    try:
-        with tempfile.TemporaryDirectory(prefix="reading-") as folder:
-            paths = write_meshes(Path(folder), args.files, seed=0)
-            size = sum(path.stat().st_size for path in paths) / len(paths)
-            own = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
-            results = [measure(name, files, args) for name, files in own.items()]
-    finally:
-        torch.set_num_threads(before)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="reading-") as folder:
+        paths = write_meshes(Path(folder), args.files, seed=0)
+        size = sum(path.stat().st_size for path in paths) / len(paths)
+        own = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
+        results = [measure(name, files, args) for name, files in own.items()]
+    cores = os.cpu_count()
     print(f"{cores} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
           f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
     print(table(results))
