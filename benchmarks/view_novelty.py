@@ -23,8 +23,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks import options
 from benchmarks.questions.localize import interval
 from benchmarks.report.output import write_json
-from benchmarks.training.completion_affinities import one_map, scaled
-from benchmarks.training.completion_samples import LAYOUT
+from benchmarks.training.completion_affinities import NOTHING, one_map, scaled
+from benchmarks.training.completion_samples import LAYOUT, numbered
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
@@ -54,25 +54,15 @@ class Judged:
         return len(replace(self.found, threshold=Threshold(threshold)).regions(SIZE))
 
 
-class Instances:
-    """A generated view as `one_map` takes it: layout has names of its own."""
-
-    def __init__(self, made: RoomView) -> None:
-        numbers = [LAYOUT.get(piece.name, piece.instance) for piece in made.pieces]
-        self.shown = np.array([*numbers, 0], dtype=np.uint8)[made.surface]
-        self._categories = np.array([item.category for item in made.items])
-
-    def objects(self, name: str) -> np.ndarray:
-        return np.array([LAYOUT[name]]) if name in LAYOUT else np.flatnonzero(self._categories == name) + 1
-
-
 def affinities(made: RoomView, names: Sequence[str], seed: int, severity: float = 1.0) -> Affinities:
     """The stand-in of completion's training for relevancy, less a fixed background; true masks at `severity` 0."""
     if not severity:
         return Affinities.from_masks(np.stack([made.mask(name) for name in names]), names)
-    rng, seen = np.random.RandomState([seed, 18]), Instances(made)
-    maps = np.stack([one_map(seen, name, rng, severity) for name in names])
-    behind = np.mean([one_map(seen, "", rng, severity) for _ in range(BACKGROUND)], axis=0)
+    rng, shown = np.random.RandomState([seed, 18]), numbered(made)
+    called = np.array([item.category for item in made.items])
+    objects = [[LAYOUT[name]] if name in LAYOUT else np.flatnonzero(called == name) + 1 for name in names]
+    maps = np.stack([one_map(shown, np.array(own), rng, severity) for own in objects])
+    behind = np.mean([one_map(shown, NOTHING, rng, severity) for _ in range(BACKGROUND)], axis=0)
     return Affinities(scaled(maps - behind), tuple(names))
 
 
@@ -128,13 +118,9 @@ def measure(rooms: int, severity: float = 1.0, seed: int = 0, objects: bool = Fa
 
 
 def shown(value: Any) -> str:
-    return (
-        f"{value['mean']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
-        if isinstance(value, dict)
-        else f"{value:.3g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, dict):
+        return f"{value['mean']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from openshape_ood.encoders.text.encoder import TextEncoder as TextEncoder
     from openshape_ood.errors import OpenShapeError as OpenShapeError
     from openshape_ood.known import KnownClasses as KnownClasses
-    from openshape_ood.localization import localize as localize
     from openshape_ood.novelty import NoveltyResult as NoveltyResult
     from openshape_ood.novelty import score_embeddings as score_embeddings
     from openshape_ood.novelty import score_novelty as score_novelty
     from openshape_ood.novelty_map import NoveltyMap as NoveltyMap
+    from openshape_ood.novelty_map import localize as localize
     from openshape_ood.registry import list_checkpoints as list_checkpoints
     from openshape_ood.scenes import Scene as Scene
     from openshape_ood.scenes import load_scene as load_scene
@@ -65,7 +65,7 @@ _HOMES = {
     "load_scene": "scenes",
     "load_shape": "shapes.reading",
     "load_view": "views",
-    "localize": "localization",
+    "localize": "novelty_map",
     "score_embeddings": "novelty",
     "score_novelty": "novelty",
     "score_scene": "scenes",

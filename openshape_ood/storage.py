@@ -7,16 +7,20 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import FileError, OpenShapeError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
 
 # what reading a file raises that is of the right kind and damaged; numpy may stumble over tokens and characters
 DAMAGE = (
@@ -174,6 +178,34 @@ def loaded_arrays(path: Any, what: str) -> Iterator[tuple[Any, dict[str, np.ndar
         raise FileError(f"cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}") from error
     except DAMAGE as error:
         raise FileError(f"{path} is no {what}, or a damaged one: {error}") from error
+
+
+def training_arrays(network: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, np.ndarray]:
+    """What a training goes on with as if it had not been stopped, see `restore_training`."""
+    import torch
+
+    tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
+    for place, optimizer in enumerate(optimizers):
+        for i, of in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{place}.{i}.{name}": one for name, one in of.items() if torch.is_tensor(one)}
+    return {name: one.cpu().numpy() for name, one in tensors.items()}
+
+
+def restore_training(arrays: Mapping[str, np.ndarray], network: nn.Module, optimizers: Sequence[Optimizer]) -> None:
+    """Network and optimizers as they were in `training_arrays`. Raises `ValueError` for a network that is another."""
+    import torch
+
+    tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
+    try:
+        network.load_state_dict({key.removeprefix("network."): one for key, one in tensors.items() if key[0] == "n"})
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    states: list[dict[int, dict[str, Any]]] = [{} for _ in optimizers]
+    for key in (key for key in tensors if key[0] == "o"):
+        _, place, i, name = key.split(".")
+        states[int(place)].setdefault(int(i), {})[name] = tensors[key]
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def _safetensors_path(path: str | os.PathLike[str], what: str) -> Path:

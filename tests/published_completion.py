@@ -16,8 +16,7 @@ import numpy as np
 import torch
 
 from openshape_ood.registry import Row, find_checkpoint
-from openshape_ood.views.completion.network import CompletionNetwork
-from openshape_ood.views.completion.relations import RELATIONS
+from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -134,6 +133,12 @@ def box_points(name: str, seed: int, shape: tuple[int, ...], spread: float = 1.0
         fine = np.all([np.abs(c - np.round(c)).min(axis=1) > 1e-3 for c in cells], axis=0)
         kept = np.concatenate([kept, drawn[fine]])
     return kept[:count].reshape(*shape, 3)
+
+
+def corner_grid(side: int) -> np.ndarray:
+    """Points (side³, 3) float32, x slowest, evenly from corner to corner of the box."""
+    axes = [np.linspace(low, high, side, dtype=np.float32) for low, high in BOUNDS.T]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
 
 
 def affinities(name: str, seed: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -19,7 +19,7 @@ PACKAGE = Path(openshape_ood.__file__).parent
 ORDER = """
     errors
     checks
-    storage devices workers
+    storage workers
     shapes
     registry
     encoders
@@ -27,8 +27,8 @@ ORDER = """
     known
     scoring
     novelty_map
-    novelty localization comparison discovery reconstruction
-    scenes examination
+    novelty comparison discovery
+    scenes reconstruction
     views
     sklearn_api embedding_store
     plots

@@ -58,8 +58,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     about = "train and score all, beside a frozen encoder"
     one = options.add(commands.add_parser("table", help=about, allow_abbrev=False), *SHARED, "model")
     many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}
-    one.add_argument("--sets", choices=sets, default=["sr1", "sr2", "sn1"], **many)
+    one.add_argument("--sets", choices=sets, default=sets, **many)
     one.add_argument("--networks", choices=tuple(NETWORKS), default=["dgcnn", "pn2"], **many)
+    one.add_argument("--heads", choices=HEADS, default=["CE"], **many)
     one.add_argument("--data-seeds", type=int, default=[0, 1, 2], **many | {"help": "of generated shapes"})
     one.add_argument("--seeds", type=int, default=[1], **many | {"help": "of trainings; 3DOS: 1 41 13718"})
     one.add_argument("--per-class", type=int, help="generated shapes (default: 12, of sn sets 5)")
@@ -84,7 +85,7 @@ def train(args: argparse.Namespace) -> None:
     from benchmarks.baselines.training import train as trained
     from benchmarks.threedos.evaluation import labels_of
     from benchmarks.threedos.splits import load_split
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
 
     split = load_split(args.set)
     given = {name: value for name in TRAIN_OPTIONS if (value := getattr(args, name)) is not None}

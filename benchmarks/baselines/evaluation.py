@@ -35,7 +35,7 @@ from benchmarks.threedos.record import result_json
 from benchmarks.threedos.results import Scored
 from benchmarks.threedos.splits import Split, load_split
 from benchmarks.threedos.store import content_key
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.registry.files import sha256
 from openshape_ood.storage import own_folder, save_whole
@@ -49,7 +49,9 @@ def load(split: Split, args: argparse.Namespace) -> tuple[BenchmarkData, Objects
     Raises `InputError` for one known class, `ShapeFileError` for data without their lists.
     """
     if split.track == "real":
-        raise InputError(f"{split.name} is real to real, for which no baseline is trained; expected sr1, sr2 or sn")
+        raise InputError(
+            f"{split.name} is real to real, for which no baseline is trained; expected sr1, sr2 or an sn set"
+        )
     data = load_data(split, args, own_folder("benchmarks"))
     if len(data.known) < 2:
         names = ", ".join(c.title for c in data.known)

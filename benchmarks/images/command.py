@@ -36,7 +36,7 @@ from benchmarks.threedos.protocol import cache_folder
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import FAMILIES
 from openshape_ood.comparison.released import NETWORKS, ImageFeatures
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder

@@ -41,7 +41,7 @@ from openshape_ood.comparison.training import (
     is_collapsed,
     train,
 )
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError
 
 SMALL = "test_resnet"  # of timm, 0.4 million weights: what is trained on generated outlines

@@ -136,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
         difference = largest_difference([folder / name for name in ENGINES])
     print(table(results))
     print(f"\nlargest difference of unit embeddings: {difference:.1e}")
+    args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(args, name) for name in ("count", "workers", "kill", "seed")}
     found = {"benchmark": "engines", **settings, "broken": BROKEN, "cores": os.cpu_count()}
     found |= {"versions": versions("torch", "numpy", "pyarrow", "ray"), "largest_difference": difference}

@@ -73,7 +73,7 @@ def measured(folder: str, count: int, cell: float, block: int) -> dict[str, Any]
 
 def _agreement(path: Path) -> dict[str, float]:
     """How much of a scored road was seen, and how well its pits stand out."""
-    from openshape_ood.shapes.pieces import cloud_pieces
+    from openshape_ood.shapes.columns import cloud_pieces
 
     seen, both, either, points = 0, 0, 0, 0
     for piece in cloud_pieces(path, ("novelty",)):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def load_network(name: str, device: str) -> tuple[ShapeEncoder, str]:
     """An encoder, and where its weights are from: the package, or chance."""
     from benchmarks.performance.networks import RANDOM, made_up_encoder, made_up_weights
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
     from openshape_ood.encoders.shape_encoder import ShapeEncoder
 
     row = find_checkpoint(name)
@@ -132,6 +132,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"{cores} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
           f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
     print(table(results))
+    args.out.mkdir(parents=True, exist_ok=True)
     found = {
         "benchmark": "reading",
         "settings": {name: value for name, value in vars(args).items() if name not in ("out", "progress")},

@@ -27,7 +27,7 @@ from benchmarks import options
 from benchmarks.performance.harness import Clock, CpuClock, CudaClock, machine, take_turns, versions
 from benchmarks.performance.networks import made_up_weights
 from benchmarks.report.output import write_json
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.registry import ARCHITECTURES, find_checkpoint, list_checkpoints
 from openshape_ood.scenes.sparse.convolution import convolve
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap

@@ -20,10 +20,8 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.report.facts import weights_notes
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.axis import draw
-from benchmarks.threedos.record import other_weights
 from benchmarks.training.real import real_meshes
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import ShapeEncoder, TextEncoder
@@ -226,42 +224,24 @@ def share(value: float | None) -> str:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, sets=1, per_class=1)
-    args.out.mkdir(parents=True, exist_ok=True)
-    where = {"device": args.device}
-    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
-    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
+    encoder, text = harness.loaded(args)
     rows = measure(encoder, text, args)
     data = "generated" if args.data_root is None else "real"
     settings = {key: getattr(args, key) for key in ("seeds", "sets", "per_class")}
-    settings |= {
-        "known_classes": CLASSES,
-        "novel_classes": NOVEL,
-        "examples": EXAMPLES,
-        "severity": SEVERITY,
-        "axes": {k: list(v) for k, v in KINDS.items()},
-    }
-    report = {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
-        "other_weights": (others := other_weights(encoder, text)),
-        "data": data,
-        "settings": settings,
-        "rows": [asdict(row) for row in rows],
-    }
-    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
-    path = write_json(args.out / f"axis-{name}-{data}.json", report)
-    files = [path, draw(path.with_suffix(".png"), report)] if args.pictures else [path]
-    print(*weights_notes(report), *tables(rows), sep="\n\n")
-    print("", *files, sep="\n")
+    settings |= {"known_classes": CLASSES, "novel_classes": NOVEL, "examples": EXAMPLES, "severity": SEVERITY}
+    settings["axes"] = {kind: list(axes) for kind, axes in KINDS.items()}
+    report = harness.facts(encoder, text) | {"data": data, "settings": settings, "rows": [asdict(row) for row in rows]}
+    harness.finish(
+        args, f"axis-{harness.named(report)}-{data}", report, tables(rows), lambda path: [draw(path, report)]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "is the axis that points up found?"
-    parser = options.parser("axis", about, "model", "checkpoint", "text_checkpoint", "device", per_class=15)
+    names = ("model", "checkpoint", "text_checkpoint", "device", "seeds", "no_pictures")
+    parser = options.parser("axis", about, *names, per_class=15)
     parser.add_argument("--data-root", type=Path, help="a folder of real meshes; without it, generated ones")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="(default: 0 1 2 3 4)")
     parser.add_argument("--sets", type=int, default=40, help="sets of each sort and size, a seed (default: 40)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

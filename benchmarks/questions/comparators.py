@@ -19,9 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.discovery import interval
-from benchmarks.report.facts import weights_notes
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.protocol import cache_folder
@@ -125,8 +123,8 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for task, method in dict.fromkeys((row["task"], row["method"]) for row in rows):
         own, base = ([r for r in rows if (r["task"], r["method"]) == (task, m)] for m in (method, BASELINE))
-        told = {m: interval(m, [row[m] for row in own]) for m in FIGURES}
-        gain = {m: interval("ari", [a[m] - b[m] for a, b in zip(own, base, strict=True)]) for m in FIGURES}
+        told = {m: harness.interval([row[m] for row in own]) for m in FIGURES}
+        gain = {m: harness.interval([a[m] - b[m] for a, b in zip(own, base, strict=True)], -1.0) for m in FIGURES}
         found.append({"task": task, "method": method, **told, "gain": gain})
     return found
 
@@ -179,24 +177,22 @@ def run(args: argparse.Namespace) -> None:
             each = [figures(one, method) for one in asked]
             mean = {m: float(np.mean([one[m] for one in each])) for m in FIGURES}
             rows.append({"task": task.name, "method": name, "seed": seed, **mean})
-    report = {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
+    report = harness.facts(encoder) | {
         "settings": {key: getattr(args, key) for key in ("seeds", "per_class", "compounds", "shapes")},
         "base_classes": base_categories(),
         "figures": (found := summary(rows)),
         "verdict": verdict(found),
         "rows": rows,
     }
-    path = write_json(args.out / f"comparators-{encoder.identity.checkpoint}-generated.json", report)
-    print(*weights_notes(report), table(found), *verdict(found), path, sep="\n")
+    harness.finish(
+        args, f"comparators-{harness.named(report)}-generated", report, [table(found), "\n".join(verdict(found))]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
-    names = ("model", "device", "batch_size", "workers", "cache", "no_cache")
+    names = ("model", "device", "seeds", "batch_size", "workers", "cache", "no_cache")
     parser = options.parser("comparators", "does a learned comparator pay, and where?", *names, per_class=30)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="of data (default: 0 1 2 3 4)")
     parser.add_argument("--compounds", type=int, default=COMPOUNDS, help="base classes (default: %(default)s)")
     parser.add_argument("--shapes", type=int, default=SHAPES, help="of each base class (default: %(default)s)")
     parser.add_argument("--save", type=Path, help="a folder for the comparators, a file each")

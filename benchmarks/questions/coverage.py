@@ -4,7 +4,7 @@
 
 On made-up scores, and on generated shapes: calibrated on clean shapes and tested on clean ones, where the promise
 must hold; on clean shapes and tested on simulated scans, where it breaks; on a few scans and tested on others, where
-it holds again. Writes <name>-<model>-coverage.json, .md and .png.
+it holds again. Writes <name>-<model>-coverage.json and .png.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ import argparse
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks import options
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.coverage import draw
-from benchmarks.report.tables import Table, percent
+from benchmarks.report.tables import percent
 from benchmarks.threedos import generated
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects
@@ -40,7 +39,6 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import judge
-from openshape_ood.storage import save_whole
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
     from openshape_ood import ShapeEncoder
@@ -163,16 +161,9 @@ def reach(
     for coverage, own, passed in zip(coverages, kept.T, accepted.T, strict=True):
         law, spread = coverage_law(n, coverage, tests), own.std(ddof=1)
         ends = (*np.quantile(own, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]), *np.array(law.interval(CENTRAL)) / tests)
-        figures = (
-            expected_coverage(n, coverage),
-            own.mean(),
-            spread / np.sqrt(draws),
-            spread,
-            law.std() / tests,
-            *ends,
-        )
-        row = Reached(score, case, n, coverage, *map(float, figures))
-        rows.append(row if novel is None else replace(row, novel=float(passed.mean())))
+        means = (expected_coverage(n, coverage), own.mean(), spread / np.sqrt(draws), spread, law.std() / tests)
+        share = None if novel is None else float(passed.mean())
+        rows.append(Reached(score, case, n, coverage, *map(float, (*means, *ends)), novel=share))
     return rows
 
 
@@ -253,11 +244,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     for case, left_out in ((LEFT_IN, False), (LEFT_OUT, True)):
         for n in fitting(SMALL, len(labels), tests):
             rows += reach(supports(units, labels, left_out), "prototypes", case, n, tests, draws, seed)
-    return {
+    return harness.facts(encoder) | {
         "benchmark": args.name,
         "source": data.source,
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
         "pools": {"bank": len(data.validation)} | {part: len(z) for part, z in embedded.items() if part != "bank"},
         "settings": {name: getattr(args, name) for name in ("draws", "tests", "per_class", "data_seed", "seed")},
         "metrics": "fractions; of known shapes kept, unless called novel",
@@ -271,77 +260,51 @@ def _rounded(row: Reached | Discovered) -> dict[str, Any]:
     return {key: round(value, 12) if isinstance(value, float) else value for key, value in asdict(row).items()}
 
 
-def coverage_table(report: Mapping[str, Any]) -> Table:
-    """What a coverage of 95 % reaches, a row a case and size of calibration set, in percent."""
-    rows = []
+def tables(report: Mapping[str, Any]) -> list[str]:
+    """What a coverage of 95 % reaches, a row a case and size of calibration set; what of; false discoveries."""
+    settings, pools, rows = report["settings"], report["pools"], []
     for row in (row for row in report["coverage"] if row["coverage"] == COVERAGE):
         case = "" if row["case"] == row["score"] else row["case"]
         spread, law = (f"{100 * row[key]:.2f}" for key in ("spread", "law"))
         reached, off = f"{100 * row['mean']:.2f} ±{100 * row['error']:.2f}", 100 * (row["mean"] - row["promise"])
         known = (percent(row["promise"]), reached, f"{off:+.2f}", spread, law if row["case"] in EXCHANGEABLE else "-")
-        rows.append(
-            (row["score"], case, f"{row['n']:,}", *known, "-" if row["novel"] is None else percent(row["novel"]))
-        )
+        novel = "-" if row["novel"] is None else percent(row["novel"])
+        rows.append((row["score"], case, f"{row['n']:,}", *known, novel))
     head = ("score", "calibrated on", "n", "promised", "reached", "off by", "spread", "by law", "novel kept")
-    return Table(head, tuple(rows), words=2)
-
-
-def discoveries_table(report: Mapping[str, Any]) -> Table:
-    rows = []
-    for row in report["discoveries"]:
-        rate, allowed, found = (percent(row[key]) for key in ("rate", "allowed", "found"))
-        false = f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}"
-        rows.append((row["score"], row["case"], str(row["n"]), rate, allowed, false, found))
-    head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
-    return Table(head, tuple(rows), words=2)
-
-
-def blocks(report: Mapping[str, Any]) -> list[str | Table]:
-    """What the terminal and the page show, in order."""
-    settings, pools = report["settings"], report["pools"]
-    found: list[str | Table] = [
-        coverage_table(report),
+    about = (
         f"Percent of known shapes kept at a coverage of {100 * COVERAGE:g} %: mean over {settings['draws']:,} draws of "
-        f"n calibration and {settings['tests']} test shapes ± its standard error; spread is the standard deviation "
-        "over the draws, beside it that of the beta-binomial law where calibration and test are exchangeable. "
-        "Novel kept: share of scans of novel classes that pass for known.",
+        f"n calibration and {settings['tests']} test shapes ± its standard error; spread: standard deviation over the "
+        "draws, beside that of the beta-binomial law; novel kept: scans of novel classes that pass for known. "
         f"{report['source']}; {report['model']}; drawn from {pools['clean']:,} clean shapes and {pools['scans']:,} "
         f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
-        "clean shapes, or of the support itself where it is left in or out. The errors are those of the draws from "
-        "these pools; where calibration and test differ in kind, other pools move the figures by up to about "
-        "three points.",
-    ]
+        "clean shapes. Where calibration and test differ in kind, other pools move the figures by up to three points."
+    )
+    said = [options.grid(head, rows, words=2), textwrap.fill(about, 120)]
     if report["discoveries"]:
-        about = (
-            f"Benjamini-Hochberg on batches of {BATCH} scans, {NOVEL_IN_BATCH} of them of novel classes, percent: the "
-            "mean share of known shapes among those called novel may be the stated rate times the share of known ones."
-        )
-        found += [about, discoveries_table(report)]
-    return found
-
-
-def write(out: Path, report: Mapping[str, Any]) -> list[Path]:
-    stem = f"{report['benchmark']}-{report['model']}-coverage"
-    figures, picture = write_json(out / f"{stem}.json", report), draw(out / f"{stem}.png", report)
-    head = f"# Coverage on {report['benchmark'].upper()}: promised and reached"
-    body = (block if isinstance(block, str) else block.markdown() for block in blocks(report))
-    page = "\n\n".join([head, f"![Nominal against reached coverage]({picture.name})", *body]) + "\n"
-    return [figures, save_whole(out / f"{stem}.md", page.encode(), "the page"), picture]
+        rows = []
+        for row in report["discoveries"]:
+            rate, allowed, found = (percent(row[key]) for key in ("rate", "allowed", "found"))
+            false = f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}"
+            rows.append((row["score"], row["case"], str(row["n"]), rate, allowed, false, found))
+        head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
+        about = f"batches of {BATCH} scans, {NOVEL_IN_BATCH} of them novel, Benjamini-Hochberg, percent:"
+        said.append(f"{about}\n{options.grid(head, rows, words=2)}")
+    return said
 
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, draws=2, tests=1, per_class=2, batch_size=1, workers=0)
     check_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    files = write(args.out, report := measure(args))
-    shown = (textwrap.fill(block, 120) if isinstance(block, str) else block.text() for block in blocks(report))
-    print("\n\n".join(shown), *files, sep="\n")
+    report = measure(args)
+    name = f"{args.name}-{report['model']}-coverage"
+    harness.finish(args, name, report, tables(report), lambda path: [draw(path, report)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "do thresholds keep their promise? nominal against reached coverage, over many calibration sets"
-    names = ("model", "draws", "data_seed", "seed", "batch_size", "workers")
+    names = ("model", "draws", "data_seed", "seed", "batch_size", "workers", "no_pictures")
     parser = options.parser("coverage", about, *names, per_class=300)
     parser.add_argument("--name", choices=("sr1", "sr2"), default="sr1", help="whose classes are known (default: sr1)")
     parser.add_argument("--tests", type=int, default=200, help="shapes tested in a draw (default: 200)")

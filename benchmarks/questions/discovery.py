@@ -14,18 +14,16 @@ import argparse
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.report.facts import weights_notes
-from benchmarks.report.output import write_json
-from benchmarks.threedos.record import other_weights
+from benchmarks.questions import harness
 from benchmarks.training.vocabulary import UNSEEN
 from openshape_ood import Embeddings, NoveltyResult, ShapeEncoder, TextEncoder, plots, score_embeddings
 from openshape_ood.discovery import Discovery, discover
@@ -51,6 +49,7 @@ FIGURES = {
     "kept": "fresh known scans known, with accepted groups",
     "named": "fresh novel scans given their name by them",
 }
+BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # of what is no share
 
 
 @dataclass(frozen=True)
@@ -153,23 +152,13 @@ def mean(values: Any) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
 
-def interval(name: str, values: Sequence[float]) -> dict[str, float]:
-    """Mean over the seeds, and its 95 % interval by Student's t, of shares within 0 and 1."""
-    own = np.asarray(values)
-    half = student.ppf(0.975, len(own) - 1) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
-    low, high = own.mean() - half, own.mean() + half
-    if name != "groups":
-        low, high = max(low, -1.0 if name == "ari" else 0.0), min(high, 1.0)
-    return {"mean": float(own.mean()), "low": float(low), "high": float(high)}
-
-
 def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    keys = list(dict.fromkeys((row.kind, row.grouping) for row in rows))
-    return [
-        {"kind": kind, "grouping": grouping}
-        | {n: interval(n, [r.figures[n] for r in rows if (r.kind, r.grouping) == (kind, grouping)]) for n in FIGURES}
-        for kind, grouping in keys
-    ]
+    found = []
+    for kind, grouping in dict.fromkeys((row.kind, row.grouping) for row in rows):
+        own = [row.figures for row in rows if (row.kind, row.grouping) == (kind, grouping)]
+        means = {n: harness.interval([one[n] for one in own], *BOUNDS.get(n, ())) for n in FIGURES}
+        found.append({"kind": kind, "grouping": grouping} | means)
+    return found
 
 
 def tables(figures: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -194,9 +183,7 @@ def cell(name: str, figure: Mapping[str, float]) -> str:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, per_class=2)
-    args.out.mkdir(parents=True, exist_ok=True)
-    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
-    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
+    encoder, text = harness.loaded(args)
     rows, shown = [], None
     for kind, seed in tqdm([(kind, seed) for kind in KINDS for seed in args.seeds], disable=not args.progress):
         data = make(kind, seed, encoder, args.per_class)
@@ -212,10 +199,7 @@ def run(args: argparse.Namespace) -> None:
         for g in found.groups
         for name, n in [majority(data, g.rows)]
     ]
-    report = {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
-        "other_weights": (others := other_weights(encoder, text)),
+    report = harness.facts(encoder, text) | {
         "settings": {"seeds": args.seeds, "per_class": args.per_class, "known": KNOWN, "novel": NOVEL}
         | {"examples": EXAMPLES, "fresh": FRESH, "severity": SEVERITY},
         "metrics": FIGURES,
@@ -223,22 +207,20 @@ def run(args: argparse.Namespace) -> None:
         "groups": groups,
         "rows": [asdict(row) for row in rows],
     }
-    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
-    files = [write_json(args.out / f"discovery-{name}-generated.json", report)]
-    if args.pictures and found.groups:
-        sheet = plots.group_sheet(data.clouds, found, titles=data.titles.tolist(), up="y")
-        files.append(plots.save(sheet, files[0].with_suffix(".png")))
-    print(*weights_notes(report), *tables(means, groups), sep="\n\n")
-    print("", *files, sep="\n")
+
+    def drawn(path: Path) -> list[Path]:
+        if not found.groups:
+            return []
+        return [plots.save(plots.group_sheet(data.clouds, found, titles=data.titles.tolist(), up="y"), path)]
+
+    harness.finish(args, f"discovery-{harness.named(report)}-generated", report, tables(means, groups), drawn)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "are novel classes found again as groups, and named?"
-    parser = options.parser("discovery", about, "model", "checkpoint", "text_checkpoint", "device", per_class=25)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="(default: 0 1 2 3 4)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
-    args = parser.parse_args(argv)
+    names = ("model", "checkpoint", "text_checkpoint", "device", "seeds", "no_pictures")
+    args = options.parser("discovery", about, *names, per_class=25).parse_args(argv)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UntrainedNameWarning)  # names that it never saw are a question asked here
         return options.finish(lambda: run(args))

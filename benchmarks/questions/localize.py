@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,12 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.report.facts import weights_notes
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs
-from benchmarks.threedos.record import other_weights
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
-from openshape_ood.localization import localize
-from openshape_ood.localization.patches import weights
-from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map import NoveltyMap, localize
+from openshape_ood.novelty_map.patches import weights
 from openshape_ood.novelty_map.places import around
 from openshape_ood.scoring import judge
 from openshape_ood.scoring.neighbors import nearest
@@ -142,36 +140,30 @@ def tables(figures: Mapping[str, Any]) -> list[str]:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, count=1, examples=2, points=1, draws=1)
-    args.out.mkdir(parents=True, exist_ok=True)
-    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
-    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
+    encoder, text = harness.loaded(args)
     rows = measure(encoder, text, args)
     figures = summary(rows, args.draws)
-    report = {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
-        "other_weights": (others := other_weights(encoder, text)),
+    report = harness.facts(encoder, text) | {
         "settings": {key: getattr(args, key) for key in ("count", "examples", "points", "draws")}
         | {"region": REGION, "random_regions": RANDOM, "known": KNOWN},
         "figures": figures,
         "shapes": [asdict(row) for row in rows],
     }
-    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
-    files = [write_json(args.out / f"explain-{name}.json", report)]
-    if args.pictures:
-        files.append(draw_pairs(files[0].with_suffix(".png"), encoder))
-        files.append(draw_chair(args.out / "explain-chair.png", encoder))
-    print(*weights_notes(report), *tables(figures), sep="\n\n")
-    print("", *(f"{by}: {words}" for by, words in BY.items()), *files, sep="\n")
+    said = [*tables(figures), "\n".join(f"{by}: {words}" for by, words in BY.items())]
+
+    def drawn(path: Path) -> list[Path]:
+        return [draw_pairs(path, encoder), draw_chair(args.out / "explain-chair.png", encoder)]
+
+    harness.finish(args, f"explain-{harness.named(report)}", report, said, drawn)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "novelty maps of shapes with a planted foreign part"
-    parser = options.parser("localize", about, "model", "checkpoint", "text_checkpoint", "draws", "device")
+    names = ("model", "checkpoint", "text_checkpoint", "draws", "device", "no_pictures")
+    parser = options.parser("localize", about, *names)
     parser.add_argument("--count", type=int, default=30, help="shapes a pair (default: 30)")
     parser.add_argument("--examples", type=int, default=40, help="example shapes a known class (default: 40)")
     parser.add_argument("--points", type=int, default=2048, help="points a shape (default: 2048)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

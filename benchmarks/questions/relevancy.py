@@ -226,11 +226,8 @@ def run(args: argparse.Namespace) -> None:
     game = pointing(toy(model), args.pictures, args.seed + 1)
     last = pointing(toy(model, 1), args.pictures, args.seed + 1)
     print(f"pointing game, {3 * args.pictures} small discs, {spent:.0f} CPU seconds of training\n")
-    print(
-        options.grid(
-            ["", "both blocks", "the last"], [[name, f"{game[name]:.2f}", f"{last[name]:.2f}"] for name in game]
-        )
-    )
+    rows = [[name, f"{game[name]:.2f}", f"{last[name]:.2f}"] for name in game]
+    print(options.grid(["", "both blocks", "the last"], rows))
     found = cost(args.model, args.repeats)
     about = f"{found['batch']} tiles, {args.threads} threads, {found['blocks before']:.2f} s of the blocks before"
     print(f"\n{args.model}, random weights, {about}: CPU seconds of the last block\n")
@@ -238,32 +235,16 @@ def run(args: argparse.Namespace) -> None:
     told = [[f"{one[key]:.3g}" + "x" * (key in shown[3:]) for key in shown] for one in found["ways"]]
     print(options.grid(shown, told) + "\n")
     head = ["a square picture", "tiles", "passes", "CPU seconds", "MiB beside the model"]
-    rows = [
-        [
-            name,
-            str(one["tiles"]),
-            str(one["passes"]),
-            f"{one['seconds']:.0f}" + "*" * (not one["measured"]),
-            f"{one['mib']:.0f}",
-        ]
-        for name, one in found["presets"].items()
-    ]
+    rows = []
+    for name, one in found["presets"].items():
+        mark = "" if one["measured"] else "*"
+        rows.append([name, f"{one['tiles']}", f"{one['passes']}", f"{one['seconds']:.0f}{mark}", f"{one['mib']:.0f}"])
     print(options.grid(head, rows))
     args.out.mkdir(parents=True, exist_ok=True)
-    record: dict[str, Any] = {
-        "benchmark": "relevancy",
-        "pointing": game,
-        "pointing by the last block": last,
-        "cost": found,
-    }
-    record |= {"training_seconds": spent, "steps": args.steps}
-    record |= {
-        "pictures": args.pictures,
-        "seed": args.seed,
-        "threads": args.threads,
-        "machine": machine(),
-        "versions": versions("torch", "open_clip", "numpy"),
-    }
+    record: dict[str, Any] = {"benchmark": "relevancy", "pointing": game, "pointing by the last block": last}
+    record |= {"cost": found, "training_seconds": spent, "machine": machine()}
+    record |= {key: getattr(args, key) for key in ("steps", "pictures", "seed", "threads")}
+    record["versions"] = versions("torch", "open_clip", "numpy")
     print("* one copy was measured, times the number of copies")
     print(f"\n{write_json(args.out / 'relevancy.json', record)}, {compared(model, args.out)}")
 

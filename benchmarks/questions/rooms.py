@@ -12,15 +12,13 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from benchmarks import options
-from benchmarks.questions.scenes import finite
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.scene_data import metrics
 from benchmarks.scene_data.house import house_rooms
 from benchmarks.scene_data.judging import FLAT, counted, share
@@ -145,7 +143,7 @@ def figures(rooms: Sequence[Room], guesses: Sequence[Guess], masks: dict[str, np
     iou = metrics.class_iou(table)[1:]
     new = np.array(is_new)
     of_points = np.repeat(new, [len(one) for one in novelty])
-    means = metrics.mean_iou(iou, masks)
+    means = {name: metrics.mean_iou(iou, mask) for name, mask in masks.items()}
     return {
         **{name: mean for name, (mean, _) in means.items()},
         "counted": {name: count for name, (_, count) in means.items()},
@@ -200,19 +198,18 @@ def run(args: argparse.Namespace) -> None:
             for title, rooms in sets.items()
         },
     }
+    said = []
     for title, each in report["figures"].items():
         lines = [(way, *(f"{own[key]:.2f}" for key in COLUMNS)) for way, own in each.items()]
-        print(options.grid((title, *COLUMNS.values()), lines), end="\n\n")
-    args.out.mkdir(parents=True, exist_ok=True)
-    print(write_json(args.out / "rooms.json", finite(report)))
+        said.append(options.grid((title, *COLUMNS.values()), lines))
+    harness.finish(args, "rooms", report, said)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "does a point encoder trained on generated rooms label points, and know what is new?"
-    parser = options.parser("rooms", about, "checkpoint")
+    parser = options.parser("rooms", about, "checkpoint", "real")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms of each kind (default: 20)")
-    parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty of points is scored (default: that of names)")
     parser.add_argument("--fit", type=int, default=32, help="rooms of the linear classifier (default: 32)")
     args = parser.parse_args(argv)

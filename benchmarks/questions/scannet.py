@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.scenes import finite
+from benchmarks.questions.harness import finite
 from benchmarks.report.output import write_json
 from benchmarks.scene_data.point_figures import Tally
 from benchmarks.scene_data.scannet import PARTS, SCALES, TABLES, ClassTable, find_scans, hidden_classes, read_scan
@@ -232,7 +232,7 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
 def main(benchmark: str, argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = f"points of {TABLES[benchmark]().title} labelled by names, and classes whose names are hidden"
-    shared = ("checkpoint", "text_checkpoint", "registry", "seed", "device")
+    shared = ("checkpoint", "text_checkpoint", "registry", "seed", "device", "no_pictures")
     parser = options.parser(benchmark, about, *shared, model=MODELS[benchmark])
     words = "the scans: train/, val/, test/, or a list as val.txt beside them"
     parser.add_argument("--data-root", dest="root", type=Path, required=True, help=words)
@@ -249,6 +249,5 @@ def main(benchmark: str, argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--splits", type=int, default=3, help="of hidden classes (default: %(default)s)")
     parser.add_argument("--most", type=int, help="scans, the first ones")
     parser.add_argument("--predictions", type=Path, help="folder for ScanNet's text format, a file a scan")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(benchmark, args))

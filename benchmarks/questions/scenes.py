@@ -21,8 +21,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.report.facts import weights_notes
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.scenes import draw_rooms
 from benchmarks.scene_data.house import house_rooms
 from benchmarks.scene_data.judging import (
@@ -39,7 +38,6 @@ from benchmarks.scene_data.judging import (
     summary,
     verdicts,
 )
-from benchmarks.threedos.record import other_weights
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
 from openshape_ood.known import KnownClasses
@@ -199,20 +197,21 @@ def cell(key: str, value: float | None) -> str:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=0, foreign=0, seed=0)
-    args.out.mkdir(parents=True, exist_ok=True)
-    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
-    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, device=args.device)
+    encoder, text = harness.loaded(args)
     sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:
         sets[HOUSE] = house_rooms(args.real)
+
+    def drawn(path: Path) -> list[Path]:
+        """Three scans, those of the small house where it is given."""
+        shown = (sets.get(HOUSE, []) + sets.get(ROOMS, []))[:SHOWN]
+        return [draw_rooms(path, shown, encoder, names_of(shown, text), **how(args))] if shown else []
+
     if args.only_pictures:
-        print(drawn(args.out / f"scenes-{encoder.identity.checkpoint}.png", sets, encoder, text, args))
+        print(*drawn(args.out / f"scenes-{encoder.identity.checkpoint}.png"))
         return
     ranked = foreign(encoder, text, args)
-    report = {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
-        "other_weights": (others := other_weights(encoder, text)),
+    report = harness.facts(encoder, text) | {
         "settings": {"rooms": args.rooms, "foreign": args.foreign, "known": KNOWN, "among": AMONG, "objects": OBJECTS}
         | how(args)
         | {"least_points": LEAST, "not_free_standing": FLAT, "first_seed": args.seed},
@@ -225,43 +224,20 @@ def run(args: argparse.Namespace) -> None:
         "ranks": rank_figures(ranked) if ranked else {},
         "again": again([one for title, rooms in sets.items() for one in rooms[: AGAIN[title]]], encoder, text),
     }
-    name = encoder.identity.checkpoint + (f"-{encoder.identity.sha256[:8]}" if others else "")
-    name += f"-size-weight-{args.size_weight:g}" if args.size_weight else ""
-    files = [write_json(args.out / f"scenes-{name}.json", finite(report))]
-    if args.pictures and sets:
-        files.append(drawn(files[0].with_suffix(".png"), sets, encoder, text, args))
-    print(*weights_notes(report), *tables(report), sep="\n\n")
-    print("", *files, sep="\n")
-
-
-def drawn(
-    path: Path, sets: Mapping[str, list[Room]], encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace
-) -> Path:
-    """Three scans, those of the small house where it is given."""
-    shown = (sets.get(HOUSE, []) + sets.get(ROOMS, []))[:SHOWN]
-    return draw_rooms(path, shown, encoder, names_of(shown, text), **how(args))
-
-
-def finite(value: Any) -> Any:
-    """With None for what JSON has no word for: a figure that there is not, a rank of what was not found."""
-    if isinstance(value, Mapping):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    name = f"scenes-{harness.named(report)}" + (f"-size-weight-{args.size_weight:g}" if args.size_weight else "")
+    harness.finish(args, name, report, tables(report), drawn)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "are the objects of a scan found, named, and told from novel ones?"
-    parser = options.parser("scenes", about, "model", "checkpoint", "text_checkpoint", "device")
+    names = ("model", "checkpoint", "text_checkpoint", "device", "real", "no_pictures")
+    parser = options.parser("scenes", about, *names)
     parser.add_argument("--rooms", type=int, default=10, help="generated rooms; 0 leaves them out (default: 10)")
     parser.add_argument("--foreign", type=int, default=20, help="rooms with one foreign object (default: 20)")
     parser.add_argument("--seed", type=int, default=FIRST, help=f"of the first room (default: {FIRST})")
-    parser.add_argument("--real", type=Path, help="a folder with small_house_layout.json and its meshes")
     parser.add_argument("--method", help="how novelty is scored (default: that of names)")
     parser.add_argument("--size-weight", type=float, default=0.0, help="of size in meters (default: 0)")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     parser.add_argument("--only-pictures", action="store_true", help="three scans drawn, and nothing measured")
     args = parser.parse_args(argv)
     with warnings.catch_warnings():

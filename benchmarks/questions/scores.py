@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import options
+from benchmarks.questions import harness
 from benchmarks.questions.gains import Gain, gains, member_novelty
 from benchmarks.questions.gains import table as gains_table
-from benchmarks.report.facts import weights_notes
-from benchmarks.report.output import write_json
 from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.evaluation import labels_of
 from benchmarks.threedos.intervals import metric_intervals
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.protocol import cache_folder, load
 from benchmarks.threedos.recipes import SEEDS, openshape
-from benchmarks.threedos.record import other_weights
 from benchmarks.threedos.results import Figure
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
@@ -224,42 +222,31 @@ def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
 
 
 def run(args: argparse.Namespace) -> None:
-    from openshape_ood import ShapeEncoder, TextEncoder
-
     options.check(args)
     if len(set(args.seeds)) < len(args.seeds):
         raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
-    args.out.mkdir(parents=True, exist_ok=True)
-    where = {"registry": args.registry, "device": args.device}
-    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
-    text = TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
+    encoder, text = harness.loaded(args)
     found = [measure(name, args, encoder, text) for name in args.name]
     rows, gained = ([one for part in parts for one in part] for parts in zip(*found, strict=True))
-    report = {
-        "model": encoder.identity.checkpoint,
-        "checkpoint_sha256": encoder.identity.sha256,
-        "other_weights": (others := other_weights(encoder, text)),
+    report = harness.facts(encoder, text) | {
         "generated": args.data_root is None,
         "settings": {key: getattr(args, key) for key in ("num_samples", "seeds", "draws", "per_class", "data_seed")},
         "rows": [row.as_json() for row in rows],
         "recommended": recommendation(rows),
         "gains": [gain.as_json() for gain in gained],
     }
-    num_samples = "" if args.num_samples == 1 else f"-num-samples-{args.num_samples}"
-    data = "generated" if args.data_root is None else "3dos"
-    num_samples += f"-{encoder.identity.sha256[:8]}" if others else ""
-    path = write_json(args.out / f"scores-{encoder.identity.checkpoint}-{data}{num_samples}.json", report)
-    print(*weights_notes(report), table(rows), *recommendation(rows), sep="\n")
-    print(*([gains_table(gained)] if gained else []), path, sep="\n")
+    name = f"scores-{harness.named(report)}-{'generated' if args.data_root is None else '3dos'}"
+    name += "" if args.num_samples == 1 else f"-num-samples-{args.num_samples}"
+    said = [table(rows), "\n".join(recommendation(rows)), *([gains_table(gained)] if gained else [])]
+    harness.finish(args, name, report, said)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     names = ("model", "checkpoint", "text_checkpoint", "registry", "data_root", "per_class", "data_seed")
     more = ("num_samples", "draws", "device", "batch_size", "workers", "cache", "no_cache")
-    parser = options.parser("scores", "every method on SR1 and SR2", *names, *more)
+    parser = options.parser("scores", "every method on SR1 and SR2", *names, *more, seeds=list(SEEDS))
     splits = split_names("synthetic to real")
     parser.add_argument("--name", nargs="+", choices=splits, default=list(splits), help="benchmarks (default: both)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="of sampling (default: 1 41 13718)")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

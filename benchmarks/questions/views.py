@@ -28,8 +28,7 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer
-from openshape_ood.views.completion.network import CompletionNetwork
-from openshape_ood.views.completion.relations import RELATIONS
+from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
 
 FIRST = 16_000  # seed of the first room; those with a foreign thing begin a thousand later
 SETS = ("known", "never trained")

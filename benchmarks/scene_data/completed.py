@@ -21,7 +21,7 @@ from openshape_ood.synthetic.rooms import FURNITURE
 from openshape_ood.synthetic.views import RoomView, room_view
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.complete import Completer, complete
-from openshape_ood.views.completion.relations import RELATIONS
+from openshape_ood.views.completion.network import RELATIONS
 
 THRESHOLDS = np.linspace(0.05, 0.9, 18)  # of affinities, of which the largest is 1
 CUTOFFS = np.linspace(-4, 4, 33)  # of logits

@@ -30,28 +30,10 @@ VIEWS, SPACING = 24, 0.04
 
 
 def house_rooms(folder: Path, *, views: int = VIEWS, spacing: float = SPACING, seed: int = 0) -> list[Room]:
-    """The three areas of the house, scanned.
+    """The three areas of the house, scanned from so many places each, points about `spacing` meters apart.
 
-    Parameters
-    ----------
-    folder : Path
-        With the layout and the meshes that it names.
-    views : int, default 24
-        Places an area from which the camera looks around.
-    spacing : float, default 0.04
-        Meters between points, about.
-    seed : int, default 0
-        Of places and noise.
-
-    Returns
-    -------
-    list of Room
-        Names are those of generated categories where the class is one or another word for one, else the layout's own.
-
-    Raises
-    ------
-    InputError
-        Where the layout or one of its meshes is not there or says something else.
+    Names are those of generated categories where the class is one or another word for one, else the layout's own.
+    Raises `InputError` where the layout or one of its meshes is not there.
     """
     pieces, items = assemble(folder)
     names = (*LABELS, *sorted({piece.name for piece in pieces} - set(LABELS)))

@@ -42,18 +42,9 @@ class Names(NamedTuple):
 class Case:
     """A scan under one way to propose its objects.
 
-    Attributes
-    ----------
-    objects : list of str
-        The names of its m true objects.
-    foreign : ndarray (m,) bool
-        Which of them does not belong.
-    overlap : ndarray (p, m)
-        IoU with the proposals.
-    novelty, name, nearest : ndarray (p,) or None
-        Of each proposal: novelty against the known names, index of its name in the vocabulary and among the known.
-    table : ndarray (k + 1, k + 1) or None
-        Confusion of points, as `metrics.confusion`, over the vocabulary.
+    objects: the names of its m true objects; foreign (m,): which of them does not belong; overlap (p, m): IoU with the
+    proposals. Of each proposal (p,): novelty against the known names, index of its name in the vocabulary and of the
+    nearest known one. table: confusion of points over the vocabulary, as `metrics.confusion`.
     """
 
     objects: list[str]
@@ -85,8 +76,7 @@ def proposed(room: Room, way: str) -> Proposals:
 
 def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: Any) -> Case:
     """One scan under one way; `how` as `score_scene` takes it."""
-    scene, objects = room.scene, counted(room)
-    found = proposed(room, way)
+    scene, objects, found = room.scene, counted(room), proposed(room, way)
     titles = [room.items[one - 1].category for one in objects]
     foreign = np.array([room.items[one - 1].foreign for one in objects], dtype=bool)
     assert scene.instances is not None
@@ -95,14 +85,11 @@ def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: A
         return Case(titles, foreign, overlap)
     result = score_scene(scene, names.known, encoder, proposals=found, **how)
     titled = called(result, names.vocabulary, **how)
-    place = {id(rows): i for i, rows in enumerate(found.rows)}
-    order = np.array([place[id(one.rows)] for one in result])
-    novelty, nearest, name = np.zeros(len(found)), np.zeros(len(found), int), np.zeros(len(found), int)
-    novelty[order] = [one.novelty for one in result]
-    nearest[order] = [names.known.names.index(one.nearest) for one in result]
-    name[order] = titled
+    place = {id(one.rows): i for i, one in enumerate(result)}
+    order = np.array([place[id(rows)] for rows in found.rows])  # of the objects, most novel first, to the proposals
+    novelty, nearest = result.result.novelty[order], [names.known.names.index(one.nearest) for one in result]
     table = painted(room, result, titled, names.vocabulary.names)
-    return Case(titles, foreign, overlap, novelty, name, nearest, table)
+    return Case(titles, foreign, overlap, novelty, titled[order], np.array(nearest)[order], table)
 
 
 def called(result: SceneResult, vocabulary: KnownClasses, method: Any = None, size_weight: float = 0.0) -> np.ndarray:
@@ -151,16 +138,16 @@ def named(cases: Sequence[Case], names: Names) -> dict[str, float]:
     has_name, is_known = np.isin(title, vocabulary), np.isin(title, known)
     iou = metrics.class_iou(np.sum([case.table for case in cases if case.table is not None], axis=0))[1:]
     of_known = np.isin(vocabulary, known)
-    means = metrics.mean_iou(
-        iou, {"miou": np.ones(len(iou), dtype=bool), "miou_known": of_known, "miou_novel": ~of_known}
-    )
+    mean, counted = metrics.mean_iou(iou)
     return {
         "name": share((title == called)[has_name]),
         "known": share((title == nearest)[is_known]),
         "auroc": metrics.known_against_novel(novelty[has_name], ~is_known[has_name]),
         "auroc_unnamed": metrics.known_against_novel(novelty, ~is_known),
-        **{key: mean for key, (mean, _) in means.items()},
-        "classes": float(means["miou"][1]),
+        "miou": mean,
+        "miou_known": metrics.mean_iou(iou, of_known)[0],
+        "miou_novel": metrics.mean_iou(iou, ~of_known)[0],
+        "classes": float(counted),
     }
 
 
@@ -183,13 +170,9 @@ def foreign_ranks(case: Case) -> dict[str, float]:
 
     Infinity where no proposal is it.
     """
-    which = int(np.flatnonzero(case.foreign)[0])
-    own = int(case.match[which])
+    own = int(case.match[case.foreign.argmax()])
     if own < 0 or case.novelty is None:
         return {"objects": float("inf"), "all": float("inf")}
     are = case.overlap.max(axis=1) >= metrics.FOUND
-    place = int(are[:own].sum())
-    return {
-        "objects": float(metrics.rank_of(case.novelty[are], place)),
-        "all": float(metrics.rank_of(case.novelty, own)),
-    }
+    among = metrics.rank_of(case.novelty[are], int(are[:own].sum()))
+    return {"objects": float(among), "all": float(metrics.rank_of(case.novelty, own))}

@@ -6,7 +6,8 @@ several objects and an object be answered by several proposals: at an IoU beyond
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,23 +17,10 @@ FOUND = 0.25  # IoU from which a proposal counts as an object
 
 
 def overlap_table(rows: Sequence[np.ndarray], instances: np.ndarray, objects: Sequence[int]) -> np.ndarray:
-    """IoU (p, m) of proposals and true objects; points of no instance are left out.
+    """IoU (p, m) of p proposals, rows of points, and the m true objects that count; instances: of the points (n,).
 
-    Parameters
-    ----------
-    rows : sequence of ndarray
-        Points of each of p proposals.
-    instances : ndarray (n,)
-        The object of each point, 0 for none.
-    objects : sequence of int
-        The m instances that count; points of others still belong to what a proposal has too much.
+    Points of no instance, 0, are left out; those of other objects are what a proposal has too much.
 
-    Returns
-    -------
-    ndarray (p, m) float64
-
-    Examples
-    --------
     >>> overlap_table([np.array([0, 1, 2]), np.array([3, 4])], np.array([1, 1, 2, 2, 0]), [1, 2]).round(2).tolist()
     [[0.67, 0.25], [0.0, 0.5]]
     """
@@ -49,8 +37,6 @@ def overlap_table(rows: Sequence[np.ndarray], instances: np.ndarray, objects: Se
 def proposal_figures(overlap: np.ndarray) -> dict[str, float]:
     """Number of proposals; recall at IoU 0.25 and 0.5; precision at 0.25; of a table (p, m).
 
-    Examples
-    --------
     >>> proposal_figures(np.array([[0.6, 0.0], [0.1, 0.3], [0.0, 0.1]]))
     {'proposals': 3.0, 'recall25': 1.0, 'recall50': 0.5, 'precision25': 0.6666666666666666}
     """
@@ -65,25 +51,20 @@ def proposal_figures(overlap: np.ndarray) -> dict[str, float]:
     }
 
 
-def matched(overlap: np.ndarray, least: float = FOUND) -> np.ndarray:
-    """The proposal (m,) that overlaps each object most, -1 where none does by `least`; of a table (p, m).
+def matched(overlap: np.ndarray) -> np.ndarray:
+    """The proposal (m,) that overlaps each object most, -1 where none does enough; of a table (p, m).
 
-    Examples
-    --------
     >>> matched(np.array([[0.6, 0.0], [0.1, 0.2]])).tolist()
     [0, -1]
     """
     if not len(overlap):
         return np.full(overlap.shape[1], -1)
-    best = overlap.argmax(axis=0)
-    return np.where(overlap.max(axis=0) >= least, best, -1)
+    return np.where(overlap.max(axis=0) >= FOUND, overlap.argmax(axis=0), -1)
 
 
 def known_against_novel(novelty: np.ndarray, is_novel: np.ndarray) -> float:
     """AUROC of novelty (m,), a tie one half; nan unless there are both kinds.
 
-    Examples
-    --------
     >>> known_against_novel(np.array([0.1, 0.2, 0.9]), np.array([False, False, True]))
     1.0
     """
@@ -95,8 +76,6 @@ def known_against_novel(novelty: np.ndarray, is_novel: np.ndarray) -> float:
 def rank_of(novelty: np.ndarray, which: int) -> int:
     """The place of one of several in the order of falling novelty, from 1; the last of those that are equal.
 
-    Examples
-    --------
     >>> rank_of(np.array([0.3, 0.9, 0.5]), 2)
     2
     """
@@ -104,15 +83,8 @@ def rank_of(novelty: np.ndarray, which: int) -> int:
 
 
 def confusion(truth: np.ndarray, guess: np.ndarray, count: int) -> np.ndarray:
-    """Points (k + 1, k + 1) of each class, from 0 for none or another to k, by the class they are said to be of.
-
-    Parameters
-    ----------
-    truth, guess : ndarray (n,)
-        From 0 to `count`; below 0 in truth is without a label and left out.
-    count : int
-        k.
-    """
+    """Points (k + 1, k + 1) of each class, from 0 to `count`, k, by the class they are said to be of; of truth and
+    guess (n,), where below 0 in truth is without a label and left out."""
     kept = truth >= 0
     cells = truth[kept] * (count + 1) + guess[kept]
     return np.bincount(cells, minlength=(count + 1) ** 2).reshape(count + 1, count + 1)
@@ -121,8 +93,6 @@ def confusion(truth: np.ndarray, guess: np.ndarray, count: int) -> np.ndarray:
 def class_iou(table: np.ndarray) -> np.ndarray:
     """IoU (k,) of each class of a confusion (k, k), true in rows; nan for one in neither truth nor guess.
 
-    Examples
-    --------
     >>> class_iou(np.array([[2, 0, 0], [1, 1, 0], [0, 0, 0]])).round(2).tolist()
     [0.67, 0.5, nan]
     """
@@ -131,16 +101,12 @@ def class_iou(table: np.ndarray) -> np.ndarray:
     return np.where(union > 0, right / np.maximum(union, 1), np.nan)
 
 
-def mean_iou(iou: np.ndarray, groups: Mapping[str, np.ndarray]) -> dict[str, tuple[float, int]]:
-    """Mean IoU of each group of classes (a mask (k,)), and how many of its classes counted.
+def mean_iou(iou: np.ndarray, of: Any = slice(None), absent: float = np.nan) -> tuple[float, int]:
+    """The mean over some classes, a mask or rows, and how many of them counted; absent: what a NaN counts as.
 
-    Examples
-    --------
-    >>> mean_iou(np.array([0.5, np.nan, 0.1]), {"all": np.ones(3, bool), "tail": np.array([False, True, False])})
-    {'all': (0.3, 2), 'tail': (nan, 0)}
+    >>> mean_iou(np.array([0.5, np.nan])), mean_iou(np.array([0.5, np.nan]), absent=0.0)
+    ((0.5, 1), (0.25, 2))
     """
-    found = {}
-    for name, mask in groups.items():
-        own = iou[mask & np.isfinite(iou)]
-        found[name] = (float(own.mean()) if len(own) else float("nan"), len(own))
-    return found
+    own = np.nan_to_num(iou[of], nan=absent)
+    counted = own[~np.isnan(own)]
+    return (float(counted.mean()) if len(counted) else float("nan")), len(counted)

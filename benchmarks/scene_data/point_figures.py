@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.scene_data.metrics import class_iou, confusion
+from benchmarks.scene_data.metrics import class_iou, confusion, mean_iou
 from benchmarks.scene_data.scannet import ClassTable, Labelled
-from benchmarks.training.point_metrics import mean_iou
 
 DROPPED = 12  # bits of a float32: novelty is told to 1 in 2,000, and counted in a bounded table
 CELLS = 1 << (32 - DROPPED)
@@ -112,13 +111,9 @@ class Tally:
         """IoU of voxels and of vertices in both conventions, absent classes, open-set figures, objects named right."""
         iou = {"voxels": class_iou(self.voxels), "vertices": class_iou(self.vertices)}
         groups = {"all": np.ones(len(self.table), dtype=bool), **self.table.groups}
+        conventions = {"absent left out": np.nan, "absent as 0": 0.0}
         means = {
-            where: {
-                convention: {
-                    name: mean_iou(own, np.flatnonzero(mask).tolist(), absent) for name, mask in groups.items()
-                }
-                for convention, absent in (("absent left out", None), ("absent as 0", 0.0))
-            }
+            where: {how: {n: mean_iou(own, m, as_) for n, m in groups.items()} for how, as_ in conventions.items()}
             for where, own in iou.items()
         }
         true = self.vertices.sum(axis=1)
@@ -129,20 +124,11 @@ class Tally:
         ]
         absent = [one["name"] for one in classes if not one["labeled"]]
         only = [one["name"] for one in classes if not one["labeled"] and one["vertices"] == 0]
-        return (
-            {"miou": means, "classes": classes, "absent": absent, "only_called": only}
-            | self._novelty()
-            | self._objects_named()
-        )
-
-    def _novelty(self) -> dict[str, Any]:
-        split = zip(self.splits, self.points, self.objects, strict=True)
-        names = np.array(self.table.names)
+        split, names = zip(self.splits, self.points, self.objects, strict=True), np.array(self.table.names)
         found = [{"hidden": names[h].tolist(), "points": p.figures(), "objects": o.figures()} for h, p, o in split]
-        return {"open_set": found}
-
-    def _objects_named(self) -> dict[str, Any]:
-        rights: Mapping[str, list[bool]] = {"all": [row["right"] for row in self.object_rows]} | {
+        rights = {"all": [row["right"] for row in self.object_rows]} | {
             name: [row["right"] for row in self.object_rows if row["group"] == name] for name in self.table.groups
         }
-        return {"objects": {name: (float(np.mean(of)) if of else np.nan, len(of)) for name, of in rights.items()}}
+        objects = {name: (float(np.mean(of)) if of else np.nan, len(of)) for name, of in rights.items()}
+        told = {"miou": means, "classes": classes, "absent": absent, "only_called": only}
+        return told | {"open_set": found, "objects": objects}

@@ -32,20 +32,9 @@ NAMES20 = {
 
 @dataclass(frozen=True, eq=False)
 class ClassTable:
-    """k classes of points: what they are called, the number of each in files, and its color.
-
-    Attributes
-    ----------
-    names : tuple of k str
-    ids : ndarray (k,) int64
-        What ScanNet's text format has for them.
-    of : dict of str to ndarray
-        From numbers of files, "raw" or "nyu40", to the class + 1, 0 for none of them.
-    groups : dict of str to ndarray (k,) bool
-    absent : ndarray (k,) bool
-        Classes that validation is known not to have.
-    colors : ndarray (k, 3) in [0, 1]
-    """
+    """k classes of points. ids (k,): what ScanNet's text format has for them; of: from numbers of files, "raw" or
+    "nyu40", to the class + 1, 0 for none; groups: masks (k,); absent (k,): those that validation is known not to have;
+    colors (k, 3) in [0, 1]."""
 
     title: str
     names: tuple[str, ...]
@@ -74,10 +63,14 @@ class Labelled:
         return self.scene.labels is not None and bool(self.scene.labels.any())
 
 
+def _listed_classes() -> list[dict[str, str]]:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
 @cache
 def scannet200() -> ClassTable:
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    rows = _listed_classes()
     raw = np.array([int(row["raw"]) for row in rows])
     groups = {name: np.array([row["group"] == name for row in rows]) for name in GROUPS}
     absent = np.array([row["validation"] == "0" for row in rows])
@@ -88,17 +81,15 @@ def scannet200() -> ClassTable:
 
 @cache
 def scannet20() -> ClassTable:
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    ids = np.array(list(NAMES20))
+    rows, ids = _listed_classes(), np.array(list(NAMES20))
     direct = _places(ids)
     through = np.zeros(max(int(row["raw"]) for row in rows) + 1, dtype=np.int64)
     for row in rows:
         through[int(row["raw"])] = direct[int(row["scannet20"])]
     # that of the first of the 200 that belongs to it
     colors = np.array([scannet200().colors[[int(row["scannet20"]) for row in rows].index(one)] for one in ids])
-    none = np.zeros(len(ids), dtype=bool)
-    return ClassTable("ScanNet20", tuple(NAMES20.values()), ids, {"nyu40": direct, "raw": through}, {}, none, colors)
+    numbers, none = {"nyu40": direct, "raw": through}, np.zeros(len(ids), dtype=bool)
+    return ClassTable("ScanNet20", tuple(NAMES20.values()), ids, numbers, {}, none, colors)
 
 
 TABLES = {"scannet200": scannet200, "scannet20": scannet20}

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import options
-from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum
+from benchmarks.report.tables import Table
+from benchmarks.semabs.reader import EXTRACTORS, IMAGES, convert, load_datum, view_files
 from benchmarks.semabs.summary import COLUMNS, METRIC, SPLITS, best_cutoff, column_rows, curve, interval, table
-from openshape_ood.errors import FileError, InputError, OpenShapeError
+from openshape_ood.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from benchmarks.semabs.texts import Texts
@@ -39,16 +40,18 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         raise FileError(f"cannot read {path} as a table of results: {error}") from error
 
 
+def converted(args: argparse.Namespace) -> None:
+    for path in convert(args.dataset, args.views, args.image, args.extractor):
+        print(path)
+
+
 def evaluate(args: argparse.Namespace) -> None:
     from benchmarks.semabs.evaluation import result_rows
     from openshape_ood.views.completion import Completer
 
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
     texts = named(args.text, completer.network.sizes.head)
-    paths = sorted(args.views.glob("*.npz"))
-    if not paths:
-        raise InputError(f"{args.views} has no .npz files; make them with `python -m benchmarks.semabs convert`")
-    new = not args.out.is_file()
+    paths, new = view_files(args.views), not args.out.is_file()
     with args.out.open("a", newline="", encoding="utf-8") as file:
         writer = None
         for path in paths:
@@ -70,7 +73,7 @@ def named(text: Path | None, head: str) -> Texts | None:
 
 def train(args: argparse.Namespace) -> None:
     from benchmarks.semabs.training import Recipe, train
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
     from openshape_ood.registry import find_checkpoint
 
     row = find_checkpoint(args.model, kinds=("completion",))
@@ -102,18 +105,17 @@ def summary(
             f"same file with the split {TRAINING!r}, or take the published way, on the test data, with --published"
         )
     cutoff = best_cutoff(chosen_on, metric)
-    found = table(rows, cutoff, published, metric)
-    lines = [f"| {name} | " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
-    for label, figures in found.items():
+    at, lines = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6], []
+    for label, figures in table(rows, cutoff, published, metric).items():
         cells = [f"{one:.1f}" for one in figures]
         if label == "all" and not published:
-            at = [row for row in rows if abs(row["cutoff"] - cutoff) < 1e-6]
             spans = [interval(column_rows(at, column, published), column, metric) for column in COLUMNS]
             cells = [f"{one} ({low:.1f}–{high:.1f})" for one, (low, high) in zip(cells, spans, strict=True)]
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+        lines.append((label, *cells))
     how = "on these very rows, as published" if published else "on held-out training rooms"
     told = ", ".join(f"{at:g}: {100 * mean:.1f}" for at, mean in curve(chosen_on, metric).items())
-    return [*lines, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
+    drawn = Table((name, *COLUMNS), tuple(lines)).markdown()
+    return [drawn, "", f"Cut-off {cutoff:g}, chosen {how}. Mean at each: {told}", ""]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,10 +130,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--extractor", choices=EXTRACTORS, default=EXTRACTORS[0], help="of relevancies (default: %(default)s)"
     )
-    one.set_defaults(
-        run=lambda args: [print(path) for path in convert(args.dataset, args.views, args.image, args.extractor)]
-    )
-    one = commands.add_parser("train", help="a network by the published recipe; goes on from --out where that is there")
+    one.set_defaults(run=converted)
+    one = commands.add_parser("train", help="a network by the published recipe; goes on from the state beside --out")
     one.add_argument("views", type=Path)
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
     one.add_argument(
@@ -144,7 +144,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
     one.add_argument("--queries", type=int, default=400_000, help="of a class or description (default: %(default)s)")
     one.add_argument("--balance", action="store_true", help="weigh the rarer of right and wrong queries more")
-    one.add_argument("--every", type=int, default=500, help="steps between two states kept (default: %(default)s)")
+    one.add_argument(
+        "--every", type=int, default=500, help="steps between two lines, and states kept (default: %(default)s)"
+    )
     one.add_argument("--text", type=Path, help="embeddings of names, as of evaluate")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--device")
@@ -174,12 +176,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    try:
-        args.run(args)
-    except OpenShapeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return options.finish(lambda: args.run(args))
 
 
 if __name__ == "__main__":

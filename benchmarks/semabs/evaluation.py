@@ -14,11 +14,11 @@ from benchmarks.semabs.metrics import CUTOFFS, all_scores
 from benchmarks.semabs.reader import Datum
 from benchmarks.semabs.summary import SYNONYMS
 from benchmarks.semabs.texts import Texts
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.errors import InputError
 from openshape_ood.views.completion import RELATIONS, Completer
 from openshape_ood.views.completion.network import CompletionNetwork
-from openshape_ood.views.geometry import moved, project, unproject
+from openshape_ood.views.geometry import in_bounds, in_picture, moved, unproject
 
 GAIN = 50.0  # of relevancies less their mean
 PIECE = 1 << 18
@@ -42,11 +42,9 @@ class Seen:
 def result_rows(
     datum: Datum, completer: Completer, split: str, num_points: int = 80_000, seed: int = 0, texts: Texts | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a view: one a class or description, and cut-off.
+    """The rows of a view: one a class or description, whichever the network's head is for, and cut-off.
 
-    The network's head says whether classes or descriptions are asked for. In the split of synonyms, names are replaced
-    by theirs, and a thing is right that has any class of which its name is a synonym. texts: embeddings of names, for
-    networks that compare with text; raises `InputError` without.
+    texts: embeddings of names, for networks that compare with text; raises `InputError` without.
     """
     network, device = completer.network, completer.device
     seen = visible(datum, num_points, seed)
@@ -69,7 +67,10 @@ def result_rows(
 
 
 def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
-    """What a row is about, the names whose relevancies it needs, and which queries are right (n,)."""
+    """What a row is about, the names whose relevancies it needs, and which queries are right (n,).
+
+    In the split of synonyms names are replaced by theirs, and a thing is right that has any class with this synonym.
+    """
     other = SYNONYMS if split.endswith("synonyms") else {}
     if head in ("name", "text"):
         classes = datum.classes[datum.objects]
@@ -91,9 +92,7 @@ def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str],
 def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
     """What the view shows in its bounds, at most so many points; seed: as `numpy.random.default_rng` takes it."""
     places = moved(unproject(datum.depth, datum.intrinsics), datum.pose)
-    with np.errstate(invalid="ignore"):
-        fine = (datum.depth.reshape(-1) > 0) & ((places >= datum.bounds[0]) & (places <= datum.bounds[1])).all(axis=1)
-    kept = np.flatnonzero(fine)
+    kept = np.flatnonzero((datum.depth.reshape(-1) > 0) & in_bounds(places, datum.bounds))
     if not len(kept):
         raise InputError(f"{datum.scene_id}: no pixel lies in the bounds {datum.bounds.tolist()}")
     if len(kept) > num_points:
@@ -107,17 +106,12 @@ def visible(datum: Datum, num_points: int, seed: Any) -> Seen:
 
 
 def left_out(datum: Datum, head: str) -> np.ndarray:
-    """Which queries (n,) do not count: those out of bounds, and of classes those out of view."""
-    outside = ~((datum.queries >= datum.bounds[0]) & (datum.queries <= datum.bounds[1])).all(axis=1)
-    return outside | ~in_view(datum) if head in ("name", "text") else outside
-
-
-def in_view(datum: Datum) -> np.ndarray:
-    """Which queries (n,) the camera looks at, hidden or not."""
-    at, ahead = project(datum.queries.astype(np.float64), datum.intrinsics, datum.pose)
-    h, w = datum.depth.shape
-    with np.errstate(invalid="ignore"):
-        return (ahead > 0) & ((at >= 0) & (at < [w, h])).all(axis=1)
+    """Which queries (n,) do not count: those out of bounds, and of classes those that the camera does not look at."""
+    outside = ~in_bounds(datum.queries, datum.bounds)
+    if head not in ("name", "text"):
+        return outside
+    queries = datum.queries.astype(np.float64)
+    return outside | ~in_picture(queries, datum.intrinsics, datum.pose, datum.depth.shape)
 
 
 def volume(network: CompletionNetwork, points: np.ndarray, numbers: list[np.ndarray], device: torch.device) -> Tensor:

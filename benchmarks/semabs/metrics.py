@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-LOW, HIGH = np.array([-1.0, -1.0, -0.1]), np.array([1.0, 1.0, 1.9])
+from openshape_ood.views.geometry import BOUNDS
+
 CUTOFFS = tuple(round(-2.5 + 0.1 * i, 1) for i in range(25))  # -2.5 to -0.1
 SIDES = (32, 64)
 
@@ -29,10 +30,10 @@ def scores(predicted: np.ndarray, labels: np.ndarray, ignored: np.ndarray) -> di
         }
 
 
-def voxel_index(points: np.ndarray, side: int, legacy: bool = True) -> np.ndarray:
-    """The voxel (..., ) of points (..., 3), x slowest; legacy: by side - 1, as the published tables are made."""
-    at = (points - LOW.astype(points.dtype)) * ((side - 1 if legacy else side) / (HIGH - LOW)).astype(points.dtype)
-    cells = np.clip(at.astype(np.int64), 0, side - 1)
+def voxel_index(points: np.ndarray, side: int) -> np.ndarray:
+    """The voxel (..., ) of points (..., 3), x slowest; by side - 1, as the published tables are made."""
+    low, scale = BOUNDS[0].astype(points.dtype), ((side - 1) / np.ptp(BOUNDS, axis=0)).astype(points.dtype)
+    cells = np.clip(((points - low) * scale).astype(np.int64), 0, side - 1)
     return (cells[..., 0] * side + cells[..., 1]) * side + cells[..., 2]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import FileError
-from openshape_ood.shapes.tables import npz_arrays
-from openshape_ood.storage import DAMAGE, replacing
+from openshape_ood.errors import FileError, InputError
+from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.storage import replacing
 
 IMAGES, EXTRACTORS = ("rgb", "domain_randomized_rgb"), ("ours", "chefer_et_al")
 TARGETS = ("target_obj_name", "target_obj_id", "spatial_relation_name", "reference_obj_name")
@@ -22,48 +21,23 @@ MEAN = "mean"  # the last of the labels with a relevancy
 
 @dataclass(frozen=True, eq=False)
 class Datum:
-    """A view of the data; n queries, k labels, t descriptions.
-
-    Attributes
-    ----------
-    scene_id : str
-    rgb : ndarray (h, w, 3) uint8
-    depth : ndarray (h, w) float32
-    intrinsics, pose : ndarray (3, 3), (4, 4)
-        pose: camera to the frame of the bounds; scaled by 0.6 and mirrored, as published.
-    bounds : ndarray (2, 3)
-    queries : ndarray (n, 3) float32
-    objects : ndarray (n,) int32
-        What fills each, a row of `classes`.
-    classes : ndarray of str
-        The class of each object.
-    visible : ndarray of str
-        Classes with pixels in the view.
-    labels : ndarray (k,) of str
-        Names with a relevancy.
-    relevancies : ndarray (k, 128, 128) float32
-    mean : ndarray (128, 128) float32
-        Of the relevancies of that image and extractor.
-    descriptions : ndarray (t, 3) of str
-        Target, relation, reference.
-    target_ids : ndarray (t,) int64
-    """
+    """A view of the data; n queries, k labels, t descriptions."""
 
     scene_id: str
-    rgb: np.ndarray
-    depth: np.ndarray
-    intrinsics: np.ndarray
-    pose: np.ndarray
-    bounds: np.ndarray
-    queries: np.ndarray
-    objects: np.ndarray
-    classes: np.ndarray
-    visible: np.ndarray
-    labels: np.ndarray
-    relevancies: np.ndarray
-    mean: np.ndarray
-    descriptions: np.ndarray
-    target_ids: np.ndarray
+    rgb: np.ndarray  # (h, w, 3) uint8
+    depth: np.ndarray  # (h, w) float32
+    intrinsics: np.ndarray  # (3, 3)
+    pose: np.ndarray  # (4, 4), camera to the frame of the bounds; scaled by 0.6 and mirrored, as published
+    bounds: np.ndarray  # (2, 3)
+    queries: np.ndarray  # (n, 3) float32
+    objects: np.ndarray  # (n,) int32, what fills each query, a row of `classes`
+    classes: np.ndarray  # of str, the class of each object
+    visible: np.ndarray  # of str, classes with pixels in the view
+    labels: np.ndarray  # (k,) of str, names with a relevancy
+    relevancies: np.ndarray  # (k, 128, 128) float32
+    mean: np.ndarray  # (128, 128) float32, of the relevancies of that image and extractor
+    descriptions: np.ndarray  # (t, 3) of str: target, relation, reference
+    target_ids: np.ndarray  # (t,) int64
 
 
 def read_published(path: Path, image: str = "rgb", extractor: str = "ours") -> Datum:
@@ -130,16 +104,18 @@ def save_datum(datum: Datum, path: Path) -> Path:
     return path
 
 
+def view_files(folder: Path) -> list[Path]:
+    """The files that `convert` wrote, sorted; raises `InputError` where there are none."""
+    if paths := sorted(folder.glob("*.npz")):
+        return paths
+    raise InputError(f"{folder} has no .npz files; make them with `python -m benchmarks.semabs convert`")
+
+
 def load_datum(path: Path) -> Datum:
     """What `save_datum` wrote; raises `FileError` for anything else."""
-    try:
-        arrays = npz_arrays(path.read_bytes())
+    with loaded_npz(path, "view that `convert` wrote") as arrays:
         own: dict[str, Any] = {one.name: arrays[one.name] for one in fields(Datum)}
         return Datum(**{**own, "scene_id": str(own["scene_id"])})
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (*DAMAGE, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} holds no view that `convert` wrote, or is damaged: {error}") from error
 
 
 def convert(source: Path, out: Path, image: str = "rgb", extractor: str = "ours") -> Iterator[Path]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.views.completion.relations import RELATIONS
+from openshape_ood.views.completion.network import RELATIONS
 
 Row = Mapping[str, Any]
 COLUMNS = ("room", "visual", "vocab", "class")

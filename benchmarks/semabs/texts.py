@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from openshape_ood.errors import FileError, UnknownNameError
-from openshape_ood.shapes.tables import npz_arrays
-from openshape_ood.storage import DAMAGE
+from openshape_ood.errors import UnknownNameError
+from openshape_ood.shapes.tables import loaded_npz
 
 Texts = Callable[[str], Tensor]  # a name -> its embedding (t,)
 TEMPLATE = "a render of a {} in a game engine."  # of classes; targets and references go bare, and not of length 1
@@ -26,16 +24,11 @@ def texts_of(path: Path | None, head: str) -> Texts:
     """
     if path is None:
         return _by_clip(bare=head == "text-relation")
-    try:
-        arrays = npz_arrays(path.read_bytes())
+    with loaded_npz(path, "`names` (k,) and `vectors` (k, t)") as arrays:
         names, vectors = arrays["names"].tolist(), torch.tensor(arrays["vectors"], dtype=torch.float32)
         if vectors.ndim != 2:
             raise ValueError(f"vectors are {tuple(vectors.shape)}")
         kept = dict(zip(names, vectors, strict=True))
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    except (*DAMAGE, zipfile.BadZipFile) as error:
-        raise FileError(f"{path} holds no `names` (k,) and `vectors` (k, t), or is damaged: {error}") from error
 
     def found(name: str) -> Tensor:
         if name not in kept:

@@ -9,28 +9,27 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
-from benchmarks.semabs.evaluation import asked, in_view, left_out, told, visible, volume
-from benchmarks.semabs.lamb import Lamb
-from benchmarks.semabs.losses import accuracy, occupancy_loss
-from benchmarks.semabs.reader import Datum, load_datum
+from benchmarks.semabs.evaluation import asked, left_out, told, visible, volume
+from benchmarks.semabs.reader import load_datum, view_files
 from benchmarks.semabs.texts import Texts
-from openshape_ood.errors import InputError
+from benchmarks.training.runs import Run
 from openshape_ood.registry.rows import Row
-from openshape_ood.registry.weights import load_strictly, read_torch, rekeyed
-from openshape_ood.storage import replacing
+from openshape_ood.storage import replacing, save_whole
 from openshape_ood.views.completion.network import CompletionNetwork
 from openshape_ood.views.geometry import in_bounds, moved
 
 CLIP_NORM, TURN, STRETCH = 2.0, 0.15, 0.1  # of gradients; radians and share of a random affine
+FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-6  # of LAMB: what its means keep, and what is added to a root
 SHIFT = {"name": 0.05, "text": 0.05}  # of the box, as a deviation; of relations twice as much
 PUBLISHED = (  # ours -> the released files' keys, whose inverse the rows have
     (r"^points\.", "pts_feat_extractor."),
@@ -65,51 +64,37 @@ class Recipe:
 def train(
     views: Path, row: Row, out: Path, recipe: Recipe, texts: Texts | None, device: torch.device, every: int
 ) -> Iterator[dict[str, Any]]:
-    """Train, and yield each step's record; `out`, with the state every so many steps, is in the published layout.
+    """Train, and yield a line of the log every so many steps; `out` is in the published layout.
 
-    Goes on from `out` where that is there. Beside it lies the log, <out>.jsonl. Raises `InputError`.
+    Goes on from the state beside `out` where there is one. The log is <out>.jsonl. Raises `InputError`.
     """
-    paths = sorted(views.glob("*.npz"))
-    if not paths:
-        raise InputError(f"{views} has no .npz files; make them with `python -m benchmarks.semabs convert`")
+    paths = view_files(views)
     torch.manual_seed(recipe.seed)
     sizes: Any = row.sizes
-    network = CompletionNetwork(sizes)
-    state = _resumed(out, row, network)
-    optimizer = Lamb(network.to(device).parameters(), lr=recipe.lr)  # of the tensors that are in place now
-    log, done = out.with_name(out.name + ".jsonl"), int(state.get("steps", 0))
-    if done:
-        optimizer.load_state_dict(state["optimizer"])
-    kept = log.read_text(encoding="utf-8").splitlines()[:done] if done and log.is_file() else []
-    for step in range(done, recipe.steps):
-        order = np.random.default_rng([recipe.seed, step // len(paths)]).permutation(len(paths))
-        path = paths[order[step % len(paths)]]
-        record = {"step": step, "scene": path.stem, "lr": recipe.rate(step)}
-        for group in optimizer.param_groups:
-            group["lr"] = record["lr"]
-        record |= _step(
-            network, optimizer, load_datum(path), recipe, np.random.default_rng([recipe.seed, step, 1]), texts
+    network = CompletionNetwork(sizes).to(device)
+    settings, state = {"model": row.name, **asdict(recipe)}, out.with_suffix(".state.safetensors")
+    run = Run(network, Lamb(network.parameters(), lr=recipe.lr), settings, state, steps=recipe.steps)
+    for line in run.lines(lambda: _step(run, network, paths, recipe, texts), every):
+        run.keep()
+        _save(out, network, run.step // len(paths))
+        save_whole(
+            out.with_name(out.name + ".jsonl"), "".join(json.dumps(one) + "\n" for one in run.log).encode(), "log"
         )
-        kept.append(json.dumps(record))
-        if (step + 1) % every == 0 or step + 1 == recipe.steps:
-            _save(out, network, optimizer, step + 1, len(paths))
-            with replacing(log) as partial:
-                partial.write_text("\n".join(kept) + "\n", encoding="utf-8")
-        yield record
+        yield line
 
 
 def _step(
-    network: CompletionNetwork, optimizer: Lamb, datum: Datum, recipe: Recipe, rng: Any, texts: Texts | None
-) -> dict[str, Any]:
-    """One step on a view; a view that shows nothing to ask for is passed over, with no loss."""
+    run: Run, network: CompletionNetwork, paths: list[Path], recipe: Recipe, texts: Texts | None
+) -> dict[str, float]:
+    """One step on a view; a view that shows nothing to ask for is passed over, and has no figures."""
+    order = np.random.default_rng([recipe.seed, run.step // len(paths)]).permutation(len(paths))
+    datum, rng = load_datum(paths[order[run.step % len(paths)]]), np.random.default_rng([recipe.seed, run.step, 1])
     device, head = next(network.parameters()).device, network.sizes.head
-    seen, hidden, shown = visible(datum, recipe.points, rng), left_out(datum, head), in_view(datum)
-    every = [
-        (about, names, labels, seen.numbers(network, names)) for about, names, labels in asked(datum, head, "train")
-    ]
-    able = [one for one in every if one[3] is not None and (one[2] & shown if head in SHIFT else one[2]).any()]
+    seen, hidden = visible(datum, recipe.points, rng), left_out(datum, head)
+    every = [(*one, seen.numbers(network, one[1])) for one in asked(datum, head, "train")]
+    able = [one for one in every if one[3] is not None and (one[2] & ~hidden).any()]
     if not able:
-        return {"loss": None}
+        return {}
     change = drawn_affine(datum.bounds, SHIFT.get(head, 0.1), rng)
     points, queries = moved(seen.points, change), moved(datum.queries.astype(np.float64), change)
     hidden = hidden | ~in_bounds(queries, datum.bounds)
@@ -124,18 +109,10 @@ def _step(
         ignored.append(torch.from_numpy(hidden[chosen]))
     found, labels, out = torch.stack(logits), torch.stack(right).to(device), torch.stack(ignored).to(device)
     if out.all():
-        return {"loss": None}
+        return {}
     loss = occupancy_loss(found, labels, out, recipe.balance)
-    optimizer.zero_grad()
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP_NORM)
-    optimizer.step()
-    return {
-        "loss": loss.item(),
-        "accuracy": accuracy(found, labels, out).item(),
-        "norm": norm.item(),
-        "asked": len(found),
-    }
+    run.descend(loss, recipe.rate(run.step), CLIP_NORM)
+    return {"loss": loss.item(), "accuracy": accuracy(found, labels, out).item(), "asked": len(found)}
 
 
 def drawn_queries(labels: np.ndarray, count: int, rng: Any) -> np.ndarray:
@@ -177,20 +154,58 @@ def published_key(key: str, head: str) -> str:
     return "module." + (inner if key.startswith(("pts_", "vol_")) else "") + key
 
 
-def _save(out: Path, network: CompletionNetwork, optimizer: Lamb, steps: int, scenes: int) -> None:
+def _save(out: Path, network: CompletionNetwork, epochs: int) -> None:
     net = {published_key(key, network.sizes.head): value.cpu() for key, value in network.state_dict().items()}
-    content = {"net": net, "optimizer": optimizer.state_dict(), "epochs": steps // scenes, "steps": steps}
     with replacing(out) as partial:
-        torch.save(content, partial)
+        torch.save({"net": net, "epochs": epochs}, partial)
 
 
-def _resumed(out: Path, row: Row, network: CompletionNetwork) -> dict[str, Any]:
-    """The state in `out`, whose weights are taken over; nothing where it is not there."""
-    if not out.is_file():
-        return {}
-    content = read_torch(out, row.name, trusted=False)
-    if not isinstance(content, dict) or not {"net", "optimizer", "steps"} <= content.keys():
-        raise InputError(f"{out} is no state of this training; give another --out")
-    tensors: dict[str, Tensor] = rekeyed(content["net"], row.keys, str(out))
-    load_strictly(network, tensors, out, row.name)
-    return content
+def balanced_weights(labels: Tensor) -> Tensor:
+    """The inverse of the share of each label's kind in its row, with mean 1: (b, m) of b classes or descriptions."""
+    positive = labels.mean(-1, keepdim=True)
+    shares = labels * positive + (1 - labels) * (1 - positive) + 1e-10  # each its own, never 0; the rest as published
+    return (1 / shares) / (1 / shares).mean()
+
+
+def occupancy_loss(logits: Tensor, labels: Tensor, ignored: Tensor | None = None, balance: bool = False) -> Tensor:
+    """The mean cross-entropy of logits (b, m) and labels (b, m), 0 or 1, without what is ignored (b, m).
+
+    The published training of relations leaves out nothing, not even padding.
+    """
+    weights = balanced_weights(labels) if balance else None
+    each = binary_cross_entropy_with_logits(logits, labels, weight=weights, reduction="none")
+    return each.mean() if ignored is None else each[~ignored].mean()
+
+
+def accuracy(logits: Tensor, labels: Tensor, ignored: Tensor | None = None) -> Tensor:
+    """The share of queries on the right side of logit 0."""
+    right = (logits > 0) == (labels > 0.5)
+    return (right if ignored is None else right[~ignored]).to(logits.dtype).mean()
+
+
+class Lamb(torch.optim.Optimizer):
+    """LAMB (arXiv:1904.00962) as published: without bias correction, decay within the step.
+
+    Steps have a length in proportion to each parameter's norm, at most 10; its state has the last `trust_ratio`.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float = 1e-3, weight_decay: float = 1e-5) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for one in group["params"]:
+                if one.grad is not None:
+                    self._move(one, group)
+
+    def _move(self, one: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[one]
+        if not state:
+            state["mean"], state["square"] = torch.zeros_like(one), torch.zeros_like(one)
+        state["mean"].mul_(FIRST).add_(one.grad, alpha=1 - FIRST)
+        state["square"].mul_(SECOND).addcmul_(one.grad, one.grad, value=1 - SECOND)
+        change = state["mean"] / (state["square"].sqrt() + EPSILON) + group["weight_decay"] * one
+        size, length = one.norm().clamp(0, 10), change.norm()
+        state["trust_ratio"] = float(size / length) if size > 0 and length > 0 else 1.0
+        one.add_(change, alpha=-group["lr"] * state["trust_ratio"])

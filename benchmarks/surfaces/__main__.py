@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.discovery import interval
+from benchmarks.questions.harness import interval
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import protocol
 from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
@@ -87,7 +87,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Figure]:
         return {name: runs[0].figures[name] for name in names}
     found = {}
     for name in names:
-        own = interval(name, [run.figures[name][0] for run in runs])
+        own = interval([run.figures[name][0] for run in runs])
         found[name] = (own["mean"], own["low"], own["high"])
     return found
 

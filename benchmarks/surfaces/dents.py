@@ -14,8 +14,8 @@ from benchmarks import options
 from benchmarks.report.output import write_json
 from openshape_ood import KnownClasses, ShapeEncoder, TextEncoder, __version__, plots
 from openshape_ood.decisions.metrics import auroc
-from openshape_ood.examination import Examination, examine
 from openshape_ood.reconstruction import SurfaceModel
+from openshape_ood.reconstruction.examination import Examination, examine
 from openshape_ood.reconstruction.kinds import Objects
 from openshape_ood.reconstruction.views import MARGIN
 from openshape_ood.scoring import find_method

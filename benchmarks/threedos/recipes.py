@@ -54,7 +54,7 @@ class Recipe:
 def code_hash() -> str:
     """sha256 of the source of what prepares and embeds clouds: an edit there makes kept embeddings stale."""
     folder = Path(openshape_ood.__file__).parent
-    sources = [folder / "devices.py", folder / "shapes" / "points.py", *sorted((folder / "encoders").rglob("*.py"))]
+    sources = [folder / "shapes" / "points.py", *sorted((folder / "encoders").rglob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 

@@ -6,7 +6,6 @@ Maps come out as `complete` takes them: (k, h, w), scaled by the largest magnitu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
@@ -20,24 +19,16 @@ BLUR = (1.5, 4.5)  # pixels, of a picture 96 wide
 NOISE, SMOOTH = (0.02, 0.07), (2.0, 8.0)
 PATCHES, PATCH = 0.55, (3.0, 8.0)  # how unevenly a thing lights up, and in patches of so many pixels
 SHIFT = 2.0  # pixels
-
-
-class Shown(Protocol):
-    """What each pixel of a picture shows, and which of these numbers a name has."""
-
-    @property
-    def shown(self) -> np.ndarray: ...
-
-    def objects(self, name: str) -> np.ndarray: ...
+NOTHING = np.zeros(0, dtype=np.int64)  # what a name has that is in no room
 
 
 def stand_in(sample: Sample, names: Sequence[str], rng: np.random.RandomState, severity: float = 1.0) -> np.ndarray:
     """Maps (k, h, w) float32 of names, present or not; severity: 0 for clean masks, 1 for what is measured."""
     if not severity:
         return np.stack([sample.mask(name) for name in names]).astype(np.float32)
-    maps = np.stack([one_map(sample, name, rng, severity) for name in names])
+    maps = np.stack([one_map(sample.shown, sample.objects(name), rng, severity) for name in names])
     # as with relevancy, what all names light up alike says nothing of one of them; absent names steady the mean
-    others = [one_map(sample, "", rng, severity) for _ in range(2)]
+    others = [one_map(sample.shown, NOTHING, rng, severity) for _ in range(2)]
     maps -= np.concatenate([maps, others]).mean(axis=0)
     return scaled(maps)
 
@@ -48,16 +39,16 @@ def scaled(maps: np.ndarray) -> np.ndarray:
     return (maps / (largest or 1.0)).astype(np.float32)
 
 
-def one_map(sample: Shown, name: str, rng: np.random.RandomState, severity: float) -> np.ndarray:
-    """The map (h, w) of one name; "" is in no room."""
+def one_map(shown: np.ndarray, objects: np.ndarray, rng: np.random.RandomState, severity: float) -> np.ndarray:
+    """The map (h, w) of a name that these of the objects have, by the number that each pixel shows (h, w)."""
     share = np.zeros(256)
     others = rng.random_sample(256) < LEAKS * severity
     share[others] = severity * rng.uniform(*LEAK, int(others.sum()))
     share[[0, *LAYOUT.values()]] = severity * rng.uniform(*GROUND, 1 + len(LAYOUT))
-    share[sample.objects(name)] = rng.uniform(0.7, 1.0, len(sample.objects(name)))
-    scale = sample.shown.shape[1] / 96
-    uneven = 1 + PATCHES * severity * _smooth(sample.shown.shape, scale * rng.uniform(*PATCH), rng)
-    found = rng.uniform(*GAIN) * share[sample.shown] * np.clip(uneven, 0.05, 2)
+    share[objects] = rng.uniform(0.7, 1.0, len(objects))
+    scale = shown.shape[1] / 96
+    uneven = 1 + PATCHES * severity * _smooth(shown.shape, scale * rng.uniform(*PATCH), rng)
+    found = rng.uniform(*GAIN) * share[shown] * np.clip(uneven, 0.05, 2)
     found = shift(found, severity * scale * rng.uniform(-SHIFT, SHIFT, 2), order=1, mode="nearest")
     found = gaussian_filter(found, severity * scale * rng.uniform(*BLUR), mode="nearest")
     return found + severity * rng.uniform(*NOISE) * _smooth(found.shape, scale * rng.uniform(*SMOOTH), rng)

@@ -69,36 +69,19 @@ FIRST_SEED, FIRST_HELD_OUT = 1 << 25, 1 << 26
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A view and what is in it; c cells, k objects.
+    """A view and what is in it; c cells, k objects."""
 
-    Attributes
-    ----------
-    depth : ndarray (h, w) float32
-    shown : ndarray (h, w) uint8
-        The object that each pixel shows, from 1; 0 for nothing, `LAYOUT` for floor, walls and ceiling.
-    intrinsics : ndarray (3, 3)
-    pose : ndarray (4, 4)
-        Camera to the frame of the box.
-    categories : ndarray (k,) of str
-    boxes : ndarray (k, 2, 3)
-        In the frame of the box.
-    filled, behind, within : ndarray (k, c) bool
-        Cells that each object fills; unseen ones behind it; unseen ones within its box.
-    in_view, free : ndarray (c,) bool
-        Cells whose middle is in the picture, and those that are seen to be empty.
-    """
-
-    depth: np.ndarray
-    shown: np.ndarray
-    intrinsics: np.ndarray
-    pose: np.ndarray
-    categories: np.ndarray
-    boxes: np.ndarray
-    filled: np.ndarray
-    behind: np.ndarray
-    within: np.ndarray
-    in_view: np.ndarray
-    free: np.ndarray
+    depth: np.ndarray  # (h, w) float32
+    shown: np.ndarray  # (h, w) uint8: the object, from 1; 0 for nothing, `LAYOUT` for floor, walls and ceiling
+    intrinsics: np.ndarray  # (3, 3)
+    pose: np.ndarray  # (4, 4), camera to the frame of the box
+    categories: np.ndarray  # (k,) of str
+    boxes: np.ndarray  # (k, 2, 3), in the frame of the box
+    filled: np.ndarray  # (k, c) bool, cells that each object fills
+    behind: np.ndarray  # (k, c) bool, unseen cells behind it
+    within: np.ndarray  # (k, c) bool, unseen cells within its box
+    in_view: np.ndarray  # (c,) bool, cells whose middle is in the picture
+    free: np.ndarray  # (c,) bool, cells that are seen to be empty
 
     def objects(self, name: str) -> np.ndarray:
         """The numbers, from 1, of what is called `name`."""
@@ -136,12 +119,16 @@ def cells_of(points: np.ndarray) -> np.ndarray:
     return cells.reshape(-1)
 
 
+def numbered(made: RoomView) -> np.ndarray:
+    """The object that each pixel shows (h, w) uint8, as `Sample.shown`."""
+    return np.array([*(LAYOUT.get(one.name, one.instance) for one in made.pieces), 0], dtype=np.uint8)[made.surface]
+
+
 def sample_of(made: RoomView, seed: int = 0) -> Sample:
     """The view of a generated room as a sample; seed: of the points by which cells are found."""
     view, frame = made.view, camera_frame(made.view.pose)
     pose, rng = frame @ view.pose, np.random.RandomState([seed, 18])
-    shown = np.array([*(LAYOUT.get(one.name, one.instance) for one in made.pieces), 0], dtype=np.uint8)[made.surface]
-    middles = moved(CENTERS, np.linalg.inv(frame))
+    shown, middles = numbered(made), moved(CENTERS, np.linalg.inv(frame))
     filled, boxes, within = [], [], []
     for piece in made.pieces:
         if not piece.instance:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from openshape_ood.errors import InputError
-from openshape_ood.storage import loaded_arrays, save_arrays
+from openshape_ood.storage import loaded_arrays, restore_training, save_arrays, training_arrays
 
 WHAT = "point training"
 WARM = 0.03  # the share of a run over which the learning rate rises
@@ -66,17 +65,21 @@ class Run:
     def lines(
         self, learn: Callable[[], Mapping[str, float]], every: int, most: float = float("inf")
     ) -> Iterator[dict[str, Any]]:
-        """Learn to the end, or for `most` minutes; a line of the log every few steps, means of what `learn` gives."""
+        """Learn to the end, or for `most` minutes; a line of the log every few steps, means of what `learn` gives.
+
+        A step that gives nothing does not count in them.
+        """
         before, started, found = self.minutes, time.monotonic(), list[Mapping[str, float]]()
         last = self.share >= 1
         while not last:
-            found.append(learn())
+            if figures := learn():
+                found.append(figures)
             self.step += 1
             passed = (time.monotonic() - started) / 60
             self.minutes = before + passed
             last = self.share >= 1 or passed >= most
             if last or self.step % every == 0:
-                means = {key: round(float(np.mean([one[key] for one in found])), 5) for key in found[0]}
+                means = {key: round(float(np.mean([one[key] for one in found])), 5) for key in next(iter(found), ())}
                 self.log.append({"step": self.step, **means, "minutes": round(self.minutes, 3)})
                 found = []
                 yield self.log[-1]
@@ -92,12 +95,7 @@ class Run:
 
 def keep(path: Path, step: int, log: Any, network: nn.Module, optimizers: Sequence[Optimizer], settings: Any) -> None:
     """Everything that a training needs to go on as if it had not been stopped, whole or not at all."""
-    tensors = {f"network.{name}": one for name, one in network.state_dict().items()}
-    for place, optimizer in enumerate(optimizers):
-        for i, of in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{place}.{i}.{name}": one for name, one in of.items() if isinstance(one, Tensor)}
-    header = {"step": step, "log": log, "settings": settings}
-    save_arrays(path, {name: one.cpu().numpy() for name, one in tensors.items()}, header, WHAT)
+    save_arrays(path, training_arrays(network, optimizers), {"step": step, "log": log, "settings": settings}, WHAT)
 
 
 def resumed(
@@ -107,16 +105,8 @@ def resumed(
     if path is None or not path.is_file():
         return 0, []
     with loaded_arrays(path, WHAT) as (header, arrays):
-        tensors = {name: torch.from_numpy(one) for name, one in arrays.items()}
         step, log, before = header["step"], header["log"], header["settings"]
     if before != settings:
         raise InputError(f"{path} is of a run with other settings; give another --out, or delete it")
-    network.load_state_dict({key.removeprefix("network."): t for key, t in tensors.items() if key[0] == "n"})
-    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
-    for key, one in tensors.items():
-        if key[0] == "o":
-            _, place, i, name = key.split(".")
-            states[int(place)].setdefault(int(i), {})[name] = one
-    for optimizer, state in zip(optimizers, states, strict=True):
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    restore_training(arrays, network, optimizers)
     return step, log

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity
 
 from benchmarks.training.completion_affinities import stand_in
-from benchmarks.training.completion_losses import iou, soft_jaccard, weighted_cross_entropy
 from benchmarks.training.completion_samples import CENTERS, SIZES, Sample, Views
 from benchmarks.training.completion_triples import MIRRORED, Triple, draw_triples
 from benchmarks.training.runs import EVERY, Run, ramp
@@ -42,13 +42,9 @@ CUTOFFS = torch.arange(-6, 6.01, 0.25)
 
 
 class Batch(NamedTuple):
-    """Names of one view: points (n, 3), affinities (b, n), filled cells (b, c), cells in view (c,), and triples.
-
-    names: (b,) of the rows.
-    """
+    """Names (b,) of a view: points (n, 3), affinities (b, n), filled cells (b, c), cells in view (c,), and triples."""
 
     names: list[str]
-
     points: Tensor
     affinities: Tensor
     labels: Tensor
@@ -94,7 +90,7 @@ def relation_logits(
 ) -> Tensor:
     """Logits (b, c) of targets in relations, joined (b, 2f, s, s, s) being the volumes of target and reference."""
     query = network.relation_query(relations)[:, None]
-    return nn.functional.cosine_similarity(at_centers(network, joined, cells), query, dim=-1) / TEMPERATURE
+    return cosine_similarity(at_centers(network, joined, cells), query, dim=-1) / TEMPERATURE
 
 
 def batch_of(sample: Sample, rng: np.random.RandomState, most: int, measured: bool = False) -> Batch | None:
@@ -159,6 +155,34 @@ def related(network: Pair, batch: Batch, found: Tensor, cells: Tensor) -> tuple[
     joined = found[torch.tensor(rows)].flatten(1, 2)
     logits = relation_logits(network.pair, joined, [one.relation for one in batch.triples], cells)
     return logits, torch.from_numpy(np.stack([one.cells for one in batch.triples]))[:, cells]
+
+
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
+    """Of logits and bool labels (b, c) of b names in c cells, the mean (b,) over the cells that are counted (b, c).
+
+    The filled cells of a name weigh the root of how many times as many are empty.
+    """
+    filled, every = (labels & counted).sum(1), counted.sum(1)
+    weight = ((every - filled) / filled.clamp(min=1)).sqrt().clamp(min=1)
+    each = binary_cross_entropy_with_logits(logits, labels.to(logits), reduction="none")
+    each = each * torch.where(labels, weight[:, None], 1.0)
+    return (each * counted).sum(1) / every.clamp(min=1)
+
+
+def soft_jaccard(logits: Tensor, labels: Tensor, counted: Tensor) -> Tensor:
+    """One less the IoU of probabilities, for each name (b,); 0 for a name without a filled cell."""
+    found, labels = torch.sigmoid(logits) * counted, labels & counted
+    both = (found * labels).sum(1)
+    either = found.sum(1) + labels.sum(1) - both
+    return torch.where(labels.any(1), 1 - both / either.clamp(min=1e-6), 0.0)
+
+
+def iou(logits: Tensor, labels: Tensor, counted: Tensor, cutoffs: Tensor) -> Tensor:
+    """The IoU (b, t) of what is above each cut-off (t,) over the cells that are counted; NaN for nothing of nothing."""
+    labels = labels & counted
+    found = (logits[:, None] > cutoffs[:, None]) & counted[:, None]
+    both, either = (found & labels[:, None]).sum(2), (found | labels[:, None]).sum(2)
+    return both / either
 
 
 class Training:

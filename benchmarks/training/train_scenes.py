@@ -31,7 +31,7 @@ from benchmarks.training import point_losses as losses
 from benchmarks.training.point_augmentation import AUGMENTATIONS, augmented, mixed, pasted
 from benchmarks.training.point_training import STATE, Loss, Plan, batch_of, train
 from benchmarks.training.room_samples import FIRST_SEED, Batch
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import SparseUNetSizes

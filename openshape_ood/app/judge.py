@@ -32,11 +32,10 @@ from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarning
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
-from openshape_ood.localization import localize
 from openshape_ood.novelty import score_novelty
 from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.novelty.up_axis import UpAxis, find_up
-from openshape_ood.novelty_map import NoveltyMap
+from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
 from openshape_ood.scoring.apart import check_content_apart

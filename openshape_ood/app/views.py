@@ -140,8 +140,8 @@ def _checked(told: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, 
     pose, intrinsics = camera[:4], camera[4:7, :3]
     view = View(rgb, depth, intrinsics, pose, name=name)
     affinities = Affinities(values[0], tuple(map(str, told["names"]))) if values else None
-    if affinities is not None and affinities.values.shape[1:] != view.shape:
-        raise InputError(f"the affinities are {affinities.values.shape[1:]} pixels, the picture {view.shape}")
+    if affinities is not None:
+        affinities.check_fits(view)
     remarks = tuple(f"{said}." for said in told["said"])
     return Look(view, affinities, None, tuple(str(one).replace(str(told["name"]), name) for one in remarks))
 

@@ -72,22 +72,28 @@ def _stated(path: str) -> str | None:
         return ""
 
 
-def note_found(found: UpAxis) -> None:
-    """What --up auto found."""
-    print_note(str(found) if found.axis else f"note: {found}; y was taken. Give --up where you know it", "yellow")
+def better_axis(judge: Judge, files: Sequence[File], rows: Sequence[dict[str, Any]]) -> UpAxis | None:
+    """What --up auto found; without --up what fits better, asked of a few files where most of all are novel."""
+    if judge.reading.up != "file":
+        return judge.up_axis
+    novel = sum(row["verdict"] == "novel" for row in rows)
+    if novel <= len(rows) / 2 or len(rows) < LEAST:
+        return None
+    return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)
 
 
 def warn_of_axes(files: Sequence[File], up: str, better: UpAxis | None = None) -> None:
     """A word where files say that another axis than `up` points up, or nothing is said at all and y was taken: then
-    also of a better one, if that is known."""
-    if up == AUTO:
-        return
-    stated = [_stated(file.path) for file in files]
-    if up == "file":
-        _note_silent(stated.count(None), better)
-        return
+    also of a better one, if that is known; and of what --up auto found."""
+    stated = [_stated(file.path) for file in files] if up != AUTO else []
     others = [own for own in stated if own not in ("", None, up)]
-    if others:
+    if up == AUTO and better is not None:
+        print_note(
+            str(better) if better.axis else f"note: {better}; y was taken. Give --up where you know it", "yellow"
+        )
+    elif up == "file":
+        _note_silent(stated.count(None), better)
+    elif others:
         axes = " or ".join(sorted({own for own in others if own}))
         said = "file says" if len(others) == 1 else "files say"
         print_note(f"note: {len(others)} {said} that {axes} is up, and was read with up {up}; try --up file", "yellow")
@@ -99,11 +105,3 @@ def _note_silent(count: int, better: UpAxis | None) -> None:
     elif count:
         said = "1 file does not say" if count == 1 else f"{count} files do not say"
         print_note(f"note: {said} which axis points up, and y was taken; if that is not so, give --up z", "yellow")
-
-
-def doubted(judge: Judge, files: Sequence[File], rows: Sequence[dict[str, Any]]) -> UpAxis | None:
-    """What fits better, asked of a few files where most of all are novel; else nothing is read again."""
-    novel = sum(row["verdict"] == "novel" for row in rows)
-    if novel <= len(rows) / 2 or len(rows) < LEAST:
-        return None
-    return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)

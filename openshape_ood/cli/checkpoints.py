@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, print_table, shown
-from openshape_ood.cli.options import Json, checkpoint_names
+from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, print_table, shown
+from openshape_ood.cli.options import Json, checkpoint_names, group
 from openshape_ood.errors import OpenShapeError, WeightsError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
-app = typer.Typer(
-    help="""The encoders of shapes and of scans: list, show, fetch, add, verify.
+app = group("""The encoders of shapes and of scans: list, show, fetch, add, verify.
 
 \b
 Examples:
@@ -26,10 +25,7 @@ Examples:
   openshape-ood checkpoints fetch vitb32
   openshape-ood checkpoints add /media/stick/model.pt
   openshape-ood checkpoints verify
-""",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
+""")
 
 Name = Annotated[
     str,
@@ -132,9 +128,7 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
                     print_line(f"{row.name}, {part}, stripped: {shown(one['stripped'])}")
     if json:
         print_json({"fetched": fetched, "failed": [asdict(failure) for failure in failures]})
-    print_failures(failures)
-    if failures:
-        raise typer.Exit(1 if fetched else 2)
+    finish(failures, bool(fetched))
 
 
 @app.command("add")

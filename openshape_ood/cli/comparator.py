@@ -13,6 +13,8 @@ import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, shown
+from openshape_ood.cli.options import ENCODER, KNOWN, RESULT, option
+from openshape_ood.cli.outputs import check_out, make_folder
 from openshape_ood.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ TRAINING = "Training (--family relation)"
 FILE, ROW = "comparator.safetensors", "registry.toml"
 LINES = 10  # that a training tells of itself
 
-app = typer.Typer(
-    help="""Learned comparators: trained once on pairs of base classes, they say of classes they never saw whether two
+app = options.group("""Learned comparators: trained once on pairs of base classes, they say of other classes whether two
 shapes are of one.
 
 \b
@@ -33,60 +34,48 @@ Examples:
   openshape-ood embed lvis/ --out lvis.safetensors --model vitb32
   openshape-ood comparator fit --embeddings lvis.safetensors --labels folder --exclude names.txt --out mine/
   OPENSHAPE_OOD_CHECKPOINTS=mine/registry.toml openshape-ood score scans/ --examples examples/ --method comparator
-""",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
+""")
 
 
 @app.command("fit")
 def fit(
     embeddings: Annotated[
         list[Path],
-        options.option(
-            options.KNOWN,
-            "--embeddings",
-            "What embed wrote of the base shapes; several: of scans of them, or by other seeds.",
-            metavar="STORE...",
-        ),
+        option(KNOWN, "What embed wrote of the base shapes; several: of scans of them, or by other seeds.", "STORE..."),
     ],
-    out: Annotated[Path, options.option(options.RESULT, "--out -o", "Where to; run it again to go on.", metavar="DIR")],
+    out: Annotated[Path, option(RESULT, "Where to; run it again to go on.", "DIR", "--out", "-o")],
     labels: Annotated[
         str,
-        options.option(
-            options.KNOWN,
-            "--labels",
+        option(
+            KNOWN,
             "The class of an embedding: 'folder', the first of its id, or a .json file, {id: class}.",
-            metavar="folder|FILE",
+            "folder|FILE",
         ),
     ] = "folder",
     exclude: Annotated[
         Path | None,
-        options.option(
-            options.KNOWN,
-            "--exclude",
+        option(
+            KNOWN,
             "Names of the classes that it will be asked about, one a line: none of them, nor a kind of one, is a base "
             "class.",
-            metavar="FILE",
+            "FILE",
         ),
     ] = None,
     names: Annotated[
         bool,
-        options.option(options.KNOWN, "--with-names", "Learn the names of the base classes too, by the text encoder."),
+        option(KNOWN, "Learn the names of the base classes too, by the text encoder.", None, "--with-names"),
     ] = False,
     family: Annotated[
         Literal["relation", "whitened", "plda", "metric", "cosine"],
-        options.option(options.RESULT, "--family", "What is learned; all but relation take seconds."),
+        option(RESULT, "What is learned; all but relation take seconds."),
     ] = "relation",
-    steps: Annotated[int, options.option(TRAINING, "--steps", "Steps; more may be worse.", min=1)] = 400,
-    pairs: Annotated[int, options.option(TRAINING, "--pairs", "Pairs of a step.", min=2)] = 504,
-    negatives: Annotated[int, options.option(TRAINING, "--negatives", "Pairs of two classes to one.", min=1)] = 3,
-    loss: Annotated[
-        Literal["tanh", "cross_entropy"], options.option(TRAINING, "--loss", "What is made small.")
-    ] = "tanh",
-    width: Annotated[int, options.option(TRAINING, "--width", "Of the network.", min=1)] = 128,
-    depth: Annotated[int, options.option(TRAINING, "--depth", "Its blocks.", min=1)] = 2,
-    heads: Annotated[int, options.option(TRAINING, "--heads", "Its heads.", min=1)] = 4,
+    steps: Annotated[int, option(TRAINING, "Steps; more may be worse.", min=1)] = 400,
+    pairs: Annotated[int, option(TRAINING, "Pairs of a step.", min=2)] = 504,
+    negatives: Annotated[int, option(TRAINING, "Pairs of two classes to one.", min=1)] = 3,
+    loss: Annotated[Literal["tanh", "cross_entropy"], option(TRAINING, "What is made small.")] = "tanh",
+    width: Annotated[int, option(TRAINING, "Of the network.", min=1)] = 128,
+    depth: Annotated[int, option(TRAINING, "Its blocks.", min=1)] = 2,
+    heads: Annotated[int, option(TRAINING, "Its heads.", min=1)] = 4,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -100,7 +89,7 @@ def fit(
     base, left_out = _base(embeddings, labels, exclude)
     if names:
         base = _with_names(base)
-    _make(out)
+    make_folder(out)
     how: dict[str, Any] = {}
     if family == "relation":
         recipe = Recipe(width, depth, heads, steps=steps, pairs=pairs, negatives=negatives, loss=loss, seed=seed)
@@ -145,16 +134,13 @@ def convert(
     released: Annotated[
         Path, typer.Argument(metavar="PATH", help="The unpacked folder of the published files, or the one file.")
     ],
-    out: Annotated[Path, options.option(options.RESULT, "--out -o", "A .safetensors file.", metavar="FILE")],
-    network: Annotated[
-        Literal["resnet18", "resnet50"], options.option(options.ENCODER, "--network", "Whose features it compares.")
-    ] = "resnet18",
+    out: Annotated[Path, option(RESULT, "A .safetensors file.", "FILE", "--out", "-o")],
+    network: Annotated[Literal["resnet18", "resnet50"], option(ENCODER, "Whose features it compares.")] = "resnet18",
 ) -> None:
     """Convert the published files of ReSeND, pickles, to one .safetensors; nothing in them is run.
 
     They compare photographs: shapes are another input space, for which `fit` trains one.
     """
-    from openshape_ood.cli.inputs import check_out
     from openshape_ood.comparison.released import convert_released
 
     check_out("--out", out, (".safetensors",))
@@ -223,13 +209,6 @@ def told(steps: int) -> Report:
             print_note(f"warning: {collapse(now)}", "yellow")
 
     return report
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot write to {out}: {error.strerror or error}; expected a folder") from error
 
 
 def _write(made: Comparator, out: Path) -> Path:

@@ -86,6 +86,15 @@ def print_failures(failures: Sequence[Failure]) -> None:
         _print_marked("failed: ", failed_line(failure.file, failure.reason))
 
 
+def finish(failures: Sequence[Failure], done: bool = True) -> None:
+    """Name what failed; the exit code is 1 where something did, 2 where nothing was done."""
+    import typer
+
+    print_failures(failures)
+    if failures or not done:
+        raise typer.Exit(1 if done else 2)
+
+
 def failed_line(file: str, reason: str) -> str:
     """Why a file could not be used, its name said once."""
     said, name = shown(" ".join(reason.split())), shown(file)

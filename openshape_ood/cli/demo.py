@@ -30,7 +30,7 @@ HELP = """
 """
 
 
-@options.with_examples(HELP)
+@options.command(HELP)
 def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="FOLDER", help="Where demo.png and demo.ply are written.")
@@ -85,7 +85,7 @@ def _shapes(seed: int) -> dict[str, np.ndarray]:
 
 
 def _localized(cloud: np.ndarray, encoder: Any) -> NoveltyMap:
-    from openshape_ood.localization import localize
+    from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic import sample
 
     chairs = [sample("chair", POINTS, 1000 + i) for i in range(EXAMPLES)]

@@ -5,24 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from openshape_ood.cli import options
-from openshape_ood.cli.console import (
-    Failure,
-    print_failures,
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    progress,
-    shown,
-)
-from openshape_ood.errors import FileError, InputError, MissingPackageError
+from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, print_table, progress, shown
+from openshape_ood.cli.options import GROUPS, RESULT, option
+from openshape_ood.cli.outputs import DRAWN, check_out, check_picture
+from openshape_ood.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.batches import Batch, Reading
@@ -41,122 +31,68 @@ The same shapes and options give the same numbers to the same groups. tiny works
 """
 
 
-@options.with_examples(EXAMPLES)
+@options.command(EXAMPLES)
 def discover(
     files: options.Files,
-    known: options.Names = None,
-    examples: options.Examples = None,
-    known_file: options.KnownFiles = None,
-    known_up: options.KnownUp = None,
-    method: options.MethodName = None,
-    threshold: options.ThresholdGiven = None,
-    calibrate: options.Calibrate = None,
-    calibrate_by: options.CalibrateBy = "file",
-    coverage: options.Coverage = 0.95,
+    asked: options.Asked,
     names: Annotated[
         list[str] | None,
-        options.option(
-            options.GROUPS,
-            "--names",
+        option(
+            GROUPS,
             "Names a group may have: several words, or a .txt file of them, a line each; everyday things if left out.",
-            metavar="NAME...|FILE",
+            "NAME...|FILE",
         ),
     ] = None,
     grouping: Annotated[
         Literal["hdbscan", "agglomerative"],
-        options.option(
-            options.GROUPS, "--grouping", "By density, which leaves many alone, or by mean cosine, which leaves few."
-        ),
+        option(GROUPS, "By density, which leaves many alone, or by mean cosine, which leaves few."),
     ] = "hdbscan",
-    min_size: Annotated[int, options.option(options.GROUPS, "--min-size", "Shapes of a group at least.", min=2)] = 5,
+    min_size: Annotated[int, option(GROUPS, "Shapes of a group at least.", min=2)] = 5,
     accept: Annotated[
         list[str] | None,
-        options.option(
-            options.GROUPS,
-            "--accept",
-            "Add groups to the known classes under names, and score again.",
-            metavar="GROUP=NAME...",
-        ),
+        option(GROUPS, "Add groups to the known classes under names, and score again.", "GROUP=NAME..."),
     ] = None,
     out: Annotated[
         Path | None,
-        options.option(
-            options.RESULT, "--out -o", "Where to write the known classes with --accept: .safetensors.", metavar="FILE"
-        ),
+        option(RESULT, "Where to write the known classes with --accept: .safetensors.", "FILE", "--out", "-o"),
     ] = None,
     sheet: Annotated[
         Path | None,
-        options.option(
-            options.RESULT, "--sheet", "A picture of shapes of every group: .png, .svg or .pdf.", metavar="FILE"
-        ),
+        option(RESULT, "A picture of shapes of every group: .png, .svg or .pdf.", "FILE"),
     ] = None,
-    model: options.OwnModel = None,
-    checkpoint: options.CheckpointFile = None,
-    text_checkpoint: options.TextCheckpoint = None,
-    up: options.Up = "file",
-    num_samples: options.NumSamples = 1,
-    seed: options.Seed = 0,
-    device: options.Device = None,
-    batch_size: options.BatchSize = 32,
-    readers: options.Readers = None,
     json: options.Json = False,
 ) -> None:
     """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
-    from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading
-    from openshape_ood.cli.encoders import Encoders, check_ups
-    from openshape_ood.cli.inputs import check_out, find_files, named_ignored, nothing_found
-    from openshape_ood.cli.judging import Judge
-    from openshape_ood.cli.known import gather
+    from openshape_ood.cli.axes import warn_of_axes
+    from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.discovery import discover as run
-    from openshape_ood.scoring import find_method
     from openshape_ood.scoring.words import negative_words
 
     check_out("--out", out, (".safetensors",))
-    check_out("--sheet", sheet, (".png", ".svg", ".pdf"))
-    if sheet is not None and find_spec("matplotlib") is None:
-        raise MissingPackageError(f"--sheet {sheet} needs matplotlib: pip install 'openshape-ood[plots]'")
-    check_ups(up, known_up)
+    check_picture("--sheet", sheet, DRAWN)
     accepted = _accepted(accept or ())
     if out is not None and not accepted:
         raise InputError("--out is for the known classes with --accept GROUP=NAME; nothing is accepted")
     vocabulary = _vocabulary(names or ())
-    wanted = gather(known, examples, known_file, known_up)
-    decided = thresholds.given(threshold, calibrate, coverage, wanted)
-    chosen = None if method is None else find_method(method, wanted.kind)
-    found = find_files(files)
-    if not found.files and not found.stores and not found.failures:
-        raise InputError(nothing_found(files, found.ignored))
-    failures = found.failures
-    encoders = Encoders(model, checkpoint, text_checkpoint, device, [*wanted.identities, *found.identities])
-    reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
-    judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures).asking(found)
-    judge = thresholds.decided(
-        judge, decided, thresholds.Calibration(calibrate or (), calibrate_by, coverage), failures
-    )
+    found = find_shapes(files)
+    judge = asked.judge(found)
     if judge.threshold is None:
         raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
-    batches = list(judge.all(found, failures, "scoring"))
+    batches = list(judge.all(found, found.failures, "scoring"))
     if not batches:
-        print_failures(failures)
-        raise typer.Exit(2)
+        finish(found.failures, done=False)
     result, rows = _joined(batches)
-    if not vocabulary and (wanted.by_name or judge.provenance.identity.checkpoint == "tiny"):
+    encoders = judge.encoders
+    if not vocabulary and (asked.wanted.by_name or judge.provenance.identity.checkpoint == "tiny"):
         vocabulary = negative_words()  # the text encoder is at hand
-    how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": seed}
+    how: dict[str, Any] = {"grouping": grouping, "min_size": min_size, "seed": asked.seed}
     with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
         warnings.simplefilter("always")
         text = encoders.text if vocabulary else None
         groups = run(result, rows, vocabulary or None, text=text, **how)
     for warning in told if names else ():
         print_note(f"note: {shown(warning.message)}", style="yellow")
-    record: dict[str, Any] = {
-        "provenance": judge.provenance.as_json(),
-        "classes": list(judge.classes.names),
-        "threshold": judge.threshold.as_json(),
-        **groups.as_json(),
-    }
-    record |= {"accepted": None, "out": out, "sheet": None}
+    record: dict[str, Any] = {**judge.as_json(), **groups.as_json(), "accepted": None, "out": out, "sheet": None}
     if accepted:
         made = groups.accept(accepted, judge.classes, text=encoders.text if judge.classes.text is not None else None)
         again = replace(judge, classes=made)(rows, list(result.up))
@@ -167,16 +103,15 @@ def discover(
                 replace(judge.threshold, source=before, provenance=judge.threshold.provenance or judge.provenance)
             ).save(out)
     if sheet is not None and groups.groups:
-        record["sheet"] = _draw(sheet, groups, batches, reading, failures)
-    record |= {"failed": [asdict(failure) for failure in failures], "ignored": found.ignored}
+        record["sheet"] = _draw(sheet, groups, batches, judge.reading, found.failures)
+    record |= {"failed": [asdict(failure) for failure in found.failures], "ignored": found.ignored}
     if json:
         print_json(record)
     else:
         _print(groups, record, min_size)
-    print_failures(failures)
     named_ignored(found.ignored)
-    if failures:
-        raise typer.Exit(1)
+    warn_of_axes(found.files, asked.up, judge.up_axis)
+    finish(found.failures)
 
 
 def _accepted(given: Sequence[str]) -> dict[int, str]:
@@ -192,16 +127,11 @@ def _accepted(given: Sequence[str]) -> dict[int, str]:
 
 def _vocabulary(given: Sequence[str]) -> Sequence[str]:
     """Names, and the lines of .txt files."""
-    from openshape_ood.cli.known import split_names
-
     names: list[str] = []
     for word in given:
         try:
-            own = (
-                split_names([word])
-                if not word.endswith(".txt")
-                else Path(word).expanduser().read_text("utf-8").splitlines()
-            )
+            listed = word.endswith(".txt")
+            own = Path(word).expanduser().read_text("utf-8").splitlines() if listed else word.split(",")
         except (OSError, ValueError) as error:
             raise FileError(f"--names {word} cannot be read: {error}") from error
         names += [name.strip() for name in own if name.strip()]

@@ -15,7 +15,7 @@ import typer
 from openshape_ood import __version__
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, shown
-from openshape_ood.errors import InputError, OpenShapeError
+from openshape_ood.errors import OpenShapeError
 
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
@@ -46,7 +46,6 @@ SETTINGS = (
     "CUDA_VISIBLE_DEVICES",
 )
 NETWORK_SECONDS = 10
-POINTS = 10_000  # of surfaces, where no encoder says how many
 
 EXAMPLES = """
   openshape-ood doctor
@@ -56,22 +55,16 @@ EXAMPLES = """
 """
 
 
-@options.with_examples(EXAMPLES)
+@options.command(
+    EXAMPLES,
+    without=("method", "threshold", "calibrate", "calibrate_by", "coverage", "up", "num_samples", "batch_size"),
+)
 def doctor(
+    asked: options.Asked,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="FILES", help="Shapes to examine instead: files, folders or patterns in quotes."),
     ] = None,
-    known: options.Names = None,
-    examples: options.Examples = None,
-    known_file: options.KnownFiles = None,
-    known_up: options.KnownUp = None,
-    model: options.OwnModel = None,
-    checkpoint: options.CheckpointFile = None,
-    text_checkpoint: options.TextCheckpoint = None,
-    seed: options.Seed = 0,
-    device: options.Device = None,
-    readers: options.Readers = None,
     network: Annotated[bool, typer.Option("--network", help="Ask the Hugging Face Hub whether it answers.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -82,45 +75,22 @@ def doctor(
 
     Without --network nothing is asked of the network, except for weights that FILES with known classes need.
     """
+    from openshape_ood.cli.doctor_files import examine_files, print_files
+    from openshape_ood.cli.inputs import find_shapes
+
     if files:
-        encoders = (model, checkpoint, text_checkpoint, device)
-        report = _files(files, (known, examples, known_file, known_up), encoders, seed, readers, json)
+        found = find_shapes(files).with_stored_files()
+        report = examine_files(found, asked)
     else:
         report = examine(network)
-        if json:
-            print_json(report)
-        else:
-            _print(report)
-    if report["problems"]:
-        raise typer.Exit(1)
-
-
-def _files(
-    files: list[str], wanted: Any, encoders: tuple[Any, Any, Any, Any], seed: int, readers: int | None, json: bool
-) -> dict[str, Any]:
-    from openshape_ood.cli.batches import Reading
-    from openshape_ood.cli.doctor_files import examine_files, print_files
-    from openshape_ood.cli.encoders import Encoders, check_ups
-    from openshape_ood.cli.inputs import find_files, nothing_found
-    from openshape_ood.cli.judging import Judge
-    from openshape_ood.cli.known import gather
-
-    known_up, found = wanted[-1], find_files(files)
-    check_ups("file", known_up)
-    if not found.files and not found.failures:
-        raise InputError(nothing_found(files, found.ignored))
-    reading, judge = Reading(POINTS, "file", seed, readers=readers), None
-    if any(wanted[:-1]):
-        asked = gather(*wanted)
-        chosen = Encoders(*encoders, given=asked.identities)
-        reading = Reading(chosen.points, "file", seed, readers=readers)
-        judge = Judge.of(asked, None, chosen, reading, known_up, found.failures)
-    report = examine_files(found, reading, judge)
     if json:
         print_json(report)
-    else:
+    elif files:
         print_files(report, found.failures)
-    return report
+    else:
+        _print(report)
+    if report["problems"]:
+        raise typer.Exit(1)
 
 
 def examine(network: bool) -> dict[str, Any]:

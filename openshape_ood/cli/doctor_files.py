@@ -13,29 +13,31 @@ from openshape_ood.cli.console import Failure, print_failures, print_line, print
 from openshape_ood.cli.inputs import Found
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.judging import Judge
+    from openshape_ood.cli.options import Asked
     from openshape_ood.novelty.up_axis import UpAxis
 
+POINTS = 10_000  # of surfaces, where no encoder says how many
 COLUMNS = ("file", "points", "size", "spacing", "colors", "up", "looks wrong")
 NAMED = 3  # files of one problem
 UNLIKE = 30  # times as long as another, when units differ
 
 
-def examine_files(found: Found, reading: Reading, judge: Judge | None) -> dict[str, Any]:
-    """The report, as --json prints it; without a judge of known classes nothing is said of the axis."""
+def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
+    """The report, as --json prints it; without known classes nothing is said of the axis."""
     from openshape_ood.shapes.facts import CloudFacts, likely_unit
     from openshape_ood.shapes.reading import stated_up
     from openshape_ood.shapes.shape import Shape
 
-    failures: list[Failure] = found.failures
-    plain = replace(reading, up="y", num_samples=1)
-    rows: list[dict[str, Any]] = []
+    known = asked.known or asked.examples or asked.known_file
+    judge = asked.judge(found, decide=False) if known else None
+    reading = Reading(POINTS, "y", asked.seed, readers=asked.readers) if judge is None else judge.reading
+    failures, rows = found.failures, list[dict[str, Any]]()
 
     def facts_of(clouds: list[Any], _: list[str]) -> list[CloudFacts]:
         return [CloudFacts.of(cloud) for cloud in clouds]
 
     with progress("examining", len(found.files)) as bar:
-        for batch in encode_files(found.files, plain, facts_of, failures, bar):
+        for batch in encode_files(found.files, replace(reading, up="y"), facts_of, failures, bar):
             for file, facts in zip(batch.files, batch.result, strict=True):
                 about = {"up": stated_up(file.path), "surface": Shape(file.path, file.path).is_surface}
                 rows.append({"file": file.path, **about, **asdict(facts), "length": facts.length})

@@ -9,6 +9,7 @@ import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, progress, shown
+from openshape_ood.cli.options import RESULT, option
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ FEW = 64  # files; fewer are read by one process unless it is said by how many
 SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
 
 
-@options.with_examples(EXAMPLES)
+@options.command(EXAMPLES)
 def embed(
     files: Annotated[
         list[str],
@@ -39,12 +40,13 @@ def embed(
     ],
     out: Annotated[
         Path,
-        options.option(
-            options.RESULT,
-            "--out -o",
+        option(
+            RESULT,
             "Where to: .safetensors, .npz, .parquet, or a folder of Parquet for many shapes; a run into a folder "
             "can be stopped and goes on. Parquet needs pip install 'openshape-ood\\[parquet]'.",
-            metavar="FILE|DIR",
+            "FILE|DIR",
+            "--out",
+            "-o",
         ),
     ],
     model: options.Model = "vitb32",
@@ -57,44 +59,34 @@ def embed(
     readers: options.Readers = None,
     engine: Annotated[
         str,
-        options.option(
+        option(
             MANY,
-            "--engine",
             "local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
-            metavar="NAME",
+            "NAME",
         ),
     ] = "local",
     address: Annotated[
         str | None,
-        options.option(
-            MANY, "--address", "Cluster: auto, or as ray.init takes it; started here if left out.", metavar="ADDRESS"
-        ),
+        option(MANY, "Cluster: auto, or as ray.init takes it; started here if left out.", "ADDRESS"),
     ] = None,
     workers: Annotated[
         int | None,
-        options.option(
-            MANY, "--workers", "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1
-        ),
+        option(MANY, "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1),
     ] = None,
-    cpus: Annotated[float, options.option(MANY, "--cpus", "CPUs of each worker, with ray.", min=0.01)] = 1,
-    gpus: Annotated[
-        float | None, options.option(MANY, "--gpus", "GPUs of each worker, with ray: 1 if there are any.", min=0)
-    ] = None,
-    precision: Annotated[
-        str, options.option(MANY, "--precision", "float32, bfloat16 or float16, of the network.", metavar="NAME")
-    ] = "float32",
+    cpus: Annotated[float, option(MANY, "CPUs of each worker, with ray.", min=0.01)] = 1,
+    gpus: Annotated[float | None, option(MANY, "GPUs of each worker, with ray: 1 if there are any.", min=0)] = None,
+    precision: Annotated[str, option(MANY, "float32, bfloat16 or float16, of the network.", "NAME")] = "float32",
     shard: Annotated[
         str | None,
-        options.option(
+        option(
             MANY,
-            "--shard",
             "Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
             "a Slurm array.",
-            metavar="I/N",
+            "I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, options.option(MANY, "--retry-failed", "Try again what failed in an earlier run into this folder.")
+        bool, option(MANY, "Try again what failed in an earlier run into this folder.", None, "--retry-failed")
     ] = False,
     json: options.Json = False,
 ) -> None:

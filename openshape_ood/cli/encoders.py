@@ -67,12 +67,3 @@ class Encoders:
                 "--examples or --known-file of its embeddings"
             )
         return TextEncoder.of(find_checkpoint(self.name), checkpoint=self.text_checkpoint, device=self.device)
-
-
-def check_ups(up: str, known_up: str | None = None, auto: bool = False) -> None:
-    """Raises `UnknownNameError` for what is no axis, and for "auto" unless --up may be that."""
-    from openshape_ood.shapes.points import check_up
-
-    for option, axis in (("--up", up), ("--known-up", known_up)):
-        if axis not in ("file", None) and not (auto and option == "--up" and axis == "auto"):
-            check_up(axis, option)

@@ -6,10 +6,10 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from openshape_ood.cli.console import Failure, print_note, shown
 from openshape_ood.errors import InputError
@@ -48,8 +48,13 @@ class Found:
 
         return [read_header(store).identity for store in self.stores]
 
+    def as_json(self, done: str, count: int) -> dict[str, Any]:
+        """What became of the files, of which `count` were `done`."""
+        counts = {done: count, "failed": len(self.failures), "ignored": len(self.ignored)}
+        return {"failed": [asdict(one) for one in self.failures], "ignored": self.ignored, "counts": counts}
+
     def with_stored_files(self) -> Found:
-        """The same with the files that stored embeddings are of in their place; reading says which are not there."""
+        """The same with the files that stored embeddings are of; reading them says which are not there."""
         from openshape_ood.embedding_store import read_embeddings
 
         files = [
@@ -58,7 +63,7 @@ class Found:
             for rows in read_embeddings(store, ("id", "path"))
             for path, id in zip(rows["path"], rows["id"], strict=True)
         ]
-        return replace(self, files=told_apart([*self.files, *files]), stores=[])
+        return replace(self, files=told_apart([*self.files, *files]))
 
 
 def find_files(given: Iterable[str | Path]) -> Found:
@@ -82,6 +87,14 @@ def find_files(given: Iterable[str | Path]) -> Found:
     return found
 
 
+def find_shapes(given: Sequence[str]) -> Found:
+    """The same; raises `InputError` where there is nothing to read."""
+    found = find_files(given)
+    if not (found.files or found.stores or found.failures):
+        raise InputError(nothing_found(given, found.ignored))
+    return found
+
+
 def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
     """What to say where no file is a shape."""
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
@@ -93,16 +106,6 @@ def named_ignored(ignored: Sequence[str]) -> None:
     if ignored:
         more = f" and {len(ignored) - NAMED} more" if len(ignored) > NAMED else ""
         print_note(f"ignored, for they are no shapes: {', '.join(map(shown, ignored[:NAMED]))}{more}")
-
-
-def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
-    """Raises `InputError` for a file that could not be written: told before the work, not after it."""
-    if path is None:
-        return
-    if path.suffix.lower() not in suffixes:
-        raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
-    if not path.expanduser().parent.is_dir():
-        raise InputError(f"{option} is {path}; there is no folder {path.parent}")
 
 
 def _expand(pattern: str, found: Found) -> None:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from openshape_ood import __version__
 from openshape_ood.cli.axes import settled
-from openshape_ood.cli.batches import AUTO, Batch, Reading, encode_files
+from openshape_ood.cli.batches import Batch, Reading, encode_files
 from openshape_ood.cli.console import Failure, progress
 from openshape_ood.cli.encoders import Encoders
 from openshape_ood.cli.inputs import File, Found
-from openshape_ood.cli.known import Wanted, build
 from openshape_ood.embedding_store import Header, read_embeddings, read_header
 from openshape_ood.encoders.protocols import Embeddings, Provenance
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty import score_novelty
 from openshape_ood.novelty.result import NoveltyResult
-from openshape_ood.scoring import Method, default_method, find_method
+from openshape_ood.scoring import Method
 
 if TYPE_CHECKING:
     from openshape_ood.decisions.threshold import Threshold
@@ -37,27 +36,12 @@ class Judge:
     reading: Reading
     stored: tuple[Header, ...] = ()  # of embeddings; where there are no files, the figures come from these
     threshold: Threshold | None = None
+    up_axis: UpAxis | None = None  # what --up auto found
 
-    @classmethod
-    def of(
-        cls,
-        wanted: Wanted,
-        method: Method | None,
-        encoders: Encoders,
-        reading: Reading,
-        known_up: str | None,
-        failures: list[Failure],
-        patches: str | None = None,
-    ) -> Judge:
-        """With the known classes that were asked for, see `build`."""
-        own = replace(reading, up=known_up or ("file" if reading.up == AUTO else reading.up))
-        classes = build(wanted, method, encoders, own, failures, patches)
-        return cls(classes, method or find_method(default_method(classes)), encoders, reading)
-
-    def with_axis(self, files: Sequence[File]) -> tuple[Judge, UpAxis | None]:
+    def with_axis(self, files: Sequence[File]) -> Judge:
         """The same with the axis that --up auto finds for the files."""
         reading, found = settled(self.reading, files, self.classes, self.encoders)
-        return replace(self, reading=reading), found
+        return replace(self, reading=reading, up_axis=found)
 
     def asking(self, found: Found) -> Judge:
         """The same, told what it will be asked about."""
@@ -67,6 +51,14 @@ class Judge:
         for header in headers:
             self.classes.check_fits(header.identity)
         return replace(self, stored=headers, classes=self.classes.with_temperature(headers[0].temperature))
+
+    def as_json(self) -> dict[str, Any]:
+        """What made the figures of whole shapes, with what is known."""
+        return {
+            "provenance": self.provenance.as_json(),
+            "classes": list(self.classes.names),
+            "threshold": self.threshold and self.threshold.as_json(),
+        }
 
     @property
     def provenance(self) -> Provenance:

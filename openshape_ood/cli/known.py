@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from openshape_ood.known import KnownClasses
     from openshape_ood.scoring import Method
 
+GENERATED = 80  # shapes a class; of fewer, the threshold is told badly
+POINTS = 2048
 HOW = (
     "no known classes; expected names (--known chair sofa table), a folder with a subfolder of shapes a class "
     "(--examples FOLDER), or what `openshape-ood known save` wrote (--known-file FILE.safetensors)"
@@ -32,10 +34,11 @@ HOW = (
 @dataclass(frozen=True)
 class Wanted:
     """What was asked for: class -> its example files, none for a class of which there is only the name; and what is
-    ready, of files of known classes and of stored embeddings."""
+    ready, of files of known classes and of stored embeddings; generated: "models" or "scans" as examples of names."""
 
     examples: Mapping[str, list[File]]
     saved: Sequence[KnownClasses] = ()
+    generated: str | None = None
 
     @property
     def by_name(self) -> list[str]:
@@ -55,6 +58,8 @@ class Wanted:
         """As `scoring.find_method` takes it; None where what is ready will say."""
         if self.saved:
             return None
+        if self.generated:
+            return "examples"
         if not self.with_files:
             return "names"
         return "both" if self.by_name else "examples"
@@ -105,6 +110,9 @@ def build(
     from openshape_ood.shapes.points import AxisWarning
 
     sets = list(wanted.saved)
+    if wanted.generated:
+        sets.insert(0, _generated(wanted.by_name, wanted.generated, encoders, reading))
+        wanted = replace(wanted, examples=wanted.with_files, generated=None)
     if wanted.examples:
         with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
             warnings.simplefilter("always")
@@ -194,6 +202,23 @@ def _encoded(
             raise InputError(f"none of the {len(own)} examples of class {name!r} can be used; the first: {reason}")
     whole = Examples.joined([one.result for one in done])
     return {name: whole.of(owners == name) for name in classes}
+
+
+def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Reading) -> KnownClasses:
+    """Known classes of generated examples, with their patches."""
+    from openshape_ood.known import KnownClasses
+    from openshape_ood.synthetic import sample, scan
+    from openshape_ood.synthetic.calibration import resolve
+
+    strange = [name for name in names if not resolve(name)]
+    if strange or not names:
+        raise ClassNamesError(
+            f"--generated: there is no generated category for {', '.join(map(repr, strange)) or 'no name'}; "
+            "expected names as in openshape_ood.synthetic.categories(), or --examples FOLDER"
+        )
+    make = sample if kind == "models" else scan
+    shapes = {name: [make(resolve(name) or name, POINTS, seed) for seed in range(GENERATED)] for name in names}
+    return KnownClasses.from_examples(shapes, encoders.shape, up="y", patches="local", **reading.settings)
 
 
 def split_names(names: Sequence[str]) -> list[str]:

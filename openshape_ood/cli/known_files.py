@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_failures, print_json, print_line, print_table, shown
+from openshape_ood.cli.console import finish, print_json, print_line, print_table, shown
+from openshape_ood.cli.options import KNOWN, RESULT, option
+from openshape_ood.cli.outputs import check_out
+from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.console import Failure
     from openshape_ood.known import KnownClasses
 
 SUFFIXES = (".safetensors",)
-TABLE = ("class", "examples", "patches", "name")
 
-app = typer.Typer(
-    help="""Files of what is known: save, join, show. score, localize and doctor take them as --known-file.
+app = options.group("""Files of what is known: save, join, show. score, localize and doctor take them as --known-file.
 
 \b
 Examples:
@@ -28,44 +30,23 @@ Examples:
   openshape-ood known show known.safetensors
 
 tiny works offline.
-""",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
+""")
 
-Out = Annotated[Path, options.option(options.RESULT, "--out -o", "Where to: a .safetensors file.", metavar="FILE")]
+Out = Annotated[Path, option(RESULT, "Where to: a .safetensors file.", "FILE", "--out", "-o")]
 Saved = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="What known save or KnownClasses.save wrote (.safetensors).")
 ]
 
 
 @app.command("save")
+@options.command()
 def save(
     out: Out,
-    known: options.Names = None,
-    examples: options.Examples = None,
-    known_file: options.KnownFiles = None,
-    known_up: options.KnownUp = None,
+    asked: options.AskedPlainly,
     patches: Annotated[
         bool,
-        options.option(
-            options.KNOWN, "--patches", "Keep the patches of the examples too: the memory bank of `localize`."
-        ),
+        option(KNOWN, "Keep the patches of the examples too: the memory bank of `localize`.", None, "--patches"),
     ] = False,
-    calibrate: options.Calibrate = None,
-    calibrate_by: options.CalibrateBy = "file",
-    coverage: options.Coverage = 0.95,
-    threshold: options.ThresholdGiven = None,
-    method: options.MethodName = None,
-    model: options.OwnModel = None,
-    checkpoint: options.CheckpointFile = None,
-    text_checkpoint: options.TextCheckpoint = None,
-    up: options.Up = "file",
-    num_samples: options.NumSamples = 1,
-    seed: options.Seed = 0,
-    device: options.Device = None,
-    batch_size: options.BatchSize = 32,
-    readers: options.Readers = None,
     json: options.Json = False,
 ) -> None:
     """Make a file of known classes: names, examples and their patches, and the threshold that --calibrate gives.
@@ -73,31 +54,15 @@ def save(
     The threshold is for one method; with it the file answers "is it novel?" wherever it is given as --known-file. With
     --known-file, what that holds is taken over.
     """
-    from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading
-    from openshape_ood.cli.encoders import Encoders, check_ups
-    from openshape_ood.cli.inputs import check_out
-    from openshape_ood.cli.judging import Judge
-    from openshape_ood.cli.known import gather
-    from openshape_ood.errors import InputError
-    from openshape_ood.scoring import find_method
+    from openshape_ood.cli.inputs import Found
 
     check_out("--out", out, SUFFIXES)
-    check_ups(up, known_up)
-    wanted = gather(known, examples, known_file, known_up)
-    decided = thresholds.given(threshold, calibrate, coverage, wanted)
-    calibration = thresholds.Calibration(calibrate or (), calibrate_by, coverage)
-    if patches and not wanted.with_files:
+    if patches and not asked.wanted.with_files:
         raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
-    chosen = None if method is None else find_method(method, wanted.kind)
-    failures: list[Failure] = []
-    encoders = Encoders(model, checkpoint, text_checkpoint, device, wanted.identities)
-    reading = Reading(encoders.points, up, seed, num_samples, batch_size, readers)
-    judge = Judge.of(wanted, chosen, encoders, reading, known_up, failures, "local" if patches else None)
-    if calibrate or decided is not None:
-        judge = thresholds.decided(judge, decided, calibration, failures)
+    found, decide = Found(), bool(asked.calibrate or asked.threshold)
+    judge = asked.judge(found, patches="local" if patches else None, decide=decide)
     made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
-    _told(made.save(out), made, json, failures)
+    _told(made.save(out), made, json, found.failures)
 
 
 @app.command("join")
@@ -107,7 +72,6 @@ def join(files: Saved, out: Out, json: options.Json = False) -> None:
     A threshold belongs to one set of classes: the joined file has none. `known save --known-file FILE --calibrate
     PATHS` makes one.
     """
-    from openshape_ood.cli.inputs import check_out
     from openshape_ood.known import KnownClasses
 
     check_out("--out", out, SUFFIXES)
@@ -131,12 +95,10 @@ def show(files: Saved, json: options.Json = False) -> None:
 def _told(path: Path, made: KnownClasses, json: bool, failures: list[Failure]) -> None:
     record = _record(path, made)
     if json:
-        print_json({**record, "failed": [{"file": one.file, "reason": one.reason} for one in failures]})
+        print_json({**record, "failed": [asdict(one) for one in failures]})
     else:
         _print(record, made)
-    print_failures(failures)
-    if failures:
-        raise typer.Exit(1)
+    finish(failures)
 
 
 def _record(path: Path, known: KnownClasses) -> dict[str, Any]:

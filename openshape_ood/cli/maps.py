@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openshape_ood.cli.batches import Batch
@@ -41,18 +41,16 @@ class Localized:
 
     def record(self, judge: Judge, found: Found, more: dict[str, Any]) -> dict[str, Any]:
         """What --json prints: threshold and baseline are those of the points, `whole` tells of whole shapes."""
-        like = self.like
-        whole = {"provenance": judge.provenance.as_json(), "threshold": judge.threshold and judge.threshold.as_json()}
+        like, whole = self.like, judge.as_json()
         return {
             "provenance": like and {**like.provenance.as_json(), "up": judge.reading.up},
-            "classes": list(judge.classes.names),
+            "classes": whole.pop("classes"),
             "threshold": like and like.threshold and like.threshold.as_json(),
             "baseline": like and like.baseline,
             "whole": whole,
             "shapes": self.rows,
-            "failed": [asdict(failure) for failure in found.failures],
-            "ignored": found.ignored,
-            "counts": {"localized": len(self.rows), "failed": len(found.failures), "ignored": len(found.ignored)},
+            **found.as_json("localized", len(self.rows)),
+            "up_axis": judge.up_axis and judge.up_axis.as_json(),
             **more,
         }
 

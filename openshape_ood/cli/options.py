@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
 
 import typer
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from openshape_ood.cli.inputs import Found
+    from openshape_ood.cli.judging import Judge
+    from openshape_ood.cli.known import Wanted
 
 KNOWN, ENCODER, DECISION, GROUPS, RESULT = "Known classes", "Encoder", "Decision", "Groups", "Result"
 
 
-def with_examples(text: str) -> Callable[[Command], Command]:
-    """Adds examples, which keep their lines, to the docstring that is a command's help."""
-
-    def add(command: Command) -> Command:
-        command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\n\b\nExamples:\n{text.strip(chr(10))}\n"
-        return command
-
-    return add
+def option(panel: str, help: str, metavar: str | None = None, *flags: str, **more: Any) -> Any:
+    """One option in a panel of the help; without flags it is called as its parameter."""
+    return typer.Option(*flags, help=help, metavar=metavar, rich_help_panel=panel, **more)
 
 
-def option(panel: str, flags: str, help: str, **more: Any) -> Any:
-    """One option: its flags, separated by blanks, in a panel of the help."""
-    return typer.Option(*flags.split(), help=help, rich_help_panel=panel, **more)
+def group(help: str) -> typer.Typer:
+    """Several commands behind one word."""
+    return typer.Typer(help=help, no_args_is_help=True, rich_markup_mode="rich")
+
+
+def command(examples: str = "", without: Sequence[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command: what it takes as `Asked` is spread out, less the options in `without`.
+
+    examples, which keep their lines, are added to the docstring that is its help.
+    """
+
+    def make(function: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(function, eval_str=True).parameters.values()
+        kind = next((one.annotation for one in own if one.name == "asked"), None)
+        spread = [] if kind is None else [one for one in _parameters(kind) if one.name not in without]
+
+        @functools.wraps(function)
+        def called(**given: Any) -> None:
+            if kind is not None:
+                given["asked"] = kind(**{one.name: given.pop(one.name) for one in spread})
+            function(**given)
+
+        parameters = [one for given in own for one in (spread if given.name == "asked" else [given])]
+        together = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+        called.__dict__["__signature__"] = inspect.Signature(together)
+        called.__annotations__ = {one.name: one.annotation for one in together}
+        if examples:
+            called.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExamples:\n{examples.strip(chr(10))}\n"
+        return called
+
+    return make
+
+
+def _parameters(kind: Any) -> list[inspect.Parameter]:
+    """Of the fields of a dataclass."""
+    hints = get_type_hints(kind, include_extras=True)
+    word = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(one.name, word, default=one.default, annotation=hints[one.name]) for one in fields(kind)]
 
 
 def checkpoint_names() -> list[str]:
@@ -54,139 +90,171 @@ Files = Annotated[
     ),
 ]
 Names = Annotated[
-    list[str] | None,
-    option(KNOWN, "--known", "Names, several words or commas: --known chair sofa 'night stand'.", metavar="NAME..."),
-]
-Examples = Annotated[
-    list[Path] | None,
-    option(
-        KNOWN,
-        "--examples",
-        "Example shapes: a folder with a subfolder a class, or embeddings of them. May be repeated.",
-        metavar="FOLDER",
-    ),
+    list[str] | None, option(KNOWN, "Names, several words or commas: --known chair sofa 'night stand'.", "NAME...")
 ]
 KnownFiles = Annotated[
     list[Path] | None,
     option(
         KNOWN,
-        "--known-file",
         "What `openshape-ood known save` or KnownClasses.save wrote (.safetensors), one file or several.",
-        metavar="FILE...",
-    ),
-]
-KnownUp = Annotated[
-    str | None,
-    option(
-        KNOWN,
-        "--known-up",
-        "Which axis points up in the shapes of --examples, said as for --up; the same as --up if left out.",
-        metavar="AXIS",
-        autocompletion=up_names,
+        "FILE...",
     ),
 ]
 _MODEL = (
     "Encoder: tiny (inside the package, works offline), vitb32 or another of `checkpoints list` (downloaded), or "
     "several as an ensemble, vitb32+uni3d-b"
 )
-Model = Annotated[str, option(ENCODER, "--model -m", f"{_MODEL}.", metavar="NAME", autocompletion=checkpoint_names)]
-OwnModel = Annotated[
-    str | None,
-    option(
-        ENCODER,
-        "--model -m",
-        f"{_MODEL}; if left out, that of --known-file or of the embeddings given, else vitb32.",
-        metavar="NAME",
-        autocompletion=checkpoint_names,
-    ),
-]
-CheckpointFile = Annotated[
-    Path | None, option(ENCODER, "--checkpoint", "Weights of the encoder from a file of yours.", metavar="FILE")
-]
-TextCheckpoint = Annotated[
-    Path | None,
-    option(
-        ENCODER,
-        "--text-checkpoint",
-        "Weights of the text encoder, which names need, from a file of yours.",
-        metavar="FILE",
-    ),
-]
-Up = Annotated[
-    str,
-    option(
-        ENCODER,
-        "--up",
-        "Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y.",
-        metavar="AXIS",
-        autocompletion=up_names,
-    ),
-]
+Model = Annotated[str, option(ENCODER, f"{_MODEL}.", "NAME", "--model", "-m", autocompletion=checkpoint_names)]
+CheckpointFile = Annotated[Path | None, option(ENCODER, "Weights of the encoder from a file of yours.", "FILE")]
+_UP = "Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y"
+Up = Annotated[str, option(ENCODER, f"{_UP}.", "AXIS", autocompletion=up_names)]
 UpOrAuto = Annotated[
     str,
     option(
         ENCODER,
-        "--up",
-        "Which axis points up: y, z or x, with - for upside down; 'file' takes what each file says, else y; 'auto' "
-        "finds, for files that do not say it, the axis under which the known classes explain them best.",
-        metavar="AXIS",
+        f"{_UP}; 'auto' finds, for files that do not say it, the axis under which the known classes explain them best.",
+        "AXIS",
         autocompletion=lambda: [*up_names(), "auto"],
     ),
 ]
-NumSamples = Annotated[int, option(ENCODER, "--num-samples", "Embeddings a shape, averaged: steadier.", min=1)]
-Seed = Annotated[int, option(ENCODER, "--seed", "Of all sampling.", min=0)]
-Device = Annotated[
-    str | None, option(ENCODER, "--device", "cpu, cuda, mps; the best there is if left out.", metavar="NAME")
-]
-BatchSize = Annotated[int, option(ENCODER, "--batch-size", "Shapes encoded at once.", min=1)]
+NumSamples = Annotated[int, option(ENCODER, "Embeddings a shape, averaged: steadier.", min=1)]
+Seed = Annotated[int, option(ENCODER, "Of all sampling.", min=0)]
+Device = Annotated[str | None, option(ENCODER, "cpu, cuda, mps; the best there is if left out.", "NAME")]
+BatchSize = Annotated[int, option(ENCODER, "Shapes encoded at once.", min=1)]
 Readers = Annotated[
     int | None,
     option(
         ENCODER,
-        "--readers",
         "Processes that read files ahead of the encoder; set by their number if left out. 0: none, and no limits.",
-        metavar="N",
+        "N",
         min=0,
     ),
 ]
-MethodName = Annotated[
-    str | None,
-    option(
-        DECISION,
-        "--method",
-        "How novelty is scored; by names max_cosine, by examples prototype_distance, if left out.",
-        metavar="NAME",
-        autocompletion=method_names,
-    ),
-]
-ThresholdGiven = Annotated[
-    str | None,
-    option(
-        DECISION,
-        "--threshold",
-        "Novel is what lies above: a number, or a file that --save-threshold wrote.",
-        metavar="X|FILE",
-    ),
-]
-Calibrate = Annotated[
-    list[str] | None,
-    option(
-        DECISION,
-        "--calibrate",
-        "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
-        metavar="PATHS...",
-    ),
-]
-CalibrateBy = Annotated[
-    Literal["file", "folder"],
-    option(
-        DECISION,
-        "--calibrate-by",
-        "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
-    ),
-]
-SaveThreshold = Annotated[
-    Path | None, option(DECISION, "--save-threshold", "Keep the threshold for the next run: .json.", metavar="FILE")
-]
-Coverage = Annotated[float, option(DECISION, "--coverage", "Share of known shapes that the threshold keeps.")]
+Folder = Annotated[Path | None, option(RESULT, "A folder for what is written, which is made.", "FOLDER", "--out", "-o")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on the standard output, for machines.")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of a command that compares shapes with known classes, and what comes of them."""
+
+    known: Names = None
+    examples: Annotated[
+        list[Path] | None,
+        option(
+            KNOWN,
+            "Example shapes: a folder with a subfolder a class, or embeddings of them. May be repeated.",
+            "FOLDER",
+        ),
+    ] = None
+    known_file: KnownFiles = None
+    known_up: Annotated[
+        str | None,
+        option(
+            KNOWN,
+            "Which axis points up in the shapes of --examples, said as for --up; the same as --up if left out.",
+            "AXIS",
+            autocompletion=up_names,
+        ),
+    ] = None
+    method: Annotated[
+        str | None,
+        option(
+            DECISION,
+            "How novelty is scored; by names max_cosine, by examples prototype_distance, if left out.",
+            "NAME",
+            autocompletion=method_names,
+        ),
+    ] = None
+    threshold: Annotated[
+        str | None,
+        option(DECISION, "Novel is what lies above: a number, or a file that --save-threshold wrote.", "X|FILE"),
+    ] = None
+    calibrate: Annotated[
+        list[str] | None,
+        option(
+            DECISION,
+            "Known shapes, none of the examples, to find the threshold from: files, folders, patterns.",
+            "PATHS...",
+        ),
+    ] = None
+    calibrate_by: Annotated[
+        Literal["file", "folder"],
+        option(
+            DECISION,
+            "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
+        ),
+    ] = "file"
+    coverage: Annotated[float, option(DECISION, "Share of known shapes that the threshold keeps.")] = 0.95
+    model: Annotated[
+        str | None,
+        option(
+            ENCODER,
+            f"{_MODEL}; if left out, that of --known-file or of the embeddings given, else vitb32.",
+            "NAME",
+            "--model",
+            "-m",
+            autocompletion=checkpoint_names,
+        ),
+    ] = None
+    checkpoint: CheckpointFile = None
+    text_checkpoint: Annotated[
+        Path | None, option(ENCODER, "Weights of the text encoder, which names need, from a file of yours.", "FILE")
+    ] = None
+    up: UpOrAuto = "file"
+    num_samples: NumSamples = 1
+    seed: Seed = 0
+    device: Device = None
+    batch_size: BatchSize = 32
+    readers: Readers = None
+
+    auto: ClassVar[bool] = True  # whether --up may be that
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """The known classes that were asked for; what can be wrong with them is told before any shape is read."""
+        from openshape_ood.cli import thresholds
+        from openshape_ood.cli.known import gather
+        from openshape_ood.shapes.points import check_up
+
+        for name, axis in (("--up", self.up), ("--known-up", self.known_up)):
+            if axis not in ("file", None) and not (self.auto and name == "--up" and axis == "auto"):
+                check_up(axis, name)
+        wanted = gather(self.known, self.examples, self.known_file, self.known_up)
+        thresholds.check(self, wanted)
+        return wanted
+
+    def judge(
+        self, found: Found, *, model: str | None = None, patches: str | None = None, decide: bool = True
+    ) -> Judge:
+        """What the known classes say of shapes: with the axis of these, and where there is one with a threshold.
+
+        model: where neither an option nor a file says which. patches: the stage of which they are kept, if at all.
+        Examples that cannot be used are added to the failures.
+        """
+        from openshape_ood.cli import thresholds
+        from openshape_ood.cli.batches import AUTO, Reading
+        from openshape_ood.cli.encoders import Encoders
+        from openshape_ood.cli.judging import Judge
+        from openshape_ood.cli.known import build
+        from openshape_ood.scoring import default_method, find_method
+
+        wanted, given = self.wanted, thresholds.given(self.threshold)
+        method = None if self.method is None else find_method(self.method, wanted.kind)
+        name = self.model or (None if wanted.saved else model)
+        identities = [*wanted.identities, *found.identities]
+        encoders = Encoders(name, self.checkpoint, self.text_checkpoint, self.device, identities)
+        reading = Reading(encoders.points, self.up, self.seed, self.num_samples, self.batch_size, self.readers)
+        own = replace(reading, up=self.known_up or ("file" if self.up == AUTO else self.up))
+        classes = build(wanted, method, encoders, own, found.failures, patches)
+        judge = Judge(classes, method or find_method(default_method(classes)), encoders, reading)
+        judge = judge.asking(found).with_axis(found.files)
+        return thresholds.decided(judge, given, self, found.failures) if decide else judge
+
+
+@dataclass(frozen=True)
+class AskedPlainly(Asked):
+    """The same of a command that does not find the axis of many shapes."""
+
+    up: Up = "file"
+    auto: ClassVar[bool] = False

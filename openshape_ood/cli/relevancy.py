@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps
-from openshape_ood.errors import FileError, UnknownNameError
+from openshape_ood.cli.console import print_json, print_line, print_table, shown, steps
+from openshape_ood.cli.options import ENCODER, RESULT, option
+from openshape_ood.cli.outputs import can_draw, make_folder, print_written
+from openshape_ood.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from openshape_ood.views.affinities import Affinities
@@ -29,75 +30,60 @@ def preset_names() -> list[str]:
     return list(PRESETS)
 
 
-ClipModel = Annotated[
-    str, options.option(options.ENCODER, "--model -m", "A ViT of open_clip, as ViT-B-16.", metavar="NAME")
-]
-Pretrained = Annotated[
-    str, options.option(options.ENCODER, "--pretrained", "Its weights, as open_clip names them.", metavar="TAG")
-]
-ClipCheckpoint = Annotated[
-    Path | None, options.option(options.ENCODER, "--checkpoint", "Its weights from a file of yours.", metavar="FILE")
-]
+ClipModel = Annotated[str, option(ENCODER, "A ViT of open_clip, as ViT-B-16.", "NAME", "--model", "-m")]
+Pretrained = Annotated[str, option(ENCODER, "Its weights, as open_clip names them.", "TAG")]
+ClipCheckpoint = Annotated[Path | None, option(ENCODER, "Its weights from a file of yours.", "FILE")]
 
 
-@options.with_examples(EXAMPLES)
+@options.command(EXAMPLES)
 def relevancy(
     image: Annotated[
         Path, typer.Argument(metavar="IMAGE", help="A color image: PNG, JPEG, WEBP, BMP, TIFF, GIF, TGA.")
     ],
     names: Annotated[
         list[str] | None,
-        options.option(
-            options.RESULT, "--names", "What to look for, several words: --names lamp 'brown chair'.", metavar="NAME..."
-        ),
+        option(RESULT, "What to look for, several words: --names lamp 'brown chair'.", "NAME..."),
     ] = None,
     prompts: Annotated[
         list[str] | None,
-        options.option(
-            options.RESULT,
-            "--prompts",
+        option(
+            RESULT,
             "Sentences with a {} each that the names are put into; 'a photograph of a {} in a home.' if left out.",
-            metavar="SENTENCE...",
+            "SENTENCE...",
         ),
     ] = None,
     background: Annotated[
         list[str] | None,
-        options.option(
-            options.RESULT,
-            "--background",
+        option(
+            RESULT,
             "Names whose mean relevancy is subtracted; things that are everywhere, if left out.",
-            metavar="NAME...",
+            "NAME...",
         ),
     ] = None,
     known: Annotated[
         list[str] | None,
-        options.option(
-            options.RESULT,
-            "--known",
-            "Those of --names that are known: also draw what these leave unexplained.",
-            metavar="NAME...",
-        ),
+        option(RESULT, "Those of --names that are known: also draw what these leave unexplained.", "NAME..."),
     ] = None,
     preset: Annotated[
         str,
-        options.option(
-            options.RESULT,
-            "--preset",
+        option(
+            RESULT,
             "ours: four scales, five jittered copies, mirrored too; chefer_et_al: one scale; quick: four scales alone.",
-            metavar="NAME",
+            "NAME",
             autocompletion=preset_names,
         ),
     ] = "quick",
     legacy: Annotated[
-        bool, options.option(options.RESULT, "--legacy", "As the published code had it, in all its details.")
+        bool, option(RESULT, "As the published code had it, in all its details.", None, "--legacy")
     ] = False,
     out: Annotated[
         Path | None,
-        options.option(
-            options.RESULT,
-            "--out -o",
+        option(
+            RESULT,
             "Write relevancies.npz, and with the extra \\[plots] relevancies.png, here.",
-            metavar="FOLDER",
+            "FOLDER",
+            "--out",
+            "-o",
         ),
     ] = None,
     model: ClipModel = "ViT-B-32",
@@ -105,11 +91,10 @@ def relevancy(
     checkpoint: ClipCheckpoint = None,
     first_block: Annotated[
         int | None,
-        options.option(
-            options.ENCODER,
-            "--first-block",
+        option(
+            ENCODER,
             "Roll attention out from this block, counted from 0, to the last; of the last alone if left out.",
-            metavar="N",
+            "N",
             min=0,
         ),
     ] = None,
@@ -134,7 +119,7 @@ def relevancy(
     behind = split(background) if background else None
     with steps("tiles") as step:
         found = encoder.encode_image(picture, asked, preset=chosen, background=behind, seed=seed, progress=step)
-    written = [] if out is None else _written(found, seen, out.expanduser())
+    written = [] if out is None else _written(found, seen, out)
     if json:
         shape = {"height": picture.shape[0], "width": picture.shape[1]}
         print_json({"provenance": found.provenance.as_json(), **shape, "names": found.rows(), "written": written})
@@ -142,8 +127,7 @@ def relevancy(
     print_table(found.rows(), COLUMNS)
     size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
     print_line(f"{shown(image)}: {size}, preset {preset}{', legacy' * legacy}, by {shown(encoder.identity.checkpoint)}")
-    if written:
-        print_line(f"written: {', '.join(shown(path) for path in written)}")
+    print_written(written)
 
 
 def split(names: list[str] | None) -> list[str]:
@@ -153,15 +137,11 @@ def split(names: list[str] | None) -> list[str]:
 
 def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:
     novelty = None if known is None else found.novelty(known)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    folder = make_folder(folder)
     written = [found.save(folder / "relevancies.npz")]
     if novelty is not None:
         written.append(novelty.save(folder / "novelty.png"))
-    if find_spec("matplotlib") is None:
-        print_note("no sheet: it needs pip install 'openshape-ood[plots]'", "yellow")
+    if not can_draw():
         return written
     from openshape_ood import plots
 

@@ -18,7 +18,7 @@ EXAMPLES = """
 """
 
 
-@options.with_examples(EXAMPLES)
+@options.command(EXAMPLES)
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on; this machine alone, unless told.")] = (
         "127.0.0.1"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import print_line, shown
-from openshape_ood.errors import InputError, MissingPackageError
+from openshape_ood.cli.options import RESULT, option
+from openshape_ood.cli.outputs import DRAWN, check_picture, drawn_by, print_written
+from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,43 +20,38 @@ EXAMPLES = """
   openshape-ood show found/objects.ply
   openshape-ood show found/novelty.ply --color class --out where.png
 """
-PICTURES = (".html", ".png", ".svg", ".pdf")
 NONE = "none"
 
 
-@options.with_examples(EXAMPLES)
+@options.command(EXAMPLES)
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .ply file: a saved map, scan or scene.")],
     color: Annotated[
         Literal["own", "novelty", "class", "height"],
-        options.option(options.RESULT, "--color", "Its own colors, novelty, names of classes or labels, or height."),
+        option(RESULT, "Its own colors, novelty, names of classes or labels, or height."),
     ] = "own",
     out: Annotated[
         Path | None,
-        options.option(
-            options.RESULT,
-            "--out -o",
+        option(
+            RESULT,
             "The picture: .html to turn it, .png, .svg or .pdf; FILE.html if left out.",
-            metavar="FILE",
+            "FILE",
+            "--out",
+            "-o",
         ),
     ] = None,
-    up: Annotated[str, options.option(options.RESULT, "--up", "Which axis points up.", metavar="AXIS")] = "z",
+    up: Annotated[str, option(RESULT, "Which axis points up.", "AXIS")] = "z",
 ) -> None:
     """Turn a saved result into a page that needs no network, or a picture."""
     from openshape_ood import plots
-    from openshape_ood.cli.inputs import check_out
     from openshape_ood.shapes.points import check_up
 
     out = file.with_suffix(".html") if out is None else out
-    check_out("--out", out, PICTURES)
-    turned = out.suffix.lower() == ".html"
-    package = "plotly" if turned else "matplotlib"
-    if find_spec(package) is None:
-        raise MissingPackageError(f"show needs {package}: pip install 'openshape-ood[plots]'")
+    check_picture("--out", out, (".html", *DRAWN), drawn_by(out))
     table, values, colored = _read(file, color)
     how: dict[str, Any] = {"up": check_up(up, "--up"), "title": file.name}
-    draw = plots.turnable if turned else plots.cloud
-    print_line(f"written: {shown(plots.save(draw(table, colored, values, **how), out))}")
+    draw = plots.turnable if drawn_by(out) == "plotly" else plots.cloud
+    print_written([plots.save(draw(table, colored, values, **how), out)])
 
 
 def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,19 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, progress, shown
+from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, progress, shown
+from openshape_ood.cli.options import option
 from openshape_ood.errors import CheckpointError, InputError, OpenShapeError
 
 if TYPE_CHECKING:
-    from openshape_ood.cli.judging import Judge
     from openshape_ood.reconstruction import SurfaceModel
     from openshape_ood.reconstruction.inputs import Source
 
 SURFACE = "Surface"
 GOOD = 20  # generated roads that are learned: as many as a threshold of 95 % needs
 
-app = typer.Typer(
-    help="""Where is a surface damaged, when only good ones are known? Images, or clouds of roads, walls and objects.
+app = options.group("""Where is a surface damaged, when only good ones are known? Images, or clouds of roads and things.
 
 \b
 Examples:
@@ -31,14 +31,7 @@ Examples:
   openshape-ood surface score model scans/ --known chair table --out found
 
 The last but one needs no file: it learns and scores generated roads.
-""",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
-Folder = Annotated[
-    Path | None,
-    options.option(options.RESULT, "--out -o", "A folder for what is written, which is made.", metavar="FOLDER"),
-]
+""")
 
 
 @app.command("fit")
@@ -51,46 +44,35 @@ def fit(
             "generated roads.",
         ),
     ] = None,
-    out: Folder = None,
+    out: options.Folder = None,
     reconstructor: Annotated[
         Literal["mean", "pca", "unet", "crn", "memory"],
-        options.option(SURFACE, "--reconstructor", "What learns. unet and crn train in steps; memory needs timm."),
+        option(SURFACE, "What learns. unet and crn train in steps; memory needs timm."),
     ] = "pca",
     shape: Annotated[
         Literal["sheets", "objects"] | None,
-        options.option(
-            SURFACE, "--shape", "What clouds are of: roads and walls, or things seen from all around. Else found."
-        ),
+        option(SURFACE, "What clouds are of: roads and walls, or things seen from all around. Else found."),
     ] = None,
-    size: Annotated[
-        int | None, options.option(SURFACE, "--size", "Pixels or cells along a tile or view.", min=16, max=1024)
-    ] = None,
-    cell: Annotated[
-        float | None, options.option(SURFACE, "--cell", "Meters of a cell of sheets; by their density if left out.")
-    ] = None,
+    size: Annotated[int | None, option(SURFACE, "Pixels or cells along a tile or view.", min=16, max=1024)] = None,
+    cell: Annotated[float | None, option(SURFACE, "Meters of a cell of sheets; by their density if left out.")] = None,
     channels: Annotated[
         list[str] | None,
-        options.option(
+        option(
             SURFACE,
-            "--channels",
             "Of sheets: height, intensity, normal, density, color; height, normal and, where all have it, intensity if "
             "left out.",
-            metavar="NAME...",
+            "NAME...",
         ),
     ] = None,
     values: Annotated[
         tuple[float, float] | None,
-        options.option(
-            SURFACE, "--values", "Of images of floats, or of another range than their type's.", metavar="LOW HIGH"
-        ),
+        option(SURFACE, "Of images of floats, or of another range than their type's.", "LOW HIGH"),
     ] = None,
     folds: Annotated[
         int | None,
-        options.option(
-            SURFACE, "--folds", "Rounds of holding out for the thresholds; 5, or 1 of unet and crn, if left out.", min=1
-        ),
+        option(SURFACE, "Rounds of holding out for the thresholds; 5, or 1 of unet and crn, if left out.", min=1),
     ] = None,
-    steps: Annotated[int | None, options.option(SURFACE, "--steps", "Of a training of unet and crn.", min=1)] = None,
+    steps: Annotated[int | None, option(SURFACE, "Of a training of unet and crn.", min=1)] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
@@ -102,20 +84,9 @@ def fit(
     if out is None:
         raise InputError("expected a folder for the model: --out FOLDER")
     sources = list_sources(good) if good else _roads(seed, [""] * GOOD)
-    params: dict[str, Any] = {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
-    model = SurfaceModel.fit(
-        sources,
-        reconstructor,
-        shape=shape,
-        size=size,
-        cell=cell,
-        channels=channels,
-        values=values,
-        folds=folds,
-        seed=seed,
-        progress=_on_terminal(),
-        **params,
-    )
+    how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
+    how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}
+    model = SurfaceModel.fit(sources, reconstructor, folds=folds, seed=seed, progress=sys.stderr.isatty(), **how)
     record = {**_told(model), "good": [one.name for one in sources], "written": model.save(out.expanduser())}
     if json:
         print_json(record)
@@ -125,8 +96,10 @@ def fit(
 
 
 @app.command("score")
+@options.command()
 def score(
-    model: Annotated[
+    asked: options.AskedPlainly,
+    folder: Annotated[
         Path | None,
         typer.Argument(
             metavar="[DIR]", help="The folder that surface fit wrote. If left out, generated roads are learned."
@@ -138,19 +111,7 @@ def score(
             metavar="[FILES]...", help="Images or clouds, as files or folders. If left out, generated roads."
         ),
     ] = None,
-    out: Folder = None,
-    known: options.Names = None,
-    examples: options.Examples = None,
-    known_file: options.KnownFiles = None,
-    method: options.MethodName = None,
-    threshold: options.ThresholdGiven = None,
-    encoder: options.OwnModel = None,
-    checkpoint: options.CheckpointFile = None,
-    text_checkpoint: options.TextCheckpoint = None,
-    up: options.Up = "file",
-    num_samples: options.NumSamples = 1,
-    seed: options.Seed = 0,
-    device: options.Device = None,
+    out: options.Folder = None,
     json: options.Json = False,
 ) -> None:
     """Say which images or clouds are damaged, and where: tables, a map over each image, colored clouds and pictures.
@@ -158,67 +119,43 @@ def score(
     With known classes (--known, --examples, --known-file) a second question is answered beside the first, and apart
     from it: of which class is each cloud? Its encoder is tiny if left out.
     """
+    from openshape_ood.cli.inputs import Found
     from openshape_ood.cli.surface_files import Scored
     from openshape_ood.reconstruction import SurfaceModel
     from openshape_ood.reconstruction.inputs import list_sources
 
-    if model is None:
+    if folder is None:
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
-        found = SurfaceModel.fit(_roads(seed, [""] * GOOD), seed=seed, progress=_on_terminal())
+        model = SurfaceModel.fit(_roads(asked.seed, [""] * GOOD), seed=asked.seed, progress=sys.stderr.isatty())
     else:
-        found = SurfaceModel.load(model)
-    sources = list_sources(files) if files else _to_be_scored(found, seed)
-    failures: list[Failure] = []
-    judge = None
-    if known or examples or known_file:
-        asked = (known, examples, known_file, method, threshold, encoder, checkpoint, text_checkpoint, device)
-        judge = _judge(found, asked, (up, seed, num_samples), failures)
-    done = Scored.of(sources, out)
+        model = SurfaceModel.load(folder)
+    sources = list_sources(files) if files else _to_be_scored(model, asked.seed)
+    found, judge = Found(), None
+    if asked.known or asked.examples or asked.known_file:
+        if model.data.kind == "images":
+            raise InputError(
+                "--known, --examples and --known-file ask of which class shapes are; the model is of images"
+            )
+        judge = asked.judge(found, model="tiny")
+    failures, done = found.failures, Scored.of(sources, out)
     with progress("scoring", len(sources)) as bar:
         for source in sources:
             try:
-                done.add(source, found, judge)
+                done.add(source, model, judge)
             except CheckpointError:
                 raise
             except OpenShapeError as error:
                 failures.append(Failure(source.name, str(error)))
             bar.step()
-    done.finish(_told(found), judge, failures)
+    done.finish(_told(model), judge, failures)
     if json:
         print_json(done.record)
     else:
         done.print()
-        _print_model(found)
+        _print_model(model)
         if done.written:
             print_line(f"written: {len(done.written)} files in {shown(out)}")
-    print_failures(failures)
-    if not done.rows:
-        raise typer.Exit(2)
-    if failures:
-        raise typer.Exit(1)
-
-
-def _judge(model: SurfaceModel, asked: tuple[Any, ...], reading: tuple[Any, ...], failures: list[Failure]) -> Judge:
-    """What says of which class a cloud is."""
-    from openshape_ood.cli import thresholds
-    from openshape_ood.cli.batches import Reading
-    from openshape_ood.cli.encoders import Encoders, check_ups
-    from openshape_ood.cli.judging import Judge
-    from openshape_ood.cli.known import gather
-    from openshape_ood.scoring import find_method
-
-    known, examples, known_file, method, threshold, encoder, checkpoint, text_checkpoint, device = asked
-    up, seed, num_samples = reading
-    if model.data.kind == "images":
-        raise InputError("--known, --examples and --known-file ask of which class shapes are; the model is of images")
-    check_ups(up)
-    wanted = gather(known, examples, known_file)
-    decided = thresholds.given(threshold, None, 0.95, wanted)
-    chosen = None if method is None else find_method(method, wanted.kind)
-    name = encoder or (None if wanted.saved else "tiny")
-    encoders = Encoders(name, checkpoint, text_checkpoint, device, wanted.identities)
-    judge = Judge.of(wanted, chosen, encoders, Reading(encoders.points, up, seed, num_samples), None, failures)
-    return thresholds.decided(judge, decided, thresholds.Calibration((), "file", 0.95), failures)
+    finish(failures, bool(done.rows))
 
 
 def _told(model: SurfaceModel) -> dict[str, Any]:
@@ -272,9 +209,3 @@ def _roads(seed: int, damages: Sequence[str]) -> list[Source]:
         name = f"road {i + 1}, {damage or 'sound'}"
         made.append(Source({"points": points, "intensity": road.intensity}, name, "cloud"))
     return made
-
-
-def _on_terminal() -> bool:
-    import sys
-
-    return sys.stderr.isatty()

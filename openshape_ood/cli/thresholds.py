@@ -1,10 +1,10 @@
-"""--threshold, --calibrate and --coverage -> the threshold, or none."""
+"""--threshold, --calibrate, --calibrate-by and --coverage -> the threshold, or none."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood.cli.console import Failure, print_line, print_note, shown
@@ -14,30 +14,32 @@ from openshape_ood.errors import InputError
 if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
     from openshape_ood.cli.known import Wanted
+    from openshape_ood.cli.options import Asked
     from openshape_ood.decisions.threshold import Threshold
 
 AXES = ("x", "z", "-x", "-y", "-z")  # other than y
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
 
-def given(value: str | None, calibrate: Sequence[str] | None, coverage: float, wanted: Wanted) -> Threshold | None:
-    """The threshold that --threshold names, a number or a file.
-
-    Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples, before
-    any shape is read.
-    """
+def check(asked: Asked, wanted: Wanted) -> None:
+    """Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples."""
     from openshape_ood.decisions.calibration import calibration_needed
-    from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.scoring.apart import check_files_apart
 
-    calibration_needed(coverage)  # refuses what is no share
-    if calibrate:
+    calibration_needed(asked.coverage)  # refuses what is no share
+    if asked.calibrate:
         examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
-        check_files_apart([file.path for file in find_files(calibrate).files], examples)
+        check_files_apart([file.path for file in find_files(asked.calibrate).files], examples)
+        if asked.threshold is not None:
+            raise InputError("--threshold and --calibrate were both given; expected one of them")
+
+
+def given(value: str | None) -> Threshold | None:
+    """The threshold that --threshold names, a number or a file."""
+    from openshape_ood.decisions.threshold import Threshold
+
     if value is None:
         return None
-    if calibrate:
-        raise InputError("--threshold and --calibrate were both given; expected one of them")
     try:
         number = float(value)
     except ValueError:
@@ -61,51 +63,42 @@ def print_hint(threshold: Threshold | None) -> None:
         print_line("for shapes of yours, calibrate on known ones of yours: --calibrate PATHS")
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """--calibrate, --calibrate-by and --coverage."""
-
-    paths: Sequence[str]
-    by: str
-    coverage: float
-
-
-def decided(judge: Judge, threshold: Threshold | None, calibration: Calibration, failures: list[Failure]) -> Judge:
+def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: list[Failure]) -> Judge:
     """The judge with a threshold: the one given, of the shapes of --calibrate, of what is known, or of generated ones;
     or with none."""
     own = judge.classes.threshold
-    if calibration.paths:
-        threshold = _from_files(judge, calibration, failures)
+    if asked.calibrate:
+        threshold = _from_files(judge, asked, asked.calibrate, failures)
     elif threshold is None and own is not None and own.fits(judge.provenance):
         threshold = own
     elif threshold is None:
         if own is not None:
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
-        threshold = _generated(judge, calibration.coverage)
+        threshold = _generated(judge, asked.coverage)
     return replace(judge, threshold=threshold)
 
 
-def _from_files(judge: Judge, calibration: Calibration, failures: list[Failure]) -> Threshold:
+def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list[Failure]) -> Threshold:
     """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
     import numpy as np
 
     from openshape_ood.decisions.threshold import Threshold
     from openshape_ood.scoring.apart import check_content_apart
 
-    found = find_files(calibration.paths)
+    found = find_files(paths)
     failures += found.failures
     done = list(judge.all(found, failures, "calibrating"))
     files = [file.path for batch in done for file in batch.files]
     if done:
         check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
     how: dict[str, Any] = {
-        "groups": None if calibration.by == "file" else [os.path.dirname(path) for path in files],
-        "source": f"known shapes of {', '.join(map(str, calibration.paths))}",
+        "groups": None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in files],
+        "source": f"known shapes of {', '.join(map(str, paths))}",
         "provenance": judge.provenance,
     }
     try:
         return Threshold.from_novelty(
-            np.concatenate([[], *(one.result.novelty for one in done)]), calibration.coverage, **how
+            np.concatenate([[], *(one.result.novelty for one in done)]), asked.coverage, **how
         )
     except InputError as error:
         raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None

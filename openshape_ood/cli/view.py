@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from openshape_ood.checks import check_choice
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
+from openshape_ood.cli.options import ENCODER, RESULT, option
+from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names, split
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
@@ -29,7 +32,7 @@ NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
 VIEW, COMPLETION = "View", "Completion"
 
 
-@options.with_examples(EXAMPLES)
+@options.command(EXAMPLES)
 def view(
     file: Annotated[
         Path | None,
@@ -39,87 +42,70 @@ def view(
             "with rgb, depth, intrinsics, pose. If left out, a generated room with affinities from its masks.",
         ),
     ] = None,
-    depth: Annotated[
-        Path | None, options.option(VIEW, "--depth", "A PNG of 16 bits, of the image's size.", metavar="FILE")
-    ] = None,
+    depth: Annotated[Path | None, option(VIEW, "A PNG of 16 bits, of the image's size.", "FILE")] = None,
     camera: Annotated[
         Path | None,
-        options.option(VIEW, "--camera", "JSON with intrinsics, pose and perhaps depth_scale.", metavar="FILE"),
+        option(VIEW, "JSON with intrinsics, pose and perhaps depth_scale.", "FILE"),
     ] = None,
-    depth_scale: Annotated[
-        float | None, options.option(VIEW, "--depth-scale", "Units of the depth a meter, as 1000.", metavar="X")
-    ] = None,
+    depth_scale: Annotated[float | None, option(VIEW, "Units of the depth a meter, as 1000.", "X")] = None,
     names: Annotated[
         list[str] | None,
-        options.option(VIEW, "--names", "What is in it, known or not, several words.", metavar="NAME..."),
+        option(VIEW, "What is in it, known or not, several words.", "NAME..."),
     ] = None,
     known: Annotated[
         list[str] | None,
-        options.option(VIEW, "--known", "Those of --names that are known; all if left out.", metavar="NAME..."),
+        option(VIEW, "Those of --names that are known; all if left out.", "NAME..."),
     ] = None,
     locate: Annotated[
         list[str] | None,
-        options.option(
+        option(
             VIEW,
-            "--locate",
             "Where a thing can be, 'lamp; behind; chair': in, behind, in front of, on the left of, on the right of, "
             "on. May be repeated.",
-            metavar="QUESTION",
+            "QUESTION",
         ),
     ] = None,
     affinities: Annotated[
         Path | None,
-        options.option(VIEW, "--affinities", "In place of CLIP: what relevancy --out wrote, .npz.", metavar="FILE"),
+        option(VIEW, "In place of CLIP: what relevancy --out wrote, .npz.", "FILE"),
     ] = None,
     masks: Annotated[
         Path | None,
-        options.option(VIEW, "--masks", "In place of CLIP: .npz, for each name an array (h, w).", metavar="FILE"),
+        option(VIEW, "In place of CLIP: .npz, for each name an array (h, w).", "FILE"),
     ] = None,
     out: Annotated[
         Path | None,
-        options.option(
-            options.RESULT, "--out -o", "Write figures, PLY and GLB files, pictures and a film here.", metavar="FOLDER"
-        ),
+        option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
-    side: Annotated[
-        int, options.option(options.RESULT, "--side", "Cells along an edge of the grid.", min=8, max=128)
-    ] = 48,
+    side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
     preset: Annotated[
         str,
-        options.option(
-            options.ENCODER, "--preset", "Of relevancy, see there.", metavar="NAME", autocompletion=preset_names
-        ),
+        option(ENCODER, "Of relevancy, see there.", "NAME", autocompletion=preset_names),
     ] = "quick",
     model: ClipModel = "ViT-B-32",
     pretrained: Pretrained = "openai",
     checkpoint: ClipCheckpoint = None,
     completion: Annotated[
         str | None,
-        options.option(COMPLETION, "--completion", "The network that completes; ours if left out.", metavar="NAME"),
+        option(COMPLETION, "The network that completes; ours if left out.", "NAME"),
     ] = None,
-    completion_checkpoint: Annotated[
-        Path | None, options.option(COMPLETION, "--completion-checkpoint", "Its weights from a file.", metavar="FILE")
-    ] = None,
-    relations: Annotated[
-        str | None, options.option(COMPLETION, "--relations", "The network that --locate asks.", metavar="NAME")
-    ] = None,
-    relations_checkpoint: Annotated[
-        Path | None, options.option(COMPLETION, "--relations-checkpoint", "Its weights from a file.", metavar="FILE")
-    ] = None,
+    completion_checkpoint: Annotated[Path | None, option(COMPLETION, "Its weights from a file.", "FILE")] = None,
+    relations: Annotated[str | None, option(COMPLETION, "The network that --locate asks.", "NAME")] = None,
+    relations_checkpoint: Annotated[Path | None, option(COMPLETION, "Its weights from a file.", "FILE")] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,
 ) -> None:
     """Complete what one view hides, name by name, and say what no known name explains."""
     from openshape_ood.views.completion import Completer, complete_view
-    from openshape_ood.views.completion.complete import DEFAULT
+    from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
     questions = [_question(words) for words in locate or ()]
     asked = list(dict.fromkeys([*split(names), *(one for t, _, r in questions for one in (t, r))]))
     told = split(known) if known else None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
-    relater = None
+    relater: str | Completer = RELATIONAL
     with told_warnings():
         completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
         if questions and (relations or relations_checkpoint):
@@ -132,22 +118,13 @@ def view(
         with told_warnings(_by_options):
             seen = _loaded(file, depth, camera, depth_scale)
         if affinities is None and masks is None:
-            how = {"checkpoint": checkpoint, "device": device}
-            found = _relevancy(seen, asked, model, pretrained, preset, seed, how)
+            clip = (model, pretrained, checkpoint, device)
+            found = _relevancy(seen, asked, clip, preset, seed)
         else:
             found = _given(seen, asked, affinities, masks)
     with told_warnings(), steps("names") as step:
-        result = complete_view(
-            seen,
-            found,
-            told,
-            questions=questions,
-            model=completer,
-            relations=relater,
-            side=side,
-            seed=seed,
-            progress=step,
-        )
+        how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side}
+        result = complete_view(seen, found, told, seed=seed, progress=step, **how)
         rows = result.rows()
     written = [] if out is None else _written(result, out.expanduser())
     if json:
@@ -161,13 +138,12 @@ def view(
         f"{shown(seen.name)}: {w} x {h} pixels, {seen.seen.mean():.0%} with depth; affinities by "
         f"{shown(found.provenance.method)}, completed by {shown(completer.identity.checkpoint)}"
     )
-    if written:
-        print_line(f"written: {', '.join(shown(path) for path in written)}")
+    print_written(written)
 
 
 def _question(words: str) -> tuple[str, str, str]:
     """Raises `InputError`, `UnknownNameError`."""
-    from openshape_ood.views.completion.relations import RELATIONS, check_relation
+    from openshape_ood.views.completion import RELATIONS
 
     parts = [part.strip() for part in words.split(";")]
     if len(parts) != 3 or not all(parts):
@@ -175,7 +151,8 @@ def _question(words: str) -> tuple[str, str, str]:
             f"--locate is {words!r}; expected 'target; relation; reference', as 'lamp; behind; chair', with one of "
             f"{', '.join(RELATIONS)}"
         )
-    return parts[0], check_relation(parts[1]), parts[2]
+    check_choice(parts[1], "relation", RELATIONS)
+    return parts[0], parts[1], parts[2]
 
 
 def _loaded(file: Path, depth: Path | None, camera: Path | None, depth_scale: float | None) -> View:
@@ -206,15 +183,14 @@ def _generated(names: list[str], seed: int) -> tuple[View, Affinities]:
     return made.view, Affinities.from_masks(np.stack([made.mask(resolve(name) or name) for name in names]), names)
 
 
-def _relevancy(
-    seen: View, names: list[str], model: str, pretrained: str, preset: str, seed: int, how: dict[str, Any]
-) -> Affinities:
+def _relevancy(seen: View, names: list[str], clip: tuple[Any, ...], preset: str, seed: int) -> Affinities:
     from openshape_ood.encoders.text.encoder import clean_names
     from openshape_ood.views.relevancy import RelevancyEncoder
 
     clean_names(names)  # told before anything is downloaded
+    model, pretrained, checkpoint, device = clip
     try:
-        encoder = RelevancyEncoder.from_pretrained(model, pretrained, **how)
+        encoder = RelevancyEncoder.from_pretrained(model, pretrained, checkpoint=checkpoint, device=device)
     except CheckpointError as error:
         raise CheckpointError(f"{error}. Without CLIP: --masks FILE.npz or --affinities FILE.npz") from error
     with steps("tiles") as step:
@@ -226,11 +202,7 @@ def _given(seen: View, names: list[str], affinities: Path | None, masks: Path | 
     from openshape_ood.views.affinities import Affinities
 
     found = Affinities.load_masks(masks) if masks is not None else Affinities.load(affinities or "")
-    if found.values.shape[1:] != seen.shape:
-        raise InputError(
-            f"{masks or affinities} is of an image (h, w) of {found.values.shape[1:]}, {seen.name} is {seen.shape}; "
-            "expected one value a pixel"
-        )
+    found.check_fits(seen)
     return found.of(names) if names else found
 
 
@@ -240,8 +212,7 @@ def _joined(numbers: list[float] | None, between: str) -> str | None:
 
 def _written(result: CompletedView, folder: Path) -> list[Path]:
     written = result.save(folder)
-    if find_spec("matplotlib") is None:
-        print_note("no pictures: these need pip install 'openshape-ood[plots]'", "yellow")
+    if not can_draw():
         return written
     from openshape_ood import plots
 

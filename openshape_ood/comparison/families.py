@@ -22,10 +22,7 @@ from openshape_ood.scoring.scorers import cosine
 
 
 class Similarity(Protocol):
-    """What is asked of a comparator's family.
-
-    family: its name; dim: d of the embeddings, None for any; raw: whether their lengths count.
-    """
+    """What a family is asked for; dim: d of the embeddings, None for any; raw: whether their lengths count."""
 
     family: ClassVar[str]
 
@@ -35,10 +32,7 @@ class Similarity(Protocol):
     def dim(self) -> int | None: ...
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64, larger for more alike.
-
-        The same for (b, a), but for rounding.
-        """
+        """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64; for (b, a) the same."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Numbers and arrays that `restored` makes it of again."""
@@ -221,12 +215,11 @@ def restored(family: str, settings: Mapping[str, Any], arrays: Mapping[str, np.n
     for name, value in arrays.items():
         if value.dtype.kind != "f" or not np.isfinite(value).all():
             raise ValueError(f"{name} are {value.dtype}; expected finite numbers")
-    d = len(arrays["center"]) if "center" in arrays else 0
     if family == RelationSimilarity.family:
         return _restored_relation(settings, arrays)
-    matrix, made = {"whitening", "axes"}, LEARNED[family]
+    d, made = len(arrays.get("center", ())), LEARNED[family]
     names = [f.name for f in fields(made) if f.type == "np.ndarray"]
-    shapes = {name: (d, d) if name in matrix else (d,) for name in names}
+    shapes = {name: (d, d) if name in ("whitening", "axes") else (d,) for name in names}
     if {name: value.shape for name, value in arrays.items()} != shapes:
         raise ValueError(f"the arrays of {family!r} are misshapen, missing or too many")
     return made(**arrays, **{name: float(value) for name, value in settings.items()})

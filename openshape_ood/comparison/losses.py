@@ -9,29 +9,11 @@ from torch.nn import functional as F
 
 
 def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: float = 1.0) -> Tensor:
-    """Mean square of tanh(slope z / 2), which is 2 sigmoid(slope z) - 1, less its target.
+    """Mean square of tanh(slope z / 2), which is 2 sigmoid(slope z) - 1, less its target, of logits z (n,) or (n, 1).
 
-    Parameters
-    ----------
-    logits : (n,) or (n, 1)
-    different : (n,) bool or int
-        Whether a pair is of two classes.
-    slope : float
-        Of the sigmoid; the larger, the sooner a logit counts as certain.
-    target : float
-        Where pairs are drawn to, `target` for different and `-target` for same; below 1 leaves a margin.
+    different (n,): whether a pair is of two classes; slope: the larger, the sooner a logit counts as certain; target:
+    where these are drawn to, and the others to minus it; below 1 leaves a margin (arXiv 2207.08699).
 
-    Returns
-    -------
-    scalar
-        From 0 to (1 + target)².
-
-    References
-    ----------
-    Cappio Borlino et al., "Semantic novelty detection via relational reasoning", arXiv 2207.08699.
-
-    Examples
-    --------
     >>> float(tanh_loss(torch.zeros(4), torch.tensor([0, 1, 1, 1])))
     1.0
     """
@@ -42,8 +24,6 @@ def tanh_loss(logits: Tensor, different: Tensor, slope: float = 10.0, target: fl
 def cross_entropy(logits: Tensor, different: Tensor, negatives: float = 1.0) -> Tensor:
     """Of two logits (n, 2), same and different; same pairs weigh `negatives` times as much.
 
-    Examples
-    --------
     >>> round(float(cross_entropy(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))), 4)
     0.6931
     """
@@ -53,8 +33,6 @@ def cross_entropy(logits: Tensor, different: Tensor, negatives: float = 1.0) -> 
 def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, float]:
     """Balanced accuracy, and that of the same and of the different pairs, from logits (n,), (n, 1) or (n, 2).
 
-    Examples
-    --------
     >>> pair_accuracy(torch.tensor([-1.0, 2.0, 3.0]), torch.tensor([0, 0, 1]))
     (0.75, 0.5, 1.0)
     """
@@ -65,15 +43,9 @@ def pair_accuracy(logits: Tensor, different: Tensor) -> tuple[float, float, floa
 
 
 def plateaus(negatives: int) -> tuple[float, float, float]:
-    """Where `tanh_loss` stays with so many different pairs to a same one, if nothing is learned.
+    """With so many different pairs to a same one, if nothing is learned: the best constant output, its `tanh_loss`, and
+    the loss where all outputs are stuck at "different".
 
-    Returns
-    -------
-    tuple of float
-        The best constant output; the loss of it; the loss where all outputs are stuck at "different".
-
-    Examples
-    --------
     >>> [round(value, 4) for value in plateaus(20)]
     [0.9048, 0.1814, 0.1905]
     """

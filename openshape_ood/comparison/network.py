@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.errors import InputError
 from openshape_ood.registry.architectures import MOST_LAYERS
 from openshape_ood.registry.soundness import MOST_SIZE
@@ -24,11 +24,8 @@ PAIRS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class RelationSizes:
-    """The numbers that tell one network from another.
-
-    dim: d of the embeddings; width, depth, heads, mlp_ratio: the transformer; outputs: 1, different, or 2, same and
-    different. Raises `InputError` for what is no network.
-    """
+    """The numbers that tell one network from another; dim: d of the embeddings; outputs: 1, different, or 2, same and
+    different. Raises `InputError` for what is no network."""
 
     dim: int
     width: int = 128

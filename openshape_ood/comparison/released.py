@@ -20,7 +20,7 @@ from openshape_ood.checks import check_choice, check_whole, given_path
 from openshape_ood.comparison.comparator import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
 from openshape_ood.comparison.network import Relation, RelationSizes
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import WeightsError
 from openshape_ood.registry.rows import Keys
@@ -47,18 +47,7 @@ def prepared_image(
 
 
 class ImageFeatures:
-    """A network on images: photographs -> features (b, d) as it gives them, not normalized.
-
-    Attributes
-    ----------
-    identity : Identity
-    dim : int
-        d.
-    network : torch.nn.Module
-        In evaluation mode.
-    prepare : callable
-        An image -> what the network takes, (3, h, w).
-    """
+    """A network on photographs: features (b, d), not normalized; prepare: an image -> what it takes, (3, h, w)."""
 
     def __init__(
         self, network: nn.Module, name: str, dim: int, prepare: Callable[[Any], Tensor] = prepared_image
@@ -106,8 +95,7 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
     check_choice(network, "network", tuple(NETWORKS))
     given = given_path(path, "path")
     states = {part: dict(_state(given, part)) for part in (EXTRACTOR, RELATION)}
-    made = _extractor(states[EXTRACTOR], given, network)
-    images = ImageFeatures(made, f"resend-{network}", NETWORKS[network])
+    images = ImageFeatures(_extractor(states[EXTRACTOR], given, network), f"resend-{network}", NETWORKS[network])
     relation = Relation(RelationSizes(NETWORKS[network], **PUBLISHED))
     load_strictly(relation, states[RELATION], given, f"resend-{network}")
     similarity = RelationSimilarity(relation.eval().requires_grad_(False), np.zeros(NETWORKS[network]), raw=True)

@@ -23,7 +23,7 @@ Score = Literal["max", "softmax", "neighbors"]
 
 @dataclass(frozen=True, eq=False)
 class ComparatorScorer:
-    """Rows against anchors (p, d), sorted by their classes (p,) of k; k_nearest counts for "neighbors" only."""
+    """Rows against anchors (p, d), sorted by their classes (p,); k_nearest counts for "neighbors" only."""
 
     similarity: Similarity
     anchors: np.ndarray
@@ -122,24 +122,11 @@ class Compare:
 
 
 def select(rows: np.ndarray, prototypes: Prototypes, k: int = 1, unit: bool = False) -> np.ndarray:
-    """What stands for the examples (m, d) of a class.
+    """What stands for the examples (m, d) of a class: (p, d).
 
-    Parameters
-    ----------
-    rows : (m, d)
-    prototypes : {"mean", "medoid", "k-center", "all"}
-        Their mean; the one with the least sum of squared distances to the others, which is nearest to the mean; that
-        and k - 1 more, each the farthest from those chosen before, all m if these are fewer; or all of them.
-    k : int
-    unit : bool
-        Whether the mean is scaled to length 1.
+    Their mean, of length 1 if `unit`; the medoid, nearest to the mean; for "k-center" that and k - 1 more, each the
+    farthest from those chosen before; or all of them.
 
-    Returns
-    -------
-    (p, d)
-
-    Examples
-    --------
     >>> select(np.array([[0.0], [1.0], [5.0]]), "k-center", 2).tolist()
     [[1.0], [5.0]]
     """

@@ -26,7 +26,7 @@ from openshape_ood.comparison.pairs import PairSampler
 from openshape_ood.comparison.vocabulary import check_apart
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.storage import loaded_arrays, save_arrays
+from openshape_ood.storage import loaded_arrays, restore_training, save_arrays, training_arrays
 
 STATE, WHAT = "training.safetensors", "comparator in training"
 WINDOW = 50  # steps that a figure is the mean of
@@ -102,8 +102,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Progress:
-    """How many steps are done, loss and balanced accuracy as means of the last ones, the learning rate, and how many
-    pairs of two classes there are to one of the same."""
+    """Steps done; loss and balanced accuracy, means of the last ones; learning rate; different pairs to a same one."""
 
     step: int
     loss: float
@@ -238,7 +237,8 @@ def train(
             told = True
             warnings.warn(collapse(now), CollapseWarning, stacklevel=3)
         if folder is not None and keeps and (len(seen) % KEPT_EVERY == 0 or len(seen) == recipe.steps):
-            _keep(folder, digest, network, optimizer, seen)
+            folder.mkdir(parents=True, exist_ok=True)
+            save_arrays(folder / STATE, training_arrays(network, [optimizer]), {"digest": digest, "seen": seen}, WHAT)
     return [_progress(seen, step, recipe) for step in range(1, len(seen) + 1)]
 
 
@@ -276,18 +276,6 @@ def default_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimiz
     return torch.optim.AdamW(groups, lr=recipe.rate)
 
 
-def _keep(
-    folder: Path, digest: str, network: nn.Module, optimizer: torch.optim.Optimizer, seen: list[tuple[float, float]]
-) -> None:
-    moments = optimizer.state_dict()["state"]
-    arrays = {f"network {name}": one.detach().cpu().numpy() for name, one in network.state_dict().items()}
-    arrays |= {
-        f"{i} {key}": torch.as_tensor(one).cpu().numpy() for i, own in moments.items() for key, one in own.items()
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    save_arrays(folder / STATE, arrays | {"seen": np.array(seen)}, {"digest": digest}, WHAT)
-
-
 def _resumed(
     folder: Path | None, digest: str, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> list[tuple[float, float]]:
@@ -300,18 +288,8 @@ def _resumed(
                 f"{folder} holds the training of a comparator by another recipe or on other embeddings; give another "
                 f"folder, or delete {folder / STATE}"
             )
-        seen = [(float(loss), float(accuracy)) for loss, accuracy in arrays.pop("seen")]
-        tables: dict[str, dict[str, Tensor]] = {}
-        for name, value in arrays.items():
-            whose, _, what = name.partition(" ")
-            tables.setdefault(whose, {})[what] = torch.from_numpy(value)
-        try:
-            network.load_state_dict(tables.pop("network"))
-        except RuntimeError as error:
-            raise ValueError(str(error)) from error
-        state = {int(i): own for i, own in tables.items()}
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return seen
+        restore_training(arrays, network, [optimizer])
+        return [(float(loss), float(accuracy)) for loss, accuracy in header["seen"]]
 
 
 def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_seed, grouped, to_numpy
+from openshape_ood.checks import array, check_seed, grouped, to_numpy
 from openshape_ood.errors import InputError
 
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
@@ -32,8 +32,7 @@ Score = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
     """The novelty up to which a shape is kept as known: the ceil(coverage (n + 1))-th smallest of n scores.
 
-    A new exchangeable known shape is kept with probability `expected_coverage(n, coverage)`, at least `coverage` and
-    less than 1 / (n + 1) above it; with tied scores possibly more.
+    With tied scores possibly more are kept than promised.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ def conformal_threshold(scores: Any, coverage: float = 0.95) -> float:
     >>> conformal_threshold(range(1, 100), coverage=0.95)
     95.0
     """
-    values = _finite(scores, "calibration scores", "(n,)")
+    values = array(scores, "calibration scores", "n")
     rank = _rank(len(values), coverage)
     return float(np.partition(values, rank - 1)[rank - 1])
 
@@ -81,7 +80,8 @@ def calibration_needed(coverage: float) -> int:
 def expected_coverage(n: int, coverage: float = 0.95) -> float:
     """Mean share of new known shapes kept over calibration sets of n: ceil(coverage (n + 1)) / (n + 1).
 
-    Exact without ties. Sources and errors as in `conformal_threshold`.
+    Exact without ties: at least `coverage`, less than 1 / (n + 1) above it. Sources and errors as in
+    `conformal_threshold`.
 
     Examples
     --------
@@ -94,14 +94,12 @@ def expected_coverage(n: int, coverage: float = 0.95) -> float:
 def coverage_law(n: int, coverage: float, tests: int) -> Any:
     """How many of `tests` new known shapes one calibration set of n keeps.
 
-    BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)); its mean is tests * expected_coverage(n,
-    coverage), exact without ties. The share kept of ever more tests goes to Beta(r, n + 1 - r).
+    BetaBinomial(tests, r, n + 1 - r) with r = ceil(coverage (n + 1)), exact without ties.
 
     Parameters
     ----------
-    n : int
-        Calibration scores.
-    coverage : float
+    n, coverage
+        As in `expected_coverage`.
     tests : int
         At least one.
 
@@ -166,8 +164,7 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
     >>> p_values([0.05, 0.25, 0.9], calibration=[0.1, 0.2, 0.3])
     array([1.  , 0.5 , 0.25])
     """
-    tested = _finite(novelty, "novelty of the shapes tested", "(b,)", least=0)
-    held = np.sort(_finite(calibration, "calibration scores", "(n,)"))
+    tested, held = array(novelty, "novelties", "b"), np.sort(array(calibration, "calibration scores", "n"))
     at_least = len(held) - np.searchsorted(held, tested, side="left")
     return (1 + at_least) / (len(held) + 1)
 
@@ -175,8 +172,8 @@ def p_values(novelty: Any, calibration: Any) -> np.ndarray:
 def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
     """One of the n rows of every group, drawn at random: what calibrates where one object was scanned several times.
 
-    Scans of one object are alike, and taken for independent they promise too much for objects that were not scanned.
-    One scan of each of g objects is exchangeable with a scan of a new one: the coverage is exactly that of g scores.
+    Scans of one object are alike; one of each of g objects is exchangeable with a scan of a new one: the coverage is
+    exactly that of g scores.
 
     Parameters
     ----------
@@ -207,9 +204,8 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
     """Which of a batch are novel: those with the k smallest p, k the largest with p_(k) <= k rate / b.
 
     The false-discovery rate, the mean share of known shapes among those called novel (0 where none is), is then at
-    most `rate`, even `rate` times the share of known shapes in the batch: for independent p-values, and for the
-    conformal ones of a batch that share a calibration set. No p-value of n calibration scores is below 1 / (n + 1):
-    to find k novel shapes among b takes n of b / (k rate) - 1 or more. An empty batch has no discoveries.
+    most `rate`: for independent p-values, and for conformal ones that share a calibration set. No p-value of n
+    calibration scores is below 1 / (n + 1): to find k novel shapes among b takes n of b / (k rate) - 1 or more.
 
     Parameters
     ----------
@@ -237,7 +233,7 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
     >>> benjamini_hochberg([0.01, 0.02, 0.2, 0.9], rate=0.05)
     array([ True,  True, False, False])
     """
-    values = _finite(p, "p-values", "(b,)", least=0)
+    values = array(p, "p-values", "b").astype(np.float64)
     if ((values < 0) | (values > 1)).any():
         raise InputError(f"p-values from {values.min():.4g} to {values.max():.4g}; expected shares, 0 to 1")
     share = float(_share(rate, "rate"))
@@ -250,10 +246,9 @@ def benjamini_hochberg(p: Any, rate: float = 0.05) -> np.ndarray:
 def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     """Novelty of each of m examples against the m - 1 others: calibration without a set to hold out.
 
-    A class of one example is missing while that one is scored, which is then as novel as a new class: the threshold
-    grows, and is on the safe side for known shapes. The scores are not quite exchangeable with a new shape's, which is
-    compared with m examples: coverage is close to the promise where one example more or less changes little, and no
-    longer guaranteed. Held-out shapes keep the exact promise.
+    A class of one example is missing while that one is scored: its novelty is that of a new class, on the safe side for
+    known shapes. The scores are not quite exchangeable with those of a new shape, which is compared with m examples:
+    coverage is close to the promise, where held-out shapes keep it exactly.
 
     Parameters
     ----------
@@ -284,7 +279,10 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
     >>> leave_one_out([[0.0], [1.0], [3.0]], ["a", "a", "b"], nearest)
     array([1., 1., 2.])
     """
-    rows, classes = _examples(examples, labels)
+    rows = array(examples, "examples", "md").astype(np.float64)
+    classes = grouped(labels, rows)[1]
+    if len(rows) < 2:
+        raise InputError("there is 1 example; expected 2 or more, to leave one out")
     novelty = np.empty(len(rows))
     for i in range(len(rows)):
         others = np.arange(len(rows)) != i
@@ -294,18 +292,6 @@ def leave_one_out(examples: Any, labels: Any, score: Score) -> np.ndarray:
             raise InputError(f"the score of example {i} is {found}; expected one finite novelty, of shape (1,)")
         novelty[i] = found[0]
     return novelty
-
-
-def _examples(examples: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-    rows = _numbers(examples, "examples", "(m, d)")
-    classes = np.asarray(to_numpy(labels))
-    if rows.ndim != 2 or len(rows) < 2:
-        raise InputError(f"examples have the shape {rows.shape}; expected (m, d), m 2 or more, to leave one out")
-    if classes.shape != (len(rows),):
-        raise InputError(f"labels have the shape {classes.shape}; expected ({len(rows)},), one an example")
-    if not np.isfinite(rows).all():
-        raise InputError("examples hold NaN or infinity; expected finite embeddings")
-    return rows, classes
 
 
 def _rank(n: int, coverage: float) -> int:
@@ -328,22 +314,3 @@ def _share(value: float, name: str) -> Fraction:
     if not 0 < share < 1:
         raise InputError(f"{name} is {value!r}; expected a share between 0 and 1, neither of them, as 0.95")
     return share
-
-
-def _finite(values: Any, name: str, shape: str, least: int = 1) -> np.ndarray:
-    """Numbers of one axis; raises `InputError` for other shapes, fewer than `least`, NaN, infinity."""
-    found = _numbers(values, name, shape)
-    if found.ndim != 1:
-        raise InputError(f"{name} have the shape {found.shape}; expected {shape}")
-    if len(found) < least:
-        raise InputError(f"no {name}; expected at least one")
-    if not np.isfinite(found).all():
-        raise InputError(f"{name} hold NaN or infinity; expected finite numbers")
-    return found
-
-
-def _numbers(values: Any, name: str, shape: str) -> np.ndarray:
-    try:
-        return np.asarray(to_numpy(values), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} are no numbers; expected {shape}") from error

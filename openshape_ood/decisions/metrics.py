@@ -214,15 +214,7 @@ def overlap_at(truth: Any, found: Any) -> dict[str, float]:
 
 
 def _scores(values: Any, name: str) -> np.ndarray:
-    try:
-        scores = np.asarray(to_numpy(values), dtype=np.float64).ravel()
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the scores of {name} objects are no numbers; expected novelty (m,)") from error
-    if not len(scores):
-        raise InputError(f"no scores of {name} objects; expected at least one")
-    if not np.isfinite(scores).all():
-        raise InputError(f"the scores of {name} objects hold NaN or infinity; expected finite novelty")
-    return scores
+    return array(np.ravel(to_numpy(values)), f"scores of {name} objects", "n").astype(np.float64)
 
 
 def _trapezoid_aupr(positive: np.ndarray, scores: np.ndarray) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.shapes.points import in_order, same_size
 

@@ -74,8 +74,6 @@ class Provenance:
     def as_json(self) -> dict[str, Any]:
         """The same as a table of texts and numbers.
 
-        Examples
-        --------
         >>> Provenance(Identity("tiny", "words", "5e"), "knn").as_json()["identity"]
         {'checkpoint': 'tiny', 'space': 'words', 'sha256': '5e'}
         """
@@ -95,13 +93,8 @@ class Embeddings:
     names : sequence of str, optional
         Of the b shapes, for messages and tables.
 
-    Raises
-    ------
-    InputError
-        For what is no table of finite numbers, and names that are not b.
+    Raises `InputError` for what is no table of finite numbers, and for names that are not b.
 
-    Examples
-    --------
     >>> len(Embeddings([[1.0, 0.0], [0.6, 0.8]], Identity("tiny", "words", "5e")))
     2
     """

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from openshape_ood.checks import check_choice, check_seed, check_whole
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
 from openshape_ood.encoders.pipeline import in_stacks, overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
@@ -100,16 +100,10 @@ class ShapeEncoder:
             Of the network's products. Patches are always picked in float32, the default, for which alone the promises
             of `encode` hold.
 
-        Returns
-        -------
-        ShapeEncoder
-
         Raises
         ------
-        InputError
-            A name, device, sampler or precision that cannot be used.
-        RegistryError, CheckpointError
-            The registry; the file, or what kept a download from succeeding.
+        InputError, RegistryError, CheckpointError
+            An argument that cannot be used; the registry; the file, or what kept a download from succeeding.
 
         Examples
         --------
@@ -168,12 +162,9 @@ class ShapeEncoder:
 
         Raises
         ------
-        CloudError, ShapeFileError
-            A shape that cannot be used, by name.
-        InputError, MissingPackageError
-            Other values that cannot be used; a format or sampler whose package is an extra.
-        WeightsError
-            An embedding without a direction.
+        CloudError, ShapeFileError, MissingPackageError, InputError, WeightsError
+            A shape that cannot be used, by name, or whose format needs an extra; other values that cannot be used; an
+            embedding without a direction.
 
         Examples
         --------
@@ -197,19 +188,9 @@ class ShapeEncoder:
         batch_size: int = 32,
         progress: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Unit embeddings, and how far the samplings of each shape stray from their average.
+        """Embeddings (b, d) as `encode` gives them, and how far the samplings of each shape stray from their average.
 
-        Parameters
-        ----------
-        shapes, up, seed, num_samples, batch_size, progress
-            As in `encode`, which raises the same errors.
-
-        Returns
-        -------
-        embeddings : array (b, d) float32
-            As `encode` gives them.
-        spread : array (b,)
-            Mean of 1 - cosine between a sampling and the average, 0 where all agree.
+        That is the mean (b,) of 1 - cosine between the two, 0 where all agree. Arguments and errors as in `encode`.
         """
         listed = list_shapes(shapes)
         samples = self._samples(listed, up, seed, num_samples, batch_size, progress)
@@ -261,7 +242,7 @@ class ShapeEncoder:
         Raises
         ------
         InputError
-            A stage that there is not, and an architecture that gives no features of patches.
+            Also for an architecture that gives no features of patches.
 
         Examples
         --------

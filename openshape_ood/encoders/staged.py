@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 import torch
 from torch import Tensor, nn
 
-from openshape_ood.encoders.grouping.plain import Grouping
+from openshape_ood.encoders.grouping.plain import PLAIN, gather
 from openshape_ood.encoders.protocols import Stage
 
 # tokens that go through the transformer at once: few enough to bound memory, on a CPU also to stay in cache; with fewer
@@ -41,9 +41,9 @@ class PatchTransformer(nn.Module, ABC):
     Sampling starts at point 0, so the order of the points matters: shuffle them once, with a seed.
     """
 
-    def __init__(self, sizes: Any, grouping: Grouping) -> None:
+    def __init__(self, sizes: Any) -> None:
         super().__init__()
-        self.sizes, self.grouping = sizes, grouping
+        self.sizes, self.grouping = sizes, PLAIN
         self.folded: nn.Module | None = None  # the patch network for inference, once `prepare` has made it
 
     @overload
@@ -63,9 +63,11 @@ class PatchTransformer(nn.Module, ABC):
     def sample(self, points: Tensor) -> Tensor:
         """(b, n, 6) -> which points are patch centers (b, p) int64."""
 
-    @abstractmethod
     def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
         """(b, n, 6), (b, p) -> patch centers (b, p, 3) and which points belong to each, members (b, p, k) int64."""
+        xyz = points[..., :3]
+        centers = gather(xyz, picked)
+        return centers, self._members(xyz, centers)
 
     def abstract(self, points: Tensor, centers: Tensor, members: Tensor) -> Tensor:
         """(b, n, 6), (b, p, 3), (b, p, k) -> one feature a patch (b, p, s), of its own points alone."""
@@ -93,12 +95,26 @@ class PatchTransformer(nn.Module, ABC):
         embedding = self._project(torch.cat(first))
         return (embedding, torch.cat(others)) if patches else embedding
 
-    def _staged(self, centers: Tensor, features: Tensor, stage: Stage) -> Tensor:
-        """Features (b, p, w) of the patches at a stage; for "local" the transformer does not run."""
-        if stage == "local":
-            return features
-        _, tokens = self.transform(centers, features, True)
-        return self._project(tokens) if stage == "projected" else tokens
+    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, ...]:
+        """(b, n, 6) -> features (b, p, w) of the patches at a stage, their centers (b, p, 3), and `_radii`.
+
+        "local" is the patch network's output, for which the transformer does not run.
+        """
+        centers, members = self.group(points, self.sample(points))
+        features = self.abstract(points, centers, members)
+        if stage != "local":
+            _, features = self.transform(centers, features, True)
+        if stage == "projected":
+            features = self._project(features)
+        return features, centers, *self._radii(points, centers, members)
+
+    def _radii(self, points: Tensor, centers: Tensor, members: Tensor) -> tuple[Tensor, ...]:
+        """The mean radius (b,) of the patches of each cloud, where they have no fixed one."""
+        return ()
+
+    @abstractmethod
+    def _members(self, xyz: Tensor, centers: Tensor) -> Tensor:
+        """(b, n, 3), (b, p, 3) -> (b, p, k)."""
 
     @abstractmethod
     def _patch_network(self) -> nn.Module:

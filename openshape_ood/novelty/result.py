@@ -124,15 +124,10 @@ class NoveltyResult:
         return f"NoveltyResult({self._summary()})"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks; names of shapes and classes come from strangers, and are escaped."""
-        records = self.as_json()["shapes"][:LISTED]
-        shown = [name for name in COLUMNS if any(record[name] is not None for record in records)]
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
-        rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
+        table = html_table(self.as_json()["shapes"][:LISTED], COLUMNS)
         more = f"<p>… and {len(self) - LISTED} more</p>" if len(self) > LISTED else ""
         failed = "".join(f"<li>{html.escape(str(failure))}</li>" for failure in self.failures[:LISTED])
         failures = f"<details><summary>{len(self.failures)} not read</summary><ul>{failed}</ul></details>"
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if records else ""
         return f"<p>{html.escape(self._summary())}</p>{table}{more}{failures if self.failures else ''}"
 
     def _summary(self) -> str:
@@ -160,6 +155,14 @@ class NoveltyResult:
             "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in zip(*columns, strict=True)
         )
+
+
+def html_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Columns of records that hold anything, for notebooks; names of shapes and classes come from strangers."""
+    shown = [name for name in columns if any(record[name] is not None for record in records)]
+    head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in shown)
+    rows = "".join(f"<tr>{''.join(_cell(name, record[name]) for name in shown)}</tr>" for record in records)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if records else ""
 
 
 def _cell(name: str, value: Any) -> str:

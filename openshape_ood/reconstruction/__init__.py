@@ -9,6 +9,8 @@ Reconstruction Networks; `images` makes tiles of images.
 from openshape_ood.reconstruction.base import Reconstructor as Reconstructor
 from openshape_ood.reconstruction.baselines import MeanReconstructor as MeanReconstructor
 from openshape_ood.reconstruction.baselines import PCAReconstructor as PCAReconstructor
+from openshape_ood.reconstruction.examination import Examination as Examination
+from openshape_ood.reconstruction.examination import examine as examine
 from openshape_ood.reconstruction.images import image_tile as image_tile
 from openshape_ood.reconstruction.memory import PatchMemory as PatchMemory
 from openshape_ood.reconstruction.methods import RECONSTRUCTORS as RECONSTRUCTORS

@@ -13,8 +13,7 @@ import numpy as np
 from openshape_ood.checks import given_path, to_numpy
 from openshape_ood.errors import InputError, NoSuchShapeError
 from openshape_ood.shapes import reading
-from openshape_ood.shapes.columns import columns_by_width, load_columns
-from openshape_ood.shapes.pieces import SURVEYED
+from openshape_ood.shapes.columns import SURVEYED, columns_by_width, load_columns
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
 CLOUDS = reading.SUFFIXES

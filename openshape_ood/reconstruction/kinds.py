@@ -19,7 +19,7 @@ from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import GRANULE, Rasterizer, cloud_points
 from openshape_ood.reconstruction.streaming import raster_blocks
 from openshape_ood.reconstruction.views import MARGIN, ViewRasterizer
-from openshape_ood.shapes.pieces import cloud_pieces
+from openshape_ood.shapes.columns import cloud_pieces
 from openshape_ood.shapes.reading import file_up
 
 IMAGE, TILE = 128, 32  # pixels and cells along a tile, unless given

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openshape_ood.checks import check_seed
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.errors import CheckpointError, InputError, MissingPackageError, UnknownNameError
 from openshape_ood.reconstruction.base import Reconstructor, Report
 from openshape_ood.reconstruction.networks import imagenet

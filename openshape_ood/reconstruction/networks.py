@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from openshape_ood.checks import check_choice, check_whole
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.errors import InputError
 from openshape_ood.reconstruction.base import Reconstructor, Report, reported
 from openshape_ood.reconstruction.competition import Recipe, Weights, train

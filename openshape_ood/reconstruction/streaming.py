@@ -18,7 +18,7 @@ from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.planes import Frame, sample_step
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import Rasterizer, check_spacing, keys_of
-from openshape_ood.shapes.pieces import SURVEYED, cloud_pieces
+from openshape_ood.shapes.columns import SURVEYED, cloud_pieces
 from openshape_ood.shapes.ply import ply_header, ply_layout
 from openshape_ood.shapes.scanned import PIECE, color_las
 from openshape_ood.storage import replacing

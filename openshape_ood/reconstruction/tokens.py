@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from openshape_ood.checks import array, check_whole
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.protocols import Patches
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap

@@ -1,39 +1,22 @@
 r"""The registry: which encoders there are, and every number and file that tells them apart.
 
-Rows come from the packaged `checkpoints.toml`, and from a file of one's own, given as `registry=` or by the
-environment variable OPENSHAPE_OOD_CHECKPOINTS. That file extends the packaged one: its rows are added, and one with
-the name of a packaged row replaces it. Reading the registry needs no torch.
+Rows come from the packaged `checkpoints.toml`, whose head says what their fields are, and from a file of one's own,
+given as `registry=` or by the environment variable OPENSHAPE_OOD_CHECKPOINTS. That file extends the packaged one: its
+rows are added, and one with the name of a packaged row replaces it. A row of one's own, of a new architecture:
 
-A row of one's own, with any of four sources; what is commented out is optional:
+    ARCHITECTURES["toy-vit"] = Architecture(ToySizes, ToyViT)  # before the row is read
 
     [mine]
-    kind = "shape"                      # the default
-    architecture = "pointbert"          # a key of ARCHITECTURES
+    architecture = "toy-vit"
     licence = "MIT"
-    sizes = { width = 512, depth = 12, ... }
-    source = { file = "model.pt" }      # beside this file, or an absolute path
-    # source = { url = "https://example.org/model.pt", sha256 = "..." }
-    # source = { repo = "lab/model", file = "model.pt", revision = "main", sha256 = "..." }
-    keys = { inside = "state_dict", prefix = "module." }
-    # keys: drop = ['head\.'], rename = [['^blocks\.', 'layers.']],
-    #       merge = [["*.q.weight", "*.k.weight", "*.v.weight", "*.qkv.weight"]]
+    sizes = { width = 512, depth = 12 }  # fields of the dataclass ToySizes
+    source = { file = "model.pt" }  # beside this file
+    keys = { inside = "state_dict", prefix = "module.", drop = ['head\.'], rename = [['^blocks\.', 'layers.']] }
     text = { kind = "open_clip", model = "ViT-B-32-quickgelu", pretrained = "openai", templates = "", average = "mean" }
     spec = { count = 10000, up = "y", color = 0.4 }
 
-A comparator of one's own has four fields, as `openshape-ood comparator fit` writes them:
-
-    [mine-comparator]
-    kind = "comparator"
-    encoder = "mine"
-    licence = "MIT"
-    source = { file = "comparator.safetensors" }
-
-Where no sha256 is given, that of the first use is recorded in the cache folder, and any other content is refused from
-then on. An architecture of one's own is one line before the row is read:
-
-    ARCHITECTURES["toy-vit"] = Architecture(ToySizes, ToyViT)
-
-with `ToySizes` a dataclass and `ToyViT(sizes)` a `torch.nn.Module` as `encoders.protocols.Network` describes it.
+with `ToyViT(sizes)` a `torch.nn.Module` as `encoders.protocols.Network` describes it. A comparator, as
+`openshape-ood comparator fit` writes it, has kind, encoder, licence and source. Reading the registry needs no torch.
 """
 
 from openshape_ood.registry.architectures import ARCHITECTURES as ARCHITECTURES

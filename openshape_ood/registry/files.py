@@ -28,6 +28,21 @@ from openshape_ood.storage import CACHE_VARIABLE, own_folder, replacing
 ANSWER_SECONDS = 10  # for one answer, and between two pieces of a file
 MOST_BYTES = 1 << 36  # of a file
 CHUNK_BYTES = 1 << 20
+WHAT = {
+    "encoder": "checkpoint",
+    "text": "text encoder of",
+    "points": "point encoder",
+    "completion": "completion network",
+    "relevancy": "open_clip model",
+}
+# what loads another file in its place, as the argument of what takes it
+LOADERS = {
+    "encoder": "encoder=ShapeEncoder",
+    "text": "text=TextEncoder",
+    "points": "encoder=PointEncoder",
+    "completion": "model=Completer",
+}
+USERS = {"points": "segment_scene", "completion": "complete_view"}  # score_novelty takes all else
 REMEDIES = {"hub": "Delete the file and try again", "package": "Install the package again"}
 
 
@@ -40,7 +55,7 @@ class Wanted:
     """
 
     name: str
-    part: Literal["encoder", "text", "comparator", "points", "relevancy"]
+    part: Literal["encoder", "text", "comparator", "points", "completion", "relevancy"]
     source: Source
     path: Path | None = None
     brought: Path | None = None
@@ -48,9 +63,7 @@ class Wanted:
 
     @property
     def what(self) -> str:
-        kinds = {"encoder": "checkpoint", "text": "text encoder of", "points": "point encoder"}
-        kinds["relevancy"] = "open_clip model"
-        return f"{kinds.get(self.part, self.part)} {self.name!r}"
+        return f"{WHAT.get(self.part, self.part)} {self.name!r}"
 
     @property
     def place(self) -> str:
@@ -66,8 +79,7 @@ class Wanted:
         if self.part == "relevancy":
             model, _, pretrained = self.name.partition("/")
             return f'RelevancyEncoder.from_pretrained("{model}", "{pretrained}", checkpoint={path})'
-        kind = {"encoder": "ShapeEncoder", "points": "PointEncoder"}.get(self.part, "TextEncoder")
-        return f'{self.part.replace("points", "encoder")}={kind}.from_pretrained("{self.name}", checkpoint={path})'
+        return f'{LOADERS[self.part]}.from_pretrained("{self.name}", checkpoint={path})'
 
     @property
     def by_hand(self) -> str:
@@ -83,11 +95,10 @@ class Wanted:
         named = "" if self.source.sha256 else f" --as {self.name}" + " --text" * (self.part == "text")
         add = f"python -m openshape_ood checkpoints add {given}{named}"
         call = self.call(f'"{given}"')
-        points = self.part == "points"
-        last = "" if points else ' The checkpoint "tiny" is inside the package and runs offline.'
+        last = "" if self.part in USERS else ' The checkpoint "tiny" is inside the package and runs offline.'
         return (
             f"To get it by hand, on any machine with a network: {how}; then `{add}` here, with that file's path, or "
-            f"hand {call} to {'segment_scene' if points else 'score_novelty'}.{last}"
+            f"hand {call} to {USERS.get(self.part, 'score_novelty')}.{last}"
         )
 
 
@@ -96,8 +107,6 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
 
     Parameters
     ----------
-    row : Row
-        Of the registry.
     progress : bool
         Draw a progress bar while downloading from the Hub.
     text : (str, str), optional
@@ -106,10 +115,8 @@ def fetch(row: Row, progress: bool = True, text: tuple[str, str] | None = None) 
 
     Raises
     ------
-    OfflineError, ServerError, TransferError
-        What kept the download from succeeding.
-    HashError, WeightsError
-        The file is not the registered one; there is no file where the registry says.
+    OfflineError, ServerError, TransferError, HashError, WeightsError
+        What kept the download from succeeding; a file that is not the registered one, or not where the registry says.
     """
     wanted = _wanted(row, text)
     path = _fetch(wanted, progress)
@@ -149,28 +156,10 @@ def known_sha256(row: Row) -> str:
 
 
 def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
-    """Keep a file that was brought by hand as that of `row`; `fetch` and `cached` find it from then on.
+    """Copy a file that was brought by hand to where `fetch` and `cached` find it as that of `row`; `text` as there.
 
-    Parameters
-    ----------
-    row : Row
-        With weights on the Hub or at an https address.
-    file : Path
-        Is copied.
-    text : (str, str), optional
-        As for `fetch`.
-
-    Returns
-    -------
-    Path
-        The copy.
-
-    Raises
-    ------
-    HashError, WeightsError
-        For another file than the registered one, and for one of another kind; for a row whose weights are local files.
-    TransferError
-        Where it cannot be copied.
+    Raises `HashError` or `WeightsError` for another file than the registered one, one of another kind, and a row whose
+    weights are local files, `TransferError` where it cannot be copied.
     """
     wanted = _wanted(row, text)
     if wanted.brought is None:

@@ -36,8 +36,7 @@ ENCODERS = ("shape", "points")  # kinds with a network and a text encoder of the
 class Source:
     """Where the weights are.
 
-    sha256: of the file, in hexadecimal digits; without it, the first use records it (see `registry.files`); bytes: its
-    size, 0 where it is not known.
+    sha256: of the file, without which that of the first use is recorded; bytes: its size, 0 where it is not known.
     package: a file inside this package; repo, file, revision: a file on the Hugging Face Hub; url: an https address;
     file with page: one that its authors give to people who open that page, kept by `checkpoints add`; file without repo
     and page: beside the registry, or an absolute path.
@@ -177,18 +176,13 @@ class Row:
 
 
 def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: str = "shape") -> list[str]:
-    """Names of the registered checkpoints, in the registry's order.
+    """Names of the registered checkpoints of a kind, in the registry's order.
 
     Parameters
     ----------
     registry : path, optional
         A registry of one's own that extends the packaged one; None asks the variable OPENSHAPE_OOD_CHECKPOINTS.
-    kind : str
-        Of rows.
-
-    Returns
-    -------
-    list of str
+    kind : {"shape", "points", "comparator", "completion"}
 
     Raises
     ------
@@ -206,16 +200,13 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 def find_checkpoint(
     name: str, registry: str | os.PathLike[str] | None = None, *, kinds: tuple[str, ...] = ("shape",)
 ) -> Row:
-    """The row of the encoder called `name`, of one of `kinds`; `registry` as in `list_checkpoints`.
-
-    Several shape encoders joined by + are an ensemble.
+    """The row called `name`, of one of `kinds`, or an ensemble of several joined by +; `registry` as in
+    `list_checkpoints`.
 
     Raises
     ------
-    UnknownNameError, RegistryError
-        No encoder has that name; a registry that cannot be read.
-    InputError
-        An ensemble of rows that cannot be combined.
+    UnknownNameError, RegistryError, InputError
+        No row has that name; a registry that cannot be read; an ensemble of rows that cannot be combined.
 
     Examples
     --------
@@ -253,12 +244,7 @@ def is_registered(name: str, registry: str | os.PathLike[str] | None = None) -> 
 def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, Row]:
     """All rows by name, the packaged ones first, checked field by field; `registry` as in `list_checkpoints`.
 
-    A row with the name of a packaged one takes its place.
-
-    Raises
-    ------
-    RegistryError
-        A file that cannot be read or a row that cannot be used, naming table and field.
+    Raises `RegistryError` for a file that cannot be read or a row that cannot be used, naming table and field.
     """
     packaged = _packaged_tables()
     rows = _read_rows(PACKAGE / "checkpoints.toml", packaged)

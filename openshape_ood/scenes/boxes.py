@@ -21,8 +21,7 @@ THINNEST = 0.01  # meters
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """center (3,), size (3,), the longer and the shorter level side and the height, in meters; yaw: radians from x to
-    the longer side, about z."""
+    """center (3,); size (3,): longer and shorter level side, height; in meters; yaw: radians about z, of the longer."""
 
     center: np.ndarray
     size: np.ndarray
@@ -58,11 +57,7 @@ class Box:
 
 
 def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[str, Any] | None) -> np.ndarray:
-    """Log-likelihood (m, k) of the sizes of boxes under each class, -6 at least.
-
-    sizes: name -> mean and standard deviation of the logarithms of longer side, shorter side and height, (2, 3); the
-    packaged table of generated shapes unless given. Raises `InputError` for classes of which there is none.
-    """
+    """Log-likelihood (m, k) of the sizes of boxes under each class, -6 at least; sizes: as in `score_scene`."""
     table = packaged_sizes() if sizes is None else {folded(name): own for name, own in sizes.items()}
     strange = [name for name in names if folded(name) not in table]
     if strange:
@@ -92,7 +87,7 @@ def _turn(angle: float) -> np.ndarray:
 
 
 def _outline(level: np.ndarray) -> np.ndarray:
-    """The convex hull (h, 2), or the two ends of what lies on a line."""
+    """The corners (h, 2) of the convex hull."""
     from scipy.spatial import ConvexHull, QhullError
 
     distinct = np.unique(level, axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.scenes.scene import Scene
-from openshape_ood.scenes.soundness import check_size, warn_of_axis, warn_of_size
+from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis
 from openshape_ood.shapes import ply, reading, tables
 from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
 from openshape_ood.shapes.dae import stated_unit
@@ -116,12 +117,12 @@ def load_scene(
     labelled = labels is not None or beside.is_file()
     with reading.parsing(path):
         scene = _read(path, unit, square, seed, labelled)
-        if unit == "file" and path.suffix.lower() not in SURVEYED:
-            check_size(scene)
+        doubt = check_size(scene, path.suffix.lower() in SURVEYED) if unit == "file" else None
     if labels is not None or (scene.labels is None and square is None and labelled):
         scene = _labelled(scene, Path(labels or beside))
+    if doubt:
+        warnings.warn(doubt, ScanWarning, stacklevel=2)
     warn_if_coarse(scene.points, scene.name, stacklevel=3)
-    warn_of_size(scene, unit, stacklevel=3)
     warn_of_axis(scene.points, own_up, scene.name, stacklevel=3)
     return scene if own_up == "z" else replace(scene, points=_turned(scene.points, own_up))
 
@@ -158,7 +159,7 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
     columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
     if suffix not in WITH_COLUMNS or (suffix == ".ply" and (spacing or _is_model(data, columns, labelled))):
-        surface = reading.READERS[suffix](data, SideFiles(path.parent))
+        surface = reading.MESHES[suffix](data, SideFiles(path.parent))
         if not isinstance(surface, np.ndarray) and (not columns or spacing or _is_coarse(surface, meters)):
             columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
     points = _points(columns)

@@ -113,19 +113,20 @@ def score_scene(
         held = [known.identity] if isinstance(known, KnownClasses) else []
         model = load_encoder(encoder, device, *held)
     crops = _crops(frame, scene, found, color)
-    asked: dict[str, Any] = {"seed": seed, "num_samples": num_samples, "batch_size": batch_size, "progress": progress}
-    own = threshold if weight == 0 else None
     result = score_novelty(
         crops or Embeddings(np.empty((0, model.dim)), model.identity),
         known,
         encoder=model,
         text=text,
         method=method,
-        threshold=own,
+        threshold=None if weight else threshold,
         up="z",
         known_up=known_up or ("file" if isinstance(known, Mapping) else None),
         device=device,
-        **asked,
+        seed=seed,
+        num_samples=num_samples,
+        batch_size=batch_size,
+        progress=progress,
     )
     boxes = [Box.around(crop[:, :3]) for crop in crops]
     if weight:
@@ -144,14 +145,10 @@ def _proposals(frame: Frame, scene: Scene, given: Any, most: int) -> Proposals:
 
 def _crops(frame: Frame, scene: Scene, found: Proposals, color: bool) -> list[np.ndarray]:
     """The points (m, 3|6) of each proposal, in the frame of the scan's own, which tells no order and no origin."""
-    crops = []
-    for rows in found:
-        chosen = frame.ordered(rows, CROP)
-        crop = frame.crop(chosen)
-        if color and scene.color is not None:
-            crop = np.concatenate([crop, scene.color[chosen]], axis=1)
-        crops.append(crop)
-    return crops
+    chosen = [frame.ordered(rows, CROP) for rows in found]
+    if not color or scene.color is None:
+        return [frame.crop(rows) for rows in chosen]
+    return [np.hstack([frame.crop(rows), scene.color[rows]]) for rows in chosen]
 
 
 def _with_sizes(
@@ -192,13 +189,12 @@ def _result(
     records = ranked.as_json()["shapes"]
     objects = []
     for record, i in zip(records, order.tolist(), strict=True):
-        rows, nearest = found.rows[i], record["nearest"]
-        box = boxes[i]
+        box, nearest = boxes[i], record["nearest"]
         turn = frame.outward(np.array([np.cos(box.yaw), np.sin(box.yaw), 0.0]))
         yaw = float((np.arctan2(turn[1], turn[0]) + np.pi / 2) % np.pi - np.pi / 2)
         one = SceneObject(
             number=int(number[i]),
-            rows=rows,
+            rows=found.rows[i],
             box=Box(frame.place(box.center), box.size, yaw),
             nearest=nearest,
             name=NOVEL if record["verdict"] == "novel" else nearest,
@@ -212,14 +208,10 @@ def _result(
     numbers = np.zeros(len(scene), dtype=np.int64)
     for plane in found.layout:
         numbers[plane.rows] = -1
-    for i in _painted_last(found):
+    # the smallest last: what is inside is painted over what it is part of
+    for i in sorted(range(len(found)), key=lambda i: -len(found.rows[i])):
         numbers[found.rows[i]] = number[i]
     return SceneResult(scene, tuple(objects), numbers, found, ranked)
-
-
-def _painted_last(found: Proposals) -> list[int]:
-    """Where proposals share points these go to the smallest: what is inside is painted over what it is part of."""
-    return sorted(range(len(found)), key=lambda i: -len(found.rows[i]))
 
 
 def _compared(one: SceneObject, points: NoveltyMap) -> SceneObject:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from openshape_ood.checks import check_choice
-from openshape_ood.devices import exact, find_device
+from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.protocols import Identity, NamesEncoder
 from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
@@ -34,20 +34,10 @@ GRAY = 0.5  # of scans without color: the middle of what the networks are given
 
 @dataclass(frozen=True, eq=False)
 class VoxelEmbeddings:
-    """Embeddings of the v voxels of a scan of n points, computed a block at a time.
+    """Embeddings of the v voxels of a scan of n points, computed a block at a time: a million in 768 numbers are 3 GB.
 
-    A million points in 768 numbers are 3 GB: whoever needs only what follows from them takes `blocks` and `inverse`.
-
-    Attributes
-    ----------
-    features : Tensor (v, w)
-        What the network makes of the voxels before its last layer.
-    embed : callable
-        From some rows of them to embeddings (b, d).
-    inverse : ndarray (n,) int64
-        The voxel of each point.
-    touching : KernelMap
-        Which voxels touch, at a corner too.
+    features (v, w): of the voxels before the network's last layer; embed: from some rows of them to embeddings (b, d);
+    inverse (n,) int64: the voxel of each point; touching: which voxels touch, at a corner too.
     """
 
     features: Tensor
@@ -209,10 +199,10 @@ class PointEncoder:
         return self.encode_voxels(scene).of_points()
 
     def encode_voxels(self, scene: Scene) -> VoxelEmbeddings:
-        """The same a voxel, not computed to the end; parameters and errors as those of `encode_points`.
+        """The same a voxel, not computed to the end.
 
-        Warns with `ScanWarning` where points are too far apart for the voxels, and where a network for colored scans is
-        given one without color, which is then taken to be gray.
+        Warns with `ScanWarning` where points are too far apart for the voxels, or a color that is missing is
+        taken to be gray.
         """
         if not isinstance(scene, Scene):
             raise InputError(f"scene is {scene!r:.60}; expected a Scene, as load_scene(path) or Scene(points) gives it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from openshape_ood.checks import given_path
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import FileError
-from openshape_ood.novelty.result import NoveltyResult
+from openshape_ood.novelty.result import NoveltyResult, data_frame, html_table
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
@@ -70,9 +70,8 @@ class SceneObject:
     point_novelty: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        told = {name: getattr(self, name) for name in ("nearest", "name", "similarity", "novelty", "verdict")}
-        rest = {name: getattr(self, name) for name in ("p_value", "part_of", "agreement", "point_novelty")}
-        return {"object": self.number, **told, "points": len(self.rows), "box": self.box.as_json(), **rest}
+        told = {"object": self.number, "points": len(self.rows), "box": self.box.as_json()}
+        return told | {one.name: getattr(self, one.name) for one in fields(self)[3:]}  # all that is text or number
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,17 +163,14 @@ class SceneResult:
         """A row an object, for tables."""
         rows = []
         for one in self.objects:
-            size = " × ".join(f"{side:.2f}" for side in one.box.size)
-            center = ", ".join(f"{value:.2f}" for value in one.box.center)
             cells = {"object": one.number, "name": one.name, "novelty": one.novelty, "p_value": one.p_value}
-            cells |= {"verdict": one.verdict, "points": len(one.rows), "size": size, "center": center}
+            cells |= {"verdict": one.verdict, "points": len(one.rows), "size": _sides(one)}
+            cells["center"] = ", ".join(f"{value:.2f}" for value in one.box.center)
             rows.append(cells | {"points_agree": one.agreement, "nearest": one.nearest})
         return rows
 
     def to_frame(self) -> Any:
         """A pandas data frame of `rows`. Raises `MissingPackageError` without pandas."""
-        from openshape_ood.novelty.result import data_frame
-
         return data_frame(self.rows(), COLUMNS)
 
     def plot(self, color: str = "name", **options: Any) -> Any:
@@ -208,19 +204,12 @@ class SceneResult:
     def __str__(self) -> str:
         lines = [self._summary()]
         for one in self.objects[:LISTED]:
-            size = " × ".join(f"{side:.2f}" for side in one.box.size)
-            lines.append(f"{one.number:4d}  {one.name:16}  novelty {one.novelty:.3f}  {size} m  {len(one.rows)} points")
+            what = f"{one.number:4d}  {one.name:16}  novelty {one.novelty:.3f}"
+            lines.append(f"{what}  {_sides(one)} m  {len(one.rows)} points")
         return "\n".join(lines + [f"and {len(self) - LISTED} more"] * (len(self) > LISTED))
 
     def _repr_html_(self) -> str:
-        rows = self.rows()[:LISTED]
-        columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
-        cells = [[_shown(row[name]) for name in columns] for row in rows]
-        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
-        return (
-            f"<p>{html.escape(self._summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return f"<p>{html.escape(self._summary())}</p>{html_table(self.rows()[:LISTED], COLUMNS)}"
 
     def _summary(self) -> str:
         counts = f"{len(self)} object{'s' * (len(self) != 1)} in {self.scene.name!r} of {len(self.scene)} points"
@@ -231,7 +220,5 @@ class SceneResult:
         return f"{counts}; {shares}; {own.method} by {own.identity.checkpoint}, proposals by {self.proposals.by}"
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _sides(one: SceneObject) -> str:
+    return " × ".join(f"{side:.2f}" for side in one.box.size)

@@ -112,9 +112,7 @@ def load_names(path: str | os.PathLike[str]) -> dict[int, str]:
 
 
 def label_colors(labels: np.ndarray) -> np.ndarray:
-    """A color (n, 3) in [0, 1] for each label (n,), of the label alone; 0 is gray.
-
-    Hues of numbers that follow each other lie far apart, in three brightnesses.
+    """A color (n, 3) in [0, 1] for each label (n,), of the label alone, next to another far from it; 0 is gray.
 
     >>> label_colors(np.array([0, 1, 4])).round(2).tolist()
     [[0.6, 0.6, 0.6], [0.2, 0.38, 0.8], [0.2, 0.8, 0.7]]
@@ -130,8 +128,7 @@ def _painted(scene: Scene, color: str) -> np.ndarray | None:
     check_choice(color, "color", COLORS)
     if color == "own":
         return scene.color
-    numbers = scene.labels if color == "label" else scene.instances
-    if numbers is None:
+    if (numbers := scene.labels if color == "label" else scene.instances) is None:
         raise InputError(f"{scene.name} has no {color}s to color it by; expected color 'own'")
     return label_colors(numbers)
 

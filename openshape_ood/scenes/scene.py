@@ -68,17 +68,8 @@ class Scene:
 
     def take(self, rows: np.ndarray) -> Scene:
         """The points of `rows`: indices (m,) or a mask (n,)."""
-
-        def of(array: np.ndarray | None) -> np.ndarray | None:
-            return None if array is None else array[rows]
-
-        return replace(
-            self,
-            points=self.points[rows],
-            color=of(self.color),
-            labels=of(self.labels),
-            instances=of(self.instances),
-        )
+        arrays = {name: getattr(self, name) for name in ("points", "color", "labels", "instances")}
+        return replace(self, **{name: array[rows] for name, array in arrays.items() if array is not None})
 
     def crop(self, low: Sequence[float], high: Sequence[float]) -> Scene:
         """The points in a box.

@@ -23,31 +23,20 @@ class ScanWarning(UserWarning):
     """A scan that looks wrong: its unit, or the distance between its points."""
 
 
-def check_size(scene: Scene) -> None:
-    """Raises `CloudError` for what can be no place in meters."""
-    size, across = _size(scene.points)
-    if across > LARGEST:
+def check_size(scene: Scene, any_size: bool) -> str | None:
+    """What to warn of where it is hardly a place indoors. Raises `CloudError` for what can be no place, unless it may
+    have any size."""
+    low, high = np.percentile(_some(scene.points), (0.5, 99.5), axis=0)  # a few stray points do not count
+    size, across = " × ".join(f"{side:,.0f}" for side in high - low), float(np.linalg.norm(high - low))
+    if across > LARGEST and not any_size:
         raise CloudError(
             f"it would be {size} m large. If its unit is the millimeter, give unit='mm' (or 'cm', 'in', 'ft'); if it "
             "is that large, unit='m'"
         )
-
-
-def warn_of_size(scene: Scene, unit: str, stacklevel: int = 2) -> None:
-    """Warns where a scan whose `unit` is that of its file can hardly be a place indoors."""
-    size, across = _size(scene.points)
-    if unit == "file" and LARGE < across <= LARGEST:
-        warnings.warn(
-            f"{scene.name} is {size} m large, which few places indoors are. Give unit='cm' or another unit, or "
-            "unit='m' if that is its size",
-            ScanWarning,
-            stacklevel=stacklevel + 1,
-        )
-
-
-def _size(points: np.ndarray) -> tuple[str, float]:
-    low, high = np.percentile(_some(points), (0.5, 99.5), axis=0)  # a few stray points do not count
-    return " × ".join(f"{side:,.0f}" for side in high - low), float(np.linalg.norm(high - low))
+    if not LARGE < across <= LARGEST:
+        return None
+    what = f"{scene.name} is {size} m large, which few places indoors are"
+    return f"{what}. Give unit='cm' or another unit, or unit='m' if that is its size"
 
 
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:

@@ -117,10 +117,7 @@ def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
     >>> spread(voxelize(np.array([[0, 0, 0], [9, 0, 0], [0.4, 0, 0]]), 1.0), np.array([5, 7])).tolist()
     [5, 7, 5]
     """
-    given = np.asarray(values)
-    if len(given) != len(voxels):
-        raise InputError(f"there are {len(given)} values for {len(voxels)} voxels; expected one for each")
-    return given[voxels.inverse]
+    return _checked(values, "values", len(voxels), "voxels")[voxels.inverse]
 
 
 def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
@@ -131,7 +128,7 @@ def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
     InputError
         For another number of colors than points.
     """
-    given, counts = _of_points(voxels, color, "colors"), np.bincount(voxels.inverse)
+    given, counts = _checked(color, "colors", len(voxels.inverse), "points"), np.bincount(voxels.inverse)
     columns = [np.bincount(voxels.inverse, weights=given[:, channel]) / counts for channel in range(given.shape[1])]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -153,7 +150,7 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     >>> majority_label(voxels, np.array([0, 0, 0, 7, 4])).tolist()
     [4]
     """
-    given = _of_points(voxels, labels, "labels")
+    given = _checked(labels, "labels", len(voxels.inverse), "points")
     found = np.zeros(len(voxels), dtype=np.int64)
     voting = given != 0
     names, index = np.unique(given[voting], return_inverse=True)
@@ -167,8 +164,8 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _of_points(voxels: Voxels, values: np.ndarray, what: str) -> np.ndarray:
+def _checked(values: np.ndarray, what: str, count: int, of: str) -> np.ndarray:
     given = np.asarray(values)
-    if len(given) != len(voxels.inverse):
-        raise InputError(f"there are {len(given)} {what} for {len(voxels.inverse)} points; expected one for each")
+    if len(given) != count:
+        raise InputError(f"there are {len(given)} {what} for {count} {of}; expected one for each")
     return given

@@ -1,10 +1,8 @@
-"""Scores by examples: from embeddings of queries (b, d) and of examples (m, d).
+"""Scores by examples: from embeddings of queries (b, d) and of examples (m, d), or of one prototype (k, d) a class.
 
-Embeddings need not be unit vectors: scores of the cosine ignore their lengths, Euclidean ones do not.
-A zero vector has cosine 0 to everything. All give (0,) for no queries; the
-order of examples does not matter, and neither, but for k > 1 neighbors, does an example given
-twice. All raise `InputError` for NaN, infinity, an empty set of examples, and `MixedEncodersError`, one of them, for
-embeddings of another dimension.
+Embeddings need not be unit vectors: the cosine ignores their lengths, Euclidean distances do not. A zero vector has
+cosine 0 to everything. No queries give (0,); the order of examples does not matter. NaN, infinity and no examples raise
+`InputError`, embeddings of another dimension `MixedEncodersError`, one of them.
 """
 
 from __future__ import annotations
@@ -13,73 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import (
-    array,
-    blocks,
-    check_choice,
-    check_count,
-    check_widths,
-    grouped,
-    unit_or_zero,
-)
+from openshape_ood.checks import array, blocks, check_choice, check_count, check_widths, grouped, unit_or_zero
 from openshape_ood.scoring.neighbors import METRICS, nearest
 
 # a spread below this share of the length of the embeddings is rounding
 ROUNDING = 1e-12
 
 
-def nearest_cosine_distance(queries: Any, examples: Any) -> np.ndarray:
-    """1 - max_i cos(z, s_i) over the examples s_i, exact, in blocks.
-
-    Parameters
-    ----------
-    queries : array (b, d)
-    examples : array (m, d)
-
-    Returns
-    -------
-    (b,) float64
-        0, the direction of an example, to 2.
-
-    References
-    ----------
-    The cosine nearest neighbor of 3DOS, arXiv 2207.11554.
-
-    Examples
-    --------
-    >>> nearest_cosine_distance([[2, 0], [0, 3]], examples=[[1, 0], [-1, 0]]).tolist()
-    [0.0, 1.0]
-    """
-    return knn_distance(queries, examples, k=1, metric="cosine")
-
-
-def nearest_euclidean_distance(queries: Any, examples: Any) -> np.ndarray:
-    """min_i |z - s_i| over the examples s_i, embeddings as they are; exact, in blocks.
-
-    Parameters
-    ----------
-    queries : array (b, d)
-    examples : array (m, d)
-
-    Returns
-    -------
-    (b,) float64
-        From 0.
-
-    References
-    ----------
-    The L2 nearest neighbor of 3DOS, arXiv 2207.11554.
-
-    Examples
-    --------
-    >>> nearest_euclidean_distance([[3, 4]], examples=[[0, 0], [9, 9]]).tolist()
-    [5.0]
-    """
-    return knn_distance(queries, examples, k=1, metric="euclidean")
-
-
 def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine") -> np.ndarray:
-    """Distance to the k-th nearest of the m examples; never falls with k.
+    """Distance to the k-th nearest of the m examples, exact, in blocks.
+
+    With k = 1 to the nearest example, or, of `prototypes` in the place of examples, to the nearest class: the scores of
+    3DOS, arXiv 2207.11554, and of prototypical networks, arXiv 1703.05175.
 
     Parameters
     ----------
@@ -110,61 +53,13 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
     --------
     >>> knn_distance([[0, 0]], examples=[[1, 0], [0, 2], [3, 0]], k=2, metric="euclidean").tolist()
     [2.0]
+    >>> knn_distance([[2, 0], [0, 3]], prototypes([[1, 0], [-1, 0]], ["a", "b"], "cosine"), k=1).tolist()
+    [0.0, 1.0]
     """
     check_choice(metric, "metric", METRICS)
     z, known = same_width(queries, "queries", "bd", examples, "examples", "md")
     count = check_count(k, "k", len(known), "the number of examples")
     return nearest(z, known, k=count, metric=metric)[0][:, -1]
-
-
-def prototype_cosine_distance(queries: Any, prototypes: Any) -> np.ndarray:
-    """1 - max_c cos(z, p_c) over the class prototypes.
-
-    Parameters
-    ----------
-    queries : array (b, d)
-    prototypes : array (k, d)
-
-    Returns
-    -------
-    (b,) float64
-        0 to 2.
-
-    References
-    ----------
-    Cosine prototypes of 3DOS, arXiv 2207.11554, after Snell et al., "Prototypical networks", arXiv 1703.05175.
-
-    Examples
-    --------
-    >>> prototype_cosine_distance([[1, 0]], prototypes=[[0, 1], [0, -1]]).tolist()
-    [1.0]
-    """
-    return _nearest_prototype(queries, prototypes, "cosine")
-
-
-def prototype_euclidean_distance(queries: Any, prototypes: Any) -> np.ndarray:
-    """min_c |z - p_c| over the class prototypes, embeddings as they are.
-
-    Parameters
-    ----------
-    queries : array (b, d)
-    prototypes : array (k, d)
-
-    Returns
-    -------
-    (b,) float64
-        From 0.
-
-    References
-    ----------
-    Snell et al., "Prototypical networks", arXiv 1703.05175.
-
-    Examples
-    --------
-    >>> prototype_euclidean_distance([[0, 0]], prototypes=[[3, 4], [0, 1]]).tolist()
-    [1.0]
-    """
-    return _nearest_prototype(queries, prototypes, "euclidean")
 
 
 def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
@@ -212,11 +107,6 @@ def same_width(first: Any, what: str, axes: str, second: Any, than: str, its: st
     z, known = array(first, what, axes), array(second, than, its)
     check_widths(z, what, known, than)
     return z, known
-
-
-def _nearest_prototype(queries: Any, prototypes: Any, metric: str) -> np.ndarray:
-    z, known = same_width(queries, "queries", "bd", prototypes, "prototypes", "kd")
-    return nearest(z, known, k=1, metric=metric)[0][:, 0]
 
 
 def rest_of_class(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Their states are arrays and numbers, so that a detector can keep them in a file;
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +16,33 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
 from openshape_ood.scoring.distances import rest_of_class
 from openshape_ood.scoring.fitted import Gaussian, background_distance, mahalanobis_distance
-from openshape_ood.scoring.left_out import gaussian_left_out
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.scoring.scorers import Judgement, cosine
+
+FOLDS = 20  # a twentieth of the examples is left out at a time
+
+Novelty = Callable[[np.ndarray], np.ndarray]  # rows (b, d) -> (b,)
+
+
+def folds_left_out(known: KnownClasses, fit: Callable[[KnownClasses], Novelty]) -> np.ndarray:
+    """Novelty (m,) of each example by what is fitted without its fold; every class is spread over the folds.
+
+    Raises `InputError` where too few examples are left to fit to.
+    """
+    examples, labels = known.labeled_examples()
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[np.argsort(labels, kind="stable")] = np.arange(len(labels))
+    fold, novelty = rank % FOLDS, np.empty(len(labels))
+    for out in (fold == i for i in range(fold.max() + 1)):
+        try:
+            score = fit(known.subset(~out))
+        except InputError as error:
+            raise InputError(
+                f"there are too few examples to leave any out of a covariance: of {len(labels)}, those left have "
+                "none. Expected three or more, that differ, in at least one class; or prototypes"
+            ) from error
+        novelty[out] = score(examples[out])
+    return novelty
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +178,7 @@ class GaussianScorer:
     def left_out(self, known: KnownClasses) -> np.ndarray:
         rows, labels = _rows(known, "cosine")
         if self.fitted:
-            return gaussian_left_out(rows, labels, self.relative)
+            return folds_left_out(replace(known, examples=rows), lambda rest: self.fit(rest, self.relative)._novelty)
         # the covariance knows nothing of added classes: only their means do
         centered = replace(self, means=np.zeros((1, rows.shape[1])))
         to_own = centered._to_classes(rows - rest_of_class(rows, labels)) - self._background(rows)

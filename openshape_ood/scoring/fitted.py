@@ -84,7 +84,7 @@ class Gaussian:
             )
         covariance = within.T @ within / len(within)
         if share is None:
-            share = shrinkage(np.einsum("md,md->m", within, within), np.einsum("ij,ij->", covariance, covariance), d)
+            share = _shrinkage(within, covariance)
         elif not 0 < share <= 1:
             raise InputError(f"share of the mean variance is {share!r}; expected a number above 0, at most 1")
         classes = cls(means, _precision(covariance, share))
@@ -255,13 +255,11 @@ def vim(queries: Any, logits: Any, subspace: Subspace) -> np.ndarray:
     return subspace.alpha * _outside(z, subspace.complement) - log_sum_exp(scores)
 
 
-def shrinkage(lengths: np.ndarray, squared: float, d: int) -> float:
-    """Ledoit and Wolf's share of the mean variance in a covariance of d numbers, up to 1.
-
-    lengths (m,): the squared ones of the rows, whose mean is 0; squared: the sum of the squares of the covariance.
-    """
-    m, mean = len(lengths), lengths.mean() / d
-    apart = squared - d * mean**2
+def _shrinkage(rows: np.ndarray, covariance: np.ndarray) -> float:
+    """Ledoit and Wolf's share of the mean variance in the covariance of rows (m, d) whose mean is 0, up to 1."""
+    m, d = rows.shape
+    lengths, squared = np.einsum("md,md->m", rows, rows), np.einsum("ij,ij->", covariance, covariance)
+    apart = squared - d * (lengths.mean() / d) ** 2
     error = ((lengths**2).mean() - squared) / m
     return float(np.clip(error / apart, LEAST_SHRINKAGE, 1)) if apart > 0 else LEAST_SHRINKAGE
 

@@ -1,7 +1,6 @@
-"""Two or more scores of the same queries as one: by ranks, or by p values.
+"""Two or more scores of the same queries as one: by ranks among known reference shapes, or by p values.
 
-Raw scores are on scales of their own; ranks among known reference shapes, and p values, are on one. All raise
-`InputError` for NaN, infinity, empty references, and lists that do not belong together.
+All raise `InputError` for NaN, infinity, empty references, and lists that do not belong together.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_choice, log_sum_exp
+from openshape_ood.checks import array, log_sum_exp
 from openshape_ood.errors import InputError
-
-FUSIONS = ("fisher", "harmonic", "least")
 
 
 def ranks(novelty: Any, reference: Any) -> np.ndarray:
@@ -70,17 +67,15 @@ def rank_fusion(novelties: Sequence[Any], references: Sequence[Any]) -> np.ndarr
     return _together([ranks(*pair) for pair in zip(novelties, references, strict=True)], "scores").mean(axis=0)
 
 
-def p_value_fusion(p_values: Sequence[Any], how: str = "fisher") -> np.ndarray:
-    """-ln P, P the p values of several scores as one.
+def p_value_fusion(p_values: Sequence[Any]) -> np.ndarray:
+    """-ln P of Fisher's P = Pr(χ² with 2L degrees > -2 sum ln p), of the p values of L scores.
+
+    P is a p value where the scores are independent; scores of the same shape seldom are, so keep it for ordering.
 
     Parameters
     ----------
     p_values : sequence of arrays (b,)
-        In (0, 1], one for each of L scores, small for novel, of the same queries in the same order.
-    how : {"fisher", "harmonic", "least"}
-        "fisher": P = Pr(χ² with 2L degrees > -2 sum ln p), a p value where the scores are independent; scores of the
-        same shape seldom are, so keep P for ordering. "harmonic": the harmonic mean, for dependent scores and nearly a
-        p value where small. "least": the smallest; L times that is a p value whatever the dependence (Bonferroni).
+        In (0, 1], one for each score, small for novel, of the same queries in the same order.
 
     Returns
     -------
@@ -91,36 +86,24 @@ def p_value_fusion(p_values: Sequence[Any], how: str = "fisher") -> np.ndarray:
     ------
     InputError
         For a p value outside (0, 1].
-    UnknownNameError
-        For another `how`.
 
     References
     ----------
-    Fisher, "Statistical methods for research workers", 1925; Wilson, "The harmonic mean p-value", 2019.
+    Fisher, "Statistical methods for research workers", 1925.
 
     Examples
     --------
     >>> p_value_fusion([[1.0, 0.05], [1.0, 0.05]]).round(2).tolist()
     [0.0, 4.05]
     """
-    check_choice(how, "fusion", FUSIONS)
     p = _together([_checked(values) for values in p_values], "p values")
-    surprise = -np.log(p) + 0.0  # no -0.0 where p is 1
-    if how == "fisher":
-        return _fisher(surprise.sum(axis=0), len(p))
-    if how == "harmonic":
-        return log_sum_exp(surprise.T) - math.log(len(p))
-    return surprise.max(axis=0)
-
-
-def _fisher(surprise: np.ndarray, count: int) -> np.ndarray:
-    """-ln Pr(χ² with 2 count degrees > 2 s): s - ln sum_{i < count} s^i / i!, the tail of even degrees."""
-    powers = np.arange(count)
+    surprise = -np.log(p).sum(axis=0) + 0.0  # no -0.0 where p is 1
+    # the tail of an even number of degrees is e^-s sum_{i < L} s^i / i!
+    powers = np.arange(len(p))
     factorials = np.array([math.lgamma(i + 1) for i in powers])
     with np.errstate(divide="ignore"):  # ln 0 of a p value 1
         logs = np.maximum(np.log(surprise), -1e300)
-    terms = powers * logs[:, None] - factorials
-    return np.maximum(surprise - log_sum_exp(terms), 0)
+    return np.maximum(surprise - log_sum_exp(powers * logs[:, None] - factorials), 0)
 
 
 def _together(lists: list[np.ndarray], what: str) -> np.ndarray:

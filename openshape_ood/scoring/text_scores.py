@@ -11,14 +11,12 @@ class, where they are constant.
 from __future__ import annotations
 
 import itertools
-import numbers
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_count, check_positive, check_rows, check_widths
+from openshape_ood.checks import array, check_count, check_positive, check_rows
 from openshape_ood.errors import InputError
-from openshape_ood.scoring.neighbors import nearest
 
 # how far a cosine may stray from [-1, 1]: half precision rounds by 5e-4
 ROUNDING = 1e-3
@@ -33,7 +31,6 @@ def max_cosine_distance(cosines: Any) -> np.ndarray:
     Parameters
     ----------
     cosines : array (b, k)
-        Of unit queries with unit class names.
 
     Returns
     -------
@@ -58,9 +55,7 @@ def softmax_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Parameters
     ----------
     cosines : array (b, k)
-        Of unit queries with unit class names.
     temperature : float
-        Above 0.
 
     Returns
     -------
@@ -88,9 +83,7 @@ def energy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Parameters
     ----------
     cosines : array (b, k)
-        Of unit queries with unit class names.
     temperature : float
-        Above 0.
 
     Returns
     -------
@@ -117,9 +110,7 @@ def entropy(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Parameters
     ----------
     cosines : array (b, k)
-        Of unit queries with unit class names.
     temperature : float
-        Above 0.
 
     Returns
     -------
@@ -148,9 +139,7 @@ def margin_uncertainty(cosines: Any, temperature: float = 1.0) -> np.ndarray:
     Parameters
     ----------
     cosines : array (b, k)
-        Of unit queries with unit class names.
     temperature : float
-        Above 0.
 
     Returns
     -------
@@ -185,7 +174,6 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
         With words that are none of them, split in the order given into groups whose sizes differ by one at most:
         shuffle them first where neighbors in the list are alike.
     temperature : float
-        Above 0.
     groups : int
 
     Returns
@@ -217,45 +205,6 @@ def negative_label_share(cosines: Any, negatives: Any, temperature: float = 1.0,
         for start, stop in _runs(words.shape[1], count):
             share += _share_of_negatives(known, words[:, start:stop], scale)
     return share / count
-
-
-def usable_negatives(anchors: Any, words: Any, closest: float) -> np.ndarray:
-    """Which words may serve as negatives: those whose cosine with every class anchor is below `closest`.
-
-    Parameters
-    ----------
-    anchors : array (k, d)
-        Text embeddings of the known names, of any length; a zero vector has cosine 0 to everything.
-    words : array (j, d)
-        Those of the candidates.
-    closest : float
-        From -1 to 1.
-
-    Returns
-    -------
-    (j,) bool
-        All may be False: then raise `closest`.
-
-    Raises
-    ------
-    InputError
-        For embeddings that are no finite tables, of two widths, or another `closest`.
-
-    References
-    ----------
-    The mining step of NegLabel, arXiv 2403.20078, with a bound instead of a fixed number of the farthest words.
-
-    Examples
-    --------
-    >>> usable_negatives([[1, 0]], words=[[1, 0.1], [0, 1]], closest=0.5).tolist()
-    [False, True]
-    """
-    known, candidates = array(anchors, "anchors", "kd"), array(words, "words", "jd")
-    check_widths(candidates, "words", known, "anchors")
-    if not isinstance(closest, numbers.Real) or isinstance(closest, bool) or not -1 <= float(closest) <= 1:
-        raise InputError(f"closest is {closest!r}; expected a cosine from -1 to 1")
-    distance, _ = nearest(candidates, known, k=1, metric="cosine")
-    return 1 - distance[:, 0] < float(closest)
 
 
 def _cosines(values: Any, what: str, axes: str = "bk") -> np.ndarray:

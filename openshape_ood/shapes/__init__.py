@@ -10,18 +10,10 @@ if TYPE_CHECKING:
     from openshape_ood.shapes.batch import Read as Read
     from openshape_ood.shapes.batch import read_shapes as read_shapes
     from openshape_ood.shapes.reading import load_shape as load_shape
-    from openshape_ood.shapes.shape import Shape as Shape
-    from openshape_ood.shapes.shape import list_shapes as list_shapes
 
-_HOMES = {
-    "Read": "batch",
-    "Shape": "shape",
-    "list_shapes": "shape",
-    "load_shape": "reading",
-    "read_shapes": "batch",
-}
+_HOMES = {"Read": "batch", "load_shape": "reading", "read_shapes": "batch"}
 
-__all__ = ["CloudSpec", "Read", "Shape", "list_shapes", "load_shape", "read_shapes"]
+__all__ = ["CloudSpec", *_HOMES]
 
 
 @dataclass(frozen=True)

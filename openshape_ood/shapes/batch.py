@@ -32,8 +32,8 @@ WALL = 30  # times the processor time, for machines that are busy, and files tha
 class Read:
     """What became of one file, the `index`-th of the paths: a cloud, or an error.
 
-    cloud: (n, 3|6) float64 in the file's frame and units, as `load_shape` gives it, or (count, 6) float32 in the frame
-    of an encoder where one was given; up: the gravity axis of the file, "" where there is an error.
+    cloud: as `load_shape` gives it, or (count, 6) float32 in the frame of an encoder where one was given; up: the
+    gravity axis of the file, "" where there is an error.
     """
 
     index: int
@@ -43,17 +43,31 @@ class Read:
     error: str | None = None
 
 
-def recipe(points: int, seed: int, up: str, frame: dict[str, Any] | None) -> processes.Work:
-    """How every file is read, the same in this process and in a child: gravity axis and cloud of a path."""
+def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
+    """How a file is read, the same in this process and in a child: from its path, axis, seed and name in messages to
+    its axis and cloud."""
     spec = CloudSpec(**frame) if frame else None
 
-    def read(path: str) -> tuple[str, list[np.ndarray]]:
-        cloud, own = load_shape(path, points=points, seed=seed), file_up(path) if up == "file" else up
-        if spec is not None:
-            cloud = _prepared(cloud, spec, own, seed, path)
-        return own, [cloud]
+    def read(file: list[Any]) -> tuple[str, list[np.ndarray]]:
+        path, up, seed, name = file
+        cloud, own = load_shape(path, points, seed), file_up(path) if up == "file" else up
+        return own, [cloud if spec is None else _prepared(cloud, spec, own, seed, name)]
 
     return read
+
+
+def _in_order(
+    files: Iterable[list[Any]],
+    points: int,
+    spec: CloudSpec | None,
+    workers: int,
+    ahead: int = AHEAD,
+    limits: Callable[[str], processes.Limits] | None = None,
+) -> Generator[processes.Done]:
+    """What `reader` makes of each file."""
+    settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, limits or reading_limits()
+    task = f"{__name__}:{reader.__name__}"
+    return processes.in_order(task, settings, files, workers=workers, ahead=ahead, limits=lambda file: limit(file[0]))
 
 
 def reading_limits() -> Callable[[str], processes.Limits]:
@@ -98,16 +112,15 @@ def read_shapes(
 ) -> Generator[Read]:
     """Read the shapes in files, in the order of `paths`; a file that cannot be read costs itself alone.
 
-    So does one whose process is killed, as for want of memory, or that takes more than its limits: that process is
-    replaced, and the error says which limit. With workers=0 there is neither that protection nor any limit. Closing
-    the iterator, or leaving it by an error or Ctrl-C, ends the processes; so does the end of this one.
+    So does one whose process is killed, or that takes more than its limits. With workers=0 there is neither that
+    protection nor any limit. Closing the iterator, or leaving it by an error, ends the processes.
 
     Parameters
     ----------
     paths
         Of the files. May be endless: no more are taken than are read ahead.
     points, seed
-        Of what is sampled from surfaces; the clouds are those of `load_shape`, bit for bit.
+        As in `load_shape`, which gives the same clouds, bit for bit.
     up
         Gravity axis: "y", "z" or "x" with an optional "-", or "file", which asks each file.
     frame
@@ -115,8 +128,7 @@ def read_shapes(
     workers
         Processes that read; None for as many as suit this machine, 0 to read in this process.
     ahead
-        Files that may be read, or being read, beyond the one handed out; `AHEAD` if left out. Clouds that wait take
-        256 MiB together and one cloud more at most.
+        Files that may be read beyond the one handed out, 64 if left out; their clouds take some 256 MiB at most.
     limits
         What reading the file at a path may take; `reading_limits` if left out.
 
@@ -127,10 +139,8 @@ def read_shapes(
 
     Raises
     ------
-    InputError
-        For values that cannot be, at once.
-    OpenShapeError
-        While iterating, where no process can be started; also whatever `paths` raises.
+    InputError, OpenShapeError
+        At once for values that cannot be; while iterating, where no process can be started.
 
     Examples
     --------
@@ -138,14 +148,13 @@ def read_shapes(
     [(0, 'no.ply: no such file')]
     """
     check_draw(points, seed)
-    spec = asdict(frame) if frame else None
-    how = {"points": int(points), "seed": int(seed), "up": up if up == "file" else check_up(up), "frame": spec}
+    axis = up if up == "file" else check_up(up)
     if isinstance(paths, str | bytes | os.PathLike):
         raise InputError(f"paths is one path, {os.fsdecode(paths)!r}; expected several, if only [path]")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
     most = AHEAD if ahead is None else check_whole(ahead, "ahead", 1)
-    task, names = f"{__name__}:{recipe.__name__}", (_name(path) for path in paths)
-    return _reads(processes.in_order(task, how, names, workers=count, ahead=most, limits=limits or reading_limits()))
+    files = ([path, axis, int(seed), path] for path in map(_name, paths))
+    return _reads(_in_order(files, int(points), frame, count, most, limits))
 
 
 def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
@@ -157,10 +166,7 @@ def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Ge
     files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
     alone = len({path for path, *_ in files}) < 2
     workers = 0 if alone else min(processes.default_workers(), math.ceil(len(files) / FILES_A_WORKER))
-    limits, settings = reading_limits(), {"frame": asdict(frame)}
-    task = f"{__name__}:{preparer.__name__}"
-    reads = processes.in_order(task, settings, files, workers=workers, ahead=AHEAD, limits=lambda file: limits(file[0]))
-    with contextlib.closing(reads):
+    with contextlib.closing(_in_order(files, frame.count, frame, workers)) as reads:
         for shape, up, seed in jobs:
             if shape.path is None:
                 yield _prepared(shape.cloud(frame.count, seed), frame, up, seed, shape.name)
@@ -190,17 +196,6 @@ def _error_of(shape: Shape, seed: int, frame: CloudSpec) -> str | None:
     return None
 
 
-def preparer(frame: dict[str, Any]) -> processes.Work:
-    """How a file is read of which axis, seed and name in messages are told."""
-    spec = CloudSpec(**frame)
-
-    def read(file: list[Any]) -> tuple[None, list[np.ndarray]]:
-        path, up, seed, name = file
-        return None, [_prepared(load_shape(path, spec.count, seed), spec, up, seed, name)]
-
-    return read
-
-
 def _prepared(cloud: np.ndarray, to: CloudSpec, up: str, seed: int, name: str) -> np.ndarray:
     return prepare(cloud, count=to.size(len(cloud)), up=up, to=to.up, color=to.color, seed=seed, name=name)
 
@@ -218,7 +213,7 @@ def _name(path: Any) -> str:
 
 
 def _outcome(done: processes.Done) -> Read:
-    index, path, error = done.index, done.argument, done.error
+    index, path, error = done.index, done.argument[0], done.error
     if error is None:
         cloud = done.arrays[0] if len(done.arrays) == 1 else np.empty(0)
         if isinstance(done.answer, str) and cloud.ndim == 2 and len(cloud) and cloud.shape[1] in (3, 6):

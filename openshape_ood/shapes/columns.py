@@ -1,29 +1,27 @@
-"""Clouds as columns by name: what a file says of its points beside coordinates and color."""
+"""Clouds as columns by name: what a file says of its points beside coordinates and color; whole, or in pieces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import mmap
+import os
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import CloudError
+from openshape_ood.checks import given_path
+from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.shapes import ply, reading, scanned, tables
+from openshape_ood.shapes.guards import require_bytes
+from openshape_ood.shapes.scanned import PIECE, SURVEYED
 
-READERS: dict[str, Callable[[bytes], Any]] = {
-    ".ply": ply.ply_columns,
-    ".npy": tables.npy_columns,
-    ".npz": tables.npz_columns,
-    ".txt": tables.text_columns,
-    ".xyz": tables.text_columns,
-    ".csv": tables.text_columns,
-    ".pcd": scanned.pcd_columns,
-}
-SURVEYED = (".las", ".laz")
-WITH_COLUMNS = (*READERS, *SURVEYED)
+WITH_COLUMNS = (".ply", *reading.CLOUDS)
 STRIP = "point_source_id"  # of LAS
 ON_MESHES = 100_000  # points drawn on a mesh
+HEAD = 1 << 20  # bytes that a header may take
+LAYOUTS = {".ply": ply.ply_layout, ".pcd": scanned.pcd_layout}
+COLORED = ("x", "y", "z", "red", "green", "blue")
 
 
 def load_columns(path: Path) -> dict[str, np.ndarray]:
@@ -44,9 +42,9 @@ def cloud_columns(data: bytes, suffix: str, others: Collection[str] = ()) -> dic
 
     others: of LAS and LAZ, which columns beside coordinates and color.
     """
-    found = scanned.las_columns(data, others) if suffix in SURVEYED else READERS[suffix](data)
-    columns = tables.plain_columns(found) if isinstance(found, np.ndarray) else found
-    return {name.lower().removeprefix("scalar_"): column for name, column in columns.items()}
+    if suffix in SURVEYED:
+        return scanned.read_las(data, others)
+    return tables.as_columns(ply.ply_columns(data) if suffix == ".ply" else reading.CLOUDS[suffix](data))
 
 
 def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
@@ -58,8 +56,7 @@ def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
 
 
 def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
+    tables.require_xyz(columns)
     points = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
     found = {"points": points, "color": tables.named_color(columns)}
     found |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
@@ -67,3 +64,42 @@ def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     if not measured.any():
         raise CloudError("none of its points is finite")
     return {name: one[measured] for name, one in found.items() if one is not None and len(one) == len(points)}
+
+
+def cloud_pieces(path: str | os.PathLike[str], others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
+    """The columns of a LAS, LAZ, or binary PLY or PCD file of any size, a million points at a time, in their order.
+
+    Those are x, y and z, and red, green, blue and `others` where there are such. Points that were never measured (NaN)
+    stay, so that places in the file are kept. Raises `ShapeFileError`, also for what cannot be read in pieces.
+    """
+    path = given_path(path, "path", ShapeFileError)
+    size, pieces = reading.file_size(path), None
+    while True:
+        with reading.parsing(path):  # not while the piece is worked on
+            pieces = pieces or _pieces(path, size, others)
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def _pieces(path: Path, size: int, others: Collection[str]) -> Iterator[dict[str, np.ndarray]]:
+    suffix = path.suffix.lower()
+    with path.open("rb") as file:
+        if suffix in SURVEYED:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield from scanned.las_parts(file, data, others)
+        elif suffix in LAYOUTS:
+            dtype, count, start = LAYOUTS[suffix](file.read(HEAD))
+            if count < 1:
+                raise CloudError(f"it declares {count} points")
+            require_bytes(count * dtype.itemsize, size - start, f"{count:,} points")
+            file.seek(start)
+            for first in range(0, count, PIECE):
+                rows = np.fromfile(file, dtype, min(PIECE, count - first))
+                columns = tables.as_columns({name: rows[name] for name in dtype.names or ()})
+                tables.require_xyz(columns)
+                wanted = [name for name in (*COLORED, *others) if name in columns]
+                yield {name: columns[name].reshape(len(rows), -1)[:, 0] for name in wanted}
+        else:
+            raise CloudError(f"{suffix!r} files are not read in pieces; expected {', '.join([*SURVEYED, *LAYOUTS])}")

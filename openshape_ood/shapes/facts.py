@@ -20,22 +20,11 @@ UNITS = ((0.03, 8.0, "meters"), (8.0, 400.0, "centimeters, or inches"), (400.0, 
 
 @dataclass(frozen=True)
 class CloudFacts:
-    """What a cloud (n, 3|6) is like.
+    """What a cloud (n, 3|6) of `points` points is like.
 
-    Attributes
-    ----------
-    points : int
-    size : tuple of three float
-        Its box, in file units.
-    spacing : float
-        Median distance of a point to its nearest neighbor, in file units.
-    colors : tuple of two float, optional
-        The least and the largest, 0 to 1; None without color.
-    remarks : tuple of str
-        What looks wrong.
+    size: its box; spacing: median distance of a point to its nearest neighbor, both in file units; colors: the least
+    and the largest, 0 to 1, None without color; remarks: what looks wrong.
 
-    Examples
-    --------
     >>> corners = np.array([[0.0, 0, 0], [0, 2, 0], [2, 0, 0], [0, 0, 2]])
     >>> CloudFacts.of(corners).spacing, CloudFacts.of(corners).remarks
     (2.0, ('only 4 points',))

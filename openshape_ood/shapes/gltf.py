@@ -22,6 +22,8 @@ MODES = (0, 4, 5)  # points, triangles, strips of triangles; no lines
 STRIP = 5
 ATTRIBUTES = ("POSITION", "TEXCOORD_0", "COLOR_0")
 PLACING = ("mesh", "children", "matrix", "translation", "rotation", "scale")
+EMPTY_VIEW = {"buffer": 0, "byteLength": 0}
+EMPTY_ACCESSOR = {"componentType": 5121, "type": "SCALAR", "count": 0}
 GLOSS = "KHR_materials_pbrSpecularGlossiness"
 
 
@@ -102,19 +104,17 @@ def _geometry(
     for view in views:
         end = _count(view, "byteOffset", 0) + _count(view, "byteLength")
         require_bytes(end, len(buffers[view["buffer"]]), "a bufferView")
-    sizes = [_accessor_bytes(accessor, views, held) for accessor in tree.get("accessors", [])]
-    used = {n: place for place, n in enumerate({n: 0 for parts in meshes for part in parts for n in _accessors(part)})}
-    accessors = [{**tree["accessors"][n]} for n in used]
-    shown = {n: place for place, n in enumerate({one["bufferView"]: 0 for one in accessors if "bufferView" in one})}
-    for accessor in accessors:
-        if "bufferView" in accessor:
-            accessor["bufferView"] = shown[accessor["bufferView"]]
+    accessors = tree.get("accessors", [])
+    sizes = [_accessor_bytes(accessor, views, held) for accessor in accessors]
+    used = {n for parts in meshes for part in parts for n in _accessors(part)}
+    shown = {accessors[n]["bufferView"] for n in used if "bufferView" in accessors[n]}
     require_memory(sum(views[n]["byteLength"] for n in shown) + sum(sizes[n] for n in used), held, "its accessors")
     return {
         "buffers": [{"uri": f"buffer {n}", "byteLength": len(data)} for n, data in enumerate(buffers)],
-        "bufferViews": [views[n] for n in shown],
-        "accessors": accessors,
-        "meshes": [{"primitives": [_primitive(part, used) for part in parts]} for parts in meshes],
+        # what is not used keeps its place, empty
+        "bufferViews": [view if n in shown else EMPTY_VIEW for n, view in enumerate(views)],
+        "accessors": [accessor if n in used else EMPTY_ACCESSOR for n, accessor in enumerate(accessors)],
+        "meshes": [{"primitives": [_primitive(part) for part in parts]} for parts in meshes],
     }
 
 
@@ -124,12 +124,10 @@ def _accessors(part: dict[str, Any]) -> list[int]:
     return given + ([part["indices"]] if "indices" in part else [])
 
 
-def _primitive(part: dict[str, Any], places: dict[int, int]) -> dict[str, Any]:
-    kept: dict[str, Any] = {key: part[key] for key in ("mode", "material") if key in part}
-    if "indices" in part:
-        kept["indices"] = places[part["indices"]]
+def _primitive(part: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {key: part[key] for key in ("mode", "material", "indices") if key in part}
     given = part.get("attributes", {})
-    return {**kept, "attributes": {key: places[given[key]] for key in ATTRIBUTES if key in given}}
+    return {**kept, "attributes": {key: given[key] for key in ATTRIBUTES if key in given}}
 
 
 def _check_memory(plain: dict[str, Any], held: int) -> None:

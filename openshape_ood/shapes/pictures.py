@@ -23,22 +23,10 @@ MAX_BYTES = 1 << 29
 
 
 def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """The image in a file, upright as its camera says.
+    """The image in a PNG, JPEG, WEBP, BMP, TIFF, GIF or TGA file, upright as its camera says: (h, w, 3) uint8.
 
-    Parameters
-    ----------
-    path : path
-        PNG, JPEG, WEBP, BMP, TIFF, GIF or TGA.
-
-    Returns
-    -------
-    ndarray (h, w, 3) uint8
-        Gray is repeated, what is transparent lies on white.
-
-    Raises
-    ------
-    FileError
-        For what cannot be read, is no image, or would take too much to decode.
+    Gray is repeated, what is transparent lies on white. Raises `FileError` for what cannot be read, is no image, or
+    would take too much to decode.
     """
     from PIL import Image, ImageOps
 
@@ -49,10 +37,7 @@ def load_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def load_pixels(path: str | os.PathLike[str]) -> np.ndarray:
-    """The image in a file with the depth it has: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8.
-
-    Parameters and errors as in `load_picture`. What is transparent is not told.
-    """
+    """As `load_picture`, but with the depth it has: (h, w) of uint16, int32 or float32, else (h, w, 3) uint8."""
     from PIL import ImageOps
 
     with opened(path) as stored:

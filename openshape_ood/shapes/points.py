@@ -150,8 +150,6 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
     The shuffle matters: a ball query keeps the lowest indices, so points in spatial order would bias every patch.
 
-    Examples
-    --------
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
@@ -209,8 +207,6 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a turn, which
     keeps left and right.
 
-    Examples
-    --------
     >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
     [[1.0, 3.0, 2.0]]
     """
@@ -229,8 +225,6 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A translation
     changes those digits; rounding to cells takes them away, so that the same points are picked.
 
-    Examples
-    --------
     >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
     [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """

@@ -27,9 +27,8 @@ from openshape_ood.shapes.points import warn_if_coarse
 if TYPE_CHECKING:
     from trimesh.parent import Geometry
 
-Reader = Callable[[bytes, SideFiles], "np.ndarray | Geometry"]
-
-READERS: dict[str, Reader] = {
+# what may be a mesh, and refer to other files
+MESHES: dict[str, Callable[[bytes, SideFiles], np.ndarray | Geometry]] = {
     ".ply": ply.read_ply,
     ".obj": meshes.read_obj,
     ".glb": gltf.read_glb,
@@ -37,6 +36,8 @@ READERS: dict[str, Reader] = {
     ".off": meshes.read_off,
     ".stl": meshes.read_stl,
     ".dae": dae.read_dae,
+}
+CLOUDS: dict[str, Callable[[bytes], tables.Table]] = {
     ".npy": tables.read_npy,
     ".npz": tables.read_npz,
     ".txt": tables.read_text,
@@ -46,7 +47,7 @@ READERS: dict[str, Reader] = {
     ".las": scanned.read_las,
     ".laz": scanned.read_las,
 }
-SUFFIXES = tuple(READERS)
+SUFFIXES = (*MESHES, *CLOUDS)
 CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z", ".pcd": "z"}  # gravity axes of formats
 
 CONVERTED = {".e57": "convert it to LAZ first, e.g. pdal translate scan.e57 scan.laz"}
@@ -55,6 +56,8 @@ INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install 
 
 def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
     """The shape in a file. Meshes are sampled evenly over their surface, clouds come whole.
+
+    Warns where float32 has left few of the digits of its coordinates, so far it lies from the origin.
 
     Parameters
     ----------
@@ -71,17 +74,8 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
 
     Raises
     ------
-    ShapeFileError
-        Naming the file, for what cannot be read or is hostile; `NoSuchShapeError` where there is none.
-    InputError
-        For `points` or `seed` that cannot be.
-    MissingPackageError
-        For a format whose package is an extra.
-
-    Warns
-    -----
-    UserWarning
-        Where the file lies so far from the origin that float32 has left few of the digits of its coordinates.
+    ShapeFileError, MissingPackageError, InputError
+        A file that cannot be read or is hostile, by name; an extra that is missing; `points` or `seed` that cannot be.
 
     Examples
     --------
@@ -96,17 +90,22 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     check_draw(points, seed)
     data = file_bytes(path)
     with parsing(path):
-        shape = READERS[path.suffix.lower()](data, SideFiles(path.parent))
+        shape = _read(data, path)
         cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
     warn_if_coarse(shape, path.name, stacklevel=3)
     return cloud
 
 
+def _read(data: bytes, path: Path) -> np.ndarray | Geometry:
+    suffix = path.suffix.lower()
+    if suffix in MESHES:
+        return MESHES[suffix](data, SideFiles(path.parent))
+    return tables.as_cloud(CLOUDS[suffix](data))
+
+
 def file_up(path: str | os.PathLike[str]) -> str:
     """The gravity axis of a file: what it states, else "y".
 
-    Examples
-    --------
     >>> file_up("chair.glb"), file_up("scan.las"), file_up("chair.ply")
     ('y', 'z', 'y')
     """
@@ -119,8 +118,6 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
     A COLLADA file, which alone is opened, declares its own, or is "y"; glTF is "y" by its specification; LAS, LAZ and
     PCD, the formats of scanners, are "z" by convention.
 
-    Examples
-    --------
     >>> stated_up("scan.pcd"), stated_up("chair.ply")
     ('z', None)
     """
@@ -154,7 +151,7 @@ def file_size(path: Path) -> int:
         raise _closed(path, error) from error
     if stat.S_ISDIR(found.st_mode):
         raise ShapeFileError(f"{path} is a folder, not a shape file; go over its files, e.g. folder.glob('*.ply')")
-    if path.suffix.lower() not in READERS:
+    if path.suffix.lower() not in SUFFIXES:
         remedy = CONVERTED.get(path.suffix.lower(), f"these work: {' '.join(SUFFIXES)}")
         raise ShapeFileError(f"{path}: unknown suffix {path.suffix!r}; {remedy}")
     if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for ever, a device might never end

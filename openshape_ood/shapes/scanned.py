@@ -11,17 +11,14 @@ from typing import IO
 import numpy as np
 
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.guards import POINT, SideFiles, check_las, require_bytes, require_memory
-from openshape_ood.shapes.tables import named_cloud
+from openshape_ood.shapes.guards import POINT, check_las, require_bytes, require_memory
+from openshape_ood.shapes.tables import require_xyz
 
+SURVEYED = (".las", ".laz")
 PIECE = 1_000_000  # points of a LAS file at once
 
 
-def read_pcd(data: bytes, side: SideFiles) -> np.ndarray:
-    return named_cloud(pcd_columns(data))
-
-
-def pcd_columns(data: bytes) -> dict[str, np.ndarray]:
+def read_pcd(data: bytes) -> dict[str, np.ndarray]:
     """A cloud of the Point Cloud Library, by field; points it marks as never measured (NaN) are left out."""
     header, body = _header(data)
     dtype = _dtype(header)
@@ -70,8 +67,7 @@ def _header(data: bytes) -> tuple[dict[str, list[str]], bytes]:
 def _dtype(header: dict[str, list[str]]) -> np.dtype:
     names = [name.lower() for name in header["FIELDS"]]
     counts = [int(count) for count in header.get("COUNT", ["1"] * len(names))]
-    if not {"x", "y", "z"} <= set(names):
-        raise CloudError(f"fields {' '.join(names)}, expected x, y and z among them")
+    require_xyz(names)
     kinds = [{"F": "f", "I": "i", "U": "u"}[kind] for kind in header["TYPE"]]
     # '_' names padding and may come several times, so fields are told apart by their place
     names = [f"_{n}" if name == "_" else name for n, name in enumerate(names)]
@@ -137,18 +133,14 @@ def _lzf(packed: bytes, size: int) -> bytearray:
     return out
 
 
-def read_las(data: bytes, side: SideFiles) -> np.ndarray:
-    return named_cloud(las_columns(data))
-
-
-def las_columns(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
+def read_las(data: bytes, others: Collection[str] = ()) -> dict[str, np.ndarray]:
     """A LAS or LAZ cloud, scaled and offset as its header says; color and `others` where its points have them."""
     parts = list(las_parts(io.BytesIO(data), data, others))
     return {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
 
 
 def las_parts(file: IO[bytes], data: bytes | mmap, others: Collection[str] = ()) -> Iterator[dict[str, np.ndarray]]:
-    """The columns of `las_columns`, a million points at a time, of an open file and its content."""
+    """The columns of `read_las`, a million points at a time, of an open file and its content."""
     import laspy
 
     check_las(data)

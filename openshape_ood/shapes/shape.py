@@ -63,15 +63,8 @@ class Shape:
 def list_shapes(shapes: Any) -> list[Shape]:
     """One shape or many, in any of the accepted forms, as a list; no file is opened.
 
-    Parameters
-    ----------
-    shapes
-        A cloud (n, 3|6), a stack of them (b, n, 3|6), a path, a trimesh object, or an iterable of these.
-
-    Raises
-    ------
-    CloudError
-        For an empty list, and for what is neither cloud nor path nor trimesh object.
+    A cloud (n, 3|6), a stack of them (b, n, 3|6), a path, a trimesh object, or an iterable of these. Raises
+    `CloudError` for anything else, and for an empty list.
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]

@@ -1,20 +1,29 @@
-"""Clouds as tables: .npy, .npz, .txt, .xyz, .csv, and columns by name, as other formats have. Nothing is unpickled."""
+"""Clouds as tables: .npy, .npz, .txt, .xyz, .csv, and columns by name, as other formats have. Nothing is unpickled.
+
+What reads a format gives columns by name where the file has names, else a cloud (n, 3|6).
+"""
 
 from __future__ import annotations
 
 import io
 import itertools
 import math
+import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
 
-from openshape_ood.errors import CloudError
-from openshape_ood.shapes.guards import POINT, SideFiles, require_bytes, require_memory
+from openshape_ood.checks import given_path
+from openshape_ood.errors import CloudError, FileError
+from openshape_ood.shapes.guards import POINT, require_bytes, require_memory
 from openshape_ood.shapes.points import check_cloud, unit_colors
+from openshape_ood.storage import DAMAGE
+
+Table = Mapping[str, np.ndarray] | np.ndarray
 
 CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
 COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positions", "vertices", "cloud", "pc")
@@ -22,14 +31,29 @@ COLORS = ("rgb", "colors", "colours", "color", "colour")
 MAX_TOP = 100  # lines of comments and names that may stand before the numbers
 
 
+def as_cloud(table: Table) -> np.ndarray:
+    return table if isinstance(table, np.ndarray) else named_cloud(table)
+
+
+def as_columns(table: Table) -> dict[str, np.ndarray]:
+    """By name, in lower case and without the "scalar_" that CloudCompare writes."""
+    if isinstance(table, np.ndarray):
+        return plain_columns(table)
+    return {name.lower().removeprefix("scalar_"): column for name, column in table.items()}
+
+
 def named_cloud(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """A cloud from columns by name; those that are neither coordinates nor color (normals, alpha) are left out."""
     columns = {name.lower(): values for name, values in columns.items()}
-    if not {"x", "y", "z"} <= columns.keys():
-        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
+    require_xyz(columns)
     cloud = check_cloud(np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"]), "it")
     rgb = named_color(columns)
-    return cloud if rgb is None else np.hstack([cloud, rgb])
+    return cloud if rgb is None or len(rgb) != len(cloud) else np.hstack([cloud, rgb])
+
+
+def require_xyz(columns: Collection[str]) -> None:
+    if not {"x", "y", "z"} <= set(columns):
+        raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
 
 
 def named_color(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
@@ -47,14 +71,8 @@ def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(("x", "y", "z", "red", "green", "blue"), cloud.T, strict=False))
 
 
-def read_text(data: bytes, side: SideFiles) -> np.ndarray:
+def read_text(data: bytes) -> Table:
     """Numbers in columns divided by spaces, tabs, commas or semicolons, with or without a line of column names."""
-    columns = text_columns(data)
-    return columns if isinstance(columns, np.ndarray) else named_cloud(columns)
-
-
-def text_columns(data: bytes) -> dict[str, np.ndarray] | np.ndarray:
-    """Columns by name where there is a line of names, else a cloud (n, 3|6)."""
     text = data.decode("utf-8-sig")
     top = list(itertools.islice(io.StringIO(text), MAX_TOP))
     first = next((n for n, line in enumerate(top) if _is_numbers(line)), None)
@@ -88,15 +106,8 @@ def _is_numbers(line: str) -> bool:
         return False
 
 
-def read_npy(data: bytes, side: SideFiles) -> np.ndarray:
-    return _array_cloud(_npy(io.BytesIO(data), len(data)))
-
-
-def npy_columns(data: bytes) -> dict[str, np.ndarray]:
-    """The fields of a structured array, or a cloud (n, 3|6) by name."""
-    array = _npy(io.BytesIO(data), len(data))
-    names = array.dtype.names
-    return {name.lower(): array[name] for name in names} if names else plain_columns(_array_cloud(array))
+def read_npy(data: bytes) -> Table:
+    return _table(_npy(io.BytesIO(data), len(data)))
 
 
 def _npy(file: IO[bytes], held: int) -> np.ndarray:
@@ -116,49 +127,50 @@ def _npy(file: IO[bytes], held: int) -> np.ndarray:
     return np.frombuffer(file.read(size), dtype=dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _array_cloud(array: np.ndarray) -> np.ndarray:
-    if array.dtype.names:
-        return named_cloud({name: array[name] for name in array.dtype.names})
-    if array.ndim == 2 and not {array.shape[0], array.shape[1]} & {3, 6}:
-        raise CloudError(
-            f"{array.shape[1]} columns, expected 3 (x y z) or 6 (x y z red green blue); "
-            "keep the ones that matter, e.g. points[:, :3]"
-        )
-    return check_cloud(array, "it")
+def _table(array: np.ndarray) -> Table:
+    names = array.dtype.names
+    return {name: array[name] for name in names} if names else check_cloud(array, "it")
 
 
-def read_npz(data: bytes, side: SideFiles) -> np.ndarray:
-    """The array called points, xyz, coords or the like, with colors beside it, or else the only array."""
-    return _npz_cloud(npz_arrays(data), len(data))
-
-
-def npz_columns(data: bytes) -> dict[str, np.ndarray]:
-    """The same by name, with all other arrays that have one number a row."""
+def read_npz(data: bytes) -> Table:
+    """The array called points, xyz, coords or the like, or else the only one; with colors and others beside it."""
     arrays = npz_arrays(data)
-    others = {name: array for name, array in arrays.items() if array.ndim == 1}
-    return others | plain_columns(_npz_cloud(arrays, len(data)))
-
-
-def _npz_cloud(arrays: dict[str, np.ndarray], size: int) -> np.ndarray:
     held = sum(array.nbytes for array in arrays.values())
     rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
-    require_memory(held + POINT * rows, size, f"{rows:,} points")
+    require_memory(held + POINT * rows, len(data), f"{rows:,} points")
+    cloud = _npz_cloud(arrays)
+    others = {name: array for name, array in arrays.items() if array.ndim == 1}
+    return others | plain_columns(cloud) if others else cloud
+
+
+def _npz_cloud(arrays: dict[str, np.ndarray]) -> np.ndarray:
     name = next((name for name in COORDINATES if name in arrays), None)
     if name is None and {"x", "y", "z"} <= arrays.keys():
         return named_cloud(arrays)
     if name is None and len(arrays) > 1:
         listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise CloudError(f"which of its arrays is the cloud? It has {listed}; call one 'points'")
-    cloud = _array_cloud(arrays[name or next(iter(arrays))])
-    if cloud.shape[1] == 6:
+    cloud = as_cloud(_table(arrays[name or next(iter(arrays))]))
+    painted = (arrays[name] for name in COLORS if name in arrays)
+    rgb = next((colors[:, :3] for colors in painted if colors.ndim == 2 and colors.shape[1] in (3, 4)), None)
+    if cloud.shape[1] == 6 or rgb is None or len(rgb) != len(cloud):
         return cloud
-    tables = (arrays[name] for name in COLORS if name in arrays)
-    painted = next((table[:, :3] for table in tables if table.ndim == 2 and table.shape[1] in (3, 4)), None)
-    if painted is not None:
-        rgb: np.ndarray | None = unit_colors(painted, "its colors")
-    else:
-        rgb = named_color({name: array for name, array in arrays.items() if array.ndim == 1})
-    return cloud if rgb is None or len(rgb) != len(cloud) else np.hstack([cloud, rgb])
+    return np.hstack([cloud, unit_colors(rgb, "its colors")])
+
+
+@contextmanager
+def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of an .npz file that holds `what`; nothing in it is run.
+
+    Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
+    """
+    given = given_path(path, "path")
+    try:
+        yield npz_arrays(given.read_bytes())
+    except OSError as error:
+        raise FileError(f"cannot read {given}: {error.strerror or error}") from error
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise FileError(f"{given} holds no {what}, or is damaged: {error}") from error
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import Method
-from openshape_ood.scoring.left_out import Novelty, folds_left_out
+from openshape_ood.scoring.example_scorers import Novelty, folds_left_out
 from openshape_ood.scoring.methods import judged_by
 
 # what `classify` calls novel, among names and among numbers; and the one class of `fit` without y
@@ -62,14 +62,13 @@ def checked_labels(y: Any, examples: np.ndarray) -> np.ndarray:
 
 def calibration_novelty(method: Method, scorer: Any, known: KnownClasses) -> np.ndarray:
     """Novelty of the examples left out, of classes that are still there without them if there is such a class."""
-    examples, labels = known.labeled_examples()
+    labels = known.labeled_examples()[1]
 
-    def fit(kept: np.ndarray) -> Novelty:
-        rest = known.subset(kept)
+    def fit(rest: KnownClasses) -> Novelty:
         left = method.fit(rest)
-        return lambda out: judged_by(left, examples[out], method, len(rest.names)).novelty
+        return lambda rows: judged_by(left, rows, method, len(rest.names)).novelty
 
-    novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(fit, labels)
+    novelty = scorer.left_out(known) if hasattr(scorer, "left_out") else folds_left_out(known, fit)
     several = np.bincount(labels)[labels] > 1
     return novelty[several] if several.any() else novelty
 

@@ -12,13 +12,13 @@ Nothing is stored: a category, a seed and a number of points name the same cloud
 from __future__ import annotations
 
 import difflib
-import operator
 from collections.abc import Collection
 from zlib import crc32
 
 import numpy as np
 
-from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.checks import check_seed, check_whole
+from openshape_ood.errors import UnknownNameError
 from openshape_ood.synthetic import builders, scanner
 from openshape_ood.synthetic.catalog import CATEGORIES, Category
 from openshape_ood.synthetic.mesh import Mesh
@@ -33,15 +33,8 @@ _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 
 
 def categories() -> tuple[str, ...]:
-    """Names of all categories.
+    """Names of all categories, sorted.
 
-    Returns
-    -------
-    tuple of str
-        Sorted.
-
-    Examples
-    --------
     >>> "chair" in categories()
     True
     """
@@ -49,25 +42,8 @@ def categories() -> tuple[str, ...]:
 
 
 def synonyms(name: str) -> tuple[str, ...]:
-    """Other words for a category.
+    """Other words for a category, none of them for two; raises `UnknownNameError` for a category that there is not.
 
-    Parameters
-    ----------
-    name : str
-        One of `categories()`.
-
-    Returns
-    -------
-    tuple of str
-        No word is a synonym of two categories.
-
-    Raises
-    ------
-    UnknownNameError
-        For a category that there is not.
-
-    Examples
-    --------
     >>> len(synonyms("chair")) >= 8
     True
     """
@@ -75,25 +51,8 @@ def synonyms(name: str) -> tuple[str, ...]:
 
 
 def variants(name: str) -> tuple[str, ...]:
-    """The structural kinds that a category comes in.
+    """The structural kinds that a category comes in, as a seed picks them; raises `UnknownNameError` as `synonyms`.
 
-    Parameters
-    ----------
-    name : str
-        One of `categories()`.
-
-    Returns
-    -------
-    tuple of str
-        In the order in which a seed picks one.
-
-    Raises
-    ------
-    UnknownNameError
-        For a category that there is not.
-
-    Examples
-    --------
     >>> len(variants("chair")) >= 5
     True
     """
@@ -112,17 +71,10 @@ def generate(category: str, seed: int, variant: str | None = None) -> Mesh:
     variant : str, optional
         One of `variants(category)`.
 
-    Returns
-    -------
-    Mesh
-        Vertices (v, 3) float64, triangles (f, 3) and the part (f,) that each triangle belongs to.
-
     Raises
     ------
-    UnknownNameError
-        For a category or variant that there is not.
-    InputError
-        For a seed out of range.
+    UnknownNameError, InputError
+        A category or variant that there is not; a seed out of range.
 
     Examples
     --------
@@ -157,10 +109,8 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
 
     Raises
     ------
-    UnknownNameError
-        For a category that there is not.
-    InputError
-        For a seed or a number of points out of range.
+    UnknownNameError, InputError
+        A category that there is not; a seed or a number of points out of range.
 
     Examples
     --------
@@ -168,7 +118,7 @@ def sample(category_or_mesh: str | Mesh, points: int, seed: int) -> np.ndarray:
     (100, 3)
     """
     mesh, rng = _mesh_and_stream(category_or_mesh, seed, _SAMPLE)
-    return sample_surface(mesh, _count(points), rng)[0]
+    return sample_surface(mesh, check_whole(points, "points"), rng)[0]
 
 
 def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float = 0.7) -> np.ndarray:
@@ -176,26 +126,10 @@ def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float =
 
     Parameters
     ----------
-    category_or_mesh : str or Mesh
-        One of `categories()`, whose shape of this seed is generated, or a mesh in meters, y up.
-    points : int
-        Number n of points, at least 1.
-    seed : int
-        From 0 to 2**32 - 1; it names the cloud for ever.
+    category_or_mesh, points, seed
+        As in `sample`, which raises the same errors and gives an array of the same kind.
     severity : float, default 0.7
         From 0, the whole surface without noise, to 1, the hardest scans; see `scanner`.
-
-    Returns
-    -------
-    ndarray (n, 3) float64
-        y up, meters.
-
-    Raises
-    ------
-    UnknownNameError
-        For a category that there is not.
-    InputError
-        For a seed, a number of points or a severity out of range.
 
     Examples
     --------
@@ -203,7 +137,7 @@ def scan(category_or_mesh: str | Mesh, points: int, seed: int, severity: float =
     (100, 3)
     """
     mesh, rng = _mesh_and_stream(category_or_mesh, seed, _SCAN)
-    return scanner.scan(mesh, _count(points), severity, rng)
+    return scanner.scan(mesh, check_whole(points, "points"), severity, rng)
 
 
 def _mesh_and_stream(category_or_mesh: str | Mesh, seed: int, purpose: int) -> tuple[Mesh, np.random.RandomState]:
@@ -214,24 +148,7 @@ def _mesh_and_stream(category_or_mesh: str | Mesh, seed: int, purpose: int) -> t
 
 def _stream(seed: int, category: str, purpose: int) -> np.random.RandomState:
     """Numbers of their own for every seed, category and purpose."""
-    number = _whole("seed", seed)
-    if not 0 <= number < 2**32:
-        raise InputError(f"seed is {number}; it must be from 0 to 2**32 - 1")
-    return np.random.RandomState([number, crc32(category.encode()), purpose])
-
-
-def _count(points: int) -> int:
-    number = _whole("points", points)
-    if number < 1:
-        raise InputError(f"points is {number}; a cloud needs at least 1")
-    return number
-
-
-def _whole(what: str, value: int) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise InputError(f"{what} is {value!r}; it must be a whole number") from None
+    return np.random.RandomState([check_seed(seed), crc32(category.encode()), purpose])
 
 
 def _category(name: str) -> Category:

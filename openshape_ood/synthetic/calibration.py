@@ -29,23 +29,11 @@ FIRST_SEED = 7_600_000  # beyond the known, validation and test shapes of the be
 
 
 def resolve(name: str) -> str | None:
-    """The generated category that a class name means: the one rule of every door.
+    """The generated category that a class name, or one of its `synonyms`, means; None where none, or no single one.
 
     Case, underscores, hyphens and singular or plural make no difference. A name that would then fit several
     categories resolves to the one that it names to the letter, or to none.
 
-    Parameters
-    ----------
-    name : str
-        The name of a class: a category, or one of its `synonyms`.
-
-    Returns
-    -------
-    str or None
-        A name of `categories()`; None where there is none, or no single one.
-
-    Examples
-    --------
     >>> resolve("couch"), resolve("Night_Stand"), resolve("Bookshelves"), resolve("robot arm")
     ('sofa', 'night stand', 'bookshelf', None)
     """
@@ -55,49 +43,12 @@ def resolve(name: str) -> str | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
-def can_generate(names: Sequence[str]) -> bool:
-    """Whether every one of the known classes is a generated category, or another word for one.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Names (k,) of the known classes.
-
-    Returns
-    -------
-    bool
-        True where `resolve` knows all of them.
-
-    Examples
-    --------
-    >>> can_generate(["chair", "couch"]), can_generate(["chair", "robot arm"])
-    (True, False)
-    """
-    return all(resolve(name) for name in names)
-
-
 def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarray]:
-    """Generated scans of every known class, always the same ones.
+    """Generated scans of every known class, always the same: clouds (2048, 3), category by category; y up, meters.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Names (k,) of the known classes, as `resolve` takes them; two words for one category count once.
-    scans : int, default 50
-        How many scans a category has.
+    Names are taken as `resolve` takes them; two words for one category count once. Raises `UnknownNameError` for a name
+    that means no generated category.
 
-    Returns
-    -------
-    list of ndarray
-        Clouds (2048, 3) float64, category by category; y up, meters.
-
-    Raises
-    ------
-    UnknownNameError
-        For a name that means no generated category.
-
-    Examples
-    --------
     >>> len(calibration_scans(["chair", "table"], scans=3))
     6
     """
@@ -107,25 +58,6 @@ def calibration_scans(names: Sequence[str], scans: int = SCANS) -> list[np.ndarr
 def calibration_models(names: Sequence[str], models: int = SCANS) -> list[np.ndarray]:
     """The shapes of `calibration_scans` sampled cleanly, for tests on whole models; scans are more novel than these.
 
-    Parameters
-    ----------
-    names : sequence of str
-        Names (k,) of the known classes, as `resolve` takes them; two words for one category count once.
-    models : int, default 50
-        How many shapes a category has.
-
-    Returns
-    -------
-    list of ndarray
-        Clouds (2048, 3) float64, category by category; y up, meters.
-
-    Raises
-    ------
-    UnknownNameError
-        For a name that means no generated category.
-
-    Examples
-    --------
     >>> calibration_models(["chair"], models=1)[0].shape
     (2048, 3)
     """
@@ -145,12 +77,13 @@ def generated_threshold(
 ) -> Threshold | None:
     """The threshold that keeps a share of generated shapes of the known classes: for shapes like these.
 
+    None where nothing can be generated that would say something: for every encoder but `tiny`, which was trained on
+    generated shapes, and for classes of which one means no category.
+
     Parameters
     ----------
-    known : KnownClasses
-    encoder : Encoder
-    method : str or Method, optional
-        As in `score_novelty`.
+    known, encoder, method, **settings
+        As in `score_novelty`, settings such as `seed`, `num_samples` and `batch_size`.
     coverage : float
         Share of the generated shapes to keep.
     clean : bool
@@ -159,14 +92,6 @@ def generated_threshold(
         Of these shapes, where there are some already.
     partly : bool
         Also where only some of the classes can be generated: it then holds for shapes of these.
-    **settings
-        `seed`, `num_samples` and `batch_size` as in `score_novelty`.
-
-    Returns
-    -------
-    Threshold or None
-        None where nothing can be generated that would say something: for every encoder but `tiny`, which was trained
-        on generated shapes, and for classes of which one, or with `partly` every one, means no category.
 
     Examples
     --------

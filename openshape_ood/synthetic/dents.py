@@ -23,15 +23,7 @@ BEHIND = 0.2  # of the radius, within which points are of one face
 
 @dataclass(frozen=True, eq=False)
 class Dented:
-    """A shape with a dent.
-
-    Attributes
-    ----------
-    cloud : ndarray (n, 3) float64
-        y up, meters.
-    truth : ndarray (n,) of bool
-        The points of the dent that lie deeper than a fifth of it.
-    """
+    """A cloud (n, 3) float64, y up, meters, and which of its points (n,) lie deeper than a fifth of the dent."""
 
     cloud: np.ndarray
     truth: np.ndarray
@@ -53,16 +45,10 @@ def dented(
     radius, depth : float
         Meters: where the dent ends, and how far its middle is pushed in.
 
-    Returns
-    -------
-    Dented
-
     Raises
     ------
-    UnknownNameError
-        For a category that there is not.
-    InputError
-        For a radius or depth not above 0.
+    UnknownNameError, InputError
+        A category that there is not; a radius or depth not above 0.
     """
     radius, depth = check_positive(radius, "radius"), check_positive(depth, "depth")
     mesh = category_or_mesh if isinstance(category_or_mesh, Mesh) else generate(category_or_mesh, seed)

@@ -21,17 +21,7 @@ SUNK = 0.03  # of the height of what it replaces, so that a part grows out of th
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A shape with a foreign part.
-
-    Attributes
-    ----------
-    cloud : ndarray (n, 3) float64
-        y up, meters.
-    foreign : ndarray (n,) bool
-        The points of the part that is not the host's.
-    host, donor : str
-        The categories of the body and of the foreign part.
-    """
+    """A cloud (n, 3) float64, y up, meters, and which of its points (n,) are foreign, of the donor and not the host."""
 
     cloud: np.ndarray
     foreign: np.ndarray
@@ -66,17 +56,10 @@ def plant(
     host_variant, donor_variant : str, optional
         Structural kinds as in `synthetic.variants`; without one the seed picks it.
 
-    Returns
-    -------
-    Planted
-        The cloud, and which of its points are foreign.
-
     Raises
     ------
-    UnknownNameError
-        For a category or variant that there is not.
-    InputError
-        For a share outside (0, 1].
+    UnknownNameError, InputError
+        A category or variant that there is not; a share outside (0, 1].
 
     Examples
     --------

@@ -30,16 +30,9 @@ TILES, SCAN = 90, 91  # what a stream of random numbers is for
 class RoadScan:
     """A piece of a road as a cloud.
 
-    Attributes
-    ----------
-    points : ndarray (n, 3) float64
-        Meters, z up, some 1e5 to 1e7 from the origin as in a projected frame.
-    intensity : ndarray (n,) float32
-        In [0, 1].
-    truth : ndarray (n,) int8
-        0 where sound, else 1 + the index of the damage in `DAMAGES`.
-    heading : ndarray (3,) float64
-        Unit direction that the scanner drove in, along the road.
+    points: (n, 3) float64, meters, z up, some 1e5 to 1e7 from the origin as in a projected frame; intensity: (n,)
+    float32 in [0, 1]; truth: (n,) int8, 0 where sound, else 1 + the index of the damage in `DAMAGES`; heading: (3,),
+    unit direction that the scanner drove in, along the road.
     """
 
     points: np.ndarray
@@ -76,16 +69,10 @@ def road_scan(
     density : float, default 2500
         Points a square meter, evenly spread.
 
-    Returns
-    -------
-    RoadScan
-
     Raises
     ------
-    UnknownNameError
-        For another damage.
-    InputError
-        For a seed that is no whole number, severity, side or density not above 0, and a piece with no point.
+    UnknownNameError, InputError
+        Another damage; a seed that cannot be, severity, side or density not above 0, and a piece with no point.
 
     Examples
     --------
@@ -117,13 +104,10 @@ def road_tiles(
 
     Parameters
     ----------
-    count : int
-        Number t of tiles.
-    seed : int
-    damage : str or sequence of str
-        Of `DAMAGES`; without any all tiles are sound.
-    size : int, default 32
-        Pixels s of a side.
+    count, size : int
+        Number t of tiles, and pixels s of a side.
+    seed, damage
+        As in `road_scan`.
 
     Returns
     -------
@@ -134,10 +118,8 @@ def road_tiles(
 
     Raises
     ------
-    UnknownNameError
-        For another damage.
-    InputError
-        For a count, seed or size that cannot be.
+    UnknownNameError, InputError
+        Another damage; a count, seed or size that cannot be.
 
     Examples
     --------

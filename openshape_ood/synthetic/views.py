@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from openshape_ood.checks import check_positive, check_seed, check_whole
-from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.synthetic import CATEGORIES
+from openshape_ood.errors import InputError
 from openshape_ood.synthetic.rooms import FURNITURE
 from openshape_ood.synthetic.rooms.furnish import Item, furnish
 from openshape_ood.synthetic.rooms.pieces import Piece, draw_tones, dyed
@@ -35,15 +34,9 @@ BLOCK = 2_000_000  # pixels tried against triangles at once
 class RoomView:
     """A view of a generated room, and the room itself.
 
-    Attributes
-    ----------
-    view : View
-    surface : ndarray (h, w) int64
-        The place in `pieces` of what each pixel shows; -1 where there is nothing.
-    pieces : tuple of Piece
-        All surfaces of the room, seen or not: mesh (meters, z up, the frame of the view's world), name, instance.
-    items : tuple of Item
-        The objects, of which number i has the instance i + 1.
+    surface: (h, w), the place in `pieces` of what each pixel shows, -1 where there is nothing; pieces: all surfaces,
+    seen or not, in the frame of the view's world, meters, z up; items: the objects, of which number i has the instance
+    i + 1.
     """
 
     view: View
@@ -88,12 +81,8 @@ def room_view(
 
     Parameters
     ----------
-    seed : int
-        From 0 to 2**32 - 1.
-    categories : sequence of str
-        Of `synthetic.categories()`, drawn from with replacement; `FURNITURE` unless given.
-    foreign : sequence of str
-        Categories of which the room has one each in any case, marked as foreign; the camera has them in view.
+    seed, categories, foreign
+        As of `rooms.room`; the camera has what is foreign in view.
     objects : int, optional
         How many of `categories` are placed, fewer where the room is full; 5 to 9 by the seed unless given.
     size : pair of int, default (72, 96)
@@ -101,39 +90,27 @@ def room_view(
     noise : float, default 0.0
         Times the noise of a depth camera: 1.2 mm, and 1.9 mm a square meter of distance.
 
-    Returns
-    -------
-    RoomView
-
     Raises
     ------
-    UnknownNameError
-        For a category that there is not.
-    InputError
-        For numbers that cannot be, and where something foreign fits nowhere.
+    UnknownNameError, InputError
+        As `rooms.room`.
     """
     check_seed(seed)
     h, w = (check_whole(side, "size", 2) for side in size)
-    for name in (*categories, *foreign):
-        if name not in CATEGORIES:
-            raise UnknownNameError(f"no generated category is called {name!r}; see `synthetic.categories()`")
     if not noise >= 0:
         raise InputError(f"noise is {noise!r}; expected a number from 0 up")
     rng = np.random.RandomState([seed, 16])
-    count = int(rng.randint(5, 10))
-    if objects is not None:
-        count = check_whole(objects, "objects", least=0)
-    layout = furnish(rng, list(categories), list(foreign), count if categories else 0)
+    plain, items = furnish(rng, categories, foreign, objects, usual=(5, 10))
     tones = draw_tones(rng)
-    pieces = tuple(dyed(piece, tones, rng) for piece in layout.pieces)
+    pieces = tuple(dyed(piece, tones, rng) for piece in plain)
     focal = w / 2 / np.tan(FIELD / 2)
     intrinsics = np.array([[focal, 0, (w - 1) / 2], [0, focal, (h - 1) / 2], [0, 0, 1]])
-    pose = _camera(replace(layout, pieces=pieces).items, pieces[0], intrinsics, (h, w), rng)
+    pose = _camera(items, pieces[0], intrinsics, (h, w), rng)
     view, surface = render(pieces, intrinsics, pose, (h, w), name=f"room {seed}")
     if noise:
         away = noise * (0.0012 + 0.0019 * np.maximum(view.depth - 0.4, 0) ** 2)
         view = replace(view, depth=np.maximum(view.depth + away * rng.normal(size=(h, w)), 0.01))
-    return RoomView(view, surface, pieces, layout.items)
+    return RoomView(view, surface, pieces, items)
 
 
 def _camera(
@@ -164,24 +141,10 @@ def _camera(
 def render(
     pieces: Sequence[Piece], intrinsics: np.ndarray, pose: np.ndarray, size: tuple[int, int], *, name: str = "view"
 ) -> tuple[View, np.ndarray]:
-    """What a camera sees of surfaces, exact to rounding, both sides of each.
+    """What a camera sees of surfaces, exact to rounding, both sides of each, and which piece each pixel shows.
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        Meshes in meters, in the frame of the world; gray where they have no color.
-    intrinsics : ndarray (3, 3)
-    pose : ndarray (4, 4)
-        Camera to world.
-    size : pair of int
-        Height and width.
-    name : str
-        Of the view.
-
-    Returns
-    -------
-    tuple of View and ndarray (h, w) int64
-        The view, and the place in `pieces` of what each pixel shows, -1 where there is nothing.
+    pieces: meters, in the frame of the world, gray where they have no color; intrinsics: (3, 3); pose: (4, 4), camera
+    to world; size: height and width. Of the pixels (h, w) those that show nothing have the piece -1.
     """
     corners = np.concatenate([one.mesh.vertices[one.mesh.faces] for one in pieces])
     piece = np.repeat(np.arange(len(pieces)), [len(one.mesh.faces) for one in pieces])

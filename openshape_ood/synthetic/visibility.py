@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-PIXELS = 48
+PIXELS = 48  # of the z-buffer along the longer side of the image; coarser closes gaps between samples
 
 
-def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray, pixels: int = PIXELS) -> np.ndarray:
-    """Which points of a dense cloud no others hide from a camera, by a z-buffer.
+def visible(cloud: np.ndarray, normals: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Which points (n,) of a cloud (n, 3) no others hide from a camera (3,), by a z-buffer.
 
-    Parameters
-    ----------
-    cloud : ndarray (n, 3)
-        Dense: a few samples a pixel of the image that it fills.
-    normals : ndarray (n, 3)
-        Unit normals, whichever side they are on.
-    camera : ndarray (3,)
-        Viewpoint, in the frame of the cloud.
-    pixels : int, default 48
-        Of the z-buffer along the longer side of the image; coarser closes gaps between samples.
-
-    Returns
-    -------
-    ndarray (n,) bool
-        True for what the camera sees.
+    Dense: a few samples a pixel of the image that it fills; normals: (n, 3), whichever side they are on.
     """
-    row, column, depth, pixel = _projected(cloud, camera, pixels)
+    row, column, depth, pixel = _projected(cloud, camera)
     nearest = np.full((row.max() + 3, column.max() + 3), np.inf)
     np.minimum.at(nearest, (row + 1, column + 1), depth)
     front = spread(nearest)[row + 1, column + 1]
     return depth <= front + _tolerance(cloud, normals, camera, depth * pixel)
 
 
-def _projected(cloud: np.ndarray, camera: np.ndarray, pixels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _projected(cloud: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Row, column and depth (n,) of each point in perspective, and the width of a pixel at depth 1."""
     forward = (cloud.min(axis=0) + cloud.max(axis=0)) / 2 - camera
     forward /= np.linalg.norm(forward)
@@ -42,7 +28,7 @@ def _projected(cloud: np.ndarray, camera: np.ndarray, pixels: int) -> tuple[np.n
     x, y, depth = np.stack([right, np.cross(right, forward), forward]) @ (cloud - camera).T
     depth = np.maximum(depth, 1e-6)
     x, y = x / depth, y / depth
-    pixel = max(np.ptp(x), np.ptp(y), 1e-9) / pixels
+    pixel = max(np.ptp(x), np.ptp(y), 1e-9) / PIXELS
     return ((y - y.min()) / pixel).astype(np.intp), ((x - x.min()) / pixel).astype(np.intp), depth, float(pixel)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,16 @@ from openshape_ood import __version__
 from openshape_ood.checks import BLOCK_ELEMENTS, given_path, to_numpy
 from openshape_ood.encoders.protocols import ANONYMOUS, Identity, Provenance
 from openshape_ood.encoders.text.encoder import clean_names
-from openshape_ood.errors import FileError, InputError, UnknownNameError
+from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scoring import Method, find_method, judge_similarities
-from openshape_ood.storage import DAMAGE, saving
+from openshape_ood.shapes.tables import loaded_npz
+from openshape_ood.storage import saving
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from openshape_ood.views.view import View
 
 UNKNOWN = "unknown"
 WHAT = "openshape_ood affinities 1"
@@ -39,7 +41,7 @@ class Affinities:
     names : tuple of k str
     provenance : Provenance
     rgb : ndarray (h, w, 3) uint8, optional
-        The image, for pictures.
+        The image.
     """
 
     values: np.ndarray
@@ -75,12 +77,20 @@ class Affinities:
         provenance = Provenance(Identity("masks", "masks"), "masks", up="", version=__version__)
         return cls(given.astype(np.float32), tuple(names), provenance, rgb)
 
+    def check_fits(self, view: View) -> None:
+        """Raises `InputError` for a view of another size."""
+        if self.values.shape[1:] != view.shape:
+            raise InputError(
+                f"the affinities are of an image (h, w) of {self.values.shape[1:]}, {view.name} has {view.shape}; "
+                "expected one a pixel"
+            )
+
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, name: str) -> np.ndarray:
         """The affinities (h, w) of a name. Raises `UnknownNameError`."""
-        return self.values[self._rows([name])[0]]
+        return self.values[self.index([name])[0]]
 
     def novelty(
         self, known: Sequence[str] | None = None, *, method: str | Method = "max_cosine", temperature: float = 1.0
@@ -115,8 +125,8 @@ class Affinities:
         >>> Affinities.from_masks(masks, ["chair", "lamp"]).novelty(["chair"]).novelty.tolist()
         [0.0, 1.0]
         """
-        names, rule = list(self.names) if known is None else clean_names(known), find_method(method)
-        rows, (h, w) = self._rows(names), self.values.shape[1:]
+        rows, rule = self.index(known), find_method(method)
+        names, (h, w) = [self.names[i] for i in rows], self.values.shape[1:]
         flat = self.values.reshape(len(self), -1)
         best, nearest = np.empty(h * w, dtype=np.float32), np.empty(h * w, dtype=np.int64)
         novelty = np.zeros(h * w)
@@ -131,6 +141,7 @@ class Affinities:
         novelty[unknown] = novelty[~unknown].min() if not unknown.all() else 0.0
         nearest[unknown] = len(names)
         classes = np.array([*names, *([UNKNOWN] if unknown.any() else [])])
+        judged = "" if rule.name == "max_cosine" else f", {rule.name}"
         picture = np.ones((h, w, 3), dtype=np.float32) if self.rgb is None else self.rgb / np.float32(255)
         return NoveltyMap(
             elements=Elements("pixels", picture.reshape(-1, 3), (h, w)),
@@ -139,7 +150,7 @@ class Affinities:
             classes=classes,
             baseline=float("nan"),
             threshold=None,
-            provenance=judged(self.provenance, rule),
+            provenance=replace(self.provenance, method=self.provenance.method + judged),
             name="the image",
             up="",
             similarity=np.where(unknown, 0.0, best),
@@ -150,70 +161,55 @@ class Affinities:
         records = []
         for name, values in zip(self.names, self.values, strict=True):
             known = np.where(np.isnan(values), -np.inf, values)
-            row, column = np.unravel_index(int(known.argmax()), values.shape)
+            row, column = divmod(int(known.argmax()), values.shape[1])
             peak = float(known[row, column])
             share, mean = float((known > peak / 2).mean()), float(np.ma.masked_invalid(values).mean())
-            records.append({"name": name, "peak": peak, "row": int(row), "column": int(column)})
-            records[-1] |= {"mean": mean, "share_above_half": share}
+            where = {"name": name, "peak": peak, "row": row, "column": column}
+            records.append(where | {"mean": mean, "share_above_half": share})
         return records
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write an .npz file, whole or not at all. Raises `InputError` for another suffix, `FileError`."""
-        if given_path(path, "path").suffix.lower() != ".npz":
-            raise InputError(f"affinities are saved as .npz; given was {os.fspath(path)}")
+        given = given_path(path, "path")
+        if given.suffix.lower() != ".npz":
+            raise InputError(f"affinities are saved as .npz; given was {given}")
         header = {"format": WHAT, "names": self.names, "provenance": self.provenance.as_json()}
         picture = {} if self.rgb is None else {"rgb": np.asarray(self.rgb)}
-        with saving(path, "the affinities") as file:
+        with saving(given, "the affinities") as file:
             np.savez(file, allow_pickle=False, header=json.dumps(header), values=self.values, **picture)
-        return given_path(path, "path")
+        return given
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Affinities:
         """What `save` wrote; nothing in it is run. Raises `FileError` for any other file."""
-        from openshape_ood.shapes.tables import npz_arrays
-
-        given = given_path(path, "path")
-        try:
-            arrays = npz_arrays(given.read_bytes())
+        with loaded_npz(path, "affinities") as arrays:
             header = json.loads(arrays["header"].item())
             if header["format"] != WHAT:
                 raise ValueError(f"its header is not that of {WHAT!r}")
             told = header["provenance"]
             provenance = Provenance(**{**told, "identity": Identity(**told["identity"])})
             return cls(arrays["values"], tuple(header["names"]), provenance, arrays.get("rgb"))
-        except OSError as error:
-            raise FileError(f"cannot read the affinities {given}: {error.strerror or error}") from error
-        except (*DAMAGE, zipfile.BadZipFile) as error:
-            raise FileError(f"{given} holds no affinities, or is damaged: {error}") from error
 
     @classmethod
     def load_masks(cls, path: str | os.PathLike[str]) -> Affinities:
         """Masks from an .npz file that has an array (h, w) of bool, or of 0 and more, for each name.
 
-        Nothing in it is run. Raises `FileError` for any other file, `InputError` for arrays that are none.
+        Nothing in it is run. Raises `FileError` for any other file.
         """
-        from openshape_ood.shapes.tables import npz_arrays
-
-        given = given_path(path, "path")
-        try:
-            arrays = npz_arrays(given.read_bytes())
-        except OSError as error:
-            raise FileError(f"cannot read the masks {given}: {error.strerror or error}") from error
-        except (*DAMAGE, zipfile.BadZipFile) as error:
-            raise FileError(f"{given} holds no masks, or is damaged: {error}") from error
-        shapes = {name: one.shape for name, one in arrays.items()}
-        if not arrays or len(set(shapes.values())) > 1 or any(one.ndim != 2 for one in arrays.values()):
-            raise InputError(f"{given} has arrays of {shapes}; expected for each name one (h, w), all of one size")
-        if wrong := [name for name, one in arrays.items() if one.dtype.kind not in "biu"]:
-            raise InputError(
-                f"{given}: {wrong[0]!r} is of type {arrays[wrong[0]].dtype}; expected bool, or whole numbers, 0 "
-                "outside. Figures go by `Affinities(values, names).save`"
-            )
-        return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
+        with loaded_npz(path, "masks") as arrays:
+            shapes = {name: one.shape for name, one in arrays.items()}
+            if len(set(shapes.values())) > 1 or any(len(shape) != 2 for shape in shapes.values()):
+                raise ValueError(f"its arrays are {shapes}; expected for each name one (h, w), all of one size")
+            if wrong := [f"{name!r} is {one.dtype}" for name, one in arrays.items() if one.dtype.kind not in "biu"]:
+                raise ValueError(
+                    f"{wrong[0]}; expected bool, or whole numbers, 0 outside. Figures go by "
+                    "`Affinities(values, names).save`"
+                )
+            return cls.from_masks(np.stack([one > 0 for one in arrays.values()]), list(arrays))
 
     def of(self, names: Sequence[str]) -> Affinities:
         """Those to some of the names, in this order. Raises `UnknownNameError`."""
-        rows = self._rows(clean_names(names))
+        rows = self.index(names)
         return replace(self, values=self.values[rows], names=tuple(self.names[i] for i in rows))
 
     def plot(self, **options: Any) -> Any:
@@ -222,14 +218,11 @@ class Affinities:
 
         return plots.relevancy(self, **options)
 
-    def _rows(self, names: Sequence[str]) -> list[int]:
-        place = {name.casefold(): i for i, name in enumerate(self.names)}
-        if lacking := [name for name in names if name.casefold() not in place]:
+    def index(self, names: Sequence[str] | None = None) -> list[int]:
+        """The places of some of the names, or all. Raises `UnknownNameError`."""
+        if names is None:
+            return list(range(len(self)))
+        place, asked = {name.casefold(): i for i, name in enumerate(self.names)}, clean_names(names)
+        if lacking := [name for name in asked if name.casefold() not in place]:
             raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(self.names)}")
-        return [place[name.casefold()] for name in names]
-
-
-def judged(provenance: Provenance, method: Method) -> Provenance:
-    """Whose affinities, and by what rule they were judged where it is not the largest one."""
-    rule = "" if method.name == "max_cosine" else f", {method.name}"
-    return replace(provenance, method=provenance.method + rule)
+        return [place[name.casefold()] for name in asked]

@@ -65,64 +65,32 @@ def in_bounds(points: np.ndarray, bounds: np.ndarray = BOUNDS) -> np.ndarray:
 def in_picture(points: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Whether points (n, 3) of the world lie before a camera and in its picture (h, w), be they hidden or not."""
     pixels, depth = project(points, intrinsics, pose)
-    return (depth > 0) & (pixels >= 0).all(axis=1) & (pixels < shape[::-1]).all(axis=1)
-
-
-def grid_points(side: int, bounds: np.ndarray = BOUNDS) -> np.ndarray:
-    """Points (side, side, side, 3) float32, axes in the order x, y, z, evenly from corner to corner of a box (2, 3)."""
-    axes = [np.linspace(low, high, side, dtype=np.float32) for low, high in np.asarray(bounds).T]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    return (depth > 0) & ((pixels >= 0) & (pixels < shape[::-1])).all(axis=1)
 
 
 def signed_distance(
-    depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, low: np.ndarray, size: float, side: int
+    points: np.ndarray, depth: np.ndarray, intrinsics: np.ndarray, pose: np.ndarray, voxel: float
 ) -> np.ndarray:
-    """How far before what a camera sees the lower corner of each voxel lies, along the axis.
+    """How far points (n, 3) of the world lie before the surface that their pixel of a depth image (h, w) shows.
 
-    Parameters
-    ----------
-    depth : ndarray (h, w)
-        0 or NaN where unknown.
-    intrinsics, pose : ndarray (3, 3) and (4, 4)
-    low : ndarray (3,)
-        Corner of the grid, in the world.
-    size : float
-        Of a voxel, in the world's unit.
-    side : int
-        Voxels along each axis.
-
-    Returns
-    -------
-    ndarray (side, side, side) float32
-        In units of five voxels, from -1 to 1: above 0 is seen to be free, -1 what is far behind or out of the picture.
+    (n,) float64 in units of five voxels: above 0 is seen to be free, at most 1; -1 is far behind, or unknown.
     """
-    steps = np.moveaxis(np.indices((side,) * 3), 0, -1).reshape(-1, 3)
-    points = np.asarray(low) + steps * size
     pixels, z = project(points, intrinsics, pose)
-    inside = np.flatnonzero(z > 0)
-    u, v = np.rint(np.clip(pixels[inside], -2, max(depth.shape) + 2)).astype(np.int64).T
-    kept = (u >= 0) & (v >= 0) & (u < depth.shape[1]) & (v < depth.shape[0])
-    inside, u, v = inside[kept], u[kept], v[kept]
-    gap = (depth[v, u].astype(np.float64) - z[inside]) / (5 * size)
-    values = np.full(len(points), -1, dtype=np.float32)
-    near = (depth[v, u] > 0) & (gap >= -1)
-    values[inside[near]] = np.minimum(gap[near], 1)
-    return values.reshape((side,) * 3)
+    with np.errstate(invalid="ignore"):
+        pixels = np.rint(pixels)
+        shown = (z > 0) & ((pixels >= 0) & (pixels < depth.shape[::-1])).all(axis=1)
+        column, row = np.where(shown[:, None], pixels, 0).astype(np.int64).T
+        known = shown & (depth[row, column] > 0)
+    gap = np.where(known, depth[row, column] - z, np.nan) / (5 * voxel)
+    return np.where(gap >= -1, np.minimum(gap, 1), -1.0)  # NaN is not
 
 
 def published_frame(pose: np.ndarray, scale: float = SCALE) -> np.ndarray:
     """The matrix (4, 4) from the world to the frame of the published networks, in which `BOUNDS` lie.
 
     The world is turned about z until the camera looks along +x, moved until it stands over x = -1.5, y = 0, with the
-    floor at z = 0, and shrunk: one unit there is 1.67 m.
+    floor at z = 0, and shrunk. Raises `InputError` for a camera that looks straight up or down.
 
-    Raises
-    ------
-    InputError
-        For a camera that looks straight up or down, which has no such direction.
-
-    Examples
-    --------
     >>> pose = looking(np.array([4.0, 5.0, 1.5]), 2.0, 0.3)
     >>> moved(pose[:3, 3], published_frame(pose)).round(6).tolist()
     [-1.5, 0.0, 0.9]
@@ -162,8 +130,7 @@ def floor_height(points: np.ndarray, normals: np.ndarray) -> float | None:
 def image_normals(points: np.ndarray) -> np.ndarray:
     """Unit normals (h, w, 3) of the points (h, w, 3) of an image, NaN where a neighbor is unknown and at the rim."""
     normals = np.full(points.shape, np.nan)
-    across, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]
-    normal = np.cross(across, down)
+    normal = np.cross(points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1])
     with np.errstate(invalid="ignore"):
         normals[1:-1, 1:-1] = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
     return normals

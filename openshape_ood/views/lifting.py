@@ -13,7 +13,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
-from openshape_ood.scenes import Proposals, Scene, mean_color, voxelize
+from openshape_ood.scenes import Proposals, Scene, voxelize
 from openshape_ood.scoring import Method
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.geometry import in_bounds
@@ -35,12 +35,15 @@ class Lifted:
     names : tuple of k str
     provenance : Provenance
         Whose affinities these are.
+    views : tuple of View
+        That show the scene.
     """
 
     scene: Scene
     affinities: np.ndarray
     names: tuple[str, ...]
     provenance: Provenance
+    views: tuple[View, ...] = ()
 
     def __len__(self) -> int:
         return len(self.scene)
@@ -132,66 +135,60 @@ def lift(
     CloudError
         Where no pixel has a depth, or none of them lies in the bounds.
     """
-    given = [views] if isinstance(views, View) else list(views)
-    told = [affinities] if isinstance(affinities, Affinities) else list(affinities)
+    given = (views,) if isinstance(views, View) else tuple(views)
+    told = (affinities,) if isinstance(affinities, Affinities) else tuple(affinities)
     if not given or len(given) != len(told):
         raise InputError(
             f"there are {len(given)} views and {len(told)} affinities; expected one for each, one at least"
         )
+    names, provenance = told[0].names, told[0].provenance
     for view, one in zip(given, told, strict=True):
-        if one.values.shape[1:] != view.shape:
-            raise InputError(
-                f"{view.name} is {view.shape}, its affinities {one.values.shape[1:]} (rows, columns); expected the same"
-            )
-        if tuple(one.names) != tuple(told[0].names):
+        one.check_fits(view)
+        if one.names != names:
             raise InputError(f"{view.name} has affinities to other names, or in another order, than {given[0].name}")
-    box = None if bounds is None else np.asarray(bounds, dtype=np.float64)
-    if box is not None and (box.shape != (2, 3) or not (box[0] < box[1]).all()):
-        raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
-    kept = [_kept(view, box) for view in given]
-    if not any(mask.any() for mask in kept):
-        raise CloudError(_nothing(given, box))
-    parts = list(zip(given, kept, strict=True))
-    points = np.concatenate([view.points[mask] for view, mask in parts])
-    color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in parts])
+    kept = _kept(given, bounds)
+    points = np.concatenate([view.points[mask] for view, mask in zip(given, kept, strict=True)])
+    color = np.concatenate([view.rgb.reshape(-1, 3)[mask] for view, mask in zip(given, kept, strict=True)])
     # column by column: of hundreds of names only the result is ever held as a whole
     columns = (
         np.concatenate([one.values[i].reshape(-1)[mask] for one, mask in zip(told, kept, strict=True)])
-        for i in range(len(told[0].names))
+        for i in range(len(names))
     )
     name = given[0].name if len(given) == 1 else f"{len(given)} views"
-    provenance = told[0].provenance
     if spacing is None and len(given) == 1:
-        values = np.stack(list(columns), axis=1)
-        return Lifted(Scene(points, color, name=name), values, tuple(told[0].names), provenance)
+        return Lifted(Scene(points, color, name=name), np.stack(list(columns), axis=1), names, provenance, given)
     voxels = voxelize(points, SPACING if spacing is None else check_positive(spacing, "spacing"))
-    counts = np.bincount(voxels.inverse)
-    middle = np.stack([np.bincount(voxels.inverse, weights=axis) / counts for axis in points.T], axis=1)
-    values = np.empty((len(voxels), len(told[0].names)), dtype=np.float32)
-    for i, column in enumerate(columns):
+
+    def joined(column: np.ndarray) -> np.ndarray:
+        """The mean (v,) in each voxel of what is known at its points (n,)."""
         sound = np.isfinite(column)
-        total = np.bincount(voxels.inverse[sound], weights=column[sound], minlength=len(voxels))
+        total, count = (np.bincount(voxels.inverse[sound], of, len(voxels)) for of in (column[sound], None))
         with np.errstate(invalid="ignore"):
-            values[:, i] = total / np.bincount(voxels.inverse[sound], minlength=len(voxels))
-    scene = Scene(middle, np.clip(mean_color(voxels, color), 0, 1), name=name)
-    return Lifted(scene, values, tuple(told[0].names), provenance)
+            return total / count
+
+    middle, shade = (np.stack([joined(axis) for axis in rows.T], axis=1) for rows in (points, color))
+    values = np.stack([joined(column).astype(np.float32) for column in columns], axis=1)
+    return Lifted(Scene(middle, np.clip(shade, 0, 1), name=name), values, names, provenance, given)
 
 
-def _kept(view: View, box: np.ndarray | None) -> np.ndarray:
-    """Which pixels (h * w,) have a place, within bounds where there are any."""
-    seen = view.seen.reshape(-1)
-    return seen if box is None else seen & in_bounds(view.points, box)
-
-
-def _nothing(views: Sequence[View], box: np.ndarray | None) -> str:
-    names = ", ".join(view.name for view in views)
-    if box is None or not any(view.seen.any() for view in views):
-        return f"{names}: no pixel has a depth, so that there is no visible point"
-    middle = np.mean([np.nanmean(view.points, axis=0) for view in views if view.seen.any()], axis=0).round(2)
-    return (
-        f"{names}: no point lies in {box.tolist()}; the camera looks away from there, its points lie about "
-        f"{middle.tolist()}, in meters"
-    )
+def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
+    """Which pixels (h * w,) of each view have a place, within bounds where there are any."""
+    kept, told = [view.seen.reshape(-1) for view in views], ", ".join(view.name for view in views)
+    if not any(mask.any() for mask in kept):
+        raise CloudError(f"{told}: no pixel has a depth, so that there is no visible point")
+    if bounds is None:
+        return kept
+    box = np.asarray(bounds, dtype=np.float64)
+    if box.shape != (2, 3) or not (box[0] < box[1]).all():
+        raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
+    inside = [mask & in_bounds(view.points, box) for view, mask in zip(views, kept, strict=True)]
+    if not any(mask.any() for mask in inside):
+        middle = np.concatenate([view.points[mask] for view, mask in zip(views, kept, strict=True)]).mean(axis=0)
+        raise CloudError(
+            f"{told}: no point lies in {box.tolist()}; the camera looks away from there, its points lie about "
+            f"{middle.round(2)}, in meters"
+        )
+    return inside
 
 
 def _smoothed(points: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:

@@ -24,10 +24,14 @@ from benchmarks.baselines.checkpoints import read, write
 from benchmarks.baselines.clouds import augmented, batch, centered
 from benchmarks.baselines.clouds import tested as drawn_to_test
 from benchmarks.baselines.command import main
+from benchmarks.baselines.evaluation import features, settle
 from benchmarks.baselines.losses import with_margin
 from benchmarks.baselines.networks import DGCNN, Classifier, Sizes, _of_members, nearest_rows, strict_ball
 from benchmarks.baselines.scores import Fitted, Head, softmax
 from benchmarks.baselines.training import Recipe, fresh, train
+from benchmarks.report.compare import Estimate, Row
+from benchmarks.threedos.generated import Generated
+from benchmarks.threedos.objects import Objects
 from openshape_ood.errors import FileError, InputError, WeightsError
 
 COUNTS = {"dgcnn": 1_800_325, "pn2": 1_733_861, "pn2_torch": 1_737_605}
@@ -141,6 +145,23 @@ def test_clouds_depend_on_seed_epoch_and_row_only() -> None:
     assert not np.array_equal(a, batch(own, np.array([0, 1]), 50, "rw", 1, 3))
     given = drawn_to_test(own[0] * 7 + 3, 32, 0, "a cloud")
     assert given.shape == (32, 3) and np.linalg.norm(given, axis=1).max() == pytest.approx(1)
+
+
+def test_settled_norms_tell_shapes_apart_after_few_steps(small: None) -> None:
+    support = Objects(tuple(Generated("Chair", "chair", seed, scanned=False) for seed in range(4)))
+    args = argparse.Namespace(batch_size=4, support_points=64, seed=0)
+
+    def spread(network: Classifier) -> float:
+        rows, _ = features(network.eval(), support, 64, 0, 4, progress=False)
+        return float(rows.std(axis=0).mean() / np.abs(rows).mean())
+
+    network = fresh(Sizes("dgcnn", "CE", 2), seed=1)
+    before = spread(network)
+    settle(network, support, args)
+    after, state = spread(network), deepcopy(network.state_dict())
+    assert after > 5 * before and not network.training
+    settle(network, support, args)
+    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("head", ["CE", "ARPL"])
@@ -328,6 +349,24 @@ def test_a_killed_training_goes_on_to_the_same_numbers(tmp_path: Path) -> None:
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
+@pytest.mark.parametrize(
+    ("head", "label", "cell"),
+    [
+        ("", "L2 1-NN", "79.7 / 84.5"),
+        (", cosine", "MLS", "79.9 / 74.5"),
+        (", subcenter_arcface", "cosine 1-NN", "78.7 / 84.3"),
+        (", ARPL", "MLS", "82.8 / 74.9"),
+        (", ARPL", "MSP", "-"),
+    ],
+)
+def test_published_figures_stand_beside_their_own_head(head: str, label: str, cell: str) -> None:
+    model, half = f"PointNet++ (trained{head})", Estimate(0.5)
+    rows = [Row("sr1", model, "3DOS", "generated", one, None, half, half) for one in (label, "cosine 1-NN", "MLS")]
+    page = table.model_table(model, rows).markdown()
+    line = next(line for line in page.splitlines() if line.startswith(f"| {label} |"))
+    assert line.endswith(f"| {cell} |")
+
+
 @pytest.mark.slow
 def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "POINTS", 64)
@@ -335,7 +374,7 @@ def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest
     words += ["--epochs", "1", "--batch", "4", "--points", "64"]
     assert main([*words, "--per-class", "2"]) == 0
     first = capsys.readouterr()
-    assert "4 of 4: dgcnn on sr2, data seed 1, seed 1; about 0 min left" in first.err
+    assert "4 of 4: dgcnn with CE on sr2, data seed 1, seed 1; about 0 min left" in first.err
     assert "different data" not in first.out and "DGCNN (trained)" in first.out
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json") if path.name != "baselines.json"}
     found = json.loads((tmp_path / "baselines.json").read_text())
@@ -345,6 +384,10 @@ def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest
     assert "| known by | SR2 | published SR2 |" in page and "| nearest example |" in page
     (msp,) = (line for line in page.splitlines() if line.startswith("| MSP |"))
     assert msp.endswith("| 61.6 / 89.4 |")  # of three published trainings: 90.0, 88.2 and 90.1
+    assert main([*words, "--per-class", "2", "--heads", "CE", "cosine"]) == 0
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+    page = (tmp_path / "baselines.md").read_text()
+    assert "**DGCNN (trained, cosine)**" in page
     assert main([*words, "--per-class", "2"]) == 0
     assert written == {path: path.stat().st_mtime_ns for path in written}
     assert main([*words, "--per-class", "3"]) == 1

@@ -18,10 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
 from published_completion import affinities, box_points, evaluation, result_rows, stream
 
-from benchmarks.semabs.lamb import Lamb
-from benchmarks.semabs.losses import accuracy, balanced_weights, occupancy_loss
 from benchmarks.semabs.metrics import scores, voxel_index, voxel_scores, voxelized
 from benchmarks.semabs.summary import COLUMNS, RELATIONS, best_cutoff, table
+from benchmarks.semabs.training import Lamb, accuracy, balanced_weights, occupancy_loss
 
 pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
 

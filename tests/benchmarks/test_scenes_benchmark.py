@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from benchmarks.questions import scenes
+from benchmarks.questions import harness, scenes
 from benchmarks.scene_data import house
 from benchmarks.scene_data.judging import LEAST, TRUE, WAYS, Case, counted, foreign_ranks
 from openshape_ood.errors import InputError
@@ -66,7 +66,7 @@ def test_a_foreign_object_ranks_among_objects_and_among_all() -> None:
     figures = scenes.rank_figures(rows)[TRUE]
     assert figures == {"found": 0.5, "objects_1": 0.5, "objects_3": 0.5, "all_1": 0.0, "all_3": 0.5}
     assert scenes.percents(figures, 2) == ["50", "50", "50", "0 [0, 66]", "50"]
-    assert scenes.finite({"ranks": [np.inf, 1.0]}) == {"ranks": [None, 1.0]}
+    assert harness.finite({"ranks": [np.inf, 1.0]}) == {"ranks": [None, 1.0]}
 
 
 def test_only_objects_of_enough_points_count() -> None:

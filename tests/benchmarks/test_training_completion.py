@@ -12,7 +12,6 @@ import torch
 
 from benchmarks.questions import views as question
 from benchmarks.scene_data.completed import Row, Seen, dilated, highest, iou
-from benchmarks.training import completion_losses as losses
 from benchmarks.training import train_completion
 from benchmarks.training.completion_affinities import quality, stand_in
 from benchmarks.training.completion_samples import (
@@ -127,13 +126,13 @@ def test_losses_by_hand() -> None:
     labels = torch.tensor([[True, False, False, False, True]])
     counted = torch.tensor([[True, True, True, True, False]])
     logits = torch.tensor([[9.0, 9.0, -9.0, -9.0, -9.0]])
-    assert losses.iou(logits, labels, counted, torch.tensor([0.0, 20.0])).tolist() == [[0.5, 0.0]]
-    assert losses.soft_jaccard(logits, labels, counted).item() == pytest.approx(0.5, abs=1e-3)
+    assert train_completion.iou(logits, labels, counted, torch.tensor([0.0, 20.0])).tolist() == [[0.5, 0.0]]
+    assert train_completion.soft_jaccard(logits, labels, counted).item() == pytest.approx(0.5, abs=1e-3)
     # of four cells one is filled: it weighs the root of three
-    even = losses.weighted_cross_entropy(torch.zeros(1, 5), labels, counted).item()
+    even = train_completion.weighted_cross_entropy(torch.zeros(1, 5), labels, counted).item()
     assert even == pytest.approx(np.log(2) * (3 + 3**0.5) / 4)
     nothing = torch.zeros_like(labels)
-    assert losses.soft_jaccard(logits, nothing, counted).item() == 0
+    assert train_completion.soft_jaccard(logits, nothing, counted).item() == 0
 
 
 def test_mirroring_exchanges_left_and_right() -> None:

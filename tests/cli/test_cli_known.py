@@ -9,7 +9,7 @@ import pytest
 from cli_runs import run, run_json, write_shape
 
 from openshape_ood import KnownClasses, ShapeEncoder, score_novelty
-from openshape_ood.localization import localize
+from openshape_ood.novelty_map import localize
 
 QUICK = ["--coverage", "0.8", "--model", "tiny"]
 

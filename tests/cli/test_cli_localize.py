@@ -10,7 +10,7 @@ from cli_runs import run, run_json, write_shape
 
 from openshape_ood import KnownClasses, ShapeEncoder, score_novelty
 from openshape_ood.errors import InputError
-from openshape_ood.localization import localize
+from openshape_ood.novelty_map import localize
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.synthetic.planted import plant
 
@@ -114,7 +114,7 @@ def test_the_demo_shows_known_and_novel_and_writes_two_files(tmp_path: Path) -> 
 
 
 def test_a_picture_without_its_extra_is_told_before_the_work(chair: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openshape_ood.cli.localize.find_spec", lambda name: None)
+    monkeypatch.setattr("openshape_ood.cli.outputs.find_spec", lambda name: None)
     result = run("localize", chair, "--known", "chair", "--picture", "x.html", "--model", "vitb32")
     assert result.exit_code == 2 and "needs plotly: pip install 'openshape-ood[plots]'" in result.stderr
 

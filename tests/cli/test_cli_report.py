@@ -161,7 +161,7 @@ def test_stored_embeddings_name_the_files_that_are_localized(folder: Path, known
 
 
 def test_maps_of_many_are_those_of_each(tiny: ShapeEncoder, known: Path) -> None:
-    from openshape_ood.localization import localize_many
+    from openshape_ood.novelty_map import localize_many
 
     classes = KnownClasses.load(known)
     shapes = [sample("chair", 600, 50), sample("guitar", 900, 1)[:, [0, 2, 1]], sample("lamp", 500, 1)]

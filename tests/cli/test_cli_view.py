@@ -69,7 +69,7 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         ([folder, *masks, "--locate", "lamp behind chair"], "expected 'target; relation; reference'"),
         ([folder, *masks, "--locate", "lamp; beside; chair"], "unknown relation 'beside'; known: in, behind"),
         ([folder, *masks, "--names", "sofa"], "there are no affinities to 'sofa'; there are to chair, table, lamp"),
-        ([folder, *masks, "--known", "sofa"], "known is 'sofa', to which there are no affinities"),
+        ([folder, *masks, "--known", "sofa"], "there are no affinities to 'sofa'"),
         ([folder], "there are no class names"),
         ([folder, *masks, "--affinities", folder / "affinities.npz"], "leave one of them out"),
         (["--masks", folder / "masks.npz"], "belong to an image; give its FILE"),

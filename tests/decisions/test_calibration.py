@@ -266,12 +266,12 @@ def test_a_coverage_that_is_no_share(coverage: Any) -> None:
 @pytest.mark.parametrize(
     "scores, message",
     [
-        ([], "no calibration scores; expected at least one"),
-        ([1.0, math.nan] * 20, "calibration scores hold NaN or infinity"),
-        ([1.0, math.inf] * 20, "calibration scores hold NaN or infinity"),
+        ([], "calibration scores are empty: .*at least one n"),
+        ([1.0, math.nan] * 20, "row 1 of the calibration scores holds NaN or infinity"),
+        ([1.0, math.inf] * 20, "row 1 of the calibration scores holds NaN or infinity"),
         (np.zeros((20, 2)), r"calibration scores have the shape \(20, 2\); expected \(n,\)"),
         (1.0, r"calibration scores have the shape \(\)"),
-        (["a", "b"], "calibration scores are no numbers"),
+        (["a", "b"], "calibration scores are of type <U1; expected numbers"),
     ],
 )
 def test_calibration_scores_that_cannot_be_used(scores: Any, message: str) -> None:
@@ -282,9 +282,9 @@ def test_calibration_scores_that_cannot_be_used(scores: Any, message: str) -> No
 
 
 def test_batches_that_cannot_be_used() -> None:
-    with pytest.raises(InputError, match="novelty of the shapes tested hold NaN"):
+    with pytest.raises(InputError, match="row 1 of the novelties holds NaN"):
         p_values([0.5, math.nan], [1.0])
-    with pytest.raises(InputError, match="p-values hold NaN"):
+    with pytest.raises(InputError, match="row 1 of the p-values holds NaN"):
         benjamini_hochberg([0.5, math.nan])
     with pytest.raises(InputError, match=r"p-values from 0\.5 to 1\.5; expected shares"):
         benjamini_hochberg([0.5, 1.5])
@@ -301,11 +301,11 @@ def test_an_empty_batch_has_no_p_values_and_no_discoveries() -> None:
 @pytest.mark.parametrize(
     "examples, labels, message",
     [
-        ([[1.0]], [0], r"shape \(1, 1\); expected \(m, d\), m 2 or more"),
-        (np.empty((0, 3)), [], r"shape \(0, 3\); expected"),
+        ([[1.0]], [0], "there is 1 example; expected 2 or more"),
+        (np.empty((0, 3)), [], r"shape is \(0, 3\); expected"),
         ([1.0, 2.0], [0, 0], r"shape \(2,\); expected \(m, d\)"),
-        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\); expected \(3,\)"),
-        ([[1.0], [math.nan]], [0, 1], "examples hold NaN"),
+        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 examples; expected \(3,\)"),
+        ([[1.0], [math.nan]], [0, 1], "row 1 of the examples holds NaN"),
     ],
 )
 def test_examples_that_cannot_be_left_out(examples: Any, labels: Any, message: str) -> None:

@@ -143,10 +143,10 @@ def test_any_shape_of_list_will_do() -> None:
 @pytest.mark.parametrize(
     "known, novel, message",
     [
-        ([], [1], "no scores of known objects"),
-        ([1], [], "no scores of novel objects"),
-        ([1, np.nan], [1], "scores of known objects hold NaN"),
-        ([1], [np.inf], "scores of novel objects hold NaN or infinity"),
+        ([], [1], "scores of known objects are empty"),
+        ([1], [], "scores of novel objects are empty"),
+        ([1, np.nan], [1], "row 1 of the scores of known objects holds NaN"),
+        ([1], [np.inf], "row 0 of the scores of novel objects holds NaN or infinity"),
     ],
 )
 def test_scores_that_cannot_be_used(known: list[float], novel: list[float], message: str) -> None:

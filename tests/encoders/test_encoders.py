@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openshape_ood import ShapeEncoder
-from openshape_ood.devices import find_device
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
 from openshape_ood.registry.files import fetch, sha256
 from openshape_ood.shapes.points import check_cloud, prepare, sample_seeds

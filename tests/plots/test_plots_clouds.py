@@ -5,8 +5,7 @@ from made_up_map import made_up
 
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError, NoSuchShapeError, UnknownNameError
-from openshape_ood.localization import localize
-from openshape_ood.novelty_map import Elements
+from openshape_ood.novelty_map import Elements, localize
 from openshape_ood.novelty_map.colors import class_colors, hex_to_rgb, ramp
 from openshape_ood.plots.points import upright, view
 from openshape_ood.shapes.points import UPS

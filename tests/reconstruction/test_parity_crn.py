@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.reconstruction import CompetitiveReconstructor, read_published
 from openshape_ood.reconstruction.base import pooled
 from openshape_ood.reconstruction.competition import competition_step, discriminator_loss, distance, generator_loss

@@ -10,7 +10,7 @@ import pytest
 
 from openshape_ood.errors import CloudError, FileError, InputError, ShapeFileError
 from openshape_ood.reconstruction import Raster, Rasterizer, raster_blocks, save_mosaic, score_file, streaming
-from openshape_ood.shapes import pieces, scanned
+from openshape_ood.shapes import columns, scanned
 from openshape_ood.shapes.ply import ply_bytes, ply_columns
 
 COUNT = 24_000
@@ -67,7 +67,7 @@ def whole() -> np.ndarray:
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (pieces, scanned, streaming):
+    for module in (columns, scanned, streaming):
         monkeypatch.setattr(module, "PIECE", 10_000)
 
 

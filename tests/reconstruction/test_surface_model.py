@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import CloudError, FileError, InputError, UnknownNameError
-from openshape_ood.examination import examine
-from openshape_ood.reconstruction import PCAReconstructor, SurfaceModel, inputs
+from openshape_ood.reconstruction import PCAReconstructor, SurfaceModel, examine, inputs
 from openshape_ood.reconstruction.inputs import list_sources
 from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
 from openshape_ood.shapes.ply import ply_bytes

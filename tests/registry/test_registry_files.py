@@ -174,6 +174,21 @@ def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
             assert fetch(made) == tmp_path / "m.pt"
 
 
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("semabs-vool", r'hand model=Completer.from_pretrained\("semabs-vool", checkpoint=".*"\) to complete_view.$'),
+        (
+            "lground-34d",
+            r'hand encoder=PointEncoder.from_pretrained\("lground-34d", checkpoint=".*"\) to segment_scene.$',
+        ),
+    ],
+)
+def test_what_is_given_to_people_only_says_who_takes_it(name: str, words: str) -> None:
+    with pytest.raises(WeightsError, match=words):
+        fetch(find_checkpoint(name, kinds=("completion", "points")))
+
+
 def test_local_files_lie_beside_the_registry_or_where_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "m.pt").write_bytes(CONTENT)

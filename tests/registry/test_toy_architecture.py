@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from openshape_ood import ShapeEncoder, TextEncoder, list_checkpoints
+from openshape_ood import ShapeEncoder, TextEncoder, list_checkpoints, localize
 from openshape_ood.encoders.protocols import Provenance, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry import ARCHITECTURES, Architecture, find_checkpoint
@@ -158,14 +156,6 @@ def test_what_it_does_not_offer_is_said(registry: Path, toy: ShapeEncoder, monke
     monkeypatch.delattr(ToyViT, "patches")
     with pytest.raises(InputError, match="gives no features of patches"):
         toy.encode_patches(sample("chair", 300, seed=1))
-
-
-def localize(*args: Any, **settings: Any) -> Any:
-    """The public one."""
-    found = getattr(importlib.import_module("openshape_ood.localization"), "localize", None)
-    if not callable(found):
-        pytest.skip("localization is being rebuilt")
-    return found(*args, **settings)
 
 
 @pytest.mark.parametrize("by", ["local", "text"])

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.stats import chi2, combine_pvalues, hmean
+from scipy.stats import chi2, combine_pvalues
 
-from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.scoring.fusion import FUSIONS, p_value_fusion, rank_fusion, ranks
+from openshape_ood.errors import InputError
+from openshape_ood.scoring.fusion import p_value_fusion, rank_fusion, ranks
 
 RANDOM = np.random.RandomState(0)
 P = RANDOM.uniform(1e-6, 1, (3, 50))
 numbers = st.integers(-20, 20).map(float)
 lists = arrays(np.float64, st.integers(1, 12), elements=numbers)
 p_values = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=st.floats(1e-12, 1))
-every_fusion = pytest.mark.parametrize("how", FUSIONS)
 
 
 def test_ranks_are_counted() -> None:
@@ -51,16 +50,14 @@ def test_rank_fusion_is_the_mean_of_ranks() -> None:
 
 def test_p_values_are_fused_as_scipy_does() -> None:
     fisher = [-np.log(combine_pvalues(column, method="fisher").pvalue) for column in P.T]
-    np.testing.assert_allclose(p_value_fusion(list(P), "fisher"), fisher, rtol=1e-9)
-    np.testing.assert_allclose(p_value_fusion(list(P), "harmonic"), -np.log(hmean(P, axis=0)), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(p_value_fusion(list(P), "least"), -np.log(P.min(axis=0)), rtol=1e-12)
+    np.testing.assert_allclose(p_value_fusion(list(P)), fisher, rtol=1e-9)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
 @pytest.mark.parametrize("p", [1.0, 0.999, 0.5, 1e-3, 1e-300])
 def test_fisher_where_the_p_value_is_too_small_for_a_float(count: int, p: float) -> None:
     """The logarithm of scipy's tail of the chi-squared law."""
-    found = p_value_fusion([[p]] * count, "fisher")
+    found = p_value_fusion([[p]] * count)
     expected = -chi2.logsf(-2 * count * np.log(p), 2 * count)
     if np.isfinite(expected):
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-12)
@@ -68,40 +65,32 @@ def test_fisher_where_the_p_value_is_too_small_for_a_float(count: int, p: float)
 
 
 def test_fisher_of_independent_p_values_is_uniform() -> None:
-    fused = np.exp(-p_value_fusion(list(np.random.RandomState(1).uniform(size=(4, 20_000))), "fisher"))
+    fused = np.exp(-p_value_fusion(list(np.random.RandomState(1).uniform(size=(4, 20_000)))))
     np.testing.assert_allclose(np.quantile(fused, [0.01, 0.05, 0.5, 0.95]), [0.01, 0.05, 0.5, 0.95], atol=0.015)
 
 
-@every_fusion
 @given(p_values, st.randoms())
 @settings(max_examples=30)
-def test_fusion_grows_with_novelty_and_knows_no_order(how: str, p: Any, random: Any) -> None:
-    found = p_value_fusion(list(p), how)
+def test_fusion_grows_with_novelty_and_knows_no_order(p: Any, random: Any) -> None:
+    found = p_value_fusion(list(p))
     assert (found >= 0).all() and np.isfinite(found).all()
-    shuffled = p_value_fusion(random.sample(list(p), len(p)), how)
+    shuffled = p_value_fusion(random.sample(list(p), len(p)))
     np.testing.assert_allclose(shuffled, found, rtol=1e-9, atol=1e-12)
     smaller = p.copy()
     smaller[random.randrange(len(p))] /= 2
-    assert (p_value_fusion(list(smaller), how) >= found - 1e-12).all()
+    assert (p_value_fusion(list(smaller)) >= found - 1e-12).all()
     queries = random.sample(range(p.shape[1]), p.shape[1])
-    np.testing.assert_array_equal(p_value_fusion(list(p[:, queries]), how), found[queries])
+    np.testing.assert_array_equal(p_value_fusion(list(p[:, queries])), found[queries])
 
 
-@every_fusion
-def test_one_score_stays_what_it_is_and_certain_ones_are_not_novel(how: str) -> None:
-    np.testing.assert_allclose(p_value_fusion([P[0]], how), -np.log(P[0]), rtol=1e-12)
-    np.testing.assert_array_equal(p_value_fusion([[1.0, 1.0]] * 3, how), [0, 0])
-    assert not np.signbit(p_value_fusion([[1.0, 1.0]] * 3, how)).any()
+def test_one_score_stays_what_it_is_and_certain_ones_are_not_novel() -> None:
+    np.testing.assert_allclose(p_value_fusion([P[0]]), -np.log(P[0]), rtol=1e-12)
+    np.testing.assert_array_equal(p_value_fusion([[1.0, 1.0]] * 3), [0, 0])
+    assert not np.signbit(p_value_fusion([[1.0, 1.0]] * 3)).any()
 
 
-def test_the_order_of_the_fusions() -> None:
-    """min p <= harmonic mean of p, so the novelty of the least is the largest of the two."""
-    assert (p_value_fusion(list(P), "least") >= p_value_fusion(list(P), "harmonic")).all()
-
-
-@every_fusion
-def test_no_queries(how: str) -> None:
-    assert p_value_fusion([[], []], how).shape == (0,)
+def test_no_queries() -> None:
+    assert p_value_fusion([[], []]).shape == (0,)
     assert ranks([], [1.0]).shape == rank_fusion([[]], [[1.0]]).shape == (0,)
 
 
@@ -135,14 +124,7 @@ def test_lists_that_do_not_belong_together() -> None:
         p_value_fusion([[0.5, 0.5], [0.5]])
 
 
-@every_fusion
 @pytest.mark.parametrize("p", [0, -0.1, 1.01, np.nan, np.inf])
-def test_what_is_no_p_value(p: float, how: str) -> None:
+def test_what_is_no_p_value(p: float) -> None:
     with pytest.raises(InputError, match="p values"):
-        p_value_fusion([[0.5, p]], how)
-
-
-@pytest.mark.parametrize("how", ["stouffer", "", None, []])
-def test_an_unknown_fusion(how: Any) -> None:
-    with pytest.raises(UnknownNameError, match="known: fisher, harmonic, least"):
-        p_value_fusion([[0.5]], how)
+        p_value_fusion([[0.5, p]])

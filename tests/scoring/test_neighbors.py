@@ -293,11 +293,10 @@ def test_memory_does_not_grow_with_the_table() -> None:
 
 
 @both
-@pytest.mark.parametrize("kind", ["cells", "graph"])
-def test_the_index_finds_nearly_all(metric: str, kind: str) -> None:
+def test_the_index_finds_nearly_all(metric: str) -> None:
     pytest.importorskip("faiss")
     queries, rows = clustered(200, 24, seed=12), clustered(4000, 24, seed=13)
-    index = Index(rows, metric, kind)
+    index = Index(rows, metric)
     exact_distance, exact_index = nearest(queries, rows, 5, metric)
     distance, found = index.nearest(queries, 5)
     shares = [len(set(a) & set(b)) / 5 for a, b in zip(found.tolist(), exact_index.tolist(), strict=True)]
@@ -342,7 +341,6 @@ def test_zero_vectors_are_no_neighbors_of_an_index_either() -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"kind": "tree"}, "known: cells, graph"),
         ({"metric": "manhattan"}, "known: cosine, euclidean"),
         ({"cells": 5}, "cells is 5; expected a whole number from 1 to 4, the number of rows"),
         ({"cells": 2, "probes": 3}, "probes is 3; expected a whole number from 1 to 2, the number of cells"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pytorch_ood.detector import MCM, EnergyBased, Entropy
 
-from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.errors import InputError
 from openshape_ood.scoring import text_scores as by_names
 from openshape_ood.scoring.text_scores import (
     energy,
@@ -21,7 +21,6 @@ from openshape_ood.scoring.text_scores import (
     max_cosine_distance,
     negative_label_share,
     softmax_uncertainty,
-    usable_negatives,
 )
 
 RANDOM = np.random.RandomState(0)
@@ -98,21 +97,6 @@ def test_negatives_that_do_not_divide_evenly_are_all_used() -> None:
     near = 2.0 * np.eye(7) - 1
     shares = negative_label_share(np.zeros((7, 1)), near, 0.1, groups=3)
     assert (shares > negative_label_share([[0.0]], np.full((1, 7), -1.0), 0.1, groups=3)).all()
-
-
-def test_usable_negatives_are_far_from_every_anchor() -> None:
-    words = RANDOM.normal(size=(50, 16)) * RANDOM.uniform(0.1, 9, (50, 1))
-    expected = [max(float(w @ a) for a in unit(TEXT)) < 0.3 for w in unit(words)]
-    assert 0 < sum(expected) < 50
-    np.testing.assert_array_equal(usable_negatives(TEXT, words, 0.3), expected)
-
-
-def test_a_known_name_is_no_negative_and_zero_is_a_cosine_of_zero() -> None:
-    words = np.concatenate([3 * TEXT[:2], -TEXT[:1], np.zeros((1, 16))])
-    assert usable_negatives(TEXT[:2], words, closest=1).tolist() == [False, False, True, True]
-    assert usable_negatives(TEXT[:2], words, closest=0.01)[-1]
-    assert not usable_negatives(TEXT[:2], words, closest=0)[-1]
-    assert not usable_negatives(TEXT[:2], words, closest=-1).any()
 
 
 @given(tables, temperatures, st.randoms())
@@ -271,20 +255,6 @@ def test_negatives_that_do_not_fit() -> None:
         negative_label_share(COSINES, NEGATIVES[1:])
     with pytest.raises(InputError, match=r"negatives are empty.*\(b, j\)"):
         negative_label_share(COSINES, np.empty((40, 0)))
-    with pytest.raises(MixedEncodersError, match="words have 15 numbers a row, anchors 16"):
-        usable_negatives(TEXT, TEXT[:, 1:], 0.5)
-    with pytest.raises(InputError, match="anchors are empty"):
-        usable_negatives(TEXT[:0], TEXT, 0.5)
-    with pytest.raises(InputError, match="words are empty"):
-        usable_negatives(TEXT, TEXT[:0], 0.5)
-    with pytest.raises(InputError, match="row 0 of the words holds NaN"):
-        usable_negatives(TEXT, TEXT * np.nan, 0.5)
-
-
-@pytest.mark.parametrize("closest", [1.1, -2, np.nan, "0.5", None])
-def test_closest_is_a_cosine(closest: Any) -> None:
-    with pytest.raises(InputError, match="expected a cosine from -1 to 1"):
-        usable_negatives(TEXT, TEXT, closest)
 
 
 def test_arguments_are_not_changed() -> None:

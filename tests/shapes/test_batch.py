@@ -367,7 +367,7 @@ def test_workers_that_cannot_be_started_are_said(tmp_path: Path, monkeypatch: py
     ],
 )
 def test_what_comes_back_is_checked(answer: object, arrays: list[tuple[int, ...]]) -> None:
-    done = Done(0, "a.ply", answer, tuple(map(np.zeros, arrays)))
+    done = Done(0, ["a.ply"], answer, tuple(map(np.zeros, arrays)))
     assert batch._outcome(done).error == "a.ply: what came back from reading it is no cloud"
 
 

@@ -27,7 +27,7 @@ import pytest
 import trimesh
 
 from openshape_ood.errors import CloudError, InputError, MissingPackageError, ShapeFileError
-from openshape_ood.shapes.reading import READERS, SUFFIXES, file_up, load_shape, sample_mesh, stated_up
+from openshape_ood.shapes.reading import CLOUDS, SUFFIXES, file_up, load_shape, sample_mesh, stated_up
 
 RED, GREEN, BLUE = np.eye(3)
 SIDES = np.array([1.0, 2.0, 3.0])
@@ -396,7 +396,7 @@ class TestClouds:
         with refused(rf"{columns} columns.*3 \(x y z\) or 6"):
             load_shape(tmp_path / "c.txt")
         np.save(tmp_path / "c.npy", np.ones((4, columns)))
-        with refused(rf"{columns} columns.*3 \(x y z\) or 6"):
+        with refused(rf"shape \(4, {columns}\); expected \(n, 3\) xyz or \(n, 6\).*points\[:, :3\]"):
             load_shape(tmp_path / "c.npy")
 
     @pytest.mark.parametrize("value", [-0.7, 300.0])
@@ -557,14 +557,14 @@ class TestThreads:
     def test_what_belongs_to_the_process_is_put_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         inside, leave = threading.Barrier(3), threading.Event()
 
-        def wait(data: bytes, side: Any) -> np.ndarray:
+        def wait(data: bytes) -> np.ndarray:
             inside.wait(10)
             leave.wait(10)
             if data == b"last":
                 time.sleep(0.05)
             return np.eye(3)
 
-        monkeypatch.setitem(READERS, ".xyz", wait)
+        monkeypatch.setitem(CLOUDS, ".xyz", wait)
         logger, filters = logging.getLogger("trimesh"), list(warnings.filters)
         before = logger.level
         for order in (("first", "last"), ("last", "first")):

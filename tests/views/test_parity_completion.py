@@ -32,7 +32,7 @@ from published_completion import (
 )
 
 from openshape_ood.views.completion.grid import scatter
-from openshape_ood.views.completion.relations import RELATIONS
+from openshape_ood.views.completion.network import RELATIONS
 
 pytestmark = pytest.mark.skipif(not FOLDER, reason=ABSENT)
 

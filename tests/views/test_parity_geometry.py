@@ -16,17 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from published_completion import corner_grid
 
 from openshape_ood.views.completion.grid import Grid
-from openshape_ood.views.geometry import (
-    BOUNDS,
-    grid_points,
-    in_bounds,
-    in_picture,
-    moved,
-    signed_distance,
-    unproject,
-)
+from openshape_ood.views.geometry import BOUNDS, in_bounds, in_picture, moved, signed_distance, unproject
 
 SIDES = (8, 16, 32)
 FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
@@ -49,6 +42,7 @@ def ours() -> dict[str, Any]:
     grids = {side: Grid(side, *map(tuple, BOUNDS.tolist()), legacy=True) for side in SIDES}
     flat = {f"flat_{side}": grid.cells(torch.from_numpy(queries)).numpy() for side, grid in grids.items()}
     cells = {f"cell_{side}": np.stack(np.unravel_index(flat[f"flat_{side}"], (side,) * 3), -1) for side in SIDES}
+    corners = BOUNDS[0] + np.moveaxis(np.indices((16,) * 3), 0, -1).reshape(-1, 3) * 2 / 16
     read = (grids[16].positions(torch.from_numpy(queries)) + 1) / 2 * 16  # -1 to 1 over the box, by the legacy rule
     return {
         **flat,
@@ -59,9 +53,9 @@ def ours() -> dict[str, Any]:
         "in_bounds": in_bounds(points),
         "query_in_bounds": in_bounds(queries),
         "query_in_view": in_picture(queries, intrinsics, pose, shape),
-        "grid_points_3": grid_points(3),
-        "sample_points_4": grid_points(4).reshape(-1, 3),
-        "tsdf_16": signed_distance(depth, intrinsics, pose, BOUNDS[0], 2 / 16, 16),
+        "grid_points_3": corner_grid(3).reshape(3, 3, 3, 3),
+        "sample_points_4": corner_grid(4),
+        "tsdf_16": signed_distance(corners, depth, intrinsics, pose, 2 / 16).reshape(16, 16, 16),
     }
 
 

@@ -21,7 +21,7 @@ import open_clip
 import pytest
 import torch
 
-from openshape_ood.views.relevancy import PRESETS, Preset, RelevancyEncoder, relevancy, tiling
+from openshape_ood.views.relevancy import PRESETS, Preset, RelevancyEncoder, attention, relevancy, tiling
 from openshape_ood.views.relevancy.attention import Tower
 
 FOLDER = os.environ.get("OPENSHAPE_OOD_PARITY")
@@ -94,7 +94,15 @@ def test_inputs_are_those_of_the_golden_numbers(pack: Any) -> None:
     assert zlib.crc32(make.image(seed, size, size).tobytes()) == expected
 
 
-def test_tile(pack: Any, model: Any) -> None:
+def feature_of(tower: Tower, images: torch.Tensor) -> torch.Tensor:
+    """What comes out of the tower (d,) of the first image."""
+    tokens = tower.tokens(images)
+    for i in tower.blocks:
+        tokens = tower.visual.transformer.resblocks[i](tokens)
+    return tower.pooled(tokens).detach()[0]
+
+
+def test_tile(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     make, golden = pack
     seed, size = int(golden["seed"]), json.loads(str(golden["sizes"]))["tile"]
     made = encoder(pack, model, templates=2)
@@ -106,17 +114,20 @@ def test_tile(pack: Any, model: Any) -> None:
     vectors = made.encode_text(make.NAMES[:3], legacy=True)
     check(vectors, golden, "tile/text")
     text, tower = torch.from_numpy(vectors).float(), made._tower
-    feature = tower.embed(tower.tokens(x)).detach()[0]
+    feature = feature_of(tower, x)
     check(feature, golden, "tile/feature")
     check(100 * feature / feature.norm() @ text.T, golden, "tile/logits")
-    for plain in (False, True):
-        check(tower.relevancy(x, text, plain=plain)[:, 0], golden, "tile/relevancy")
-        check(tower.relevancy(x, text, plain=plain, signed=True)[:, 0], golden, "tile/relevancy_signed")
+    for way in (Tower.last_block, Tower.rollout):
+        with monkeypatch.context() as patch:
+            patch.setattr(Tower, "last_block", way)
+            check(tower.relevancy(x, text)[:, 0], golden, "tile/relevancy")
+            patch.setattr(attention, "clamped", lambda contributions: contributions)
+            check(tower.relevancy(x, text)[:, 0], golden, "tile/relevancy_signed")
     check(Tower.of(model, 6).relevancy(x, text)[:, 0], golden, "tile/rollout_blocks_6_to_11")
     check(Tower.of(model, 0).relevancy(x, text)[:, 0], golden, "tile/rollout_all_blocks")
 
 
-def test_tile_in_double_precision(pack: Any, model: Any) -> None:
+def test_tile_in_double_precision(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     make, golden = pack
     seed, size = int(golden["seed"]), json.loads(str(golden["sizes"]))["tile"]
     double = copy.deepcopy(model).double()
@@ -130,12 +141,13 @@ def test_tile_in_double_precision(pack: Any, model: Any) -> None:
     vectors = np.stack([relevancy.average(given.embed(some).astype(np.float64), True) for some in sentences])
     check(vectors, golden, "tile/text_64", DOUBLE_BAR)
     text, tower = torch.from_numpy(vectors), Tower.of(double)
-    feature = tower.embed(tower.tokens(x)).detach()[0]
+    feature = feature_of(tower, x)
     check(feature, golden, "tile/feature_64", DOUBLE_BAR)
     check(100 * feature / feature.norm() @ text.T, golden, "tile/logits_64", DOUBLE_BAR)
-    check(tower.relevancy(x, text, signed=True)[:, 0], golden, "tile/relevancy_signed_64", DOUBLE_BAR)
     for first, key in ((None, "relevancy"), (6, "rollout_blocks_6_to_11"), (0, "rollout_all_blocks")):
         check(Tower.of(double, first).relevancy(x, text)[:, 0], golden, f"tile/{key}_64", DOUBLE_BAR)
+    monkeypatch.setattr(attention, "clamped", lambda contributions: contributions)
+    check(tower.relevancy(x, text)[:, 0], golden, "tile/relevancy_signed_64", DOUBLE_BAR)
 
 
 def test_text(pack: Any, model: Any) -> None:

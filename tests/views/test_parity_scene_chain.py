@@ -15,13 +15,14 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from golden_completion import FOLDER, made
+from published_completion import corner_grid
 from test_parity_relevancy import check, encoder, model, pack
 
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.views import View
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion import Completer, complete, locate
-from openshape_ood.views.completion.masks import in_view, signed_distance
+from openshape_ood.views.geometry import in_picture, signed_distance
 from openshape_ood.views.relevancy import PRESETS, tiling
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FOLDER, reason="OPENSHAPE_OOD_PARITY names no folder")]
@@ -40,9 +41,8 @@ def test_the_whole_chain(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch)
     preset = replace(PRESETS["ours"], jitters=1, legacy="height")
     found = encoder(pack, model).encode_image(picture, names, preset=preset, background=()).values
     centered = Affinities(found - found.mean(axis=0), names)
-    view = View(picture, make.depth(seed, h, w), *make.camera(h, w))
-    axes = [np.linspace(low, high, 16, dtype=np.float32) for low, high in make.BOUNDS.T]
-    queries = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    camera, queries = make.camera(h, w), corner_grid(16)
+    view = View(picture, make.depth(seed, h, w), *camera)
 
     field = complete(view, names[:3], affinities=centered, model=completer("ovssc"))
     assert len(field.points) == golden["scene/points_kept"]
@@ -51,9 +51,10 @@ def test_the_whole_chain(pack: Any, model: Any, monkeypatch: pytest.MonkeyPatch)
     check(logits, golden, "scene/ovssc_logits")
 
     corners = np.stack(np.meshgrid(*[low + np.arange(16) / 8 for low in make.BOUNDS[0]], indexing="ij"), -1)
-    distance = signed_distance(corners.reshape(-1, 3), view, 2 / 16)
+    distance = signed_distance(corners.reshape(-1, 3), view.depth, *camera, 2 / 16)
     assert np.abs(distance.reshape(16, 16, 16) - golden["geometry/tsdf_16"]).max() <= 1e-6
-    filled = (logits == logits.max(axis=0)) & (logits >= 0) & in_view(queries, view) & (distance <= 0)
+    filled = (logits == logits.max(axis=0)) & (logits >= 0) & (distance <= 0)
+    filled &= in_picture(queries, *camera, view.shape)
     np.testing.assert_array_equal(filled.reshape(3, 16, 16, 16), golden["scene/ovssc_volumes"])
 
     triples = (names[4], "behind", names[2]), (names[0], "in", names[3])

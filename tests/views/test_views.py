@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from published_completion import corner_grid
 
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.views import View
 from openshape_ood.views.geometry import (
     BOUNDS,
     floor_height,
-    grid_points,
     image_normals,
     in_bounds,
     in_picture,
@@ -112,7 +112,7 @@ def test_what_is_no_view(given: dict[str, np.ndarray], told: str) -> None:
 def test_bounds_are_compared_in_the_precision_of_the_points() -> None:
     corners = BOUNDS.astype(np.float32)
     assert in_bounds(corners).all() and in_bounds(BOUNDS).all()
-    assert in_bounds(grid_points(4)).all()
+    assert in_bounds(corner_grid(4)).all()
     assert not in_bounds(corners * np.float32(1.01)).any()
 
 
@@ -130,15 +130,15 @@ def test_the_published_frame_looks_along_x_from_behind_its_bounds() -> None:
 
 
 def test_signed_distance_is_free_before_a_wall_and_unknown_behind_it() -> None:
-    depth = np.full((41, 41), 2.0)
-    camera = np.array([[20.0, 0, 20], [0, 20, 20], [0, 0, 1]])
-    pose, low = looking(np.zeros(3), 0, 0), np.array([0.05, -0.4, -0.4])
-    values = signed_distance(depth, camera, pose, low, 0.1, 32)
-    along = values[:, 4, 4]
-    assert along[0] == 1 and along[14] == 1 and np.allclose(along[18:21], [0.3, 0.1, -0.1])
-    assert np.allclose(along[24], -0.9) and (along[25:] == -1).all()
-    depth[:] = np.nan
-    assert (signed_distance(depth, camera, pose, low, 0.1, 4) == -1).all()
+    depth, camera = np.full((41, 41), 2.0), np.array([[20.0, 0, 20], [0, 20, 20], [0, 0, 1]])
+    pose, along = looking(np.zeros(3), 0, 0), np.zeros((32, 3))
+    along[:, 0] = 0.05 + 0.1 * np.arange(32)
+    values = signed_distance(along, depth, camera, pose, 0.1)
+    assert values[0] == 1 and values[14] == 1 and np.allclose(values[18:21], [0.3, 0.1, -0.1])
+    assert np.allclose(values[24], -0.9) and (values[25:] == -1).all()
+    assert (signed_distance(np.array([[-1.0, 0, 0], [1, 5, 0]]), depth, camera, pose, 0.1) == -1).all()
+    for unknown in (np.nan, 0):
+        assert (signed_distance(along, np.full((41, 41), unknown), camera, pose, 0.1) == -1).all()
 
 
 def test_the_floor_is_the_lowest_large_level_surface() -> None:

@@ -5,7 +5,7 @@ our network, of any registered architecture; the floating-point bound, its matri
 a PointBERT or a Uni3D the same mathematics the plain way (`baselines.py`, `uni3d.py`), checked to give the same
 embeddings, and with `--reference DIR` the reference's own code. Prints how many times as long the others take, how long
 a cloud takes beside the first model, the stages from file to score, and peak memory, each pass in a process of its own.
-Writes all of it as JSON.
+Writes all of it as JSON and a picture.
 
 Times are those of this machine and this run: quote the ratios, first of all that to the bound.
 """
@@ -16,13 +16,14 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from benchmarks import options
 from benchmarks.performance.harness import machine, versions
 from benchmarks.report.output import write_json
 from openshape_ood import __version__
-from openshape_ood.errors import InputError
+from openshape_ood.errors import InputError, MissingPackageError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 QUICK = {"model": ["tiny"], "batch": [1, 2], "points": 256, "repeats": 1}
@@ -50,6 +51,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--cpu-seconds", action="store_true", help="of the cores, not of the clock: with --threads 1 on a busy machine"
     )
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave out peak memory")
+    parser.add_argument("--no-picture", dest="picture", action="store_false", help="figures only")
     parser.add_argument("--quick", action="store_true", help="very small and once, to see that it runs")
     args = parser.parse_args(argv)
     for name, value in (QUICK if args.quick else USUAL).items():
@@ -63,11 +65,13 @@ def run(args: argparse.Namespace) -> None:
 
     from benchmarks.performance.speed import report
     from benchmarks.performance.speed.measuring import Settings, measure
-    from openshape_ood.devices import find_device
+    from openshape_ood.encoders.devices import find_device
 
     options.check(args, batch=1, points=1, repeats=1, threads=1)
     if args.cpu_seconds and args.threads > 1:
         raise InputError(f"--cpu-seconds are of one thread; --threads is {args.threads}: expected --threads 1")
+    if args.picture and not find_spec("matplotlib"):  # before the work, not after it
+        raise MissingPackageError("the picture needs matplotlib: pip install -e '.[benchmarks]'; or --no-picture")
     device = find_device(args.device)
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"--device is {args.device}; expected cpu or cuda")
@@ -88,6 +92,7 @@ def run(args: argparse.Namespace) -> None:
             if args.progress:
                 said = f"{model}, {precision}, batch {cell.batch}: {cell.turns.count} turns"
                 print(f"{said}, done after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    stem = args.out / f"speed-{device.type}{'-quick' if args.quick else ''}"
     found = {
         "about": "ratios of times taken in turns; seconds are a batch's, on this machine, in this run",
         "settings": {
@@ -98,9 +103,11 @@ def run(args: argparse.Namespace) -> None:
         "versions": {"openshape_ood": __version__, **versions("torch")},
         "cells": [cell.as_json() for cell in cells],
     }
-    path = write_json(args.out / f"speed-{device.type}{'-quick' if args.quick else ''}.json", found)
+    files = [write_json(stem.with_suffix(".json"), found)]
     where = f"{args.threads} CPU thread{'s' * (args.threads != 1)}" if device.type == "cpu" else str(device)
-    print(report.printed(cells, where), path, sep="\n")
+    if args.picture:
+        files.append(report.draw(stem.with_suffix(".png"), cells, where))
+    print(report.printed(cells, where), *files, sep="\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

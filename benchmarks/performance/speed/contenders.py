@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks.performance.harness import Clock, Pass, write_meshes
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
 from benchmarks.performance.speed.uni3d import PlainUni3D
-from openshape_ood.devices import exact as without_tf32
+from openshape_ood.encoders.devices import exact as without_tf32
 from openshape_ood.encoders.protocols import StagedNetwork
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.errors import OpenShapeError

@@ -1,14 +1,18 @@
-"""What a run shows: ratios first, then stages, then memory."""
+"""What a run shows: ratios first, then stages, then memory; and stages as a picture."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.options import grid
 from benchmarks.performance.harness import MIB, Quartiles
-from benchmarks.performance.speed.measuring import CALL, FILES, OURS, PLAIN, REFERENCE, Cell
+from benchmarks.performance.speed.contenders import STAGES, WHOLE
+from benchmarks.performance.speed.measuring import BOUND, CALL, FILES, OURS, PLAIN, REFERENCE, Cell
+from openshape_ood import plots
+from openshape_ood.novelty_map.colors import AMBER, BLUE, GREEN, SKY
 
 TITLES = {
     "read": "read (PLY)",
@@ -23,6 +27,8 @@ TITLES = {
     "whole": "network, overlapped",
 }
 BESIDE = ("read meshes", "whole")  # in no sum: instead of another stage, or several at once
+COLORS = dict(zip((*STAGES, *WHOLE), (AMBER, GREEN, SKY, BLUE, BLUE), strict=True))
+NAMES = {REFERENCE: "reference", PLAIN: "plain way", OURS: "ours", BOUND: "products alone"}
 
 RATIO_NOTE = """How many times as long as ours the other takes, median [quartiles] over turns; rest: all but sampling.
 ours / bound: how many times as long as their matrix products alone our layers take. plain differs: relative difference
@@ -144,3 +150,56 @@ def memory_table(cells: Sequence[Cell]) -> str:
         return words
 
     return _columns(cells, {who: mib(who) for who in (OURS, PLAIN, REFERENCE)})
+
+
+def draw(path: Path, cells: Sequence[Cell], where: str) -> Path:
+    """A panel a model and precision, a group of bars a batch size: stages as shares of the plain way's time.
+
+    Without a plain way they are shares of ours.
+    """
+    from matplotlib.patches import Patch
+
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.model, cell.precision), []).append(cell)
+    bars = max(sum(len(_drawn(cell)) + 1 for cell in own) for own in groups.values())
+    figure, axes = plots.panels(1, len(groups), size=(4.6 * len(groups) + 1.2, 1.6 + 0.3 * bars))
+    for axis, ((model, precision), own) in zip(axes[0], groups.items(), strict=True):
+        _panel(axis, own)
+        axis.set_title(f"{model}, {precision}", fontsize=11)
+    seen = {stage for cell in cells for stage in cell.stages}
+    patches = [Patch(color=color, label=TITLES[stage]) for stage, color in COLORS.items() if stage in seen]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=9, frameon=False)
+    figure.suptitle(f"Time of an embedding by stage, {NAMES[_base(cells[0])]} = 100 ({where})", fontsize=11)
+    return plots.save(figure, path)
+
+
+def _drawn(cell: Cell) -> list[str]:
+    return [name for name in NAMES if name in cell.turns.seconds]
+
+
+def _base(cell: Cell) -> str:
+    return PLAIN if PLAIN in cell.others else OURS
+
+
+def _panel(axis: Any, cells: Sequence[Cell]) -> None:
+    """Bars as long as the whole takes beside the base in the same turn, split as its stages' medians are."""
+    place, ticks = 0.0, {}
+    for cell in cells:
+        axis.text(0, place - 0.62, f"batch {cell.batch}", va="bottom", fontsize=9, fontweight="bold")
+        for name in _drawn(cell):
+            medians = {stage: cell.turns.time(name, (stage,)).median for stage in cell.turns.stages(name)}
+            length, left = 100 * cell.turns.ratio(name, _base(cell)).median, 0.0
+            for stage, median in medians.items():
+                width = length * median / sum(medians.values())
+                axis.barh(place, width, 0.8, left=left, color=COLORS[stage], edgecolor="white", linewidth=0.5)
+                left += width
+            axis.text(left + 1.5, place, f"{length:.0f}", va="center", fontsize=9)
+            ticks[place] = NAMES[name]
+            place += 1
+        place += 1
+    axis.set_yticks(list(ticks), list(ticks.values()), fontsize=9)
+    axis.set_ylim(place - 1.4, -1.2)
+    axis.set_xlabel(f"share of the time of {NAMES[_base(cells[0])]}, %", fontsize=9)
+    axis.set_xlim(0, axis.get_xlim()[1] * 1.12)
+    axis.spines[["top", "right"]].set_visible(False)

@@ -39,7 +39,7 @@ def example_bank(encoder: ShapeEncoder) -> KnownClasses:
 def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
     """The first test shape of each pair: above where it is found novel, below where it is foreign."""
     from openshape_ood import plots
-    from openshape_ood.localization import localize
+    from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic.planted import plant
 
     bank = example_bank(encoder)
@@ -59,7 +59,7 @@ def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
 def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
     """A chair, and the same with a guitar for a back, both by novelty against other chairs, sofas and tables."""
     from openshape_ood import plots
-    from openshape_ood.localization import localize
+    from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic import generate, sample
     from openshape_ood.synthetic.planted import plant
 

@@ -18,8 +18,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch_redstone import Lambda, supercat
 
-from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
-from openshape_ood.encoders.protocols import Stage
+from openshape_ood.encoders.grouping.plain import gather
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import PointBERTSizes
 
@@ -181,8 +180,8 @@ def _patches_first(x: Tensor) -> Tensor:
 class PointBERT(PatchTransformer):
     """Clouds in the encoder's own frame -> embeddings, not normalized; see `PatchTransformer`."""
 
-    def __init__(self, sizes: PointBERTSizes, grouping: Grouping = PLAIN) -> None:
-        super().__init__(sizes, grouping)
+    def __init__(self, sizes: PointBERTSizes) -> None:
+        super().__init__(sizes)
         self.radius = sizes.radius
         self.cls_token = nn.Parameter(torch.zeros(sizes.width))
         self.sa = SetAbstraction(sizes)
@@ -208,18 +207,8 @@ class PointBERT(PatchTransformer):
     def sample(self, points: Tensor) -> Tensor:
         return self.grouping.sample(points[..., :3], self.sizes.patches)
 
-    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        xyz = points[..., :3]
-        centers = gather(xyz, picked)
-        return centers, self.grouping.query(xyz, centers, self.sizes.radius, self.sizes.patch_points)
-
-    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
-        """(b, n, 6) -> features (b, p, w) of the patches at a stage, and their centers (b, p, 3).
-
-        "local" is the set abstraction's output, for which the transformer does not run.
-        """
-        centers, members = self.group(points, self.sample(points))
-        return self._staged(centers, self.abstract(points, centers, members), stage), centers
+    def _members(self, xyz: Tensor, centers: Tensor) -> Tensor:
+        return self.grouping.query(xyz, centers, self.sizes.radius, self.sizes.patch_points)
 
     def _patch_network(self) -> nn.Module:
         return self.sa

@@ -108,10 +108,6 @@ class TextEncoder:
         cache : bool
             Keep embeddings on disk.
 
-        Returns
-        -------
-        TextEncoder
-
         Raises
         ------
         InputError, RegistryError
@@ -144,10 +140,8 @@ class TextEncoder:
 
         Raises
         ------
-        ClassNamesError
-            No names, blank, repeated, unknown or too long ones.
-        RegistryError, InputError, CheckpointError
-            What keeps the model from being loaded, and what to do about it.
+        ClassNamesError, RegistryError, InputError, CheckpointError
+            No names, blank, repeated, unknown or too long ones; what keeps the model from being loaded.
 
         Examples
         --------
@@ -213,7 +207,7 @@ class TextEncoder:
     @cached_property
     def _precision(self) -> str:
         """Of the embeddings that the device gives."""
-        from openshape_ood.devices import find_device
+        from openshape_ood.encoders.devices import find_device
 
         return open_clip.precision_on(find_device(self._device))
 
@@ -267,8 +261,6 @@ def clean_names(names: Any) -> list[str]:
 
     Raises `ClassNamesError` for a single string, no names, blank or repeated ones.
 
-    Examples
-    --------
     >>> clean_names(["night_stand", " window_box_(for_plants)"])
     ['night stand', 'window box (for plants)']
     """

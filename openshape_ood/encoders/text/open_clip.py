@@ -39,7 +39,7 @@ class ClipModel:
         import torch
         from open_clip.model import _build_text_tower
 
-        from openshape_ood.devices import find_device
+        from openshape_ood.encoders.devices import find_device
 
         config, target = find_config(row), find_device(device)
         precision = precision or precision_on(target)

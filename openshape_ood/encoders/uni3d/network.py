@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from openshape_ood.encoders.grouping.plain import PLAIN, Grouping, gather
+from openshape_ood.encoders.grouping.plain import gather
 from openshape_ood.encoders.grouping.pointnet2 import sample_outside_core
-from openshape_ood.encoders.protocols import Stage
 from openshape_ood.encoders.staged import PatchTransformer, constant, fold
 from openshape_ood.registry.architectures import Uni3DSizes
 
@@ -166,8 +165,8 @@ class Block(nn.Module):
 class Uni3D(PatchTransformer):
     """Clouds in the encoder's own frame -> embeddings, not normalized; see `PatchTransformer`."""
 
-    def __init__(self, sizes: Uni3DSizes, grouping: Grouping = PLAIN) -> None:
-        super().__init__(sizes, grouping)
+    def __init__(self, sizes: Uni3DSizes) -> None:
+        super().__init__(sizes)
         width = sizes.width
         self.cls_token, self.cls_pos = (nn.Parameter(torch.zeros(1, 1, width)) for _ in range(2))
         self.encoder = PatchNetwork(sizes)
@@ -193,21 +192,13 @@ class Uni3D(PatchTransformer):
     def sample(self, points: Tensor) -> Tensor:
         return sample_outside_core(points[..., :3], self.sizes.patches, self.grouping.sample)
 
-    def group(self, points: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
-        xyz = points[..., :3]
-        centers = gather(xyz, picked)
-        return centers, self.grouping.nearest(xyz, centers, self.sizes.patch_points)
+    def _members(self, xyz: Tensor, centers: Tensor) -> Tensor:
+        return self.grouping.nearest(xyz, centers, self.sizes.patch_points)
 
-    def patches(self, points: Tensor, stage: Stage) -> tuple[Tensor, Tensor, Tensor]:
-        """(b, n, 6) -> features (b, p, w) of the patches at a stage, their centers (b, p, 3) and radii (b,).
-
-        "local" is the patch network's output, for which the transformer does not run. The radius of a patch is the
-        distance of its farthest member; of a cloud, their mean.
-        """
-        centers, members = self.group(points, self.sample(points))
+    def _radii(self, points: Tensor, centers: Tensor, members: Tensor) -> tuple[Tensor, ...]:
+        """That of a patch is the distance of its farthest member."""
         distances = (gather(points[..., :3], members) - centers[:, :, None]).norm(dim=-1)
-        radii = distances.amax(dim=-1).mean(dim=-1)
-        return self._staged(centers, self.abstract(points, centers, members), stage), centers, radii
+        return (distances.amax(dim=-1).mean(dim=-1),)
 
     def _patch_network(self) -> nn.Module:
         return self.encoder

@@ -1,5 +1,4 @@
 """Places of a scan that may be objects, found without classes."""
 
+from openshape_ood.scenes.proposals.find import Proposals as Proposals
 from openshape_ood.scenes.proposals.find import find_objects as find_objects
-from openshape_ood.scenes.proposals.layout import Plane as Plane
-from openshape_ood.scenes.proposals.result import Proposals as Proposals

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -58,13 +57,11 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
     if not (parsed.piece >= 0).any():
         return []
     tree = merge_tree(parsed.frame, parsed.edges, parsed.piece)
-    order = np.argsort(parsed.piece, kind="stable")
-    ends = np.searchsorted(parsed.piece[order], np.arange(int(parsed.piece.max()) + 2))
-    found = []
+    pieces, found = rows_of(parsed.piece), []
     for node, members in enumerate(tree.members):
         if tree.size[node] < LEAST:
             continue
-        rows = np.sort(np.concatenate([order[ends[i] : ends[i + 1]] for i in members.tolist()]))
+        rows = np.sort(np.concatenate([pieces[i] for i in members.tolist()]))
         parent = tree.parent[node]
         outer, after = (tree.bond[parent], int(tree.size[parent])) if parent >= 0 else (-1.0, len(rows))
         if np.ptp(parsed.frame.places[rows], axis=0).max() <= LARGEST:
@@ -97,7 +94,10 @@ def by_density(parsed: Parsed) -> list[Candidate]:
 
 
 def _pieces(label: np.ndarray) -> list[Candidate]:
+    return [Candidate(rows) for rows in rows_of(label) if len(rows) >= LEAST]
+
+
+def rows_of(label: np.ndarray) -> list[np.ndarray]:
+    """The rows of each label of (n,) from 0 up, ascending; those below 0 belong to none."""
     order = np.argsort(label, kind="stable")
-    ends = np.flatnonzero(np.diff(label[order], prepend=-2, append=label.max() + 1))
-    parts = [order[a:b] for a, b in pairwise(ends)]
-    return [Candidate(rows) for rows in parts if label[rows[0]] >= 0 and len(rows) >= LEAST]
+    return np.split(order, np.searchsorted(label[order], np.arange(label.max() + 1)))[1:]

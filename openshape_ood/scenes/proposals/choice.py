@@ -27,20 +27,24 @@ def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
     return np.where(holds.any(axis=1), least.argmin(axis=1), -1) if len(rows) else np.empty(0, dtype=np.int64)
 
 
+def members(rows: Sequence[np.ndarray], count: int) -> csr_array:
+    """Which of `count` rows each set has: a table (p, count) of ones."""
+    found = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
+    starts = np.cumsum([0, *map(len, rows)])
+    return csr_array((np.ones(len(found), dtype=np.int64), found, starts), shape=(len(rows), count))
+
+
 def _shared(rows: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
     """How many rows two sets share (p, p), and how many each has (p,)."""
-    size = np.array([len(own) for own in rows], dtype=np.int64)
-    members = np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64)
-    starts = np.concatenate([[0], np.cumsum(size)])
-    table = csr_array((np.ones(len(members), dtype=np.int64), members, starts), shape=(len(size), count))
-    return (table @ table.T).toarray(), size
+    table = members(rows, count)
+    return (table @ table.T).toarray(), np.array([len(own) for own in rows], dtype=np.int64)
 
 
-def suppressed(score: np.ndarray, shared: np.ndarray, overlap: float = OVERLAP) -> list[int]:
+def suppressed(score: np.ndarray, shared: np.ndarray) -> list[int]:
     """Indices of the candidates that are kept, best first; of equal scores the earlier candidate is the better."""
     kept: list[int] = []
     for i in np.argsort(-score, kind="stable").tolist():
-        if not kept or shared[i, kept].max() <= overlap:
+        if not kept or shared[i, kept].max() <= OVERLAP:
             kept.append(i)
     return kept
 

@@ -1,9 +1,9 @@
-"""find_objects: a scan in, proposals out."""
+"""find_objects: a scan in, proposals out: what may be an object, without saying which."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,10 @@ import numpy as np
 from openshape_ood.checks import check_choice, check_whole, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
-from openshape_ood.scenes.proposals.candidates import Candidate, Parsed, by_contact, by_density, of_tree, parse
+from openshape_ood.scenes.proposals.candidates import Candidate, Parsed, by_contact, by_density, of_tree, parse, rows_of
 from openshape_ood.scenes.proposals.choice import divided, overlaps, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.layout import Plane
-from openshape_ood.scenes.proposals.result import Proposals
 from openshape_ood.scenes.proposals.traits import likely_overlap
 from openshape_ood.scenes.scene import Scene
 
@@ -23,6 +22,44 @@ HOW: dict[str, Callable[[Parsed], list[Candidate]]] = {"tree": of_tree, "contact
 SCORES = ("shape", "size")
 MOST = 100
 REGION = 50  # points of a region of a map, at least
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """Places of a scan of n points that may be objects, the best first.
+
+    Attributes
+    ----------
+    rows : tuple of ndarray (m,)
+        The points of each proposal, ascending.
+    score : (p,) float64
+        What they are ordered by.
+    layout : tuple of Plane
+        Floor, ceiling and walls that were taken off, with their points; in the frame of the scan.
+    by : str
+        How they were made and chosen.
+    candidates : int
+        How many there were to choose from.
+    n : int
+        Points of the scan.
+    """
+
+    rows: tuple[np.ndarray, ...]
+    score: np.ndarray
+    layout: tuple[Plane, ...]
+    by: str
+    candidates: int
+    n: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self.rows)
+
+    def __repr__(self) -> str:
+        taken = ", ".join(plane.kind for plane in self.layout) or "nothing"
+        return f"Proposals({len(self)} of {self.candidates} candidates by {self.by}; {taken} taken off {self.n} points)"
 
 
 def find_objects(
@@ -83,13 +120,7 @@ def find_objects(
 
 
 def proposed(
-    frame: Frame,
-    scene: Scene,
-    by: str,
-    regions: NoveltyMap | Sequence[Any] | None,
-    score: str,
-    most: int,
-    overlapping: bool,
+    frame: Frame, scene: Scene, by: str, regions: Any, score: str, most: int, overlapping: bool = False
 ) -> Proposals:
     """`find_objects` in a frame that there is already."""
     check_choice(by, "by", tuple(HOW))
@@ -108,33 +139,21 @@ def proposed(
         kept = np.argsort(-worth, kind="stable").tolist()
     else:
         kept = divided(worth, rows, count) if shaped else suppressed(worth, overlaps(rows, count))
-    kept = kept[:most]
-    members = _points(frame.inverse, [rows[i] for i in kept])
-    layout = _layout(frame, parsed)
-    return Proposals(
-        tuple(members), worth[kept], layout, f"{by}, {'shape' if shaped else 'size'}", len(found), len(scene)
-    )
+    kept, points = kept[:most], rows_of(frame.inverse)
+    members = tuple(np.sort(np.concatenate([points[voxel] for voxel in rows[i].tolist()])) for i in kept)
+    layout = tuple(_layout(frame, parsed))
+    return Proposals(members, worth[kept], layout, f"{by}, {'shape' if shaped else 'size'}", len(found), len(scene))
 
 
-def _points(inverse: np.ndarray, voxels: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The points of each set of voxels, ascending."""
-    order = np.argsort(inverse, kind="stable")
-    ends = np.searchsorted(inverse[order], np.arange(int(inverse.max()) + 2))
-    parts = [[order[ends[i] : ends[i + 1]] for i in rows.tolist()] for rows in voxels]
-    return [np.sort(np.concatenate([order[:0], *part])) for part in parts]
-
-
-def _layout(frame: Frame, parsed: Parsed) -> tuple[Plane, ...]:
+def _layout(frame: Frame, parsed: Parsed) -> Iterator[Plane]:
     """The planes with all points that went with them, in the frame of the scan."""
-    rows = _points(frame.inverse, [np.flatnonzero(parsed.owner == i) for i in range(len(parsed.planes))])
-    turned = []
-    for plane, own in zip(parsed.planes, rows, strict=True):
-        if not len(own):  # no superpoint lies on it with its half
-            continue
-        normal = frame.outward(plane.normal)
-        offset = float(normal @ frame.place(plane.offset * plane.normal))
-        turned.append(replace(plane, normal=normal, offset=offset, rows=own))
-    return tuple(turned)
+    owner = parsed.owner[frame.inverse]
+    for i, plane in enumerate(parsed.planes):
+        rows = np.flatnonzero(owner == i)
+        if len(rows):  # else no superpoint lies on it with its half
+            normal = frame.outward(plane.normal)
+            offset = float(normal @ frame.place(plane.offset * plane.normal))
+            yield replace(plane, normal=normal, offset=offset, rows=rows)
 
 
 def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int) -> Proposals:

@@ -23,22 +23,10 @@ QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[
 class Frame:
     """A scan's v voxels.
 
-    Attributes
-    ----------
-    steps : (n, 3) int64
-        The points in micrometers, z up, turned by the quarter that fills the first quadrant most.
-    places : (v, 3) float64
-        Mean of the points of each voxel, meters, sorted by their cells.
-    color : (v, 3) float64 or None
-        Mean color, in [0, 1].
-    inverse : (n,) int64
-        The voxel of each point.
-    size : float
-        Of a voxel, meters.
-    quarter : (2, 2) int
-        What turned x and y.
-    middle : (3,) float64
-        What was the origin of `steps`, in the scan's own coordinates.
+    steps: the points (n, 3) in micrometers, z up, turned by the quarter that fills the first quadrant most; places:
+    mean of the points of each voxel (v, 3), meters, sorted by their cells; color: mean color (v, 3) in [0, 1]; inverse:
+    the voxel (n,) of each point; size: of a voxel, meters; quarter: what turned x and y (2, 2); middle: the origin (3,)
+    of `steps` in the scan's own coordinates.
     """
 
     steps: np.ndarray
@@ -50,13 +38,11 @@ class Frame:
     middle: np.ndarray
 
     @classmethod
-    def of(cls, scene: Scene, size: float | None = None) -> Frame:
-        """Voxels of `size` meters, or else of 3 cm, or as much more as keeps them to 150,000."""
+    def of(cls, scene: Scene) -> Frame:
+        """Voxels of 3 cm, or as much more as keeps them to 150,000."""
         if not isinstance(scene, Scene):
-            given = type(scene).__name__
-            raise InputError(
-                f"the scan is a {given}; expected a Scene: load_scene(path), or Scene(points) in meters, z up"
-            )
+            what = f"the scan is a {type(scene).__name__}"
+            raise InputError(f"{what}; expected a Scene: load_scene(path), or Scene(points) in meters, z up")
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
         middle = (low + high) / 2
@@ -64,20 +50,18 @@ class Frame:
         steps = np.rint((scene.points - middle) / STEP).astype(np.int64)
         quarter = _fullest(steps)
         steps[:, :2] = steps[:, :2] @ quarter.T
-        edge, cells = size or SMALLEST, np.empty(0)
+        edge = SMALLEST
         while True:
-            cells = _cells(steps, edge)
-            distinct, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
-            if size is not None or len(distinct) <= MOST_VOXELS:
+            _, inverse, counts = np.unique(_cells(steps, edge), return_inverse=True, return_counts=True)
+            if len(counts) <= MOST_VOXELS:
                 break
-            edge *= max(1.05, float(len(distinct) / MOST_VOXELS) ** 0.5)
-        # sums of whole numbers, which are the same in any order
-        places = np.stack([np.bincount(inverse, steps[:, i]) for i in range(3)], axis=1) / counts[:, None]
-        color = None
-        if scene.color is not None:
-            shades = np.rint(scene.color * 255)
-            color = np.stack([np.bincount(inverse, shades[:, i]) for i in range(3)], axis=1) / counts[:, None] / 255
-        return cls(steps, places * STEP, color, inverse, edge, quarter, middle)
+            edge *= max(1.05, float(len(counts) / MOST_VOXELS) ** 0.5)
+
+        def means(values: np.ndarray) -> np.ndarray:  # sums of whole numbers, which are the same in any order
+            return np.stack([np.bincount(inverse, values[:, i]) for i in range(3)], axis=1) / counts[:, None]
+
+        color = None if scene.color is None else means(np.rint(scene.color * 255)) / 255
+        return cls(steps, means(steps) * STEP, color, inverse, edge, quarter, middle)
 
     @cached_property
     def beside(self) -> tuple[np.ndarray, np.ndarray]:
@@ -93,8 +77,7 @@ class Frame:
         return max(self.size, float(np.median(fourth)))
 
     def ordered(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """The points `rows` (m,) in an order that depends on nothing but where they are; of more than `most` that
-        many, evenly."""
+        """The points `rows` (m,), `most` of them at most, in an order that depends on nothing but where they are."""
         rows = rows[np.lexsort(self.steps[rows].T)]
         return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
 

@@ -57,9 +57,8 @@ def superpoints(edges: Graph, count: int) -> np.ndarray:
     than 8 voxels go to the neighbor that they differ least from.
     """
     order = np.argsort(edges.weight, kind="stable")
-    pairs = list(
-        zip(edges.first[order].tolist(), edges.second[order].tolist(), edges.weight[order].tolist(), strict=True)
-    )
+    columns = (column[order].tolist() for column in (edges.first, edges.second, edges.weight))
+    pairs = list(zip(*columns, strict=True))
     parent, size, most = list(range(count)), [1] * count, [GRAIN] * count
 
     def root(i: int) -> int:

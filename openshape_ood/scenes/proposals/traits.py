@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from openshape_ood.scenes.proposals.candidates import Candidate, Parsed
+from openshape_ood.scenes.proposals.choice import members
 
 FREE, FLOOR, WALL = range(3)
 TRAITS = (
@@ -30,10 +31,8 @@ def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, n
     kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)
-    members = np.concatenate([*(one.rows for one in found), np.empty(0, dtype=np.int64)])
-    starts = np.cumsum([0, *(len(one.rows) for one in found)])
-    table = csr_array((np.ones(len(members), dtype=np.int32), members, starts), shape=(len(found), count))
-    links = np.ones(len(edges.first), dtype=np.int32)
+    table = members([one.rows for one in found], count)
+    links = np.ones(len(edges.first), dtype=np.int64)
     beside = csr_array((links, (edges.first, edges.second)), shape=(count, count))
     ahead, back = table @ beside, table @ beside.T
     inside = np.asarray(ahead.multiply(table).sum(axis=1)).reshape(-1)

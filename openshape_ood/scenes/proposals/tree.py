@@ -18,16 +18,8 @@ COARSE = 0.05  # meters, of what gaps are measured between
 class Tree:
     """Nodes, the s superpoints first, then each of two joined.
 
-    Attributes
-    ----------
-    members : list of ndarray
-        The superpoints of each node, ascending.
-    size : list of float
-        Voxels.
-    bond : list of float
-        How closely the two halves of a node are tied; 1 for a superpoint.
-    parent : list of int
-        -1 for a root.
+    Of each node: members, its superpoints, ascending; size, its voxels; bond, how closely its halves are tied, 1 for a
+    superpoint; parent, -1 for a root.
     """
 
     def __init__(self, size: np.ndarray) -> None:

@@ -47,21 +47,10 @@ class _Convolve(torch.autograd.Function):
 
 
 def convolve(x: Tensor, kernel: Tensor, where: KernelMap | SpconvMap) -> Tensor:
-    """The sum over a kernel's cells of rows x kernel[cell], as MinkowskiEngine has it: no flip.
+    """The sum (w, o) over a kernel's cells of rows x (v, i) @ kernel[cell] (i, o), as MinkowskiEngine has it.
 
-    Parameters
-    ----------
-    x : Tensor (v, i)
-        A row a voxel.
-    kernel : Tensor (cells, i, o)
-    where : KernelMap or SpconvMap
-        `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed); those of a `SpconvGrid` are computed
-        by spconv, without gradients.
-
-    Returns
-    -------
-    Tensor (w, o)
-        A row a voxel of the grid that `where` leads to.
+    where: `grid.neighbors(side)`, `grid.down` (stride 2) or `grid.up` (transposed), which leads to w voxels; of a
+    `SpconvGrid` spconv computes it, without gradients.
     """
     if isinstance(where, SpconvMap):
         return where.convolve(x, kernel)

@@ -36,12 +36,8 @@ class KernelMap:
 class Grid:
     """Distinct voxels in the order of their keys.
 
-    Attributes
-    ----------
-    cells : Tensor (v, 4) int64
-        Scan of the batch, x, y, z, in steps of this grid.
-    keys : Tensor (v,) int64
-        Ascending; a step along x adds 1, along y and z `steps`.
+    cells: scan of the batch, x, y, z (v, 4) int64, in steps of this grid; keys (v,) int64: ascending; a step along x
+    adds 1, along y and z `steps`.
     """
 
     def __init__(self, cells: Tensor, keys: Tensor, steps: tuple[int, int]) -> None:
@@ -53,17 +49,10 @@ class Grid:
 
     @classmethod
     def of(cls, coords: Tensor) -> tuple[Grid, Tensor]:
-        """The grid of voxels in any order, and that order: row i of the grid is row order[i] of `coords`.
+        """The grid of voxels (v, 4) int64, scan of the batch, x, y, z, in any order, negative ones too; and that order:
+        row i of the grid is row order[i] of `coords`.
 
-        Parameters
-        ----------
-        coords : Tensor (v, 4) int64
-            Scan of the batch, x, y, z; negative ones too.
-
-        Raises
-        ------
-        InputError
-            For no voxels, one given twice, and scans that reach too far for keys of 64 bits.
+        Raises `InputError` for no voxels, one given twice, and scans that reach too far for keys of 64 bits.
         """
         if coords.ndim != 2 or coords.shape[1] != 4 or not len(coords) or coords.dtype != torch.int64:
             raise InputError(f"voxels are {tuple(coords.shape)} {coords.dtype}; expected (v, 4) int64, v at least 1")

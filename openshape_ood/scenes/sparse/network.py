@@ -108,19 +108,17 @@ class SparseUNet(nn.Module):
 
     def features(self, x: Tensor, grid: Grid | SpconvGrid) -> Tensor:
         """Numbers (v, c) of the grid's voxels -> what the last block makes of them (v, w), before any classifier."""
-        get, grids, skips = self.get_submodule, [grid], list[Tensor]()
+        get, finer = self.get_submodule, list[tuple[Grid | SpconvGrid, Tensor]]()
         out = self.bn0(self.conv0p1s1(x, grid.neighbors(self.sizes.side)))
         for i in range(LEVELS):
-            skips.append(out)
+            finer.append((grid, out))
             out = get(f"bn{i + 1}")(get(f"conv{i + 1}p{2**i}s2")(out, grid.down))
             grid = grid.coarser
             out = get(f"block{i + 1}")(out, grid.neighbors(3))
-            grids.append(grid)
         for i in range(LEVELS, 2 * LEVELS):
-            grid = grids[2 * LEVELS - 1 - i]
+            grid, skipped = finer.pop()
             out = get(f"bntr{i}")(get(f"convtr{i}p{2 ** (2 * LEVELS - i)}s2")(out, grid.up))
-            out = torch.cat([out, skips.pop()], dim=1)
-            out = get(f"block{i + 1}")(out, grid.neighbors(3))
+            out = get(f"block{i + 1}")(torch.cat([out, skipped], dim=1), grid.neighbors(3))
         return out
 
     def embed(self, features: Tensor) -> Tensor:
@@ -129,5 +127,4 @@ class SparseUNet(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """What `final` makes of features (v, w): logits (v, k) of the classes that it was trained with."""
-        found: Tensor = self.final(features)
-        return found
+        return self.final(features)

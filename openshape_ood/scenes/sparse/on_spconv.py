@@ -89,12 +89,8 @@ class SpconvGrid:
     def of(cls, grid: Grid) -> SpconvGrid:
         """The same voxels in the same order.
 
-        Raises
-        ------
-        InputError
-            Where the scan reaches over more cells than spconv can number: some of its neighbors would be wrong.
-        MissingPackageError
-            Without spconv, or with one that was built for another device.
+        Raises `InputError` where the scan reaches over more cells than spconv can number, so that some neighbors would
+        be wrong, and what `load_spconv` does.
         """
         low = grid.cells.min(dim=0).values
         low[1:] = low[1:] >> LEVELS << LEVELS  # by whole voxels of the coarsest level, so that these stay as they are

@@ -27,9 +27,7 @@ CANDIDATES = 128  # queries whose candidates, up to all rows of a block, are mea
 PAIR_ELEMENTS = 1 << 18  # numbers of the pairs measured at once: 2 MiB in float64, a few such tables
 
 
-def nearest(
-    queries: Any, rows: Any, k: int = 1, metric: str = "cosine", progress: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tuple[np.ndarray, np.ndarray]:
     """Find the k nearest rows of every query, exactly.
 
     Of rows at the same distance the one of lowest index comes first. Some 200 MiB are held beside queries, rows and
@@ -46,8 +44,6 @@ def nearest(
     metric : {"cosine", "euclidean"}
         "cosine": 1 - cos(q, r), from 0 to 2, where a zero vector has the distance 1 to everything. "euclidean":
         ``|q - r|``, from 0.
-    progress : bool, default False
-        Show a bar on stderr.
 
     Returns
     -------
@@ -71,7 +67,7 @@ def nearest(
     queries, rows = array(queries, "queries", "bd", any_type=True), array(rows, "rows", "md", any_type=True)
     check_widths(queries, "queries", rows, "rows")
     k = check_count(k, "k", len(rows), "the number of rows")
-    return search(queries, rows, k, Measure.of(metric, queries, rows), progress)
+    return search(queries, rows, k, Measure.of(metric, queries, rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,21 +125,16 @@ class Measure:
         return np.where(u.any(axis=1) & v.any(axis=1), distance, 1.0)
 
 
-def search(
-    queries: np.ndarray, rows: np.ndarray, k: int, measure: Measure, progress: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+def search(queries: np.ndarray, rows: np.ndarray, k: int, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
     """`nearest` of what has been checked: distance (b, k) and index (b, k)."""
     distance = np.full((len(queries), k), np.inf)
     index = np.full((len(queries), k), len(rows), dtype=np.int64)
-    with progress_bar(len(queries) * len(rows), "pair", progress) as bar:
-        for part in parts(len(queries), _at_once(queries, QUERIES, QUERY_ELEMENTS)):
-            _scan(queries[part], rows, measure, distance[part], index[part], bar)
+    for part in parts(len(queries), _at_once(queries, QUERIES, QUERY_ELEMENTS)):
+        _scan(queries[part], rows, measure, distance[part], index[part])
     return distance, index
 
 
-def _scan(
-    queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.ndarray, index: np.ndarray, bar: Any
-) -> None:
+def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.ndarray, index: np.ndarray) -> None:
     """One pass over the rows, for as many queries as fit; fills distance and index (b, k)."""
     k = distance.shape[1]
     vectors, squares = np.empty(queries.shape, dtype=np.float32), np.empty(len(queries))
@@ -170,7 +161,6 @@ def _scan(
                 bound = np.maximum(bound, np.partition(products, -k, axis=1)[:, -k] - 2 * slack[some])
             query, row = np.nonzero(products >= bound[:, None])
             _merge(queries, rows, measure, some[query], row + part.start, distance, index)
-        bar.update(len(queries) * len(exact))
 
 
 def _slack(squares: np.ndarray, longest: float, d: int) -> np.ndarray:
@@ -224,13 +214,6 @@ def _at_once(table: np.ndarray, most: int, elements: int) -> int:
 
 def _largest(table: np.ndarray) -> float:
     return max(-float(table.min()), float(table.max())) if len(table) else 0.0
-
-
-def progress_bar(total: int, unit: str, progress: bool) -> Any:
-    """A bar on stderr for `total` units, or one that does nothing."""
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc="neighbors", unit=unit, unit_scale=True, disable=not progress)
 
 
 def spread_out(rows: np.ndarray, k: int) -> np.ndarray:

@@ -11,18 +11,17 @@ import numpy as np
 
 from openshape_ood.checks import array, blocks, check_choice, check_count, check_seed, check_widths
 from openshape_ood.errors import InputError, MissingPackageError
-from openshape_ood.scoring.neighbors.exact import METRICS, Measure, distances, nearest, parts, progress_bar, search
+from openshape_ood.scoring.neighbors.exact import METRICS, Measure, distances, nearest, parts, search
 
 QUERIES = 1024  # searched at once, fewer where d is large
 
 
 class Index:
-    """Approximate neighbors by faiss, of rows in cells (IVF-Flat) or in a graph (HNSW). Needs the extra [faiss].
+    """Approximate neighbors by faiss, of rows in cells (IVF-Flat), the same for the same seed. Needs the extra [faiss].
 
     The index only finds candidates; their distances are computed from the difference, as in `nearest`, and ties go to
-    the lower index among those found. Cells are the same for the same seed; a graph depends on which thread comes
-    first, unless there is one. Holds `rows` and a float32 copy of them. How much it misses depends on the data: ask
-    `recall`.
+    the lower index among those found. Holds `rows` and a float32 copy of them. How much it misses depends on the data:
+    ask `recall`.
 
     Parameters
     ----------
@@ -30,13 +29,10 @@ class Index:
         At least one.
     metric : {"cosine", "euclidean"}
         As in `nearest`.
-    kind : {"cells", "graph"}
-        Of the index.
     cells : int or None, default None
-        How many, 1 to m; None for about sqrt(m). A graph has none.
+        How many, 1 to m; None for about sqrt(m).
     probes : int or None, default None
-        How many cells are searched; None for one in 128, at least 8. For a graph the length of its list of
-        candidates; None for 128. More probes, more recall, more time.
+        How many cells are searched; None for one in 128, at least 8. More probes, more recall, more time.
     seed : int, default 0
         Of the cells, and of the queries that `recall` takes.
 
@@ -56,27 +52,22 @@ class Index:
         self,
         rows: Any,
         metric: str = "cosine",
-        kind: str = "cells",
         cells: int | None = None,
         probes: int | None = None,
         seed: int = 0,
     ) -> None:
         faiss = _faiss()
         check_choice(metric, "metric", METRICS)
-        check_choice(kind, "kind of index", ("cells", "graph"))
         self.rows = array(rows, "rows", "md", any_type=True)
-        self.metric, self.kind = metric, kind
-        m, graph = len(self.rows), kind == "graph"
+        m = len(self.rows)
         self.cells = check_count(max(1, round(m**0.5)) if cells is None else cells, "cells", m, "the number of rows")
-        usual = 128 if graph else min(self.cells, max(8, self.cells // 128))
-        most = np.iinfo(np.int32).max if graph else self.cells
-        of = "the longest list of candidates" if graph else "the number of cells"
-        self.probes = check_count(usual if probes is None else probes, "probes", most, of)
+        usual = min(self.cells, max(8, self.cells // 128))
+        self.probes = check_count(usual if probes is None else probes, "probes", self.cells, "the number of cells")
         self._seed = check_seed(seed)
         self._measure = Measure.of(metric, self.rows)
         self._index = self._build(faiss)
 
-    def nearest(self, queries: Any, k: int = 1, progress: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, queries: Any, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Find k rows near every query; one whose cells hold fewer than k rows is searched exactly.
 
         Parameters
@@ -85,8 +76,6 @@ class Index:
             May be empty.
         k : int, default 1
             Neighbors of each query, 1 to m.
-        progress : bool, default False
-            Show a bar on stderr.
 
         Returns
         -------
@@ -105,11 +94,8 @@ class Index:
         k = check_count(k, "k", len(self.rows), "the number of rows")
         index = np.empty((len(queries), k), dtype=np.int64)
         distance = np.empty((len(queries), k))
-        step = max(1, min(QUERIES, (1 << 21) // queries.shape[1]))
-        with progress_bar(len(queries), "query", progress) as bar:
-            for part in parts(len(queries), step):
-                distance[part], index[part] = self._near(queries[part], k)
-                bar.update(len(queries[part]))
+        for part in parts(len(queries), max(1, min(QUERIES, (1 << 21) // queries.shape[1]))):
+            distance[part], index[part] = self._near(queries[part], k)
         return distance, index
 
     def recall(self, queries: Any, k: int = 1, sample: int = 500) -> float:
@@ -141,7 +127,7 @@ class Index:
             raise InputError(f"recall of {len(queries)} queries, sample {sample}; expected at least one of both")
         chosen = np.random.default_rng(self._seed).permutation(len(queries))[:sample]
         some = queries[np.sort(chosen)]
-        exact, _ = nearest(some, self.rows, k, self.metric)
+        exact, _ = nearest(some, self.rows, k, self._measure.metric)
         found, _ = self.nearest(some, k)
         return float(np.mean(found <= exact[:, -1:]))
 
@@ -153,23 +139,18 @@ class Index:
 
     def _build(self, faiss: Any) -> Any:
         m, d = self.rows.shape
-        product = self.metric == "cosine"
-        kind = faiss.METRIC_INNER_PRODUCT if product else faiss.METRIC_L2
-        if self.kind == "graph":
-            index = faiss.IndexHNSWFlat(d, 32, kind)
-            index.hnsw.efConstruction, index.hnsw.efSearch = 100, self.probes
-        else:
-            coarse = faiss.IndexFlatIP(d) if product else faiss.IndexFlatL2(d)
-            index = faiss.IndexIVFFlat(coarse, d, self.cells, kind)
-            coarse.this.disown()  # the index frees it
-            index.own_fields = True
-            index.nprobe = self.probes
-            index.cp.seed, index.cp.spherical = self._seed % (1 << 31), product
-            index.cp.min_points_per_centroid = 1  # few rows are no reason for a warning
-            some, count = self.rows, 64 * self.cells
-            if count < m:
-                some = some[np.sort(np.random.default_rng(self._seed).choice(m, count, replace=False))]
-            index.train(self._prepared(some))
+        product = self._measure.metric == "cosine"
+        coarse = faiss.IndexFlatIP(d) if product else faiss.IndexFlatL2(d)
+        index = faiss.IndexIVFFlat(coarse, d, self.cells, faiss.METRIC_INNER_PRODUCT if product else faiss.METRIC_L2)
+        coarse.this.disown()  # the index frees it
+        index.own_fields = True
+        index.nprobe = self.probes
+        index.cp.seed, index.cp.spherical = self._seed % (1 << 31), product
+        index.cp.min_points_per_centroid = 1  # few rows are no reason for a warning
+        some, count = self.rows, 64 * self.cells
+        if count < m:
+            some = some[np.sort(np.random.default_rng(self._seed).choice(m, count, replace=False))]
+        index.train(self._prepared(some))
         for _, block in blocks(self.rows):
             index.add(self._prepared(block))
         return index

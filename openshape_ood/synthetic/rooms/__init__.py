@@ -16,9 +16,8 @@ from typing import Literal
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_seed, check_whole
-from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.errors import InputError
 from openshape_ood.scenes import Scene
-from openshape_ood.synthetic import CATEGORIES
 from openshape_ood.synthetic.rooms.furnish import Item as Item
 from openshape_ood.synthetic.rooms.furnish import furnish
 from openshape_ood.synthetic.rooms.pieces import LABELS, draw_tones, dyed
@@ -32,16 +31,9 @@ COLORS = ("none", "material")
 class Room:
     """A scan of a generated room, and what is in it.
 
-    Attributes
-    ----------
-    scene : Scene
-        Points with labels, instances and perhaps color.
-    names : tuple of str
-        What `scene.labels` index: "none", "floor", "wall", "ceiling", then the categories of the room in order.
-    items : tuple of Item
-        Its objects; the number of each in `scene.instances` is its place, from 1. Not every one need be seen.
-    viewpoints : ndarray (v, 3)
-        Where the camera stood.
+    names: what `scene.labels` index, "none", "floor", "wall", "ceiling", then the categories of the room in order;
+    items: its objects, seen or not, whose number in `scene.instances` is their place, from 1; viewpoints: (v, 3), where
+    the camera stood.
     """
 
     scene: Scene
@@ -82,16 +74,10 @@ def room(
     color : {"none", "material"}
         No color, or that of a thing's materials, of which a room has two tones each: never one color an object.
 
-    Returns
-    -------
-    Room
-
     Raises
     ------
-    UnknownNameError
-        For a category that there is not.
-    InputError
-        For numbers that cannot be, and where something foreign fits nowhere.
+    UnknownNameError, InputError
+        A category that there is not; numbers that cannot be, and where something foreign fits nowhere.
 
     Examples
     --------
@@ -104,20 +90,11 @@ def room(
     check_whole(views, "views")
     if spacing is not None and not 0.005 <= spacing <= 0.5:
         raise InputError(f"spacing is {spacing!r}; expected meters between points, from 0.005 to 0.5")
-    for name in (*categories, *foreign):
-        if name not in CATEGORIES:
-            raise UnknownNameError(f"no generated category is called {name!r}; see `synthetic.categories()`")
     rng = np.random.RandomState([seed, 15])
-    count = int(rng.randint(7, 15))
-    if objects is not None:
-        count = check_whole(objects, "objects", least=0)
-    if not categories:
-        count = 0
-    layout = furnish(rng, list(categories), list(foreign), count)
-    pieces = layout.pieces
+    pieces, items = furnish(rng, categories, foreign, objects, usual=(7, 15))
     if color == "material":
         tones = draw_tones(rng)
-        pieces = tuple(dyed(piece, tones, rng) for piece in pieces)
+        pieces = [dyed(piece, tones, rng) for piece in pieces]
     names = (*LABELS, *sorted({*categories, *foreign}))
     drawn = rng.uniform(0.025, 0.035)
     scene, viewpoints = scan_pieces(
@@ -128,4 +105,4 @@ def room(
         spacing=drawn if spacing is None else spacing,
         name=f"room {seed}",
     )
-    return Room(scene, names, layout.items, viewpoints)
+    return Room(scene, names, items, viewpoints)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openshape_ood.errors import InputError
-from openshape_ood.synthetic import generate
+from openshape_ood.checks import check_whole
+from openshape_ood.errors import InputError, UnknownNameError
+from openshape_ood.synthetic import CATEGORIES, generate
 from openshape_ood.synthetic.mesh import Mesh
 from openshape_ood.synthetic.rooms.floorplan import CELL, FloorPlan, Top, corners
 from openshape_ood.synthetic.rooms.pieces import Piece, pose_of, posed, rectangle, upright, wall
@@ -27,22 +28,9 @@ SMALL = 0.55  # meters: what is wider does not stand on a table
 class Item:
     """An object of a room.
 
-    Attributes
-    ----------
-    category : str
-        One of `synthetic.categories()`.
-    instance : int
-        The number of its points in `Scene.instances`, from 1.
-    foreign : bool
-        Whether it is there as what does not belong.
-    pose : ndarray (4, 4)
-        From the mesh of `generate(category, seed)`, with its z axis turned up and its front to -y, to the room.
-    box : ndarray (2, 3)
-        Low and high corner in the room, of the whole object, seen or not.
-    seed : int
-        Of `generate`; 0 for what is not generated.
-    source : str
-        Where its mesh comes from.
+    instance: the number of its points in `Scene.instances`, from 1; foreign: whether it does not belong; pose: (4, 4),
+    from the mesh of `generate(category, seed)`, with z up and its front to -y, to the room; box: (2, 3), low and high
+    corner in the room, of the whole object, seen or not; seed: 0 for what is not generated; source: of its mesh.
     """
 
     category: str
@@ -52,14 +40,6 @@ class Item:
     box: np.ndarray
     seed: int = 0
     source: str = "generated"
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """A room before it is scanned: floor, walls and things, and the facts of the things."""
-
-    pieces: tuple[Piece, ...]
-    items: tuple[Item, ...]
 
 
 class Furnisher:
@@ -209,14 +189,26 @@ def filled(mesh: Mesh, rng: np.random.RandomState) -> set[tuple[int, ...]]:
     return set(map(tuple, np.floor(sample_surface(mesh, 4000, rng)[0] / CELL).astype(int).tolist()))
 
 
-def furnish(rng: np.random.RandomState, categories: Sequence[str], foreign: Sequence[str], count: int) -> Layout:
-    """A room with `count` things of some categories, or fewer where it is full, and one of each foreign one.
+def furnish(
+    rng: np.random.RandomState,
+    categories: Sequence[str],
+    foreign: Sequence[str],
+    objects: int | None,
+    usual: tuple[int, int],
+) -> tuple[list[Piece], tuple[Item, ...]]:
+    """A room before it is scanned: floor, walls and things, and the facts of the things.
 
-    Raises
-    ------
-    InputError
-        For something foreign that no room has a place for.
+    It has `objects` things of some categories, or fewer where it is full, and one of each foreign one; without a number
+    one is drawn from the `usual` ones. Raises `UnknownNameError` for a category that there is not, `InputError` for
+    something foreign that the room has no place for.
     """
+    for name in (*categories, *foreign):
+        if name not in CATEGORIES:
+            raise UnknownNameError(f"no generated category is called {name!r}; see `synthetic.categories()`")
+    count = int(rng.randint(*usual))
+    if objects is not None:
+        count = check_whole(objects, "objects", least=0)
+    count *= bool(categories)
     room = Furnisher(rng)
     for category in foreign:
         if not any(room.place(category, True) for _ in range(10)):
@@ -225,4 +217,4 @@ def furnish(rng: np.random.RandomState, categories: Sequence[str], foreign: Sequ
     drawn = [categories[i] for i in rng.randint(len(categories), size=count)]
     for category in sorted(drawn, key=lambda name: ORDER[place_of(name)]):
         room.place(category, False)
-    return Layout(tuple(room.pieces), tuple(room.items))
+    return room.pieces, tuple(room.items)

@@ -17,15 +17,7 @@ LABELS = ("none", "floor", "wall", "ceiling")  # the first of the names of every
 class Piece:
     """A surface: its mesh in the frame of the room, what it is called, and which object it belongs to.
 
-    Attributes
-    ----------
-    mesh : Mesh
-        z up, meters.
-    name : str
-    instance : int
-        From 1; 0 for floor, walls and ceiling.
-    color : ndarray (p, 3), optional
-        In [0, 1], of each part of the mesh.
+    instance: from 1; 0 for floor, walls and ceiling; color: (p, 3) in [0, 1], of each part of the mesh.
     """
 
     mesh: Mesh

@@ -61,13 +61,7 @@ def sample_pieces(pieces: Sequence[Piece], rng: np.random.RandomState) -> Sample
 
 
 def standing_places(samples: Samples, pieces: Sequence[Piece], count: int, rng: np.random.RandomState) -> np.ndarray:
-    """Viewpoints (count, 3) at eye height over free floor, far from each other.
-
-    Raises
-    ------
-    InputError
-        Where there is no floor at all.
-    """
+    """Viewpoints (count, 3) at eye height over free floor, far apart; raises `InputError` where there is no floor."""
     kinds = np.array([piece.name for piece in pieces])[samples.piece]
     height = samples.cloud[:, 2]
     grid = np.floor(samples.cloud[:, :2] / STEP).astype(np.int64)
@@ -96,40 +90,14 @@ def scan_pieces(
     *,
     views: int = 6,
     spacing: float = 0.03,
-    noise: float = 1.0,
     area: tuple[np.ndarray, np.ndarray] | None = None,
     name: str = "room",
 ) -> tuple[Scene, np.ndarray]:
-    """A scan of pieces, and where the camera stood.
+    """A scan of pieces, among them one called "floor", with a label each; and where the camera stood (views, 3).
 
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        All surfaces, among them one called "floor".
-    labels : sequence of int
-        Of each piece.
-    rng : numpy.random.RandomState
-        Where the draws come from.
-    views : int, default 6
-        Places from which the camera looks around.
-    spacing : float, default 0.03
-        Meters between points, about: one a cell of this side; fewer where the camera was far or looked along a surface.
-    noise : float, default 1.0
-        Times the noise of a depth camera: 1.2 mm, and 1.9 mm a square meter of distance, along the ray.
-    area : pair of (3,) arrays, optional
-        Low and high corner of what is scanned; the camera stands inside.
-    name : str
-        Of the scene.
-
-    Returns
-    -------
-    tuple of Scene and ndarray (views, 3)
-        Points with the label and instance of their piece, and color where the pieces have it.
-
-    Raises
-    ------
-    InputError
-        For pieces without a floor, and where nothing was seen.
+    views: places from which the camera looks around; spacing: meters between points, about, one a cell of this side,
+    fewer where the camera was far or looked along a surface; area: low and high corner of what is scanned, inside of
+    which the camera stands. Raises `InputError` for pieces without a floor, and where nothing was seen.
     """
     samples = sample_pieces(pieces, rng)
     if area is not None:
@@ -144,7 +112,7 @@ def scan_pieces(
     seen = np.flatnonzero(np.isfinite(best))
     if not len(seen):
         raise InputError(f"{name}: nothing of it is seen from {views} places")
-    points = _noisy(samples.cloud[seen], eyes[by[seen]], best[seen].astype(np.float64), noise, rng)
+    points = _noisy(samples.cloud[seen], eyes[by[seen]], best[seen].astype(np.float64), rng)
     kept = rng.permutation(len(seen))
     kept = np.sort(kept[_first_of_cell(points[kept], spacing)])
     seen, points = seen[kept], points[kept]
@@ -190,10 +158,9 @@ def _front(around: np.ndarray, above: np.ndarray, depth: np.ndarray, pixel: floa
     return spread(nearest)[row, column]
 
 
-def _noisy(
-    points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, noise: float, rng: np.random.RandomState
-) -> np.ndarray:
-    deviation = noise * (0.0012 + 0.0019 * (depth - 0.4) ** 2)
+def _noisy(points: np.ndarray, eyes: np.ndarray, depth: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """By 1.2 mm, and 1.9 mm a square meter of distance, along the rays."""
+    deviation = 0.0012 + 0.0019 * (depth - 0.4) ** 2
     return points + (points - eyes) * (deviation * rng.normal(size=len(points)) / depth)[:, None]
 
 

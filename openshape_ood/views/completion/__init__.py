@@ -5,6 +5,6 @@ from openshape_ood.views.completion.complete import camera_frame as camera_frame
 from openshape_ood.views.completion.complete import complete as complete
 from openshape_ood.views.completion.complete import locate as locate
 from openshape_ood.views.completion.field import Field as Field
-from openshape_ood.views.completion.relations import RELATIONS as RELATIONS
+from openshape_ood.views.completion.network import RELATIONS as RELATIONS
 from openshape_ood.views.completion.result import CompletedView as CompletedView
 from openshape_ood.views.completion.result import complete_view as complete_view

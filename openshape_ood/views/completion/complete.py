@@ -11,17 +11,18 @@ import numpy as np
 import torch
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_seed, check_whole, to_numpy
-from openshape_ood.devices import find_device
+from openshape_ood.checks import check_choice, check_seed, check_whole, to_numpy
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.encoders.text.encoder import clean_names
-from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.errors import CloudError, InputError
 from openshape_ood.registry import find_checkpoint
 from openshape_ood.registry.weights import load_network
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.field import Field, Part
-from openshape_ood.views.completion.network import CompletionNetwork
-from openshape_ood.views.completion.relations import check_relation
+from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
+from openshape_ood.views.geometry import in_bounds, moved
+from openshape_ood.views.lifting import Lifted
 from openshape_ood.views.view import View, ViewWarning
 
 DEFAULT, RELATIONAL = "completion-rooms", "completion-rooms-relations"
@@ -29,15 +30,7 @@ MOST_POINTS = 80_000
 
 
 class Completer:
-    """A completion network, ready to use.
-
-    Attributes
-    ----------
-    network : CompletionNetwork
-        In evaluation mode.
-    identity : Identity
-        Its name in the registry and the sha256 of its weights.
-    """
+    """A completion network, ready to use; its identity is its name in the registry and the sha256 of its weights."""
 
     def __init__(self, network: CompletionNetwork, identity: Identity, device: torch.device) -> None:
         self.network, self.identity, self.device = network.eval().requires_grad_(False).to(device), identity, device
@@ -107,7 +100,7 @@ def complete(
     UnknownNameError
         For names that the affinities do not have.
     RegistryError, CheckpointError
-        The network's file.
+        For the network's file.
     """
     wanted = tuple(clean_names(names))
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
@@ -115,13 +108,11 @@ def complete(
         raise InputError(
             f"{completer!r} is for targets in a relation; expected locate(view, target, relation, reference)"
         )
+    asked: list[tuple[str, ...]] = [(name,) for name in wanted]
+    queries: tuple[torch.Tensor | None, ...] = (None,) * len(wanted)
     if completer.network.sizes.head == "text":
-        seen = _Seen(source, (), affinities, completer, frame, num_points, seed)
-        queries = tuple(_embedded(text, [name], completer) for name in wanted)
-        return seen.field(wanted, (seen.colors(),), ((0,),) * len(wanted), queries)
-    seen = _Seen(source, wanted, affinities, completer, frame, num_points, seed)
-    parts = tuple(seen.part(i) for i in range(len(wanted)))
-    return seen.field(wanted, parts, tuple((i,) for i in range(len(wanted))), (None,) * len(wanted))
+        asked, queries = [()] * len(wanted), _embedded(text, wanted, completer)
+    return _field(source, wanted, asked, queries, affinities, completer, frame, num_points, seed)
 
 
 def locate(
@@ -158,40 +149,28 @@ def locate(
     UnknownNameError
         For another relation, and names that the affinities do not have.
     InputError
-        For a network that has not learned relations; else as `complete`.
-    RegistryError, CheckpointError
-        The network's file.
+        For a network that has not learned relations.
+    InputError, RegistryError, CheckpointError
+        As `complete`.
     """
-    check_relation(relation)
+    check_choice(relation, "relation", RELATIONS)
     target, reference = clean_names([target])[0], clean_names([reference])[0]
     completer = model if isinstance(model, Completer) else Completer.from_pretrained(model)
-    network, sentence = completer.network, (f"{target} {relation} {reference}",)
+    network, query = completer.network, None
     if network.sizes.head == "sentence":
-        seen = _Seen(source, (f"{target} {relation} a {reference}",), affinities, completer, frame, num_points, seed)
-        return seen.field(sentence, (seen.part(0),), ((0,),), (None,))
-    if not network.sizes.relates:
+        asked: tuple[str, ...] = (f"{target} {relation} a {reference}",)
+    elif not network.sizes.relates:
         raise InputError(
             f"{completer!r} has not learned relations; expected one that has: {RELATIONAL!r}, or a released one with "
             "its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
-    if network.sizes.head == "text-relation":
-        seen = _Seen(source, (), affinities, completer, frame, num_points, seed)
-        both = _embedded(text, [target], completer), _embedded(text, [reference], completer)
-        return seen.field(sentence, (seen.colors(),), ((0,),), (network.relation_query([relation], both),))
-    names = (target,) if target == reference else (target, reference)
-    seen = _Seen(source, names, affinities, completer, frame, num_points, seed)
-    parts = tuple(seen.part(i) for i in range(len(names)))
-    return seen.field(sentence, parts, ((0, len(names) - 1),), (network.relation_query([relation]),))
-
-
-def _embedded(text: Any, names: list[str], completer: Completer) -> torch.Tensor:
-    """The text embeddings (k, t) of names for a network that compares with them; raises `InputError`."""
-    width = completer.network.sizes.text
-    found = np.empty(0) if text is None else np.asarray(to_numpy(text.encode(names)))
-    if found.shape != (len(names), width):
-        given = "none" if text is None else f"{found.shape}"
-        raise InputError(f"{completer!r} compares with text embeddings ({len(names)}, {width}); given were {given}")
-    return torch.from_numpy(found).float().to(completer.device)
+    elif network.sizes.head == "text-relation":
+        first, second = _embedded(text, (target, reference), completer)
+        asked, query = (), network.relation_query([relation], (first, second))
+    else:
+        asked, query = (target, reference), network.relation_query([relation])
+    sentence = (f"{target} {relation} {reference}",)
+    return _field(source, sentence, [asked], (query,), affinities, completer, frame, num_points, seed)
 
 
 def camera_frame(pose: np.ndarray) -> np.ndarray:
@@ -207,99 +186,78 @@ def camera_frame(pose: np.ndarray) -> np.ndarray:
     return frame
 
 
-class _Seen:
-    """The visible points in the box of a network, with their affinities to names (n, k) and their colors."""
+def _embedded(text: Any, names: tuple[str, ...], completer: Completer) -> tuple[torch.Tensor, ...]:
+    """The text embeddings (1, t) of names for a network that compares with them; raises `InputError`."""
+    width = completer.network.sizes.text
+    found = np.empty(0) if text is None else np.asarray(to_numpy(text.encode(list(names))))
+    if found.shape != (len(names), width):
+        given = "none" if text is None else f"{found.shape}"
+        raise InputError(f"{completer!r} compares with text embeddings ({len(names)}, {width}); given were {given}")
+    return torch.from_numpy(found).float().to(completer.device).split(1)
 
-    def __init__(
-        self,
-        source: Any,
-        names: tuple[str, ...],
-        affinities: Affinities | None,
-        completer: Completer,
-        frame: np.ndarray | None,
-        num_points: int,
-        seed: int,
-    ) -> None:
-        self.completer, self.names = completer, names
-        points, columns, self.color, self.views = _gathered(source, names, affinities)
-        self.frame = _frame(frame, self.views, completer)
-        grid = completer.network.grid
-        places = points @ self.frame[:3, :3].T + self.frame[:3, 3]
-        with np.errstate(invalid="ignore"):
-            kept = np.flatnonzero(((places >= grid.low) & (places <= grid.high)).all(axis=1))  # NaN is not
-        if not len(kept):
-            raise CloudError(
-                f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to "
-                f"{grid.high}; is the floor at z = 0, and does the camera look at the scene? In Python, "
-                "frame= moves the box"
-            )
-        if len(kept) > check_whole(num_points, "num_points"):
-            kept = np.sort(np.random.default_rng(check_seed(seed)).choice(kept, num_points, replace=False))
-        self.points, self.columns, self.seed = points[kept], [column[kept] for column in columns], seed
-        self.places = torch.from_numpy(places[kept]).float().to(completer.device)
-        self.color = None if self.color is None else self.color[kept]
 
-    def part(self, i: int) -> Part:
-        """What the network is given of a name; points whose affinity to it is not known are left out."""
-        known = np.isfinite(self.columns[i])
-        if not known.any():
-            warnings.warn(f"no visible point has an affinity to {self.names[i]!r}", ViewWarning, stacklevel=4)
-        # hundreds of names share one copy of the points
-        places = self.places if known.all() else self.places[torch.from_numpy(known).to(self.places.device)]
-        return self._part(places, self.columns[i][known, None])
-
-    def colors(self) -> Part:
-        """What a network that sees colors is given."""
-        if self.color is None:
+def _field(
+    source: Any,
+    names: tuple[str, ...],
+    asked: Sequence[tuple[str, ...]],
+    queries: tuple[torch.Tensor | None, ...],
+    affinities: Affinities | None,
+    completer: Completer,
+    frame: np.ndarray | None,
+    num_points: int,
+    seed: int,
+) -> Field:
+    """The field of names; asked: of each, whose affinities it is read from; none of a network that sees colors."""
+    needed = tuple(dict.fromkeys(one for own in asked for one in own))
+    points, color, views, columns = _gathered(source, needed, affinities)
+    matrix, grid = _frame(frame, views, completer), completer.network.grid
+    places = moved(points, matrix)
+    kept = np.flatnonzero(in_bounds(places, np.array([grid.low, grid.high])))  # NaN is not
+    if not len(kept):
+        raise CloudError(
+            f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to {grid.high}; "
+            "is the floor at z = 0, and does the camera look at the scene? In Python, frame= moves the box"
+        )
+    if len(kept) > check_whole(num_points, "num_points"):
+        kept = np.sort(np.random.default_rng(check_seed(seed)).choice(kept, num_points, replace=False))
+    shared = torch.from_numpy(places[kept]).float().to(completer.device)
+    if not needed:
+        if color is None:
             raise InputError(
-                f"{self.completer!r} sees colors, and the points have none; expected a View, or a scan in color"
+                f"{completer!r} sees colors, and the points have none; expected a View, or a scan in color"
             )
-        return self._part(self.places, self.color)
-
-    def _part(self, places: torch.Tensor, numbers: np.ndarray) -> Part:
-        return Part(places, torch.from_numpy(numbers).float().to(places.device))
-
-    def field(
-        self,
-        names: tuple[str, ...],
-        parts: tuple[Part, ...],
-        reads: tuple[tuple[int, ...], ...],
-        queries: tuple[torch.Tensor | None, ...],
-    ) -> Field:
-        told = Provenance(self.completer.identity, "completion", up="z", seed=self.seed, version=__version__)
-        network = self.completer.network
-        return Field(names, network, parts, reads, queries, self.points, self.frame, self.views, told)
+        columns = [color]
+    parts = []
+    for i, column in enumerate(columns):
+        numbers = torch.from_numpy(column[kept]).float().reshape(len(kept), -1).to(completer.device)
+        known = torch.isfinite(numbers).all(dim=1)  # points whose affinity is not known are left out
+        if not known.any():
+            warnings.warn(f"no visible point has an affinity to {needed[i]!r}", ViewWarning, stacklevel=3)
+        # hundreds of names share one copy of the points
+        parts.append(Part(shared, numbers) if known.all() else Part(shared[known], numbers[known]))
+    reads = tuple(tuple(needed.index(one) for one in own) or (0,) for own in asked)
+    provenance = Provenance(completer.identity, "completion", up="z", seed=seed, version=__version__)
+    return Field(names, completer.network, tuple(parts), reads, queries, points[kept], matrix, views, provenance)
 
 
 def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None) -> tuple[Any, ...]:
-    """Points (n, 3) in the world, affinities (n,) to each name, colors (n, 3) or None, and views."""
+    """Points (n, 3) in the world, colors (n, 3) or None, views, and a list of affinities (n,) to each name."""
     if isinstance(source, View):
-        columns: list[np.ndarray] = []
-        if names:
-            found = _asked(source, names) if affinities is None else affinities
-            if found.values.shape[1:] != source.shape:
-                raise InputError(
-                    f"the affinities are of an image (h, w) of {found.values.shape[1:]}, {source.name} has "
-                    f"{source.shape}; expected one a pixel"
-                )
-            columns = [found[name].reshape(-1) for name in names]
-        return source.points, columns, source.rgb.reshape(-1, 3), (source,)
-    if not hasattr(source, "scene") or not hasattr(source, "affinities"):
+        if affinities is None and names:
+            from openshape_ood.views.relevancy import RelevancyEncoder
+
+            affinities = RelevancyEncoder.from_pretrained().encode_image(source.rgb, names)
+        if affinities is not None:
+            affinities.check_fits(source)
+        given: tuple[Any, ...] = source.points, source.rgb.reshape(-1, 3), (source,)
+    elif not isinstance(source, Lifted):
         raise InputError(f"source is {source!r:.60}; expected a View, or what lift(views, affinities) gives")
-    if affinities is not None:
+    elif affinities is not None:
         raise InputError("a lifted scene brings its own affinities; leave out affinities=")
-    if lacking := [name for name in names if name not in source.names]:
-        raise UnknownNameError(f"there are no affinities to {lacking[0]!r}; there are to {', '.join(source.names)}")
-    values = np.asarray(source.affinities, dtype=np.float32)
-    columns = [values[:, list(source.names).index(name)] for name in names]
-    return source.scene.points, columns, source.scene.color, tuple(getattr(source, "views", ()))
-
-
-def _asked(view: View, names: tuple[str, ...]) -> Affinities:
-    """What CLIP says of a view."""
-    from openshape_ood.views.relevancy import RelevancyEncoder
-
-    return RelevancyEncoder.from_pretrained().encode_image(view.rgb, names)
+    else:
+        given = source.scene.points, source.scene.color, source.views
+        affinities = Affinities(source.affinities.T[:, None], source.names)
+    return *given, [affinities[name].reshape(-1) for name in names if affinities is not None]
 
 
 def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Completer) -> np.ndarray:

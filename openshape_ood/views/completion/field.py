@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,15 +13,14 @@ from torch import Tensor
 
 from openshape_ood.checks import array, check_count
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.devices import exact
+from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import InputError, MissingPackageError, UnknownNameError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.views.completion.grid import Grid
-from openshape_ood.views.completion.masks import in_view, signed_distance
 from openshape_ood.views.completion.network import CompletionNetwork
-from openshape_ood.views.geometry import moved
+from openshape_ood.views.geometry import in_picture, moved, signed_distance
 from openshape_ood.views.view import View
 
 PIECE = 1 << 18  # queries at once
@@ -30,8 +29,7 @@ MOST_SIDE = 256
 PEAK = 0.15  # by released networks a target can be where its logit is within this of the largest
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
+class Part(NamedTuple):
     """What the network is given for one volume: points (n, 3) in its own frame, numbers (n, f) of each."""
 
     points: Tensor
@@ -40,35 +38,16 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """Where each of k names is, hidden parts included; computed when asked for.
-
-    Attributes
-    ----------
-    names : tuple of k str
-    network : CompletionNetwork
-    parts : tuple of Part
-        A volume each.
-    reads : tuple of k tuples of int
-        The parts that each name is read from: its own, or those of target and reference.
-    queries : tuple of k Tensor (1, d), or None
-        What the decoder's output is compared with, of the heads that do.
-    points : ndarray (n, 3)
-        The visible points in the world.
-    frame : ndarray (4, 4)
-        From the world to the frame of the network's grid.
-    views : tuple of View
-        What was seen, for `seen`; none where only points are known.
-    provenance : Provenance
-    """
+    """Where each of k names is, hidden parts included; computed when asked for."""
 
     names: tuple[str, ...]
     network: CompletionNetwork
-    parts: tuple[Part, ...]
-    reads: tuple[tuple[int, ...], ...]
-    queries: tuple[Tensor | None, ...]
-    points: np.ndarray
-    frame: np.ndarray
-    views: tuple[View, ...]
+    parts: tuple[Part, ...]  # what each volume is made of
+    reads: tuple[tuple[int, ...], ...]  # the parts that each name is read from: its own, or target's and reference's
+    queries: tuple[Tensor | None, ...]  # (1, d), what the decoder's output is compared with, of the heads that do
+    points: np.ndarray  # (n, 3), the visible ones in the world
+    frame: np.ndarray  # (4, 4), from the world to the frame of the network's grid
+    views: tuple[View, ...]  # that show which places are empty; none where only points are known
     provenance: Provenance
     _volumes: OrderedDict[int, Tensor] = field(default_factory=OrderedDict, repr=False)
     _cells: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
@@ -89,7 +68,7 @@ class Field:
         Returns
         -------
         ndarray (k, m) float32
-            Logits; `threshold` and above is filled. Outside of the network's box they mean nothing.
+            Logits; above the network's `threshold` is filled. Outside of its box they mean nothing.
 
         Raises
         ------
@@ -112,24 +91,25 @@ class Field:
 
     def centers(self, side: int = 64) -> np.ndarray:
         """The middles (side³, 3) in the world of the cells of a grid over the network's box, x slowest."""
-        check_count(side, "side", MOST_SIDE, "cells along an edge")
-        return moved(self.network.grid.centers(side).numpy().astype(np.float64), np.linalg.inv(self.frame))
+        return moved(self.cut(side).centers().numpy().astype(np.float64), np.linalg.inv(self.frame))
 
-    def seen(self, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
-        """Which cells (side³,) a view has, hidden or not, and which are seen to be empty; all, none without views."""
-        centers = self.centers(side)
-        if not self.views:
-            return np.ones(len(centers), dtype=bool), np.zeros(len(centers), dtype=bool)
-        shown = np.any([in_view(centers, view) for view in self.views], axis=0)
-        free = np.any([signed_distance(centers, view, self._voxel(side)) > 0 for view in self.views], axis=0)
-        return shown, free
+    def cut(self, side: int) -> Grid:
+        """The network's box, in its own frame, cut into side³ cells. Raises `InputError`."""
+        check_count(side, "side", MOST_SIDE, "cells along an edge")
+        return Grid(side, self.network.grid.low, self.network.grid.high)
+
+    def cells_of(self, points: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which points (n, 3) of the world lie in the box (n,), and the cells (m,) of those that do."""
+        grid, places = self.cut(side), torch.from_numpy(moved(points, self.frame))
+        inside = grid.inside(places)
+        return inside.numpy(), grid.cells(places[inside]).numpy()
 
     def occupied(self, name: str, side: int = 64) -> np.ndarray:
         """The cells (side, side, side) bool that a name fills, of those in a view and not seen to be empty."""
         return ((self._above(self._rows([name])[0], side) > 0) & self._told(side)).reshape(side, side, side)
 
     def mesh(self, name: str, side: int = 64) -> Any:
-        """What a name fills, as a surface in the world.
+        """What a name fills, as a surface in the world: meters, z up; `.export("name.glb")` writes it.
 
         Parameters
         ----------
@@ -140,12 +120,13 @@ class Field:
         Returns
         -------
         trimesh.Trimesh
-            Meters, z up; `.export("name.glb")` writes it.
 
         Raises
         ------
+        UnknownNameError
+            For a name that it was not made for.
         InputError
-            For another name, and where it fills nothing.
+            Where it fills nothing.
         MissingPackageError
             Without scikit-image.
         """
@@ -162,8 +143,8 @@ class Field:
         # a closed surface, though it may touch the faces of the box
         closed = np.pad(above, 1, constant_values=above.min())
         vertices, faces, _, _ = marching_cubes(closed, 0.0, gradient_direction="ascent")
-        low, high = np.array(self.network.grid.low), np.array(self.network.grid.high)
-        places = low + (vertices - 0.5) * (high - low) / side
+        grid = self.network.grid
+        places = grid.low + (vertices - 0.5) * np.subtract(grid.high, grid.low) / side
         return trimesh.Trimesh(moved(places, np.linalg.inv(self.frame)), faces, process=False)
 
     def unexplained(self, known: Sequence[str], side: int = 64) -> NoveltyMap:
@@ -233,40 +214,38 @@ class Field:
     def _volume(self, part: int) -> Tensor:
         """The volume of a part; the last ones are kept."""
         if part not in self._volumes:
-            given = self.parts[part]
-            self._volumes[part] = self.network.volume(given.points[None], given.numbers[None])
-            size = self._volumes[part].numel() * self._volumes[part].element_size()
-            while len(self._volumes) > max(2, KEPT_BYTES // size):
+            points, numbers = self.parts[part]
+            self._volumes[part] = self.network.volume(points[None], numbers[None])
+            while len(self._volumes) > max(2, KEPT_BYTES // self._volumes[part].nbytes):
                 self._volumes.popitem(last=False)
         return self._volumes[part]
 
     def _above(self, i: int, side: int, places: np.ndarray | None = None) -> np.ndarray:
         """By how much a name's logits (side³,) at places, the middles of the cells, are above what fills a cell."""
-        check_count(side, "side", MOST_SIDE, "cells along an edge")
-        found = self._of(i, self.network.grid.centers(side).numpy() if places is None else places)
+        found = self._of(i, self.cut(side).centers().numpy() if places is None else places)
         sizes = self.network.sizes
         return found - (found.max() - PEAK if sizes.relates and sizes.legacy else sizes.threshold)
 
     def _told(self, side: int) -> np.ndarray:
         """Cells (side³,) that are in a view and not seen to be empty, looked up once for all names."""
         if side not in self._cells:
-            shown, free = self.seen(side)
-            self._cells[side] = shown & ~free
+            centers, grid = self.centers(side), self.network.grid
+            scale = np.cbrt(abs(np.linalg.det(self.frame[:3, :3])))
+            voxel = float(max(np.subtract(grid.high, grid.low)) / side / scale)  # meters
+            told = np.full(len(centers), not self.views)
+            for view in self.views:
+                told |= in_picture(centers, view.intrinsics, view.pose, view.shape)
+            for view in self.views:
+                told &= signed_distance(centers, view.depth, view.intrinsics, view.pose, voxel) <= 0
+            self._cells[side] = told
         return self._cells[side]
 
     def _visible(self, side: int) -> tuple[np.ndarray, np.ndarray]:
         """Which cells (side³,) have visible points; middles, of these the means of their points."""
-        grid = Grid(side, self.network.grid.low, self.network.grid.high)
-        points = torch.from_numpy(moved(self.points, self.frame))
-        points = points[grid.inside(points)]
-        index, places = grid.cells(points).numpy(), grid.centers(side).numpy()
+        inside, index = self.cells_of(self.points, side)
+        points, places = moved(self.points[inside], self.frame), self.cut(side).centers().numpy()
         counts = np.bincount(index, minlength=side**3)
         # a surface may lie half a cell behind the middle of its cell
-        own = np.stack([np.bincount(index, axis, side**3) for axis in points.numpy().T], axis=1)
+        own = np.stack([np.bincount(index, axis, side**3) for axis in points.T], axis=1)
         places[counts > 0] = own[counts > 0] / counts[counts > 0, None]
         return counts > 0, places
-
-    def _voxel(self, side: int) -> float:
-        """The edge of a cell in the world, in meters."""
-        sizes = self.network.grid
-        return float(max(np.subtract(sizes.high, sizes.low)) / side / np.cbrt(abs(np.linalg.det(self.frame[:3, :3]))))

@@ -11,36 +11,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from openshape_ood.errors import InputError
-
-POOLINGS = ("mean", "max")
-
 
 @dataclass(frozen=True)
 class Grid:
-    """A cube of side³ cells over a box.
+    """A cube of side³ cells over a box from `low` to `high`, in the frame and units of the points.
 
-    Attributes
-    ----------
-    side : int
-        s, cells along each axis.
-    low, high : tuple of three float
-        The corners of the box, in the frame and units of the points.
-    legacy : bool
-        The rules that the released networks of Semantic Abstraction were trained with, which are not right: points go
-        into cells by s - 1, those outside into the cells of the border; reading divides by s, and exchanges x and z.
+    legacy: the rules that the released networks of Semantic Abstraction were trained with, which are not right: points
+    go into cells by s - 1, those outside into the cells of the border; reading divides by s, and exchanges x and z.
     """
 
     side: int
     low: tuple[float, ...]
     high: tuple[float, ...]
     legacy: bool = False
-
-    def __post_init__(self) -> None:
-        if self.side < 1 or len(self.low) != 3 or len(self.high) != 3:
-            raise InputError(f"side {self.side}, corners {self.low} and {self.high}; expected three numbers a corner")
-        if not all(low < high for low, high in zip(self.low, self.high, strict=True)):  # nor NaN
-            raise InputError(f"the box runs from {self.low} to {self.high}; expected the lower corner first")
 
     def fractions(self, points: Tensor) -> Tensor:
         """Where points (..., 3) lie in the box: 0 at its lower corner, 1 at its upper."""
@@ -60,10 +43,9 @@ class Grid:
         index = at.floor().clamp(0, self.side - 1).long()
         return (index[..., 0] * self.side + index[..., 1]) * self.side + index[..., 2]
 
-    def centers(self, side: int = 0) -> Tensor:
-        """The middles (s³, 3) float32 of the cells, in the order of their numbers; side: of a finer or coarser grid."""
-        s = side or self.side
-        steps = (torch.arange(s, dtype=torch.float64) + 0.5) / s
+    def centers(self) -> Tensor:
+        """The middles (s³, 3) float32 of the cells, in the order of their numbers."""
+        steps = (torch.arange(self.side, dtype=torch.float64) + 0.5) / self.side
         low, high = torch.tensor(self.low).double(), torch.tensor(self.high).double()
         axes = [a + steps * (b - a) for a, b in zip(low, high, strict=True)]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).float()
@@ -90,12 +72,10 @@ class Grid:
 
 
 def scatter(features: Tensor, index: Tensor, size: int, pooling: str = "mean") -> Tensor:
-    """Features (p, f) of points pooled over the `size` cells that `index` (p,) names: (size, f), 0 where none is.
+    """The "mean" or "max" of features (p, f) in each of `size` cells, of which `index` (p,) names one a row: (size, f).
 
-    Raises `InputError` for a pooling that is neither "mean" nor "max".
+    0 in cells that no row is in.
     """
-    if pooling not in POOLINGS:
-        raise InputError(f"pooling is {pooling!r}; expected {' or '.join(POOLINGS)}")
     empty = features.new_zeros(size, features.shape[1])
     if pooling == "max":
         rows = index[:, None].expand_as(features)

@@ -14,9 +14,10 @@ from torch.nn.functional import cosine_similarity, max_pool3d, relu
 
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.views.completion.grid import Grid, scatter
-from openshape_ood.views.completion.relations import RELATIONS
 
 TEMPERATURE, SLOPE = 0.07, 0.01
+# as the view sees them: its camera looks along +x, its left is +y
+RELATIONS = ("in", "behind", "in front of", "on the left of", "on the right of", "on")
 
 
 def perceptron(*widths: int) -> nn.Sequential:
@@ -105,18 +106,11 @@ class CompletionNetwork(nn.Module):
         return cells.view(b, s, s, s, -1).permute(0, 4, 1, 2, 3).contiguous()
 
     def volume(self, points: Tensor, features: Tensor) -> Tensor:
-        """The feature volume of each name.
+        """The feature volume (b, channels, s, s, s) of each name.
 
-        Parameters
-        ----------
-        points : Tensor (b, n, 3)
-            In the frame of the grid; those outside of its box, such as padding, are left out, but by the legacy rules.
-        features : Tensor (b, n, inputs)
-            What each has of the name; or rgb in [0, 1] for the heads that compare with text.
-
-        Returns
-        -------
-        Tensor (b, channels, s, s, s)
+        points: (b, n, 3) in the frame of the grid; those outside of its box, such as padding, are left out, but by the
+        legacy rules. features: (b, n, inputs), what each has of the name; or rgb in [0, 1] for heads that compare with
+        text.
         """
         return self.unet(self.scattered(points, features))
 

@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from openshape_ood.encoders.text.encoder import clean_names
-from openshape_ood.errors import FileError, UnknownNameError
+from openshape_ood.errors import FileError
 from openshape_ood.novelty_map import Elements, NoveltyMap, Region
 from openshape_ood.scenes import Scene, find_objects, save_scene
 from openshape_ood.scenes.saving import label_colors
 from openshape_ood.storage import save_whole
 from openshape_ood.views.affinities import Affinities
-from openshape_ood.views.completion.complete import DEFAULT, Completer, complete, locate
+from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer, complete, locate
 from openshape_ood.views.completion.field import Field
-from openshape_ood.views.completion.grid import Grid
-from openshape_ood.views.geometry import moved
 from openshape_ood.views.view import View
 
 SIDE = 48  # cells along an edge
@@ -53,7 +49,7 @@ class CompletedView:
     side : int
         Of the grid on which all is told.
     progress : function, optional
-        Called with the numbers of names completed and of all, while `cells` are computed.
+        Called while `cells` are computed.
     """
 
     view: View
@@ -70,17 +66,16 @@ class CompletedView:
     @property
     def descriptions(self) -> tuple[str, ...]:
         """The names, then what was located."""
-        return (*self.field.names, *(one.names[0] for one in self.located))
+        return tuple(self._fields)
 
     @cached_property
     def cells(self) -> dict[str, np.ndarray]:
         """Of each description the cells (side, side, side) bool that it fills."""
-        fields = dict.fromkeys(self.field.names, self.field) | {one.names[0]: one for one in self.located}
-        found = {}
-        for name, one in fields.items():
-            found[name] = one.occupied(name, self.side)
+        found: dict[str, np.ndarray] = {}
+        for name, own in self._fields.items():
+            found[name] = own.occupied(name, self.side)
             if self.progress is not None:
-                self.progress(len(found), len(fields))
+                self.progress(len(found), len(self._fields))
         return found
 
     @cached_property
@@ -92,16 +87,10 @@ class CompletedView:
     def voxels(self) -> NoveltyMap:
         """What no known name explains, of the cells that are filled, without those of floor, walls and ceiling."""
         found = self.field.unexplained(self.known, self.side)
-        cells = found.elements.rows.astype(np.int64)
-        kept = ~self._layout[tuple(cells.T)] | np.any([own[tuple(cells.T)] for own in self.cells.values()], axis=0)
-        return replace(
-            found,
-            elements=Elements("voxels", cells[kept]),
-            novelty=found.novelty[kept],
-            nearest=None if found.nearest is None else found.nearest[kept],
-            similarity=None if found.similarity is None else found.similarity[kept],
-            name=self.view.name,
-        )
+        at = tuple(found.elements.rows.T)
+        kept = ~self._layout[at] | np.any([own[at] for own in self.cells.values()], axis=0)
+        parts = {key: getattr(found, key)[kept] for key in ("novelty", "nearest", "similarity")}
+        return replace(found, elements=Elements("voxels", found.elements.rows[kept]), **parts, name=self.view.name)
 
     @cached_property
     def novelty(self) -> NoveltyMap:
@@ -119,10 +108,9 @@ class CompletedView:
     def rows(self) -> list[dict[str, Any]]:
         """A record a description, then one for each new thing: how much it fills, and where."""
         peaks = {one["name"]: one["peak"] for one in self.affinities.rows()}
-        known = {name.casefold() for name in self.known}
         rows = []
         for name, own in self.cells.items():
-            status = "located" if name not in self.field.names else "known" if name.casefold() in known else "not known"
+            status = "located" if name not in self.field.names else "known" if name in self.known else "not known"
             rows.append({"name": name, "status": status, "affinity": peaks.get(name)} | self._place(self.centers[own]))
         for i, region in enumerate(self.new, 1):
             own = self.novelty.elements.rows[region.indices]
@@ -141,11 +129,10 @@ class CompletedView:
 
     def meshes(self) -> dict[str, Any]:
         """Of each description that fills something its surface, in meters, z up, in color; needs scikit-image."""
-        fields = dict.fromkeys(self.field.names, self.field) | {one.names[0]: one for one in self.located}
         found = {}
         for name, own in self.colors().items():
             if self.cells[name].any():
-                found[name] = fields[name].mesh(name, self.side)
+                found[name] = self._fields[name].mesh(name, self.side)
                 found[name].visual.vertex_colors = [*np.rint(255 * own).astype(np.uint8), 255]
         return found
 
@@ -154,12 +141,7 @@ class CompletedView:
         return dict(zip(self.descriptions, label_colors(np.arange(1, len(self.descriptions) + 1)), strict=True))
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write everything but pictures.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Made where there is none.
+        """Write everything but pictures into a folder, made where there is none. Raises `FileError`.
 
         Returns
         -------
@@ -167,11 +149,6 @@ class CompletedView:
             `view.json`; `affinities.npz`; `novelty.ply`, what no known name explains; a PLY of cells for each
             description that fills something, in meters, z up; `completed.glb`, their surfaces, y up as glTF has it,
             where scikit-image is installed.
-
-        Raises
-        ------
-        FileError
-            Where it cannot be written.
         """
         folder = Path(folder)
         try:
@@ -206,6 +183,11 @@ class CompletedView:
             room.add_geometry(mesh.apply_transform(UPRIGHT), node_name=name, geom_name=name)
         return bytes(room.export(file_type="glb"))
 
+    @cached_property
+    def _fields(self) -> dict[str, Field]:
+        """Of each description the field that tells it."""
+        return dict.fromkeys(self.field.names, self.field) | {one.names[0]: one for one in self.located}
+
     @property
     def _volume(self) -> float:
         """Of a cell, in cubic meters."""
@@ -226,16 +208,11 @@ class CompletedView:
         """The cells (side, side, side) whose visible points lie on floor, walls or ceiling for the most part."""
         scene = self.view.scene()
         rows = np.linspace(0, len(scene) - 1, min(len(scene), MOST)).astype(np.int64)
-        planes = find_objects(scene.take(rows)).layout
         flat = np.zeros(len(rows), dtype=bool)
-        for plane in planes:
+        for plane in find_objects(scene.take(rows)).layout:
             flat[plane.rows] = True
-        grid = self.field.network.grid
-        cells = Grid(self.side, grid.low, grid.high)
-        places = torch.from_numpy(moved(scene.points[rows], self.field.frame))
-        inside = cells.inside(places)
-        index = cells.cells(places[inside]).numpy()
-        votes = np.bincount(index, weights=2 * flat[inside.numpy()] - 1.0, minlength=self.side**3)
+        inside, index = self.field.cells_of(scene.points[rows], self.side)
+        votes = np.bincount(index, weights=2 * flat[inside] - 1.0, minlength=self.side**3)
         return (votes > 0).reshape(self.side, self.side, self.side)
 
 
@@ -246,7 +223,7 @@ def complete_view(
     *,
     questions: Sequence[tuple[str, str, str]] = (),
     model: str | Completer = DEFAULT,
-    relations: str | Completer | None = None,
+    relations: str | Completer = RELATIONAL,
     side: int = SIDE,
     seed: int = 0,
     progress: Step | None = None,
@@ -269,7 +246,7 @@ def complete_view(
     seed : int
         Of the points that are drawn where there are too many.
     progress : function, optional
-        As the attribute of the same name.
+        Called with the numbers of names completed and of all, while `cells` are computed.
 
     Returns
     -------
@@ -282,18 +259,9 @@ def complete_view(
     InputError, CloudError, RegistryError, CheckpointError
         As `complete` and `locate`.
     """
-    names = affinities.names
-    if not view.seen.any():
-        view.scene()  # which says so
-    chosen = tuple(names if known is None else clean_names(known))
-    place = {name.casefold(): name for name in names}
-    if lacking := [name for name in chosen if name.casefold() not in place]:
-        raise UnknownNameError(
-            f"known is {lacking[0]!r}, to which there are no affinities; there are to {', '.join(names)}"
-        )
+    view.scene()  # says where there is nothing to see
+    names = tuple(affinities.names[i] for i in affinities.index(known))
     how: dict[str, Any] = {"affinities": affinities, "seed": seed}
-    own = how | ({} if relations is None else {"model": relations})
-    located = tuple(locate(view, *question, **own) for question in questions)
-    found = complete(view, names, model=model, **how)
-    told = tuple(place[name.casefold()] for name in chosen)
-    return CompletedView(view, affinities, found, told, located, side, progress)
+    located = tuple(locate(view, *question, model=relations, **how) for question in questions)
+    found = complete(view, affinities.names, model=model, **how)
+    return CompletedView(view, affinities, found, names, located, side, progress)

@@ -62,15 +62,10 @@ class Tower:
         heads = self._block(self.blocks[0]).attn.num_heads
         return max(1, min(32, MOST_ATTENTION // (2 * len(self.blocks) * heads * (self.grid**2 + 1) ** 2)))
 
-    def relevancy(self, images: Tensor, text: Tensor, *, signed: bool = False, plain: bool = False) -> Tensor:
-        """Maps (k, b, g, g) of normalized images (b, 3, s, s) for unit texts (k, d).
-
-        signed: without clamping negative contributions away; plain: by the whole attention, where it is the last
-        block's alone, too.
-        """
-        tokens = self.tokens(images)
-        way = self.last_block if len(self.blocks) == 1 and not plain else self.rollout
-        rows = torch.stack([row.detach() for row in way(tokens, text, signed)])
+    def relevancy(self, images: Tensor, text: Tensor) -> Tensor:
+        """Maps (k, b, g, g) of normalized images (b, 3, s, s) for unit texts (k, d)."""
+        way = self.last_block if len(self.blocks) == 1 else self.rollout
+        rows = torch.stack([row.detach() for row in way(self.tokens(images), text)])
         return rows[..., 1:].reshape(len(text), len(images), self.grid, self.grid)
 
     @torch.no_grad()
@@ -85,7 +80,7 @@ class Tower:
             tokens = self._block(i)(tokens)
         return tokens
 
-    def last_block(self, tokens: Tensor, text: Tensor, signed: bool = False) -> Iterator[Tensor]:
+    def last_block(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
         """For each text the row (b, 1 + g * g) of the class token, whose query alone has a gradient."""
         block = self._block(self.blocks[-1])
         with torch.no_grad():
@@ -96,9 +91,9 @@ class Tower:
             logits = self._logits(self._through(block, tokens[:, :1], mixed), text)
         for one in _gradients(logits, [mixed]):
             gradient = (values @ one[0].transpose(-1, -2))[..., 0]  # of the attention: (b, heads, 1 + g * g)
-            yield _clamped(attention[:, :, 0] * gradient, signed).mean(dim=1)
+            yield clamped(attention[:, :, 0] * gradient).mean(dim=1)
 
-    def rollout(self, tokens: Tensor, text: Tensor, signed: bool = False) -> Iterator[Tensor]:
+    def rollout(self, tokens: Tensor, text: Tensor) -> Iterator[Tensor]:
         """The same by the attention of all blocks in use: R = I, then R + C R for each, C the mean over heads."""
         attentions = []
         with torch.enable_grad():
@@ -111,14 +106,8 @@ class Tower:
             row = torch.zeros_like(tokens[:, :1, :1]).expand(-1, 1, tokens.shape[1]).clone()
             row[..., 0] = 1
             for attention, gradient in zip(reversed(attentions), reversed(gradients), strict=True):
-                row = row + row @ _clamped(attention.detach() * gradient, signed).mean(dim=1)
+                row = row + row @ clamped(attention.detach() * gradient).mean(dim=1)
             yield row[:, 0]
-
-    def embed(self, tokens: Tensor) -> Tensor:
-        """What comes out of the tower (b, d), not normalized, of what enters the first block in use."""
-        for i in self.blocks:
-            tokens = self._block(i)(tokens)
-        return self._pooled(tokens)
 
     def _block(self, i: int) -> Any:
         return self.visual.transformer.resblocks[i]
@@ -129,12 +118,13 @@ class Tower:
         tokens = tokens + block.ls_1(block.attn.out_proj(joined))
         return tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
 
-    def _pooled(self, tokens: Tensor) -> Tensor:
+    def pooled(self, tokens: Tensor) -> Tensor:
+        """What the tower gives (b, d), not normalized, by what comes out of its last block."""
         pooled = self.visual.ln_post(tokens[:, 0])
         return pooled if self.visual.proj is None else pooled @ self.visual.proj
 
     def _logits(self, tokens: Tensor, text: Tensor) -> Tensor:
-        pooled = self._pooled(tokens)
+        pooled = self.pooled(tokens)
         return LOGIT_SCALE * (pooled / pooled.norm(dim=-1, keepdim=True)) @ text.T
 
 
@@ -157,5 +147,5 @@ def _gradients(logits: Tensor, leaves: list[Tensor]) -> Iterator[tuple[Tensor, .
         yield torch.autograd.grad(logits[:, p].sum(), leaves, retain_graph=p + 1 < logits.shape[1])
 
 
-def _clamped(contributions: Tensor, signed: bool) -> Tensor:
-    return contributions if signed else contributions.clamp(min=0)
+def clamped(contributions: Tensor) -> Tensor:
+    return contributions.clamp(min=0)

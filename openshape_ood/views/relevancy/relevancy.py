@@ -42,8 +42,6 @@ class RelevancyEncoder:
 
     Attributes
     ----------
-    identity : Identity
-        Of the model, by a hash of its weights.
     templates : tuple of str
         Sentences that a name is put into.
     blocks : range
@@ -76,8 +74,7 @@ class RelevancyEncoder:
         templates : str or sequence of str
             A list of templates.toml, "" for the bare name, or sentences with one {} each.
         first_block : int, optional
-            Counted from 0: attention is rolled out from this block to the last; None takes the last alone, many times
-            as fast.
+            Counted from 0, from which on attention is rolled out; None takes the last one alone, many times as fast.
         mean, std : three numbers each
             What colors in [0, 1] are normalized with.
         device : str or torch.device, optional
@@ -90,7 +87,7 @@ class RelevancyEncoder:
         InputError
             For another kind of model, and values that cannot be used.
         """
-        from openshape_ood.devices import find_device
+        from openshape_ood.encoders.devices import find_device
         from openshape_ood.views.relevancy.attention import Tower
 
         self._tower, self._device = Tower.of(model, first_block), find_device(device)
@@ -120,10 +117,6 @@ class RelevancyEncoder:
         **settings
             templates, first_block, device and cache, as above.
 
-        Returns
-        -------
-        RelevancyEncoder
-
         Raises
         ------
         InputError
@@ -131,12 +124,12 @@ class RelevancyEncoder:
         CheckpointError
             What keeps the weights from being had or used, and what to do about it.
         """
-        loaded = load_clip(model, pretrained, checkpoint)
-        own: dict[str, Any] = {"name": loaded.name, "mean": loaded.mean, "std": loaded.std}
-        return cls(loaded.network, loaded.tokenizer, **own, **settings)
+        network, tokenizer, name, mean, std = load_clip(model, pretrained, checkpoint)
+        return cls(network, tokenizer, name=name, mean=mean, std=std, **settings)
 
     @cached_property
     def identity(self) -> Identity:
+        """Of the model, by a hash of its weights."""
         digest = hashlib.sha256(repr(self._model).encode())  # the activation is no tensor
         for key, tensor in sorted(self._model.state_dict().items()):
             digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
@@ -152,7 +145,7 @@ class RelevancyEncoder:
         legacy: bool = False,
         background: Sequence[str] | None = None,
         seed: int = 0,
-        progress: bool | Step = False,
+        progress: Step | None = None,
     ) -> Affinities:
         """Where in an image each name lies. A name's figures do not depend on which other names are asked for.
 
@@ -160,7 +153,7 @@ class RelevancyEncoder:
         ----------
         rgb : array (h, w, 3)
             Numbers in [0, 1], or uint8; gray (h, w) is repeated, what is transparent of (h, w, 4) lies on white. At
-            least 16 pixels a side, of any proportions: a long picture takes as many more tiles.
+            least 16 pixels a side.
         names : sequence of k str
         preset : str or Preset
             "ours", the paper's: four scales, five jittered copies, flips; "chefer_et_al": one scale; "quick": four
@@ -172,9 +165,9 @@ class RelevancyEncoder:
             names asked for unless given.
         seed : int
             Of the jitters.
-        progress : bool or function
-            A bar; or what is called with the number of batches of tiles done and of all. So many names that they go
-            through in parts count the tiles as often.
+        progress : function, optional
+            Called with the number of batches of tiles done and of all, which so many names that they go through in
+            parts count as often.
 
         Returns
         -------
@@ -187,11 +180,6 @@ class RelevancyEncoder:
             For an image or settings that cannot be used, and a result of more than 4 GiB.
         ClassNamesError
             For no names, blank, repeated or too long ones.
-
-        Examples
-        --------
-        >>> encoder = RelevancyEncoder.from_pretrained("ViT-B-32", "openai")  # doctest: +SKIP
-        >>> found = encoder.encode_image(rgb, ["chair", "lamp"], preset="quick")  # doctest: +SKIP
         """
         picture, asked = tiling.as_picture(rgb), clean_names(names)
         chosen, shape = tiling.find_preset(preset, legacy), picture.shape[:2]
@@ -223,44 +211,42 @@ class RelevancyEncoder:
         return np.stack([average(self._text.embed(some), legacy) for some in sentences])
 
     def _maps(
-        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
+        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: Step | None
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Each word and its map (h, w), a block of words after the other."""
         import torch
-        from tqdm import tqdm
 
-        tiles = tiling.cut(picture.shape[0], picture.shape[1], preset)
-        grid = self._tower.grid
+        (h, w), grid = picture.shape[:2], self._tower.grid
+        tiles = tiling.cut(h, w, preset)
         numbers = len(tiles) * grid**2
         store = ArrayStore(own_folder("relevancy"), numbers) if self._cache and numbers else None
-        keys = {word: self._key(picture, word, preset, seed) for word in words}
+        image = hashlib.sha256(picture.tobytes()).hexdigest()
+        how = [*astuple(preset), seed if preset.jitters else 0, self.blocks.start]
+        about = [1, image, picture.shape, self.identity.sha256, [*how, self.templates, self._mean, self._std]]
         at_once = max(1, HELD // max(1, numbers))
         blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
         batches = (preset.jitters + 1) * -(-len(tiles) // self._tower.batch)
-        of, done = len(blocks) * batches, count(1)
-        with tqdm(total=of, desc="tiles", disable=progress is not True) as bar:
+        steps, of = count(1), len(blocks) * batches
 
-            def passed() -> None:
-                bar.update()
-                now = next(done)
-                if callable(progress):
-                    progress(now, of)
+        def passed() -> None:
+            if progress is not None:
+                progress(next(steps), of)
 
-            for block in blocks:
-                found = {word: None if store is None else store.get(keys[word]) for word in block}
-                missing = [word for word, one in found.items() if one is None]
-                if missing:
-                    computed = self._compute(picture, tiles, missing, preset, seed, passed)
-                    for word, one in zip(missing, computed, strict=True):
-                        found[word] = numbers_of = one.numpy().reshape(-1)
-                        if store is not None:
-                            store.put(keys[word], numbers_of)
-                else:
-                    for _ in range(batches):
-                        passed()
-                for word, one in found.items():
-                    maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
-                    yield word, tiling.paste(maps, tiles, picture.shape[:2], preset)[0].numpy()
+        for block in blocks:
+            keys = {word: json.dumps([*about, word]) for word in block}
+            found = {word: None if store is None else store.get(keys[word]) for word in block}
+            if missing := [word for word, one in found.items() if one is None]:
+                computed = self._compute(picture, tiles, missing, preset, seed, passed)
+                for word, one in zip(missing, computed, strict=True):
+                    found[word] = values = one.numpy().reshape(-1)
+                    if store is not None:
+                        store.put(keys[word], values)
+            else:
+                for _ in range(batches):
+                    passed()
+            for word, one in found.items():
+                maps = torch.from_numpy(np.asarray(one)).reshape(1, len(tiles), grid, grid)
+                yield word, tiling.paste(maps, tiles, (h, w), preset)[0].numpy()
 
     def _compute(
         self,
@@ -274,12 +260,13 @@ class RelevancyEncoder:
         """Maps of the tiles (k, t, g, g) on the CPU, the mean over copies and mirrored ones."""
         import torch
 
-        from openshape_ood.devices import exact
+        from openshape_ood.encoders.devices import exact
 
         ways = (False, True) if preset.flip else (False,)
         grid, batch, copies = self._tower.grid, self._tower.batch, preset.jitters + 1
         total = torch.zeros(len(words), len(tiles), grid, grid)
         with exact(self._device):
+            # one by one, for "Wall" may stand beside "wall"
             vectors = [self.encode_text([word], legacy=bool(preset.legacy)) for word in words]
             text = torch.from_numpy(np.concatenate(vectors)).to(self._device)
             for copy in tiling.jittered(picture, preset.jitters, seed):

@@ -14,8 +14,8 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, Patches
 from openshape_ood.errors import CloudError, FileError, InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import MemoryBank
-from openshape_ood.localization.patches import baseline
-from openshape_ood.localization.patches import weights as patch_weights
+from openshape_ood.novelty_map.patches import baseline
+from openshape_ood.novelty_map.patches import weights as patch_weights
 from openshape_ood.shapes.points import CloudSpec, check_cloud, prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.shapes.shape import list_shapes, resolve_ups

@@ -24,10 +24,10 @@ class Examination:
     Attributes
     ----------
     classes : NoveltyResult
-        Of this shape alone: the nearest known class, and whether it is of a new one.
+        Of this shape alone.
     surface : SurfaceResult
-        Whether its surface is as those of the good ones, and where it is not. Where nearly all of it differs
-        (`surface.map.tells` is False), it is another thing, and the surface says nothing about damage.
+        Where nearly all of it differs (`surface.map.tells` is False), it is another thing, and this says nothing about
+        damage.
     """
 
     classes: NoveltyResult

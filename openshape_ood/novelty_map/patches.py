@@ -16,7 +16,7 @@ from openshape_ood.encoders.loading import load_encoder, text_of
 from openshape_ood.encoders.protocols import NamesEncoder, PatchEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
-from openshape_ood.novelty_map import Elements, NoveltyMap, PatchNovelty
+from openshape_ood.novelty_map.result import Elements, NoveltyMap, PatchNovelty
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.shapes.points import check_up, in_frame, resample
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups

@@ -1,0 +1,70 @@
+"""What the commands of this folder do alike: load what they ask, and tell and keep what they found."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from benchmarks.report.facts import weights_notes
+from benchmarks.report.output import write_json
+from benchmarks.threedos.record import other_weights
+
+if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
+    from openshape_ood import ShapeEncoder, TextEncoder
+
+
+def loaded(args: argparse.Namespace) -> tuple[ShapeEncoder, TextEncoder]:
+    """The encoders that a command's options name, once there is a folder for what it finds."""
+    from openshape_ood import ShapeEncoder, TextEncoder
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    where = {"registry": getattr(args, "registry", None), "device": args.device}
+    encoder = ShapeEncoder.from_pretrained(args.model, checkpoint=args.checkpoint, **where)
+    return encoder, TextEncoder.from_pretrained(args.model, checkpoint=args.text_checkpoint, **where)
+
+
+def facts(encoder: ShapeEncoder, text: TextEncoder | None = None) -> dict[str, Any]:
+    """What was asked, as a report begins."""
+    own = {"model": encoder.identity.checkpoint, "checkpoint_sha256": encoder.identity.sha256}
+    return own | {"other_weights": other_weights(encoder, text)}
+
+
+def named(report: Mapping[str, Any]) -> str:
+    """The encoder as files are called by it: with the beginning of its hash where it is not the registered one."""
+    return str(report["model"]) + (f"-{report['checkpoint_sha256'][:8]}" if report["other_weights"] else "")
+
+
+def finish(
+    args: argparse.Namespace,
+    name: str,
+    report: Mapping[str, Any],
+    said: Sequence[Any],
+    draw: Callable[[Path], Sequence[Path]] | None = None,
+) -> None:
+    """Writes NAME.json, draws beside it unless told not to, and prints what is to be said, then the files."""
+    path = write_json(args.out / f"{name}.json", finite(report))
+    files = [path, *(draw(path.with_suffix(".png")) if draw and args.pictures else ())]
+    print(*weights_notes(report), *said, sep="\n\n")
+    print("", *files, sep="\n")
+
+
+def finite(value: Any) -> Any:
+    """With None for what JSON has no word for: a figure that there is not, a rank of what was not found."""
+    if isinstance(value, Mapping):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def interval(values: Sequence[float], least: float = 0.0, most: float = 1.0) -> dict[str, float]:
+    """Mean over seeds, and its 95 % interval by Student's t, within what a figure can be."""
+    own = np.asarray(values)
+    half = student.ppf(0.975, len(own) - 1) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
+    mean = float(own.mean())
+    return {"mean": mean, "low": float(max(mean - half, least)), "high": float(min(mean + half, most))}

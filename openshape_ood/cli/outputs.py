@@ -1,0 +1,75 @@
+"""Files that commands write: what can be wrong with them is told before the work, not after it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from openshape_ood.cli.console import print_line, print_note, shown
+from openshape_ood.errors import FileError, InputError, MissingPackageError
+
+DRAWN = (".png", ".svg", ".pdf")
+
+
+def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
+    """Raises `InputError` for a file that could not be written."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
+    if not path.expanduser().parent.is_dir():
+        raise InputError(f"{option} is {path}; there is no folder {path.parent}")
+
+
+def check_picture(option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib") -> None:
+    """The same of a picture, and `MissingPackageError` where what draws it is not installed."""
+    check_out(option, path, suffixes)
+    if path is not None and find_spec(package) is None:
+        raise MissingPackageError(f"{option} {path} needs {package}: pip install 'openshape-ood[plots]'")
+
+
+def drawn_by(path: Path | None) -> str:
+    """The package that draws a picture, or a page to turn it."""
+    return "plotly" if path is not None and path.suffix.lower() == ".html" else "matplotlib"
+
+
+def can_draw() -> bool:
+    """Whether pictures can be drawn; says what is missing where not."""
+    if find_spec("matplotlib") is None:
+        print_note("no pictures: these need pip install 'openshape-ood[plots]'", "yellow")
+        return False
+    return True
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Some columns of records; empty where there is nothing to say."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def save_text(path: Path, content: str) -> Path:
+    from openshape_ood.storage import save_whole
+
+    return save_whole(path, content.encode("utf-8", errors="surrogateescape"), "the table")
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, its ~ expanded, which is there from now on."""
+    folder = path.expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write to {folder}: {error.strerror or error}; expected a folder") from error
+    return folder
+
+
+def print_written(paths: Sequence[Any]) -> None:
+    if paths:
+        print_line(f"written: {', '.join(map(shown, paths))}")
