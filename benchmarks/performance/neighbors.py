@@ -1,12 +1,8 @@
-"""Time and memory of the neighbor search, exact and approximate, and the recall of the approximate one.
+"""`python -m benchmarks.neighbors`: time and memory of the neighbor search, and the recall of an approximate one.
 
-    python -m benchmarks.neighbors --rows 1000000 --dim 512 --queries 10000 --k 5
-
-The vectors are made up: a mixture of clusters of unequal size on the unit sphere, whose variance falls along the
-axes as that of embeddings does. Real embeddings may be easier or harder; the recall is of these vectors alone.
-
-Every search runs in a process of its own, so that its peak memory is its own. Needs the extra [faiss] for the
-approximate ones, which are left out without it.
+The vectors are made up: a mixture of clusters of unequal size on the unit sphere, whose variance falls along the axes
+as that of embeddings does; the recall is of these alone. Every search runs in a process of its own, for its peak
+memory.
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
-"""Does the encoder wait for files? Reading alone, encoding alone, one after the other, and both at once.
+"""`python -m benchmarks.reading`: does the encoder wait for files? Reading and encoding alone, in turn, and at once.
 
-    python -m benchmarks.reading
-    python -m benchmarks.reading --networks tiny --files 1000 --workers 1 2 4
-
-Generated meshes are written as OBJ files, then read, sampled, and prepared for a network: `tiny`, or one of a
-checkpoint's sizes with random weights, which takes as long as the trained one. The files are in the system's cache,
-for they have just been written. The network has `--threads` threads, which leaves cores to the workers; a network on
-a GPU leaves them all. Prints ratios, and writes seconds too, to reading.json.
+Generated meshes, as OBJ files in the system's cache, are read, sampled and prepared for `tiny`, or for a network of a
+checkpoint's sizes with random weights. Prints ratios, and writes seconds too, to reading.json.
 """
 
 from __future__ import annotations
