@@ -49,6 +49,11 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
         Further ones, with a default of the command's own.
     """
     found = argparse.ArgumentParser(prog=f"python -m benchmarks.{command}", description=about, allow_abbrev=False)
+    return add(found, *names, **defaults)
+
+
+def add(found: argparse.ArgumentParser, *names: str, **defaults: Any) -> argparse.ArgumentParser:
+    """The parser with these options, --out and --quiet."""
     for name in (*names, *defaults, "out"):
         option = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
         shown = "" if option.get("default") is None else " (default: %(default)s)"
