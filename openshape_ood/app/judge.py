@@ -32,14 +32,13 @@ from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarnin
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty.inputs import AUTO
+from openshape_ood.novelty.inputs import AUTO, check_content_apart
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
-from openshape_ood.scoring.apart import check_content_apart
 from openshape_ood.scoring.methods import kind_of
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
     FIRST_SEED,

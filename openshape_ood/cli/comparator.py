@@ -14,7 +14,7 @@ import typer
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, shown
 from openshape_ood.cli.options import ENCODER, KNOWN, RESULT, option
-from openshape_ood.cli.outputs import check_out, make_folder
+from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def fit(
     that gives all pairs the same answer is told of, and nothing is written.
     """
     from openshape_ood.comparison.training import CollapseWarning, Recipe, fit_comparator
+    from openshape_ood.storage import make_folder
 
     base, left_out = _base(embeddings, labels, exclude)
     if names:

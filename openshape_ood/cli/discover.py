@@ -65,7 +65,7 @@ def discover(
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.discovery import discover as run
-    from openshape_ood.scoring.words import negative_words
+    from openshape_ood.scoring.text_scores import negative_words
 
     check_out("--out", out, (".safetensors",))
     check_picture("--sheet", sheet, DRAWN)

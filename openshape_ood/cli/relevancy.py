@@ -10,7 +10,7 @@ import typer
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_table, shown, steps
 from openshape_ood.cli.options import ENCODER, RESULT, option, split_names
-from openshape_ood.cli.outputs import can_draw, make_folder, print_written
+from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ def relevancy(
 
 
 def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:
+    from openshape_ood.storage import make_folder
+
     novelty = None if known is None else found.novelty(known)
     folder = make_folder(folder)
     written = [found.save(folder / "relevancies.npz")]
