@@ -8,8 +8,7 @@ import numpy as np
 
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.layout import Plane, find_planes, on_planes
-from openshape_ood.scenes.proposals.surface import Graph, graph, normals, superpoints
-from openshape_ood.scenes.proposals.tree import merge_tree
+from openshape_ood.scenes.proposals.superpoints import Graph, graph, merge_tree, normals, superpoints
 
 LEAST = 20  # voxels of a candidate
 LARGEST = 4.0  # meters that an object is long at most
