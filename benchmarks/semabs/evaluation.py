@@ -191,7 +191,7 @@ def all_scores(
     """Every figure of result rows by its column, at each cut-off (t,), as those of `voxels` are given."""
     of = {"point": (logits, labels, ignored)}
     of |= {f"voxel{side}x{side}x{side}": voxels(logits, labels, ignored, points, side) for side in SIDES}
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for what, (values, true, left) in of.items():
         own = scores(values > np.array(cutoffs, dtype=values.dtype)[:, None], true, left)
         found |= {f"{what}_{name}": value for name, value in own.items()}
