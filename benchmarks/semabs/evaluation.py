@@ -61,10 +61,10 @@ def result_rows(
                 piece = torch.tensor(datum.queries[start : start + PIECE], device=device)[None]
                 found.append(network.decode(parts, piece, query)[0].cpu().numpy())
         logits = np.concatenate(found)
-        for cutoff in CUTOFFS:
-            own = all_scores(logits[None], labels[None], hidden[None], datum.queries[None], cutoff)
+        figures = all_scores(logits, labels, hidden, datum.queries)
+        for i, cutoff in enumerate(CUTOFFS):
             row = {"scene_id": datum.scene_id, "split": split, "cutoff": cutoff, **about}
-            yield row | {name: float(value[0]) for name, value in own.items()}
+            yield row | {name: float(values[i]) for name, values in figures.items()}
 
 
 def asked(datum: Datum, head: str, split: str) -> Iterator[tuple[dict[str, str], tuple[str, ...], np.ndarray]]:
@@ -142,10 +142,10 @@ def told(
 
 
 def scores(predicted: np.ndarray, labels: np.ndarray, ignored: np.ndarray) -> dict[str, np.ndarray]:
-    """Figures (b,) of bools (b, m) of b classes or descriptions, m queries.
+    """Figures (t,) of bools (t, m) against labels (m,), m places.
 
     iou, precision and recall are NaN where their denominator is 0; false_negative and false_positive are shares of what
-    is not ignored, NaN where all is.
+    is not ignored (m,), NaN where all is.
     """
     counted = ~ignored
     found, true = predicted & counted, labels & counted
@@ -168,28 +168,31 @@ def voxel_index(points: np.ndarray, side: int) -> np.ndarray:
     return (cells[..., 0] * side + cells[..., 1]) * side + cells[..., 2]
 
 
-def voxelized(values: np.ndarray, index: np.ndarray, side: int) -> np.ndarray:
-    """Whether any point of a voxel is true: bools (b, m) at voxels (b, m) as (b, side³)."""
-    found = np.zeros((len(values), side**3), dtype=bool)
-    rows, points = np.nonzero(values)
-    found[rows, index[rows, points]] = True
+def voxelized(values: np.ndarray, index: np.ndarray, side: int, least: Any = False) -> np.ndarray:
+    """The largest value (m,) in each voxel (side³,), of bools whether any is true; `least` where there is none."""
+    found = np.full(side**3, least, dtype=values.dtype)
+    np.maximum.at(found, index, values)
     return found
 
 
-def voxel_scores(
-    predicted: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: np.ndarray, side: int
-) -> dict[str, np.ndarray]:
-    """`scores` on voxels; those without points, or with one that is ignored, are left out. points: (b, m, 3)."""
+def voxels(logits: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: np.ndarray, side: int) -> Any:
+    """Logits, labels and what is ignored of points (m, 3), each (m,), as those of voxels (side³,).
+
+    Voxels without points, or with one that is ignored, are ignored.
+    """
     index = voxel_index(points, side)
-    left_out = voxelized(ignored, index, side) | ~voxelized(np.ones_like(ignored), index, side)
-    return scores(voxelized(predicted, index, side), voxelized(labels, index, side), left_out)
+    top, hidden = voxelized(logits, index, side, -np.inf), voxelized(ignored, index, side)
+    return top, voxelized(labels, index, side), hidden | (np.bincount(index, minlength=side**3) == 0)
 
 
-def all_scores(logits: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: np.ndarray, cutoff: float) -> dict:
-    """Every figure (b,) of a result row at one cut-off, by its column."""
-    predicted = logits > cutoff
-    found = {f"point_{name}": value for name, value in scores(predicted, labels, ignored).items()}
-    for side in SIDES:
-        own = voxel_scores(predicted, labels, ignored, points, side)
-        found |= {f"voxel{side}x{side}x{side}_{name}": value for name, value in own.items()}
+def all_scores(
+    logits: np.ndarray, labels: np.ndarray, ignored: np.ndarray, points: np.ndarray, cutoffs: Sequence[float] = CUTOFFS
+) -> dict[str, np.ndarray]:
+    """Every figure of result rows by its column, at each cut-off (t,), as those of `voxels` are given."""
+    of = {"point": (logits, labels, ignored)}
+    of |= {f"voxel{side}x{side}x{side}": voxels(logits, labels, ignored, points, side) for side in SIDES}
+    found: dict[str, np.ndarray] = {}
+    for what, (values, true, left) in of.items():
+        own = scores(values > np.array(cutoffs, dtype=values.dtype)[:, None], true, left)
+        found |= {f"{what}_{name}": value for name, value in own.items()}
     return found

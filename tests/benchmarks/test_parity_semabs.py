@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
 from published_completion import affinities, box_points, evaluation, result_rows, stream
 
-from benchmarks.semabs.evaluation import scores, voxel_index, voxel_scores, voxelized
+from benchmarks.semabs.evaluation import all_scores, scores, voxels
 from benchmarks.semabs.summary import COLUMNS, RELATIONS, best_cutoff, table
 from benchmarks.semabs.training import Lamb, accuracy, balanced_weights, occupancy_loss
 
@@ -92,34 +93,23 @@ def of_steps(kind: torch.dtype) -> Found:
 def of_metrics(kind: torch.dtype) -> Found:
     if kind == torch.float64:
         return
-    made_up = evaluation(seed())
-    hidden = made_up["out_of_bounds"] | made_up["out_of_view"] | padded()[..., None]
-    for task, ignored in (("ovssc", hidden), ("vool", made_up["out_of_bounds"] | padded()[..., None])):
-        found: dict[str, list[np.ndarray]] = {}
-        for cutoff in (-2, -1):
-            for scene in range(2):
-                given = made_up["logits"][scene] > cutoff, made_up["labels"][scene], ignored[scene]
-                rows = {f"point_{key}": one for key, one in scores(*given).items()}
-                for side in (32, 64):
-                    own = voxel_scores(*given, made_up["xyz"][scene], side)
-                    rows |= {f"voxel{side}x{side}x{side}_{key}": one for key, one in own.items()}
-                for key, one in rows.items():
-                    found.setdefault(key, []).append(one)
-        for key, values in found.items():
-            yield f"metrics/{task}/{key}", torch.from_numpy(np.stack(values).reshape(2, 2, 3))
-    index = voxel_index(made_up["xyz"], 8).reshape(6, -1)
-    flat = {
-        key: (made_up["logits"] > -1 if key == "logits" else made_up[key]).reshape(6, -1)
-        for key in ("logits", "labels")
-    }
-    parts = [voxelized(one, index, 8) for one in flat.values()]
-    for key, part in zip(("prediction", "label"), parts, strict=True):
-        yield f"metrics/voxels_8/{key}", torch.from_numpy(part.reshape(2, 3, -1))
-    whole = made_up["out_of_bounds"].reshape(6, -1)
-    left_out = voxelized(whole, index, 8) | ~voxelized(np.ones_like(whole), index, 8)
-    yield "metrics/voxels_8/ignore", torch.from_numpy(left_out.reshape(2, 3, -1))
-    for key, one in scores(*parts, left_out).items():
-        yield f"metrics/voxels_8/{key}_score", torch.from_numpy(one.reshape(2, 3))
+    made_up, cells = evaluation(seed()), itertools.product(range(2), range(3))
+    names = ("logits", "labels", "out_of_bounds", "out_of_view", "xyz")
+    of = {cell: [made_up[name][cell] for name in names] for cell in cells}
+    found: dict[str, np.ndarray] = {}
+    voxels_8: dict[str, np.ndarray] = {}
+    for cell, (logits, labels, outside, unseen, places) in of.items():
+        for task, ignored in (("ovssc", outside | unseen), ("vool", outside)):
+            for key, values in all_scores(logits, labels, ignored | padded()[cell], places, (-2, -1)).items():
+                found.setdefault(f"metrics/{task}/{key}", np.empty((2, 2, 3)))[(slice(None), *cell)] = values
+        top, label, ignore = voxels(logits, labels, outside, places, 8)
+        parts = {"prediction": top > -1, "label": label, "ignore": ignore}
+        own = {f"{key}_score": value[0] for key, value in scores((top > -1)[None], label, ignore).items()}
+        for key, values in (parts | own).items():
+            whole = voxels_8.setdefault(f"metrics/voxels_8/{key}", np.empty((2, 3, *np.shape(values))))
+            whole[cell] = values
+    for key, values in (found | voxels_8).items():
+        yield key, torch.from_numpy(values)
     hand = scores(np.array([[1, 1, 0, 0, 1]]) > 0, np.array([[1, 0, 1, 0, 1]]) > 0, np.zeros((1, 5), dtype=bool))
     yield "metrics/iou_by_hand", torch.from_numpy(hand["iou"])
 

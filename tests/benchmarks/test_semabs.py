@@ -18,7 +18,7 @@ from published_completion import ROWS, SMALL, completion_shapes, evaluation, res
 
 from benchmarks.semabs import __main__ as command
 from benchmarks.semabs import training
-from benchmarks.semabs.evaluation import left_out, scores, voxel_scores
+from benchmarks.semabs.evaluation import all_scores, left_out, scores
 from benchmarks.semabs.reader import load_datum, read_published, save_datum
 from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table
 from benchmarks.semabs.texts import texts_of
@@ -153,10 +153,12 @@ def test_figures_by_hand() -> None:
     )
     nothing = scores(np.zeros((1, 3), bool), np.zeros((1, 3), bool), np.zeros((1, 3), bool))
     assert np.isnan(nothing["iou"]) and np.isnan(nothing["recall"]) and nothing["false_positive"] == 0
-    points = np.array([[[-0.9, -0.9, 0], [-0.91, -0.9, 0], [0.9, 0.9, 1.8], [0.9, 0.9, 0]]])
-    truth, guess = np.array([[True, False, True, False]]), np.array([[False, True, False, False]])
-    hidden = np.array([[False, False, False, True]])
-    assert voxel_scores(guess, truth, hidden, points, 8)["iou"] == 0.5  # the first voxel is right by two points
+    points = np.array([[-0.9, -0.9, 0], [-0.91, -0.9, 0], [0.9, 0.9, 1.8], [0.9, 0.9, 0]])
+    truth, logits = np.array([True, False, True, False]), np.array([-1.0, 1, -1, -1])
+    hidden = np.array([False, False, False, True])
+    figures = all_scores(logits, truth, hidden, points, (0.0, -2.0, 2.0))
+    assert figures["voxel32x32x32_iou"].tolist() == [0.5, 1, 0]  # the first voxel is right by two points
+    assert figures["point_iou"].tolist() == [0, 2 / 3, 0]
 
 
 def test_losses_and_steps() -> None:
