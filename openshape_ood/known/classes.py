@@ -264,10 +264,9 @@ class KnownClasses:
     def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
         """Read what `save` wrote. Raises `FileError` for any other file; nothing in it is run."""
         with loaded_arrays(path, KIND) as (header, arrays):
-            memory: dict[str, Any] = {
-                n.removeprefix("patches."): arrays.pop(n) for n in list(arrays) if n.startswith("patches.")
-            }
-            strangers = sorted({*arrays} - {*ARRAYS} | {*memory} - {*MEMORY})
+            own: dict[str, Any] = {name: a for name, a in arrays.items() if not name.startswith("patches.")}
+            memory: dict[str, Any] = {n.removeprefix("patches."): a for n, a in arrays.items() if n not in own}
+            strangers = sorted({*own} - {*ARRAYS} | {*memory} - {*MEMORY})
             if strangers:
                 raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
             temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
@@ -278,7 +277,7 @@ class KnownClasses:
                 identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
                 patches=MemoryBank(**memory, **about) if memory else None,
                 temperature=None if temperature is None else float(temperature),
-                **arrays,
+                **own,
             )
             check_sound(known)
             return known if threshold is None else known.with_threshold(Threshold.from_state(threshold))
