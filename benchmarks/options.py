@@ -49,6 +49,11 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
         Further ones, with a default of the command's own.
     """
     found = argparse.ArgumentParser(prog=f"python -m benchmarks.{command}", description=about, allow_abbrev=False)
+    return add(found, *names, **defaults)
+
+
+def add(found: argparse.ArgumentParser, *names: str, **defaults: Any) -> argparse.ArgumentParser:
+    """The parser with these options, --out and --quiet."""
     for name in (*names, *defaults, "out"):
         option = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
         shown = "" if option.get("default") is None else " (default: %(default)s)"
@@ -57,11 +62,20 @@ def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.A
     return found
 
 
+def add_numbers(found: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
+    """A command's own options, as name=(default, what it is), of the type of the default, or of those in a list."""
+    for name, (default, words) in given.items():
+        several = isinstance(default, list)
+        how: dict[str, Any] = {"type": type(default[0]), "nargs": "+"} if several else {"type": type(default)}
+        shown = " ".join(map(str, default)) if several else "%(default)s"
+        found.add_argument(flag(name), default=default, help=f"{words} (default: {shown})", **how)
+
+
 def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def check(args: argparse.Namespace, **least: int) -> None:
+def check(args: argparse.Namespace, **least: float) -> None:
     """Raises `InputError` for an option, or one of a list, that is below its least value, and for data that are not
     there, before anything is loaded."""
     if (root := getattr(args, "data_root", None)) and not root.is_dir():

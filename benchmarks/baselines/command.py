@@ -19,6 +19,7 @@ from benchmarks.baselines.networks import HEADS, NETWORKS
 from benchmarks.threedos.splits import split_names
 from openshape_ood.checks import check_seed
 
+SHARED = ("data_root", "device")
 TRAIN_OPTIONS = {
     "epochs": (int, "passes over the data (3DOS: 250)"),
     "batch": (int, "shapes of a step (3DOS: 64, pn2_torch 32)"),
@@ -35,13 +36,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, dest="mode", metavar="train|eval|table")
     sets = [name for track in ("synthetic to real", "synthetic") for name in split_names(track)]
     for mode, about in (("train", "train a network"), ("eval", "score a file, one's own or somebody else's")):
-        one = commands.add_parser(mode, help=about, allow_abbrev=False)
+        one = options.add(commands.add_parser(mode, help=about, allow_abbrev=False), *SHARED, "per_class", "data_seed")
         one.add_argument("--set", choices=sets, default="sr1", help="(default: %(default)s)")
-        for name, default in (("data_root", None), ("per_class", 60), ("data_seed", 0), ("device", None)):
-            one.add_argument(options.flag(name), **options.OPTIONS[name] | {"default": default})
-        one.add_argument("--copies", action="store_true", help="with corrupted copies beside the support")
-        one.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
-        one.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
         if mode == "train":
             one.add_argument("--network", choices=tuple(NETWORKS), default="dgcnn", help="(default: %(default)s)")
             one.add_argument("--head", choices=HEADS, default="CE", help="(default: %(default)s)")
@@ -59,33 +55,32 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             words = "norms' statistics anew, from the support: a training of few steps leaves them wrong"
             one.add_argument("--settle", action="store_true", help=words)
             one.add_argument("--draws", **options.OPTIONS["draws"])
-    _add_table(
-        commands.add_parser("table", help="train and score all, beside a frozen encoder", allow_abbrev=False), sets
-    )
-    return parser.parse_args(argv)
-
-
-def _add_table(one: argparse.ArgumentParser, sets: Sequence[str]) -> None:
+    about = "train and score all, beside a frozen encoder"
+    one = options.add(commands.add_parser("table", help=about, allow_abbrev=False), *SHARED, "model")
     many: dict[str, Any] = {"nargs": "+", "help": "(default: %(default)s)"}
     one.add_argument("--sets", choices=sets, default=sets, **many)
     one.add_argument("--networks", choices=tuple(NETWORKS), default=["dgcnn", "pn2"], **many)
     one.add_argument("--heads", choices=HEADS, default=["CE"], **many)
     one.add_argument("--data-seeds", type=int, default=[0, 1, 2], **many | {"help": "of generated shapes"})
     one.add_argument("--seeds", type=int, default=[1], **many | {"help": "of trainings; 3DOS: 1 41 13718"})
-    for name in ("model", "data_root", "device"):
-        one.add_argument(options.flag(name), **options.OPTIONS[name])
     one.add_argument("--per-class", type=int, help="generated shapes (default: 12, of sn sets 5)")
-    one.add_argument("--copies", action="store_true", help="of the trained: with corrupted copies beside the support")
-    one.add_argument("--out", type=Path, default=Path("results"), help="folder (default: %(default)s)")
-    one.add_argument("--quiet", dest="progress", action="store_false", help="no progress on stderr")
     for name in ("epochs", "batch", "rate", "points"):
         kind, words = TRAIN_OPTIONS[name]
         one.add_argument(options.flag(name), type=kind, help=f"{words}; without data: small ones")
+    for one in commands.choices.values():
+        one.add_argument("--copies", action="store_true", help="trained with corrupted copies beside the support")
+    return parser.parse_args(argv)
+
+
+def file_of(args: argparse.Namespace, benchmark: str, network: str, head: str, data_seed: int, seed: int) -> Path:
+    """Where a training is written."""
+    copied, sown = "-copies" if args.copies else "", "" if args.data_root else f"-data{data_seed}"
+    return Path(args.out, f"{benchmark}-{network}-{head}{copied}{sown}-seed{seed}.pth")
 
 
 def train(args: argparse.Namespace) -> None:
     from benchmarks.baselines.clouds import read
-    from benchmarks.baselines.data import load, training_shapes
+    from benchmarks.baselines.evaluation import load
     from benchmarks.baselines.training import Recipe
     from benchmarks.baselines.training import train as trained
     from benchmarks.threedos.evaluation import labels_of
@@ -95,14 +90,10 @@ def train(args: argparse.Namespace) -> None:
     split = load_split(args.set)
     given = {name: value for name in TRAIN_OPTIONS if (value := getattr(args, name)) is not None}
     recipe = Recipe(args.network, args.head, copies=args.copies, seed=args.seed, **given)
-    data = load(split, args.data_root, args.per_class, args.data_seed)
-    shapes = training_shapes(split, data, args.data_root, args.copies)
+    data, shapes = load(split, args)
     made = {"source": data.source, "counts": shapes.counts(), "data_seed": None if args.data_root else args.data_seed}
     made |= {"set": args.set, "known": [c.title for c in data.known]}
-    copied = "-copies" if args.copies else ""
-    sown = "" if args.data_root else f"-data{args.data_seed}"
-    path = args.out / f"{args.set}-{args.network}-{args.head}{copied}{sown}-seed{args.seed}.pth"
-    args.out.mkdir(parents=True, exist_ok=True)
+    path = file_of(args, args.set, args.network, args.head, args.data_seed, args.seed)
 
     def report(line: dict[str, Any]) -> None:
         if args.progress:
@@ -118,7 +109,6 @@ def evaluate(args: argparse.Namespace) -> None:
     from benchmarks.baselines.evaluation import run
 
     options.check(args, batch_size=1, draws=1, support_points=1, test_points=1)
-    args.out.mkdir(parents=True, exist_ok=True)
     print(run(args))
 
 
@@ -127,11 +117,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
 
     def work() -> None:
+        args.out.mkdir(parents=True, exist_ok=True)
         if args.mode == "table":
             from benchmarks.baselines.table import make
 
             options.check(args, per_class=1, data_seeds=0, seeds=0)
-            args.out.mkdir(parents=True, exist_ok=True)
             return make(args, main)
         options.check(args, per_class=1, data_seed=0)
         check_seed(args.seed)

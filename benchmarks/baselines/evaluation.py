@@ -19,15 +19,16 @@ from tqdm import tqdm
 
 from benchmarks.baselines.checkpoints import read
 from benchmarks.baselines.clouds import tested
-from benchmarks.baselines.data import load, training_shapes
 from benchmarks.baselines.networks import TITLES, Classifier, PointNet2Torch
 from benchmarks.baselines.scores import SCORES, Fitted, Head, distances
 from benchmarks.baselines.training import LOG
-from benchmarks.performance.harness import MIB, memory
+from benchmarks.performance.harness import peak_mb
 from benchmarks.report.tables import figures_table
+from benchmarks.threedos.copies import with_copies
 from benchmarks.threedos.data.check import differences
 from benchmarks.threedos.evaluation import labels_of, method_result
 from benchmarks.threedos.objects import BenchmarkData, Objects
+from benchmarks.threedos.protocol import load as load_data
 from benchmarks.threedos.published import score_words
 from benchmarks.threedos.recipes import SEMNOV_POINTS, Settings
 from benchmarks.threedos.record import result_json
@@ -35,11 +36,27 @@ from benchmarks.threedos.results import Scored
 from benchmarks.threedos.splits import Split, load_split
 from benchmarks.threedos.store import content_key
 from openshape_ood.encoders.devices import find_device
-from openshape_ood.errors import OpenShapeError
+from openshape_ood.errors import InputError, OpenShapeError
 from openshape_ood.registry.files import sha256
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import own_folder, save_whole
 
 PROTOCOL, LONGEST = "3DOS", 100_000
+
+
+def load(split: Split, args: argparse.Namespace) -> tuple[BenchmarkData, Objects]:
+    """The objects of a benchmark, and the shapes that a baseline is trained on.
+
+    Raises `InputError` for one known class, `ShapeFileError` for data without their lists.
+    """
+    if split.track == "real":
+        raise InputError(
+            f"{split.name} is real to real, for which no baseline is trained; expected sr1, sr2 or an sn set"
+        )
+    data = load_data(split, args, own_folder("benchmarks"))
+    if len(data.known) < 2:
+        names = ", ".join(c.title for c in data.known)
+        raise InputError(f"{split.name} has the one known class {names} here; a classifier is trained on two or more")
+    return data, with_copies(split, data, args.data_root) if args.copies else data.support
 
 
 def features(
@@ -93,10 +110,9 @@ def scored(fitted: Fitted, rows: np.ndarray) -> dict[str, Scored]:
 def run(args: argparse.Namespace) -> str:
     """Judge the file of a baseline on a benchmark, write the report, and return the table in words."""
     started, split = time.perf_counter(), load_split(args.set)
-    data = load(split, args.data_root, args.per_class, args.data_seed)
+    data, support = load(split, args)
     network = read(args.ckpt, len(data.known), args.network, args.head).to(find_device(args.device))
     points = args.support_points, args.test_points or SEMNOV_POINTS[split.track][1]
-    support = training_shapes(split, data, args.data_root, args.copies)
     if args.settle:
         settle(network, support, args)
     found, contents = {}, {}
@@ -121,8 +137,7 @@ def run(args: argparse.Namespace) -> str:
     if "validation" in judged:  # to choose a recipe by
         right = judged["validation"]["mls"].nearest == labels_of(data.validation, data)
         report["validation_accuracy"] = round(float(right.mean()), 4)
-    peak = memory().get("peak")
-    report["run"] = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": peak and round(peak / MIB)}
+    report["run"] = {"seconds": round(time.perf_counter() - started, 1), "peak_mb": peak_mb()}
     path = args.out / f"{args.ckpt.stem}-on-{split.name}{'-copies' if args.copies else ''}.json"
     save_whole(path, json.dumps(report, indent=1).encode(), "report")
     words = [f"accuracy on validation shapes {report['validation_accuracy']:.1%}"] if "validation" in judged else []
@@ -152,8 +167,8 @@ def _described(
             "source": data.source,
             "generated": data.generated,
             "absent": list(data.absent),
-            "counts": {name: objects.counts() for name, objects in data.sets.items()},
-            "differs": [] if data.generated else differences(split.name, data),
+            "counts": data.counts,
+            "differs": [] if data.generated else differences(split.name, data.counts),
             "sha256": dict(contents),
         },
         "classes": {part: [[c.title, list(c.names)] for c in of] for part, of in classes.items()},

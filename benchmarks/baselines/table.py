@@ -19,6 +19,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks import options
+from benchmarks.baselines.command import file_of
 from benchmarks.baselines.evaluation import SUPPORT
 from benchmarks.report.compare import Row, Run, compared, read_run, rows_of
 from benchmarks.report.output import write_json
@@ -93,9 +94,7 @@ def _jobs(args: argparse.Namespace) -> Iterator[Job]:
 
 
 def _checkpoint(job: Job, args: argparse.Namespace) -> Path:
-    """Where `train` writes it."""
-    copied, sown = "-copies" if args.copies else "", "" if args.data_root else f"-data{job.data_seed}"
-    return Path(args.out, f"{job.benchmark}-{job.kind}-{job.head}{copied}{sown}-seed{job.seed}.pth")
+    return file_of(args, job.benchmark, job.kind, job.head, job.data_seed, job.seed)
 
 
 def _report(job: Job, args: argparse.Namespace) -> Path:

@@ -24,7 +24,7 @@ from benchmarks.baselines.checkpoints import write
 from benchmarks.baselines.clouds import AUGMENTATIONS, batch
 from benchmarks.baselines.losses import GENERATED, Discriminator, Generator, TwoNorms, loss_of, undecided
 from benchmarks.baselines.networks import Classifier, PointNet2Torch, ReciprocalPoints, Sizes
-from benchmarks.performance.harness import MIB, memory
+from benchmarks.performance.harness import peak_mb
 from benchmarks.training.runs import keep, resumed
 from openshape_ood.checks import check_choice, check_positive, check_seed, check_whole
 from openshape_ood.errors import InputError
@@ -183,8 +183,7 @@ def train(
             group["lr"] = recipe.rate_at(epoch)
         found = _epoch(trained, clouds, labels, recipe, size, epoch)
         line = {"epoch": epoch + 1, "rate": recipe.rate_at(epoch), **found}
-        peak = memory().get("peak")
-        line |= {"seconds": round(time.perf_counter() - started, 2), "peak_mb": peak and round(peak / MIB)}
+        line |= {"seconds": round(time.perf_counter() - started, 2), "peak_mb": peak_mb()}
         log.append(line)
         keep(state, epoch + 1, log, trained, trained.optimizers, asked)
         if report:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.performance.harness import memory
 from openshape_ood.errors import OpenShapeError
 from openshape_ood.workers import Work
 
@@ -110,7 +111,7 @@ def reader(folder: str, doors: dict[str, str]) -> Work:
     def read(argument: list[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
         door, path = argument
         opened.clear()
-        before, began, error = _peak(anew=True), time.process_time(), None
+        before, began, error = memory(forget=True), time.process_time(), None
         try:
             DOORS[door](path)
         except BaseException as raised:  # also what is no Exception: whatever comes is told
@@ -119,7 +120,11 @@ def reader(folder: str, doors: dict[str, str]) -> Work:
             wanting = isinstance(raised.__cause__, MemoryError) and door != "checkpoint"
             error = raised.__cause__ if wanting else raised
         took = time.process_time() - began
-        found = {"seconds": took, "bytes": max(0, _peak() - before), "opened": sorted({*opened} - {""})}
+        found = {
+            "seconds": took,
+            "bytes": max(0, memory()["peak"] - before["resident"]),
+            "opened": sorted({*opened} - {""}),
+        }
         if error is not None:
             ours = isinstance(error, OpenShapeError)
             found |= {"error": type(error).__name__, "ours": ours, "said": str(error)[:300]}
@@ -141,16 +146,3 @@ def _outside(event: str, given: tuple[Any, ...], folder: str) -> str:
     except (TypeError, ValueError):
         return ""
     return "" if path.startswith((folder, *HARMLESS, *filter(None, sys.path))) else path
-
-
-def _peak(anew: bool = False) -> int:
-    """Bytes that this process held at most, or with `anew` holds now, from when on the peak is another."""
-    try:
-        if anew:
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return int(status.split("VmRSS:" if anew else "VmHWM:")[1].split()[0]) * 1024
-    except OSError:  # not Linux, or one that does not tell
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,10 +1,7 @@
-"""python -m benchmarks.fuzz: no file may crash, hang or swell what reads it, or be refused with another's error.
-
-    python -m benchmarks.fuzz --minutes 10 --seed 0
-    python -m benchmarks.fuzz --replay results/fuzz/shape-0-1234.obj
+"""`python -m benchmarks.fuzz`: no file may crash, hang or swell what reads it, or be refused with another's error.
 
 Every file is read by a child process under limits. A finding is a crash, more than 10 s of processor time, more than
-500 MB, an error that is no `OpenShapeError`, or a file opened outside the folder; it is kept, and can be read again.
+500 MB, an error that is no `OpenShapeError`, or a file opened outside the folder; it is kept, for `--replay`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
-"""Generated meshes through both engines of `openshape-ood embed`: rows, rates, memory, and a worker that is killed.
+"""`python -m benchmarks.engines`: generated meshes through both engines of `openshape-ood embed`, compared row by row.
 
-    python -m benchmarks.engines --count 5000 --kill
-
-Writes meshes as PLY and OBJ, and a few broken files, into a temporary folder, embeds them with `tiny` by the local
-engine and by Ray with two workers, and compares the tables. With --kill one of Ray's workers gets SIGKILL when a third
-of the shapes is done. Each engine runs in a process of its own; its memory is that of all processes under it, shared
-pages counted once, sampled five times a second (Linux). Rates are of one machine: compare them with each other only.
+With --kill one of Ray's two workers gets SIGKILL when a third of the shapes is done. Each engine runs in a process of
+its own; its memory is that of all processes under it, shared pages counted once (Linux).
 """
 
 from __future__ import annotations

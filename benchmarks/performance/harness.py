@@ -196,6 +196,12 @@ def memory(forget: bool = False) -> dict[str, int]:
     return {names[line[0]]: int(line[1]) * 1024 for line in lines if line[0] in names}
 
 
+def peak_mb() -> int | None:
+    """The most MiB that this process held, None where the system does not say."""
+    peak = memory().get("peak")
+    return peak and round(peak / MIB)
+
+
 @dataclass(frozen=True)
 class Child:
     """What a function in a process of its own gave; seconds, with its start; the most MiB that it and all below it

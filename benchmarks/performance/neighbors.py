@@ -1,12 +1,8 @@
-"""Time and memory of the neighbor search, exact and approximate, and the recall of the approximate one.
+"""`python -m benchmarks.neighbors`: time and memory of the neighbor search, and the recall of an approximate one.
 
-    python -m benchmarks.neighbors --rows 1000000 --dim 512 --queries 10000 --k 5
-
-The vectors are made up: a mixture of clusters of unequal size on the unit sphere, whose variance falls along the
-axes as that of embeddings does. Real embeddings may be easier or harder; the recall is of these vectors alone.
-
-Every search runs in a process of its own, so that its peak memory is its own. Needs the extra [faiss] for the
-approximate ones, which are left out without it.
+The vectors are made up: a mixture of clusters of unequal size on the unit sphere, whose variance falls along the axes
+as that of embeddings does; the recall is of these alone. Every search runs in a process of its own, for its peak
+memory.
 """
 
 from __future__ import annotations
@@ -15,7 +11,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -30,19 +25,6 @@ from openshape_ood.errors import InputError
 SEARCHES = ("exact", "cells")
 CLUSTERS, SPREAD = 1000, 0.7
 STEP = 1 << 14  # vectors made at once
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is searched: m rows and b queries of d numbers, k neighbors of each."""
-
-    rows: int
-    dim: int
-    queries: int
-    k: int
-    metric: str
-    sample: int
-    seed: int
 
 
 def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
@@ -62,24 +44,22 @@ def made_up(count: int, dim: int, seed: int, stream: int) -> np.ndarray:
     return vectors
 
 
-def measure(search: str, task: Task) -> dict[str, Any]:
-    """Seconds, MiB and recall of one search, in this process."""
+def measure(search: str, task: dict[str, Any]) -> dict[str, Any]:
+    """Seconds, MiB and recall of one search, in this process.
+
+    task: what is searched: "rows" and "queries" of "dim" numbers, "k" neighbors of each by "metric"; "seed", "sample".
+    """
     from openshape_ood.scoring.neighbors import Index, nearest
 
-    rows = made_up(task.rows, task.dim, task.seed, stream=0)
-    queries = made_up(task.queries, task.dim, task.seed, stream=1)
-    few = made_up(64, task.dim, task.seed, stream=2)  # the first call imports torch or faiss
-    if search == "exact":
-        nearest(few, few, metric=task.metric)
-    else:
-        Index(few, task.metric).nearest(few)
+    metric, k, seed = task["metric"], task["k"], task["seed"]
+    rows = made_up(task["rows"], task["dim"], seed, stream=0)
+    queries = made_up(task["queries"], task["dim"], seed, stream=1)
+    few = made_up(64, task["dim"], seed, stream=2)  # the first call imports torch or faiss
+    nearest(few, few, metric=metric) if search == "exact" else Index(few, metric).nearest(few)
     before, start = memory(), time.perf_counter()
-    index = None if search == "exact" else Index(rows, task.metric, seed=task.seed)
+    index = None if search == "exact" else Index(rows, metric, seed=seed)
     built = time.perf_counter()
-    if index is None:
-        nearest(queries, rows, task.k, task.metric)
-    else:
-        index.nearest(queries, task.k)
+    index.nearest(queries, k) if index else nearest(queries, rows, k, metric)
     done, after = time.perf_counter(), memory()  # before the recall, which searches exactly
     return {
         "search": search,
@@ -87,14 +67,9 @@ def measure(search: str, task: Task) -> dict[str, Any]:
         "query_seconds": done - built,
         "peak_mib": after["peak"] / MIB,
         "beside_data_mib": max(0.0, (after["peak"] - before["resident"]) / MIB),
-        "recall": index.recall(queries, task.k, task.sample) if index else 1.0,
+        "recall": index.recall(queries, k, task["sample"]) if index else 1.0,
         "settings": {"cells": index.cells, "probes": index.probes} if index else {},
     }
-
-
-def measured(search: str, task: dict[str, Any]) -> dict[str, Any]:
-    """`measure`, as a process of its own is asked for it."""
-    return measure(search, Task(**task))
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
@@ -117,8 +92,8 @@ def run(args: argparse.Namespace) -> None:
     options.check(args, rows=1, dim=1, queries=1, k=1, sample=1, seed=0)
     if args.k > args.rows:
         raise InputError(f"--k is {args.k} for {args.rows} rows; expected no more than rows")
-    task = asdict(Task(args.rows, args.dim, args.queries, args.k, args.metric, args.sample, args.seed))
-    searches = {s: partial(apart, f"search {s!r}", measured, s, task, show=True) for s in possible(args.searches)}
+    task = {name: getattr(args, name) for name in ("rows", "dim", "queries", "k", "metric", "sample", "seed")}
+    searches = {s: partial(apart, f"search {s!r}", measure, s, task, show=True) for s in possible(args.searches)}
     say = f"{args.rows:,} rows × {args.dim}, {args.queries:,} queries" if args.progress else ""
     results = [one.found for (one,) in in_turns(searches, 1, say).values()]
     data = (args.rows + args.queries) * args.dim * 4 / MIB

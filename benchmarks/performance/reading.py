@@ -1,12 +1,7 @@
-"""Does the encoder wait for files? Reading alone, encoding alone, one after the other, and both at once.
+"""`python -m benchmarks.reading`: does the encoder wait for files? Reading and encoding alone, in turn, and at once.
 
-    python -m benchmarks.reading
-    python -m benchmarks.reading --networks tiny --files 1000 --workers 1 2 4
-
-Generated meshes are written as OBJ files, then read, sampled, and prepared for a network: `tiny`, or one of a
-checkpoint's sizes with random weights, which takes as long as the trained one. The files are in the system's cache,
-for they have just been written. The network has `--threads` threads, which leaves cores to the workers; a network on
-a GPU leaves them all. Prints ratios, and writes seconds too, to reading.json.
+Generated meshes, as OBJ files in the system's cache, are read, sampled and prepared for `tiny`, or for a network of a
+checkpoint's sizes with random weights. Prints ratios, and writes seconds too, to reading.json.
 """
 
 from __future__ import annotations
@@ -122,17 +117,13 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     options.check(args, files=1, files_large=1, threads=1, repeats=1, batch_size=1, workers=1)
-    before = torch.get_num_threads()
     torch.set_num_threads(args.threads)
-    try:
-        with tempfile.TemporaryDirectory(prefix="reading-") as folder:
-            paths = write_meshes(Path(folder), args.files, seed=0)
-            size = sum(path.stat().st_size for path in paths) / len(paths)
-            own = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
-            results = [measure(name, files, args) for name, files in own.items()]
-    finally:
-        torch.set_num_threads(before)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="reading-") as folder:
+        paths = write_meshes(Path(folder), args.files, seed=0)
+        size = sum(path.stat().st_size for path in paths) / len(paths)
+        own = {name: paths if name == "tiny" else paths[: args.files_large] for name in args.networks}
+        results = [measure(name, files, args) for name, files in own.items()]
+    cores = os.cpu_count()
     print(f"{cores} cores, {args.threads} threads for the network, batches of {args.batch_size}, medians of "
           f"{args.repeats}; times are multiples of encoding alone\n")  # fmt: skip
     print(table(results))

@@ -6,11 +6,13 @@ Made from points alone, so that they work for whatever data set the shapes come 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from benchmarks.threedos.objects import Objects, Shape
+from benchmarks.threedos.objects import BenchmarkData, Objects, Shape
+from benchmarks.threedos.splits import Split
 
 SEVERITIES = (1, 2, 3, 4)
 LIDAR_POINTS = 768
@@ -45,6 +47,15 @@ class Copy:
 def partial_views(objects: Objects) -> Objects:
     """One partial view of each shape; which, depends on its place in the list."""
     return Objects(tuple(Copy(shape, "partial", 0, i) for i, shape in enumerate(objects.shapes)))
+
+
+def with_copies(split: Split, data: BenchmarkData, root: Path | None) -> Objects:
+    """The support, and beside it its corrupted copies: of the release below `root`, or made here."""
+    if root is None:
+        return Objects(data.support.shapes + damaged(data.support).shapes)
+    from benchmarks.threedos.data import corrupted_support
+
+    return Objects(data.support.shapes + corrupted_support(split, root).of(data.known).shapes)
 
 
 def damaged(objects: Objects) -> Objects:

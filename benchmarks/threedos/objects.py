@@ -91,3 +91,8 @@ class BenchmarkData:
         """Name -> shapes."""
         known = {"support": self.support, "validation": self.validation, "known": self.test_known}
         return known | {"novel1": self.novel1, "novel2": self.novel2}
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Name -> class title -> shapes."""
+        return {name: objects.counts() for name, objects in self.sets.items()}

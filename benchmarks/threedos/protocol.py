@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.performance.harness import MIB, memory
+from benchmarks.performance.harness import peak_mb
 from benchmarks.threedos import copies, generated
 from benchmarks.threedos.ablation import Judged, Switch, ablate, switches
 from benchmarks.threedos.embedder import Embedder
@@ -83,11 +83,7 @@ class Run:
             return clean
         if settings.support == "with partial views":
             return Objects(clean.shapes + copies.partial_views(clean).shapes)
-        if not self.data_root:
-            return Objects(clean.shapes + copies.damaged(clean).shapes)
-        from benchmarks.threedos.data import corrupted_support
-
-        return Objects(clean.shapes + corrupted_support(self.split, self.data_root).of(self.data.known).shapes)
+        return copies.with_copies(self.split, self.data, self.data_root)
 
     def _embed(self, sets: Mapping[str, Objects], settings: Settings) -> list[dict[str, np.ndarray]]:
         by_recipe: dict[Recipe, dict[str, Objects]] = {}
@@ -121,9 +117,8 @@ def run(split: Split, args: argparse.Namespace) -> Finished:
     if args.ablate:
         before = {result.known_by: result.scored for result in results}
         report["ablation"] = ablate(before, _switches(this, settings), data, this.judged, args.draws)
-    peak = memory().get("peak")  # the readers hold a few batches more
     report["run"] = {"seconds": round(time.perf_counter() - started, 1), **asdict(embedder.tally)}
-    report["run"]["peak_mb"] = peak and round(peak / MIB)
+    report["run"]["peak_mb"] = peak_mb()  # the readers hold a few batches more
     unit = {name: z / np.linalg.norm(z, axis=1, keepdims=True) for name, z in embedded[0].items()}
     model = encoder.identity.checkpoint
     return Finished(split, data, model, settings.protocol, args.seeds, results, unit, report)
@@ -150,7 +145,7 @@ def _text(args: argparse.Namespace) -> Callable[[str], TextEncoder] | None:
 
 
 def load(split: Split, args: argparse.Namespace, cache: Path | None) -> BenchmarkData:
-    """The objects that the settings ask for."""
+    """The objects that the settings ask for: data_root, per_class, data_seed, progress."""
     if not args.data_root:
         return generated.load(split, args.per_class, args.data_seed)
     from benchmarks.threedos import data
@@ -168,7 +163,7 @@ def _differences(split: Split, data: BenchmarkData, args: argparse.Namespace) ->
         return []
     from benchmarks.threedos.data.check import differences
 
-    found = differences(split.name, data)
+    found = differences(split.name, data.counts)
     wrong = found + [f"no object of {title}" for title in data.absent]
     if args.strict and wrong:
         words = f"{args.data_root} is not the published data of {split.name}: {'; '.join(wrong)}"

@@ -44,7 +44,7 @@ def record(
         "source": data.source,
         "generated": data.generated,
         "absent": list(data.absent),
-        "counts": {name: objects.counts() for name, objects in data.sets.items()},
+        "counts": data.counts,
         "published_counts": {} if data.generated else published_counts(split.name),
         "differs": differs,
         "sha256": {name: this.embedder.fingerprint(objects) for name, objects in data.sets.items()},

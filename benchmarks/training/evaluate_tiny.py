@@ -1,10 +1,6 @@
-"""The figures of tiny's model card, on shapes that no training saw.
+"""The figures of tiny's model card, on shapes that no training saw, as Markdown tables and as JSON.
 
-    python -m benchmarks.training.evaluate_tiny --left-out sr1=sr1.safetensors sr2=sr2.safetensors --real DIR
-
-Prints Markdown tables and writes them, with every setting, as JSON: generated SR1 and SR2 beside the same
-network untrained and one that never saw the novel classes; categories never trained, by name and by five
-examples; zero-shot classes of real shapes.
+python -m benchmarks.training.evaluate_tiny --left-out sr1=sr1.safetensors sr2=sr2.safetensors --real DIR
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.performance import neighbors
-from benchmarks.performance.neighbors import Task, made_up, main, measure, table
+from benchmarks.performance.neighbors import made_up, main, measure, table
 
-SMALL = Task(rows=2000, dim=16, queries=50, k=3, metric="cosine", sample=20, seed=0)
+SMALL = {"rows": 2000, "dim": 16, "queries": 50, "k": 3, "metric": "cosine", "sample": 20, "seed": 0}
 SIZES = ["--rows", "2000", "--dim", "16", "--queries", "50", "--k", "3", "--sample", "20"]
 
 

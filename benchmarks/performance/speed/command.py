@@ -1,13 +1,9 @@
 """`python -m benchmarks.speed`: an encoder against its matrix products alone, the plain way, and the reference.
 
-Made-up weights in the sizes of the models, so that nothing is downloaded; generated shapes. In one run and in turns:
-our network, of any registered architecture; the floating-point bound, its matrix products alone (`products.py`); beside
-a PointBERT or a Uni3D the same mathematics the plain way (`baselines.py`, `uni3d.py`), checked to give the same
-embeddings, and with `--reference DIR` the reference's own code. Prints how many times as long the others take, how long
-a cloud takes beside the first model, the stages from file to score, and peak memory, each pass in a process of its own.
-Writes all of it as JSON and a picture.
-
-Times are those of this machine and this run: quote the ratios, first of all that to the bound.
+In one run and in turns, with made-up weights and generated shapes: our network, of any registered architecture; its
+matrix products alone (`products.py`); of a PointBERT or a Uni3D the same mathematics the plain way (`baselines.py`,
+`uni3d.py`), checked to give the same embeddings; and with `--reference DIR` the reference's own code. Times are of
+this machine and this run: quote the ratios, first of all that to the bound.
 """
 
 from __future__ import annotations

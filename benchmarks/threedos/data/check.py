@@ -9,13 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.tables import Table
 from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, scanobjectnn, shapenet
-from benchmarks.threedos.objects import BenchmarkData
 from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from openshape_ood.errors import ShapeFileError
 
 DOWNLOAD = "python -m benchmarks.data download"
-_WIDTH = 110
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -35,12 +34,8 @@ def published_class_counts(name: str) -> dict[str, dict[str, int]]:
     return _tables().get(name, {}).get("classes", {})
 
 
-def differences(name: str, data: BenchmarkData) -> list[str]:
+def differences(name: str, counts: Counts) -> list[str]:
     """Where counts are not the published ones: "known, bookshelf: 266 found, 267 published"."""
-    return _differences(name, {part: objects.counts() for part, objects in data.sets.items()})
-
-
-def _differences(name: str, counts: Counts) -> list[str]:
     rows = [(part, sum(counts[part].values()), count) for part, count in published_counts(name).items()]
     for part, classes in published_class_counts(name).items():
         rows += [(f"{part}, {title}", counts[part].get(title, 0), count) for title, count in classes.items()]
@@ -74,9 +69,8 @@ class Checked:
 
 def check_benchmark(split: Split, root: Path) -> Checked:
     """What `root` holds for a benchmark; never raises for what is missing or damaged there."""
-    missing = _missing(split, root)
-    if missing:
-        return Checked(split, problem=f"{', '.join(missing)} missing; to fetch what is missing: {DOWNLOAD}")
+    if missing := _missing(split, root):
+        return Checked(split, problem=_said(missing))
     try:
         sets, _ = index_sets(split, root, progress=False)
     except ShapeFileError as error:
@@ -89,7 +83,7 @@ def check_benchmark(split: Split, root: Path) -> Checked:
         problem = "no novel class has a test object"
     lacking = known | absent["novel1"] | absent["novel2"]
     titles = tuple(c.title for c in split.classes if c.title in lacking)
-    return Checked(split, counts, problem, tuple(_differences(split.name, counts)), titles)
+    return Checked(split, counts, problem, tuple(differences(split.name, counts)), titles)
 
 
 def _classes(split: Split, part: str) -> tuple[ObjectClass, ...]:
@@ -122,14 +116,15 @@ def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
     splits = [load_split(name) for name in modelnet.SETS]
     caches = [modelnet.original_cache(root, s, part) for s in splits for part in modelnet.PARTS]
     there = [path.name for path in caches if path and path.is_file()]
-    copies, complete = _copies(root, splits)
+    copies = _copies(root, splits)
     more = _first_missing(root, [path for three in shapenet.corrupted_paths(root) for path in three])
     lines = [
         f"{root}",
         f"  {modelnet.CACHES}: {', '.join(there) or 'none; the text files are read instead'}",
-        f"  {modelnet.CORRUPTED}: {copies}",
-        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_there(more)}",
+        f"  {modelnet.CORRUPTED}: {copies or 'there'}",
+        f"  {shapenet.FOLDER}/{shapenet.CORRUPTED}: {_said(more) or 'there'}",
     ]
+    complete = not copies
     for checked in (check_benchmark(load_split(name), root) for name in split_names()):
         complete &= checked.complete
         if not quiet:
@@ -139,40 +134,35 @@ def check(root: Path, quiet: bool = False) -> tuple[list[str], bool]:
 
 
 def _table(checked: Checked) -> list[str]:
-    """A row a part with its total, the classes below it as found or found/published."""
+    """A row a part and a row each of its classes, found beside published."""
     if checked.counts is None:
         return []
     totals, classes = published_counts(checked.split.name), published_class_counts(checked.split.name)
-    lines = [f"  {'part':<12}{'found':>8}{'published':>12}  classes: found, or found/published"]
+    rows = []
     for part, found in checked.counts.items():
-        if not (titles := [c.title for c in _classes(checked.split, part)]):
-            continue
-        total, published, expected = sum(found.values()), totals.get(part), classes.get(part, {})
-        differs = "" if published in (None, total) else "  differs"
-        lines.append(f"  {part:<12}{total:>8,}{'-' if published is None else format(published, ','):>12}{differs}")
-        cells = [f"{t} {found.get(t, 0):,}" + (f"/{expected[t]:,}" if t in expected else "") for t in titles]
-        width = max(map(len, cells)) + 3
-        columns = max(1, (_WIDTH - 4) // width)
-        rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
-        lines += ["    " + "".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
-    return lines
+        titles = [c.title for c in _classes(checked.split, part)]
+        rows += [_row(part, "", sum(found.values()), totals.get(part))] if titles else []
+        rows += [_row("", title, found.get(title, 0), classes.get(part, {}).get(title)) for title in titles]
+    return Table(("part", "class", "found", "published", ""), tuple(rows), words=2, remarks=True).text().splitlines()
 
 
-def _copies(root: Path, splits: Iterable[Split]) -> tuple[str, bool]:
-    counts = []
-    for split in splits:
-        missing = _first_missing(root, modelnet.corrupted_paths(root, split))
-        if missing:
-            return f"{_there(missing)}; to fetch what is missing: {DOWNLOAD}", False
-        try:
-            counts.append(f"{len(corrupted_support(split, root)):,} copies for {split.name}")
-        except ShapeFileError as error:
-            return str(error), False
-    return ", ".join(counts), True
+def _row(part: str, title: str, found: int, published: int | None) -> tuple[str, ...]:
+    shown = "-" if published is None else f"{published:,}"
+    return part, title, f"{found:,}", shown, "" if published in (None, found) else "differs"
 
 
-def _there(missing: list[str]) -> str:
-    if not missing or missing[0].endswith("/"):
-        return "not there" if missing else "there"
+def _copies(root: Path, splits: Iterable[Split]) -> str:
+    """What is wrong with the corrupted copies of ModelNet40, "" where all can be read."""
+    try:
+        missing = _first_missing(root, [path for split in splits for path in modelnet.corrupted_paths(root, split)])
+        if not missing:
+            for split in splits:
+                corrupted_support(split, root)
+        return _said(missing)
+    except ShapeFileError as error:
+        return str(error)
+
+
+def _said(missing: list[str]) -> str:
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"{Path(missing[0]).name}{more} missing"
+    return f"{missing[0]}{more} missing; to fetch what is missing: {DOWNLOAD}" if missing else ""
