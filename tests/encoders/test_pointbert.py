@@ -37,8 +37,8 @@ Weights = dict[str, np.ndarray]
 
 def small(projection: int = 0, sampler: str = "torch") -> PointBERT:
     """As published and as it is trained: with batch-norm, not prepared for inference."""
-    grouping = find_grouping(sampler, torch.device("cpu"))
-    network = PointBERT(PointBERTSizes(**SMALL, projection=projection), grouping)
+    network = PointBERT(PointBERTSizes(**SMALL, projection=projection))
+    network.grouping = find_grouping(sampler, torch.device("cpu"))
     network.load_state_dict({k: made_up(k, tuple(v.shape)) for k, v in network.state_dict().items()})
     return network.eval().requires_grad_(False)
 
