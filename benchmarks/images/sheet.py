@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.images.encoders import opened, tolerant
 from benchmarks.images.lists import ImageList
 from benchmarks.report.failures import Side, draw_pairs
-from benchmarks.report.pictures import BLUE, ORANGE
+from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots.canvas import GREY, number, short
 from openshape_ood.scoring import Judgement
 
