@@ -62,11 +62,20 @@ def add(found: argparse.ArgumentParser, *names: str, **defaults: Any) -> argpars
     return found
 
 
+def add_numbers(found: argparse.ArgumentParser, **given: tuple[Any, str]) -> None:
+    """A command's own options, as name=(default, what it is), of the type of the default, or of those in a list."""
+    for name, (default, words) in given.items():
+        several = isinstance(default, list)
+        how: dict[str, Any] = {"type": type(default[0]), "nargs": "+"} if several else {"type": type(default)}
+        shown = " ".join(map(str, default)) if several else "%(default)s"
+        found.add_argument(flag(name), default=default, help=f"{words} (default: {shown})", **how)
+
+
 def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def check(args: argparse.Namespace, **least: int) -> None:
+def check(args: argparse.Namespace, **least: float) -> None:
     """Raises `InputError` for an option, or one of a list, that is below its least value, and for data that are not
     there, before anything is loaded."""
     if (root := getattr(args, "data_root", None)) and not root.is_dir():

@@ -1,6 +1,6 @@
 """`python -m benchmarks.resend_train`: an image encoder and a relation network trained together, as ReSeND was."""
 
-from benchmarks.images.train_command import main
+from benchmarks.images.training import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

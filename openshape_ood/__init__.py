@@ -72,33 +72,7 @@ _HOMES = {
     "segment_scene": "scenes.segmentation",
 }
 
-__all__ = [
-    "Embeddings",
-    "KnownClasses",
-    "Method",
-    "NoveltyDetector",
-    "NoveltyMap",
-    "NoveltyResult",
-    "OpenShapeError",
-    "PointEncoder",
-    "Scene",
-    "ShapeEmbedder",
-    "ShapeEncoder",
-    "TextEncoder",
-    "Threshold",
-    "View",
-    "discover",
-    "find_objects",
-    "list_checkpoints",
-    "load_scene",
-    "load_shape",
-    "load_view",
-    "localize",
-    "score_embeddings",
-    "score_novelty",
-    "score_scene",
-    "segment_scene",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

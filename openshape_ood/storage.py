@@ -115,6 +115,16 @@ def _checksum(key: str, numbers: bytes) -> bytes:
     return hashlib.sha256(json.dumps(key).encode() + numbers).digest()
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder, its ~ expanded, which is there from now on. Raises `FileError`."""
+    folder = given_path(path, "folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write to {folder}: {error.strerror or error}; expected a folder") from error
+    return folder
+
+
 def save_whole(path: str | os.PathLike[str], content: bytes, what: str) -> Path:
     """Write `content` whole or not at all. Raises `FileError` naming `what`."""
     with saving(path, what) as file:

@@ -20,6 +20,7 @@ from benchmarks.images.encoders import embed, find_encoder, read_system
 from benchmarks.images.evaluation import (
     CONVENTION,
     Measured,
+    draw_failures,
     few_shot,
     known_classes,
     learned,
@@ -29,7 +30,6 @@ from benchmarks.images.evaluation import (
 )
 from benchmarks.images.generated import generated
 from benchmarks.images.lists import DATASETS, ImageList, counts, read_list, read_setting, settings
-from benchmarks.images.sheet import draw_failures
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import percent
 from benchmarks.threedos.protocol import cache_folder
@@ -42,7 +42,6 @@ from openshape_ood.known import KnownClasses
 from openshape_ood.storage import own_folder
 
 EVALUATORS = ("prototypes", "significant", "neighbors")
-UNTRAINED = "!!! THE ENCODER IS NOT TRAINED: the figures say nothing of it, only that the command runs"
 DRAWN = "!!! GENERATED IMAGES (no --data-root): figures are of drawn outlines, none of ReSeND's data sets"
 
 
@@ -69,8 +68,7 @@ def system(args: argparse.Namespace, base: ImageList | None) -> tuple[Comparator
     if args.checkpoint is not None:
         relation, images = read_system(args.checkpoint, args.network)
     elif args.encoder is not None:
-        images = find_encoder(args.encoder, args.weights, args.untrained)
-        notes = [UNTRAINED] if args.untrained else []
+        images = find_encoder(args.encoder, args.weights)
     elif args.root is None and base is not None:
         from benchmarks.images.training import SMALL, small_system
 
@@ -101,11 +99,9 @@ def table(rows: Sequence[Measured]) -> str:
 
 def means(rows: Sequence[Measured]) -> list[Measured]:
     """Over the settings, by method."""
-    own: dict[str, list[Measured]] = {}
-    for row in rows:
-        own.setdefault(row.method, []).append(row)
-    figures = {name: np.mean([row.figures for row in found], axis=0).tolist() for name, found in own.items()}
-    return [Measured("mean", name, *of) for name, of in figures.items()]
+    names = dict.fromkeys(row.method for row in rows)
+    own = {name: [row.figures for row in rows if row.method == name] for name in names}
+    return [Measured("mean", name, *np.mean(figures, axis=0).tolist()) for name, figures in own.items()]
 
 
 def run(args: argparse.Namespace) -> None:
@@ -177,7 +173,7 @@ def report(
 def stem(args: argparse.Namespace) -> str:
     """Names the files: what was run, and every setting that is not the usual one."""
     words = ["resend", args.dataset if args.root else "generated", args.source, args.target]
-    words += [args.checkpoint.name if args.checkpoint else args.encoder or "small", "untrained" * args.untrained]
+    words += [args.checkpoint.name if args.checkpoint else args.encoder or "small"]
     if args.few_shot is not None:
         words.append(f"{args.few_shot}-shot{'' if args.replacement else '-once'}-{args.seed}")
     if (args.evaluators, args.nnk) != (["prototypes"], 1):
@@ -188,7 +184,7 @@ def stem(args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "ReSeND's evaluation on its image lists, baselines beside it"
-    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache")
+    names = ("seed", "device", "batch_size", "workers", "cache", "no_cache", "no_pictures")
     parser = options.parser("resend", about, *names, draws=200)
     add = parser.add_argument
     add("--dataset", choices=DATASETS, default="PACS_DG", help="(default: %(default)s)")
@@ -200,7 +196,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--network", choices=NETWORKS, default="resnet18", help="of published files (default: %(default)s)")
     add("--encoder", help="instead of a checkpoint: any network of timm, as resnet50, or open_clip:MODEL/PRETRAINED")
     add("--weights", type=Path, help="a file with the encoder's weights instead of its published ones")
-    add("--untrained", action="store_true", help="weights at random, to try the command")
     add("--base", type=Path, help="a list of images of base classes, for --families")
     add("--families", nargs="+", choices=FAMILIES, default=["whitened"], help="fitted to --base (default: whitened)")
     shown = "what stands for a class (default: its mean)"
@@ -209,7 +204,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--few-shot", type=int, help="images of each class of the support (default: all)")
     add("--without-replacement", dest="replacement", action="store_false", help="few-shot takes no image twice")
     add("--skip-missing", action="store_true", help="leave out images that are not there, and say so")
-    add("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     args.cache = args.cache or own_folder("benchmarks")
     return options.finish(lambda: run(args))

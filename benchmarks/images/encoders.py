@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +17,35 @@ from tqdm import tqdm
 
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.released import MEAN, SIDE, SPREAD, ImageFeatures, prepared_image, read_released
-from openshape_ood.errors import FileError, InputError, MissingPackageError, UnknownNameError, WeightsError
+from openshape_ood.errors import FileError, InputError, UnknownNameError, WeightsError
+from openshape_ood.reconstruction.memory import timm_network
 from openshape_ood.registry.rows import Keys
 from openshape_ood.registry.weights import load_strictly, read_weights
+from openshape_ood.shapes.pictures import opened, read_bounded
 from openshape_ood.storage import ArrayStore, loaded_arrays, save_arrays
 
 PUBLISHED = {"resnet18": "resnet18.tv_in1k", "resnet50": "resnet50.tv_in1k"}
 CLIP = "open_clip:"  # before MODEL or MODEL/PRETRAINED
 COMPARATOR, ENCODER, WHAT = "comparator.safetensors", "encoder.safetensors", "image encoder"
-MOST_BYTES = 200_000_000  # of an image's file
 
 
 def new_network(name: str, pretrained: bool = False, seed: int = 0) -> nn.Module:
-    """A network of timm without its classifier; not pretrained, its weights depend on the seed alone.
-
-    Raises `UnknownNameError` for a name that timm does not know, `WeightsError` where its weights cannot be had.
-    """
-    try:
-        import timm
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("image encoders need timm: pip install -e '.[benchmarks]'") from error
-    given = PUBLISHED.get(name, name)
-    if not timm.is_model(given.partition(".")[0]):
-        raise UnknownNameError(f"timm has no network {name!r}; known are {', '.join(PUBLISHED)} and timm.list_models()")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            return timm.create_model(given, pretrained=pretrained, num_classes=0)
-        except Exception as error:  # of the Hub, of its files, of a tag that timm does not know
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise WeightsError(f"no weights of {given}: {reason:.200}. --weights FILE takes a file at hand") from error
+    """A network of timm without its classifier; errors as of `timm_network`."""
+    return timm_network(PUBLISHED.get(name, name), pretrained, seed, num_classes=0)
 
 
-def find_encoder(name: str, weights: Path | None = None, untrained: bool = False) -> ImageFeatures:
-    """The encoder of a name, with its published weights, those of a file, or none.
+def find_encoder(name: str, weights: Path | None = None) -> ImageFeatures:
+    """The encoder of a name, with its published weights, or those of a file.
 
-    Parameters
-    ----------
-    name : str
-        "resnet18", "resnet50" (torchvision's weights of ImageNet), any network of timm, or
-        "open_clip:MODEL/PRETRAINED" for the image tower of open_clip.
-    weights : Path, optional
-        A file of tensors, read strictly; the classifier in it is left out.
-    untrained : bool
-        Weights at random.
+    name: "resnet18", "resnet50" (with ImageNet's weights of torchvision), any network of timm, or the image tower of
+    open_clip as "open_clip:MODEL/PRETRAINED". weights: read strictly, without a classifier.
     """
     if name.startswith(CLIP):
-        return _clip_tower(name, weights, untrained)
-    network = new_network(name, pretrained=not untrained and weights is None)
+        return _clip_tower(name, weights)
+    network = new_network(name, pretrained=weights is None)
     if weights is not None:
         _load(network, weights, name)
-    return of_network(network, PUBLISHED.get(name, name) if weights is None and not untrained else name)
+    return of_network(network, PUBLISHED.get(name, name) if weights is None else name)
 
 
 def of_network(network: Any, name: str, side: int | None = None) -> ImageFeatures:
@@ -88,20 +65,18 @@ def _load(network: Any, weights: Path, name: str) -> None:
     load_strictly(network, {k: one for k, one in state.items() if not k.startswith(classifiers)}, weights, name)
 
 
-def _clip_tower(name: str, weights: Path | None, untrained: bool) -> ImageFeatures:
+def _clip_tower(name: str, weights: Path | None) -> ImageFeatures:
     import open_clip
 
     model, _, tag = name.removeprefix(CLIP).partition("/")
     tags = [one for whose, one in open_clip.list_pretrained() if whose == model]
     if model not in open_clip.list_models():
         raise UnknownNameError(f"open_clip has no model {model!r}; known: {', '.join(open_clip.list_models()[:8])}, …")
-    if not untrained and weights is None and tag not in tags:
+    if weights is None and tag not in tags:
         raise UnknownNameError(f"{model} has no weights {tag!r}; known: {', '.join(tags) or 'none'}")
-    given = None if untrained else str(weights) if weights else tag
+    given = str(weights or tag)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            whole, _, prepare = open_clip.create_model_and_transforms(model, pretrained=given, weights_only=True)
+        whole, _, prepare = open_clip.create_model_and_transforms(model, pretrained=given, weights_only=True)
     except Exception as error:  # of the Hub or of the file
         raise WeightsError(f"no weights of {name}: {error!s:.200}. --weights FILE takes a file at hand") from error
     dim = int(open_clip.get_model_config(model)["embed_dim"])
@@ -153,11 +128,10 @@ def embed(
     with ThreadPoolExecutor(max(1, workers)) as pool, tqdm(total=len(paths), disable=not progress) as bar, tolerant():
         for start in range(0, len(paths), batch_size):
             some = paths[start : start + batch_size]
-            contents = list(pool.map(_content, some))
-            keys = [sha256(one).hexdigest() for one in contents]
+            keys = list(pool.map(lambda path: sha256(read_bounded(path)).hexdigest(), some))
             kept = [None if store is None else store.get(key) for key in keys]
             fresh = [i for i, one in enumerate(kept) if one is None]
-            images = list(pool.map(opened, [contents[i] for i in fresh], [some[i] for i in fresh]))
+            images = list(pool.map(photograph, [some[i] for i in fresh]))
             for i, row in zip(fresh, encoder.encode(images, batch_size), strict=True):
                 kept[i] = row
                 if store is not None:
@@ -170,29 +144,10 @@ def embed(
     return found
 
 
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    if len(content) > MOST_BYTES:
-        raise InputError(f"{path} has more than {MOST_BYTES:,} bytes; expected an image")
-    return content
-
-
-def opened(content: bytes, path: Path) -> Any:
-    """An image in RGB, decoded. Raises `InputError` for what is none, or too large."""
-    from PIL import Image
-
-    try:
-        with Image.open(BytesIO(content)) as image:
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
-                size = f"{image.width} x {image.height}"
-                raise InputError(f"{path} is {size}; expected at most {Image.MAX_IMAGE_PIXELS:,} pixels")
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} is no image that can be read: {error}") from error
+def photograph(path: Path) -> Any:
+    """An image in RGB, decoded. Raises `FileError` for what is none, or too large."""
+    with opened(path) as image:
+        return image.convert("RGB")
 
 
 @contextlib.contextmanager

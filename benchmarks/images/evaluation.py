@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.images.encoders import photograph, tolerant
 from benchmarks.images.lists import ImageList, Setting
+from benchmarks.report.failures import Side, draw_pairs
+from benchmarks.report.pictures import BLUE, ORANGE
 from benchmarks.threedos.intervals import metric_intervals
 from openshape_ood.comparison import Comparator, Cosine
 from openshape_ood.comparison.released import ImageFeatures
@@ -16,8 +20,10 @@ from openshape_ood.comparison.training import fit_comparator
 from openshape_ood.comparison.vocabulary import overlaps
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics, published_fpr95
 from openshape_ood.known import KnownClasses
+from openshape_ood.plots.canvas import GREY, number, short
 from openshape_ood.scoring import Judgement, Method, judge
 
+COUNT, PAIRS = 12, 6  # failures of a kind; pairs to a row
 CONVENTION = (
     "A known image is positive. FPR95 is the share of unknown images accepted where 95 % of the known are: at the one "
     "threshold nearest to that (published), or interpolated along the curve."
@@ -118,3 +124,46 @@ def overlap_notes(base: Sequence[str], asked: Sequence[str]) -> list[str]:
     some = ", ".join(f"{name} (is {other})" for name, other in list(found.items())[:6]) + ", …" * (len(found) > 6)
     said = f"{len(found)} base classes are classes of support or target, so nothing is new about these: {some}"
     return [said] if found else []
+
+
+def draw_failures(
+    path: Path,
+    title: str,
+    judged: Judgement,
+    target: ImageList,
+    rows: np.ndarray,
+    support: ImageList,
+    known: np.ndarray,
+) -> Path:
+    """The images that failed, each beside the example that it was taken for: rows (n, d) and known (m, d) are the
+    features of target and support."""
+    is_known, labels = np.isin(target.labels, support.labels), np.unique(support.labels)
+    keeps = np.quantile(judged.novelty[is_known], 0.95)
+
+    def pair(i: int) -> tuple[Side[Path], Side[Path]]:
+        taken = int(labels[judged.nearest[i]])
+        near = _nearest(rows[i], known, np.flatnonzero(support.labels == taken))
+        verdict, color = ("accepted", ORANGE) if judged.novelty[i] <= keeps else ("rejected", BLUE)
+        said = f"{short(target.names[int(target.labels[i])], 16)}\n{number(judged.novelty[i])}, {verdict}"
+        return (target.paths[i], said, color), (support.paths[near], f"for {short(support.names[taken], 14)}", GREY)
+
+    order = np.argsort(judged.novelty, kind="stable")
+    sides = {
+        "Unknown images most confidently taken as known": order[~is_known[order]],
+        "Known images most confidently called novel": order[::-1][is_known[order[::-1]]],
+    }
+    beside = ", each beside the nearest example of the class it was taken for"
+    blocks = [(kind + beside, [pair(i) for i in own[:COUNT].tolist()]) for kind, own in sides.items()]
+    heading = f"{title}: novelty up to {number(float(keeps))} keeps 95 % of the known images"
+    return draw_pairs(path, heading, blocks, _show, per_row=PAIRS, height=1.75)
+
+
+def _show(path: Path, ax: Any) -> None:
+    with tolerant():
+        ax.imshow(np.asarray(photograph(path).resize((160, 160))))
+
+
+def _nearest(row: np.ndarray, known: np.ndarray, places: np.ndarray) -> int:
+    """The example of some places with the largest cosine."""
+    norms = np.linalg.norm(known[places], axis=1)
+    return int(places[(known[places] @ row / np.where(norms > 0, norms, 1)).argmax()])

@@ -1,4 +1,4 @@
-"""An image encoder and a relation network trained together, as ReSeND was.
+"""`python -m benchmarks.resend_train`: an image encoder and a relation network trained together, as ReSeND was.
 
 On a list of images of base classes; without one, on generated outlines. Pairs, loss, what is seen of collapse and how a
 stopped training goes on are those of `openshape_ood.comparison.training`; the images of each step are cropped, mirrored
@@ -8,12 +8,14 @@ each with its share of the pairs; normalization is each process's own on the CPU
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
+import sys
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,17 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import options
-from benchmarks.images.encoders import COMPARATOR, new_network, of_network, opened, save_system, tolerant
-from benchmarks.images.lists import ImageList
+from benchmarks.images.encoders import (
+    COMPARATOR,
+    find_encoder,
+    new_network,
+    of_network,
+    photograph,
+    save_system,
+    tolerant,
+)
+from benchmarks.images.generated import generated
+from benchmarks.images.lists import ImageList, read_list
 from openshape_ood import __version__
 from openshape_ood.cli.comparator import told
 from openshape_ood.comparison import Comparator
@@ -43,6 +54,7 @@ from openshape_ood.comparison.training import (
 )
 from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import InputError
+from openshape_ood.storage import own_folder
 
 SMALL = "test_resnet"  # of timm, 0.4 million weights: what is trained on generated outlines
 
@@ -95,17 +107,9 @@ def published() -> ImageRecipe:
 def small() -> ImageRecipe:
     """What learns something of generated outlines within a minute or two."""
     return ImageRecipe(
-        steps=150,
-        pairs=64,
-        negatives=1,
-        rate=2e-3,
-        side=48,
-        depth=1,
-        center=False,
+        steps=150, pairs=64, negatives=1, rate=2e-3, center=False, depth=1, side=48, jitter=0.3, flip=0.0,
         supervised=250,
-        jitter=0.3,
-        flip=0.0,
-    )
+    )  # fmt: skip
 
 
 class System(nn.Module):
@@ -165,7 +169,7 @@ class Steps(torch.utils.data.Dataset[Batch]):
         """Images (n, 3, h, w) of some rows, changed by the draws of torch's generator."""
         paths = [self.images.paths[int(row)] for row in rows]
         with tolerant():
-            return torch.stack([self.changed(opened(path.read_bytes(), path)) for path in paths])
+            return torch.stack([self.changed(photograph(path)) for path in paths])
 
 
 def supervise(encoder: Any, steps: Steps, rate: float = 5e-3, count: int = 64) -> None:
@@ -270,3 +274,64 @@ def small_system(base: ImageList, folder: Path, progress: bool = True) -> Path:
     if not (folder / COMPARATOR).is_file():
         train_system(base, network, SMALL, recipe, folder, report=told(recipe.steps) if progress else None)
     return folder
+
+
+def recipe_of(args: argparse.Namespace) -> ImageRecipe:
+    start = published() if args.published else small() if args.list is None else ImageRecipe(center=False)
+    given = {f.name: value for f in fields(ImageRecipe) if (value := getattr(args, f.name, None)) is not None}
+    return replace(start, **given)
+
+
+def run(args: argparse.Namespace) -> None:
+    options.check(args, workers=0)
+    recipe = recipe_of(args)
+    rank, world = processes()
+    if world > 1:
+        torch.distributed.init_process_group("gloo")
+    try:
+        if args.list is None:
+            place = generated(args.cache or own_folder("benchmarks"))
+            path, root, name = place / "lists/ImageNet/train.txt", place / "data", args.encoder or SMALL
+        else:
+            path, root, name = args.list, args.images, args.encoder or "resnet18"
+            if root is None or not root.is_dir():
+                raise InputError(f"--data-root is {root}; expected the folder that the paths of {path} start from")
+        images, missing = read_list(path, root, args.skip_missing)
+        untrained = args.untrained or (name == SMALL and args.weights is None)  # nothing is published for it
+        encoder: Any = new_network(name) if untrained else find_encoder(name, args.weights).network
+        encoder.requires_grad_(True)
+        show = rank == 0 and args.progress
+        if show:
+            skipped = f", {missing:,} not there" if missing else ""
+            print(f"{len(images):,} images of {len(images.names)} classes{skipped}; {world} processes", file=sys.stderr)
+        report = told(recipe.steps) if show else None
+        comparator = train_system(
+            images, encoder, name, recipe, args.out, workers=args.workers, device=args.device, report=report
+        )
+        if rank == 0:
+            print(f"{comparator}\n{args.out}: python -m benchmarks.resend --checkpoint {args.out} takes it")
+    finally:
+        if world > 1:
+            torch.distributed.destroy_process_group()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when done, 1 with one line on stderr when the input was wrong or the training collapsed."""
+    about = "an image encoder and a relation network trained together on a list of base classes"
+    parser = options.parser("resend_train", about, "device", "cache", workers=0)
+    parser.set_defaults(out=Path("results/resend"))
+    parser.add_argument("--list", type=Path, help="lines of a path and a label; without it, generated outlines")
+    parser.add_argument("--data-root", dest="images", type=Path, help="the folder that the paths start from")
+    parser.add_argument("--skip-missing", action="store_true", help="leave out images that are not there")
+    parser.add_argument("--encoder", help=f"a network of timm (default: resnet18; {SMALL} for generated outlines)")
+    parser.add_argument("--weights", type=Path, help="a file with the encoder's first weights")
+    parser.add_argument("--untrained", action="store_true", help="the encoder's first weights at random")
+    parser.add_argument("--published", action="store_true", help="the paper's settings where none is given")
+    for one in fields(ImageRecipe):
+        if one.name not in ("center", "akin"):
+            kind: Any = type(one.default)
+            how = {"type": kind, "metavar": kind.__name__.upper()}
+            how = {"action": argparse.BooleanOptionalAction} if kind is bool else how
+            parser.add_argument(options.flag(one.name), default=None, help=f"(ours: {one.default})", **how)
+    args = parser.parse_args(argv)
+    return options.finish(lambda: run(args), kept="; the same command goes on from the last step that was kept")

@@ -87,16 +87,8 @@ def _agreement(path: Path) -> dict[str, float]:
 def table(found: Sequence[dict[str, Any]]) -> str:
     """A row a cloud."""
     head = [
-        "points",
-        "tiles",
-        "seconds",
-        "of CPU",
-        "points a CPU second",
-        "peak MiB",
-        "file MiB",
-        "seen %",
-        "IoU of pits",
-    ]
+        "points", "tiles", "seconds", "of CPU", "points a CPU second", "peak MiB", "file MiB", "seen %", "IoU of pits",
+    ]  # fmt: skip
     rows = []
     for one in found:
         times = [f"{one['seconds']:.0f}", f"{one['cpu_seconds']:.0f}", f"{one['points'] / one['cpu_seconds']:,.0f}"]
@@ -106,17 +98,15 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, block=1000)
+    options.check(args, block=1000, points=0.01)
     counts, before, results = [round(1e6 * millions) for millions in args.points], machine(), []
     for count in counts:
         with TemporaryDirectory(dir=args.scratch) as folder:
-            runs = {
-                f"{count:,} points": lambda c=count, f=folder: apart("rasters", measured, f, c, args.cell, args.block)
-            }
+            name = f"{count:,} points"
+            runs = {name: lambda c=count, f=folder: apart("rasters", measured, f, c, args.cell, args.block)}
             results += [one.found for (one,) in in_turns(runs, 1, "rasters" if args.progress else "").values()]
         print(table(results[-1:]), flush=True)
     print(f"\n{table(results)}")
-    args.out.mkdir(parents=True, exist_ok=True)
     told = {"benchmark": "rasters", "cell": args.cell, "block": args.block, "machine": before}
     found = told | {"versions": versions("numpy", "scipy"), "results": results}
     print(f"\n{write_json(args.out / 'rasters.json', found)}")
@@ -125,9 +115,8 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
     parser = options.parser("rasters", "time and memory of rasters of large clouds, from file to file")
-    parser.add_argument("--points", type=float, nargs="+", default=[1, 10, 50], help="millions (default: 1 10 50)")
-    parser.add_argument("--cell", type=float, default=0.02, help="meters (default: %(default)s)")
-    parser.add_argument("--block", type=int, default=1_000_000, help="points in memory at once (default: %(default)s)")
+    own = {"points": ([1.0, 10.0, 50.0], "millions"), "cell": (0.02, "meters")}
+    options.add_numbers(parser, **own, block=(1_000_000, "points in memory at once"))
     parser.add_argument("--scratch", type=Path, help="folder for the clouds, some 150 bytes a point")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -55,14 +55,6 @@ def made_up(count: int, seed: int) -> Scene:
     return Scene(points, color, labels, instances, name=f"{count:,} points")
 
 
-def write_npz(scene: Scene, path: Path) -> None:
-    columns = {"points": scene.points, "label": scene.labels, "instance_id": scene.instances}
-    if scene.color is not None:
-        columns["color"] = np.rint(scene.color * 255).astype(np.uint8)
-    held: dict[str, Any] = {name: column for name, column in columns.items() if column is not None}
-    np.savez_compressed(path, **held)
-
-
 def write_laz(scene: Scene, path: Path) -> None:
     try:
         import laspy
@@ -78,7 +70,7 @@ def write_laz(scene: Scene, path: Path) -> None:
     cloud.write(str(path))
 
 
-WRITERS: dict[str, Callable[[Scene, Path], Any]] = {"ply": save_scene, "npz": write_npz, "laz": write_laz}
+WRITERS: dict[str, Callable[[Scene, Path], Any]] = {"ply": save_scene, "laz": write_laz}
 
 
 def measure(path: str, size: float) -> dict[str, Any]:
@@ -89,10 +81,10 @@ def measure(path: str, size: float) -> dict[str, Any]:
     after_reading = memory()
     voxels = voxelize(scene.points, size)
     clock.mark("voxelize")
-    if scene.color is not None:
-        mean_color(voxels, scene.color)
+    assert scene.color is not None and scene.labels is not None  # a made-up one has them
+    mean_color(voxels, scene.color)
     clock.mark("mean color")
-    labels = np.zeros(len(voxels)) if scene.labels is None else majority_label(voxels, scene.labels)
+    labels = majority_label(voxels, scene.labels)
     clock.mark("majority label")
     spread(voxels, labels)
     clock.mark("spread")
@@ -118,13 +110,8 @@ def measure_scoring(count: int, seed: int) -> dict[str, Any]:
 
 
 def scoring_table(found: Sequence[dict[str, Any]]) -> str:
-    head = ["points", "candidates", "objects", "score_scene s", "MiB"]
-    rows = [
-        [f"{one['points']:,}", str(one["candidates"]), str(one["objects"]), f"{one['seconds']:.1f}"]
-        + [f"{one['peak_mib']:,.0f}"]
-        for one in found
-    ]
-    return options.grid(head, rows)
+    head = {"points": ",", "candidates": ",", "objects": ",", "seconds": ".1f", "peak_mib": ",.0f"}
+    return options.grid(tuple(head), [[f"{one[key]:{form}}" for key, form in head.items()] for one in found])
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
@@ -156,16 +143,9 @@ def run(args: argparse.Namespace) -> None:
     print(f"voxels of {args.voxel_size:g} m, medians of {args.repeats}\n\n{table(results)}")
     if scored:
         print(f"\n{scoring_table(scored)}")
-    args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: value for name, value in vars(args).items() if name not in ("out", "progress")}
-    found: dict[str, Any] = {
-        "benchmark": "scans",
-        "settings": settings,
-        "versions": versions("numpy"),
-        "results": results,
-    }
-    found |= {"scoring": scored} if scored else {}
-    print(f"\n{write_json(args.out / 'scans.json', found)}")
+    found = {"benchmark": "scans", "settings": settings, "versions": versions("numpy"), "results": results}
+    print(f"\n{write_json(args.out / 'scans.json', found | ({'scoring': scored} if scored else {}))}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -56,12 +56,8 @@ class Task:
 def tasks(side: int, width: int, units: int, batch: int, steps: int) -> list[Task]:
     """Steps and maps of both reconstructors on tiles of `side` pixels."""
     tiles, _ = road_tiles(batch, 0, size=side)
-    known: dict[str, Any] = {
-        "width": width,
-        "batch": batch,
-        "steps": units,
-        "device": "cpu",
-    }  # of which each unit has some
+    # as many steps as units, so that each has some
+    known: dict[str, Any] = {"width": width, "batch": batch, "steps": units, "device": "cpu"}
     made = {"U-Net": UNetReconstructor(**known), "CRN": CompetitiveReconstructor(units, **known)}
     found = []
     for name, own in made.items():
@@ -127,7 +123,6 @@ def run(args: argparse.Namespace) -> None:
     results = [one for side in args.sides for one in measure(side, args)]
     about = f"first level {args.width} wide, batches of {args.batch}, CRN of {args.units} units"
     print(f"{about}, one thread, CPU time, medians of {args.repeats}\n\n{table(results)}")
-    args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: getattr(args, name) for name in ("sides", "width", "units", "batch", "steps", "repeats")}
     report = {"benchmark": "unets", "settings": settings, "machine": before, "versions": versions("torch", "numpy")}
     print(f"\n{write_json(args.out / 'unets.json', report | {'results': results})}")
@@ -136,10 +131,9 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table and write the JSON: 0 when done, 1 when the input was wrong."""
     parser = options.parser("unets", "steps and maps of U-Nets beside their matrix products", repeats=5)
-    parser.add_argument("--sides", type=int, nargs="+", default=[32, 128], help="pixels of a tile (default: 32 128)")
-    parser.add_argument("--width", type=int, default=16, help="channels of the first level (default: %(default)s)")
-    parser.add_argument("--units", type=int, default=4, help="of CRN (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=16, help="tiles of a step (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=4, help="in a turn (default: %(default)s)")
+    options.add_numbers(
+        parser, sides=([32, 128], "pixels of a tile"), width=(16, "channels of the first level"), units=(4, "of CRN"),
+        batch=(16, "tiles of a step"), steps=(4, "in a turn"),
+    )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))

@@ -49,14 +49,6 @@ Drawn = tuple[UpAxis, dict[str, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Shapes of one seed under every axis: embeddings axis -> (n, d), and the class of each."""
-
-    titles: np.ndarray
-    embeddings: Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
 class Row:
     """Sets of one sort: the share whose axis each rule finds and gets wrong; of known shapes the share that is
     kept, and of novel ones the share that is caught, by each setting of `up`."""
@@ -84,15 +76,6 @@ def scanned(mesh: Mesh, seed: int) -> np.ndarray:
     return cloud @ rotation("y", rng.uniform(0, 360)).T
 
 
-def enough_meshes(folder: Path) -> dict[str, list[Mesh]]:
-    found = real_meshes(folder)
-    if len(found) <= CLASSES:
-        raise InputError(
-            f"{folder} has {len(found)} classes of benchmarks/training/real.toml; expected more than {CLASSES}"
-        )
-    return found
-
-
 def pool(kind: str, meshes: Mapping[str, list[Mesh]] | None, names: Sequence[str], args: Any, seed: int) -> Iterator:
     """Title and cloud of the shapes of one seed: `--per-class` of each class."""
     for name in names:
@@ -102,31 +85,31 @@ def pool(kind: str, meshes: Mapping[str, list[Mesh]] | None, names: Sequence[str
             yield name, z_up(scanned(mesh, number) if kind == "scans" else sample(mesh, POINTS, number))
 
 
-def embedded(encoder: ShapeEncoder, shapes: Iterator, axes: Sequence[str]) -> Pool:
-    titles, clouds = zip(*shapes, strict=True)
-    return Pool(np.array(titles), {axis: encoder.encode(list(clouds), up=axis) for axis in axes})
-
-
 def measure(encoder: ShapeEncoder, text: TextEncoder, args: argparse.Namespace) -> list[Row]:
-    meshes = None if args.data_root is None else enough_meshes(args.data_root)
+    meshes = None if args.data_root is None else real_meshes(args.data_root)
+    if meshes is not None and len(meshes) <= CLASSES:
+        what = f"{args.data_root} has {len(meshes)} classes of benchmarks/training/real.toml"
+        raise InputError(f"{what}; expected more than {CLASSES}")
     classes = sorted(meshes) if meshes else [name for name in categories() if name not in UNSEEN]
     steps = [(kind, seed) for kind in KINDS for seed in args.seeds]
     drawn: dict[tuple[str, str, str, int], list[Drawn]] = {}
     for kind, seed in tqdm(steps, disable=not args.progress):
         names = np.random.RandomState([seed, 5]).permutation(classes)[: CLASSES + NOVEL]
         known_names = sorted(names[:CLASSES].tolist())
-        made = embedded(encoder, pool(kind, meshes, names.tolist(), args, seed), KINDS[kind])
-        calibration = calibrated(kind, known_names, encoder)
+        shown, clouds = zip(*pool(kind, meshes, names.tolist(), args, seed), strict=True)
+        titles, embedded = np.array(shown), {axis: encoder.encode(list(clouds), up=axis) for axis in KINDS[kind]}
+        generated = (calibration_scans if kind == "scans" else calibration_models)(known_names, EXAMPLES)
+        calibration = encoder.encode(generated, up="y")  # the right axis
         for by in KNOWN_BY:
             known = known_classes(by, known_names, encoder, text)
             method, judged = default_method(known), judging(known, encoder, text)
             threshold = Threshold.from_novelty(judge(calibration, known, method).novelty).value
-            of = {axis: judged(rows) for axis, rows in made.embeddings.items()}
-            said = {axis: judge(rows, known, method).novelty <= threshold for axis, rows in made.embeddings.items()}
-            for what, size, chosen in sets(made.titles, known_names, args.sets, seed):
+            of = {axis: judged(rows) for axis, rows in embedded.items()}
+            said = {axis: judge(rows, known, method).novelty <= threshold for axis, rows in embedded.items()}
+            for what, size, chosen in sets(titles, known_names, args.sets, seed):
                 found = compare_axes(*({axis: pair[i][chosen] for axis, pair in of.items()} for i in (0, 1)))
                 own = {axis: values[chosen] for axis, values in said.items()}
-                row = (found, own, np.isin(made.titles[chosen], known_names))
+                row = (found, own, np.isin(titles[chosen], known_names))
                 drawn.setdefault((kind, by, what, size), []).append(row)
     return [summary(key, rows) for key, rows in drawn.items()]
 
@@ -137,11 +120,6 @@ def known_classes(by: str, names: list[str], encoder: ShapeEncoder, text: TextEn
     return KnownClasses.from_examples(
         {n: [sample(n, POINTS, s) for s in range(EXAMPLES)] for n in names}, encoder, up="y"
     )
-
-
-def calibrated(kind: str, names: list[str], encoder: ShapeEncoder) -> np.ndarray:
-    """Embeddings (n, d) of generated shapes of the known classes, with the right axis."""
-    return encoder.encode((calibration_scans if kind == "scans" else calibration_models)(names, EXAMPLES), up="y")
 
 
 def sets(titles: np.ndarray, known: list[str], count: int, seed: int) -> Iterator[tuple[str, int, np.ndarray]]:

@@ -144,19 +144,6 @@ def table(found: Sequence[Mapping[str, Any]]) -> str:
     return options.grid(head, lines)
 
 
-def verdict(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the intervals allow to say of each family."""
-    lines = []
-    for task in dict.fromkeys(one["task"] for one in found):
-        gains = {one["method"]: one["gain"]["auroc"] for one in found if one["task"] == task}
-        better = [method for method, gain in gains.items() if gain["low"] > 0]
-        worse = [method for method, gain in gains.items() if gain["high"] < 0]
-        lines.append(
-            f"{task}: better than {BASELINE}: {', '.join(better) or 'none'}; worse: {', '.join(worse) or 'none'}"
-        )
-    return lines
-
-
 def run(args: argparse.Namespace) -> None:
     from openshape_ood import ShapeEncoder
 
@@ -181,12 +168,9 @@ def run(args: argparse.Namespace) -> None:
         "settings": {key: getattr(args, key) for key in ("seeds", "per_class", "compounds", "shapes")},
         "base_classes": base_categories(),
         "figures": (found := summary(rows)),
-        "verdict": verdict(found),
         "rows": rows,
     }
-    harness.finish(
-        args, f"comparators-{harness.named(report)}-generated", report, [table(found), "\n".join(verdict(found))]
-    )
+    harness.finish(args, f"comparators-{harness.named(report)}-generated", report, [table(found)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import argparse
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,6 @@ from benchmarks.threedos.recipes import openshape
 from benchmarks.threedos.splits import load_split
 from openshape_ood.checks import check_seed
 from openshape_ood.decisions.calibration import (
-    benjamini_hochberg,
     calibration_needed,
     coverage_law,
     expected_coverage,
@@ -48,7 +47,6 @@ Draw = Callable[[int, int, np.random.RandomState], tuple[np.ndarray, np.ndarray]
 COVERAGE = 0.95  # of the table
 MADE_UP, CLEAN, BROKEN, AGAIN = "made up", "clean, tested on clean", "clean, tested on scans", "scans, tested on scans"
 EXCHANGEABLE = (MADE_UP, CLEAN, AGAIN)
-RATE, BATCH, NOVEL_IN_BATCH, CALIBRATION_FOR_BATCH = 0.1, 100, 30, 200
 COVERAGES = (0.5, 0.8, 0.9, COVERAGE, 0.99)
 SIZES = (20, 50, 100, 200, 1000)
 SMALL = (20, 50, 100)  # sets of scans that somebody would label, and supports to leave one out of
@@ -79,24 +77,6 @@ class Reached:
     law_low: float
     law_high: float
     novel: float | None = None
-
-
-@dataclass(frozen=True)
-class Discovered:
-    """What Benjamini and Hochberg find in batches at a stated rate.
-
-    allowed: rate times the share of known shapes in a batch, which bounds fdr, the mean share of known shapes among
-    those called novel, error its standard error; found: share of the novel shapes that are called novel.
-    """
-
-    score: str
-    case: str
-    n: int
-    rate: float
-    allowed: float
-    fdr: float
-    error: float
-    found: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +142,8 @@ def reach(
         law, spread = coverage_law(n, coverage, tests), own.std(ddof=1)
         ends = (*np.quantile(own, [(1 - CENTRAL) / 2, (1 + CENTRAL) / 2]), *np.array(law.interval(CENTRAL)) / tests)
         means = (expected_coverage(n, coverage), own.mean(), spread / np.sqrt(draws), spread, law.std() / tests)
-        share = None if novel is None else float(passed.mean())
-        rows.append(Reached(score, case, n, coverage, *map(float, (*means, *ends)), novel=share))
+        row = Reached(score, case, n, coverage, *map(float, (*means, *ends)))
+        rows.append(row if novel is None else replace(row, novel=float(passed.mean())))
     return rows
 
 
@@ -178,26 +158,6 @@ def reach_on(pools: Pools, tests: int, draws: int, seed: int) -> Iterator[Reache
 
 def fitting(sizes: Sequence[int], pool: int, tests: int) -> list[int]:
     return [n for n in sizes if n + tests <= pool]
-
-
-def discover(pools: Pools, draws: int, seed: int) -> list[Discovered]:
-    """Batches of known and novel scans, judged with p-values of clean calibration shapes, and of scans."""
-    known, n = BATCH - NOVEL_IN_BATCH, CALIBRATION_FOR_BATCH
-    if len(pools.novel) < NOVEL_IN_BATCH or min(len(pools.clean), len(pools.scans)) < n + known:
-        return []
-    rows = []
-    for case, drawn in ((BROKEN, between(pools.clean, pools.scans)), (AGAIN, within(pools.scans))):
-        random = np.random.RandomState(seed)
-        false, found = np.empty((2, draws))
-        for i in range(draws):
-            calibration, tested = drawn(n, known, random)
-            batch = np.append(tested, random.permutation(pools.novel)[:NOVEL_IN_BATCH])
-            novel = benjamini_hochberg(Threshold.from_novelty(calibration).p_values(batch), RATE)
-            false[i] = novel[:known].sum() / max(1, novel.sum())
-            found[i] = novel[known:].mean()
-        figures = map(float, (false.mean(), false.std(ddof=1) / np.sqrt(draws), found.mean()))
-        rows.append(Discovered(pools.score, case, n, RATE, RATE * known / BATCH, *figures))
-    return rows
 
 
 def pools_of(data: BenchmarkData, embedded: Mapping[str, np.ndarray], encoder: ShapeEncoder) -> list[Pools]:
@@ -235,10 +195,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     (embedded,) = embedder.embed(sets, openshape(encoder.row).recipe("test", encoder.row), [1], num_samples=1)
     draws, tests, seed = args.draws, args.tests, args.seed
     rows = [row for n in SIZES for row in reach(made_up, MADE_UP, MADE_UP, n, tests, draws, seed)]
-    found: list[Discovered] = []
     for pools in pools_of(data, embedded, encoder):
         rows += reach_on(pools, tests, draws, seed)
-        found += discover(pools, draws, seed)
     units = embedded["clean"] / np.linalg.norm(embedded["clean"], axis=1, keepdims=True)
     labels = np.unique(data.support.titles, return_inverse=True)[1]
     for case, left_out in ((LEFT_IN, False), (LEFT_OUT, True)):
@@ -251,17 +209,16 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "settings": {name: getattr(args, name) for name in ("draws", "tests", "per_class", "data_seed", "seed")},
         "metrics": "fractions; of known shapes kept, unless called novel",
         "coverage": [_rounded(row) for row in rows],
-        "discoveries": [_rounded(row) for row in found],
         "run": {"seconds": round(time.perf_counter() - started, 1)},
     }
 
 
-def _rounded(row: Reached | Discovered) -> dict[str, Any]:
+def _rounded(row: Reached) -> dict[str, Any]:
     return {key: round(value, 12) if isinstance(value, float) else value for key, value in asdict(row).items()}
 
 
 def tables(report: Mapping[str, Any]) -> list[str]:
-    """What a coverage of 95 % reaches, a row a case and size of calibration set; what of; false discoveries."""
+    """What a coverage of 95 % reaches, a row a case and size of calibration set; and of what."""
     settings, pools, rows = report["settings"], report["pools"], []
     for row in (row for row in report["coverage"] if row["coverage"] == COVERAGE):
         case = "" if row["case"] == row["score"] else row["case"]
@@ -279,17 +236,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
         f"scans of the known classes, {pools['novel']:,} scans of novel ones; prototypes of {pools['bank']:,} other "
         "clean shapes. Where calibration and test differ in kind, other pools move the figures by up to three points."
     )
-    said = [options.grid(head, rows, words=2), textwrap.fill(about, 120)]
-    if report["discoveries"]:
-        rows = []
-        for row in report["discoveries"]:
-            rate, allowed, found = (percent(row[key]) for key in ("rate", "allowed", "found"))
-            false = f"{100 * row['fdr']:.2f} ±{100 * row['error']:.2f}"
-            rows.append((row["score"], row["case"], str(row["n"]), rate, allowed, false, found))
-        head = ("score", "calibrated on", "n", "stated rate", "allowed", "false discoveries", "novel found")
-        about = f"batches of {BATCH} scans, {NOVEL_IN_BATCH} of them novel, Benjamini-Hochberg, percent:"
-        said.append(f"{about}\n{options.grid(head, rows, words=2)}")
-    return said
+    return [options.grid(head, rows, words=2), textwrap.fill(about, 120)]
 
 
 def run(args: argparse.Namespace) -> None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,8 @@ FIGURES = {
     "kept": "fresh known scans known, with accepted groups",
     "named": "fresh novel scans given their name by them",
 }
+SHOWN = {"ari": (1, 2), "groups": (1, 1)}  # by what factor, in how many digits
 BOUNDS = {"ari": (-1.0, 1.0), "groups": (-np.inf, np.inf)}  # of what is no share
-
-
-@dataclass(frozen=True)
-class Row:
-    """One seed: each of `FIGURES` as a share, but for the number of groups and the Rand index."""
-
-    kind: str
-    grouping: str
-    seed: int
-    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,27 +73,22 @@ def make(kind: str, seed: int, encoder: ShapeEncoder, per_class: int) -> Data:
     novel = sorted(names[KNOWN : KNOWN + NOVEL]) if kind == KINDS[0] else sorted(UNSEEN)
     examples = {name: [sample(name, POINTS, s) for s in range(EXAMPLES)] for name in known_names}
     known = KnownClasses.from_examples(examples, encoder, up="y")
-    made = [[scanned(name, seed, i) for i in range(per_class + FRESH)] for name in (*known_names, *novel)]
+    seeds = range(FIRST + 1000 * seed, FIRST + 1000 * seed + per_class + FRESH)
+    made = [[scan(name, POINTS, i, severity=SEVERITY) for i in seeds] for name in (*known_names, *novel)]
     first, rest = ([c for own in made for c in own[part]] for part in (slice(per_class), slice(per_class, None)))
     calibration = Embeddings(encoder.encode(calibration_scans(known_names, EXAMPLES), up="y"), encoder.identity)
-    result = score_embeddings(
-        Embeddings(encoder.encode(first, up="y"), encoder.identity), known, calibration=calibration
-    )
+    asked = Embeddings(encoder.encode(first, up="y"), encoder.identity)
+    result = score_embeddings(asked, known, calibration=calibration)
     titles = np.array([*known_names, *novel])
     fresh = encoder.encode(rest, up="y")
     return Data(tuple(novel), known, first, np.repeat(titles, per_class), result, fresh, np.repeat(titles, FRESH))
 
 
-def scanned(name: str, seed: int, i: int) -> np.ndarray:
-    return scan(name, POINTS, FIRST + 1000 * seed + i, severity=SEVERITY)
-
-
-def k_means(count: int) -> Callable[[np.ndarray, int], np.ndarray]:
-    return lambda rows, _: KMeans(min(count, len(rows)), n_init=10, random_state=0).fit_predict(rows)
-
-
 def find(data: Data, grouping: str, text: TextEncoder, names: Sequence[str]) -> Discovery:
-    how: Any = k_means(len(data.novel)) if grouping.startswith("k-means") else grouping
+    def k_means(rows: np.ndarray, _: int) -> np.ndarray:
+        return KMeans(min(len(data.novel), len(rows)), n_init=10, random_state=0).fit_predict(rows)
+
+    how: Any = k_means if grouping.startswith("k-means") else grouping
     assert data.result.embeddings is not None
     return discover(data.result, data.result.embeddings, names, text=text, grouping=how)
 
@@ -152,10 +138,10 @@ def mean(values: Any) -> float:
     return float(np.mean(values)) if len(values) else 0.0
 
 
-def summary(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    for kind, grouping in dict.fromkeys((row.kind, row.grouping) for row in rows):
-        own = [row.figures for row in rows if (row.kind, row.grouping) == (kind, grouping)]
+    for kind, grouping in dict.fromkeys((row["kind"], row["grouping"]) for row in rows):
+        own = [row["figures"] for row in rows if (row["kind"], row["grouping"]) == (kind, grouping)]
         means = {n: harness.interval([one[n] for one in own], *BOUNDS.get(n, ())) for n in FIGURES}
         found.append({"kind": kind, "grouping": grouping} | means)
     return found
@@ -166,19 +152,16 @@ def tables(figures: Sequence[Mapping[str, Any]], groups: Sequence[Mapping[str, A
     lines = []
     for kind in dict.fromkeys(one["kind"] for one in figures):
         own = {one["grouping"]: one for one in figures if one["kind"] == kind}
-        lines += [(kind, words, *(cell(name, own[g][name]) for g in own)) for name, words in FIGURES.items()]
+        lines += [
+            (kind, words, *(harness.words(own[g][name], *SHOWN.get(name, (100, 0))) for g in own))
+            for name, words in FIGURES.items()
+        ]
     first = [
         (str(g["group"]), str(g["size"]), f"{g['stability']:.2f}", g["class"], f"{100 * g['purity']:.0f}", g["names"])
         for g in groups
     ]
     head = ("group", "size", "stability", "largest class", "purity", "names")
     return [options.grid(("novel classes", "", *GROUPINGS), lines, words=2), options.grid(head, first)]
-
-
-def cell(name: str, figure: Mapping[str, float]) -> str:
-    scale, digits = {"ari": (1, 2), "groups": (1, 1)}.get(name, (100, 0))
-    middle, low, high = (f"{scale * figure[key]:.{digits}f}" for key in ("mean", "low", "high"))
-    return f"{middle} [{low}, {high}]"
 
 
 def run(args: argparse.Namespace) -> None:
@@ -189,7 +172,7 @@ def run(args: argparse.Namespace) -> None:
         data = make(kind, seed, encoder, args.per_class)
         for grouping in GROUPINGS:
             figures, found = measured(data, grouping, text)
-            rows.append(Row(kind, grouping, seed, figures))
+            rows.append({"kind": kind, "grouping": grouping, "seed": seed, "figures": figures})
             shown = shown or (data, found)
     assert shown is not None
     data, found = shown
@@ -205,7 +188,7 @@ def run(args: argparse.Namespace) -> None:
         "metrics": FIGURES,
         "figures": (means := summary(rows)),
         "groups": groups,
-        "rows": [asdict(row) for row in rows],
+        "rows": rows,
     }
 
     def drawn(path: Path) -> list[Path]:

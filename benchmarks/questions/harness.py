@@ -68,3 +68,9 @@ def interval(values: Sequence[float], least: float = 0.0, most: float = 1.0) -> 
     half = student.ppf(0.975, len(own) - 1) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
     mean = float(own.mean())
     return {"mean": mean, "low": float(max(mean - half, least)), "high": float(min(mean + half, most))}
+
+
+def words(figure: Mapping[str, float], scale: float, digits: int) -> str:
+    """Mean and interval, as tables have them."""
+    mean, low, high = (f"{scale * figure[key]:.{digits}f}" for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"

@@ -126,14 +126,9 @@ def summary(rows: Sequence[Measured], draws: int) -> dict[str, Any]:
 
 def tables(figures: Mapping[str, Any]) -> list[str]:
     """AUROC by feature, and the drops."""
-
-    def words(figure: Mapping[str, float], scale: float, digits: int) -> str:
-        mean, low, high = (f"{scale * figure[key]:.{digits}f}" for key in ("mean", "low", "high"))
-        return f"{mean} [{low}, {high}]"
-
-    auroc = [(name, *(words(f["auroc"][by], 100, 1) for by in BY)) for name, f in figures.items()]
+    auroc = [(name, *(harness.words(f["auroc"][by], 100, 1) for by in BY)) for name, f in figures.items()]
     cuts = ("novelty", "drop_region", "drop_random", "drop_beyond_random", "drop_part")
-    drops = [(name, *(words(f[key], 1, 3) for key in cuts)) for name, f in figures.items()]
+    drops = [(name, *(harness.words(f[key], 1, 3) for key in cuts)) for name, f in figures.items()]
     head = ("novelty lost", "whole", "novel region", "at random", "difference", "foreign part")
     return [options.grid(("point AUROC, %", *BY), auroc), options.grid(head, drops)]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.questions.harness import finite
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.scene_data.point_figures import Tally
 from benchmarks.scene_data.scannet import PARTS, SCALES, TABLES, ClassTable, find_scans, hidden_classes, read_scan
 from openshape_ood.checks import log_sum_exp
@@ -38,8 +37,8 @@ HIDDEN = {"scannet200": 30, "scannet20": 4}
 REST = "other"  # a bare word, without the sentence around it
 WORST = 3  # scans that are drawn
 
-# rows of voxels -> class (b,) of all, and a novelty (b,) a split
-Judges = Callable[[VoxelEmbeddings], Iterator[tuple[slice, np.ndarray, list[np.ndarray]]]]
+# voxels of a scan -> class (v,) of all, and a novelty (v,) a split
+Judges = Callable[[VoxelEmbeddings], tuple[np.ndarray, list[np.ndarray]]]
 
 
 def known_of(table: ClassTable, encoder: PointEncoder, args: argparse.Namespace) -> KnownClasses:
@@ -68,11 +67,10 @@ def by_names(known: KnownClasses, splits: Sequence[np.ndarray], method: str) -> 
     assert text is not None
     left = [replace(known, names=tuple(np.array(known.names)[~h]), text=text[~h]) for h in splits]
 
-    def judged(voxels: VoxelEmbeddings) -> Iterator[tuple[slice, np.ndarray, list[np.ndarray]]]:
-        for rows, block in voxels.blocks():
-            yield rows, judge(block, known, "max_cosine").nearest, [judge(block, o, method).novelty for o in left]
+    def judged(block: np.ndarray) -> list[np.ndarray]:
+        return [judge(block, known, "max_cosine").nearest, *(judge(block, one, method).novelty for one in left)]
 
-    return judged
+    return lambda voxels: joined(judged(block) for _, block in voxels.blocks())
 
 
 def by_classifier(encoder: PointEncoder, table: ClassTable, splits: Sequence[np.ndarray]) -> Judges:
@@ -87,24 +85,17 @@ def by_classifier(encoder: PointEncoder, table: ClassTable, splits: Sequence[np.
             f"{encoder.identity.checkpoint} has {has}. Give --by names, or --checkpoint of a later stage"
         )
 
-    def judged(voxels: VoxelEmbeddings) -> Iterator[tuple[slice, np.ndarray, list[np.ndarray]]]:
-        for start in range(0, len(voxels), BLOCK):
-            rows = slice(start, start + BLOCK)
-            with torch.inference_mode():
-                logits = encoder.network.classify(voxels.features[rows]).double().cpu().numpy()
-            largest = [(of := logits[:, ~hidden]).max(axis=1) - log_sum_exp(of) for hidden in splits]
-            yield rows, logits.argmax(axis=1), [1 - np.exp(one) for one in largest]
+    def judged(features: torch.Tensor) -> list[np.ndarray]:
+        with torch.inference_mode():
+            logits = encoder.network.classify(features).double().cpu().numpy()
+        largest = [(of := logits[:, ~hidden]).max(axis=1) - log_sum_exp(of) for hidden in splits]
+        return [logits.argmax(axis=1), *(1 - np.exp(one) for one in largest)]
 
-    return judged
+    return lambda voxels: joined(map(judged, voxels.features.split(BLOCK)))
 
 
-def labelled(voxels: VoxelEmbeddings, judges: Judges, splits: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Of the v voxels of a scan: class (v,) and a novelty (v,) a split."""
-    nearest, novelty = np.zeros(len(voxels), dtype=np.int64), [np.zeros(len(voxels)) for _ in range(splits)]
-    for rows, own, values in judges(voxels):
-        nearest[rows] = own
-        for all_of, some in zip(novelty, values, strict=True):
-            all_of[rows] = some
+def joined(blocks: Iterable[Sequence[np.ndarray]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    nearest, *novelty = (np.concatenate(column) for column in zip(*blocks, strict=True))
     return nearest, novelty
 
 
@@ -117,7 +108,7 @@ def tallied(
         if encoder.spec.input == "color" and scan.scene.color is None:
             raise InputError(f"{path} has no color, and {encoder.identity.checkpoint} was trained with it")
         voxels = encoder.encode_voxels(scan.scene)
-        nearest, novelty = labelled(voxels, judges, len(tally.splits))
+        nearest, novelty = judges(voxels)
         if args.predictions:
             save_labels(table.ids[nearest][voxels.inverse], args.predictions / f"{scan.scene.name}.txt")
         tally.add(scan, voxels.inverse, nearest, novelty)
@@ -209,24 +200,23 @@ def run(benchmark: str, args: argparse.Namespace) -> None:
     }
     own = encoder.identity.sha256[:8] if args.checkpoint else ""
     name = "-".join(filter(None, (benchmark, encoder.identity.checkpoint, own, args.by * (args.by != "names"))))
-    files = [write_json(args.out / f"{name}.json", finite(report))]
-    if tally.object_rows:
-        files.append(write_rows(args.out / f"{name}-objects.csv", tally.object_rows))
     worst = sorted((row["miou"], i) for i, row in enumerate(tally.scans) if row["miou"] is not None)[:WORST]
-    if args.pictures and worst and splits:
+
+    def drawn(i: int) -> tuple[Any, np.ndarray, np.ndarray]:
+        scan = read_scan(paths[i], table, args.labels)
+        voxels = encoder.encode_voxels(scan.scene)
+        nearest, novelty = judges(voxels)
+        return scan.scene, nearest[voxels.inverse], novelty[0][voxels.inverse]
+
+    def draw(path: Path) -> list[Path]:
         from benchmarks.report.pictures.scenes import draw_labelled
 
-        def drawn(i: int) -> tuple[Any, np.ndarray, np.ndarray]:
-            scan = read_scan(paths[i], table, args.labels)
-            voxels = encoder.encode_voxels(scan.scene)
-            nearest, novelty = labelled(voxels, judges, len(splits))
-            return scan.scene, nearest[voxels.inverse], novelty[0][voxels.inverse]
+        return [draw_labelled(path, [i for _, i in worst], drawn, table)] if worst and splits else []
 
-        files.append(draw_labelled(args.out / f"{name}.png", [i for _, i in worst], drawn, table))
-    if unlabeled:
-        print(f"no labels, so not in the figures: {', '.join(unlabeled)}", end="\n\n")
-    print(*(tables(report, table) if worst else []), sep="\n\n")
-    print("", *files, sep="\n")
+    said = [f"no labels, so not in the figures: {', '.join(unlabeled)}"] if unlabeled else []
+    harness.finish(args, name, report, said + (tables(report, table) if worst else []), draw)
+    if tally.object_rows:
+        print(write_rows(args.out / f"{name}-objects.csv", tally.object_rows))
 
 
 def main(benchmark: str, argv: Sequence[str] | None = None) -> int:

@@ -138,9 +138,8 @@ def again(rooms: Sequence[Room], encoder: ShapeEncoder, text: TextEncoder) -> li
         for how, (scene, order) in changed(one.scene).items():
             other = _found(scene, encoder, known)
             back = {frozenset(order[list(rows)].tolist()): name for rows, name in other.items()}
-            same = [back.get(rows) == name for rows, name in first.items()]
-            share = float(np.mean(same)) if same else 1.0
-            row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": share}
+            same = float(np.mean([back.get(rows) == name for rows, name in first.items()])) if first else 1.0
+            row = {"scan": one.scene.name, "how": how, "objects": len(first), "same": same}
             found.append(row | {"more": len(other) - len(first)})
     return found
 
@@ -164,7 +163,7 @@ def _found(scene: Scene, encoder: ShapeEncoder, known: KnownClasses) -> dict[fro
 def tables(report: Mapping[str, Any]) -> list[str]:
     said = []
     for title, figures in report["figures"].items():
-        lines = [(way, *(cell(key, own.get(key)) for key in COLUMNS)) for way, own in figures.items()]
+        lines = [(way, *(cell(key, own.get(key, np.nan)) for key in COLUMNS)) for way, own in figures.items()]
         said.append(options.grid((title, *COLUMNS.values()), lines))
     if report["foreign"]:
         what = f"one foreign object, % of {len(report['foreign'])} rooms"
@@ -189,10 +188,8 @@ def percents(own: Mapping[str, float], count: int) -> list[str]:
     return list(cells.values())
 
 
-def cell(key: str, value: float | None) -> str:
-    if value is None or np.isnan(value):
-        return "-"
-    return f"{value:.0f}" if key == "proposals" else f"{value:.2f}"
+def cell(key: str, value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.{0 if key == 'proposals' else 2}f}"
 
 
 def run(args: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.registry import load_registry
 from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
 from openshape_ood.scoring.methods import Kind
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
     from openshape_ood import ShapeEncoder, TextEncoder

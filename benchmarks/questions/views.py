@@ -19,14 +19,13 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import options
-from benchmarks.report.output import write_json
+from benchmarks.questions import harness
 from benchmarks.report.pictures.views import draw_views
 from benchmarks.scene_data.completed import Row, Seen, foreign, named, related
 from benchmarks.training.completion_affinities import quality
 from benchmarks.training.completion_samples import NEVER
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError
-from openshape_ood.registry.rows import list_checkpoints
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer
 from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
 
@@ -130,44 +129,35 @@ def run(args: argparse.Namespace) -> None:
     if not 1 <= args.things[0] <= args.things[1]:
         raise InputError(f"--things {args.things[0]} {args.things[1]}: expected at least 1, and no fewer at most")
     args.out.mkdir(parents=True, exist_ok=True)
-    completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint, device=args.device)
-    relater = None
-    if RELATIONAL in list_checkpoints(kind="completion"):
-        relater = Completer.from_pretrained(RELATIONAL, checkpoint=args.checkpoint, device=args.device)
+    how: dict[str, Any] = {"checkpoint": args.checkpoint, "device": args.device}
+    completer, relater = (Completer.from_pretrained(name, **how) for name in (args.model, RELATIONAL))
     before = untrained(completer)
-    rooms = [
-        Seen.of(FIRST + i, args.bfloat16, tuple(args.things))
-        for i in tqdm(range(args.rooms), desc="views", disable=not args.progress)
-    ]
-    work = tqdm(rooms, desc="names", unit="room", disable=not args.progress)
-    names = [row for one in work for row in named(one, completer, before)]
-    work = tqdm(rooms if relater else [], desc="relations", unit="room", disable=not args.progress)
-    relations = [row for one in work if relater for row in related(one, completer, relater)]
-    work = tqdm(range(args.foreign), desc="foreign", unit="room", disable=not args.progress)
-    unnamed = [foreign(FIRST + 1000 + i, NEVER[i % len(NEVER)], completer) for i in work]
+
+    def bar(given: Iterable[Any], words: str) -> Iterable[Any]:
+        return tqdm(given, desc=words, unit="room", disable=not args.progress)
+
+    things = tuple(args.things)
+    rooms = [Seen.of(FIRST + i, args.bfloat16, things) for i in bar(range(args.rooms), "views")]
+    names = [row for one in bar(rooms, "names") for row in named(one, completer, before)]
+    relations = [row for one in bar(rooms, "relations") for row in related(one, completer, relater)]
+    seeds = bar(range(args.foreign), "foreign")
+    unnamed = [foreign(FIRST + 1000 + i, NEVER[i % len(NEVER)], completer) for i in seeds]
     novel = [row for row in unnamed if row is not None]
     report: dict[str, Any] = {
         "model": completer.identity.checkpoint,
         "checkpoint_sha256": completer.identity.sha256,
         "threshold": completer.network.sizes.threshold,
-        "settings": {
-            "rooms": args.rooms,
-            "things": args.things,
-            "foreign": len(novel),
-            "first_seed": FIRST,
-            "never_trained": NEVER,
-        },
+        "settings": {"rooms": args.rooms, "things": args.things, "foreign": len(novel)}
+        | {"first_seed": FIRST, "never_trained": NEVER},
         "stand_in": stand_in_figures(rooms),
         "names": name_figures(names),
         "relations": relation_figures(relations) if relations else {},
         "foreign": {key: interval(novel, key) for key in novel[0].figures} if novel else {},
     }
-    files = [write_json(args.out / f"views-{completer.identity.checkpoint}.json", report)]
-    if args.pictures:
-        files.append(draw_views(files[0].with_suffix(".png"), shown(rooms, names), completer))
     quality_words = ", ".join(f"{key} {value:.2f}" for key, value in report["stand_in"].items())
-    print(f"stand-in for relevancy: {quality_words}", *tables(report), sep="\n\n")
-    print("", *files, sep="\n")
+    said = [f"stand-in for relevancy: {quality_words}", *tables(report)]
+    name = f"views-{completer.identity.checkpoint}"
+    harness.finish(args, name, report, said, lambda path: [draw_views(path, shown(rooms, names), completer)])
 
 
 def shown(rooms: Sequence[Seen], rows: Sequence[Row]) -> dict[str, Seen]:

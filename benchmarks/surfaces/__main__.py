@@ -12,6 +12,7 @@ import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,18 @@ from tqdm import tqdm
 from benchmarks import options
 from benchmarks.questions.harness import interval
 from benchmarks.report.output import write_json
-from benchmarks.surfaces import protocol
-from benchmarks.surfaces.contenders import BASELINES, PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
+from benchmarks.surfaces import measure, protocol
+from benchmarks.surfaces.contenders import (
+    BASELINES,
+    PIXELS_KEPT,
+    Fitted,
+    Log,
+    add_training,
+    contenders,
+    fitted,
+    some_of,
+    training_log,
+)
 from benchmarks.surfaces.generated import (
     Judged,
     Roads,
@@ -32,9 +43,8 @@ from benchmarks.surfaces.generated import (
     judge_tokens,
     seen_by,
     sound_roads,
+    worst,
 )
-from benchmarks.surfaces.logs import TrainingLog
-from benchmarks.surfaces.measure import Figure, below_half
 from openshape_ood import __version__
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.reconstruction import Reconstructor, TokenPCA
@@ -64,7 +74,7 @@ class Run:
 
 
 def run_one(
-    name: str, given: Reconstructor, train: Roads, test: Roads, args: argparse.Namespace, seed: int, log: TrainingLog
+    name: str, given: Reconstructor, train: Roads, test: Roads, args: argparse.Namespace, seed: int, log: Log
 ) -> Run:
     encoder = ShapeEncoder.from_pretrained("tiny", device=args.device) if isinstance(given, Tokens) else None
     if encoder:
@@ -80,7 +90,7 @@ def run_one(
     return Run(name, seed, found, seconds, judged, own)
 
 
-def summary(runs: Sequence[Run]) -> dict[str, Figure]:
+def summary(runs: Sequence[Run]) -> dict[str, measure.Figure]:
     """Of one data seed its figures with bootstrap intervals; of several their mean, with Student's t over the seeds."""
     names = [name for name in (*COLUMNS, "point_f1", "pixel_iou") if name in runs[0].figures]
     if len(runs) == 1:
@@ -92,31 +102,16 @@ def summary(runs: Sequence[Run]) -> dict[str, Figure]:
     return found
 
 
-def table(runs: Mapping[str, Sequence[Run]]) -> str:
-    rows = []
-    for name, own in runs.items():
-        shown = summary(own)
-        cells = ["{:.3f} [{:.2f}, {:.2f}]".format(*shown[key]) if key in shown else "-" for key in COLUMNS]
-        rows.append((name, *cells, f"{np.mean([run.seconds['training'] for run in own]):.0f} s"))
-    return options.grid(("", *COLUMNS.values(), "training"), rows)
-
-
-def notes(runs: Mapping[str, Sequence[Run]]) -> list[str]:
+def notes(shown: Mapping[str, Mapping[str, measure.Figure]]) -> list[str]:
     """What is to be said of the table: who loses to the baselines, and AUROCs below one half, which are left so."""
-    shown = {name: summary(own) for name, own in runs.items()}
-    best = {
-        key: max(shown[name][key][0] for name in BASELINES if name in shown) for key in ("image_auroc", "pixel_aupro")
-    }
-    found = []
+    baselines, found = [shown[name] for name in BASELINES if name in shown], list[str]()
     for name, own in shown.items():
-        lost = [
-            COLUMNS[key] for key, value in best.items() if key in own and own[key][0] < value and name not in BASELINES
-        ]
-        found += [f"{name} loses to the better of mean image and PCA: {' and '.join(lost)}"] * bool(lost)
-        found += [
-            f"{name}: {key} is below one half; its novelty is lower where the road is damaged"
-            for key in below_half(own)
-        ]
+        compared = [key for key in ("image_auroc", "pixel_aupro") if key in own and name not in BASELINES]
+        lost = [COLUMNS[key] for key in compared if any(one[key][0] > own[key][0] for one in baselines)]
+        if lost:
+            found.append(f"{name} loses to the better of mean image and PCA: {' and '.join(lost)}")
+        for key in measure.below_half(own):
+            found.append(f"{name}: {key} is below one half; its novelty is lower where the road is damaged")
     return found
 
 
@@ -125,17 +120,11 @@ def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
     bad = np.array([scan.damaged.any() for scan in test.scans])
     lines = []
     for name, own in runs.items():
-        scans = [_worst(scores, test) for scores in own[0].fitted.epochs]
+        scans = [worst(scores, test) for scores in own[0].fitted.epochs]
         if scans:
             honest = own[0].figures["image_auroc"][0]
             lines += protocol.compat_report(name, [(one[~bad], one[bad]) for one in scans], honest)
     return lines
-
-
-def _worst(scores: np.ndarray, test: Roads) -> np.ndarray:
-    found = np.full(len(test.scans), -np.inf)
-    np.maximum.at(found, test.owner, scores)
-    return found
 
 
 def run(args: argparse.Namespace) -> None:
@@ -147,7 +136,7 @@ def run(args: argparse.Namespace) -> None:
     chosen = some_of(every | {TOKENS: TokenPCA(pixel_coverage=PIXELS_KEPT)}, args.only)
     runs: dict[str, list[Run]] = {name: [] for name in chosen}
     first: Roads | None = None
-    with TrainingLog(args.log, args.tensorboard) as log:
+    with training_log(args.log, args.tensorboard) as log:
         for seed in args.seeds:
             train = sound_roads(args.roads, seed)
             test = joined(sound_roads(args.tested, seed, tested=True), damaged_roads(args.tested, seed, args.severity))
@@ -155,18 +144,18 @@ def run(args: argparse.Namespace) -> None:
             for name, given in tqdm(chosen.items(), desc=f"data seed {seed}", disable=not args.progress):
                 runs[name].append(run_one(name, given, train, test, args, seed, log))
     assert first is not None
-    said = notes(runs)
+    shown = {name: summary(own) for name, own in runs.items()}
+    said = notes(shown)
     report = {
         "version": __version__,
         "settings": {n: getattr(args, n) for n in ("seeds", "roads", "tested", "severity", "steps", "width", "units")}
         | {"pixels kept": PIXELS_KEPT, "pretrained": args.pretrained},
-        "figures": {name: summary(own) for name, own in runs.items()},
+        "figures": shown,
         "notes": said,
         "noise": {name: vars(protocol.noise(*s)) for name, s in protocol.SETTINGS.items()},
         "runs": [
-            {"method": r.name, "data_seed": r.seed, "seconds": r.seconds, **r.figures}
-            for own in runs.values()
-            for r in own
+            {"method": one.name, "data_seed": one.seed, "seconds": one.seconds, **one.figures}
+            for one in chain.from_iterable(runs.values())
         ],
     }
     files = [write_json(args.out / "surfaces-generated.json", report)]
@@ -174,7 +163,9 @@ def run(args: argparse.Namespace) -> None:
         from benchmarks.surfaces.pictures import draw_roads
 
         files.append(draw_roads(files[0].with_suffix(".png"), first, {name: own[0] for name, own in runs.items()}))
-    print(table(runs), *said, sep="\n")
+    seconds = {name: float(np.mean([one.seconds["training"] for one in own])) for name, own in runs.items()}
+    rows = {name: {**own, "training": seconds[name]} for name, own in shown.items()}
+    print(measure.table(COLUMNS, rows), *said, sep="\n")
     if args.compat_report:
         print("", *compat_lines(runs, first), "", protocol.noise_table(), sep="\n")
     print("", *files, sep="\n")
@@ -183,16 +174,13 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     about = "where is a generated road damaged, when only sound ones are known?"
-    parser = options.parser("surfaces", about, "device", draws=500)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="data seeds (default: 0)")
-    parser.add_argument("--roads", type=int, default=30, help="sound roads to learn from (default: %(default)s)")
-    parser.add_argument("--tested", type=int, default=20, help="sound and damaged roads each (default: %(default)s)")
-    parser.add_argument(
-        "--severity", type=float, default=0.5, help="of the damage; 1 is 2 to 4 cm (default: %(default)s)"
-    )
+    parser = options.parser("surfaces", about, "device", "no_pictures", draws=500, seeds=[0])
+    options.add_numbers(
+        parser, roads=(30, "sound roads to learn from"),
+        tested=(20, "sound and damaged roads each"), severity=(0.5, "of the damage; 1 is 2 to 4 cm"),
+    )  # fmt: skip
     add_training(parser, steps=200, width=8)
     parser.add_argument("--full", action="store_true", help="five data seeds, more and longer")
-    parser.add_argument("--no-pictures", dest="pictures", action="store_false", help="figures only")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
 

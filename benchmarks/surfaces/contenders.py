@@ -1,10 +1,12 @@
-"""The reconstructors that stand side by side, and a training that is watched for the published protocol."""
+"""The reconstructors that stand side by side, records of trainings, and one watched for the published protocol."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,18 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from benchmarks.surfaces.logs import Report, TrainingLog
-from openshape_ood.errors import UnknownNameError
+from benchmarks import options
+from openshape_ood.errors import MissingPackageError, UnknownNameError
 from openshape_ood.reconstruction import MeanReconstructor, PCAReconstructor, Reconstructor
+from openshape_ood.reconstruction.base import Report
 from openshape_ood.reconstruction.memory import PatchMemory
 from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor, UNetReconstructor
 
 BASELINES = ("mean image", "PCA, 32 components")
 PIXELS_KEPT = 0.99  # of the normal ones, by the threshold
 TOGETHER = 64  # tiles scored at once between epochs
+
+Log = Callable[..., Report]
 
 
 def contenders(steps: int, width: int, units: int, pretrained: bool, device: str | None) -> dict[str, Reconstructor]:
@@ -42,13 +47,10 @@ def contenders(steps: int, width: int, units: int, pretrained: bool, device: str
 
 def add_training(parser: argparse.ArgumentParser, steps: int, width: int) -> None:
     """Options of the commands that train reconstructors."""
-    numbers = {
-        "steps": (steps, "of a training"),
-        "width": (width, "channels of the U-Nets' first level"),
-        "units": (4, "U-Nets that compete"),
-    }
-    for name, (default, words) in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: %(default)s)")
+    options.add_numbers(
+        parser, steps=(steps, "of a training"), width=(width, "channels of the U-Nets' first level"),
+        units=(4, "U-Nets that compete"),
+    )  # fmt: skip
     parser.add_argument("--only", nargs="+", metavar="NAME", help="reconstructors whose words in the table begin so")
     parser.add_argument("--pretrained", action="store_true", help="fetch ImageNet's weights for the patch memory")
     parser.add_argument("--compat-report", action="store_true", help="what the published protocol would have said")
@@ -64,6 +66,44 @@ def some_of(given: Mapping[str, Reconstructor], names: Sequence[str] | None) -> 
     return {words: one for words, one in given.items() if not names or words.startswith(tuple(names))}
 
 
+@contextmanager
+def training_log(path: Path | None = None, tensorboard: Path | None = None) -> Iterator[Log]:
+    """What gives, by the facts of a training (method="crn", seed=0), that which takes its records.
+
+    They go to a file of JSON lines, which is written anew, and to a folder for TensorBoard. Raises
+    `MissingPackageError` where TensorBoard is not installed.
+    """
+    with ExitStack() as opened:
+        lines: Any = None
+        board: Any = None
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = opened.enter_context(path.open("w", encoding="utf-8", buffering=1))
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise MissingPackageError(
+                    "--tensorboard needs the package tensorboard: pip install tensorboard"
+                ) from error
+            board = opened.enter_context(SummaryWriter(str(tensorboard)))
+
+        def of(**facts: Any) -> Report:
+            name = "-".join(map(str, facts.values()))
+
+            def report(record: Mapping[str, Any]) -> None:
+                if lines:
+                    lines.write(json.dumps({**facts, **record}) + "\n")
+                if board:
+                    for key, value in record.items():
+                        if isinstance(value, float):
+                            board.add_scalar(f"{name}/{key}", value, record["step"])
+
+            return report
+
+        yield of
+
+
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """What was fitted, in how many seconds, and, of one that was watched, scores (t,) of the test tiles an epoch."""
@@ -77,7 +117,7 @@ def fitted(
     given: Reconstructor,
     normal: Mapping[str, Any],
     seed: int,
-    log: TrainingLog,
+    log: Log,
     watched: np.ndarray | None = None,
     **facts: Any,
 ) -> Fitted:
@@ -86,7 +126,7 @@ def fitted(
     watched: test tiles (t, c, h, w) that are scored after each epoch of a competition; they change nothing. The log
     gets the facts with each record.
     """
-    own, report = clone(given), log.of(**facts)
+    own, report = clone(given), log(**facts)
     watch = None
     if watched is not None and isinstance(own, CompetitiveReconstructor):
         epoch = min(own.steps, len(normal["normal"]) // own.batch)
@@ -99,17 +139,8 @@ def fitted(
 class Watched:
     """Scores the test tiles after each epoch of a training as the published validation does; passes records on.
 
-    A tile's score is the mean of |G(x) - D(G(x))| of the units that are then best, in evaluation mode, which draws
-    nothing at random and changes no buffer: the training goes on as if nobody had looked.
-
-    Parameters
-    ----------
-    reconstructor : CompetitiveReconstructor
-        The one that is trained.
-    normal, test : ndarray (t, c, h, w)
-        Normal tiles, of which some say which units are best; tiles to be scored.
-    every : int
-        Steps of an epoch.
+    A tile's score is the mean of |G(x) - D(G(x))| of the units that are then best, by some of the normal tiles, in
+    evaluation mode, which draws nothing at random and changes no buffer: the training goes on as if nobody had looked.
     """
 
     def __init__(
@@ -141,7 +172,5 @@ class Watched:
         answers = [unit(x) for unit in units]
         errors = [float((x - y).abs().mean()) for y in answers]
         best = int(np.argmin(errors))
-        gaps = [
-            float((answers[best] - unit(answers[best])).abs().mean()) - e for unit, e in zip(units, errors, strict=True)
-        ]
-        return units[best], units[int(np.argmax(gaps))]
+        spoiled = [float((answers[best] - unit(answers[best])).abs().mean()) for unit in units]
+        return units[best], units[int(np.argmax(np.subtract(spoiled, errors)))]

@@ -34,7 +34,7 @@ COLUMNS = (
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, good=4, tested=1, points=1000)
+    options.check(args, good=4, tested=1, points=1000, things=1)
     encoder = ShapeEncoder.from_pretrained("tiny")
     known = KnownClasses.from_names(KNOWN, TextEncoder.from_pretrained("tiny"))
     threshold = generated_threshold(known, encoder, method=find_method("max_cosine"))
@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> None:
         if not shown:
             other = examine(sample(NOVEL, args.points, 1), model, **how)
             shown = [("whole", whole[0]), *(("with a dent", one) for one in spoilt[:2]), (f"{NOVEL}, whole", other[0])]
-    args.out.mkdir(parents=True, exist_ok=True)
     told = {name: getattr(args, name) for name in ("points", "good", "tested")}
     answers = [{"thing": name, **one.as_json()} for name, one in shown]
     report = {"version": __version__, "settings": told, "things": rows, "examples": answers}
@@ -101,13 +100,10 @@ def _words(value: Any) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     parser = options.parser("surfaces.dents", "of which class is it, and where is its surface wrong?")
-    for name, default, words in (
-        ("points", 60_000, "of a scan"),
-        ("good", 20, "scans of each thing to learn from"),
-        ("tested", 8, "whole and dented ones of each"),
-        ("things", len(THINGS), "of the six"),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: %(default)s)")
+    options.add_numbers(
+        parser, points=(60_000, "of a scan"), good=(20, "scans of each thing to learn from"),
+        tested=(8, "whole and dented ones of each"), things=(len(THINGS), "of the six"),
+    )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
 

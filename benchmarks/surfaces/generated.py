@@ -12,7 +12,6 @@ from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.encoders.protocols import Patches
 from openshape_ood.encoders.shape_encoder import ShapeEncoder
 from openshape_ood.reconstruction import Raster, Rasterizer, Reconstructor
-from openshape_ood.reconstruction.base import pooled
 from openshape_ood.reconstruction.tokens import Tokens
 from openshape_ood.shapes.points import in_frame
 from openshape_ood.synthetic.roads import CELL, DAMAGES, RELIEF, RoadScan, road_scan
@@ -24,16 +23,7 @@ STREAM = 10_000  # seeds of roads that belong to one data seed
 
 @dataclass(frozen=True, eq=False)
 class Roads:
-    """Scans of s roads, and all their tiles as one array.
-
-    Attributes
-    ----------
-    scans, rasters : list
-    tiles : ndarray (t, c, h, w)
-    mask : ndarray (t, h, w) of bool
-    owner : ndarray (t,) of int
-        The scan of each tile.
-    """
+    """Scans of s roads, and all their tiles (t, c, h, w) as one array, with mask (t, h, w) and scan (t,) of each."""
 
     scans: list[RoadScan]
     rasters: list[Raster]
@@ -88,10 +78,16 @@ def rasters(scans: Sequence[RoadScan]) -> Roads:
 def judge(reconstructor: Reconstructor, test: Roads) -> Judged:
     """Scores of scans, which are those of their worst tiles, and maps over pixels and points."""
     maps, owner = reconstructor.novelty(test.tiles, test.mask), test.owner
-    score = np.full(len(test.scans), -np.inf)
-    np.maximum.at(score, owner, np.nan_to_num(pooled(maps, reconstructor.pooling), nan=-np.inf))
+    score = worst(np.nan_to_num(reconstructor.pooled(maps), nan=-np.inf), test)
     points = [raster.to_points(maps[owner == i]) for i, raster in enumerate(test.rasters)]
     return Judged(score, maps, points)
+
+
+def worst(scores: np.ndarray, test: Roads) -> np.ndarray:
+    """The largest score of the tiles (t,) of each scan (s,)."""
+    found = np.full(len(test.scans), -np.inf)
+    np.maximum.at(found, test.owner, scores)
+    return found
 
 
 def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, list[np.ndarray]]:

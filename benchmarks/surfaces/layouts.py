@@ -5,6 +5,7 @@ Images are in order of their names, and files that belong together are found by 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,10 @@ import numpy as np
 
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.reconstruction.images import image_tile
+from openshape_ood.reconstruction.inputs import IMAGES
 from openshape_ood.shapes.guards import IMAGE_FORMATS
 from openshape_ood.shapes.pictures import load_pixels
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 TRAINED = 0.7  # share of the sorted good roads and panoramas; the rest is tested
 GOOD, BAD = "good_ones", "bad_ones"
 HEIGHT, INTENSITY = "height_files", "intensity_files"
@@ -26,16 +27,8 @@ HEIGHT, INTENSITY = "height_files", "intensity_files"
 class Image:
     """One image of a data set.
 
-    Attributes
-    ----------
-    name : str
-        Its path below the data set without suffix: two images never share it, as their stems may.
-    files : tuple of Path
-        The image; of a road its height, then its intensity.
-    kind : str
-        "good", or what is wrong with it.
-    truth : Path or None
-        An image that is above 0 where it is damaged; None where nobody has said where.
+    name: its path below the data set without suffix, which two images never share, as their stems may. files: of a road
+    height and intensity. kind: "good", or what is wrong. truth: an image that is above 0 where it is damaged, if known.
     """
 
     name: str
@@ -68,12 +61,8 @@ class Layout:
 def mvtec(root: Path, category: str) -> Layout:
     """`<category>/train/good/*`, `<category>/test/<defect or good>/*`, `<category>/ground_truth/<defect>/*_mask.png`.
 
-    Raises
-    ------
-    FileError
-        Without these folders, and for a defect of which some images have a mask and others have none.
-    InputError
-        For a category that is not there, no images, and folders without good or without bad ones.
+    Raises `FileError` without these folders, and for a defect of which only some images have a mask; `InputError` for a
+    category that is not there.
     """
     home = root / category
     if not home.is_dir() or not category or Path(category).name != category:
@@ -81,7 +70,7 @@ def mvtec(root: Path, category: str) -> Layout:
         raise InputError(f"{root} has no category {category!r}; it has {there}")
     train = [Image(_name(path, root), (path,), "good") for path in _images(home / "train" / "good")]
     test = []
-    for folder in _folders(home / "test"):
+    for folder in filter(Path.is_dir, _listed(home / "test")):
         found, masks = _images(folder), home / "ground_truth" / folder.name
         truths = [_mask(masks, path) if folder.name != "good" else None for path in found]
         missing = [path.name for path, truth in zip(found, truths, strict=True) if truth is None]
@@ -99,14 +88,8 @@ def categories(root: Path) -> list[str]:
 def roads(root: Path) -> Layout:
     """`good_ones` and `bad_ones`, each with `height_files` and `intensity_files`: pairs of gray images by their stems.
 
-    The first 70 % of the good ones are trained on; the others and all bad ones are tested.
-
-    Raises
-    ------
-    FileError
-        Without these folders, and for an image without its partner.
-    InputError
-        For too few.
+    The first 70 % of the good ones are trained on; the others and all bad ones are tested. Raises `FileError` for an
+    image without its partner.
     """
     good, bad = (_pairs(root, part, kind) for part, kind in ((GOOD, "good"), (BAD, "bad")))
     split = int(TRAINED * len(good))
@@ -114,15 +97,7 @@ def roads(root: Path) -> Layout:
 
 
 def panorama(root: Path) -> Layout:
-    """`good_ones/*` and `bad_ones/*`; the first 70 % of the good ones are trained on, at most twice as many bad tested.
-
-    Raises
-    ------
-    FileError
-        Without these folders.
-    InputError
-        For too few.
-    """
+    """`good_ones/*`, `bad_ones/*`; the first 70 % of the good ones are trained on, at most twice as many bad tested."""
     good = [Image(_name(path, root), (path,), "good") for path in _images(root / GOOD)]
     bad = [Image(_name(path, root), (path,), "bad") for path in _images(root / BAD)]
     split = int(TRAINED * len(good))
@@ -142,13 +117,7 @@ class Loaded:
 
 
 def load(images: Sequence[Image], size: int) -> Loaded:
-    """Images of any size and depth as squares; of a road its height and its intensity, each once.
-
-    Raises
-    ------
-    FileError, InputError
-        For what cannot be read; height and intensity of other sizes; a truth of another size than its image.
-    """
+    """Images of any size and depth as squares; of a road height and intensity, each once. Raises `FileError`."""
     tiles, masks, truths = [], [], []
     known = all(image.truth for image in images if image.bad)
     for image in images:
@@ -197,18 +166,13 @@ def _pairs(root: Path, part: str, kind: str) -> list[Image]:
 
 
 def _images(folder: Path) -> list[Path]:
-    found = [path for path in _listed(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
-    stems = [path.stem for path in found]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1}) if len(set(stems)) < len(stems) else []
-    if twice:
-        raise FileError(f"{folder} has several files called {twice[0]}; expected one image of a name")
+    found = [path for path in _listed(folder) if path.suffix.lower() in IMAGES and path.is_file()]
+    for stem, count in Counter(path.stem for path in found).items():
+        if count > 1:
+            raise FileError(f"{folder} has several files called {stem}; expected one image of a name")
     if not found:
         raise FileError(f"{folder} has no images; expected {', '.join(IMAGE_FORMATS)}")
     return found
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in _listed(folder) if path.is_dir()]
 
 
 def _listed(folder: Path) -> Sequence[Path]:

@@ -5,11 +5,13 @@ Letters: t images (or clouds), n places of all of them (pixels or points).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from benchmarks import options
 from benchmarks.threedos.intervals import PERCENTILES, metric_intervals
 from openshape_ood.decisions.metrics import auroc, overlap_at, region_overlap
 from openshape_ood.decisions.threshold import Threshold
@@ -25,14 +27,7 @@ Figure = tuple[float, float, float]  # with its interval, low and high
 class Places:
     """Pixels or points that were judged.
 
-    Attributes
-    ----------
-    novelty : ndarray (n,)
-    regions : ndarray (n,) of int
-        0 where sound, else the number of the damaged region.
-    owner : ndarray (n,) of int
-        The image of each, 0 to t - 1; each has at least one.
-    threshold : float
+    regions: 0 where sound, else the number of the damaged region. owner: the image of each, 0 to t - 1.
     """
 
     novelty: np.ndarray
@@ -80,13 +75,11 @@ def resampled(places: Places, draws: int, seed: int = 0) -> dict[str, np.ndarray
         for name in ("sound", "damaged", "regions")
     )
     both, said, true = (weights @ sums[name] for name in ("both", "said", "true"))
-    aupro = np.empty(draws)
-    for i, (x, y) in enumerate(zip(sound, overlap, strict=True)):
-        grid = np.linspace(0, MOST_FALSE, 301)
-        aupro[i] = np.trapezoid(np.interp(grid, x, y), grid) / MOST_FALSE
+    grid = np.linspace(0, MOST_FALSE, 301)
+    below = np.array([np.interp(grid, x, y) for x, y in zip(sound, overlap, strict=True)])
     return {
         "auroc": np.trapezoid(found, sound, axis=1),
-        "aupro": aupro,
+        "aupro": np.trapezoid(below, grid, axis=1) / MOST_FALSE,
         "iou": both / np.maximum(said + true - both, 1),
         "f1": 2 * both / np.maximum(said + true, 1),
     }
@@ -123,6 +116,21 @@ def _weights(damaged: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]
         yield np.bincount(np.concatenate(drawn), minlength=len(damaged))[None].astype(np.float64)
 
 
-def below_half(figures: dict) -> list[str]:
+def below_half(figures: Mapping[str, Any]) -> list[str]:
     """Names of AUROCs under one half: said, and never turned round."""
     return [name for name, value in figures.items() if "auroc" in name and value[0] < 0.5]
+
+
+def cell(value: Any) -> str:
+    """A figure, with its interval where it has one."""
+    return f"{value:.3f}" if isinstance(value, float) else "{:.3f} [{:.2f}, {:.2f}]".format(*value)
+
+
+def table(columns: Mapping[str, str], found: Mapping[str, Mapping[str, Any]]) -> str:
+    """A row a reconstructor, with those figures that any has, and the seconds of its training."""
+    shown = [key for key in columns if any(key in own for own in found.values())]
+    rows = [
+        (name, *(cell(own[key]) if key in own else "-" for key in shown), f"{own['training']:.0f} s")
+        for name, own in found.items()
+    ]
+    return options.grid(("", *(columns[key] for key in shown), "training"), rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,21 @@ from tqdm import tqdm
 from benchmarks import options
 from benchmarks.report.output import write_json
 from benchmarks.surfaces import protocol
-from benchmarks.surfaces.contenders import PIXELS_KEPT, Fitted, add_training, contenders, fitted, some_of
+from benchmarks.surfaces.contenders import (
+    PIXELS_KEPT,
+    Fitted,
+    Log,
+    add_training,
+    contenders,
+    fitted,
+    some_of,
+    training_log,
+)
 from benchmarks.surfaces.layouts import LAYOUTS, Layout, Loaded, categories, load
-from benchmarks.surfaces.logs import TrainingLog
-from benchmarks.surfaces.measure import Places, below_half, image_figures, place_figures
+from benchmarks.surfaces.measure import Places, below_half, image_figures, place_figures, table
 from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
-from openshape_ood.reconstruction.base import pooled
 from openshape_ood.storage import save_whole
 
 COLUMNS = {
@@ -39,7 +46,7 @@ COLUMNS = {
 }
 
 
-def evaluate(layout: Layout, args: argparse.Namespace, log: TrainingLog) -> tuple[dict[str, Any], list[str]]:
+def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[str, Any], list[str]]:
     """The report of one data set, and lines to print."""
     train, test = load(layout.train, args.size), load(layout.test, args.size)
     bad = np.array([image.bad for image in layout.test])
@@ -51,7 +58,7 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: TrainingLog) -> tupl
         watched = test.tiles if args.compat_report else None
         own = fitted(given, normal, args.seed, log, watched, data=layout.name, method=name)
         maps = own.reconstructor.novelty(test.tiles, test.mask)
-        score = pooled(maps, own.reconstructor.pooling).astype(np.float64)
+        score = own.reconstructor.pooled(maps).astype(np.float64)
         found[name] = figures(own, score, maps, test, bad, args.draws) | {"training": own.seconds}
         said += [f"{name}: {key} is below one half, and left so" for key in below_half(found[name])]
         if own.epochs:
@@ -61,7 +68,8 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: TrainingLog) -> tupl
         if args.maps:
             write_maps(args.out / layout.name / slug(name), layout, own, test)
     counts = {"trained": len(layout.train), "good": int((~bad).sum()), "bad": int(bad.sum())}
-    return {"data": layout.name, "images": counts, "figures": found}, [layout.name, table(found), *said, *compat]
+    lines = [layout.name, table(COLUMNS, found), *said, *compat]
+    return {"data": layout.name, "images": counts, "figures": found}, lines
 
 
 def figures(
@@ -77,16 +85,6 @@ def figures(
     threshold = own.reconstructor.pixel_threshold_.value
     places = Places(maps[seen].astype(np.float64), regions[seen], owner[seen], threshold)
     return found | {f"pixel_{name}": value for name, value in place_figures(places, draws).items()}
-
-
-def table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    shown = [key for key in COLUMNS if any(key in own for own in found.values())]
-    rows = [(name, *(_cell(own[key]) for key in shown), f"{own['training']:.0f} s") for name, own in found.items()]
-    return options.grid(("", *(COLUMNS[key] for key in shown), "training"), rows)
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else "{:.3f} [{:.2f}, {:.2f}]".format(*value)
 
 
 def write_scores(folder: Path, layout: Layout, own: Fitted, score: np.ndarray) -> Path:
@@ -127,7 +125,7 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
 def run(kind: str, args: argparse.Namespace) -> None:
     layouts = asked_layouts(kind, args)
     settings = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
-    with TrainingLog(args.log, args.tensorboard) as log:
+    with training_log(args.log, args.tensorboard) as log:
         for layout in layouts:
             report, lines = evaluate(layout, args, log)
             full = {"version": __version__, "settings": settings | {"pixels kept": PIXELS_KEPT}, **report}
@@ -143,7 +141,7 @@ def main(kind: str, argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-root", type=Path, required=True, help="the unpacked data set")
     if kind == "mvtec":
         parser.add_argument("--category", default="all", help="one of its folders, or all (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=128, help="pixels of a side (default: %(default)s)")
+    options.add_numbers(parser, size=(128, "pixels of a side"))
     add_training(parser, steps=1000, width=16)
     parser.add_argument("--maps", action="store_true", help="write the map of every test image")
     args = parser.parse_args(argv)

@@ -76,7 +76,6 @@ def run(args: argparse.Namespace) -> None:
     ranked = sorted((one for one in trials if one["aupro"] is not None), key=lambda one: -one["aupro"])
     if not ranked:
         raise InputError(f"all {len(trials)} trials diverged; give more steps or another seed")
-    args.out.mkdir(parents=True, exist_ok=True)
     told = {name: getattr(args, name) for name in ("seed", "roads", "tested", "severity", "steps", "width")}
     file = write_json(args.out / "surfaces-search.json", {"settings": told, "best": ranked[0], "trials": trials})
     rows = [(f"{one['aupro']:.3f}", ", ".join(map(_words, one["settings"].items()))) for one in ranked[:5]]
@@ -91,15 +90,11 @@ def _words(setting: tuple[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when done, 1 with one line on stderr when the input was wrong."""
     parser = options.parser("surfaces.search", "settings of the competing U-Nets by Optuna", "device", "seed")
-    for name, default, words in (
-        ("trials", 30, "settings tried, the defaults first"),
-        ("roads", 30, "sound roads to learn from"),
-        ("tested", 20, "sound and damaged roads each, to choose by"),
-        ("steps", 200, "of a training"),
-        ("width", 8, "channels of the U-Nets' first level"),
-    ):
-        parser.add_argument(f"--{name}", type=int, default=default, help=f"{words} (default: %(default)s)")
-    parser.add_argument("--severity", type=float, default=0.5, help="of the damage (default: %(default)s)")
+    options.add_numbers(
+        parser, trials=(30, "settings tried, the defaults first"), roads=(30, "sound roads to learn from"),
+        tested=(20, "sound and damaged roads each, to choose by"), severity=(0.5, "of the damage"),
+        steps=(200, "of a training"), width=(8, "channels of the U-Nets' first level"),
+    )  # fmt: skip
     args = parser.parse_args(argv)
     return options.finish(lambda: run(args))
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+TEMPERATURE = 0.07
+
 
 def centered(anchors: Tensor) -> Tensor:
     """Anchors (k, d) of unit length around their mean: names lie in a narrow cone, these do not."""
@@ -29,7 +31,7 @@ def mean_of_labeled(per_point: Tensor, labels: Tensor) -> Tensor:
     return per_point[labels >= 0].sum() / (labels >= 0).sum().clamp(min=1)
 
 
-def softmax_loss(features: Tensor, anchors: Tensor, labels: Tensor, temperature: float = 0.07) -> Tensor:
+def softmax_loss(features: Tensor, anchors: Tensor, labels: Tensor, temperature: float = TEMPERATURE) -> Tensor:
     """Cross-entropy (n,) over cosines with all anchors; at temperature 1 the paper's contrast_ce. 0 where unlabeled."""
     return F.cross_entropy(cosines(features, anchors) / temperature, labels, ignore_index=-1, reduction="none")
 
@@ -53,6 +55,14 @@ def hinge_loss(
     others = distance(features[:, None], anchors[negatives], metric).mean(dim=1)
     labeled = labels >= 0
     return F.relu(own - near) * labeled, F.relu(far - others) * labeled
+
+
+def text_loss(kind: str, features: Tensor, anchors: Tensor, labels: Tensor, draws: torch.Generator) -> Tensor:
+    """The softmax loss, or both sides of the hinge with negatives drawn by `draws` on the CPU (n,)."""
+    if kind == "softmax":
+        return softmax_loss(features, anchors, labels)
+    negatives = draw_negatives(labels.cpu(), len(anchors), generator=draws).to(anchors.device)
+    return torch.stack(hinge_loss(features, anchors, labels, negatives)).sum(dim=0)
 
 
 def distance(features: Tensor, anchors: Tensor, metric: str) -> Tensor:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from benchmarks.training.room_samples import Batch, Sample, together
 from benchmarks.training.runs import Run
 from openshape_ood.errors import InputError
 from openshape_ood.scenes import Scene, voxelize
-from openshape_ood.scenes.point_encoder import GRAY, height_and_color
+from openshape_ood.scenes.point_encoder import voxel_numbers
 from openshape_ood.scenes.sparse.network import SparseUNet
 
 SHIFT = 100  # voxels: the network is not the same for a scan that is moved by one
@@ -52,22 +52,14 @@ def batch_of(
     rng: np.random.RandomState | None = None,
     device: torch.device | str = "cpu",
 ) -> Batch:
-    """Scans side by side, each moved by whole voxels where there is an `rng`; a voxel has what its first point has.
-
-    given: what the network is given of a voxel, an input of the registry's [x.scan].
-    """
+    """Scans side by side, each moved by whole voxels where there is an `rng`; a voxel has what its first point has."""
     samples = []
     for scene in scenes:
         voxels = voxelize(scene.points, voxel)
         moved = voxels.coords if rng is None else voxels.coords + rng.randint(0, SHIFT, 3)
-        if given == "height-color":
-            numbers = height_and_color(scene, voxels.first)
-        elif given == "color" and scene.color is not None:
-            numbers = scene.color[voxels.first] - np.float32(GRAY)
-        else:
-            numbers = np.full((len(voxels), 3), float(given == "ones"), dtype=np.float32)
         labels = np.full(len(voxels), -1) if scene.labels is None else scene.labels[voxels.first] - 1
-        samples.append(Sample(*(torch.from_numpy(one).to(device) for one in (moved, numbers, labels))))
+        own = (moved, voxel_numbers(scene, voxels.first, given), labels)
+        samples.append(Sample(*(torch.from_numpy(one).to(device) for one in own)))
     return together(samples)
 
 
@@ -87,39 +79,33 @@ def train(
     folder: Path | None = None,
     frozen: bool = False,
     settings: Any = None,
-    told: Callable[[dict[str, Any]], None] | None = None,
+    told: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
-    """Train in place; the log, a line every few steps. The network is left in evaluation mode.
+    """Train in place; the log, of which `told` gets each line. The network is left in evaluation mode.
 
-    batches: from the number of a step, from 0, to its batch, always the same. loss: of the network, a batch and a
-    stream of random numbers. folder: where `STATE` is kept, and gone on from if `settings` are the same. frozen: all
-    but `final` stays, statistics of norms too. Raises `InputError` where the loss is no number any more, and for a
-    folder of a run with other settings.
+    batches: from the number of a step, from 0, to its batch. folder: where `STATE` is kept, and gone on from if
+    `settings` are the same. frozen: all but `final` stays, statistics of norms too. Raises `InputError` where the loss
+    is no number any more, and for a folder of a run with other settings.
     """
     network.train(not frozen)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not frozen or name.startswith("final."))
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer: Optimizer
-    if plan.optimizer == "sgd":
-        optimizer = torch.optim.SGD(trained, plan.rate, momentum=0.9, dampening=0.1, weight_decay=plan.decay)
-    else:
-        optimizer = torch.optim.AdamW(trained, plan.rate, weight_decay=plan.decay)
+    kinds: Any = {"sgd": partial(torch.optim.SGD, momentum=0.9, dampening=0.1), "adamw": torch.optim.AdamW}
+    optimizer = kinds[plan.optimizer](trained, lr=plan.rate, weight_decay=plan.decay)
     run = Run(network, optimizer, settings, folder / STATE if folder else None, steps=plan.steps)
 
     def learn() -> dict[str, float]:
         batch = batches(run.step)
         value = loss(network, batch, torch.Generator().manual_seed(plan.seed * 1_000_003 + run.step))
         if not torch.isfinite(value):
-            raise InputError(
-                f"the loss of step {run.step} is {value.item()}; a smaller --rate than {plan.rate:g} helps"
-            )
+            what = f"the loss of step {run.step} is {value.item()}"
+            raise InputError(f"{what}; a smaller --rate than {plan.rate:g} helps")
         run.descend(value, plan.rate * speed(run.share, plan.optimizer), most=10.0)
         return {"loss": value.item(), "voxels": len(batch.grid)}
 
     for line in run.lines(learn, plan.every, plan.minutes):
-        if told:
-            told(line)
+        told(line)
         run.keep()
     network.eval().requires_grad_(False)
     return run.log

@@ -36,7 +36,6 @@ from openshape_ood.storage import replacing
 
 NAME = "tiny-points"
 LOSSES = ("softmax", "hinge", "focal", "cross_entropy")
-TEMPERATURE = 0.07
 FALL = 0.5  # the share of a run over which the learning rate falls
 MOST_STEPS = 1_000_000
 
@@ -86,13 +85,9 @@ class Objective(nn.Module):
         """The loss, and the logits (v, k)."""
         self.counts += torch.bincount(labels[labels >= 0], minlength=len(self.anchors))
         named, weights = labels.clamp(min=-1), self.weights()
-        logits = point_losses.cosines(found, self.anchors) / TEMPERATURE
-        if self.kind == "softmax":
-            per_point = point_losses.softmax_loss(found, self.anchors, named, TEMPERATURE)
-        elif self.kind == "hinge":
-            negatives = point_losses.draw_negatives(named, len(self.anchors), generator=self.draws)
-            own, others = point_losses.hinge_loss(found, self.anchors, named, negatives)
-            per_point = own + others
+        logits = point_losses.cosines(found, self.anchors) / point_losses.TEMPERATURE
+        if self.kind in ("softmax", "hinge"):
+            per_point = point_losses.text_loss(self.kind, found, self.anchors, named, self.draws)
         else:  # of logits without a temperature: products with the anchors
             gamma = 2.0 if self.kind == "focal" else 0.0
             per_point = point_losses.focal_loss(found @ self.anchors.T, named, gamma=gamma)

@@ -62,16 +62,13 @@ class Source:
 
 
 def generated(args: argparse.Namespace) -> Source:
-    kinds = sorted(set(args.categories or FURNITURE))
-
     @lru_cache(maxsize=args.rooms)
     def load(i: int) -> Scene:
-        made = room(
-            FIRST_SEED + i, categories=kinds, color="material", spacing=args.voxel / 2 if args.voxel < 0.1 else 0.05
-        )
-        return made.scene
+        return room(
+            FIRST_SEED + i, categories=sorted(FURNITURE), color="material", spacing=min(args.voxel / 2, 0.05)
+        ).scene
 
-    return Source(("floor", "wall", "ceiling", *kinds), args.rooms, load)
+    return Source(("floor", "wall", "ceiling", *sorted(FURNITURE)), args.rooms, load)
 
 
 def real(args: argparse.Namespace) -> Source:
@@ -129,11 +126,8 @@ def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
 
     def by_text(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
         features = network.features(batch.numbers, batch.grid)
-        if name == "softmax":
-            return losses.mean_of_labeled(losses.softmax_loss(features, anchors, batch.labels), batch.labels)
-        negatives = losses.draw_negatives(batch.labels.cpu(), len(anchors), generator=stream).to(anchors.device)
-        own, others = losses.hinge_loss(features, anchors, batch.labels, negatives)
-        return losses.mean_of_labeled(own + others, batch.labels)
+        per_point = losses.text_loss(name, features, anchors, batch.labels, stream)
+        return losses.mean_of_labeled(per_point, batch.labels)
 
     def by_classifier(network: SparseUNet, batch: Batch, stream: torch.Generator) -> Tensor:
         with torch.set_grad_enabled(stage != "finetune"):
@@ -147,13 +141,11 @@ def loss_of(stage: str, name: str, anchors: Tensor, weights: Tensor) -> Loss:
 
 def sizes_for(network: str, given: str, width: int, outputs: int) -> SparseUNetSizes:
     base, own = network, dict[str, Any]()
+    widths = NETWORKS[base][0] if base in NETWORKS else (16, 24, 32, 48, 48, 32, 32, 0)
     if network == SMALL:
-        base, own = (
-            "MinkUNet14A",
-            {"stem": 16, "side": 3, "widths": (16, 24, 32, 48, 48, 32, 32, 0), "last_relu": False},
-        )
-    widths = (*own.pop("widths", NETWORKS[base][0])[:-1], width)
-    return sizes_of(base, **own, channels=5 if given == "height-color" else 3, widths=widths, outputs=outputs)
+        base, own = "MinkUNet14A", {"stem": 16, "side": 3, "last_relu": False}
+    own |= {"channels": 5 if given == "height-color" else 3, "widths": (*widths[:-1], width)}
+    return sizes_of(base, **own, outputs=outputs)
 
 
 def started(sizes: SparseUNetSizes, init: Path | None, seed: int) -> SparseUNet:
@@ -199,8 +191,7 @@ def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path
 
 def run(args: argparse.Namespace) -> None:
     options.check(args, rooms=1, steps=1, batch_size=1)
-    if args.loss is None:
-        args.loss = STAGES[args.stage][0]
+    args.loss = args.loss or STAGES[args.stage][0]
     if args.loss not in STAGES[args.stage]:
         raise InputError(f"--loss {args.loss} is none of {args.stage}: {' or '.join(STAGES[args.stage])}")
     if args.stage == "finetune" and args.init is None:
@@ -213,9 +204,7 @@ def run(args: argparse.Namespace) -> None:
     source = generated(args) if args.root is None else real(args)
     counts, things = surveyed(source)
     if args.sample_tail and not things:
-        raise InputError(
-            "--sample-tail: no scan has an object of a rare class of at least 30 points, with its instance"
-        )
+        raise InputError(f"--sample-tail: no scan has an object of a rare class of {LEAST} points or more")
     text = TextEncoder.of(row, checkpoint=args.text_checkpoint)
     vectors = torch.from_numpy(text.encode(source.names)).to(device)
     anchors = losses.centered(vectors) if args.center else vectors
@@ -236,20 +225,11 @@ def run(args: argparse.Namespace) -> None:
         bar.set_postfix_str(f"loss {line['loss']:.3f}, {line['voxels']:,.0f} voxels")
 
     loss = loss_of(args.stage, args.loss, anchors, weights)
-    log = train(
-        network,
-        batches(source, things, args, device),
-        loss,
-        plan,
-        folder=place,
-        frozen=args.stage == "finetune",
-        settings=settings,
-        told=told,
-    )
+    how: dict[str, Any] = {"folder": place, "frozen": args.stage == "finetune", "settings": settings, "told": told}
+    log = train(network, batches(source, things, args, device), loss, plan, **how)
     bar.close()
-    labels = (
-        f"{len(source.names)} classes of {'generated rooms' if args.root is None else TABLES[args.classes]().title}"
-    )
+    data = "generated rooms" if args.root is None else TABLES[args.classes]().title
+    labels = f"{len(source.names)} classes of {data}"
     report = {
         "stage": args.stage,
         "settings": settings,
@@ -275,7 +255,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-root", dest="root", type=Path, help="ScanNet's scans; without it, generated rooms")
     parser.add_argument("--classes", choices=tuple(TABLES), default="scannet200", help="(default: %(default)s)")
     parser.add_argument("--rooms", type=int, default=20, help="generated rooms (default: %(default)s)")
-    parser.add_argument("--categories", nargs="+", help="of generated rooms (default: all furniture)")
     parser.add_argument("--init", type=Path, help="weights to begin with: a file of an earlier stage, or of lground")
     parser.add_argument("--loss", choices=("focal", "cross_entropy", "softmax", "hinge"), help="(default: the first)")
     parser.add_argument("--text", default="tiny", help="the checkpoint whose text names are in (default: tiny)")

@@ -24,7 +24,6 @@ from openshape_ood.app.verdicts import (
     Basis,
     RoomVerdict,
     ShapeVerdict,
-    Shown,
 )
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Provenance
@@ -33,14 +32,13 @@ from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarnin
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty.inputs import AUTO
+from openshape_ood.novelty.inputs import AUTO, check_content_apart
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
 from openshape_ood.scoring import DEFAULTS, Method, find_method, methods
-from openshape_ood.scoring.apart import check_content_apart
 from openshape_ood.scoring.methods import kind_of
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.synthetic import sample, scan
 from openshape_ood.synthetic.calibration import (
     FIRST_SEED,
@@ -99,7 +97,7 @@ class Judge:
         result = score_novelty(clouds, known, encoder=encoder, method=found, up=ups, threshold=basis.threshold)
         shown = session.shown
         novelty_map, compared = self._localized(session, session.shape, encoder, ups[shown], origin, known)
-        return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, novelty_map=novelty_map)
+        return ShapeVerdict(session, result, compared, basis, shown, origin, up, axis, remarks, map=novelty_map)
 
     def judge_room(
         self, room: Room, session: Session, model: str, method: str = AUTOMATIC, up: str = "file"
@@ -132,7 +130,7 @@ class Judge:
             known = replace(known, patches=self._memory(session, encoder, "tokens", origin if filled else None))
         return encoder, text, found, known, remarks
 
-    def show(self, verdict: Shown, shown: int) -> Shown:
+    def show(self, verdict: ShapeVerdict | RoomVerdict, shown: int) -> ShapeVerdict | RoomVerdict:
         """The same with another of its shapes shown."""
         session = replace(verdict.session, shown=shown)
         if isinstance(verdict, RoomVerdict):
@@ -141,7 +139,7 @@ class Judge:
         known = self._unchanged(session, encoder) or self._known(session, encoder, text, None)[0]
         shape, axis = session.shapes[shown], verdict.result.up[shown]
         novelty_map, compared = self._localized(session, shape, encoder, axis, verdict.origin, known)
-        return replace(verdict, session=session, shown=shown, novelty_map=novelty_map, compared=compared)
+        return replace(verdict, session=session, shown=shown, map=novelty_map, compared=compared)
 
     def _encoder(self, model: str) -> tuple[ShapeEncoder, TextEncoder]:
         if model not in self._encoders:

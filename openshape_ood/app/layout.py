@@ -82,55 +82,36 @@ class Components:
         """What is dropped here, and taken from the page once it is read."""
         return [self.dropped, self.room, self.look, self.good, self.surface, self.calibration]
 
-    def _shapes(self, gr: Any, max_file_mb: int) -> None:
+    def _shapes(self, gr: Any, most: int) -> None:
+        """most: MB of a file."""
         with gr.Tabs(elem_id="kinds", elem_classes="second"):
             with gr.Tab("Shapes"):
-                self._files(gr, max_file_mb)
+                self.dropped = _drop(gr, f"Meshes or clouds, up to {most} MB", "drop", file_count="multiple")
+                with gr.Column(elem_id="offered"):
+                    gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
+                    with gr.Row(elem_id="examples"):
+                        self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
             with gr.Tab("A room", elem_id="kind-room"):
-                self._room(gr, max_file_mb)
+                self.room = _drop(gr, f"A scan of a room, up to {most} MB", "drop-room")
+                gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
+                with gr.Row(elem_id="of-room"):
+                    self.room_up = gr.Dropdown(
+                        UP_OF_ROOMS, value="file", label="Up axis", min_width=100, elem_id="room-up"
+                    )
+                    self.unit = gr.Dropdown(UNITS_OF_ROOMS, value="file", label="Unit", min_width=100, elem_id="unit")
+                self.generated = gr.Button(GENERATED, size="sm", elem_id="room-example")
             with gr.Tab("A view", elem_id="kind-view"):
-                self._view(gr, max_file_mb)
+                label = f"A picture with depth and camera, up to {most} MB each"
+                self.look = _drop(gr, label, "drop-view", file_count="multiple")
+                gr.HTML(f'<span class="formats">{texts.FORMATS_OF_VIEWS}</span>')
+                self.generated_view = gr.Button(GENERATED_VIEW, size="sm", elem_id="view-example")
             with gr.Tab("A surface", elem_id="kind-surface"):
-                self._surface(gr, max_file_mb)
-
-    def _surface(self, gr: Any, max_file_mb: int) -> None:
-        more: dict[str, Any] = {"height": 96, "elem_classes": "drop", "type": "filepath"}
-        label = f"First: clouds of good surfaces, up to {max_file_mb} MB each"
-        self.good = gr.File(label=label, file_count="multiple", elem_id="drop-good", **more)
-        label = f"Then: the cloud that is compared, up to {max_file_mb} MB"
-        self.surface = gr.File(label=label, elem_id="drop-surface", **more)
-        gr.HTML(f'<span class="formats">{texts.FORMATS_OF_SURFACES}</span>')
-        self.generated_surface = gr.Button(GENERATED_SURFACE, size="sm", elem_id="surface-example")
-
-    def _view(self, gr: Any, max_file_mb: int) -> None:
-        label = f"A picture with depth and camera, up to {max_file_mb} MB each"
-        more: dict[str, Any] = {"height": 112, "elem_id": "drop-view", "elem_classes": "drop", "type": "filepath"}
-        self.look = gr.File(label=label, file_count="multiple", **more)
-        gr.HTML(f'<span class="formats">{texts.FORMATS_OF_VIEWS}</span>')
-        self.generated_view = gr.Button(GENERATED_VIEW, size="sm", elem_id="view-example")
-
-    def _room(self, gr: Any, max_file_mb: int) -> None:
-        label = f"A scan of a room, up to {max_file_mb} MB"
-        self.room = gr.File(label=label, height=112, elem_id="drop-room", elem_classes="drop", type="filepath")
-        gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
-        with gr.Row(elem_id="of-room"):
-            self.room_up = gr.Dropdown(UP_OF_ROOMS, value="file", label="Up axis", min_width=100, elem_id="room-up")
-            self.unit = gr.Dropdown(UNITS_OF_ROOMS, value="file", label="Unit", min_width=100, elem_id="unit")
-        self.generated = gr.Button(GENERATED, size="sm", elem_id="room-example")
-
-    def _files(self, gr: Any, max_file_mb: int) -> None:
-        self.dropped = gr.File(
-            label=f"Meshes or clouds, up to {max_file_mb} MB",
-            file_count="multiple",
-            height=112,
-            elem_id="drop",
-            elem_classes="drop",
-            type="filepath",
-        )
-        with gr.Column(elem_id="offered"):
-            gr.HTML(f'<span class="formats">{texts.FORMATS}</span>')
-            with gr.Row(elem_id="examples"):
-                self.offered = {name: gr.Button(name, size="sm", min_width=60) for name in EXAMPLES}
+                label = f"First: clouds of good surfaces, up to {most} MB each"
+                self.good = _drop(gr, label, "drop-good", 96, file_count="multiple")
+                label = f"Then: the cloud that is compared, up to {most} MB"
+                self.surface = _drop(gr, label, "drop-surface", 96)
+                gr.HTML(f'<span class="formats">{texts.FORMATS_OF_SURFACES}</span>')
+                self.generated_surface = gr.Button(GENERATED_SURFACE, size="sm", elem_id="surface-example")
 
     def _settings(self, gr: Any, names: Sequence[str], model: str) -> None:
         label = "Known classes, with commas between them"
@@ -156,14 +137,8 @@ class Components:
 
     def _decision(self, gr: Any) -> None:
         with gr.Accordion("Calibrate on shapes of yours", open=False, elem_id="decision"):
-            self.calibration = gr.File(
-                label="Known shapes, or a threshold (.json)",
-                file_count="multiple",
-                height=112,
-                elem_id="calibrate",
-                elem_classes="drop",
-                type="filepath",
-            )
+            label = "Known shapes, or a threshold (.json)"
+            self.calibration = _drop(gr, label, "calibrate", file_count="multiple")
             gr.HTML(f'<span class="formats">{texts.CALIBRATION}</span>')
             self.own = gr.HTML("")
             self.forget = gr.Button("Remove calibration", elem_id="forget", size="sm")
@@ -187,3 +162,8 @@ class Components:
         with gr.Row(elem_id="downloads", elem_classes="result"):
             self.cloud = gr.DownloadButton("Colored PLY", visible=False, elem_id="ply", size="md")
             self.figures = gr.DownloadButton("Figures as JSON", visible=False, elem_id="json", size="md")
+
+
+def _drop(gr: Any, label: str, name: str, height: int = 112, **more: Any) -> Any:
+    """A place to drop files."""
+    return gr.File(label=label, height=height, elem_id=name, elem_classes="drop", type="filepath", **more)

@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.app import texts
-from openshape_ood.app.downloads import remove_results, save_results
+from openshape_ood.app.downloads import Shown, remove_results, save_results
 from openshape_ood.app.examples import EXAMPLES, FIRST
 from openshape_ood.app.judge import Judge
 from openshape_ood.app.layout import Components, look
-from openshape_ood.app.pictures import colors_of, sheet, turning
+from openshape_ood.app.pictures import colors_of, turning
 from openshape_ood.app.quotas import MAX_FILE_MB, SCORERS
-from openshape_ood.app.reading import read_calibration, read_shapes
-from openshape_ood.app.rooms import generated, read_room
+from openshape_ood.app.reading import read_calibration, read_good, read_shapes
+from openshape_ood.app.rooms import Room, generated, read_room
 from openshape_ood.app.session import Session, Shape, parse_names
-from openshape_ood.app.surfaces import Compared, compare, learn, read_good, read_surface
+from openshape_ood.app.surfaces import Surface, compare, learn, read_surface
 from openshape_ood.app.surfaces import generated as generated_surface
 from openshape_ood.app.turns import Turns, Visitor, address
 from openshape_ood.app.uploads import taken
-from openshape_ood.app.verdicts import Shown
-from openshape_ood.app.views import complete_look, read_look
+from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict
+from openshape_ood.app.views import Look, complete_look, read_look
 from openshape_ood.app.views import generated as generated_view
 from openshape_ood.app.visits import FORGOTTEN, Visit, Visits
 from openshape_ood.errors import InputError, OpenShapeError, ShapeFileError
-from openshape_ood.views.completion import CompletedView
 
 Update = dict[Any, Any]
 Handler = Callable[..., Iterator[Update]]
@@ -84,12 +83,15 @@ class _Page:
             button.click(handler(functools.partial(self.on_example, name)), settings, **common)
         read = [on.room_up, on.unit, *settings]
         on.room.upload(handler(self.on_room), [on.room, *read], **common)
-        on.generated.click(handler(self.on_generated), settings, **common)
+        for button, make, said in (
+            (on.generated, generated, ""),
+            (on.generated_view, generated_view, texts.COMPLETING),
+            (on.generated_surface, generated_surface, texts.LEARNING),
+        ):
+            button.click(handler(functools.partial(self.on_generated, make, said)), settings, **common)
         on.look.upload(handler(self.on_view), [on.look, *settings], **common)
-        on.generated_view.click(handler(self.on_generated_view), settings, **common)
         on.good.upload(handler(self.on_good), [on.good, *settings], **common)
         on.surface.upload(handler(self.on_surface), [on.surface, *settings], **common)
-        on.generated_surface.click(handler(self.on_generated_surface), settings, **common)
         gr.on([on.room_up.input, on.unit.input], handler(self.on_reread), read, **common)
         choices = [choice.input for choice in (on.model, on.method, on.up, on.origin)]
         scoring = {**common, "trigger_mode": "always_last"}  # a choice made while something is scored counts too
@@ -137,15 +139,14 @@ class _Page:
         shapes, failures = yield from self._read(paths, visitor)
         if not shapes:
             raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
-        visit.put(visit.session.with_shapes(shapes, failures))
+        visit.put_shapes(shapes, failures)
         yield {**self._scored(visit, visitor, *settings), self.on.dropped: None}
 
     def on_example(self, name: str, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
         yield self._working()
         names, model, method, _, _, color = settings
         offered = EXAMPLES[name]
-        shape = Shape(name, offered.make(), "generated", "y")
-        visit.put(visit.session.with_shapes([shape]))
+        visit.put_shapes([Shape(name, offered.make(), "generated", "y")])
         update = self._scored(visit, visitor, names, model, method, "file", offered.origin, color)
         yield {**update, self.on.up: "file", self.on.origin: offered.origin}
 
@@ -153,54 +154,48 @@ class _Page:
         self, visit: Visit, visitor: Visitor, path: str | None, up: str, unit: str, *settings: Any
     ) -> Iterator[Update]:
         yield self._working(texts.READING)
-        visit.file, visit.look, visit.surface = path or "", None, None
+        visit.file = path or ""  # after a refusal it is read again with another axis or unit
         with taken([visit.file]) as (file,):
-            visit.room = read_room(file, visitor, up, unit, max_bytes=self.max_bytes)
+            visit.put(read_room(file, visitor, up, unit, max_bytes=self.max_bytes), visit.file)
         yield {**self._scored(visit, visitor, *settings), self.on.room: None}
 
     def on_reread(self, visit: Visit, visitor: Visitor, *read: Any) -> Iterator[Update]:
         if visit.file:
             yield from self.on_room(visit, visitor, visit.file, *read)
 
-    def on_generated(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
-        yield self._working()
-        with self.turns.turn(visitor):
-            visit.put(visit.session, generated())
-        yield self._scored(visit, visitor, *settings)
-
     def on_view(self, visit: Visit, visitor: Visitor, paths: list[str] | None, *settings: Any) -> Iterator[Update]:
         yield self._working(texts.COMPLETING)
         with taken(paths or []) as files:
-            visit.put(visit.session.with_shapes([]), look=read_look(files, visitor, max_bytes=self.max_bytes))
+            visit.put(read_look(files, visitor, max_bytes=self.max_bytes))
         yield {**self._scored(visit, visitor, *settings), self.on.look: None}
-
-    def on_generated_view(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
-        yield self._working(texts.COMPLETING)
-        visit.put(visit.session.with_shapes([]), look=generated_view())
-        yield self._scored(visit, visitor, *settings)
 
     def on_good(self, visit: Visit, visitor: Visitor, paths: list[str] | None, *settings: Any) -> Iterator[Update]:
         clouds = yield from self._read(paths, visitor, read_good)
         yield self._working(texts.LEARNING)
         with self.turns.turn(visitor):
             visit.good = good = learn(clouds)
-        visit.put_surface(visit.surface)
-        again = {} if visit.surface is None else self._scored(visit, visitor, *settings)
-        yield {**(again or self._alone(visit, texts.learned(good))), self.on.good: None}
+        visit.put(visit.held if isinstance(visit.held, Surface) else None)
+        again = self._scored_again(visit, visitor, *settings)
+        yield {**(again or self._told(visit, None, texts.learned(good))), self.on.good: None}
 
     def on_surface(self, visit: Visit, visitor: Visitor, path: str | None, *settings: Any) -> Iterator[Update]:
         if visit.good is None:
             raise InputError("there is nothing yet to compare it with; drop good clouds first")
         yield self._working(texts.COMPARING)
         with taken([path or ""]) as (file,):
-            visit.put_surface(read_surface(file, visitor, max_bytes=self.max_bytes))
+            visit.put(read_surface(file, visitor, max_bytes=self.max_bytes))
         yield {**self._scored(visit, visitor, *settings), self.on.surface: None}
 
-    def on_generated_surface(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
-        yield self._working(texts.LEARNING)
+    def on_generated(
+        self, make: Callable[[], Any], said: str, visit: Visit, visitor: Visitor, *settings: Any
+    ) -> Iterator[Update]:
+        """make: a room or a view, or good surfaces and one to compare."""
+        yield self._working(said)
         with self.turns.turn(visitor):
-            visit.good, surface = generated_surface()
-        visit.put_surface(surface)
+            made = make()
+        if isinstance(made, tuple):
+            visit.good, made = made
+        visit.put(made)
         yield self._scored(visit, visitor, *settings)
 
     def on_score(self, visit: Visit, visitor: Visitor, *settings: Any) -> Iterator[Update]:
@@ -242,7 +237,7 @@ class _Page:
 
     def on_color(self, visit: Visit, visitor: Visitor, color: str) -> Iterator[Update]:
         if visit.verdict is not None:
-            files = self._saved(visit, visit.verdict, color) if visit.room else {}
+            files = self._saved(visit, visit.verdict, color) if isinstance(visit.verdict, RoomVerdict) else {}
             yield {self.on.plot: turning(visit.verdict, color), **files}
 
     def on_show(self, visit: Visit, visitor: Visitor, place: Any, color: str) -> Iterator[Update]:
@@ -253,7 +248,7 @@ class _Page:
         with self.turns.turn(visitor):
             verdict = self.judge.show(verdict, place)
         visit.session = replace(visit.session, shown=place)
-        yield self._told(visit, verdict, color)
+        yield self._told(visit, verdict, color=color)
 
     def _working(self, done: str = "") -> Update:
         return {self.on.said: texts.working(done), self.on.message: ""}
@@ -269,75 +264,58 @@ class _Page:
             return stop.value
 
     def _scored_again(self, visit: Visit, visitor: Visitor, *settings: Any) -> Update:
-        held = (visit.session.shape, visit.room, visit.look, visit.surface)
-        return {} if all(one is None for one in held) else self._scored(visit, visitor, *settings)
+        there = visit.session.shapes or visit.held is not None
+        return self._scored(visit, visitor, *settings) if there else {}
 
     def _scored(
         self, visit: Visit, visitor: Visitor, names: str, model: str, method: str, up: str, origin: str, color: str
     ) -> Update:
+        found: Shown
         with self.turns.turn(visitor):
-            visit.session = visit.session.with_names(names)
-            if visit.look is not None:
-                found = complete_look(visit.look, visit.session.names)
-                said, below = texts.view(found, visit.look.remarks), texts.sheet(sheet(found))
-                return self._alone(visit, said, found, texts.things(found), below)
-            if visit.surface is not None and visit.good is not None:
-                compared = compare(visit.surface, visit.good)
-                return self._alone(visit, texts.surface(compared), compared, below=texts.COMPARED)
-            if visit.room is None:
-                return self._told(visit, self.judge.judge(visit.session, model, method, up, origin), color)
-            verdict = self.judge.judge_room(visit.room, visit.session, model, method, up)
-            visit.session = verdict.session
-            return self._told(visit, verdict, color)
+            visit.session, held = visit.session.with_names(names), visit.held
+            if isinstance(held, Look):
+                found = complete_look(held, visit.session.names)
+            elif isinstance(held, Surface) and visit.good is not None:
+                found = compare(held, visit.good)
+            elif isinstance(held, Room):
+                found = self.judge.judge_room(held, visit.session, model, method, up)
+                visit.session = found.session
+            else:
+                found = self.judge.judge(visit.session, model, method, up, origin)
+            return self._told(visit, found, color=color)
 
-    def _told(self, visit: Visit, verdict: Shown, color: str) -> Update:
+    def _told(self, visit: Visit, found: Shown | None, said: str = "", color: str = "") -> Update:
+        """What was found and its picture, or words alone."""
         import gradio as gr
 
-        offered, before = colors_of(verdict), visit.verdict
+        table = below = bars = ""
+        before, offered = visit.verdict, {} if found is None else colors_of(found)
         color = color if color in offered else "novelty"
-        other: dict[str, Any] = (
-            {} if before and colors_of(before) is offered else {"choices": list(offered), "value": color}
-        )
-        saved = self._saved(visit, verdict, color)
-        visit.verdict, visit.said = verdict, texts.verdict(verdict)
-        return {
-            **saved,
-            self.on.message: "",
-            self.on.table: texts.table(verdict),
-            self.on.said: visit.said,
-            self.on.color: gr.update(visible=True, **other),
-            self.on.plot: gr.update(value=turning(verdict, color), visible=True),
-            self.on.compared: texts.compared(verdict),
-            self.on.bars: texts.bars(verdict),
-            self.on.known: texts.known(visit.session),
-        }
-
-    def _alone(
-        self, visit: Visit, said: str, found: CompletedView | Compared | None = None, table: str = "", below: str = ""
-    ) -> Update:
-        """What is no verdict on shapes: a view, a surface, or words alone."""
-        import gradio as gr
-
-        visit.verdict, visit.said = None, said
-        hidden = dict.fromkeys((self.on.plot, self.on.cloud, self.on.figures), gr.update(visible=False))
-        shown = hidden if found is None else self._saved(visit, found, "novelty")
-        if found is not None:
-            shown[self.on.plot] = gr.update(value=turning(found, ""), visible=True)
+        picked: dict[str, Any] = {"value": color, **({"choices": list(offered)} if offered else {})}
+        if offered and before is not None and colors_of(before) is offered:
+            picked = {}  # it stays as the visitor has it
+        if found is None:
+            shown = dict.fromkeys((self.on.plot, self.on.cloud, self.on.figures), gr.update(visible=False))
+        else:
+            said, table, below, bars = texts.parts(found)
+            shown = self._saved(visit, found, color)
+            shown[self.on.plot] = gr.update(value=turning(found, color), visible=True)
+        visit.said, visit.verdict = said, found if isinstance(found, ShapeVerdict | RoomVerdict) else None
         return {
             **shown,
             self.on.message: "",
             self.on.table: table,
             self.on.said: said,
-            self.on.color: gr.update(visible=False, value="novelty"),
+            self.on.color: gr.update(visible=bool(offered), **picked),
             self.on.compared: below,
-            self.on.bars: "",
+            self.on.bars: bars,
             self.on.known: texts.known(visit.session),
         }
 
-    def _saved(self, visit: Visit, verdict: Shown | CompletedView | Compared, color: str) -> Update:
+    def _saved(self, visit: Visit, found: Shown, color: str) -> Update:
         import gradio as gr
 
-        cloud, figures = save_results(verdict, self.results, color)
+        cloud, figures = save_results(found, self.results, color)
         remove_results(visit.folder)  # of the shape before; gradio serves copies
         visit.folder = str(cloud.parent)
         return {

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from openshape_ood.app.downloads import Shown
 from openshape_ood.app.surfaces import Compared
-from openshape_ood.app.verdicts import RoomVerdict, Shown
+from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict
+from openshape_ood.app.views import Completed
 from openshape_ood.novelty_map.colors import hex_to_rgb
 from openshape_ood.plots import turnable
 from openshape_ood.plots.canvas import rendered
@@ -72,31 +74,29 @@ def sheet(found: CompletedView) -> bytes:
     return rendered(found.plot(), "png", SHEET_DPI)
 
 
-def colors_of(verdict: Shown) -> dict[str, str]:
-    """What a verdict can be colored by."""
-    return COLORS_OF_ROOMS if isinstance(verdict, RoomVerdict) else COLORS
+def colors_of(found: Shown) -> dict[str, str]:
+    """What it can be colored by, where there is a choice."""
+    return COLORS_OF_ROOMS if isinstance(found, RoomVerdict) else COLORS if isinstance(found, ShapeVerdict) else {}
 
 
-def turning(verdict: Shown | CompletedView | Compared, color: str) -> Any:
+def turning(found: Shown, color: str) -> Any:
     """A figure of plotly to turn."""
-    if isinstance(verdict, CompletedView):
-        return turnable(verdict, title="").update_layout(height=HEIGHT_OF_ROOMS, uirevision=verdict.view.name)
-    meant = "novelty" if isinstance(verdict, Compared) else colors_of(verdict).get(color, "novelty")
-    if isinstance(verdict, RoomVerdict):
-        figure, name, height = turnable(verdict.scene, meant, title=""), verdict.scene.scene.name, HEIGHT_OF_ROOMS
-        for x, y, z in [box_lines([one.box]).T for one in verdict.scene.objects[verdict.shown :][:1]]:
+    height = HEIGHT if isinstance(found, ShapeVerdict) else HEIGHT_OF_ROOMS
+    # a shape that was turned stays so when its colors change
+    kept = {"height": height, "uirevision": found.name}
+    if isinstance(found, Completed):
+        return turnable(found.found, title="").update_layout(**kept)
+    figure = turnable(
+        found.scene if isinstance(found, RoomVerdict) else found.map, colors_of(found).get(color, "novelty"), title=""
+    )
+    if isinstance(found, RoomVerdict):
+        for x, y, z in [box_lines([one.box]).T for one in found.scene.objects[found.shown :][:1]]:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
-    elif isinstance(verdict, Compared):
-        figure, name, height = turnable(verdict.result.map, title=""), verdict.result.name, HEIGHT_OF_ROOMS
-    else:
-        figure, name, height = turnable(verdict.novelty_map, meant, title=""), verdict.shape.name, HEIGHT
     spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
-    filled = FILLED_FLAT if isinstance(verdict, Compared) else FILLED
+    filled = FILLED_FLAT if isinstance(found, Compared) else FILLED
     sides = {axis: filled * span / max(spans.values()) for axis, span in spans.items()}
-    # a shape that was turned stays so when its colors change
-    figure.update_layout(height=height, uirevision=name)
-    return figure.update_scenes(aspectmode="manual", aspectratio=sides)
+    return figure.update_layout(**kept).update_scenes(aspectmode="manual", aspectratio=sides)
 
 
 def _span(values: np.ndarray) -> float:

@@ -1,38 +1,51 @@
-"""Files that a visitor dropped: shapes and what was not read, calibration shapes or a threshold."""
+"""Files that a visitor dropped: shapes and what was not read, good surfaces, calibration shapes or a threshold."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
+from typing import TypeVar
 
 from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_FILES, REQUEST_BYTES
 from openshape_ood.app.session import Calibration, Shape
+from openshape_ood.app.surfaces import Surface, read_surface
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import Upload, read_upload, taken
+from openshape_ood.app.uploads import Upload, kept_rows, read_upload, taken
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError, OpenShapeError, ShapeFileError
 from openshape_ood.novelty.result import Failure
 
-Read = tuple[list[Shape], list[Failure]]
+Shapes = tuple[list[Shape], list[Failure]]
+One = TypeVar("One")
 
 
-def read_shapes(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, Read]:
+def read_shapes(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, Shapes]:
     """Shapes, and the files that are none; between two files yields how many are done, in words."""
+    return (yield from _each(paths, lambda path: _shape(read_upload(path, visitor, max_bytes=max_bytes))))
+
+
+def read_good(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, list[Surface]]:
+    """All clouds that were dropped as good, or an error."""
+    good, failures = yield from _each(paths, lambda path: read_surface(path, visitor, max_bytes=max_bytes))
+    if failures:
+        raise ShapeFileError(failures[0].error)
+    return good
+
+
+def _each(paths: Sequence[str], read: Callable[[Path], One]) -> Generator[str, None, tuple[list[One], list[Failure]]]:
     if len(paths) > MAX_FILES:
         raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
-    shapes, failures = [], []
+    found, failures = [], []
     with taken(paths) as files:
         for i, path in enumerate(files):
             if len(files) > 1:
                 yield f"Read {i} of {len(files)} files."
             try:
-                shapes.append(_shape(read_upload(path, visitor, max_bytes=max_bytes)))
+                found.append(read(path))
             except OpenShapeError as error:
                 failures.append(Failure(path.name, str(error)))
-    return shapes, failures
+    return found, failures
 
 
 def read_calibration(
@@ -44,7 +57,8 @@ def read_calibration(
     shapes, failures = yield from read_shapes(paths, visitor, max_bytes)
     if not shapes:
         raise ShapeFileError("; ".join(failure.error for failure in failures[:3]) or "there is no file")
-    return Calibration(tuple(replace(shape, cloud=_thinned(shape.cloud)) for shape in shapes)), failures
+    thinned = (replace(shape, cloud=shape.cloud[kept_rows(len(shape.cloud), EXAMPLE_POINTS)]) for shape in shapes)
+    return Calibration(tuple(thinned)), failures
 
 
 def _threshold(path: str) -> Threshold:
@@ -62,7 +76,3 @@ def _shape(upload: Upload) -> Shape:
     notes = [f"thinned from {upload.points:,} to {kept:,} points" if kept < upload.points else f"{kept:,} points"]
     notes += [f"its file says that {upload.stated} is up"] if upload.stated else []
     return Shape(upload.name, upload.cloud, ", ".join(notes), upload.stated)
-
-
-def _thinned(cloud: np.ndarray) -> np.ndarray:
-    return cloud[np.random.RandomState(0).permutation(len(cloud))[:EXAMPLE_POINTS]]

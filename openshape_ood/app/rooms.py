@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.app.quotas import MAX_FILE_MB, MAX_ROOM_POINTS, READ_MEMORY, ROOM_SECONDS
+from openshape_ood.app.quotas import MAX_ROOM_POINTS, ROOM_SECONDS
 from openshape_ood.app.session import Shape
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import NOBODY, read_sealed, seconds_for
-from openshape_ood.errors import ShapeFileError
+from openshape_ood.app.uploads import NOBODY, kept_rows, read_sealed
 from openshape_ood.scenes import Proposals, Scene, SceneResult, find_objects, load_scene
 from openshape_ood.scenes.proposals.layout import Plane
 
@@ -45,17 +43,13 @@ class Room:
         return sum(array.nbytes for array in arrays if array is not None)
 
 
+@lru_cache(maxsize=1)
 def generated() -> Room:
     """Furniture, and one thing that is foreign to it."""
-    return replace(_generated(), remarks=(f"Generated: {', '.join(FURNITURE)} and one {FOREIGN}.",))
-
-
-@lru_cache(maxsize=1)
-def _generated() -> Room:
     from openshape_ood.synthetic.rooms import room
 
     scene = replace(room(3, categories=FURNITURE, foreign=[FOREIGN]).scene, labels=None, instances=None, name=GENERATED)
-    return Room(scene, find_objects(scene))
+    return Room(scene, find_objects(scene), (f"Generated: {', '.join(FURNITURE)} and one {FOREIGN}.",))
 
 
 def shapes(result: SceneResult) -> list[Shape]:
@@ -66,28 +60,14 @@ def shapes(result: SceneResult) -> list[Shape]:
     ]
 
 
-def read_room(
-    path: str | os.PathLike[str],
-    visitor: Visitor = NOBODY,
-    up: str = "file",
-    unit: str = "file",
-    *,
-    memory: int = READ_MEMORY,
-    max_bytes: int = MAX_FILE_MB * 2**20,
-) -> Room:
+def read_room(path: Path, visitor: Visitor = NOBODY, up: str = "file", unit: str = "file", **bounds: Any) -> Room:
     """Read an uploaded scan and find its objects, as `read_upload` reads shapes; up, unit: as in `load_scene`."""
-    file = Path(path)
-    seconds = seconds_for(file, max_bytes, ROOM_SECONDS)
-    asked = {"up": up, "unit": unit}
-    done = read_sealed(f"{__name__}:reader", asked, file, visitor, seconds, memory, ANSWERED)
-    try:
-        return _checked(done.answer, *done.arrays, name=file.name)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ShapeFileError(f"{file.name}: what came back from reading it is no scan") from error
+    how: dict[str, Any] = {"settings": {"up": up, "unit": unit}, "what": "scan", "least": ROOM_SECONDS, **bounds}
+    return read_sealed(f"{__name__}:reader", path, visitor, _checked, most=ANSWERED, **how)
 
 
 def _checked(told: Any, points: np.ndarray, members: np.ndarray, *color: np.ndarray, name: str) -> Room:
-    """From the answer of `_read`; raises ValueError, TypeError or KeyError for what cannot be one."""
+    """From the answer of `_read`."""
     scene = Scene(points, *color, name=name)
     rows = members.astype(np.int64)
     inside = rows.ndim == 1 and ((rows >= 0) & (rows < len(scene))).all()
@@ -118,9 +98,7 @@ def _read(source: str, up: str, unit: str) -> tuple[Mapping[str, Any], list[np.n
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         scene = load_scene(source, up=up, unit=unit)
-    kept = scene
-    if len(scene) > MAX_ROOM_POINTS:
-        kept = scene.take(np.sort(np.random.RandomState(0).permutation(len(scene))[:MAX_ROOM_POINTS]))
+    kept = scene.take(kept_rows(len(scene), MAX_ROOM_POINTS)) if len(scene) > MAX_ROOM_POINTS else scene
     found = find_objects(kept)
     sets = [*(plane.rows for plane in found.layout), *found.rows]
     told = {

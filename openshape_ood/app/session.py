@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from openshape_ood.app.quotas import EXAMPLE_POINTS, MAX_CLASSES, MAX_EXAMPLES, MAX_NAME
+from openshape_ood.app.uploads import kept_rows
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
@@ -158,9 +159,7 @@ def parse_names(text: str, what: str = "the known classes are") -> tuple[str, ..
 
 
 def _example(shape: Shape, up: str) -> Example:
-    cloud = shape.cloud
-    if len(cloud) > EXAMPLE_POINTS:
-        cloud = cloud[np.random.RandomState(0).permutation(len(cloud))[:EXAMPLE_POINTS]]
+    cloud = shape.cloud[kept_rows(len(shape.cloud), EXAMPLE_POINTS)]
     # about its own middle: float32 would blur a scan that lies far from its origin
     xyz = exchange(cloud[:, :3] - cloud[:, :3].mean(axis=0), up, "y")
     upright = np.concatenate([xyz, cloud[:, 3:]], axis=1).astype(np.float32)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.app.quotas import MAX_FILE_MB, MAX_FILES, MAX_GOOD_POINTS, MAX_ROOM_POINTS, READ_MEMORY, ROOM_SECONDS
+from openshape_ood.app.quotas import MAX_GOOD_POINTS, MAX_ROOM_POINTS, ROOM_SECONDS
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import NOBODY, read_sealed, seconds_for, taken
-from openshape_ood.errors import InputError, ShapeFileError
+from openshape_ood.app.uploads import NOBODY, kept_rows, read_sealed
+from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:  # the process that reads has no memory for torch
+    from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.reconstruction import SurfaceModel, SurfaceResult
 
 GENERATED = "a generated road"
@@ -60,6 +60,14 @@ class Compared:
     result: SurfaceResult
     good: Good
     remarks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.result.name
+
+    @property
+    def map(self) -> NoveltyMap:
+        return self.result.map
 
     @property
     def is_sheet(self) -> bool:
@@ -120,37 +128,14 @@ def _source(one: Surface) -> Any:
     return Source(dict(one.cloud), one.name, "cloud")
 
 
-def read_good(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, list[Surface]]:
-    """All clouds that were dropped as good, or an error; between two files yields how many are done, in words."""
-    if len(paths) > MAX_FILES:
-        raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
-    found = []
-    with taken(paths) as files:
-        for i, path in enumerate(files):
-            yield f"Read {i} of {len(files)} good clouds."
-            found.append(read_surface(path, visitor, max_bytes=max_bytes))
-    return found
-
-
-def read_surface(
-    path: str | os.PathLike[str],
-    visitor: Visitor = NOBODY,
-    *,
-    memory: int = READ_MEMORY,
-    max_bytes: int = MAX_FILE_MB * 2**20,
-) -> Surface:
+def read_surface(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Surface:
     """Read an uploaded cloud, as `read_upload` reads shapes."""
-    file = Path(path)
-    seconds = seconds_for(file, max_bytes, ROOM_SECONDS)
-    done = read_sealed(f"{__name__}:reader", {}, file, visitor, seconds, memory, ANSWERED)
-    try:
-        return _checked(done.answer, *done.arrays, name=file.name)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ShapeFileError(f"{file.name}: what came back from reading it is no cloud") from error
+    how: dict[str, Any] = {"least": ROOM_SECONDS, **bounds}
+    return read_sealed(f"{__name__}:reader", path, visitor, _checked, most=ANSWERED, **how)
 
 
 def _checked(told: Any, *columns: np.ndarray, name: str) -> Surface:
-    """From the answer of `_read`; raises ValueError, TypeError or KeyError for what cannot be one."""
+    """From the answer of `_read`."""
     cloud = dict(zip(("points", *map(str, told["measured"])), columns, strict=True))
     n, count = len(cloud["points"]), int(told["points"])
     shapes = {"points": (n, 3), **dict.fromkeys(MEASURED, (n,))}
@@ -173,7 +158,7 @@ def _read(source: str) -> tuple[Mapping[str, Any], list[np.ndarray]]:
 
     cloud = load_columns(Path(source))
     count = len(cloud["points"])
-    kept = np.sort(np.random.RandomState(0).permutation(count)[:MAX_ROOM_POINTS])
+    kept = kept_rows(count, MAX_ROOM_POINTS)
     measured = [name for name in MEASURED if name in cloud]
     arrays = [np.asarray(cloud[name], dtype="<f8")[kept] for name in ("points", *measured)]
     return {"points": count, "measured": measured}, arrays

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
 
+from openshape_ood.app import pictures
+from openshape_ood.app.downloads import Shown
 from openshape_ood.app.pictures import data_uri, thumbnail
 from openshape_ood.app.quotas import MAX_FILES
 from openshape_ood.app.session import Calibration, Example, Session
 from openshape_ood.app.surfaces import Compared, Good
 from openshape_ood.app.verdicts import RoomVerdict, Verdict
+from openshape_ood.app.views import Completed
 from openshape_ood.novelty.result import Failure
 from openshape_ood.novelty_map import UNTOLD
 from openshape_ood.shapes.reading import SUFFIXES
@@ -81,16 +84,16 @@ def _box(kind: str, name: str, note: str, headline: str, lines: Iterable[str], m
     return f'<div id="verdict" class="box {kind}">{named}<h2>{headline}</h2>{rows}{more}</div>'
 
 
-def view(found: CompletedView, remarks: Sequence[str]) -> str:
+def view(completed: Completed) -> str:
     """What a view shows that is new, and what it rests on."""
-    h, w = found.view.shape
+    found, (h, w) = completed.found, completed.found.view.shape
     new = len(found.new)
     headline = f"{new} new thing{'s' * (new != 1)} in this view" if new else "Nothing new in this view"
     lines = [
         f"Completed by <code>{escape(found.field.provenance.identity.checkpoint)}</code> from affinities by "
         f"{escape(found.affinities.provenance.method)}: what is occupied, in view, no floor or wall, and filled by no "
         "known name, is new.",
-        *map(escape, remarks),
+        *map(escape, completed.remarks),
     ]
     note = f"{w} × {h} pixels, {found.view.seen.mean():.0%} with depth"
     return _box("novel" if new else "known", found.view.name, note, headline, lines)
@@ -142,11 +145,19 @@ def _numbers(numbers: Sequence[float] | None, between: str) -> str:
     return between.join(f"{number:.2f}" for number in numbers or ())
 
 
-def sheet(png: bytes) -> str:
+def sheet(found: CompletedView) -> str:
     """The picture of a view, its affinities, what is completed, and what is new."""
-    return (
-        f'<div id="compared"><img id="sheet" src="{data_uri(png)}" alt="the view, what was found, what is new"></div>'
-    )
+    source = data_uri(pictures.sheet(found))
+    return f'<div id="compared"><img id="sheet" src="{source}" alt="the view, what was found, what is new"></div>'
+
+
+def parts(found: Shown) -> tuple[str, str, str, str]:
+    """What stands in the place of the verdict, of the table, below the picture, and in the place of the bars."""
+    if isinstance(found, Completed):
+        return view(found), things(found.found), sheet(found.found), ""
+    if isinstance(found, Compared):
+        return surface(found), "", COMPARED, ""
+    return verdict(found), table(found), compared(found), bars(found)
 
 
 def _headline(found: Verdict) -> tuple[str, str]:
@@ -300,14 +311,11 @@ def known(session: Session) -> str:
 
 def _row(name: str, examples: tuple[Example, ...]) -> str:
     how = "name and examples" if examples else "name"
-    pictures = "".join(_picture(example) for example in examples[-THUMBNAILS:])
-    return f"<tr><td>{escape(name)}</td><td>{how}</td><td>{len(examples)}</td><td>{pictures}</td></tr>"
-
-
-def _picture(example: Example) -> str:
-    return f'<img src="{_thumbnail(example)}" alt="{escape(example.name)}" title="{escape(example.name)}">'
+    small = "".join(_picture(example) for example in examples[-THUMBNAILS:])
+    return f"<tr><td>{escape(name)}</td><td>{how}</td><td>{len(examples)}</td><td>{small}</td></tr>"
 
 
 @lru_cache(maxsize=256)
-def _thumbnail(example: Example) -> str:
-    return data_uri(thumbnail(example.cloud))
+def _picture(example: Example) -> str:
+    name = escape(example.name)
+    return f'<img src="{data_uri(thumbnail(example.cloud))}" alt="{name}" title="{name}">'

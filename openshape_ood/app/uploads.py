@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import numpy as np
@@ -31,6 +31,7 @@ from openshape_ood.shapes.reading import SUFFIXES, load_shape, stated_up
 SURFACE_POINTS = 10_000  # sampled of a mesh
 
 NOBODY = Visitor(HERE, "")
+Read = TypeVar("Read")
 
 _turns = Turns(READERS)
 _reading: WeakSet[workers.Worker] = WeakSet()
@@ -40,14 +41,19 @@ _reading: WeakSet[workers.Worker] = WeakSet()
 class Upload:
     """What was read: cloud (n, 3|6) float64 in the file's frame and units, n at most `MAX_POINTS`.
 
-    name: the file's, as the visitor gave it; points: how many it had before thinning; stated: the
-    gravity axis its file states, "" where it states none.
+    name: the file's, as the visitor gave it; points: how many it had before thinning; stated: the gravity axis its file
+    states, "" where it states none.
     """
 
     name: str
     cloud: np.ndarray
     points: int
     stated: str
+
+
+def kept_rows(count: int, most: int) -> np.ndarray:
+    """Rows of a cloud that is thinned at random, in order; all where there are no more than `most`."""
+    return np.sort(np.random.RandomState(0).permutation(count)[:most])
 
 
 @contextmanager
@@ -65,28 +71,8 @@ def taken(paths: Sequence[str | os.PathLike[str]]) -> Generator[list[Path]]:
         yield found
 
 
-def read_upload(
-    path: str | os.PathLike[str],
-    visitor: Visitor = NOBODY,
-    *,
-    seconds: float | None = None,
-    memory: int = READ_MEMORY,
-    max_bytes: int = MAX_FILE_MB * 2**20,
-) -> Upload:
-    """Read an uploaded file in a process of its own, which sees it alone in a folder, under a name of ours.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-    visitor
-        Whose turn it is to have one read.
-    seconds
-        Wall-clock time after which the process is killed; from the size of the file unless given.
-    memory
-        Bytes of address space it may have, where the platform can bound that.
-    max_bytes
-        Of the file.
+def read_upload(path: Path, visitor: Visitor = NOBODY, **bounds: Any) -> Upload:
+    """Read an uploaded shape; bounds, as `read_sealed` takes them, are those of quotas unless given.
 
     Raises
     ------
@@ -97,50 +83,57 @@ def read_upload(
     InputError
         Where others have files read for longer than one waits.
     """
-    path = Path(path)
-    seconds = seconds or seconds_for(path, max_bytes)
-    # in 64 bits: xyz, rgb
-    most, task = MAX_POINTS * 6 * 8, f"{__name__}:reader"
-    done = read_sealed(task, {}, path, visitor, seconds, memory, most)
-    try:  # a parser that was taken over may have answered anything
-        (cloud,) = done.arrays
-        points, stated = int(done.answer["points"]), done.answer["stated"]
-        return Upload(path.name, check_cloud(cloud, path.name), points, check_up(stated) if stated else "")
-    except (ValueError, TypeError, KeyError) as error:
-        raise ShapeFileError(f"{path.name}: what came back from reading it is no cloud") from error
+    most = MAX_POINTS * 6 * 8  # in 64 bits: xyz, rgb
+    return read_sealed(f"{__name__}:reader", path, visitor, _checked, most=most, **bounds)
 
 
-def seconds_for(path: Path, max_bytes: int, least: float = READ_SECONDS, suffixes: Sequence[str] = SUFFIXES) -> float:
-    """How long an uploaded file may be read, once it is there, no larger than allowed and of a kind that is read."""
-    _check_before(path, max_bytes, suffixes)
-    return least + READ_SECONDS_A_MB * path.stat().st_size / 2**20
+def _checked(told: Any, cloud: np.ndarray, *, name: str) -> Upload:
+    stated = told["stated"]
+    return Upload(name, check_cloud(cloud, name), int(told["points"]), check_up(stated) if stated else "")
 
 
 def read_sealed(
     task: str,
-    settings: Mapping[str, Any],
     path: Path,
     visitor: Visitor,
-    seconds: float,
-    memory: int,
+    checked: Callable[..., Read],
+    *,
     most: int,
+    settings: Mapping[str, Any] | None = None,
+    what: str = "cloud",
     beside: Mapping[str, Path] | None = None,
-) -> workers.Done:
-    """What a task makes of an uploaded file, see `read_upload`; most: bytes of arrays that it may answer with.
+    suffixes: Sequence[str] = SUFFIXES,
+    least: float = READ_SECONDS,
+    seconds: float | None = None,
+    memory: int = READ_MEMORY,
+    max_bytes: int = MAX_FILE_MB * 2**20,
+) -> Read:
+    """Have an uploaded file read by a process of its own, which sees it alone in a folder, under a name of ours.
 
-    beside: other files that it sees in its folder, by name.
+    A parser that was taken over may have answered anything: `checked(answer, *arrays, name=...)` makes of it what it
+    should be, or raises ValueError, TypeError, KeyError or AttributeError for what cannot be a `what`.
 
-    Its answer is for the caller to check: a parser that was taken over may have answered anything.
+    most: bytes of arrays that it may answer with; beside: other files that it sees in its folder, by name; seconds:
+    after which it is killed, from the sizes of the files and `least` unless given; memory: bytes of address space,
+    where the platform can bound that; max_bytes: of a file.
     """
+    others, size = beside or {}, 0
+    for one in (path, *others.values()):
+        _check_before(one, max_bytes, suffixes)
+        size += one.stat().st_size
+    time = seconds or least + READ_SECONDS_A_MB * size / 2**20
     with _turns.turn(visitor), tempfile.TemporaryDirectory(prefix="reading-") as folder:
         source = Path(folder) / f"shape{path.suffix.lower()}"
         _link(path, source)
-        for name, other in (beside or {}).items():
+        for name, other in others.items():
             _link(other, Path(folder) / name)
-        done = workers.once(task, settings, str(source), workers.Seal(folder, memory, seconds, most), _reading.add)
+        done = workers.once(task, settings or {}, str(source), workers.Seal(folder, memory, time, most), _reading.add)
     if done.error is not None:
         raise _refusal(done.error, path.name, source, memory)
-    return done
+    try:
+        return checked(done.answer, *done.arrays, name=path.name)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ShapeFileError(f"{path.name}: what came back from reading it is no {what}") from error
 
 
 def end_reading() -> None:
@@ -185,7 +178,4 @@ def reader() -> Callable[[str], tuple[dict[str, Any], list[np.ndarray]]]:
 def _read(source: str) -> tuple[dict[str, Any], list[np.ndarray]]:
     """How many points a file has and which axis it states; its cloud, thinned to `MAX_POINTS`."""
     cloud = check_cloud(load_shape(source, points=SURFACE_POINTS), Path(source).name)
-    kept = cloud
-    if len(cloud) > MAX_POINTS:
-        kept = cloud[np.sort(np.random.RandomState(0).permutation(len(cloud))[:MAX_POINTS])]
-    return {"points": len(cloud), "stated": stated_up(source)}, [kept]
+    return {"points": len(cloud), "stated": stated_up(source)}, [cloud[kept_rows(len(cloud), MAX_POINTS)]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -103,6 +103,10 @@ class Verdict:
     def answer(self) -> Literal["known", "novel"] | None:
         return self.answers[self.shown]
 
+    def _told(self) -> dict[str, Any]:
+        examples = {name: len(own) for name, own in self.session.known().items()}
+        return {"examples": examples, "calibrated_on": self.basis.kind or None}
+
     def ranked(self) -> list[tuple[str, float]]:
         """Class and cosine similarity, the most similar first."""
         similarity = self.result.similarity[self.shown]
@@ -116,9 +120,36 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class ShapeVerdict(Verdict):
-    """novelty_map: where the shape that is shown is novel."""
+    """map: where the shape that is shown is novel."""
 
-    novelty_map: NoveltyMap = field(kw_only=True)
+    map: NoveltyMap = field(kw_only=True)
+
+    @property
+    def name(self) -> str:
+        return self.shape.name
+
+    def as_json(self) -> dict[str, Any]:
+        """Every figure on the page, for machines."""
+        record, found, patches = self.result.as_json(), self.map, self.map.patches
+        pairs = zip(record.pop("shapes"), self.session.shapes, strict=True)
+        rows = [{**row, "shape": shape.name} for row, shape in pairs]
+        several = {"shapes": [rows[i] for i in self.order()]} if len(rows) > 1 else {}
+        return {
+            **record,
+            **self._told(),
+            **several,
+            "failures": {failure.source: failure.error for failure in self.session.failures},
+            **rows[self.shown],
+            "points": len(self.shape.cloud),
+            "novelty_map": {
+                "by": found.provenance.method,
+                "compared": self.compared,
+                "colors": [float(bound) for bound in found.bounds()],
+                "patch_centers": patches.centers.round(6).tolist() if patches else [],
+                "patch_novelty": patches.novelty.astype(float).round(6).tolist() if patches else [],
+                "patch_nearest": patches.nearest.tolist() if patches else [],
+            },
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,5 +158,15 @@ class RoomVerdict(Verdict):
 
     scene: SceneResult = field(kw_only=True)
 
+    @property
+    def name(self) -> str:
+        return self.scene.scene.name
 
-Shown = ShapeVerdict | RoomVerdict
+    @property
+    def map(self) -> NoveltyMap:
+        return self.scene.map
+
+    def as_json(self) -> dict[str, Any]:
+        """labels: what those of the PLY mean."""
+        labels = {str(label): name for label, name in self.scene.painted()[1].items()}
+        return {**self.scene.as_json(), **self._told(), "remarks": self.remarks, "labels": labels}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openshape_ood.app.quotas import MAX_CLASSES, MAX_FILE_MB, MAX_VIEW_PIXELS, READ_MEMORY
+from openshape_ood.app.quotas import MAX_CLASSES, MAX_VIEW_PIXELS, READ_SECONDS
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.uploads import NOBODY, read_sealed, seconds_for
-from openshape_ood.errors import CheckpointError, CloudError, InputError, ShapeFileError
+from openshape_ood.app.uploads import NOBODY, read_sealed
+from openshape_ood.errors import CheckpointError, CloudError, ShapeFileError
 from openshape_ood.views import View, load_view
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.files import IMAGES, SUFFIXES
 
 if TYPE_CHECKING:  # the process that reads has no memory for torch
+    from openshape_ood.novelty_map import NoveltyMap
     from openshape_ood.views.completion import CompletedView, Completer
 
 GENERATED = "a generated view"
@@ -55,7 +55,26 @@ def generated() -> Look:
     return Look(replace(made.view, name=GENERATED), None, made.mask, (said,))
 
 
-def complete_look(look: Look, names: Sequence[str]) -> CompletedView:
+@dataclass(frozen=True, eq=False)
+class Completed:
+    """A view with what its names fill, and what none of them explains."""
+
+    found: CompletedView
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.found.view.name
+
+    @property
+    def map(self) -> NoveltyMap:
+        return self.found.novelty
+
+    def as_json(self) -> dict[str, Any]:
+        return self.found.as_json()
+
+
+def complete_look(look: Look, names: Sequence[str]) -> Completed:
     """The view completed, all names being known.
 
     Raises `OpenShapeError` with a message for the visitor: names that the affinities lack, weights that are not here.
@@ -70,7 +89,7 @@ def complete_look(look: Look, names: Sequence[str]) -> CompletedView:
         affinities = look.affinities.of(names)
     else:
         affinities = _encoder().encode_image(look.view.rgb, names, preset="quick")
-    return complete_view(look.view, affinities, names, model=_completer(), side=SIDE)
+    return Completed(complete_view(look.view, affinities, names, model=_completer(), side=SIDE), look.remarks)
 
 
 @lru_cache(maxsize=1)
@@ -93,25 +112,16 @@ def _encoder() -> Any:
         ) from error
 
 
-def read_look(
-    paths: Sequence[str | os.PathLike[str]],
-    visitor: Visitor = NOBODY,
-    *,
-    memory: int = READ_MEMORY,
-    max_bytes: int = MAX_FILE_MB * 2**20,
-) -> Look:
+def read_look(paths: Sequence[Path], visitor: Visitor = NOBODY, **bounds: Any) -> Look:
     """Read uploaded files of one view together, as `read_upload` reads shapes."""
-    first, beside = _sorted([Path(path) for path in paths])
-    seconds = sum(seconds_for(path, max_bytes, suffixes=KINDS) for path in (first, *beside.values()))
+    first, beside = _sorted(paths)
     names = {f"{what}{path.suffix.lower()}": path for what, path in beside.items()}
-    asked = {"beside": list(names)}
-    done = read_sealed(f"{__name__}:reader", asked, first, visitor, seconds, memory, ANSWERED, names)
-    try:
-        return _checked(done.answer, *done.arrays, name=first.name)
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ShapeFileError(f"{first.name}: what came back from reading it is no view") from error
+    how: dict[str, Any] = {"settings": {"beside": list(names)}, "what": "view", "suffixes": KINDS, "beside": names}
+    how |= {"least": READ_SECONDS * (1 + len(names)), **bounds}
+    look = read_sealed(f"{__name__}:reader", first, visitor, _checked, most=ANSWERED, **how)
+    if look.affinities is not None:
+        look.affinities.check_fits(look.view)
+    return look
 
 
 def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
@@ -136,12 +146,10 @@ def _sorted(paths: Sequence[Path]) -> tuple[Path, dict[str, Path]]:
 
 
 def _checked(told: Any, rgb: np.ndarray, depth: np.ndarray, camera: np.ndarray, *values: np.ndarray, name: str) -> Look:
-    """From the answer of `_read`; raises ValueError, TypeError or KeyError for what cannot be one."""
+    """From the answer of `_read`."""
     pose, intrinsics = camera[:4], camera[4:7, :3]
     view = View(rgb, depth, intrinsics, pose, name=name)
     affinities = Affinities(values[0], tuple(map(str, told["names"]))) if values else None
-    if affinities is not None:
-        affinities.check_fits(view)
     remarks = tuple(f"{said}." for said in told["said"])
     return Look(view, affinities, None, tuple(str(one).replace(str(told["name"]), name) for one in remarks))
 

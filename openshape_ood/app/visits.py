@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openshape_ood.app.downloads import remove_results
 from openshape_ood.app.quotas import VISITS, VISITS_BYTES
 from openshape_ood.app.rooms import Room
-from openshape_ood.app.session import Session
+from openshape_ood.app.session import Session, Shape
 from openshape_ood.app.surfaces import Good, Surface
 from openshape_ood.app.texts import FIRST
 from openshape_ood.app.turns import Visitor
-from openshape_ood.app.verdicts import Shown
+from openshape_ood.app.verdicts import RoomVerdict, ShapeVerdict
 from openshape_ood.app.views import Look
+from openshape_ood.novelty.result import Failure
 
 FORGOTTEN = (
     "The page had forgotten your shapes and examples: it was started anew, or has had more visitors than it remembers. "
@@ -24,29 +26,26 @@ FORGOTTEN = (
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's session; the room if its objects are on the page, and the file it came from, or the view or the
-    surface that is on the page; what is known of good surfaces; the verdict that is shown, what was said last in its
-    place, and the folder of what can be downloaded.
+    """One visitor's session; the room, view or surface if that is on the page and not the session's shapes, and the
+    file of a room; what is known of good surfaces; the verdict that is shown, what was said last in its place, and the
+    folder of what can be downloaded.
     """
 
     session: Session
-    verdict: Shown | None = None
-    folder: str = ""
-    room: Room | None = None
+    held: Room | Look | Surface | None = None
     file: str = ""
-    look: Look | None = None
-    surface: Surface | None = None
     good: Good | None = None
+    verdict: ShapeVerdict | RoomVerdict | None = None
     said: str = FIRST
+    folder: str = ""
 
-    def put(self, session: Session, room: Room | None = None, look: Look | None = None) -> None:
-        """What is on the page from now on."""
-        self.session, self.room, self.file, self.look, self.surface = session, room, "", look, None
+    def put(self, held: Room | Look | Surface | None, file: str = "") -> None:
+        """What is on the page from now on in place of shapes."""
+        self.session, self.held, self.file = self.session.with_shapes([]), held, file
 
-    def put_surface(self, surface: Surface | None) -> None:
-        """The same; the good ones stay."""
-        self.put(self.session.with_shapes([]))
-        self.surface = surface
+    def put_shapes(self, shapes: Sequence[Shape], failures: Sequence[Failure] = ()) -> None:
+        """Shapes that are on the page from now on."""
+        self.session, self.held, self.file = self.session.with_shapes(shapes, failures), None, ""
 
     @property
     def has_own(self) -> bool:
@@ -55,8 +54,7 @@ class Visit:
 
     @property
     def nbytes(self) -> int:
-        held = (self.room, self.look, self.surface, self.good)
-        return self.session.nbytes + sum(one.nbytes for one in held if one is not None)
+        return self.session.nbytes + sum(one.nbytes for one in (self.held, self.good) if one is not None)
 
 
 class Visits:

@@ -53,6 +53,10 @@ class Batch:
     ups: list[str] = field(default_factory=list)
     result: Any = None
 
+    def parted(self) -> list[Batch]:
+        """Each file by itself."""
+        return [Batch([file], [x], [up]) for file, x, up in zip(self.files, self.shapes, self.ups, strict=True)]
+
 
 def encode_files(
     files: Sequence[File],
@@ -70,19 +74,11 @@ def encode_files(
             try:
                 yield replace(batch, result=encode(batch.shapes, batch.ups))
             except (CloudError, ShapeFileError):  # rare: a file that has changed, or a cloud whose few different
-                yield from _one_by_one(batch, encode, failures)  # points sampling leaves out
-
-
-def _one_by_one(
-    batch: Batch, encode: Callable[[list[Any], list[str]], Any], failures: list[Failure]
-) -> Iterator[Batch]:
-    for file, shape, up in zip(batch.files, batch.shapes, batch.ups, strict=True):
-        try:
-            result = encode([shape], [up])
-        except (CloudError, ShapeFileError) as error:
-            failures.append(Failure(file.path, str(error)))
-        else:
-            yield Batch([file], [shape], [up], result)
+                for one in batch.parted():  # points sampling leaves out
+                    try:
+                        yield replace(one, result=encode(one.shapes, one.ups))
+                    except (CloudError, ShapeFileError) as error:
+                        failures.append(Failure(one.files[0].path, str(error)))
 
 
 def _batches(

@@ -13,13 +13,14 @@ from openshape_ood.errors import HashError, OpenShapeError, WeightsError
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
 
+# kind of source: where its file is, and what there is instead
 PLACES = {
-    "package": "in the package",
-    "hub": "in the cache",
-    "https": "in the cache",
-    "hand": "in the cache",
-    "file": "a local file",
-    "stripped": "in the cache, stripped",
+    "package": ("in the package", "missing"),
+    "hub": ("in the cache", "not downloaded"),
+    "https": ("in the cache", "not downloaded"),
+    "hand": ("in the cache", "to be fetched by hand"),
+    "file": ("a local file", "missing"),
+    "stripped": ("in the cache, stripped", "missing"),
 }
 
 
@@ -37,22 +38,12 @@ class Part:
     @property
     def place(self) -> str:
         """For a table: where it is."""
-        if self.path is None:
-            absent = {"hub": "not downloaded", "https": "not downloaded", "hand": "to be fetched by hand"}
-            return absent.get(self.source, "missing")
-        return PLACES[self.source]
-
-
-def encoder_part(row: Row) -> Part:
-    """What the encoder would be loaded from if there were no network: the file of the registry, or its stripped one."""
-    return encoder_parts(row)[0]
+        return PLACES[self.source][self.path is None]
 
 
 def encoder_parts(row: Row) -> list[Part]:
-    """The encoder's file as the registry names it, and its stripped one: those that are here, or else the first.
-
-    The stripped file's sha256 is not registered, as it is written here.
-    """
+    """The encoder's file as the registry names it, and its stripped one, which is written here and has no registered
+    sha256: those that are here, or else the first. The first is what would be loaded without a network."""
     from openshape_ood.registry import stripped
     from openshape_ood.registry.files import cached, known_sha256
 
@@ -155,29 +146,20 @@ def size_text(count: int | None) -> str:
     return f"{count} bytes"
 
 
-@dataclass(frozen=True)
-class Planned:
-    """What `fetch` is about to do: place, "" for a file that is here; size in bytes, None where nobody says."""
-
-    checkpoint: str
-    part: str
-    place: str
-    size: int | None
-
-
-def plan(rows: Sequence[Row], with_text: bool) -> list[Planned]:
-    """The files of some checkpoints in the order in which they are fetched; asks the Hub for sizes not registered."""
+def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int | None]]:
+    """The files of some checkpoints in the order in which they are fetched: row, part, the place to download from, ""
+    for a file that is here, and bytes, None where nobody says; asks the Hub for sizes not registered."""
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, stripped
 
-    planned: list[Planned] = []
+    planned: list[tuple[Row, str, str, int | None]] = []
     for row in rows:
         place, size = files.download_size(row)
         kept = stripped.find(row) if place else None
-        planned.append(Planned(row.name, "encoder", "" if kept else place, kept.stat().st_size if kept else size))
+        planned.append((row, "encoder", "", kept.stat().st_size) if kept else (row, "encoder", place, size))
         if with_text and row.text.kind == "open_clip":
             with suppress(OpenShapeError):  # one without weights on the Hub: told when it is fetched
-                planned.append(Planned(row.name, "text", *files.download_size(row, hub_address(row))))
+                planned.append((row, "text", *files.download_size(row, hub_address(row))))
     return planned
 
 

@@ -56,10 +56,9 @@ def list_all(json: Json = False) -> None:
     (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
     stands. Point encoders, for scans, come last: voxel: the side of theirs, in meters; input: what a voxel is given.
     """
-    from openshape_ood.cli.checkpoint_files import encoder_part
+    from openshape_ood.cli.checkpoint_files import encoder_parts
 
-    parts = [(row, encoder_part(row)) for row in _rows(None)]
-    found = [{**_record(row, part), "encoder": part.place} for row, part in parts]
+    found = [_record(row, encoder_parts(row)[0]) for row in _rows(None)]
     if json:
         print_json({"checkpoints": found})
         return
@@ -112,20 +111,15 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
     for row in rows:
         for part in ["encoder", "text"] if with_text else ["encoder"]:
             try:
-                one = {
-                    "checkpoint": row.name,
-                    "part": part,
-                    **_fetched(row, part),
-                    "bytes": sizes.get((row.name, part)),
-                }
+                fetched.append({"checkpoint": row.name, "part": part, **_fetched(row, part)})
             except OpenShapeError as error:
                 failures.append(Failure(f"{row.name} ({part})", str(error)))
                 continue
-            fetched.append(one)
-            if not json:
-                print_line(f"{row.name}, {part}: {shown(one['path'])}")
-                if one.get("stripped"):
-                    print_line(f"{row.name}, {part}, stripped: {shown(one['stripped'])}")
+            one = fetched[-1]
+            one["bytes"] = sizes.get((row.name, part))
+            for what in ("path", "stripped") if not json else ():
+                if one.get(what):
+                    print_line(f"{row.name}, {part}{', stripped' * (what == 'stripped')}: {shown(one[what])}")
     if json:
         print_json({"fetched": fetched, "failed": [asdict(failure) for failure in failures]})
     finish(failures, bool(fetched))
@@ -220,13 +214,16 @@ def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | 
     from openshape_ood.cli.checkpoint_files import plan, size_text
 
     planned = plan(rows, with_text)
-    missing = {one.place: one for one in planned if one.place}  # several may share a text encoder
-    for place, one in missing.items():
-        print_note(f"{one.checkpoint}, {one.part}: {size_text(one.size)} from {place}")
+    missing = {
+        place: (row.name, part, size) for row, part, place, size in planned if place
+    }  # some share a text encoder
+    for place, (name, part, size) in missing.items():
+        print_note(f"{name}, {part}: {size_text(size)} from {place}")
     if len(missing) > 1:
-        some = " and what has no size" * any(one.size is None for one in missing.values())
-        print_note(f"to download together: {size_text(sum(one.size or 0 for one in missing.values()))}{some}")
-    return {(one.checkpoint, one.part): one.size for one in planned}
+        sizes = [size for _, _, size in missing.values()]
+        some = " and what has no size" * (None in sizes)
+        print_note(f"to download together: {size_text(sum(size or 0 for size in sizes))}{some}")
+    return {(row.name, part): size for row, part, _, size in planned}
 
 
 def _shown_record(record: dict[str, Any]) -> dict[str, Any]:
@@ -262,6 +259,7 @@ def _record(row: Row, part: Part) -> dict[str, Any]:
         "published": about.published,
         "whom": about.whom,
         "unconfirmed": row.unconfirmed,
+        "encoder": part.place,
         "here": part.path is not None,
         "path": part.path,
         "sha256": row.source.sha256,

@@ -14,7 +14,7 @@ import typer
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, shown
 from openshape_ood.cli.options import ENCODER, KNOWN, RESULT, option
-from openshape_ood.cli.outputs import check_out, make_folder
+from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -62,20 +62,14 @@ def fit(
         ),
     ] = None,
     names: Annotated[
-        bool,
-        option(KNOWN, "Learn the names of the base classes too, by the text encoder.", None, "--with-names"),
+        bool, option(KNOWN, "Learn the names of the base classes too, by the text encoder.", None, "--with-names")
     ] = False,
     family: Annotated[
         Literal["relation", "whitened", "plda", "metric", "cosine"],
         option(RESULT, "What is learned; all but relation take seconds."),
     ] = "relation",
     steps: Annotated[int, option(TRAINING, "Steps; more may be worse.", min=1)] = 400,
-    pairs: Annotated[int, option(TRAINING, "Pairs of a step.", min=2)] = 504,
-    negatives: Annotated[int, option(TRAINING, "Pairs of two classes to one.", min=1)] = 3,
     loss: Annotated[Literal["tanh", "cross_entropy"], option(TRAINING, "What is made small.")] = "tanh",
-    width: Annotated[int, option(TRAINING, "Of the network.", min=1)] = 128,
-    depth: Annotated[int, option(TRAINING, "Its blocks.", min=1)] = 2,
-    heads: Annotated[int, option(TRAINING, "Its heads.", min=1)] = 4,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
@@ -85,6 +79,7 @@ def fit(
     that gives all pairs the same answer is told of, and nothing is written.
     """
     from openshape_ood.comparison.training import CollapseWarning, Recipe, fit_comparator
+    from openshape_ood.storage import make_folder
 
     base, left_out = _base(embeddings, labels, exclude)
     if names:
@@ -92,8 +87,7 @@ def fit(
     make_folder(out)
     how: dict[str, Any] = {}
     if family == "relation":
-        recipe = Recipe(width, depth, heads, steps=steps, pairs=pairs, negatives=negatives, loss=loss, seed=seed)
-        how = {"recipe": recipe, "folder": out, "report": told(steps)}
+        how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": told(steps)}
     for name, other in left_out.items():
         print_note(f"left out: {shown(name)}, which is {shown(other)}")
     with warnings.catch_warnings():
@@ -171,26 +165,23 @@ def _with_names(base: KnownClasses) -> KnownClasses:
 
 
 def _lines(path: Path | None) -> list[str]:
-    if path is None:
-        return []
-    return [line.strip() for line in _read(path).splitlines() if line.strip()]
+    from openshape_ood.cli.inputs import read_text
+
+    lines = [] if path is None else read_text("--exclude", path).splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _labels(path: Path) -> Mapping[str, str]:
+    from openshape_ood.cli.inputs import read_text
+
+    text = read_text("--labels", path)
     try:
-        found = json_files.loads(_read(path))
+        found = json_files.loads(text)
     except (ValueError, RecursionError) as error:
         raise FileError(f"--labels {path} is no JSON ({error}); expected {{id: class}}, or the word folder") from error
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
         raise FileError(f"--labels {path} is no table of texts; expected {{id: class}}, or the word folder")
     return found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def told(steps: int) -> Report:

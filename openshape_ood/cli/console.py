@@ -152,30 +152,23 @@ def plain(value: Any) -> Any:
 
 
 class Bar:
-    """How far it is; `step` counts one file. By itself, where no terminal is, it says so now and then, in a line."""
+    """How far it is; `step` counts one file, on a terminal by `advance`, else in a line now and then."""
 
-    def __init__(self, what: str = "", total: int = 0) -> None:
+    def __init__(self, what: str = "", total: int = 0, advance: Callable[[], None] | None = None) -> None:
         self.what, self.total, self.done = what, total, 0
+        self._advance = advance
         self._begun = self._said = time.monotonic()
 
     def step(self) -> None:
+        if self._advance is not None:
+            self._advance()
+            return
         self.done += 1
         now = time.monotonic()
         if now - self._said >= SECONDS and self.done < self.total:
             self._said = now
             left = (now - self._begun) / self.done * (self.total - self.done)
             print_note(f"{self.what}: {self.done} of {self.total}, some {left:.0f} s left")
-
-
-class Drawn(Bar):
-    """On a terminal."""
-
-    def __init__(self, progress: Any, task: Any) -> None:
-        super().__init__()
-        self._progress, self._task = progress, task
-
-    def step(self) -> None:
-        self._progress.advance(self._task)
 
 
 @contextmanager
@@ -189,7 +182,8 @@ def progress(what: str, total: int) -> Iterator[Bar]:
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=out, transient=True) as bars:
-        yield Drawn(bars, bars.add_task(what, total=total))
+        task = bars.add_task(what, total=total)
+        yield Bar(what, total, lambda: bars.advance(task))
 
 
 @contextmanager

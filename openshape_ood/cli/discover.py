@@ -12,7 +12,7 @@ from openshape_ood.cli import options
 from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, print_table, progress, shown
 from openshape_ood.cli.options import GROUPS, RESULT, option
 from openshape_ood.cli.outputs import DRAWN, check_out, check_picture
-from openshape_ood.errors import FileError, InputError
+from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
     from openshape_ood.cli.batches import Batch, Reading
@@ -57,8 +57,7 @@ def discover(
         option(RESULT, "Where to write the known classes with --accept: .safetensors.", "FILE", "--out", "-o"),
     ] = None,
     sheet: Annotated[
-        Path | None,
-        option(RESULT, "A picture of shapes of every group: .png, .svg or .pdf.", "FILE"),
+        Path | None, option(RESULT, "A picture of shapes of every group: .png, .svg or .pdf.", "FILE")
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -66,7 +65,7 @@ def discover(
     from openshape_ood.cli.axes import warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.discovery import discover as run
-    from openshape_ood.scoring.words import negative_words
+    from openshape_ood.scoring.text_scores import negative_words
 
     check_out("--out", out, (".safetensors",))
     check_picture("--sheet", sheet, DRAWN)
@@ -127,13 +126,11 @@ def _accepted(given: Sequence[str]) -> dict[int, str]:
 
 def _vocabulary(given: Sequence[str]) -> Sequence[str]:
     """Names, and the lines of .txt files."""
+    from openshape_ood.cli.inputs import read_text
+
     names: list[str] = []
     for word in given:
-        try:
-            listed = word.endswith(".txt")
-            own = Path(word).expanduser().read_text("utf-8").splitlines() if listed else word.split(",")
-        except (OSError, ValueError) as error:
-            raise FileError(f"--names {word} cannot be read: {error}") from error
+        own = read_text("--names", Path(word)).splitlines() if word.endswith(".txt") else word.split(",")
         names += [name.strip() for name in own if name.strip()]
     if given and not names:
         raise InputError(f"--names {' '.join(given)} holds no name; expected one or more")

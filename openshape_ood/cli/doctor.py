@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import stat
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -143,33 +142,20 @@ def _devices() -> list[str]:
 
 
 def _cache_folders() -> dict[str, Path]:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
     from openshape_ood.storage import hub_folder, own_folder
 
     return {
-        "downloads": hub_folder() or _usual_hub_folder(),
+        "downloads": hub_folder() or Path(HF_HUB_CACHE),
         "stripped encoders": own_folder("encoders"),
         "text embeddings": own_folder("text"),
     }
 
 
-def _usual_hub_folder() -> Path:
-    """Where the Hub's client keeps files, by its documentation."""
-    given = os.environ.get("HF_HUB_CACHE")
-    if given:
-        return Path(given).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("HF_HOME") or Path(cache) / "huggingface").expanduser() / "hub"
-
-
 def _size(folder: Path) -> int:
     """Bytes of the files below, links not followed: the Hub's cache links each file to one copy."""
-    total = 0
-    for here, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):
-                status = os.lstat(os.path.join(here, name))
-                total += 0 if stat.S_ISLNK(status.st_mode) else status.st_size
-    return total
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _writable(folder: Path) -> bool:
@@ -188,10 +174,10 @@ def _checkpoints() -> list[dict[str, Any]]:
 
 
 def _checkpoint(row: Row) -> dict[str, Any]:
-    from openshape_ood.cli.checkpoint_files import encoder_part, text_part
+    from openshape_ood.cli.checkpoint_files import encoder_parts, text_part
 
     try:
-        encoder, text = encoder_part(row), text_part(row)
+        encoder, text = encoder_parts(row)[0], text_part(row)
     except (OpenShapeError, ImportError) as error:
         return {"name": row.name, "error": str(error)}
     ready = encoder.path is not None and text.path is not None
@@ -252,29 +238,30 @@ def _print(report: dict[str, Any]) -> None:
     versions = [*report["versions"].items(), *((k, v or "missing") for k, v in report["needed"].items())]
     settings = [f"{name}={shown(value)}" for name, value in report["settings"].items()]
     _print_part("Versions", [", ".join(f"{name} {version}" for name, version in versions), sys.executable])
-    print_line("Extras", "bold")
+    extras = {}
     for one in report["extras"]:
         how = f"missing: pip install 'openshape-ood[{one['extra']}]'"
-        print_line(f"  {one['package']} {one['version'] or how} ({one['for']})", "" if one["version"] else "yellow")
+        extras[f"{one['package']} {one['version'] or how} ({one['for']})"] = "" if one["version"] else "yellow"
+    _print_part("Extras", extras)
     _print_part("Devices", [", ".join(report["devices"]) or "none: torch is missing"])
     _print_part("Settings", [", ".join(settings) or "no variable is set"])
     _print_part("Caches", [f"{one['what']}: {one['path']}, {one['bytes'] / 2**20:.1f} MiB" for one in report["caches"]])
-    print_line("Checkpoints", "bold")
+    checkpoints = {}
     for one in report["checkpoints"]:
         encoders = f"{one['encoder']}, text encoder {one['text']}" if "error" not in one else "cannot be used"
         works = "works offline" if one.get("works_offline") else one.get("get") or one["error"]
-        print_line(f"  {one['name']}: {encoders}; {shown(works)}", "" if one.get("works_offline") else "yellow")
-    print_line("Self-test", "bold")
-    for check in ("self_test", "network"):
-        if check in report:
-            print_line(f"  {report[check]['message']}", "green" if report[check]["ok"] else "bold red")
+        checkpoints[f"{one['name']}: {encoders}; {shown(works)}"] = "" if one.get("works_offline") else "yellow"
+    _print_part("Checkpoints", checkpoints)
+    checks = [report[name] for name in ("self_test", "network") if name in report]
+    _print_part("Self-test", {one["message"]: "green" if one["ok"] else "bold red" for one in checks})
     for problem in report["problems"]:
         print_line(f"problem: {problem}", "bold red")
     if not report["problems"]:
         print_line("all well", "green")
 
 
-def _print_part(title: str, lines: list[str]) -> None:
+def _print_part(title: str, lines: Sequence[str] | Mapping[str, str]) -> None:
+    """lines: with a style each, or plain."""
     print_line(title, "bold")
     for line in lines:
-        print_line(f"  {line}")
+        print_line(f"  {line}", lines[line] if isinstance(lines, Mapping) else "")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import Failure, print_failures, print_json, print_line, print_note, progress, shown
+from openshape_ood.cli.console import (
+    Failure,
+    finish,
+    print_failures,
+    print_json,
+    print_line,
+    print_note,
+    progress,
+    shown,
+)
 from openshape_ood.cli.options import RESULT, option
 from openshape_ood.errors import InputError
-
-if TYPE_CHECKING:
-    from openshape_ood.embedding_store.jobs import Summary
 
 EXAMPLES = """
   openshape-ood embed scans/ --out scans.safetensors --model tiny
@@ -66,12 +73,10 @@ def embed(
         ),
     ] = "local",
     address: Annotated[
-        str | None,
-        option(MANY, "Cluster: auto, or as ray.init takes it; started here if left out.", "ADDRESS"),
+        str | None, option(MANY, "Cluster: auto, or as ray.init takes it; started here if left out.", "ADDRESS")
     ] = None,
     workers: Annotated[
-        int | None,
-        option(MANY, "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1),
+        int | None, option(MANY, "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1)
     ] = None,
     cpus: Annotated[float, option(MANY, "CPUs of each worker, with ray.", min=0.01)] = 1,
     gpus: Annotated[float | None, option(MANY, "GPUs of each worker, with ray: 1 if there are any.", min=0)] = None,
@@ -106,8 +111,7 @@ def embed(
     if not count and not listed.failures:
         raise InputError(nothing_found(files, listed.ignored))
     if not count:
-        print_failures(listed.failures)
-        raise typer.Exit(2)
+        finish(listed.failures, done=False)
     if not folder:
         listed.items = told_apart(listed.items)
         readers = 1 if readers is None and count <= FEW else readers
@@ -123,7 +127,16 @@ def embed(
         done = run(listed.items, out, settings, step=step, **how)
     failures = [*listed.failures, *(Failure(one.path, one.error) for one in done.failed)]
     if json:
-        _print_summary(done, engine, shard, failures, listed.ignored)
+        names = ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
+        counts = {name: getattr(done, name) for name in names}
+        record: dict[str, Any] = {
+            "out": done.out if done.rows else None,
+            "engine": engine,
+            "shard": shard,
+            "dim": done.header.dim,
+        }
+        record |= {"provenance": done.header.provenance.as_json(), "failed": [asdict(one) for one in failures]}
+        print_json({**record, "counts": {**counts, "failed": len(failures), "ignored": len(listed.ignored)}})
     elif done.rows:
         print_line(f"{done.rows} embeddings of {done.header.dim} numbers in {shown(done.out)}")
         note = " (what each file says, else y)" if up == "file" else ""
@@ -147,20 +160,3 @@ def embed(
         raise typer.Exit(2)
     if failures or done.skipped:
         raise typer.Exit(1)
-
-
-def _print_summary(done: Summary, engine: str, shard: str | None, failures: list[Failure], ignored: list[str]) -> None:
-    counts = {
-        name: getattr(done, name) for name in ("given", "embedded", "reused", "changed", "skipped", "rows", "errors")
-    }
-    print_json(
-        {
-            "out": done.out if done.rows else None,
-            "engine": engine,
-            "shard": shard,
-            "dim": done.header.dim,
-            "provenance": done.header.provenance.as_json(),
-            "failed": [{"file": one.file, "reason": one.reason} for one in failures],
-            "counts": {**counts, "failed": len(failures), "ignored": len(ignored)},
-        }
-    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from openshape_ood.cli.console import Failure, print_note, shown
-from openshape_ood.errors import InputError
+from openshape_ood.errors import FileError, InputError
 from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
@@ -99,6 +99,14 @@ def nothing_found(given: Sequence[str], ignored: Sequence[str]) -> str:
     """What to say where no file is a shape."""
     where = ", ".join(given[:3]) + (", ..." if len(given) > 3 else "")
     return f"no shape files in {where} ({len(ignored)} other files); expected {' '.join(SUFFIXES)}"
+
+
+def read_text(option: str, path: Path) -> str:
+    """A small file that an option names."""
+    try:
+        return path.expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise FileError(f"{option} {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def named_ignored(ignored: Sequence[str]) -> None:

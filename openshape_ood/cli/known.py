@@ -14,13 +14,14 @@ import numpy as np
 from openshape_ood.cli.batches import Reading, encode_files
 from openshape_ood.cli.console import Failure, print_note, progress, shown
 from openshape_ood.cli.inputs import File, find_files
-from openshape_ood.encoders.protocols import Identity, Patches
+from openshape_ood.cli.options import split_names
 from openshape_ood.errors import ClassNamesError, FileError, InputError
 from openshape_ood.shapes.reading import SUFFIXES
 
 if TYPE_CHECKING:
     from openshape_ood.cli.encoders import Encoders
-    from openshape_ood.known import KnownClasses
+    from openshape_ood.encoders.protocols import Identity
+    from openshape_ood.known import KnownClasses, MemoryBank
     from openshape_ood.scoring import Method
 
 GENERATED = 80  # shapes a class; of fewer, the threshold is told badly
@@ -107,88 +108,48 @@ def build(
     Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
     """
     from openshape_ood.known import KnownClasses
+    from openshape_ood.novelty.inputs import PATCH_STAGE, known_classes
+    from openshape_ood.scoring import DEFAULTS, find_method
     from openshape_ood.shapes.points import AxisWarning
 
-    sets = list(wanted.saved)
+    sets, files, memory = list(wanted.saved), wanted.with_files, None
+    named: dict[str, np.ndarray | None] = dict.fromkeys(wanted.examples)
     if wanted.generated:
         sets.insert(0, _generated(wanted.by_name, wanted.generated, encoders, reading))
-        wanted = replace(wanted, examples=wanted.with_files, generated=None)
-    if wanted.examples:
+        named = dict.fromkeys(files)
+    if named:
+        chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method
+        if chosen.needs == "patches":
+            patches, chosen = patches or PATCH_STAGE, find_method(DEFAULTS["examples"])
         with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
             warnings.simplefilter("always")
-            sets.append(_built(wanted, method, encoders, reading, failures, patches))
+            if files:
+                rows, owners, memory = _encoded(files, encoders.shape, reading, failures, patches)
+                named |= {name: rows[owners == name] for name in files}
+            classes = known_classes(named, chosen, encoders.shape if files else None, text=encoders.text)
+        if memory is not None:
+            places = np.array([classes.names.index(name) for name in owners])
+            classes = replace(classes, patches=replace(memory, labels=places[memory.shapes]))
+        sets.append(classes)
         for warning in told:
             if issubclass(warning.category, UserWarning) and warning.category is not AxisWarning:
                 print_note(f"note: {shown(warning.message)}", style="yellow")
     return sets[0] if len(sets) == 1 else KnownClasses.join(*sets)
 
 
-def _built(
-    wanted: Wanted,
-    method: Method | None,
-    encoders: Encoders,
-    reading: Reading,
-    failures: list[Failure],
-    patches: str | None,
-) -> KnownClasses:
-    from openshape_ood.novelty.inputs import PATCH_STAGE, known_classes
-    from openshape_ood.scoring import DEFAULTS, find_method
-
-    chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method
-    if chosen.needs == "patches":
-        patches, chosen = patches or PATCH_STAGE, find_method(DEFAULTS["examples"])
-    files, encoder = wanted.with_files, encoders.shape if wanted.with_files else None
-    held = _encoded(files, encoder, reading, failures, patches) if files else {}
-    known = {name: held[name].rows if name in held else None for name in wanted.examples}
-    classes = known_classes(known, chosen, encoder, text=encoders.text)
-    return with_memory(classes, {name: one.patches for name, one in held.items()}, patches)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Embeddings (m, d), and patches where these were asked for."""
-
-    rows: np.ndarray
-    patches: Patches | None
-
-    @classmethod
-    def joined(cls, parts: Sequence[Examples]) -> Examples:
-        found = [part.patches for part in parts if part.patches is not None]
-        features, centers = ([getattr(one, name) for one in found] for name in ("features", "centers"))
-        radii = [np.broadcast_to(one.radius, len(one.features)) for one in found]
-        patches = Patches(*map(np.concatenate, (features, centers, radii))) if found else None
-        return cls(np.concatenate([part.rows for part in parts]), patches)
-
-    def of(self, mask: np.ndarray) -> Examples:
-        own, patches = self.patches, None
-        if own is not None:
-            radii = np.broadcast_to(own.radius, len(own.features))
-            patches = Patches(own.features[mask], own.centers[mask], radii[mask])
-        return Examples(self.rows[mask], patches)
-
-
-def with_memory(classes: KnownClasses, patches: Mapping[str, Any], stage: str | None) -> KnownClasses:
-    """The classes with the patches of their examples, class by class."""
-    from openshape_ood.known import MemoryBank
-
-    if stage is None or not patches:
-        return classes
-    memory = MemoryBank.from_patches(list(patches.values()), stage)
-    places = np.array([classes.names.index(name) for name in patches])
-    return replace(classes, patches=replace(memory, labels=places[memory.labels]))
-
-
 def _encoded(
     classes: Mapping[str, list[File]], encoder: Any, reading: Reading, failures: list[Failure], stage: str | None
-) -> dict[str, Examples]:
-    """The examples of every class, read as one list. Raises `InputError` for a class of which none can be used."""
+) -> tuple[np.ndarray, np.ndarray, MemoryBank | None]:
+    """Embeddings (m, d) of the examples of all classes, the class of each (m,), and their patches at a stage.
 
-    def encode(shapes: list[Any], ups: list[str]) -> Examples:
+    All are read as one list. Raises `InputError` for a class of which none can be used.
+    """
+    from openshape_ood.known import MemoryBank
+
+    def encode(shapes: list[Any], ups: list[str]) -> tuple[np.ndarray, Any]:
         rows = encoder.encode(shapes, up=ups, **reading.settings)
-        if stage is None:
-            return Examples(rows, None)
         how = {"seed": reading.seed, "batch_size": reading.batch_size}
-        return Examples(rows, encoder.encode_patches(shapes, up=ups, stage=stage, **how))
+        return rows, stage and encoder.encode_patches(shapes, up=ups, stage=stage, **how)
 
     files = [replace(file, id=name) for name, own in classes.items() for file in own]  # an example's id is its class
     before = len(failures)
@@ -200,8 +161,8 @@ def _encoded(
             paths = {file.path for file in own}
             reason = next((one.reason for one in failures[before:] if one.file in paths), "no files")
             raise InputError(f"none of the {len(own)} examples of class {name!r} can be used; the first: {reason}")
-    whole = Examples.joined([one.result for one in done])
-    return {name: whole.of(owners == name) for name in classes}
+    memory = MemoryBank.from_patches([one.result[1] for one in done], stage) if stage else None
+    return np.concatenate([one.result[0] for one in done]), owners, memory
 
 
 def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Reading) -> KnownClasses:
@@ -219,11 +180,6 @@ def _generated(names: Sequence[str], kind: str, encoders: Encoders, reading: Rea
     make = sample if kind == "models" else scan
     shapes = {name: [make(resolve(name) or name, POINTS, seed) for seed in range(GENERATED)] for name in names}
     return KnownClasses.from_examples(shapes, encoders.shape, up="y", patches="local", **reading.settings)
-
-
-def split_names(names: Sequence[str]) -> list[str]:
-    """Commas part names too; blanks around them go."""
-    return [name.strip() for word in names for name in word.split(",") if name.strip() or not word.strip()]
 
 
 def _check_no_file(name: str) -> None:

@@ -44,8 +44,7 @@ def save(
     out: Out,
     asked: options.AskedPlainly,
     patches: Annotated[
-        bool,
-        option(KNOWN, "Keep the patches of the examples too: the memory bank of `localize`.", None, "--patches"),
+        bool, option(KNOWN, "Keep the patches of the examples too: the memory bank of `localize`.", None, "--patches")
     ] = False,
     json: options.Json = False,
 ) -> None:

@@ -58,7 +58,7 @@ class Localized:
 def told(found: NoveltyMap) -> dict[str, Any]:
     """What a map says, without its points."""
     peak = found.peak(PEAK)
-    place = found.points[peak][:, :3]
+    novel = found.points[peak][:, :3]
     regions = [] if found.threshold is None else found.regions(len(found) // SMALLEST + 1)
     return {
         "points": len(found),
@@ -69,9 +69,9 @@ def told(found: NoveltyMap) -> dict[str, Any]:
         "regions": [_region(region) for region in regions],
         "most_novel": {
             "share": PEAK,
-            "center": place.mean(axis=0),
-            "low": place.min(axis=0),
-            "high": place.max(axis=0),
+            "center": novel.mean(axis=0),
+            "low": novel.min(axis=0),
+            "high": novel.max(axis=0),
             "novelty": found.novelty[peak].mean(),
         },
     }
@@ -106,7 +106,7 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
     verdict = f", {row['verdict']}" if row["verdict"] else ""
     print_line(f"{shown(row['file'])}: novelty {row['novelty']:.3f} as a whole, nearest to {row['nearest']}{verdict}")
     print_line(
-        f"{told['points']} points, most novel about {_place(told['most_novel']['center'])}, novelty "
+        f"{told['points']} points, most novel about {place(told['most_novel']['center'])}, novelty "
         f"{told['most_novel']['novelty']:.3f} there and {told['novelty']['mean']:.3f} on average"
     )
     if record["threshold"] is None:
@@ -114,7 +114,7 @@ def _print_one(row: dict[str, Any], record: dict[str, Any]) -> None:
     print_line(f"{_beyond(told)} of the points are beyond {record['threshold']['value']:.3f}, known shapes' 95 %")
     for region in told["regions"][:LISTED] if told["tells"] else ():
         print_line(
-            f"  {region['points']} points about {_place(region['center'])}, novelty {region['novelty']:.3f}, "
+            f"  {region['points']} points about {place(region['center'])}, novelty {region['novelty']:.3f}, "
             f"nearest to {shown(region['nearest'])}"
         )
     if not told["tells"]:
@@ -130,8 +130,8 @@ def _where(told: dict[str, Any]) -> str:
     """The place that stands out."""
     if not told["tells"]:
         return "does not tell"
-    return _place(told["regions"][0]["center"]) if told["regions"] else "-"
+    return place(told["regions"][0]["center"]) if told["regions"] else "-"
 
 
-def _place(center: Any) -> str:
+def place(center: Any) -> str:
     return f"({', '.join(f'{value:.3g}' for value in center)})"

@@ -65,6 +65,11 @@ def _parameters(kind: Any) -> list[inspect.Parameter]:
     return [inspect.Parameter(one.name, word, default=one.default, annotation=hints[one.name]) for one in fields(kind)]
 
 
+def split_names(names: Sequence[str] | None) -> list[str]:
+    """Several in one word, separated by commas, too."""
+    return [part.strip() for name in names or () for part in name.split(",") if part.strip()]
+
+
 def checkpoint_names() -> list[str]:
     from openshape_ood import list_checkpoints
 

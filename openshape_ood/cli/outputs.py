@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.cli.console import print_line, print_note, shown
-from openshape_ood.errors import FileError, InputError, MissingPackageError
+from openshape_ood.errors import InputError, MissingPackageError
 
 DRAWN = (".png", ".svg", ".pdf")
 
@@ -58,16 +58,6 @@ def save_text(path: Path, content: str) -> Path:
     from openshape_ood.storage import save_whole
 
     return save_whole(path, content.encode("utf-8", errors="surrogateescape"), "the table")
-
-
-def make_folder(path: Path) -> Path:
-    """The folder, its ~ expanded, which is there from now on."""
-    folder = path.expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot write to {folder}: {error.strerror or error}; expected a folder") from error
-    return folder
 
 
 def print_written(paths: Sequence[Any]) -> None:

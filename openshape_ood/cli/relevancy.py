@@ -9,8 +9,8 @@ import typer
 
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_table, shown, steps
-from openshape_ood.cli.options import ENCODER, RESULT, option
-from openshape_ood.cli.outputs import can_draw, make_folder, print_written
+from openshape_ood.cli.options import ENCODER, RESULT, option, split_names
+from openshape_ood.cli.outputs import can_draw, print_written
 from openshape_ood.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def relevancy(
         Path, typer.Argument(metavar="IMAGE", help="A color image: PNG, JPEG, WEBP, BMP, TIFF, GIF, TGA.")
     ],
     names: Annotated[
-        list[str] | None,
-        option(RESULT, "What to look for, several words: --names lamp 'brown chair'.", "NAME..."),
+        list[str] | None, option(RESULT, "What to look for, several words: --names lamp 'brown chair'.", "NAME...")
     ] = None,
     prompts: Annotated[
         list[str] | None,
@@ -54,11 +53,7 @@ def relevancy(
     ] = None,
     background: Annotated[
         list[str] | None,
-        option(
-            RESULT,
-            "Names whose mean relevancy is subtracted; things that are everywhere, if left out.",
-            "NAME...",
-        ),
+        option(RESULT, "Names whose mean relevancy is subtracted; things that are everywhere, if left out.", "NAME..."),
     ] = None,
     known: Annotated[
         list[str] | None,
@@ -109,14 +104,14 @@ def relevancy(
     from openshape_ood.views.relevancy.tiling import find_preset
 
     # what can be wrong is told before anything is downloaded
-    asked, picture = clean_names(split(names)), load_picture(image)
-    seen = clean_names(split(known)) if known else None
+    asked, picture = clean_names(split_names(names)), load_picture(image)
+    seen = clean_names(split_names(known)) if known else None
     if lacking := [name for name in seen or () if name.casefold() not in {one.casefold() for one in asked}]:
         raise UnknownNameError(f"--known has {lacking[0]!r}, which is not among --names: {', '.join(asked)}")
     chosen = find_preset(preset, legacy)
     how: dict[str, Any] = {"device": device} | ({"templates": prompts} if prompts else {})
     encoder = RelevancyEncoder.from_pretrained(model, pretrained, checkpoint=checkpoint, first_block=first_block, **how)
-    behind = split(background) if background else None
+    behind = split_names(background) if background else None
     with steps("tiles") as step:
         found = encoder.encode_image(picture, asked, preset=chosen, background=behind, seed=seed, progress=step)
     written = [] if out is None else _written(found, seen, out)
@@ -130,12 +125,9 @@ def relevancy(
     print_written(written)
 
 
-def split(names: list[str] | None) -> list[str]:
-    """Several in one word, separated by commas, too."""
-    return [part.strip() for name in names or () for part in name.split(",") if part.strip()]
-
-
 def _written(found: Affinities, known: list[str] | None, folder: Path) -> list[Path]:
+    from openshape_ood.storage import make_folder
+
     novelty = None if known is None else found.novelty(known)
     folder = make_folder(folder)
     written = [found.save(folder / "relevancies.npz")]

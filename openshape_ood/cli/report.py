@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openshape_ood.cli.console import failed_line, shown
+from openshape_ood.cli.maps import place
 from openshape_ood.cli.thresholds import words
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.novelty_map import UNTOLD, NoveltyMap
@@ -28,19 +29,9 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def write(
-    path: Path,
-    record: Mapping[str, Any],
-    maps: Mapping[str, NoveltyMap],
-    threshold: Threshold | None,
-    warning: str = "",
+    path: Path, record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str
 ) -> Path:
     """Write the report; `maps` are of the shapes that get a picture. Raises `FileError` where it cannot be written."""
-    content = page(record, maps, threshold, warning)
-    return save_whole(path, content.encode("utf-8", "replace"), "the report")
-
-
-def page(record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: Threshold | None, warning: str) -> str:
-    """The whole file."""
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     head = (
         f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -51,9 +42,9 @@ def page(record: Mapping[str, Any], maps: Mapping[str, NoveltyMap], threshold: T
     cards = (_card(i, row, maps[row["file"]]) for i, row in enumerate(drawn, 1))
     parts = [*_summary(record, threshold, warning), *_legend(record), f"<ol>{''.join(cards)}</ol>"]
     parts += [*_rest(rest, len(drawn)), *_failures(record)]
-    return f'<!doctype html>\n<html lang="en"><head>{head}<style>{style}</style></head><body><main>\n' + (
-        "\n".join(parts) + "\n</main></body></html>\n"
-    )
+    begin = f'<!doctype html>\n<html lang="en"><head>{head}<style>{style}</style></head><body><main>'
+    content = "\n".join([begin, *parts, "</main></body></html>\n"])
+    return save_whole(path, content.encode("utf-8", "replace"), "the report")
 
 
 def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: str) -> Iterator[str]:
@@ -79,7 +70,7 @@ def _summary(record: Mapping[str, Any], threshold: Threshold | None, warning: st
 
 
 def _legend(record: Mapping[str, Any]) -> Iterator[str]:
-    stops = ", ".join(f"{color} {100 * place:.0f}%" for place, color in NOVELTY)
+    stops = ", ".join(f"{color} {100 * at:.0f}%" for at, color in NOVELTY)
     if record["threshold"] is None:
         said = "Gray: the least novel point of a shape. Dark red: its most novel. Colors of two shapes do not compare."
     else:
@@ -106,7 +97,7 @@ def _card(rank: int, row: Mapping[str, Any], found: NoveltyMap) -> str:
         places = "".join(f"<li>{_region(one, told['points'])}</li>" for one in told["regions"][:LISTED])
         lines.append(f"<ul>{places}{f'<li>and {more} smaller</li>' if more > 0 else ''}</ul>")
     elif told["share_beyond_threshold"] is None:
-        lines.append(f"<p>most novel about {_place(told['most_novel']['center'])}</p>")
+        lines.append(f"<p>most novel about {place(told['most_novel']['center'])}</p>")
     else:
         lines.append("<p>no part of it stands out</p>")
     return (
@@ -124,7 +115,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 def _region(region: Mapping[str, Any], points: int) -> str:
     return (
-        f"{region['points'] / points:.0%} of it about {_place(region['center'])}, novelty {region['novelty']:.3f}, "
+        f"{region['points'] / points:.0%} of it about {place(region['center'])}, novelty {region['novelty']:.3f}, "
         f"nearest to {_text(region['nearest'])}"
     )
 
@@ -158,10 +149,6 @@ def _picture(found: NoveltyMap) -> bytes:
     drawn, small = Image.open(BytesIO(canvas.rendered(figure, "png", DPI))), BytesIO()
     drawn.convert("RGB").quantize(COLORS).save(small, "PNG")
     return small.getvalue()
-
-
-def _place(center: Any) -> str:
-    return f"({', '.join(f'{value:.3g}' for value in center)})"
 
 
 def _text(text: Any) -> str:

@@ -33,11 +33,7 @@ def show(
     out: Annotated[
         Path | None,
         option(
-            RESULT,
-            "The picture: .html to turn it, .png, .svg or .pdf; FILE.html if left out.",
-            "FILE",
-            "--out",
-            "-o",
+            RESULT, "The picture: .html to turn it, .png, .svg or .pdf; FILE.html if left out.", "FILE", "--out", "-o"
         ),
     ] = None,
     up: Annotated[str, option(RESULT, "Which axis points up.", "AXIS")] = "z",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood.cli.console import Failure, as_json, print_line, print_note, print_table
-from openshape_ood.cli.outputs import can_draw, csv_text, make_folder, save_text
+from openshape_ood.cli.outputs import can_draw, csv_text, save_text
 
 if TYPE_CHECKING:
     from openshape_ood.cli.judging import Judge
@@ -37,6 +37,8 @@ class Scored:
 
     def add(self, source: Source, model: SurfaceModel, judge: Judge | None) -> None:
         """Score one, and write its maps."""
+        from openshape_ood.storage import make_folder
+
         own: list[Path] = []
         if self.out is None:
             result = model.score(source)
@@ -66,6 +68,8 @@ class Scored:
 
     def finish(self, model: dict[str, Any], judge: Judge | None, failures: Sequence[Failure]) -> None:
         """Sort, and write the tables: a line a file, those that failed last."""
+        from openshape_ood.storage import make_folder
+
         self.rows.sort(key=lambda row: -row["novelty"])
         classes = judge and judge.as_json()
         if classes:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from openshape_ood.checks import check_choice
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, print_note, print_table, shown, steps, told_warnings
-from openshape_ood.cli.options import ENCODER, RESULT, option
+from openshape_ood.cli.options import ENCODER, RESULT, option, split_names
 from openshape_ood.cli.outputs import can_draw, print_written
-from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names, split
+from openshape_ood.cli.relevancy import ClipCheckpoint, ClipModel, Pretrained, preset_names
 from openshape_ood.errors import CheckpointError, FileError, InputError
 
 if TYPE_CHECKING:
@@ -43,18 +42,11 @@ def view(
         ),
     ] = None,
     depth: Annotated[Path | None, option(VIEW, "A PNG of 16 bits, of the image's size.", "FILE")] = None,
-    camera: Annotated[
-        Path | None,
-        option(VIEW, "JSON with intrinsics, pose and perhaps depth_scale.", "FILE"),
-    ] = None,
+    camera: Annotated[Path | None, option(VIEW, "JSON with intrinsics, pose and perhaps depth_scale.", "FILE")] = None,
     depth_scale: Annotated[float | None, option(VIEW, "Units of the depth a meter, as 1000.", "X")] = None,
-    names: Annotated[
-        list[str] | None,
-        option(VIEW, "What is in it, known or not, several words.", "NAME..."),
-    ] = None,
+    names: Annotated[list[str] | None, option(VIEW, "What is in it, known or not, several words.", "NAME...")] = None,
     known: Annotated[
-        list[str] | None,
-        option(VIEW, "Those of --names that are known; all if left out.", "NAME..."),
+        list[str] | None, option(VIEW, "Those of --names that are known; all if left out.", "NAME...")
     ] = None,
     locate: Annotated[
         list[str] | None,
@@ -66,28 +58,22 @@ def view(
         ),
     ] = None,
     affinities: Annotated[
-        Path | None,
-        option(VIEW, "In place of CLIP: what relevancy --out wrote, .npz.", "FILE"),
+        Path | None, option(VIEW, "In place of CLIP: what relevancy --out wrote, .npz.", "FILE")
     ] = None,
     masks: Annotated[
-        Path | None,
-        option(VIEW, "In place of CLIP: .npz, for each name an array (h, w).", "FILE"),
+        Path | None, option(VIEW, "In place of CLIP: .npz, for each name an array (h, w).", "FILE")
     ] = None,
     out: Annotated[
         Path | None,
         option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
-    preset: Annotated[
-        str,
-        option(ENCODER, "Of relevancy, see there.", "NAME", autocompletion=preset_names),
-    ] = "quick",
+    preset: Annotated[str, option(ENCODER, "Of relevancy, see there.", "NAME", autocompletion=preset_names)] = "quick",
     model: ClipModel = "ViT-B-32",
     pretrained: Pretrained = "openai",
     checkpoint: ClipCheckpoint = None,
     completion: Annotated[
-        str | None,
-        option(COMPLETION, "The network that completes; ours if left out.", "NAME"),
+        str | None, option(COMPLETION, "The network that completes; ours if left out.", "NAME")
     ] = None,
     completion_checkpoint: Annotated[Path | None, option(COMPLETION, "Its weights from a file.", "FILE")] = None,
     relations: Annotated[str | None, option(COMPLETION, "The network that --locate asks.", "NAME")] = None,
@@ -101,8 +87,8 @@ def view(
     from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL
 
     questions = [_question(words) for words in locate or ()]
-    asked = list(dict.fromkeys([*split(names), *(one for t, _, r in questions for one in (t, r))]))
-    told = split(known) if known else None
+    asked = list(dict.fromkeys([*split_names(names), *(one for t, _, r in questions for one in (t, r))]))
+    told = split_names(known) if known else None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
     relater: str | Completer = RELATIONAL
@@ -143,6 +129,7 @@ def view(
 
 def _question(words: str) -> tuple[str, str, str]:
     """Raises `InputError`, `UnknownNameError`."""
+    from openshape_ood.checks import check_choice
     from openshape_ood.views.completion import RELATIONS
 
     parts = [part.strip() for part in words.split(";")]

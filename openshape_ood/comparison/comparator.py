@@ -118,10 +118,8 @@ class Comparator(Method):
 
         Raises
         ------
-        UnknownNameError
-            Where there is none.
-        FileError
-            For a registry or a file that cannot be used.
+        UnknownNameError, FileError
+            Where there is none; for a registry or a file that cannot be used.
         """
         rows = [row for row in load_registry(registry).values() if row.kind == KIND]
         found = [row for row in rows if row.name == name] or [row for row in rows if row.encoder == name]

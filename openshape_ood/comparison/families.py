@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,43 +21,31 @@ from openshape_ood.scoring.fitted import Gaussian
 from openshape_ood.scoring.scorers import cosine
 
 
-class Similarity(Protocol):
-    """What a family is asked for; dim: d of the embeddings, None for any; raw: whether their lengths count."""
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """A family of comparators. Its state is its fields; raw: whether the lengths of embeddings count."""
 
     family: ClassVar[str]
-
-    @property
-    def raw(self) -> bool: ...
-    @property
-    def dim(self) -> int | None: ...
-
-    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64; for (b, a) the same."""
-
-    def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Numbers and arrays that `restored` makes it of again."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Arrays:
-    """A family whose state is its fields."""
-
-    @property
-    def raw(self) -> bool:
-        return False
+    raw = False
 
     @property
     def dim(self) -> int | None:
+        """d of the embeddings, None for any."""
         return len(self.center) if hasattr(self, "center") else None
 
+    def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64; for (b, a) the same."""
+        raise NotImplementedError
+
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Numbers and arrays that `restored` makes it of again."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         return {name: value for name, value in values.items() if name not in arrays}, arrays
 
 
 @dataclass(frozen=True, eq=False)
-class Cosine(_Arrays):
+class Cosine(Similarity):
     """The cosine, which learns nothing: what all others have to be better than."""
 
     family: ClassVar[str] = "cosine"
@@ -71,7 +59,7 @@ class Cosine(_Arrays):
 
 
 @dataclass(frozen=True, eq=False)
-class WhitenedCosine(_Arrays):
+class WhitenedCosine(Similarity):
     """The cosine after directions in which one class varies have been made short.
 
     center (d,) of unit rows; whitening (d, d), a root of the inverse of the covariance within the base classes.
@@ -95,7 +83,7 @@ class WhitenedCosine(_Arrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Plda(_Arrays):
+class Plda(Similarity):
     """How much likelier two rows are as draws from one normal class than from two: a log ratio.
 
     center (d,); axes (d, d), where a class has the variance 1 and no correlation; spread (d,), the variance of class
@@ -134,7 +122,7 @@ class Plda(_Arrays):
 
 
 @dataclass(frozen=True, eq=False)
-class PairMetric(_Arrays):
+class PairMetric(Similarity):
     """Logistic regression on |a - b| and a b, number by number.
 
     center, apart and product (d,): weights of the two, of rows times sqrt(d) around the center; constant.
@@ -168,7 +156,7 @@ class PairMetric(_Arrays):
 
 
 @dataclass(frozen=True, eq=False)
-class RelationSimilarity:
+class RelationSimilarity(Similarity):
     """Minus the logit of a relation network.
 
     center (d,): subtracted from unit rows, which are then scaled by sqrt(d); whitening (d, d): as that of

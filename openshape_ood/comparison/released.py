@@ -83,14 +83,13 @@ def read_released(path: str | os.PathLike[str], network: str = "resnet18") -> tu
     Returns
     -------
     comparator : Comparator
-        For the features of this very encoder; whoever wants it elsewhere takes
-        `Comparator.of(comparator.similarity)`, and knows that it learned nothing about those.
+        For the features of this very encoder; `Comparator.of(comparator.similarity)` is for any.
     images : ImageFeatures
 
     Raises
     ------
     WeightsError
-        For files that are not these, lack a tensor, have one too many or misshapen, or contradict themselves.
+        For files that are not these, or contradict themselves.
     """
     check_choice(network, "network", tuple(NETWORKS))
     given = given_path(path, "path")

@@ -2,14 +2,12 @@
 
 Everything here holds where the n calibration shapes and the shapes tested are exchangeable: drawn alike, in any
 order, from one source, and scored by a score that was fixed before. Then a new known shape is kept with probability
-`expected_coverage(n, coverage)`, whatever the score and the encoder, good or bad. The promise is about the mean over
-calibration sets; `coverage_law` says how far a single one strays.
+`expected_coverage(n, coverage)`, whatever the score and the encoder; that is the mean over calibration sets, and
+`coverage_law` says how far a single one strays.
 
-What breaks it: calibration on clean models and tests on scans (the scans are more novel, fewer are kept than
-promised); calibration on the very examples that a score compares with (they are less novel than new shapes:
-`leave_one_out` mends that); several scans of one object taken for independent (`one_of_each` mends that); other
-classes, or other shares of the classes, than those tested. The remedy is always the same: calibrate on a small set of
-known shapes from where the tested ones come. `python -m benchmarks.coverage` measures each of these.
+What breaks it: clean models for scans, the examples that a score compares with (`leave_one_out` mends that), several
+scans of one object taken for independent (`one_of_each` mends that), other shares of the classes. The remedy: calibrate
+on a small set of known shapes from where the tested ones come. `python -m benchmarks.coverage` measures each of these.
 
 Scores grow with novelty: a shape is kept as known where its score is at most the threshold.
 """

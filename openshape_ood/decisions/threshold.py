@@ -58,10 +58,8 @@ class Threshold:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float | np.number):
-            raise InputError(f"a threshold is {self.value!r}; expected the novelty up to which a row is known")
         if not _finite(self.value):
-            raise InputError(f"a threshold is {self.value!r:.40}; expected a finite number")
+            raise InputError(f"a threshold is {self.value!r:.40}; expected the novelty up to which a row is known")
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
             raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
 

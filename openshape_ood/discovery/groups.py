@@ -6,21 +6,24 @@ same embeddings, settings and seed give the same groups with the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from openshape_ood.checks import check_rows, check_seed, check_whole, unit
+from openshape_ood.decisions.calibration import calibration_needed
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.discovery.grouping import MOST, Grouping, find_grouping, stability
-from openshape_ood.discovery.naming import name_threshold, word_vectors
-from openshape_ood.discovery.result import Discovery, Group, Suggestion
-from openshape_ood.encoders.protocols import Embeddings, NamesEncoder
-from openshape_ood.errors import InputError, MixedEncodersError
+from openshape_ood.discovery.result import Discovery, Group, Suggestion, text_for
+from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder
+from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 from openshape_ood.known import folded
 
 SUGGESTED = 3  # names of a group
+COVERAGE = 0.95  # of known classes whose own name fits
+LEAST_CLASSES = 4  # one name in five that is right would be refused; of fewer, more
 
 
 def discover(
@@ -36,10 +39,9 @@ def discover(
 ) -> Discovery:
     """Group the rows that are novel, and suggest names for the groups.
 
-    A name fits a group where it is as near to its rows as names of known classes are to the rows kept as these: medians
-    of cosines are compared. The least that counts keeps 95 % of the known classes where there are 19 or more, else it
-    is the least of all k and keeps k / (k + 1). A class counts with `min_size` rows kept; with fewer than four classes
-    nothing tells. Class names must be words that the text encoder knows.
+    A name fits a group where it is as near to its rows as names of known classes are to the rows kept as these, by
+    medians of cosines; 95 % of the known classes fit where there are 19 or more, else k / (k + 1) of k. A class counts
+    with `min_size` rows kept; with fewer than four nothing tells. Class names must be words of the text encoder.
 
     Parameters
     ----------
@@ -55,9 +57,9 @@ def discover(
     threshold : Threshold, optional
         Beyond which a row is novel, in place of the judgement's own.
     grouping : {"hdbscan", "agglomerative"} or callable
-        By density (HDBSCAN; where no two groups are told apart, the densest part is one), or by mean cosine, with the
-        number of groups of the largest silhouette. Or a function of unit rows (n, d), none twice, and `min_size` that
-        gives each (n,) the number of its group, negative for none.
+        By density (where no two groups are told apart, the densest part is one), or by mean cosine, with the largest
+        silhouette. Or a function of unit rows (n, d), none twice, and `min_size` that gives each (n,) the number of its
+        group, negative for none.
     min_size : int
         Different rows that a group has at least, from 2 up.
     seed : int
@@ -141,3 +143,36 @@ def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) 
     if provenance is not None:
         threshold.check_fits(provenance)
     return threshold.is_novel(judgement.novelty)
+
+
+def word_vectors(
+    names: Sequence[str] | None, classes: np.ndarray, text: NamesEncoder | None, identity: Identity
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Unit vectors (d,) of the vocabulary by name, and of the known classes by folded name; nothing without names."""
+    if names is None:
+        return {}, {}
+    listed = [] if isinstance(names, str) else list(names)
+    if not listed or not all(isinstance(name, str) and name.strip() for name in listed):
+        raise ClassNamesError(f"names are {reprlib.repr(names)}; expected a list of one name or more, or None")
+    known = np.unique(classes).tolist() if classes.dtype.kind == "U" else []
+    words = {folded(word): word for word in (*known, *listed)}
+    own = list(words.values())
+    rows = dict(zip(words, unit(text_for(identity, text).encode(own), "the text embedding of", own), strict=True))
+    return {words[folded(name)]: rows[folded(name)] for name in listed}, {folded(c): rows[folded(c)] for c in known}
+
+
+def name_threshold(
+    z: np.ndarray, kept: np.ndarray, nearest: np.ndarray, vectors: Mapping[str, np.ndarray], min_size: int
+) -> Threshold | None:
+    """1 - cosine up to which a name fits: how far kept rows are from the names of the classes nearest to them."""
+    own = []
+    for name in np.unique(nearest[kept]) if vectors else ():
+        rows = np.unique(z[kept & (nearest == name)], axis=0)
+        if len(rows) >= min_size:
+            own.append(1 - float(np.median(rows @ vectors[folded(str(name))])))
+    source = f"{len(own)} classes and their names"
+    if len(own) >= calibration_needed(COVERAGE):
+        return Threshold.from_novelty(own, COVERAGE, source=source)
+    if len(own) < LEAST_CLASSES:
+        return None
+    return Threshold(max(own), len(own) / (len(own) + 1), np.sort(own), source=source)

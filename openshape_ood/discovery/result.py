@@ -11,9 +11,8 @@ import numpy as np
 
 from openshape_ood.checks import check_names
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.discovery.naming import text_for
-from openshape_ood.encoders.protocols import Embeddings, NamesEncoder
-from openshape_ood.errors import InputError
+from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder, check_encoders
+from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, folded
 
 
@@ -162,3 +161,20 @@ class Discovery:
 
     def __repr__(self) -> str:
         return f"Discovery({', '.join(f'{count} {what}' for what, count in self.as_json()['counts'].items())})"
+
+
+def text_for(identity: Identity, text: NamesEncoder | None) -> NamesEncoder:
+    """The text encoder given, or that of the checkpoint; raises `MixedEncodersError` for one of another space."""
+    from openshape_ood.encoders.text.encoder import TextEncoder
+    from openshape_ood.registry import is_registered
+
+    check_encoders(None, text)
+    if text is None:
+        if not is_registered(identity.checkpoint):
+            raise InputError(f"the registry has no text encoder of {identity.checkpoint!r} for names; give text=")
+        return TextEncoder.from_pretrained(identity.checkpoint)
+    if not text.identity.fits(identity):
+        raise MixedEncodersError(
+            f"the names are embedded by {text.identity}, the rows by {identity}; expected one embedding space for both"
+        )
+    return text

@@ -1,20 +1,11 @@
-"""KnownClasses: what is known, as embeddings. Everything that a method compares with.
-
->>> from openshape_ood import TextEncoder
->>> known = KnownClasses.from_names(["chair", "sofa"], TextEncoder.from_pretrained("tiny"))
->>> import tempfile, pathlib
->>> with tempfile.TemporaryDirectory() as folder:
-...     path = known.save(pathlib.Path(folder) / "seats.safetensors")
-...     KnownClasses.load(path).names
-('chair', 'sofa')
-"""
+"""KnownClasses: what is known, as embeddings. Everything that a method compares with."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,9 +17,12 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known.examples import ENCODING, check_examples, embedded
-from openshape_ood.known.files import ARRAYS, load_known, save_known
-from openshape_ood.known.memory import MemoryBank, joined_memory
-from openshape_ood.known.soundness import check_joinable
+from openshape_ood.known.memory import MEMORY, MemoryBank, joined_memory
+from openshape_ood.known.soundness import check_joinable, check_sound
+from openshape_ood.storage import loaded_arrays, save_arrays
+
+ARRAYS = ("text", "negatives", "examples", "labels")
+KIND = "set of known classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,12 +151,8 @@ class KnownClasses:
     ) -> KnownClasses:
         """Classes by name, all of them, and by example too, as many as there are examples of.
 
-        Parameters are those of `from_names` and `from_examples`.
-
-        Raises
-        ------
-        ClassNamesError
-            For examples of a class that is not among the names.
+        Parameters are those of `from_names` and `from_examples`. Raises `ClassNamesError` for examples of a class that
+        is not among the names.
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
@@ -262,12 +252,36 @@ class KnownClasses:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .safetensors file, whole or not at all. Raises `FileError` where that cannot be."""
-        return save_known(self, path)
+        arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
+        header: dict[str, Any] = {"names": self.names, "identity": asdict(self.identity)}
+        header |= {"temperature": self.temperature, "threshold": self.threshold and self.threshold.state()}
+        if self.patches is not None:
+            arrays |= {f"patches.{name}": getattr(self.patches, name) for name in MEMORY}
+            header["patches"] = {"stage": self.patches.stage, "radius": self.patches.radius}
+        return save_arrays(path, arrays, header, KIND)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KnownClasses:
         """Read what `save` wrote. Raises `FileError` for any other file; nothing in it is run."""
-        return load_known(cls, path)
+        with loaded_arrays(path, KIND) as (header, arrays):
+            memory: dict[str, Any] = {
+                n.removeprefix("patches."): arrays.pop(n) for n in list(arrays) if n.startswith("patches.")
+            }
+            strangers = sorted({*arrays} - {*ARRAYS} | {*memory} - {*MEMORY})
+            if strangers:
+                raise ValueError(f"it holds {', '.join(strangers)}; expected {', '.join(ARRAYS)}, and patches")
+            temperature, threshold, about = header["temperature"], header.get("threshold"), header.get("patches")
+            if about is not None:
+                about = {**about, "radius": float(about["radius"])}
+            known = cls(
+                names=check_names(header["names"]),
+                identity=Identity(**{field: str(value) for field, value in header["identity"].items()}),
+                patches=MemoryBank(**memory, **about) if memory else None,
+                temperature=None if temperature is None else float(temperature),
+                **arrays,
+            )
+            check_sound(known)
+            return known if threshold is None else known.with_threshold(Threshold.from_state(threshold))
 
     @classmethod
     def join(cls, *several: KnownClasses) -> KnownClasses:
@@ -278,10 +292,8 @@ class KnownClasses:
 
         Raises
         ------
-        MixedEncodersError
-            Naming both where two come from different encoders.
-        ClassNamesError
-            For a class that occurs in two.
+        MixedEncodersError, ClassNamesError
+            Where two come from different encoders; for a class that occurs in two.
         """
         if not several:
             raise InputError("there are no known classes to join; expected at least one set")
@@ -292,7 +304,10 @@ class KnownClasses:
             one.relabeled(names, start + np.arange(len(one.names)), one.text)
             for one, start in zip(several, starts, strict=False)
         ]
-        arrays: dict[str, Any] = {name: _stacked([getattr(one, name) for one in moved]) for name in ARRAYS}
+        arrays: dict[str, Any] = {}
+        for name in ARRAYS:
+            filled = [getattr(one, name) for one in moved if getattr(one, name) is not None]
+            arrays[name] = np.concatenate(filled) if filled else None
         temperatures = [one.temperature for one in several if one.temperature is not None]
         memory = joined_memory([one.patches for one in moved if one.patches is not None])
         if arrays["negatives"] is not None and arrays["text"] is not None:
@@ -304,11 +319,6 @@ class KnownClasses:
 def _same(words: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """Which unit vectors (j, d) are one of (k, d)."""
     return (words @ anchors.T).max(axis=1) >= 1 - 1e-6
-
-
-def _stacked(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    filled = [array for array in arrays if array is not None]
-    return np.concatenate(filled) if filled else None
 
 
 def _farther_half(anchors: np.ndarray, words: Sequence[str], text: NamesEncoder) -> np.ndarray:

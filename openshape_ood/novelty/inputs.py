@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import unit_or_zero
 from openshape_ood.encoders.loading import text_of
 from openshape_ood.encoders.protocols import Embeddings, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
@@ -16,7 +18,8 @@ from openshape_ood.novelty.result import Failure
 from openshape_ood.novelty.up_axis import UpAxis, with_axis
 from openshape_ood.scoring import Judgement, Method, judge
 from openshape_ood.scoring.methods import Kind, kind_of
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.neighbors import nearest
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.batch import errors_of
 from openshape_ood.shapes.points import check_up
@@ -25,6 +28,12 @@ from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 PLAIN = CloudSpec(count=10_000, up="y", color=0.4)  # how shapes are tried for an encoder that does not say
 AUTO = "auto"
 PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
+SAME = 1e-10  # 1 - cosine of what is one content, on two machines; two scans of an object are a million times as far
+
+WHY = (
+    "examples are hardly novel to themselves, or not at all, so that the threshold would be too low, with neighbors 0, "
+    "and known shapes would be novel. Calibrate on other known shapes, or leave these out of the examples"
+)
 
 
 @dataclass(frozen=True)
@@ -142,17 +151,7 @@ def known_classes(
     device: Any = None,
     **settings: Any,
 ) -> KnownClasses:
-    """Known classes in any form that `score_novelty` takes, with what a method needs of them.
-
-    Parameters
-    ----------
-    known : sequence of k str, mapping or KnownClasses
-    method : Method
-    encoder : Encoder, optional
-        None only for `KnownClasses`.
-    text, up, device, **settings
-        As in `score_novelty`; `up` is that of the example shapes.
-    """
+    """Known classes in any form that `score_novelty` takes, with what a method needs; `up` is that of examples."""
     temperature = None if encoder is None else encoder.temperature
     if isinstance(known, KnownClasses):
         return known.with_temperature(temperature)
@@ -166,3 +165,33 @@ def known_classes(
         return KnownClasses.from_both(names, examples, encoder, text, up=up, **settings)
     others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
     return KnownClasses.from_names(names, text, negatives=others, temperature=temperature)
+
+
+def check_files_apart(calibration: Iterable[Any], known: Any) -> None:
+    """Raises `InputError` where paths to calibrate on are those of examples, in a mapping of names to shapes."""
+    values = known.values() if isinstance(known, Mapping) else ()
+    examples = {path for value in values for path in _paths(value)}
+    shared = sorted(examples.intersection(_paths(list(calibration))))
+    if shared:
+        raise InputError(f"{len(shared)} of the calibration files are examples too ({_some(shared)}): {WHY}")
+
+
+def check_content_apart(vectors: np.ndarray, names: Sequence[str], known: KnownClasses) -> None:
+    """Raises `InputError` where embeddings (n, d) to calibrate on are those of examples; names (n,) for the message."""
+    if known.examples is None or not len(vectors):
+        return
+    distance = nearest(unit_or_zero(vectors), unit_or_zero(known.examples), k=1, metric="cosine")[0][:, 0]
+    shared = [name for name, same in zip(names, distance < SAME, strict=True) if same]
+    if shared:
+        raise InputError(
+            f"{len(shared)} of the {len(vectors)} calibration shapes are the same as examples ({_some(shared)}): {WHY}"
+        )
+
+
+def _paths(value: Any) -> set[str]:
+    items = value if isinstance(value, list | tuple) else [value]
+    return {os.path.realpath(item) for item in items if isinstance(item, str | os.PathLike)}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + ", …" * (len(names) > 3)

@@ -24,10 +24,17 @@ from openshape_ood.encoders.protocols import (
 )
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, check_examples
-from openshape_ood.novelty.inputs import AUTO, Queries, example_axis, how_known, known_classes
+from openshape_ood.novelty.inputs import (
+    AUTO,
+    Queries,
+    check_content_apart,
+    check_files_apart,
+    example_axis,
+    how_known,
+    known_classes,
+)
 from openshape_ood.novelty.result import Failure, NoveltyResult
 from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
-from openshape_ood.scoring.apart import check_content_apart, check_files_apart
 from openshape_ood.scoring.methods import check_known
 from openshape_ood.shapes.shape import list_shapes
 
@@ -58,7 +65,7 @@ def score_novelty(
     Parameters
     ----------
     shapes : shapes or Embeddings
-        Whatever `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d) with their identity, as `result.embeddings`.
+        Whatever `ShapeEncoder.encode` takes, or ready `Embeddings` (b, d), as `result.embeddings`.
     known : sequence of k str, mapping or KnownClasses
         Names, or name -> example shapes or ready embeddings (m, d), None for a class of which there is only the name.
     encoder : Encoder, optional
@@ -74,20 +81,18 @@ def score_novelty(
         Answers `result.is_novel`; it must come from the same encoder and method. None takes that of the known
         classes, if they have one for this method.
     calibration : shapes or Embeddings, optional
-        Shapes of known objects, n of them and none among the examples, from where the shapes to be judged come:
-        makes the threshold that keeps a share of `coverage` of such, 19 at least for 0.95.
+        n shapes of known objects, none among the examples, from where the shapes to be judged come: makes the threshold
+        that keeps a share of `coverage` of such, 19 at least for 0.95.
     coverage : float
     groups : sequence of n, optional
         Which object each calibration shape is of, where some are of the same, as `Threshold.from_novelty` takes them.
     errors : {"raise", "skip"}
-        What a shape that cannot be used does; "skip" tries all first, leaves such out, and lists them in
-        `result.failures`.
+        What a shape that cannot be used does; "skip" tries all first, and lists such in `result.failures`.
     up, known_up : str
         Gravity axis of the shapes and of the example shapes: "y", "z" or "x" with an optional "-", or "file", which
-        asks each file, else y. For the shapes also one each, or "auto", which asks each file and finds the axis of
-        all others together by `up_axis.find_up`, three to six times the work, or takes that of the calibration shapes,
-        where these tell; where nothing tells it is y, with a warning. `known_up` is the same as `up` unless given, and
-        "file" beside "auto".
+        asks each file, else y. For the shapes also one each, or "auto": where files do not say it that of the
+        calibration shapes, else what `find_up` finds, at three to six times the work; y, with a warning, where nothing
+        tells. `known_up` is the same as `up` unless given, and "file" beside "auto".
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress
@@ -96,13 +101,6 @@ def score_novelty(
     Returns
     -------
     NoveltyResult
-
-    Raises
-    ------
-    InputError
-        For values that cannot be used, each saying what would.
-    FileError
-        For files.
 
     Examples
     --------
@@ -211,8 +209,6 @@ def score_embeddings(
 
     Raises
     ------
-    InputError
-        For values that cannot be used.
     MixedEncodersError
         For embeddings of different widths or encoders.
 

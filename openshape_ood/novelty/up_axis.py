@@ -1,10 +1,8 @@
 """Which axis points up in a set of shapes that do not say it: the one under which the known classes explain them best.
 
-One shape hardly tells: a table on its side is a fine shelf. Over a whole set the right axis stands out, because the
-shapes of known classes are explained far better under it, and the others about as badly under each. So two things are
-asked of the best axis: that the novelty of the shapes is lower under it, shape by shape, than under the next best; and
-that clearly more of them are kept as known. Novel shapes alone fail the second, and the answer is then "undecided".
-`python -m benchmarks.axis` measures how often either is right.
+One shape hardly tells: a table on its side is a fine shelf. Over a set, two things are asked of the best axis: that
+the novelty of the shapes is lower under it, shape by shape, than under the next best; and that clearly more of them are
+kept as known. Novel shapes alone fail the second: "undecided". `python -m benchmarks.axis` measures it.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import METHODS, judge
 from openshape_ood.scoring.methods import fitted, kind_of
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.shapes.points import UPS, AxisWarning, check_up
 from openshape_ood.shapes.shape import Shape, list_shapes
 
@@ -47,10 +45,8 @@ class UpAxis:
         "y", "z", ... or None: the set does not tell.
     margin : float
         Share of shapes kept under the best axis less that under the next best, -1 to 1.
-    kept : mapping
-        Axis -> share of the shapes kept as known under it.
-    novelty : mapping
-        Axis -> mean novelty under it. The least alone is a poor guide: novel shapes have one as well.
+    kept, novelty : mapping
+        Axis -> share of the shapes kept as known under it, and their mean novelty.
     p_value : float
         Of the least mean novelty being chance beside the next: one-sided t test of the differences, shape by shape.
     shapes : int
@@ -100,8 +96,8 @@ def find_up(
 ) -> UpAxis:
     """The axis that points up in all of the shapes, or "undecided".
 
-    Costs one encoding a shape and axis, of at most 200 shapes. What the files themselves say is not asked;
-    `score_novelty(..., up="auto")` does, and gives the embeddings of the axis found without encoding again.
+    Costs one encoding a shape and axis, of at most 200 shapes. What the files themselves say is asked by
+    `score_novelty(..., up="auto")` alone.
 
     Parameters
     ----------
@@ -109,8 +105,7 @@ def find_up(
         Whatever `ShapeEncoder.encode` takes, b shapes of one source. Of a single one the answer is "undecided".
     known : KnownClasses
         By example a shape is kept where its novelty is that of 95 % of the examples, each left out in turn; by name
-        where it is nearer to a known name than to any of the everyday words for other things. A threshold is not
-        asked: one calibrated on hard scans keeps too much to tell one axis from another.
+        where it is nearer to a known name than to any everyday word for other things. A threshold is not asked.
     encoder : Encoder
     text : NamesEncoder, optional
         For those words, where the known classes hold none; otherwise that of the encoder.
@@ -123,13 +118,6 @@ def find_up(
     Returns
     -------
     UpAxis
-
-    Raises
-    ------
-    InputError
-        For values that cannot be used.
-    FileError
-        For files.
 
     Examples
     --------
@@ -156,10 +144,7 @@ def with_axis(
     settings: Mapping[str, Any],
     text: NamesEncoder | None = None,
 ) -> tuple[UpAxis | None, list[str], np.ndarray]:
-    """What `find_up` finds for the shapes that state no axis, the axis of every shape, and their embeddings (b, d).
-
-    None where all of them state theirs. Undecided is read as y, with a warning.
-    """
+    """What `find_up` finds for shapes that state no axis, if any; the axis of every shape; their embeddings (b, d)."""
     stated = [shape.stated_up() for shape in shapes]
     silent = [i for i, up in enumerate(stated) if up is None]
     sample = [silent[i] for i in _sample(len(silent))]
@@ -218,7 +203,10 @@ def _compared(encoded: Mapping[str, np.ndarray], judged: Judging) -> UpAxis:
 def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None) -> Judging:
     """Novelty, and which rows are kept as known: by the examples, or by words for other things."""
     if kind_of(known) == "examples":
-        limit = _left_out(known)
+        scorer: Any = fitted(METHODS["prototype_distance"], known)
+        labels, left_out = known.labeled_examples()[1], scorer.left_out(known)
+        several = np.bincount(labels)[labels] > 1
+        limit = np.quantile(left_out[several] if several.any() else left_out, COVERAGE)
 
         def by_examples(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             novelty = judge(rows, known, "prototype_distance").novelty
@@ -226,7 +214,10 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
 
         return by_examples
     names: Any = known.text
-    words: Any = _other_words(known, text or text_of(encoder)) if by_words(known) else known.negatives
+    words: Any = known.negatives
+    if by_words(known):
+        others = [word for word in negative_words() if word not in known.names]
+        words = KnownClasses.from_names(known.names, text or text_of(encoder), negatives=others).negatives
 
     def by_names(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         z = unit_or_zero(rows)
@@ -239,21 +230,6 @@ def judging(known: KnownClasses, encoder: Any, text: NamesEncoder | None = None)
 def by_words(known: KnownClasses) -> bool:
     """Whether the text encoder is asked for words for other things."""
     return kind_of(known) != "examples" and known.negatives is None
-
-
-def _left_out(known: KnownClasses) -> float:
-    """The novelty that most examples stay below when each is left out in turn."""
-    _, labels = known.labeled_examples()
-    scorer: Any = fitted(METHODS["prototype_distance"], known)
-    novelty = scorer.left_out(known)
-    several = np.bincount(labels)[labels] > 1
-    return float(np.quantile(novelty[several] if several.any() else novelty, COVERAGE))
-
-
-def _other_words(known: KnownClasses, text: NamesEncoder) -> np.ndarray:
-    words = [word for word in negative_words() if word not in known.names]
-    found: Any = KnownClasses.from_names(known.names, text, negatives=words).negatives
-    return found
 
 
 def plausible(shapes: Sequence[Shape], given: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -54,17 +54,16 @@ def localize(
     shape : array (n, 3|6), path or trimesh object
         One shape, in any form that `ShapeEncoder.encode` takes.
     known : mapping, KnownClasses or list of names
-        Name -> example shapes; classes that have only a name (None) have no patches, and what is theirs looks novel.
-        For more than one call: `KnownClasses.from_examples(..., patches="local")`, which can be saved. Names alone say
-        far less.
+        Name -> example shapes; what is of a class that has only a name (None) looks novel. Names alone say far less.
+        For more than one call: `KnownClasses.from_examples(..., patches="local")`, which can be saved.
     encoder, model, device
         Any `PatchEncoder`, or the checkpoint called `model`, on `device`.
     text : NamesEncoder, optional
         For names; that of the encoder's checkpoint unless given.
     by : {"local", "tokens", "text"}, optional
         "local" compares what the encoder makes of each patch alone, "tokens" the same after the transformer, "text"
-        the tokens, projected, with the names. Unless given, "local" for examples and "text" for names; known classes
-        with patches say it themselves. `python -m benchmarks.localize` measures all three.
+        the tokens, projected, with the names. Unless given, known classes with patches say it; else "local" for
+        examples and "text" for names.
     up, known_up : str
         Gravity axis, "y", "z" or "x" with an optional "-", or "file", which asks the file, else takes y; of the
         examples too, where they have no other.
@@ -80,9 +79,7 @@ def localize(
     Raises
     ------
     InputError
-        For values that cannot be used, among them known classes without two different examples of one class.
-    FileError
-        For files that cannot be used.
+        For values that cannot be used, as known classes without two different examples of one class.
 
     References
     ----------
@@ -280,13 +277,8 @@ def baseline(memory: MemoryBank) -> tuple[float, Threshold]:
     """The median novelty of the patches of known shapes, and the threshold that 95 % of them stay below.
 
     Each of up to 32 shapes is compared with all other shapes of the memory bank, of any class. 40 and more a class are
-    needed to tell it well: of five chairs each is strange beside the other four, and then nothing looks novel. Copies
-    of a shape count as that shape; a class of one shape says nothing.
-
-    Raises
-    ------
-    InputError
-        Where no class has two different example shapes.
+    needed: of five chairs each is strange beside the other four, and then nothing looks novel. Copies of a shape count
+    as that shape; a class of one says nothing, and where there is no other `InputError` is raised.
     """
     if memory not in _MEASURED:
         _MEASURED[memory] = _measure(memory)

@@ -189,10 +189,7 @@ class NoveltyMap:
 
     @property
     def tells(self) -> bool:
-        """Whether the map says where: not if more than 90 % lies beyond the threshold, for then nothing stands out.
-
-        So it is with a wholly other thing, another gravity axis, and a scan beside whole models.
-        """
+        """Whether the map says where: not if more than 90 % lies beyond the threshold, for then nothing stands out."""
         return self.threshold is None or bool(self._beyond <= TELLING)
 
     @property
@@ -302,10 +299,8 @@ class NoveltyMap:
 
         Raises
         ------
-        InputError
-            For another suffix.
-        FileError
-            Where it cannot be written.
+        InputError, FileError
+            For another suffix; where it cannot be written.
         """
         suffix = ".png" if self.elements.kind == "pixels" else ".ply"
         if given_path(path, "path").suffix.lower() != suffix:

@@ -97,16 +97,8 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
 
     Raises
     ------
-    InputError
-        For another suffix, or what is no picture.
-    FileError
-        Where nothing can be written.
-
-    Examples
-    --------
-    >>> save(object(), "picture.jpeg")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: the picture is object; expected axes or a figure of matplotlib, or of plotly
+    InputError, FileError
+        For another suffix, or what is no picture; where nothing can be written.
     """
     path, html = Path(path), hasattr(picture, "to_html")
     figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
@@ -150,6 +142,13 @@ def legend(ax: Axes, marks: Sequence[Mapping[str, Any]] = (), **options: Any) ->
     handles = {"handles": [Line2D([], [], lw=0, **mark) for mark in marks]} if marks else {}
     for text in ax.legend(**handles, **options).get_texts():
         text.update(PLAIN)
+
+
+def key(ax: Axes, colors: Mapping[str, Any], *, marker: str = "o", **options: Any) -> None:
+    """A mark and a name for each color, below the axes."""
+    marks = [{"label": short(n, 24), "color": color, "marker": marker, "ms": 8} for n, color in colors.items()]
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "frameon": False}
+    legend(ax, marks, **place | options)
 
 
 def short(text: str, length: int) -> str:

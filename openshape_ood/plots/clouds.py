@@ -97,11 +97,10 @@ def novelty_map(
         check_choice(color, "color of a novelty map", COLORS)
         ax = canvas.axes_or_new(ax, SIZE)
         draw_pixels(ax, found, color, bar)
-        canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
-        return ax
-    table, colors = map_colors(found, color)
-    ax = canvas.axes_or_new(ax, SIZE)
-    draw_cloud(ax, table, found.up, colors, bar, found.threshold)
+    else:
+        table, colors = map_colors(found, color)
+        ax = canvas.axes_or_new(ax, SIZE)
+        draw_cloud(ax, table, found.up, colors, bar, found.threshold)
     canvas.title(ax, heading(found), fontsize=font_size(ax, 12))
     return ax
 
@@ -185,9 +184,8 @@ def _bar(ax: canvas.Axes, low: float, high: float, threshold: Threshold | None) 
 
 def _key(ax: canvas.Axes, classes: dict[str, str]) -> None:
     """A dot and a name a class, below the cloud."""
-    marks = [{"label": canvas.short(name, 24), "color": classes[name], "marker": "o", "ms": 8} for name in classes]
     # a row too wide would leave the cloud no room; a letter takes some 6 points
-    widest = 6 * (4 + max(len(str(mark["label"])) for mark in marks))
-    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(marks), 4)))
-    style: dict[str, Any] = {"frameon": False, "handletextpad": 0.1, "columnspacing": 1.2, "ncols": columns}
-    canvas.legend(ax, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), fontsize=font_size(ax, 10), **style)
+    widest = 6 * (4 + max(len(canvas.short(name, 24)) for name in classes))
+    columns = int(np.clip(_extent(ax)[0] / widest, 1, min(len(classes), 4)))
+    style: dict[str, Any] = {"handletextpad": 0.1, "columnspacing": 1.2, "ncols": columns}
+    canvas.key(ax, classes, fontsize=font_size(ax, 10), **style)

@@ -34,12 +34,6 @@ def relevancy(affinities: Affinities, *, names: Sequence[str] | None = None, tit
     Returns
     -------
     matplotlib figure
-
-    Examples
-    --------
-    >>> relevancy("image.png")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: affinities are str; expected Affinities, as RelevancyEncoder.encode_image returns
     """
     if not hasattr(affinities, "values") or not hasattr(affinities, "names"):
         given = type(affinities).__name__
@@ -78,18 +72,10 @@ def draw_pixels(ax: canvas.Axes, found: NoveltyMap, color: str, bar: bool) -> No
         return
     if color == "novelty":
         low, high = found.bounds()
-        below: dict[str, Any] = {
-            "transform": ax.transAxes,
-            "ha": "center",
-            "va": "top",
-            "fontsize": 9,
-            "color": canvas.GREY,
-        }
-        ax.text(0.5, -0.04, f"gray {canvas.number(low)}, dark red {canvas.number(high)}", **below)
+        below: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "top", "color": canvas.GREY}
+        ax.text(0.5, -0.04, f"gray {canvas.number(low)}, dark red {canvas.number(high)}", fontsize=9, **below)
         return
-    palette = class_colors(list(found.classes))
-    marks = [{"label": canvas.short(n, 24), "color": c, "marker": "o", "ms": 8} for n, c in palette.items()]
-    canvas.legend(ax, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, frameon=False)
+    canvas.key(ax, class_colors(list(found.classes)), ncols=3)
 
 
 def _picture(affinities: Affinities) -> np.ndarray:

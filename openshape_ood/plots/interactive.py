@@ -34,10 +34,7 @@ def turnable(
     values: Any = None,
     *,
     up: str = "file",
-    low: float | None = None,
-    high: float | None = None,
     title: str | None = None,
-    legend: bool = True,
 ) -> Figure:
     """A plotly figure of a shape, novelty map or scene to turn, colored as `cloud`, `novelty_map` and `scene` do.
 
@@ -47,11 +44,11 @@ def turnable(
     Parameters
     ----------
     points : array (n, 3|6), path, trimesh object, NoveltyMap, SceneResult or CompletedView
-        The last three bring their own values, ends of the ramp and axis; of a scene the ceiling is left out, and of a
+        The last three bring their own values and axis; of a scene the ceiling is left out, and of a
         view the surfaces of completed things are drawn too, which needs scikit-image.
     color : str, optional
         As in `cloud`; "novelty" for a map, "name" for a scene and "height" for anything else unless given.
-    values, up, low, high, title, legend
+    values, up, title
         As in `cloud`.
 
     Returns
@@ -68,8 +65,8 @@ def turnable(
     from openshape_ood.scenes.result import SceneResult
 
     boxes: list[dict[str, Any]] = []
-    if isinstance(points, NoveltyMap | SceneResult) and any(one is not None for one in (values, low, high)):
-        raise InputError("a novelty map brings its own values, low and high, and so does a scene; leave them out")
+    if isinstance(points, NoveltyMap | SceneResult) and values is not None:
+        raise InputError("a novelty map brings its own values, and so does a scene; leave them out")
     surfaces: list[dict[str, Any]] = []
     if is_completed(points):
         surfaces, table, up = list(traces(points)), visible(points), "z"
@@ -82,7 +79,7 @@ def turnable(
         up, title = points.up, heading(points) if title is None else title
     else:
         table, up = one_cloud(points, up)
-        colors = choose_colors(table, up, color or "height", values, low, high)
+        colors = choose_colors(table, up, color or "height", values)
     try:
         from plotly import graph_objects
     except ModuleNotFoundError as error:
@@ -96,13 +93,13 @@ def turnable(
     x, y, z = rows.astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
     figure = graph_objects.Figure(layout=_layout(title, ABOVE if above else TILT))
-    for trace, own in _traces(colors, colors.values[chosen], legend):
+    for trace, own in _traces(colors, colors.values[chosen]):
         marker = shared["marker"] | trace.pop("marker")
         figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
     for box in boxes:
         figure.add_scatter3d(**box)
     for surface in surfaces:
-        figure.add_trace(surface | {"name": _plain(surface["name"]), "showlegend": legend, "hoverinfo": "name"})
+        figure.add_trace(surface | {"name": _plain(surface["name"]), "showlegend": True, "hoverinfo": "name"})
     return figure
 
 
@@ -115,11 +112,11 @@ def _boxes(result: SceneResult) -> Iterator[dict[str, Any]]:
             yield {"x": x, "y": y, "z": z, "mode": "lines", "line": line, "showlegend": False, "hoverinfo": "skip"}
 
 
-def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[tuple[dict[str, Any], Any]]:
+def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str, Any], Any]]:
     """One trace, and which points it has; by class one a class, so that a click in the legend hides it."""
     if colors.color == "class":
         for name, color in colors.classes.items():
-            trace = {"name": _plain(name), "showlegend": legend, "hoverinfo": "name", "marker": {"color": color}}
+            trace = {"name": _plain(name), "showlegend": True, "hoverinfo": "name", "marker": {"color": color}}
             yield trace, values == name
         return
     trace = {"showlegend": False, "hoverinfo": "skip"}
@@ -132,7 +129,7 @@ def _traces(colors: PointColors, values: np.ndarray, legend: bool) -> Iterator[t
         trace["hovertemplate"] = "novelty %{marker.color:.4g}<extra></extra>"
         ticks = {"tickvals": [low, high], "ticktext": [f"{low:.3g} known", f"{high:.3g} novel"]}
         bar = {"title": {"text": "novelty", "side": "right"}, "thickness": 14, "len": 0.6, **ticks}
-        marker |= {"colorscale": [list(stop) for stop in NOVELTY], "showscale": legend, "colorbar": bar}
+        marker |= {"colorscale": [list(stop) for stop in NOVELTY], "showscale": True, "colorbar": bar}
     yield trace | {"marker": marker}, slice(None)
 
 

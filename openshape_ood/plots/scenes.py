@@ -40,12 +40,6 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
     Returns
     -------
     matplotlib figure
-
-    Examples
-    --------
-    >>> scene("room.ply")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: the scene is str; expected the SceneResult that score_scene returns
     """
     if not hasattr(result, "numbers"):
         raise InputError(f"the scene is {type(result).__name__}; expected the SceneResult that score_scene returns")
@@ -56,9 +50,7 @@ def scene(result: SceneResult, color: str = "name", *, title: str | None = None)
         _draw(ax, result, shown, rgb, turn, tilt)
     canvas.title(axes[0, 1], title or f"{result.scene.name}, colored by {color}", fontsize=13)
     if color == "name":
-        palette = _palette(result)
-        marks = [{"label": canvas.short(n, 24), "color": c, "marker": "o", "ms": 8} for n, c in palette.items()]
-        canvas.legend(axes[0, 1], marks, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=6, frameon=False)
+        canvas.key(axes[0, 1], _palette(result), ncols=6)
     return figure
 
 

@@ -90,11 +90,10 @@ def group_sheet(
     titles: Any = None,
     count: int = 6,
     up: Any = "file",
-    figure: canvas.Figure | canvas.SubFigure | None = None,
 ) -> canvas.Figure | canvas.SubFigure:
     """Draw groups of novel shapes, each below its size, stability and names.
 
-    Of each group the medoid comes first, then others evenly from the center outwards; see `drawn_rows`.
+    Of each group, 40 at most, the medoid comes first, then others evenly from the center outwards.
 
     Parameters
     ----------
@@ -109,7 +108,6 @@ def group_sheet(
         Shapes of a group.
     up : str or list of str
         Gravity axis, one for all or one a shape, as in `cloud`.
-    figure : matplotlib figure, optional
 
     Returns
     -------
@@ -136,14 +134,11 @@ def group_sheet(
         words = f"\n{group.words()}" if group.names else ""
         heading = f"group {group.number}: {len(group)} shapes, stability {group.stability:.2f}{words}"
         blocks[heading] = [(places[i], _short(named[places[i]]), "black") for i in drawn if i in places]
-    return _sheet(figure, blocks, listed, ups)
+    return _sheet(None, blocks, listed, ups)
 
 
 def drawn_rows(found: Discovery, count: int = 6) -> dict[Group, list[int]]:
-    """Of the groups, 40 at most, the rows that a sheet shows: the medoid, then evenly to the outermost.
-
-    Raises `InputError` where there is no group.
-    """
+    """Of the groups, the rows that a sheet shows. Raises `InputError` where there is no group."""
     if not found.groups:
         raise InputError("there are no groups to draw; expected a discovery with one or more")
     most = check_whole(count, "count")

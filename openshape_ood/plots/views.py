@@ -44,12 +44,6 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
     Returns
     -------
     matplotlib figure
-
-    Examples
-    --------
-    >>> completed("view.png")
-    Traceback (most recent call last):
-    openshape_ood.errors.InputError: the view is str; expected the CompletedView that complete_view returns
     """
     _check(found)
     located = found.descriptions[len(found.field.names) :][:MOST_LOCATED]
@@ -71,10 +65,9 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
     for ax, sentence in zip(others, located, strict=False):
         draw_cells(ax, found, {sentence: found.cells[sentence]})
         canvas.title(ax, canvas.short(sentence, 40), fontsize=11)
-    colors = [(name, color) for name, color in found.colors().items() if names.get(name, NOTHING).any()][:NAMED]
-    marks = [{"label": canvas.short(n, 24), "color": tuple(c), "marker": "s", "ms": 8} for n, c in colors]
-    if marks:
-        canvas.legend(second, marks, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3, frameon=False)
+    colors = [(name, tuple(color)) for name, color in found.colors().items() if names.get(name, NOTHING).any()]
+    if colors:
+        canvas.key(second, dict(colors[:NAMED]), marker="s", ncols=3)
     return figure
 
 
@@ -145,12 +138,8 @@ def film(found: CompletedView, path: str | os.PathLike[str], *, frames: int = 16
 
     Raises
     ------
-    InputError
-        For another suffix.
-    MissingPackageError
-        Without imageio.
-    FileError
-        Where it cannot be written.
+    InputError, FileError, MissingPackageError
+        For another suffix; where it cannot be written; without imageio.
     """
     _check(found)
     given = given_path(path, "path")

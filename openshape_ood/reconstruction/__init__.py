@@ -1,9 +1,9 @@
 """Where a surface is not as usual, learned from normal examples alone.
 
-Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `mosaic`. Reconstructors: `base` has the
+Rasters: `rasterizer`, `views` of objects, `streaming` of large files, `images`. Reconstructors: `base` has the
 interface; `baselines` the mean image and PCA; `networks` U-Nets, alone and competing (`unet`, `competition`); `memory`
 patches by a network for images; `tokens` the same on patches of shapes; `published` reads the files of Competitive
-Reconstruction Networks; `images` makes tiles of images.
+Reconstruction Networks. `surface` has all of it together, `examination` asks for the class too.
 """
 
 from openshape_ood.reconstruction.base import Reconstructor as Reconstructor
@@ -16,13 +16,13 @@ from openshape_ood.reconstruction.memory import PatchMemory as PatchMemory
 from openshape_ood.reconstruction.methods import RECONSTRUCTORS as RECONSTRUCTORS
 from openshape_ood.reconstruction.methods import find_reconstructor as find_reconstructor
 from openshape_ood.reconstruction.methods import load_reconstructor as load_reconstructor
-from openshape_ood.reconstruction.mosaic import mosaic as mosaic
-from openshape_ood.reconstruction.mosaic import save_mosaic as save_mosaic
 from openshape_ood.reconstruction.networks import PUBLISHED as PUBLISHED
 from openshape_ood.reconstruction.networks import CompetitiveReconstructor as CompetitiveReconstructor
 from openshape_ood.reconstruction.networks import UNetReconstructor as UNetReconstructor
 from openshape_ood.reconstruction.published import read_published as read_published
 from openshape_ood.reconstruction.raster import Raster as Raster
+from openshape_ood.reconstruction.raster import mosaic as mosaic
+from openshape_ood.reconstruction.raster import save_mosaic as save_mosaic
 from openshape_ood.reconstruction.rasterizer import Rasterizer as Rasterizer
 from openshape_ood.reconstruction.streaming import Block as Block
 from openshape_ood.reconstruction.streaming import raster_blocks as raster_blocks

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -38,6 +38,7 @@ CLASSES = np.array(["normal"])
 Report = Callable[[Mapping[str, Any]], None]
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Reconstructor(BaseEstimator):
     """Where a tile is not as normal tiles are: it is rebuilt from what was learned of them, and the rest is novel.
 
@@ -66,12 +67,9 @@ class Reconstructor(BaseEstimator):
 
     method: ClassVar[str] = ""
     poolings: ClassVar[tuple[str, ...]] = ("max", "mean")
-    threshold_: Threshold | None = None
-    pixel_threshold_: Threshold | None = None
-    baseline_ = float("nan")
-
-    def __init__(self, *, pooling: str = "max", coverage: float = 0.95, pixel_coverage: float = 0.95) -> None:
-        self.pooling, self.coverage, self.pixel_coverage = pooling, coverage, pixel_coverage
+    pooling: str = "max"
+    coverage: float = 0.95
+    pixel_coverage: float = 0.95
 
     def fit(
         self,
@@ -107,10 +105,7 @@ class Reconstructor(BaseEstimator):
             For what are no such tiles, too few, and a training that diverges.
         """
         self._check_params()
-        tiles, seen = self._checked(normal, mask)
-        kept = seen.any(axis=(1, 2))
-        owners = np.arange(len(tiles)) if groups is None else _groups(groups, len(tiles))
-        tiles, seen, owners = tiles[kept], seen[kept], owners[kept]
+        tiles, seen, owners = _normal(*self._checked(normal, mask), groups)
         if len(np.unique(owners)) < 2:
             raise InputError(
                 f"there are {len(tiles)} normal tiles of {len(np.unique(owners))} kinds with anything to see; expected "
@@ -118,28 +113,25 @@ class Reconstructor(BaseEstimator):
             )
         held = held_out(owners, check_seed(seed))
         self.learned(tiles[~held], seen[~held], seed, progress)
-        return self._calibrate(tiles[held], seen[held], None if groups is None else owners[held])
+        return self._calibrate(tiles[held], seen[held], owners[held])
 
     def calibrate(self, normal: Any, mask: Any = None, groups: Any = None) -> Self:
         """Make the thresholds of normal tiles that nothing was learned of: for a network that was trained elsewhere, or
         for tiles from elsewhere. Parameters and errors as in `fit`."""
         check_is_fitted(self, "shape_")
         self._check_params()
-        tiles, seen = self._checked_as_fitted(normal, mask)
-        kept = seen.any(axis=(1, 2))
-        if not kept.any():
+        tiles, seen, owners = _normal(*self._checked_as_fitted(normal, mask), groups)
+        if not len(tiles):
             raise InputError("there is no normal tile with anything to see; expected one or more")
-        owners = None if groups is None else _groups(groups, len(tiles))[kept]
-        return self._calibrate(tiles[kept], seen[kept], owners)
+        return self._calibrate(tiles, seen, owners)
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
         """How far each pixel is from what was rebuilt, the mean over the channels.
 
         Parameters
         ----------
-        tiles : array (t, c, h, w)
+        tiles, mask
             As in `fit`, of the same shape.
-        mask : array (t, h, w) of bool, optional
 
         Returns
         -------
@@ -168,16 +160,11 @@ class Reconstructor(BaseEstimator):
         found = self.novelty(one[None], None if mask is None else np.asarray(to_numpy(mask))[None])[0]
         colors = one if len(one) == 3 else np.repeat(one[:1], 3, axis=0)
         rows = np.nan_to_num(np.moveaxis(colors, 0, -1).reshape(-1, 3).astype(np.float64) / 2 + 0.5).clip(0, 1)
-        return NoveltyMap(
-            elements=Elements("pixels", rows, found.shape),
-            novelty=found.ravel().astype(np.float64),
-            nearest=None,
-            classes=CLASSES,
-            baseline=self.baseline_,
-            threshold=self.pixel_threshold_,
-            provenance=self.provenance(),
-            name=name,
-        )
+        return self._map(Elements("pixels", rows, found.shape), found.ravel(), name)
+
+    def _map(self, elements: Elements, novelty: np.ndarray, name: str) -> NoveltyMap:
+        own = self.baseline_, self.pixel_threshold_, self.provenance()
+        return NoveltyMap(elements, novelty.astype(np.float64), None, CLASSES, *own, name=name)
 
     @cached_property
     def identity(self) -> Identity:
@@ -205,10 +192,19 @@ class Reconstructor(BaseEstimator):
         }
         return save_arrays(path, arrays, header, FILE)
 
+    def _begin(self, shape: tuple[int, ...], seed: int) -> None:
+        """What is fitted before anything is learned."""
+        self.shape_, self.seed_, self.history_ = shape, seed, list[dict[str, Any]]()
+        self.threshold_: Threshold | None = None
+        self.pixel_threshold_: Threshold | None = None
+        self.baseline_ = float("nan")
+        self.__dict__.pop("identity", None)
+
     def restored(self, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """Fitted as the one that was saved; any other content raises one of `storage.DAMAGE`."""
         c, h, w = (int(side) for side in header["shape"])
-        self.shape_, self.seed_, self.history_ = (c, h, w), int(header["seed"]), list(header["history"])
+        self._begin((c, h, w), int(header["seed"]))
+        self.history_ = list(header["history"])
         if header["thresholds"]:
             self.threshold_, self.pixel_threshold_ = map(Threshold.from_state, header["thresholds"])
             self.baseline_ = float(header["baseline"])
@@ -218,8 +214,7 @@ class Reconstructor(BaseEstimator):
 
     def learned(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report = False) -> Self:
         """Fitted to all of these tiles, which have been checked, without thresholds."""
-        self.shape_, self.seed_, self.history_ = tiles.shape[1:], seed, list[dict[str, Any]]()
-        self.__dict__.pop("identity", None)
+        self._begin(tiles.shape[1:], seed)
         self._learn(tiles, seen, seed, progress)
         return self
 
@@ -261,29 +256,17 @@ class Reconstructor(BaseEstimator):
     def _calibrate(self, tiles: np.ndarray, seen: np.ndarray, groups: Any) -> Self:
         maps = self._maps(tiles, seen)
         pixels = maps[seen].astype(np.float64)
-        drawn = pixels[np.random.default_rng([self.seed_, 1]).permutation(len(pixels))[:PIXELS]]
         source = f"{len(tiles)} normal tiles that were held out"
         how: dict[str, Any] = {"provenance": self.provenance(), "few": True}
         self.threshold_ = Threshold.from_novelty(self.pooled(maps), self.coverage, groups=groups, source=source, **how)
-        self.pixel_threshold_ = Threshold.from_novelty(drawn, self.pixel_coverage, source=f"pixels of {source}", **how)
+        drawn, of = drawn_places(pixels, self.seed_), f"pixels of {source}"
+        self.pixel_threshold_ = Threshold.from_novelty(drawn, self.pixel_coverage, source=of, **how)
         self.baseline_ = float(np.median(pixels))
         return self
 
     def provenance(self) -> Provenance:
         """What was learned, and from which seed."""
         return Provenance(self.identity, self.method, "", self.seed_, version=__version__)
-
-
-@contextmanager
-def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
-    """What takes the record of each step: the caller's own, or a bar on stderr, or nothing."""
-    if callable(progress):
-        yield progress
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=steps, desc="training", unit="step", disable=not progress) as bar:
-        yield lambda record: bar.update()
 
 
 def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]:
@@ -314,13 +297,24 @@ def checked_tiles(tiles: Any, mask: Any = None) -> tuple[np.ndarray, np.ndarray]
 def pooled(maps: np.ndarray, pooling: str = "max") -> np.ndarray:
     """Scores (t,) of maps (t, h, w): "max" of the means of 3 x 3 pixels, or the "mean", of what is not NaN."""
     seen = np.isfinite(maps)
-    values = np.where(seen, maps, 0).astype(np.float64)
     if pooling == "mean":
+        values = np.where(seen, maps, 0).astype(np.float64)
         total, count = values.sum(axis=(1, 2)), seen.sum(axis=(1, 2))
         return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
-    total, count = _sums(values), _sums(seen.astype(np.float64))
-    means = np.where(seen, total / np.maximum(count, 1), -np.inf).max(axis=(1, 2))
+    means = np.where(seen, local_means(maps), -np.inf).max(axis=(1, 2))
     return np.where(np.isfinite(means), means, np.nan).astype(np.float32)
+
+
+def local_means(maps: np.ndarray) -> np.ndarray:
+    """Means (t, h, w) of what is not NaN among 3 x 3 pixels; 0 where nothing is."""
+    seen = np.isfinite(maps)
+    count = _sums(seen.astype(np.float64))
+    return _sums(np.where(seen, maps, 0).astype(np.float64)) / np.maximum(count, 1)
+
+
+def drawn_places(places: np.ndarray, seed: int) -> np.ndarray:
+    """As many of the novelties (n,) of places as a threshold is made of."""
+    return places[np.random.default_rng([seed, 1]).permutation(len(places))[:PIXELS]]
 
 
 def held_out(groups: np.ndarray, seed: int) -> np.ndarray:
@@ -339,11 +333,13 @@ def _sums(values: np.ndarray) -> np.ndarray:
     return rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
 
 
-def _groups(groups: Any, t: int) -> np.ndarray:
-    found = np.asarray(groups)
-    if found.shape != (t,):
-        raise InputError(f"groups have the shape {found.shape} for {t} tiles; expected ({t},), one each")
-    return np.unique(found, return_inverse=True)[1]
+def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarray, ...]:
+    """Tiles with anything to see, what is seen of them, and the group of each."""
+    t, kept = len(tiles), seen.any(axis=(1, 2))
+    owners = np.arange(t) if groups is None else np.asarray(groups)
+    if owners.shape != (t,):
+        raise InputError(f"groups have the shape {owners.shape} for {t} tiles; expected ({t},), one each")
+    return tiles[kept], seen[kept], owners[kept]
 
 
 def _is_plain(value: Any) -> bool:

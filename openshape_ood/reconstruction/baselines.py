@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ class MeanReconstructor(Reconstructor):
         self.mean_ = arrays["mean"].astype(np.float32).reshape(self.shape_)
 
 
-class PCAReconstructor(Reconstructor):
+@dataclass(eq=False, repr=False)
+class PCAReconstructor(MeanReconstructor):
     """Rebuilds a tile from the first principal components of the normal ones (scikit-learn's `PCA`).
 
     On generated roads it beats the networks: report it beside any result. What the mask leaves out is taken as the
@@ -58,11 +60,7 @@ class PCAReconstructor(Reconstructor):
 
     method = "pca"
 
-    def __init__(
-        self, components: int = 32, *, pooling: str = "max", coverage: float = 0.95, pixel_coverage: float = 0.95
-    ) -> None:
-        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
-        self.components = components
+    components: int = 32
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -71,7 +69,7 @@ class PCAReconstructor(Reconstructor):
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
         from sklearn.decomposition import PCA
 
-        self.mean_ = mean_image(tiles, seen)
+        super()._learn(tiles, seen, seed, progress)
         rows = self._rows(tiles, seen)
         with np.errstate(invalid="ignore"):  # the variance of a single tile, which nobody asks for
             fitted = PCA(min(self.components, *rows.shape), random_state=seed).fit(rows)
@@ -91,7 +89,7 @@ class PCAReconstructor(Reconstructor):
         return {}, {"mean": self.mean_, "axes": self.axes_}
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        self.mean_ = arrays["mean"].astype(np.float32).reshape(self.shape_)
+        super()._restore(state, arrays)
         self.axes_ = arrays["axes"].astype(np.float32)
         if self.axes_.ndim != 2 or self.axes_.shape[1] != self.mean_.size:
             raise InputError(f"its axes are {self.axes_.shape}, expected (n, {self.mean_.size})")

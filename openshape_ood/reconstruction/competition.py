@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 
 from openshape_ood.checks import check_choice, check_positive, check_whole
 from openshape_ood.errors import InputError
+from openshape_ood.reconstruction.base import Report
+from openshape_ood.registry.weights import load_strictly
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -82,24 +85,12 @@ def competition_step(
     seen: Tensor | None = None,
     context: tuple[Tensor, ...] = (),
 ) -> StepLosses:
-    """The losses of a step; `losses.total.backward()` gives each unit the gradients of its own.
+    """The losses of a step of units i and j; `losses.total.backward()` gives each unit the gradients of its own.
 
-    Parameters
-    ----------
-    units : sequence of n modules
-        Tiles -> tiles.
-    i, j : int
-        Which two meet. With one unit, i = j, it only rebuilds.
-    x, x_in : Tensor (b, ...)
-        The tiles, and the same with parts cut out.
-    weights : (w_r, w_f, w_d)
-        Of reconstruction, feedback and discrimination; published are (0.5, 1, 2).
-    margin : float, optional
-        Up to where the discriminator gains; without one its loss has no bound but that of the outputs.
-    seen : Tensor (b, 1, ...) of bool, optional
-        What counts.
-    context : tuple of Tensor
-        What the units are told besides.
+    One unit alone, i = j, only rebuilds. x, x_in: tiles (b, ...), and the same with parts cut out. weights: of
+    reconstruction, feedback and discrimination; published are (0.5, 1, 2). margin: up to where the discriminator
+    gains; without one its loss has no bound but that of the outputs. seen (b, 1, ...): what counts. context: what the
+    units are told besides.
     """
     pair = (i,) if i == j else (i, j)
     answers = [units[k](x_in, *context) for k in pair]
@@ -170,10 +161,8 @@ class Ranking:
         self.reconstruction, self.discrimination = np.full(n, np.nan), np.full(n, np.nan)
 
     def add(self, pair: Sequence[int], losses: StepLosses) -> None:
-        for table, values in (
-            (self.reconstruction, losses.reconstruction),
-            (self.discrimination, losses.discrimination),
-        ):
+        tables, found = (self.reconstruction, self.discrimination), (losses.reconstruction, losses.discrimination)
+        for table, values in zip(tables, found, strict=True):
             for k, value in zip(pair, values, strict=True):
                 new = float(value.detach())
                 table[k] = new if np.isnan(table[k]) else SMOOTHING * table[k] + (1 - SMOOTHING) * new
@@ -188,6 +177,24 @@ class Ranking:
         generator = int(np.nanargmin(self.reconstruction))
         told = np.isfinite(self.discrimination).any()
         return generator, int(np.nanargmax(self.discrimination)) if told else generator
+
+
+def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.ModuleList:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.ModuleList(make() for _ in range(count))
+
+
+def loaded_units(
+    make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor], path: Path, name: str
+) -> nn.ModuleList:
+    """Units with these weights, as `load_strictly`; ValueError for more units than tensors."""
+    if not 0 < count <= len(state):
+        raise ValueError(f"{count} units of {len(state)} arrays")
+    with torch.device("meta"):
+        units = nn.ModuleList(make() for _ in range(count))
+    load_strictly(units, state, path, name)
+    return units
 
 
 def meetings(n: int, way: str, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
@@ -231,7 +238,7 @@ def train(
     *,
     seen: Tensor | None = None,
     context: tuple[Tensor, ...] = (),
-    report: Callable[[Mapping[str, Any]], None] | None = None,
+    report: Report | None = None,
 ) -> tuple[list[dict[str, Any]], Ranking]:
     """Train units in place on tiles (t, ...), and rank them.
 
@@ -275,6 +282,18 @@ def train(
                 report(history[-1])
     units.eval().requires_grad_(False)
     return history, ranking
+
+
+@contextmanager
+def reported(progress: bool | Report, steps: int) -> Iterator[Report]:
+    """What takes the record of each step: the caller's own, or a bar on stderr, or nothing."""
+    if callable(progress):
+        yield progress
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=steps, desc="training", unit="step", disable=not progress) as bar:
+        yield lambda record: bar.update()
 
 
 def _record(step: int, pair: tuple[int, int], losses: StepLosses, rate: float) -> dict[str, Any]:

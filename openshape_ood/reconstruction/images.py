@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from openshape_ood.checks import array, check_whole
 from openshape_ood.errors import InputError
+from openshape_ood.shapes.pictures import load_pixels
 
 FULL = {"uint8": 255.0, "uint16": 65535.0, "bool": 1.0}
 
@@ -53,7 +54,7 @@ def image_tile(
     >>> tile.shape, float(tile.min()), bool(mask.all())
     ((3, 32, 32), 1.0, True)
     """
-    pixels = np.asarray(image) if not isinstance(image, str | os.PathLike) else _read(image)
+    pixels = np.asarray(image) if not isinstance(image, str | os.PathLike) else load_pixels(image)
     sides = [check_whole(side, "size") for side in ((size, size) if isinstance(size, int) else size)]
     if pixels.ndim == 2:
         pixels = pixels[..., None]
@@ -68,11 +69,10 @@ def image_tile(
     given = torch.from_numpy(np.where(seen[..., None], scaled, 0).astype(np.float32)).movedim(2, 0)
     weight = torch.from_numpy(seen.astype(np.float32))[None]
     both = torch.cat([given, weight])[None]
-    resized = F.interpolate(both, sides, mode="bilinear", antialias=True, align_corners=False)[0]
-    share = resized[-1:].clamp(min=1e-6)
-    mask = resized[-1].numpy() > 0.5
-    tile = np.where(mask, (resized[:-1] / share).clamp(-1, 1).numpy(), 0).astype(np.float32)
-    return tile, mask
+    resized = F.interpolate(both, sides, mode="bilinear", antialias=True, align_corners=False)[0].numpy()
+    mask = resized[-1] > 0.5
+    tile = (resized[:-1] / resized[-1:].clip(1e-6)).clip(-1, 1)
+    return np.where(mask, tile, 0).astype(np.float32), mask
 
 
 def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None) -> np.ndarray:
@@ -101,16 +101,7 @@ def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None)
 def resized_maps(maps: Any, shape: Sequence[int]) -> np.ndarray:
     """Maps (t, h, w) at another size (t, rows, columns), as that of the image; NaN stays where it was."""
     given = array(np.nan_to_num(maps), "maps", "bhw").astype(np.float32)
-    seen = torch.from_numpy(np.isfinite(maps).astype(np.float32))[:, None]
+    both = torch.from_numpy(np.stack([given, np.isfinite(maps).astype(np.float32)], axis=1))
     sides = [check_whole(side, "shape") for side in shape]
-    how: dict[str, Any] = {"size": sides, "mode": "bilinear", "align_corners": False}
-    share = F.interpolate(seen, **how)
-    values = F.interpolate(torch.from_numpy(given)[:, None], **how) / share.clamp(min=1e-6)
-    return np.where(share > 0.5, values, np.nan)[:, 0]
-
-
-def _read(path: str | os.PathLike[str]) -> np.ndarray:
-    """The pixels of a file as they are stored, 16 bits and floats too, within bounds."""
-    from openshape_ood.shapes.pictures import load_pixels
-
-    return load_pixels(path)
+    values, share = F.interpolate(both, sides, mode="bilinear", align_corners=False).numpy().swapaxes(0, 1)
+    return np.where(share > 0.5, values / share.clip(1e-6), np.nan)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from openshape_ood.checks import given_path, to_numpy
 from openshape_ood.errors import InputError, NoSuchShapeError
 from openshape_ood.shapes import reading
 from openshape_ood.shapes.columns import SURVEYED, columns_by_width, load_columns
+from openshape_ood.shapes.pictures import load_pixels
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".gif")
 CLOUDS = reading.SUFFIXES
@@ -42,11 +44,20 @@ class Source:
             return False
         return reading.file_size(self.path) > LARGE.get(self.path.suffix.lower(), LARGE_ELSE)
 
-    def pixels(self) -> np.ndarray:
-        """Of an image (h, w) or (h, w, c), of the type that it has. Raises `FileError`."""
-        from openshape_ood.shapes.pictures import load_pixels
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What is wrong inside is said of this image or cloud."""
+        try:
+            yield
+        except InputError as error:
+            raise type(error)(f"{self.name}: {error}") from error
 
-        return np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path)
+    def pixels(self) -> np.ndarray:
+        """Of an image (h, w) or (h, w, c), of the type that it has. Raises `InputError`, `FileError`."""
+        found = np.asarray(to_numpy(self.value)) if self.path is None else load_pixels(self.path)
+        if found.ndim not in (2, 3) or 0 in found.shape:
+            raise InputError(f"{self.name} has the shape {found.shape}; expected an image (h, w) or (h, w, c)")
+        return found
 
     def cloud(self) -> dict[str, np.ndarray]:
         """Of a cloud, by name: points (n, 3); intensity (n,), color (n, 3) in [0, 1], strips (n,) where it has them.
@@ -66,7 +77,9 @@ def list_sources(given: Any) -> list[Source]:
     """
     found = list(_sources(given, "the one given"))
     if not found:
-        raise InputError(f"there is no image and no cloud in {_told(given)}; expected {' '.join((*IMAGES, *CLOUDS))}")
+        raise InputError(
+            f"there is no image and no cloud in {_told(given) or 'nothing'}; expected {' '.join((*IMAGES, *CLOUDS))}"
+        )
     kinds = {one.kind: one.name for one in reversed(found)}
     if len(kinds) > 1:
         raise InputError(
@@ -98,10 +111,9 @@ def _sources(given: Any, name: str) -> Iterable[Source]:
 
 def _files(path: Path) -> Iterable[Source]:
     if path.is_dir():
-        inside = sorted(one for one in path.rglob("*") if one.is_file())
-        hidden = [any(part.startswith(".") for part in one.relative_to(path).parts) for one in inside]
-        for one, left_out in zip(inside, hidden, strict=True):
-            if not left_out and one.suffix.lower() in (*IMAGES, *CLOUDS):
+        for one in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in one.relative_to(path).parts)
+            if not hidden and one.suffix.lower() in (*IMAGES, *CLOUDS) and one.is_file():
                 yield Source(one, str(one), _kind(one))
         return
     if not path.exists():
@@ -116,5 +128,4 @@ def _kind(path: Path) -> str:
 
 
 def _told(given: Any) -> str:
-    several = [] if isinstance(given, str | os.PathLike) or not isinstance(given, list | tuple) else given
-    return ", ".join(map(str, several)) if several else str(given) or "nothing"
+    return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,12 +12,13 @@ import numpy as np
 from openshape_ood.checks import check_positive, check_whole
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements
+from openshape_ood.reconstruction.base import local_means
 from openshape_ood.reconstruction.images import image_tile, resized_maps, scaled_values
 from openshape_ood.reconstruction.inputs import Source
 from openshape_ood.reconstruction.planes import sample_step, sheet_frame
 from openshape_ood.reconstruction.raster import Raster
 from openshape_ood.reconstruction.rasterizer import GRANULE, Rasterizer, cloud_points
-from openshape_ood.reconstruction.streaming import raster_blocks
+from openshape_ood.reconstruction.streaming import raster_blocks, sampled
 from openshape_ood.reconstruction.views import MARGIN, ViewRasterizer
 from openshape_ood.shapes.columns import cloud_pieces
 from openshape_ood.shapes.reading import file_up
@@ -38,7 +39,10 @@ LOOKED_AT = 10_000  # points of a good object that thresholds are made of, about
 
 @dataclass(frozen=True, eq=False)
 class Tiles:
-    """What is learned of one image or cloud: as in `Cut`; of objects also the way to some of their points."""
+    """What is learned of one image or cloud: tiles (t, c, h, w), mask (t, h, w), and where tiles of a sheet lie (t, 2).
+
+    spread: of an object, from maps (t, h, w) to the novelty of some of its points.
+    """
 
     tiles: np.ndarray
     mask: np.ndarray
@@ -48,30 +52,15 @@ class Tiles:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """One image or cloud as tiles.
+    """One image or cloud as tiles and as elements (n,), and the way from maps (t, h, w) to the novelty of these.
 
-    Attributes
-    ----------
-    tiles, mask : ndarray (t, c, h, w), (t, h, w)
-    grid : ndarray (t, 2)
-        Where tiles of a sheet lie, in cells; 0 of others.
-    elements : Elements
-    spread : callable
-        From maps (t, h, w) to the novelty of the elements (n,).
-    up : str
-        Which axis points up in pictures.
+    up: which axis points up in pictures.
     """
 
-    tiles: np.ndarray
-    mask: np.ndarray
-    grid: np.ndarray
+    only: Tiles
     elements: Elements
     spread: Callable[[np.ndarray], np.ndarray]
     up: str = "y"
-
-    @property
-    def only(self) -> Tiles:
-        return Tiles(self.tiles, self.mask, self.grid)
 
 
 @dataclass(frozen=True)
@@ -104,16 +93,12 @@ class Images:
                 "tiles"
             )
         pixels = given[0].pixels()
-        if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-            raise InputError(f"{given[0].name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
         limits = None if values is None else (float(values[0]), float(values[1]))
         return cls(check_whole(size or IMAGE, "size"), limits, str(pixels.dtype), pixels.shape[0] / pixels.shape[1])
 
     def cut(self, source: Source) -> Cut:
         """Raises `InputError` for an image of another depth or proportion than the good ones, and where all is NaN."""
         pixels = source.pixels()
-        if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-            raise InputError(f"{source.name} has the shape {pixels.shape}; expected an image (h, w) or (h, w, c)")
         if str(pixels.dtype) != self.depth and self.values is None:
             raise InputError(
                 f"{source.name} is of {pixels.dtype}, the good images are of {self.depth}, whose ranges differ; "
@@ -125,16 +110,15 @@ class Images:
                 f"{source.name} is {w} x {h} pixels; the good images are {self.ratio:.3g} times as high as wide. Cut "
                 "it as these were: images are compared pixel by pixel"
             )
-        try:
+        with source.named():
             tile, mask = image_tile(pixels, self.size, values=self.values)
-            rgb = scaled_values(pixels.reshape(h, w, -1)[..., :3], self.values) / 2 + 0.5
-        except InputError as error:
-            raise InputError(f"{source.name}: {error}") from error
+            colors = pixels.reshape(h, w, -1)
+            rgb = scaled_values(colors[..., : 3 if colors.shape[2] > 2 else 1], self.values) / 2 + 0.5
         if not mask.any():
             raise InputError(f"{source.name} has no pixel that is a number; expected an image")
         rows = np.nan_to_num(np.broadcast_to(rgb, (h, w, 3))).reshape(-1, 3)
         return Cut(
-            tile[None], mask[None], np.zeros((1, 2)), Elements("pixels", rows, (h, w)),
+            Tiles(tile[None], mask[None], np.zeros((1, 2))), Elements("pixels", rows, (h, w)),
             lambda maps: resized_maps(maps, (h, w))[0].astype(np.float64).reshape(-1),
         )  # fmt: skip
 
@@ -151,11 +135,9 @@ class Sheets:
 
     def cut(self, source: Source) -> Cut:
         cloud = source.cloud()
-        try:
+        with source.named():
             raster = self.rasterizer.rasterize(**cloud)
-        except InputError as error:
-            raise type(error)(f"{source.name}: {error}") from error
-        return Cut(raster.tiles, raster.mask, raster.grid, _points(cloud), raster.to_points, "z")
+        return Cut(Tiles(raster.tiles, raster.mask, raster.grid), _points(cloud), raster.to_points, "z")
 
     def tiles(self, source: Source) -> Tiles:
         """The tiles alone, of a large file block by block."""
@@ -184,7 +166,8 @@ class Objects:
     def cut(self, source: Source) -> Cut:
         raster, cloud = self._raster(source)
         up = "y" if source.path is None else file_up(source.path)
-        return Cut(raster.tiles, raster.mask, _nowhere(raster), _points(cloud), partial(_spread, raster), up)
+        tiles = Tiles(raster.tiles, raster.mask, raster.grid)
+        return Cut(tiles, _points(cloud), partial(_spread, raster), up)
 
     def tiles(self, source: Source) -> Tiles:
         raster = self._raster(source)[0]
@@ -192,7 +175,7 @@ class Objects:
         kept = raster.rows % step == 0
         index = {"rows": raster.rows[kept] // step, "tile": raster.tile[kept], "spot": raster.spot[kept]}
         some = replace(raster, points=-(-raster.points // step), **index)
-        return Tiles(raster.tiles, raster.mask, _nowhere(raster), partial(_spread, some))
+        return Tiles(raster.tiles, raster.mask, raster.grid, partial(_spread, some))
 
     def _raster(self, source: Source) -> tuple[Raster, dict[str, np.ndarray]]:
         cloud = source.cloud()
@@ -203,9 +186,8 @@ class Objects:
                 f"{source.name} reaches {own:.3g} from its middle, the good objects {self.radius / ROOM:.3g}; expected "
                 "the same kind of thing in the same unit, as meters and not centimeters"
             )
-        return replace(
-            self.rasterizer.rasterize(points, radius=self.radius, center=middle_of(points)), merge="mean"
-        ), cloud
+        made = self.rasterizer.rasterize(points, radius=self.radius, center=middle_of(points))
+        return replace(made, merge="mean"), cloud
 
 
 Kind = Images | Sheets | Objects
@@ -284,18 +266,9 @@ def from_settings(told: Mapping[str, Any]) -> Kind:
     return Objects(ViewRasterizer(**inner), check_positive(own.pop("radius"), "radius"), **own)
 
 
-def _nowhere(raster: Raster) -> np.ndarray:
-    return np.zeros((len(raster), 2))
-
-
 def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:
     """Means of 3 x 3 cells, at the points."""
-    from scipy.ndimage import uniform_filter
-
-    seen = np.isfinite(maps)
-    share = uniform_filter(seen.astype(np.float64), (0, 3, 3))
-    total = uniform_filter(np.where(seen, maps, 0).astype(np.float64), (0, 3, 3))
-    return raster.to_points(np.where(seen, total / np.maximum(share, 1e-9), np.nan))
+    return raster.to_points(np.where(np.isfinite(maps), local_means(maps), np.nan))
 
 
 def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,29 +277,20 @@ def _tuples(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _points(cloud: dict[str, np.ndarray]) -> Elements:
-    rows = np.asarray(cloud["points"], dtype=np.float64)
-    return Elements("points", rows)
+    return Elements("points", np.asarray(cloud["points"], dtype=np.float64))
 
 
-def _sample(source: Source) -> tuple[np.ndarray, int, set[str]]:
+def _sample(source: Source) -> tuple[np.ndarray, int, Collection[str]]:
     """At most 100,000 points of a cloud, every how many-th these are, and the names of what it has."""
     if not source.is_large:
         cloud = source.cloud()
-        try:
+        with source.named():
             points = cloud_points(cloud["points"])
-        except InputError as error:
-            raise type(error)(f"{source.name}: {error}") from error
         step = sample_step(len(points))
         return points[::step], step, set(cloud)
-    parts, step, count = [np.empty((0, 3))], 1, 0
-    for piece in cloud_pieces(source.value, ("intensity",)):
-        rows = np.stack([piece[axis][-count % step :: step].astype(np.float64) for axis in "xyz"], axis=1)
-        count, names = count + len(piece["x"]), set(piece)
-        parts.append(rows)
-        while step < sample_step(count):
-            parts, step = [np.concatenate(parts)[::2]], 2 * step
-    sample = np.concatenate(parts)
-    return sample[np.isfinite(sample).all(axis=1)], step, names
+    sample, step, _, names = sampled(cloud_pieces(source.value, ("intensity",)), "xyz")
+    points = sample.T
+    return points[np.isfinite(points).all(axis=1)], step, names
 
 
 def _spacing(points: np.ndarray) -> float:

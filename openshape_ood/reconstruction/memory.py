@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ PROJECTED = 64  # numbers of a patch by which they are chosen
 MOST_SIDES = 1 << 26  # patches chosen times patches there are
 
 
+@dataclass(eq=False, repr=False)
 class PatchMemory(Reconstructor):
     """A memory bank of the patches of normal tiles: a patch is as novel as it is far from the nearest of them.
 
@@ -59,20 +61,12 @@ class PatchMemory(Reconstructor):
 
     method = "memory"
 
-    def __init__(
-        self,
-        backbone: str | nn.Module = "resnet18",
-        *,
-        pretrained: bool = True,
-        layers: tuple[int, ...] = (2, 3),
-        keep: float = 0.1,
-        pooling: str = "max",
-        coverage: float = 0.95,
-        pixel_coverage: float = 0.95,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
-        self.backbone, self.pretrained, self.layers, self.keep, self.device = backbone, pretrained, layers, keep, device
+    backbone: str | nn.Module = "resnet18"
+    _: KW_ONLY
+    pretrained: bool = True
+    layers: tuple[int, ...] = (2, 3)
+    keep: float = 0.1
+    device: str | None = None
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -80,12 +74,17 @@ class PatchMemory(Reconstructor):
             raise InputError(f"keep is {self.keep!r}; expected a share of the patches, above 0 and at most 1")
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
-        network = timm_network(self.backbone, self.shape_[0], self.layers, self.pretrained, seed)
-        self.network_ = network.to(find_device(self.device)).eval()
+        self.network_ = self._network(self.pretrained, seed).to(find_device(self.device)).eval()
         step = max(1, (1 << 20) // tiles[0].size)
         found = [self._patches(tiles[i : i + step], seen[i : i + step]) for i in range(0, len(tiles), step)]
         rows = np.concatenate([features[own] for features, own in found])
         self.rows_ = rows[chosen(rows, self.keep, seed)]
+
+    def _network(self, pretrained: bool, seed: int) -> nn.Module:
+        if isinstance(self.backbone, nn.Module):
+            return self.backbone
+        how = {"features_only": True, "in_chans": self.shape_[0], "out_indices": self.layers}
+        return timm_network(self.backbone, pretrained, seed, **how)
 
     def _patches(self, tiles: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features (t, h', w', d) of the patches, and which show something (t, h', w')."""
@@ -118,32 +117,32 @@ class PatchMemory(Reconstructor):
         if state[GIVEN] and isinstance(self.backbone, str):
             raise InputError("its backbone was a module of one's own; give it: load_reconstructor(path, backbone=...)")
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
-        network = timm_network(self.backbone, self.shape_[0], self.layers, False, 0)
+        network = self._network(False, 0)
         load_strictly(network, tensors, Path("it"), "its backbone")
         self.network_ = network.to(find_device(self.device)).eval()
 
 
-def timm_network(
-    backbone: str | nn.Module, channels: int, layers: Sequence[int], pretrained: bool, seed: int
-) -> nn.Module:
-    """A network of timm for so many channels that gives the maps of `layers`; a module as it is."""
-    if isinstance(backbone, nn.Module):
-        return backbone
+def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Module:
+    """A network of timm; not pretrained, its weights depend on the seed alone.
+
+    Raises `UnknownNameError` for a name that timm does not know, `CheckpointError` where its weights cannot be had.
+    """
     try:
         import timm
     except ModuleNotFoundError as error:
         raise MissingPackageError("a backbone by name needs timm: pip install 'openshape-ood[surfaces]'") from error
-    if not timm.is_model(backbone.partition(".")[0]):
-        raise UnknownNameError(f"timm has no network {backbone!r}; see timm.list_models(), or give a module")
+    if not timm.is_model(name.partition(".")[0]):
+        raise UnknownNameError(f"timm has no network {name!r}; see timm.list_models(), or give a module")
     make: Callable[..., Any] = timm.create_model
     with torch.random.fork_rng():
         torch.manual_seed(check_seed(seed))
         try:
-            return make(backbone, pretrained=pretrained, features_only=True, in_chans=channels, out_indices=layers)
-        except OSError as error:  # of the Hub, or of the file
+            return make(name, pretrained=pretrained, **how)
+        except Exception as error:  # of the Hub, of its files, of a tag that timm does not know
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise CheckpointError(
-                f"the weights of {backbone!r} cannot be had: {error}. Get them where there is a network, give a module "
-                "with weights of your own, or pretrained=False, which finds far less"
+                f"the weights of {name!r} cannot be had: {reason:.200}. Get them where there is a network, or give "
+                "weights of your own; without any trained ones it finds far less"
             ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from openshape_ood.checks import check_choice, check_whole
 from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.errors import InputError
-from openshape_ood.reconstruction.base import Reconstructor, Report, reported
-from openshape_ood.reconstruction.competition import Recipe, Weights, train
+from openshape_ood.reconstruction.base import Reconstructor, Report
+from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, reported, train
 from openshape_ood.reconstruction.unet import UNet, UNetSizes, depth_of
-from openshape_ood.registry.weights import load_strictly
 
 RESIDUALS = ("units", "best", "chain", "answer")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of values in [0, 1]
@@ -36,6 +35,7 @@ def imagenet(tiles: Tensor) -> Tensor:
     return (tiles * 0.5 + 0.5 - center) / spread
 
 
+@dataclass(eq=False, repr=False)
 class CompetitiveReconstructor(Reconstructor):
     """Competing U-Nets (CRN): each rebuilds tiles, and each rebuilds the others' answers as badly as it can.
 
@@ -92,38 +92,26 @@ class CompetitiveReconstructor(Reconstructor):
 
     method = "crn"
 
-    def __init__(
-        self,
-        units: int = 4,
-        *,
-        width: int = 16,
-        depth: int | None = None,
-        norm: str = "group",
-        variant: str = "improved",
-        initialization: str = "fan_in",
-        dropout: bool = False,
-        weights: Weights = (1.0, 0.25, 0.25),
-        margin: float | None = 0.2,
-        corruption: str | None = "cutout",
-        steps: int = 300,
-        batch: int = 16,
-        rate: float = 2e-3,
-        optimizer: str = "adam",
-        rate_schedule: str = "constant",
-        pairs: str = "round-robin",
-        residual: str = "units",
-        normalization: str | None = None,
-        pooling: str = "max",
-        coverage: float = 0.95,
-        pixel_coverage: float = 0.95,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
-        self.units, self.width, self.depth, self.norm, self.variant = units, width, depth, norm, variant
-        self.initialization, self.weights, self.margin, self.corruption = initialization, weights, margin, corruption
-        self.steps, self.batch, self.rate, self.optimizer = steps, batch, rate, optimizer
-        self.rate_schedule, self.pairs, self.residual, self.device = rate_schedule, pairs, residual, device
-        self.dropout, self.normalization = dropout, normalization
+    units: int = 4
+    _: KW_ONLY
+    width: int = 16
+    depth: int | None = None
+    norm: str = "group"
+    variant: str = "improved"
+    initialization: str = "fan_in"
+    dropout: bool = False
+    weights: Weights = (1.0, 0.25, 0.25)
+    margin: float | None = 0.2
+    corruption: str | None = "cutout"
+    steps: int = 300
+    batch: int = 16
+    rate: float = 2e-3
+    optimizer: str = "adam"
+    rate_schedule: str = "constant"
+    pairs: str = "round-robin"
+    residual: str = "units"
+    normalization: str | None = None
+    device: str | None = None
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -141,22 +129,17 @@ class CompetitiveReconstructor(Reconstructor):
     def _sizes(self) -> UNetSizes:
         channels, height, width = self.shape_
         depth = depth_of(min(height, width)) if self.depth is None else self.depth
-        norm: Any = self.norm
-        variant: Any = self.variant
-        return UNetSizes(channels, self.width, depth, norm, variant, dropout=self.dropout)
+        return UNetSizes(channels, self.width, depth, self.norm, self.variant, self.dropout)
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
-        device, sizes, fan = find_device(self.device), self._sizes(), self.initialization
+        device, sizes = find_device(self.device), self._sizes()
         sizes.check_sides(*self.shape_[1:])
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            made: Any = [UNet(sizes).initialize("fan_out" if fan == "fan_out" else "fan_in") for _ in range(self.units)]
-        self.units_ = _placed(nn.ModuleList(made), device)
+        fan: Any = self.initialization
+        self.units_ = _placed(new_units(lambda: UNet(sizes).initialize(fan), self.units, seed), device)
         mask = None if seen.all() else torch.from_numpy(seen[:, None])
+        x = self._prepared(torch.from_numpy(tiles))
         with exact(device), reported(progress, self.steps) as report:
-            self.history_, ranking = train(
-                self.units_, self._prepared(torch.from_numpy(tiles)), self._recipe(), seed, seen=mask, report=report
-            )
+            self.history_, ranking = train(self.units_, x, self._recipe(), seed, seen=mask, report=report)
         self.best_, self.trained_ = ranking.best, ranking.trained
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -186,12 +169,9 @@ class CompetitiveReconstructor(Reconstructor):
         return own | {"trained": self.trained_}, arrays
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        n, sizes = int(state["units"]), UNetSizes(**state["sizes"])
-        if not 0 < n <= len(arrays):
-            raise ValueError(f"{n} units of {len(arrays)} arrays")
-        with torch.device("meta"):
-            units = nn.ModuleList(UNet(sizes) for _ in range(n))
-        load_strictly(units, {k: torch.from_numpy(one) for k, one in arrays.items()}, Path("it"), self.method)
+        sizes = UNetSizes(**state["sizes"])
+        tensors = {key: torch.from_numpy(one) for key, one in arrays.items()}
+        units = loaded_units(lambda: UNet(sizes), int(state["units"]), tensors, Path("it"), self.method)
         self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
 
     def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:
@@ -207,29 +187,18 @@ def _placed(units: nn.ModuleList, device: torch.device) -> nn.ModuleList:
     return units.to(device).to(memory_format=torch.channels_last)
 
 
+@dataclass(eq=False, repr=False)
 class UNetReconstructor(CompetitiveReconstructor):
     """A U-Net alone that learns to mend tiles of which boxes were cut out. Parameters as there."""
 
     method = "unet"
-    units, weights, margin, pairs, residual = 1, (1.0, 0.0, 0.0), None, "round-robin", "units"
-    norm, variant, initialization, dropout, normalization = "group", "improved", "fan_in", False, None
-
-    def __init__(
-        self,
-        *,
-        width: int = 16,
-        depth: int | None = None,
-        corruption: str | None = "cutout",
-        steps: int = 300,
-        batch: int = 16,
-        rate: float = 2e-3,
-        optimizer: str = "adam",
-        rate_schedule: str = "constant",
-        pooling: str = "max",
-        coverage: float = 0.95,
-        pixel_coverage: float = 0.95,
-        device: str | None = None,
-    ) -> None:
-        Reconstructor.__init__(self, pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
-        self.width, self.depth, self.corruption, self.steps, self.batch = width, depth, corruption, steps, batch
-        self.rate, self.optimizer, self.rate_schedule, self.device = rate, optimizer, rate_schedule, device
+    units: int = field(default=1, init=False)
+    norm: str = field(default="group", init=False)
+    variant: str = field(default="improved", init=False)
+    initialization: str = field(default="fan_in", init=False)
+    dropout: bool = field(default=False, init=False)
+    weights: Weights = field(default=(1.0, 0.0, 0.0), init=False)
+    margin: float | None = field(default=None, init=False)
+    pairs: str = field(default="round-robin", init=False)
+    residual: str = field(default="units", init=False)
+    normalization: str | None = field(default=None, init=False)

@@ -18,15 +18,8 @@ LONG = 1.5  # times as long as wide: then the length is a direction
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Where a sheet lies.
-
-    Attributes
-    ----------
-    origin : ndarray (3,)
-        A point of it, in the frame of the cloud.
-    axes : ndarray (3, 3)
-        Rows u and v in the sheet, and its normal w; right-handed.
-    """
+    """Where a sheet lies: a point (3,) of it, in the frame of the cloud, and axes (3, 3), rows u and v in the sheet and
+    its normal w; right-handed."""
 
     origin: np.ndarray
     axes: np.ndarray
@@ -45,19 +38,10 @@ def sample_step(count: int) -> int:
 
 
 def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] | None:
-    """The plane closest to the nearer half of points (n, 3), by least median of squares, refined by those on it.
+    """Unit normal (3,) and offset, normal @ point = offset, of the plane closest to the nearer half of points (n, 3).
 
-    Returns
-    -------
-    tuple of ndarray (3,) and float, or None
-        Unit normal and offset, normal @ point = offset; None where no three points span a plane.
+    By least median of squares (Rousseeuw, JASA 79, 1984), refined by those on it; None where no three span a plane.
 
-    References
-    ----------
-    Rousseeuw, Least Median of Squares Regression, JASA 79, 1984.
-
-    Examples
-    --------
     >>> grid = np.argwhere(np.ones((9, 9, 1))).astype(float)
     >>> normal, offset = robust_plane(np.vstack([grid, [[4, 4, 50]]]))
     >>> abs(normal).round(3).tolist()

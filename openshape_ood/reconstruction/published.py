@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from openshape_ood.checks import given_path
 from openshape_ood.errors import WeightsError
+from openshape_ood.reconstruction.competition import loaded_units
 from openshape_ood.reconstruction.networks import PUBLISHED, CompetitiveReconstructor
 from openshape_ood.reconstruction.unet import LEAST_DEPTH, MOST_DEPTH, UNet, UNetSizes
 from openshape_ood.registry.rows import Keys
-from openshape_ood.registry.weights import load_strictly, read_torch, rekeyed, whole_number
+from openshape_ood.registry.weights import read_torch, rekeyed, whole_number
 
 NAME, UNITS = "crn", "competitive_units."
 MOST_UNITS, MOST_SIDE = 1000, 1 << 14
@@ -56,24 +56,16 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     flags = flags if isinstance(flags, Mapping) else {}
     n, sizes = units_of(state, file), sizes_of(state, file)
     shape = _shape(flags, sizes, n, file)
-    with torch.device("meta"):
-        units = nn.ModuleList(UNet(sizes) for _ in range(n))
-    load_strictly(units, state, file, NAME)
+    units = loaded_units(lambda: UNet(sizes), n, state, file, NAME)
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")
-    own: dict[str, Any] = {
-        "units": n,
-        "width": sizes.width,
-        "depth": sizes.depth,
-        "norm": sizes.norm,
-        "variant": sizes.variant,
-    }
+    own: dict[str, Any] = {name: getattr(sizes, name) for name in ("width", "depth", "norm", "variant")}
     if flags.get("dataset") == "MVTec":
         own["normalization"] = "imagenet"
-    made = CompetitiveReconstructor(**PUBLISHED | own | changes)
+    made = CompetitiveReconstructor(**PUBLISHED | own | {"units": n} | changes)
     made._check_params()
-    made.shape_, made.seed_, made.history_ = shape, 0, []
+    made._begin(shape, 0)
     made.adopt(units, list(range(n)), [int(one) for one in best if one is not None])
     return made
 
@@ -102,8 +94,8 @@ def sizes_of(state: Mapping[str, Tensor], file: Path) -> UNetSizes:
     if not LEAST_DEPTH <= depth <= MOST_DEPTH:
         raise WeightsError(f"{file}: a unit has {depth} levels; expected {LEAST_DEPTH} to {MOST_DEPTH}")
     batch = any(key.startswith(outer) and key.endswith("running_mean") for key in state)
-    norm: Any = "batch" if batch else "instance" if instance else "none"
-    variant: Any = "improved" if f"{outer}4.weight" in state else "plain"
+    norm = "batch" if batch else "instance" if instance else "none"
+    variant = "improved" if f"{outer}4.weight" in state else "plain"
     return UNetSizes(first.shape[1], first.shape[0], depth, norm, variant)
 
 

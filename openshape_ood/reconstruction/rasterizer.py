@@ -12,15 +12,15 @@ from openshape_ood.checks import array, check_choice, check_count, check_positiv
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.planes import Frame, sample_step, sheet_frame
-from openshape_ood.reconstruction.raster import Raster
+from openshape_ood.reconstruction.raster import LARGEST, Raster
 from openshape_ood.shapes.points import unit_colors
 
 CHANNELS = ("height", "intensity", "normal", "density", "color")
 RGB = ("red", "green", "blue")
 GRANULE = 16  # tiles are of a multiple of so many cells
+COVERAGE = 0.05  # the share of its cells that a tile needs to have points in
 SPARSE = 0.02  # points a cell, below which a raster is nearly all holes
 FARTHEST = 2**30  # squares from the middle of a sheet
-LARGEST = 8 * 2**30  # bytes of tiles at once
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Rasterizer:
     cell : float
         Meters along a cell: 0.01 to 0.02 shows cracks, 0.03 to 0.05 potholes.
     tile : int
-        Cells along a tile, a multiple of 16.
+        Cells along a tile, a multiple of 16. The median height of a square half as long counts as camber and is taken
+        off: a place that is to be seen has to be smaller than half of that.
     overlap : float
         The share of a tile that the next one holds again, from 0 up and below 1.
     channels : sequence of {"height", "intensity", "normal", "density", "color"}
@@ -44,15 +45,10 @@ class Rasterizer:
         tile's median; color, which is three channels. What is asked for has to be there.
     height : float
         Meters above and below that become 1 and -1.
-    window : float, optional
-        Meters along the square whose median height counts as camber and is taken off; half a tile if left out. A place
-        that is to be seen has to be smaller than half of that square.
     reach : float
         Meters off the plane beyond which points are of other things (cars, walls, trees) and are not seen.
     fill : int
         Cells without points are filled from the nearest that has any, so many cells away at most.
-    coverage : float
-        The share of its cells that a tile needs to have points in.
     normal, along : sequence of 3 float, optional
         Of the sheet, where known: its normal, such as (0, 0, 1) of a road, and a direction in it that becomes u, such
         as that of the trajectory.
@@ -76,24 +72,19 @@ class Rasterizer:
     overlap: float = 0.5
     channels: Sequence[str] = ("height", "intensity", "normal")
     height: float = 0.1
-    window: float | None = None
     reach: float = 0.5
     fill: int = 3
-    coverage: float = 0.05
     normal: Sequence[float] | None = None
     along: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         for name in ("cell", "height", "reach"):
             check_positive(getattr(self, name), name)
-        if self.window is not None:
-            check_positive(self.window, "window")
         check_whole(self.fill, "fill", 0)
         if check_count(self.tile, "tile", 4096, "cells along a tile") % GRANULE:
             raise InputError(f"tile is {self.tile}; expected a multiple of {GRANULE}")
-        for name in ("overlap", "coverage"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)!r}; expected a share from 0 up and below 1")
+        if not 0 <= self.overlap < 1:
+            raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 up and below 1")
         if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
             raise InputError(f"channels are {self.channels!r}; expected some of {', '.join(CHANNELS)}, each once")
         for channel in self.channels:
@@ -180,7 +171,7 @@ class Rasterizer:
             found[name] = array(values, name, axes, any_type=True)
             check_rows(found[name], name, points, "points")
         if "color" in found:
-            found["color"] = unit_colors(found["color"][:, :3], "color") * 2 - 1
+            found["color"] = unit_colors(found["color"][:, :3], "color")
         return found
 
     def cut(
@@ -233,17 +224,17 @@ class Rasterizer:
         placed = tiles.place(inside[rows] - [u, v, 0], size, self.cell, self.reach, self.height)
         if placed is None:
             return "no plane"
-        rows, spot = rows[placed.rows], placed.spot
+        inner, spot, distance = placed
+        rows = rows[inner]
         cells = spot[:, 0].astype(np.int64) * size + spot[:, 1].astype(np.int64)
         count = np.bincount(cells, minlength=size**2)
         measured = (count > 0).reshape(size, size)
-        if measured.mean() < max(self.coverage, 1 / size**2):
+        if measured.mean() < COVERAGE:
             return "few cells"
         nearest, away = tiles.nearest_cell(measured)
         mask = away <= self.fill
-        height = tiles.cell_mean(placed.distance, cells, count).reshape(size, size)
-        window = size // 2 if self.window is None else min(size, round(self.window / self.cell))
-        height = (height - tiles.broad_median(height, measured, window)).reshape(-1)[nearest]
+        height = tiles.cell_mean(distance, cells, count).reshape(size, size)
+        height = (height - tiles.broad_median(height, measured)).reshape(-1)[nearest]
         made = {"height": height}
         if "normal" in self.channels:
             down, right = tiles.slopes(height, self.cell)
@@ -254,15 +245,9 @@ class Rasterizer:
             table = column[rows].reshape(len(rows), -1).T
             for channel, one in zip(_names(name), table, strict=True):
                 made[channel] = tiles.cell_mean(one, cells, count)[nearest]
-        stacked = np.stack([self._in_range(name, made[name]) for name in self.ranges])
+        scaled = [(made[name] - low) / (high - low) * 2 - 1 for name, (low, high) in self.ranges.items()]
+        stacked = np.stack(scaled).clip(-1, 1)
         return np.where(mask, stacked, 0).astype(np.float32), mask, rows, spot
-
-    def _in_range(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Into [-1, 1]; intensity and color are already."""
-        if name in ("intensity", *RGB):
-            return values
-        low, high = self.ranges[name]
-        return ((values - low) / (high - low) * 2 - 1).clip(-1, 1)
 
     def _raster(self, found: list[Any], frame: Frame, points: int, left_out: dict[str, int]) -> Raster:
         grid, stacked, mask, rows, spot = zip(*found, strict=True) if found else [()] * 5
@@ -293,7 +278,7 @@ class Rasterizer:
         said = ", ".join(f"{count} of {reason}" for reason, count in left_out.items() if count) or "none"
         return CloudError(
             f"no tile of {self.tile} × {self.tile} cells of {self.cell:g} m is left (left out: {said}). A tile needs "
-            f"points in {self.coverage:.0%} of its cells, about one plane; take smaller cells or tiles for a small "
+            f"points in {COVERAGE:.0%} of its cells, about one plane; take smaller cells or tiles for a small "
             "surface, larger cells for sparse points, and meters"
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,13 +53,24 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class _Survey:
-    """Of the whole file: points, frame of the sheet, scales of intensity by strip, of color, and squares of a block."""
+    """A file, how it is rasterized, in blocks of about how many points; and of the whole of it: points, frame of the
+    sheet, scales of intensity by strip, of color, and squares of a block."""
 
+    path: str | os.PathLike[str]
+    rasterizer: Rasterizer
+    block_points: int
     points: int
     frame: Frame
     strips: dict[int, tuple[float, float]]
     white: float
     side: int
+
+    @property
+    def record(self) -> np.dtype:
+        """A point on disk: its place in the file, where it lies in the sheet, and the scaled values of its channels."""
+        sizes = {"intensity": 1, "color": 3}
+        values = [(name, "f8", (size,)) for name, size in sizes.items() if name in self.rasterizer.channels]
+        return np.dtype([("row", "i8"), ("inside", "f8", (3,)), *values])
 
     def blocks(self, squares: np.ndarray) -> np.ndarray:
         """The block (n, 2) of each square (n, 2); the sheet's middle is in the midst of one, as roads are."""
@@ -95,8 +106,7 @@ def raster_blocks(
     CloudError
         For what `Rasterizer.rasterize` refuses, and for places so crowded that a block does not fit.
     """
-    check_whole(block_points, "block_points", 1000)
-    yield from _blocks(path, rasterizer, _survey(path, rasterizer, block_points), block_points, scratch)
+    yield from _blocks(_survey(path, rasterizer, block_points), scratch)
 
 
 def score_file(
@@ -136,9 +146,9 @@ def score_file(
         raise InputError(f"out is {out}; expected a .ply file, or .las or .laz of a cloud that is LAS or LAZ")
     with TemporaryDirectory(dir=scratch, prefix="openshape_ood-") as folder:
         kept = Path(folder) / "novelty.f4"
-        survey = _survey(source, rasterizer, check_whole(block_points, "block_points", 1000))
+        survey = _survey(source, rasterizer, block_points)
         np.memmap(kept, np.float32, "w+", shape=(survey.points,))[:] = np.nan
-        for block in _blocks(source, rasterizer, survey, block_points, scratch):
+        for block in _blocks(survey, scratch):
             novelty = block.raster.to_points(score(block.raster))
             # opened for each block, so that no more of it stays in memory
             np.memmap(kept, np.float32, "r+")[block.rows[block.core]] = novelty[block.core]
@@ -187,50 +197,61 @@ def _write(source: Path, target: Path, kept: Path, count: int, bounds: tuple[flo
 
 
 def _survey(path: str | os.PathLike[str], rasterizer: Rasterizer, block_points: int) -> _Survey:
-    """One look at the file. The sample, that of `Rasterizer.rasterize`, is thinned out whenever it is too large."""
-    count, step, white, strips = 0, 1, 1.0, False
-    sample = np.empty((5, 0))
-    for piece in cloud_pieces(path, ("intensity", STRIP)):
-        for channel, name in (("intensity", "intensity"), ("color", "red")):
-            if channel in rasterizer.channels and name not in piece:
-                raise rasterizer.missing(channel)
-        if "color" in rasterizer.channels:
-            white = max(white, *(float(piece[channel].max()) for channel in RGB))
-        columns = [piece.get(name, piece["x"]) for name in ("x", "y", "z", "intensity", STRIP)]
-        rows, strips, count = slice(-count % step, None, step), STRIP in piece, count + len(piece["x"])
-        sample = np.hstack([sample, np.stack([column[rows].astype(np.float64) for column in columns])])
-        while step < sample_step(count):
-            sample, step = sample[:, ::2], 2 * step
+    """One look at the file."""
+    check_whole(block_points, "block_points", 1000)
+    white, with_color = 1.0, "color" in rasterizer.channels
+
+    def pieces() -> Iterator[Mapping[str, np.ndarray]]:
+        nonlocal white
+        for piece in cloud_pieces(path, ("intensity", STRIP)):
+            for channel, name in (("intensity", "intensity"), ("color", "red")):
+                if channel in rasterizer.channels and name not in piece:
+                    raise rasterizer.missing(channel)
+            if with_color:
+                white = max(white, *(float(piece[channel].max()) for channel in RGB))
+            yield piece
+
+    sample, step, count, names = sampled(pieces(), ("x", "y", "z", "intensity", STRIP))
     sample = sample[:, np.isfinite(sample[:3]).all(axis=0)]
     if not sample.shape[1]:
         raise CloudError(f"none of the points looked at in {os.fspath(path)} is finite")
     points, scales = sample[:3].T, {}
     frame = rasterizer.frame(points)
     if "intensity" in rasterizer.channels:
-        scales = tiles.intensity_scales(sample[3], sample[4].astype(np.int64) if strips else None)
+        scales = tiles.intensity_scales(sample[3], sample[4].astype(np.int64) if STRIP in names else None)
     counts = np.unique(keys_of(rasterizer.squares(frame.inside(points))), return_counts=True)[1]
     rim = 2 * _rim(rasterizer)
     side = max(rim, 1, int(np.sqrt(block_points / (step * np.quantile(counts, 0.9)))) - rim)
-    return _Survey(count, frame, scales, next(one for one in (1.0, 255.0, 65535.0, np.inf) if white <= one), side)
+    full = next(one for one in (1.0, 255.0, 65535.0, np.inf) if white <= one)
+    return _Survey(path, rasterizer, block_points, count, frame, scales, full, side)
 
 
-def _blocks(
-    path: str | os.PathLike[str],
-    rasterizer: Rasterizer,
-    survey: _Survey,
-    block_points: int,
-    scratch: str | os.PathLike[str] | None,
-) -> Iterator[Block]:
-    left_out, found = Counter[str](), 0
+def sampled(
+    pieces: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]
+) -> tuple[np.ndarray, int, int, Collection[str]]:
+    """Of clouds in pieces columns (k, s) of every so many-th point (x in place of one that is not there), how many-th,
+    how many points there are, and what was measured of them."""
+    sample, step, count, there = np.empty((len(names), 0)), 1, 0, set[str]()
+    for piece in pieces:
+        columns = [piece.get(name, piece["x"])[-count % step :: step].astype(np.float64) for name in names]
+        sample, count, there = np.hstack([sample, np.stack(columns)]), count + len(piece["x"]), set(piece)
+        while step < sample_step(count):
+            sample, step = sample[:, ::2], 2 * step
+    return sample, step, count, there
+
+
+def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator[Block]:
+    left_out, found, rasterizer = Counter[str](), 0, survey.rasterizer
+    most = CROWDED * survey.block_points
     with TemporaryDirectory(dir=scratch, prefix="openshape_ood-") as folder:
-        _sort(path, rasterizer, survey, Path(folder))
+        _sort(survey, Path(folder))
         for file in sorted(Path(folder).iterdir()):
-            if file.stat().st_size > CROWDED * block_points * _record(rasterizer).itemsize:
+            if file.stat().st_size > most * survey.record.itemsize:
                 raise CloudError(
                     f"a square of {survey.side * rasterizer.step * rasterizer.cell:g} m holds more than "
-                    f"{CROWDED * block_points:,} points; thin the cloud out first, or give a larger block_points"
+                    f"{most:,} points; thin the cloud out first, or give a larger block_points"
                 )
-            block = _block(file, rasterizer, survey)
+            block = _block(file, survey)
             file.unlink()
             left_out.update(block.raster.left_out)
             found += len(block.raster)
@@ -245,20 +266,14 @@ def _rim(rasterizer: Rasterizer) -> int:
     return -(-rasterizer.tile // rasterizer.step) - 1
 
 
-def _record(rasterizer: Rasterizer) -> np.dtype:
-    """A point on disk: its place in the file, where it lies in the sheet, and the scaled values of its channels."""
-    sizes = {"intensity": 1, "color": 3}
-    values = [(name, "f8", (size,)) for name, size in sizes.items() if name in rasterizer.channels]
-    return np.dtype([("row", "i8"), ("inside", "f8", (3,)), *values])
-
-
-def _sort(path: str | os.PathLike[str], rasterizer: Rasterizer, survey: _Survey, folder: Path) -> None:
+def _sort(survey: _Survey, folder: Path) -> None:
     """Every point into the files of the blocks that it is of, or in whose rim it lies."""
+    rasterizer = survey.rasterizer
     start, squares, rim = 0, np.empty(0, np.int64), _rim(rasterizer)
-    for piece in cloud_pieces(path, ("intensity", STRIP)):
+    for piece in cloud_pieces(survey.path, ("intensity", STRIP)):
         points = np.stack([piece[axis].astype(np.float64) for axis in "xyz"], axis=1)
         measured = np.isfinite(points).all(axis=1)
-        records = np.empty(measured.sum(), _record(rasterizer))
+        records = np.empty(measured.sum(), survey.record)
         records["row"] = start + np.flatnonzero(measured)
         records["inside"] = survey.frame.inside(points[measured])
         if "intensity" in rasterizer.channels:
@@ -267,7 +282,7 @@ def _sort(path: str | os.PathLike[str], rasterizer: Rasterizer, survey: _Survey,
             records["intensity"] = values[:, None]
         if "color" in rasterizer.channels:
             rgb = np.stack([piece[channel][measured] for channel in RGB], axis=1)
-            records["color"] = rgb / survey.white * 2 - 1
+            records["color"] = rgb / survey.white
         own = rasterizer.squares(records["inside"])
         squares = np.union1d(squares, keys_of(own))
         check_spacing(survey.points, len(squares), rasterizer)
@@ -289,8 +304,8 @@ def _append(records: np.ndarray, blocks: np.ndarray, folder: Path) -> None:
             file.write(records[part].tobytes())
 
 
-def _block(file: Path, rasterizer: Rasterizer, survey: _Survey) -> Block:
-    records = np.fromfile(file, _record(rasterizer))
+def _block(file: Path, survey: _Survey) -> Block:
+    records, rasterizer = np.fromfile(file, survey.record), survey.rasterizer
     # in the order of the file, so that sums are those of the whole cloud
     records = records[np.argsort(records["row"], kind="stable")]
     inside = np.ascontiguousarray(records["inside"])

@@ -25,7 +25,7 @@ from openshape_ood.reconstruction.rasterizer import Rasterizer
 from openshape_ood.reconstruction.streaming import score_file, scored_points
 from openshape_ood.reconstruction.surface_fit import fitted, gathered, worst_points
 from openshape_ood.reconstruction.views import ViewRasterizer
-from openshape_ood.storage import loaded_arrays, save_arrays
+from openshape_ood.storage import loaded_arrays, make_folder, save_arrays
 
 FILE = "surface"
 SETTINGS, WEIGHTS = f"{FILE}.safetensors", "reconstructor.safetensors"  # in the folder of a model
@@ -82,9 +82,9 @@ class SurfaceModel:
         What the good ones are, and how they become tiles; see `reconstruction.kinds`.
     reconstructor : Reconstructor
         Fitted, without thresholds of its own.
-    scale : ndarray (v, h, w) or None
-        Of objects: the usual novelty at each place of each view, which maps are divided by, as edges are never rebuilt
-        as well as faces.
+    scale : ndarray (v, h, w)
+        What maps are divided by: of objects the usual novelty at each place of each view, as edges are never rebuilt as
+        well as faces; else 1.
     threshold : Threshold
         For whole images or clouds. Where the good ones are too few for the coverage (0.95
         needs 19), the largest; `threshold.coverage` says what that keeps.
@@ -96,7 +96,7 @@ class SurfaceModel:
 
     data: Kind
     reconstructor: Reconstructor
-    scale: np.ndarray | None
+    scale: np.ndarray
     threshold: Threshold
     pixel_threshold: Threshold
     baseline: float
@@ -171,17 +171,15 @@ class SurfaceModel:
         own = _unfitted(reconstructor, params)
         if shape is not None:
             check_choice(shape, "shape", ("sheets", "objects"))
-        how = (
-            kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels)
-            if sources[0].kind == "cloud"
-            else None
-        )
-        data = how or Images.of(sources, size, values)
+        data: Kind
+        if sources[0].kind == "cloud":
+            data = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels)
+        else:
+            data = Images.of(sources, size, values)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)
         told = f"{len(sources)} good {data.kind}" if len(sources) > 1 else f"parts of one of {data.kind}"
-        found = fitted(own, good_tiles, rounds, seed, progress, told)
-        return cls(data, found.reconstructor, found.scale, found.threshold, found.pixel_threshold, found.baseline)
+        return cls(data, *fitted(own, good_tiles, rounds, seed, progress, told))
 
     def score(self, one: Any) -> SurfaceResult:
         """How novel an image or cloud is as a whole, and where.
@@ -204,9 +202,9 @@ class SurfaceModel:
         """
         source = self._source(one)
         cut = self.data.cut(source)
-        maps = self._maps(cut.tiles, cut.mask)
+        maps = self._maps(cut.only.tiles, cut.only.mask)
         novelty = cut.spread(maps)
-        whole = self._worst(maps) if self.scale is None else worst_points(novelty)
+        whole = worst_points(novelty) if isinstance(self.data, Objects) else self._worst(maps)
         return self._result(source, whole, cut.elements, novelty, cut.up)
 
     def score_file(self, path: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> SurfaceResult:
@@ -234,11 +232,7 @@ class SurfaceModel:
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write `surface.safetensors` and `reconstructor.safetensors` into a folder, which is made if need be. Raises
         `FileError`."""
-        path = given_path(folder, "folder")
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot make the folder {path}: {error.strerror or error}") from error
+        path = make_folder(folder)
         header = {
             "data": kinds.settings(self.data),
             "thresholds": [self.threshold.state(), self.pixel_threshold.state()],
@@ -246,9 +240,7 @@ class SurfaceModel:
             "reconstructor": self.reconstructor.identity.sha256,
         }
         self.reconstructor.save(path / WEIGHTS)
-        # an empty table in place of none
-        scale = np.empty((0, 1, 1), np.float32) if self.scale is None else self.scale
-        save_arrays(path / SETTINGS, {"scale": scale}, header, FILE)
+        save_arrays(path / SETTINGS, {"scale": self.scale}, header, FILE)
         return path
 
     @classmethod
@@ -267,15 +259,14 @@ class SurfaceModel:
             if header["reconstructor"] != reconstructor.identity.sha256:
                 raise ValueError(f"{WEIGHTS} beside it is of another model")
             data, scale = kinds.from_settings(header["data"]), arrays["scale"].astype(np.float32)
-            views = data.rasterizer.count if isinstance(data, Objects) else 0
-            if scale.shape[0] != views or (views and scale.shape[1:] != reconstructor.shape_[1:]):
+            expected = (data.rasterizer.count, *reconstructor.shape_[1:]) if isinstance(data, Objects) else (1, 1, 1)
+            if scale.shape != expected:
                 raise ValueError(f"its scale is {scale.shape}")
             own, pixel = map(Threshold.from_state, header["thresholds"])
-            return cls(data, reconstructor, scale if views else None, own, pixel, float(header["baseline"]))
+            return cls(data, reconstructor, scale, own, pixel, float(header["baseline"]))
 
     def _maps(self, tiles: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        maps = self.reconstructor.novelty(tiles, mask)
-        return maps if self.scale is None else maps / self.scale
+        return self.reconstructor.novelty(tiles, mask) / self.scale
 
     def _source(self, one: Any) -> Source:
         sources, wanted = list_sources(one), "image" if isinstance(self.data, Images) else "cloud"
@@ -288,17 +279,8 @@ class SurfaceModel:
         return float(np.nanmax(self.reconstructor.pooled(maps)))
 
     def _result(self, source: Source, whole: float, elements: Elements, novelty: np.ndarray, up: str) -> SurfaceResult:
-        found = NoveltyMap(
-            elements=elements,
-            novelty=novelty,
-            nearest=None,
-            classes=CLASSES,
-            baseline=self.baseline,
-            threshold=self.pixel_threshold,
-            provenance=self.reconstructor.provenance(),
-            name=source.name,
-            up=up,
-        )
+        own = self.baseline, self.pixel_threshold, self.reconstructor.provenance()
+        found = NoveltyMap(elements, novelty, None, CLASSES, *own, name=source.name, up=up)
         return SurfaceResult(source.name, whole, self.threshold, found)
 
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
-from openshape_ood.reconstruction.base import PIXELS, Reconstructor, checked_tiles, held_out
+from openshape_ood.reconstruction.base import Reconstructor, checked_tiles, drawn_places, held_out
 from openshape_ood.reconstruction.inputs import Source
 from openshape_ood.reconstruction.kinds import Kind, Objects, Sheets
 
@@ -23,17 +23,10 @@ LEAST = 1e-3  # novelty that is usual, of objects that are all the same
 
 @dataclass(frozen=True, eq=False)
 class Good:
-    """Tiles of all that is good.
+    """Tiles of all that is good, and of which image or cloud each is.
 
-    Attributes
-    ----------
-    tiles, mask : ndarray (t, c, h, w), (t, h, w)
-    owner : ndarray (t,) of int
-        Which image or cloud each is of.
-    spread : list of callables
-        Of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points.
-    place : ndarray (t,) or None
-        Where along a sheet that is the only one, in tiles.
+    spread: of objects, from the maps of each (v, h, w) of its v views to the novelty of some of its points. place (t,):
+    where along a sheet that is the only one, in tiles.
     """
 
     tiles: np.ndarray
@@ -43,15 +36,8 @@ class Good:
     place: np.ndarray | None
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """What `SurfaceModel` keeps of it."""
-
-    reconstructor: Reconstructor
-    scale: np.ndarray | None
-    threshold: Threshold
-    pixel_threshold: Threshold
-    baseline: float
+# of a `SurfaceModel` all but its data
+Learned = tuple[Reconstructor, np.ndarray, Threshold, Threshold, float]
 
 
 def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -> Good:
@@ -81,7 +67,7 @@ def gathered(data: Kind, sources: Sequence[Source], seed: int, progress: bool) -
     return Good(tiles[kept], mask[kept], owner[kept], [], place)
 
 
-def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress: bool, what: str) -> Fitted:
+def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress: bool, what: str) -> Learned:
     """Learn from all, and make thresholds of maps of those that were held out, round by round; with one round what is
     learned from is the rest."""
     from tqdm import tqdm
@@ -93,42 +79,31 @@ def fitted(unfitted: Reconstructor, good: Good, rounds: int, seed: int, progress
     if len(splits) > 1:
         learned = clone(unfitted).learned(good.tiles, good.mask, seed)
     if good.spread:
-        return _of_objects(learned, maps, good, seed, what)
-    tested = np.isfinite(maps).any(axis=(1, 2))
-    worst = np.full(good.owner.max() + 1, -np.inf)
-    np.maximum.at(worst, good.owner[tested], learned.pooled(maps[tested]))
-    places = maps[np.isfinite(maps)].astype(np.float64)
-    return Fitted(
-        learned,
-        None,
-        _threshold(learned, worst[np.isfinite(worst)], learned.coverage, what),
-        _threshold(learned, _drawn(places, seed), learned.pixel_coverage, f"places of {what}"),
-        float(np.median(places)),
-    )
+        scale, worst, places = _of_objects(maps, good)
+    else:
+        tested, scale = np.isfinite(maps).any(axis=(1, 2)), np.ones((1, 1, 1), np.float32)
+        worst = np.full(good.owner.max() + 1, -np.inf)
+        np.maximum.at(worst, good.owner[tested], learned.pooled(maps[tested]))
+        worst, places = worst[np.isfinite(worst)], maps[np.isfinite(maps)].astype(np.float64)
+    whole = _threshold(learned, worst, learned.coverage, what)
+    limit = _threshold(learned, drawn_places(places, seed), learned.pixel_coverage, f"places of {what}")
+    return learned, scale, whole, limit, float(np.median(places))
 
 
-def _of_objects(learned: Reconstructor, maps: np.ndarray, good: Good, seed: int, what: str) -> Fitted:
-    """With maps in units of what is usual, and places that are points."""
-    count = len(good.spread)
-    views = maps.reshape(count, -1, *maps.shape[1:])
+def _of_objects(maps: np.ndarray, good: Good) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is usual, and in units of it the novelty of wholes and of places that are points."""
+    views = maps.reshape(len(good.spread), -1, *maps.shape[1:])
     tested = np.flatnonzero(np.isfinite(views).any(axis=(1, 2, 3)))
     scale, views = _scaled(views[tested])
     points = [good.spread[i](own) for i, own in zip(tested, views, strict=True)]
-    points = [own[np.isfinite(own)] for own in points]
-    places = np.concatenate(points)
-    limit = _threshold(learned, _drawn(places, seed), learned.pixel_coverage, f"places of {what}")
-    worst = np.array([worst_points(own) for own in points])
-    return Fitted(learned, scale, _threshold(learned, worst, learned.coverage, what), limit, float(np.median(places)))
+    places = np.concatenate([own[np.isfinite(own)] for own in points])
+    return scale, np.array([worst_points(own) for own in points]), places
 
 
 def worst_points(novelty: np.ndarray) -> float:
     """Mean novelty of the most novel hundredth of the points (n,) that were seen."""
     seen = np.sort(novelty[np.isfinite(novelty)])
     return float(seen[-max(1, round(WORST * len(seen))) :].mean())
-
-
-def _drawn(places: np.ndarray, seed: int) -> np.ndarray:
-    return places[np.random.default_rng([seed, 1]).permutation(len(places))[:PIXELS]]
 
 
 def _threshold(learned: Reconstructor, novelty: np.ndarray, coverage: float, what: str) -> Threshold:
@@ -170,21 +145,18 @@ def _parts(source: Source, seed: int) -> list[Source]:
 def _splits(good: Good, rounds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Which tiles (t,) are held out, and which are learned from: no others of a held-out item, none that overlaps a
     held-out strip."""
-    owner, place = good.owner, good.place
-    if place is None:
-        count = len(np.unique(owner))
-        if rounds == 1:
-            tests = [held_out(owner, seed)]
-        else:
-            drawn = np.random.default_rng([seed, 3]).permutation(count)
-            tests = [np.isin(owner, part) for part in np.array_split(drawn, min(rounds, count))]
-        return [(test, ~test) for test in tests]
-    strip = np.minimum(place / (place.max() + 1e-9) * STRIPS, STRIPS - 1).astype(int)
+    items, place = good.owner, good.place
+    drawn = np.random.default_rng([seed, 3]).permutation(np.unique(items))
+    if place is not None:
+        items = np.minimum(place / (place.max() + 1e-9) * STRIPS, STRIPS - 1).astype(int)
+        drawn = np.arange(STRIPS)
     if rounds == 1:
-        tests = [held_out(strip, seed)]
+        tests = [held_out(items, seed)]
     else:
-        tests = [np.isin(strip, part) for part in np.array_split(np.arange(STRIPS), min(rounds, STRIPS))]
+        tests = [np.isin(items, part) for part in np.array_split(drawn, min(rounds, len(drawn)))]
     tests = [test for test in tests if test.any()]
+    if place is None:
+        return [(test, ~test) for test in tests]
     found = [(test, np.abs(place[:, None] - place[test]).min(axis=1) >= 1) for test in tests]
     if not all(train.any() for _, train in found):
         raise InputError(

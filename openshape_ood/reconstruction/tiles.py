@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,17 +18,11 @@ QUANTILES = (0.05, 0.95)  # of the logarithms of intensities, which become -0.5 
 KNOTS = 4  # of the median, in a window's length
 
 
-@dataclass(frozen=True, eq=False)
-class Placed:
-    """The k points of a tile: which (k,), row and column of each in cells (k, 2) float32, meters off the plane (k,)."""
-
-    rows: np.ndarray
-    spot: np.ndarray
-    distance: np.ndarray
-
-
-def place(points: np.ndarray, size: int, cell: float, reach: float, height: float) -> Placed | None:
-    """The points (m, 3), in the sheet's frame about the tile's middle, on the plane of the tile; None without one.
+def place(
+    points: np.ndarray, size: int, cell: float, reach: float, height: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Which of the points (m, 3), in the sheet's frame about the tile's middle, lie in the tile (k,), row and column of
+    each in cells (k, 2) float32, and meters off the plane of the tile (k,); None without such a plane.
 
     height: meters from the plane within which most of them have to lie; reach: beyond it they are of other things.
     """
@@ -47,7 +40,7 @@ def place(points: np.ndarray, size: int, cell: float, reach: float, height: floa
         return None
     spot = (local[:, :2] / cell + size / 2).astype(np.float32)
     rows = np.flatnonzero((np.abs(distance) <= reach) & ((spot >= 0) & (spot < size)).all(axis=1))
-    return Placed(rows, spot[rows], distance[rows])
+    return rows, spot[rows], distance[rows]
 
 
 def _block_means(points: np.ndarray, length: float) -> np.ndarray:
@@ -74,8 +67,8 @@ def nearest_cell(measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return row * measured.shape[1] + column, away
 
 
-def broad_median(height: np.ndarray, measured: np.ndarray, window: int) -> np.ndarray:
-    """The median of heights (h, h) over windows of so many cells, between whose middles it is linear.
+def broad_median(height: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """The median of heights (h, h) over windows half as long as the tile, between whose middles it is linear.
 
     From means of 4 × 4 cells; cells without points have no say.
     """
@@ -88,16 +81,12 @@ def broad_median(height: np.ndarray, measured: np.ndarray, window: int) -> np.nd
     count = coarse(measured.astype(np.float64))
     with np.errstate(invalid="ignore"):
         mean = coarse(np.where(measured, height, 0)) / np.where(count, count, np.nan)
-    side = max(2, window // COARSE // 2) * 2
+    side = max(2, parts // 4) * 2
     step = max(1, side // KNOTS)
     padded = np.pad(mean, side // 2, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::step, ::step]
-    # NaN is sorted last
-    held = np.sort(windows.reshape(*windows.shape[:2], -1), axis=2)
-    number = np.isfinite(held).sum(axis=2)
-    low, high = np.maximum(number - 1, 0) // 2, number // 2
-    both = np.take_along_axis(held, np.stack([low, np.minimum(high, side**2 - 1)], axis=2), axis=2)
-    knots = np.where(number > 0, both.mean(axis=2), 0.0)
+    median = np.ma.median(np.ma.masked_invalid(windows.reshape(*windows.shape[:2], -1)), axis=2)
+    knots = np.ma.filled(median, 0.0)
     places = np.arange(len(knots)) * step * COARSE
     weights = np.stack([np.interp(np.arange(size) + 0.5, places, row) for row in np.eye(len(knots))], axis=1)
     return weights @ knots @ weights.T

@@ -6,6 +6,7 @@ Letters: b shapes of p tokens of w numbers, n points. Tokens are what `encode_pa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,15 @@ from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.protocols import Patches
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
-from openshape_ood.reconstruction.base import CLASSES, Reconstructor, Report, pooled, reported
-from openshape_ood.reconstruction.competition import Recipe, Weights, train
-from openshape_ood.registry.weights import load_strictly
+from openshape_ood.reconstruction.base import Reconstructor, Report, pooled
+from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, reported, train
 from openshape_ood.scoring.neighbors import nearest
 
 TOP = 0.05  # share of the tokens whose mean is the novelty of a shape
 NEAR = 3  # centers that a point is told by
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Tokens(Reconstructor):
     """A reconstructor that takes, instead of tiles, `Patches`: features (b, p, w) and centers (b, p, 3). Its novelty is
     (b, p).
@@ -41,8 +42,7 @@ class Tokens(Reconstructor):
 
     poolings = ("top", "max", "mean")
 
-    def __init__(self, *, pooling: str = "top", coverage: float = 0.95, pixel_coverage: float = 0.95) -> None:
-        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
+    pooling: str = "top"
 
     def novelty(self, tiles: Any, mask: Any = None) -> np.ndarray:
         """Of each token (b, p) float32 of `Patches`."""
@@ -61,16 +61,8 @@ class Tokens(Reconstructor):
         """
         found, centers = self.novelty(tile)[0], np.asarray(tile.centers[0], dtype=np.float64)
         cloud = centers if points is None else array(points, "points", "nd")
-        return NoveltyMap(
-            elements=Elements("points", cloud),
-            novelty=interpolated(cloud[:, :3], centers, found.astype(np.float64)),
-            nearest=None,
-            classes=CLASSES,
-            baseline=self.baseline_,
-            threshold=self.pixel_threshold_,
-            provenance=self.provenance(),
-            name=name,
-        )
+        novelty = interpolated(cloud[:, :3], centers, found.astype(np.float64))
+        return self._map(Elements("points", cloud), novelty, name)
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and centers beside each other, as tiles (b, w + 3, p, 1)."""
@@ -124,6 +116,7 @@ class Tokens(Reconstructor):
         raise NotImplementedError
 
 
+@dataclass(eq=False, repr=False)
 class TokenPCA(Tokens):
     """What the first principal components of all normal tokens leave of one: the baseline of `TokenReconstructor`.
 
@@ -137,11 +130,7 @@ class TokenPCA(Tokens):
 
     method = "token-pca"
 
-    def __init__(
-        self, components: int = 12, *, pooling: str = "top", coverage: float = 0.95, pixel_coverage: float = 0.95
-    ) -> None:
-        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
-        self.components = components
+    components: int = 12
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -166,6 +155,7 @@ class TokenPCA(Tokens):
         self.axes_ = arrays["axes"].astype(np.float32).reshape(-1, len(self.mean_))
 
 
+@dataclass(eq=False, repr=False)
 class TokenReconstructor(Tokens):
     """Auto-encoders of single tokens, told where each lies; alone, or competing.
 
@@ -190,25 +180,16 @@ class TokenReconstructor(Tokens):
 
     method = "tokens"
 
-    def __init__(
-        self,
-        units: int = 4,
-        *,
-        hidden: int = 128,
-        bottleneck: int = 12,
-        weights: Weights = (1.0, 0.0, 0.0),
-        margin: float | None = 0.2,
-        steps: int = 600,
-        batch: int = 512,
-        rate: float = 2e-3,
-        pooling: str = "top",
-        coverage: float = 0.95,
-        pixel_coverage: float = 0.95,
-        device: str | None = None,
-    ) -> None:
-        super().__init__(pooling=pooling, coverage=coverage, pixel_coverage=pixel_coverage)
-        self.units, self.hidden, self.bottleneck, self.weights, self.margin = units, hidden, bottleneck, weights, margin
-        self.steps, self.batch, self.rate, self.device = steps, batch, rate, device
+    units: int = 4
+    _: KW_ONLY
+    hidden: int = 128
+    bottleneck: int = 12
+    weights: Weights = (1.0, 0.0, 0.0)
+    margin: float | None = 0.2
+    steps: int = 600
+    batch: int = 512
+    rate: float = 2e-3
+    device: str | None = None
 
     def _check_params(self) -> None:
         super()._check_params()
@@ -221,19 +202,10 @@ class TokenReconstructor(Tokens):
 
     def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
         device = find_device(self.device)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            units = nn.ModuleList(self._unit(rows.shape[1]) for _ in range(self.units))
-        self.units_ = units.to(device)
+        units = new_units(lambda: self._unit(rows.shape[1]), self.units, seed).to(device)
+        x, context = torch.from_numpy(rows), (torch.from_numpy(places),)
         with exact(device), reported(progress, self.steps) as report:
-            self.history_, ranking = train(
-                units,
-                torch.from_numpy(rows),
-                self._recipe(),
-                seed,
-                context=(torch.from_numpy(places),),
-                report=report,
-            )
+            self.history_, ranking = train(units, x, self._recipe(), seed, context=context, report=report)
         # those that nobody met know nothing
         self.units_ = nn.ModuleList(units[k] for k in ranking.trained)
 
@@ -253,13 +225,8 @@ class TokenReconstructor(Tokens):
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(state, arrays)
-        n = int(state["units"])
-        if not 0 < n <= len(arrays):
-            raise ValueError(f"{n} units of {len(arrays)} arrays")
-        with torch.device("meta"):
-            units = nn.ModuleList(self._unit(len(self.mean_)) for _ in range(n))
         own = {k.removeprefix("units."): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("units.")}
-        load_strictly(units, own, Path("it"), self.method)
+        units = loaded_units(lambda: self._unit(len(self.mean_)), int(state["units"]), own, Path("it"), self.method)
         self.units_ = units.to(find_device(self.device)).eval().requires_grad_(False)
 
 

@@ -17,7 +17,6 @@ from openshape_ood.errors import InputError
 
 NORMS = ("group", "batch", "instance", "none")
 VARIANTS = ("improved", "plain")
-OUTPUTS = ("tanh", "linear")
 LEAST_DEPTH, MOST_DEPTH, DEFAULT_DEPTH = 5, 12, 8
 LEAK = 0.2
 
@@ -25,15 +24,13 @@ LEAK = 0.2
 @dataclass(frozen=True)
 class UNetSizes:
     """Channels in and out, width of the outermost level, levels; "improved" samples up by copies, "plain" by transposed
-    convolutions; "linear" has no tanh at its end; dropout in the levels of full width.
-    """
+    convolutions; dropout in the levels of full width."""
 
     channels: int = 3
     width: int = 16
     depth: int = LEAST_DEPTH
-    norm: Literal["group", "batch", "instance", "none"] = "group"
-    variant: Literal["improved", "plain"] = "improved"
-    output: Literal["tanh", "linear"] = "tanh"
+    norm: str = "group"
+    variant: str = "improved"
     dropout: bool = False
 
     def __post_init__(self) -> None:
@@ -41,7 +38,6 @@ class UNetSizes:
         check_whole(self.width, "width")
         check_choice(self.norm, "norm", NORMS)
         check_choice(self.variant, "variant", VARIANTS)
-        check_choice(self.output, "output", OUTPUTS)
         if check_whole(self.depth, "depth", LEAST_DEPTH) > MOST_DEPTH:
             raise InputError(f"depth is {self.depth}; expected {LEAST_DEPTH} to {MOST_DEPTH} levels")
 
@@ -65,11 +61,7 @@ def depth_of(side: int) -> int:
 
 
 class UNet(nn.Module):
-    """Tiles (b, c, h, w) -> tiles of the same shape, within (-1, 1) unless linear.
-
-    Parameters
-    ----------
-    sizes : UNetSizes
+    """Tiles (b, c, h, w) -> tiles of the same shape, within (-1, 1).
 
     Raises
     ------
@@ -122,7 +114,7 @@ class _Level(nn.Module):
         below = [] if innermost else [_Level(sizes, level + 1)]
         up = _up(inner if innermost else 2 * inner, outer, sizes, bias or (self.outermost and sizes.variant == "plain"))
         if self.outermost:
-            layers = [down, *below, nn.ReLU(), *up] + [nn.Tanh()] * (sizes.output == "tanh")
+            layers = [down, *below, nn.ReLU(), *up, nn.Tanh()]
         else:
             layers = [nn.LeakyReLU(LEAK), down, *([] if innermost else _norm(sizes, inner)), *below]
             layers += [nn.ReLU(), *up, *_norm(sizes, outer)]
@@ -144,6 +136,5 @@ def _up(inner: int, outer: int, sizes: UNetSizes, bias: bool) -> list[nn.Module]
 def _norm(sizes: UNetSizes, width: int) -> list[nn.Module]:
     if sizes.norm == "group":
         return [nn.GroupNorm(math.gcd(8, width), width)]
-    if sizes.norm == "none":
-        return []
-    return [nn.BatchNorm2d(width) if sizes.norm == "batch" else nn.InstanceNorm2d(width)]
+    plain = {"batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d}
+    return [plain[sizes.norm](width)] if sizes.norm in plain else []

@@ -16,6 +16,8 @@ from openshape_ood.reconstruction.rasterizer import GRANULE, cloud_points
 
 RANGES = dict.fromkeys(("depth", "normal_u", "normal_v"), (-1.0, 1.0))
 MARGIN = 0.96  # of a view that the object's ball fills
+FILL = 3  # cells without points are filled from the nearest that has any, so many cells away at most
+REACH = 2  # cells around a point in which a nearer one may hide it, so that sparse clouds are not looked through
 GOLDEN = (1 + 5**0.5) / 2
 
 
@@ -29,10 +31,6 @@ class ViewRasterizer:
         From along the axes, or from the corners of an icosahedron.
     size : int
         Cells along a view, a multiple of 16.
-    fill : int
-        Cells without points are filled from the nearest that has any, so many cells away at most.
-    reach : int
-        Cells around a point in which a nearer one may hide it, so that sparse clouds are not looked through.
 
     Examples
     --------
@@ -44,15 +42,12 @@ class ViewRasterizer:
 
     count: int = 6
     size: int = 128
-    fill: int = 3
-    reach: int = 2
 
     def __post_init__(self) -> None:
         if self.count not in (6, 12):
             raise InputError(f"count is {self.count!r}; expected 6 or 12 views")
         if check_whole(self.size, "size", GRANULE) % GRANULE:
             raise InputError(f"size is {self.size}; expected a multiple of {GRANULE}")
-        check_whole(self.fill, "fill", 0), check_whole(self.reach, "reach")
 
     def rasterize(self, points: Any, *, radius: float | None = None, center: Any = None) -> Raster:
         """The views of a cloud.
@@ -106,13 +101,13 @@ class ViewRasterizer:
         cells = spot[within, 0].astype(np.int64) * size + spot[within, 1].astype(np.int64)
         front = np.full(size**2, -np.inf)
         np.maximum.at(front, cells, local[within, 2])
-        front = maximum_filter(front.reshape(size, size), 2 * self.reach + 1).reshape(-1)
+        front = maximum_filter(front.reshape(size, size), 2 * REACH + 1).reshape(-1)
         cell = 2 / (MARGIN * size)
-        near = local[within, 2] >= front[cells] - 2 * (self.reach + 1) * cell
+        near = local[within, 2] >= front[cells] - 2 * (REACH + 1) * cell
         rows, cells = within[near], cells[near]
         count = np.bincount(cells, minlength=size**2)
         nearest, away = tiles.nearest_cell((count > 0).reshape(size, size))
-        mask = away <= self.fill
+        mask = away <= FILL
         depth = tiles.cell_mean(local[rows, 2], cells, count)[nearest]
         down, right = tiles.slopes(depth, cell)
         steep = np.sqrt(1 + down**2 + right**2)

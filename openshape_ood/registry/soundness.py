@@ -102,12 +102,6 @@ def _check_text(text: Text, where: str) -> None:
         expected = "the name of an open_clip model" if text.kind == "open_clip" else "a file of token vectors"
         raise RegistryError(f"{where} field 'model' is empty; expected {expected}")
     _check_sha256(where, text.sha256)
-    # open_clip builds what the model name says, and only warns when OpenAI's weights meet the plain GELU
-    if text.pretrained == "openai" and not text.model.endswith("-quickgelu"):
-        raise RegistryError(
-            f"{where} field 'model' is {text.model!r}, but OpenAI's weights were trained with QuickGELU "
-            f"and are silently wrong without it; use {text.model + '-quickgelu'!r}"
-        )
 
 
 def _check_sha256(where: str, value: str) -> None:

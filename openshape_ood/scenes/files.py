@@ -132,8 +132,8 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray
-        (n,) int64, those below 0 as 0, none.
+    (n,) int64
+        Those below 0 are 0, none.
 
     Raises
     ------

@@ -29,7 +29,6 @@ BLOCK = 1 << 14  # voxels that are embedded at once
 KIND = "points"
 BACKENDS = ("torch", "spconv")
 FLOOR = 0.02  # of the voxels are lower than what is taken to be the floor
-GRAY = 0.5  # of scans without color: the middle of what the networks are given
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,10 +143,8 @@ class PointEncoder:
         ------
         InputError
             A name, device or backend that cannot be used.
-        MissingPackageError
-            For the backend "spconv" without a spconv for the device.
-        RegistryError, CheckpointError
-            The registry; the file, or what kept a download from succeeding.
+        MissingPackageError, RegistryError, CheckpointError
+            No spconv for the device; the registry; the file, or what kept a download from succeeding.
         """
         row, target = find_checkpoint(name, registry, kinds=(KIND,)), find_device(device)
         check_choice(backend, "backend", BACKENDS)
@@ -188,8 +185,8 @@ class PointEncoder:
         Returns
         -------
         array (n, d) float32
-            Of any length; the same for the same scan, and for its points in another order but for which of a voxel
-            is first. Not the same for a scan that is moved by less than 16 voxels: the grid starts at the origin.
+            Of any length; the same for the same scan, in another order but for which point of a voxel is first. Not the
+            same for a scan that is moved by less than 16 voxels: the grid starts at the origin.
 
         Raises
         ------
@@ -218,19 +215,22 @@ class PointEncoder:
         return VoxelEmbeddings(features, self.network.embed, place[voxels.inverse], grid.neighbors(3))
 
     def _input(self, scene: Scene, first: np.ndarray) -> np.ndarray:
-        """What the network is given of each voxel (v, c) float32."""
-        if self.spec.input == "ones":
-            return np.ones((len(first), self.row.sizes.channels), dtype=np.float32)
-        if self.spec.input == "height-color":
-            return height_and_color(scene, first)
-        if scene.color is None:
+        if self.spec.input == "color" and scene.color is None:
             what = f"{scene.name} has no color, and {self.identity.checkpoint} was trained with it: all is taken to be"
             warnings.warn(f"{what} gray. An encoder of geometry alone does better", ScanWarning, stacklevel=4)
-            return np.full((len(first), 3), GRAY - 0.5, dtype=np.float32)
-        return scene.color[first] - np.float32(0.5)
+        return voxel_numbers(scene, first, self.spec.input, self.row.sizes.channels)
 
     def __repr__(self) -> str:
         return f"PointEncoder({self.identity.checkpoint!r}, d={self.dim}, device={str(self.device)!r})"
+
+
+def voxel_numbers(scene: Scene, first: np.ndarray, given: str, channels: int = 3) -> np.ndarray:
+    """What a network is given of voxels (v, c) float32, by an input of the registry's [x.scan]; no color is gray."""
+    if given == "height-color":
+        return height_and_color(scene, first)
+    if given == "color" and scene.color is not None:
+        return scene.color[first] - np.float32(0.5)
+    return np.full((len(first), channels), float(given == "ones"), dtype=np.float32)
 
 
 def height_and_color(scene: Scene, first: np.ndarray) -> np.ndarray:

@@ -12,16 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import given_path
 from openshape_ood.encoders.protocols import Provenance
-from openshape_ood.errors import FileError
 from openshape_ood.novelty.result import NoveltyResult, data_frame, html_table
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scenes.boxes import Box
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.saving import save_scene
 from openshape_ood.scenes.scene import Scene
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import make_folder, save_whole
 
 LAYOUT, LEFT = "layout", "left over"
 NOVEL = "new"
@@ -185,11 +183,7 @@ class SceneResult:
         objects.ply has the name as label, the object as instance and a color each; `load_scene` reads it. Raises
         `FileError` where nothing can be written.
         """
-        folder = given_path(folder, "folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        folder = make_folder(folder)
         content = json.dumps(self.as_json(), indent=1, ensure_ascii=False).encode()
         scene, names = self.painted()
         return [

@@ -44,10 +44,8 @@ def save_scene(
 
     Raises
     ------
-    InputError
-        For another suffix, for names of what is no label, and for colors by labels or instances that there are not.
-    FileError
-        Where it cannot be written.
+    InputError, FileError
+        For settings that do not fit the scan; where it cannot be written.
     """
     path = given_path(path, "path")
     if path.suffix.lower() != ".ply":
@@ -73,10 +71,8 @@ def save_labels(labels: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    InputError
-        For labels that are no whole numbers from 0 up.
-    FileError
-        Where it cannot be written.
+    InputError, FileError
+        For labels that are no whole numbers from 0 up; where it cannot be written.
     """
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iu":

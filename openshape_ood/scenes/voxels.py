@@ -105,12 +105,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
-    """Values (v, ...) of the voxels as those of their points (n, ...).
-
-    Raises
-    ------
-    InputError
-        For another number of values than voxels.
+    """Values (v, ...) of the voxels as those of their points (n, ...). Raises `InputError` for another number.
 
     Examples
     --------
@@ -121,13 +116,7 @@ def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
 
 
 def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
-    """The mean (v, 3) float32 of the colors (n, 3) of the points in each voxel.
-
-    Raises
-    ------
-    InputError
-        For another number of colors than points.
-    """
+    """The mean (v, 3) float32 of the colors (n, 3) of the points in a voxel. Raises `InputError` as `spread` does."""
     given, counts = _checked(color, "colors", len(voxels.inverse), "points"), np.bincount(voxels.inverse)
     columns = [np.bincount(voxels.inverse, weights=given[:, channel]) / counts for channel in range(given.shape[1])]
     return np.stack(columns, axis=1).astype(np.float32)
@@ -137,12 +126,7 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     """The label (v,) that most of the labelled points in each voxel have, of labels (n,) of points.
 
     0 is no label, and has no vote: a voxel has it where none of its points is labelled. Of as many votes, the smaller
-    label wins.
-
-    Raises
-    ------
-    InputError
-        For another number of labels than points.
+    label wins. Raises `InputError` as `spread` does.
 
     Examples
     --------

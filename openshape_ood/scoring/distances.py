@@ -40,9 +40,7 @@ def knn_distance(queries: Any, examples: Any, k: int = 5, metric: str = "cosine"
     Raises
     ------
     InputError
-        Also for k below 1 or above m.
-    UnknownNameError
-        For another metric.
+        Also for k below 1 or above m; `UnknownNameError` for another metric.
 
     References
     ----------
@@ -80,9 +78,7 @@ def prototypes(examples: Any, labels: Any, metric: str) -> np.ndarray:
     Raises
     ------
     InputError
-        For labels that do not fit.
-    UnknownNameError
-        For another metric.
+        For labels that do not fit; `UnknownNameError` for another metric.
 
     Examples
     --------

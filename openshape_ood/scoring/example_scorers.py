@@ -15,7 +15,7 @@ from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring import distances
 from openshape_ood.scoring.distances import rest_of_class
-from openshape_ood.scoring.fitted import Gaussian, background_distance, mahalanobis_distance
+from openshape_ood.scoring.fitted import Gaussian, background_distance, mahalanobis_distance, to_classes
 from openshape_ood.scoring.neighbors import nearest
 from openshape_ood.scoring.scorers import Judgement, cosine
 
@@ -76,7 +76,9 @@ class PrototypeScorer:
             to_own = 1 - np.clip(np.einsum("md,md->m", rows, unit_or_zero(rest)), -1, 1)
         else:
             to_own = np.linalg.norm(rows - rest, axis=1)
-        return _nearer(self, rows, labels, _chord(to_own, self.metric))
+        distance, index = nearest(rows, self.means, k=min(2, len(self.means)), metric=self.metric)
+        distance[index == labels[:, None]] = np.inf  # one of the two nearest is another class
+        return _nearer(_chord(distance.min(axis=1), self.metric), labels, _chord(to_own, self.metric))
 
     def extended(self, known: KnownClasses) -> PrototypeScorer:
         means, counts = _extended(self.means, self.counts, *_rows(known, self.metric))
@@ -86,10 +88,6 @@ class PrototypeScorer:
 
     def beside(self, known: KnownClasses) -> PrototypeScorer:
         return self.fit(known, self.metric)
-
-    def without(self, label: int) -> PrototypeScorer | None:
-        rest = np.delete(self.means, label, axis=0)
-        return replace(self, means=rest, classes=np.delete(self.classes, label)) if len(rest) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,20 +153,15 @@ class GaussianScorer:
     @classmethod
     def fit(cls, known: KnownClasses, relative: bool = False) -> GaussianScorer:
         rows, labels = _rows(known, "cosine")
-        found = cls._gaussian(rows, labels, relative)
-        counts = np.bincount(labels)[known.shown]
-        own = found.means, found.precision, found.background_mean, found.background_precision
-        return cls(relative, *own, counts, known.shown, known.anchors)
-
-    @staticmethod
-    def _gaussian(rows: np.ndarray, labels: np.ndarray, relative: bool) -> Gaussian:
         found = Gaussian.fit(rows, labels, background=relative)
         if relative and len(found.means) == 1:
             raise InputError(
                 "relative_mahalanobis is always 0 for one known class, which is its own background. Use mahalanobis, "
                 "or give examples of more classes"
             )
-        return found
+        counts = np.bincount(labels)[known.shown]
+        own = found.means, found.precision, found.background_mean, found.background_precision
+        return cls(relative, *own, counts, known.shown, known.anchors)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
@@ -180,9 +173,11 @@ class GaussianScorer:
         if self.fitted:
             return folds_left_out(replace(known, examples=rows), lambda rest: self.fit(rest, self.relative)._novelty)
         # the covariance knows nothing of added classes: only their means do
-        centered = replace(self, means=np.zeros((1, rows.shape[1])))
-        to_own = centered._to_classes(rows - rest_of_class(rows, labels)) - self._background(rows)
-        return _nearer(self, rows, labels, to_own)
+        origin = Gaussian(np.zeros((1, rows.shape[1])), self.precision)
+        to_own = mahalanobis_distance(rows - rest_of_class(rows, labels), origin)
+        others = to_classes(rows, self._gaussian)
+        others[np.arange(len(rows)), labels] = np.inf
+        return _nearer(others.min(axis=1), labels, to_own) - self._background(rows)
 
     def extended(self, known: KnownClasses) -> GaussianScorer:
         means, counts = _extended(self.means, self.counts, *_rows(known, "cosine"))
@@ -193,21 +188,15 @@ class GaussianScorer:
         means, counts = distances.prototypes(rows, labels, "euclidean"), np.bincount(labels)[known.shown]
         return replace(self, means=means, counts=counts, classes=known.shown, anchors=known.anchors, fitted=False)
 
-    def without(self, label: int) -> GaussianScorer | None:
-        rest = np.delete(self.means, label, axis=0)
-        return replace(self, means=rest, classes=np.delete(self.classes, label)) if len(rest) else None
+    @property
+    def _gaussian(self) -> Gaussian:
+        return Gaussian(self.means, self.precision, self.background_mean, self.background_precision)
 
     def _novelty(self, z: np.ndarray) -> np.ndarray:
-        return self._to_classes(z) - self._background(z)
-
-    def _to_classes(self, z: np.ndarray) -> np.ndarray:
-        return mahalanobis_distance(z, Gaussian(self.means, self.precision))
+        return mahalanobis_distance(z, self._gaussian) - self._background(z)
 
     def _background(self, z: np.ndarray) -> np.ndarray:
-        if not self.relative:
-            return np.zeros(len(z))
-        gaussian = Gaussian(self.means, self.precision, self.background_mean, self.background_precision)
-        return background_distance(z, gaussian)
+        return background_distance(z, self._gaussian) if self.relative else np.zeros(len(z))
 
 
 def _rows(known: KnownClasses, metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -228,16 +217,9 @@ def _chord(distance: np.ndarray, metric: str) -> np.ndarray:
     return np.sqrt(np.maximum(2 * distance, 0)) if metric == "cosine" else distance
 
 
-def _nearer(
-    scorer: PrototypeScorer | GaussianScorer, rows: np.ndarray, labels: np.ndarray, to_own: np.ndarray
-) -> np.ndarray:
-    """Novelty (m,): `to_own` where an example's own class, without it, is nearest; else that to the others."""
-    novelty = np.where(np.bincount(labels)[labels] > 1, to_own, np.inf)
-    for label in range(labels.max() + 1):
-        own, others = labels == label, scorer.without(label)
-        if others is not None:
-            novelty[own] = np.minimum(novelty[own], others.judge(rows[own]).novelty)
-    return novelty
+def _nearer(others: np.ndarray, labels: np.ndarray, to_own: np.ndarray) -> np.ndarray:
+    """Novelty (m,) by the distance to the other classes, and `to_own` where there are more examples of an own class."""
+    return np.minimum(others, np.where(np.bincount(labels)[labels] > 1, to_own, np.inf))
 
 
 def _extended(

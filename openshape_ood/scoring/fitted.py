@@ -43,10 +43,9 @@ class Gaussian:
     def fit(cls, examples: Any, labels: Any, *, background: bool = True, share: float | None = None) -> Gaussian:
         """Covariances divided by the number of examples, and shrunk to their mean variance as Ledoit and Wolf do.
 
-        How much, the shared covariance says for both: means of classes far apart have the background shrunk less, so
-        that it varies less than the classes where no example reaches, and the more novel a query is, the less
-        relative it is. A class of one example has a mean, but says nothing of the spread: it is left out of the shared
-        covariance. The mean variance weighs a millionth at least, where the shrinkage is none (two examples in all).
+        How much, the shared covariance says for both: a background shrunk less than the classes varies less than they
+        do where no example reaches, and inverts the relative distance. A class of one example has a mean, but no part
+        in the shared covariance. The mean variance weighs a millionth at least.
 
         Parameters
         ----------
@@ -124,9 +123,17 @@ def mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
     z = same_width(queries, "queries", "bd", gaussian.means, "the fitted means", "kd")[0]
     distance = np.empty(len(z))
     for part, rows in blocks(z):
-        to_classes = (_squared(rows, mean, gaussian.precision) for mean in gaussian.means)
-        distance[part] = np.minimum.reduce(list(to_classes))
+        distance[part] = to_classes(rows, gaussian).min(axis=1)
     return distance
+
+
+def to_classes(rows: np.ndarray, gaussian: Gaussian) -> np.ndarray:
+    """(z - μ_c)ᵀ Σ⁻¹ (z - μ_c) (b, k) of every class."""
+    found = []
+    for mean in gaussian.means:
+        centered = rows - mean
+        found.append(np.maximum(np.einsum("bd,bd->b", centered @ gaussian.precision, centered), 0))
+    return np.stack(found, axis=1)
 
 
 def relative_mahalanobis_distance(queries: Any, gaussian: Gaussian) -> np.ndarray:
@@ -198,8 +205,7 @@ class Subspace:
         Raises
         ------
         InputError
-            Where the examples do not leave the principal directions, or their largest logits are not positive on
-            average: alpha would be infinite, or turn the score round.
+            Where the examples do not leave the principal directions, or their largest logits are not positive.
         """
         known, scores = array(examples, "examples", "md"), array(logits, "logits", "mk")
         check_rows(known, "examples", scores, "logits")
@@ -268,12 +274,6 @@ def _precision(covariance: np.ndarray, share: float) -> np.ndarray:
     """Inverse (d, d) of a covariance with this share of its mean variance."""
     d = len(covariance)
     return np.linalg.inv((1 - share) * covariance + share * np.trace(covariance) / d * np.eye(d))
-
-
-def _squared(rows: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:
-    """(z - μ)ᵀ Σ⁻¹ (z - μ) (b,)."""
-    centered = rows - mean
-    return np.maximum(np.einsum("bd,bd->b", centered @ precision, centered), 0)
 
 
 def _outside(table: np.ndarray, complement: np.ndarray) -> np.ndarray:

@@ -190,10 +190,8 @@ def find_method(method: str | Method, kind: Kind | None = None) -> Method:
 
     Raises
     ------
-    UnknownNameError
-        For a name that there is not, with the closest ones.
     InputError
-        For a method that cannot be used with classes known so.
+        For a method that cannot be used with classes known so; `UnknownNameError` for one that there is not.
 
     Examples
     --------
@@ -253,10 +251,7 @@ def check_known(method: Method, known: KnownClasses) -> None:
 
 
 def fitted(method: Method, known: KnownClasses) -> Scorer:
-    """The scorer of a method for these known classes, fitted when first asked for.
-
-    It is kept with them, not in a table of their own: a scorer that holds its known classes would never be forgotten.
-    """
+    """The scorer of a method for these known classes, fitted when first asked for, and kept with them."""
     own: dict[Method, Scorer] = known.__dict__.setdefault("_fitted", {})
     if method not in own:
         check_known(method, known)
@@ -281,9 +276,8 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
     Raises
     ------
     InputError
-        For rows that are zero or not finite, and known classes that lack what the method needs.
-    MixedEncodersError
-        For rows of another width than the known classes.
+        For rows that are zero or not finite, and known classes that lack what the method needs; `MixedEncodersError`
+        for rows of another width.
     """
     found = find_method(method)
     if found.rows == "embedding":

@@ -14,10 +14,9 @@ from openshape_ood.scoring.neighbors import nearest
 def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.ndarray:
     """-sum_c p_c ln p_c · d_c, 0 where all patches of a shape vote for one class.
 
-    Each patch votes for the class of the token of the memory bank with the largest cosine; p_c is the share of the
-    votes for class c, d_c the mean of 1 - cos over them, and a class without votes adds nothing. Shapes whose patches
-    agree tie at 0 however far the patches are, which makes shares like FPR95 coarse. Of equally near tokens the first
-    in the memory bank is taken: only then its order matters. Searched exactly and in blocks.
+    Each patch votes for the class of the token of the memory bank with the largest cosine, the first of equals; p_c is
+    the share of the votes for class c, d_c the mean of 1 - cos over them. Shapes whose patches agree tie at 0 however
+    far the patches are, which makes shares like FPR95 coarse.
 
     Parameters
     ----------
@@ -37,9 +36,7 @@ def vote_entropy(patches: Any, memory: Any, labels: Any, classes: int) -> np.nda
     Raises
     ------
     InputError
-        For NaN, infinity, no patches, an empty memory bank, labels that do not fit.
-    MixedEncodersError
-        For tokens of another width.
+        For NaN, infinity, no patches or tokens, labels that do not fit; `MixedEncodersError` for another width.
 
     References
     ----------

@@ -67,14 +67,8 @@ class CosineScorer:
         if formula == "neglabel" and negatives is None:
             raise InputError(f"the known classes of {known.identity} have no negative words; expected at least one")
         targets = known.anchors if formula == "max_cosine" or known.text is None else known.text
-        none = np.empty((0, targets.shape[1]))
-        return cls(
-            formula,
-            known.anchors,
-            targets,
-            none if negatives is None else negatives,
-            known.temperature or CLIP_TEMPERATURE,
-        )
+        words = np.empty((0, targets.shape[1])) if negatives is None else negatives
+        return cls(formula, known.anchors, targets, words, known.temperature or CLIP_TEMPERATURE)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
@@ -103,22 +97,21 @@ class VimScorer:
     anchors: np.ndarray
     targets: np.ndarray
     temperature: float
-    complement: np.ndarray
-    alpha: float
+    subspace: fitted.Subspace
 
     @classmethod
     def fit(cls, known: KnownClasses) -> VimScorer:
         """With half as many principal directions as there are numbers, or examples: the paper's are 1,000 of 2,048."""
         examples, targets = unit_examples(known), known.anchors if known.text is None else known.text
-        logits = cosine(examples, targets) / (known.temperature or CLIP_TEMPERATURE)
+        temperature = known.temperature or CLIP_TEMPERATURE
+        logits = cosine(examples, targets) / temperature
         found = fitted.Subspace.fit(examples, logits, max(1, min(examples.shape) // 2))
-        return cls(known.anchors, targets, known.temperature or CLIP_TEMPERATURE, found.complement, found.alpha)
+        return cls(known.anchors, targets, temperature, found)
 
     def judge(self, rows: np.ndarray) -> Judgement:
         z = unit_or_zero(rows)
         similarity = cosine(z, self.anchors)
-        subspace = fitted.Subspace(self.complement, self.alpha)
-        novelty = fitted.vim(z, cosine(z, self.targets) / self.temperature, subspace)
+        novelty = fitted.vim(z, cosine(z, self.targets) / self.temperature, self.subspace)
         return Judgement(novelty, similarity.argmax(axis=1), similarity)
 
 

@@ -11,6 +11,8 @@ class, where they are constant.
 from __future__ import annotations
 
 import itertools
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -252,3 +254,13 @@ def _share_of_negatives(known: np.ndarray, words: np.ndarray, scale: float) -> n
     of_known = np.exp((known - most) / scale).sum(axis=1)
     of_words = np.exp((words - most) / scale).sum(axis=1)
     return of_words / (of_known + of_words)
+
+
+@cache
+def negative_words() -> tuple[str, ...]:
+    """The everyday categories that NegLabel weighs the known classes against, and two synonyms of each, sorted.
+
+    >>> "guitar" in negative_words()
+    True
+    """
+    return tuple(files(__package__).joinpath("negative_words.txt").read_text(encoding="utf-8").splitlines())

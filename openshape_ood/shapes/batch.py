@@ -57,15 +57,10 @@ def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
 
 
 def _in_order(
-    files: Iterable[list[Any]],
-    points: int,
-    spec: CloudSpec | None,
-    workers: int,
-    ahead: int = AHEAD,
-    limits: Callable[[str], processes.Limits] | None = None,
+    files: Iterable[list[Any]], points: int, spec: CloudSpec | None, workers: int, ahead: int = AHEAD
 ) -> Generator[processes.Done]:
-    """What `reader` makes of each file."""
-    settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, limits or reading_limits()
+    """What `reader` makes of each file, within `reading_limits`."""
+    settings, limit = {"points": points, "frame": asdict(spec) if spec else None}, reading_limits()
     task = f"{__name__}:{reader.__name__}"
     return processes.in_order(task, settings, files, workers=workers, ahead=ahead, limits=lambda file: limit(file[0]))
 
@@ -107,12 +102,11 @@ def read_shapes(
     up: str = "file",
     frame: CloudSpec | None = None,
     workers: int | None = None,
-    ahead: int | None = None,
-    limits: Callable[[str], processes.Limits] | None = None,
+    ahead: int = AHEAD,
 ) -> Generator[Read]:
     """Read the shapes in files, in the order of `paths`; a file that cannot be read costs itself alone.
 
-    So does one whose process is killed, or that takes more than its limits. With workers=0 there is neither that
+    So does one whose process is killed, or that takes more than `reading_limits`. With workers=0 there is neither that
     protection nor any limit. Closing the iterator, or leaving it by an error, ends the processes.
 
     Parameters
@@ -128,9 +122,7 @@ def read_shapes(
     workers
         Processes that read; None for as many as suit this machine, 0 to read in this process.
     ahead
-        Files that may be read beyond the one handed out, 64 if left out; their clouds take some 256 MiB at most.
-    limits
-        What reading the file at a path may take; `reading_limits` if left out.
+        Files that may be read beyond the one handed out; their clouds take some 256 MiB at most.
 
     Yields
     ------
@@ -152,9 +144,8 @@ def read_shapes(
     if isinstance(paths, str | bytes | os.PathLike):
         raise InputError(f"paths is one path, {os.fsdecode(paths)!r}; expected several, if only [path]")
     count = processes.default_workers() if workers is None else check_whole(workers, "workers", 0)
-    most = AHEAD if ahead is None else check_whole(ahead, "ahead", 1)
     files = ([path, axis, int(seed), path] for path in map(_name, paths))
-    return _reads(_in_order(files, int(points), frame, count, most, limits))
+    return _reads(_in_order(files, int(points), frame, count, check_whole(ahead, "ahead")))
 
 
 def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:

@@ -47,8 +47,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     The threshold comes from the training examples, each left out in turn (for methods that estimate from all of them a
     twentieth at a time): conformal where they are enough for the coverage (19 for 0.95), else the largest, which keeps
-    n / (n + 1) of the known with n examples. Only examples of classes with two or more count, unless there is no such
-    class. On shapes from another source than the training examples nothing is promised.
+    n / (n + 1) of the known. Classes of one example count only where all are. Of other sources nothing is promised.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     coverages_ : (k,)
         The share of known shapes kept by it.
     offset_ : float
-        Minus the threshold of `fit`.
+        Minus the threshold of `fit`, for `score_samples`.
     identity : Identity, optional
         The encoder of the embeddings, `embedder.identity`; set it after `fit`, which forgets an earlier one.
     """
@@ -88,12 +87,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
         Raises
         ------
-        UnknownNameError
-            For a method that there is not.
-        ClassNamesError
-            For a label that stands for novel.
         InputError
-            For another value that cannot be used.
+            For a value that cannot be used, as a method that there is not, or a label that stands for novel.
         ValueError
             As scikit-learn does, for X that is no table of finite numbers.
         """
@@ -112,12 +107,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: Any = None) -> NoveltyDetector:  # noqa: N803
         """Add classes to the detector; what it remembers of the others, and their thresholds, stay as they are.
 
-        A shape that was known thus stays known. The first call is `fit`. New classes get a threshold of their own
-        where their examples are enough for the coverage, else the largest there is. Neighbors are counted among
-        classes learned together, and the Mahalanobis distances keep the covariance of `fit`.
-
-        More examples of a known class join those it has, or move its mean; its threshold stays, and so do all other
-        classes. To find thresholds again, `fit` with everything. Raises as `fit` does, and then nothing has changed.
+        The first call is `fit`. New classes get a threshold of their own where their examples are enough for the
+        coverage, else the largest there is. Neighbors are counted among classes learned together, and the Mahalanobis
+        distances keep the covariance of `fit`. More examples of a known class join those it has, or move its mean; its
+        threshold stays. Raises as `fit` does, and then nothing has changed.
         """
         if not hasattr(self, "_parts"):
             return self.fit(X, y)
@@ -143,8 +136,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def novelty_score(self, X: Any) -> np.ndarray:  # noqa: N803
         """Novelty (b,) of embeddings X (b, d), larger for the more novel: the method's, the least over all classes."""
-        queries = self._queries(X)
-        return np.min([found.novelty for found in self._judged(queries)], axis=0)
+        return np.min([found.novelty for found in self._judged(self._queries(X))], axis=0)
 
     def score_samples(self, X: Any) -> np.ndarray:  # noqa: N803
         """Minus the novelty (b,): larger for the better known, as scikit-learn has it."""
@@ -155,9 +147,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
         That is `score_samples(X) - offset_`, until `partial_fit` adds classes with another threshold.
         """
-        queries = self._queries(X)
-        pairs = zip(self._parts, self._judged(queries), strict=True)
-        return np.max([part.threshold.value - found.novelty for part, found in pairs], axis=0)
+        return self._margins(self._judged(self._queries(X))).max(axis=0)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """+1 for known, -1 for novel (b,)."""
@@ -169,9 +159,8 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
         That is "novel" among names, -1 among numbers. Nearest is the nearest prototype, or the class of the nearest
         example, also for k > 1.
         """
-        queries = self._queries(X)
-        judged = self._judged(queries)
-        margins = np.stack([p.threshold.value - found.novelty for p, found in zip(self._parts, judged, strict=True)])
+        judged = self._judged(self._queries(X))
+        margins = self._margins(judged)
         nearest = np.stack([p.classes[found.nearest] for p, found in zip(self._parts, judged, strict=True)])
         best = np.take_along_axis(nearest, margins.argmax(axis=0)[None], axis=0)[0]
         found = np.where(margins.max(axis=0) >= 0, best, len(self.classes_))
@@ -266,8 +255,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
 
     def _known(self, examples: np.ndarray, labels: np.ndarray) -> KnownClasses:
         names = tuple(str(c) for c in range(labels.max() + 1))
-        identity = self.identity or ANONYMOUS
-        return KnownClasses(names, identity, examples=examples, labels=labels)
+        return KnownClasses(names, self.identity or ANONYMOUS, examples=examples, labels=labels)
 
     def _queries(self, X: Any) -> np.ndarray:  # noqa: N803
         check_is_fitted(self, "_parts")
@@ -276,6 +264,10 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):
     def _judged(self, queries: np.ndarray) -> list[Judgement]:
         method = self._method()
         return [judged_by(part.scorer, queries, method, len(part.classes)) for part in self._parts]
+
+    def _margins(self, judged: list[Judgement]) -> np.ndarray:
+        """By how much novelty stays below the threshold of each part (parts, b)."""
+        return np.stack([part.threshold.value - one.novelty for part, one in zip(self._parts, judged, strict=True)])
 
     def _extended(self, part: Part, examples: np.ndarray, names: np.ndarray) -> Part:
         """The part with those of the examples that are of its classes."""

@@ -45,9 +45,9 @@ class ShapeEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     error that names it. `n_jobs` of scikit-learn starts processes anew (loky); one that is forked after `transform`, as
     `multiprocessing` does it, waits for ever where torch has two threads.
 
-    Nothing is learned from data. The encoder is loaded when it is first needed, once in a process, whatever the number
-    of embedders and clones; it is not part of a pickle. A search over the parameters of a detector behind it embeds
-    the shapes again for each of them, unless the pipeline remembers: `make_pipeline(..., memory="folder")`.
+    Nothing is learned from data. The encoder is loaded once in a process, when it is first needed; it is not part of a
+    pickle. A search over the parameters of a detector behind it embeds the shapes again for each of them, unless the
+    pipeline remembers: `make_pipeline(..., memory="folder")`.
 
     Parameters
     ----------

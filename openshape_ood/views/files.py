@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import warnings
@@ -18,7 +17,7 @@ from openshape_ood.checks import check_positive, given_path
 from openshape_ood.errors import CloudError, FileError, InputError
 from openshape_ood.shapes.pictures import opened, read_bounded
 from openshape_ood.shapes.tables import npz_arrays
-from openshape_ood.storage import DAMAGE, replacing, save_whole
+from openshape_ood.storage import DAMAGE, make_folder, save_whole, saving
 from openshape_ood.views.geometry import floor_height, image_normals
 from openshape_ood.views.published import read_pickle
 from openshape_ood.views.view import View, ViewWarning
@@ -130,11 +129,13 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     FileError
         Where it cannot be written.
     """
+    from PIL import Image
+
     given = given_path(path, "path")
     if given.suffix.lower() == ".npz":
-        buffer = io.BytesIO()
-        np.savez(buffer, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
-        return save_whole(given, buffer.getvalue(), "the view")
+        with saving(given, "the view") as file:
+            np.savez(file, rgb=view.rgb, depth=view.depth, intrinsics=view.intrinsics, pose=view.pose)
+        return given
     if given.suffix:
         raise InputError(f"a view is saved as .npz or into a folder; given was {os.fspath(path)}")
     farthest = float(np.nanmax(view.depth)) if view.seen.any() else 0.0
@@ -142,14 +143,12 @@ def save_view(view: View, path: str | os.PathLike[str]) -> Path:
     units = np.rint(np.nan_to_num(view.depth.astype(np.float64)) * scale)
     units[view.seen] = np.maximum(units[view.seen], 1)  # 0 is unknown
     told = {"intrinsics": view.intrinsics.tolist(), "pose": view.pose.tolist(), "depth_scale": scale}
-    try:
-        given.mkdir(parents=True, exist_ok=True)
-        _save_png(given / "rgb.png", np.rint(view.rgb * 255).astype(np.uint8))
-        _save_png(given / "depth.png", units.astype(np.uint16))
-    except OSError as error:
-        raise FileError(f"cannot write the view {given}: {error.strerror or error}") from error
-    save_whole(given / "camera.json", json.dumps(told, indent=1).encode(), "the camera")
-    return given
+    folder, color = make_folder(given), np.rint(view.rgb * 255).astype(np.uint8)
+    for name, pixels in (("rgb.png", color), ("depth.png", units.astype(np.uint16))):
+        with saving(folder / name, "the view") as file:
+            Image.fromarray(pixels).save(file, format="PNG")
+    save_whole(folder / "camera.json", json.dumps(told, indent=1).encode(), "the camera")
+    return folder
 
 
 def published_arrays(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,13 +247,6 @@ def _pair(path: Path, depth: Any, camera: Any) -> dict[str, Any]:
 def _image(path: Path, mode: str | None) -> np.ndarray:
     with opened(path) as image:
         return np.asarray(image.convert(mode) if mode else image)
-
-
-def _save_png(path: Path, pixels: np.ndarray) -> None:
-    from PIL import Image
-
-    with replacing(path) as partial:
-        Image.fromarray(pixels).save(partial, format="PNG")
 
 
 def _resized(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -7,6 +7,7 @@ names of functions stay names, and whatever else comes is refused: nothing in th
 from __future__ import annotations
 
 import io
+import math
 import pickletools
 import re
 from dataclasses import dataclass
@@ -17,11 +18,9 @@ import numpy as np
 from openshape_ood.errors import CloudError
 
 MAX_STEPS = 100_000  # instructions; a scene file has a few hundred
-REBUILDERS = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct")
-BUFFERS = ("numpy.core.numeric _frombuffer", "numpy._core.numeric _frombuffer")
-SCALARS = ("numpy.core.multiarray scalar", "numpy._core.multiarray scalar")
-ARRAY, TYPE = "numpy ndarray", "numpy dtype"
-ALLOWED = {*REBUILDERS, *BUFFERS, *SCALARS, ARRAY, TYPE}
+REBUILDER, SCALAR = "numpy.core.multiarray _reconstruct", "numpy.core.multiarray scalar"
+BUFFER, ARRAY, TYPE = "numpy.core.numeric _frombuffer", "numpy ndarray", "numpy dtype"
+ALLOWED = {REBUILDER, SCALAR, BUFFER, ARRAY, TYPE}
 VALUES = {
     *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
     *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"),
@@ -92,9 +91,7 @@ def read_pickle(data: bytes) -> Any:
         elif name in CONSTANTS:
             stack.append(CONSTANTS[name])
         elif name in TUPLES:
-            count = TUPLES[name]
-            parts = [stack.pop() for _ in range(count)][::-1]
-            stack.append(tuple(parts))
+            stack.append(tuple([stack.pop() for _ in range(TUPLES[name])][::-1]))
         elif name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
             memo[len(memo) if name == "MEMOIZE" else place] = stack[-1]
         elif name in ("BINGET", "LONG_BINGET"):
@@ -135,22 +132,23 @@ def _follow(name: str, argument: Any, stack: list[Any]) -> None:
 
 
 def _named(name: str) -> _Name:
-    if name not in ALLOWED:
+    older = name.replace("numpy._core.", "numpy.core.", 1)
+    if older not in ALLOWED:
         told = name[:80].replace(" ", ".")
         raise CloudError(f"it asks for {told!r}; only NumPy arrays are read from such a file, nothing of it was run")
-    return _Name(name)
+    return _Name(older)
 
 
 def _made(name: str, arguments: tuple[Any, ...]) -> Any:
     """What a call of an allowed name stands for."""
     if name == TYPE:
         return _Type(arguments[0] if arguments else None)
-    if name in REBUILDERS and arguments and arguments[0] == _Name(ARRAY):
+    if name == REBUILDER and arguments and arguments[0] == _Name(ARRAY):
         return _Array()
-    if name in BUFFERS and len(arguments) == 4:
+    if name == BUFFER and len(arguments) == 4:
         content, kind, shape, order = arguments
         return _array(content, kind, shape, "F" if order == "F" else "C")
-    if name in SCALARS and len(arguments) == 2:
+    if name == SCALAR and len(arguments) == 2:
         return _array(arguments[1], arguments[0], (), "C").item()
     raise CloudError(f"it calls {name.replace(' ', '.')!r} in a way that makes no array")
 
@@ -159,12 +157,8 @@ def _array(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
     dtype = _of(_Type, kind).dtype
     if not isinstance(content, bytes) or not isinstance(shape, tuple) or len(shape) > 4:
         raise CloudError("it holds an array that is not of plain numbers")
-    if not all(isinstance(side, int) and 0 <= side <= len(content) for side in shape):
-        raise CloudError("it holds an array of another size than it says")
-    count = 1
-    for side in shape:
-        count *= side
-    if count * dtype.itemsize != len(content):
+    fine = all(isinstance(side, int) and 0 <= side <= len(content) for side in shape)
+    if not fine or math.prod(shape) * dtype.itemsize != len(content):
         raise CloudError("it holds an array of another size than it says")
     return np.frombuffer(content, dtype).reshape(shape, order=order)
 

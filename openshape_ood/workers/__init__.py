@@ -54,31 +54,12 @@ def in_order(
     """Do a task for every argument, and hand out what became of it in the order of the arguments.
 
     A task that fails costs itself alone. So does one whose process is killed, as for want of memory, or that takes
-    more than its `limits`: its process is replaced. With workers=0 there is neither that protection nor any limit.
-    Closing the iterator, or leaving it by an error or Ctrl-C, ends the processes; so does the end of this one.
+    more than its `limits`: its process is replaced. With workers=0 the tasks are done in this process, with neither
+    that protection nor any limit. Closing the iterator, or leaving it by an error or Ctrl-C, ends the processes.
 
-    Parameters
-    ----------
-    task, settings, arguments
-        "module:factory", the keywords of the factory and the arguments of its tasks, as JSON. Arguments may be
-        endless: no more than `ahead` are taken beyond the one handed out.
-    workers
-        Processes, begun as there are tasks for them; 0 does the tasks in this one.
-    ahead
-        Tasks that may be done, or in work, beyond the one handed out. Arrays that wait for their turn take
-        `HELD_BYTES` together, and those of one task more, at most.
-    limits
-        What the task of an argument may take.
-
-    Yields
-    ------
-    Done
-        One for every argument.
-
-    Raises
-    ------
-    OpenShapeError
-        While iterating, where no process can be started; also whatever `arguments` raises.
+    Arguments may be endless: no more than `ahead` are taken beyond the one handed out. Arrays that wait for their turn
+    take `HELD_BYTES` together, and those of one task more, at most. Raises `OpenShapeError` while iterating, where no
+    process can be started.
     """
     if workers == 0:
         work = find(task)(**settings)

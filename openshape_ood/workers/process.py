@@ -95,19 +95,8 @@ def once(
 ) -> Done:
     """Do one task in a sealed process of its own; what it answers is for the caller to check.
 
-    Parameters
-    ----------
-    task, settings, argument
-        "module:factory", the keywords of the factory and the argument of its task, as JSON.
-    seal
-        What the process may have.
-    begun
-        Is told of the process, so that it can be killed from elsewhere.
-
-    Returns
-    -------
-    Done
-        With a `WorkerError` where the process ended, was ended, or answered with more than it may.
+    `begun` is told of the process, so that it can be killed from elsewhere. The error is a `WorkerError` where the
+    process ended, was ended, or answered with more than it may.
     """
 
     def work() -> Answer:

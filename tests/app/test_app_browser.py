@@ -89,13 +89,27 @@ class Visitor:
         self.page.goto(address)
         self.sees("#verdict", "chair with a guitar for a back")
 
-    def drop(self, *paths: Path) -> None:
+    def drop(self, *paths: Path, place: str = "#drop") -> None:
         files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
-        self.page.evaluate(DROP, [self.zone(), files])
+        self.page.evaluate(DROP, [self.zone(place), files])
 
-    def zone(self) -> Any:
+    def zone(self, place: str = "#drop") -> Any:
         """The element that files are dropped on."""
-        return self.page.locator("#drop button[aria-dropeffect]").first.element_handle()
+        return self.page.locator(f"{place} button[aria-dropeffect]").first.element_handle()
+
+    def looks_right(self, tmp_path: Path, *places: str, least: int = 60) -> None:
+        """Whether all can be read in both schemes, and on a phone the places stand below each other and fit."""
+        page = self.page
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.locator(f"body{'.dark' if scheme == 'dark' else ':not(.dark)'}").wait_for()
+            page.wait_for_timeout(1500)  # colors fade
+            assert unreadable(self, least) == []
+            page.screenshot(path=tmp_path / f"{scheme}.png", full_page=True)
+        page.set_viewport_size({"width": 400, "height": 900})
+        tops = [page.locator(place).bounding_box()["y"] for place in places]
+        page.screenshot(path=tmp_path / "phone.png", full_page=True)
+        assert tops == sorted(tops) and page.evaluate("document.documentElement.scrollWidth") <= 400
 
     def sees(self, place: str, text: str) -> str:
         """Wait until a text stands in a place; the whole text there."""
@@ -176,7 +190,7 @@ def examples(visitor: Visitor) -> dict[str, str]:
 
 
 def test_a_shape_is_dropped_judged_added_and_downloaded(
-    visitor: Visitor, chromium: Any, server: Server, shape: Path, tmp_path: Path, pictures: Path
+    visitor: Visitor, chromium: Any, server: Server, shape: Path, scans: list[Path], tmp_path: Path, pictures: Path
 ) -> None:
     visitor.drop(shape)
     visitor.sees("#verdict", "from my garage.ply")
@@ -214,6 +228,7 @@ def test_a_shape_is_dropped_judged_added_and_downloaded(
     assert "guitar chair" not in examples(other)  # another visitor, other classes
     other.page.context.close()
 
+    all_can_be_read(visitor, scans)
     everything = {urlsplit(url).hostname for url in visitor.asked if not url.startswith(("data:", "blob:"))}
     assert everything == {"127.0.0.1"}
     assert visitor.wrong == []
@@ -228,17 +243,7 @@ def test_a_room_is_taken_colored_listed_and_downloaded(visitor: Visitor, tmp_pat
     visitor.sees_a_picture()
     page.set_viewport_size({"width": 1280, "height": 1140})
     visitor.screenshot(1140).save(pictures / "app-room.png")
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.locator(f"body{'.dark' if scheme == 'dark' else ':not(.dark)'}").wait_for()
-        page.wait_for_timeout(1500)  # colors fade
-        assert unreadable(visitor) == []
-        page.screenshot(path=tmp_path / f"{scheme}.png", full_page=True)
-    page.set_viewport_size({"width": 400, "height": 900})
-    places = ("#table", "#verdict", "#drop-room", "#plot", "#names")
-    tops = [page.locator(place).bounding_box()["y"] for place in places]
-    page.screenshot(path=tmp_path / "phone.png", full_page=True)
-    assert tops == sorted(tops) and page.evaluate("document.documentElement.scrollWidth") <= 400
+    visitor.looks_right(tmp_path, "#table", "#verdict", "#drop-room", "#plot", "#names")
     page.set_viewport_size({"width": 1280, "height": 900})
     for color in ("name", "object"):
         page.locator("#color label", has_text=color).click()
@@ -257,8 +262,7 @@ def test_a_room_is_taken_colored_listed_and_downloaded(visitor: Visitor, tmp_pat
 
     hall = tmp_path / "hall.npy"
     np.save(hall, load_shape(tmp_path / "a_generated_room.object.ply")[:, :3] * 1000)
-    zone = page.locator("#drop-room button[aria-dropeffect]").first.element_handle()
-    page.evaluate(DROP, [zone, [[hall.name, base64.b64encode(hall.read_bytes()).decode()]]])
+    visitor.drop(hall, place="#drop-room")
     visitor.sees("#message.refused", "give unit='mm'")
     choose(visitor, "#unit", "mm")  # the same file is read again
     visitor.sees("#verdict", "hall.npy")
@@ -288,12 +292,10 @@ def test_a_view_is_completed_and_what_is_new_in_it_is_said(visitor: Visitor, tmp
     masks = Affinities.from_masks(np.stack([made.mask(name) for name in ("chair", "table")]), ["chair", "table"])
     masks.save(folder / "affinities.npz")
     files = sorted(folder.iterdir())
-    content = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in files]
-    zone = page.locator("#drop-view button[aria-dropeffect]").first
-    page.evaluate(DROP, [zone.element_handle(), [one for one in content if one[0] != "camera.json"]])
+    visitor.drop(*(path for path in files if path.name != "camera.json"), place="#drop-view")
     visitor.sees("#message.refused", "a view is a picture, its depth")
     visitor.sees("#verdict", "a generated view")  # what stood there still does
-    page.evaluate(DROP, [zone.element_handle(), content])
+    visitor.drop(*files, place="#drop-view")
     visitor.sees("#message.refused", "there are no affinities to 'sofa'")
     page.locator("#names textarea, #names input").first.fill("chair, table")
     page.locator("#score").click()
@@ -312,8 +314,7 @@ def test_a_surface_is_compared_with_good_ones(visitor: Visitor, tmp_path: Path, 
     def drop(place: str, *files: tuple[str, np.ndarray]) -> None:
         for name, points in files:
             np.save(tmp_path / name, points)
-        content = [[name, base64.b64encode((tmp_path / name).read_bytes()).decode()] for name, _ in files]
-        page.evaluate(DROP, [page.locator(f"{place} button[aria-dropeffect]").first.element_handle(), content])
+        visitor.drop(*(tmp_path / name for name, _ in files), place=place)
 
     page.get_by_role("tab", name="A surface").click()
     drop("#drop-surface", ("mine.npy", road_scan(9, "pothole").points))
@@ -325,17 +326,8 @@ def test_a_surface_is_compared_with_good_ones(visitor: Visitor, tmp_path: Path, 
     assert not page.locator("#color").is_visible() and page.locator("#bars").count() == 0
     page.set_viewport_size({"width": 1280, "height": 1000})
     visitor.screenshot(1000).save(pictures / "app-surface.png")
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.locator(f"body{'.dark' if scheme == 'dark' else ':not(.dark)'}").wait_for()
-        page.wait_for_timeout(1500)  # colors fade
-        assert unreadable(visitor, 30) == []
-        page.screenshot(path=tmp_path / f"{scheme}.png", full_page=True)
-    page.set_viewport_size({"width": 400, "height": 900})
-    tops = [page.locator(place).bounding_box()["y"] for place in ("#verdict", "#drop-good", "#plot")]
+    visitor.looks_right(tmp_path, "#verdict", "#drop-good", "#plot", least=30)
     assert not page.locator("#names").is_visible() and not page.locator("#score").is_visible()
-    page.screenshot(path=tmp_path / "phone.png", full_page=True)
-    assert tops == sorted(tops) and page.evaluate("document.documentElement.scrollWidth") <= 400
     page.set_viewport_size({"width": 1280, "height": 900})
     figures = json.loads(visitor.download("#json", tmp_path).read_text(encoding="utf-8"))
     assert figures["verdict"] == "damaged" and len(figures["good"]) == 20
@@ -399,9 +391,7 @@ def test_many_files_while_a_class_is_typed_on_a_phone(chromium: Any, server: Ser
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_every_text_can_be_read(chromium: Any, server: Server, scans: list[Path], scheme: str) -> None:
-    visitor = Visitor(chromium, server.address, scheme=scheme)
+def all_can_be_read(visitor: Visitor, scans: list[Path]) -> None:
     visitor.drop(*scans[1:])
     visitor.sees("#table", "3 files")
     visitor.page.get_by_text("Calibrate on shapes of yours").click()
@@ -417,6 +407,12 @@ def test_every_text_can_be_read(chromium: Any, server: Server, scans: list[Path]
                 abs(a[x] + a[w] / 2 - b[x] - b[w] / 2) - (a[w] + b[w]) / 2 for x, w in (("x", "width"), ("y", "height"))
             )
             assert max(apart) > -1
+
+
+@pytest.mark.slow  # in light it is part of the first test
+def test_every_text_can_be_read_in_the_dark(chromium: Any, server: Server, scans: list[Path]) -> None:
+    visitor = Visitor(chromium, server.address, scheme="dark")
+    all_can_be_read(visitor, scans)
     visitor.page.context.close()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from openshape_ood import Scene, load_scene
-from openshape_ood.app import rooms, texts
+from openshape_ood.app import rooms, texts, uploads
 from openshape_ood.app.downloads import save_results
 from openshape_ood.app.judge import Judge
 from openshape_ood.app.rooms import Room, read_room
@@ -85,7 +85,7 @@ def test_an_answer_that_is_no_scan_is_refused(
     told = {"name": "a", "points": 3, "said": [], "planes": [], "sizes": [1], "score": [1], "by": "tree"}
     arrays = (np.eye(3), np.array(members))
     answer = {**told, "candidates": 1, **changed}
-    monkeypatch.setattr(rooms, "read_sealed", lambda *asked: Done(0, "", answer, arrays))
+    monkeypatch.setattr(uploads.workers, "once", lambda *asked: Done(0, "", answer, arrays))
     (tmp_path / "a.npy").touch()
     with pytest.raises(ShapeFileError, match="what came back from reading it is no scan"):
         read_room(tmp_path / "a.npy")

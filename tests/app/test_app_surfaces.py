@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openshape_ood.app import surfaces, texts
+from openshape_ood.app import surfaces, texts, uploads
 from openshape_ood.app.downloads import save_results
 from openshape_ood.app.pictures import turning
+from openshape_ood.app.reading import read_good
 from openshape_ood.app.session import Session
-from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, read_good, read_surface
+from openshape_ood.app.surfaces import Compared, Good, Surface, compare, learn, read_surface
 from openshape_ood.app.turns import HERE, Visitor
 from openshape_ood.app.uploads import NOBODY
 from openshape_ood.app.visits import Visit, Visits
@@ -55,7 +56,7 @@ def test_a_cloud_is_read_elsewhere_with_what_was_measured(tmp_path: Path) -> Non
     assert all(np.array_equal(read.cloud[name], column) for name, column in given.items())
     (tmp_path / "bad.ply").write_bytes(b"ply\n")
     reading = read_good([str(tmp_path / "my road.ply"), str(tmp_path / "bad.ply")], NOBODY, 2**20)
-    assert next(reading) == "Read 0 of 2 good clouds."
+    assert next(reading) == "Read 0 of 2 files."
     with pytest.raises(ShapeFileError, match=r"bad\.ply"):
         list(reading)
 
@@ -84,7 +85,7 @@ def test_an_answer_that_is_no_cloud_is_refused(
     changed: dict[str, Any], columns: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = {"points": 3, "measured": [], **changed}
-    monkeypatch.setattr(surfaces, "read_sealed", lambda *asked: Done(0, "", answer, tuple(columns)))
+    monkeypatch.setattr(uploads.workers, "once", lambda *asked: Done(0, "", answer, tuple(columns)))
     (tmp_path / "a.npy").touch()
     with pytest.raises(ShapeFileError, match=r"a\.npy: what came back from reading it is no cloud"):
         read_surface(tmp_path / "a.npy")
@@ -108,10 +109,10 @@ def test_what_is_remembered_of_a_visitor_is_counted(good: Good) -> None:
     visit = Visit(Session())
     visit.good = good
     before = visit.nbytes
-    visit.put_surface(Surface("a.ply", cloud(0)))
+    visit.put(Surface("a.ply", cloud(0)))
     assert before > 10_000 and visit.nbytes - before == 7864 * (3 * 8 + 4)
-    visit.put(visit.session)
-    assert visit.nbytes == before and visit.surface is None
+    visit.put(None)
+    assert visit.nbytes == before and visit.held is None
 
 
 def test_an_object_is_seen_from_all_sides() -> None:

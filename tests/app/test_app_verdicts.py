@@ -54,7 +54,7 @@ def test_a_known_and_a_novel_shape(judge: Judge, chair: Session, found: Verdict)
     assert found.answer == "novel"
     assert known.p_value is not None and found.p_value is not None
     assert found.p_value <= 0.05 < known.p_value
-    assert known.novelty_map.novelty.mean() < found.novelty_map.novelty.mean()
+    assert known.map.novelty.mean() < found.map.novelty.mean()
 
 
 @pytest.mark.parametrize("origin, made", [("whole model", calibration_models), ("scan", calibration_scans)])
@@ -116,7 +116,7 @@ def test_sessions_do_not_see_each_other(judge: Judge, guitar: Session) -> None:
     judge.judge(guitar.with_example("chair", "y"), "tiny")
     after = judge.judge(guitar, "tiny")
     assert after.novelty == before.novelty
-    assert np.array_equal(after.novelty_map.novelty, before.novelty_map.novelty)
+    assert np.array_equal(after.map.novelty, before.map.novelty)
 
 
 @pytest.mark.parametrize("method", ["neglabel", "mcm", "energy", "margin"])
@@ -138,7 +138,7 @@ def test_classes_that_cannot_be_generated_have_no_verdict(judge: Judge, chair: S
         verdict = judge.judge(chair.with_names("flux drive, robot arm"), "tiny")
     assert verdict.p_value is None and verdict.answer is None and verdict.threshold is None
     assert "robot arm" in "".join(verdict.remarks)
-    assert verdict.novelty_map.provenance.method == "text" and "class names" in verdict.compared
+    assert verdict.map.provenance.method == "text" and "class names" in verdict.compared
     said = texts.verdict(verdict)
     assert "No verdict" in said and "no p-value" in said and "19 or more known shapes" in said
 
@@ -202,7 +202,7 @@ def test_many_files_are_ranked_by_novelty(judge: Judge, tmp_path: Path) -> None:
     places = [int(place) for place in re.findall(r'data-place="(\d)"', table)]
     assert places == verdict.order() == np.argsort(-verdict.result.novelty).tolist()
     shown = judge.show(verdict, 3)
-    assert (shown.shape.name, shown.novelty_map.name) == ("<piano>.npy", "<piano>.npy")
+    assert (shown.shape.name, shown.map.name) == ("<piano>.npy", "<piano>.npy")
     assert shown.novelty == verdict.result.novelty[3] and 'data-place="3" aria-current' in texts.table(shown)
     said = json.loads(save_results(shown, tmp_path)[1].read_text(encoding="utf-8"))
     assert [row["shape"] for row in said["shapes"]] == [shapes[i].name for i in places]
@@ -218,7 +218,7 @@ def test_auto_finds_the_axis_of_all_files_together(judge: Judge) -> None:
     verdict = judge.judge(session, "tiny", up="auto")
     assert verdict.axis is not None and verdict.axis.axis == "z"
     assert verdict.result.up == ("z",) * 12 + ("y",)  # what a file states goes before
-    assert verdict.novelty_map.up == "z" and "Up axis z is up: of 12 shapes" in texts.verdict(verdict)
+    assert verdict.map.up == "z" and "Up axis z is up: of 12 shapes" in texts.verdict(verdict)
     alone = judge.judge(session.with_shapes(lying[:1]), "tiny", up="auto")
     assert alone.result.up == ("y",) and "undecided: 1 shape does not tell" in texts.verdict(alone)
 
@@ -283,7 +283,7 @@ def test_what_is_downloaded(found: Verdict, guitar: Session, tmp_path: Path) -> 
     assert said["verdict"] == "novel" and said["p_value"] == pytest.approx(found.p_value)
     assert said["classes"] == ["chair", "table"] and said["examples"] == {"chair": 0, "table": 0}
     assert said["threshold"]["n"] == 100 and said["provenance"] == found.result.provenance.as_json()
-    assert len(said["novelty_map"]["patch_novelty"]) == len(found.novelty_map.patches.novelty)
+    assert len(said["novelty_map"]["patch_novelty"]) == len(found.map.patches.novelty)
     remove_results(str(cloud.parent))
     assert not list(tmp_path.iterdir())
     remove_results("")  # before there is anything
@@ -313,6 +313,6 @@ def test_known_classes_of_a_file_count_until_they_are_changed(tiny: ShapeEncoder
     assert found.answer == "novel" and found.threshold == known.threshold
     assert found.result.provenance.method == "knn" and "Known as in the file" in found.remarks[0]
     assert found.novelty == score_novelty(guitar.shapes[0].cloud, known, encoder=tiny, up="y").novelty[0]
-    assert found.novelty_map.threshold is not None and "in the file" in found.compared
+    assert found.map.threshold is not None and "in the file" in found.compared
     changed = judge.judge(guitar.with_names("chair, table, sofa"), "tiny")
     assert changed.result.provenance.method != "knn" and not changed.remarks

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from golden_completion import ABSENT, FOLDER, KINDS, Found, check, differences, made, pack, seed
 from published_completion import affinities, box_points, evaluation, result_rows, stream
 
-from benchmarks.semabs.metrics import scores, voxel_index, voxel_scores, voxelized
+from benchmarks.semabs.evaluation import scores, voxel_index, voxel_scores, voxelized
 from benchmarks.semabs.summary import COLUMNS, RELATIONS, best_cutoff, table
 from benchmarks.semabs.training import Lamb, accuracy, balanced_weights, occupancy_loss
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from benchmarks.images import command, sheet
-from benchmarks.images.encoders import new_network, of_network, opened, read_system, save_system
+from benchmarks.images import command, evaluation
+from benchmarks.images.encoders import new_network, of_network, photograph, read_system, save_system
 from benchmarks.images.evaluation import few_shot
 from benchmarks.images.generated import LABELS_FROM, generated
 from benchmarks.images.lists import DATASETS, Counts, find_list, read_list, read_setting, settings
@@ -109,8 +109,9 @@ def test_a_target_without_unknown_images(tmp_path: Path) -> None:
     (path.parent / "Sketch.txt").write_text("PACS/a dog/one 1.png 1\n")
     with pytest.raises(InputError, match=r"all 1 images of .* are of known classes"):
         read_setting(settings("PACS_DG", target="Sketch")[0], tmp_path / "lists", tmp_path)
-    with pytest.raises(InputError, match="no image that can be read"):
-        opened(b"\x89PNG\r\n\x1a\nnothing", Path("x.png"))
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with pytest.raises(FileError, match="no image that can be read"):
+        photograph(tmp_path / "x.png")
 
 
 def test_few_shot() -> None:
@@ -138,8 +139,8 @@ def test_figures_are_those_of_an_independent_computation(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command, "find_encoder", pooled)
-    monkeypatch.setattr(sheet, "COUNT", 1)
-    monkeypatch.setattr(sheet, "PAIRS", 1)
+    monkeypatch.setattr(evaluation, "COUNT", 1)
+    monkeypatch.setattr(evaluation, "PAIRS", 1)
     argv = ["--data-root", str(tree / "data"), "--lists", str(tree / "lists"), "--encoder", "mine", "--target", "Photo"]
     argv += ["--out", str(tmp_path), "--no-cache", "--quiet", "--draws", "0", "--device", "cpu"]
     argv += ["--base", str(tree / "lists" / "ImageNet" / "train.txt")]

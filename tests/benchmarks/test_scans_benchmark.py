@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.performance.scans import STAGES, made_up, main, measure, measure_scoring, scoring_table, write_npz
+from benchmarks.performance.scans import STAGES, made_up, main, measure, measure_scoring, scoring_table
+from openshape_ood.scenes import save_scene
 
 
 def test_a_made_up_room_has_a_floor_walls_and_things() -> None:
@@ -18,8 +19,7 @@ def test_a_made_up_room_has_a_floor_walls_and_things() -> None:
 
 
 def test_a_scan_is_measured(tmp_path: Path) -> None:
-    write_npz(made_up(3000, seed=0), tmp_path / "room.npz")
-    found = measure(str(tmp_path / "room.npz"), 0.5)
+    found = measure(str(save_scene(made_up(3000, seed=0), tmp_path / "room.ply")), 0.5)
     assert found["points"] == 3000 and 100 < found["voxels"] < 1000
     assert tuple(found["seconds"]) == STAGES and sum(found["seconds"].values()) > 0
     assert found["peak_mib"]["all"] >= found["peak_mib"]["read"]

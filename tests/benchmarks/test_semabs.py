@@ -18,7 +18,7 @@ from published_completion import ROWS, SMALL, completion_shapes, evaluation, res
 
 from benchmarks.semabs import __main__ as command
 from benchmarks.semabs import training
-from benchmarks.semabs.metrics import scores, voxel_scores
+from benchmarks.semabs.evaluation import left_out, scores, voxel_scores
 from benchmarks.semabs.reader import load_datum, read_published, save_datum
 from benchmarks.semabs.summary import best_cutoff, column_rows, curve, interval, table
 from benchmarks.semabs.texts import texts_of
@@ -98,6 +98,8 @@ def test_a_published_view_is_converted_and_read_back(tmp_path: Path) -> None:
     assert np.allclose(datum.mean, datum.relevancies.mean(axis=0), atol=1e-7)
     assert not np.allclose(datum.mean, read_published(path, extractor="chefer_et_al").mean)
     assert datum.descriptions.tolist() == [["lamp", "on", "sofa"]] and datum.target_ids.tolist() == [3]
+    faces = np.array([[-1, -1, -0.1], [1, 1, 1.9], [0, 0, -0.2]], dtype=np.float32)
+    assert left_out(replace(datum, queries=faces), "relation").tolist() == [False, False, True]
     with pytest.raises(FileError, match="domain_randomized_rgb"):
         read_published(path, image="domain_randomized_rgb")
     (tmp_path / "bad.npz").write_bytes(b"none")

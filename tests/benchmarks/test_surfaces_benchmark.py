@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.surfaces import __main__ as command
 from benchmarks.surfaces import contenders, dents, generated, layouts, published, search
-from benchmarks.surfaces.logs import TrainingLog
+from benchmarks.surfaces.contenders import training_log
 from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc
 from openshape_ood.reconstruction import CompetitiveReconstructor, MeanReconstructor, PCAReconstructor, TokenPCA
@@ -52,11 +52,18 @@ def test_tokens_are_judged_by_points_alone() -> None:
     assert "point_iou" in found and not any(name.startswith("pixel") for name in found) and found["unseen"] == 0
 
 
+def test_who_loses_to_the_baselines_is_said_where_these_were_run() -> None:
+    own, better = ({"image_auroc": (value, 0.0, 1.0)} for value in (0.4, 0.6))
+    assert [line.split(":")[0] for line in command.notes({"CRN": own})] == ["CRN"]
+    said = command.notes({contenders.BASELINES[0]: better, "CRN": own})
+    assert said[0] == "CRN loses to the better of mean image and PCA: image AUROC" and "one half" in said[1]
+
+
 @pytest.mark.slow
 def test_a_watched_training_is_the_same_and_is_logged(tmp_path: Path) -> None:
     tiles = road_tiles(20, 5)[0]
     given = CompetitiveReconstructor(2, width=2, steps=4, batch=6, norm="batch")
-    with TrainingLog(tmp_path / "log.jsonl") as log:
+    with training_log(tmp_path / "log.jsonl") as log:
         alone = contenders.fitted(given, {"normal": tiles}, 3, log, method="alone")
         watched = contenders.fitted(given, {"normal": tiles}, 3, log, tiles[:5], method="watched")
     assert (alone.reconstructor.novelty(tiles[:3]) == watched.reconstructor.novelty(tiles[:3])).all()

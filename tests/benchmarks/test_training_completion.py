@@ -29,6 +29,7 @@ from benchmarks.training.completion_samples import (
     save_shard,
 )
 from benchmarks.training.completion_triples import draw_triples, hidden_triples, holds, visible_triples
+from benchmarks.training.runs import Run
 from openshape_ood.synthetic import categories
 from openshape_ood.synthetic.rooms import FURNITURE
 from openshape_ood.views.affinities import Affinities
@@ -133,6 +134,13 @@ def test_losses_by_hand() -> None:
     assert even == pytest.approx(np.log(2) * (3 + 3**0.5) / 4)
     nothing = torch.zeros_like(labels)
     assert train_completion.soft_jaccard(logits, nothing, counted).item() == 0
+
+
+def test_a_step_without_figures_does_not_count_in_the_means() -> None:
+    network, given = torch.nn.Linear(1, 1), iter([{"loss": 1.0}, {}, {"loss": 3.0}, {}])
+    run = Run(network, torch.optim.SGD(network.parameters(), lr=1.0), {}, None, steps=4)
+    first, last = run.lines(lambda: next(given), 3)
+    assert first["loss"] == 2 and last["step"] == 4 and "loss" not in last
 
 
 def test_mirroring_exchanges_left_and_right() -> None:

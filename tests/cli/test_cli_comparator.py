@@ -49,7 +49,7 @@ def test_fitted_on_a_store_and_found_by_name(store: Path, monkeypatch: pytest.Mo
 
 
 def test_a_network_is_trained_shown_and_gone_on_with(store: Path, tmp_path: Path) -> None:
-    more = ("--steps", "3", "--width", "16", "--heads", "2", "--pairs", "16")
+    more = ("--steps", "3")
     words = ("comparator", "fit", "--embeddings", store, store, "--out", tmp_path / "mine", *more)
     done = run(*words)
     assert done.exit_code == 0 and "5 base classes" in done.stdout and "60 embeddings" in done.stdout
@@ -74,7 +74,7 @@ def test_labels_of_a_file_and_names(store: Path, tmp_path: Path) -> None:
 def test_a_collapsed_training_is_not_written(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openshape_ood.comparison.training.JUDGED_FROM", 2)
     monkeypatch.setattr("openshape_ood.comparison.training.COLLAPSED", 2.0)
-    words = ("--steps", "2", "--width", "16", "--pairs", "16")
+    words = ("--steps", "2")
     done = run("comparator", "fit", "--embeddings", store, "--out", tmp_path / "mine", *words)
     assert done.exit_code == 2 and "answers all pairs alike" in done.stderr and "has collapsed" in done.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["training.safetensors"]

@@ -87,6 +87,7 @@ def test_files_axis_unit_and_what_looks_wrong(tmp_path: Path) -> None:
     assert "mean novelty" in shown.stdout and "looks wrong: only 90 points" in shown.stdout
     (tmp_path / "few.npy").unlink()
     (tmp_path / "broken.ply").unlink()
-    alone = run("doctor", tmp_path)
+    assert run("embed", tmp_path, "--out", tmp_path / "s.npz", "--readers", "0", "--model", "tiny").exit_code == 0
+    alone = run("doctor", tmp_path / "s.npz")  # the files that are stored there
     assert alone.exit_code == 0 and "12 of 12 files do not say which axis is up" in alone.stdout
     assert run("doctor", tmp_path / "no.ply").exit_code == 1

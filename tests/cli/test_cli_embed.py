@@ -31,7 +31,9 @@ def expected(folder: Path, tiny: ShapeEncoder) -> np.ndarray:
 
 
 def embed(folder: Path, out: Path) -> Any:
-    found = run_json("embed", folder, "--out", out, "--model", "tiny", "--seed", 3, "--num-samples", 2, code=1)
+    found = run_json(
+        "embed", folder, "--out", out, "--model", "tiny", "--seed", 3, "--num-samples", 2, "--readers", 0, code=1
+    )
     counts = found["counts"]
     assert (counts["given"], counts["embedded"], counts["failed"], counts["ignored"]) == (3, 2, 1, 0)
     assert found["failed"][0]["file"] == str(folder / "bad.ply")
@@ -96,7 +98,7 @@ def test_what_was_embedded_is_opened_and_scored(name: str, tmp_path: Path, tiny:
     files = [write_shape(new / f"{c}.npy", c, 7) for c in ("chair", "guitar", "lamp")]
     (new / "bad.ply").write_text("no")
     for folder, out, code in ((known, tmp_path / f"k-{name}", 0), (new, tmp_path / f"n-{name}", 1)):
-        run_json("embed", folder, "--out", out, "--model", "tiny", code=code)
+        run_json("embed", folder, "--out", out, "--model", "tiny", "--readers", "0", code=code)
     stored = store.known_from(tmp_path / f"k-{name}")
     assert stored.identity == tiny.identity and store.read_header(tmp_path / f"n-{name}").dim == 192
     for method in ("nearest_distance", "prototype_distance", None):

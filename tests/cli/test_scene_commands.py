@@ -6,17 +6,12 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from cli_runs import run
 
-from openshape_ood.cli.commands import app
 from openshape_ood.scenes import Scene, save_scene
 from openshape_ood.synthetic import sample
 
 NAMES = ["--known", "chair", "sofa"]
-
-
-def run(*words):
-    return CliRunner().invoke(app, list(map(str, words)))
 
 
 @pytest.fixture(scope="module")

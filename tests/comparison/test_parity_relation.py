@@ -1,14 +1,12 @@
 """The relation network against its published code, through the real loader.
 
 Where the environment variable OPENSHAPE_OOD_PARITY names a folder with `relation_golden.npz`, slow tests compare all
-of it; `seed` in it, 0 where there is none, is that of weights and inputs.
-`python tests/comparison/test_parity_relation.py` prints all differences.
+of it; `seed` in it, 0 where there is none, is that of weights and inputs. `pytest -s` prints all differences.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -17,8 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from published_relation import normality, pairs, photographs, relation_outputs, toy, write_released
 
 from openshape_ood import KnownClasses
@@ -156,13 +152,3 @@ def test_parity_relation(part: Callable[[], Differences]) -> None:
     for name, difference, tolerance in part():
         print(f"{name} {difference:.1e}")
         assert difference <= tolerance, f"{name}: {difference:.1e}, at most {tolerance}"
-
-
-def main() -> None:
-    for part in (of_pairs, of_toy, of_losses, of_photographs):
-        for name, difference, tolerance in part():
-            print(f"{name:32} {difference:.1e}   {tolerance:g}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -427,7 +427,9 @@ def test_a_text_model_of_another_width_is_refused_before_it_is_downloaded(monkey
     [
         ("ViT-B-32", "metaclip_400m", "QuickGELU.*silently wrong.*'ViT-B-32-quickgelu'"),
         ("ViT-B-32", "nobody", "for 'ViT-B-32' open_clip has: openai"),
-        ("ViT-B-33", "openai", "[Qq]uick"),
+        ("ViT-B-32", "openai", "QuickGELU.*silently wrong.*'ViT-B-32-quickgelu'"),
+        ("ViT-L-14", "openai", "QuickGELU.*silently wrong.*'ViT-L-14-quickgelu'"),
+        ("ViT-B-33", "openai", "which open_clip does not know"),
         ("ViT-B-33", "", "which open_clip does not know"),
         ("ViT-B-16-SigLIP", "", "not open_clip's own transformer"),
         ("ViT-B-32", "", "names no weights on the Hub"),

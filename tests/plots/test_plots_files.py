@@ -100,6 +100,12 @@ def test_importing_loads_no_library_and_drawing_no_pyplot():
     assert done.stdout.split("\n")[:2] == ["", "False"]
 
 
+@pytest.mark.parametrize("draw, expected", [(plots.scene, "SceneResult"), (plots.relevancy, "Affinities")])
+def test_what_is_no_result_is_said(draw, expected):
+    with pytest.raises(InputError, match=rf"str; expected .*{expected}"):
+        draw("room.ply")
+
+
 def test_every_public_name_is_documented():
     for name in plots.__all__:
         assert getattr(plots, name).__doc__, name

@@ -59,6 +59,8 @@ def test_images_are_judged_at_their_own_size(of_images):
     assert of_images.threshold.n == 20  # each was held out once
     larger = of_images.score(np.kron(image(50), np.ones((2, 2, 1), np.uint8)))
     assert not larger.is_novel and len(larger.map) == 4 * len(good.map)
+    with_alpha = [image(seed)[..., :2] for seed in range(3)]
+    assert SurfaceModel.fit(with_alpha, size=16).score(with_alpha[0]).map.elements.shape == SHAPE
 
 
 def test_what_is_no_such_image_is_said(of_images, tmp_path):

@@ -151,6 +151,8 @@ def test_a_memory_of_patches_by_timm(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert PatchMemory("resnet10t", pretrained=False, keep=0.01).fit(normal[:, :2]).shape_ == (2, 32, 32)
     with pytest.raises(UnknownNameError, match="timm has no network 'resnet7'"):
         PatchMemory("resnet7").fit(normal)
+    with pytest.raises(CheckpointError, match=r"weights of 'resnet18\.mine' cannot be had"):
+        PatchMemory("resnet18.mine").fit(normal)
 
     def unreachable(*arguments: object, **settings: object) -> None:
         raise OSError("no network")

@@ -381,14 +381,7 @@ def test_a_source_without_a_hash(registry: Registry) -> None:
     assert find_checkpoint("mine", registry({"source.sha256": ...})).source.sha256 == ""
 
 
-@pytest.mark.parametrize("model", ["ViT-B-32", "ViT-L-14", "ViT-B-32-QuickGELU"])
-def test_openai_text_encoders_need_quick_gelu(registry: Registry, model: str) -> None:
-    message = refusal(registry({"text.model": model}))
-    assert "[mine.text] field 'model'" in message
-    assert f"{model}-quickgelu" in message
-
-
-def test_other_towers_do_not(registry: Registry) -> None:
+def test_the_space_of_another_text_encoder(registry: Registry) -> None:
     changes = {"text.model": "ViT-B-32", "text.pretrained": "laion2b_s34b_b79k"}
     assert find_checkpoint("mine", registry(changes)).text.space == "ViT-B-32/laion2b_s34b_b79k"
 
@@ -472,10 +465,10 @@ def test_the_largest_sizes_allowed_are_built_at_once(registry: Registry, tmp_pat
     sizes = {f"sizes.{name}": 65_536 for name in ("width", "heads", "head_width", "mlp_width", "patch_width")}
     path = registry(sizes | {"sizes.depth": 256})
     save_file({}, tmp_path / "none.safetensors")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(WeightsError, match="missing keys"):
         load_network(find_checkpoint("mine", path), tmp_path / "none.safetensors")
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("file", ["/etc/model.pt", "../model.pt", "a/../../model.pt", "a//b.pt"])

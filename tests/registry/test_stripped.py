@@ -301,7 +301,7 @@ def test_two_processes_at_once(row: Row, registry: Path, cache: Path) -> None:
         "for _ in range(30): assert stripped.keep(row, weights) and stripped.read(row).mapped\n"
     )
     both = [subprocess.Popen(command(program, str(registry)), env=environment()) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
+    assert [process.wait(300) for process in both] == [0, 0]
     assert list((cache / "encoders").iterdir()) == [kept(row)] and stripped.is_sound(row)
 
 

@@ -1,15 +1,14 @@
 """The sparse networks against MinkowskiEngine's numbers.
 
 Where the environment variable OPENSHAPE_OOD_PARITY names a folder with `seg_golden.npz` and `openscene_golden.npz`,
-these are compared whole; `seed` in them, 0 where there is none, is that of weights and inputs.
-`python tests/scenes/test_parity_scenes.py` prints all differences; where spconv is installed, those of it, too.
+these are compared whole; `seed` in them, 0 where there is none, is that of weights and inputs. `pytest -s` prints all
+differences; where spconv is installed, those of it, too.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -19,8 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from published_scenes import criterion_shapes, kernels, network, on_grid, probe, scan, unet_shapes
 
 from openshape_ood.scenes.sparse.convolution import Convolution, convolve
@@ -202,13 +199,3 @@ def test_keys_of_the_published_files() -> None:
     assert list(own.items()) == list(listed["lseg"].items())
     differs = {f"net3d.{key}": list(shape) for key, shape in unet_shapes("openseg").items()}
     assert differs == own | listed["openseg_differs"]
-
-
-def main() -> None:
-    for name, measure in (QUICK | WHOLE).items():
-        for what, error, _ in measure():
-            print(f"{name:15}  {what:50}  {error:.1e}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -363,7 +363,7 @@ def test_vim_with_large_logits_does_not_overflow() -> None:
 def test_vim_of_known_classes_has_half_as_many_directions(count: int, principal: int) -> None:
     labels = ["a", "b"] * (count // 2) + ["b"] * (count % 2)
     known = KnownClasses.from_embeddings(EXAMPLES[:count], labels, Identity("made up", "words"))
-    assert VimScorer.fit(known).complement.shape == (D, D - principal)
+    assert VimScorer.fit(known).subspace.complement.shape == (D, D - principal)
 
 
 @pytest.mark.parametrize("dim", [0, D, 2.5, True])

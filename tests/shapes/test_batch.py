@@ -117,11 +117,12 @@ def test_a_worker_that_is_killed_costs_the_file_it_read(misbehavior: Path) -> No
     assert left.error == f"{left.path}: the process that read it ended with status 3"
 
 
-def test_a_file_that_takes_too_long_is_given_up(misbehavior: Path) -> None:
+def test_a_file_that_takes_too_long_is_given_up(misbehavior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "reading_limits", lambda: lambda path: Limits(wall=1))
     good = clouds(misbehavior / "good", 6)
     started = time.monotonic()
     paths = [misbehavior / "hang.las", *good[:3], misbehavior / "hang.las", *good[3:]]
-    reads = list(read_shapes(paths, points=9, seed=0, workers=2, limits=lambda path: Limits(wall=1)))
+    reads = list(read_shapes(paths, points=9, seed=0, workers=2))
     assert time.monotonic() - started < 20  # rather than two minutes
     assert [place(read) for read in reads if read.error is None] == list(range(6))
     assert reads[0].error == f"{reads[0].path}: reading it took more than 1 s and was stopped"

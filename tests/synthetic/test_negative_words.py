@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openshape_ood.scoring.words import negative_words
+from openshape_ood.scoring.text_scores import negative_words
 from openshape_ood.synthetic import categories, synonyms
 
 

@@ -59,8 +59,7 @@ def embed(
 
     Into a folder (extra [parquet]) a run can be stopped and goes on: ids that are there already are not embedded
     again, ids that failed before only with `retry_failed`. A file of another size or time than when it was read is
-    another one, and is embedded again; files that it names, as textures, are not looked at. Of the shapes themselves
-    none are held but those at work; of every id and path this process keeps 48 bytes.
+    embedded again; files that it names, as textures, are not looked at. Of every id and path 48 bytes are held.
 
     Parameters
     ----------
@@ -87,8 +86,7 @@ def embed(
     Raises
     ------
     InputError
-        For ids that are not unique, values that cannot be used, a folder of other settings; `MixedEncodersError` for
-        one of another checkpoint.
+        For ids that are not unique, and a folder of other settings; `MixedEncodersError` for one of another checkpoint.
     FileError, MissingPackageError
         For what cannot be written; without pyarrow, or without ray.
 
@@ -259,9 +257,8 @@ def embed_shards(
     """Reads and embeds the items, `shard_rows` at a time, as they come: no more of them are held than are read ahead.
 
     own_axes: whether items may say their own `up`. The same items in the same order make the same shards, unless
-    `seconds` says how long one may take: then the first is small, and the next ones as large as that allows, so that a
-    run that is killed loses little. `step` is told of every file that was read. A file that cannot be used stops
-    nothing. Raises `WeightsError` where no embedding of a batch can be used.
+    `seconds` says how long one may take, so that a run that is killed loses little: then the first is small. `step` is
+    told of every file that was read. Raises `WeightsError` where no embedding of a batch can be used.
     """
     # readers prepare clouds, but for several samplings, which sample a surface anew, and for axes of their own
     prepared = settings.num_samples == 1 and not own_axes

@@ -1,10 +1,8 @@
 """Nearest rows, exactly and in bounded memory.
 
 Blocks of queries and rows are multiplied in single precision, which only sorts out rows that cannot be among the
-nearest: what comes within the rounding of such a product of the k-th nearest so far is measured from its difference,
-in double precision. So the answer is that of a loop over all pairs, whatever the blocks and threads.
-
-Letters: b queries, m rows, d dimensions, k neighbors.
+nearest: what comes within the rounding of the k-th nearest so far is measured from its difference, in double
+precision. So the answer is that of a loop over all pairs, whatever the blocks and threads.
 """
 
 from __future__ import annotations
@@ -30,8 +28,7 @@ PAIR_ELEMENTS = 1 << 18  # numbers of the pairs measured at once: 2 MiB in float
 def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tuple[np.ndarray, np.ndarray]:
     """Find the k nearest rows of every query, exactly.
 
-    Of rows at the same distance the one of lowest index comes first. Some 200 MiB are held beside queries, rows and
-    answer; queries and rows are read in blocks and never copied as a whole.
+    Of rows at the same distance the one of lowest index comes first. Some 200 MiB are held beside queries and rows.
 
     Parameters
     ----------
@@ -55,8 +52,7 @@ def nearest(queries: Any, rows: Any, k: int = 1, metric: str = "cosine") -> tupl
     Raises
     ------
     InputError
-        For NaN, infinity, no rows, or k below 1 or above m; one of its kinds, `MixedEncodersError`, for rows of
-        another d, another, `UnknownNameError`, for a metric that does not exist.
+        For NaN, infinity, no rows, or k below 1 or above m; `MixedEncodersError` for rows of another d.
 
     Examples
     --------
@@ -166,8 +162,7 @@ def _scan(queries: np.ndarray, rows: np.ndarray, measure: Measure, distance: np.
 def _slack(squares: np.ndarray, longest: float, d: int) -> np.ndarray:
     """By how much (b,) a product in float32 may be wrong, at most, for rows of squared length up to `longest`.
 
-    By d u |q| |r|, u = 2^-24, for the sum (Jeannerod and Rump, 2013), u for each factor and the bias; some more for
-    numbers that vanish in float32, and for the squares in float64.
+    d u |q| |r| of the sum, u = 2^-24 (Jeannerod and Rump, 2013), u of each factor and the bias, and what vanishes.
     """
     u = 2.0**-24
     return (d + 8) * (u * (np.sqrt(squares * longest) + longest + u * squares) + 1e-37)

@@ -1,7 +1,4 @@
-"""Approximate neighbors by faiss, and how many of the exact ones they miss.
-
-Letters: b queries, m rows, d dimensions, k neighbors.
-"""
+"""Approximate neighbors by faiss, and how many of the exact ones they miss."""
 
 from __future__ import annotations
 
@@ -68,27 +65,22 @@ class Index:
         self._index = self._build(faiss)
 
     def nearest(self, queries: Any, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Find k rows near every query; one whose cells hold fewer than k rows is searched exactly.
+        """Find k rows near every query, as the function `nearest`; one whose cells hold fewer is searched exactly.
 
         Parameters
         ----------
         queries : array_like (b, d)
-            May be empty.
         k : int, default 1
-            Neighbors of each query, 1 to m.
 
         Returns
         -------
         distance : ndarray (b, k) float64
-            Nearest first.
         index : ndarray (b, k) int64
-            Of the rows.
 
         Raises
         ------
         InputError
-            As the function `nearest`, and for numbers so much larger than those of the rows that float32 cannot hold
-            their squares.
+            As `nearest`, and for numbers so much larger than those of the rows that float32 cannot hold their squares.
         """
         queries = self._checked(queries)
         k = check_count(k, "k", len(self.rows), "the number of rows")
@@ -99,16 +91,13 @@ class Index:
         return distance, index
 
     def recall(self, queries: Any, k: int = 1, sample: int = 500) -> float:
-        """Share of the k exact neighbors that the index finds.
-
-        A row found at the same distance as the k-th exact one counts as found: which of equals is named is chance.
+        """Share of the k exact neighbors that the index finds; which of rows at one distance is named does not matter.
 
         Parameters
         ----------
         queries : array_like (b, d)
             At least one.
         k : int, default 1
-            Neighbors of each query, 1 to m.
         sample : int, default 500
             How many of the queries are taken at most, drawn by the seed of the index.
 
@@ -116,11 +105,6 @@ class Index:
         -------
         float
             0 to 1.
-
-        Raises
-        ------
-        InputError
-            As `Index.nearest`, and for no queries or no sample.
         """
         queries = self._checked(queries)
         if not len(queries) or sample < 1:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor
 
 from openshape_ood.checks import array, check_count
@@ -177,8 +178,7 @@ class Field:
                 nearest[above > best] = rows.index(i)
                 best = np.maximum(best, above)
         classes = np.array([self.names[i] for i in rows])
-        with np.errstate(over="ignore"):
-            probability = 1 / (1 + np.exp(-best[filled]))
+        probability = expit(best[filled])
         return NoveltyMap(
             elements=Elements("voxels", np.argwhere(filled.reshape(side, side, side))),
             novelty=1 - probability,

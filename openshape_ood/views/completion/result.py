@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.errors import FileError
 from openshape_ood.novelty_map import Elements, NoveltyMap, Region
 from openshape_ood.scenes import Scene, find_objects, save_scene
 from openshape_ood.scenes.saving import label_colors
-from openshape_ood.storage import save_whole
+from openshape_ood.storage import make_folder, save_whole
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer, complete, locate
 from openshape_ood.views.completion.field import Field
@@ -150,11 +149,7 @@ class CompletedView:
             description that fills something, in meters, z up; `completed.glb`, their surfaces, y up as glTF has it,
             where scikit-image is installed.
         """
-        folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+        folder = make_folder(folder)
         text = json.dumps(self.as_json(), indent=2, allow_nan=False)
         written = [save_whole(folder / "view.json", text.encode(), "the figures")]
         written.append(self.affinities.save(folder / "affinities.npz"))
