@@ -12,7 +12,6 @@ import numpy as np
 from benchmarks.images.encoders import photograph, tolerant
 from benchmarks.images.lists import ImageList, Setting
 from benchmarks.report.failures import Side, draw_pairs
-from benchmarks.report.pictures import BLUE, ORANGE
 from benchmarks.threedos.intervals import metric_intervals
 from openshape_ood.comparison import Comparator, Cosine
 from openshape_ood.comparison.released import ImageFeatures
@@ -20,6 +19,7 @@ from openshape_ood.comparison.training import fit_comparator
 from openshape_ood.comparison.vocabulary import overlaps
 from openshape_ood.decisions.metrics import balanced_accuracy, ood_metrics, published_fpr95
 from openshape_ood.known import KnownClasses
+from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots.canvas import GREY, number, short
 from openshape_ood.scoring import Judgement, Method, judge
 

@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any, TypeVar
 
 import numpy as np
@@ -168,13 +167,6 @@ def take_turns(
     return Turns(in_turns(contenders, repeats or int(min(25, max(3, seconds // max(once, 1e-9))))))
 
 
-def medians(runs: Sequence[Mapping[str, float | None]], keys: Sequence[str]) -> dict[str, float | None]:
-    """Of each figure over the turns, None of what the system does not say; and the least and the most seconds."""
-    columns = {key: [one[key] for one in runs] for key in keys}
-    middle = {key: None if None in column else median(column) for key, column in columns.items()}  # type: ignore[type-var]
-    return middle | {"fastest": min(columns["seconds"]), "slowest": max(columns["seconds"])}  # type: ignore[type-var]
-
-
 def memory(forget: bool = False) -> dict[str, int]:
     """Bytes of this process: "resident" now, "peak" at most, "private", anonymous pages, which Linux alone tells.
 
@@ -204,11 +196,10 @@ def peak_mb() -> int | None:
 
 @dataclass(frozen=True)
 class Child:
-    """What a function in a process of its own gave; seconds, with its start; the most MiB that it and all below it
-    held, shared pages once, None where nobody looked; and how many processes are left."""
+    """What a function in a process of its own gave; the most MiB that it and all below it held, shared pages once, None
+    where nobody looked; and how many processes are left."""
 
     found: Any
-    seconds: float
     peak_mib: float | None
     left: int
 
@@ -225,7 +216,7 @@ def apart(
     # it finds the modules that this process finds
     env = {**(os.environ if env is None else env), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", PROGRAM, function.__module__, function.__qualname__, json.dumps(given)]
-    began, peak, seen = time.perf_counter(), 0.0, set[int]()
+    peak, seen = 0.0, set[int]()
     # files, which unlike pipes are never full
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(command, stdout=out, stderr=None if show else err, cwd=ROOT, env=env)  # noqa: S603
@@ -238,12 +229,11 @@ def apart(
             status = process.wait()
         finally:
             process.kill()
-        seconds = time.perf_counter() - began
         out.seek(0), err.seek(0)
         said = (err if status else out).read().strip().splitlines()
     if status:
         raise OpenShapeError(f"{what}: {said[-1] if said else f'exit status {status}'}")
-    return Child(json.loads(said[-1]), seconds, peak or None, sum(1 for one in seen if memory_of(one)))
+    return Child(json.loads(said[-1]), peak or None, sum(1 for one in seen if memory_of(one)))
 
 
 def child(module: str, function: str, given: str) -> None:
@@ -293,6 +283,8 @@ def versions(*packages: str) -> dict[str, str]:
 
 def write_meshes(folder: Path, count: int, seed: int, endings: Sequence[str] = ("obj",)) -> list[Path]:
     """Generated shapes of all categories in turn, as files of each ending in turn, below a folder a category."""
+    import trimesh
+
     from openshape_ood.synthetic import categories, generate
 
     names = categories()
@@ -301,12 +293,6 @@ def write_meshes(folder: Path, count: int, seed: int, endings: Sequence[str] = (
         name, ending = names[i % len(names)], endings[i % len(endings)]
         paths.append(folder / name / f"{i:07}.{ending}")
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        export_mesh(paths[-1], generate(name, seed + i))
+        mesh = generate(name, seed + i)
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(paths[-1])
     return paths
-
-
-def export_mesh(path: Path, mesh: Any) -> None:
-    """The generated mesh as a file of the format that the ending names."""
-    import trimesh
-
-    trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(path)

@@ -15,12 +15,13 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks import options
-from benchmarks.performance.harness import in_turns, medians, versions, write_meshes
+from benchmarks.performance.harness import in_turns, versions, write_meshes
 from benchmarks.report.output import write_json
 from openshape_ood.errors import ShapeFileError
 from openshape_ood.registry.rows import find_checkpoint, list_checkpoints
@@ -96,8 +97,15 @@ def measure(name: str, paths: Sequence[Path], args: argparse.Namespace) -> dict[
     }
     runs = in_turns(ways, args.repeats, f"{name}, {len(paths)} files" if args.progress else "")
     what = {"network": name, "weights": weights, "device": str(encoder.device), "points": encoder.spec.count}
-    found = {way: medians(own, ("seconds", "first", "after", "waited", "share")) for way, own in runs.items()}
+    found = {way: medians(own) for way, own in runs.items()}
     return what | {"files": len(paths), "ways": found}
+
+
+def medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Of each figure over the turns; and the least and the most seconds."""
+    seconds = [one["seconds"] for one in runs]
+    found = {key: median([one[key] for one in runs]) for key in runs[0]}
+    return found | {"fastest": min(seconds), "slowest": max(seconds)}
 
 
 def table(measured: Sequence[dict[str, Any]]) -> str:

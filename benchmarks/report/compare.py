@@ -289,8 +289,8 @@ def warnings(runs: Sequence[Run], means: bool = False) -> list[str]:
 
 def draw(rows: Sequence[Row], path: Path) -> Path:
     """AUROC and FPR95 of all rows as dots with their intervals (PNG); returns `path`."""
-    from benchmarks.report.pictures import BLUE, GREEN, ORANGE, PURPLE
     from openshape_ood import plots
+    from openshape_ood.novelty_map.colors import BLUE, GREEN, ORANGE, PURPLE
     from openshape_ood.plots.canvas import GREY, PLAIN
 
     if not 0 < len(rows) <= MOST_DRAWN:

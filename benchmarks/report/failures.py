@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmarks.report.pictures import BLUE, ORANGE
 from benchmarks.report.pictures.run import SETS, first_seed, heading, limit
 from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.results import Finished, MethodResult
 from openshape_ood import plots
 from openshape_ood.errors import MissingPackageError
+from openshape_ood.novelty_map.colors import BLUE, ORANGE
 from openshape_ood.plots.canvas import GREY, PLAIN, new_figure, number, rendered, short
 from openshape_ood.plots.canvas import title as set_title
 from openshape_ood.plots.points import thinned

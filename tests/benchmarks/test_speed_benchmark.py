@@ -16,7 +16,7 @@ import pytest
 import torch
 import toy_network
 
-from benchmarks.performance.harness import Clock, Quartiles, Turns, apart, in_turns, medians, take_turns
+from benchmarks.performance.harness import Clock, Quartiles, Turns, apart, in_turns, take_turns
 from benchmarks.performance.networks import made_up_encoder, made_up_weights
 from benchmarks.performance.speed import products
 from benchmarks.performance.speed.baselines import PlainPointBERT, Reference
@@ -235,8 +235,6 @@ def test_other_contenders_take_turns_too(capsys: pytest.CaptureFixture[str]) -> 
     found = in_turns({"a": lambda: next(calls), "b": lambda: next(calls)}, 3, say="numbers")
     assert found == {"a": [0, 2, 4], "b": [1, 3, 5]}
     assert capsys.readouterr().err.splitlines()[3] == "numbers: b, 2 of 3"
-    runs = [{"seconds": 1.0, "peak": 5.0}, {"seconds": 9.0, "peak": None}, {"seconds": 2.0, "peak": 6.0}]
-    assert medians(runs, ("seconds", "peak")) == {"seconds": 2, "peak": None, "fastest": 1, "slowest": 9}
 
 
 def test_all_passes_of_a_network_agree(row: Row, points: torch.Tensor) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.pictures import BLUE, GREEN, ORANGE, SKY
 from openshape_ood import plots
+from openshape_ood.novelty_map.colors import BLUE, GREEN, ORANGE, SKY
 
 COLORS = {"known": BLUE, "half novel": GREEN, "novel": ORANGE, "one novel class": SKY}
 MARKS = dict(zip(COLORS, "os^v", strict=True))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report.pictures import AMBER, BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY
 from openshape_ood import plots
+from openshape_ood.novelty_map.colors import AMBER, BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY
 
 SHOWN = 0.95
 SHIFT = 0.15  # between what stands side by side

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report.pictures import ORANGE
 from benchmarks.threedos.results import Finished, MethodResult, Scored
 from openshape_ood import plots
+from openshape_ood.novelty_map.colors import ORANGE
 from openshape_ood.plots.canvas import PLAIN, legend, new_figure, short, shorts
 from openshape_ood.plots.canvas import title as set_title
 

@@ -14,6 +14,7 @@ from benchmarks.threedos.data import corrupted_support, index_sets, modelnet, sc
 from benchmarks.threedos.splits import ObjectClass, Split, load_split, split_names
 from openshape_ood.errors import ShapeFileError
 
+MOST_NAMED = 3  # files or folders that are missing
 DOWNLOAD = "python -m benchmarks.data download"
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -164,5 +165,5 @@ def _copies(root: Path, splits: Iterable[Split]) -> str:
 
 
 def _said(missing: list[str]) -> str:
-    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"{missing[0]}{more} missing; to fetch what is missing: {DOWNLOAD}" if missing else ""
+    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    return f"{', '.join(missing[:MOST_NAMED])}{more} missing; to fetch what is missing: {DOWNLOAD}" if missing else ""
