@@ -169,12 +169,11 @@ SEEDS = ("data_seed", "seeds")
 
 
 def _settings(run: Run, means: bool) -> dict[str, Any]:
-    """What tells runs of one model apart; without seeds, and the files of their trainings, where these are pooled."""
-    settings, weights = dict(run.report["settings"]), run.report["provenance"]["identity"]["sha256"]
-    if not means:
-        return settings | {"weights": weights}
-    rest = {key: value for key, value in settings.items() if key not in SEEDS}
-    return rest if TRAINED_MARK in run.model else rest | {"weights": weights}
+    """What tells runs of one model apart; without seeds where these are pooled."""
+    settings = {key: value for key, value in run.report["settings"].items() if not means or key not in SEEDS}
+    if TRAINED_MARK in run.model:  # on every benchmark anew: its weights are not one file
+        return settings
+    return settings | {"weights": run.report["provenance"]["identity"]["sha256"]}
 
 
 def protocols_of(runs: Sequence[Run], means: bool = False) -> list[str]:

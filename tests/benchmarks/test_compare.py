@@ -220,5 +220,10 @@ def test_trainings_of_a_network_are_pooled_and_stand_beside_the_published(tmp_pa
     runs = [read_run(write(tmp_path, f"{i}.json", report)) for i, report in enumerate(made)]
     rows = rows_of(runs, means=True)
     assert sum(not row.published for row in rows) == 3
+    sr2 = copy.deepcopy(reports["sr2"])
+    sr2["settings"] = made[0]["settings"]
+    sr2["provenance"]["identity"] |= {"checkpoint": "DGCNN (trained)", "sha256": "f" * 64}
+    both = [runs[0], read_run(write(tmp_path, "sr2.json", sr2))]
+    assert {row.protocol for row in rows_of(both) if not row.published} == {made[0]["protocol"]}  # of another file
     published = {(row.model, row.known_by) for row in rows if row.published}
     assert ("DGCNN (trained once)", "GradNorm") in published and all("DGCNN" in model for model, _ in published)
