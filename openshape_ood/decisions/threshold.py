@@ -59,7 +59,9 @@ class Threshold:
 
     def __post_init__(self) -> None:
         if not _finite(self.value):
-            raise InputError(f"a threshold is {self.value!r:.40}; expected the novelty up to which a row is known")
+            raise InputError(
+                f"a threshold is {self.value!r:.40}; expected a finite number, the novelty up to which a row is known"
+            )
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
             raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
 
