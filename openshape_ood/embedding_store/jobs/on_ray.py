@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from openshape_ood.embedding_store.jobs.job import embed_shards, load
 from openshape_ood.embedding_store.jobs.settings import Item, Settings, Step, check_least
 from openshape_ood.embedding_store.schema import Failed, Header, Rows, text
 from openshape_ood.errors import MissingPackageError, OpenShapeError
+
+if TYPE_CHECKING:
+    from openshape_ood import ShapeEncoder
 
 SHARDS_A_WORKER = 4  # at least, where there are shapes enough, so that all are busy to the end
 LEAST_ROWS = 16  # of a shard that is made smaller for it
@@ -105,7 +108,10 @@ def run(
                     step(1, 0)
 
 
-_loaded = cache(load)  # once a worker
+@cache
+def _loaded(settings: Settings, header: Header) -> tuple[ShapeEncoder, Header]:
+    """Once a worker; a function of its own, as Ray sends it by this name."""
+    return load(settings, header)
 
 
 def embed_shard(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
