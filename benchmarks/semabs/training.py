@@ -23,6 +23,7 @@ from benchmarks.semabs.evaluation import asked, left_out, told, visible, volume
 from benchmarks.semabs.reader import load_datum, view_files
 from benchmarks.semabs.texts import Texts
 from benchmarks.training.runs import Run
+from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import Row
 from openshape_ood.storage import replacing, save_whole
 from openshape_ood.views.completion.network import CompletionNetwork
@@ -72,14 +73,15 @@ def train(
     torch.manual_seed(recipe.seed)
     sizes: Any = row.sizes
     network = CompletionNetwork(sizes).to(device)
-    settings, state = {"model": row.name, **asdict(recipe)}, out.with_suffix(".state.safetensors")
+    settings, state = {"model": row.name, **asdict(recipe)}, out.with_name(out.name + ".state.safetensors")
+    if out.exists() and not state.exists():
+        raise InputError(f"{out} is there and {state.name} beside it is not, so nothing goes on; give another --out")
     run = Run(network, Lamb(network.parameters(), lr=recipe.lr), settings, state, steps=recipe.steps)
     for line in run.lines(lambda: _step(run, network, paths, recipe, texts), every):
-        run.keep()
         _save(out, network, run.step // len(paths))
-        save_whole(
-            out.with_name(out.name + ".jsonl"), "".join(json.dumps(one) + "\n" for one in run.log).encode(), "log"
-        )
+        log = "".join(json.dumps(one) + "\n" for one in run.log)
+        save_whole(out.with_name(out.name + ".jsonl"), log.encode(), "log")
+        run.keep()  # last: what is stopped before it is done again, the same
         yield line
 
 

@@ -27,13 +27,14 @@ def read_shapes(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Gener
 
 def read_good(paths: Sequence[str], visitor: Visitor, max_bytes: int) -> Generator[str, None, list[Surface]]:
     """All clouds that were dropped as good, or an error."""
-    good, failures = yield from _each(paths, lambda path: read_surface(path, visitor, max_bytes=max_bytes))
-    if failures:
-        raise ShapeFileError(failures[0].error)
+    good, _ = yield from _each(paths, lambda path: read_surface(path, visitor, max_bytes=max_bytes), strict=True)
     return good
 
 
-def _each(paths: Sequence[str], read: Callable[[Path], One]) -> Generator[str, None, tuple[list[One], list[Failure]]]:
+def _each(
+    paths: Sequence[str], read: Callable[[Path], One], strict: bool = False
+) -> Generator[str, None, tuple[list[One], list[Failure]]]:
+    """What was read, and what could not be; strict: the first of these is raised."""
     if len(paths) > MAX_FILES:
         raise InputError(f"{len(paths)} files were dropped; this page takes at most {MAX_FILES} at once")
     found, failures = [], []
@@ -44,6 +45,8 @@ def _each(paths: Sequence[str], read: Callable[[Path], One]) -> Generator[str, N
             try:
                 found.append(read(path))
             except OpenShapeError as error:
+                if strict:
+                    raise
                 failures.append(Failure(path.name, str(error)))
     return found, failures
 

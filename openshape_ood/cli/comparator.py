@@ -84,7 +84,7 @@ def fit(
     base, left_out = _base(embeddings, labels, exclude)
     if names:
         base = _with_names(base)
-    make_folder(out)
+    out = make_folder(out)
     how: dict[str, Any] = {}
     if family == "relation":
         how = {"recipe": Recipe(steps=steps, loss=loss, seed=seed), "folder": out, "report": told(steps)}

@@ -157,9 +157,10 @@ def _cache_folders() -> dict[str, Path]:
 def _size(folder: Path) -> int:
     """Bytes of the files below, links not followed: the Hub's cache links each file to one copy."""
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # gone meanwhile
-            total += path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+    for place, _, names in os.walk(folder):  # which passes over a folder that is gone meanwhile
+        for path in (Path(place, name) for name in names):
+            with contextlib.suppress(OSError):
+                total += 0 if path.is_symlink() else path.stat().st_size
     return total
 
 

@@ -220,6 +220,7 @@ class Asked:
         """The known classes that were asked for; what can be wrong with them is told before any shape is read."""
         from openshape_ood.cli import thresholds
         from openshape_ood.cli.known import gather
+        from openshape_ood.scoring import find_method
         from openshape_ood.shapes.points import check_up
 
         for name, axis in (("--up", self.up), ("--known-up", self.known_up)):
@@ -227,6 +228,8 @@ class Asked:
                 check_up(axis, name)
         wanted = gather(self.known, self.examples, self.known_file, self.known_up)
         thresholds.check(self, wanted)
+        if self.method is not None:
+            find_method(self.method, wanted.kind)
         return wanted
 
     def judge(

@@ -27,6 +27,7 @@ def check(asked: Asked, wanted: Wanted) -> None:
     from openshape_ood.novelty.inputs import check_files_apart
 
     calibration_needed(asked.coverage)  # refuses what is no share
+    given(asked.threshold)
     if asked.calibrate:
         examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
         check_files_apart([file.path for file in find_files(asked.calibrate).files], examples)

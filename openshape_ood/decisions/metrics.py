@@ -214,7 +214,11 @@ def overlap_at(truth: Any, found: Any) -> dict[str, float]:
 
 
 def _scores(values: Any, name: str) -> np.ndarray:
-    return array(np.ravel(to_numpy(values)), f"scores of {name} objects", "n").astype(np.float64)
+    try:
+        rows = np.ravel(to_numpy(values))
+    except ValueError as error:
+        raise InputError(f"scores of {name} objects are no numbers in one row: {error}") from error
+    return array(rows, f"scores of {name} objects", "n").astype(np.float64)
 
 
 def _trapezoid_aupr(positive: np.ndarray, scores: np.ndarray) -> float:

@@ -140,9 +140,11 @@ def timm_network(name: str, pretrained: bool, seed: int, **how: Any) -> nn.Modul
             return make(name, pretrained=pretrained, **how)
         except Exception as error:  # of the Hub, of its files, of a tag that timm does not know
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if not pretrained:
+                raise InputError(f"timm cannot make {name!r} so: {reason:.200}") from error
             raise CheckpointError(
-                f"the weights of {name!r} cannot be had: {reason:.200}. Get them where there is a network, or give "
-                "weights of your own; without any trained ones it finds far less"
+                f"the weights of {name!r} cannot be had: {reason:.200}. Get them where there is a network, or give a "
+                "module with weights of your own; with pretrained=False it finds far less"
             ) from error
 
 

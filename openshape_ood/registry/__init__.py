@@ -4,16 +4,22 @@ Rows come from the packaged `checkpoints.toml`, whose head says what their field
 given as `registry=` or by the environment variable OPENSHAPE_OOD_CHECKPOINTS. That file extends the packaged one: its
 rows are added, and one with the name of a packaged row replaces it. A row of one's own, of a new architecture:
 
-    ARCHITECTURES["toy-vit"] = Architecture(ToySizes, ToyViT)  # before the row is read
-
     [mine]
+    kind = "shape"  # the default; "points", "comparator", "completion"
     architecture = "toy-vit"
     licence = "MIT"
     sizes = { width = 512, depth = 12 }  # fields of the dataclass ToySizes
-    source = { file = "model.pt" }  # beside this file
+    source = { file = "model.pt" }  # beside this file, or an absolute path
+    # source = { url = "https://example.org/model.pt", sha256 = "..." }
+    # source = { repo = "lab/model", file = "model.pt", revision = "main", sha256 = "..." }
     keys = { inside = "state_dict", prefix = "module.", drop = ['head\.'], rename = [['^blocks\.', 'layers.']] }
     text = { kind = "open_clip", model = "ViT-B-32-quickgelu", pretrained = "openai", templates = "", average = "mean" }
     spec = { count = 10000, up = "y", color = 0.4 }
+
+Where no sha256 is given, that of the first use is recorded in the cache folder, and any other content is refused from
+then on. The architecture is registered before the row is read:
+
+    ARCHITECTURES["toy-vit"] = Architecture(ToySizes, ToyViT)
 
 with `ToyViT(sizes)` a `torch.nn.Module` as `encoders.protocols.Network` describes it. A comparator, as
 `openshape-ood comparator fit` writes it, has kind, encoder, licence and source. Reading the registry needs no torch.

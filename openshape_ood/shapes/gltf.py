@@ -107,6 +107,8 @@ def _geometry(
     accessors = tree.get("accessors", [])
     sizes = [_accessor_bytes(accessor, views, held) for accessor in accessors]
     used = {n for parts in meshes for part in parts for n in _accessors(part)}
+    if min(used, default=0) < 0:
+        raise ShapeFileError(f"a mesh asks for accessor {min(used)}, of {len(accessors)}")
     shown = {accessors[n]["bufferView"] for n in used if "bufferView" in accessors[n]}
     require_memory(sum(views[n]["byteLength"] for n in shown) + sum(sizes[n] for n in used), held, "its accessors")
     return {

@@ -225,6 +225,9 @@ def test_each_baseline_is_trained_stopped_resumed_and_evaluated(layout, more, tm
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()[-3:]]
     assert printed == [json.loads(line) for line in (tmp_path / "whole.pth.jsonl").read_text().splitlines()]
     assert [one["step"] for one in printed] == [1, 2, 3] and printed[0]["loss"] > 0
+    (tmp_path / "other.pth").touch()
+    assert command.main([*told, "--out", str(tmp_path / "other.pth")]) == 1
+    assert not (tmp_path / "other.pth").read_bytes()
     monkeypatch.setattr(training, "_save", stopped(training._save))
     assert command.main([*told, "--out", str(parts)]) == 130
     monkeypatch.undo()

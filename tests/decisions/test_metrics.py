@@ -67,6 +67,11 @@ def test_auroc_counts_pairs(known: list[int], novel: list[int]) -> None:
     assert ood_metrics(known, novel)["auroc"] == pytest.approx(pairwise_auroc(known, novel), abs=1e-12)
 
 
+def test_rows_of_other_lengths_are_no_scores() -> None:
+    with pytest.raises(InputError, match="scores of known objects"):
+        ood_metrics([[1, 2], [3]], [1.0])
+
+
 @in_no_hurry
 @given(novelties, novelties, st.randoms(use_true_random=False))
 def test_the_order_of_objects_does_not_matter(known: list[int], novel: list[int], random: Any) -> None:

@@ -9,6 +9,7 @@ import torch
 from published_completion import completion_file, network_of, small_row, text_embedding
 
 from openshape_ood.encoders.protocols import Identity
+from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.views import View, ViewWarning, lift
@@ -132,7 +133,7 @@ def test_a_target_is_located_by_each_layout(layout: str) -> None:
     model = Completer(
         network_of(row, completion_file(layout)["net"]), Identity(row.name, "completion"), torch.device("cpu")
     )
-    text = SimpleNamespace(encode=lambda names: np.stack([text_embedding(name, 64) for name in names]))
+    text = SimpleNamespace(encode=lambda names: np.stack([text_embedding(name, 64) for name in clean_names(names)]))
     given = affinities(("lamp", "chair", "lamp behind a chair", "lamp on a chair"))
     seen = view(1.0, 0.0, (-1.1, 0.0, 1.0))  # the world is the frame of the released networks
     fields = [
@@ -142,6 +143,8 @@ def test_a_target_is_located_by_each_layout(layout: str) -> None:
     first, second = (field.grid(4) for field in fields)
     assert fields[0].names == ("lamp behind chair",) and np.isfinite(first).all() and not np.allclose(first, second)
     assert (fields[0].frame == np.eye(4)).all()
+    if layout != "clip_spatial":
+        assert locate(seen, "lamp", "on", "lamp", affinities=given, model=model, text=text).names == ("lamp on lamp",)
     if layout == "vool":
         found = fields[0].grid(8)
         inside = found.reshape(-1) >= found.max() - 0.15 - 1e-6

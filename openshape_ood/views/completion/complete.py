@@ -165,7 +165,8 @@ def locate(
             "its file, such as model=Completer.from_pretrained('semabs-vool', checkpoint=PATH)"
         )
     elif network.sizes.head == "text-relation":
-        first, second = _embedded(text, (target, reference), completer)
+        # each alone: they may be one name
+        (first,), (second,) = (_embedded(text, (one,), completer) for one in (target, reference))
         asked, query = (), network.relation_query([relation], (first, second))
     else:
         asked, query = (target, reference), network.relation_query([relation])

@@ -145,7 +145,7 @@ class RelevancyEncoder:
         legacy: bool = False,
         background: Sequence[str] | None = None,
         seed: int = 0,
-        progress: Step | None = None,
+        progress: bool | Step = False,
     ) -> Affinities:
         """Where in an image each name lies. A name's figures do not depend on which other names are asked for.
 
@@ -165,9 +165,9 @@ class RelevancyEncoder:
             names asked for unless given.
         seed : int
             Of the jitters.
-        progress : function, optional
-            Called with the number of batches of tiles done and of all, which so many names that they go through in
-            parts count as often.
+        progress : bool or function
+            A bar, or what is called with the number of batches of tiles done and of all. So many names that they go
+            through in parts count them as often.
 
         Returns
         -------
@@ -211,10 +211,11 @@ class RelevancyEncoder:
         return np.stack([average(self._text.embed(some), legacy) for some in sentences])
 
     def _maps(
-        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: Step | None
+        self, picture: np.ndarray, words: list[str], preset: Preset, seed: int, progress: bool | Step
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Each word and its map (h, w), a block of words after the other."""
         import torch
+        from tqdm import tqdm
 
         (h, w), grid = picture.shape[:2], self._tower.grid
         tiles = tiling.cut(h, w, preset)
@@ -227,10 +228,14 @@ class RelevancyEncoder:
         blocks = [words[i : i + at_once] for i in range(0, len(words), at_once)]
         batches = (preset.jitters + 1) * -(-len(tiles) // self._tower.batch)
         steps, of = count(1), len(blocks) * batches
+        bar = tqdm(total=of, desc="tiles", disable=progress is not True)
 
         def passed() -> None:
-            if progress is not None:
+            bar.update()
+            if callable(progress):
                 progress(next(steps), of)
+            if bar.n == of:
+                bar.close()
 
         for block in blocks:
             keys = {word: json.dumps([*about, word]) for word in block}
