@@ -22,7 +22,7 @@ def try_unpack(content: bytes, root: Path) -> int:
     return unpack(tar, root / TOP, progress=False)
 
 
-def test_modes_and_owner_are_ours(tmp_path: Path) -> None:
+def test_modes_follow_the_umask_and_the_owner_is_us(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         assert try_unpack(whole_tar(), tmp_path) == 2
