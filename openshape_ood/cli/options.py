@@ -66,8 +66,8 @@ def _parameters(kind: Any) -> list[inspect.Parameter]:
 
 
 def split_names(names: Sequence[str] | None) -> list[str]:
-    """Several in one word, separated by commas, too."""
-    return [part.strip() for name in names or () for part in name.split(",") if part.strip()]
+    """Several in one word, separated by commas, too; a blank word stays, to be refused."""
+    return [part.strip() for name in names or () for part in name.split(",") if part.strip() or not name.strip()]
 
 
 def checkpoint_names() -> list[str]:

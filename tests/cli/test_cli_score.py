@@ -266,6 +266,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
     "words, message",
     [
         (["score", "chair.npy", "--model", "tiny"], "no known classes"),
+        (["score", "chair.npy", "--known", "chair", ""], "known class 1 is ''"),
         (["score", "chair.npy", *KNOWN, "--model", "tinny"], "did you mean 'tiny'"),
         (["score", "chair.npy", *KNOWN, "--method", "knn"], "needs example shapes"),
         (["score", "chair.npy", *KNOWN, "--method", "knm"], "did you mean 'knn'"),
