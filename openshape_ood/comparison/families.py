@@ -5,6 +5,7 @@ All have one interface (`Similarity`): what they learned is arrays and numbers, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ from openshape_ood.scoring.scorers import cosine
 
 
 @dataclass(frozen=True, eq=False)
-class Similarity:
+class Similarity(ABC):
     """A family of comparators. Its state is its fields; raw: whether the lengths of embeddings count."""
 
     family: ClassVar[str]
@@ -33,9 +34,9 @@ class Similarity:
         """d of the embeddings, None for any."""
         return len(self.center) if hasattr(self, "center") else None
 
+    @abstractmethod
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """How much alike each of a (n, d) and each of b (m, d) are: (n, m) float64; for (b, a) the same."""
-        raise NotImplementedError
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Numbers and arrays that `restored` makes it of again."""

@@ -111,12 +111,13 @@ def _problem(member: tarfile.TarInfo, parts: list[str], top: str, held: int) -> 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> int:
     """How many files that makes. Raises `ShapeFileError` for one in the place of another."""
     try:
-        if member.isdir():
+        content = archive.extractfile(member)
+        if content is None:  # a folder
             path.mkdir(parents=True, exist_ok=True)
             return 0
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as out:
-            shutil.copyfileobj(archive.extractfile(member), out)  # type: ignore[arg-type]
+            shutil.copyfileobj(content, out)
         return 1
     except (FileExistsError, NotADirectoryError) as error:
         raise ShapeFileError(f"member {member.name[:200]!r} is in it twice") from error
