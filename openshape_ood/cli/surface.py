@@ -124,6 +124,14 @@ def score(
     from openshape_ood.reconstruction import SurfaceModel
     from openshape_ood.reconstruction.inputs import list_sources
 
+    by_class = bool(asked.known or asked.examples or asked.known_file)
+    if not by_class:
+        for name in ("method", "threshold", "calibrate", "known_up"):
+            if getattr(asked, name) is not None:
+                raise InputError(
+                    f"--{name.replace('_', '-')} is of the question of which class; expected --known, --examples or "
+                    "--known-file beside it. The thresholds of surfaces are those of the model"
+                )
     if folder is None:
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
         model = SurfaceModel.fit(_roads(asked.seed, [""] * GOOD), seed=asked.seed, progress=sys.stderr.isatty())
@@ -131,7 +139,7 @@ def score(
         model = SurfaceModel.load(folder)
     sources = list_sources(files) if files else _to_be_scored(model, asked.seed)
     found, judge = Found(), None
-    if asked.known or asked.examples or asked.known_file:
+    if by_class:
         if model.data.kind == "images":
             raise InputError(
                 "--known, --examples and --known-file ask of which class shapes are; the model is of images"

@@ -82,6 +82,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "--out FOLDER" in said("fit", of_images / "good")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
+    assert "--threshold is of the question of which class" in said("score", model, "--threshold", "0.3")
     assert "expected FILES" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     assert "unknown setting 'steps' of reconstructor 'mean'" in said(
