@@ -71,11 +71,17 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta["json"] = "--json" in args
+        ctx.meta["several"] = next((word for word in args if word in SEVERAL), None)
         return super().parse_args(ctx, repeat_options(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            missing = error.param is not None and "Missing" in type(error).__name__
+            if missing and error.param.param_type_name == "argument" and ctx.meta["several"]:
+                error.message = f"Every word after {ctx.meta['several']} belongs to it: files come before, or after --"
+            raise
         except BrokenPipeError:  # as with `| head`: whoever read has had enough
             with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
