@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from openshape_ood import __version__
 from openshape_ood.cli import checkpoints, comparator, known_files, surface
-from openshape_ood.cli.console import print_error, print_json, print_note
+from openshape_ood.cli.console import print_error, print_json, print_note, saying_warnings
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
@@ -76,10 +76,11 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with saying_warnings():
+                return super().invoke(ctx)
         except typer.BadParameter as error:
-            missing = error.param is not None and "Missing" in type(error).__name__
-            if missing and error.param.param_type_name == "argument" and ctx.meta["several"]:
+            is_argument = getattr(error.param, "param_type_name", "") == "argument"
+            if is_argument and type(error) is not typer.BadParameter and ctx.meta["several"]:  # it is missing
                 error.message = f"Every word after {ctx.meta['several']} belongs to it: files come before, or after --"
             raise
         except BrokenPipeError:  # as with `| head`: whoever read has had enough

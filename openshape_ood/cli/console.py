@@ -76,6 +76,22 @@ def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
         print_note(f"warning: {shown(said(warning.message))}", "yellow")
 
 
+@contextmanager
+def saying_warnings() -> Iterator[None]:
+    """Warnings as notes, when they come, each once."""
+    said = set()
+
+    def say(message: Warning | str, *where: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            print_note(f"warning: {shown(message)}", "yellow")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = say
+        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # whoever read its file has said so by name
+        yield
+
+
 def print_error(message: str) -> None:
     _print_marked("error: ", "\n".join(shown(line) for line in message.splitlines()), "red")
 

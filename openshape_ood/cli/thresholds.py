@@ -74,6 +74,7 @@ def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: l
     """The judge with a threshold: the one given, of the shapes of --calibrate, of what is known, or of generated ones;
     or with none."""
     own = judge.classes.threshold
+    made: Threshold | None
     if asked.calibrate:
         made = _from_files(judge, asked, asked.calibrate, failures)
     elif threshold is not None:

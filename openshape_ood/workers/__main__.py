@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
+import warnings
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,6 +32,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
+    warnings.showwarning = _say
     messages: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(told, messages), daemon=True).start()
     write(replies, HELLO)
@@ -52,6 +55,11 @@ def main() -> None:
         for array in arrays:
             write(replies, bytes_of(array))
         del done, arrays
+
+
+def _say(message: Warning | str, *where: Any) -> None:
+    """Without the place in our code, which a user cannot mend."""
+    print("warning:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)), file=sys.stderr)
 
 
 def _listen(told: Any, messages: SimpleQueue[Any]) -> None:

@@ -305,6 +305,14 @@ def test_wrong_usage_and_nothing_done_are_2(
     assert "Traceback" not in result.output and not result.stdout
 
 
+@pytest.mark.filterwarnings("default:.*float32")
+def test_a_warning_is_a_note_said_once(tmp_path: Path) -> None:
+    np.save(tmp_path / "far.npy", (sample("chair", 300, seed=1) + 1e6).astype(np.float32), allow_pickle=False)
+    said = run("score", tmp_path / "far.npy", *KNOWN, "--threshold", "1", "--num-samples", "2", "--readers", "0").stderr
+    assert said.count("warning: ") == said.count("float32 there") == 1 and "warning: far.npy lies" in said
+    assert "UserWarning" not in said
+
+
 def test_an_error_is_json_too_where_that_was_asked_for(tmp_path: Path) -> None:
     chair = write_shape(tmp_path / "chair.npy", "chair")
     found = run_json("score", chair, "--known", "chair", "--model", "tinny", code=2)
