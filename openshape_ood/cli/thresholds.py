@@ -84,7 +84,7 @@ def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: l
     else:
         if own is not None:
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
-        made = _generated(judge, asked.coverage or COVERAGE)
+        made = _generated(judge, asked.coverage or COVERAGE, clean=asked.wanted.generated == "models")
     return replace(judge, threshold=made)
 
 
@@ -126,14 +126,14 @@ def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, A
         raise InputError(f"{which}: {error}. Give more, or a smaller --coverage") from None
 
 
-def _generated(judge: Judge, coverage: float) -> Threshold | None:
-    """See `generated_threshold`; no encoder is loaded where that gives none."""
+def _generated(judge: Judge, coverage: float, clean: bool) -> Threshold | None:
+    """See `generated_threshold`, of scans unless `clean`; no encoder is loaded where that gives none."""
     from openshape_ood.synthetic.calibration import generated_threshold
 
     own = judge.provenance.identity
     if own.checkpoint != "tiny":
         return None
-    settings = {"method": judge.method, "coverage": coverage, **judge.reading.settings}
+    settings = {"method": judge.method, "coverage": coverage, "clean": clean, **judge.reading.settings}
     found = generated_threshold(judge.classes, judge.encoders.shape, **settings)
     return found if found and found.provenance and found.provenance.identity.fits(own) else None
 
