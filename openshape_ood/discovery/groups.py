@@ -175,4 +175,4 @@ def name_threshold(
         return Threshold.from_novelty(own, COVERAGE, source=source)
     if len(own) < LEAST_CLASSES:
         return None
-    return Threshold(max(own), len(own) / (len(own) + 1), np.sort(own), source=source)
+    return Threshold(max(own), len(own) / (len(own) + 1), own, source=source)

@@ -301,7 +301,7 @@ def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
         distance, _ = nearest(memory.features[rows[i]], memory.features[owner != i])
         centers = memory.centers[rows[i]]
         novelty.append(weights(centers, centers, memory.radius) @ distance[:, 0])
-    scores = np.sort(np.concatenate(novelty))
+    scores = np.concatenate(novelty)
     source = f"patches of {len(novelty)} known shapes, each against the other shapes"
     half, value = np.quantile(scores, (0.5, COVERAGE)).tolist()
     return half, Threshold(value, COVERAGE, scores, source=source)
