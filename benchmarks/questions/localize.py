@@ -134,7 +134,7 @@ def tables(figures: Mapping[str, Any]) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, count=1, examples=2, points=1, draws=1)
+    options.check(args, count=1, examples=2, points=1)
     encoder, text = harness.loaded(args)
     rows = measure(encoder, text, args)
     figures = summary(rows, args.draws)

@@ -29,7 +29,6 @@ from benchmarks.threedos.recipes import SEEDS, openshape
 from benchmarks.threedos.results import Figure
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.registry import load_registry
 from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
@@ -223,8 +222,6 @@ def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args)
-    if len(set(args.seeds)) < len(args.seeds):
-        raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
     encoder, text = harness.loaded(args)
     found = [measure(name, args, encoder, text) for name in args.name]
     rows, gained = ([one for part in parts for one in part] for parts in zip(*found, strict=True))
