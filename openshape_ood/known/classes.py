@@ -156,7 +156,7 @@ class KnownClasses:
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
-        strangers = [name for name in examples if name not in by_name.names]
+        strangers = [name for name in check_examples(examples) if name not in by_name.names]
         if strangers:
             raise ClassNamesError(
                 f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "

@@ -102,8 +102,9 @@ def test_settings_and_axis_reach_the_encoder() -> None:
         (
             {"pole": POLE, "sofa": None},
             InputError,
-            "class 'sofa' has None where its examples.*None for a class of which there is only the name",
+            "class 'sofa' has None where its examples.*where there is only the name, score_novelty takes None",
         ),
+        ([POLE], InputError, "examples are a list; expected a mapping"),
         ({"pole": []}, CloudError, "examples of class 'pole': the list of shapes is empty"),
         ({"pole": POLE, "sofa": "sofa"}, InputError, "class 'sofa' has 'sofa' where its examples were expected"),
         ({"pole": POLE, "sofa": ["sofa", "couch"]}, InputError, "class 'sofa' has .*couch.* where its examples were"),
