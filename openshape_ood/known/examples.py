@@ -26,8 +26,8 @@ def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
         words = value if isinstance(value, list | tuple) and value else [value]
         if all(word is None or _is_word(word) for word in words):
             raise InputError(
-                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes; where "
-                "there is only the name, score_novelty takes None, and KnownClasses.from_both all names"
+                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes; "
+                "where there is only the name, score_novelty takes None, and KnownClasses.from_both all names"
             )
     names = check_names(list(examples))
     same: dict[str, str] = {}
