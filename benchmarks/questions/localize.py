@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks import options
 from benchmarks.questions import harness
-from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs
+from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs, example_shapes
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty_map import NoveltyMap, localize
@@ -147,7 +147,8 @@ def run(args: argparse.Namespace) -> None:
     said = [*tables(figures), "\n".join(f"{by}: {words}" for by, words in BY.items())]
 
     def drawn(path: Path) -> list[Path]:
-        return [draw_pairs(path, encoder), draw_chair(args.out / "explain-chair.png", encoder)]
+        known = example_shapes(encoder)
+        return [draw_pairs(path, encoder, known), draw_chair(args.out / "explain-chair.png", encoder, known)]
 
     harness.finish(args, f"explain-{harness.named(report)}", report, said, drawn)
 
