@@ -92,7 +92,7 @@ def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarra
     """What the place alone says: distance (n,) of the nearest patch center of a known shape, in the encoder's frame."""
     assert found.patches is not None
     # the shape's own points alone say what its frame is
-    points = in_frame(found.points, count=encoder.spec.size(len(found.points)), up=found.up, to=encoder.spec.up, seed=0)
+    points = in_frame(found.points, encoder.spec, up=found.up, seed=0)
     own = nearest(found.patches.centers, found.points[:, :3], metric="euclidean")[1][:, 0]
     centers = points[own]
     distance = nearest(centers, known.patches.centers, metric="euclidean")[0][:, 0]

@@ -24,7 +24,7 @@ NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --
 def check(asked: Asked, wanted: Wanted) -> None:
     """Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples."""
     from openshape_ood.decisions.calibration import calibration_needed
-    from openshape_ood.novelty.inputs import check_files_apart
+    from openshape_ood.novelty.calibration import check_files_apart
 
     calibration_needed(asked.coverage)  # refuses what is no share
     given(asked.threshold)
@@ -84,7 +84,7 @@ def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list
     import numpy as np
 
     from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.novelty.inputs import check_content_apart
+    from openshape_ood.novelty.calibration import check_content_apart
 
     found = find_files(paths)
     failures += found.failures
