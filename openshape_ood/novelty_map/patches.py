@@ -242,8 +242,9 @@ def _gathered(
     examples = {name: value for name, value in known.items() if value is not None}
     if not examples:
         raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
+    names = check_examples(examples)
     memory = MemoryBank.from_examples(examples, encoder, stage=by, **settings)
-    return KnownClasses(check_examples(examples), encoder.identity, patches=memory)
+    return KnownClasses(names, encoder.identity, patches=memory)
 
 
 def _check_by(by: str | None, known: Any) -> str:
