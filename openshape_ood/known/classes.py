@@ -230,12 +230,12 @@ class KnownClasses:
         self.identity.check_fits(identity)
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
-        """The same with the examples of a mask (m,) only, and classes renumbered so that none is without."""
+        """The same with the examples of a mask (m,) only, classes renumbered so that none is without, and no patches."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
         own = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
-        return replace(self, names=own, text=text, examples=examples[kept], labels=index, threshold=None)
+        return replace(self, names=own, text=text, examples=examples[kept], labels=index, patches=None, threshold=None)
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
         """The same under other names, `places` (k,) saying where each class stands among them."""

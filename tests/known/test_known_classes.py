@@ -370,3 +370,9 @@ def test_other_classes_have_no_threshold() -> None:
     assert KnownClasses.join(held, other).threshold is None
     assert held.subset(np.array([True, False])).threshold is None
     assert held.relabeled(("a", "b"), [1], None).threshold is None
+
+
+def test_a_part_of_the_examples_keeps_no_patches_of_the_others() -> None:
+    known = KnownClasses.from_examples({"pole": POLE, "slab": SLAB}, PatchEncoder(), patches="tokens")
+    part = known.subset(known.labels == 1)
+    assert part.names == ("slab",) and part.labels.tolist() == [0] and part.patches is None
