@@ -230,7 +230,7 @@ class KnownClasses:
         self.identity.check_fits(identity)
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
-        """The same with the examples of a mask (m,) only, classes renumbered so that none is without, and no patches."""
+        """The same with the examples of a mask (m,) only and no patches; classes renumbered, none without examples."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
         own = tuple(self.names[i] for i in names)
