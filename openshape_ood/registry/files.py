@@ -288,6 +288,8 @@ def _download(wanted: Wanted, path: Path) -> Path:
                 answered = True
                 if urlsplit(answer.url).scheme != urlsplit(url).scheme:
                     raise ServerError(f"{what}: it leads to {answer.url}, which is not https. {wanted.by_hand}")
+                if answer.headers.get_content_type() == "text/html":
+                    raise ServerError(f"{what}: a web page came, as a login page or a proxy sends. {wanted.by_hand}")
                 announced = int(answer.headers.get("Content-Length") or -1)
                 while chunk := answer.read(CHUNK_BYTES):
                     received += file.write(chunk)
