@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from openshape_ood import __version__
 from openshape_ood.cli import checkpoints, comparator, known_files, surface
-from openshape_ood.cli.console import print_error, print_json, print_note
+from openshape_ood.cli.console import print_error, print_json, print_note, told_warnings
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
@@ -75,7 +75,8 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with told_warnings():
+                return super().invoke(ctx)
         except BrokenPipeError:  # as with `| head`: whoever read has had enough
             with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

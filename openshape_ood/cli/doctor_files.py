@@ -60,6 +60,8 @@ def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
 
 
 def _said(up_axis: UpAxis | None, rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return "no file can be read"
     if up_axis is not None:
         return str(up_axis)
     silent = sum(row["up"] is None for row in rows)
@@ -89,7 +91,7 @@ def _problems(rows: Sequence[dict[str, Any]], up_axis: UpAxis | None, failures: 
     if 0 < colored < len(rows):
         problems.append(f"{colored} of {len(rows)} files have color, the others are read as gray")
     if failures:
-        problems.append(f"{len(failures)} files cannot be read")
+        problems.append(f"{len(failures)} file{'s' * (len(failures) > 1)} cannot be read")
     return problems
 
 

@@ -92,10 +92,9 @@ def view(
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
     relater: str | Completer = RELATIONAL
-    with told_warnings():
-        completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
-        if questions and (relations or relations_checkpoint):
-            relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
+    completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
+    if questions and (relations or relations_checkpoint):
+        relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
     if file is None:
         if any(one is not None for one in (depth, camera, affinities, masks)):
             raise InputError("--depth, --camera, --affinities and --masks belong to an image; give its FILE")
@@ -108,7 +107,7 @@ def view(
             found = _relevancy(seen, asked, clip, preset, seed)
         else:
             found = _given(seen, asked, affinities, masks)
-    with told_warnings(), steps("names") as step:
+    with steps("names") as step:
         how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side}
         result = complete_view(seen, found, told, seed=seed, progress=step, **how)
         rows = result.rows()
