@@ -159,14 +159,23 @@ def _layout(frame: Frame, parsed: Parsed) -> Iterator[Plane]:
 def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int) -> Proposals:
     """Masks or rows of one's own, or the regions of a map, in the order given."""
     if isinstance(regions, NoveltyMap):
-        if len(regions) != len(scene):
-            raise InputError(f"the map has {len(regions)} points, {scene.name} has {len(scene)}; expected one for each")
+        check_map(regions, scene)
         sets = [region.indices for region in regions.regions(REGION)]
+    elif not np.iterable(regions):
+        raise InputError(f"regions is {regions!r:.40}; expected a map of the points, or a list of masks or rows")
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
     sets = sets[:most]
     sizes = np.array([len(rows) for rows in sets], dtype=np.float64)
     return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene))
+
+
+def check_map(points: Any, scene: Scene) -> None:
+    """Raises `InputError` for what is no map of the points of a scan."""
+    if not isinstance(points, NoveltyMap):
+        raise InputError(f"points is a {type(points).__name__}; expected a NoveltyMap, as segment_scene gives it")
+    if len(points) != len(scene):
+        raise InputError(f"the map has {len(points)} points, {scene.name} has {len(scene)}; expected one for each")
 
 
 def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:
