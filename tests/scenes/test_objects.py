@@ -113,7 +113,9 @@ def test_verdict_map_files_and_agreement(scan, tmp_path):
     assert not result.map.is_novel[scan.instances == 0].any()
     assert result.map.is_novel.sum() == len(result.objects[0].rows)
     assert all(one.agreement == 1 for one in scored(scan, proposals=masks, points=plain.map))
-    assert len(scored(scan, proposals=find_objects(scan, regions=masks), most=2)) == 2
+    own = find_objects(scan, regions=50 * masks)
+    assert len(own) == 150  # one's own are not cut off
+    assert [len(scored(scan, proposals=given, most=2)) for given in (own, masks)] == [2, 2]
     written = result.save(tmp_path / "found")
     told = json.loads(written[0].read_text())
     assert [one["verdict"] for one in told["objects"]] == ["novel", "known", "known"]
