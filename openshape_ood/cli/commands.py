@@ -91,7 +91,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            other = ("relevancy", "view", "checkpoints")  # those that have not both options
+            other = ("relevancy", "view", "checkpoints", "comparator")  # those that have not both options
             if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in other:
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:
