@@ -92,7 +92,7 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
     if len(quads):
         grid = found.field.network.grid
         low, size = np.array(grid.low), np.subtract(grid.high, grid.low) / side
-        places = (low + quads.reshape(-1, 3) * size) @ inverse[:3, :3].T + inverse[:3, 3]
+        places = moved(low + quads.reshape(-1, 3) * size, inverse)
         x, y, near = (one.reshape(-1, 4) for one in _seen(places, found, turn))
         order = np.argsort(near.mean(axis=1), kind="stable")
         polygons = PolyCollection(

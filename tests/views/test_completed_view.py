@@ -19,7 +19,7 @@ from openshape_ood.plots.views import faces
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.scenes import load_scene
 from openshape_ood.synthetic.views import RoomView, room_view
-from openshape_ood.views import View
+from openshape_ood.views import View, ViewWarning
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion import CompletedView, Completer, complete_view
 from openshape_ood.views.completion.network import CompletionNetwork
@@ -142,3 +142,7 @@ def test_a_view_without_anything_in_it(found: CompletedView) -> None:
     empty = complete_view(wall, none, model=model, side=8)
     assert [one["liters"] for one in empty.rows()][:1] == [0.0] and not empty.cells["chair"].any()
     assert plots.completed(empty) is not None
+    unknown = Affinities(np.full((1, *view.shape), np.nan), ["chair"])
+    with pytest.warns(ViewWarning, match="no visible point"):
+        untold = complete_view(wall, unknown, model=model, side=8)
+    assert json.loads(json.dumps(untold.as_json(), allow_nan=False))["found"][0]["affinity"] is None
