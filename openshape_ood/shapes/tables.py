@@ -165,6 +165,8 @@ def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np
     Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
     """
     given = given_path(path, "path")
+    if given.exists() and not given.is_file():  # a pipe would wait for ever
+        raise FileError(f"{given} is no regular file")
     try:
         yield npz_arrays(given.read_bytes())
     except OSError as error:

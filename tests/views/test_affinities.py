@@ -71,6 +71,8 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(FileError, match=r"bad\.npz"):
             Affinities.load(tmp_path / "bad.npz")
+    with pytest.raises(FileError, match="no regular file"):
+        Affinities.load(tmp_path)  # nor a pipe, which would wait for ever
     np.savez(tmp_path / "other.npz", values=VALUES)
     with pytest.raises(FileError, match="holds no affinities"):
         Affinities.load(tmp_path / "other.npz")
