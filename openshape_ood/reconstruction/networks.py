@@ -122,7 +122,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
 
     def _sizes(self) -> UNetSizes:
         channels, height, width = self.shape_
-        depth = depth_of(min(height, width)) if self.depth is None else self.depth
+        depth = depth_of(height, width) if self.depth is None else self.depth
         return UNetSizes(channels, self.width, depth, self.norm, self.variant, self.dropout)
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
