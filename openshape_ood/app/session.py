@@ -16,8 +16,8 @@ from openshape_ood.app.uploads import kept_rows
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.novelty.result import Failure
+from openshape_ood.novelty.score import AUTO
 from openshape_ood.shapes.points import check_up, exchange
 
 

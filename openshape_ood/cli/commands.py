@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from openshape_ood import __version__
 from openshape_ood.cli import checkpoints, comparator, known_files, surface
-from openshape_ood.cli.console import print_error, print_json, print_note, saying_warnings
+from openshape_ood.cli.console import print_error, print_json, print_note, told_warnings
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
@@ -76,11 +76,11 @@ class Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with saying_warnings():
+            with told_warnings():
                 return super().invoke(ctx)
         except typer.BadParameter as error:
-            is_argument = getattr(error.param, "param_type_name", "") == "argument"
-            if is_argument and type(error) is not typer.BadParameter and ctx.meta["several"]:  # it is missing
+            argument = error.param is not None and error.param.param_type_name == "argument"
+            if argument and "Missing" in type(error).__name__ and ctx.meta["several"]:
                 error.message = f"Every word after {ctx.meta['several']} belongs to it: files come before, or after --"
             raise
         except BrokenPipeError:  # as with `| head`: whoever read has had enough
@@ -91,7 +91,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            other = ("relevancy", "view", "checkpoints")  # those that have not both options
+            other = ("relevancy", "view", "checkpoints", "comparator")  # those that have not both options
             if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in other:
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:

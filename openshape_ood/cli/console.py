@@ -68,27 +68,19 @@ def print_note(text: str, style: str = "dim") -> None:
 
 @contextmanager
 def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
-    """Warnings as notes, each put into words by `said`."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        yield
-    for warning in told:
-        print_note(f"warning: {shown(said(warning.message))}", "yellow")
+    """Warnings as notes, each once, put into words by `said`."""
+    before = set()
 
-
-@contextmanager
-def saying_warnings() -> Iterator[None]:
-    """Warnings as notes, when they come, each once."""
-    said = set()
-
-    def say(message: Warning | str, *where: Any) -> None:
-        if str(message) not in said:
-            said.add(str(message))
-            print_note(f"warning: {shown(message)}", "yellow")
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        words = shown(said(message))
+        if words not in before:
+            before.add(words)
+            print_note(f"warning: {words}", "yellow")
 
     with warnings.catch_warnings():
-        warnings.showwarning = say
+        warnings.simplefilter("default", UserWarning)
         warnings.filterwarnings("ignore", r"shape \d+ lies ")  # whoever read its file has said so by name
+        warnings.showwarning = tell
         yield
 
 

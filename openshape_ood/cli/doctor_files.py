@@ -60,6 +60,8 @@ def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
 
 
 def _said(up_axis: UpAxis | None, rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return "no file can be read"
     if up_axis is not None:
         return str(up_axis)
     silent = sum(row["up"] is None for row in rows)

@@ -25,7 +25,7 @@ NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --
 def check(asked: Asked, wanted: Wanted) -> None:
     """Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples."""
     from openshape_ood.decisions.calibration import calibration_needed
-    from openshape_ood.novelty.inputs import check_files_apart
+    from openshape_ood.novelty.calibration import check_files_apart
 
     if asked.coverage is not None:
         calibration_needed(asked.coverage)  # refuses what is no share
@@ -73,8 +73,7 @@ def print_hint(threshold: Threshold | None) -> None:
 def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: list[Failure]) -> Judge:
     """The judge with a threshold: the one given, of the shapes of --calibrate, of what is known, or of generated ones;
     or with none."""
-    own = judge.classes.threshold
-    made: Threshold | None
+    own, made = judge.classes.threshold, threshold
     if asked.calibrate:
         made = _from_files(judge, asked, asked.calibrate, failures)
     elif threshold is not None:
@@ -100,7 +99,7 @@ def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list
     """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
     import numpy as np
 
-    from openshape_ood.novelty.inputs import check_content_apart
+    from openshape_ood.novelty.calibration import check_content_apart
 
     found = find_files(paths)
     failures += found.failures

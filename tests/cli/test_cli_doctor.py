@@ -100,4 +100,5 @@ def test_files_axis_unit_and_what_looks_wrong(tmp_path: Path) -> None:
     assert run("embed", tmp_path, "--out", tmp_path / "s.npz", "--readers", "0", "--model", "tiny").exit_code == 0
     alone = run("doctor", tmp_path / "s.npz")  # the files that are stored there
     assert alone.exit_code == 0 and "12 of 12 files do not say which axis is up" in alone.stdout
-    assert run("doctor", tmp_path / "no.ply").exit_code == 1
+    none = run("doctor", tmp_path / "no.ply")
+    assert none.exit_code == 1 and "axis: no file can be read" in none.stdout

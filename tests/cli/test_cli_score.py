@@ -305,7 +305,6 @@ def test_wrong_usage_and_nothing_done_are_2(
     assert "Traceback" not in result.output and not result.stdout
 
 
-@pytest.mark.filterwarnings("default:.*float32")
 def test_a_warning_is_a_note_said_once(tmp_path: Path) -> None:
     np.save(tmp_path / "far.npy", (sample("chair", 300, seed=1) + 1e6).astype(np.float32), allow_pickle=False)
     said = run("score", tmp_path / "far.npy", *KNOWN, "--threshold", "1", "--num-samples", "2", "--readers", "0").stderr
