@@ -57,7 +57,7 @@ def main() -> None:
         del done, arrays
 
 
-def _say(message: Warning | str, *where: Any) -> None:
+def _say(message: Warning | str, *_: Any, **__: Any) -> None:
     """Without the place in our code, which a user cannot mend."""
     print("warning:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)), file=sys.stderr)
 
