@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.console import Failure, print_line, print_note, shown
+from openshape_ood.cli.console import Failure, failed_line, print_line, print_note, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 
@@ -101,19 +101,25 @@ def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list
 
     from openshape_ood.novelty.calibration import check_content_apart
 
-    found = find_files(paths)
+    found, before = find_files(paths), len(failures)
     failures += found.failures
     done = list(judge.all(found, failures, "calibrating"))
+    failed = failures[before:]
+    if not done:
+        why = (
+            f"; the first: {failed_line(failed[0].file, failed[0].reason)}" if failed else ": there are no shape files"
+        )
+        raise InputError(f"none of --calibrate {' '.join(paths)} can be used{why}")
     files = [file.path for batch in done for file in batch.files]
-    if done:
-        check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
+    check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
     how: dict[str, Any] = {
         "groups": None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in files],
         "source": f"known shapes of {', '.join(map(str, paths))}",
         "provenance": judge.provenance,
     }
-    novelty = np.concatenate([[], *(one.result.novelty for one in done)])
-    return _from_novelty(novelty, asked.coverage or COVERAGE, "the shapes of --calibrate", how)
+    novelty = np.concatenate([one.result.novelty for one in done])
+    which = "the shapes of --calibrate" + (f", {len(failed)} of which cannot be read" if failed else "")
+    return _from_novelty(novelty, asked.coverage or COVERAGE, which, how)
 
 
 def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, Any]) -> Threshold:
