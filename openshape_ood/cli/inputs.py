@@ -111,9 +111,14 @@ def read_text(option: str, path: Path) -> str:
 
 def named_ignored(ignored: Sequence[str]) -> None:
     """A word on which files were taken for no shapes."""
-    if ignored:
-        more = f" and {len(ignored) - NAMED} more" if len(ignored) > NAMED else ""
-        print_note(f"ignored, for they are no shapes: {', '.join(map(shown, ignored[:NAMED]))}{more}")
+    links = [path for path in ignored if os.path.isdir(path)]
+    for why, paths in (
+        ("for they are no shapes", [path for path in ignored if path not in links]),
+        ("for they are links to folders; give these themselves", links),
+    ):
+        if paths:
+            more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+            print_note(f"ignored, {why}: {', '.join(map(shown, paths[:NAMED]))}{more}")
 
 
 def _expand(pattern: str, found: Found) -> None:
@@ -134,6 +139,7 @@ def _search(folder: str, found: Found) -> None:
 
     for here, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found.ignored += filter(os.path.islink, (os.path.join(here, name) for name in folders))  # might go in circles
         for name in sorted(files):
             path = os.path.join(here, name)
             _take(path, os.path.relpath(path, folder), found)

@@ -9,7 +9,7 @@ import pytest
 
 from openshape_ood.cli.commands import repeat_options
 from openshape_ood.cli.console import shown
-from openshape_ood.cli.inputs import find_files
+from openshape_ood.cli.inputs import find_files, named_ignored
 from openshape_ood.cli.known import gather
 from openshape_ood.errors import ClassNamesError, FileError
 
@@ -49,6 +49,17 @@ def test_patterns_are_expanded(folder: Path) -> None:
 def test_a_name_with_brackets_is_a_name_if_there_is_such_a_file(folder: Path) -> None:
     (folder / "b[1].ply").touch()
     assert names([folder / "b[1].ply"], folder) == ["b[1].ply"]
+
+
+def test_links_to_folders_are_named_and_not_followed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "sub" / "up").symlink_to(folder)
+    (folder / "link.obj").symlink_to(folder / "b.ply")
+    found = find_files([folder])
+    assert [file.id for file in found.files] == ["a.OBJ", "b.ply", "link.obj", "sub/c.npy"]
+    named_ignored(found.ignored)
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"links to folders; give these themselves: {folder / 'sub' / 'up'}" in said and "and 1 more" in said
+    assert find_files([folder / "sub" / "up"]).files  # that one itself is searched
 
 
 def test_each_file_comes_once_and_side_files_that_a_shell_brings_are_ignored(folder: Path) -> None:
