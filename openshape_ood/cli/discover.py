@@ -114,6 +114,8 @@ def discover(
             ).save(out)
     if sheet is not None and groups.groups:
         record["sheet"] = _draw(sheet, groups, batches, judge.reading, found.failures)
+    if sheet is not None and not record["sheet"]:
+        print_note(f"no {shown(sheet)}: there is no group whose shapes can be drawn", "yellow")
     record |= {"failed": [asdict(failure) for failure in found.failures], "ignored": found.ignored}
     if json:
         print_json(record)
