@@ -221,7 +221,7 @@ class Judge:
             try:
                 threshold.check_fits(Provenance(encoder.identity, method.name, "", 0, 1, __version__))
             except MixedEncodersError as error:
-                return Basis(missing=f"{error}.")
+                return Basis(missing=f"It does not fit: {error}.")
             return Basis("threshold", threshold)
         if own is not None:
             return self._once(("files", *whose, own.key, ups), lambda: _from_files(own, encoder, known, method, ups))

@@ -124,7 +124,9 @@ class Session:
             raise InputError("there is no shape yet; drop one or pick an example first")
         if not name or not name.strip():
             raise ClassNamesError("choose the class that the shape belongs to, or type a new one")
-        (name,) = parse_names(name, "the class is")
+        name, *others = parse_names(name, "the class is")
+        if others:
+            raise ClassNamesError(f"a shape is an example of one class; {1 + len(others)} are written: {name}, ...")
         name = next((known for known in self.names if known.casefold() == name.casefold()), name)
         if len(self.examples) >= MAX_EXAMPLES:
             raise InputError(f"there are {MAX_EXAMPLES} examples already, as many as this page keeps")

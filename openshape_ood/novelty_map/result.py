@@ -298,7 +298,7 @@ class NoveltyMap:
         -------
         Path
             Of the file. The class in a PLY is a number, -1 where there is none; the header's comments say which is
-            which.
+            which, and which axis points up.
 
         Raises
         ------
@@ -335,7 +335,7 @@ class NoveltyMap:
         words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
-        return [*words, f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+        return [*words, f"up {self.up}", f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
 
 
 def png_bytes(image: np.ndarray) -> bytes:

@@ -225,6 +225,7 @@ def test_the_file_reads_back(found: NoveltyMap, tmp_path: Path) -> None:
     assert (cloud[:, :3] == found.points).all()
     np.testing.assert_allclose(cloud[:, 3:], found.colors(), atol=0.5 / 255 + 1e-9)
     header = path.read_bytes().split(b"end_header")[0].decode()
+    assert "\ncomment up y\n" in header
     assert 'comment class 0 "chair"' in header and "property float novelty" in header
     by_class = load_shape(found.save(tmp_path / "class.ply", color="class"))
     assert len(np.unique(by_class[:, 3:], axis=0)) == len(np.unique(found.nearest))
