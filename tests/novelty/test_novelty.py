@@ -308,7 +308,7 @@ def test_settings_reach_the_encoder() -> None:
         (POLE, {"chair": POLE, "": None}, {}, ClassNamesError, "known class 1 is ''"),
         (POLE, {"chair": None, 3: None}, {}, ClassNamesError, "known class 1 is 3"),
         (POLE, {"chair": POLE, "sofa": "sofa"}, {}, InputError, "class 'sofa' has 'sofa' where its examples"),
-        (POLE, {"chair": POLE, "sofa": [None]}, {}, InputError, "None for a class of which there is only the name"),
+        (POLE, {"chair": POLE, "sofa": [None]}, {}, InputError, "where there is only the name, score_novelty takes None"),
         (POLE, {"chair": POLE, "sofa": None}, {"method": "knn"}, InputError, "needs examples of every class"),
         (POLE, {"chair": None, "sofa": None}, {"method": "knn"}, InputError, "needs example shapes"),
         (POLE, EXAMPLES, {"method": "neglabel"}, InputError, "needs names and nothing else"),
