@@ -188,6 +188,12 @@ class Threshold:
         return f"threshold {self.value:.3f}{kept}{made_from}{source}"
 
 
+def check_threshold(given: Any) -> None:
+    """Raises `InputError` for what is no `Threshold`."""
+    if not isinstance(given, Threshold):
+        raise InputError(f"threshold is {given!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
+
+
 def _finite(value: Any) -> bool:
     try:
         return not isinstance(value, bool) and math.isfinite(value)
