@@ -71,12 +71,18 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta["json"] = "--json" in args
+        ctx.meta["several"] = next((word for word in args if word in SEVERAL), None)
         return super().parse_args(ctx, repeat_options(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
             with told_warnings():
                 return super().invoke(ctx)
+        except typer.BadParameter as error:
+            argument = error.param is not None and error.param.param_type_name == "argument"
+            if argument and "Missing" in type(error).__name__ and ctx.meta["several"]:
+                error.message = f"Every word after {ctx.meta['several']} belongs to it: files come before, or after --"
+            raise
         except BrokenPipeError:  # as with `| head`: whoever read has had enough
             with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -85,7 +91,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            other = ("relevancy", "view", "checkpoints")  # those that have not both options
+            other = ("relevancy", "view", "checkpoints", "comparator")  # those that have not both options
             if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in other:
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:
