@@ -13,7 +13,7 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty.inputs import how_known, known_classes
+from openshape_ood.novelty.score import how_known, known_classes
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.registry import find_checkpoint
 from openshape_ood.scenes.scene import Scene, check_scene
