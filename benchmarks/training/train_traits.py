@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.neural_network import MLPRegressor
 
 from openshape_ood.scenes.proposals.candidates import of_tree, parse
-from openshape_ood.scenes.proposals.choice import divided, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import divided, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.traits import TRAITS, traits
 from openshape_ood.synthetic.rooms import Room, room
@@ -76,8 +76,7 @@ def main() -> None:
     for title, rooms in {"rooms": data[cut + cut % 2 :: 2], "crowded rooms": data[cut + 1 - cut % 2 :: 2]}.items():
         results: dict[str, list[list[float]]] = {"size": [], "shape": []}
         for given, overlap, rows, count in rooms:
-            shared, size = overlaps(rows, count), np.array([len(one) for one in rows], dtype=np.float64)
-            results["size"].append(told(suppressed(size, shared), overlap))
+            results["size"].append(told(suppressed(rows, count), overlap))
             worth = model.predict(((given - mean) / scale).clip(-4, 4))
             results["shape"].append(told(divided(worth, rows, count), overlap))
         for name, lines in results.items():
