@@ -43,7 +43,7 @@ def gathered(made: Room) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]
     """Traits (c, 18), overlaps (c, m), voxels of the candidates, and how many voxels there are."""
     frame = Frame.of(made.scene)
     parsed = parse(frame)
-    found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.tolist()))
+    found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.min()))
     rows = [one.rows for one in found]
     return traits(found, parsed), overlap_with_things(made, frame, rows), rows, len(frame.places)
 
