@@ -10,6 +10,7 @@ import argparse
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from benchmarks.surfaces.measure import Places, below_half, image_figures, place
 from openshape_ood import __version__
 from openshape_ood.decisions.metrics import image_regions
 from openshape_ood.errors import InputError
+from openshape_ood.reconstruction import read_published
 from openshape_ood.storage import save_whole
 
 COLUMNS = {
@@ -44,6 +46,7 @@ COLUMNS = {
     "pixel_aupro": "AUPRO",
     "pixel_iou": "pixel IoU",
 }
+OF_FILE = "CRN, published file"
 
 
 def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[str, Any], list[str]]:
@@ -54,10 +57,15 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
     chosen = some_of(contenders(args.steps, args.width, args.units, args.pretrained, args.device), args.only)
     found: dict[str, dict[str, Any]] = {}
     said, compat = [], []
-    for name, given in tqdm(chosen.items(), desc=layout.name, disable=not args.progress):
-        watched = test.tiles if args.compat_report else None
-        own = fitted(given, normal, args.seed, log, watched, data=layout.name, method=name)
-        maps = own.reconstructor.novelty(test.tiles, test.mask)
+    for name in tqdm([OF_FILE] * bool(args.compat) + list(chosen), desc=layout.name, disable=not args.progress):
+        shown = test
+        if name == OF_FILE:
+            own, shown = of_file(args.compat, train, test, args.device)
+            said.append(f"{name}: its thresholds are of the training images, which it may have learned from")
+        else:
+            watched = test.tiles if args.compat_report else None
+            own = fitted(chosen[name], normal, args.seed, log, watched, data=layout.name, method=name)
+        maps = own.reconstructor.novelty(shown.tiles, shown.mask)
         score = own.reconstructor.pooled(maps).astype(np.float64)
         found[name] = figures(own, score, maps, test, bad, args.draws) | {"training": own.seconds}
         said += [f"{name}: {key} is below one half, and left so" for key in below_half(found[name])]
@@ -66,10 +74,22 @@ def evaluate(layout: Layout, args: argparse.Namespace, log: Log) -> tuple[dict[s
             compat += protocol.compat_report(name, pairs, found[name]["image_auroc"][0])
         write_scores(args.out / layout.name / slug(name), layout, own, score)
         if args.maps:
-            write_maps(args.out / layout.name / slug(name), layout, own, test)
+            write_maps(args.out / layout.name / slug(name), layout, own, shown)
     counts = {"trained": len(layout.train), "good": int((~bad).sum()), "bad": int(bad.sum())}
     lines = [layout.name, table(COLUMNS, found), *said, *compat]
     return {"data": layout.name, "images": counts, "figures": found}, lines
+
+
+def of_file(path: Path, train: Loaded, test: Loaded, device: str | None) -> tuple[Fitted, Loaded]:
+    """A published network with thresholds, and the test images as it takes them: of roads height, intensity and
+    intensity again. Raises `InputError` for one of images of another size."""
+    made = read_published(path, device=device, pixel_coverage=PIXELS_KEPT)
+    height, width = made.shape_[1:]
+    if (height, width) != train.tiles.shape[2:]:
+        raise InputError(f"{path} takes images of {height} x {width} pixels; give --size {height}")
+    if train.tiles.shape[1] == 2:
+        train, test = (replace(one, tiles=one.tiles[:, [0, 1, 1]]) for one in (train, test))
+    return Fitted(made.calibrate(train.tiles, train.mask), 0.0), test
 
 
 def figures(
@@ -125,6 +145,7 @@ def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
 def run(kind: str, args: argparse.Namespace) -> None:
     layouts = asked_layouts(kind, args)
     settings = {n: getattr(args, n) for n in ("size", "steps", "width", "units", "seed", "pretrained")}
+    settings |= {"compat": args.compat and args.compat.name}
     with training_log(args.log, args.tensorboard) as log:
         for layout in layouts:
             report, lines = evaluate(layout, args, log)
@@ -143,6 +164,7 @@ def main(kind: str, argv: Sequence[str] | None = None) -> int:
         parser.add_argument("--category", default="all", help="one of its folders, or all (default: %(default)s)")
     options.add_numbers(parser, size=(128, "pixels of a side"))
     add_training(parser, steps=1000, width=16)
+    parser.add_argument("--compat", type=Path, metavar="FILE", help="a checkpoint of the published code, scored too")
     parser.add_argument("--maps", action="store_true", help="write the map of every test image")
     args = parser.parse_args(argv)
     return options.finish(lambda: run(kind, args))

@@ -136,7 +136,7 @@ def score(
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
         model = SurfaceModel.fit(_roads(asked.seed, [""] * GOOD), seed=asked.seed, progress=sys.stderr.isatty())
     else:
-        model = SurfaceModel.load(folder)
+        model = SurfaceModel.load(folder, device=asked.device)
     sources = list_sources(files) if files else _to_be_scored(model, asked.seed)
     found, judge = Found(), None
     if by_class:

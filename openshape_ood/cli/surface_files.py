@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from openshape_ood.cli.console import Failure, as_json, print_line, print_note, print_table
@@ -39,12 +40,16 @@ class Scored:
     def add(self, source: Source, model: SurfaceModel, judge: Judge | None) -> None:
         """Score one, and write its maps."""
         own: list[Path] = []
-        if self.out is None:
+        in_blocks = source.is_large and model.data.kind == "sheets"
+        if self.out is None and in_blocks:
+            with TemporaryDirectory(prefix="openshape_ood-") as folder:
+                result = model.score_file(source.value, Path(folder) / "scored.ply")
+        elif self.out is None:
             result = model.score(source)
         else:
             to = make_folder((self.out / "maps" / self.ids[source.name]).parent) / Path(self.ids[source.name]).name
             cloud, picture = to.with_name(f"{to.name}.ply"), to.with_name(f"{to.name}.png")
-            if source.is_large and model.data.kind == "sheets":
+            if in_blocks:
                 own, result = [cloud], model.score_file(source.value, cloud)
             else:
                 result = model.score(source)

@@ -98,10 +98,9 @@ def view(
     if (relations or relations_checkpoint) and not questions:
         raise InputError("--relations and --relations-checkpoint are of --locate; ask for something by it")
     relater: str | Completer = RELATIONAL
-    with told_warnings():
-        completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
-        if relations or relations_checkpoint:
-            relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
+    completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
+    if relations or relations_checkpoint:
+        relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
     if file is None:
         seen, found = _generated(asked or list(NAMES), seed)
     else:
@@ -112,7 +111,7 @@ def view(
             found = _relevancy(seen, asked, clip, preset, seed)
         else:
             found = _given(seen, asked, affinities, masks)
-    with told_warnings(), steps("names") as step:
+    with steps("names") as step:
         how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side}
         result = complete_view(seen, found, told, seed=seed, progress=step, **how)
         rows = result.rows()

@@ -25,7 +25,8 @@ MOST = 20_000  # points
 ABOVE = 50.0  # degrees above a room, into which one looks over its walls
 FLAT = 0.1  # height of a cloud as a share of its width, below which one looks from so high too
 FAR = 1000.0  # times its size from the origin, where a cloud keeps no digits in float32
-DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
+DISTANCE = 1.9  # of the eye, in plotly's units
+LONGEST = 1.8  # side of the scene in them, seen whole in a window as wide as high, however it is turned
 
 
 def turnable(
@@ -101,7 +102,19 @@ def turnable(
         figure.add_scatter3d(**box)
     for surface in surfaces:
         figure.add_trace(surface | {"name": _plain(surface["name"]), "showlegend": True, "hoverinfo": "name"})
-    return figure
+    return filled(figure, LONGEST)
+
+
+def filled(figure: Figure, longest: float) -> Figure:
+    """The figure with its longest side so long, in plotly's units, whatever its proportions: a long thin shape, too,
+    is seen whole."""
+    spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
+    sides = {axis: longest * span / max(spans.values()) for axis, span in spans.items()}
+    return figure.update_scenes(aspectmode="manual", aspectratio=sides)
+
+
+def _span(values: np.ndarray) -> float:
+    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines
 
 
 def _boxes(result: SceneResult) -> Iterator[dict[str, Any]]:
@@ -141,7 +154,7 @@ def _layout(title: str | None, turn: float, tilt: float) -> dict[str, Any]:
     camera = {"eye": {"x": x, "y": y, "z": z}, "projection": {"type": "orthographic"}}
     heading = {"text": _plain(title or "").replace("\n", "<br>"), "font": {"size": 15}, "x": 0.5, "xanchor": "center"}
     return {
-        "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera},
+        "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "camera": camera},
         "margin": {"l": 0, "r": 0, "b": 0, "t": 70 if title else 0},
         "title": heading,
         "legend": {"itemsizing": "constant", "font": {"size": 14}},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +40,7 @@ Report = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Reconstructor(BaseEstimator):
+class Reconstructor(BaseEstimator, ABC):
     """Where a tile is not as normal tiles are: it is rebuilt from what was learned of them, and the rest is novel.
 
     An estimator in scikit-learn's sense (`get_params`, `clone`), on tiles instead of rows.
@@ -182,7 +183,9 @@ class Reconstructor(BaseEstimator):
         own, arrays = self._state()
         header = {
             "method": self.method,
-            "params": {name: value for name, value in self.get_params().items() if value is None or _is_plain(value)},
+            "params": {
+                name: value for name, value in self.get_params().items() if name != "device" and _is_plain(value)
+            },
             "shape": self.shape_,
             "seed": self.seed_,
             "baseline": None if np.isnan(self.baseline_) else self.baseline_,
@@ -218,19 +221,20 @@ class Reconstructor(BaseEstimator):
         self._learn(tiles, seen, seed, progress)
         return self
 
-    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None: ...
 
+    @abstractmethod
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Novelty (t, h, w) of tiles that have been checked, whatever where nothing is seen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What was learned: plain values, and arrays."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        raise NotImplementedError
+        """Learned as in `_state`; any other content raises one of `storage.DAMAGE`."""
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
         return checked_tiles(tiles, mask)
@@ -343,4 +347,5 @@ def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarra
 
 
 def _is_plain(value: Any) -> bool:
-    return all(isinstance(one, str | int | float) for one in (value if isinstance(value, list | tuple) else [value]))
+    each = value if isinstance(value, list | tuple) else [value]
+    return all(one is None or isinstance(one, str | int | float) for one in each)

@@ -10,17 +10,16 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from openshape_ood.checks import check_choice, check_positive, check_whole
+from openshape_ood.checks import array, check_choice, check_positive, check_whole
 from openshape_ood.errors import InputError
 from openshape_ood.reconstruction.base import Report
-from openshape_ood.registry.weights import load_strictly
+from openshape_ood.registry.weights import fill
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -118,13 +117,13 @@ def distance(a: Tensor, b: Tensor, seen: Tensor | None = None) -> Tensor:
     return ((a - b).abs() * seen).sum() / (seen.sum() * a.shape[1]).clamp(min=1)
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Recipe:
-    """How units are trained; see `CompetitiveReconstructor` for what each is."""
+    """How units are trained; see `CompetitiveReconstructor`, which is one, for what each is."""
 
     weights: Weights = (1.0, 0.25, 0.25)
     margin: float | None = 0.2
-    corruption: str | None = None
+    corruption: str | None = "cutout"
     steps: int = 300
     batch: int = 16
     rate: float = 2e-3
@@ -132,23 +131,27 @@ class Recipe:
     rate_schedule: str = "constant"
     pairs: str = "round-robin"
 
-    def __post_init__(self) -> None:
-        check_whole(self.steps, "steps")
-        check_whole(self.batch, "batch")
-        check_positive(self.rate, "rate")
-        if len(self.weights) != 3 or not all(0 <= one < math.inf for one in self.weights) or not self.weights[0]:
-            raise InputError(f"weights are {self.weights!r}; expected three, none below 0, the first above")
-        if self.margin is not None:
-            check_positive(self.margin, "margin")
-        if self.corruption is not None:
-            check_choice(self.corruption, "corruption", ("cutout",))
-        check_choice(self.optimizer, "optimizer", tuple(OPTIMIZERS))
-        check_choice(self.rate_schedule, "rate_schedule", RATES)
-        check_choice(self.pairs, "pairs", PAIRS)
 
-    def rate_at(self, step: int) -> float:
-        share = step / self.steps if self.rate_schedule == "cosine" else 0.0
-        return self.rate * (1 + math.cos(math.pi * share)) / 2
+def check_recipe(recipe: Recipe) -> None:
+    """Raises `InputError` for settings that cannot be."""
+    check_whole(recipe.steps, "steps")
+    check_whole(recipe.batch, "batch")
+    check_positive(recipe.rate, "rate")
+    weights = array(recipe.weights, "weights", "k")
+    if len(weights) != 3 or weights.min() < 0 or not weights[0]:
+        raise InputError(f"weights are {recipe.weights!r}; expected three, none below 0, the first above")
+    if recipe.margin is not None:
+        check_positive(recipe.margin, "margin")
+    if recipe.corruption is not None:
+        check_choice(recipe.corruption, "corruption", ("cutout",))
+    check_choice(recipe.optimizer, "optimizer", tuple(OPTIMIZERS))
+    check_choice(recipe.rate_schedule, "rate_schedule", RATES)
+    check_choice(recipe.pairs, "pairs", PAIRS)
+
+
+def rate_at(recipe: Recipe, step: int) -> float:
+    share = step / recipe.steps if recipe.rate_schedule == "cosine" else 0.0
+    return recipe.rate * (1 + math.cos(math.pi * share)) / 2
 
 
 class Ranking:
@@ -185,15 +188,16 @@ def new_units(make: Callable[[], nn.Module], count: int, seed: int) -> nn.Module
         return nn.ModuleList(make() for _ in range(count))
 
 
-def loaded_units(
-    make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor], path: Path, name: str
-) -> nn.ModuleList:
-    """Units with these weights, as `load_strictly`; ValueError for more units than tensors."""
+def loaded_units(make: Callable[[], nn.Module], count: int, state: Mapping[str, Tensor]) -> nn.ModuleList:
+    """Units with these weights, as `fill`; ValueError also for more units than tensors, and for sizes beyond all."""
     if not 0 < count <= len(state):
         raise ValueError(f"{count} units of {len(state)} arrays")
-    with torch.device("meta"):
-        units = nn.ModuleList(make() for _ in range(count))
-    load_strictly(units, state, path, name)
+    try:
+        with torch.device("meta"):
+            units = nn.ModuleList(make() for _ in range(count))
+    except RuntimeError as error:  # so many bytes cannot be counted
+        raise ValueError(f"there is no network of such sizes: {error}") from error
+    fill(units, state)
     return units
 
 
@@ -267,7 +271,7 @@ def train(
             if seen is not None:
                 x_in = x_in * seen[some]
             for group in optimizer.param_groups:
-                group["lr"] = recipe.rate_at(step)
+                group["lr"] = rate_at(recipe, step)
             told = tuple(one[some].to(device) for one in context)
             losses = competition_step(
                 units, *pair, x.to(device), x_in.to(device), recipe.weights, recipe.margin, seen=own, context=told
@@ -276,7 +280,7 @@ def train(
             losses.total.backward()
             optimizer.step()
             ranking.add(tuple(dict.fromkeys(pair)), losses)
-            history.append(_record(step, pair, losses, recipe.rate_at(step)))
+            history.append(_record(step, pair, losses, rate_at(recipe, step)))
             _check_converges(history[-1], limit, recipe)
             if report:
                 report(history[-1])

@@ -55,7 +55,9 @@ def image_tile(
     ((3, 32, 32), 1.0, True)
     """
     pixels = np.asarray(image) if not isinstance(image, str | os.PathLike) else load_pixels(image)
-    sides = [check_whole(side, "size") for side in ((size, size) if isinstance(size, int) else size)]
+    sides = [check_whole(side, "size") for side in (size if isinstance(size, list | tuple) else (size, size))]
+    if len(sides) != 2:
+        raise InputError(f"size is {size!r}; expected rows and columns, or one number for both")
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     if pixels.ndim != 3 or 0 in pixels.shape:
@@ -85,9 +87,7 @@ def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None)
             f"an image is of type {pixels.dtype}, from {pixels.min()} to {pixels.max()}; expected its range, as "
             "values=(0, 4095)"
         )
-    low, high = values or (0.0, float(full or 1))
-    if not low < high:
-        raise InputError(f"values are {values}; expected the lower and the higher end of a range")
+    low, high = (0.0, float(full or 1)) if values is None else value_range(values)
     found = (pixels.astype(np.float64) - low) / (high - low) * 2 - 1
     found[np.isinf(found)] = np.nan
     if values is None and np.nanmax(np.abs(found), initial=0) > 1 + 1e-6:
@@ -96,6 +96,14 @@ def scaled_values(pixels: np.ndarray, values: tuple[float, float] | None = None)
             "range: values=(low, high), the same for all images"
         )
     return np.asarray(found.clip(-1, 1))
+
+
+def value_range(values: Any) -> tuple[float, float]:
+    """The ends of a range; raises `InputError` for what is none."""
+    ends = array(values, "values", "v").tolist()
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise InputError(f"values are {values}; expected the lower and the higher end of a range")
+    return ends[0], ends[1]
 
 
 def resized_maps(maps: Any, shape: Sequence[int]) -> np.ndarray:

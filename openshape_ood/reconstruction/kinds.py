@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_positive, check_whole
+from openshape_ood.checks import check_count, check_positive
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.novelty_map import Elements
 from openshape_ood.reconstruction.base import local_means
-from openshape_ood.reconstruction.images import image_tile, resized_maps, scaled_values
+from openshape_ood.reconstruction.images import image_tile, resized_maps, scaled_values, value_range
 from openshape_ood.reconstruction.inputs import Source
 from openshape_ood.reconstruction.planes import sample_step, sheet_frame
 from openshape_ood.reconstruction.raster import Raster
-from openshape_ood.reconstruction.rasterizer import GRANULE, Rasterizer, cloud_points
+from openshape_ood.reconstruction.rasterizer import GRANULE, MOST_CELLS, Rasterizer, cloud_points
 from openshape_ood.reconstruction.streaming import raster_blocks, sampled
-from openshape_ood.reconstruction.views import MARGIN, ViewRasterizer
+from openshape_ood.reconstruction.views import MARGIN, RANGES, ViewRasterizer
 from openshape_ood.shapes.columns import cloud_pieces
 from openshape_ood.shapes.reading import file_up
 
@@ -85,6 +85,17 @@ class Images:
     ratio: float
     kind = "images"
 
+    def __post_init__(self) -> None:
+        check_count(self.size, "size", MOST_CELLS, "pixels along a tile")
+        check_positive(self.ratio, "ratio")
+        if self.values is not None:
+            value_range(self.values)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a tile (c, h, w)."""
+        return 3, self.size, self.size
+
     @classmethod
     def of(cls, given: Sequence[Source], size: int | None, values: Any) -> Images:
         if len(given) < 2:
@@ -93,8 +104,8 @@ class Images:
                 "tiles"
             )
         pixels = given[0].pixels()
-        limits = None if values is None else (float(values[0]), float(values[1]))
-        return cls(check_whole(size or IMAGE, "size"), limits, str(pixels.dtype), pixels.shape[0] / pixels.shape[1])
+        limits = None if values is None else value_range(values)
+        return cls(IMAGE if size is None else size, limits, str(pixels.dtype), pixels.shape[0] / pixels.shape[1])
 
     def cut(self, source: Source) -> Cut:
         """Raises `InputError` for an image of another depth or proportion than the good ones, and where all is NaN."""
@@ -133,6 +144,10 @@ class Sheets:
     rasterizer: Rasterizer
     kind = "sheets"
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.rasterizer.ranges), self.rasterizer.tile, self.rasterizer.tile
+
     def cut(self, source: Source) -> Cut:
         cloud = source.cloud()
         with source.named():
@@ -162,6 +177,13 @@ class Objects:
     rasterizer: ViewRasterizer
     radius: float
     kind = "objects"
+
+    def __post_init__(self) -> None:
+        check_positive(self.radius, "radius")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(RANGES), self.rasterizer.size, self.rasterizer.size
 
     def cut(self, source: Source) -> Cut:
         raster, cloud = self._raster(source)
@@ -231,7 +253,13 @@ def kind_of_clouds(
         measured = all("intensity" in names for *_, names in looked)
         channels = ("height", "intensity", "normal") if measured else ("height", "normal")
     return Sheets(
-        Rasterizer(cell=cell, tile=size or TILE, channels=tuple(channels), height=HEIGHT * cell, reach=REACH * cell)
+        Rasterizer(
+            cell=cell,
+            tile=TILE if size is None else size,
+            channels=tuple(channels),
+            height=HEIGHT * cell,
+            reach=REACH * cell,
+        )
     )
 
 
@@ -252,18 +280,16 @@ def settings(kind: Kind) -> dict[str, Any]:
 
 def from_settings(told: Mapping[str, Any]) -> Kind:
     """What `settings` gave; any other content raises one of `storage.DAMAGE`."""
-    own, name = _tuples(told), told["kind"]
-    own.pop("kind")
+    own = _tuples(told)
+    name = own.pop("kind")
     if name == "images":
-        kept = Images(**own)
-        check_whole(kept.size, "size"), check_positive(kept.ratio, "ratio")
-        return kept
+        return Images(**own)
     inner = _tuples(own.pop("rasterizer"))
     if name == "sheets":
         return Sheets(Rasterizer(**inner), **own)
     if name != "objects":
         raise ValueError(f"data are {name!r}")
-    return Objects(ViewRasterizer(**inner), check_positive(own.pop("radius"), "radius"), **own)
+    return Objects(ViewRasterizer(**inner), **own)
 
 
 def _spread(raster: Raster, maps: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.errors import CheckpointError, InputError, MissingPackageError, UnknownNameError
 from openshape_ood.reconstruction.base import Reconstructor, Report
 from openshape_ood.reconstruction.networks import imagenet
-from openshape_ood.registry.weights import load_strictly
+from openshape_ood.registry.weights import fill
 from openshape_ood.scoring.neighbors import nearest, spread_out
 
 NAMED, GIVEN = "backbone.", "given"
@@ -113,12 +112,17 @@ class PatchMemory(Reconstructor):
         return {GIVEN: not isinstance(self.backbone, str)}, {"rows": self.rows_, **tensors}
 
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        self.rows_ = arrays["rows"]
+        self.rows_ = arrays["rows"].astype(np.float32)
+        if self.rows_.ndim != 2 or not self.rows_.size:
+            raise ValueError(f"its patches are {self.rows_.shape}")
         if state[GIVEN] and isinstance(self.backbone, str):
             raise InputError("its backbone was a module of one's own; give it: load_reconstructor(path, backbone=...)")
         tensors = {k.removeprefix(NAMED): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(NAMED)}
+        if not state[GIVEN]:
+            with torch.device("meta"):  # shapes first: what is named may be larger than memory
+                fill(self._network(False, 0), tensors)
         network = self._network(False, 0)
-        load_strictly(network, tensors, Path("it"), "its backbone")
+        fill(network, tensors)
         self.network_ = network.to(find_device(self.device)).eval()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from openshape_ood.checks import check_choice
+from openshape_ood.checks import check_choice, check_settings
+from openshape_ood.encoders.devices import find_device
 from openshape_ood.reconstruction.base import FILE, Reconstructor
 from openshape_ood.reconstruction.baselines import MeanReconstructor, PCAReconstructor
 from openshape_ood.reconstruction.memory import PatchMemory
@@ -31,7 +32,7 @@ def find_reconstructor(name: str, **params: Any) -> Reconstructor:
     Raises
     ------
     UnknownNameError
-        For another name.
+        For another name, or another parameter.
 
     Examples
     --------
@@ -39,14 +40,34 @@ def find_reconstructor(name: str, **params: Any) -> Reconstructor:
     PCAReconstructor(components=8)
     """
     check_choice(name, "reconstructor", tuple(RECONSTRUCTORS))
-    return RECONSTRUCTORS[name](**params)
+    kind = RECONSTRUCTORS[name]
+    check_settings(params, kind().get_params(), f"reconstructor {name!r}")
+    return kind(**params)
 
 
-def load_reconstructor(path: str | os.PathLike[str], **params: Any) -> Reconstructor:
-    """Read what `Reconstructor.save` wrote; it gives the same maps. Raises `FileError` for any other file.
+def load_reconstructor(
+    path: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None
+) -> Reconstructor:
+    """Read what `Reconstructor.save` wrote; it gives the same maps.
 
-    params: instead of those it was saved with: device, or the module that is the backbone of a `PatchMemory`.
+    Parameters
+    ----------
+    path : path
+    device : str, optional
+        Where networks are put; the best there is unless given, wherever they were trained.
+    backbone : torch.nn.Module, optional
+        That of a `PatchMemory` which was fitted with a module.
+
+    Raises
+    ------
+    FileError
+        For any other file.
+    InputError
+        For a device that is not there.
     """
+    find_device(device)
+    given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
     with loaded_arrays(path, FILE) as (header, arrays):
         own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
-        return find_reconstructor(header["method"], **own | params).restored(header, arrays)
+        made = find_reconstructor(header["method"], **own)
+        return made.set_params(**{k: v for k, v in given.items() if k in made.get_params()}).restored(header, arrays)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,15 @@ from openshape_ood.checks import check_choice, check_whole
 from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.errors import InputError
 from openshape_ood.reconstruction.base import Reconstructor, Report
-from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, reported, train
+from openshape_ood.reconstruction.competition import (
+    Recipe,
+    Weights,
+    check_recipe,
+    loaded_units,
+    new_units,
+    reported,
+    train,
+)
 from openshape_ood.reconstruction.unet import UNet, UNetSizes, depth_of
 
 RESIDUALS = ("units", "best", "chain", "answer")
@@ -36,7 +43,7 @@ def imagenet(tiles: Tensor) -> Tensor:
 
 
 @dataclass(eq=False, repr=False)
-class CompetitiveReconstructor(Reconstructor):
+class CompetitiveReconstructor(Reconstructor, Recipe):
     """Competing U-Nets (CRN): each rebuilds tiles, and each rebuilds the others' answers as badly as it can.
 
     The defaults are the ones that train on a CPU in a minute; `CompetitiveReconstructor(**PUBLISHED)` has those of the
@@ -100,15 +107,6 @@ class CompetitiveReconstructor(Reconstructor):
     variant: str = "improved"
     initialization: str = "fan_in"
     dropout: bool = False
-    weights: Weights = (1.0, 0.25, 0.25)
-    margin: float | None = 0.2
-    corruption: str | None = "cutout"
-    steps: int = 300
-    batch: int = 16
-    rate: float = 2e-3
-    optimizer: str = "adam"
-    rate_schedule: str = "constant"
-    pairs: str = "round-robin"
     residual: str = "units"
     normalization: str | None = None
     device: str | None = None
@@ -120,15 +118,11 @@ class CompetitiveReconstructor(Reconstructor):
         if self.normalization is not None:
             check_choice(self.normalization, "normalization", ("imagenet",))
         check_choice(self.initialization, "initialization", ("fan_in", "fan_out"))
-        self._recipe()
-
-    def _recipe(self) -> Recipe:
-        own = {name: getattr(self, name) for name in Recipe.__dataclass_fields__}
-        return Recipe(**own | {"weights": tuple(self.weights)})
+        check_recipe(self)
 
     def _sizes(self) -> UNetSizes:
         channels, height, width = self.shape_
-        depth = depth_of(min(height, width)) if self.depth is None else self.depth
+        depth = depth_of(height, width) if self.depth is None else self.depth
         return UNetSizes(channels, self.width, depth, self.norm, self.variant, self.dropout)
 
     def _learn(self, tiles: np.ndarray, seen: np.ndarray, seed: int, progress: bool | Report) -> None:
@@ -139,7 +133,7 @@ class CompetitiveReconstructor(Reconstructor):
         mask = None if seen.all() else torch.from_numpy(seen[:, None])
         x = self._prepared(torch.from_numpy(tiles))
         with exact(device), reported(progress, self.steps) as report:
-            self.history_, ranking = train(self.units_, x, self._recipe(), seed, seen=mask, report=report)
+            self.history_, ranking = train(self.units_, x, self, seed, seen=mask, report=report)
         self.best_, self.trained_ = ranking.best, ranking.trained
 
     def _residual(self, tiles: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -171,7 +165,7 @@ class CompetitiveReconstructor(Reconstructor):
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         sizes = UNetSizes(**state["sizes"])
         tensors = {key: torch.from_numpy(one) for key, one in arrays.items()}
-        units = loaded_units(lambda: UNet(sizes), int(state["units"]), tensors, Path("it"), self.method)
+        units = loaded_units(lambda: UNet(sizes), int(state["units"]), tensors)
         self.adopt(units, [int(k) for k in state["trained"]], [int(k) for k in state["best"]])
 
     def adopt(self, units: nn.ModuleList, trained: list[int], best: list[int]) -> None:

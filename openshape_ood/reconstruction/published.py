@@ -56,7 +56,10 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
     flags = flags if isinstance(flags, Mapping) else {}
     n, sizes = units_of(state, file), sizes_of(state, file)
     shape = _shape(flags, sizes, n, file)
-    units = loaded_units(lambda: UNet(sizes), n, state, file, NAME)
+    try:
+        units = loaded_units(lambda: UNet(sizes), n, state)
+    except ValueError as error:
+        raise WeightsError(f"{file} does not hold {n} U-Nets as published: {error}") from None
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")

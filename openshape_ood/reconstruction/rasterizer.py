@@ -20,6 +20,8 @@ RGB = ("red", "green", "blue")
 GRANULE = 16  # tiles are of a multiple of so many cells
 COVERAGE = 0.05  # the share of its cells that a tile needs to have points in
 SPARSE = 0.02  # points a cell, below which a raster is nearly all holes
+MOST_CELLS = 4096  # along a tile
+MOST_OVERLAP = 0.9
 FARTHEST = 2**30  # squares from the middle of a sheet
 
 
@@ -38,7 +40,7 @@ class Rasterizer:
         Cells along a tile, a multiple of 16. The median height of a square half as long counts as camber and is taken
         off: a place that is to be seen has to be smaller than half of that.
     overlap : float
-        The share of a tile that the next one holds again, from 0 up and below 1.
+        The share of a tile that the next one holds again, up to 0.9.
     channels : sequence of {"height", "intensity", "normal", "density", "color"}
         Height off the tile's plane and its camber; logarithm of intensity, by quantiles of its strip; slope, 1 minus
         the cosine between the normal of a cell and that of the plane; logarithm to base 2 of points a cell, beside the
@@ -81,10 +83,10 @@ class Rasterizer:
         for name in ("cell", "height", "reach"):
             check_positive(getattr(self, name), name)
         check_whole(self.fill, "fill", 0)
-        if check_count(self.tile, "tile", 4096, "cells along a tile") % GRANULE:
+        if check_count(self.tile, "tile", MOST_CELLS, "cells along a tile") % GRANULE:
             raise InputError(f"tile is {self.tile}; expected a multiple of {GRANULE}")
-        if not 0 <= self.overlap < 1:
-            raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 up and below 1")
+        if not 0 <= self.overlap <= MOST_OVERLAP:
+            raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 to {MOST_OVERLAP}")
         if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
             raise InputError(f"channels are {self.channels!r}; expected some of {', '.join(CHANNELS)}, each once")
         for channel in self.channels:
@@ -270,7 +272,7 @@ class Rasterizer:
 
     def missing(self, channel: str) -> InputError:
         """What is raised where a cloud has no values for a channel."""
-        others = tuple(one for one in self.channels if one != channel)
+        others = tuple(one for one in self.channels if one != channel) or ("height",)
         return InputError(f"the cloud has no {channel}, which is among the channels; give it, or channels={others}")
 
     def no_tile(self, left_out: Mapping[str, int]) -> CloudError:

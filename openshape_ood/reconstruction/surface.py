@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from openshape_ood.checks import check_choice, check_seed, check_settings, check_whole, given_path
+from openshape_ood.checks import check_choice, check_seed, check_whole, given_path
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import FileError, InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
@@ -244,24 +244,24 @@ class SurfaceModel:
         return path
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], **params: Any) -> SurfaceModel:
+    def load(cls, folder: str | os.PathLike[str], *, device: str | None = None, backbone: Any = None) -> SurfaceModel:
         """Read what `save` wrote; nothing in it is run. Raises `FileError` for anything else.
 
-        params: as those of `load_reconstructor`.
+        device, backbone: as for `load_reconstructor`.
         """
         path = given_path(folder, "folder")
         if not (path / SETTINGS).is_file():
             raise FileError(
                 f"{path} holds no {SETTINGS}; expected a folder that `surface fit` or `SurfaceModel.save` wrote"
             )
-        reconstructor = load_reconstructor(path / WEIGHTS, **params)
+        reconstructor = load_reconstructor(path / WEIGHTS, device=device, backbone=backbone)
         with loaded_arrays(path / SETTINGS, FILE) as (header, arrays):
             if header["reconstructor"] != reconstructor.identity.sha256:
                 raise ValueError(f"{WEIGHTS} beside it is of another model")
             data, scale = kinds.from_settings(header["data"]), arrays["scale"].astype(np.float32)
-            expected = (data.rasterizer.count, *reconstructor.shape_[1:]) if isinstance(data, Objects) else (1, 1, 1)
-            if scale.shape != expected:
-                raise ValueError(f"its scale is {scale.shape}")
+            expected = (data.rasterizer.count, *data.shape[1:]) if isinstance(data, Objects) else (1, 1, 1)
+            if data.shape != reconstructor.shape_ or scale.shape != expected:
+                raise ValueError(f"its tiles are {data.shape}, its scale {scale.shape}")
             own, pixel = map(Threshold.from_state, header["thresholds"])
             return cls(data, reconstructor, scale, own, pixel, float(header["baseline"]))
 
@@ -287,7 +287,6 @@ class SurfaceModel:
 def _unfitted(given: str | Reconstructor, params: Mapping[str, Any]) -> Reconstructor:
     if isinstance(given, str):
         check_choice(given, "reconstructor", NAMES)
-        check_settings(params, RECONSTRUCTORS[given]().get_params(), f"reconstructor {given!r}")
         return find_reconstructor(given, **{"pixel_coverage": PIXELS, **params})
     if params:
         raise InputError(f"{', '.join(params)} belong to a reconstructor that is given by name; set them on this one")

@@ -5,9 +5,9 @@ Letters: b shapes of p tokens of w numbers, n points. Tokens are what `encode_pa
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,15 @@ from openshape_ood.encoders.protocols import Patches
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.reconstruction.base import Reconstructor, Report, pooled
-from openshape_ood.reconstruction.competition import Recipe, Weights, loaded_units, new_units, reported, train
+from openshape_ood.reconstruction.competition import (
+    Recipe,
+    Weights,
+    check_recipe,
+    loaded_units,
+    new_units,
+    reported,
+    train,
+)
 from openshape_ood.scoring.neighbors import nearest
 
 TOP = 0.05  # share of the tokens whose mean is the novelty of a shape
@@ -107,13 +115,13 @@ class Tokens(Reconstructor):
         if not self.mean_.shape == self.spread_.shape == (self.shape_[0] - 3,):
             raise ValueError(f"its mean is {self.mean_.shape}")
 
+    @abstractmethod
     def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
         """Learn of standardized tokens (m, w) at places (m, 3)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rest(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
         """What is left of standardized tokens (m, w), or of each by each unit, its mean (m, w)."""
-        raise NotImplementedError
 
 
 @dataclass(eq=False, repr=False)
@@ -195,10 +203,11 @@ class TokenReconstructor(Tokens):
         super()._check_params()
         for name in ("units", "hidden", "bottleneck"):
             check_whole(getattr(self, name), name)
-        self._recipe()
+        check_recipe(self._recipe())
 
     def _recipe(self) -> Recipe:
-        return Recipe(self.weights, self.margin, None, self.steps, self.batch, self.rate)
+        own = {name: getattr(self, name) for name in ("weights", "margin", "steps", "batch", "rate")}
+        return Recipe(corruption=None, **own)
 
     def _learn_rows(self, rows: np.ndarray, places: np.ndarray, seed: int, progress: bool | Report) -> None:
         device = find_device(self.device)
@@ -226,7 +235,7 @@ class TokenReconstructor(Tokens):
     def _restore(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         super()._restore(state, arrays)
         own = {k.removeprefix("units."): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("units.")}
-        units = loaded_units(lambda: self._unit(len(self.mean_)), int(state["units"]), own, Path("it"), self.method)
+        units = loaded_units(lambda: self._unit(len(self.mean_)), int(state["units"]), own)
         self.units_ = units.to(find_device(self.device)).eval().requires_grad_(False)
 
 

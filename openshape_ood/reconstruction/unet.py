@@ -51,13 +51,16 @@ class UNetSizes:
             )
 
 
-def depth_of(side: int) -> int:
-    """Levels for tiles of so many pixels a side, as published: floor(log2(side)), 5 to 8.
+def depth_of(height: int, width: int) -> int:
+    """Levels for tiles of so many pixels: floor(log2(side)), 5 to 8, as published; fewer where they fit no longer.
 
-    >>> depth_of(128), depth_of(32), depth_of(1024)
-    (7, 5, 8)
+    >>> depth_of(128, 128), depth_of(32, 64), depth_of(1024, 1024), depth_of(96, 96)
+    (7, 5, 8, 5)
     """
-    return min(max(LEAST_DEPTH, int(math.log2(max(1, side)))), DEFAULT_DEPTH)
+    depth = min(max(LEAST_DEPTH, min(height, width).bit_length() - 1), DEFAULT_DEPTH)
+    while depth > LEAST_DEPTH and (height % 2**depth or width % 2**depth):
+        depth -= 1
+    return depth
 
 
 class UNet(nn.Module):

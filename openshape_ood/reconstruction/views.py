@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_positive, check_whole
+from openshape_ood.checks import array, check_count, check_positive
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.raster import Raster
-from openshape_ood.reconstruction.rasterizer import GRANULE, cloud_points
+from openshape_ood.reconstruction.rasterizer import GRANULE, MOST_CELLS, cloud_points
 
 RANGES = dict.fromkeys(("depth", "normal_u", "normal_v"), (-1.0, 1.0))
 MARGIN = 0.96  # of a view that the object's ball fills
@@ -46,7 +46,7 @@ class ViewRasterizer:
     def __post_init__(self) -> None:
         if self.count not in (6, 12):
             raise InputError(f"count is {self.count!r}; expected 6 or 12 views")
-        if check_whole(self.size, "size", GRANULE) % GRANULE:
+        if check_count(self.size, "size", MOST_CELLS, "cells along a view") % GRANULE:
             raise InputError(f"size is {self.size}; expected a multiple of {GRANULE}")
 
     def rasterize(self, points: Any, *, radius: float | None = None, center: Any = None) -> Raster:

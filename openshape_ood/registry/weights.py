@@ -215,17 +215,25 @@ def temperature_of(content: Any, keys: Keys) -> float | None:
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], path: Path, name: str, mapped: bool = False) -> None:
-    """Put every tensor in its place. Raises `WeightsError` that lists what is missing, left over or misshapen.
+    """As `fill`, from the checkpoint of an encoder. Raises `WeightsError` that lists what is wrong."""
+    try:
+        fill(network, state, mapped)
+    except ValueError as error:
+        raise WeightsError(
+            f"{name}: {path} does not hold the weights of {name}. {error}. "
+            "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
+        ) from None
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], mapped: bool = False) -> None:
+    """Put every tensor in its place; ValueError that lists what is missing, left over or misshapen.
 
     The network may be on the device "meta". mapped: nobody writes to the file, so that its tensors need no copy.
     """
     expected = network.state_dict()
     told = faults(*({key: tuple(tensor.shape) for key, tensor in side.items()} for side in (expected, state)))
     if told:
-        raise WeightsError(
-            f"{name}: {path} does not hold the weights of {name}. {told}. "
-            "Is it the checkpoint of another encoder? Its name must match: see list_checkpoints()"
-        )
+        raise ValueError(told)
     own = {key: state[key].to(tensor.dtype, copy=not mapped) for key, tensor in expected.items()}
     network.load_state_dict(own, assign=True)
 

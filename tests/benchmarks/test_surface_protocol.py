@@ -15,6 +15,7 @@ def random_epochs(epochs: int, seed: int, good: int = 25, bad: int = 25) -> list
 
 
 def test_noise_profits_from_the_published_protocol_and_not_from_the_honest_one() -> None:
+    """C14."""
     runs = [random_epochs(20, seed) for seed in range(60)]
     said = np.mean([protocol.published_auroc(run) for run in runs])
     honest = np.mean([auroc(*epoch) for run in runs for epoch in run])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up_crn import checkpoint, written
 from PIL import Image
 
 from benchmarks.surfaces import __main__ as command
@@ -14,7 +15,14 @@ from benchmarks.surfaces import contenders, dents, generated, layouts, published
 from benchmarks.surfaces.contenders import training_log
 from openshape_ood import ShapeEncoder
 from openshape_ood.decisions.metrics import auroc
-from openshape_ood.reconstruction import CompetitiveReconstructor, MeanReconstructor, PCAReconstructor, TokenPCA
+from openshape_ood.errors import InputError
+from openshape_ood.reconstruction import (
+    CompetitiveReconstructor,
+    MeanReconstructor,
+    PCAReconstructor,
+    TokenPCA,
+    read_published,
+)
 from openshape_ood.synthetic.roads import DAMAGES, road_tiles
 
 SMALL = ["--quiet", "--draws", "20", "--steps", "2", "--width", "2", "--units", "2", "--device", "cpu"]
@@ -22,6 +30,7 @@ SMALL = ["--quiet", "--draws", "20", "--steps", "2", "--width", "2", "--units", 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_the_mean_image_finds_some_damage_and_pca_nearly_all(seed: int) -> None:
+    """C10."""
     train = road_tiles(200, 3 * seed)[0]
     good, bad = road_tiles(100, 3 * seed + 1)[0], road_tiles(100, 3 * seed + 2, DAMAGES)[0]
     fitted = [one.fit(train, seed=0) for one in (MeanReconstructor(), PCAReconstructor(32))]
@@ -115,6 +124,23 @@ def test_a_command_on_a_published_layout(kind: str, tmp_path: Path, capsys: pyte
     assert len(files) == len(rows) - 1 == report["images"]["good"] + report["images"]["bad"]
     assert all((tmp_path / "out" / name / "mean-image" / f"{file}.png").is_file() for file in files)
     assert "good ones kept" in capsys.readouterr().out
+
+
+def test_a_published_file_is_scored_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openshape_ood.registry.trial.check", lambda path, name: None)
+    trees(tmp_path / "data", "roads")
+    file = written(tmp_path / "epoch=0-step=2.ckpt", checkpoint())
+    argv = ["--data-root", str(tmp_path / "data"), "--out", str(tmp_path), "--only", "mean", "--compat", str(file)]
+    assert published.main("roads", [*argv, "--size", "32", "--draws", "2", "--quiet"]) == 0
+    figures = json.loads((tmp_path / "roads.json").read_text())["figures"]
+    assert list(figures) == [published.OF_FILE, contenders.BASELINES[0]]
+    rows = (tmp_path / "roads" / "crn-published-file" / "scores.csv").read_text().splitlines()
+    data = layouts.load(layouts.roads(tmp_path / "data").test, 32)
+    expected = read_published(file).score(data.tiles[:, [0, 1, 1]])  # as published, intensity comes twice
+    assert [float(row.split(",")[1]) for row in rows[1:]] == pytest.approx(expected.tolist(), rel=1e-5)
+    larger = layouts.Loaded(np.zeros((2, 3, 64, 64), np.float32), np.ones((2, 64, 64), bool), None)
+    with pytest.raises(InputError, match="takes images of 32 x 32 pixels; give --size 32"):
+        published.of_file(file, larger, larger, "cpu")
 
 
 def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

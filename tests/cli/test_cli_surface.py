@@ -10,7 +10,7 @@ import pytest
 from cli_runs import run, run_json
 from PIL import Image
 
-from openshape_ood.reconstruction import inputs
+from openshape_ood.reconstruction import SurfaceModel, inputs
 from openshape_ood.shapes.ply import ply_bytes
 from openshape_ood.synthetic import sample
 
@@ -102,9 +102,12 @@ def test_clouds_are_scored_colored_and_drawn_large_ones_in_blocks(tmp_path, monk
     words = ["surface", "score", tmp_path / "model", tmp_path / "bad.ply"]
     (first,) = run_json(*words)["files"]
     monkeypatch.setattr(inputs, "LARGE_ELSE", 0)
+    monkeypatch.setattr(SurfaceModel, "score", None)  # would read all of it
     (second,) = run_json(*words, "--out", tmp_path / "found")["files"]
+    assert {**run_json(*words)["files"][0], "maps": second["maps"]} == second
     assert first["verdict"] == "damaged" and second["novelty"] == pytest.approx(first["novelty"], rel=1e-5)
     assert {path.name for path in (tmp_path / "found" / "maps").iterdir()} == {"bad.ply", "bad.png"}
+    monkeypatch.undo()
     np.save(tmp_path / "bare.npy", np.random.default_rng(0).random((2000, 3)) * [2, 1.6, 0.01])
     bare = run("surface", "score", tmp_path / "model", tmp_path / "bare.npy")
     assert bare.exit_code == 2 and "has no intensity" in " ".join(bare.stderr.split())

@@ -16,6 +16,7 @@ from openshape_ood.reconstruction.competition import (
     Recipe,
     StepLosses,
     batches,
+    check_recipe,
     competition_step,
     cut_out,
     discriminator_loss,
@@ -75,7 +76,7 @@ def test_without_competition_it_is_plain_training() -> None:
     units, x = small_units(2), tiles(4)
     alone = copy.deepcopy(units[1])
     rows = next(batches(4, 16, np.random.default_rng([3, 2])))
-    recipe = Recipe(weights=(1.0, 0.0, 0.0), steps=1)
+    recipe = Recipe(weights=(1.0, 0.0, 0.0), corruption=None, steps=1)
     train(units, x, recipe, 3)
     optimizer = torch.optim.Adam(alone.parameters(), lr=recipe.rate)
     (x[rows] - alone(x[rows])).abs().mean().backward()
@@ -110,7 +111,7 @@ def test_a_unit_never_trained_is_never_the_best() -> None:
     assert ranking.trained == [0, 2] and ranking.best == (2, 2)
     units = small_units(3)
     before = copy.deepcopy(units.state_dict())
-    history, ranking = train(units, tiles(), Recipe(steps=1), 0)
+    history, ranking = train(units, tiles(), Recipe(corruption=None, steps=1), 0)
     assert len(ranking.trained) == 2 and set(ranking.best) <= set(history[0]["units"])
     idle = ({0, 1, 2} - set(ranking.trained)).pop()
     assert all(torch.equal(one, before[key]) for key, one in units.state_dict().items() if key.startswith(f"{idle}."))
@@ -127,7 +128,7 @@ def test_boxes_are_cut_out() -> None:
 
 def test_the_same_seed_gives_the_same_training() -> None:
     """C21, of the loop."""
-    runs = [train(small_units(3), tiles(), Recipe(steps=5, corruption="cutout", batch=4), 7)[0] for _ in range(2)]
+    runs = [train(small_units(3), tiles(), Recipe(steps=5, batch=4), 7)[0] for _ in range(2)]
     assert runs[0] == runs[1] and [record["step"] for record in runs[0]] == [1, 2, 3, 4, 5]
 
 
@@ -135,6 +136,7 @@ def test_the_same_seed_gives_the_same_training() -> None:
     "settings, told",
     [
         ({"weights": (0.0, 1.0, 1.0)}, "expected three, none below 0, the first above"),
+        ({"weights": None}, "weights are of type object"),
         ({"margin": 0.0}, "margin is 0.0"),
         ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
         ({"steps": 0}, "steps is 0"),
@@ -142,7 +144,7 @@ def test_the_same_seed_gives_the_same_training() -> None:
 )
 def test_other_recipes_are_refused(settings: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        Recipe(**settings)
+        check_recipe(Recipe(**settings))
 
 
 def curved_tokens(seed: int, m: int = 4096, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
@@ -162,7 +164,8 @@ def test_competition_without_a_bound_diverges_and_is_stopped() -> None:
     for margin in (0.2, None):
         torch.manual_seed(0)
         units = nn.ModuleList(TokenUnit(64, 128, 12) for _ in range(4))
-        recipe, seen = Recipe(PUBLISHED, margin, None, 600, 512), list[float]()
+        recipe = Recipe(weights=PUBLISHED, margin=margin, corruption=None, steps=600, batch=512)
+        seen = list[float]()
 
         def report(record: dict[str, float], seen: list[float] = seen) -> None:
             seen.append(record["reconstruction"])

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks
 
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.errors import InputError
+from openshape_ood.errors import FileError, InputError
 from openshape_ood.reconstruction import (
     PUBLISHED,
     RECONSTRUCTORS,
@@ -26,7 +26,8 @@ from openshape_ood.reconstruction import (
     UNetReconstructor,
     load_reconstructor,
 )
-from openshape_ood.reconstruction.base import pooled
+from openshape_ood.reconstruction.base import FILE, pooled
+from openshape_ood.storage import loaded_arrays, save_arrays
 
 ROADS = road_tiles(24, np.random.default_rng(0))
 SMALL = {"width": 4, "steps": 3, "batch": 8}
@@ -70,6 +71,26 @@ def test_saved_and_read_it_is_the_same(trained: CompetitiveReconstructor, tmp_pa
     assert isinstance(read, CompetitiveReconstructor) and read.get_params() == trained.get_params()
     assert np.array_equal(read.novelty(ROADS), trained.novelty(ROADS)) and read.history_ == trained.history_
     assert read.best_ == trained.best_ and read.identity == trained.identity
+
+
+def test_the_device_is_that_of_the_machine_that_reads(trained: CompetitiveReconstructor, tmp_path: Path) -> None:
+    path = clone(trained).set_params(device="cpu").fit(ROADS, seed=1).save(tmp_path / "crn.safetensors")
+    assert load_reconstructor(path).device is None and load_reconstructor(path, device="cpu").device == "cpu"
+    with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
+        load_reconstructor(path, device="abacus")
+
+
+@pytest.mark.parametrize("name, size", [("width", 10**12), ("width", 10**5), ("depth", 1000), ("channels", 2)])
+def test_a_file_of_other_sizes_is_refused(
+    trained: CompetitiveReconstructor, tmp_path: Path, name: str, size: int
+) -> None:
+    path, read = tmp_path / "crn.safetensors", {}
+    with loaded_arrays(trained.save(path), FILE) as (header, arrays):
+        read = arrays
+        header["state"]["sizes"][name] = size
+    save_arrays(path, read, header, FILE)
+    with pytest.raises(FileError, match="no reconstructor, or a damaged one"):
+        load_reconstructor(path)
 
 
 def test_holes_change_nothing_elsewhere_in_training() -> None:

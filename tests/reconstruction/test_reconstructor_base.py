@@ -147,3 +147,5 @@ def test_other_masks_sizes_and_settings_are_refused() -> None:
         MeanReconstructor(pooling="median").fit(NORMAL)
     with pytest.raises(UnknownNameError, match="known: mean, pca"):
         find_reconstructor("median")
+    with pytest.raises(UnknownNameError, match=r"unknown setting 'component' of reconstructor 'pca'.*'components'"):
+        find_reconstructor("pca", component=3)

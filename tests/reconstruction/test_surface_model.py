@@ -12,6 +12,7 @@ from openshape_ood.reconstruction import PCAReconstructor, SurfaceModel, examine
 from openshape_ood.reconstruction.inputs import list_sources
 from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
 from openshape_ood.shapes.ply import ply_bytes
+from openshape_ood.storage import loaded_arrays, save_arrays
 from openshape_ood.synthetic import generate, sample
 from openshape_ood.synthetic.dents import dented
 
@@ -90,6 +91,12 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
         first, second = model.score(one), again.score(one)
         assert first.as_json() == second.as_json()
         np.testing.assert_array_equal(first.map.novelty, second.map.novelty)
+    with loaded_arrays(tmp_path / "images" / "surface.safetensors", "surface") as (header, arrays):
+        scale = arrays
+    header["data"]["size"] = 4096
+    save_arrays(tmp_path / "images" / "surface.safetensors", scale, header, "surface")
+    with pytest.raises(FileError, match=r"its tiles are \(3, 4096, 4096\)"):
+        SurfaceModel.load(tmp_path / "images")
     shutil.copy(tmp_path / "images" / "reconstructor.safetensors", tmp_path / "sheets")
     with pytest.raises(FileError, match="of another model"):
         SurfaceModel.load(tmp_path / "sheets")
@@ -190,6 +197,7 @@ def test_settings_are_strict():
 
     kept = Images(16, (0.0, 4095.0), "float32", 0.75)
     assert from_settings(settings(kept)) == kept
-    for wrong in ({"kind": "images"}, {**settings(kept), "more": 1}, {**settings(kept), "kind": "roads"}):
+    huge = {**settings(kept), "size": 10**9}
+    for wrong in ({"kind": "images"}, {**settings(kept), "more": 1}, {**settings(kept), "kind": "roads"}, huge):
         with pytest.raises((TypeError, ValueError, KeyError, InputError)):
             from_settings(wrong)

@@ -39,7 +39,7 @@ def test_answers_have_the_shape_of_tiles(norm: str, variant: str) -> None:
     """C2."""
     torch.manual_seed(0)
     for side, channels in ((32, 3), (64, 1), (128, 5)):
-        network = UNet(UNetSizes(channels, 8, depth_of(side), norm, variant)).initialize().eval()
+        network = UNet(UNetSizes(channels, 8, depth_of(side, side), norm, variant)).initialize().eval()
         with torch.no_grad():
             answer = network(torch.rand(1, channels, side, side) * 2 - 1)
         assert answer.shape == (1, channels, side, side) and 0 < answer.abs().max() < 1
@@ -53,7 +53,7 @@ def test_tiles_too_small_are_told() -> None:
         UNet(UNetSizes(width=4, depth=6))(torch.zeros(1, 3, 48, 64))
     with pytest.raises(InputError, match="depth is 4"):
         UNetSizes(depth=4)
-    assert depth_of(16) == 5
+    assert depth_of(16, 16) == depth_of(96, 160) == 5 and depth_of(128, 192) == 6
 
 
 @pytest.mark.slow
