@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report.tables import Table
+from openshape_ood.checks import check_seed
 from openshape_ood.errors import InputError, OpenShapeError
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -34,6 +35,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "repeats": {"type": int, "default": 1, "help": "turns; medians are of so many"},
     "out": {"type": Path, "default": Path("results"), "help": "folder of the results"},
 }
+# what every command refuses less of
+LEAST = {"per_class": 1, "num_samples": 1, "draws": 1, "batch_size": 1, "workers": 0, "threads": 1, "repeats": 1}
 
 
 def parser(command: str, about: str, *names: str, **defaults: Any) -> argparse.ArgumentParser:
@@ -76,12 +79,18 @@ def flag(name: str) -> str:
 
 
 def check(args: argparse.Namespace, **least: float) -> None:
-    """Raises `InputError` for an option, or one of a list, that is below its least value, and for data that are not
-    there, before anything is loaded."""
+    """Raises `InputError` for an option, or one of a list, that is below its least value, which is that of `LEAST`
+    unless given, for seeds that are none or twice the same, and for data that are not there, before anything is loaded.
+    """
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
-    for name, bound in least.items():
-        given = getattr(args, name)
+    seeds = getattr(args, "seeds", [])
+    for seed in [getattr(args, "seed", 0), *seeds]:
+        check_seed(seed)
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"--seeds are {' '.join(map(str, seeds))}; expected each once")
+    for name, bound in (LEAST | least).items():
+        given = getattr(args, name, None)
         values = given if isinstance(given, list) else [given]
         if any(value is not None and value < bound for value in values):
             shown = " ".join(map(str, values))

@@ -100,6 +100,13 @@ def check_positive(value: Any, what: str) -> float:
     return float(value)
 
 
+def check_share(value: Any, what: str) -> float:
+    """A number from 0 to 1."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
+        raise InputError(f"{what} is {value!r}; expected a share, 0 to 1")
+    return float(value)
+
+
 def check_count(value: Any, what: str, most: int, of: str) -> int:
     """`value` as an int; raises `InputError` unless it is a whole number from 1 to `most`, the number of `of`."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 1 <= int(value) <= most:

@@ -36,6 +36,7 @@ from benchmarks.images.encoders import (
 from benchmarks.images.generated import generated
 from benchmarks.images.lists import ImageList, read_list
 from openshape_ood import __version__
+from openshape_ood.checks import check_share
 from openshape_ood.cli.comparator import told
 from openshape_ood.comparison import Comparator
 from openshape_ood.comparison.families import RelationSimilarity
@@ -83,9 +84,8 @@ class ImageRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("flip", "jitter_share", "gray", "min_scale", "max_scale", "warm_up"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{options.flag(name)} is {getattr(self, name)}; expected a share, 0 to 1")
+        for name in ("flip", "jitter_share", "gray", "min_scale", "max_scale"):
+            check_share(getattr(self, name), options.flag(name))
         if not 0 < self.min_scale <= self.max_scale:
             raise InputError(f"--min-scale is {self.min_scale}; expected above 0, and at most {self.max_scale}")
         if self.jitter < 0 or self.side < 8:

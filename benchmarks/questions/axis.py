@@ -201,7 +201,7 @@ def share(value: float | None) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, sets=1, per_class=1)
+    options.check(args, sets=1)
     encoder, text = harness.loaded(args)
     rows = measure(encoder, text, args)
     data = "generated" if args.data_root is None else "real"

@@ -27,7 +27,6 @@ from benchmarks.threedos.embedder import Embedder
 from benchmarks.threedos.objects import BenchmarkData, Objects
 from benchmarks.threedos.recipes import openshape
 from benchmarks.threedos.splits import load_split
-from openshape_ood.checks import check_seed
 from openshape_ood.decisions.calibration import (
     calibration_needed,
     coverage_law,
@@ -240,8 +239,7 @@ def tables(report: Mapping[str, Any]) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, draws=2, tests=1, per_class=2, batch_size=1, workers=0)
-    check_seed(args.seed)
+    options.check(args, draws=2, tests=1, per_class=2)
     args.out.mkdir(parents=True, exist_ok=True)
     report = measure(args)
     name = f"{args.name}-{report['model']}-coverage"

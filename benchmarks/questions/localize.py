@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks import options
 from benchmarks.questions import harness
-from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs
+from benchmarks.report.pictures.explained import EXAMPLES, KNOWN, PLANTED, draw_chair, draw_pairs, example_shapes
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.known import KnownClasses
 from openshape_ood.novelty_map import NoveltyMap, localize
@@ -92,7 +92,7 @@ def _position(found: NoveltyMap, known: Any, encoder: ShapeEncoder) -> np.ndarra
     """What the place alone says: distance (n,) of the nearest patch center of a known shape, in the encoder's frame."""
     assert found.patches is not None
     # the shape's own points alone say what its frame is
-    points = in_frame(found.points, count=encoder.spec.size(len(found.points)), up=found.up, to=encoder.spec.up, seed=0)
+    points = in_frame(found.points, encoder.spec, up=found.up, seed=0)
     own = nearest(found.patches.centers, found.points[:, :3], metric="euclidean")[1][:, 0]
     centers = points[own]
     distance = nearest(centers, known.patches.centers, metric="euclidean")[0][:, 0]
@@ -134,7 +134,7 @@ def tables(figures: Mapping[str, Any]) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, count=1, examples=2, points=1, draws=1)
+    options.check(args, count=1, examples=2, points=1)
     encoder, text = harness.loaded(args)
     rows = measure(encoder, text, args)
     figures = summary(rows, args.draws)
@@ -147,7 +147,8 @@ def run(args: argparse.Namespace) -> None:
     said = [*tables(figures), "\n".join(f"{by}: {words}" for by, words in BY.items())]
 
     def drawn(path: Path) -> list[Path]:
-        return [draw_pairs(path, encoder), draw_chair(args.out / "explain-chair.png", encoder)]
+        known = example_shapes(encoder)
+        return [draw_pairs(path, encoder, known), draw_chair(args.out / "explain-chair.png", encoder, known)]
 
     harness.finish(args, f"explain-{harness.named(report)}", report, said, drawn)
 

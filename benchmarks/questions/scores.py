@@ -29,11 +29,10 @@ from benchmarks.threedos.recipes import SEEDS, openshape
 from benchmarks.threedos.results import Figure
 from benchmarks.threedos.splits import load_split, split_names
 from openshape_ood.decisions.metrics import ood_metrics
-from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.registry import load_registry
 from openshape_ood.scoring import DEFAULTS, METHODS, Judgement, Method, find_method, judge
-from openshape_ood.scoring.methods import Kind
+from openshape_ood.scoring.methods import Kind, fitted
 from openshape_ood.scoring.text_scores import negative_words
 
 if TYPE_CHECKING:  # the reader processes import this module, and must not wait for torch
@@ -127,9 +126,8 @@ def measure(
             queries: dict[str, Iterable[np.ndarray]] = {part: [z[part]] for part in tests}
             if method.rows == "patches":
                 queries = {part: patches(objects, encoder, seed) for part, objects in tests.items()}
-            found, seconds = _judged(method, queries, classes["patches" if method.rows == "patches" else group])
-            novelty = {part: np.concatenate([one.novelty for one in own]) for part, own in found.items()}
-            nearest = np.concatenate([one.nearest for one in found["known"]])
+            by = "patches" if method.rows == "patches" else group
+            novelty, nearest, seconds = _judged(method, queries, classes[by])
             pairs.append((novelty["known"], np.concatenate([novelty[part] for part in tests if part != "known"])))
             right.append(np.mean((nearest if group == "examples" else owners[nearest]) == labels))
             spent.append(seconds)
@@ -160,19 +158,18 @@ def _measured(encoder: ShapeEncoder) -> list[Method]:
 
 def _judged(
     method: Method, queries: Mapping[str, Iterable[np.ndarray]], known: KnownClasses
-) -> tuple[dict[str, list[Judgement]], float]:
-    """Of each set the judgements, batch by batch; and the seconds that they took."""
+) -> tuple[dict[str, np.ndarray], np.ndarray, float]:
+    """Novelty (b,) of each set and nearest class (m,) of the known shapes, judged batch by batch; and the seconds."""
+    fitted(method, known)  # what is fitted to the known classes is fitted once
     found: dict[str, list[Judgement]] = {part: [] for part in queries}
-    seconds, fitted = 0.0, False
+    seconds = 0.0
     for part, batches in queries.items():
         for batch in batches:
-            if not fitted:  # what is fitted to the known classes is fitted once
-                judge(batch[:1], known, method)
-                fitted = True
             started = time.perf_counter()
             found[part].append(judge(batch, known, method))
             seconds += time.perf_counter() - started
-    return found, seconds
+    novelty = {part: np.concatenate([one.novelty for one in own]) for part, own in found.items()}
+    return novelty, np.concatenate([one.nearest for one in found["known"]]), seconds
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -223,8 +220,6 @@ def _overlap(rows: Sequence[Row], best: str, other: str) -> bool:
 
 def run(args: argparse.Namespace) -> None:
     options.check(args)
-    if len(set(args.seeds)) < len(args.seeds):
-        raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
     encoder, text = harness.loaded(args)
     found = [measure(name, args, encoder, text) for name in args.name]
     rows, gained = ([one for part in parts for one in part] for parts in zip(*found, strict=True))

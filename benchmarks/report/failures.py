@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmarks.report.pictures.run import SETS, first_seed, heading, limit
+from benchmarks.report.pictures.run import SETS, first_seed, heading, threshold_of
 from benchmarks.threedos.objects import Shape
 from benchmarks.threedos.results import Finished, MethodResult
 from openshape_ood import plots
@@ -64,7 +64,7 @@ class Failure:
 
 def worst(finished: Finished, method: MethodResult, count: int = COUNT) -> list[Failure]:
     """The novel shapes most confidently taken as known: the least novel first, ties in the order of the data."""
-    scored, found, failures = first_seed(method), limit(method), []
+    scored, found, failures = first_seed(method), threshold_of(method), []
     places = [(part, i) for part in ("novel1", "novel2") if part in scored for i in range(len(scored[part].novelty))]
     novelty = np.array([scored[part].novelty[i] for part, i in places])
     for at in np.argsort(novelty, kind="stable")[:count].tolist():
@@ -97,7 +97,7 @@ def draw_failures(folder: Path, finished: Finished, count: int = COUNT) -> Path:
 
 
 def _title(result: MethodResult) -> str:
-    found = limit(result)
+    found = threshold_of(result)
     bound = f", accepted up to {number(found[0])} (keeps {found[1]})" if found else ""
     return f"by {result.known_by}: novelty ({result.score}){bound}"
 

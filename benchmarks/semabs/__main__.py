@@ -3,7 +3,7 @@
     python -m benchmarks.semabs convert DATASET VIEWS                     # once
     python -m benchmarks.semabs train VIEWS --model semabs-clipspatial-vool --steps 20000 --out clipspatial.pth
     python -m benchmarks.semabs evaluate VIEWS --model semabs-ovssc --checkpoint ovssc.pth --split unseen_instances \\
-        --out ours.csv                                                    # rows are added to what is there
+        --out ours.csv                     # a file a network; views of this split that are in it are passed over
     python -m benchmarks.semabs summarize ours=ours.csv --cutoff-from training-rooms.csv
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -51,17 +52,30 @@ def evaluate(args: argparse.Namespace) -> None:
 
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
     texts = named(args.text, completer.network.sizes.head)
-    paths, new = view_files(args.views), not args.out.is_file()
-    with args.out.open("a", newline="", encoding="utf-8") as file:
-        writer = None
-        for path in paths:
-            for row in result_rows(load_datum(path), completer, args.split, args.points, args.seed, texts):
-                if writer is None:
-                    writer = csv.DictWriter(file, list(row))
-                    if new:
-                        writer.writeheader()
-                writer.writerow(row)
-            print(path.name, flush=True)
+    paths, before = view_files(args.views), read_rows(args.out) if args.out.is_file() else []
+    columns, done = list(before[0]) if before else [], {(row["scene_id"], row["split"]) for row in before}
+    for path in paths:
+        datum = load_datum(path)
+        if (datum.scene_id, args.split) in done:
+            print(f"{path.name} is in {args.out}", flush=True)
+            continue
+        if rows := list(result_rows(datum, completer, args.split, args.points, args.seed, texts)):
+            add_rows(args.out, rows, columns)
+            columns = list(rows[0])
+        print(path.name, flush=True)
+
+
+def add_rows(path: Path, rows: list[dict[str, Any]], columns: list[str]) -> None:
+    """Those of a view at once, so that of one that was stopped at there are none; columns: of what is there."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    if not columns:
+        writer.writeheader()
+    elif columns != writer.fieldnames:
+        raise InputError(f"{path} has results of another kind of network; give another --out")
+    writer.writerows(rows)
+    with path.open("ab") as file:
+        file.write(text.getvalue().encode())
 
 
 def named(text: Path | None, head: str) -> Texts | None:
@@ -156,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--model", default="semabs-ovssc", help="a row of kind completion (default: %(default)s)")
     one.add_argument("--checkpoint", type=Path, help="its file, if it is not kept")
     one.add_argument("--split", choices=(*SPLITS, TRAINING), required=True)
-    one.add_argument("--out", type=Path, required=True, help="a .csv file; rows are added")
+    one.add_argument("--out", type=Path, required=True, help="a .csv file of this network; goes on with it")
     one.add_argument("--points", type=int, default=80_000, help="of a view (default: %(default)s)")
     one.add_argument(
         "--text",

@@ -94,7 +94,7 @@ def seen_by(encoder: ShapeEncoder, scans: Sequence[RoadScan]) -> tuple[Patches, 
     """The patches of roads, and their points (n, 3) in the frame of the patches; the way driven lies along x."""
     clouds = [np.column_stack([*from_above(scan).T, scan.points[:, 2] - scan.points[:, 2].mean()]) for scan in scans]
     spec = encoder.spec
-    places = [in_frame(cloud, count=spec.count, up="z", to=spec.up, seed=0) for cloud in clouds]
+    places = [in_frame(cloud, spec, up="z", seed=0) for cloud in clouds]
     return encoder.encode_patches(clouds, up="z"), places
 
 

@@ -15,7 +15,6 @@ from benchmarks.threedos.protocol import run
 from benchmarks.threedos.recipes import PROTOCOLS, SEEDS
 from benchmarks.threedos.results import Finished
 from benchmarks.threedos.splits import load_split
-from openshape_ood.checks import check_seed
 from openshape_ood.errors import InputError, MissingPackageError
 
 OPTIONS = (
@@ -85,10 +84,6 @@ def _check(args: argparse.Namespace) -> None:
         raise MissingPackageError(
             f"pictures need {', '.join(missing)}: pip install -e '.[benchmarks]'; or leave them out: --no-pictures"
         )
-    options.check(args, batch_size=1, workers=0, num_samples=1, draws=100)
-    for seed in args.seeds:
-        check_seed(seed)
-    if len(set(args.seeds)) < len(args.seeds):
-        raise InputError(f"--seeds are {' '.join(map(str, args.seeds))}; expected each once")
+    options.check(args, draws=100)
     if args.cache and args.no_cache:
         raise InputError("--cache and --no-cache together; expected one of them")

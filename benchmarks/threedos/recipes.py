@@ -40,9 +40,8 @@ class Recipe:
 
     def prepare(self, cloud: np.ndarray, seed: int, name: str) -> np.ndarray:
         """A cloud (n, 3) as the encoder takes it: (points, 6) float32."""
-        checked = check_cloud(cloud, name)
-        count = CloudSpec(self.points, self.to, self.color, self.fewer).size(len(checked))
-        return prepare(checked, count=count, up=self.up, to=self.to, color=self.color, seed=seed, name=name)
+        frame = CloudSpec(self.points, self.to, self.color, self.fewer)
+        return prepare(check_cloud(cloud, name), frame, up=self.up, seed=seed, name=name)
 
     def record(self, row: Row, checkpoint_hash: str, seed: int, device: str) -> dict[str, Any]:
         """All that an embedding depends on besides the cloud: weights, sizes that are not in them, code, recipe."""

@@ -20,6 +20,7 @@ from benchmarks.threedos.results import SHOWN, MethodResult
 from openshape_ood import __version__
 from openshape_ood.encoders.protocols import Provenance
 from openshape_ood.errors import FileError
+from openshape_ood.registry.files import known_sha256
 
 if TYPE_CHECKING:
     from benchmarks.threedos.protocol import Run
@@ -77,8 +78,8 @@ def record(
 
 def other_weights(encoder: ShapeEncoder, text: TextEncoder | None) -> list[str]:
     """What was loaded in the place of registered files, by their sha256, in words."""
-    row, own = encoder.row, encoder.identity.sha256
-    found = [f"{row.name}, sha256 {own[:12]}, registered {row.source.sha256[:12]}"] if row.source.sha256 != own else []
+    row, own, registered = encoder.row, encoder.identity.sha256, known_sha256(encoder.row)
+    found = [f"{row.name}, sha256 {own[:12]}, registered {registered[:12] or 'none'}"] if registered != own else []
     _, given, own = text.weights.rpartition(" sha256:") if text else ("", "", "")
     if text and "revision:" not in text.weights and given and own != row.text.sha256:
         found.append(f"text encoder of {row.name}, sha256 {own[:12]}, registered {row.text.sha256[:12] or 'none'}")

@@ -32,7 +32,8 @@ from openshape_ood.encoders.text.encoder import TextEncoder, UntrainedNameWarnin
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.known import KnownClasses, MemoryBank
 from openshape_ood.novelty import score_novelty
-from openshape_ood.novelty.inputs import AUTO, check_content_apart
+from openshape_ood.novelty.calibration import check_content_apart
+from openshape_ood.novelty.score import AUTO
 from openshape_ood.novelty.up_axis import UpAxis, find_up
 from openshape_ood.novelty_map import NoveltyMap, localize
 from openshape_ood.scenes import score_scene
@@ -220,7 +221,7 @@ class Judge:
             try:
                 threshold.check_fits(Provenance(encoder.identity, method.name, "", 0, 1, __version__))
             except MixedEncodersError as error:
-                return Basis(missing=f"{error}.")
+                return Basis(missing=f"It does not fit: {error}.")
             return Basis("threshold", threshold)
         if own is not None:
             return self._once(("files", *whose, own.key, ups), lambda: _from_files(own, encoder, known, method, ups))

@@ -15,6 +15,7 @@ from openshape_ood.app.views import Completed
 from openshape_ood.novelty_map.colors import hex_to_rgb
 from openshape_ood.plots import turnable
 from openshape_ood.plots.canvas import rendered
+from openshape_ood.plots.interactive import filled
 from openshape_ood.plots.scenes import box_lines
 from openshape_ood.views.completion import CompletedView
 
@@ -93,11 +94,4 @@ def turning(found: Shown, color: str) -> Any:
         for x, y, z in [box_lines([one.box]).T for one in found.scene.objects[found.shown :][:1]]:
             line = {"color": "black", "width": 6}
             figure.add_scatter3d(x=x, y=y, z=z, mode="lines", line=line, showlegend=False, hoverinfo="skip")
-    spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
-    filled = FILLED_FLAT if isinstance(found, Compared) else FILLED
-    sides = {axis: filled * span / max(spans.values()) for axis, span in spans.items()}
-    return figure.update_layout(**kept).update_scenes(aspectmode="manual", aspectratio=sides)
-
-
-def _span(values: np.ndarray) -> float:
-    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines
+    return filled(figure.update_layout(**kept), FILLED_FLAT if isinstance(found, Compared) else FILLED)

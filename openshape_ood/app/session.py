@@ -16,8 +16,8 @@ from openshape_ood.app.uploads import kept_rows
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.text.encoder import clean_names
 from openshape_ood.errors import ClassNamesError, InputError
-from openshape_ood.novelty.inputs import AUTO
 from openshape_ood.novelty.result import Failure
+from openshape_ood.novelty.score import AUTO
 from openshape_ood.shapes.points import check_up, exchange
 
 
@@ -124,7 +124,9 @@ class Session:
             raise InputError("there is no shape yet; drop one or pick an example first")
         if not name or not name.strip():
             raise ClassNamesError("choose the class that the shape belongs to, or type a new one")
-        (name,) = parse_names(name, "the class is")
+        name, *others = parse_names(name, "the class is")
+        if others:
+            raise ClassNamesError(f"a shape is an example of one class; {1 + len(others)} are written: {name}, ...")
         name = next((known for known in self.names if known.casefold() == name.casefold()), name)
         if len(self.examples) >= MAX_EXAMPLES:
             raise InputError(f"there are {MAX_EXAMPLES} examples already, as many as this page keeps")

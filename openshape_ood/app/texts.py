@@ -253,7 +253,8 @@ def table(found: Verdict | None) -> str:
 
 
 def _not_read(failures: Sequence[Failure]) -> str:
-    rows = "".join(f"<li><b>{escape(one.source)}</b>: {escape(one.error)}</li>" for one in failures)
+    said = ((one.source, one.error.removeprefix(f"{one.source}: ")) for one in failures)
+    rows = "".join(f"<li><b>{escape(name)}</b>: {escape(error)}</li>" for name, error in said)
     return f'<ul class="failures">{rows}</ul>' if rows else ""
 
 

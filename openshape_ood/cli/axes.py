@@ -72,12 +72,11 @@ def _stated(path: str) -> str | None:
         return ""
 
 
-def better_axis(judge: Judge, files: Sequence[File], rows: Sequence[dict[str, Any]]) -> UpAxis | None:
-    """What --up auto found; without --up what fits better, asked of a few files where most of all are novel."""
+def better_axis(judge: Judge, files: Sequence[File], novel: Sequence[bool]) -> UpAxis | None:
+    """What --up auto found; without --up what fits better, asked of a few files where most of all shapes are novel."""
     if judge.reading.up != "file":
         return judge.up_axis
-    novel = sum(row["verdict"] == "novel" for row in rows)
-    if novel <= len(rows) / 2 or len(rows) < LEAST:
+    if sum(novel) <= len(novel) / 2 or len(novel) < LEAST:
         return None
     return found_axis(files, judge.classes, judge.encoders, judge.reading, DOUBTED)
 

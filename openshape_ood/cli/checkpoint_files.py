@@ -26,8 +26,8 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Part:
-    """The encoder or the text encoder of a checkpoint, or the encoder's stripped file: that file, None where it is not
-    here; sha256 as registered, None where none is; source: "package", "hub", "https", "file", or "stripped"."""
+    """A file of a checkpoint: of its `own_part` or its text encoder. path: None where it is not here; source: the kind
+    of the row's, or "stripped"; sha256: as registered, None where none is."""
 
     checkpoint: str
     part: str
@@ -41,14 +41,26 @@ class Part:
         return PLACES[self.source][self.path is None]
 
 
-def encoder_parts(row: Row) -> list[Part]:
-    """The encoder's file as the registry names it, and its stripped one, which is written here and has no registered
+def own_part(row: Row) -> str:
+    """What the weights of a row are of."""
+    from openshape_ood.registry.rows import ENCODERS
+
+    return "encoder" if row.kind in ENCODERS else row.kind
+
+
+def part_names(row: Row, with_text: bool = True) -> list[str]:
+    """Its own, and "text" if it has a text encoder."""
+    return [own_part(row), "text"] if with_text and row.text.kind else [own_part(row)]
+
+
+def own_parts(row: Row) -> list[Part]:
+    """The weights' file as the registry names it, and the stripped one, which is written here and has no registered
     sha256: those that are here, or else the first. The first is what would be loaded without a network."""
     from openshape_ood.registry import stripped
     from openshape_ood.registry.files import cached, known_sha256
 
-    registered = Part(row.name, "encoder", cached(row), row.source.kind, known_sha256(row) or None)
-    other = Part(row.name, "encoder", stripped.find(row), "stripped", None)
+    registered = Part(row.name, own_part(row), cached(row), row.source.kind, known_sha256(row) or None)
+    other = Part(row.name, own_part(row), stripped.find(row), "stripped", None)
     return [part for part in (registered, other) if part.path] or [registered]
 
 
@@ -67,8 +79,8 @@ def text_part(row: Row) -> Part:
 
 
 def all_parts(row: Row) -> list[Part]:
-    """All files of a checkpoint, the encoder's first."""
-    return [*encoder_parts(row), text_part(row)]
+    """All files of a checkpoint, its own first."""
+    return [*own_parts(row), text_part(row)] if row.text.kind else own_parts(row)
 
 
 def verified(row: Row, part: Part) -> dict[str, Any]:
@@ -94,7 +106,7 @@ def owners(digest: str) -> list[tuple[Row, str]]:
     from openshape_ood.registry import load_registry
 
     rows = load_registry().values()
-    found = [(row, "encoder") for row in rows if row.source.sha256 == digest]
+    found = [(row, own_part(row)) for row in rows if row.source.sha256 == digest]
     return found + [(row, "text") for row in rows if row.text.sha256 == digest]
 
 
@@ -112,7 +124,7 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
     """Keep a file brought by hand as whatever the registry has with its sha256, or else as what it is named."""
     from openshape_ood.encoders.text.open_clip import hub_address
     from openshape_ood.registry import files, find_checkpoint
-    from openshape_ood.registry.rows import ENCODERS
+    from openshape_ood.registry.rows import ENCODERS, KINDS
 
     digest = files.sha256(path)
     found = [(row, part) for row, part in owners(digest) if name in (None, row.name)]
@@ -122,12 +134,19 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
             "Where the registry names no sha256, as for text encoders, say what it is: --as NAME --text. To use other "
             "weights than the registered ones: --checkpoint FILE"
         )
+    if not found:
+        row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
+        found = [(row, "text" if text else own_part(row))]
     added = []
-    for row, part in found or [(find_checkpoint(str(name), kinds=ENCODERS), "text" if text else "encoder")]:
+    for row, part in found:
         if part == "text" and row.text.kind != "open_clip":
             raise WeightsError(f"text encoder of {row.name!r} is the file {row.text.model}; nothing needs to be added")
+        if part != "text" and row.architecture and not files.known_sha256(row):
+            from openshape_ood.registry.weights import load_network
+
+            load_network(row, path)  # what does not fit must not be recorded as the right file
         kept = files.add(row, path, hub_address(row) if part == "text" else None)
-        more = fetch_encoder(row, False) if part == "encoder" else {"path": kept}
+        more = {"path": kept} if part == "text" else fetch_own(row, False)
         added.append({"checkpoint": row.name, "part": part, "found_sha256": digest, **more})
     return added
 
@@ -156,14 +175,14 @@ def plan(rows: Sequence[Row], with_text: bool) -> list[tuple[Row, str, str, int 
     for row in rows:
         place, size = files.download_size(row)
         kept = stripped.find(row) if place else None
-        planned.append((row, "encoder", "", kept.stat().st_size) if kept else (row, "encoder", place, size))
+        planned.append((row, own_part(row), *(("", kept.stat().st_size) if kept else (place, size))))
         if with_text and row.text.kind == "open_clip":
             with suppress(OpenShapeError):  # one without weights on the Hub: told when it is fetched
                 planned.append((row, "text", *files.download_size(row, hub_address(row))))
     return planned
 
 
-def fetch_encoder(row: Row, progress: bool) -> dict[str, Path | None]:
+def fetch_own(row: Row, progress: bool) -> dict[str, Path | None]:
     """path: of the registered file, or of the stripped one if that is all that is here, and enough."""
     from openshape_ood.registry import files, stripped
 

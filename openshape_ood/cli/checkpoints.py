@@ -56,9 +56,9 @@ def list_all(json: Json = False) -> None:
     (ModelNet40), SONN (ScanObjectNN): published zero-shot accuracy, percent, not measured here; --json says where it
     stands. Point encoders, for scans, come last: voxel: the side of theirs, in meters; input: what a voxel is given.
     """
-    from openshape_ood.cli.checkpoint_files import encoder_parts
+    from openshape_ood.cli.checkpoint_files import own_parts
 
-    found = [_record(row, encoder_parts(row)[0]) for row in _rows(None)]
+    found = [_record(row, own_parts(row)[0]) for row in _rows(None) if row.kind in COLUMNS]
     if json:
         print_json({"checkpoints": found})
         return
@@ -86,12 +86,13 @@ def show(name: Name, json: Json = False) -> None:
 
 def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
     entries = [
-        {"field": f"{key}.{field}".rstrip("."), "value": "-" if entry == "" else str(entry)}
+        {"field": f"{key}.{field}".rstrip("."), "value": str(entry)}
         for key, value in fields.items()
         for field, entry in (value.items() if isinstance(value, dict) else [("", value)])
+        if entry or entry is False
     ]
     for part in parts:
-        what = "encoder, stripped" if part.source == "stripped" else part.part
+        what = f"{part.part}{', stripped' * (part.source == 'stripped')}"
         entries.append({"field": f"{what} file", "value": str(part.path or part.place)})
     return entries
 
@@ -104,12 +105,14 @@ def fetch(names: SomeNames, with_text: WithText = True, json: Json = False) -> N
     encoder a stripped file is kept, without the optimizer's state, from which it starts at once; the download itself
     is then no longer needed. What is missing is said first, with sizes.
     """
+    from openshape_ood.cli.checkpoint_files import part_names
+
     rows = _rows(names)  # all names, before the first download
     sizes = _announced(rows, with_text)
     fetched: list[dict[str, Any]] = []
     failures: list[Failure] = []
     for row in rows:
-        for part in ["encoder", "text"] if with_text else ["encoder"]:
+        for part in part_names(row, with_text):
             try:
                 fetched.append({"checkpoint": row.name, "part": part, **_fetched(row, part)})
             except OpenShapeError as error:
@@ -159,7 +162,7 @@ def verify(names: AnyNames = None, json: Json = False) -> None:
     """
     from openshape_ood.cli.checkpoint_files import all_parts, verified, verified_file
 
-    known = [row.name for row in _all_rows()]
+    known = [row.name for row in _rows(None)]
     files = [name for name in names or () if name not in known and (Path(name).suffix or Path(name).exists())]
     found = [verified_file(_at_hand(Path(name))) for name in files]
     rows = _rows([name for name in names if name not in files] if names else None)
@@ -184,29 +187,23 @@ def _at_hand(file: Path) -> Path:
     return path
 
 
-def _all_rows() -> list[Row]:
-    """Of all encoders, those of shapes first."""
-    from openshape_ood.registry.rows import ENCODERS, load_registry
-
-    registered = load_registry().values()
-    return [row for kind in ENCODERS for row in registered if row.kind == kind]
-
-
 def _rows(names: list[str] | None) -> list[Row]:
-    """Of each name once, and of ensembles those of their members."""
+    """Of each name once, and of ensembles those of their members; None: all there are, encoders of shapes first."""
     from openshape_ood.registry import find_checkpoint
-    from openshape_ood.registry.rows import ENCODERS
+    from openshape_ood.registry.rows import KINDS, load_registry
 
-    found = _all_rows() if names is None else [find_checkpoint(name, kinds=ENCODERS) for name in names]
+    if names is None:
+        return sorted(load_registry().values(), key=lambda row: list(KINDS).index(row.kind))
+    found = [find_checkpoint(name, kinds=tuple(KINDS)) for name in names]
     return list({row.name: row for one in found for row in (one.members or [one])}.values())
 
 
 def _fetched(row: Row, part: str) -> dict[str, Any]:
-    from openshape_ood.cli.checkpoint_files import fetch_encoder
+    from openshape_ood.cli.checkpoint_files import fetch_own
     from openshape_ood.encoders.text.encoder import fetch_file
 
     progress = sys.stderr.isatty()
-    return fetch_encoder(row, progress) if part == "encoder" else {"path": fetch_file(row, progress)}
+    return {"path": fetch_file(row, progress)} if part == "text" else fetch_own(row, progress)
 
 
 def _announced(rows: list[Row], with_text: bool) -> dict[tuple[str, str], int | None]:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from openshape_ood import __version__
 from openshape_ood.cli import checkpoints, comparator, known_files, surface
-from openshape_ood.cli.console import print_error, print_json, print_note
+from openshape_ood.cli.console import print_error, print_json, print_note, told_warnings
 from openshape_ood.cli.demo import demo
 from openshape_ood.cli.discover import discover
 from openshape_ood.cli.doctor import doctor
@@ -71,11 +71,18 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta["json"] = "--json" in args
+        ctx.meta["several"] = next((word for word in args if word in SEVERAL), None)
         return super().parse_args(ctx, repeat_options(args))
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with told_warnings():
+                return super().invoke(ctx)
+        except typer.BadParameter as error:
+            argument = error.param is not None and error.param.param_type_name == "argument"
+            if argument and "Missing" in type(error).__name__ and ctx.meta["several"]:
+                error.message = f"Every word after {ctx.meta['several']} belongs to it: files come before, or after --"
+            raise
         except BrokenPipeError:  # as with `| head`: whoever read has had enough
             with contextlib.suppress(OSError, ValueError, AttributeError):  # what is left in the buffer goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,7 +91,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            other = ("relevancy", "view", "checkpoints")  # those that have not both options
+            other = ("relevancy", "view", "checkpoints", "comparator")  # those that have not both options
             if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in other:
                 print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
             if ctx.meta["json"]:

@@ -69,11 +69,14 @@ def print_note(text: str, style: str = "dim") -> None:
 @contextmanager
 def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
     """Warnings as notes, each put into words by `said`."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        print_note(f"warning: {shown(said(message))}", "yellow")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = tell
         yield
-    for warning in told:
-        print_note(f"warning: {shown(said(warning.message))}", "yellow")
 
 
 def print_error(message: str) -> None:

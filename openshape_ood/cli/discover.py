@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import Failure, finish, print_json, print_line, print_note, print_table, progress, shown
+from openshape_ood.cli.console import (
+    Failure,
+    finish,
+    print_failures,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    progress,
+    shown,
+)
 from openshape_ood.cli.options import GROUPS, RESULT, option
 from openshape_ood.cli.outputs import DRAWN, check_out, check_picture
 from openshape_ood.errors import InputError
@@ -62,7 +72,7 @@ def discover(
     json: options.Json = False,
 ) -> None:
     """Group the novel ones among shapes or stored embeddings, suggest names, and add groups to what is known."""
-    from openshape_ood.cli.axes import warn_of_axes
+    from openshape_ood.cli.axes import better_axis, warn_of_axes
     from openshape_ood.cli.inputs import find_shapes, named_ignored
     from openshape_ood.discovery import discover as run
     from openshape_ood.scoring.text_scores import negative_words
@@ -79,7 +89,8 @@ def discover(
         raise InputError("nothing is novel without a threshold: --calibrate PATHS of known shapes, or --threshold X")
     batches = list(judge.all(found, found.failures, "scoring"))
     if not batches:
-        finish(found.failures, done=False)
+        print_failures(found.failures)
+        raise InputError("none of the shapes can be used")
     result, rows = _joined(batches)
     encoders = judge.encoders
     if not vocabulary and (asked.wanted.by_name or judge.provenance.identity.checkpoint == "tiny"):
@@ -109,7 +120,8 @@ def discover(
     else:
         _print(groups, record, min_size)
     named_ignored(found.ignored)
-    warn_of_axes(found.files, asked.up, judge.up_axis)
+    read = [file for batch in batches if batch.shapes for file in batch.files]
+    warn_of_axes(read, asked.up, better_axis(judge, read, groups.novel.tolist()))
     finish(found.failures)
 
 

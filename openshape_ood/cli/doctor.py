@@ -180,10 +180,10 @@ def _checkpoints() -> list[dict[str, Any]]:
 
 
 def _checkpoint(row: Row) -> dict[str, Any]:
-    from openshape_ood.cli.checkpoint_files import encoder_parts, text_part
+    from openshape_ood.cli.checkpoint_files import own_parts, text_part
 
     try:
-        encoder, text = encoder_parts(row)[0], text_part(row)
+        encoder, text = own_parts(row)[0], text_part(row)
     except (OpenShapeError, ImportError) as error:
         return {"name": row.name, "error": str(error)}
     ready = encoder.path is not None and text.path is not None

@@ -60,9 +60,13 @@ def examine_files(found: Found, asked: Asked) -> dict[str, Any]:
 
 
 def _said(up_axis: UpAxis | None, rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return "no file can be read"
     if up_axis is not None:
         return str(up_axis)
     silent = sum(row["up"] is None for row in rows)
+    if not rows:
+        return "no file tells which axis is up, for none can be read"
     if silent:
         return f"{silent} of {len(rows)} files do not say which axis is up; --known or --examples would tell"
     return "every file says which axis is up"
@@ -89,7 +93,7 @@ def _problems(rows: Sequence[dict[str, Any]], up_axis: UpAxis | None, failures: 
     if 0 < colored < len(rows):
         problems.append(f"{colored} of {len(rows)} files have color, the others are read as gray")
     if failures:
-        problems.append(f"{len(failures)} files cannot be read")
+        problems.append("1 file cannot be read" if len(failures) == 1 else f"{len(failures)} files cannot be read")
     return problems
 
 

@@ -11,7 +11,6 @@ import typer
 from openshape_ood.cli import options
 from openshape_ood.cli.console import (
     Failure,
-    finish,
     print_failures,
     print_json,
     print_line,
@@ -30,8 +29,7 @@ EXAMPLES = """
   openshape-ood embed list.parquet --out embedded/ --shard 0/8   # and 1/8 to 7/8 beside it
   openshape-ood embed list.parquet --out embedded/ --engine ray --address auto
 """
-MANY = "Many shapes (--out DIR)"
-FEW = 64  # files; fewer are read by one process unless it is said by how many
+SHARDS = "Many shapes (--out DIR)"
 SHOWN = 20  # failures that are printed of a run into a folder; all are in its table of errors
 
 
@@ -67,40 +65,42 @@ def embed(
     engine: Annotated[
         str,
         option(
-            MANY,
+            SHARDS,
             "local: this process; ray: tasks of Ray, here or on a cluster (pip install 'openshape-ood\\[ray]').",
             "NAME",
         ),
     ] = "local",
     address: Annotated[
-        str | None, option(MANY, "Cluster: auto, or as ray.init takes it; started here if left out.", "ADDRESS")
+        str | None, option(SHARDS, "Cluster: auto, or as ray.init takes it; started here if left out.", "ADDRESS")
     ] = None,
     workers: Annotated[
-        int | None, option(MANY, "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1)
+        int | None, option(SHARDS, "Encoders at once, with ray: one a GPU, else one a core, if left out.", min=1)
     ] = None,
-    cpus: Annotated[float, option(MANY, "CPUs of each worker, with ray.", min=0.01)] = 1,
-    gpus: Annotated[float | None, option(MANY, "GPUs of each worker, with ray: 1 if there are any.", min=0)] = None,
-    precision: Annotated[str, option(MANY, "float32, bfloat16 or float16, of the network.", "NAME")] = "float32",
+    cpus: Annotated[float, option(SHARDS, "CPUs of each worker, with ray.", min=0.01)] = 1,
+    gpus: Annotated[float | None, option(SHARDS, "GPUs of each worker, with ray: 1 if there are any.", min=0)] = None,
+    precision: Annotated[str, option(SHARDS, "float32, bfloat16 or float16, of the network.", "NAME")] = "float32",
     shard: Annotated[
         str | None,
         option(
-            MANY,
+            SHARDS,
             "Only the I-th of N shares of the shapes, from 0: for N processes that know nothing of each other, as "
             "a Slurm array.",
             "I/N",
         ),
     ] = None,
     retry_failed: Annotated[
-        bool, option(MANY, "Try again what failed in an earlier run into this folder.", None, "--retry-failed")
+        bool, option(SHARDS, "Try again what failed in an earlier run into this folder.", None, "--retry-failed")
     ] = False,
     json: options.Json = False,
 ) -> None:
     """Embed shapes: a unit vector each, with ids, paths and the checkpoint's hash."""
     from openshape_ood.cli.axes import warn_of_axes
+    from openshape_ood.cli.batches import MANY
     from openshape_ood.cli.inputs import File, list_items, named_ignored, nothing_found, told_apart
     from openshape_ood.embedding_store.files import is_folder
     from openshape_ood.embedding_store.jobs import Cluster, Settings, Share
     from openshape_ood.embedding_store.jobs import embed as run
+    from openshape_ood.embedding_store.schema import text
 
     cluster, folder = Cluster(address, workers, cpus, gpus), is_folder(out)
     if engine != "ray" and cluster != Cluster():
@@ -111,10 +111,11 @@ def embed(
     if not count and not listed.failures:
         raise InputError(nothing_found(files, listed.ignored))
     if not count:
-        finish(listed.failures, done=False)
+        print_failures(listed.failures)
+        raise InputError("there are no shapes to embed")
     if not folder:
         listed.items = told_apart(listed.items)
-        readers = 1 if readers is None and count <= FEW else readers
+        readers = 1 if readers is None and count <= MANY else readers
     weights = None if checkpoint is None else str(checkpoint)
     settings = Settings(model, weights, device, up, seed, num_samples, precision, batch_size, readers)
     with progress("embedding", count // (share.count if share else 1)) as bar:
@@ -154,8 +155,8 @@ def embed(
         print_note(f"and {len(failures) - most} more, in {shown(out / 'errors')}")
     named_ignored(listed.ignored)
     if not folder:
-        bad = {failure.file for failure in failures}
-        warn_of_axes([File(item.path, item.id) for item in listed.items if item.path not in bad], up)
+        bad = {one.id for one in done.failed}
+        warn_of_axes([File(item.path, item.id) for item in listed.items if text(item.id) not in bad], up)
     if done.given and not (done.embedded or done.reused):
         raise typer.Exit(2)
     if failures or done.skipped:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from openshape_ood import __version__
 from openshape_ood.cli.axes import settled
 from openshape_ood.cli.batches import Batch, Reading, encode_files
-from openshape_ood.cli.console import Failure, progress
+from openshape_ood.cli.console import Failure, print_note, progress, shown
 from openshape_ood.cli.encoders import Encoders
 from openshape_ood.cli.inputs import File, Found
 from openshape_ood.embedding_store import Header, read_embeddings, read_header
@@ -79,11 +79,26 @@ class Judge:
         with progress(what, len(found.files)) as bar:
             yield from encode_files(found.files, self.reading, self, failures, bar)
         for store in found.stores:
-            identity = read_header(store).identity
+            header = read_header(store)
+            self._told_apart(store, header.provenance)
             for rows in read_embeddings(store, ("id", "path", "embedding", "up"), STORED_AT_ONCE):
                 files = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
-                embeddings = Embeddings(rows["embedding"], identity, rows["path"])
+                embeddings = Embeddings(rows["embedding"], header.identity, rows["path"])
                 yield Batch(files, [], rows["up"], self(embeddings, rows["up"]))
+
+    def _told_apart(self, store: str, made: Provenance) -> None:
+        """A word on options that come too late for stored embeddings."""
+        asked = {
+            "up": (self.reading.up, "file", made.up),
+            "num-samples": (self.reading.num_samples, 1, made.num_samples),
+        }
+        for name, (given, default, own) in asked.items():
+            if given not in (default, own):
+                print_note(
+                    f"note: --{name} {given} is for files: the embeddings in {shown(store)} were made with {own}, and "
+                    "stay so; `openshape-ood embed` makes others",
+                    "yellow",
+                )
 
 
 def records(batch: Batch, result: NoveltyResult) -> list[dict[str, Any]]:

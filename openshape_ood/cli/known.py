@@ -108,7 +108,7 @@ def build(
     Raises `InputError` where a class has no usable example, or a file does not fit the encoder or the others.
     """
     from openshape_ood.known import KnownClasses
-    from openshape_ood.novelty.inputs import PATCH_STAGE, known_classes
+    from openshape_ood.novelty.score import PATCH_STAGE, known_classes
     from openshape_ood.scoring import DEFAULTS, find_method
     from openshape_ood.shapes.points import AxisWarning
 

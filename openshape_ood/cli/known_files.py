@@ -58,7 +58,7 @@ def save(
     check_out("--out", out, SUFFIXES)
     if patches and not asked.wanted.with_files:
         raise InputError("--patches keeps those of the shapes of --examples; there are none that are to be read")
-    found, decide = Found(), bool(asked.calibrate or asked.threshold)
+    found, decide = Found(), bool(asked.calibrate or asked.threshold or asked.coverage)
     judge = asked.judge(found, patches="local" if patches else None, decide=decide)
     made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
     _told(made.save(out), made, json, found.failures)
@@ -124,6 +124,8 @@ def _method(known: KnownClasses) -> str | None:
 
 
 def _print(record: dict[str, Any], known: KnownClasses) -> None:
+    from openshape_ood.cli.thresholds import words
+
     print_line(shown(record["file"]), "bold")
     by_name = "yes" if record["text"] else "no"
     rows = [
@@ -137,4 +139,4 @@ def _print(record: dict[str, Any], known: KnownClasses) -> None:
     if known.threshold is None:
         print_line("no threshold: openshape-ood known save --known-file FILE --calibrate PATHS --out FILE makes one")
     else:
-        print_line(f"{shown(known.threshold)}{f' by {_method(known)}' if _method(known) else ''}")
+        print_line(f"{words(known.threshold)}{f' by {_method(known)}' if _method(known) else ''}")

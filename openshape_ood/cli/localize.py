@@ -122,7 +122,7 @@ def localize(
     with progress("localizing", len(found.files)) as bar:
         for batch in encode_files(found.files, judge.reading, both, found.failures, bar):
             done.add(batch)
-    axis = better_axis(judge, done.files, done.rows)
+    axis = better_axis(judge, done.files, [row["verdict"] == "novel" for row in done.rows])
     record = done.record(judge, found, {"out": out, "picture": picture, "report": report})
     if len(done.rows) == 1:
         _save(next(iter(done.maps.values())), out, picture, color)

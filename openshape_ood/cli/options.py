@@ -190,7 +190,14 @@ class Asked:
             "Whether each file of --calibrate shows another object, or each folder: of scans of one object one counts.",
         ),
     ] = "file"
-    coverage: Annotated[float, option(DECISION, "Share of known shapes that the threshold keeps.")] = 0.95
+    coverage: Annotated[
+        float | None,
+        option(
+            DECISION,
+            "Share of known shapes that the threshold keeps; that of the threshold given, else 0.95, if left out.",
+            "SHARE",
+        ),
+    ] = None
     model: Annotated[
         str | None,
         option(

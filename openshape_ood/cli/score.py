@@ -77,7 +77,7 @@ def score(
         if out is not None:
             print_line(f"table in {shown(out)}")
     named_ignored(found.ignored)
-    warn_of_axes(read, asked.up, better_axis(judge, read, rows))
+    warn_of_axes(read, asked.up, better_axis(judge, read, [row["verdict"] == "novel" for row in rows]))
     thresholds.warn_of_axis(judge.threshold, rows, asked.up)
     finish(found.failures, bool(rows))
 

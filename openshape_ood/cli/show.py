@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,7 +37,7 @@ def show(
             RESULT, "The picture: .html to turn it, .png, .svg or .pdf; FILE.html if left out.", "FILE", "--out", "-o"
         ),
     ] = None,
-    up: Annotated[str, option(RESULT, "Which axis points up.", "AXIS")] = "z",
+    up: Annotated[str, option(RESULT, "Which axis points up; 'file' takes what it says, else z.", "AXIS")] = "file",
 ) -> None:
     """Turn a saved result into a page that needs no network, or a picture."""
     from openshape_ood import plots
@@ -44,14 +45,16 @@ def show(
 
     out = file.with_suffix(".html") if out is None else out
     check_picture("--out", out, (".html", *DRAWN), drawn_by(out))
-    table, values, colored = _read(file, color)
-    how: dict[str, Any] = {"up": check_up(up, "--up"), "title": file.name}
+    if up != "file":
+        check_up(up, "--up")
+    table, values, colored, own = _read(file, color)
+    how: dict[str, Any] = {"up": own if up == "file" else up, "title": file.name}
     draw = plots.turnable if drawn_by(out) == "plotly" else plots.cloud
     print_written([plots.save(draw(table, colored, values, **how), out)])
 
 
-def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str]:
-    """The cloud (n, 3|6), a value a point or None, and what the colors are called in `plots`."""
+def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str, str]:
+    """The cloud (n, 3|6), a value a point or None, what the colors are called in `plots`, and the axis."""
     import numpy as np
 
     from openshape_ood.errors import ShapeFileError
@@ -68,18 +71,24 @@ def _read(file: Path, color: str) -> tuple[np.ndarray, Any, str]:
         raise ShapeFileError(f"cannot read {file}: {error.strerror or error}") from error
     except DAMAGE as error:
         raise ShapeFileError(f"{file} is no PLY file of points, or a damaged one: {error}") from error
-    if color == "height":
-        return xyz, None, "height"
+    up = _up(data)
     if color == "novelty":
-        return xyz, _column(columns, ("novelty",), file), "novelty"
+        return xyz, _column(columns, ("novelty",), file), "novelty", up
     if color == "class":
         numbers = _column(columns, ("class", "label"), file).astype(np.int64)
         names = _names(data, file)
-        return xyz, [names.get(number, NONE if number <= 0 else str(number)) for number in numbers.tolist()], "class"
-    if not {"red", "green", "blue"} <= columns.keys():
-        return xyz, None, "height"
+        called = [names.get(number, NONE if number <= 0 else str(number)) for number in numbers.tolist()]
+        return xyz, called, "class", up
+    if color == "height" or not {"red", "green", "blue"} <= columns.keys():
+        return xyz, None, "height", up
     rgb = np.stack([columns[channel] for channel in ("red", "green", "blue")], axis=1)
-    return np.concatenate([xyz, rgb / 255 if rgb.dtype == np.uint8 else rgb], axis=1), None, "rgb"
+    return np.concatenate([xyz, rgb / 255 if rgb.dtype == np.uint8 else rgb], axis=1), None, "rgb", up
+
+
+def _up(data: bytes) -> str:
+    """The axis that a saved map says in its header, else that of scans."""
+    said = re.search(rb"(?m)^comment up (-?[xyz])$", data[: data.find(b"end_header")])
+    return said[1].decode() if said else "z"
 
 
 def _column(columns: Any, names: tuple[str, ...], file: Path) -> np.ndarray:

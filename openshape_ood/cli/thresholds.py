@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.options import Asked
     from openshape_ood.decisions.threshold import Threshold
 
+COVERAGE = 0.95  # if none is asked for
 AXES = ("x", "z", "-x", "-y", "-z")  # other than y
 NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --threshold X"
 
@@ -24,10 +25,15 @@ NONE = "no verdict without a threshold: --calibrate PATHS of known shapes, or --
 def check(asked: Asked, wanted: Wanted) -> None:
     """Raises `InputError` for options that contradict each other, and for files of --calibrate that are examples."""
     from openshape_ood.decisions.calibration import calibration_needed
-    from openshape_ood.novelty.inputs import check_files_apart
+    from openshape_ood.novelty.calibration import check_files_apart
 
-    calibration_needed(asked.coverage)  # refuses what is no share
-    given(asked.threshold)
+    if asked.coverage is not None:
+        calibration_needed(asked.coverage)  # refuses what is no share
+    threshold = given(asked.threshold)
+    if threshold is not None and asked.coverage is not None and not threshold.n:
+        raise InputError("--coverage needs a threshold that was made from known shapes; --threshold is a bare number")
+    if asked.calibrate_by != "file" and not asked.calibrate:
+        raise InputError(f"--calibrate-by {asked.calibrate_by} is for the shapes of --calibrate; there are none")
     if asked.calibrate:
         examples = {name: [file.path for file in files] for name, files in wanted.with_files.items()}
         check_files_apart([file.path for file in find_files(asked.calibrate).files], examples)
@@ -67,24 +73,33 @@ def print_hint(threshold: Threshold | None) -> None:
 def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: list[Failure]) -> Judge:
     """The judge with a threshold: the one given, of the shapes of --calibrate, of what is known, or of generated ones;
     or with none."""
-    own = judge.classes.threshold
+    own, made = judge.classes.threshold, threshold
     if asked.calibrate:
-        threshold = _from_files(judge, asked, asked.calibrate, failures)
-    elif threshold is None and own is not None and own.fits(judge.provenance):
-        threshold = own
-    elif threshold is None:
+        made = _from_files(judge, asked, asked.calibrate, failures)
+    elif threshold is not None:
+        made = _at(threshold, asked.coverage)
+    elif own is not None and own.fits(judge.provenance):
+        made = _at(own, asked.coverage)
+    else:
         if own is not None:
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
-        threshold = _generated(judge, asked.coverage)
-    return replace(judge, threshold=threshold)
+        made = _generated(judge, asked.coverage or COVERAGE)
+    return replace(judge, threshold=made)
+
+
+def _at(threshold: Threshold, coverage: float | None) -> Threshold:
+    """The one that the same known shapes give for this share of them."""
+    if coverage is None:
+        return threshold
+    about = {"provenance": threshold.provenance, "source": threshold.source}
+    return _from_novelty(threshold.scores, coverage, "the shapes that the threshold is from", about)
 
 
 def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list[Failure]) -> Threshold:
     """The threshold that keeps a share of shapes like these. Raises `InputError` where they are too few."""
     import numpy as np
 
-    from openshape_ood.decisions.threshold import Threshold
-    from openshape_ood.novelty.inputs import check_content_apart
+    from openshape_ood.novelty.calibration import check_content_apart
 
     found = find_files(paths)
     failures += found.failures
@@ -97,12 +112,17 @@ def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list
         "source": f"known shapes of {', '.join(map(str, paths))}",
         "provenance": judge.provenance,
     }
+    novelty = np.concatenate([[], *(one.result.novelty for one in done)])
+    return _from_novelty(novelty, asked.coverage or COVERAGE, "the shapes of --calibrate", how)
+
+
+def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, Any]) -> Threshold:
+    from openshape_ood.decisions.threshold import Threshold
+
     try:
-        return Threshold.from_novelty(
-            np.concatenate([[], *(one.result.novelty for one in done)]), asked.coverage, **how
-        )
+        return Threshold.from_novelty(novelty, coverage, **how)
     except InputError as error:
-        raise InputError(f"the shapes of --calibrate: {error}. Give more, or a smaller --coverage") from None
+        raise InputError(f"{which}: {error}. Give more, or a smaller --coverage") from None
 
 
 def _generated(judge: Judge, coverage: float) -> Threshold | None:

@@ -91,14 +91,17 @@ def view(
     told = split_names(known) if known else None
     if affinities is not None and masks is not None:
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
+    if file is None and any(one is not None for one in (depth, camera, depth_scale, affinities, masks)):
+        raise InputError("--depth, --camera, --depth-scale, --affinities and --masks belong to an image; give its FILE")
+    if checkpoint is not None and (file is None or affinities is not None or masks is not None):
+        raise InputError("--checkpoint is of CLIP, which has no say where masks or affinities are given; leave it out")
+    if (relations or relations_checkpoint) and not questions:
+        raise InputError("--relations and --relations-checkpoint are of --locate; ask for something by it")
     relater: str | Completer = RELATIONAL
-    with told_warnings():
-        completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
-        if questions and (relations or relations_checkpoint):
-            relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
+    completer = Completer.from_pretrained(completion or DEFAULT, checkpoint=completion_checkpoint, device=device)
+    if relations or relations_checkpoint:
+        relater = Completer.from_pretrained(relations or RELEASED, checkpoint=relations_checkpoint, device=device)
     if file is None:
-        if any(one is not None for one in (depth, camera, affinities, masks)):
-            raise InputError("--depth, --camera, --affinities and --masks belong to an image; give its FILE")
         seen, found = _generated(asked or list(NAMES), seed)
     else:
         with told_warnings(_by_options):
@@ -108,7 +111,7 @@ def view(
             found = _relevancy(seen, asked, clip, preset, seed)
         else:
             found = _given(seen, asked, affinities, masks)
-    with told_warnings(), steps("names") as step:
+    with steps("names") as step:
         how: dict[str, Any] = {"questions": questions, "model": completer, "relations": relater, "side": side}
         result = complete_view(seen, found, told, seed=seed, progress=step, **how)
         rows = result.rows()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from openshape_ood.checks import BLOCK_ELEMENTS, array, unit_or_zero
+from openshape_ood.checks import BLOCK_ELEMENTS, array, check_positive, check_share, check_whole, unit_or_zero
 from openshape_ood.comparison.network import Relation, RelationSizes
 from openshape_ood.comparison.pairs import PairSampler
 from openshape_ood.errors import InputError
@@ -104,6 +104,7 @@ class Plda(Similarity):
     def fit(cls, base: KnownClasses, shrinkage: float = 0.3, between_shrinkage: float = 0.5) -> Plda:
         """shrinkage: as for the whitened cosine; between_shrinkage: the same for the spread of class means."""
         rows, labels = _unit_rows(base)
+        check_share(between_shrinkage, "between_shrinkage")
         if len(base.names) < 2:
             raise InputError("PLDA learns how class means are spread; expected two base classes or more")
         precision = Gaussian.fit(rows, labels, background=False, share=shrinkage).precision
@@ -141,8 +142,10 @@ class PairMetric(Similarity):
         from sklearn.linear_model import LogisticRegression
 
         rows, labels = _unit_rows(base)
+        check_whole(pairs, "pairs", 2)
+        check_positive(strength, "strength")
         center, scale = rows.mean(axis=0), np.sqrt(rows.shape[1])
-        first, second, different = PairSampler(labels, negatives=1, seed=seed).draw(max(1, pairs // 2), step=0)
+        first, second, different = PairSampler(labels, negatives=1, seed=seed).draw(pairs // 2, step=0)
         a, b = ((rows[i] - center) * scale for i in (first, second))
         found = LogisticRegression(C=strength, max_iter=500).fit(np.hstack([np.abs(a - b), a * b]), ~different)
         apart, product = np.split(found.coef_[0], 2)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_seed, check_whole, grouped
+from openshape_ood.checks import check_seed, check_share, check_whole, grouped
 from openshape_ood.errors import InputError
 
 
@@ -54,7 +54,8 @@ class PairSampler:
         balanced: bool = True,
     ) -> None:
         found, index = grouped(labels, np.empty(len(labels)))
-        self.negatives, self.seed, self.akin = check_whole(negatives, "negatives"), check_seed(seed), akin
+        self.negatives, self.seed = check_whole(negatives, "negatives"), check_seed(seed)
+        self.akin = check_share(akin, "akin")
         self.order = np.argsort(index, kind="stable")  # rows, class by class
         self.counts = np.bincount(index)
         self.starts = np.cumsum(self.counts) - self.counts
@@ -66,8 +67,6 @@ class PairSampler:
             )
         own = self.counts[self.several]
         self.share = None if balanced else own / own.sum()
-        if not 0 <= akin <= 1:
-            raise InputError(f"akin is {akin!r}; expected a share, 0 to 1")
         if families is not None and len(families) != len(found):
             raise InputError(f"there are {len(families)} families for {len(found)} classes; expected one each")
         self.family = np.zeros(len(found), dtype=np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from openshape_ood import __version__
-from openshape_ood.checks import check_choice, check_positive, check_seed, check_settings, check_whole, unit_or_zero
+from openshape_ood.checks import (
+    check_choice,
+    check_positive,
+    check_seed,
+    check_settings,
+    check_share,
+    check_whole,
+    given_path,
+    unit_or_zero,
+)
 from openshape_ood.comparison.comparator import Comparator
 from openshape_ood.comparison.families import FAMILIES, LEARNED, RelationSimilarity, WhitenedCosine
 from openshape_ood.comparison.losses import cross_entropy, pair_accuracy, plateaus, tanh_loss
@@ -82,8 +92,10 @@ class Recipe:
         for name in ("rate", "slope", "target", "std"):
             check_positive(getattr(self, name), name)
         check_seed(self.seed)
-        if not 0 <= self.turned <= 1:
-            raise InputError(f"turned is {self.turned!r}; expected a share, 0 to 1")
+        for name in ("warm_up", "turned", "akin"):
+            check_share(getattr(self, name), name)
+        if not 0 <= self.decay < math.inf:
+            raise InputError(f"decay is {self.decay!r}; expected a number from 0 up")
         check_choice(self.loss, "loss", ("tanh", "cross_entropy"))
         check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
 
@@ -121,7 +133,7 @@ def fit_comparator(
     evaluation: Sequence[str] = (),
     families: Sequence[Any] | None = None,
     recipe: Recipe | None = None,
-    folder: Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
     report: Report | None = None,
     **settings: Any,
 ) -> Comparator:
@@ -140,8 +152,8 @@ def fit_comparator(
         Which base classes are akin, for `recipe.akin`.
     recipe : Recipe, optional
         For "relation".
-    folder : Path, optional
-        Where the training is kept every hundred steps; the same call goes on from there.
+    folder : path, optional
+        Where the training of "relation" is kept every hundred steps; the same call goes on from there.
     report : callable, optional
         Called after every step of "relation" with a `Progress`.
     **settings
@@ -166,6 +178,11 @@ def fit_comparator(
     check_choice(family, "family", FAMILIES)
     takes = list(signature(LEARNED[family].fit).parameters)[1:] if family in LEARNED else []
     check_settings(settings, takes, f"the family {family!r}")
+    own = {"recipe": recipe, "families": families, "folder": folder}  # of the relation network alone
+    if family in LEARNED and (given := [name for name, value in own.items() if value is not None]):
+        raise InputError(f"{' and '.join(given)} are for family 'relation', not {family!r}, which learns at once")
+    if not isinstance(base, KnownClasses):
+        raise InputError(f"base is a {type(base).__name__}; expected KnownClasses with examples of the base classes")
     check_apart(base.names, evaluation)
     base.labeled_examples()
     card: dict[str, Any] = {"classes": list(base.names), "apart from": sorted(evaluation), "version": __version__}
@@ -190,7 +207,8 @@ def fit_comparator(
         return prepared[a] @ turn, prepared[b] @ turn, torch.from_numpy(different)
 
     digest = hashlib.sha256(json.dumps([asdict(recipe), labels.tolist(), str(families)]).encode() + rows.tobytes())
-    history = train(network, batch, recipe, folder, digest.hexdigest(), report)
+    kept = None if folder is None else given_path(folder, "folder")
+    history = train(network, batch, recipe, kept, digest.hexdigest(), report)
     network.eval().requires_grad_(False)
     last = history[-1]
     card |= {"recipe": asdict(recipe), "history": [asdict(one) for one in history[::10]] + [asdict(last)]}

@@ -54,6 +54,8 @@ def overlaps(base: Sequence[str], evaluation: Sequence[str]) -> dict[str, str]:
 
 def check_apart(base: Sequence[str], evaluation: Sequence[str]) -> None:
     """Raises `ClassNamesError` where `overlaps` finds any, naming them."""
+    if isinstance(evaluation, str):
+        raise ClassNamesError(f"evaluation is the string {evaluation!r}; expected a list of names: [{evaluation!r}]")
     found = overlaps(base, evaluation)
     if found:
         some = ", ".join(f"{name!r} (is {other!r})" for name, other in list(found.items())[:6])

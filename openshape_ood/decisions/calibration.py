@@ -191,8 +191,11 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
     Single subsampling of Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
     models", arXiv 1809.07441.
     """
-    if len(groups) != n:
-        raise InputError(f"there are {len(groups)} groups for {n} calibration shapes; expected one each, its object")
+    shape = np.shape(to_numpy(groups))
+    if shape != (n,):
+        raise InputError(
+            f"groups have the shape {shape} for {n} calibration shapes; expected ({n},), the object of each"
+        )
     index = grouped(groups, np.empty(n))[1]
     order = np.random.default_rng(check_seed(seed)).permutation(n)
     return order[np.unique(index[order], return_index=True)[1]]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, given_path, to_numpy
+from openshape_ood.checks import array, given_path
 from openshape_ood.decisions.calibration import (
     calibration_needed,
     conformal_threshold,
@@ -38,7 +38,7 @@ class Threshold:
     coverage : float, optional
         Share of known rows that it keeps, if they are like those it was made from; None where nobody knows.
     scores : (n,) float64
-        The novelty of known rows that it was made from, for p-values; empty where there are none.
+        The novelty of known rows that it was made from, sorted, for p-values; empty where there are none.
     provenance : Provenance, optional
         Whose novelty it is for: a threshold belongs to one encoder and one method.
     source : str
@@ -64,6 +64,10 @@ class Threshold:
             )
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
             raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
+        scores = np.sort(array(self.scores, "the scores of a threshold", "b").astype(np.float64))
+        plain = {"value": float(self.value), "coverage": self.coverage and float(self.coverage), "scores": scores}
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_novelty(
@@ -102,11 +106,11 @@ class Threshold:
         See `calibration.conformal_threshold`.
         """
         provenance = provenance or getattr(novelty, "provenance", None)
-        given = np.asarray(to_numpy(getattr(novelty, "novelty", novelty)), dtype=np.float64)
-        scores = np.sort(given if groups is None else given[one_of_each(groups, len(given))])
+        given = array(getattr(novelty, "novelty", novelty), "calibration scores", "n")
+        scores = given if groups is None else given[one_of_each(groups, len(given))]
         n = len(scores)
-        if few and 0 < n < calibration_needed(coverage):
-            return cls(float(scores[-1]), n / (n + 1), scores, provenance, source)
+        if few and n < calibration_needed(coverage):
+            return cls(scores.max(), n / (n + 1), scores, provenance, source)
         value = conformal_threshold(scores, coverage)
         return cls(value, expected_coverage(n, coverage), scores, provenance, source)
 
@@ -145,7 +149,7 @@ class Threshold:
 
     def state(self) -> dict[str, Any]:
         """All of it as texts and numbers, for files."""
-        about = {"format": FORMAT, "value": float(self.value), "coverage": self.coverage, "source": self.source}
+        about = {"format": FORMAT, "value": self.value, "coverage": self.coverage, "source": self.source}
         provenance = None if self.provenance is None else asdict(self.provenance)
         return {**about, "provenance": provenance, "scores": self.scores.tolist()}
 
@@ -160,10 +164,7 @@ class Threshold:
             own = {name: str(value) for name, value in provenance["identity"].items()}
             provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
             provenance = Provenance(**provenance)
-        scores = np.sort(np.asarray(fields.pop("scores"), dtype=np.float64))
-        if scores.ndim != 1 or not np.isfinite(scores).all():
-            raise ValueError("its scores are no finite numbers")
-        return cls(**{**fields, "source": str(fields["source"])}, scores=scores, provenance=provenance)
+        return cls(**{**fields, "source": str(fields["source"])}, provenance=provenance)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""

@@ -140,6 +140,8 @@ def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) 
         if not hasattr(judgement, "is_novel"):
             raise InputError("there is no threshold to tell known from novel by; give threshold=")
         return np.asarray(judgement.is_novel)
+    if not isinstance(threshold, Threshold):
+        raise InputError(f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
     if provenance is not None:
         threshold.check_fits(provenance)
     return threshold.is_novel(judgement.novelty)
@@ -175,4 +177,4 @@ def name_threshold(
         return Threshold.from_novelty(own, COVERAGE, source=source)
     if len(own) < LEAST_CLASSES:
         return None
-    return Threshold(max(own), len(own) / (len(own) + 1), np.sort(own), source=source)
+    return Threshold(max(own), len(own) / (len(own) + 1), np.array(own), source=source)

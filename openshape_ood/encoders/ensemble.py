@@ -20,7 +20,7 @@ from openshape_ood.encoders.text.encoder import TextEncoder, Vectors
 from openshape_ood.registry.ensembles import SIGN, check_no_file, together_sha256
 from openshape_ood.registry.rows import Row
 from openshape_ood.shapes import CloudSpec
-from openshape_ood.shapes.points import exchange, prepare
+from openshape_ood.shapes.points import exchange, prepare, resampled_size
 from openshape_ood.shapes.shape import list_shapes
 
 
@@ -136,10 +136,8 @@ def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _own_cloud(cloud: np.ndarray, given: CloudSpec, own: CloudSpec) -> np.ndarray:
     """A cloud (n, 6) that is prepared as `given`, as `own` has it."""
-    size = own.size(len(cloud))
-    if size != len(cloud):
-        more: dict[str, Any] = {"up": given.up, "to": own.up, "color": own.color, "seed": 0, "name": "the cloud"}
-        return prepare(cloud.astype(np.float64), count=size, **more)
+    if resampled_size(len(cloud), own) != len(cloud):
+        return prepare(cloud.astype(np.float64), own, up=given.up, seed=0, name="the cloud")
     return np.concatenate([exchange(cloud[:, :3], given.up, own.up), cloud[:, 3:]], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Batches through a network: of clouds of several sizes, and on a CUDA device, where the next is sampled meanwhile.
+"""Batches through a network on a CUDA device, where the next is sampled meanwhile.
 
 Sampling is a long chain of small steps that leaves most of a GPU idle, so the next batch is copied, sampled and
 grouped on a stream of its own while the transformer works on this one. **Unmeasured**: written without a GPU at hand.
@@ -7,8 +7,7 @@ grouped on a stream of its own while the transformer works on this one. **Unmeas
 from __future__ import annotations
 
 import functools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -16,26 +15,6 @@ from torch import Tensor
 
 from openshape_ood.encoders.devices import exact
 from openshape_ood.encoders.protocols import StagedNetwork
-from openshape_ood.shapes.points import in_order, same_size
-
-
-def in_stacks(
-    batches: Iterable[np.ndarray | Sequence[np.ndarray]], encode: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]]
-) -> Iterator[np.ndarray]:
-    """Embeddings (b, d) of each batch in order, by what encodes stacks (b, n, 6) of clouds of one size."""
-    waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
-
-    def stacks() -> Iterator[np.ndarray]:
-        for batch in batches:
-            alike, some = same_size(batch)
-            waiting.append(alike)
-            yield from some
-
-    for rows in encode(stacks()):
-        done.append(rows)
-        if len(done) == len(waiting[0]):
-            yield in_order(waiting.popleft(), done)
-            done.clear()
 
 
 def overlapped(network: StagedNetwork, batches: Iterable[np.ndarray], device: torch.device) -> Iterator[np.ndarray]:

@@ -114,6 +114,10 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def row_names(self) -> tuple[str, ...]:
+        """A name a row, "row 0" and so on where none are given."""
+        return tuple(self.names) or tuple(f"row {i}" for i in range(len(self)))
+
 
 class Patches(NamedTuple):
     """Features (b, p, w) float32 of the p patches of b shapes; their centers (b, p, 3) and radius, one for all or the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -14,15 +15,14 @@ import torch
 from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.encoders.devices import exact, find_device
 from openshape_ood.encoders.grouping.plain import Sampler, find_grouping
-from openshape_ood.encoders.pipeline import in_stacks, overlapped
+from openshape_ood.encoders.pipeline import overlapped
 from openshape_ood.encoders.protocols import STAGES, Identity, Patches, Stage, StagedNetwork
 from openshape_ood.errors import InputError, WeightsError
 from openshape_ood.registry.ensembles import check_no_file
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
-from openshape_ood.shapes.batch import ready_clouds
 from openshape_ood.shapes.points import in_order, mean_sample, same_size, sample_seeds
-from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+from openshape_ood.shapes.shape import Shape, list_shapes, ready_clouds, resolve_ups
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
@@ -285,7 +285,19 @@ class ShapeEncoder:
 
     def encode_batches(self, batches: Iterable[np.ndarray | Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
         """As `encode_prepared` of float32, batch by batch, in order; on a CUDA device the next is sampled ahead."""
-        yield from in_stacks(batches, self._encode_stacks)
+        waiting, done = deque[list[np.ndarray]](), list[np.ndarray]()
+
+        def stacks() -> Iterator[np.ndarray]:  # of clouds of one size
+            for batch in batches:
+                alike, some = same_size(batch)
+                waiting.append(alike)
+                yield from some
+
+        for rows in self._encode_stacks(stacks()):
+            done.append(rows)
+            if len(done) == len(waiting[0]):
+                yield in_order(waiting.popleft(), done)
+                done.clear()
 
     def _encode_stacks(self, stacks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Embeddings (b, d) of clouds (b, n, 6)."""

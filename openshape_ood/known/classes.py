@@ -156,7 +156,7 @@ class KnownClasses:
         """
         check_settings(settings, ENCODING, "KnownClasses.from_both")
         by_name = cls.from_names(names, text)
-        strangers = [name for name in examples if name not in by_name.names]
+        strangers = [name for name in check_examples(examples) if name not in by_name.names]
         if strangers:
             raise ClassNamesError(
                 f"there are examples of {', '.join(map(repr, strangers))}, but the known classes are "
@@ -230,12 +230,12 @@ class KnownClasses:
         self.identity.check_fits(identity)
 
     def subset(self, kept: np.ndarray) -> KnownClasses:
-        """The same with the examples of a mask (m,) only, and classes renumbered so that none is without."""
+        """The same with the examples of a mask (m,) only and no patches; classes renumbered, none without examples."""
         examples, labels = self.labeled_examples()
         names, index = np.unique(labels[kept], return_inverse=True)
         own = tuple(self.names[i] for i in names)
         text = None if self.text is None else self.text[names]
-        return replace(self, names=own, text=text, examples=examples[kept], labels=index, threshold=None)
+        return replace(self, names=own, text=text, examples=examples[kept], labels=index, patches=None, threshold=None)
 
     def relabeled(self, names: tuple[str, ...], places: Sequence[int], text: np.ndarray | None) -> KnownClasses:
         """The same under other names, `places` (k,) saying where each class stands among them."""

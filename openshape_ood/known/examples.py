@@ -19,13 +19,15 @@ ENCODING = ("seed", "num_samples", "batch_size", "progress")  # what `encode` ta
 
 
 def check_examples(examples: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of classes known by example; raises `InputError` where one is known by name only."""
+    """Names of classes known by example; raises `InputError` where one is known by name only, or for no mapping."""
+    if not isinstance(examples, Mapping):
+        raise InputError(f"examples are a {type(examples).__name__}; expected a mapping, {{name: shapes}}")
     for name, value in examples.items():
         words = value if isinstance(value, list | tuple) and value else [value]
         if all(word is None or _is_word(word) for word in words):
             raise InputError(
-                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes, or "
-                "None for a class of which there is only the name"
+                f"class {name!r} has {reprlib.repr(value)} where its examples were expected. Give example shapes; "
+                "where there is only the name, score_novelty takes None, and KnownClasses.from_both all names"
             )
     names = check_names(list(examples))
     same: dict[str, str] = {}

@@ -1,42 +1,34 @@
-"""score_novelty, score_embeddings: shapes or their embeddings and known classes in, one novelty a shape out."""
+"""score_novelty: shapes or their embeddings and known classes in, one novelty a shape out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.checks import array, check_choice, check_seed, check_whole, check_widths, unit
-from openshape_ood.decisions.calibration import calibration_needed, one_of_each
+from openshape_ood.checks import check_choice, check_seed, check_whole
 from openshape_ood.decisions.threshold import Threshold
-from openshape_ood.encoders.loading import load_encoder
-from openshape_ood.encoders.protocols import (
-    ANONYMOUS,
-    Embeddings,
-    Encoder,
-    Identity,
-    NamesEncoder,
-    Provenance,
-    check_encoders,
-)
-from openshape_ood.errors import InputError
-from openshape_ood.known import KnownClasses, check_examples
-from openshape_ood.novelty.inputs import (
-    AUTO,
-    Queries,
-    check_content_apart,
-    check_files_apart,
-    example_axis,
-    how_known,
-    known_classes,
-)
+from openshape_ood.encoders.loading import load_encoder, text_of
+from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance, check_encoders
+from openshape_ood.errors import ClassNamesError, InputError
+from openshape_ood.known import KnownClasses, check_examples, check_names, check_patches
+from openshape_ood.novelty.calibration import Calibration
 from openshape_ood.novelty.result import Failure, NoveltyResult
-from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method
-from openshape_ood.scoring.methods import check_known
-from openshape_ood.shapes.shape import list_shapes
+from openshape_ood.novelty.up_axis import UpAxis, with_axis
+from openshape_ood.scoring import DEFAULTS, Judgement, Method, default_method, find_method, judge
+from openshape_ood.scoring.methods import Kind, check_known, kind_of
+from openshape_ood.scoring.text_scores import negative_words
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.batch import errors_of
+from openshape_ood.shapes.points import check_up
+from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
+
+PLAIN = CloudSpec(count=10_000, up="y", color=0.4)  # how shapes are tried for an encoder that does not say
+AUTO = "auto"
+PATCH_STAGE = "tokens"  # of methods that judge patches, unless the known classes hold those of another
 
 
 def score_novelty(
@@ -130,7 +122,13 @@ def score_novelty(
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
     examples_up = example_axis(up, known_up) if isinstance(known, Mapping) else "file"
     check_encoders(encoder, text)
-    calibrating = _Calibrating.of(calibration, threshold, coverage, groups, up, known)
+    if threshold is not None and not isinstance(threshold, Threshold):
+        raise InputError(f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
+    if threshold is not None and calibration is not None:
+        raise InputError("threshold and calibration were both given; expected one of them")
+    if groups is not None and calibration is None:
+        raise InputError("groups are given and no calibration; expected the object of each calibration shape")
+    calibrating = None if calibration is None else Calibration.of(calibration, coverage, groups, up, known)
     if encoder is None and not (isinstance(known, KnownClasses) and queries.ready is not None):
         ready = [] if queries.ready is None else [queries.ready.identity]
         held = [known.identity] if isinstance(known, KnownClasses) else []
@@ -150,8 +148,9 @@ def score_novelty(
     failures: tuple[Failure, ...] = ()
     up_axis = None
     if calibrating is not None:
-        more = {"encoder": encoder, "text": text, "model": model, "device": device, "errors": errors, **settings}
-        threshold, result = calibrating.threshold(gathered, found, more)
+        more: dict[str, Any] = {"encoder": encoder, "text": text, "model": model, "device": device, **settings}
+        result = score_novelty(calibrating.shapes, gathered, method=found, up=calibrating.up, errors=errors, **more)
+        threshold = calibrating.threshold(result, gathered)
         failures, up_axis = result.failures, result.up_axis
     elif threshold is None and gathered.threshold is not None and gathered.threshold.fits(provenance):
         threshold = gathered.threshold
@@ -178,123 +177,132 @@ def score_novelty(
     )
 
 
-def score_embeddings(
-    vectors: Any,
-    known: KnownClasses | Mapping[str, Any],
-    method: str | Method | None = None,
-    *,
-    threshold: Threshold | None = None,
-    calibration: Any = None,
-    coverage: float = 0.95,
-    groups: Sequence[Any] | None = None,
-) -> NoveltyResult:
-    """How novel each embedding is against the known classes, whatever model made it: `score_novelty` without shapes.
-
-    Parameters
-    ----------
-    vectors : array (b, d) or Embeddings
-        Of any length but zero; `Embeddings` say whose they are, and bring names.
-    known : KnownClasses or mapping
-        Name -> embeddings (m, d) of the same model, of examples of the class.
-    method : str or Method, optional
-        As in `score_novelty`; one that judges embeddings.
-    threshold, coverage, groups
-        As in `score_novelty`.
-    calibration : array (n, d) or Embeddings, optional
-        Of known objects that are not among the examples.
-
-    Returns
-    -------
-    NoveltyResult
-
-    Raises
-    ------
-    MixedEncodersError
-        For embeddings of different widths or encoders.
-
-    Examples
-    --------
-    >>> known = {"chair": [[1.0, 0.1], [0.9, 0.0]], "lamp": [[0.0, 1.0], [0.1, 1.0]]}
-    >>> print(score_embeddings([[1.0, 0.0], [-1.0, 0.1]], known))
-    shape  nearest  novelty
-    row 0  chair      0.050
-    row 1  lamp       1.379
-    """
-    if isinstance(known, KnownClasses):
-        identity = known.identity
-    else:
-        identity = vectors.identity if isinstance(vectors, Embeddings) else ANONYMOUS
-        known = _of_arrays(known, identity)
-    rows = vectors if isinstance(vectors, Embeddings) else Embeddings(vectors, identity)
-    if calibration is not None and not isinstance(calibration, Embeddings):
-        calibration = Embeddings(calibration, identity)
-    check_widths(rows.vectors, "embeddings", known.anchors, "the known classes")
-    return score_novelty(
-        rows, known, method=method, threshold=threshold, calibration=calibration, coverage=coverage, groups=groups
-    )
-
-
-def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:
-    if not isinstance(known, Mapping):
-        raise InputError(f"known is {type(known).__name__}; expected KnownClasses, or name -> embeddings (m, d)")
-    names = check_examples(known)
-    tables = [array(known[name], f"the embeddings of class {name!r}", "md") for name in names]
-    for name, table in zip(names, tables, strict=True):
-        check_widths(table, f"the embeddings of class {name!r}", tables[0], f"those of {names[0]!r}")
-    labels = np.repeat(np.arange(len(names)), [len(table) for table in tables])
-    made = KnownClasses(names, identity, examples=np.concatenate(tables), labels=labels)
-    unit(made.labeled_examples()[0], "the embedding in")  # refuses rows without a direction,
-    unit(made.anchors, "the mean example of", names)  # and those of a class that cancel each other
-    return made
-
-
 @dataclass(frozen=True)
-class _Calibrating:
-    """Shapes of known objects, or their embeddings, and what makes a threshold of them."""
+class Queries:
+    """The shapes asked about, or their embeddings where these are ready."""
 
-    shapes: Any
     names: tuple[str, ...]
-    coverage: float
-    groups: Sequence[Any] | None
-    up: str
+    ups: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    ready: Embeddings | None = None
+    failures: tuple[Failure, ...] = ()
 
     @classmethod
-    def of(
-        cls, shapes: Any, threshold: Any, coverage: float, groups: Sequence[Any] | None, up: Any, known: Any
-    ) -> _Calibrating | None:
-        """None where nothing calibrates. Raises `InputError` for what contradicts itself, before anything is read."""
-        if threshold is not None and not isinstance(threshold, Threshold):
-            raise InputError(
-                f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty"
-            )
-        if shapes is None:
-            if groups is not None:
-                raise InputError("groups are given and no calibration; expected the object of each calibration shape")
-            return None
-        if threshold is not None:
-            raise InputError("threshold and calibration were both given; expected one of them")
-        calibration_needed(coverage)  # refuses what is no share
+    def of(cls, shapes: Any, up: str | Sequence[str], errors: str = "raise") -> Queries:
         if isinstance(shapes, Embeddings):
-            names = Queries.of(shapes, up).names
-        else:
-            if not isinstance(up, str):
-                raise InputError("up is given a shape each; calibrate in a call of its own, and give its threshold")
-            listed = list_shapes(shapes)
-            names, shapes = tuple(shape.path or shape.name for shape in listed), [shape.value for shape in listed]
-            check_files_apart(shapes, known)
-        if groups is not None:
-            one_of_each(groups, len(names))  # refuses what are no groups
-        return cls(shapes, names, coverage, groups, up if isinstance(up, str) else "file")
+            return cls(shapes.row_names(), ready=shapes)
+        listed = list_shapes(shapes)
+        names = tuple(shape.path or shape.name for shape in listed)
+        later = errors == "skip" or (isinstance(up, str) and up == AUTO)
+        return cls(names, () if later else tuple(resolve_ups(up, listed)), tuple(listed))
 
-    def threshold(
-        self, known: KnownClasses, method: Method, settings: Mapping[str, Any]
-    ) -> tuple[Threshold, NoveltyResult]:
-        """The threshold, and what was found for the shapes that it is made from."""
-        result = score_novelty(self.shapes, known, method=method, up=self.up, **settings)
-        if result.embeddings is not None:  # which score_novelty always gives
-            check_content_apart(result.embeddings.vectors, result.shapes, known)
-        groups, lost = self.groups, {failure.source for failure in result.failures}
-        if groups is not None and lost:
-            groups = [group for group, name in zip(groups, self.names, strict=True) if name not in lost]
-        source = "calibration shapes" if groups is None else f"one of each object of {len(result)} calibration shapes"
-        return Threshold.from_novelty(result, self.coverage, groups=groups, source=source), result
+    def usable(self, up: str | Sequence[str], seed: int, encoder: Any) -> Queries:
+        """Those that can be read, once they have been; the others are failures."""
+        if self.ready is not None:
+            return self
+        if not isinstance(up, str) and len(up) != len(self.shapes):
+            resolve_ups(up, self.shapes)  # which says so
+        errors = errors_of(self.shapes, seed=seed, frame=getattr(encoder, "spec", PLAIN))
+        kept = [i for i, error in enumerate(errors) if error is None]
+        shapes = tuple(self.shapes[i] for i in kept)
+        own = up if isinstance(up, str) else [list(up)[i] for i in kept]
+        ups = () if own == AUTO else tuple(resolve_ups(own, shapes))
+        pairs = zip(self.names, errors, strict=True)
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in kept),
+            ups=ups,
+            shapes=shapes,
+            failures=tuple(Failure(name, error) for name, error in pairs if error is not None),
+        )
+
+    def under(self, axis: str) -> Queries:
+        """The same with this axis for all that state none."""
+        return replace(self, ups=tuple(shape.stated_up() or axis for shape in self.shapes))
+
+    def with_axis(
+        self, known: KnownClasses, encoder: Any, settings: Mapping[str, Any], text: NamesEncoder | None
+    ) -> tuple[Queries, UpAxis | None]:
+        """The same with the axis found, and embedded under it."""
+        found, ups, rows = with_axis(self.shapes, known, encoder, settings, text)
+        return replace(self, ups=tuple(ups), ready=Embeddings(rows, encoder.identity, self.names)), found
+
+    def judged(
+        self, method: Method, known: KnownClasses, encoder: Any, settings: Mapping[str, Any]
+    ) -> tuple[Judgement, Embeddings]:
+        values, ups = [shape.value for shape in self.shapes], list(self.ups)
+        embeddings = self.ready
+        if embeddings is None and not values:
+            embeddings = Embeddings(np.empty((0, known.dim)), encoder.identity)
+        if embeddings is None:
+            embeddings = Embeddings(encoder.encode(values, up=ups, **settings), encoder.identity, self.names)
+        if method.rows == "embedding":
+            return judge(embeddings.vectors, known, method), embeddings
+        check_patches(encoder)
+        stage = known.patches.stage if known.patches is not None else PATCH_STAGE
+        passed = {key: settings[key] for key in ("batch_size", "seed")}
+        features = encoder.encode_patches(values, up=ups, stage=stage, **passed).features
+        similarity = judge(embeddings.vectors, known, "max_cosine").similarity
+        return replace(judge(features, known, method), similarity=similarity), embeddings
+
+
+def how_known(known: Any) -> Kind:
+    """By name, by example, or some this way and some that; checks the names on the way, before any model loads."""
+    if isinstance(known, KnownClasses):
+        return kind_of(known)
+    if isinstance(known, Mapping):
+        with_examples = {name: value for name, value in known.items() if value is not None}
+        if with_examples:
+            check_examples(with_examples)
+        check_names(list(known))
+        if not with_examples:
+            return "names"
+        return "examples" if len(with_examples) == len(known) else "both"
+    if isinstance(known, Sequence) and any(isinstance(item, Mapping) for item in known):
+        raise InputError(
+            "known mixes names and examples in a list; give one mapping, with None for a class of which there is only "
+            'the name: {"chair": shapes, "sofa": None}'
+        )
+    if not isinstance(known, Sequence | np.ndarray):  # a set has no order for the classes to follow
+        raise ClassNamesError(
+            f"known is {type(known).__name__}; expected a list of names, known=list(...), or a mapping from names to "
+            "examples"
+        )
+    check_names(known)
+    return "names"
+
+
+def example_axis(up: str | Sequence[str], known_up: str | None) -> str:
+    if known_up is not None:
+        return known_up if known_up == "file" else check_up(known_up, "known_up")
+    if isinstance(up, str) and up == AUTO:
+        return "file"
+    if not isinstance(up, str):
+        raise InputError("up is given a shape each; say with known_up which axis the example shapes have")
+    return up
+
+
+def known_classes(
+    known: Any,
+    method: Method,
+    encoder: Any,
+    *,
+    text: NamesEncoder | None = None,
+    up: str = "file",
+    device: Any = None,
+    **settings: Any,
+) -> KnownClasses:
+    """Known classes in any form that `score_novelty` takes, with what a method needs; `up` is that of examples."""
+    temperature = None if encoder is None else encoder.temperature
+    if isinstance(known, KnownClasses):
+        return known.with_temperature(temperature)
+    examples = {name: value for name, value in known.items() if value is not None} if isinstance(known, Mapping) else {}
+    if len(examples) == len(known) and method.needs != "text and examples":
+        patches = PATCH_STAGE if method.needs == "patches" else None
+        return KnownClasses.from_examples(examples, encoder, up=up, patches=patches, **settings)
+    names = check_names(list(known))
+    text = text or text_of(encoder, device)
+    if examples:
+        return KnownClasses.from_both(names, examples, encoder, text, up=up, **settings)
+    others = [word for word in negative_words() if word not in names] if method.needs == "negatives" else []
+    return KnownClasses.from_names(names, text, negatives=others, temperature=temperature)

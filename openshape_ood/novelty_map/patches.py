@@ -18,7 +18,7 @@ from openshape_ood.errors import ClassNamesError, CloudError, InputError
 from openshape_ood.known import KnownClasses, MemoryBank, check_examples, check_names, check_patches
 from openshape_ood.novelty_map.result import Elements, NoveltyMap, PatchNovelty
 from openshape_ood.scoring.neighbors import nearest
-from openshape_ood.shapes.points import check_up, in_frame, resample
+from openshape_ood.shapes.points import check_up, in_frame, resample, resampled_size
 from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 
 BY = ("local", "tokens", "text")
@@ -214,9 +214,9 @@ class _Compared:
         distance, index = nearest(features, self.rows)
         novelty, labels = distance[:, 0], self.owners[index[:, 0]]
         # the points in the encoder's frame, where its patches are
-        spec, size = self.encoder.spec, self.encoder.spec.size(len(cloud))
-        places = in_frame(cloud, count=size, up=up, to=spec.up, seed=seed)
-        sampled = resample(len(cloud), size, seed)
+        spec = self.encoder.spec
+        places = in_frame(cloud, spec, up=up, seed=seed)
+        sampled = resample(len(cloud), resampled_size(len(cloud), spec), seed)
         # each center is a sampled point, within the rounding
         own = sampled[nearest(centers.astype(np.float64), places[sampled], metric="euclidean")[1][:, 0]]
         point_novelty, point_labels = interpolate(places, centers, radius, novelty, labels)
@@ -242,8 +242,9 @@ def _gathered(
     examples = {name: value for name, value in known.items() if value is not None}
     if not examples:
         raise InputError(f"by={by!r} compares with example shapes; the known classes have only names")
+    names = check_examples(examples)
     memory = MemoryBank.from_examples(examples, encoder, stage=by, **settings)
-    return KnownClasses(check_examples(examples), encoder.identity, patches=memory)
+    return KnownClasses(names, encoder.identity, patches=memory)
 
 
 def _check_by(by: str | None, known: Any) -> str:
@@ -301,7 +302,7 @@ def _measure(memory: MemoryBank) -> tuple[float, Threshold]:
         distance, _ = nearest(memory.features[rows[i]], memory.features[owner != i])
         centers = memory.centers[rows[i]]
         novelty.append(weights(centers, centers, memory.radius) @ distance[:, 0])
-    scores = np.sort(np.concatenate(novelty))
+    scores = np.concatenate(novelty)
     source = f"patches of {len(novelty)} known shapes, each against the other shapes"
     half, value = np.quantile(scores, (0.5, COVERAGE)).tolist()
     return half, Threshold(value, COVERAGE, scores, source=source)

@@ -149,16 +149,14 @@ class NoveltyMap:
         return np.array(self.novelty, dtype=dtype) if copy else np.asarray(self.novelty, dtype=dtype)
 
     def __repr__(self) -> str:
-        return (
-            f"NoveltyMap({self.name!r}, {len(self)} {self.elements.kind}, by {self.provenance.method!r} against "
-            f"{', '.join(self.classes)})"
-        )
+        against = f" against {', '.join(self.classes)}" if len(self.classes) else ""
+        return f"NoveltyMap({self.name!r}, {len(self)} {self.elements.kind}, by {self.provenance.method!r}{against})"
 
     def __str__(self) -> str:
         beyond = "" if self.threshold is None else f", {self._beyond:.0%} beyond {self.threshold.value:.3f}"
         mean = self.novelty[self.seen].mean() if self.seen.any() else np.nan
         lines = [f"{self.name}: {len(self)} {self.elements.kind}, novelty {mean:.3f} on average{beyond}"]
-        lines += [f"{1 - self.seen.mean():.0%} of it was not seen"] * (not self.seen.all())
+        lines += [] if self.seen.all() else [f"{1 - self.seen.mean():.0%} of it was not seen"]
         shares = sorted(self.shares().items(), key=lambda item: -item[1])
         lines += [f"{share:6.1%}  nearest to {name}" for name, share in shares[:LISTED]]
         lines += [f"and {len(shares) - LISTED} more"] * (len(shares) > LISTED)
@@ -237,6 +235,7 @@ class NoveltyMap:
         """
         if not isinstance(share, int | float) or not 0 < share <= 1:
             raise InputError(f"share is {share!r}; expected a part of the {self.elements.kind}, above 0 and at most 1")
+        self.check_some()
         return around(self.elements.places, int(np.where(self.seen, self.novelty, -np.inf).argmax()), share)
 
     def shares(self) -> dict[str, float]:
@@ -244,7 +243,7 @@ class NoveltyMap:
         if self.nearest is None:
             return {}
         counts = np.bincount(self._class_index, minlength=len(self.classes))
-        return {str(name): count / len(self) for name, count in zip(self.classes, counts.tolist(), strict=True)}
+        return {str(name): count / max(1, len(self)) for name, count in zip(self.classes, counts.tolist(), strict=True)}
 
     def bounds(self) -> tuple[float, float]:
         """Where the colors begin and end: the baseline is gray, twice as far beyond it as the threshold is dark red.
@@ -259,13 +258,17 @@ class NoveltyMap:
 
     def colors(self, by: str = "novelty") -> np.ndarray:
         """A color an element (n, 3) in [0, 1], by "novelty" or by nearest "class"."""
-        check_choice(by, "color", COLORS)
+        self.check_color(by)
         if by == "novelty":
             return ramp(self.novelty, *self.bounds())
-        if self.nearest is None:
-            raise InputError(f"{self.name}: this map has no nearest classes; expected color 'novelty'")
         palette = class_colors(list(self.classes))
         return np.stack([hex_to_rgb(palette[name]) for name in self.classes])[self._class_index]
+
+    def check_color(self, by: str) -> None:
+        """Raises `UnknownNameError` for another color than `colors` takes, `InputError` where the map has none such."""
+        check_choice(by, "color of a novelty map", COLORS)
+        if by == "class" and self.nearest is None:
+            raise InputError(f"{self.name}: this map has no nearest classes; expected color 'novelty'")
 
     def image(self, color: str = "novelty") -> np.ndarray:
         """The colors of a map of pixels as an image (h, w, 3) in [0, 1], half over the gray image itself."""
@@ -295,7 +298,7 @@ class NoveltyMap:
         -------
         Path
             Of the file. The class in a PLY is a number, -1 where there is none; the header's comments say which is
-            which.
+            which, and which axis points up.
 
         Raises
         ------
@@ -315,6 +318,11 @@ class NoveltyMap:
             rows[name] = column
         return save_whole(path, ply_bytes(rows, self._comments()), "the novelty map")
 
+    def check_some(self) -> None:
+        """Raises `InputError` for a map of nothing, as that of a view in which nothing was completed."""
+        if not len(self):
+            raise InputError(f"{self.name}: this map holds no {self.elements.kind}; there is nothing to show")
+
     @cached_property
     def _class_index(self) -> np.ndarray:
         if self.nearest is None:
@@ -327,7 +335,7 @@ class NoveltyMap:
         words = [f"class {i} {json.dumps(str(name))}" for i, name in enumerate(self.classes)]
         low, high = self.bounds()
         source = f"{self.provenance.method} with {json.dumps(self.provenance.identity.checkpoint)}"
-        return [*words, f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
+        return [*words, f"up {self.up}", f"novelty by {source}, colored {low:.6g} to {high:.6g}"]
 
 
 def png_bytes(image: np.ndarray) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import array
+from openshape_ood.checks import array, check_whole, given_path
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.storage import save_whole
 
@@ -64,8 +64,7 @@ def panels(rows: int = 1, columns: int = 2, *, size: tuple[float, float] | None 
     >>> panels(2, 3)[1].shape
     (2, 3)
     """
-    if min(rows, columns) < 1:
-        raise InputError(f"{rows} rows and {columns} columns; expected at least one of each")
+    check_whole(rows, "rows"), check_whole(columns, "columns")
     figure = new_figure((PANEL * columns, PANEL * rows) if size is None else size)
     return figure, np.asarray(figure.subplots(rows, columns, squeeze=False))
 
@@ -100,7 +99,7 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
     InputError, FileError
         For another suffix, or what is no picture; where nothing can be written.
     """
-    path, html = Path(path), hasattr(picture, "to_html")
+    path, html = given_path(path, "path"), hasattr(picture, "to_html")
     figure: Any = getattr(getattr(getattr(picture, "figure", None), "canvas", None), "figure", None)
     if figure is None and not html:
         given = type(picture).__name__
@@ -113,7 +112,7 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
             f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {other} what fits others"
         )
     if not html:
-        return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
+        return save_whole(path, rendered(figure, path.suffix.lower()[1:], check_whole(dpi, "dpi")), "the picture")
     config = {"displaylogo": False, "responsive": True}
     # without an id of its own it would be a random one
     page = picture.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")

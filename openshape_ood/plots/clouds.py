@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_choice
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.novelty_map.colors import ramp
-from openshape_ood.novelty_map.result import COLORS
 from openshape_ood.plots import canvas
 from openshape_ood.plots.images import draw_pixels
 from openshape_ood.plots.points import PointColors, choose_colors, one_cloud, thinned, upright, view
@@ -94,7 +92,7 @@ def novelty_map(
     matplotlib axes
     """
     if isinstance(found, NoveltyMap) and found.elements.kind == "pixels":
-        check_choice(color, "color of a novelty map", COLORS)
+        found.check_color(color)
         ax = canvas.axes_or_new(ax, SIZE)
         draw_pixels(ax, found, color, bar)
     else:
@@ -110,7 +108,8 @@ def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
     if not isinstance(found, NoveltyMap) or found.elements.kind == "pixels":
         given = f"a map of {found.elements.kind}" if isinstance(found, NoveltyMap) else type(found).__name__
         raise InputError(f"the novelty map is {given}; expected the NoveltyMap of points that localize returns")
-    check_choice(color, "color of a novelty map", COLORS)
+    found.check_color(color)
+    found.check_some()
     table = np.asarray(found.points, dtype=np.float64)
     if color == "novelty":
         return table, PointColors("novelty", found.novelty, *found.bounds())  # NaN, which was not seen, is white
@@ -118,11 +117,10 @@ def map_colors(found: Any, color: str) -> tuple[np.ndarray, PointColors]:
 
 
 def heading(found: NoveltyMap) -> str:
-    """Which shape, and against which known classes."""
-    classes = canvas.shorts(found.classes, 20)
-    more = [f"{len(classes) - NAMED} more"] if len(classes) > NAMED else []
-    shown = canvas.short(", ".join(classes[:NAMED]), 40)
-    return f"{canvas.short(PurePath(found.name).name, 50)}\nagainst {', '.join([shown, *more])}"
+    """Which shape, and against which known classes, if any."""
+    name, classes = canvas.short(PurePath(found.name).name, 50), canvas.shorts(found.classes, 20)
+    more = f", {len(classes) - NAMED} more" if len(classes) > NAMED else ""
+    return f"{name}\nagainst {canvas.short(', '.join(classes[:NAMED]), 40)}{more}" if classes else name
 
 
 def draw_cloud(

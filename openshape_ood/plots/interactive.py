@@ -14,7 +14,7 @@ from openshape_ood.novelty_map.colors import NOVELTY
 from openshape_ood.plots.clouds import heading, map_colors
 from openshape_ood.plots.points import TILT, TURN, PointColors, choose_colors, one_cloud, thinned, upright
 from openshape_ood.plots.scenes import KNOWN_EDGE, NOVEL_EDGE, box_lines, scene_colors
-from openshape_ood.plots.views import is_completed, traces, visible
+from openshape_ood.plots.views import is_completed, traces, turned, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -25,7 +25,8 @@ MOST = 20_000  # points
 ABOVE = 50.0  # degrees above a room, into which one looks over its walls
 FLAT = 0.1  # height of a cloud as a share of its width, below which one looks from so high too
 FAR = 1000.0  # times its size from the origin, where a cloud keeps no digits in float32
-DISTANCE = 1.9  # of the eye, in plotly's units: the scene's sides are about 1
+DISTANCE = 1.9  # of the eye, in plotly's units
+LONGEST = 1.8  # side of the scene in them, seen whole in a window as wide as high, however it is turned
 
 
 def turnable(
@@ -68,8 +69,9 @@ def turnable(
     if isinstance(points, NoveltyMap | SceneResult) and values is not None:
         raise InputError("a novelty map brings its own values, and so does a scene; leave them out")
     surfaces: list[dict[str, Any]] = []
+    turn = TURN
     if is_completed(points):
-        surfaces, table, up = list(traces(points)), visible(points), "z"
+        surfaces, table, up, turn = list(traces(points)), visible(points), "z", turned(points)
         colors = choose_colors(table, up, "rgb")
     elif isinstance(points, SceneResult):
         table, colors = scene_colors(points, color or "name")
@@ -92,7 +94,7 @@ def turnable(
         rows = rows - rows.mean(axis=0)
     x, y, z = rows.astype(np.float32).T
     shared = {"mode": "markers", "marker": {"size": 3.5 if len(chosen) <= 3000 else 2.3, "line": {"width": 0}}}
-    figure = graph_objects.Figure(layout=_layout(title, ABOVE if above else TILT))
+    figure = graph_objects.Figure(layout=_layout(title, turn, ABOVE if above else TILT))
     for trace, own in _traces(colors, colors.values[chosen]):
         marker = shared["marker"] | trace.pop("marker")
         figure.add_scatter3d(x=x[own], y=-z[own], z=y[own], **shared | trace | {"marker": marker})
@@ -100,7 +102,19 @@ def turnable(
         figure.add_scatter3d(**box)
     for surface in surfaces:
         figure.add_trace(surface | {"name": _plain(surface["name"]), "showlegend": True, "hoverinfo": "name"})
-    return figure
+    return filled(figure, LONGEST)
+
+
+def filled(figure: Figure, longest: float) -> Figure:
+    """The figure with its longest side so long, in plotly's units, whatever its proportions: a long thin shape, too,
+    is seen whole."""
+    spans = {axis: _span(np.concatenate([trace[axis] for trace in figure.data])) for axis in "xyz"}
+    sides = {axis: longest * span / max(spans.values()) for axis, span in spans.items()}
+    return figure.update_scenes(aspectmode="manual", aspectratio=sides)
+
+
+def _span(values: np.ndarray) -> float:
+    return float(np.nanmax(values) - np.nanmin(values)) or 1e-6  # NaN interrupts lines
 
 
 def _boxes(result: SceneResult) -> Iterator[dict[str, Any]]:
@@ -133,14 +147,14 @@ def _traces(colors: PointColors, values: np.ndarray) -> Iterator[tuple[dict[str,
     yield trace | {"marker": marker}, slice(None)
 
 
-def _layout(title: str | None, degrees: float) -> dict[str, Any]:
-    turn, tilt = np.deg2rad(TURN), np.deg2rad(degrees)
-    x, y, z = DISTANCE * np.array([np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)])
+def _layout(title: str | None, turn: float, tilt: float) -> dict[str, Any]:
+    a, b = np.deg2rad(turn), np.deg2rad(tilt)
+    x, y, z = DISTANCE * np.array([np.sin(a) * np.cos(b), -np.cos(a) * np.cos(b), np.sin(b)])
     hidden = {"visible": False, "showbackground": False}
     camera = {"eye": {"x": x, "y": y, "z": z}, "projection": {"type": "orthographic"}}
     heading = {"text": _plain(title or "").replace("\n", "<br>"), "font": {"size": 15}, "x": 0.5, "xanchor": "center"}
     return {
-        "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data", "camera": camera},
+        "scene": {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "camera": camera},
         "margin": {"l": 0, "r": 0, "b": 0, "t": 70 if title else 0},
         "title": heading,
         "legend": {"itemsizing": "constant", "font": {"size": 14}},

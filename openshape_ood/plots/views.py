@@ -55,7 +55,7 @@ def completed(found: CompletedView, *, title: str | None = None) -> canvas.Figur
     first, second, third, fourth, *others = axes.flat
     first.imshow(found.view.rgb)
     canvas.title(first, title or found.view.name, fontsize=11)
-    second.imshow(_lit(found))
+    second.imshow(lit(found))
     canvas.title(second, f"affinities, by {found.affinities.provenance.method}", fontsize=11)
     names = {name: found.cells[name] for name in found.field.names}
     draw_cells(third, found, names)
@@ -80,7 +80,7 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
 
     side, inverse = found.side, np.linalg.inv(found.field.frame)
     points = visible(found)
-    across, rise, _ = _seen(points[:, :3], found, turn)
+    across, rise, _ = drawn_at(points[:, :3], found, turn)
     ax.scatter(across, rise, s=2.0, c=0.55 + 0.45 * points[:, 3:], linewidths=0, rasterized=True)
     paint = np.full((side, side, side, 3), np.nan)
     if shown is None:
@@ -92,8 +92,8 @@ def draw_cells(ax: canvas.Axes, found: CompletedView, shown: dict[str, np.ndarra
     if len(quads):
         grid = found.field.network.grid
         low, size = np.array(grid.low), np.subtract(grid.high, grid.low) / side
-        places = (low + quads.reshape(-1, 3) * size) @ inverse[:3, :3].T + inverse[:3, 3]
-        x, y, near = (one.reshape(-1, 4) for one in _seen(places, found, turn))
+        places = moved(low + quads.reshape(-1, 3) * size, inverse)
+        x, y, near = (one.reshape(-1, 4) for one in drawn_at(places, found, turn))
         order = np.argsort(near.mean(axis=1), kind="stable")
         polygons = PolyCollection(
             list(np.stack([x, y], axis=-1)[order]), facecolors=colors[order], edgecolors="face", lw=0.3
@@ -194,11 +194,17 @@ def _check(found: Any) -> None:
         raise InputError(f"the view is {type(found).__name__}; expected the CompletedView that complete_view returns")
 
 
-def _seen(points: np.ndarray, found: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
+def drawn_at(points: np.ndarray, found: CompletedView, turn: float) -> tuple[np.ndarray, ...]:
     """Where points (m, 3) of the world lie in the picture, from beside and above the camera: across, up, nearness."""
-    ahead = found.view.pose[:3, 2]
-    yaw = np.rad2deg(np.arctan2(ahead[1], ahead[0]))
-    return view(upright(points, "z"), turn - yaw + 90, ABOVE)
+    return view(upright(points, "z"), turned(found, turn), ABOVE)
+
+
+def turned(found: CompletedView, turn: float = ASIDE) -> float:
+    """Degrees about the vertical, as `view` takes them: seen from `turn` degrees to the right of its camera."""
+    from openshape_ood.views.completion import camera_frame
+
+    x, y = camera_frame(found.view.pose)[0, :2]  # ahead
+    return float(np.rad2deg(np.arctan2(y, x))) - 90 + turn
 
 
 def _frame(found: CompletedView, turn: float) -> canvas.Figure:
@@ -207,7 +213,7 @@ def _frame(found: CompletedView, turn: float) -> canvas.Figure:
     return figure
 
 
-def _lit(found: CompletedView) -> np.ndarray:
+def lit(found: CompletedView) -> np.ndarray:
     """The image (h, w, 3) in gray, tinted by the name with the largest affinity."""
     largest, tint = np.zeros((*found.view.shape, 1)), np.zeros((*found.view.shape, 3))
     colors = found.colors()

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from openshape_ood.errors import CheckpointError, HashError, OfflineError, ServerError, TransferError, WeightsError
+from openshape_ood.registry.ensembles import together_sha256
 from openshape_ood.registry.rows import PACKAGE, Row, Source
 from openshape_ood.storage import CACHE_VARIABLE, own_folder, replacing
 
@@ -43,7 +44,11 @@ LOADERS = {
     "completion": "model=Completer",
 }
 USERS = {"points": "segment_scene", "completion": "complete_view"}  # score_novelty takes all else
-REMEDIES = {"hub": "Delete the file and try again", "package": "Install the package again"}
+REMEDIES = {
+    "given": "Get the file again",
+    "hub": "Delete the file and try again",
+    "package": "Install the package again",
+} | dict.fromkeys(("https", "hand", "file"), "Correct `sha256` in the registry")
 
 
 @dataclass(frozen=True)
@@ -150,9 +155,15 @@ def download_size(row: Row, text: tuple[str, str] | None = None) -> tuple[str, i
     return wanted.place, hub.size(wanted)
 
 
-def known_sha256(row: Row) -> str:
-    """The sha256 that the file of `row` must have: the registered one, or that of its first use; "" before that."""
-    return _wanted(row).source.sha256
+def known_sha256(row: Row, use: bool = False) -> str:
+    """The sha256 that the file of `row` must have: the registered one, or that of its first use; "" before that.
+
+    Of an ensemble one for those of its members. use: this is the first use, for which the file is fetched if need be.
+    """
+    if row.members:
+        return together_sha256(known_sha256(member, use) for member in row.members)
+    known = _wanted(row).source.sha256
+    return known or (sha256(fetch(row)) if use else "")
 
 
 def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
@@ -169,7 +180,7 @@ def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:
     try:
         with replacing(wanted.brought) as partial:
             shutil.copyfile(file, partial)
-            check_hash(wanted, partial)
+            check_hash(wanted, partial, file)
     except CheckpointError:
         raise
     except OSError as error:
@@ -249,17 +260,18 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_hash(wanted: Wanted, path: Path) -> None:
-    """Raises `HashError` for another file than the registered one."""
+def check_hash(wanted: Wanted, path: Path, given: Path | None = None) -> None:
+    """Raises `HashError` for another file than the registered one; given: of which `path` is a copy."""
     expected = wanted.source.sha256
     if not expected or expected == (found := sha256(path)):
         return
-    remedy = REMEDIES.get(wanted.source.kind, "Correct `sha256` in the registry")
+    remedy = REMEDIES["given" if given else wanted.source.kind]
     if wanted.record:
         remedy = f"Delete {wanted.record}, where the sha256 of its first use is recorded, and try again"
     # resolved, for the Hub's name is a link: were it alone deleted, the client would link the same bytes again
+    place = given or wanted.source.url or path.resolve()
     raise HashError(
-        f"{wanted.what}: the file is not the registered one.\n  file      {wanted.source.url or path.resolve()}\n"
+        f"{wanted.what}: the file is not the registered one.\n  file      {place}\n"
         f"  expected  sha256 {expected}\n  found     sha256 {found}\n"
         f"{remedy}, or load the file as it is, if you trust it: {wanted.call('PATH')}"
     )
@@ -276,6 +288,8 @@ def _download(wanted: Wanted, path: Path) -> Path:
                 answered = True
                 if urlsplit(answer.url).scheme != urlsplit(url).scheme:
                     raise ServerError(f"{what}: it leads to {answer.url}, which is not https. {wanted.by_hand}")
+                if answer.headers.get_content_type() == "text/html":
+                    raise ServerError(f"{what}: a web page came, as a login page or a proxy sends. {wanted.by_hand}")
                 announced = int(answer.headers.get("Content-Length") or -1)
                 while chunk := answer.read(CHUNK_BYTES):
                     received += file.write(chunk)

@@ -51,13 +51,21 @@ def _check_source(source: Source, where: str) -> None:
     if [source.package, source.file, source.url].count("") != 2 or (source.repo and not source.file):
         known = "either 'package' or 'file' (with 'repo' when it is on the Hub) or 'url'"
         raise RegistryError(f"{where} takes {known}; expected one")
-    if source.url and urlsplit(source.url).scheme != "https":
+    if source.url and not _is_https(source.url):
         raise RegistryError(f"{where} field 'url' is {source.url!r}; expected an address that begins with https://")
-    if source.page and (not source.file or source.repo or urlsplit(source.page).scheme != "https"):
+    if source.page and (not source.file or source.repo or not _is_https(source.page)):
         raise RegistryError(f"{where} field 'page' is {source.page!r}; expected an https address beside 'file' alone")
     _check_sha256(where, source.sha256)
     if source.repo and not {"", "..", "\\"}.isdisjoint(re.split(r"/|(\\)", source.file)):
         raise RegistryError(f"{where} field 'file' is {source.file!r}; expected its path inside the repository")
+
+
+def _is_https(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets without an address in them
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
 
 
 def _check_keys(keys: Keys, where: str) -> None:

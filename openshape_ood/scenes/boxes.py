@@ -65,7 +65,10 @@ def size_likelihood(boxes: Sequence[Box], names: Sequence[str], sizes: Mapping[s
             f"no sizes are known of {', '.join(map(repr, strange))}; give sizes={{name: (means, deviations)}} of the "
             "logarithms of longer side, shorter side and height in meters for every class, or size_weight=0"
         )
-    of = np.array([table[folded(name)] for name in names], dtype=np.float64)
+    try:
+        of = np.array([table[folded(name)] for name in names], dtype=np.float64)
+    except (TypeError, ValueError):  # words, or rows of different lengths
+        of = np.empty(0)
     if of.shape != (len(names), 2, 3) or not np.isfinite(of).all() or (of[:, 1] < 0).any():
         raise InputError(f"sizes have the shape {of.shape[1:]} a class; expected finite (2, 3), deviations from 0 up")
     given = np.log(np.maximum([box.size for box in boxes], THINNEST)).reshape(len(boxes), 1, 3)

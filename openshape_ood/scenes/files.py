@@ -14,7 +14,7 @@ import numpy as np
 
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
-from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.scene import Scene, whole_numbers
 from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis
 from openshape_ood.shapes import ply, reading, tables
 from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
@@ -209,10 +209,7 @@ def _whole(columns: Columns, names: Collection[str]) -> np.ndarray | None:
     given = columns[name]
     if given.ndim != 1:
         raise CloudError(f"its {name!r} have shape {given.shape}; expected one number a point")
-    found = given.astype(np.int64)
-    if given.dtype.kind not in "iub" and not (found == given).all():
-        raise CloudError(f"its column {name!r} holds other than whole numbers, which no labels are")
-    return np.maximum(found, 0, out=found)
+    return whole_numbers(given, f"its column {name!r}")
 
 
 def _beside(path: Path) -> Path:

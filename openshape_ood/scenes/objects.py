@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import check_positive
+from openshape_ood.checks import check_positive, check_whole
 from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.loading import load_encoder
 from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, check_encoders
@@ -19,7 +19,7 @@ from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scenes.boxes import Box, size_likelihood
 from openshape_ood.scenes.proposals import Proposals
 from openshape_ood.scenes.proposals.choice import contained
-from openshape_ood.scenes.proposals.find import MOST, proposed
+from openshape_ood.scenes.proposals.find import check_map, proposed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.result import NOVEL, SceneObject, SceneResult
 from openshape_ood.scenes.scene import Scene
@@ -38,7 +38,7 @@ def score_scene(
     method: str | Method | None = None,
     threshold: Threshold | None = None,
     proposals: str | Proposals | NoveltyMap | Sequence[Any] = "tree",
-    most: int = MOST,
+    most: int | None = None,
     size_weight: float = 0.0,
     sizes: Mapping[str, Any] | None = None,
     points: NoveltyMap | None = None,
@@ -71,8 +71,8 @@ def score_scene(
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
         How objects are found, see `find_objects`; or found ones; or the regions of a map of the points, as
         `segment_scene` gives it; or masks (n,) or rows (m,) of one's own.
-    most : int
-        Objects at most.
+    most : int, optional
+        Objects at most; unless given, the best 100 that are found, and all of one's own.
     size_weight : float
         Of the log-likelihood of an object's size under each class, -6 at least, which is added to its cosine: 0.1
         told more real objects by name, and fewer where furniture is of unusual size.
@@ -102,11 +102,13 @@ def score_scene(
     [('sofa', 4000), ('chair', 4000)]
     """
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
+    if sizes is not None and not weight:
+        raise InputError("sizes are given, but size_weight is 0, by which they do not count; expected 0.1 or so")
     if not isinstance(encoder, str):
         check_encoders(encoder, text)
-    if points is not None and len(points) != len(scene):
-        raise InputError(f"the map has {len(points)} points, {scene.name} has {len(scene)}; expected one for each")
     frame = Frame.of(scene)
+    if points is not None:
+        check_map(points, scene)
     found = _proposals(frame, scene, proposals, most)
     model: Any = encoder
     if isinstance(encoder, str):
@@ -134,11 +136,13 @@ def score_scene(
     return _result(scene, frame, found, result, boxes, points)
 
 
-def _proposals(frame: Frame, scene: Scene, given: Any, most: int) -> Proposals:
+def _proposals(frame: Frame, scene: Scene, given: Any, most: int | None) -> Proposals:
     if isinstance(given, Proposals):
         if given.n != len(scene):
             raise InputError(f"the proposals are of {given.n} points, {scene.name} has {len(scene)}; expected the same")
-        return given
+        if most is not None:
+            check_whole(most, "most")
+        return replace(given, rows=given.rows[:most], score=given.score[:most])
     by, regions = (given, None) if isinstance(given, str) else ("tree", given)
     return proposed(frame, scene, by, regions, "shape", most, False)
 

@@ -19,7 +19,7 @@ from openshape_ood.encoders.text.encoder import TextEncoder
 from openshape_ood.errors import InputError
 from openshape_ood.registry.rows import Row, find_checkpoint
 from openshape_ood.registry.weights import load_network
-from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.scene import Scene, check_scene
 from openshape_ood.scenes.soundness import ScanWarning, warn_if_sparse
 from openshape_ood.scenes.sparse.grid import Grid, KernelMap
 from openshape_ood.scenes.sparse.on_spconv import SpconvGrid, load_spconv
@@ -201,8 +201,7 @@ class PointEncoder:
         Warns with `ScanWarning` where points are too far apart for the voxels, or a color that is missing is
         taken to be gray.
         """
-        if not isinstance(scene, Scene):
-            raise InputError(f"scene is {scene!r:.60}; expected a Scene, as load_scene(path) or Scene(points) gives it")
+        check_scene(scene)
         warn_if_sparse(scene, self.spec.voxel, stacklevel=3)
         voxels = voxelize(scene.points, self.spec.voxel)
         coords = torch.from_numpy(np.pad(voxels.coords, ((0, 0), (1, 0)))).to(self.device)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.shapes.facts import spacing
 
@@ -22,7 +24,8 @@ class Scene:
         come several times.
     color : (n, 3) float32 in [0, 1], optional
     labels, instances : (n,) int64, optional
-        What an annotated scan says of each point: its class, and which object it belongs to; 0 is none.
+        What an annotated scan says of each point: its class, and which object it belongs to; 0 is none, and what is
+        below becomes 0.
     name : str
         For messages and pictures.
 
@@ -41,24 +44,23 @@ class Scene:
     name: str = field(default="scene", kw_only=True)
 
     def __post_init__(self) -> None:
-        points = np.asarray(self.points, dtype=np.float64)
+        points = _numbers(self.points, f"{self.name}: points").astype(np.float64, copy=False)
         if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
             raise CloudError(f"{self.name}: points have shape {points.shape}; expected (n, 3) with n of at least 1")
         if not np.isfinite(points).all():
             bad = int((~np.isfinite(points)).any(axis=1).sum())
             raise CloudError(f"{self.name}: {bad} of {len(points)} points are not finite; leave them out")
         object.__setattr__(self, "points", points)
-        for what, dtype, shape in (
-            ("color", np.float32, (len(points), 3)),
-            ("labels", np.int64, (len(points),)),
-            ("instances", np.int64, (len(points),)),
-        ):
-            given = getattr(self, what)
-            if given is None:
+        for what, shape in (("color", (len(points), 3)), ("labels", (len(points),)), ("instances", (len(points),))):
+            if getattr(self, what) is None:
                 continue
-            if np.shape(given) != shape:
-                raise InputError(f"{self.name}: {what} has shape {np.shape(given)}; expected {shape}, a row a point")
-            object.__setattr__(self, what, np.asarray(given, dtype=dtype))
+            given = _numbers(getattr(self, what), f"{self.name}: {what}")
+            if given.shape != shape:
+                raise InputError(f"{self.name}: {what} has shape {given.shape}; expected {shape}, a row a point")
+            if what == "color":
+                object.__setattr__(self, what, given.astype(np.float32, copy=False))
+            else:
+                object.__setattr__(self, what, whole_numbers(given, f"{self.name}: {what}"))
         if self.color is not None and not -0.01 <= self.color.min() <= self.color.max() <= 1.01:  # nor NaN
             runs = f"{self.color.min():g} to {self.color.max():g}"
             raise InputError(f"{self.name}: color runs from {runs}; expected 0 to 1, so divide bytes by 255")
@@ -89,8 +91,11 @@ class Scene:
         >>> len(Scene(np.eye(3)).crop((0, 0, 0.5), (np.inf, np.inf, np.inf)))
         1
         """
-        corners = np.array([low, high], dtype=np.float64) if np.shape(low) == np.shape(high) == (3,) else np.empty(0)
-        if not corners.size or not (corners[0] <= corners[1]).all():
+        try:
+            corners = np.array([low, high], dtype=np.float64)
+        except (TypeError, ValueError):  # words, or another number of them
+            corners = np.empty(0)
+        if corners.shape != (2, 3) or not (corners[0] <= corners[1]).all():
             raise InputError(f"{self.name}: low is {low!r}, high {high!r}; expected three numbers each, low below high")
         inside = ((self.points >= corners[0]) & (self.points <= corners[1])).all(axis=1)
         if not inside.any():
@@ -103,3 +108,29 @@ class Scene:
     def spacing(self) -> float:
         """The median distance, in meters, of a point to the nearest other; infinite where all are one."""
         return spacing(self.points)
+
+
+def check_scene(scene: Any) -> None:
+    """Raises `InputError` for what is no `Scene`."""
+    if not isinstance(scene, Scene):
+        what = f"the scan is a {type(scene).__name__}"
+        raise InputError(f"{what}; expected a Scene: load_scene(path), or Scene(points) in meters, z up")
+
+
+def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
+    """Labels (n,) int64 from 0 up: what is below 0 is 0, none. Raises `CloudError` for other numbers."""
+    with np.errstate(invalid="ignore"):
+        found = given.astype(np.int64, copy=False)
+    if given.dtype.kind not in "iub" and not (found == given).all():
+        raise CloudError(f"{what} holds other than whole numbers, which no labels are")
+    return np.maximum(found, 0) if found.min(initial=0) < 0 else found
+
+
+def _numbers(values: Any, what: str) -> np.ndarray:
+    try:
+        given = np.asarray(to_numpy(values))
+    except ValueError as error:
+        raise InputError(f"{what} in rows of different lengths; expected as many numbers in each") from error
+    if given.dtype.kind not in "fiub":
+        raise InputError(f"{what} of type {given.dtype}; expected numbers")
+    return given

@@ -13,10 +13,10 @@ from openshape_ood.decisions.threshold import Threshold
 from openshape_ood.encoders.protocols import Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
-from openshape_ood.novelty.inputs import how_known, known_classes
+from openshape_ood.novelty.score import how_known, known_classes
 from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.registry import find_checkpoint
-from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.scene import Scene, check_scene
 from openshape_ood.scoring import DEFAULTS, Method, default_method, find_method, judge
 from openshape_ood.scoring.methods import check_known
 
@@ -75,6 +75,9 @@ def segment_scene(
         For the file of the encoder or of its text encoder.
     """
     check_whole(smooth, "smooth", 0)
+    check_scene(scene)
+    if threshold is not None and not isinstance(threshold, Threshold):
+        raise InputError(f"threshold is {threshold!r}; expected a Threshold, as Threshold(0.5)")
     if isinstance(known, Mapping):
         raise InputError(
             "known is a mapping; expected a list of names, or KnownClasses.from_embeddings(vectors, labels, "

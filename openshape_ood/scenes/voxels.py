@@ -8,6 +8,7 @@ import numpy as np
 
 from openshape_ood.checks import blocks, check_positive
 from openshape_ood.errors import InputError
+from openshape_ood.scenes.scene import whole_numbers
 
 FARTHEST = 2**62  # cells from the origin: beyond, whole numbers of 64 bits end
 
@@ -117,7 +118,7 @@ def spread(voxels: Voxels, values: np.ndarray) -> np.ndarray:
 
 def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
     """The mean (v, 3) float32 of the colors (n, 3) of the points in a voxel. Raises `InputError` as `spread` does."""
-    given, counts = _checked(color, "colors", len(voxels.inverse), "points"), np.bincount(voxels.inverse)
+    given, counts = _checked(color, "colors", len(voxels.inverse), "points", 2), np.bincount(voxels.inverse)
     columns = [np.bincount(voxels.inverse, weights=given[:, channel]) / counts for channel in range(given.shape[1])]
     return np.stack(columns, axis=1).astype(np.float32)
 
@@ -125,8 +126,8 @@ def mean_color(voxels: Voxels, color: np.ndarray) -> np.ndarray:
 def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     """The label (v,) that most of the labelled points in each voxel have, of labels (n,) of points.
 
-    0 is no label, and has no vote: a voxel has it where none of its points is labelled. Of as many votes, the smaller
-    label wins. Raises `InputError` as `spread` does.
+    0 and what is below are no label and have no vote: a voxel has 0 where none of its points is labelled. Of as many
+    votes, the smaller label wins. Raises `InputError` as `spread` does, and for other than whole numbers.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     >>> majority_label(voxels, np.array([0, 0, 0, 7, 4])).tolist()
     [4]
     """
-    given = _checked(labels, "labels", len(voxels.inverse), "points")
+    given = whole_numbers(_checked(labels, "labels", len(voxels.inverse), "points", 1), "labels")
     found = np.zeros(len(voxels), dtype=np.int64)
     voting = given != 0
     names, index = np.unique(given[voting], return_inverse=True)
@@ -148,8 +149,10 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _checked(values: np.ndarray, what: str, count: int, of: str) -> np.ndarray:
+def _checked(values: np.ndarray, what: str, count: int, of: str, axes: int | None = None) -> np.ndarray:
     given = np.asarray(values)
+    if given.ndim == 0 or given.ndim != (axes or given.ndim):
+        raise InputError(f"{what} have shape {given.shape}; expected one for each of {count} {of}")
     if len(given) != count:
         raise InputError(f"there are {len(given)} {what} for {count} {of}; expected one for each")
     return given

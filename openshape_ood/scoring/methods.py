@@ -80,17 +80,15 @@ class Method:
             check_settings(self.settings, [one.name for one in takes], f"method {self.name!r}")
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Method) or self._plain() != other._plain():
+        if not isinstance(other, Method) or self.settings.keys() != other.settings.keys():
             return False
+        plain = ("name", "scorer", "needs", "rows", "reference")
+        # settings may be arrays
         same = (np.array_equal(value, other.settings[name]) for name, value in self.settings.items())
-        return self.settings.keys() == other.settings.keys() and all(same)
+        return all(getattr(self, name) == getattr(other, name) for name in plain) and all(same)
 
     def __hash__(self) -> int:
-        return hash(self._plain())
-
-    def _plain(self) -> tuple[Any, ...]:
-        """All that can be hashed; settings may be arrays."""
-        return self.name, self.scorer, self.needs, self.rows, self.reference
+        return hash(self.name)
 
     def fit(self, known: KnownClasses) -> Scorer:
         """The scorer of these known classes."""

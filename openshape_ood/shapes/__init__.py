@@ -18,7 +18,7 @@ __all__ = ["CloudSpec", *_HOMES]
 
 @dataclass(frozen=True)
 class CloudSpec:
-    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones.
+    """What clouds an encoder was trained on: number of points, gravity axis, gray of uncolored ones, in [0, 1].
 
     fewer: what becomes of clouds of fewer points, "repeat" (some of them again) or "keep" (they stay as they are).
     """
@@ -27,16 +27,6 @@ class CloudSpec:
     up: str
     color: float = field(metadata={"zero": True})
     fewer: str = "repeat"
-
-    def size(self, n: int) -> int:
-        """How many points the encoder takes of a cloud of n.
-
-        Examples
-        --------
-        >>> CloudSpec(1024, "y", 0.4).size(500), CloudSpec(1024, "y", 0.4, fewer="keep").size(500)
-        (1024, 500)
-        """
-        return min(n, self.count) if self.fewer == "keep" else self.count
 
 
 def __getattr__(name: str) -> Any:

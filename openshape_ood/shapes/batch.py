@@ -51,7 +51,7 @@ def reader(points: int, frame: dict[str, Any] | None) -> processes.Work:
     def read(file: list[Any]) -> tuple[str, list[np.ndarray]]:
         path, up, seed, name = file
         cloud, own = load_shape(path, points, seed), file_up(path) if up == "file" else up
-        return own, [cloud if spec is None else _prepared(cloud, spec, own, seed, name)]
+        return own, [cloud if spec is None else prepare(cloud, spec, up=own, seed=seed, name=name)]
 
     return read
 
@@ -148,23 +148,18 @@ def read_shapes(
     return _reads(_in_order(files, int(points), frame, count, check_whole(ahead, "ahead")))
 
 
-def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Generator[np.ndarray]:
-    """Clouds (count, 6) float32 in the frame of an encoder, of shapes with a gravity axis and a seed each, in order.
+def ready_files(files: Sequence[list[Any]], frame: CloudSpec) -> Generator[np.ndarray]:
+    """Clouds (count, 6) float32 in the frame of an encoder, of what `reader` takes, in order.
 
     Files are read by child processes, within `reading_limits`; one file alone is read by this process, before a child
-    would have begun. Raises what is wrong with the first shape that cannot be used.
+    would have begun. Raises what is wrong with the first that cannot be used.
     """
-    files = [[os.fsdecode(shape.path), up, seed, shape.name] for shape, up, seed in jobs if shape.path is not None]
     alone = len({path for path, *_ in files}) < 2
     workers = 0 if alone else min(processes.default_workers(), math.ceil(len(files) / FILES_A_WORKER))
     with contextlib.closing(_in_order(files, frame.count, frame, workers)) as reads:
-        for shape, up, seed in jobs:
-            if shape.path is None:
-                yield _prepared(shape.cloud(frame.count, seed), frame, up, seed, shape.name)
-                continue
-            done = next(reads)
+        for done in reads:
             if isinstance(done.error, WorkerError):
-                raise ShapeFileError(f"{shape.name}: {done.error}") from done.error
+                raise ShapeFileError(f"{done.argument[3]}: {done.error}") from done.error
             if done.error is not None:
                 raise done.error
             yield done.arrays[0]
@@ -181,14 +176,10 @@ def errors_of(shapes: Sequence[Shape], *, seed: int, frame: CloudSpec, up: str =
 
 def _error_of(shape: Shape, seed: int, frame: CloudSpec) -> str | None:
     try:
-        _prepared(shape.cloud(frame.count, seed), frame, frame.up, seed, shape.name)
+        prepare(shape.cloud(frame.count, seed), frame, up=frame.up, seed=seed, name=shape.name)
     except CloudError as error:
         return str(error)
     return None
-
-
-def _prepared(cloud: np.ndarray, to: CloudSpec, up: str, seed: int, name: str) -> np.ndarray:
-    return prepare(cloud, count=to.size(len(cloud)), up=up, to=to.up, color=to.color, seed=seed, name=name)
 
 
 def _reads(done: Generator[processes.Done]) -> Generator[Read]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from openshape_ood.checks import check_seed, check_whole
 from openshape_ood.errors import CloudError, UnknownNameError
-from openshape_ood.shapes import CloudSpec as CloudSpec
+from openshape_ood.shapes import CloudSpec
 
 SAMPLE_STEP = 1_000_003  # between seeds of samplings; a prime, so that the samplings of neighboring seeds differ
 CELLS = 1 << 16  # a radius: far coarser than what a distant origin does to float64, far finer than any patch
@@ -27,27 +27,36 @@ class AxisWarning(UserWarning):
     """Which axis points up was not told, or could not be found."""
 
 
-def prepare(cloud: np.ndarray, *, count: int, up: str, to: str, color: float, seed: int, name: str) -> np.ndarray:
-    """A cloud (n, 3|6) of `check_cloud` in the frame of an encoder: (count, 6) float32, xyz in the unit ball, rgb 0-1.
+def prepare(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int, name: str) -> np.ndarray:
+    """A cloud (n, 3|6) of `check_cloud` as an encoder takes it: (count, 6) float32, xyz in the unit ball, rgb 0-1.
 
-    up, to: its gravity axis and the encoder's; color: the gray of a cloud without, in [0, 1]. Raises `CloudError`,
-    calling it `name`, where resampling by `seed` leaves one point repeated, or the extent is beyond float64.
+    up: its gravity axis. Raises `CloudError`, calling it `name`, where resampling by `seed` leaves one point repeated,
+    or the extent is beyond float64.
     """
-    cloud = cloud[resample(len(cloud), count, seed)]
+    cloud = cloud[resample(len(cloud), resampled_size(len(cloud), spec), seed)]
     if (cloud[:, :3] == cloud[0, :3]).all():  # resampling can leave out the few points that differ
-        raise _one_point(count, name)
-    xyz = to_unit_ball(exchange(cloud[:, :3], up, to), name)
-    rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, color)
+        raise _one_point(len(cloud), name)
+    xyz = to_unit_ball(exchange(cloud[:, :3], up, spec.up), name)
+    rgb = cloud[:, 3:] if cloud.shape[1] == 6 else np.full_like(xyz, spec.color)
     # in one order of memory, or sums over it would differ with whoever prepared it
     return np.ascontiguousarray(np.concatenate([xyz, rgb], axis=1), dtype=np.float32)
 
 
-def in_frame(cloud: np.ndarray, *, count: int, up: str, to: str, seed: int) -> np.ndarray:
+def in_frame(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int) -> np.ndarray:
     """Every point (n, 3) of a cloud in the frame into which `prepare` brings its sample, within the rounding."""
-    xyz = exchange(cloud[:, :3], up, to)
-    sampled = xyz[resample(len(cloud), count, seed)]
+    xyz = exchange(cloud[:, :3], up, spec.up)
+    sampled = xyz[resample(len(cloud), resampled_size(len(cloud), spec), seed)]
     center = sampled.mean(axis=0)
     return (xyz - center) / np.linalg.norm(sampled - center, axis=1).max()
+
+
+def resampled_size(n: int, spec: CloudSpec) -> int:
+    """How many points an encoder takes of a cloud of n.
+
+    >>> resampled_size(500, CloudSpec(1024, "y", 0.4)), resampled_size(500, CloudSpec(1024, "y", 0.4, fewer="keep"))
+    (1024, 500)
+    """
+    return min(n, spec.count) if spec.fewer == "keep" else spec.count
 
 
 def check_cloud(value: Any, name: str) -> np.ndarray:

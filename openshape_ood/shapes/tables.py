@@ -134,7 +134,7 @@ def _table(array: np.ndarray) -> Table:
 
 def read_npz(data: bytes) -> Table:
     """The array called points, xyz, coords or the like, or else the only one; with colors and others beside it."""
-    arrays = npz_arrays(data)
+    arrays = {name.lower(): array for name, array in npz_arrays(data).items()}
     held = sum(array.nbytes for array in arrays.values())
     rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
     require_memory(held + POINT * rows, len(data), f"{rows:,} points")
@@ -165,6 +165,8 @@ def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np
     Raises `FileError` for any other file, also where what is done with its content shows that it is damaged.
     """
     given = given_path(path, "path")
+    if given.exists() and not given.is_file():  # a pipe would wait for ever
+        raise FileError(f"{given} is no regular file")
     try:
         yield npz_arrays(given.read_bytes())
     except OSError as error:
@@ -174,7 +176,7 @@ def loaded_npz(path: str | os.PathLike[str], what: str) -> Iterator[dict[str, np
 
 
 def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
-    """Arrays by name in lower case."""
+    """Arrays by name."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
         if not members:
@@ -188,5 +190,5 @@ def npz_arrays(data: bytes) -> dict[str, np.ndarray]:
         for member in members:
             with archive.open(member) as file:
                 plain = file.read(member.file_size)  # a plain read() would inflate beyond the declared size
-            found[member.filename.removesuffix(".npy").lower()] = _npy(io.BytesIO(plain), len(plain))
+            found[member.filename.removesuffix(".npy")] = _npy(io.BytesIO(plain), len(plain))
         return found

@@ -68,8 +68,8 @@ def load_detector(cls: Any, path: str | os.PathLike[str]) -> Any:
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
             scorer = restored_scorer(row["scorer"], row["settings"], own, k, width)
             threshold = Threshold(float(row["threshold"]), float(row["coverage"]))
-            if not k or not 0 < float(row["coverage"]) < 1:
-                raise ValueError("a part of it has no classes, or no coverage")
+            if not k:
+                raise ValueError("a part of it has no classes")
             detector._parts.append(Part(np.arange(first, first + k), scorer, threshold))
             first += k
     return detector

@@ -59,8 +59,12 @@ class Affinities:
         values = given.astype(np.float32, copy=False)
         if np.isinf([np.nanmin(values), np.nanmax(values)] if not np.isnan(values).all() else [0]).any():
             raise InputError("affinities hold infinity; expected finite numbers, or NaN where nothing is known")
-        if self.rgb is not None and np.shape(self.rgb) != (*values.shape[1:], 3):
-            raise InputError(f"the image is {np.shape(self.rgb)}; expected {(*values.shape[1:], 3)}, as the affinities")
+        picture, expected = self.rgb, (*values.shape[1:], 3)
+        if picture is not None and (np.shape(picture) != expected or np.asarray(picture).dtype != np.uint8):
+            raise InputError(
+                f"the image is {np.asarray(picture).dtype} {np.shape(picture)}; expected bytes {expected}, as the "
+                "affinities: of a View np.rint(255 * view.rgb).astype(np.uint8)"
+            )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "names", names)
 
@@ -157,15 +161,19 @@ class Affinities:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """A record a name: its largest affinity and where, its mean, and the share of pixels above half the largest."""
+        """A record a name: its largest affinity and where, its mean, and the share of pixels above half the largest.
+
+        None but for the share, 0, of a name of which nothing is known.
+        """
         records = []
         for name, values in zip(self.names, self.values, strict=True):
-            known = np.where(np.isnan(values), -np.inf, values)
-            row, column = divmod(int(known.argmax()), values.shape[1])
-            peak = float(known[row, column])
-            share, mean = float((known > peak / 2).mean()), float(np.ma.masked_invalid(values).mean())
-            where = {"name": name, "peak": peak, "row": row, "column": column}
-            records.append(where | {"mean": mean, "share_above_half": share})
+            record: dict[str, Any] = {"name": name, "peak": None, "row": None, "column": None, "mean": None}
+            if not np.isnan(values).all():
+                row, column = divmod(int(np.nanargmax(values)), values.shape[1])
+                record |= {"peak": float(values[row, column]), "row": row, "column": column}
+                record["mean"] = float(np.nanmean(values))
+            above = 0.0 if record["peak"] is None else float((values > record["peak"] / 2).mean())
+            records.append(record | {"share_above_half": above})
         return records
 
     def save(self, path: str | os.PathLike[str]) -> Path:

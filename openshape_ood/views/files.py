@@ -85,12 +85,10 @@ def load_view(
     try:
         if suffix in IMAGES:
             found = _pair(given, depth, camera)
+        elif suffix == ".npz":
+            found = {name.lower(): array for name, array in npz_arrays(read_bounded(given)).items()}
         else:
-            found = (
-                npz_arrays(read_bounded(given))
-                if suffix == ".npz"
-                else published_arrays(read_pickle(read_bounded(given)))
-            )
+            found = published_arrays(read_pickle(read_bounded(given)))
         view = _view(found, scale, given.parent.name if given.name == "rgb.png" else given.name)
     except FileError:
         raise

@@ -6,13 +6,29 @@ down; a pose (4, 4) takes points of the camera to the world, which is in meters 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import InputError
 
 BOUNDS = np.array([[-1.0, -1.0, -0.1], [1.0, 1.0, 1.9]])  # of the published networks, in the published frame
 BOUNDS.flags.writeable = False
 SCALE = 0.6  # units of the published frame a meter
+
+
+def checked_matrix(given: Any, what: str, shape: tuple[int, int]) -> np.ndarray:
+    """`given` as finite float64 of a shape; the last row of (4, 4) is 0, 0, 0, 1. Raises `InputError`."""
+    try:
+        found = np.array(to_numpy(given), dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        found = np.empty(0)
+    if found.shape != shape or not np.isfinite(found).all():
+        raise InputError(f"{what} is {given!r:.80}; expected {shape} finite numbers")
+    if shape == (4, 4) and np.abs(found[3] - [0, 0, 0, 1]).max() > 1e-6:
+        raise InputError(f"the last row of {what} is {found[3].tolist()}; expected 0, 0, 0, 1")
+    return found
 
 
 def unproject(depth: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from openshape_ood.novelty_map import Elements, NoveltyMap
 from openshape_ood.scenes import Proposals, Scene, voxelize
 from openshape_ood.scoring import Method
 from openshape_ood.views.affinities import Affinities
-from openshape_ood.views.geometry import in_bounds
+from openshape_ood.views.geometry import checked_matrix, in_bounds
 from openshape_ood.views.view import View
 
 SPACING = 0.02  # meters, of the points of several views
@@ -178,8 +178,8 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
         raise CloudError(f"{told}: no pixel has a depth, so that there is no visible point")
     if bounds is None:
         return kept
-    box = np.asarray(bounds, dtype=np.float64)
-    if box.shape != (2, 3) or not (box[0] < box[1]).all():
+    box = checked_matrix(bounds, "bounds", (2, 3))
+    if not (box[0] < box[1]).all():
         raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
     inside = [mask & in_bounds(view.points, box) for view, mask in zip(views, kept, strict=True)]
     if not any(mask.any() for mask in inside):

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.scenes import Scene
-from openshape_ood.views.geometry import moved, unproject
+from openshape_ood.views.geometry import checked_matrix, moved, unproject
 
 FARTHEST = 200.0  # meters to half of the pixels: a room in millimeters lies beyond
 ROUNDING = 1e-3  # by which a pose may differ from a rotation
@@ -60,8 +61,8 @@ class View:
         for what, checked in (
             ("rgb", self._checked_rgb()),
             ("depth", self._checked_depth()),
-            ("intrinsics", self._matrix("intrinsics", 3)),
-            ("pose", self._matrix("pose", 4)),
+            ("intrinsics", checked_matrix(self.intrinsics, f"{self.name}: intrinsics", (3, 3))),
+            ("pose", checked_matrix(self.pose, f"{self.name}: pose", (4, 4))),
         ):
             checked.flags.writeable = False
             object.__setattr__(self, what, checked)
@@ -106,8 +107,8 @@ class View:
         return Scene(self.points[seen], self.rgb.reshape(-1, 3)[seen], name=self.name)
 
     def _checked_rgb(self) -> np.ndarray:
-        rgb = np.asarray(self.rgb)
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        rgb = self._numbers("rgb")
+        if rgb.ndim != 3 or rgb.shape[2] != 3:
             raise InputError(f"{self.name}: rgb has shape {rgb.shape}; expected (h, w, 3)")
         if rgb.dtype == np.uint8:
             return rgb.astype(np.float32) / 255
@@ -118,10 +119,11 @@ class View:
         return np.clip(rgb, 0, 1)
 
     def _checked_depth(self) -> np.ndarray:
-        depth = np.asarray(self.depth)
-        if depth.ndim != 2 or not depth.size or depth.dtype.kind not in "fiu":
-            raise InputError(f"{self.name}: depth has shape {depth.shape}, type {depth.dtype}; expected numbers (h, w)")
-        depth = np.array(depth, dtype=np.float32)
+        given = self._numbers("depth")
+        if given.ndim != 2:
+            raise InputError(f"{self.name}: depth has shape {given.shape}; expected numbers (h, w)")
+        with np.errstate(over="ignore"):  # becomes infinity, which is unknown
+            depth = np.array(given, dtype=np.float32)
         depth[(depth == 0) | ~np.isfinite(depth)] = np.nan
         known = depth[np.isfinite(depth)]
         if known.size and known.min() < 0:
@@ -135,16 +137,14 @@ class View:
             )
         return depth
 
-    def _matrix(self, what: str, side: int) -> np.ndarray:
+    def _numbers(self, what: str) -> np.ndarray:
         try:
-            matrix = np.array(getattr(self, what), dtype=np.float64)
-        except (TypeError, ValueError):
-            matrix = np.empty(0)
-        if matrix.shape != (side, side) or not np.isfinite(matrix).all():
-            raise InputError(
-                f"{self.name}: {what} is {getattr(self, what)!r}; expected ({side}, {side}) finite numbers"
-            )
-        return matrix
+            given = np.asarray(to_numpy(getattr(self, what)))
+        except ValueError as error:
+            raise InputError(f"{self.name}: {what} has rows of different lengths; expected an image") from error
+        if given.dtype.kind not in "fiu" or not given.size:
+            raise InputError(f"{self.name}: {what} is {given.dtype} {given.shape}; expected numbers, an image of them")
+        return given
 
     def _check_camera(self) -> None:
         k = self.intrinsics
@@ -155,9 +155,7 @@ class View:
             )
 
     def _check_pose(self) -> None:
-        turn, last = self.pose[:3, :3], self.pose[3]
-        if np.abs(last - [0, 0, 0, 1]).max() > 1e-6:
-            raise InputError(f"{self.name}: the last row of the pose is {last.tolist()}; expected 0, 0, 0, 1")
+        turn = self.pose[:3, :3]
         off = float(np.abs(turn @ turn.T - np.eye(3)).max())
         scale = float(np.cbrt(np.linalg.det(turn)))
         if off <= ROUNDING and scale > 0:

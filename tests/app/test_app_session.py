@@ -69,6 +69,9 @@ def test_what_cannot_be_added(session: Session) -> None:
         Session().with_names("chair").with_example("chair", "y")
     with pytest.raises(ClassNamesError, match="choose the class"):
         session.with_example("  ", "y")
+    for several in ("lamp, desk", "lamp; desk"):
+        with pytest.raises(ClassNamesError, match="an example of one class; 2 are written: lamp"):
+            session.with_example(several, "y")
     with pytest.raises(UnknownNameError, match="up is 'w'"):
         session.with_example("sofa", "w")
 

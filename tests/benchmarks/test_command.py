@@ -533,7 +533,7 @@ def test_two_runs_at_once_share_a_fresh_cache(long_release: Path, tmp_path: Path
         (["--device", "abacus"], "abacus"),
         (["--out", "/dev/null/results"], "/dev/null/results"),
         (["--data-seed", "-1"], "data seed is -1"),
-        (["--per-class", "0"], "per_class is 0; expected 1 to"),
+        (["--per-class", "0"], "--per-class is 0; expected 1 or more"),
         (["--batch-size", "0"], "--batch-size is 0; expected 1 or more"),
         (["--workers", "-1"], "--workers is -1; expected 0 or more"),
         (["--num-samples", "0"], "--num-samples is 0; expected 1 or more"),

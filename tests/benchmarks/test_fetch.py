@@ -138,6 +138,15 @@ def test_web_page_is_refused_and_not_kept(before: str, archive: Archive, server:
     assert [path.stat().st_size for path in tmp_path.iterdir()] == [len(server.content) // 2] * bool(before)
 
 
+@pytest.mark.parametrize("head", [b"PK\3\4", b"\x1f\x8b", b""])
+def test_what_is_no_tar_ends_with_its_first_bytes(
+    head: bytes, archive: Archive, server: ArchiveServer, tmp_path: Path
+) -> None:
+    server.content, server.behaviors = head + bytes(600_000), ["stall"]  # of which only the first half comes
+    assert "sends is no tar archive" in refusal(archive, tmp_path) and len(server.requests) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "status, words, requests",
     [

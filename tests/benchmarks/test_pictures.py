@@ -5,7 +5,7 @@ import pytest
 from made_up_finished import METHODS, READ, made_up_finished
 from PIL import Image
 
-from benchmarks.report.pictures.run import DRAWN, PICTURES, draw_all, ends, limit, two_methods
+from benchmarks.report.pictures.run import DRAWN, PICTURES, draw_all, ends, threshold_of, two_methods
 from openshape_ood.errors import MissingPackageError
 from openshape_ood.plots import save
 
@@ -98,7 +98,7 @@ def test_the_overview_takes_names_and_prototypes_if_it_can():
 
 def test_without_validation_the_limit_is_that_of_the_known():
     result = made_up_finished(validation=False).results[0]
-    value, keeps = limit(result)
+    value, keeps = threshold_of(result)
     # numpy's quantile, as sorted by hand: between the 11th and 12th of 12 values, at 0.95 * 11 = 10.45
     ordered = sorted(result.scored[0]["known"].novelty)
     assert (
@@ -106,9 +106,9 @@ def test_without_validation_the_limit_is_that_of_the_known():
         and keeps == "11 of 12 of the known tested"
     )
     result = made_up_finished().results[0]
-    assert limit(result) == (result.thresholds[0], "11 of 12 of the validation")
+    assert threshold_of(result) == (result.thresholds[0], "11 of 12 of the validation")
     # below it, of the first seed's validation shapes, by counting: 12 * 0.95 = 11.4, so that one of them is above
-    assert sum(v <= limit(result)[0] for v in result.scored[0]["validation"].novelty) == 11
+    assert sum(v <= threshold_of(result)[0] for v in result.scored[0]["validation"].novelty) == 11
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):

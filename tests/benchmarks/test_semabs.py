@@ -114,9 +114,13 @@ def test_a_network_is_evaluated_and_summarized(layout, head, more, tmp_path, mon
     monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(small_registry(tmp_path, layout, head, more)))
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "results.csv"
-    for split in ("unseen_instances", "unseen_instances_synonyms", "train"):
+    out.touch()  # of a run that was stopped before its first view
+    for split in ("unseen_instances", "unseen_instances_synonyms", "train", "train"):  # the last one is there
         arguments = ["evaluate", str(tmp_path / "views"), "--model", "small", "--split", split, "--out", str(out)]
         assert command.main(arguments) == 0
+    assert f"{SCENE}.npz is in {out}" in capsys.readouterr().out
+    with pytest.raises(InputError, match="another kind of network"):
+        command.add_rows(out, [{"scene_id": SCENE}], ["scene_id", "split"])
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert len(rows) == 3 * 25 * (2 if layout == "ovssc" else 1)
     named = {row["label"] for row in rows} if layout == "ovssc" else {row["reference_obj_name"] for row in rows}

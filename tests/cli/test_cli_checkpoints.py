@@ -23,6 +23,7 @@ from openshape_ood.encoders.text import open_clip
 from openshape_ood.encoders.text.encoder import fetch_file
 from openshape_ood.errors import OfflineError
 from openshape_ood.registry import find_checkpoint
+from openshape_ood.registry.rows import PACKAGE
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +234,7 @@ def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
         ("add", stick, "--as", "mine"): "expected",
     }.items():
         error = run_json("checkpoints", *words, code=2)["error"]
-        assert error["type"] == "HashError" and told in error["message"]
+        assert error["type"] == "HashError" and told in error["message"] and str(stick) in error["message"]
     error = run_json("checkpoints", "add", stick, "--as", "tiny", code=2)["error"]
     assert error["type"] == "WeightsError" and "nothing needs to be added" in error["message"]
     missing = run("checkpoints", "add", stick.with_name("none.pt"))
@@ -281,15 +282,46 @@ def test_point_encoders_are_listed_and_shown() -> None:
     assert "its authors give it to people only" in failed[0]["reason"]
 
 
-def test_a_point_encoder_brought_by_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
-) -> None:
+PAGE_ROWS = """
+[scans]
+like = "tiny-points"
+licence = "MIT"
+source = { page = "https://example.org/", file = "scans.safetensors" }
+[views]
+like = "completion-rooms"
+licence = "MIT"
+source = { page = "https://example.org/", file = "views.safetensors" }
+"""
+
+
+@pytest.fixture
+def page_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows whose files are got by hand, with no sha256."""
+    (tmp_path / "mine.toml").write_text(PAGE_ROWS)
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(tmp_path / "mine.toml"))
     monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
-    file = tmp_path / "34D_CLIP_finetune.ckpt"
-    file.write_bytes(b"weights")
-    (added,) = run_json("checkpoints", "add", file, "--as", "lground-34d")["added"]
-    assert added["part"] == "encoder" and Path(added["path"]).read_bytes() == b"weights"
-    assert "the registry names no sha256" in str(recwarn.pop(UserWarning).message)
-    assert (
-        run_json("checkpoints", "verify", "lground-34d", code=1)["files"][0]["status"] == "sound"
-    )  # its text is missing
+
+
+@pytest.mark.usefixtures("page_rows")
+@pytest.mark.parametrize(
+    ("name", "part", "source"),
+    [("scans", "encoder", "tiny/points.safetensors"), ("views", "completion", "completion/rooms.safetensors")],
+)
+def test_what_is_got_by_hand(name: str, part: str, source: str) -> None:
+    done = run("checkpoints", "add", PACKAGE / source, "--as", name)
+    assert done.exit_code == 0 and done.stdout.startswith(f"{name}, {part}: ")
+    assert done.stderr.startswith("warning: ") and "the registry names no sha256" in done.stderr
+    first = run_json("checkpoints", "verify", name)["files"][0]
+    assert (first["part"], first["status"]) == (part, "sound")
+    assert run_json("checkpoints", "show", name)["files"][0]["path"] == first["path"]
+    error = run_json("checkpoints", "add", PACKAGE / "tiny/encoder.safetensors", "--as", name, code=2)["error"]
+    assert error["type"] == "HashError" and "tiny/encoder.safetensors" in error["message"]
+
+
+@pytest.mark.usefixtures("page_rows")
+def test_what_does_not_fit_is_not_recorded(tmp_path: Path) -> None:
+    error = run_json("checkpoints", "add", PACKAGE / "tiny/encoder.safetensors", "--as", "scans", code=2)["error"]
+    assert error["type"] == "WeightsError" and "does not hold the weights of scans" in error["message"]
+    error = run_json("checkpoints", "add", PACKAGE / "tiny/text.safetensors", "--as=views", "--text", code=2)["error"]
+    assert "is of kind 'completion'" in error["message"]
+    assert not list((tmp_path / "cache").rglob("*"))

@@ -112,6 +112,23 @@ def test_wrong_usage_is_said(words: list[Any], more: list[str], message: str, tm
     assert done.exit_code == 2 and message in " ".join(done.stderr.split())
 
 
+def test_the_axis_is_asked_of_what_was_read(folder: Path, tmp_path: Path) -> None:
+    for seed in range(5):
+        np.save(tmp_path / f"chair_{seed}.npy", sample("chair", 1024, seed)[:, [0, 2, 1]], allow_pickle=False)
+    (tmp_path / "broken.ply").write_text("no")
+    words = ["discover", tmp_path, "--known-file", folder / "k.safetensors", "--names", "car", "--readers", "0"]
+    assert "note: 5 files do not say" in run(*words, "--threshold", "2").stderr
+    assert "warning: read with y up, but z is up" in run(*words, "--threshold", "0.6").stderr
+
+
+def test_nothing_done_is_json_too(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.ply").write_text("no")
+    words = ["--known-file", folder / "k.safetensors", "--threshold", "0.8"]
+    assert "none of the shapes" in run_json("discover", tmp_path, *words, code=2)["error"]["message"]
+    out = ["--out", tmp_path / "x.npz", "--model", "tiny"]
+    assert "no shapes to embed" in run_json("embed", tmp_path / "*.obj", *out, code=2)["error"]["message"]
+
+
 def test_known_classes_of_another_encoder_are_refused(folder: Path, tmp_path: Path) -> None:
     other = KnownClasses.from_embeddings(np.eye(192)[:2], ["a", "b"], Identity("other", "words", "0" * 64))
     other.save(tmp_path / "o.safetensors")

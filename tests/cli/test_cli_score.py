@@ -134,6 +134,10 @@ def test_a_threshold_is_saved_and_judges_later_runs(mixed: Path, tmp_path: Path)
     assert again["threshold"] == made["threshold"] and again["shapes"] == made["shapes"]
     assert again["threshold"]["n"] == 9 and str(tmp_path / "mine") in again["threshold"]["source"]
     assert Threshold.load(kept).provenance.as_json() == made["provenance"]
+    half = run_json(*words, "--threshold", kept, "--coverage", "0.5")["threshold"]  # of the same shapes
+    assert half["value"] == pytest.approx(np.sort(Threshold.load(kept).scores)[4]) and half["coverage"] == 0.5
+    most = run(*words, "--threshold", kept, "--coverage", "0.95")
+    assert most.exit_code == 2 and "9 promise at most 0.9" in most.stderr
     other = run(*words, "--threshold", kept, "--method", "energy")
     assert other.exit_code == 2 and "the threshold is for 'max_cosine'" in other.stderr
     lost = run("score", mixed / "chair.npy", "--known", "wooden seat", "--model", "tiny", "--save-threshold", kept)
@@ -178,6 +182,8 @@ def test_stored_embeddings_are_scored_as_their_shapes(mixed: Path, tmp_path: Pat
         assert one["novelty"] == pytest.approx(other["novelty"], abs=1e-5)
         assert (one["verdict"], one["nearest"], one["up"]) == (other["verdict"], other["nearest"], "z")
     assert stored["provenance"] == shapes["provenance"]
+    late = run("score", store, *words, "--up", "x", "--num-samples", "2").stderr
+    assert "note: --up x is for files" in late and "made with z" in late and "--num-samples 2" in late
 
 
 def test_stored_embeddings_are_examples_and_calibrate_too(
@@ -275,12 +281,14 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
         (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
+        (["score", "chair.npy", *KNOWN, "--threshold", "1", "--coverage", "0.9"], "--threshold is a bare number"),
+        (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "is for the shapes of --calibrate"),
         (["score", "chair.npy", *KNOWN, "--threshold", "gone.json"], "cannot read the threshold gone.json"),
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
         (["score", "chair.npy", *KNOWN, "--coverage", "95"], "between 0 and 1"),
         (["score", ".", *KNOWN], "no shape files"),
         (["score", "a.ply", *KNOWN, "--known-up", "z"], "--known-up is for the shapes of --examples"),
-        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Missing argument"),
+        (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
         (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from cli_runs import run
 
 from openshape_ood.scenes import Scene, save_scene
+from openshape_ood.shapes.ply import ply_bytes
 from openshape_ood.synthetic import sample
 
 NAMES = ["--known", "chair", "sofa"]
@@ -40,6 +42,7 @@ def test_scene_writes_what_show_draws(scan, tmp_path):
         assert done.exit_code == 0, done.output
         assert "plotly" in picture.read_text(encoding="utf-8")[:10_000]
     assert "chair" in (tmp_path / "class.html").read_text(encoding="utf-8")[-200_000:]
+    assert "comment up z" in (out / "novelty.ply").read_bytes()[:2000].decode("latin-1")
     done = run("show", scan, "--color", "novelty")
     assert done.exit_code == 2
     assert "no column 'novelty'" in done.stderr.replace("\n", " ")
@@ -70,3 +73,17 @@ def test_what_cannot_be_is_said_first(scan, tmp_path):
     assert sized.exit_code == 2
     assert "without sizes" in sized.stderr.replace("\n", " ")
     assert run("show", tmp_path / "nothing.ply").exit_code == 2
+
+
+def test_show_asks_the_file_for_its_axis(tmp_path):
+    chair = sample("chair", 300, seed=1)
+    rows = np.zeros(300, dtype=[(axis, "<f4") for axis in "xyz"])
+    rows["x"], rows["y"], rows["z"] = chair.T
+    heights = []
+    for comments, words in (["up y"], []), ([], []), (["up y"], ["--up", "z"]):
+        (tmp_path / "a.ply").write_bytes(ply_bytes(rows, comments))
+        assert run("show", tmp_path / "a.ply", *words, "--out", tmp_path / "a.html").exit_code == 0
+        heights.append(
+            re.search(r'"aspectratio":{"x":[^,]+,"y":[^,]+,"z":([^}]+)}', (tmp_path / "a.html").read_text())[1]
+        )
+    assert heights[0] != heights[1] == heights[2]

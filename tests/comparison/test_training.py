@@ -70,7 +70,7 @@ def test_the_same_again_from_wherever_it_was_stopped(tmp_path: Path, monkeypatch
     again = fit_comparator(BASE, recipe=SMALL, folder=tmp_path, report=lambda now: seen.append(now.step))
     assert seen == list(range(5, 10)) and same(whole, again)
     assert again.card["history"] == whole.card["history"] and not again.card["collapsed"]
-    assert same(whole, fit_comparator(BASE, recipe=SMALL, folder=tmp_path))  # it is done
+    assert same(whole, fit_comparator(BASE, recipe=SMALL, folder=str(tmp_path)))  # it is done
     for recipe, base in ((replace(SMALL, seed=1), BASE), (SMALL, BASE.subset(LABELS > 0))):
         with pytest.raises(FileError, match="another recipe or on other embeddings"):
             fit_comparator(base, recipe=recipe, folder=tmp_path)
@@ -150,6 +150,9 @@ def test_names_are_learned_as_one_more_example() -> None:
         ({"optimizer": "lars"}, UnknownNameError),
         ({"seed": -1}, InputError),
         ({"turned": 1.5}, InputError),
+        ({"warm_up": float("nan")}, InputError),
+        ({"decay": -1}, InputError),
+        ({"akin": 2}, InputError),
     ],
 )
 def test_recipes_that_are_none(settings: dict[str, Any], error: type[Exception]) -> None:
@@ -163,6 +166,16 @@ def test_what_cannot_be_learned_from() -> None:
     for family, setting in (("relation", "shrinkage"), ("whitened", "pairs"), ("cosine", "seed")):
         with pytest.raises(UnknownNameError, match=f"unknown setting '{setting}' of the family '{family}'"):
             fit_comparator(BASE, family, **{setting: 1})
+    wrong = ("plda", "between_shrinkage", 5), ("metric", "strength", 0), ("metric", "pairs", -5)
+    for family, setting, value in wrong:
+        with pytest.raises(InputError, match=f"{setting} is {value}"):
+            fit_comparator(BASE, family, **{setting: value})
+    with pytest.raises(InputError, match="recipe and folder are for family 'relation', not 'whitened'"):
+        fit_comparator(BASE, "whitened", recipe=SHORT, folder="x")
+    with pytest.raises(InputError, match="base is a dict; expected KnownClasses"):
+        fit_comparator({"chair": [[1.0, 0.0]]}, "whitened")  # type: ignore[arg-type]
+    with pytest.raises(ClassNamesError, match=r"evaluation is the string 'base 001'; expected .*\['base 001'\]"):
+        fit_comparator(BASE, "whitened", evaluation="base 001")
     with pytest.raises(InputError, match="no pairs can be drawn"):
         fit_comparator(BASE.subset(LABELS == 0), recipe=SHORT)
     with pytest.raises(ClassNamesError, match=r"'base 001' \(is 'base 001s'\)"):

@@ -347,7 +347,9 @@ def test_any_of_a_group_may_be_drawn() -> None:
     assert {int(one_of_each([0] * 5, 5, seed)[0]) for seed in range(100)} == set(range(5))
 
 
-@pytest.mark.parametrize(("groups", "message"), [([1, 2], "2 groups for 3"), ([1.0, math.nan, 2.0], "NaN")])
+@pytest.mark.parametrize(
+    ("groups", "message"), [([1, 2], r"\(2,\) for 3"), (3, r"\(\) for 3"), ([1.0, math.nan, 2.0], "NaN")]
+)
 def test_groups_that_do_not_fit(groups: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         one_of_each(groups, 3)

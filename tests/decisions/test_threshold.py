@@ -106,5 +106,20 @@ def test_of_several_rows_of_one_object_one_counts() -> None:
     threshold = Threshold.from_novelty(np.arange(40.0), groups=np.arange(40) // 2)
     assert threshold.n == 20 and (np.sort(threshold.scores // 2) == np.arange(20)).all()
     assert threshold.coverage == expected_coverage(20)
-    with pytest.raises(InputError, match="2 groups for 40"):
+    with pytest.raises(InputError, match=r"groups have the shape \(2,\) for 40"):
         Threshold.from_novelty(np.arange(40.0), groups=[1, 2])
+
+
+@pytest.mark.parametrize("novelty", [0.5, None, ["a"] * 30, [[1.0], [1.0, 2.0]], [[1.0]] * 30, [], [np.nan] * 30])
+@pytest.mark.parametrize("few", [False, True])
+def test_calibration_scores_are_a_list_of_numbers(novelty: Any, few: bool) -> None:
+    with pytest.raises(InputError, match="calibration scores"):
+        Threshold.from_novelty(novelty, few=few)
+
+
+def test_numbers_of_any_kind_make_one_that_can_be_saved(tmp_path: Path) -> None:
+    given: Any = (np.float32(0.5), np.float32(0.75), [3, 1, 2])
+    again = Threshold.load(Threshold(*given).save(tmp_path / "t.json"))
+    assert (again.value, again.coverage, again.scores.tolist()) == (0.5, 0.75, [1, 2, 3])
+    with pytest.raises(InputError, match="scores of a threshold"):
+        Threshold(0.5, 0.9, np.array([[1.0]]))

@@ -18,6 +18,7 @@ from openshape_ood import ShapeEncoder
 from openshape_ood import embedding_store as store
 from openshape_ood.embedding_store.jobs import Item, Settings, Share, embed, job
 from openshape_ood.errors import InputError, MixedEncodersError, OpenShapeError, UnknownNameError, WeightsError
+from openshape_ood.registry.rows import PACKAGE, find_checkpoint
 
 pytest.importorskip("pyarrow")
 TINY = Settings("tiny", device="cpu", readers=0, shard_rows=16)
@@ -150,6 +151,22 @@ def test_other_weights_on_a_worker_are_refused() -> None:
     made = replace(header.provenance, identity=replace(header.identity, sha256="ef" * 32))
     with pytest.raises(MixedEncodersError, match="on every machine"):
         job.load(TINY, replace(header, provenance=made))
+
+
+@pytest.mark.parametrize("name", ["mine", "mine+tiny"])
+def test_weights_whose_sha256_nobody_has_said(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: ShapeEncoder
+) -> None:
+    """That of the first use goes into the header before the encoder is loaded."""
+    source = PACKAGE / find_checkpoint("tiny").source.package
+    (tmp_path / "mine.toml").write_text(f"[mine]\nlike = 'tiny'\nlicence = 'MIT'\nsource = {{ file = '{source}' }}\n")
+    monkeypatch.setenv("OPENSHAPE_OOD_CHECKPOINTS", str(tmp_path / "mine.toml"))
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", str(tmp_path / "cache"))
+    settings = replace(TINY, model=name)
+    with pytest.warns(UserWarning, match="the registry names no sha256"):
+        header = settings.header()
+    assert name != "mine" or header.identity.sha256 == tiny.identity.sha256
+    assert job.load(settings, header)[0].identity == header.identity
 
 
 def test_a_shape_that_no_engine_accounts_for_is_told(

@@ -21,6 +21,7 @@ from openshape_ood import ShapeEncoder
 from openshape_ood.encoders.devices import find_device
 from openshape_ood.errors import CloudError, InputError, ShapeFileError, UnknownNameError, WeightsError
 from openshape_ood.registry.files import fetch, sha256
+from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.points import check_cloud, prepare, sample_seeds
 
 SAME = 1e-5
@@ -628,7 +629,7 @@ def test_patch_tokens_lie_in_the_unit_ball_and_in_any_batch(tiny: ShapeEncoder, 
 
 
 def test_prepared_clouds_give_the_same_embedding(tiny: ShapeEncoder) -> None:
-    points = prepare(check_cloud(cloud(), "it"), count=1024, up="z", to="y", color=0.4, seed=3, name="it")
+    points = prepare(check_cloud(cloud(), "it"), CloudSpec(1024, "y", 0.4), up="z", seed=3, name="it")
     raw = tiny.encode(cloud(), up="z", seed=3, normalize=False)
     np.testing.assert_array_equal(tiny.encode_prepared(points[None]), raw)
 

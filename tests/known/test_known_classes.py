@@ -102,8 +102,9 @@ def test_settings_and_axis_reach_the_encoder() -> None:
         (
             {"pole": POLE, "sofa": None},
             InputError,
-            "class 'sofa' has None where its examples.*None for a class of which there is only the name",
+            "class 'sofa' has None where its examples.*where there is only the name, score_novelty takes None",
         ),
+        ([POLE], InputError, "examples are a list; expected a mapping"),
         ({"pole": []}, CloudError, "examples of class 'pole': the list of shapes is empty"),
         ({"pole": POLE, "sofa": "sofa"}, InputError, "class 'sofa' has 'sofa' where its examples were expected"),
         ({"pole": POLE, "sofa": ["sofa", "couch"]}, InputError, "class 'sofa' has .*couch.* where its examples were"),
@@ -369,3 +370,9 @@ def test_other_classes_have_no_threshold() -> None:
     assert KnownClasses.join(held, other).threshold is None
     assert held.subset(np.array([True, False])).threshold is None
     assert held.relabeled(("a", "b"), [1], None).threshold is None
+
+
+def test_a_part_of_the_examples_keeps_no_patches_of_the_others() -> None:
+    known = KnownClasses.from_examples({"pole": POLE, "slab": SLAB}, PatchEncoder(), patches="tokens")
+    part = known.subset(known.labels == 1)
+    assert part.names == ("slab",) and part.labels.tolist() == [0] and part.patches is None

@@ -81,7 +81,7 @@ def test_several_scans_of_one_object_count_once() -> None:
     [
         ({"calibration": poles(), "threshold": Threshold(1.0)}, "expected one of them"),
         ({"groups": [1]}, "no calibration"),
-        ({"calibration": poles(), "groups": [1]}, "1 groups for 19"),
+        ({"calibration": poles(), "groups": [1]}, r"groups have the shape \(1,\) for 19"),
         ({"calibration": poles(3)}, "3 calibration scores cannot promise"),
         ({"calibration": poles(), "coverage": 2}, "coverage is 2"),
         ({"calibration": poles(), "up": ["y", "y", "y"], "known_up": "y"}, "a call of its own"),

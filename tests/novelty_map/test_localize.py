@@ -16,7 +16,8 @@ from openshape_ood.errors import CloudError, FileError, InputError, MixedEncoder
 from openshape_ood.known import MemoryBank
 from openshape_ood.novelty_map.patches import baseline
 from openshape_ood.novelty_map.patches import weights as patch_weights
-from openshape_ood.shapes.points import CloudSpec, check_cloud, prepare
+from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.points import check_cloud, prepare
 from openshape_ood.shapes.reading import load_shape
 from openshape_ood.shapes.shape import list_shapes, resolve_ups
 from openshape_ood.synthetic import sample
@@ -87,7 +88,7 @@ def test_centers_are_points_of_the_shape_in_its_own_frame(tiny: ShapeEncoder, ba
     assert (found.points == cloud).all()
     assert all((cloud == center).all(axis=1).any() for center in found.patches.centers)
     # and they are where the encoder put its patches
-    own = prepare(check_cloud(cloud, "it"), count=1024, up=up, to="y", color=0.4, seed=0, name="it")[:, :3]
+    own = prepare(check_cloud(cloud, "it"), CloudSpec(1024, "y", 0.4), up=up, seed=0, name="it")[:, :3]
     centers = tiny.encode_patches([cloud], up=up, stage="local").centers
     order = [np.flatnonzero((own == center).all(axis=1))[0] for center in centers[0]]
     assert (cloud[_sampled(found)][order] == found.patches.centers).all()
@@ -182,7 +183,7 @@ class Corners:
         listed = list_shapes(shapes)
         ups = resolve_ups(up, listed)
         clouds = [
-            prepare(one.cloud(256, seed), count=256, up=axis, to="y", color=0.4, seed=seed, name=one.name)[:, :3]
+            prepare(one.cloud(256, seed), CloudSpec(256, "y", 0.4), up=axis, seed=seed, name=one.name)[:, :3]
             for one, axis in zip(listed, ups, strict=True)
         ]
         corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T
@@ -224,6 +225,7 @@ def test_the_file_reads_back(found: NoveltyMap, tmp_path: Path) -> None:
     assert (cloud[:, :3] == found.points).all()
     np.testing.assert_allclose(cloud[:, 3:], found.colors(), atol=0.5 / 255 + 1e-9)
     header = path.read_bytes().split(b"end_header")[0].decode()
+    assert "\ncomment up y\n" in header
     assert 'comment class 0 "chair"' in header and "property float novelty" in header
     by_class = load_shape(found.save(tmp_path / "class.ply", color="class"))
     assert len(np.unique(by_class[:, 3:], axis=0)) == len(np.unique(found.nearest))
@@ -260,6 +262,7 @@ def test_it_is_whole_or_not_there(found: NoveltyMap, tmp_path: Path) -> None:
         ({"chair": EXAMPLES["chair"][:1]}, None, "no class has two different example shapes"),
         ({"chair": EXAMPLES["chair"][:1] * 2}, None, "no class has two different example shapes"),
         ({"chair": np.ones((3, 192), dtype=np.float32)}, None, "patches need the example shapes"),
+        ({"chair": ["sofa", "couch"]}, None, "class 'chair' has .*couch.* where its examples were expected"),
         ([], None, "no known classes"),
     ],
 )

@@ -126,3 +126,19 @@ def test_plot_draws_the_map() -> None:
 def test_a_region_has_a_whole_number_of_elements(size: Any) -> None:
     with pytest.raises(InputError, match=r"min_size is .*; expected a whole number from 1 up"):
         made(Elements("points", plate(100, 0)), np.ones(100)).regions(size)
+
+
+def test_a_map_of_nothing_prints_and_is_not_drawn(tmp_path: Path) -> None:
+    found = made(Elements("voxels", np.empty((0, 3))), np.empty(0))
+    assert str(found).startswith("the shape: 0 voxels") and found.shares() == {"chair": 0, "sofa": 0}
+    assert found.regions() == [] and found.save(tmp_path / "empty.ply").is_file()
+    for show in (found.peak, found.plot):
+        with pytest.raises(InputError, match="this map holds no voxels; there is nothing to show"):
+            show()
+
+
+def test_a_map_without_classes_says_nothing_of_any() -> None:
+    found = made(Elements("points", plate(9, 0)), np.ones(9), nearest=None, classes=np.array([], dtype=str))
+    assert repr(found).endswith("by 'local')") and found.plot().get_title() == "the shape"
+    with pytest.raises(InputError, match="this map has no nearest classes"):
+        found.plot(color="class")

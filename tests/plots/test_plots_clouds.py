@@ -94,7 +94,7 @@ def test_given_axes_are_drawn_on():
     assert plots.cloud(CHAIR, ax=axes[0, 1], title="two\nlines") is axes[0, 1]
     assert axes[0, 1].get_title() == "two\nlines" and axes[0, 1].figure is figure
     assert not axes[0, 0].collections
-    with pytest.raises(InputError, match="at least one of each"):
+    with pytest.raises(InputError, match="rows is 0"):
         plots.panels(0, 2)
 
 

@@ -122,3 +122,12 @@ def test_every_public_name_is_documented():
 )
 def test_names_are_cut_and_what_cannot_be_drawn_is_replaced(text, length, expected):
     assert short(text, length) == expected
+
+
+def test_paths_and_numbers_that_are_none_are_said(tmp_path):
+    picture = plots.roc([1], [2])
+    for wrong, message in (((None,), "path is None"), ((tmp_path / "a.png", 0), "dpi is 0")):
+        with pytest.raises(InputError, match=message):
+            plots.save(picture, *wrong)
+    with pytest.raises(InputError, match="columns is 0"):
+        plots.panels(1, 0)

@@ -4,6 +4,7 @@ from made_up_map import made_up
 
 from openshape_ood import plots
 from openshape_ood.errors import CloudError, InputError
+from openshape_ood.plots.interactive import LONGEST
 from openshape_ood.plots.points import upright
 from openshape_ood.shapes.points import UPS
 from openshape_ood.synthetic import sample
@@ -53,6 +54,12 @@ def test_a_cloud_in_a_projected_frame_keeps_its_form():
 def test_what_is_flat_is_seen_from_above():
     eyes = [plots.turnable(CHAIR * [1, height, 1]).layout.scene.camera.eye for height in (1, 0.01)]
     assert eyes[1].z > 1.5 * eyes[0].z
+
+
+def test_a_long_thin_shape_is_seen_whole():
+    sides = [plots.turnable(CHAIR * [1, 1, deep]).layout.scene.aspectratio for deep in (1, 30)]
+    assert max(sides[0].x, sides[0].y, sides[0].z) == pytest.approx(sides[1].y) == pytest.approx(LONGEST)
+    assert sides[1].x < LONGEST / 10
 
 
 def test_many_points_are_thinned_out():

@@ -291,7 +291,9 @@ def test_a_source_has_one_place(registry: Registry, changes: dict[str, Any]) -> 
     assert "[mine.source] takes either 'package' or 'file'" in refusal(registry(changes))
 
 
-@pytest.mark.parametrize("url", ["http://lab.org/m.pt", "file:///etc/passwd", "m.pt", "ftp://lab.org/m.pt"])
+@pytest.mark.parametrize(
+    "url", ["http://lab.org/m.pt", "file:///etc/passwd", "m.pt", "https:///m.pt", "https://[x/m.pt"]
+)
 def test_addresses_are_https(registry: Registry, url: str) -> None:
     address = {"source.repo": ..., "source.file": ..., "source.url": url}
     assert "expected an address that begins with https://" in refusal(registry(address))

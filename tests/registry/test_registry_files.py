@@ -72,6 +72,7 @@ def test_an_address_is_downloaded_once(server: HubServer, tmp_path: Path, monkey
         ("storage/lab/short", TransferError, "broke off after"),
         ("storage/lab/stalls", TransferError, "broke off after"),
         ("nowhere", ServerError, "HTTP 404"),
+        ("lab/portal/resolve/main/m.pt", ServerError, "a web page came"),
         ("lab/mute/resolve/main/m.pt", OfflineError, "cannot reach 127.0.0.1"),
     ],
 )

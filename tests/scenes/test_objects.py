@@ -113,6 +113,9 @@ def test_verdict_map_files_and_agreement(scan, tmp_path):
     assert not result.map.is_novel[scan.instances == 0].any()
     assert result.map.is_novel.sum() == len(result.objects[0].rows)
     assert all(one.agreement == 1 for one in scored(scan, proposals=masks, points=plain.map))
+    own = find_objects(scan, regions=50 * masks)
+    assert len(own) == 150  # one's own are not cut off
+    assert [len(scored(scan, proposals=given, most=2)) for given in (own, masks)] == [2, 2]
     written = result.save(tmp_path / "found")
     told = json.loads(written[0].read_text())
     assert [one["verdict"] for one in told["objects"]] == ["novel", "known", "known"]
@@ -137,6 +140,10 @@ def test_sizes_move_similarity_and_novelty_together(scan):
         scored(scan, size_weight=0.1, threshold=Threshold(0.5, provenance=plain.provenance))
     with pytest.raises(InputError, match="no sizes are known of 'quark'"):
         size_likelihood([Box.around(scan.points[:9])], ["quark"], None)
+    with pytest.raises(InputError, match="sizes have the shape"):
+        size_likelihood([], ["chair", "bed"], {"chair": [[0, 0, 0], [1, 1, 1]], "bed": [1]})
+    with pytest.raises(InputError, match="size_weight is 0"):
+        scored(scan, sizes=sizes)
     assert size_likelihood([Box(np.zeros(3), np.array([0.5, 0.5, 0.9]), 0.0)], ["chair", "bed"], None).argmax() == 0
 
 
@@ -171,6 +178,10 @@ def test_scans_that_hold_no_room():
         Scene(thing, thing / thing.max(axis=0) * 255)
     with pytest.raises(InputError, match="expected a mask"):
         find_objects(Scene(thing), regions=[[len(thing)]])
+    with pytest.raises(InputError, match="expected a map of the points"):
+        find_objects(Scene(thing), regions=5)
+    with pytest.raises(InputError, match="points is a ndarray; expected a NoveltyMap"):
+        scored(Scene(thing), points=np.zeros(len(thing)))
 
 
 def test_choice_and_boxes():

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from openshape_ood.errors import InputError
 from openshape_ood.scenes import ScanWarning, Scene, warn_if_sparse
@@ -23,11 +26,22 @@ def test_points_are_double_and_rows_are_taken_together() -> None:
         ({"points": np.full((4, 3), np.nan)}, "4 of 4 points are not finite"),
         ({"points": np.zeros((4, 3)), "labels": np.zeros(3)}, r"labels has shape \(3,\); expected \(4,\)"),
         ({"points": np.zeros((4, 3)), "color": np.zeros((4, 4))}, r"color has shape \(4, 4\)"),
+        ({"points": [["a", "b", "c"]]}, "points of type <U1; expected numbers"),
+        ({"points": [[0, 0, 0], [1, 1]]}, "points in rows of different lengths"),
+        ({"points": np.zeros((1, 3)), "labels": ["chair"]}, "labels of type <U5; expected numbers"),
+        ({"points": np.zeros((1, 3)), "labels": [1.5]}, "labels holds other than whole numbers"),
+        ({"points": np.zeros((1, 3)), "instances": [np.nan]}, "instances holds other than whole numbers"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(arrays: dict[str, np.ndarray], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Scene(**arrays)
+
+
+def test_labels_below_0_are_none_and_tensors_are_taken() -> None:
+    scene = Scene(torch.zeros(3, 3, requires_grad=True), labels=np.array([-1.0, 0, 7]), instances=[-100, 2, 3])
+    assert scene.labels is not None and scene.labels.tolist() == [0, 0, 7]
+    assert scene.instances is not None and scene.instances.tolist() == [0, 2, 3]
 
 
 class TestCrop:
@@ -44,8 +58,8 @@ class TestCrop:
         ):
             self.scene.crop((100, 0, 0), (101, 1, 1))
 
-    @pytest.mark.parametrize("low", [(0, 0), (2, 0, 0), (np.nan, 0, 0), 0])
-    def test_what_is_no_box(self, low: tuple[float, ...]) -> None:
+    @pytest.mark.parametrize("low", [(0, 0), (2, 0, 0), (np.nan, 0, 0), 0, ("a", "b", "c")])
+    def test_what_is_no_box(self, low: tuple[Any, ...]) -> None:
         with pytest.raises(InputError, match="expected three numbers each, low below high"):
             self.scene.crop(low, (1, 1, 1))
 

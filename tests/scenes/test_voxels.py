@@ -65,7 +65,7 @@ def test_color_is_the_mean_and_the_label_that_of_most() -> None:
     # one vote beats two points without a label; of as many votes the smaller label wins
     assert majority_label(voxels, np.array([0, 0, 9, 0, 8, 3])).tolist() == [9, 0, 3]
     assert majority_label(voxels, np.array([3, 9, 9, 4, 3, 3])).tolist() == [9, 4, 3]
-    assert majority_label(voxels, np.zeros(6, dtype=np.int64)).tolist() == [0, 0, 0]
+    assert majority_label(voxels, np.array([-1, -1, 9, 0, -1, -1])).tolist() == [9, 0, 0]  # nor have those below 0
 
 
 def test_the_majority_is_that_of_a_count() -> None:
@@ -98,5 +98,7 @@ def test_values_of_another_length() -> None:
         spread(voxels, np.zeros(2))
     with pytest.raises(InputError, match="7 labels for 500 points"):
         majority_label(voxels, np.zeros(7))
+    with pytest.raises(InputError, match=r"labels have shape \(500, 2\)"):
+        majority_label(voxels, np.zeros((500, 2)))
     with pytest.raises(InputError, match="7 colors for 500 points"):
         mean_color(voxels, np.zeros((7, 3)))

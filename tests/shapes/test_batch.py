@@ -307,7 +307,7 @@ def test_clouds_come_ready_for_an_encoder(tmp_path: Path) -> None:
     frame = CloudSpec(count=16, up="z", color=0.4)
     for read in read_shapes(paths, points=9, seed=5, up="x", frame=frame, workers=1):
         cloud = load_shape(read.path)
-        expected = prepare(cloud, count=16, up="x", to="z", color=0.4, seed=5, name="a cloud")
+        expected = prepare(cloud, CloudSpec(16, "z", 0.4), up="x", seed=5, name="a cloud")
         assert read.cloud is not None and read.cloud.dtype == np.float32 and read.up == "x"
         np.testing.assert_array_equal(read.cloud, expected)
 

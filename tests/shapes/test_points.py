@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from openshape_ood.checks import check_seed
 from openshape_ood.errors import CloudError, InputError, UnknownNameError
+from openshape_ood.shapes import CloudSpec
 from openshape_ood.shapes.points import (
     CELLS,
     GRAIN,
@@ -285,7 +286,7 @@ def test_wrong_seeds(seed: Any) -> None:
 @pytest.mark.parametrize("color", [None, 0.25])
 def test_prepare(n: int, color: float | None) -> None:
     given = cloud(n) if color is None else np.hstack([cloud(n), np.full((n, 3), color)])
-    ready = prepare(given, count=100, up="y", to="y", color=0.4, seed=0, name="it")
+    ready = prepare(given, CloudSpec(100, "y", 0.4), up="y", seed=0, name="it")
     assert ready.shape == (100, 6)
     assert ready.dtype == np.float32
     assert np.all(ready[:, 3:] == np.float32(color or 0.4))
@@ -295,7 +296,7 @@ def test_prepare(n: int, color: float | None) -> None:
 def test_colors_follow_their_points() -> None:
     order = np.linspace(0, 1, 50)
     given = np.stack([order, order**2, -order, order, order, order], axis=1)
-    ready = prepare(given, count=80, up="z", to="y", color=0.4, seed=3, name="it")
+    ready = prepare(given, CloudSpec(80, "y", 0.4), up="z", seed=3, name="it")
     ready = ready[np.argsort(ready[:, 0])]
     assert np.all(np.diff(ready[:, 3]) >= 0)
 
@@ -303,7 +304,7 @@ def test_colors_follow_their_points() -> None:
 def test_repeats_that_hide_the_rest() -> None:
     nearly = np.vstack([np.full((5000, 3), 0.1), [[1, 2, 3]]])
     with pytest.raises(CloudError, match=r"it is one point repeated 10 times.*np.unique\(points, axis=0\)"):
-        prepare(nearly, count=10, up="y", to="y", color=0.4, seed=0, name="it")
+        prepare(nearly, CloudSpec(10, "y", 0.4), up="y", seed=0, name="it")
 
 
 def test_masked_arrays_are_refused_where_something_is_masked() -> None:

@@ -71,6 +71,8 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(FileError, match=r"bad\.npz"):
             Affinities.load(tmp_path / "bad.npz")
+    with pytest.raises(FileError, match="no regular file"):
+        Affinities.load(tmp_path)  # nor a pipe, which would wait for ever
     np.savez(tmp_path / "other.npz", values=VALUES)
     with pytest.raises(FileError, match="holds no affinities"):
         Affinities.load(tmp_path / "other.npz")
@@ -94,6 +96,26 @@ def test_masks_are_of_bool_and_named() -> None:
         Affinities.from_masks(np.zeros((1, 2, 2), dtype=np.int64), ["chair"])
     with pytest.raises(ClassNamesError, match="no class names"):
         Affinities.from_masks(np.zeros((0, 2, 2), dtype=bool), [])
+    with pytest.raises(InputError, match=r"the image is float32 .*; expected bytes"):
+        Affinities.from_masks(np.zeros((1, 2, 2), dtype=bool), ["chair"], rgb=np.zeros((2, 2, 3), dtype=np.float32))
+
+
+def test_names_of_masks_keep_their_case(tmp_path: Path) -> None:
+    mask = np.eye(2, dtype=bool)
+    np.savez(tmp_path / "masks.npz", TV=mask, lamp=~mask)
+    assert Affinities.load_masks(tmp_path / "masks.npz").names == ("TV", "lamp")
+    np.savez(tmp_path / "twice.npz", Wall=mask, wall=~mask)
+    with pytest.raises(FileError, match="are the same"):
+        Affinities.load_masks(tmp_path / "twice.npz")
+
+
+def test_records_say_where_nothing_is_known() -> None:
+    nothing, half = (np.full((2, 3), np.nan) for _ in range(2))
+    half[1, 1:] = 0.5, 0.2
+    found = Affinities(np.stack([nothing, half]), ("chair", "lamp")).rows()
+    keys = ("peak", "row", "column", "mean", "share_above_half")
+    assert [found[0][key] for key in keys] == [None, None, None, None, 0.0]
+    assert [found[1][key] for key in keys] == pytest.approx([0.5, 1, 1, 0.35, 1 / 6])
 
 
 def test_a_novelty_map_of_pixels_is_saved_as_an_image(tmp_path: Path) -> None:

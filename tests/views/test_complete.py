@@ -176,7 +176,12 @@ def test_bad_input_is_told() -> None:
     with pytest.raises(InputError, match="expected a View"):
         complete("picture.png", NAME, affinities=affinities(), model=model)
     with pytest.raises(InputError, match="inverted"):
-        complete(view(), NAME, affinities=affinities(), model=model, frame=np.zeros((4, 4)))
+        complete(view(), NAME, affinities=affinities(), model=model, frame=np.diag([1, 1, 0, 1]))
+    for frame, told in (("room", "finite numbers"), (2 * np.eye(4), "last row of frame is")):
+        with pytest.raises(InputError, match=told):
+            complete(view(), NAME, affinities=affinities(), model=model, frame=frame)
+    with pytest.raises(InputError, match="seed is -1"):
+        complete(view(), NAME, affinities=affinities(), model=model, seed=-1)
     field = complete(view(), NAME, affinities=affinities(), model=model)
     with pytest.raises(InputError, match="NaN"):
         field.logits(np.array([[0, 0, np.nan]]))

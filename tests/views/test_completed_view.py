@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,14 +16,15 @@ from PIL import Image
 from openshape_ood import plots
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, UnknownNameError
-from openshape_ood.plots.views import faces
+from openshape_ood.plots.views import drawn_at, faces
 from openshape_ood.registry.architectures import CompletionSizes
 from openshape_ood.scenes import load_scene
 from openshape_ood.synthetic.views import RoomView, room_view
-from openshape_ood.views import View
+from openshape_ood.views import View, ViewWarning
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion import CompletedView, Completer, complete_view
 from openshape_ood.views.completion.network import CompletionNetwork
+from openshape_ood.views.geometry import looking, moved
 
 NAMES = ("chair", "table", "lamp <b>")
 SIZES = CompletionSizes(
@@ -121,8 +123,22 @@ def test_it_is_drawn_filmed_and_turned(found: CompletedView, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"saved as a \.gif"):
         plots.film(found, tmp_path / "view.mp4")
     figure = plots.turnable(found)
+    eye, ahead = figure.layout.scene.camera.eye, found.view.pose[:2, 2]
+    assert np.array([eye.x, eye.y]) @ ahead < -0.8 * np.hypot(eye.x, eye.y) * np.linalg.norm(ahead)  # from its camera
     names = [trace.name for trace in figure.data]
     assert names[-1] == "new" and {"chair", "table"} & set(names) and "lamp <b>" not in names
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.7, 2.0, -2.8])
+def test_what_is_completed_is_drawn_as_the_camera_sees_it(yaw: float) -> None:
+    pose = looking(np.array([1.0, 2, 1.5]), yaw, 0.3)
+    seen = SimpleNamespace(view=SimpleNamespace(pose=pose))
+    middle, right, far, high = moved(np.array([[0, 0, 3.0], [1, 0, 3], [0, 0, 4], [0, -1, 3]]), pose)
+    across, rise, near = drawn_at(np.stack([middle, right, far, high]), seen, 0.0)
+    assert across[1] - across[0] == pytest.approx(1) and np.allclose(across[2:], across[0])
+    assert near[2] < near[0] and rise[3] > rise[0]
+    aside, _, _ = drawn_at(np.stack([middle, far]), seen, 30.0)
+    assert aside[1] > aside[0]  # from the right of the camera what is far moves to the right
 
 
 def test_faces_are_those_that_nothing_covers() -> None:
@@ -142,3 +158,7 @@ def test_a_view_without_anything_in_it(found: CompletedView) -> None:
     empty = complete_view(wall, none, model=model, side=8)
     assert [one["liters"] for one in empty.rows()][:1] == [0.0] and not empty.cells["chair"].any()
     assert plots.completed(empty) is not None
+    unknown = Affinities(np.full((1, *view.shape), np.nan), ["chair"])
+    with pytest.warns(ViewWarning, match="no visible point"):
+        untold = complete_view(wall, unknown, model=model, side=8)
+    assert json.loads(json.dumps(untold.as_json(), allow_nan=False))["found"][0]["affinity"] is None

@@ -118,6 +118,8 @@ def test_what_cannot_be_lifted(seen: RoomView) -> None:
     assert 0 < len(lift(seen.view, told, bounds=[[-9, -9, 0.1], [9, 9, 0.5]])) < len(lift(seen.view, told))
     with pytest.raises(InputError, match="low corner"):
         lift(seen.view, told, bounds=[[1, 1, 1], [0, 0, 0]])
+    with pytest.raises(InputError, match=r"bounds is 'room'; expected \(2, 3\)"):
+        lift(seen.view, told, bounds="room")
     with pytest.raises(InputError, match="expected one a pixel"):
         lift(seen.view, Affinities(told.values[:, :-1], NAMES))
     with pytest.raises(InputError, match="one for each"):

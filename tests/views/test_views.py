@@ -52,10 +52,10 @@ def test_points_go_back_to_their_pixels() -> None:
 
 def test_unknown_depth_is_nan_and_has_no_point() -> None:
     depth = np.full((30, 40), 2.0)
-    depth[0, :4] = [0, np.inf, np.nan, -np.inf]
+    depth[0, :5] = [0, np.inf, np.nan, -np.inf, 1e300]
     seen = view(depth=depth)
-    assert (~seen.seen).sum() == 4 and np.isnan(seen.points[:4]).all()
-    assert len(seen.scene()) == 1196 and seen.scene().color is not None
+    assert (~seen.seen).sum() == 5 and np.isnan(seen.points[:4]).all()
+    assert len(seen.scene()) == 1195 and seen.scene().color is not None
     assert "100%" in repr(seen)
     with pytest.raises(CloudError, match="no visible point"):
         view(depth=np.zeros((30, 40))).scene()
@@ -102,6 +102,11 @@ SKEWED[0, 0] += 0.1
         ({"rgb": np.full((30, 40, 3), 200.0)}, "0 to 1"),
         ({"rgb": np.full((30, 40, 3), np.nan)}, "0 to 1"),
         ({"rgb": np.zeros((30, 40))}, r"\(h, w, 3\)"),
+        ({"rgb": np.full((30, 40, 3), "red")}, "rgb is <U3"),
+        ({"rgb": np.zeros((30, 40, 3), complex)}, "rgb is complex"),
+        ({"depth": [[1.0, 2.0], [3.0]]}, "depth has rows of different lengths"),
+        ({"pose": "a" * 10**6}, r"pose is .{1,90}; expected \(4, 4\)"),
+        ({"intrinsics": [[1.0] * 10**4] * 3}, r"intrinsics is .{1,90}; expected \(3, 3\)"),
     ],
 )
 def test_what_is_no_view(given: dict[str, np.ndarray], told: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +148,8 @@ def made_up_clouds(count: int, points: int) -> list[np.ndarray]:
 
 def prepared(spec: CloudSpec, clouds: Sequence[np.ndarray], points: int) -> np.ndarray:
     """Clouds as a network takes them, (b, n, 6) float32."""
-    frame: dict[str, Any] = {"count": points, "up": "y", "to": spec.up, "color": spec.color, "seed": 0}
-    return np.stack([prepare(cloud, **frame, name=f"shape {i}") for i, cloud in enumerate(clouds)])
+    frame = replace(spec, count=points)
+    return np.stack([prepare(cloud, frame, up="y", seed=0, name=f"shape {i}") for i, cloud in enumerate(clouds)])
 
 
 def read(paths: Sequence[Path], points: int) -> list[np.ndarray]:

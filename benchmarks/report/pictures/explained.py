@@ -23,30 +23,30 @@ PLANTED = (
 )
 EXAMPLES = 10_000  # seeds below are for example shapes, from here on for test shapes
 DRAWN = 6000  # points of a shape
-SUPPORT = 40  # example shapes a class
+SHOWN = 40  # example shapes a class
 CHAIR, CHAIR_SEED = "parsons", 101  # whose seat and legs stay whole where its back is cut off
 
 
-def example_bank(encoder: ShapeEncoder) -> KnownClasses:
+def example_shapes(encoder: ShapeEncoder) -> KnownClasses:
+    """What the pictures compare with."""
     from openshape_ood.known import KnownClasses
     from openshape_ood.synthetic import sample
 
     return KnownClasses.from_examples(
-        {name: [sample(name, 2048, s) for s in range(SUPPORT)] for name in KNOWN}, encoder, up="y", patches="local"
+        {name: [sample(name, 2048, s) for s in range(SHOWN)] for name in KNOWN}, encoder, up="y", patches="local"
     )
 
 
-def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
+def draw_pairs(path: Path, encoder: ShapeEncoder, known: KnownClasses) -> Path:
     """The first test shape of each pair: above where it is found novel, below where it is foreign."""
     from openshape_ood import plots
     from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic.planted import plant
 
-    bank = example_bank(encoder)
     figure, axes = plots.panels(2, len(PLANTED), size=(2.2 * len(PLANTED), 5.2))
     for (host, donor, keep), (top, bottom) in zip(PLANTED, axes.T, strict=True):
         shape = plant(host, donor, DRAWN, EXAMPLES, keep)
-        plots.novelty_map(localize(shape.cloud, bank, encoder=encoder, up="y"), ax=top, bar=False)
+        plots.novelty_map(localize(shape.cloud, known, encoder=encoder, up="y"), ax=top, bar=False)
         top.set_title(f"{host} + {donor}", fontsize=12)
         plots.cloud(shape.cloud, "novelty", shape.foreign.astype(float), ax=bottom, low=0, high=1, legend=False)
     figure.suptitle(
@@ -56,20 +56,19 @@ def draw_pairs(path: Path, encoder: ShapeEncoder) -> Path:
     return plots.save(figure, path)
 
 
-def draw_chair(path: Path, encoder: ShapeEncoder) -> Path:
+def draw_chair(path: Path, encoder: ShapeEncoder, known: KnownClasses) -> Path:
     """A chair, and the same with a guitar for a back, both by novelty against other chairs, sofas and tables."""
     from openshape_ood import plots
     from openshape_ood.novelty_map import localize
     from openshape_ood.synthetic import generate, sample
     from openshape_ood.synthetic.planted import plant
 
-    bank = example_bank(encoder)
     plain = sample(generate("chair", CHAIR_SEED, CHAIR), DRAWN, CHAIR_SEED)
     shape = plant("chair", "guitar", DRAWN, CHAIR_SEED, 0.52, CHAIR, "acoustic")
     figure, axes = plots.panels(1, 3, size=(9, 4.2))
     titles = ("a chair", "with a guitar for a back", "the part that is foreign")
     for axis, title, cloud in zip(axes.flat, titles, (plain, shape.cloud), strict=False):
-        found = localize(cloud, bank, encoder=encoder, up="y")
+        found = localize(cloud, known, encoder=encoder, up="y")
         plots.novelty_map(found, ax=axis)
         above = float(np.mean(found.is_novel))
         axis.set_title(f"{title}\n{100 * above:.0f} % of the points found novel", fontsize=11)

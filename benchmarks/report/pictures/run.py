@@ -43,7 +43,7 @@ def first_seed(result: MethodResult) -> dict[str, Scored]:
     return {part: scored for part, scored in result.scored[0].items() if len(scored.novelty)}
 
 
-def limit(result: MethodResult) -> tuple[float, str] | None:
+def threshold_of(result: MethodResult) -> tuple[float, str] | None:
     """The threshold of the first seed, that of the validation or else of the known test shapes, and what it keeps."""
     part, sets = "known" if result.threshold is None else "validation", first_seed(result)
     if part not in sets:
@@ -67,7 +67,7 @@ def _novelty(result: MethodResult, part: str) -> np.ndarray:
 
 
 def _histogram(ax: Any, result: MethodResult, part: str) -> None:
-    found = limit(result)
+    found = threshold_of(result)
     plots.histogram(_novelty(result, "known"), _novelty(result, part), threshold=found[0] if found else None, ax=ax)
     ax.set_xlabel(f"novelty by {result.known_by}, known against {SETS[part]}", **PLAIN)
     legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9, frameon=False)
@@ -161,7 +161,7 @@ def overview(finished: Finished) -> Any:
     for ax, result in zip(left, chosen, strict=True):
         _histogram(ax, result, part)
     _roc(right, finished.results, part)
-    scored, shown, found = first_seed(chosen[-1]), ends(finished, chosen[-1]), limit(chosen[-1])
+    scored, shown, found = first_seed(chosen[-1]), ends(finished, chosen[-1]), threshold_of(chosen[-1])
     shapes = [finished.data.sets[part].shapes[i] for part, i in shown]
     plots.contact_sheet(
         [shape.read() for shape in shapes],
@@ -182,7 +182,7 @@ def two_methods(finished: Finished) -> list[MethodResult]:
     return (wanted + [result for result in finished.results if result not in wanted])[:2]
 
 
-def ends(finished: Finished, result: MethodResult, count: int = DRAWN) -> list[tuple[str, int]]:
+def ends(finished: Finished, result: MethodResult) -> list[tuple[str, int]]:
     """Set and index of the tested shapes at both ends of the novelty scale, of each class the first from either."""
     scored = first_seed(result)
     places = [(part, i) for part in TESTED if part in scored for i in range(len(scored[part].novelty))]
@@ -192,7 +192,7 @@ def ends(finished: Finished, result: MethodResult, count: int = DRAWN) -> list[t
         first: dict[str, tuple[str, int]] = {}
         for part, i in (places[at] for at in order.tolist()):
             first.setdefault(str(finished.data.sets[part].titles[i]), (part, i))
-        found |= dict.fromkeys(list(first.values())[:count])
+        found |= dict.fromkeys(list(first.values())[:DRAWN])
     return list(found)
 
 

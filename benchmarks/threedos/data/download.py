@@ -7,6 +7,7 @@ import hashlib
 import re
 import shutil
 import sys
+import tarfile
 import time
 import tomllib
 import urllib.error
@@ -142,11 +143,26 @@ def _transfer(archive: Archive, whole: Path, progress: bool) -> None:
             disable=None if progress else True,  # None: where there is no terminal
         )  # fmt: skip
         with named.open("ab" if resumed else "wb", buffering=0) as out, bar:
+            checked = False
             for chunk in _chunks(answer):
                 bar.update(out.write(chunk))
+                if not checked and out.tell() >= tarfile.BLOCKSIZE:
+                    checked = _check_tar(archive, named)
         if total not in (None, _size(named)):
             raise _BrokenError(f"{_size(named):,} of {total:,} bytes came")
         named.replace(whole)
+
+
+def _check_tar(archive: Archive, partial: Path) -> bool:
+    """True; deletes what does not begin as a .tar does, and raises `FileError`, before gigabytes have come."""
+    try:
+        with partial.open("rb") as file:
+            tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+        return True
+    except tarfile.HeaderError as error:
+        partial.unlink()
+        what = f"what {archive.address} sends is no tar archive ({error}), and was not kept"
+        raise FileError(f"{archive.name}: {what}. {_by_hand(archive)}") from error
 
 
 def _partial(whole: Path) -> Path:

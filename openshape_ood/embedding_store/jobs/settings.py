@@ -16,7 +16,7 @@ from openshape_ood.embedding_store.schema import Failed, Header, text
 from openshape_ood.encoders.protocols import Identity, Provenance
 from openshape_ood.errors import FileError, InputError, WeightsError
 from openshape_ood.registry.ensembles import check_no_file
-from openshape_ood.registry.files import sha256
+from openshape_ood.registry.files import known_sha256, sha256
 from openshape_ood.registry.rows import find_checkpoint
 from openshape_ood.shapes.points import check_up, sample_seeds
 
@@ -138,7 +138,10 @@ class Settings:
     shard_rows: int = SHARD_ROWS
 
     def header(self) -> Header:
-        """What will make the embeddings, without loading it. Raises `InputError` for values that cannot be used."""
+        """What will make the embeddings, without loading it; a file whose sha256 nobody knows yet is downloaded.
+
+        Raises `InputError` for values that cannot be used, `CheckpointError` for what keeps that file from being had.
+        """
         row = find_checkpoint(self.model)
         if self.up != "file":
             check_up(self.up)
@@ -146,8 +149,9 @@ class Settings:
         check_choice(self.precision, "precision", PRECISIONS)
         check_least(self, batch_size=1, readers=0, shard_rows=1)
         check_no_file(row, self.checkpoint)
-        digest = row.source.sha256
-        if self.checkpoint is not None:
+        if self.checkpoint is None:
+            digest = known_sha256(row, use=True)
+        else:
             path = given_path(self.checkpoint, "checkpoint")
             if not path.is_file():
                 raise WeightsError(f"{self.model}: no checkpoint file at {path}")

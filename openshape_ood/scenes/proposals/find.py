@@ -68,7 +68,7 @@ def find_objects(
     *,
     regions: NoveltyMap | Sequence[Any] | None = None,
     score: str = "shape",
-    most: int = MOST,
+    most: int | None = None,
     overlapping: bool = False,
 ) -> Proposals:
     """Places of a scan that may be objects, from its geometry alone, without classes.
@@ -89,8 +89,8 @@ def find_objects(
         Which of the tree's candidates are the best. "shape": those whose shape and contacts are, by what was learned
         from generated rooms, those of a whole thing; few, and none inside another. "size": those with the most voxels,
         which finds a few more things among many more parts of things.
-    most : int
-        Proposals at most.
+    most : int, optional
+        Proposals at most; unless given, the best 100 that are found, and all of one's own.
     overlapping : bool
         Keep all candidates, in the order of their score, whatever they share.
 
@@ -120,12 +120,13 @@ def find_objects(
 
 
 def proposed(
-    frame: Frame, scene: Scene, by: str, regions: Any, score: str, most: int, overlapping: bool = False
+    frame: Frame, scene: Scene, by: str, regions: Any, score: str, most: int | None, overlapping: bool = False
 ) -> Proposals:
     """`find_objects` in a frame that there is already."""
     check_choice(by, "by", tuple(HOW))
     check_choice(score, "score", SCORES)
-    check_whole(most, "most")
+    if most is not None:
+        check_whole(most, "most")
     if regions is not None:
         return _given(scene, regions, most)
     parsed = parse(frame)
@@ -139,7 +140,7 @@ def proposed(
         kept = np.argsort(-worth, kind="stable").tolist()
     else:
         kept = divided(worth, rows, count) if shaped else suppressed(worth, overlaps(rows, count))
-    kept, points = kept[:most], rows_of(frame.inverse)
+    kept, points = kept[: most or MOST], rows_of(frame.inverse)
     members = tuple(np.sort(np.concatenate([points[voxel] for voxel in rows[i].tolist()])) for i in kept)
     layout = tuple(_layout(frame, parsed))
     return Proposals(members, worth[kept], layout, f"{by}, {'shape' if shaped else 'size'}", len(found), len(scene))
@@ -156,17 +157,26 @@ def _layout(frame: Frame, parsed: Parsed) -> Iterator[Plane]:
             yield replace(plane, normal=normal, offset=offset, rows=rows)
 
 
-def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int) -> Proposals:
+def _given(scene: Scene, regions: NoveltyMap | Sequence[Any], most: int | None) -> Proposals:
     """Masks or rows of one's own, or the regions of a map, in the order given."""
     if isinstance(regions, NoveltyMap):
-        if len(regions) != len(scene):
-            raise InputError(f"the map has {len(regions)} points, {scene.name} has {len(scene)}; expected one for each")
+        check_map(regions, scene)
         sets = [region.indices for region in regions.regions(REGION)]
+    elif not np.iterable(regions):
+        raise InputError(f"regions is {regions!r:.40}; expected a map of the points, or a list of masks or rows")
     else:
         sets = [_rows(given, i, scene) for i, given in enumerate(regions)]
     sets = sets[:most]
     sizes = np.array([len(rows) for rows in sets], dtype=np.float64)
     return Proposals(tuple(sets), sizes, (), "regions given", len(sets), len(scene))
+
+
+def check_map(points: Any, scene: Scene) -> None:
+    """Raises `InputError` for what is no map of the points of a scan."""
+    if not isinstance(points, NoveltyMap):
+        raise InputError(f"points is a {type(points).__name__}; expected a NoveltyMap, as segment_scene gives it")
+    if len(points) != len(scene):
+        raise InputError(f"the map has {len(points)} points, {scene.name} has {len(scene)}; expected one for each")
 
 
 def _rows(given: Any, number: int, scene: Scene) -> np.ndarray:

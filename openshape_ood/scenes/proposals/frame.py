@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from openshape_ood.errors import InputError
-from openshape_ood.scenes.scene import Scene
+from openshape_ood.scenes.scene import Scene, check_scene
 
 STEP = 1e-6  # meters: whole numbers of it do not change with the origin, as the last digits of a float do
 SMALLEST = 0.03  # meters, a voxel
@@ -40,9 +40,7 @@ class Frame:
     @classmethod
     def of(cls, scene: Scene) -> Frame:
         """Voxels of 3 cm, or as much more as keeps them to 150,000."""
-        if not isinstance(scene, Scene):
-            what = f"the scan is a {type(scene).__name__}"
-            raise InputError(f"{what}; expected a Scene: load_scene(path), or Scene(points) in meters, z up")
+        check_scene(scene)
         low, high = scene.points.min(axis=0), scene.points.max(axis=0)
         _check_extent(scene.name, float((high - low).max()))
         middle = (low + high) / 2

@@ -21,7 +21,7 @@ from openshape_ood.registry.weights import load_network
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.field import Field, Part
 from openshape_ood.views.completion.network import RELATIONS, CompletionNetwork
-from openshape_ood.views.geometry import in_bounds, moved
+from openshape_ood.views.geometry import checked_matrix, in_bounds, moved
 from openshape_ood.views.lifting import Lifted
 from openshape_ood.views.view import View, ViewWarning
 
@@ -219,8 +219,9 @@ def _field(
             f"none of the {len(points)} pixels or points lies in the box of {completer!r}, {grid.low} to {grid.high}; "
             "is the floor at z = 0, and does the camera look at the scene? In Python, frame= moves the box"
         )
+    rng = np.random.default_rng(check_seed(seed))
     if len(kept) > check_whole(num_points, "num_points"):
-        kept = np.sort(np.random.default_rng(check_seed(seed)).choice(kept, num_points, replace=False))
+        kept = np.sort(rng.choice(kept, num_points, replace=False))
     shared = torch.from_numpy(places[kept]).float().to(completer.device)
     if not needed:
         if color is None:
@@ -263,9 +264,9 @@ def _gathered(source: Any, names: tuple[str, ...], affinities: Affinities | None
 
 def _frame(frame: np.ndarray | None, views: tuple[View, ...], completer: Completer) -> np.ndarray:
     if frame is not None:
-        given = np.asarray(frame, dtype=np.float64)
-        if given.shape != (4, 4) or not np.isfinite(given).all() or abs(np.linalg.det(given[:3, :3])) < 1e-9:
-            raise InputError(f"frame is {frame!r:.80}; expected (4, 4) finite numbers that can be inverted")
+        given = checked_matrix(frame, "frame", (4, 4))
+        if abs(np.linalg.det(given)) < 1e-9:
+            raise InputError(f"frame is {given.tolist()}; expected a matrix that can be inverted")
         return given
     if completer.network.sizes.legacy:
         return np.eye(4)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,12 +61,32 @@ def load_clip(model: str, pretrained: str, checkpoint: str | os.PathLike[str] | 
     state = {key.removeprefix("module."): value for key, value in state.items() if key not in NO_TENSORS}
     quick = bool(about.get("quick_gelu", config.get("quick_gelu", False)))
     # the name of the model alone says nothing of the activation that the weights were trained with
-    network = open_clip.create_model(model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False)
+    with _said_nothing():
+        network = open_clip.create_model(
+            model.removesuffix("-quickgelu"), force_quick_gelu=quick, pretrained_text=False
+        )
     load_strictly(network, state, path, name)
     mean, std = (tuple(about.get(key) or default) for key, default in (("mean", MEAN), ("std", STD)))
     other = any(config["text_cfg"].get(key) for key in ("hf_tokenizer_name", "hf_model_name"))
     tokenizer = open_clip.get_tokenizer(model) if other else clip_tokenizer(network.context_length)
     return Loaded(network.eval().requires_grad_(False), tokenizer, name, mean, std)
+
+
+@contextmanager
+def _said_nothing() -> Iterator[None]:
+    """open_clip warns by the root logger, which it also sets up, that weights are random; ours are loaded next."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+
+    def quiet(record: logging.LogRecord) -> bool:
+        return record.levelno > logging.WARNING
+
+    root.addHandler(silent)
+    root.addFilter(quiet)
+    try:
+        yield
+    finally:
+        root.removeHandler(silent)
+        root.removeFilter(quiet)
 
 
 def _fetched(model: str, pretrained: str, about: dict[str, Any]) -> Path:

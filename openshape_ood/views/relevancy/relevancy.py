@@ -290,18 +290,6 @@ class RelevancyEncoder:
         mean, std = (torch.tensor(three).reshape(3, 1, 1) for three in (self._mean, self._std))
         return ((torch.from_numpy(images).float() / 255 - mean) / std).to(self._device)
 
-    def _key(self, picture: np.ndarray, word: str, preset: Preset, seed: int) -> str:
-        image = hashlib.sha256(picture.tobytes()).hexdigest()
-        how = [
-            *astuple(preset),
-            seed if preset.jitters else 0,
-            self.blocks.start,
-            self.templates,
-            self._mean,
-            self._std,
-        ]
-        return json.dumps([1, image, picture.shape, self.identity.sha256, how, word])
-
     def __repr__(self) -> str:
         return f"RelevancyEncoder({self._name!r}, blocks={self.blocks}, templates={self.templates})"
 

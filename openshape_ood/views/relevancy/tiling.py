@@ -108,7 +108,8 @@ def as_picture(rgb: Any) -> np.ndarray:
     if given.ndim != 3 or given.shape[2] not in (1, 3, 4):
         raise InputError(f"the image has the shape {given.shape}; {expected}")
     if min(given.shape[:2]) < LEAST_SIDE:
-        raise InputError(f"the image has {given.shape[1]} x {given.shape[0]} pixels; expected {LEAST_SIDE} a side")
+        h, w = given.shape[:2]
+        raise InputError(f"the image has {w} x {h} pixels; expected {LEAST_SIDE} a side at least")
     if given.dtype.kind == "f":
         if not (np.isfinite(given).all() and given.min() >= 0 and given.max() <= 1):
             raise InputError(f"the image has values outside [0, 1], or that are not finite; {expected}")

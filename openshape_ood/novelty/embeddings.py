@@ -1,0 +1,87 @@
+"""score_embeddings: rows of whatever model and known classes in, one novelty a row out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from openshape_ood.checks import array, check_widths, unit
+from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.encoders.protocols import ANONYMOUS, Embeddings, Identity
+from openshape_ood.errors import InputError
+from openshape_ood.known import KnownClasses, check_examples
+from openshape_ood.novelty.result import NoveltyResult
+from openshape_ood.novelty.score import score_novelty
+from openshape_ood.scoring import Method
+
+
+def score_embeddings(
+    vectors: Any,
+    known: KnownClasses | Mapping[str, Any],
+    method: str | Method | None = None,
+    *,
+    threshold: Threshold | None = None,
+    calibration: Any = None,
+    coverage: float = 0.95,
+    groups: Sequence[Any] | None = None,
+) -> NoveltyResult:
+    """How novel each embedding is against the known classes, whatever model made it: `score_novelty` without shapes.
+
+    Parameters
+    ----------
+    vectors : array (b, d) or Embeddings
+        Of any length but zero; `Embeddings` say whose they are, and bring names.
+    known : KnownClasses or mapping
+        Name -> embeddings (m, d) of the same model, of examples of the class.
+    method : str or Method, optional
+        As in `score_novelty`; one that judges embeddings.
+    threshold, coverage, groups
+        As in `score_novelty`.
+    calibration : array (n, d) or Embeddings, optional
+        Of known objects that are not among the examples.
+
+    Returns
+    -------
+    NoveltyResult
+
+    Raises
+    ------
+    MixedEncodersError
+        For embeddings of different widths or encoders.
+
+    Examples
+    --------
+    >>> known = {"chair": [[1.0, 0.1], [0.9, 0.0]], "lamp": [[0.0, 1.0], [0.1, 1.0]]}
+    >>> print(score_embeddings([[1.0, 0.0], [-1.0, 0.1]], known))
+    shape  nearest  novelty
+    row 0  chair      0.050
+    row 1  lamp       1.379
+    """
+    if isinstance(known, KnownClasses):
+        identity = known.identity
+    else:
+        identity = vectors.identity if isinstance(vectors, Embeddings) else ANONYMOUS
+        known = _of_arrays(known, identity)
+    rows = vectors if isinstance(vectors, Embeddings) else Embeddings(vectors, identity)
+    if calibration is not None and not isinstance(calibration, Embeddings):
+        calibration = Embeddings(calibration, identity)
+    check_widths(rows.vectors, "embeddings", known.anchors, "the known classes")
+    return score_novelty(
+        rows, known, method=method, threshold=threshold, calibration=calibration, coverage=coverage, groups=groups
+    )
+
+
+def _of_arrays(known: Mapping[str, Any], identity: Identity) -> KnownClasses:
+    if not isinstance(known, Mapping):
+        raise InputError(f"known is {type(known).__name__}; expected KnownClasses, or name -> embeddings (m, d)")
+    names = check_examples(known)
+    tables = [array(known[name], f"the embeddings of class {name!r}", "md") for name in names]
+    for name, table in zip(names, tables, strict=True):
+        check_widths(table, f"the embeddings of class {name!r}", tables[0], f"those of {names[0]!r}")
+    labels = np.repeat(np.arange(len(names)), [len(table) for table in tables])
+    made = KnownClasses(names, identity, examples=np.concatenate(tables), labels=labels)
+    unit(made.labeled_examples()[0], "the embedding in")  # refuses rows without a direction,
+    unit(made.anchors, "the mean example of", names)  # and those of a class that cancel each other
+    return made
