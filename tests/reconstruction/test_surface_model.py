@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import CloudError, FileError, InputError, UnknownNameError
-from openshape_ood.reconstruction import PCAReconstructor, SurfaceModel, examine, inputs
+from openshape_ood.reconstruction import PCAReconstructor, Rasterizer, SurfaceModel, examine, inputs
 from openshape_ood.reconstruction.inputs import list_sources
 from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
 from openshape_ood.shapes.ply import ply_bytes
@@ -134,6 +134,18 @@ def test_clouds_without_what_was_learned_are_refused(of_sheets):
         SurfaceModel.fit([sheet(1), sheet(2)], "tokens")
     with pytest.raises(UnknownNameError, match="unknown setting 'step' of reconstructor 'unet'"):
         SurfaceModel.fit([sheet(1), sheet(2)], "unet", step=5)
+
+
+def test_settings_that_have_no_say_are_refused():
+    table = generate("table", 3)
+    for good, how, told in (
+        ([image(1), image(2)], {"cell": 1, "channels": ["height"]}, "cell and channels would .* of clouds"),
+        ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no say: it is of images"),
+        ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "cell would .* these are objects"),
+    ):
+        with pytest.raises(InputError, match=told):
+            SurfaceModel.fit(good, **how)
 
 
 def test_one_long_sheet_is_held_out_by_strips():
