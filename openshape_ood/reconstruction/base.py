@@ -68,6 +68,7 @@ class Reconstructor(BaseEstimator, ABC):
     """
 
     method: ClassVar[str] = ""
+    granule: ClassVar[int] = 1  # sides of tiles are multiples of it
     poolings: ClassVar[tuple[str, ...]] = ("max", "mean")
     pooling: str = "max"
     coverage: float = 0.95

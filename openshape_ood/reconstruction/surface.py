@@ -175,7 +175,7 @@ class SurfaceModel:
         data: Kind
         if sources[0].kind == "cloud":
             kinds.refuse("of images, and given are clouds", values=values)
-            data = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels)
+            data = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels, own.granule)
         else:
             of_clouds = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
             kinds.refuse("of clouds, and given are images", **of_clouds)

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import CloudError, FileError, InputError, UnknownNameError
-from openshape_ood.reconstruction import PCAReconstructor, Rasterizer, SurfaceModel, examine, inputs
+from openshape_ood.reconstruction import (
+    PCAReconstructor,
+    Rasterizer,
+    SurfaceModel,
+    UNetReconstructor,
+    examine,
+    inputs,
+)
 from openshape_ood.reconstruction.inputs import list_sources
 from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
 from openshape_ood.shapes.ply import ply_bytes
@@ -188,6 +195,16 @@ def test_objects_are_seen_from_all_around(tmp_path):
         model.score(100 * good[0])
     alone = SurfaceModel.fit(good[0], size=32)  # cut into four
     assert alone.threshold.n == 4 and not alone.score(good[0]).is_novel
+
+
+def test_views_are_of_sides_that_the_reconstructor_takes():
+    ball = np.random.default_rng(0).normal(size=(60_000, 3))
+    sources = list_sources(ball / np.linalg.norm(ball, axis=1, keepdims=True))
+    sizes = [
+        kind_of_clouds(sources, None, None, None, None, None, one.granule).shape[1]
+        for one in (PCAReconstructor, UNetReconstructor)
+    ]
+    assert sizes == [48, 32]
 
 
 def test_two_questions_are_answered_apart(of_images):
