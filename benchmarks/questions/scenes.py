@@ -193,7 +193,7 @@ def cell(key: str, value: float) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=0, foreign=0, seed=0)
+    options.check(args, rooms=0, foreign=0)
     encoder, text = harness.loaded(args)
     sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:

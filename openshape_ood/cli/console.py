@@ -74,7 +74,8 @@ def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
         print_note(f"warning: {shown(said(message))}", "yellow")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", UserWarning)
+        if not sys.warnoptions:  # python -W, PYTHONWARNINGS
+            warnings.simplefilter("default", UserWarning)
         warnings.showwarning = tell
         yield
 
