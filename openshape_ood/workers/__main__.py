@@ -32,7 +32,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    warnings.showwarning = _say
+    warnings.showwarning = _tell
     messages: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(told, messages), daemon=True).start()
     write(replies, HELLO)
@@ -57,9 +57,9 @@ def main() -> None:
         del done, arrays
 
 
-def _say(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Without the place in our code, which a user cannot mend."""
-    print("warning:", "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message)), file=sys.stderr)
+def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning in a line, without its place in the code; names of files may hold what a terminal would obey."""
+    print("warning:", "".join(sign if sign.isprintable() else "?" for sign in str(message)), file=sys.stderr)
 
 
 def _listen(told: Any, messages: SimpleQueue[Any]) -> None:
