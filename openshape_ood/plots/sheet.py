@@ -21,7 +21,7 @@ from openshape_ood.shapes.shape import Shape, list_shapes, resolve_ups
 COLUMNS = 6
 CELL = (1.45, 1.85)  # inches
 MOST = 2000  # points drawn of a shape
-LONGEST = 18  # characters of a title
+LONGEST = 17  # characters of a title
 MOST_GROUPS = 40  # on a sheet
 Cell = tuple[int, str, str]  # which shape, its title, the title's color
 
