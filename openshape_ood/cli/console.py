@@ -68,13 +68,19 @@ def print_note(text: str, style: str = "dim") -> None:
 
 @contextmanager
 def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
-    """Warnings as notes, each put into words by `said`."""
+    """Warnings as notes, each once, put into words by `said`."""
+    before = set()
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
-        print_note(f"warning: {shown(said(message))}", "yellow")
+        words = shown(said(message))
+        if words not in before:
+            before.add(words)
+            print_note(f"warning: {words}", "yellow")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", UserWarning)
+        if not sys.warnoptions:  # python -W, PYTHONWARNINGS
+            warnings.simplefilter("default", UserWarning)
+        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # whoever read its file has said so by name
         warnings.showwarning = tell
         yield
 
