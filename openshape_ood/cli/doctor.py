@@ -145,13 +145,10 @@ def _devices() -> list[str]:
 def _cache_folders() -> dict[str, Path]:
     from openshape_ood.storage import hub_folder, own_folder
 
+    own = {"stripped encoders": own_folder("encoders"), "text embeddings": own_folder("text")}
     # as the Hub's client documents it: it may be missing itself
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return {
-        "downloads": hub_folder() or Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser(),
-        "stripped encoders": own_folder("encoders"),
-        "text embeddings": own_folder("text"),
-    }
+    return {"downloads": hub_folder() or Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()} | own
 
 
 def _size(folder: Path) -> int:
