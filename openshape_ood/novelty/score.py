@@ -88,7 +88,7 @@ def score_novelty(
     device : optional
         Of the models that are loaded here.
     seed, num_samples, batch_size, progress
-        As `ShapeEncoder.encode` takes them.
+        As `ShapeEncoder.encode` takes them; these and `up` change nothing where shapes are ready embeddings.
 
     Returns
     -------

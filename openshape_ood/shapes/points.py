@@ -76,6 +76,7 @@ def check_cloud(value: Any, name: str) -> np.ndarray:
     if given.ndim != 2 or given.shape[1] not in (3, 6):
         transposed = given.ndim == 2 and given.shape[0] in (3, 6)
         remedy = "Turn it round: points.T" if transposed else "Drop other columns first: points[:, :3]"
+        remedy = "Take the clouds out of the stack first: list(points)" if given.ndim == 3 else remedy
         raise CloudError(f"{name} has the shape {given.shape}; expected (n, 3) xyz or (n, 6) xyz and rgb. {remedy}")
     if len(given) == 0:
         raise CloudError(f"{name} has no points")
