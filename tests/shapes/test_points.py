@@ -315,6 +315,8 @@ def test_masked_arrays_are_refused_where_something_is_masked() -> None:
         check_cloud(masked, "it")
 
 
-def test_a_transposed_cloud_is_told_to_turn_round() -> None:
+def test_what_would_help_is_said_of_other_forms() -> None:
     with pytest.raises(CloudError, match=r"Turn it round: points.T"):
         check_cloud(cloud().T, "it")
+    with pytest.raises(CloudError, match=r"\(1, 100, 3\); .*Take the clouds out of the stack first: list\(points\)"):
+        check_cloud(cloud()[None], "it")
