@@ -1,23 +1,31 @@
-"""What the tests share."""
+"""What the tests share. The process that hands them out to others loads this too: heavy packages are loaded by use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import archive_server
 import pytest
-import torch
-import typer.main
-import typer.testing
 from archive_server import TOP, ArchiveServer
 
-from benchmarks.threedos.data.download import Archive
-from openshape_ood import ShapeEncoder
-from openshape_ood.synthetic import calibration
+if TYPE_CHECKING:
+    from benchmarks.threedos.data.download import Archive
+    from openshape_ood import ShapeEncoder
 
-# for networks this small threads cost more than they give, and much more on a busy machine
-torch.set_num_threads(1)
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files are handed out in their order, and not the one of most tests first: the longest has two of them."""
+    config.option.loadscopereorder = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """For networks this small threads cost more than they give, and much more on a busy machine."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,20 +39,29 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def built_once() -> Iterator[None]:
     """The command line is built once for all that run it in this process: it takes longer than many of the runs."""
+    import typer.main
+    import typer.testing
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
 
 
-DRAWN = {name: lru_cache(1000)(getattr(calibration, name)) for name in ("sample", "scan")}
+@pytest.fixture(scope="session")
+def draws() -> dict[str, Any]:
+    from openshape_ood.synthetic import calibration
+
+    return {name: lru_cache(1000)(getattr(calibration, name)) for name in ("sample", "scan")}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def drawn_once(request: pytest.FixtureRequest) -> Iterator[None]:
+def drawn_once(request: pytest.FixtureRequest, draws: dict[str, Any]) -> Iterator[None]:
     """Shapes to calibrate thresholds on are drawn once for all tests, but for those of the drawing itself."""
+    from openshape_ood.synthetic import calibration
+
     with pytest.MonkeyPatch.context() as patch:
         if request.path.parent.name != "synthetic":
-            for name, draw in DRAWN.items():
+            for name, draw in draws.items():
                 patch.setattr(calibration, name, lambda *given, draw=draw, **more: draw(*given, **more).copy())
         yield
 
@@ -52,6 +69,8 @@ def drawn_once(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny() -> ShapeEncoder:
     """The embedded encoder, through the real loader."""
+    from openshape_ood import ShapeEncoder
+
     return ShapeEncoder.from_pretrained("tiny", device="cpu")
 
 
@@ -64,4 +83,6 @@ def server() -> Iterator[ArchiveServer]:
 
 @pytest.fixture
 def archive(server: ArchiveServer) -> Archive:
+    from benchmarks.threedos.data.download import Archive
+
     return Archive(TOP, server.address, TOP, "the tests")

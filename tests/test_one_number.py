@@ -79,13 +79,19 @@ def by_store(folder: Path, known: KnownClasses, method: str, out: Path) -> float
     return float(scored.novelty[0])
 
 
-def by_page(clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    """That of a page, which its visitors share."""
+    return Judge()
+
+
+def by_page(judge: Judge, clouds: dict[str, list[np.ndarray]], query: np.ndarray, method: str) -> float:
     session = Session().with_names(", ".join(NAMES))
     for name, own in clouds.items():
         for i, cloud in enumerate(own):
             session = session.with_shapes([Shape(f"{name} {i}", cloud)]).with_example(name, "y")
     assert method in method_names()
-    return Judge().judge(session.with_shapes([Shape("guitar", query)]), "tiny", method).novelty
+    return judge.judge(session.with_shapes([Shape("guitar", query)]), "tiny", method).novelty
 
 
 @pytest.mark.parametrize(
@@ -100,6 +106,7 @@ def test_one_number(
     folder: Path,
     tmp_path: Path,
     tiny: ShapeEncoder,
+    judge: Judge,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     result = score_novelty(query, clouds, encoder=tiny, method=method)
@@ -114,7 +121,7 @@ def test_one_number(
     capsys.readouterr()
     assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-6)
     # the page keeps examples about their own middle
-    assert by_page(clouds, query, method) == pytest.approx(expected, rel=1e-6)
+    assert by_page(judge, clouds, query, method) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_method_object_is_its_name(

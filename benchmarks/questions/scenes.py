@@ -194,7 +194,7 @@ def cell(key: str, value: float) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=0, foreign=0, seed=0)
+    options.check(args, rooms=0, foreign=0)
     if not (args.rooms or args.real or (args.foreign and not args.only_pictures)):
         raise InputError("nothing is left to measure or draw; expected --rooms or --foreign above 0, or --real DIR")
     encoder, text = harness.loaded(args)

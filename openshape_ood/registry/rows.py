@@ -186,14 +186,16 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
     Raises
     ------
-    RegistryError
-        A registry that cannot be read or used.
+    UnknownNameError, RegistryError
+        Another kind; a registry that cannot be read or used.
 
     Examples
     --------
     >>> list_checkpoints()[:4]
     ['tiny', 'vitb32', 'vitl14', 'vitg14']
     """
+    if kind not in KINDS:
+        raise UnknownNameError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}{meant(str(kind), KINDS)}")
     return [row.name for row in load_registry(registry).values() if row.kind == kind]
 
 
@@ -246,15 +248,18 @@ def load_registry(registry: str | os.PathLike[str] | None = None) -> dict[str, R
 
     Raises `RegistryError` for a file that cannot be read or a row that cannot be used, naming table and field.
     """
-    packaged = _packaged_tables()
-    rows = _read_rows(PACKAGE / "checkpoints.toml", packaged)
     own = os.environ.get(REGISTRY_VARIABLE) if registry is None else registry
     if registry is None and not own:
-        return rows
+        return dict(_packaged_rows())
     from openshape_ood.checks import given_path  # numpy, which the packaged rows do without
 
     path = given_path(own, "registry", RegistryError)
-    return rows | _read_rows(path, _read_tables(path), packaged)
+    return {**_packaged_rows(), **_read_rows(path, _read_tables(path), _packaged_tables())}
+
+
+@cache
+def _packaged_rows() -> Mapping[str, Row]:
+    return _read_rows(PACKAGE / "checkpoints.toml", _packaged_tables())
 
 
 @cache

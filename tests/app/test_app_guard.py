@@ -11,7 +11,7 @@ import pytest
 from openshape_ood.app import guard
 from openshape_ood.app.guard import JOIN, UPLOAD, Guard
 
-pytest.importorskip("gradio", reason="the page needs the extra [app]")
+pytest.importorskip("starlette", reason="the page needs the extra [app]")
 from starlette.testclient import TestClient
 
 LARGEST = 1000  # bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from openshape_ood.app.views import Look
 from openshape_ood.app.visits import Visit
 from openshape_ood.synthetic.roads import road_scan
 
-pytest.importorskip("gradio", reason="the page needs the extra [app]")
-pytest.importorskip("plotly", reason="the page needs the extra [app]")
+# not imported to find out: that takes every process which only collects the tests seconds
+EXTRA = all(map(find_spec, ("gradio", "plotly")))
+pytestmark = pytest.mark.skipif(not EXTRA, reason="the page needs the extra [app]")
 ME = Visitor(HERE, "me")
 SETTINGS = ("chair, table", "tiny", "automatic", "file", "whole model", "novelty")
 

@@ -50,6 +50,28 @@ class Page(HTMLParser):
         return "\n".join(text for tag, text in self.texts if tag not in ("script", "style"))
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The folder with sheet and page of a plain run, three shapes a method."""
+    folder = tmp_path_factory.mktemp("plain") / "made"
+    draw_failures(folder, made_up_finished(), count=3)
+    write_failure_page(folder, made_up_finished(), count=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(plain):
+    return Page(plain / "failures.html")
+
+
+def check_files(folder):
+    with Image.open(folder / "failures.png") as picture:
+        picture.verify()
+        assert picture.format == "PNG" and picture.width == 1600
+    assert (folder / "failures.html").stat().st_size < 8_000_000
+    assert sorted(path.name for path in folder.iterdir()) == ["failures.html", "failures.png"]
+
+
 def test_the_worst_are_the_least_novel_of_the_novel():
     finished = made_up_finished()
     for result in finished.results:
@@ -76,28 +98,28 @@ def test_ties_stay_in_the_order_of_the_data_and_counts_in_bounds():
     assert worst(finished, result, count=0) == []
 
 
+def test_the_sheet_and_the_page_are_written(plain):
+    check_files(plain)
+
+
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param({}, id="plain"),
         pytest.param({"novel2": (), "validation": False, "per_class": 1}, id="no novel 2, no validation"),
         pytest.param(
             {"known": ("$a$ {b} 東京" + "c" * 80,), "equal": True, "ids": HOSTILE.replace("{{plotly}}", "")}, id="odd"
         ),
     ],
 )
-def test_the_sheet_and_the_page_are_written(tmp_path, case):
-    finished = made_up_finished(**case)
-    with Image.open(draw_failures(tmp_path / "made", finished, count=3)) as picture:
-        picture.verify()
-        assert picture.format == "PNG" and picture.width == 1600
-    assert write_failure_page(tmp_path / "made", finished, count=3).stat().st_size < 8_000_000
-    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["failures.html", "failures.png"]
+def test_of_an_unusual_run_too(tmp_path, case):
+    finished, folder = made_up_finished(**case), tmp_path / "made"
+    assert draw_failures(folder, finished, count=3) == folder / "failures.png"
+    assert write_failure_page(folder, finished, count=3) == folder / "failures.html"
+    check_files(folder)
 
 
-def test_the_page_has_every_pair_with_its_scores(tmp_path):
+def test_the_page_has_every_pair_with_its_scores(page):
     finished = made_up_finished()
-    page = Page(write_failure_page(tmp_path, finished, count=3))
     failures = [f for r in finished.results for f in worst(finished, r, 3)]
     assert len(page.data["pairs"]) == len(failures) == len([a for a in page.named("button") if "data-pair" in a]) == 9
     for failure, pair in zip(failures, page.data["pairs"], strict=True):
@@ -113,10 +135,8 @@ def test_the_page_has_every_pair_with_its_scores(tmp_path):
     assert set(page.data["clouds"]) == {pair[side] for pair in page.data["pairs"] for side in ("tested", "near")}
 
 
-def test_what_each_threshold_keeps_is_said(tmp_path):
-    finished = made_up_finished()
-    page = Page(write_failure_page(tmp_path, finished, count=1))
-    for result in finished.results:
+def test_what_each_threshold_keeps_is_said(page):
+    for result in made_up_finished().results:
         # the first seed's own, of two
         assert number(result.thresholds[0]) in page.visible and number(result.thresholds[1]) not in page.visible
         novelty = result.scored[0]["validation"].novelty
@@ -135,8 +155,7 @@ def test_names_and_ids_cannot_break_out_of_the_page(tmp_path):
     assert shown.shape.id in page.data["pairs"][0]["testedText"]
 
 
-def test_the_page_needs_nothing_from_outside(tmp_path):
-    page = Page(write_failure_page(tmp_path, made_up_finished(), count=2))
+def test_the_page_needs_nothing_from_outside(page):
     addresses = [a[key] for _, a in page.elements for key in ("src", "href", "srcset", "data", "action") if key in a]
     assert addresses and all(address.startswith(("data:image/png;base64,", "#method-")) for address in addresses)
     _, plotly, own = page.scripts
@@ -149,10 +168,10 @@ def test_the_page_needs_nothing_from_outside(tmp_path):
         assert base64.b64decode(image["src"].split(",")[1]).startswith(b"\x89PNG") and image["alt"]
 
 
-def test_the_same_run_gives_the_same_files(tmp_path):
+def test_the_same_run_gives_the_same_files(plain, tmp_path):
     for write in (draw_failures, write_failure_page):
-        first, second = (write(tmp_path / name, made_up_finished(), count=2).read_bytes() for name in "ab")
-        assert first == second
+        again = write(tmp_path, made_up_finished(), count=3)
+        assert again.read_bytes() == (plain / again.name).read_bytes()
 
 
 def test_only_the_shapes_shown_are_read_and_once_for_the_page(tmp_path):
