@@ -212,6 +212,8 @@ class Reconstructor(BaseEstimator, ABC):
             self.threshold_, self.pixel_threshold_ = map(Threshold.from_state, header["thresholds"])
             self.baseline_ = float(header["baseline"])
         self._check_params()
+        if wrong := [name for name, one in arrays.items() if not np.isfinite(one).all()]:
+            raise ValueError(f"{wrong[0]} holds NaN or infinity")
         self._restore(header["state"], arrays)
         return self
 

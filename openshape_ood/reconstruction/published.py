@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from openshape_ood.checks import given_path
@@ -60,6 +61,8 @@ def read_published(path: str | os.PathLike[str], **changes: Any) -> CompetitiveR
         units = loaded_units(lambda: UNet(sizes), n, state)
     except ValueError as error:
         raise WeightsError(f"{file} does not hold {n} U-Nets as published: {error}") from None
+    if wrong := [key for key, one in state.items() if not torch.isfinite(one).all()]:
+        raise WeightsError(f"{file}: {UNITS}{wrong[0]} holds NaN or infinity; its training failed, or it is damaged")
     best = [whole_number(content.get(key)) for key in ("best_gen", "best_disc")]
     if any(one is None or not 0 <= one < n for one in best):
         raise WeightsError(f"{file}: the best units are {best}; expected best_gen and best_disc from 0 to {n - 1}")

@@ -266,6 +266,8 @@ class SurfaceModel:
             expected = (data.rasterizer.count, *data.shape[1:]) if isinstance(data, Objects) else (1, 1, 1)
             if data.shape != reconstructor.shape_ or scale.shape != expected:
                 raise ValueError(f"its tiles are {data.shape}, its scale {scale.shape}")
+            if not (np.isfinite(scale) & (scale > 0)).all():
+                raise ValueError("its scale holds what is no number above 0")
             own, pixel = map(Threshold.from_state, header["thresholds"])
             return cls(data, reconstructor, scale, own, pixel, float(header["baseline"]))
 

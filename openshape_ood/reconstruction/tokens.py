@@ -67,9 +67,12 @@ class Tokens(Reconstructor):
             In the frame of the centers; each is told by the three nearest of these, by inverse distance. The centers
             themselves unless given.
         """
-        found, centers = self.novelty(tile)[0], np.asarray(tile.centers[0], dtype=np.float64)
+        found = self.novelty(tile, mask)
+        if len(found) != 1:
+            raise InputError(f"given are the patches of {len(found)} shapes; expected those of one")
+        centers = np.asarray(tile.centers[0], dtype=np.float64)
         cloud = centers if points is None else array(points, "points", "nd")
-        novelty = interpolated(cloud[:, :3], centers, found.astype(np.float64))
+        novelty = interpolated(cloud[:, :3], centers, found[0].astype(np.float64))
         return self._map(Elements("points", cloud), novelty, name)
 
     def _checked(self, tiles: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -109,6 +109,9 @@ def test_saved_and_read_it_gives_the_same_maps(made: Reconstructor, tmp_path: Pa
     assert np.array_equal(read.novelty(NORMAL), made.novelty(NORMAL)) and read.get_params() == made.get_params()
     assert read.threshold_.value == made.threshold_.value and read.identity == made.identity
     assert read.save(tmp_path / "again.safetensors").read_bytes() == (tmp_path / "road.safetensors").read_bytes()
+    made.mean_[0, 0, 0] = np.nan
+    with pytest.raises(FileError, match="mean holds NaN"):
+        load_reconstructor(made.save(tmp_path / "nan.safetensors"))
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "road.safetensors").read_bytes()[:-100])
     with pytest.raises(FileError):
         load_reconstructor(tmp_path / "cut.safetensors")

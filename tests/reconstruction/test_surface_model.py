@@ -100,6 +100,9 @@ def test_a_model_is_found_again_as_it_was(of_images, of_sheets, tmp_path):
         np.testing.assert_array_equal(first.map.novelty, second.map.novelty)
     with loaded_arrays(tmp_path / "images" / "surface.safetensors", "surface") as (header, arrays):
         scale = arrays
+    save_arrays(tmp_path / "images" / "surface.safetensors", {"scale": scale["scale"] * np.nan}, header, "surface")
+    with pytest.raises(FileError, match="no number above 0"):
+        SurfaceModel.load(tmp_path / "images")
     header["data"]["size"] = 4096
     save_arrays(tmp_path / "images" / "surface.safetensors", scale, header, "surface")
     with pytest.raises(FileError, match=r"its tiles are \(3, 4096, 4096\)"):

@@ -50,6 +50,8 @@ def test_tokens_that_do_not_belong_are_novel(tmp_path: Path) -> None:
     points = np.repeat(bad.centers[0], 3, axis=0) + 1e-4
     found = made.localize(one, points=points, name="a chair")
     assert found.elements.kind == "points" and np.abs(found.novelty[::3] - made.novelty(one)[0]).max() < 0.01
+    with pytest.raises(InputError, match="patches of 20 shapes; expected those of one"):
+        made.localize(bad)
     read = load_reconstructor(made.save(tmp_path / "tokens.safetensors"))
     assert np.array_equal(read.novelty(bad), made.novelty(bad))
     with pytest.raises(InputError, match="tokens are of type ndarray; expected Patches"):
