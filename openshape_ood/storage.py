@@ -33,16 +33,17 @@ CACHE_VARIABLE = "OPENSHAPE_OOD_CACHE"
 
 def hub_folder() -> Path | None:
     """Where files of the Hub are kept; None leaves that to huggingface_hub (HF_HOME, HF_HUB_CACHE)."""
-    moved = os.environ.get(CACHE_VARIABLE)
-    return Path(moved).expanduser() / "hub" if moved else None
+    return own_folder("hub") if os.environ.get(CACHE_VARIABLE) else None
 
 
 def own_folder(name: str) -> Path:
-    """Where this library keeps what it computed itself."""
+    """Where this library keeps what it computed itself. Raises `FileError` where that is below a home that is not."""
     moved = os.environ.get(CACHE_VARIABLE)
-    if moved:
-        return Path(moved).expanduser() / name
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "openshape_ood" / name
+    folder = Path(moved) if moved else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "openshape_ood")
+    try:
+        return folder.expanduser() / name
+    except RuntimeError as error:
+        raise FileError(f"no cache at {folder}: {error} Set {CACHE_VARIABLE} to a folder") from error
 
 
 def own_key() -> bytes | None:

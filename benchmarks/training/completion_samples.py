@@ -234,8 +234,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for what, first, count in (("held-out", FIRST_HELD_OUT, args.held_out), ("train", FIRST_SEED, args.views)):
         for start in range(0, count, SHARD):
             path = args.folder / f"{what}-{start // SHARD:03d}.npz"
-            if not path.is_file():
-                seeds = range(first + start, first + min(start + SHARD, count))
+            seeds = range(first + start, first + min(start + SHARD, count))
+            if not path.is_file() or len(Views([path])) < len(seeds):  # fewer were asked for before
                 save_shard(path, [sample_of(drawn_view(seed), seed) for seed in seeds])
                 print(f"{path}  {time.monotonic() - started:.0f} s", flush=True)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
-app = group("""The encoders of shapes and of scans: list, show, fetch, add, verify.
+app = group("""The encoders of shapes and of scans, and all else that has weights: list, show, fetch, add, verify.
 
 \b
 Examples:

@@ -149,13 +149,11 @@ def _devices() -> list[str]:
 def _cache_folders() -> dict[str, Path]:
     from openshape_ood.storage import hub_folder, own_folder
 
+    names = {"by address or by hand": "downloads", "stripped encoders": "encoders", "text embeddings": "text"}
+    own = {what: own_folder(name) for what, name in names.items()}
     # as the Hub's client documents it: it may be missing itself
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return {
-        "downloads": hub_folder() or Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser(),
-        "stripped encoders": own_folder("encoders"),
-        "text embeddings": own_folder("text"),
-    }
+    return {"downloads": hub_folder() or Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()} | own
 
 
 def _size(folder: Path) -> int:

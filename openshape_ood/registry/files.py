@@ -194,11 +194,10 @@ def _wanted(row: Row, text: tuple[str, str] | None = None) -> Wanted:
         of_hub = Source(row.text.sha256, repo=text[0], file=text[1], revision=row.text.revision)
         return Wanted(row.name, "text", of_hub, brought=_kept_at(of_hub))
     source = row.source
-    places = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}
-    places |= dict.fromkeys(("https", "hand"), _kept_at(source))
-    brought = None if source.kind in ("package", "file") else _kept_at(source)
+    here = {"package": PACKAGE / source.package, "file": row.folder.absolute() / source.file}.get(source.kind)
+    brought = None if here else _kept_at(source)
     part: Any = "encoder" if row.kind == "shape" else row.kind
-    wanted = Wanted(row.name, part, source, places.get(source.kind), brought)
+    wanted = Wanted(row.name, part, source, here or (None if source.kind == "hub" else brought), brought)
     if source.sha256:
         return wanted
     record, found = own_folder("pins") / f"{_digest(f'{wanted.place} {source.revision}')}.txt", [""]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.questions import views as question
 from benchmarks.scene_data.completed import Row, Seen, dilated, highest, iou
-from benchmarks.training import train_completion
+from benchmarks.training import completion_samples, train_completion
 from benchmarks.training.completion_affinities import quality, stand_in
 from benchmarks.training.completion_samples import (
     CELL,
@@ -83,6 +83,15 @@ def test_shards_give_samples_back(sample: Sample, tmp_path: Path) -> None:
             atol=3e-4 if field.name == "depth" else 1e-6,
         )
     assert views[1].categories.tolist() == sample.categories.tolist()
+
+
+def test_more_views_are_asked_for_than_before(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(completion_samples, "drawn_view", lambda seed: made.append(seed))
+    monkeypatch.setattr(completion_samples, "sample_of", lambda *_: sample)
+    for count in ("1", "3", "3"):
+        completion_samples.main([str(tmp_path), "--views", count, "--held-out", "1"])
+    assert len(Views([tmp_path / "train-000.npz"])) == 3 and len(made) == 5
 
 
 @pytest.mark.parametrize(

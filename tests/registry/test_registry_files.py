@@ -12,7 +12,7 @@ import hub_server
 import pytest
 from hub_server import CONTENT, SHA256, HubServer, table
 
-from openshape_ood.errors import HashError, OfflineError, ServerError, TransferError, WeightsError
+from openshape_ood.errors import FileError, HashError, OfflineError, ServerError, TransferError, WeightsError
 from openshape_ood.registry import files
 from openshape_ood.registry.files import cached, fetch, known_sha256, sha256
 from openshape_ood.registry.rows import Row, find_checkpoint
@@ -188,6 +188,15 @@ def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 def test_what_is_given_to_people_only_says_who_takes_it(name: str, words: str) -> None:
     with pytest.raises(WeightsError, match=words):
         fetch(find_checkpoint(name, kinds=("completion", "points")))
+
+
+@pytest.mark.parametrize("variable", ["OPENSHAPE_OOD_CACHE", "XDG_CACHE_HOME"])
+def test_what_is_packaged_needs_no_home(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENSHAPE_OOD_CACHE")
+    monkeypatch.setenv(variable, "~nosuchuser/cache")
+    assert fetch(find_checkpoint("tiny")).is_file()
+    with pytest.raises(FileError, match=r"no cache at ~nosuchuser/cache.* Set OPENSHAPE_OOD_CACHE to a folder"):
+        fetch(find_checkpoint("vitb32"))
 
 
 def test_local_files_lie_beside_the_registry_or_where_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

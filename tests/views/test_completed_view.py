@@ -87,6 +87,13 @@ def test_what_no_name_explains_is_listed_with_size_and_place(made: RoomView, fou
     assert [one["affinity"] for one in explained.rows()][:2] == [None, rows["table"]["affinity"]]
 
 
+def test_what_is_smaller_than_asked_is_not_listed(found: CompletedView, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = sorted(len(one.indices) for one in found.voxels.regions(1))
+    assert cells[0] < 3 <= cells[-2] < 4 < cells[-1]
+    monkeypatch.setattr("openshape_ood.views.completion.result.LEAST", 3.4 * found._volume)  # a little over three cells
+    assert [len(one.indices) for one in CompletedView.new.func(found)] == cells[-1:]
+
+
 def test_names_are_checked(found: CompletedView) -> None:
     with pytest.raises(UnknownNameError, match="no affinities to 'sofa'; there are to chair"):
         complete_view(found.view, found.affinities, ["sofa"])

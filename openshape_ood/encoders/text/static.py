@@ -27,8 +27,10 @@ class StaticModel:
         from tokenizers import Tokenizer
 
         with open_safetensors(path, "numpy", f"text encoder of {row.name!r}") as file:
-            if set(file.keys()) != {"vectors", "scales"}:
-                raise WeightsError(f"{path} holds {sorted(file.keys())}; expected 'scales' and 'vectors'")
+            held = sorted(file.keys())
+            if held != ["scales", "vectors"]:
+                some = ", ".join(map(repr, held[:4])) + f" and {len(held) - 4} more" * (len(held) > 4)
+                raise WeightsError(f"{path} holds {some or 'nothing'}; expected 'scales' and 'vectors'")
             vectors, scales, metadata = file.get_tensor("vectors"), file.get_tensor("scales"), file.metadata() or {}
         if vectors.ndim != 2 or scales.shape != vectors.shape[:1]:
             raise WeightsError(

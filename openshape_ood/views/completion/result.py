@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -102,7 +103,7 @@ class CompletedView:
         """The connected pieces that no known name explains, of 0.01 cubic meters or more, the largest first."""
         if not len(self.voxels):
             return []
-        return self.voxels.regions(max(1, round(LEAST / self._volume)))
+        return self.voxels.regions(math.ceil(LEAST / self._volume))
 
     def rows(self) -> list[dict[str, Any]]:
         """A record a description, then one for each new thing: how much it fills, and where."""
