@@ -85,8 +85,9 @@ def check(args: argparse.Namespace, **least: float) -> None:
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
     seeds = getattr(args, "seeds", [])
-    for seed in [getattr(args, "seed", 0), *seeds]:
-        check_seed(seed)
+    for seed in [getattr(args, "seed", None), *seeds]:
+        if seed is not None:  # else the recipe's own
+            check_seed(seed)
     if len(set(seeds)) < len(seeds):
         raise InputError(f"--seeds are {' '.join(map(str, seeds))}; expected each once")
     for name, bound in (LEAST | least).items():

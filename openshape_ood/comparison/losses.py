@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,4 +49,4 @@ def plateaus(negatives: int) -> tuple[float, float, float]:
     [0.9048, 0.1814, 0.1905]
     """
     constant = (negatives - 1) / (negatives + 1)
-    return constant, 1 - constant**2, float(np.divide(4, negatives + 1))
+    return constant, 1 - constant**2, 4 / (negatives + 1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_positive, check_whole
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import load_encoder
 from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, check_encoders
 from openshape_ood.errors import InputError
@@ -104,6 +104,8 @@ def score_scene(
     weight = 0.0 if size_weight == 0 else check_positive(size_weight, "size_weight")
     if sizes is not None and not weight:
         raise InputError("sizes are given, but size_weight is 0, by which they do not count; expected 0.1 or so")
+    if threshold is not None:
+        check_threshold(threshold)
     if not isinstance(encoder, str):
         check_encoders(encoder, text)
     frame = Frame.of(scene)

@@ -9,7 +9,7 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_whole
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.protocols import Identity, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
@@ -76,8 +76,8 @@ def segment_scene(
     """
     check_whole(smooth, "smooth", 0)
     check_scene(scene)
-    if threshold is not None and not isinstance(threshold, Threshold):
-        raise InputError(f"threshold is {threshold!r}; expected a Threshold, as Threshold(0.5)")
+    if threshold is not None:
+        check_threshold(threshold)
     if isinstance(known, Mapping):
         raise InputError(
             "known is a mapping; expected a list of names, or KnownClasses.from_embeddings(vectors, labels, "

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from benchmarks.images import command, evaluation
+from benchmarks.images import command, evaluation, training
 from benchmarks.images.encoders import new_network, of_network, photograph, read_system, save_system
 from benchmarks.images.evaluation import few_shot
 from benchmarks.images.generated import LABELS_FROM, generated
@@ -240,6 +240,13 @@ def test_a_stopped_training_goes_on_to_the_same_end(tree: Path, tmp_path: Path) 
     trained("part", stop)
     part, whole = trained("part"), trained("whole")
     assert part.keys() == whole.keys() and all((part[key] == whole[key]).all() for key in whole)
+
+
+def test_training_needs_no_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--list", str(tmp_path / "none.txt"), "--data-root", str(tmp_path), "--out", str(tmp_path)]
+    for more, said in ((), "cannot read the list"), (("--seed", "-1"), "seed is -1"):
+        assert training.main([*argv, *more]) == 1
+        assert said in capsys.readouterr().err
 
 
 @pytest.mark.slow
