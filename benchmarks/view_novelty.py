@@ -124,7 +124,7 @@ def shown(value: Any) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=2)
+    options.check(args, rooms=2, severity=0)
     rows = []
     for severity, objects in itertools.product(args.severity, (False, True)):
         by = "objects" if objects else "points"

@@ -79,7 +79,10 @@ def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> N
 
 def grouped(labels: Any, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The k labels that occur, sorted, and for every example the index (m,) of its own; raises `InputError`."""
-    given = np.asarray(to_numpy(labels))
+    try:
+        given = np.asarray(to_numpy(labels))
+    except ValueError as error:
+        raise InputError(f"labels are lists of different lengths; expected ({len(examples)},), one each") from error
     if given.ndim != 1 or len(given) != len(examples):
         raise InputError(
             f"labels have the shape {given.shape} for {len(examples)} examples; expected ({len(examples)},), one each"

@@ -17,7 +17,6 @@ from typing import Any
 from benchmarks import options
 from benchmarks.baselines.networks import HEADS, NETWORKS
 from benchmarks.threedos.splits import split_names
-from openshape_ood.checks import check_seed
 
 SHARED = ("data_root", "device")
 TRAIN_OPTIONS = {
@@ -108,7 +107,7 @@ def train(args: argparse.Namespace) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     from benchmarks.baselines.evaluation import run
 
-    options.check(args, batch_size=1, draws=1, support_points=1, test_points=1)
+    options.check(args, support_points=1, test_points=1)
     print(run(args))
 
 
@@ -121,10 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.mode == "table":
             from benchmarks.baselines.table import make
 
-            options.check(args, per_class=1, data_seeds=0, seeds=0)
+            options.check(args, data_seeds=0)
             return make(args, main)
-        options.check(args, per_class=1, data_seed=0)
-        check_seed(args.seed)
+        options.check(args, data_seed=0)
         return (train if args.mode == "train" else evaluate)(args)
 
     _keep_freed_memory()

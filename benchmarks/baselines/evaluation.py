@@ -179,12 +179,20 @@ def _described(
     }
 
 
-def _training(path: Path) -> dict[str, Any]:
-    """Of a file trained here, by how much; nothing is known of others."""
+def recipe_of(path: Path) -> dict[str, Any]:
+    """What a file was trained by, as its log has it; nothing is known of files of others."""
     try:
         with path.with_suffix(LOG).open("rb") as file:
-            recipe = json.loads(file.readline(LONGEST))["recipe"]
+            return dict(json.loads(file.readline(LONGEST))["recipe"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+
+
+def _training(path: Path) -> dict[str, Any]:
+    """The part of a report that says by how much a file was trained."""
+    recipe = recipe_of(path)
+    try:
         known = {"epochs": int(recipe["epochs"]), "training_points": int(recipe["points"])}
         return known | {"training_copies": bool(recipe["copies"])}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError):
         return {}

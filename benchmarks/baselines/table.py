@@ -20,7 +20,8 @@ from typing import Any
 
 from benchmarks import options
 from benchmarks.baselines.command import file_of
-from benchmarks.baselines.evaluation import SUPPORT
+from benchmarks.baselines.evaluation import SUPPORT, recipe_of
+from benchmarks.baselines.training import Recipe
 from benchmarks.report.compare import Row, Run, compared, read_run, rows_of
 from benchmarks.report.output import write_json
 from benchmarks.report.tables import Table
@@ -107,11 +108,11 @@ def _report(job: Job, args: argparse.Namespace) -> Path:
 
 
 def _folder(job: Job, args: argparse.Namespace) -> Path:
-    return Path(args.out, f"frozen-data{job.data_seed}")
+    return Path(args.out, f"frozen-{args.model}-data{job.data_seed}-seed{job.seed}")
 
 
 def _done(job: Job, args: argparse.Namespace) -> bool:
-    """Whether its report is there. Raises `FileError` for one of a table of other sizes."""
+    """Whether its report is there. Raises `FileError` for one of a table of other sizes, or of another training."""
     path = _report(job, args)
     if not path.is_file():
         return False
@@ -120,6 +121,10 @@ def _done(job: Job, args: argparse.Namespace) -> bool:
     if (run.generated and found != wanted) or run.generated == bool(args.data_root):
         kind = "generated" if run.generated else "real"
         raise FileError(f"{path} is of {kind} shapes, {found} a class; give another --out, or delete it")
+    if job.head:
+        asked = asdict(Recipe(job.kind, job.head, copies=args.copies, seed=job.seed, **_given(job, args)))
+        if other := [name for name, one in recipe_of(_checkpoint(job, args)).items() if asked.get(name) != one]:
+            raise FileError(f"{path} is of a training with other {', '.join(other)}; give another --out, or delete it")
     return True
 
 
@@ -133,13 +138,18 @@ def _data(job: Job, args: argparse.Namespace) -> list[str]:
     return ["--per-class", str(_per_class(job.benchmark, args)), "--data-seed", str(job.data_seed)]
 
 
+def _given(job: Job, args: argparse.Namespace) -> dict[str, Any]:
+    """Of the recipe of a training, what is not that of 3DOS."""
+    small = {} if args.data_root else SMALL[job.kind]
+    own = {name: getattr(args, name) for name in ("epochs", "batch", "rate", "points")}
+    return small | {name: value for name, value in own.items() if value is not None}
+
+
 def _trained(job: Job, args: argparse.Namespace, command: Command) -> None:
-    recipe = {} if args.data_root else dict(SMALL[job.kind])
-    recipe |= {name: value for name in ("epochs", "batch", "rate", "points") if (value := getattr(args, name))}
     both = ["--set", job.benchmark, "--out", str(args.out), "--seed", str(job.seed), *_data(job, args)]
     both += ["--quiet"] * (not args.progress) + ["--copies"] * args.copies
     both += ["--device", args.device] if args.device else []
-    given = [word for name, value in recipe.items() for word in (options.flag(name), str(value))]
+    given = [word for name, one in _given(job, args).items() for word in (options.flag(name), str(one))]
     counts = [] if args.data_root else ["--support-points", str(POINTS), "--test-points", str(POINTS), "--settle"]
     evaluation = ["eval", *both, "--ckpt", str(_checkpoint(job, args)), *counts]
     _run(command, ["train", *both, "--network", job.kind, "--head", job.head, *given], job)

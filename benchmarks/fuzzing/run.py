@@ -119,7 +119,7 @@ def read_files(arguments: Any, folder: Path, sound: dict[str, list[Path]], worke
 
 
 def run(args: argparse.Namespace) -> int:
-    options.check(args, files=1, workers=1, seed=0)
+    options.check(args, files=1, workers=1)
     missing = [path for path in args.replay if not path.is_file() or path.name.split("-")[0] not in DOORS]
     if missing:
         raise InputError(f"--replay: {missing[0]} is no finding; expected a file whose name begins as it was kept")

@@ -105,7 +105,7 @@ def means(rows: Sequence[Measured]) -> list[Measured]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, nnk=1, few_shot=1, draws=0, batch_size=1)
+    options.check(args, nnk=1, few_shot=1, draws=0)
     wanted = settings(args.dataset, args.source, args.target)
     root, lists, base_list = places(args)
     args.out.mkdir(parents=True, exist_ok=True)

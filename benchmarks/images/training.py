@@ -283,7 +283,7 @@ def recipe_of(args: argparse.Namespace) -> ImageRecipe:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, workers=0)
+    options.check(args)
     recipe = recipe_of(args)
     rank, world = processes()
     if world > 1:

@@ -116,7 +116,7 @@ def table(results: Sequence[dict[str, Any]]) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    options.check(args, count=1, workers=1, seed=0)
+    options.check(args, count=1, workers=1)
     with tempfile.TemporaryDirectory(prefix="openshape-ood-") as place:
         folder = Path(place)
         write_shapes(folder / "shapes", args.count, args.seed)

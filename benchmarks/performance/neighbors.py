@@ -89,7 +89,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    options.check(args, rows=1, dim=1, queries=1, k=1, sample=1, seed=0)
+    options.check(args, rows=1, dim=1, queries=1, k=1, sample=1)
     if args.k > args.rows:
         raise InputError(f"--k is {args.k} for {args.rows} rows; expected no more than rows")
     task = {name: getattr(args, name) for name in ("rows", "dim", "queries", "k", "metric", "sample", "seed")}

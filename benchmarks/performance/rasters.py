@@ -29,12 +29,12 @@ STEP = 1_000_000  # points made at once
 ROWS = np.dtype([(name, "<f4") for name in ("x", "y", "z", "intensity")])
 
 
-def write_road(path: Path, count: int, seed: int = 0) -> None:
+def write_road(path: Path, count: int) -> None:
     """A binary PLY of a road of so many points, a million of them in memory at once."""
     with path.open("wb") as file:
         file.write(ply_header(ROWS, count))
         for start in range(0, count, STEP):
-            rng = np.random.default_rng([seed, start])
+            rng = np.random.default_rng([0, start])
             rows = np.empty(min(STEP, count - start), ROWS)
             along = (start + np.sort(rng.uniform(0, len(rows), len(rows)))) / (WIDTH * DENSITY)
             across = rng.uniform(-WIDTH / 2, WIDTH / 2, len(rows))

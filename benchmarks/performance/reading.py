@@ -124,7 +124,7 @@ def table(measured: Sequence[dict[str, Any]]) -> str:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    options.check(args, files=1, files_large=1, threads=1, repeats=1, batch_size=1, workers=1)
+    options.check(args, files=1, files_large=1, workers=1)
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory(prefix="reading-") as folder:
         paths = write_meshes(Path(folder), args.files, seed=0)

@@ -125,7 +125,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, points=100, seed=0, repeats=1)
+    options.check(args, points=100)
     results = []
     with tempfile.TemporaryDirectory(prefix="scans-") as folder:
         for count in args.points:

@@ -154,7 +154,7 @@ def measure_network(model: str, voxels: int, repeats: int, device: str, spconv: 
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, voxels=1, width=1, network_voxels=0, threads=1, repeats=1)
+    options.check(args, voxels=1, width=1, network_voxels=0)
     torch.set_num_threads(args.threads)
     convolution = measure_convolution(args.voxels, args.width, args.repeats)
     about = f"{convolution['voxels']:,} voxels, {convolution['pairs_a_voxel']:.1f} pairs a voxel"

@@ -117,7 +117,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, sides=32, width=1, units=2, batch=2, steps=1, repeats=1)
+    options.check(args, sides=32, width=1, units=2, batch=2, steps=1)
     torch.set_num_threads(1)
     before = machine()
     results = [one for side in args.sides for one in measure(side, args)]

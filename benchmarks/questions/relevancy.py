@@ -218,7 +218,7 @@ def seconds(run: Callable[[], object], repeats: int) -> float:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, steps=1, pictures=1, threads=1, repeats=1)
+    options.check(args, steps=1, pictures=1)
     torch.set_num_threads(args.threads)
     began = time.process_time()
     model = trained(args.seed, args.steps)

@@ -40,6 +40,7 @@ from benchmarks.scene_data.judging import (
 )
 from openshape_ood import ShapeEncoder, TextEncoder
 from openshape_ood.encoders.text.encoder import UntrainedNameWarning
+from openshape_ood.errors import InputError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scenes import Scene
 from openshape_ood.scenes.objects import score_scene
@@ -193,7 +194,9 @@ def cell(key: str, value: float) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=0, foreign=0, seed=0)
+    options.check(args, rooms=0, foreign=0)
+    if not (args.rooms or args.real or (args.foreign and not args.only_pictures)):
+        raise InputError("nothing is left to measure or draw; expected --rooms or --foreign above 0, or --real DIR")
     encoder, text = harness.loaded(args)
     sets = {ROOMS: [room(args.seed + i) for i in range(args.rooms)]} if args.rooms else {}
     if args.real:

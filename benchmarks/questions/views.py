@@ -139,6 +139,8 @@ def run(args: argparse.Namespace) -> None:
     things = tuple(args.things)
     rooms = [Seen.of(FIRST + i, args.bfloat16, things) for i in bar(range(args.rooms), "views")]
     names = [row for one in bar(rooms, "names") for row in named(one, completer, before)]
+    if not names:
+        raise InputError(f"nothing is to be seen in {args.rooms} rooms of {things[0]} to {things[1]} things; give more")
     relations = [row for one in bar(rooms, "relations") for row in related(one, completer, relater)]
     seeds = bar(range(args.foreign), "foreign")
     unnamed = [foreign(FIRST + 1000 + i, NEVER[i % len(NEVER)], completer) for i in seeds]

@@ -31,11 +31,14 @@ TEXTS = ("scene_id", "split", "label", "target_obj_name", "spatial_relation_name
 TRAINING = "train"  # the split of held-out training rooms
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a results file; raises `FileError`."""
+def read_rows(path: Path, metric: str = METRIC) -> list[dict[str, Any]]:
+    """Rows of a results file with a figure; raises `FileError`."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            found = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            found, columns = list(reader), reader.fieldnames or ()
+        if lacking := [name for name in ("scene_id", "split", "cutoff", metric) if name not in columns]:
+            raise ValueError(f"it has no column {lacking[0]!r}, but {', '.join(columns) or 'none'}")
         return [{key: one if key in TEXTS else float(one) for key, one in row.items()} for row in found]
     except (OSError, ValueError, TypeError) as error:
         raise FileError(f"cannot read {path} as a table of results: {error}") from error
@@ -52,7 +55,10 @@ def evaluate(args: argparse.Namespace) -> None:
 
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
     texts = named(args.text, completer.network.sizes.head)
-    paths, before = view_files(args.views), read_rows(args.out) if args.out.is_file() else []
+    paths, before = (
+        view_files(args.views),
+        read_rows(args.out) if args.out.is_file() and args.out.stat().st_size else [],
+    )
     columns, done = list(before[0]) if before else [], {(row["scene_id"], row["split"]) for row in before}
     for path in paths:
         datum = load_datum(path)
@@ -102,7 +108,7 @@ def train(args: argparse.Namespace) -> None:
 def summarize(args: argparse.Namespace) -> None:
     for given in args.results:
         name, _, path = given.rpartition("=")
-        rows = read_rows(Path(path))
+        rows = read_rows(Path(path), args.metric)
         for line in summary(name or Path(path).stem, rows, args.published, args.cutoff_from, args.metric):
             print(line)
 
@@ -111,8 +117,9 @@ def summary(
     name: str, rows: list[dict[str, Any]], published: bool, cutoff_from: Path | None, metric: str = METRIC
 ) -> list[str]:
     """A table of Markdown, and beneath it the cut-off and the curve that it was chosen on."""
-    chosen_on = rows if published else read_rows(cutoff_from) if cutoff_from else []
-    chosen_on = chosen_on or [row for row in rows if row["split"] == TRAINING]
+    chosen_on = [row for row in rows if published or row["split"] == TRAINING]
+    if cutoff_from:
+        chosen_on = read_rows(cutoff_from, metric)
     if not chosen_on:
         raise InputError(
             f"{name}: a cut-off is chosen on held-out training rooms; give their results with --cutoff-from, or in the "
@@ -181,8 +188,9 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=evaluate)
     one = commands.add_parser("summarize", help="the tables: a column a split")
     one.add_argument("results", nargs="+", metavar="[NAME=]FILE")
-    one.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
-    one.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--cutoff-from", type=Path, help="results on held-out training rooms")
+    how.add_argument("--published", action="store_true", help="as published: cut-off and novel classes over all rows")
     one.add_argument("--metric", default=METRIC, help="(default: %(default)s)")
     one.set_defaults(run=summarize)
     return made

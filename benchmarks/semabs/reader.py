@@ -119,9 +119,12 @@ def load_datum(path: Path) -> Datum:
 
 
 def convert(source: Path, out: Path, image: str = "rgb", extractor: str = "ours") -> Iterator[Path]:
-    """Every .hdf5 file under `source` as an .npz file in `out`, where it is not yet."""
+    """Every .hdf5 file under `source` as an .npz file in `out`, where it is not yet; raises `InputError` for none."""
+    paths = sorted(source.rglob("*.hdf5"))
+    if not paths:
+        raise InputError(f"there are no .hdf5 files under {source}; expected the published data set")
     out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.rglob("*.hdf5")):
+    for path in paths:
         target = out / f"{path.name.removesuffix('.hdf5')}.npz"
         if not target.is_file():
             save_datum(read_published(path, image, extractor), target)

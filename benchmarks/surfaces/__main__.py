@@ -128,7 +128,7 @@ def compat_lines(runs: Mapping[str, Sequence[Run]], test: Roads) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, roads=8, tested=8, steps=1, width=1, units=1, draws=1)
+    options.check(args, roads=8, tested=8, steps=1, width=1, units=1)
     if args.full:
         vars(args).update(FULL)
     args.out.mkdir(parents=True, exist_ok=True)

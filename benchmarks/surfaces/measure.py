@@ -5,7 +5,7 @@ Letters: t images (or clouds), n places of all of them (pixels or points).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +66,10 @@ def place_figures(places: Places, draws: int) -> dict[str, Figure]:
     return {name: (value, *np.nanpercentile(drawn[name], PERCENTILES).tolist()) for name, value in exact.items()}
 
 
-def resampled(places: Places, draws: int, seed: int = 0) -> dict[str, np.ndarray]:
+def resampled(places: Places, draws: int) -> dict[str, np.ndarray]:
     """The figures (draws,) of other images of the same kind: damaged and sound ones are drawn apart, each whole."""
     sums = _sums(places)
-    weights = np.concatenate(list(_weights(places.damaged, draws, seed)))
+    weights = _weights(places.damaged, draws)
     sound, found, overlap = (
         (weights @ sums[name]) / np.maximum(weights @ sums[name][:, -1], 1)[:, None]
         for name in ("sound", "damaged", "regions")
@@ -108,12 +108,14 @@ def _sums(places: Places) -> dict[str, np.ndarray]:
     return curves | {name: np.bincount(places.owner, one, images) for name, one in flat.items()}
 
 
-def _weights(damaged: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each image (1, t) is drawn, a draw after the other."""
-    random, groups = np.random.RandomState(seed), [np.flatnonzero(damaged), np.flatnonzero(~damaged)]
-    for _ in range(draws):
-        drawn = [group[random.randint(len(group), size=len(group))] for group in groups if len(group)]
-        yield np.bincount(np.concatenate(drawn), minlength=len(damaged))[None].astype(np.float64)
+def _weights(damaged: np.ndarray, draws: int) -> np.ndarray:
+    """How often each image is drawn (draws, t)."""
+    random, found = np.random.RandomState(0), np.zeros((draws, len(damaged)))
+    groups = [group for group in (np.flatnonzero(damaged), np.flatnonzero(~damaged)) if len(group)]
+    for row in found:
+        for group in groups:
+            np.add.at(row, group[random.randint(len(group), size=len(group))], 1)
+    return found
 
 
 def below_half(figures: Mapping[str, Any]) -> list[str]:

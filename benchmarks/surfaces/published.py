@@ -133,7 +133,7 @@ def slug(name: str) -> str:
 
 def asked_layouts(kind: str, args: argparse.Namespace) -> list[Layout]:
     """The data sets that are asked for; all are looked through before the first is trained on."""
-    options.check(args, steps=1, width=1, units=1, draws=1, size=32)
+    options.check(args, steps=1, width=1, units=1, size=32)
     if kind != "mvtec":
         return [LAYOUTS[kind](args.data_root)]
     names = categories(args.data_root) if args.category == "all" else [args.category]

@@ -157,7 +157,7 @@ def main() -> None:
     text = TextEncoder.from_pretrained("tiny")
     shipped = ShapeEncoder.from_pretrained("tiny", checkpoint=args.checkpoint, device="cpu")
     content: dict[str, Any] = {"checkpoint_sha256": shipped.identity.sha256, "per_class": args.per_class}
-    left_out = dict(check_left_out(*pair.split("=", 1)) for pair in args.left_out)
+    left_out = dict(check_left_out(*pair.partition("=")[::2]) for pair in args.left_out)
     for name in ("sr1", "sr2"):
         networks = {"trained": shipped, "untrained": untrained()}
         if name in left_out:

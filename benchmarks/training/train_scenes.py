@@ -190,7 +190,7 @@ def written(network: SparseUNet, row: Row, args: argparse.Namespace, place: Path
 
 
 def run(args: argparse.Namespace) -> None:
-    options.check(args, rooms=1, steps=1, batch_size=1)
+    options.check(args, rooms=1, steps=1)
     args.loss = args.loss or STAGES[args.stage][0]
     if args.loss not in STAGES[args.stage]:
         raise InputError(f"--loss {args.loss} is none of {args.stage}: {' or '.join(STAGES[args.stage])}")

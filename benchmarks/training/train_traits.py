@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.neural_network import MLPRegressor
 
 from openshape_ood.scenes.proposals.candidates import of_tree, parse
-from openshape_ood.scenes.proposals.choice import divided, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import divided, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.traits import TRAITS, traits
 from openshape_ood.synthetic.rooms import Room, room
@@ -43,7 +43,7 @@ def gathered(made: Room) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]
     """Traits (c, 18), overlaps (c, m), voxels of the candidates, and how many voxels there are."""
     frame = Frame.of(made.scene)
     parsed = parse(frame)
-    found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.tolist()))
+    found = sorted(of_tree(parsed), key=lambda one: (-len(one.rows), one.rows.min()))
     rows = [one.rows for one in found]
     return traits(found, parsed), overlap_with_things(made, frame, rows), rows, len(frame.places)
 
@@ -76,8 +76,7 @@ def main() -> None:
     for title, rooms in {"rooms": data[cut + cut % 2 :: 2], "crowded rooms": data[cut + 1 - cut % 2 :: 2]}.items():
         results: dict[str, list[list[float]]] = {"size": [], "shape": []}
         for given, overlap, rows, count in rooms:
-            shared, size = overlaps(rows, count), np.array([len(one) for one in rows], dtype=np.float64)
-            results["size"].append(told(suppressed(size, shared), overlap))
+            results["size"].append(told(suppressed(rows, count), overlap))
             worth = model.predict(((given - mean) / scale).clip(-4, 4))
             results["shape"].append(told(divided(worth, rows, count), overlap))
         for name, lines in results.items():

@@ -99,12 +99,11 @@ def fit(
             f"{out} but the training itself; what may help stands above"
         )
     path = _write(made, out)
-    rows = len(base.labeled_examples()[1])
     if json:
-        print_json({**_record(path, made), "rows": rows, "left_out": left_out})
+        print_json({**_record(path, made), "left_out": left_out})
         return
     _print(_record(path, made))
-    print_line(f"{rows} embeddings; {len(left_out)} classes left out")
+    print_line(f"{len(left_out)} classes left out")
     print_line(f"OPENSHAPE_OOD_CHECKPOINTS={shown(out / ROW)} lets --method comparator find it")
 
 
@@ -238,7 +237,9 @@ def _print(record: dict[str, Any]) -> None:
     whose = f"{identity['checkpoint']} (sha256 {identity['sha256'][:8]})" if identity else "any encoder"
     print_line(f"{record['method']}: {record['family']}, for embeddings of {shown(whose)}")
     if "classes" in card:
-        print_line(f"{len(card['classes'])} base classes: {shown(', '.join(card['classes'][:12]))}")
+        some = ", ".join(card["classes"][:12]) + ", …" * (len(card["classes"]) > 12)
+        count = f" of {card['embeddings']} embeddings" if "embeddings" in card else ""
+        print_line(f"{len(card['classes'])} base classes{count}: {shown(some)}")
     if card.get("history"):
         last = card["history"][-1]
         print_line(f"balanced accuracy on base pairs {last['balanced_accuracy']:.3f}, loss {last['loss']:.4f}")

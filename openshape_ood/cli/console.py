@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +68,19 @@ def print_note(text: str, style: str = "dim") -> None:
 
 @contextmanager
 def told_warnings(said: Callable[[object], str] = str) -> Iterator[None]:
-    """Warnings as notes, each put into words by `said`."""
+    """Warnings as notes, each once, put into words by `said`."""
+    before = set()
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
-        print_note(f"warning: {shown(said(message))}", "yellow")
+        words = shown(said(message))
+        if words not in before:
+            before.add(words)
+            print_note(f"warning: {words}", "yellow")
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", UserWarning)
+        if not sys.warnoptions:  # python -W, PYTHONWARNINGS
+            warnings.simplefilter("default", UserWarning)
+        warnings.filterwarnings("ignore", r"shape \d+ lies ")  # whoever read its file has said so by name
         warnings.showwarning = tell
         yield
 
@@ -191,14 +197,13 @@ def progress(what: str, total: int) -> Iterator[Bar]:
 
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[int, int], None]]:
-    """What a function calls with the numbers done and of all, which it alone knows: a bar of thousandths."""
-    done = 0
-    with progress(what, 1000) as bar:
+    """What a function calls with the numbers done and of all, which it alone knows: after each step of its own."""
+    with ExitStack() as stack:
+        bars: list[Bar] = []
 
-        def step(now: int, of: int) -> None:
-            nonlocal done
-            while done < now * 1000 // of:
-                bar.step()
-                done += 1
+        def step(_: int, of: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(progress(what, of)))
+            bars[0].step()
 
         yield step

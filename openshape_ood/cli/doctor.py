@@ -31,7 +31,11 @@ EXTRAS = {
     "gradio": ("app", "the web page"),
     "pyarrow": ("parquet", "embed to .parquet"),
     "ray": ("ray", "embed on a cluster"),
-    "laspy": ("las", "LAS and LAZ files"),
+    "laspy": ("las", "LAS files"),
+    "lazrs": ("las", "LAZ files"),
+    "scikit-image": ("views", "completed things as surfaces"),
+    "imageio": ("views", "films of views"),
+    "timm": ("surfaces", "surfaces by networks of timm"),
     "faiss-cpu": ("faiss", "approximate search among many examples"),
 }
 SETTINGS = (

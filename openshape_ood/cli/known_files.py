@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from openshape_ood.cli import options
-from openshape_ood.cli.console import finish, print_json, print_line, print_table, shown
+from openshape_ood.cli.console import finish, print_json, print_line, print_note, print_table, shown
 from openshape_ood.cli.options import KNOWN, RESULT, option
 from openshape_ood.cli.outputs import check_out
 from openshape_ood.errors import InputError
@@ -61,6 +61,8 @@ def save(
     found, decide = Found(), bool(asked.calibrate or asked.threshold or asked.coverage)
     judge = asked.judge(found, patches="local" if patches else None, decide=decide)
     made = judge.classes if judge.threshold is None else judge.classes.with_threshold(judge.threshold)
+    if asked.known and made.text is None:
+        print_note("note: by example alone: names are kept beside examples of them with --method rank_fusion", "yellow")
     _told(made.save(out), made, json, found.failures)
 
 

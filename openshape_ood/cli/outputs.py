@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,8 @@ def check_out(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
         raise InputError(f"{option} is {path}; expected a name that ends in {' or '.join(suffixes)}")
     if not path.expanduser().parent.is_dir():
         raise InputError(f"{option} is {path}; there is no folder {path.parent}")
+    if not os.access(path.expanduser().parent, os.W_OK):
+        raise InputError(f"{option} is {path}; nothing may be written in {path.parent}")
 
 
 def check_picture(option: str, path: Path | None, suffixes: Sequence[str], package: str = "matplotlib") -> None:

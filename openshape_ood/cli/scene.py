@@ -58,6 +58,8 @@ def scene(
         raise InputError(
             "a threshold is of shapes without sizes; leave out --size-weight, or --threshold and --calibrate"
         )
+    if file is None and (unit, up) != ("file", "file"):
+        raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")
     names, found = list(asked.wanted.examples), Found()
     scan = _loaded(file, up, unit) if file is not None else _generated(names, asked.seed)
     judge = asked.judge(found, model="tiny", decide=not size_weight)
@@ -69,7 +71,7 @@ def scene(
     if json:
         print_json({**result.as_json(), "written": written})
     else:
-        _print(result, written)
+        _print(result, written, bool(size_weight))
     finish(found.failures)
 
 
@@ -124,7 +126,7 @@ def _written(result: SceneResult, folder: Path) -> list[Path]:
     ]
 
 
-def _print(result: SceneResult, written: list[Path]) -> None:
+def _print(result: SceneResult, written: list[Path], sized: bool) -> None:
     from openshape_ood.cli.thresholds import print_hint, words
 
     rows = result.rows()
@@ -135,6 +137,6 @@ def _print(result: SceneResult, written: list[Path]) -> None:
     shares = ", ".join(f"{share:.0%} {what}" for what, share in result.shares().items())
     layout = ", ".join(plane.kind for plane in result.proposals.layout) or "none"
     print_line(f"{shown(result.scene.name)}: {len(result.scene)} points, {shares}; layout found: {layout}")
-    print_line(words(result.result.threshold))
+    print_line("no verdict: no threshold is made with --size-weight" if sized else words(result.result.threshold))
     print_hint(result.result.threshold)
     print_written(written)

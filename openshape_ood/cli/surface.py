@@ -83,6 +83,8 @@ def fit(
 
     if out is None:
         raise InputError("expected a folder for the model: --out FOLDER")
+    if out.expanduser().is_file():
+        raise InputError(f"--out is the file {out}; expected a folder")
     sources = list_sources(good) if good else _roads(seed, [""] * GOOD)
     how: dict[str, Any] = {"shape": shape, "size": size, "cell": cell, "channels": channels, "values": values}
     how |= {name: one for name, one in (("steps", steps), ("device", device)) if one is not None}

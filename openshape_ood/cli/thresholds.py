@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.cli.console import Failure, print_line, print_note, shown
+from openshape_ood.cli.console import Failure, failed_line, print_line, print_note, shown
 from openshape_ood.cli.inputs import find_files
 from openshape_ood.errors import InputError
 
@@ -83,7 +83,7 @@ def decided(judge: Judge, threshold: Threshold | None, asked: Asked, failures: l
     else:
         if own is not None:
             print_note("note: the threshold of the known classes is of another method, and is left out", "yellow")
-        made = _generated(judge, asked.coverage or COVERAGE)
+        made = _generated(judge, asked.coverage or COVERAGE, clean=asked.wanted.generated == "models")
     return replace(judge, threshold=made)
 
 
@@ -101,19 +101,25 @@ def _from_files(judge: Judge, asked: Asked, paths: Sequence[str], failures: list
 
     from openshape_ood.novelty.calibration import check_content_apart
 
-    found = find_files(paths)
+    found, before = find_files(paths), len(failures)
     failures += found.failures
     done = list(judge.all(found, failures, "calibrating"))
+    failed = failures[before:]
+    if not done:
+        why = (
+            f"; the first: {failed_line(failed[0].file, failed[0].reason)}" if failed else ": there are no shape files"
+        )
+        raise InputError(f"none of --calibrate {' '.join(paths)} can be used{why}")
     files = [file.path for batch in done for file in batch.files]
-    if done:
-        check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
+    check_content_apart(np.concatenate([one.result.embeddings.vectors for one in done]), files, judge.classes)
     how: dict[str, Any] = {
         "groups": None if asked.calibrate_by == "file" else [os.path.dirname(path) for path in files],
         "source": f"known shapes of {', '.join(map(str, paths))}",
         "provenance": judge.provenance,
     }
-    novelty = np.concatenate([[], *(one.result.novelty for one in done)])
-    return _from_novelty(novelty, asked.coverage or COVERAGE, "the shapes of --calibrate", how)
+    novelty = np.concatenate([one.result.novelty for one in done])
+    which = "the shapes of --calibrate" + (f", {len(failed)} of which cannot be read" if failed else "")
+    return _from_novelty(novelty, asked.coverage or COVERAGE, which, how)
 
 
 def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, Any]) -> Threshold:
@@ -125,14 +131,14 @@ def _from_novelty(novelty: Any, coverage: float, which: str, how: Mapping[str, A
         raise InputError(f"{which}: {error}. Give more, or a smaller --coverage") from None
 
 
-def _generated(judge: Judge, coverage: float) -> Threshold | None:
-    """See `generated_threshold`; no encoder is loaded where that gives none."""
+def _generated(judge: Judge, coverage: float, clean: bool) -> Threshold | None:
+    """See `generated_threshold`, of scans unless `clean`; no encoder is loaded where that gives none."""
     from openshape_ood.synthetic.calibration import generated_threshold
 
     own = judge.provenance.identity
     if own.checkpoint != "tiny":
         return None
-    settings = {"method": judge.method, "coverage": coverage, **judge.reading.settings}
+    settings = {"method": judge.method, "coverage": coverage, "clean": clean, **judge.reading.settings}
     found = generated_threshold(judge.classes, judge.encoders.shape, **settings)
     return found if found and found.provenance and found.provenance.identity.fits(own) else None
 

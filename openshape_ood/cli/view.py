@@ -38,7 +38,7 @@ def view(
         typer.Argument(
             metavar="[FILE]",
             help="A color image with --depth and --camera, or depth.png and camera.json beside it; its folder; .npz "
-            "with rgb, depth, intrinsics, pose. If left out, a generated room with affinities from its masks.",
+            "with rgb, depth, intrinsics, pose; a published scene (.pkl). If left out, a generated room and its masks.",
         ),
     ] = None,
     depth: Annotated[Path | None, option(VIEW, "A PNG of 16 bits, of the image's size.", "FILE")] = None,
@@ -76,8 +76,12 @@ def view(
         str | None, option(COMPLETION, "The network that completes; ours if left out.", "NAME")
     ] = None,
     completion_checkpoint: Annotated[Path | None, option(COMPLETION, "Its weights from a file.", "FILE")] = None,
-    relations: Annotated[str | None, option(COMPLETION, "The network that --locate asks.", "NAME")] = None,
-    relations_checkpoint: Annotated[Path | None, option(COMPLETION, "Its weights from a file.", "FILE")] = None,
+    relations: Annotated[
+        str | None, option(COMPLETION, "The network that --locate asks; ours if left out.", "NAME")
+    ] = None,
+    relations_checkpoint: Annotated[
+        Path | None, option(COMPLETION, f"Its weights from a file; {RELEASED}'s if --relations is left out.", "FILE")
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = None,
     json: options.Json = False,

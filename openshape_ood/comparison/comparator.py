@@ -14,8 +14,8 @@ import numpy as np
 
 from openshape_ood.comparison.families import Similarity, restored
 from openshape_ood.comparison.scorer import Compare
-from openshape_ood.encoders.protocols import Identity
-from openshape_ood.errors import UnknownNameError
+from openshape_ood.encoders.protocols import ANONYMOUS, Identity
+from openshape_ood.errors import InputError, UnknownNameError
 from openshape_ood.registry import load_registry
 from openshape_ood.registry.files import fetch
 from openshape_ood.scoring import Method
@@ -158,6 +158,11 @@ class Comparator(Method):
 
 def registered_scorer(known: Any) -> Any:
     """What the method "comparator" does: the scorer of the registry's comparator for the encoder of known classes."""
+    if known.identity == ANONYMOUS:
+        raise InputError(
+            "method 'comparator' is that of the registry for an encoder, and the known classes do not say whose "
+            "embeddings they are; expected KnownClasses with an identity, or method=Comparator.from_pretrained(NAME)"
+        )
     return Comparator.from_pretrained(known.identity.checkpoint).fit(known)
 
 

@@ -143,7 +143,8 @@ def fit_comparator(
     ----------
     base : KnownClasses
         Examples of the base classes; several embeddings of a shape, of other samplings or scans of it, teach what does
-        not matter. Names' embeddings, where it has them, count as one more example each, and are learned too.
+        not matter; the very same one several times counts once. Names' embeddings, where it has them, count as one
+        more example each, and are learned too.
     family : str
         One of `FAMILIES`.
     evaluation : sequence of str
@@ -184,8 +185,9 @@ def fit_comparator(
     if not isinstance(base, KnownClasses):
         raise InputError(f"base is a {type(base).__name__}; expected KnownClasses with examples of the base classes")
     check_apart(base.names, evaluation)
-    base.labeled_examples()
+    base = _distinct(base)
     card: dict[str, Any] = {"classes": list(base.names), "apart from": sorted(evaluation), "version": __version__}
+    card["embeddings"] = len(base.labeled_examples()[1])
     with_names = base if base.text is None else _with_names(base)
     if family in LEARNED:
         similarity = LEARNED[family].fit(with_names, **settings)
@@ -317,6 +319,16 @@ def _rotation(d: int, recipe: Recipe, step: int) -> Tensor:
         return torch.eye(d)
     matrix, upper = np.linalg.qr(rng.standard_normal((d, d)))
     return torch.from_numpy((matrix * np.sign(np.diag(upper))).astype(np.float32))  # signs: every rotation as likely
+
+
+def _distinct(base: KnownClasses) -> KnownClasses:
+    """Each embedding of a class once: pairs of two that are equal would teach that nothing else is of one class."""
+    examples, labels = base.labeled_examples()
+    first = dict[tuple[int, bytes], int]()
+    for i, (row, label) in enumerate(zip(examples, labels.tolist(), strict=True)):
+        first.setdefault((label, hashlib.sha256(row.tobytes()).digest()), i)
+    kept = list(first.values())
+    return replace(base, examples=examples[kept], labels=labels[kept])
 
 
 def _with_names(base: KnownClasses) -> KnownClasses:

@@ -183,8 +183,15 @@ class Threshold:
 
     def __str__(self) -> str:
         kept = "" if self.coverage is None else f", keeps {self.coverage:.1%} of the known"
+        made_from = f", from {self.n} known" if self.n else ""
         source = f" ({self.source})" if self.source else ""
-        return f"threshold {self.value:.3f}{kept}, from {self.n} known{source}"
+        return f"threshold {self.value:.3f}{kept}{made_from}{source}"
+
+
+def check_threshold(given: Any) -> None:
+    """Raises `InputError` for what is no `Threshold`."""
+    if not isinstance(given, Threshold):
+        raise InputError(f"threshold is {given!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
 
 
 def _finite(value: Any) -> bool:

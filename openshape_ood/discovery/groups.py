@@ -14,7 +14,7 @@ import numpy as np
 
 from openshape_ood.checks import check_rows, check_seed, check_whole, unit
 from openshape_ood.decisions.calibration import calibration_needed
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.discovery.grouping import MOST, Grouping, find_grouping, stability
 from openshape_ood.discovery.result import Discovery, Group, Suggestion, text_for
 from openshape_ood.encoders.protocols import Embeddings, Identity, NamesEncoder
@@ -140,8 +140,7 @@ def _novel(judgement: Any, embeddings: Embeddings, threshold: Threshold | None) 
         if not hasattr(judgement, "is_novel"):
             raise InputError("there is no threshold to tell known from novel by; give threshold=")
         return np.asarray(judgement.is_novel)
-    if not isinstance(threshold, Threshold):
-        raise InputError(f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
+    check_threshold(threshold)
     if provenance is not None:
         threshold.check_fits(provenance)
     return threshold.is_novel(judgement.novelty)

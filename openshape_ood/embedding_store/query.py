@@ -156,5 +156,8 @@ def _class(id: str, labels: Labels) -> str | None:
     check_choice(labels, "labels", ("folder", "a mapping from ids to classes"))
     folder, slash, _ = id.partition("/")
     if not (slash and folder):
-        raise InputError(f"{id!r} lies in no folder that could be its class; give labels, a mapping from ids to them")
+        raise InputError(
+            f"{id!r} lies in no folder that could be its class; expected ids as chair/1.ply, or in Python labels, a "
+            "mapping from ids to classes"
+        )
     return folder

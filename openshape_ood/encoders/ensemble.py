@@ -28,7 +28,8 @@ class ShapeEnsemble(ShapeEncoder):
     """Several shape encoders as one, as `ShapeEncoder.from_pretrained("vitb32+uni3d-b")` gives it.
 
     A file is read and a surface sampled once for all members; a member that takes fewer points than another gets some
-    of the other's. Members that take as many, under whichever axis, see what they see alone.
+    of the other's, one that repeats what a small cloud has repeats it for itself. Members that take as many, under
+    whichever axis, see what they see alone.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_names, check_settings, grouped, unit, unit_or_zero
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.protocols import Embeddings, Encoder, Identity, NamesEncoder
 from openshape_ood.errors import ClassNamesError, InputError
 from openshape_ood.known.examples import ENCODING, check_examples, embedded
@@ -246,6 +246,7 @@ class KnownClasses:
 
     def with_threshold(self, threshold: Threshold) -> KnownClasses:
         """The same with a threshold, for `save` too. Raises `MixedEncodersError` for that of another encoder."""
+        check_threshold(threshold)
         if threshold.provenance is not None:
             self.check_fits(threshold.provenance.identity)
         return replace(self, threshold=threshold)

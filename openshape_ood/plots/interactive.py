@@ -66,8 +66,8 @@ def turnable(
     from openshape_ood.scenes.result import SceneResult
 
     boxes: list[dict[str, Any]] = []
-    if isinstance(points, NoveltyMap | SceneResult) and values is not None:
-        raise InputError("a novelty map brings its own values, and so does a scene; leave them out")
+    if values is not None and (isinstance(points, NoveltyMap | SceneResult) or is_completed(points)):
+        raise InputError("novelty maps, scenes and completed views bring their own values; leave them out")
     surfaces: list[dict[str, Any]] = []
     turn = TURN
     if is_completed(points):

@@ -34,6 +34,7 @@ PIXELS = 10_000  # of the held-out tiles that the threshold of pixels is made of
 AT_ONCE = 1 << 22  # numbers of the tiles that are rebuilt at once: 16 MiB
 ROUNDING = 1e-5  # by which a value may leave [-1, 1]
 KEPT = 1000  # records of a history in a file, at most
+PLAIN = (str, int, float, tuple, list, type(None))
 CLASSES = np.array(["normal"])
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -67,6 +68,7 @@ class Reconstructor(BaseEstimator, ABC):
     """
 
     method: ClassVar[str] = ""
+    granule: ClassVar[int] = 1  # sides of tiles are multiples of it
     poolings: ClassVar[tuple[str, ...]] = ("max", "mean")
     pooling: str = "max"
     coverage: float = 0.95
@@ -183,9 +185,7 @@ class Reconstructor(BaseEstimator, ABC):
         own, arrays = self._state()
         header = {
             "method": self.method,
-            "params": {
-                name: value for name, value in self.get_params().items() if name != "device" and _is_plain(value)
-            },
+            "params": {k: v for k, v in self.get_params().items() if k != "device" and isinstance(v, PLAIN)},
             "shape": self.shape_,
             "seed": self.seed_,
             "baseline": None if np.isnan(self.baseline_) else self.baseline_,
@@ -344,8 +344,3 @@ def _normal(tiles: np.ndarray, seen: np.ndarray, groups: Any) -> tuple[np.ndarra
     if owners.shape != (t,):
         raise InputError(f"groups have the shape {owners.shape} for {t} tiles; expected ({t},), one each")
     return tiles[kept], seen[kept], owners[kept]
-
-
-def _is_plain(value: Any) -> bool:
-    each = value if isinstance(value, list | tuple) else [value]
-    return all(one is None or isinstance(one, str | int | float) for one in each)

@@ -222,14 +222,17 @@ def kind_of_clouds(
     size: int | None,
     cell: float | None,
     channels: Sequence[str] | None = None,
+    granule: int = GRANULE,
 ) -> Sheets | Objects:
     """Whether clouds are of sheets or objects, and a rasterizer for them, unless one is given.
 
     A cloud is a sheet where 95 % of its points lie within a twentieth of its length from one plane. A cell holds 4
     points: it is as long as the median distance to the 13th neighbor. Heights up to 2.5 cells and points up to 12.5
     cells off the plane are seen. Channels are height, slope and, where all clouds have it, intensity. A view is as many
-    cells of 1.5 times that length as the largest object is across, 32 to 128.
+    cells of 1.5 times that length as the largest object is across, 32 to 128 in steps of `granule`, or 16.
     """
+    if rasterizer is not None:
+        refuse("of a rasterizer that is found, and one is given", shape=shape, size=size, cell=cell, channels=channels)
     if isinstance(rasterizer, Rasterizer):
         return Sheets(rasterizer)
     looked = [_sample(one) for one in given]
@@ -240,8 +243,10 @@ def kind_of_clouds(
         raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
     flat = all(_is_sheet(sample) for sample, *_ in looked)
     if shape == "objects" or (shape is None and not flat):
+        refuse("of sheets, and these are objects; shape says otherwise", cell=cell, channels=channels)
         radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
-        cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // GRANULE * GRANULE
+        step = max(granule, GRANULE)
+        cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // step * step
         return Objects(ViewRasterizer(size=cells if size is None else size), radius)
     if cell is None and spacing > COARSE:
         raise CloudError(
@@ -261,6 +266,12 @@ def kind_of_clouds(
             reach=REACH * cell,
         )
     )
+
+
+def refuse(why: str, **settings: Any) -> None:
+    """Raises `InputError` for settings that are given and have no say."""
+    if given := [name for name, one in settings.items() if one is not None]:
+        raise InputError(f"{' and '.join(given)} would have no say: {'they are' if given[1:] else 'it is'} {why}")
 
 
 def radius_of(points: np.ndarray) -> float:

@@ -23,7 +23,7 @@ from openshape_ood.reconstruction.competition import (
     reported,
     train,
 )
-from openshape_ood.reconstruction.unet import UNet, UNetSizes, depth_of
+from openshape_ood.reconstruction.unet import LEAST_DEPTH, UNet, UNetSizes, depth_of
 
 RESIDUALS = ("units", "best", "chain", "answer")
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of values in [0, 1]
@@ -98,6 +98,7 @@ class CompetitiveReconstructor(Reconstructor, Recipe):
     """
 
     method = "crn"
+    granule = 2**LEAST_DEPTH
 
     units: int = 4
     _: KW_ONLY

@@ -13,6 +13,7 @@ SAMPLE = 100_000  # points, at most, that a frame is found from
 LOOKED_AT = 3000  # of these, for the plane
 OUTSIDE = 2.5 * 1.4826  # medians of the distances: beyond lies what is not of the plane
 STRAY = 10  # times as far from the middle as a hundredth of the points
+ALONG = 0.01  # of a direction that has to lie in the sheet: half a degree from its normal
 LONG = 1.5  # times as long as wide: then the length is a direction
 
 
@@ -37,7 +38,7 @@ def sample_step(count: int) -> int:
     return step
 
 
-def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] | None:
+def robust_plane(points: np.ndarray) -> tuple[np.ndarray, float] | None:
     """Unit normal (3,) and offset, normal @ point = offset, of the plane closest to the nearer half of points (n, 3).
 
     By least median of squares (Rousseeuw, JASA 79, 1984), refined by those on it; None where no three span a plane.
@@ -49,7 +50,7 @@ def robust_plane(points: np.ndarray, seed: int = 0) -> tuple[np.ndarray, float] 
     """
     if len(points) < 3:
         return None
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(0)
     first, second, third = points[rng.randint(len(points), size=(3, TRIALS))]
     normals = np.cross(second - first, third - first)
     length = np.linalg.norm(normals, axis=1)
@@ -94,7 +95,7 @@ def sheet_frame(sample: np.ndarray, normal: np.ndarray | None = None, along: np.
         else:
             along = np.array([1.0, 0, 0]) if abs(w[0]) < 0.9 else np.array([0, 1.0, 0])
     u = along - (along @ w) * w
-    if np.linalg.norm(u) < 1e-6 * np.linalg.norm(along):
+    if np.linalg.norm(u) < ALONG * np.linalg.norm(along):
         raise CloudError(
             f"along is {np.round(along, 3).tolist()}, the normal of the surface; expected a direction in it"
         )

@@ -93,7 +93,7 @@ class Rasterizer:
             check_choice(channel, "channel", CHANNELS)
         for name in ("normal", "along"):
             given = getattr(self, name)
-            if given is not None and (len(given) != 3 or not np.any(array(given, name, "d"))):
+            if given is not None and (len(array(given, name, "d")) != 3 or not np.any(given)):
                 raise InputError(f"{name} is {given!r}; expected the three numbers of a direction")
 
     @property
@@ -173,6 +173,8 @@ class Rasterizer:
             found[name] = array(values, name, axes, any_type=True)
             check_rows(found[name], name, points, "points")
         if "color" in found:
+            if found["color"].shape[1] < 3:
+                raise InputError(f"color has the shape {found['color'].shape}; expected (n, 3), red, green and blue")
             found["color"] = unit_colors(found["color"][:, :3], "color")
         return found
 

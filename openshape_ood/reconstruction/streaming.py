@@ -103,6 +103,8 @@ def raster_blocks(
     ------
     ShapeFileError
         For what cannot be read.
+    FileError
+        Where `scratch` cannot be written, or is full.
     CloudError
         For what `Rasterizer.rasterize` refuses, and for places so crowded that a block does not fit.
     """
@@ -144,7 +146,7 @@ def score_file(
     suffix = out.suffix.lower()
     if suffix != ".ply" and not (suffix in SURVEYED and source.suffix.lower() in SURVEYED):
         raise InputError(f"out is {out}; expected a .ply file, or .las or .laz of a cloud that is LAS or LAZ")
-    with TemporaryDirectory(dir=scratch, prefix="openshape_ood-") as folder:
+    with _scratch(scratch) as folder:
         kept = Path(folder) / "novelty.f4"
         survey = _survey(source, rasterizer, block_points)
         np.memmap(kept, np.float32, "w+", shape=(survey.points,))[:] = np.nan
@@ -243,7 +245,7 @@ def sampled(
 def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator[Block]:
     left_out, found, rasterizer = Counter[str](), 0, survey.rasterizer
     most = CROWDED * survey.block_points
-    with TemporaryDirectory(dir=scratch, prefix="openshape_ood-") as folder:
+    with _scratch(scratch) as folder:
         _sort(survey, Path(folder))
         for file in sorted(Path(folder).iterdir()):
             if file.stat().st_size > most * survey.record.itemsize:
@@ -259,6 +261,14 @@ def _blocks(survey: _Survey, scratch: str | os.PathLike[str] | None) -> Iterator
                 yield block
     if not found:
         raise rasterizer.no_tile(left_out)
+
+
+def _scratch(folder: str | os.PathLike[str] | None) -> TemporaryDirectory[str]:
+    """A folder in it that is gone afterwards. Raises `FileError`."""
+    try:
+        return TemporaryDirectory(dir=folder, prefix="openshape_ood-")
+    except OSError as error:
+        raise FileError(f"scratch is {folder}; expected a folder that can be written: {error.strerror}") from error
 
 
 def _rim(rasterizer: Rasterizer) -> int:
@@ -299,9 +309,12 @@ def _append(records: np.ndarray, blocks: np.ndarray, folder: Path) -> None:
     keys = keys_of(blocks)
     order = np.argsort(keys, kind="stable")
     held, first = np.unique(keys[order], return_index=True)
-    for key, part in zip(held.tolist(), np.split(order, first[1:]), strict=True):
-        with (folder / f"{key:020d}").open("ab") as file:
-            file.write(records[part].tobytes())
+    try:
+        for key, part in zip(held.tolist(), np.split(order, first[1:]), strict=True):
+            with (folder / f"{key:020d}").open("ab") as file:
+                file.write(records[part].tobytes())
+    except OSError as error:
+        raise FileError(f"cannot sort the points into {folder}: {error.strerror}; give a larger scratch=") from error
 
 
 def _block(file: Path, survey: _Survey) -> Block:

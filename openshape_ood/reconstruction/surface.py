@@ -153,7 +153,8 @@ class SurfaceModel:
         Raises
         ------
         InputError
-            For images and clouds together, nothing, one image, and what cannot be rasterized, naming the file.
+            For images and clouds together, nothing, one image, what cannot be rasterized, naming the file, and what has
+            no say, as a cell of images.
         FileError
             For files that cannot be read.
 
@@ -173,8 +174,11 @@ class SurfaceModel:
             check_choice(shape, "shape", ("sheets", "objects"))
         data: Kind
         if sources[0].kind == "cloud":
-            data = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels)
+            kinds.refuse("of images, and given are clouds", values=values)
+            data = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels, own.granule)
         else:
+            of_clouds = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
+            kinds.refuse("of clouds, and given are images", **of_clouds)
             data = Images.of(sources, size, values)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")
         good_tiles = gathered(data, sources, check_seed(seed), progress)

@@ -74,6 +74,8 @@ class ViewRasterizer:
         """
         given = cloud_points(points)
         middle = (given.min(axis=0) + given.max(axis=0)) / 2 if center is None else array(center, "center", "d")
+        if middle.shape != (3,):
+            raise InputError(f"center is {center!r}; expected the three numbers of a point")
         centered = given - middle
         across = float(np.linalg.norm(centered, axis=1).max())
         if across == 0:

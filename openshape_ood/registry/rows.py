@@ -186,14 +186,16 @@ def list_checkpoints(registry: str | os.PathLike[str] | None = None, *, kind: st
 
     Raises
     ------
-    RegistryError
-        A registry that cannot be read or used.
+    UnknownNameError, RegistryError
+        Another kind; a registry that cannot be read or used.
 
     Examples
     --------
     >>> list_checkpoints()[:4]
     ['tiny', 'vitb32', 'vitl14', 'vitg14']
     """
+    if kind not in KINDS:
+        raise UnknownNameError(f"unknown kind {kind!r}; known: {', '.join(KINDS)}{meant(str(kind), KINDS)}")
     return [row.name for row in load_registry(registry).values() if row.kind == kind]
 
 

@@ -30,7 +30,7 @@ def check_fields(table: Mapping[str, Any], where: str, known: Collection[str], n
 
 
 def meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
-    close = difflib.get_close_matches(given, known, n=1, cutoff=cutoff)
+    close = difflib.get_close_matches(given.lower(), known, n=1, cutoff=cutoff)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ class CloudFacts:
     @property
     def length(self) -> float:
         """Of the diagonal of its box."""
-        return float(np.linalg.norm(self.size))
+        return math.hypot(*self.size)
 
     @classmethod
     def of(cls, cloud: np.ndarray) -> CloudFacts:
@@ -53,10 +54,10 @@ class CloudFacts:
 
 
 def _remarks(xyz: np.ndarray, rgb: np.ndarray | None, size: np.ndarray) -> list[str]:
-    n, length = len(xyz), float(np.linalg.norm(size))
+    n, length = len(xyz), math.hypot(*size)  # of huge numbers too, whose squares are beyond float64
     repeated = 1 - len(np.unique(xyz, axis=0)) / n
     middle = np.ptp(np.quantile(xyz, (0.005, 0.995), axis=0), axis=0)
-    away = float(np.linalg.norm(xyz.mean(axis=0)))
+    away = math.hypot(*xyz.mean(axis=0))
     found = {
         f"only {n} points": n < FEW,
         f"{100 * repeated:.0f} % of the points are repeated": repeated > REPEATED,

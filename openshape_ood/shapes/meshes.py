@@ -44,17 +44,22 @@ def read_obj(data: bytes, side: SideFiles) -> Geometry:
 
 
 def read_off(data: bytes, side: SideFiles) -> Geometry:
+    """A mesh, or a cloud where the file counts no faces."""
+    import trimesh
+
     guards.check_off(data)
     scene = _parse(data, "off", side)
+    mesh: Any = next(iter(scene.geometry.values()), None)
+    painted = None
     if data.lstrip().startswith(b"COFF"):
         # trimesh leaves out the vertex colors, which follow the coordinates in a vertex's line
-        mesh: Any = next(iter(scene.geometry.values()))
         lines = (line.partition(b"#")[0].split() for line in data.partition(b"COFF")[2].splitlines())
         rows = [words for words in lines if words][1 : len(mesh.vertices) + 1]
         if all(len(row) >= 6 for row in rows):
             rgb = np.array([row[3:6] for row in rows], dtype=np.float64)
-            mesh.visual.vertex_colors = unit_colors(rgb, "its colors")
-    return scene
+            mesh.visual.vertex_colors = painted = unit_colors(rgb, "its colors")
+    bare = mesh is not None and not len(mesh.faces)
+    return trimesh.PointCloud(mesh.vertices, painted) if bare else scene
 
 
 def read_stl(data: bytes, side: SideFiles) -> Trimesh:

@@ -207,6 +207,8 @@ def _with_principal_point(view: View) -> View:
 
 def _view(found: Mapping[str, Any], scale: float | None, name: str) -> View:
     depth, told = np.asarray(found["depth"]), found.get("depth_scale")
+    if isinstance(told, np.ndarray) and told.size == 1:
+        told = told.item()
     scale = scale or (None if told is None else check_positive(told, "depth_scale"))
     if scale is None and depth.dtype.kind in "iu":
         scale = MILLIMETERS

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
+import warnings
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -30,6 +32,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
+    warnings.showwarning = _tell
     messages: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(told, messages), daemon=True).start()
     write(replies, HELLO)
@@ -52,6 +55,11 @@ def main() -> None:
         for array in arrays:
             write(replies, bytes_of(array))
         del done, arrays
+
+
+def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning in a line, without its place in the code; names of files may hold what a terminal would obey."""
+    print("warning:", "".join(sign if sign.isprintable() else "?" for sign in str(message)), file=sys.stderr)
 
 
 def _listen(told: Any, messages: SimpleQueue[Any]) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from copy import deepcopy
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,13 @@ from benchmarks.baselines import networks, table
 from benchmarks.baselines.checkpoints import read, write
 from benchmarks.baselines.clouds import augmented, batch, centered
 from benchmarks.baselines.clouds import tested as drawn_to_test
-from benchmarks.baselines.command import main
+from benchmarks.baselines.command import main, parse
 from benchmarks.baselines.evaluation import features, settle
 from benchmarks.baselines.losses import with_margin
 from benchmarks.baselines.networks import DGCNN, Classifier, Sizes, _of_members, nearest_rows, strict_ball
 from benchmarks.baselines.scores import Fitted, Head, softmax
 from benchmarks.baselines.training import Recipe, fresh, train
-from benchmarks.report.compare import Estimate, Row
+from benchmarks.report.compare import Estimate, Row, Run
 from benchmarks.threedos.generated import Generated
 from benchmarks.threedos.objects import Objects
 from openshape_ood.errors import FileError, InputError, WeightsError
@@ -392,6 +393,23 @@ def test_the_table_is_made_once(tmp_path: Path, capsys: Any, monkeypatch: pytest
     assert written == {path: path.stat().st_mtime_ns for path in written}
     assert main([*words, "--per-class", "3"]) == 1
     assert "of generated shapes, 2 a class; give another --out" in capsys.readouterr().err
+
+
+def test_a_table_takes_no_training_by_another_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = parse(["table", "--sets", "sr1", "--networks", "dgcnn", "--epochs", "5", "--out", str(tmp_path)])
+    job = table.Job("dgcnn", "CE", "sr1", 0, 1)
+    assert not table._done(job, args)
+    report = {"benchmark": "sr1", "data": {"generated": True}, "settings": {"per_class": 12}}
+    report["provenance"] = {"identity": {"checkpoint": "DGCNN (trained)"}}
+    table._report(job, args).write_text(json.dumps(report))
+    monkeypatch.setattr(table, "read_run", lambda path: Run(path, json.loads(path.read_text())))
+    log = table._checkpoint(job, args).with_suffix(".jsonl")
+    small = Recipe(epochs=5, batch=8, points=512, rate=0.01)
+    log.write_text(json.dumps({"recipe": asdict(small)}) + "\n")
+    assert table._done(job, args)
+    log.write_text(json.dumps({"recipe": asdict(replace(small, epochs=100, rate=0.1))}) + "\n")
+    with pytest.raises(FileError, match="of a training with other epochs, rate; give another --out"):
+        table._done(job, args)
 
 
 def test_data_without_their_split_file(tmp_path: Path, capsys: Any) -> None:

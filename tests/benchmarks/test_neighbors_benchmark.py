@@ -69,7 +69,7 @@ def test_without_faiss_the_exact_search_is_left(
 
 @pytest.mark.parametrize(
     "option, message",
-    [(["--k", "2001"], "--k is 2001"), (["--rows", "0"], "--rows is 0"), (["--seed", "-1"], "--seed is -1")],
+    [(["--k", "2001"], "--k is 2001"), (["--rows", "0"], "--rows is 0"), (["--seed", "-1"], "seed is -1")],
 )
 def test_sizes_that_cannot_be_are_refused(option: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SIZES, *option]) == 1

@@ -150,6 +150,20 @@ def test_tables_by_two_protocols() -> None:
         command.summary("mine", rows, published=False, cutoff_from=None)
 
 
+def test_what_is_no_table_or_data_set_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, empty = tmp_path / "rows.csv", tmp_path / "empty.csv"
+    rows.write_text(f"scene_id,split,cutoff,label,voxel32x32x32_iou\n{SCENE},train,-1.0,sofa,0.5\n")
+    empty.touch()
+    for words, said in (
+        (["summarize", str(rows), "--metric", "iou"], "no column 'iou', but scene_id, split"),
+        (["summarize", str(empty)], "no column 'scene_id', but none"),
+        (["summarize", str(rows), "--cutoff-from", str(empty)], "empty.csv as a table of results"),
+        (["convert", str(tmp_path / "none"), str(tmp_path / "views")], "no .hdf5 files under"),
+    ):
+        assert command.main(words) == 1 and said in capsys.readouterr().err
+    assert not (tmp_path / "views").exists()
+
+
 def test_figures_by_hand() -> None:
     found = scores(np.array([[1, 1, 0, 0, 1]]) > 0, np.array([[1, 0, 1, 0, 1]]) > 0, np.zeros((1, 5), dtype=bool))
     assert {name: float(value[0]) for name, value in found.items()} == pytest.approx(

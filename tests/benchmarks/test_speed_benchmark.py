@@ -341,6 +341,8 @@ def test_peak_memory_is_that_of_a_process_of_its_own() -> None:
         (["--quick", "--device", "nonsense"], "'nonsense' cannot be used"),
         (["--quick", "--device", "meta"], "cannot be used"),
         (["--quick", "--no-memory", "--reference", "/no/such/folder"], "expected a checkout"),
+        (["--quick", "--model", "tiny+vitb32"], "expected single networks: --model tiny vitb32"),
+        (["--quick", "--import", "no_such_module"], "--import no_such_module: No module named"),
     ],
 )
 def test_wrong_options_are_said(argv: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks.questions import views as question
 from benchmarks.scene_data.completed import Row, Seen, dilated, highest, iou
@@ -198,3 +200,16 @@ def test_a_run_is_a_function_of_its_arguments_and_goes_on_where_it_stopped(sampl
     settings = {"seed": 0, "names": 2, "relations": 0.5, "learning_rate": 3e-3, "steps": 2, "minutes": 1.0}
     args = argparse.Namespace(**settings, bfloat16=False, resume=True)
     assert train_completion.Training(args, tmp_path / "a.state.safetensors").run.step == 2
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_views_prints_writes_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--rooms", "2", "--foreign", "1", "--things", "2", "3", "--out", str(tmp_path)]
+    assert question.main(asked) == 0
+    assert "IoU in view" in capsys.readouterr().out
+    found = json.loads((tmp_path / "views-completion-rooms.json").read_text())
+    network = [one["network"] for one in found["names"].values() if one["network"]]
+    assert network and all(0 < one["low"] <= one["mean"] <= one["high"] < 1 for one in network)
+    with Image.open(tmp_path / "views-completion-rooms.png") as drawn:
+        assert min(drawn.size) > 500
+    assert question.main([*asked[:4], "--things", "3", "2"]) == 1

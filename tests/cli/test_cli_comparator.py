@@ -17,15 +17,19 @@ from openshape_ood.registry.rows import REGISTRY_VARIABLE
 CLASSES = ("office_chair", "lamp", "dog", "vase", "Sofas")
 
 
-@pytest.fixture
-def store(tmp_path: Path, tiny: ShapeEncoder) -> Path:
+def stored(path: Path, tiny: ShapeEncoder, seed: int = 0) -> Path:
     """Made-up embeddings of `tiny`, six of each class."""
-    random = np.random.RandomState(0)
+    random = np.random.RandomState(seed)
     ids = [f"{name}/{i}.ply" for name in CLASSES for i in range(6)]
     rows = np.repeat(random.standard_normal((5, tiny.dim)), 6, axis=0) + random.standard_normal((30, tiny.dim))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    path = tmp_path / "base.safetensors"
     write_embeddings(path, Rows(ids, ids, ["y"] * 30, rows), Header(Provenance(tiny.identity), tiny.dim))
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, tiny: ShapeEncoder) -> Path:
+    path = stored(tmp_path / "base.safetensors", tiny)
     (tmp_path / "names.txt").write_text("chair\n\n couch \n")
     return path
 
@@ -37,7 +41,7 @@ def fitted(store: Path, *words: str, code: int = 0, family: str = "whitened") ->
 
 def test_fitted_on_a_store_and_found_by_name(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = fitted(store, "--exclude", str(tmp_path / "names.txt"))
-    assert found["left_out"] == {"Sofas": "couch", "office_chair": "chair"} and found["rows"] == 18
+    assert found["left_out"] == {"Sofas": "couch", "office_chair": "chair"} and found["card"]["embeddings"] == 18
     assert found["card"]["classes"] == ["dog", "lamp", "vase"] and found["card"]["apart from"] == ["chair", "couch"]
     asked = ("score", store, "--examples", store, "--method", "comparator", "--threshold", "0")
     monkeypatch.setenv(REGISTRY_VARIABLE, str(tmp_path / "mine" / "registry.toml"))
@@ -48,11 +52,11 @@ def test_fitted_on_a_store_and_found_by_name(store: Path, monkeypatch: pytest.Mo
     assert scored["provenance"]["method"] == "comparator"
 
 
-def test_a_network_is_trained_shown_and_gone_on_with(store: Path, tmp_path: Path) -> None:
-    more = ("--steps", "3")
-    words = ("comparator", "fit", "--embeddings", store, store, "--out", tmp_path / "mine", *more)
+def test_a_network_is_trained_shown_and_gone_on_with(store: Path, tmp_path: Path, tiny: ShapeEncoder) -> None:
+    more, scans = ("--steps", "3"), stored(tmp_path / "scans.safetensors", tiny, 1)
+    words = ("comparator", "fit", "--embeddings", store, scans, store, "--out", tmp_path / "mine", *more)
     done = run(*words)
-    assert done.exit_code == 0 and "5 base classes" in done.stdout and "60 embeddings" in done.stdout
+    assert done.exit_code == 0 and "5 base classes of 60 embeddings" in done.stdout
     assert "step 3 of 3: loss" in done.stderr and "balanced accuracy" in done.stderr
     again = run(*words)  # it was done
     assert "step" not in again.stderr and again.stdout == done.stdout
@@ -67,7 +71,7 @@ def test_labels_of_a_file_and_names(store: Path, tmp_path: Path) -> None:
     labels = {f"{name}/{i}.ply": ("a", "b")[i % 2] for name in CLASSES[:2] for i in range(6)}
     (tmp_path / "labels.json").write_text(json.dumps(labels))
     found = fitted(store, "--labels", str(tmp_path / "labels.json"))
-    assert found["card"]["classes"] == ["a", "b"] and found["rows"] == 12
+    assert found["card"]["classes"] == ["a", "b"] and found["card"]["embeddings"] == 12
     assert fitted(store, "--with-names", family="cosine")["names"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import socket
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def test_missing_extras_are_no_problem_and_say_how_to_get_them(monkeypatch: pyte
     monkeypatch.setattr(doctor, "_version", lambda name: None if name == "gradio" else "1")
     result = run("doctor")
     assert result.exit_code == 0 and "gradio missing: pip install 'openshape-ood[app]'" in result.stdout
+
+
+def test_all_packages_of_extras_that_users_need_are_looked_for() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    named = {(extra, package) for package, (extra, _) in doctor.EXTRAS.items()}
+    for extra in ("app", "faiss", "las", "parquet", "plots", "ray", "surfaces", "views"):
+        for line in setup["options.extras_require"][extra].split():
+            assert line.startswith("openshape-ood[") or (extra, line.partition(">")[0]) in named
 
 
 def test_something_wrong_is_1(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

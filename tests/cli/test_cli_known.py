@@ -145,3 +145,9 @@ def test_wrong_usage_of_known(words: list[str], message: str, tmp_path: Path, mo
     result = run("known", *words)
     assert result.exit_code == 2 and message in " ".join(result.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_left_out_beside_examples_are_said(folder: Path, tmp_path: Path) -> None:
+    words = ["--known", "chair", "--examples", folder / "examples", "--model", "tiny", "--readers", "0"]
+    said = run("known", "save", *words, "--out", tmp_path / "k.safetensors").stderr
+    assert "by example alone" in said and "--method rank_fusion" in said

@@ -305,6 +305,28 @@ def test_wrong_usage_and_nothing_done_are_2(
     assert "Traceback" not in result.output and not result.stdout
 
 
+def test_a_warning_is_a_note_said_once(tmp_path: Path) -> None:
+    np.save(tmp_path / "far.npy", (sample("chair", 300, seed=1) + 1e6).astype(np.float32), allow_pickle=False)
+    said = run("score", tmp_path / "far.npy", *KNOWN, "--threshold", "1", "--num-samples", "2", "--readers", "0").stderr
+    assert said.count("warning: ") == said.count("float32 there") == 1 and "warning: far.npy lies" in said
+    assert "UserWarning" not in said
+
+
+def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -> None:
+    words = ["score", mixed / "chair.npy", *KNOWN, "--calibrate"]
+    assert "can be used; the first: nothere: no such file" in run(*words, "nothere").stderr
+    (tmp_path / "bare").mkdir()
+    assert "bare can be used: there are no shape files" in run(*words, tmp_path / "bare").stderr
+    few = run(*words, mixed / "sub", mixed / "empty.obj").stderr
+    assert "of --calibrate, 1 of which cannot be read: 1 calibration score" in few
+
+
+def test_a_folder_that_is_closed_is_told_before_the_work(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    result = run("score", mixed / "chair.npy", *KNOWN, "--out", mixed / "t.csv")
+    assert result.exit_code == 2 and "nothing may be written in" in result.stderr and not result.stdout
+
+
 def test_an_error_is_json_too_where_that_was_asked_for(tmp_path: Path) -> None:
     chair = write_shape(tmp_path / "chair.npy", "chair")
     found = run_json("score", chair, "--known", "chair", "--model", "tinny", code=2)

@@ -80,6 +80,7 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "no image and no cloud" in said("fit", tmp_path / "empty", "--out", tmp_path / "m")
     assert "one image; expected two" in said("fit", tmp_path / "mixed" / "two.png", "--out", tmp_path / "m")
     assert "--out FOLDER" in said("fit", of_images / "good")
+    assert "00.png; expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
     assert "--threshold is of the question of which class" in said("score", model, "--threshold", "0.3")

@@ -72,6 +72,11 @@ def test_what_cannot_be_is_said_first(scan, tmp_path):
     sized = run("scene", scan, *NAMES, "--size-weight", "0.1", "--threshold", "0.8")
     assert sized.exit_code == 2
     assert "without sizes" in sized.stderr.replace("\n", " ")
+    sized = run("scene", scan, *NAMES, "--size-weight", "0.1", "--proposals", "contact")
+    assert "no threshold is made with --size-weight" in sized.stdout and "--calibrate" not in sized.stdout
+    generated = run("scene", *NAMES, "--unit", "mm")
+    assert generated.exit_code == 2
+    assert "of a FILE, and none is given" in generated.stderr.replace("\n", " ")
     assert run("show", tmp_path / "nothing.ply").exit_code == 2
 
 

@@ -103,6 +103,13 @@ def test_a_turn_leaves_lengths_and_angles() -> None:
     assert 10 < sum(not np.array_equal(matrix, np.eye(12)) for matrix in rotations) < 30
 
 
+def test_an_embedding_that_is_there_twice_counts_once() -> None:
+    twice = replace(BASE, examples=np.tile(BASE.labeled_examples()[0], (2, 1)), labels=np.tile(LABELS, 2))
+    for family, settings in (("relation", {"recipe": SHORT}), ("plda", {})):
+        once, again = (fit_comparator(base, family, **settings) for base in (BASE, twice))
+        assert same(once, again) and once.card == again.card and once.card["embeddings"] == 48
+
+
 def test_the_card_says_what_was_learned() -> None:
     card = fit_comparator(BASE, recipe=SHORT, evaluation=["zebra"]).card
     assert card["classes"] == list(BASE.names) and card["apart from"] == ["zebra"] and card["recipe"]["steps"] == 3

@@ -363,6 +363,11 @@ def known_chairs() -> KnownClasses:
     return KnownClasses.from_examples({"chair": [POLE, SLAB]}, FakeEncoder())
 
 
+def test_a_threshold_is_no_bare_number() -> None:
+    with pytest.raises(InputError, match=r"threshold is 0\.5; expected a Threshold"):
+        known_chairs().with_threshold(0.5)  # type: ignore[arg-type]
+
+
 def test_other_classes_have_no_threshold() -> None:
     held = known_chairs().with_threshold(Threshold(0.5))
     other = KnownClasses.from_examples({"plate": PLATE}, FakeEncoder())

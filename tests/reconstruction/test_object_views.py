@@ -55,5 +55,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         ViewRasterizer(size=100)
     with pytest.raises(CloudError, match="all points are one"):
         ViewRasterizer().rasterize(np.ones((5, 3)))
+    with pytest.raises(InputError, match="three numbers of a point"):
+        ViewRasterizer().rasterize(np.eye(3), center=(0, 0))
     with pytest.raises(CloudError, match="NaN"):
         ViewRasterizer().rasterize([[np.nan] * 3])

@@ -180,6 +180,9 @@ BAD: list[tuple[str, Callable[[np.ndarray], object], type[Exception], str]] = [
     ("channels", lambda p: Rasterizer(channels="height"), InputError, "each once"),
     ("cell", lambda p: Rasterizer(cell=0), InputError, "above 0"),
     ("normal", lambda p: Rasterizer(normal=(0, 0, 0)), InputError, "direction"),
+    ("one number", lambda p: Rasterizer(normal=5), InputError, "normal have the shape"),
+    ("along", lambda p: Rasterizer(channels=("height",), along=(0, 0, 1)).rasterize(p), CloudError, "direction in it"),
+    ("colors", lambda p: Rasterizer(channels=("color",)).rasterize(p, color=p[:, :2]), InputError, "red, green"),
 ]  # fmt: skip
 
 

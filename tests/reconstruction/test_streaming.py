@@ -137,6 +137,8 @@ def test_clouds_that_cannot_be_read_in_pieces_are_refused(tmp_path: Path) -> Non
     (tmp_path / "good.ply").write_bytes(ply_bytes(rows))
     with pytest.raises(FileError, match="cannot write"):
         score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "good.ply" / "out.ply")
+    with pytest.raises(FileError, match="expected a folder that can be written"):
+        score_file(tmp_path / "good.ply", RASTERIZER, score, tmp_path / "out.ply", scratch=tmp_path / "none")
 
 
 def test_a_las_header_that_promises_more_is_refused(tmp_path: Path) -> None:

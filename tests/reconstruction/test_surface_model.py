@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from openshape_ood.errors import CloudError, FileError, InputError, UnknownNameError
-from openshape_ood.reconstruction import PCAReconstructor, SurfaceModel, examine, inputs
+from openshape_ood.reconstruction import (
+    PCAReconstructor,
+    Rasterizer,
+    SurfaceModel,
+    UNetReconstructor,
+    examine,
+    inputs,
+)
 from openshape_ood.reconstruction.inputs import list_sources
 from openshape_ood.reconstruction.kinds import Images, Objects, Sheets, kind_of_clouds
 from openshape_ood.shapes.ply import ply_bytes
@@ -136,6 +143,18 @@ def test_clouds_without_what_was_learned_are_refused(of_sheets):
         SurfaceModel.fit([sheet(1), sheet(2)], "unet", step=5)
 
 
+def test_settings_that_have_no_say_are_refused():
+    table = generate("table", 3)
+    for good, how, told in (
+        ([image(1), image(2)], {"cell": 1, "channels": ["height"]}, "cell and channels would .* of clouds"),
+        ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no say: it is of images"),
+        ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "cell would .* these are objects"),
+    ):
+        with pytest.raises(InputError, match=told):
+            SurfaceModel.fit(good, **how)
+
+
 def test_one_long_sheet_is_held_out_by_strips():
     model = SurfaceModel.fit(sheet(1, length=6.0), PCAReconstructor(4), size=16)
     assert (model.threshold.n, model.threshold.coverage) == (1, 0.5)
@@ -176,6 +195,16 @@ def test_objects_are_seen_from_all_around(tmp_path):
         model.score(100 * good[0])
     alone = SurfaceModel.fit(good[0], size=32)  # cut into four
     assert alone.threshold.n == 4 and not alone.score(good[0]).is_novel
+
+
+def test_views_are_of_sides_that_the_reconstructor_takes():
+    ball = np.random.default_rng(0).normal(size=(60_000, 3))
+    sources = list_sources(ball / np.linalg.norm(ball, axis=1, keepdims=True))
+    sizes = [
+        kind_of_clouds(sources, None, None, None, None, None, one.granule).shape[1]
+        for one in (PCAReconstructor, UNetReconstructor)
+    ]
+    assert sizes == [48, 32]
 
 
 def test_two_questions_are_answered_apart(of_images):

@@ -392,8 +392,12 @@ def test_the_space_of_another_text_encoder(registry: Registry) -> None:
 def test_unknown_checkpoints_are_answered_with_the_known(given: str, meant: str) -> None:
     with pytest.raises(UnknownNameError, match="known: tiny, vitb32, vitl14, vitg14") as caught:
         find_checkpoint(given)
-    if given.lower() == given:
-        assert f"did you mean {meant!r}?" in str(caught.value)
+    assert f"did you mean {meant!r}?" in str(caught.value)
+
+
+def test_a_kind_that_there_is_not() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown kind 'shapes'; known: shape, .*did you mean 'shape'"):
+        list_checkpoints(kind="shapes")
 
 
 @pytest.mark.parametrize("given", ["", "resnet", 5, None, ["tiny"], {}])

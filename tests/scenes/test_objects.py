@@ -13,7 +13,10 @@ from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.scenes import Scene, find_objects, load_names, load_scene, score_scene
 from openshape_ood.scenes.boxes import Box, size_likelihood
-from openshape_ood.scenes.proposals.choice import contained, divided, overlaps, suppressed
+from openshape_ood.scenes.proposals.candidates import of_tree, parse
+from openshape_ood.scenes.proposals.choice import contained, divided, suppressed
+from openshape_ood.scenes.proposals.frame import Frame
+from openshape_ood.scenes.proposals.traits import traits
 
 KNOWN = ["chair", "table"]
 
@@ -184,12 +187,23 @@ def test_scans_that_hold_no_room():
         scored(Scene(thing), points=np.zeros(len(thing)))
 
 
+def test_many_candidates_take_no_more_memory_than_the_scan(scan, monkeypatch):
+    """A hundred thousand points in eight thousand clumps once took gigabytes."""
+    parsed = parse(Frame.of(scan))
+    found = of_tree(parsed)
+    (whole,) = {id(one.rows.base): one.rows.base for one in found}.values()
+    assert sum(len(one.rows) for one in found) > len(whole) == (parsed.piece >= 0).sum()
+    sets = [set(one.rows.tolist()) for one in found]
+    assert all(a <= b or b <= a or not a & b for a in sets for b in sets)
+    expected = traits(found, parsed)
+    monkeypatch.setattr("openshape_ood.scenes.proposals.traits.VOXELS_AT_ONCE", 100)
+    np.testing.assert_array_equal(traits(found, parsed), expected)
+
+
 def test_choice_and_boxes():
     rows = [np.arange(10), np.arange(9), np.arange(8, 20), np.arange(30, 33)]
-    shared = overlaps(rows, 40)
-    assert shared[0, 1] == pytest.approx(0.9)
-    assert suppressed(np.array([4.0, 3, 2, 1]), shared) == [0, 2, 3]
     nested = [np.arange(10), np.arange(4), np.arange(4, 9), np.arange(3), np.arange(30, 33)]  # 3 in 1, 1 and 2 in 0
+    assert suppressed(nested, 40) == [0, 3, 4]  # 1 and 2 fill 0.4 and 0.5 of 0, 3 fills 0.3
     assert divided(np.array([0.7, 0.8, 0.75, 0.5, 0.3]), nested, 40) == [1, 2]  # together worth more than the whole
     assert divided(np.array([0.9, 0.8, 0.7, 0.5, 0.3]), nested, 40) == [0]  # but not as parts of so good a whole
     assert divided(np.array([0.9, 0.6, 0.6, 0.7, 0.5]), nested, 40) == [0, 4]

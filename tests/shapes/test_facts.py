@@ -20,6 +20,11 @@ def test_a_sound_cloud() -> None:
     assert 0.001 < facts.spacing < 0.1
 
 
+def test_huge_numbers() -> None:
+    facts = CloudFacts.of(CHAIR * 1e200)
+    assert facts.length == pytest.approx(1e200 * CloudFacts.of(CHAIR).length) and facts.remarks == ()
+
+
 @pytest.mark.parametrize(
     "cloud, remark",
     [

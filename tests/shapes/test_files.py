@@ -150,6 +150,13 @@ class TestMeshes:
         points = load_shape(write(tmp_path / "c.off", f"COFF # comment\n3 1 0\n{rows}"), points=5)
         assert points[:, 3:] == pytest.approx(np.tile(RED, (5, 1)))
 
+    def test_off_without_faces_is_a_cloud(self, tmp_path: Path) -> None:
+        rows = "0 0 0 255 0 0 255\n1 0 0 255 0 0 255\n0 2 0 255 0 0 255\n"
+        points = load_shape(write(tmp_path / "c.off", f"COFF\n3 0 0\n{rows}"))
+        assert points[:, :3].tolist() == [[0, 0, 0], [1, 0, 0], [0, 2, 0]] and (points[:, 3:] == RED).all()
+        plain = load_shape(write(tmp_path / "p.off", "OFF\n2 0 0\n0 0 0\n1 0 0\n"))
+        assert plain.tolist() == [[0, 0, 0], [1, 0, 0]]
+
     def test_scenes_are_flattened_with_their_transforms(self, tmp_path: Path, box: Any) -> None:
         scene = trimesh.Scene()
         shift = trimesh.transformations.translation_matrix([10, 0, 0])
@@ -698,6 +705,14 @@ class TestSizesInHeaders:
         for cut in ("endsolid", "vertex 0 1 .1"):
             with refused("as STL"):
                 load_shape(write(tmp_path / "a.stl", text.format(facet).lower().rpartition(cut)[0]))
+
+    def test_text_of_other_numbers_says_what_is_expected(self, tmp_path: Path) -> None:
+        for content, told in (
+            ("3\n0 0 0\n1 0 0\n", "from 1 to 3 at row 2"),
+            ("x;y;z\n0,5;1,5;2,5\n", "at row 0, column 2"),
+        ):
+            with refused(f"{told}; expected as many numbers, with decimal points, in every line"):
+                load_shape(write(tmp_path / "a.csv", content))
 
     def test_off_counts(self, tmp_path: Path) -> None:
         with refused("vertices and .* faces would take"):

@@ -158,6 +158,9 @@ def test_a_view_without_anything_in_it(found: CompletedView) -> None:
     empty = complete_view(wall, none, model=model, side=8)
     assert [one["liters"] for one in empty.rows()][:1] == [0.0] and not empty.cells["chair"].any()
     assert plots.completed(empty) is not None
+    depth = wall.depth.copy()
+    depth[:2] = 1e10  # a background, as renderers write it
+    assert complete_view(replace(wall, depth=depth), none, model=model, side=8).rows()[0]["liters"] == 0.0
     unknown = Affinities(np.full((1, *view.shape), np.nan), ["chair"])
     with pytest.warns(ViewWarning, match="no visible point"):
         untold = complete_view(wall, unknown, model=model, side=8)

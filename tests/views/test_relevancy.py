@@ -162,6 +162,14 @@ def test_what_is_too_much(encoder: RelevancyEncoder, monkeypatch: pytest.MonkeyP
         encoder.encode_image(PICTURE, ["chair"], preset=ONE)
 
 
+def test_a_model_of_another_precision_is_taken_in_single(encoder: RelevancyEncoder) -> None:
+    one, other = (
+        made.encode_image(PICTURE, ["chair"], preset=ONE).values
+        for made in (encoder, RelevancyEncoder(clip().double(), device="cpu", cache=False))
+    )
+    np.testing.assert_array_equal(one, other)
+
+
 def test_other_networks_are_refused() -> None:
     with pytest.raises(InputError, match="training mode"):
         RelevancyEncoder(clip().train(), device="cpu")

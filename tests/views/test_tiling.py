@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,3 +114,20 @@ def test_presets_by_name() -> None:
     assert tiling.find_preset("quick", legacy=True).legacy == "height"
     with pytest.raises(UnknownNameError, match="unknown preset 'best'; known: ours, chefer_et_al, quick"):
         tiling.find_preset("best")
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({"scales": ()}, r"scales are \(\); expected pairs"),
+        ({"scales": ((3, 1),)}, "from 1/16 to 1"),
+        ({"scales": ((0, 1),)}, "from 1/16 to 1"),
+        ({"scales": ((1, 17),)}, "from 1/16 to 1"),
+        ({"scales": (1,)}, "such as"),
+        ({"jitters": -1}, "jitters is -1"),
+        ({"legacy": "width"}, "unknown legacy 'width'"),
+    ],
+)
+def test_presets_that_cannot_be(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Preset(**given)

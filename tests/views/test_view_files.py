@@ -72,6 +72,10 @@ def test_millimeters_are_guessed_and_said(view: View, tmp_path: Path) -> None:
     intrinsics = {"fx": 30, "fy": 30, "cx": 19.5, "cy": 14.5}
     told = load_view(pair(view, tmp_path / "b", depth_scale=1000, intrinsics=intrinsics))
     assert np.array_equal(told.intrinsics, CAMERA)
+    arrays = {"rgb": view.rgb, "intrinsics": CAMERA, "pose": view.pose, "depth": np.nan_to_num(500 * view.depth)}
+    for scale in (500.0, np.int32(500), np.array([500])):
+        np.savez(tmp_path / "scaled.npz", **arrays, depth_scale=scale)
+        assert np.allclose(load_view(tmp_path / "scaled.npz").depth, view.depth, equal_nan=True)
 
 
 @pytest.mark.parametrize("what", ["pose", "intrinsics"])

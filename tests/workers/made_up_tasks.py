@@ -10,6 +10,7 @@ import stat
 import struct
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def _misbehave(argument: str) -> Answer:
             raise NoSuchShapeError("it is not there")
         case "bug":
             raise ZeroDivisionError("by zero")
+        case "warn":
+            warnings.warn("far\x1b[31m.npy", stacklevel=1)
         case "memory":
             raise ValueError("no reason given") from MemoryError()
         case "write":

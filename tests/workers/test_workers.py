@@ -47,6 +47,11 @@ def test_errors_keep_their_kind(workers: int) -> None:
     assert fine.answer == "fine" and fine.error is None
 
 
+def test_a_warning_is_a_line_that_no_terminal_obeys(capfd: pytest.CaptureFixture[str]) -> None:
+    (done,) = in_order(f"{TASKS}:misbehave", {}, ["warn"], workers=1, ahead=1)
+    assert done.answer == "warn" and capfd.readouterr().err == "warning: far?[31m.npy\n"
+
+
 def test_a_killed_and_a_hung_process_cost_their_own_task() -> None:
     words = ["a", "die", "b", "hang", "c", "leave", "d"]
     found = list(in_order(f"{TASKS}:misbehave", {}, words, workers=2, ahead=3, limits=lambda argument: Limits(wall=1)))

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     from benchmarks.performance.speed.measuring import Settings, measure
     from openshape_ood.encoders.devices import find_device
 
-    options.check(args, batch=1, points=1, repeats=1, threads=1)
+    options.check(args, batch=1, points=1)
     if args.cpu_seconds and args.threads > 1:
         raise InputError(f"--cpu-seconds are of one thread; --threads is {args.threads}: expected --threads 1")
     if args.picture and not find_spec("matplotlib"):  # before the work, not after it

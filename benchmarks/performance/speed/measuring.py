@@ -45,10 +45,19 @@ class Settings:
     cpu_seconds: bool = False
 
     def row(self, model: str) -> Row:
-        """The row of a model, once the modules that add its architecture are imported."""
+        """The row of a model, once the modules that add its architecture are imported. Raises `InputError`."""
         for module in self.modules:
-            import_module(module)
-        return find_checkpoint(model, self.registry)
+            try:
+                import_module(module)
+            except ImportError as error:
+                raise InputError(
+                    f"--import {module}: {error}; expected a module beside this one, or installed"
+                ) from error
+        row = find_checkpoint(model, self.registry)
+        if row.members:
+            alone = " ".join(member.name for member in row.members)
+            raise InputError(f"--model is the ensemble {model}; expected single networks: --model {alone}")
+        return row
 
 
 @dataclass(frozen=True)

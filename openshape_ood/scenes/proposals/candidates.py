@@ -42,7 +42,7 @@ def parse(frame: Frame) -> Parsed:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """rows: voxels, ascending; bond: how closely its halves are tied; outer: how closely it is tied to what it is
+    """rows: voxels; bond: how closely its halves are tied; outer: how closely it is tied to what it is
     joined with next, 0 where nothing; next: voxels of what it is then part of."""
 
     rows: np.ndarray
@@ -55,14 +55,18 @@ def of_tree(parsed: Parsed) -> list[Candidate]:
     """All nodes of the merge tree that are neither tiny nor larger than an object is."""
     if not (parsed.piece >= 0).any():
         return []
-    tree = merge_tree(parsed.frame, parsed.edges, parsed.piece)
-    pieces, found = rows_of(parsed.piece), []
-    for node, members in enumerate(tree.members):
-        if tree.size[node] < LEAST:
+    tree, found = merge_tree(parsed.frame, parsed.edges, parsed.piece), []
+    starts = tree.starts()
+    # one array for all nodes: their voxels together may be as many as those of the scan times the nodes
+    voxels = np.empty(int((parsed.piece >= 0).sum()), dtype=np.int64)
+    for piece, own in enumerate(rows_of(parsed.piece)):
+        voxels[starts[piece] : starts[piece] + len(own)] = own
+    for node, size in enumerate(tree.size):
+        if size < LEAST:
             continue
-        rows = np.sort(np.concatenate([pieces[i] for i in members.tolist()]))
+        rows = voxels[starts[node] : starts[node] + size]
         parent = tree.parent[node]
-        outer, after = (tree.bond[parent], int(tree.size[parent])) if parent >= 0 else (-1.0, len(rows))
+        outer, after = (tree.bond[parent], tree.size[parent]) if parent >= 0 else (-1.0, size)
         if np.ptp(parsed.frame.places[rows], axis=0).max() <= LARGEST:
             found.append(Candidate(rows, tree.bond[node], outer, after))
     return found

@@ -13,15 +13,10 @@ WEIGHT = 0.5  # power of its voxels by which a candidate counts: the root, as it
 OVERLAP = 0.3  # intersection over union with a better one above which a candidate goes
 
 
-def overlaps(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Intersection over union (p, p) of sets of rows below `count`."""
-    both, size = _shared(rows, count)
-    return both / np.maximum(size[:, None] + size[None] - both, 1)
-
-
 def contained(rows: Sequence[np.ndarray], count: int) -> np.ndarray:
     """Which smallest larger set (p,) has four fifths of each set, -1 for none."""
-    both, size = _shared(rows, count)
+    table, size = members(rows, count), np.array([len(own) for own in rows], dtype=np.int64)
+    both = (table @ table.T).toarray()
     holds = (both >= INSIDE * size[:, None]) & (size[None] > size[:, None])
     least = np.where(holds, size[None], np.iinfo(np.int64).max)
     return np.where(holds.any(axis=1), least.argmin(axis=1), -1) if len(rows) else np.empty(0, dtype=np.int64)
@@ -34,17 +29,14 @@ def members(rows: Sequence[np.ndarray], count: int) -> csr_array:
     return csr_array((np.ones(len(found), dtype=np.int64), found, starts), shape=(len(rows), count))
 
 
-def _shared(rows: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many rows two sets share (p, p), and how many each has (p,)."""
-    table = members(rows, count)
-    return (table @ table.T).toarray(), np.array([len(own) for own in rows], dtype=np.int64)
-
-
-def suppressed(score: np.ndarray, shared: np.ndarray) -> list[int]:
-    """Indices of the candidates that are kept, best first; of equal scores the earlier candidate is the better."""
-    kept: list[int] = []
-    for i in np.argsort(-score, kind="stable").tolist():
-        if not kept or shared[i, kept].max() <= OVERLAP:
+def suppressed(rows: Sequence[np.ndarray], count: int) -> list[int]:
+    """Of sets of which any two are apart or one inside the other: indices of those that are kept, the largest first,
+    without what overlaps a larger one that is kept by more than `OVERLAP`."""
+    kept, inner = list[int](), np.full(count, -1)
+    for i in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
+        around = inner[rows[i][0]]
+        if around < 0 or len(rows[i]) <= OVERLAP * len(rows[around]):
+            inner[rows[i]] = i
             kept.append(i)
     return kept
 

@@ -12,7 +12,7 @@ from openshape_ood.checks import check_choice, check_whole, to_numpy
 from openshape_ood.errors import InputError
 from openshape_ood.novelty_map import NoveltyMap
 from openshape_ood.scenes.proposals.candidates import Candidate, Parsed, by_contact, by_density, of_tree, parse, rows_of
-from openshape_ood.scenes.proposals.choice import divided, overlaps, suppressed
+from openshape_ood.scenes.proposals.choice import divided, suppressed
 from openshape_ood.scenes.proposals.frame import Frame
 from openshape_ood.scenes.proposals.layout import Plane
 from openshape_ood.scenes.proposals.traits import likely_overlap
@@ -132,14 +132,14 @@ def proposed(
     parsed = parse(frame)
     found = HOW[by](parsed)
     # the order of the points must not decide between equals
-    found.sort(key=lambda one: (-len(one.rows), one.rows.tolist()))
+    found.sort(key=lambda one: (-len(one.rows), one.rows.min()))
     rows, count = [one.rows for one in found], len(frame.places)
     shaped = score == "shape" and by == "tree"
     worth = likely_overlap(found, parsed) if shaped else np.array([len(own) for own in rows], dtype=np.float64)
     if overlapping:
         kept = np.argsort(-worth, kind="stable").tolist()
     else:
-        kept = divided(worth, rows, count) if shaped else suppressed(worth, overlaps(rows, count))
+        kept = divided(worth, rows, count) if shaped else suppressed(rows, count)
     kept, points = kept[: most or MOST], rows_of(frame.inverse)
     members = tuple(np.sort(np.concatenate([points[voxel] for voxel in rows[i].tolist()])) for i in kept)
     layout = tuple(_layout(frame, parsed))

@@ -85,26 +85,42 @@ def superpoints(edges: Graph, count: int) -> np.ndarray:
 class Tree:
     """Nodes, the s superpoints first, then each of two joined.
 
-    Of each node: members, its superpoints, ascending; size, its voxels; bond, how closely its halves are tied, 1 for a
-    superpoint; parent, -1 for a root.
+    Of each node: size, its voxels; bond, how closely its halves are tied, 1 for a superpoint; parent, -1 for a root.
     """
 
     def __init__(self, size: np.ndarray) -> None:
-        self.members = [np.array([i]) for i in range(len(size))]
-        self.size = size.astype(float).tolist()
+        self.size: list[int] = size.tolist()
         self.bond = [1.0] * len(size)
         self.parent = [-1] * len(size)
+        self._halves: list[tuple[int, int]] = []
 
     def join(self, a: int, b: int, bond: float) -> int:
-        self.members.append(np.union1d(self.members[a], self.members[b]))
         self.size.append(self.size[a] + self.size[b])
         self.bond.append(bond)
         self.parent[a] = self.parent[b] = len(self.parent)
         self.parent.append(-1)
+        self._halves.append((a, b))
         return len(self.parent) - 1
 
-    def roots(self) -> list[int]:
-        return [i for i, parent in enumerate(self.parent) if parent < 0]
+    def tops(self) -> list[int]:
+        """The root of each node."""
+        found = list(range(len(self.parent)))
+        for node in reversed(range(len(self.parent))):  # a parent comes after its halves
+            if self.parent[node] >= 0:
+                found[node] = found[self.parent[node]]
+        return found
+
+    def starts(self) -> list[int]:
+        """Where the voxels of each node begin, in an order in which those of every node follow one another."""
+        found, end = [0] * len(self.parent), 0
+        for node in reversed(range(len(self.parent))):
+            if self.parent[node] < 0:
+                found[node], end = end, end + self.size[node]
+            joined = node - (len(self.parent) - len(self._halves))
+            if joined >= 0:
+                a, b = self._halves[joined]
+                found[a], found[b] = found[node], found[node] + self.size[a]
+        return found
 
 
 def merge_tree(frame: Frame, edges: Graph, piece: np.ndarray) -> Tree:
@@ -168,16 +184,13 @@ def _join_touching(
 
 def _join_near(tree: Tree, frame: Frame, piece: np.ndarray) -> None:
     """Roots with a gap between them, by single linkage; their bond is negative, and the gap in meters."""
-    roots = tree.roots()
-    of_piece = np.empty(len(tree.members), dtype=np.int64)
-    for root in roots:
-        of_piece[tree.members[root]] = root
+    of_piece = np.array(tree.tops())
+    if (of_piece == of_piece[0]).all():
+        return
     rows = np.flatnonzero(piece >= 0)
     edge = max(COARSE, 1.5 * frame.spacing)
     cells = np.concatenate([np.floor(frame.places[rows] / edge), of_piece[piece[rows]][:, None]], axis=1)
     rows = rows[np.unique(cells, axis=0, return_index=True)[1]]
-    if len(roots) < 2:
-        return
     places, owner = frame.places[rows], of_piece[piece[rows]]
     pairs = KDTree(places).query_pairs(max(GAP, 3 * frame.spacing), output_type="ndarray")
     pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]

@@ -14,6 +14,7 @@ from openshape_ood.scenes.proposals.candidates import Candidate, Parsed
 from openshape_ood.scenes.proposals.choice import members
 
 FREE, FLOOR, WALL = range(3)
+VOXELS_AT_ONCE = 1 << 20  # of candidates together, whose contacts are counted
 TRAITS = (
     *("area", "longer", "shorter", "height", "bottom", "top", "bond", "outer", "growth"),
     *("touches_free", "touches_floor", "touches_wall", "fill", "flatness", "slimness", "open", "thickness", "level"),
@@ -31,18 +32,22 @@ def _contacts(found: Sequence[Candidate], parsed: Parsed) -> tuple[np.ndarray, n
     kinds = [FLOOR if plane.kind == "floor" else WALL for plane in parsed.planes]
     kind = np.where(parsed.owner < 0, FREE, np.array([*kinds, FREE])[parsed.owner])
     edges, count = parsed.edges, len(parsed.piece)
-    table = members([one.rows for one in found], count)
     links = np.ones(len(edges.first), dtype=np.int64)
     beside = csr_array((links, (edges.first, edges.second)), shape=(count, count))
-    ahead, back = table @ beside, table @ beside.T
-    inside = np.asarray(ahead.multiply(table).sum(axis=1)).reshape(-1)
-    near = (ahead + back) @ np.eye(3, dtype=np.int64)[kind]
+    near, inside = np.zeros((len(found), 3), dtype=np.int64), np.zeros(len(found), dtype=np.int64)
+    ends = np.cumsum([len(one.rows) for one in found], dtype=np.int64) // VOXELS_AT_ONCE
+    for some in np.split(np.arange(len(found)), np.flatnonzero(np.diff(ends)) + 1):
+        table = members([found[i].rows for i in some], count)
+        ahead, back = table @ beside, table @ beside.T
+        inside[some] = np.asarray(ahead.multiply(table).sum(axis=1)).reshape(-1)
+        near[some] = (ahead + back) @ np.eye(3, dtype=np.int64)[kind]
     near[:, FREE] -= 2 * inside
     return near, inside
 
 
 def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> list[float]:
-    places, spacing, count = parsed.frame.places[one.rows], parsed.frame.spacing, len(one.rows)
+    rows = np.sort(one.rows)  # sums depend on their order
+    places, spacing, count = parsed.frame.places[rows], parsed.frame.spacing, len(rows)
     floors = [plane.offset for plane in parsed.planes if plane.kind == "floor"]
     ground = floors[0] if floors else parsed.frame.places[:, 2].min()
     spread = places - places.mean(axis=0)
@@ -56,7 +61,7 @@ def _own(one: Candidate, parsed: Parsed, touches: np.ndarray, inside: int) -> li
     sizes = np.log([area, across[1] + 0.01, across[0] + 0.01, height + 0.01])
     ties = [one.bond, one.outer, float(np.log(max(one.next, count) / count))]
     faces = [area / box, thick / long, middle / long, touches[FREE] / max(1, inside), thick]
-    steep = float(np.abs(parsed.direction[one.rows, 2]).mean())
+    steep = float(np.abs(parsed.direction[rows, 2]).mean())
     return [*sizes, bottom, top, *ties, *(touches / np.sqrt(count)), *faces, steep]
 
 

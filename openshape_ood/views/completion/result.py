@@ -21,7 +21,7 @@ from openshape_ood.storage import make_folder, save_whole
 from openshape_ood.views.affinities import Affinities
 from openshape_ood.views.completion.complete import DEFAULT, RELATIONAL, Completer, complete, locate
 from openshape_ood.views.completion.field import Field
-from openshape_ood.views.view import View
+from openshape_ood.views.view import FARTHEST, View
 
 SIDE = 48  # cells along an edge
 MOST = 40_000  # points in which floor and walls are looked for
@@ -202,7 +202,8 @@ class CompletedView:
     def _layout(self) -> np.ndarray:
         """The cells (side, side, side) whose visible points lie on floor, walls or ceiling for the most part."""
         scene = self.view.scene()
-        rows = np.linspace(0, len(scene) - 1, min(len(scene), MOST)).astype(np.int64)
+        near = np.flatnonzero(np.abs(scene.points - self.view.pose[:3, 3]).max(axis=1) < FARTHEST)
+        rows = near[np.linspace(0, len(near) - 1, min(len(near), MOST)).astype(np.int64)]
         flat = np.zeros(len(rows), dtype=bool)
         for plane in find_objects(scene.take(rows)).layout:
             flat[plane.rows] = True

@@ -66,7 +66,7 @@ class RelevancyEncoder:
         Parameters
         ----------
         model : open_clip.CLIP or open_clip.CustomTextCLIP
-            In evaluation mode, its image side a square ViT with a class token. Moved to `device`.
+            In evaluation mode, its image side a square ViT with a class token. Moved to `device`, in single precision.
         tokenizer : optional
             As open_clip's; that of CLIP unless given.
         name : str
@@ -78,7 +78,7 @@ class RelevancyEncoder:
         mean, std : three numbers each
             What colors in [0, 1] are normalized with.
         device : str or torch.device, optional
-            None takes CUDA, then MPS, then the CPU. Always in single precision.
+            None takes CUDA, then MPS, then the CPU.
         cache : bool
             Keep relevancies on disk.
 
@@ -92,7 +92,7 @@ class RelevancyEncoder:
 
         self._tower, self._device = Tower.of(model, first_block), find_device(device)
         self.templates, self.blocks, self._name = find_templates(templates), self._tower.blocks, name
-        self._model, self._mean, self._std = model.to(self._device), tuple(mean), tuple(std)
+        self._model, self._mean, self._std = model.to(self._device).float(), tuple(mean), tuple(std)
         tokens = tokenizer or clip_tokenizer(model.context_length)
         self._text: Any = ClipModel(_Text(model), tokens, self._device, "float32")
         self._cache = cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_seed, to_numpy
+from openshape_ood.checks import check_choice, check_seed, check_whole, to_numpy
 from openshape_ood.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ LEAST_SIDE = 16  # pixels of a picture: the smallest tiles are a quarter of it
 MOST_TILES = 50_000  # a picture 2900 times as long as it is wide
 JITTER, HUE = 0.6, 0.1  # of brightness, contrast and saturation; of hue
 Fraction = tuple[int, int]
+
+
+def _fits(scale: Any) -> bool:
+    whole = isinstance(scale, tuple) and len(scale) == 2 and all(type(one) is int for one in scale)
+    return whole and 0 < scale[0] <= scale[1] <= LEAST_SIDE * scale[0]
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,12 @@ class Preset:
     flip: bool = False
     legacy: Literal["", "height", "shorter"] = ""
 
+    def __post_init__(self) -> None:
+        check_whole(self.jitters, "jitters", 0)
+        check_choice(self.legacy, "legacy", ("", "height", "shorter"))
+        if not self.scales or not all(map(_fits, self.scales)):
+            raise InputError(f"scales are {self.scales!r:.80}; expected pairs such as (2, 3), from 1/{LEAST_SIDE} to 1")
+
 
 PRESETS = {
     "ours": Preset(jitters=5, flip=True),
@@ -57,7 +68,6 @@ def find_preset(preset: str | Preset, legacy: bool = False) -> Preset:
     if not isinstance(preset, Preset):
         check_choice(preset, "preset", tuple(PRESETS))
         preset = PRESETS[preset]
-    check_choice(preset.legacy, "legacy", ("", "height", "shorter"))
     return replace(preset, legacy="height") if legacy and not preset.legacy else preset
 
 
