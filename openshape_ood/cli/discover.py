@@ -200,8 +200,9 @@ def _draw(
 
 def _print(found: Discovery, record: Mapping[str, Any], min_size: int) -> None:
     counts = record["counts"]
+    groups = "1 group" if counts["groups"] == 1 else f"{counts['groups']} groups"
     print_line(
-        f"{counts['shapes']} shapes: {counts['novel']} novel, in {counts['groups']} groups of {min_size} or more; "
+        f"{counts['shapes']} shapes: {counts['novel']} novel, in {groups} of {min_size} or more; "
         f"{counts['alone']} of them in none"
     )
     if not found.groups:

@@ -10,7 +10,7 @@ import numpy as np
 
 from openshape_ood import __version__
 from openshape_ood.checks import check_choice, check_seed, check_whole
-from openshape_ood.decisions.threshold import Threshold
+from openshape_ood.decisions.threshold import Threshold, check_threshold
 from openshape_ood.encoders.loading import load_encoder, text_of
 from openshape_ood.encoders.protocols import Embeddings, Encoder, NamesEncoder, Provenance, check_encoders
 from openshape_ood.errors import ClassNamesError, InputError
@@ -122,8 +122,8 @@ def score_novelty(
         raise InputError("known_up is for example shapes; these were read when they were encoded. Leave known_up out")
     examples_up = example_axis(up, known_up) if isinstance(known, Mapping) else "file"
     check_encoders(encoder, text)
-    if threshold is not None and not isinstance(threshold, Threshold):
-        raise InputError(f"threshold is {threshold!r}; expected a Threshold: Threshold(0.5), or Threshold.from_novelty")
+    if threshold is not None:
+        check_threshold(threshold)
     if threshold is not None and calibration is not None:
         raise InputError("threshold and calibration were both given; expected one of them")
     if groups is not None and calibration is None:

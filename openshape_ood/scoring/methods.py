@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from openshape_ood.checks import check_choice, check_settings, unit
+from openshape_ood.checks import array, check_choice, check_settings, unit
 from openshape_ood.errors import InputError, MixedEncodersError, UnknownNameError
 from openshape_ood.known import KnownClasses
 from openshape_ood.scoring.example_scorers import GaussianScorer, NeighborScorer, PrototypeScorer
@@ -278,6 +278,8 @@ def judge(rows: np.ndarray, known: KnownClasses, method: str | Method) -> Judgem
         for rows of another width.
     """
     found = find_method(method)
+    if not isinstance(known, KnownClasses):
+        raise InputError(f"known is a {type(known).__name__}; expected KnownClasses")
     if found.rows == "embedding":
         rows = np.asarray(rows)
         dim = known.anchors.shape[1]
@@ -309,14 +311,14 @@ def judge_similarities(rows: np.ndarray, method: str | Method, temperature: floa
     Raises
     ------
     InputError
-        For another method, and where a single class makes the method's figures all alike.
+        For another method, rows of another form, NaN, and where a single class makes the method's figures all alike.
     """
     found = find_method(method)
     formula = found.settings.get("formula")
     if found.scorer != CosineScorer.fit or found.needs != "any":
         usable = [name for name, one in METHODS.items() if one.scorer == CosineScorer.fit and one.needs == "any"]
         raise InputError(f"method {found.name!r} needs more than similarities; with these: {', '.join(usable)}")
-    given = rows.astype(np.float64)
+    given = array(rows, "similarities", "bk").astype(np.float64)
     return by_similarity(given if formula == "max_cosine" else given.clip(-1, 1), str(formula), temperature)
 
 

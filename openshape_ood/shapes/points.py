@@ -203,7 +203,8 @@ def check_up(up: Any, name: str = "up") -> str:
     if up == "auto":
         raise UnknownNameError(
             f"{name} is 'auto', which takes known classes and several shapes: score_novelty(shapes, known, up='auto') "
-            f"or up_axis.find_up find the axis, to be given here; expected one of {', '.join(UPS)}, or 'file'"
+            f"or openshape_ood.novelty.find_up find the axis, to be given here; expected one of {', '.join(UPS)}, "
+            "or 'file'"
         )
     if up not in UPS:
         raise UnknownNameError(f"{name} is {up!r}; expected one of {', '.join(UPS)}, or 'file' to ask the file")
