@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Files are handed out in their order, and not the one of most tests first: the longest has two of them."""
+    """Files are handed out in the order of the next hook, not those of most tests first."""
     config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, so that no process is left alone with it at the end; other long ones follow soon."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -99,6 +99,7 @@ def write_cloud(path: Path, cloud: object) -> None:
 TEXTS = [*PAGES, ROOT / "README.md"]
 COMMANDS = sorted(set(re.findall(r"^openshape-ood (.*?)(?:\s+#.*)?$", "\n".join(map(text_of, TEXTS)), re.MULTILINE)))
 NOT_HERE = {
+    "demo",  # what it shows is looked at in test_cli_program.py
     "fetch",
     "add",
     "serve",

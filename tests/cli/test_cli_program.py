@@ -138,8 +138,9 @@ def test_serve_hands_over_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) ->
     assert run_json("serve", "--port", "1")["known"] == list(page.KNOWN)
 
 
-def test_the_demo_shows_what_it_says(tmp_path: Path) -> None:
-    result = run("demo", "--folder", tmp_path)
+def test_the_demo_shows_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("demo")
     assert result.exit_code == 0 and "a chair with a guitar for a back" in result.stdout
     from openshape_ood.cli import demo
     from openshape_ood.shapes.reading import load_shape

@@ -249,7 +249,7 @@ def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.Mo
         def __iter__(self) -> Iterator[Item]:
             return (Item(f"shape-{i}", f"/somewhere/in/a/folder/shape-{i}.ply") for i in range(count))
 
-    count, peak = 50_000, list[int]()
+    count, peak = 30_000, list[int]()
 
     def consume(items: Iterable[Item], *_: Any) -> None:
         assert sum(1 for _ in items) == count
@@ -258,7 +258,7 @@ def test_the_list_of_shapes_is_never_held(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(job, "_run", consume)
     tracemalloc.start()
     try:
-        with pytest.raises(OpenShapeError, match="50000 shapes are neither"):
+        with pytest.raises(OpenShapeError, match="30000 shapes are neither"):
             embed(Lazy(), tmp_path / "out", TINY)
     finally:
         tracemalloc.stop()
