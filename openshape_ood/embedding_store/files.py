@@ -101,7 +101,7 @@ def read_header(source: Source) -> Header:
     """What made the embeddings of a source, as for `read_embeddings`. Raises `FileError` where there are none."""
     files = sources(source)
     if not files or not files[0].exists():
-        given = source if isinstance(source, str | os.PathLike) else f"a list of {len(files)} files"
+        given = source if isinstance(source, str | os.PathLike) else next(map(str, files), "an empty list")
         raise FileError(f"there are no embeddings in {given}; expected what `openshape-ood embed --out` wrote")
     return _reader(files[0]).read_header(files[0])
 
