@@ -74,6 +74,8 @@ class Provenance:
     def as_json(self) -> dict[str, Any]:
         """The same as a table of texts and numbers.
 
+        Examples
+        --------
         >>> Provenance(Identity("tiny", "words", "5e"), "knn").as_json()["identity"]
         {'checkpoint': 'tiny', 'space': 'words', 'sha256': '5e'}
         """

@@ -258,6 +258,8 @@ class TokenUnit(nn.Module):
 def interpolated(points: np.ndarray, centers: np.ndarray, novelty: np.ndarray) -> np.ndarray:
     """Novelty (n,) at points (n, 3) of that (p,) at centers (p, 3): of the three nearest, by inverse distance.
 
+    Examples
+    --------
     >>> centers = np.array([[0.0, 0, 0], [1, 0, 0], [9, 0, 0]])
     >>> interpolated(np.array([[0.0, 0, 0], [0.5, 0, 0]]), centers, np.array([1.0, 3.0, 3.0])).round(2).tolist()
     [1.0, 2.03]

@@ -26,6 +26,8 @@ class CloudFacts:
     size: its box; spacing: median distance of a point to its nearest neighbor, both in file units; colors: the least
     and the largest, 0 to 1, None without color; remarks: what looks wrong.
 
+    Examples
+    --------
     >>> corners = np.array([[0.0, 0, 0], [0, 2, 0], [2, 0, 0], [0, 0, 2]])
     >>> CloudFacts.of(corners).spacing, CloudFacts.of(corners).remarks
     (2.0, ('only 4 points',))

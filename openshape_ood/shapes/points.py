@@ -53,6 +53,8 @@ def in_frame(cloud: np.ndarray, spec: CloudSpec, *, up: str, seed: int) -> np.nd
 def resampled_size(n: int, spec: CloudSpec) -> int:
     """How many points an encoder takes of a cloud of n.
 
+    Examples
+    --------
     >>> resampled_size(500, CloudSpec(1024, "y", 0.4)), resampled_size(500, CloudSpec(1024, "y", 0.4, fewer="keep"))
     (1024, 500)
     """
@@ -140,6 +142,8 @@ def unit_colors(rgb: np.ndarray, name: str) -> np.ndarray:
 
     uint8, or any value above 1, means 0-255. Colors may stray by `ROUNDING` from [0, 1] and are clipped.
 
+    Examples
+    --------
     >>> unit_colors(np.array([[255, 0, 51]], dtype=np.uint8), "a cloud").tolist()
     [[1.0, 0.0, 0.2]]
     """
@@ -160,6 +164,8 @@ def resample(n: int, count: int, seed: int) -> np.ndarray:
 
     The shuffle matters: a ball query keeps the lowest indices, so points in spatial order would bias every patch.
 
+    Examples
+    --------
     >>> sorted(resample(3, 5, seed=0).tolist())[0], len(resample(3, 5, seed=0)), len(set(resample(9, 5, seed=0)))
     (0, 5, 5)
     """
@@ -218,6 +224,8 @@ def exchange(xyz: np.ndarray, up: str, to: str) -> np.ndarray:
     That is a reflection, not a rotation, as in OpenShape's training. A "-" is first undone by half a turn, which
     keeps left and right.
 
+    Examples
+    --------
     >>> exchange(np.array([[1.0, 2.0, 3.0]]), up="y", to="z").tolist()
     [[1.0, 3.0, 2.0]]
     """
@@ -236,6 +244,8 @@ def to_unit_ball(xyz: np.ndarray, name: str) -> np.ndarray:
     Sampling breaks ties between distances by their last digits, and regular clouds are full of ties. A translation
     changes those digits; rounding to cells takes them away, so that the same points are picked.
 
+    Examples
+    --------
     >>> to_unit_ball(np.array([[10.0, 0, 0], [14.0, 0, 0]]), "a cloud").tolist()
     [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     """

@@ -106,6 +106,8 @@ def _read(data: bytes, path: Path) -> np.ndarray | Geometry:
 def file_up(path: str | os.PathLike[str]) -> str:
     """The gravity axis of a file: what it states, else "y".
 
+    Examples
+    --------
     >>> file_up("chair.glb"), file_up("scan.las"), file_up("chair.ply")
     ('y', 'z', 'y')
     """
@@ -118,6 +120,8 @@ def stated_up(path: str | os.PathLike[str]) -> str | None:
     A COLLADA file, which alone is opened, declares its own, or is "y"; glTF is "y" by its specification; LAS, LAZ and
     PCD, the formats of scanners, are "z" by convention.
 
+    Examples
+    --------
     >>> stated_up("scan.pcd"), stated_up("chair.ply")
     ('z', None)
     """

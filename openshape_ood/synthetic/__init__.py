@@ -35,6 +35,8 @@ _VARIANT, _BUILD, _PROPORTIONS, _SAMPLE, _SCAN = range(5)
 def categories() -> tuple[str, ...]:
     """Names of all categories, sorted.
 
+    Examples
+    --------
     >>> "chair" in categories()
     True
     """
@@ -44,6 +46,8 @@ def categories() -> tuple[str, ...]:
 def synonyms(name: str) -> tuple[str, ...]:
     """Other words for a category, none of them for two; raises `UnknownNameError` for a category that there is not.
 
+    Examples
+    --------
     >>> len(synonyms("chair")) >= 8
     True
     """
@@ -53,6 +57,8 @@ def synonyms(name: str) -> tuple[str, ...]:
 def variants(name: str) -> tuple[str, ...]:
     """The structural kinds that a category comes in, as a seed picks them; raises `UnknownNameError` as `synonyms`.
 
+    Examples
+    --------
     >>> len(variants("chair")) >= 5
     True
     """

@@ -261,6 +261,8 @@ def clean_names(names: Any) -> list[str]:
 
     Raises `ClassNamesError` for a single string, no names, blank or repeated ones.
 
+    Examples
+    --------
     >>> clean_names(["night_stand", " window_box_(for_plants)"])
     ['night stand', 'window box (for plants)']
     """
