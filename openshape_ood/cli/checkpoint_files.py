@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openshape_ood.errors import HashError, OpenShapeError, WeightsError
+from openshape_ood.errors import FileError, HashError, OpenShapeError, WeightsError
 
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
@@ -59,8 +59,12 @@ def own_parts(row: Row) -> list[Part]:
     from openshape_ood.registry import stripped
     from openshape_ood.registry.files import cached, known_sha256
 
-    registered = Part(row.name, own_part(row), cached(row), row.source.kind, known_sha256(row) or None)
-    other = Part(row.name, own_part(row), stripped.find(row), "stripped", None)
+    registered = Part(row.name, own_part(row), None, row.source.kind, row.source.sha256 or None)
+    try:
+        registered = replace(registered, path=cached(row), sha256=known_sha256(row) or None)
+        other = Part(row.name, own_part(row), stripped.find(row), "stripped", None)
+    except FileError:  # no home folder, where files would be kept
+        return [registered]
     return [part for part in (registered, other) if part.path] or [registered]
 
 
@@ -136,6 +140,9 @@ def add_file(path: Path, name: str | None, text: bool) -> list[dict[str, Any]]:
         )
     if not found:
         row = find_checkpoint(str(name), kinds=ENCODERS if text else tuple(KINDS))
+        if row.members:
+            members = ", ".join(member.name for member in row.members)
+            raise WeightsError(f"{row.name!r} is an ensemble; expected --as the one whose file it is: {members}")
         found = [(row, "text" if text else own_part(row))]
     added = []
     for row, part in found:

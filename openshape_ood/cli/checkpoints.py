@@ -1,4 +1,4 @@
-"""openshape-ood checkpoints: which encoders there are, and their files."""
+"""openshape-ood checkpoints: which encoders there are, and the files of all that has weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openshape_ood.cli.checkpoint_files import Part
     from openshape_ood.registry import Row
 
-app = group("""The encoders of shapes and of scans, and all else that has weights: list, show, fetch, add, verify.
+app = group("""Which encoders there are (list), and the files of all that has weights: show, fetch, add, verify.
 
 \b
 Examples:
@@ -45,6 +45,7 @@ COLUMNS = {
     "shape": ("name", "dim", "params", "memory", "cost", *ACCURACY, "licence", "encoder", "for whom"),
     "points": ("name", "dim", "params", "memory", "voxel", "input", "licence", "encoder", "for whom"),
 }
+NEEDED = {"text": "kind", "spec": "count"}  # of a table, without which the rest says nothing
 WithText = Annotated[bool, typer.Option("--text/--no-text", help="The text encoder too, which names of classes need.")]
 
 
@@ -88,6 +89,7 @@ def _entries(fields: dict[str, Any], parts: list[Part]) -> list[dict[str, str]]:
     entries = [
         {"field": f"{key}.{field}".rstrip("."), "value": str(entry)}
         for key, value in fields.items()
+        if key not in NEEDED or value[NEEDED[key]]
         for field, entry in (value.items() if isinstance(value, dict) else [("", value)])
         if entry or entry is False
     ]

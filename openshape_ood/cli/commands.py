@@ -59,11 +59,17 @@ def repeat_options(words: Sequence[str]) -> list[str]:
         if word == "--":
             return [*repeated, *words[i:]]
         if word.startswith("-") and word != "-":
-            option = word.partition("=")[0] if word.partition("=")[0] in SEVERAL else ""
+            option = _several(word)
         elif option and repeated[-1] != option:
             repeated.append(option)
         repeated.append(word)
     return repeated
+
+
+def _several(word: str) -> str:
+    """The option of `SEVERAL` that a word names, as --known or --known=chair; "" for any other."""
+    option = word.partition("=")[0]
+    return option if option in SEVERAL else ""
 
 
 class Group(TyperGroup):
@@ -71,7 +77,11 @@ class Group(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.meta["json"] = "--json" in args
-        ctx.meta["several"] = next((word for word in args if word in SEVERAL), None)
+        command: Any = self
+        for word in args:
+            command = getattr(command, "commands", {}).get(word, command)
+        ctx.meta["options"] = [flag for parameter in command.params for flag in parameter.opts]
+        ctx.meta["several"] = next(filter(None, map(_several, args)), None)
         return super().parse_args(ctx, repeat_options(args))
 
     def invoke(self, ctx: Any) -> Any:
@@ -91,9 +101,10 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             print_error(str(error))
-            other = ("relevancy", "view", "checkpoints", "comparator")  # those that have not both options
-            if isinstance(error, CheckpointError) and ctx.invoked_subcommand not in other:
-                print_note("on the command line: --checkpoint FILE, --text-checkpoint FILE, or --model tiny, offline")
+            has = ctx.meta["options"]
+            if isinstance(error, CheckpointError) and "--model" in has and "--pretrained" not in has:  # which is CLIP's
+                files = [f"{flag} FILE, " for flag in ("--checkpoint", "--text-checkpoint") if flag in has]
+                print_note(f"on the command line: {''.join(files)}or --model tiny, offline")
             if ctx.meta["json"]:
                 print_json({"error": {"type": type(error).__name__, "message": str(error)}})
             raise typer.Exit(NOTHING_DONE) from None

@@ -15,7 +15,7 @@ import typer
 from openshape_ood import __version__
 from openshape_ood.cli import options
 from openshape_ood.cli.console import print_json, print_line, shown
-from openshape_ood.errors import OpenShapeError
+from openshape_ood.errors import FileError, OpenShapeError
 
 if TYPE_CHECKING:
     from openshape_ood.registry import Row
@@ -150,10 +150,13 @@ def _cache_folders() -> dict[str, Path]:
     from openshape_ood.storage import hub_folder, own_folder
 
     names = {"by address or by hand": "downloads", "stripped encoders": "encoders", "text embeddings": "text"}
-    own = {what: own_folder(name) for what, name in names.items()}
-    # as the Hub's client documents it: it may be missing itself
+    # as the Hub's client has it, which may be missing itself
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return {"downloads": hub_folder() or Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()} | own
+    folders = {"downloads": Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub"))}
+    with contextlib.suppress(FileError):  # no home folder, which is one of the problems
+        folders["downloads"] = hub_folder() or folders["downloads"]
+        folders |= {what: own_folder(name) for what, name in names.items()}
+    return folders
 
 
 def _size(folder: Path) -> int:
@@ -225,6 +228,8 @@ def _network() -> dict[str, Any]:
 
 def _problems(report: dict[str, Any]) -> list[str]:
     """What is wrong, each with what to do; a checkpoint that was never downloaded is no such thing."""
+    from openshape_ood.storage import own_folder
+
     problems = [
         f"{name} is not installed: pip install '{name}', or install openshape-ood again"
         for name, version in report["needed"].items()
@@ -235,6 +240,10 @@ def _problems(report: dict[str, Any]) -> list[str]:
         for cache in report["caches"]
         if not cache["writable"]
     ]
+    try:
+        own_folder("downloads")
+    except FileError as error:
+        problems.append(str(error))
     problems += [f"{one['name']}: {one['error']}" for one in report["checkpoints"] if "error" in one]
     for check in ("self_test", "network"):
         if check in report and not report[check]["ok"]:

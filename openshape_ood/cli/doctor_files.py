@@ -65,8 +65,6 @@ def _said(up_axis: UpAxis | None, rows: Sequence[dict[str, Any]]) -> str:
     if up_axis is not None:
         return str(up_axis)
     silent = sum(row["up"] is None for row in rows)
-    if not rows:
-        return "no file tells which axis is up, for none can be read"
     if silent:
         return f"{silent} of {len(rows)} files do not say which axis is up; --known or --examples would tell"
     return "every file says which axis is up"

@@ -80,23 +80,25 @@ class Judge:
             yield from encode_files(found.files, self.reading, self, failures, bar)
         for store in found.stores:
             header = read_header(store)
-            self._told_apart(store, header.provenance)
+            ups: set[str] = set()
             for rows in read_embeddings(store, ("id", "path", "embedding", "up"), STORED_AT_ONCE):
                 files = [File(path, id) for path, id in zip(rows["path"], rows["id"], strict=True)]
                 embeddings = Embeddings(rows["embedding"], header.identity, rows["path"])
+                ups.update(rows["up"])
                 yield Batch(files, [], rows["up"], self(embeddings, rows["up"]))
+            self._note_late(store, header.provenance, ups)
 
-    def _told_apart(self, store: str, made: Provenance) -> None:
-        """A word on options that come too late for stored embeddings."""
+    def _note_late(self, store: str, made: Provenance, ups: set[str]) -> None:
+        """A word on options that come too late for stored embeddings, of shapes that were read with the axes `ups`."""
         asked = {
-            "up": (self.reading.up, "file", made.up),
-            "num-samples": (self.reading.num_samples, 1, made.num_samples),
+            "up": (self.reading.up, {"file"}, made.up, ups),
+            "num-samples": (self.reading.num_samples, {1}, made.num_samples, {made.num_samples}),
         }
-        for name, (given, default, own) in asked.items():
-            if given not in (default, own):
+        for name, (given, default, own, held) in asked.items():
+            if {given} not in (default, held):
                 print_note(
-                    f"note: --{name} {given} is for files: the embeddings in {shown(store)} were made with {own}, and "
-                    "stay so; `openshape-ood embed` makes others",
+                    f"note: --{name} {given} is for files: the embeddings in {shown(store)} were made with --{name} "
+                    f"{own}, and stay so; `openshape-ood embed` makes others",
                     "yellow",
                 )
 

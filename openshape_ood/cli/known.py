@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.cli.batches import Reading, encode_files
-from openshape_ood.cli.console import Failure, print_note, progress, shown
+from openshape_ood.cli.console import Failure, progress, told_warnings
 from openshape_ood.cli.inputs import File, find_files
 from openshape_ood.cli.options import split_names
 from openshape_ood.errors import ClassNamesError, FileError, InputError
@@ -121,8 +121,8 @@ def build(
         chosen = find_method(DEFAULTS[wanted.kind or "names"]) if method is None else method
         if chosen.needs == "patches":
             patches, chosen = patches or PATCH_STAGE, find_method(DEFAULTS["examples"])
-        with warnings.catch_warnings(record=True) as told:  # of names that the text encoder hardly knows
-            warnings.simplefilter("always")
+        with told_warnings():  # of names that the text encoder hardly knows
+            warnings.simplefilter("ignore", AxisWarning)
             if files:
                 rows, owners, memory = _encoded(files, encoders.shape, reading, failures, patches)
                 named |= {name: rows[owners == name] for name in files}
@@ -131,9 +131,6 @@ def build(
             places = np.array([classes.names.index(name) for name in owners])
             classes = replace(classes, patches=replace(memory, labels=places[memory.shapes]))
         sets.append(classes)
-        for warning in told:
-            if issubclass(warning.category, UserWarning) and warning.category is not AxisWarning:
-                print_note(f"note: {shown(warning.message)}", style="yellow")
     return sets[0] if len(sets) == 1 else KnownClasses.join(*sets)
 
 

@@ -48,7 +48,7 @@ def save(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make a file of known classes: names, examples and their patches, and the threshold that --calibrate gives.
+    """Make a file of known classes: names, examples and their patches, and the threshold, where one is asked for.
 
     The threshold is for one method; with it the file answers "is it novel?" wherever it is given as --known-file. With
     --known-file, what that holds is taken over.

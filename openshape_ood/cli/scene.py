@@ -54,9 +54,9 @@ def scene(
     from openshape_ood.cli.inputs import Found
     from openshape_ood.scenes import score_scene
 
-    if size_weight and (asked.calibrate or asked.threshold):
+    if size_weight and (asked.calibrate or asked.threshold or asked.coverage is not None):
         raise InputError(
-            "a threshold is of shapes without sizes; leave out --size-weight, or --threshold and --calibrate"
+            "a threshold is of shapes without sizes; leave out --size-weight, or --threshold, --calibrate, --coverage"
         )
     if file is None and (unit, up) != ("file", "file"):
         raise InputError("--unit and --up are of a FILE, and none is given: a generated room is in meters, z up")

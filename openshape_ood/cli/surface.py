@@ -128,15 +128,17 @@ def score(
 
     by_class = bool(asked.known or asked.examples or asked.known_file)
     if not by_class:
-        for name in ("method", "threshold", "calibrate", "known_up"):
-            if getattr(asked, name) is not None:
+        for name in ("method", "threshold", "calibrate", "calibrate_by", "coverage", "known_up"):
+            if getattr(asked, name) != getattr(type(asked), name):
                 raise InputError(
                     f"--{name.replace('_', '-')} is of the question of which class; expected --known, --examples or "
                     "--known-file beside it. The thresholds of surfaces are those of the model"
                 )
     if folder is None:
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
-        model = SurfaceModel.fit(_roads(asked.seed, [""] * GOOD), seed=asked.seed, progress=sys.stderr.isatty())
+        how: dict[str, Any] = {} if asked.device is None else {"device": asked.device}
+        roads = _roads(asked.seed, [""] * GOOD)
+        model = SurfaceModel.fit(roads, seed=asked.seed, progress=sys.stderr.isatty(), **how)
     else:
         model = SurfaceModel.load(folder, device=asked.device)
     sources = list_sources(files) if files else _to_be_scored(model, asked.seed)

@@ -29,9 +29,8 @@ def check(asked: Asked, wanted: Wanted) -> None:
 
     if asked.coverage is not None:
         calibration_needed(asked.coverage)  # refuses what is no share
-    threshold = given(asked.threshold)
-    if threshold is not None and asked.coverage is not None and not threshold.n:
-        raise InputError("--coverage needs a threshold that was made from known shapes; --threshold is a bare number")
+    if (threshold := given(asked.threshold)) is not None:
+        _at(threshold, asked.coverage)
     if asked.calibrate_by != "file" and not asked.calibrate:
         raise InputError(f"--calibrate-by {asked.calibrate_by} is for the shapes of --calibrate; there are none")
     if asked.calibrate:
@@ -91,6 +90,11 @@ def _at(threshold: Threshold, coverage: float | None) -> Threshold:
     """The one that the same known shapes give for this share of them."""
     if coverage is None:
         return threshold
+    if not threshold.n:
+        raise InputError(
+            f"--coverage needs a threshold that was made from known shapes; {threshold} is a bare number. --calibrate "
+            "PATHS makes another"
+        )
     about = {"provenance": threshold.provenance, "source": threshold.source}
     return _from_novelty(threshold.scores, coverage, "the shapes that the threshold is from", about)
 

@@ -29,6 +29,7 @@ RELEASED = "semabs-vool"  # whose file one brings
 COLUMNS = ("name", "status", "affinity", "liters", "size", "center")
 NAMES = ("chair", "table", "sofa", "bed", "lamp")  # of a generated room
 VIEW, COMPLETION = "View", "Completion"
+PRESET, CLIP = "quick", ("ViT-B-32", "openai")
 
 
 @options.command(EXAMPLES)
@@ -68,9 +69,9 @@ def view(
         option(RESULT, "Write figures, PLY and GLB files, pictures and a film here.", "FOLDER", "--out", "-o"),
     ] = None,
     side: Annotated[int, option(RESULT, "Cells along an edge of the grid.", min=8, max=128)] = 48,
-    preset: Annotated[str, option(ENCODER, "Of relevancy, see there.", "NAME", autocompletion=preset_names)] = "quick",
-    model: ClipModel = "ViT-B-32",
-    pretrained: Pretrained = "openai",
+    preset: Annotated[str, option(ENCODER, "Of relevancy, see there.", "NAME", autocompletion=preset_names)] = PRESET,
+    model: ClipModel = CLIP[0],
+    pretrained: Pretrained = CLIP[1],
     checkpoint: ClipCheckpoint = None,
     completion: Annotated[
         str | None, option(COMPLETION, "The network that completes; ours if left out.", "NAME")
@@ -97,8 +98,17 @@ def view(
         raise InputError("--affinities and --masks are two ways to say the same; leave one of them out")
     if file is None and any(one is not None for one in (depth, camera, depth_scale, affinities, masks)):
         raise InputError("--depth, --camera, --depth-scale, --affinities and --masks belong to an image; give its FILE")
-    if checkpoint is not None and (file is None or affinities is not None or masks is not None):
-        raise InputError("--checkpoint is of CLIP, which has no say where masks or affinities are given; leave it out")
+    asked_of_clip = {
+        "--preset": preset != PRESET,
+        "--model": model != CLIP[0],
+        "--pretrained": pretrained != CLIP[1],
+        "--checkpoint": checkpoint is not None,
+    }
+    if any(asked_of_clip.values()) and (file is None or affinities is not None or masks is not None):
+        what = f"{' '.join(name for name, given in asked_of_clip.items() if given)} is for CLIP, which"
+        if file is None:
+            raise InputError(f"{what} looks at an image; give its FILE")
+        raise InputError(f"{what} has no say where masks or affinities are given; leave it out")
     if (relations or relations_checkpoint) and not questions:
         raise InputError("--relations and --relations-checkpoint are of --locate; ask for something by it")
     relater: str | Completer = RELATIONAL

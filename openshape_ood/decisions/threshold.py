@@ -64,7 +64,7 @@ class Threshold:
             )
         if self.coverage is not None and not (_finite(self.coverage) and 0 < self.coverage < 1):
             raise InputError(f"a threshold has the coverage {self.coverage!r:.40}; expected a share between 0 and 1")
-        scores = np.sort(array(self.scores, "the scores of a threshold", "b").astype(np.float64))
+        scores = np.sort(array(self.scores, "scores of a threshold", "b").astype(np.float64))
         plain = {"value": float(self.value), "coverage": self.coverage and float(self.coverage), "scores": scores}
         for name, value in plain.items():
             object.__setattr__(self, name, value)
@@ -164,7 +164,8 @@ class Threshold:
             own = {name: str(value) for name, value in provenance["identity"].items()}
             provenance = {**provenance, "method": str(provenance["method"]), "identity": Identity(**own)}
             provenance = Provenance(**provenance)
-        return cls(**{**fields, "source": str(fields["source"])}, provenance=provenance)
+        # each must be there: without scores it would be a bare number
+        return cls(**{**fields, "source": str(fields["source"]), "scores": fields["scores"]}, provenance=provenance)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .json file, whole or not at all. Raises `FileError` where that cannot be."""

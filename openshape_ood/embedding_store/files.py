@@ -100,8 +100,9 @@ def write_embeddings(path: str | os.PathLike[str], rows: Rows, header: Header) -
 def read_header(source: Source) -> Header:
     """What made the embeddings of a source, as for `read_embeddings`. Raises `FileError` where there are none."""
     files = sources(source)
-    if not files or not files[0].exists():
-        given = source if isinstance(source, str | os.PathLike) else next(map(str, files), "an empty list")
+    missing = next((file for file in files if not file.exists()), None)
+    if missing or not files:
+        given = missing or (source if isinstance(source, str | os.PathLike) else "an empty list")
         raise FileError(f"there are no embeddings in {given}; expected what `openshape-ood embed --out` wrote")
     return _reader(files[0]).read_header(files[0])
 

@@ -48,7 +48,8 @@ REMEDIES = {
     "given": "Get the file again",
     "hub": "Delete the file and try again",
     "package": "Install the package again",
-} | dict.fromkeys(("https", "hand", "file"), "Correct `sha256` in the registry")
+    "hand": "Delete the file and add it again",
+} | dict.fromkeys(("https", "file"), "Correct `sha256` in the registry")
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,10 @@ def known_sha256(row: Row, use: bool = False) -> str:
     if row.members:
         return together_sha256(known_sha256(member, use) for member in row.members)
     known = _wanted(row).source.sha256
-    return known or (sha256(fetch(row)) if use else "")
+    if known or not use:
+        return known
+    path = fetch(row)  # which records it, where the cache can be written
+    return _wanted(row).source.sha256 or sha256(path)
 
 
 def add(row: Row, file: Path, text: tuple[str, str] | None = None) -> Path:

@@ -30,8 +30,9 @@ def check_fields(table: Mapping[str, Any], where: str, known: Collection[str], n
 
 
 def meant(given: str, known: Collection[str], cutoff: float = 0.6) -> str:
-    close = difflib.get_close_matches(given.lower(), known, n=1, cutoff=cutoff)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=cutoff)
+    return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
 @cache  # it takes most of the time of reading a registry
