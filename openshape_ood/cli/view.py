@@ -105,7 +105,7 @@ def view(
         "--checkpoint": checkpoint is not None,
     }
     if any(asked_of_clip.values()) and (file is None or affinities is not None or masks is not None):
-        what = f"{' '.join(name for name, given in asked_of_clip.items() if given)} is for CLIP, which"
+        what = f"{', '.join(name for name, given in asked_of_clip.items() if given)} is of CLIP, which"
         if file is None:
             raise InputError(f"{what} looks at an image; give its FILE")
         raise InputError(f"{what} has no say where masks or affinities are given; leave it out")

@@ -164,6 +164,14 @@ def test_list_and_show() -> None:
     assert shown["sizes"]["projection"] == 192 and shown["files"][0]["source"] == "package"
     assert "embeddings" not in shown and "folder" not in shown
     assert "spec.count" in run("checkpoints", "show", "vitb32").stdout
+    bare = run("checkpoints", "show", "semabs-vool").stdout
+    assert "sizes." in bare and "spec." not in bare and "text." not in bare
+
+
+def test_without_a_home_what_is_packaged_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", "~nosuchuser/cache")
+    found = {row["name"]: row["here"] for row in run_json("checkpoints", "list")["checkpoints"]}
+    assert found["tiny"] and not found["vitb32"]
 
 
 def test_the_list_is_a_table_to_choose_by() -> None:
@@ -237,6 +245,8 @@ def test_another_file_is_not_added(stick: Path, downloaded: Path) -> None:
         assert error["type"] == "HashError" and told in error["message"] and str(stick) in error["message"]
     error = run_json("checkpoints", "add", stick, "--as", "tiny", code=2)["error"]
     assert error["type"] == "WeightsError" and "nothing needs to be added" in error["message"]
+    both = run("checkpoints", "add", stick, "--as", "vitb32+tiny")
+    assert both.exit_code == 2 and "expected --as the one whose file it is: tiny, vitb32" in both.stderr
     missing = run("checkpoints", "add", stick.with_name("none.pt"))
     assert (
         missing.exit_code == 2 and "there is no file" in missing.stderr and "on the command line" not in missing.stderr

@@ -72,6 +72,13 @@ def test_something_wrong_is_1(own_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "set OPENSHAPE_OOD_CACHE to another" in result.stdout
 
 
+def test_without_a_home_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSHAPE_OOD_CACHE", "~nosuchuser/cache")
+    found = run_json("doctor", code=1)
+    (problem,) = found["problems"]
+    assert "no cache at ~nosuchuser/cache" in problem and found["self_test"]["ok"]
+
+
 def test_the_network_is_asked_where_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
     found = run_json("doctor", "--network", code=1)

@@ -82,6 +82,13 @@ def test_a_threshold_of_another_method_is_left_out_and_said(saved: Path, folder:
     assert over["shapes"][0]["verdict"] == "novel"
 
 
+def test_a_bare_threshold_has_no_other_coverage(folder: Path, tmp_path: Path) -> None:
+    path, names = tmp_path / "k.safetensors", ["--known", "chair", "--model", "tiny"]
+    assert run("known", "save", *names, "--threshold", "0.5", "--out", path).exit_code == 0
+    result = run("score", folder / "chair.npy", "--known-file", path, "--coverage", "0.8")
+    assert result.exit_code == 2 and "is a bare number" in " ".join(result.stderr.split())
+
+
 def test_another_axis_than_that_of_the_threshold_is_said(saved: Path, folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "z.safetensors"
     words = ["--known-file", saved, "--calibrate", folder / "held_out", *QUICK, "--up", "z"]

@@ -183,7 +183,14 @@ def test_stored_embeddings_are_scored_as_their_shapes(mixed: Path, tmp_path: Pat
         assert (one["verdict"], one["nearest"], one["up"]) == (other["verdict"], other["nearest"], "z")
     assert stored["provenance"] == shapes["provenance"]
     late = run("score", store, *words, "--up", "x", "--num-samples", "2").stderr
-    assert "note: --up x is for files" in late and "made with z" in late and "--num-samples 2" in late
+    assert "note: --up x is for files" in late and "made with --up z" in late and "--num-samples 2" in late
+
+
+def test_an_axis_that_stored_embeddings_have_is_no_difference(mixed: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.npz"
+    assert run("embed", mixed / "chair.npy", "--out", store, "--model", "tiny").exit_code == 0
+    words = ["score", store, "--known", "chair", "--threshold", "1", "--up"]
+    assert "is for files" not in run(*words, "y").stderr and "made with --up file" in run(*words, "z").stderr
 
 
 def test_stored_embeddings_are_examples_and_calibrate_too(
@@ -281,7 +288,10 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", "chair.npy", *KNOWN, "--out", "gone/x.csv"], "no folder gone"),
         (["score", "chair.npy", *KNOWN, "--threshold", "1", "--calibrate", "x"], "expected one of them"),
         (["score", "chair.npy", *KNOWN, "--threshold", "nan"], "finite"),
-        (["score", "chair.npy", *KNOWN, "--threshold", "1", "--coverage", "0.9"], "--threshold is a bare number"),
+        (
+            ["score", "chair.npy", *KNOWN, "--threshold", "1", "--coverage", "0.9"],
+            "(given with --threshold) is a bare number",
+        ),
         (["score", "chair.npy", *KNOWN, "--calibrate-by", "folder"], "is for the shapes of --calibrate"),
         (["score", "chair.npy", *KNOWN, "--threshold", "gone.json"], "cannot read the threshold gone.json"),
         (["score", "chair.npy", *KNOWN, "--save-threshold", "x.txt"], ".json"),
@@ -289,6 +299,7 @@ def test_the_axis_is_said_and_files_that_say_another_are_pointed_out(tmp_path: P
         (["score", ".", *KNOWN], "no shape files"),
         (["score", "a.ply", *KNOWN, "--known-up", "z"], "--known-up is for the shapes of --examples"),
         (["score", "--known", "chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
+        (["score", "--known=chair", "x.ply", "--model", "tiny"], "Every word after --known belongs to it"),
         (["score", "a.ply", "--known", "chair", "x.ply", "--model", "tiny"], "looks like a file"),
         (["score", "a.ply", *KNOWN], "no such file"),
         (["score", "a.ply", "--known-file", "b.txt", "--model", "tiny"], "is a .safetensors file"),
@@ -310,6 +321,11 @@ def test_a_warning_is_a_note_said_once(tmp_path: Path) -> None:
     said = run("score", tmp_path / "far.npy", *KNOWN, "--threshold", "1", "--num-samples", "2", "--readers", "0").stderr
     assert said.count("warning: ") == said.count("float32 there") == 1 and "warning: far.npy lies" in said
     assert "UserWarning" not in said
+    (tmp_path / "examples" / "chair").mkdir(parents=True)
+    (tmp_path / "far.npy").rename(tmp_path / "examples" / "chair" / "far.npy")
+    words = ["--examples", tmp_path / "examples", "--model", "tiny", "--readers", "0"]
+    said = run("known", "save", *words, "--out", tmp_path / "k.safetensors").stderr
+    assert said.count("warning: ") == said.count("float32 there") == 1 and "shape 0" not in said
 
 
 def test_why_nothing_can_be_calibrated_on_is_said(mixed: Path, tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_what_cannot_be_is_said(of_images, tmp_path):
     assert "00.png; expected a folder" in said("fit", of_images / "good", "--out", of_images / "good" / "00.png")
     assert "this model is of images" in said("score", model, tmp_path / "mixed" / "one.ply")
     assert "the model is of images" in said("score", model, of_images / "good", "--known", "chair")
-    assert "--threshold is of the question of which class" in said("score", model, "--threshold", "0.3")
+    for words in (("--threshold", "0.3"), ("--coverage", "0.8"), ("--calibrate-by", "folder")):
+        assert f"{words[0]} is of the question of which class" in said("score", model, *words)
     assert "expected FILES" in said("score", model)
     assert "holds no surface.safetensors; expected" in said("score", tmp_path / "empty", of_images / "good")
     assert "unknown setting 'steps' of reconstructor 'mean'" in said(

@@ -75,6 +75,11 @@ def test_what_is_lacking_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         (["--masks", folder / "masks.npz"], "belong to an image; give its FILE"),
         (["--depth-scale", "1000"], "belong to an image; give its FILE"),
         ([folder, *masks, "--checkpoint", "clip.pt"], "--checkpoint is of CLIP, which has no say"),
+        (
+            [folder, *masks, "--preset", "paper", "--model", "ViT-B-16"],
+            "--preset, --model is of CLIP, which has no say",
+        ),
+        (["--checkpoint", "clip.pt", "--names", "chair"], "--checkpoint is of CLIP, which looks at an image; give its"),
         ([folder, *masks, "--relations", "small"], "are of --locate; ask for something by it"),
         (["--names", "quark"], "generated categories; give some by --names"),
         ([folder, "--masks", folder / "affinities.npz"], "expected for each name one (h, w)"),

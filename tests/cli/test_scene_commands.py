@@ -69,9 +69,10 @@ def test_a_scan_in_millimeters_or_on_its_side_is_said(scan, tmp_path):
 
 def test_what_cannot_be_is_said_first(scan, tmp_path):
     assert "generated categories" in run("scene", "--known", "quark").stderr.replace("\n", " ")
-    sized = run("scene", scan, *NAMES, "--size-weight", "0.1", "--threshold", "0.8")
-    assert sized.exit_code == 2
-    assert "without sizes" in sized.stderr.replace("\n", " ")
+    for decision in ("--threshold", "--coverage"):
+        sized = run("scene", scan, *NAMES, "--size-weight", "0.1", decision, "0.8")
+        assert sized.exit_code == 2
+        assert "without sizes" in sized.stderr.replace("\n", " ")
     sized = run("scene", scan, *NAMES, "--size-weight", "0.1", "--proposals", "contact")
     assert "no threshold is made with --size-weight" in sized.stdout and "--calibrate" not in sized.stdout
     generated = run("scene", *NAMES, "--unit", "mm")

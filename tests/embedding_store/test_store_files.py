@@ -44,6 +44,9 @@ def test_what_is_written_is_read_back(tmp_path: Path, ending: str, batch_rows: i
     assert read_header(path) == HEADER
     batches = list(read_embeddings(str(path), COLUMNS, batch_rows))
     assert max(len(batch["id"]) for batch in batches) == min(batch_rows, 10)
+    for missing in (path.with_name("no.npz"), [path, path.with_name("no.npz")]):
+        with pytest.raises(FileError, match=r"there are no embeddings in .*no\.npz"):
+            read_header(missing)
     columns = {name: [one for batch in batches for one in batch[name]] for name in COLUMNS}
     np.testing.assert_array_equal(columns.pop("embedding"), vectors(10))
     assert columns["id"] == IDS and columns["path"] == [f"/in/{id}" for id in IDS]

@@ -30,6 +30,7 @@ from openshape_ood.registry.rows import (
     list_checkpoints,
     load_registry,
 )
+from openshape_ood.registry.tables import meant
 from openshape_ood.registry.weights import load_network
 from openshape_ood.shapes import CloudSpec
 
@@ -229,6 +230,7 @@ def test_unknown_fields(registry: Registry, table: str) -> None:
 
 def test_a_slip_of_the_pen_is_answered_with_the_field_meant(registry: Registry) -> None:
     assert "did you mean 'patches'?" in refusal(registry({"sizes.patchs": 64}))
+    assert meant("mynett", ["MyNet", "other"]) == "; did you mean 'MyNet'?"
 
 
 @pytest.mark.parametrize("field", ["name", "folder"])

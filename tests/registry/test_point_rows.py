@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,6 @@ def test_what_a_file_calls_its_network_and_brings_along(row: Row, tmp_path: Path
 
 
 def find_sized(row: Row, **changes: Any) -> Row:
-    from dataclasses import replace
-
     return replace(row, sizes=replace(row.sizes, **changes))
 
 
@@ -211,6 +210,8 @@ def test_a_file_that_people_fetch_is_kept_and_pinned(row: Row, tmp_path: Path) -
     kept.write_bytes(file.read_bytes())
     with pytest.raises(HashError, match="recorded"):
         load_network(row)
+    with pytest.raises(HashError, match="Delete the file and add it again"):
+        load_network(replace(row, source=replace(row.source, sha256=sha256)))
 
 
 @pytest.mark.parametrize(
