@@ -103,8 +103,8 @@ class Group(TyperGroup):
             print_error(str(error))
             has = ctx.meta["options"]
             if isinstance(error, CheckpointError) and "--model" in has and "--pretrained" not in has:  # which is CLIP's
-                files = [f"{flag} FILE, " for flag in ("--checkpoint", "--text-checkpoint") if flag in has]
-                print_note(f"on the command line: {''.join(files)}or --model tiny, offline")
+                ways = [f"{flag} FILE" for flag in ("--checkpoint", "--text-checkpoint") if flag in has]
+                print_note(f"on the command line: {' or '.join([*ways, '--model tiny, offline'])}")
             if ctx.meta["json"]:
                 print_json({"error": {"type": type(error).__name__, "message": str(error)}})
             raise typer.Exit(NOTHING_DONE) from None

@@ -219,6 +219,8 @@ def stick(downloaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_file_brought_by_hand_serves_everywhere(stick: Path, downloaded: Path) -> None:
     with pytest.raises(OfflineError, match=r"python -m openshape_ood checkpoints add model\.pt` here"):
         ShapeEncoder.from_pretrained("mine", device="cpu")
+    said = run("embed", stick, "--out", stick.with_name("x.npz"), "--model", "mine").stderr
+    assert "on the command line: --checkpoint FILE or --model tiny, offline" in said
     (found,) = run_json("checkpoints", "verify", stick)["files"]
     assert (found["checkpoint"], found["part"], found["status"]) == ("mine", "encoder", "sound")
     (added,) = run_json("checkpoints", "add", stick)["added"]
