@@ -94,8 +94,8 @@ class Recipe:
         check_seed(self.seed)
         for name in ("warm_up", "turned", "akin"):
             check_share(getattr(self, name), name)
-        if not 0 <= self.decay < math.inf:
-            raise InputError(f"decay is {self.decay!r}; expected a number from 0 up")
+        if self.decay != 0:
+            check_positive(self.decay, "decay, where it is not 0,")
         check_choice(self.loss, "loss", ("tanh", "cross_entropy"))
         check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
 
