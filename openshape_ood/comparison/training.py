@@ -208,7 +208,8 @@ def fit_comparator(
         turn = _rotation(rows.shape[1], recipe, step)
         return prepared[a] @ turn, prepared[b] @ turn, torch.from_numpy(different)
 
-    digest = hashlib.sha256(json.dumps([asdict(recipe), labels.tolist(), str(families)]).encode() + rows.tobytes())
+    told = json.dumps([asdict(recipe), labels.tolist(), str(families)], default=np.generic.item)
+    digest = hashlib.sha256(told.encode() + rows.tobytes())
     kept = None if folder is None else given_path(folder, "folder")
     history = train(network, batch, recipe, kept, digest.hexdigest(), report)
     network.eval().requires_grad_(False)
