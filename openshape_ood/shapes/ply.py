@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ TYPES = {
     "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "int64": "i8", "uint64": "u8",
     "float": "f4", "float32": "f4", "double": "f8", "float64": "f8",
 }  # fmt: skip
+CODES = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q", "f4": "f", "f8": "d"}
 WRITTEN = {"<f8": "double", "<f4": "float", "|u1": "uchar", "<i4": "int", "<u4": "uint"}
 INDICES = ("vertex_indices", "vertex_index")
 UV = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
@@ -169,7 +171,7 @@ def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Colu
     first = at
     for name, kind, length in element.properties:
         if length:
-            lengths[name] = _length(body, first, order + length)
+            lengths[name] = _length(body, first, Struct(order + CODES[length]))
             fields += [(f"#{name}", order + length), (name, order + kind, (lengths[name],))]
             first += np.dtype(length).itemsize
         else:
@@ -186,28 +188,32 @@ def _rows(body: memoryview, at: int, element: Element, order: str) -> tuple[Colu
     return _ragged(body, at, element, order)
 
 
-def _length(body: memoryview, at: int, kind: str) -> int:
+def _length(body: memoryview, at: int, kind: Struct) -> int:
     """How many values a list has; never more than the file could hold."""
-    require_bytes(at + np.dtype(kind).itemsize, len(body), "a list")
-    length = int(np.frombuffer(body, kind, 1, at)[0])
+    require_bytes(at + kind.size, len(body), "a list")
+    length = int(kind.unpack_from(body, at)[0])
     require_bytes(length, len(body) - at, "a list")
     return length
 
 
 def _ragged(body: memoryview, at: int, element: Element, order: str) -> tuple[Columns, int]:
-    sizes = {name: np.dtype(kind).itemsize for name, kind, _ in element.properties}
-    pieces: dict[str, list[memoryview]] = {name: [] for name in sizes}
+    properties = [
+        (name, np.dtype(kind).itemsize, Struct(order + CODES[length]) if length else None)
+        for name, kind, length in element.properties
+    ]
+    pieces: dict[str, list[memoryview]] = {name: [] for name, _, _ in properties}
     counts: dict[str, list[int]] = {name: [] for name, _, length in element.properties if length}
+    what = f"the rows of {element.name!r}"
     for _ in range(element.count):
-        for name, _, length in element.properties:
+        for name, size, prefix in properties:
             number = 1
-            if length:
-                number = _length(body, at, order + length)
+            if prefix is not None:
+                number = _length(body, at, prefix)
                 counts[name].append(number)
-                at += np.dtype(length).itemsize
-            pieces[name].append(body[at : at + number * sizes[name]])
-            at += number * sizes[name]
-            require_bytes(at, len(body), f"the rows of {element.name!r}")
+                at += prefix.size
+            pieces[name].append(body[at : at + number * size])
+            at += number * size
+            require_bytes(at, len(body), what)
     columns: Columns = {}
     for name, kind, length in element.properties:
         values = np.frombuffer(b"".join(pieces[name]), order + kind)
