@@ -91,7 +91,7 @@ class Recipe:
             check_whole(getattr(self, name), name)
         for name in ("rate", "slope", "target", "std"):
             check_positive(getattr(self, name), name)
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", check_seed(self.seed))  # torch takes none of numpy
         for name in ("warm_up", "turned", "akin"):
             check_share(getattr(self, name), name)
         if self.decay != 0:
