@@ -84,7 +84,7 @@ def check(args: argparse.Namespace, **least: float) -> None:
     """
     if (root := getattr(args, "data_root", None)) and not root.is_dir():
         raise InputError(f"--data-root: no folder {root}; expected the unpacked data, see benchmarks/README.md")
-    seeds = getattr(args, "seeds", [])
+    seeds = getattr(args, "seeds", None) or []
     for seed in [getattr(args, "seed", None), *seeds]:
         if seed is not None:  # else the recipe's own
             check_seed(seed)

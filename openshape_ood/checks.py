@@ -77,22 +77,22 @@ def check_rows(first: np.ndarray, what: str, second: np.ndarray, than: str) -> N
         raise InputError(f"there are {len(first)} rows of {what} and {len(second)} of {than}; expected as many of both")
 
 
-def grouped(labels: Any, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def grouped(labels: Any, examples: np.ndarray, what: str = "labels") -> tuple[np.ndarray, np.ndarray]:
     """The k labels that occur, sorted, and for every example the index (m,) of its own; raises `InputError`."""
     try:
         given = np.asarray(to_numpy(labels))
     except ValueError as error:
-        raise InputError(f"labels are lists of different lengths; expected ({len(examples)},), one each") from error
+        raise InputError(f"{what} are lists of different lengths; expected ({len(examples)},), one each") from error
     if given.ndim != 1 or len(given) != len(examples):
         raise InputError(
-            f"labels have the shape {given.shape} for {len(examples)} examples; expected ({len(examples)},), one each"
+            f"{what} have the shape {given.shape} for {len(examples)} rows; expected ({len(examples)},), one each"
         )
     if given.dtype.kind == "f" and not np.isfinite(given).all():
-        raise InputError("labels hold NaN or infinity; expected names or whole numbers")
+        raise InputError(f"{what} hold NaN or infinity; expected names or whole numbers")
     try:
         found, index = np.unique(given, return_inverse=True)
     except TypeError as error:  # None or numbers among names
-        raise InputError("labels are of several types; expected all names or all whole numbers") from error
+        raise InputError(f"{what} are of several types; expected all names or all whole numbers") from error
     return found, index
 
 

@@ -151,9 +151,16 @@ def save_arrays(path: Any, arrays: Mapping[str, np.ndarray], header: Mapping[str
     from safetensors.numpy import save
 
     path = _safetensors_path(path, what)
-    metadata = {"format": f"openshape_ood {what} 1", "header": json.dumps(header)}
+    metadata = {"format": f"openshape_ood {what} 1", "header": json.dumps(header, default=_plain)}
     content = save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata)
     return save_whole(path, _ordered(content), f"the {what}")
+
+
+def _plain(value: Any) -> Any:
+    """A number or array of numpy as Python's own, for JSON."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no value of JSON")
 
 
 def _ordered(content: bytes) -> bytes:

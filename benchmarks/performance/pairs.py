@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the figures and write the JSON: 0 when done, 1 when the input was wrong."""
     parser = options.parser(
-        "pairs", "pairs that comparators compare in a second, beside the bound", "threads", "repeats"
+        "pairs", "pairs that comparators compare in a second, beside the bound", "threads", repeats=3
     )
     options.add_numbers(
         parser,

@@ -55,10 +55,8 @@ def evaluate(args: argparse.Namespace) -> None:
 
     completer = Completer.from_pretrained(args.model, checkpoint=args.checkpoint)
     texts = named(args.text, completer.network.sizes.head)
-    paths, before = (
-        view_files(args.views),
-        read_rows(args.out) if args.out.is_file() and args.out.stat().st_size else [],
-    )
+    paths = view_files(args.views)
+    before = read_rows(args.out) if args.out.is_file() and args.out.stat().st_size else []
     columns, done = list(before[0]) if before else [], {(row["scene_id"], row["split"]) for row in before}
     for path in paths:
         datum = load_datum(path)

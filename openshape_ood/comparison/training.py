@@ -91,11 +91,11 @@ class Recipe:
             check_whole(getattr(self, name), name)
         for name in ("rate", "slope", "target", "std"):
             check_positive(getattr(self, name), name)
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", check_seed(self.seed))  # torch takes none of numpy
         for name in ("warm_up", "turned", "akin"):
             check_share(getattr(self, name), name)
-        if not 0 <= self.decay < math.inf:
-            raise InputError(f"decay is {self.decay!r}; expected a number from 0 up")
+        if self.decay != 0:
+            check_positive(self.decay, "decay, where it is not 0,")
         check_choice(self.loss, "loss", ("tanh", "cross_entropy"))
         check_choice(self.optimizer, "optimizer", ("adamw", "sgd"))
 
@@ -208,7 +208,8 @@ def fit_comparator(
         turn = _rotation(rows.shape[1], recipe, step)
         return prepared[a] @ turn, prepared[b] @ turn, torch.from_numpy(different)
 
-    digest = hashlib.sha256(json.dumps([asdict(recipe), labels.tolist(), str(families)]).encode() + rows.tobytes())
+    told = json.dumps([asdict(recipe), labels.tolist(), str(families)], default=np.generic.item)
+    digest = hashlib.sha256(told.encode() + rows.tobytes())
     kept = None if folder is None else given_path(folder, "folder")
     history = train(network, batch, recipe, kept, digest.hexdigest(), report)
     network.eval().requires_grad_(False)

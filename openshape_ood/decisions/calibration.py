@@ -191,12 +191,7 @@ def one_of_each(groups: Any, n: int, seed: int = 0) -> np.ndarray:
     Single subsampling of Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
     models", arXiv 1809.07441.
     """
-    shape = np.shape(to_numpy(groups))
-    if shape != (n,):
-        raise InputError(
-            f"groups have the shape {shape} for {n} calibration shapes; expected ({n},), the object of each"
-        )
-    index = grouped(groups, np.empty(n))[1]
+    index = grouped(groups, np.empty(n), "groups")[1]
     order = np.random.default_rng(check_seed(seed)).permutation(n)
     return order[np.unique(index[order], return_index=True)[1]]
 

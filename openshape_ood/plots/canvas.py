@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from openshape_ood.checks import array, check_whole, given_path
+from openshape_ood.checks import array, check_positive, check_whole, given_path
 from openshape_ood.errors import InputError, MissingPackageError
 from openshape_ood.storage import save_whole
 
@@ -64,7 +64,8 @@ def panels(rows: int = 1, columns: int = 2, *, size: tuple[float, float] | None 
     >>> panels(2, 3)[1].shape
     (2, 3)
     """
-    check_whole(rows, "rows"), check_whole(columns, "columns")
+    check_whole(rows, "rows")
+    check_whole(columns, "columns")
     figure = new_figure((PANEL * columns, PANEL * rows) if size is None else size)
     return figure, np.asarray(figure.subplots(rows, columns, squeeze=False))
 
@@ -78,7 +79,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return ax
 
 
-def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
+def save(picture: Any, path: str | os.PathLike[str], dpi: float = 110) -> Path:
     """Write a picture, whole or not at all. The same picture gives the same bytes.
 
     Parameters
@@ -87,7 +88,7 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
         Of axes or a part the whole figure is written.
     path : str or Path
         Ends in .png, .svg or .pdf; in .html for plotly, which holds plotly itself (some 5 MB) and needs no network.
-    dpi : int
+    dpi : float
         Pixels an inch, of PNG and of the points in SVG and PDF.
 
     Returns
@@ -112,14 +113,16 @@ def save(picture: Any, path: str | os.PathLike[str], dpi: int = 110) -> Path:
             f"{path.name!r} ends in {path.suffix!r}; {what} saved as {', '.join(suffixes)}; {other} what fits others"
         )
     if not html:
-        return save_whole(path, rendered(figure, path.suffix.lower()[1:], check_whole(dpi, "dpi")), "the picture")
+        if check_positive(dpi, "dpi") < 1:
+            raise InputError(f"dpi is {dpi}; expected 1 or more")
+        return save_whole(path, rendered(figure, path.suffix.lower()[1:], dpi), "the picture")
     config = {"displaylogo": False, "responsive": True}
     # without an id of its own it would be a random one
     page = picture.to_html(config=config, include_plotlyjs=True, include_mathjax=False, div_id="shape")
     return save_whole(path, str(page).encode("utf-8", "replace"), "the picture")
 
 
-def rendered(figure: Figure, form: str, dpi: int) -> bytes:
+def rendered(figure: Figure, form: str, dpi: float) -> bytes:
     """The bytes of a PNG, SVG or PDF file, the same for the same picture."""
     from matplotlib import rc_context
 

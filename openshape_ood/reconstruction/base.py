@@ -34,7 +34,7 @@ PIXELS = 10_000  # of the held-out tiles that the threshold of pixels is made of
 AT_ONCE = 1 << 22  # numbers of the tiles that are rebuilt at once: 16 MiB
 ROUNDING = 1e-5  # by which a value may leave [-1, 1]
 KEPT = 1000  # records of a history in a file, at most
-PLAIN = (str, int, float, tuple, list, type(None))
+PLAIN = (str, int, float, tuple, list, np.generic, np.ndarray, type(None))
 CLASSES = np.array(["normal"])
 
 Report = Callable[[Mapping[str, Any]], None]

@@ -117,7 +117,7 @@ def distance(a: Tensor, b: Tensor, seen: Tensor | None = None) -> Tensor:
     return ((a - b).abs() * seen).sum() / (seen.sum() * a.shape[1]).clamp(min=1)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
+@dataclass(kw_only=True, eq=False)
 class Recipe:
     """How units are trained; see `CompetitiveReconstructor`, which is one, for what each is."""
 
@@ -252,8 +252,9 @@ def train(
     Raises
     ------
     InputError
-        Where the training diverges.
+        For settings that cannot be, and where the training diverges.
     """
+    check_recipe(recipe)
     device = next(units.parameters()).device
     rng = np.random.default_rng([seed, 2])
     pairs, rows = meetings(len(units), recipe.pairs, rng), batches(len(tiles), recipe.batch, rng)

@@ -243,7 +243,9 @@ def kind_of_clouds(
         raise CloudError(f"most points of {given[0].name} are repeated; drop repeats first: np.unique(points, axis=0)")
     flat = all(_is_sheet(sample) for sample, *_ in looked)
     if shape == "objects" or (shape is None and not flat):
-        refuse("of sheets, and these are objects; shape says otherwise", cell=cell, channels=channels)
+        refuse(
+            "of sheets, and these are objects", "" if shape else " or give shape='sheets'", cell=cell, channels=channels
+        )
         radius = ROOM * max(radius_of(sample) for sample, *_ in looked)
         step = max(granule, GRANULE)
         cells = int(np.clip(2 * radius / MARGIN / (SEEN * spacing), *VIEW)) // step * step
@@ -268,10 +270,11 @@ def kind_of_clouds(
     )
 
 
-def refuse(why: str, **settings: Any) -> None:
+def refuse(why: str, instead: str = "", **settings: Any) -> None:
     """Raises `InputError` for settings that are given and have no say."""
     if given := [name for name, one in settings.items() if one is not None]:
-        raise InputError(f"{' and '.join(given)} would have no say: {'they are' if given[1:] else 'it is'} {why}")
+        they_are, them = ("they are", "them") if given[1:] else ("it is", "it")
+        raise InputError(f"{' and '.join(given)} would have no say: {they_are} {why}; leave {them} out{instead}")
 
 
 def radius_of(points: np.ndarray) -> float:

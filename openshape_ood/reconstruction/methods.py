@@ -7,6 +7,7 @@ from typing import Any
 
 from openshape_ood.checks import check_choice, check_settings
 from openshape_ood.encoders.devices import find_device
+from openshape_ood.errors import InputError
 from openshape_ood.reconstruction.base import FILE, Reconstructor
 from openshape_ood.reconstruction.baselines import MeanReconstructor, PCAReconstructor
 from openshape_ood.reconstruction.memory import PatchMemory
@@ -63,11 +64,15 @@ def load_reconstructor(
     FileError
         For any other file.
     InputError
-        For a device that is not there.
+        For a device that is not there, and a backbone where the method has none.
     """
     find_device(device)
     given = {name: one for name, one in (("device", device), ("backbone", backbone)) if one is not None}
     with loaded_arrays(path, FILE) as (header, arrays):
         own = {name: tuple(one) if isinstance(one, list) else one for name, one in header["params"].items()}
         made = find_reconstructor(header["method"], **own)
-        return made.set_params(**{k: v for k, v in given.items() if k in made.get_params()}).restored(header, arrays)
+        settings = made.get_params()
+        made.set_params(**{k: v for k, v in given.items() if k in settings}).restored(header, arrays)
+    if backbone is not None and "backbone" not in settings:
+        raise InputError(f"{path} is of {made.method!r}, which has no backbone; leave it out")
+    return made

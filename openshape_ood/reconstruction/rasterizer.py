@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, check_choice, check_count, check_positive, check_rows, check_whole
+from openshape_ood.checks import array, check_choice, check_count, check_positive, check_rows, check_share, check_whole
 from openshape_ood.errors import CloudError, InputError
 from openshape_ood.reconstruction import tiles
 from openshape_ood.reconstruction.planes import Frame, sample_step, sheet_frame
@@ -85,7 +85,7 @@ class Rasterizer:
         check_whole(self.fill, "fill", 0)
         if check_count(self.tile, "tile", MOST_CELLS, "cells along a tile") % GRANULE:
             raise InputError(f"tile is {self.tile}; expected a multiple of {GRANULE}")
-        if not 0 <= self.overlap <= MOST_OVERLAP:
+        if check_share(self.overlap, "overlap") > MOST_OVERLAP:
             raise InputError(f"overlap is {self.overlap!r}; expected a share from 0 to {MOST_OVERLAP}")
         if isinstance(self.channels, str) or not self.channels or len(set(self.channels)) < len(self.channels):
             raise InputError(f"channels are {self.channels!r}; expected some of {', '.join(CHANNELS)}, each once")

@@ -177,7 +177,7 @@ class SurfaceModel:
             kinds.refuse("of images, and given are clouds", values=values)
             data = kinds.kind_of_clouds(sources, rasterizer, shape, size, cell, channels, own.granule)
         else:
-            of_clouds = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
+            of_clouds: dict[str, Any] = {"rasterizer": rasterizer, "shape": shape, "cell": cell, "channels": channels}
             kinds.refuse("of clouds, and given are images", **of_clouds)
             data = Images.of(sources, size, values)
         rounds = (1 if hasattr(own, "steps") else FOLDS) if folds is None else check_whole(folds, "folds")

@@ -119,10 +119,11 @@ def check_scene(scene: Any) -> None:
 
 def whole_numbers(given: np.ndarray, what: str) -> np.ndarray:
     """Labels (n,) int64 from 0 up: what is below 0 is 0, none. Raises `CloudError` for other numbers."""
+    given = _numbers(given, what)
     with np.errstate(invalid="ignore"):
         found = given.astype(np.int64, copy=False)
-    if given.dtype.kind not in "iub" and not (found == given).all():
-        raise CloudError(f"{what} holds other than whole numbers, which no labels are")
+    if given.dtype.kind not in "ib" and not (found == given).all():
+        raise CloudError(f"{what} holds other than whole numbers below 2**63, which no labels are")
     return np.maximum(found, 0) if found.min(initial=0) < 0 else found
 
 

@@ -152,7 +152,8 @@ def majority_label(voxels: Voxels, labels: np.ndarray) -> np.ndarray:
 def _checked(values: np.ndarray, what: str, count: int, of: str, axes: int | None = None) -> np.ndarray:
     given = np.asarray(values)
     if given.ndim == 0 or given.ndim != (axes or given.ndim):
-        raise InputError(f"{what} have shape {given.shape}; expected one for each of {count} {of}")
+        shape = (count, 3) if axes == 2 else (count,)
+        raise InputError(f"{what} have shape {given.shape}; expected {shape}, one for each of {count} {of}")
     if len(given) != count:
         raise InputError(f"there are {len(given)} {what} for {count} {of}; expected one for each")
     return given

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from openshape_ood.checks import array, blocks, check_count, check_rows, check_widths, grouped, log_sum_exp
+from openshape_ood.checks import array, blocks, check_count, check_rows, check_share, check_widths, grouped, log_sum_exp
 from openshape_ood.errors import InputError
 from openshape_ood.scoring.distances import ROUNDING, class_means, same_width
 
@@ -84,7 +84,7 @@ class Gaussian:
         covariance = within.T @ within / len(within)
         if share is None:
             share = _shrinkage(within, covariance)
-        elif not 0 < share <= 1:
+        elif not check_share(share, "share of the mean variance"):
             raise InputError(f"share of the mean variance is {share!r}; expected a number above 0, at most 1")
         classes = cls(means, _precision(covariance, share))
         if not background:

@@ -18,16 +18,19 @@ BOUNDS.flags.writeable = False
 SCALE = 0.6  # units of the published frame a meter
 
 
-def checked_matrix(given: Any, what: str, shape: tuple[int, int]) -> np.ndarray:
-    """`given` as finite float64 of a shape; the last row of (4, 4) is 0, 0, 0, 1. Raises `InputError`."""
+def checked_matrix(given: Any, what: str, shape: tuple[int, int], infinite: bool = False) -> np.ndarray:
+    """`given` as finite float64 of a shape; the last row of (4, 4) is 0, 0, 0, 1. Raises `InputError`.
+
+    infinite: infinity is allowed too, as of a box that is open on a side.
+    """
     try:
         found = np.array(to_numpy(given), dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         found = np.empty(0)
-    if found.shape != shape or not np.isfinite(found).all():
-        raise InputError(f"{what} is {given!r:.80}; expected {shape} finite numbers")
+    if found.shape != shape or np.isnan(found).any() or not (infinite or np.isfinite(found).all()):
+        raise InputError(f"{what} is {given!r:.80}; expected {shape} {'' if infinite else 'finite '}numbers")
     if shape == (4, 4) and np.abs(found[3] - [0, 0, 0, 1]).max() > 1e-6:
-        raise InputError(f"the last row of {what} is {found[3].tolist()}; expected 0, 0, 0, 1")
+        raise InputError(f"{what} has {found[3].tolist()} as its last row; expected 0, 0, 0, 1")
     return found
 
 

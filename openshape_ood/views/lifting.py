@@ -178,7 +178,7 @@ def _kept(views: Sequence[View], bounds: Any) -> list[np.ndarray]:
         raise CloudError(f"{told}: no pixel has a depth, so that there is no visible point")
     if bounds is None:
         return kept
-    box = checked_matrix(bounds, "bounds", (2, 3))
+    box = checked_matrix(bounds, "bounds", (2, 3), infinite=True)
     if not (box[0] < box[1]).all():
         raise InputError(f"bounds are {bounds!r}; expected (2, 3), a low corner and a high one")
     inside = [mask & in_bounds(view.points, box) for view, mask in zip(views, kept, strict=True)]

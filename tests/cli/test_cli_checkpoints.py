@@ -299,6 +299,11 @@ PAGE_ROWS = """
 like = "tiny-points"
 licence = "MIT"
 source = { page = "https://example.org/", file = "scans.safetensors" }
+[unnamed]
+like = "tiny-points"
+licence = "MIT"
+source = { page = "https://example.org/", file = "unnamed.safetensors" }
+text = { kind = "open_clip", model = "ViT-B-32", pretrained = "none", templates = "openscene", average = "mean" }
 [views]
 like = "completion-rooms"
 licence = "MIT"
@@ -316,15 +321,20 @@ def page_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("page_rows")
 @pytest.mark.parametrize(
-    ("name", "part", "source"),
-    [("scans", "encoder", "tiny/points.safetensors"), ("views", "completion", "completion/rooms.safetensors")],
+    ("name", "part", "source", "code"),
+    [
+        ("scans", "encoder", "tiny/points.safetensors", 0),
+        ("unnamed", "encoder", "tiny/points.safetensors", 1),  # its text is missing
+        ("views", "completion", "completion/rooms.safetensors", 0),
+    ],
 )
-def test_what_is_got_by_hand(name: str, part: str, source: str) -> None:
+def test_what_is_got_by_hand(name: str, part: str, source: str, code: int) -> None:
     done = run("checkpoints", "add", PACKAGE / source, "--as", name)
     assert done.exit_code == 0 and done.stdout.startswith(f"{name}, {part}: ")
     assert done.stderr.startswith("warning: ") and "the registry names no sha256" in done.stderr
-    first = run_json("checkpoints", "verify", name)["files"][0]
+    first = run_json("checkpoints", "verify", name, code=code)["files"][0]
     assert (first["part"], first["status"]) == (part, "sound")
+    assert Path(first["path"]).read_bytes() == (PACKAGE / source).read_bytes()
     assert run_json("checkpoints", "show", name)["files"][0]["path"] == first["path"]
     error = run_json("checkpoints", "add", PACKAGE / "tiny/encoder.safetensors", "--as", name, code=2)["error"]
     assert error["type"] == "HashError" and "tiny/encoder.safetensors" in error["message"]

@@ -80,7 +80,7 @@ def test_the_same_again_from_wherever_it_was_stopped(tmp_path: Path, monkeypatch
 
 
 def test_a_seed_is_a_training() -> None:
-    first, again, other = (fit_comparator(BASE, recipe=replace(SHORT, seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (fit_comparator(BASE, recipe=replace(SHORT, seed=seed)) for seed in (0, np.int64(0), 1))
     assert same(first, again) and not same(first, other) and first.name == again.name != other.name
 
 
@@ -159,6 +159,7 @@ def test_names_are_learned_as_one_more_example() -> None:
         ({"turned": 1.5}, InputError),
         ({"warm_up": float("nan")}, InputError),
         ({"decay": -1}, InputError),
+        ({"decay": None}, InputError),
         ({"akin": 2}, InputError),
     ],
 )
@@ -174,6 +175,8 @@ def test_what_cannot_be_learned_from() -> None:
         with pytest.raises(UnknownNameError, match=f"unknown setting '{setting}' of the family '{family}'"):
             fit_comparator(BASE, family, **{setting: 1})
     wrong = ("plda", "between_shrinkage", 5), ("metric", "strength", 0), ("metric", "pairs", -5)
+    with pytest.raises(InputError, match="share of the mean variance is 'a'"):
+        fit_comparator(BASE, "plda", shrinkage="a")
     for family, setting, value in wrong:
         with pytest.raises(InputError, match=f"{setting} is {value}"):
             fit_comparator(BASE, family, **{setting: value})

@@ -304,7 +304,7 @@ def test_an_empty_batch_has_no_p_values_and_no_discoveries() -> None:
         ([[1.0]], [0], "there is 1 example; expected 2 or more"),
         (np.empty((0, 3)), [], r"shape is \(0, 3\); expected"),
         ([1.0, 2.0], [0, 0], r"shape \(2,\); expected \(m, d\)"),
-        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 examples; expected \(3,\)"),
+        (np.zeros((3, 2)), [0, 1], r"labels have the shape \(2,\) for 3 rows; expected \(3,\)"),
         (np.zeros((3, 2)), [[0], [1, 2], [3]], "labels are lists of different lengths"),
         ([[1.0], [math.nan]], [0, 1], "row 1 of the examples holds NaN"),
     ],

@@ -111,6 +111,8 @@ def test_of_several_rows_of_one_object_one_counts() -> None:
     assert threshold.coverage == expected_coverage(20)
     with pytest.raises(InputError, match=r"groups have the shape \(2,\) for 40"):
         Threshold.from_novelty(np.arange(40.0), groups=[1, 2])
+    with pytest.raises(InputError, match="groups are lists of different lengths"):
+        Threshold.from_novelty(np.arange(40.0), groups=[[1], [2, 3]])
 
 
 @pytest.mark.parametrize("novelty", [0.5, None, ["a"] * 30, [[1.0], [1.0, 2.0]], [[1.0]] * 30, [], [np.nan] * 30])

@@ -30,8 +30,9 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path, name, start):
 
 def test_pixels_follow_dpi(tmp_path):
     figure = plots.panels(1, 1, size=(2, 3))[0]
-    with Image.open(plots.save(figure, tmp_path / "a.png", dpi=50)) as picture:
-        assert picture.size == (100, 150)
+    for dpi in (50, 50.0):
+        with Image.open(plots.save(figure, tmp_path / "a.png", dpi=dpi)) as picture:
+            assert picture.size == (100, 150)
 
 
 def test_of_axes_in_a_part_the_whole_figure_is_saved(tmp_path):
@@ -126,7 +127,11 @@ def test_names_are_cut_and_what_cannot_be_drawn_is_replaced(text, length, expect
 
 def test_paths_and_numbers_that_are_none_are_said(tmp_path):
     picture = plots.roc([1], [2])
-    for wrong, message in (((None,), "path is None"), ((tmp_path / "a.png", 0), "dpi is 0")):
+    for wrong, message in (
+        ((None,), "path is None"),
+        ((tmp_path / "a.png", 0), "dpi is 0"),
+        ((tmp_path / "a.png", 0.5), "dpi is 0.5"),
+    ):
         with pytest.raises(InputError, match=message):
             plots.save(picture, *wrong)
     with pytest.raises(InputError, match="columns is 0"):

@@ -16,7 +16,6 @@ from openshape_ood.reconstruction.competition import (
     Recipe,
     StepLosses,
     batches,
-    check_recipe,
     competition_step,
     cut_out,
     discriminator_loss,
@@ -144,7 +143,7 @@ def test_the_same_seed_gives_the_same_training() -> None:
 )
 def test_other_recipes_are_refused(settings: dict[str, object], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        check_recipe(Recipe(**settings))
+        train(small_units(2), tiles(), Recipe(**settings), 0)
 
 
 def curved_tokens(seed: int, m: int = 4096, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

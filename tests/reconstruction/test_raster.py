@@ -176,6 +176,7 @@ BAD: list[tuple[str, Callable[[np.ndarray], object], type[Exception], str]] = [
     ("columns", lambda p: Rasterizer().rasterize(np.hstack([p, p])), CloudError, r"\(n, 3\)"),
     ("tile", lambda p: Rasterizer(tile=100), InputError, "multiple of 16"),
     ("overlap", lambda p: Rasterizer(overlap=1), InputError, "from 0 to 0.9"),
+    ("overlap of words", lambda p: Rasterizer(overlap="a"), InputError, "overlap is 'a'"),
     ("channel", lambda p: Rasterizer(channels=("heigth",)), InputError, "unknown channel"),
     ("channels", lambda p: Rasterizer(channels="height"), InputError, "each once"),
     ("cell", lambda p: Rasterizer(cell=0), InputError, "above 0"),

@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from openshape_ood.errors import FileError, InputError, UnknownNameError
 from openshape_ood.reconstruction import (
+    CompetitiveReconstructor,
     MeanReconstructor,
     PCAReconstructor,
     Reconstructor,
@@ -100,6 +101,17 @@ def test_pooling() -> None:
     assert pooled(maps, "mean").tolist() == pytest.approx([0.25, 4 / 36])
     maps[0, 1] = np.nan
     assert pooled(maps)[0] == 1.5
+
+
+def test_numbers_of_numpy_are_saved_as_they_are(tmp_path: Path) -> None:
+    made = PCAReconstructor(np.int64(4), coverage=np.float32(0.5)).fit(NORMAL)
+    assert load_reconstructor(made.save(tmp_path / "pca.safetensors")).get_params() == made.get_params()
+    tiles = RNG.uniform(-1, 1, (3, 1, 32, 32))
+    for given in (np.array([1, 0.5, 0.5]), (np.float32(1), 0.5, 0.5)):
+        trained = CompetitiveReconstructor(2, steps=1, width=4, weights=given).fit(tiles)
+        assert load_reconstructor(trained.save(tmp_path / "crn.safetensors")).weights == (1, 0.5, 0.5)
+    with pytest.raises(InputError, match="is of 'pca', which has no backbone"):
+        load_reconstructor(tmp_path / "pca.safetensors", backbone=3)
 
 
 @pytest.mark.parametrize("made", BASELINES, ids=lambda one: one.method)

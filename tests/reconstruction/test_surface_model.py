@@ -146,13 +146,19 @@ def test_clouds_without_what_was_learned_are_refused(of_sheets):
         SurfaceModel.fit([sheet(1), sheet(2)], "unet", step=5)
 
 
+def test_sizes_of_numpy_are_saved(tmp_path):
+    model = SurfaceModel.fit([image(1), image(2), image(3)], PCAReconstructor(2), size=np.int64(16))
+    assert SurfaceModel.load(model.save(tmp_path)).data == model.data
+
+
 def test_settings_that_have_no_say_are_refused():
     table = generate("table", 3)
     for good, how, told in (
         ([image(1), image(2)], {"cell": 1, "channels": ["height"]}, "cell and channels would .* of clouds"),
         ([sheet(1), sheet(2)], {"values": (0, 1)}, "values would have no say: it is of images"),
         ([sheet(1), sheet(2)], {"rasterizer": Rasterizer(), "size": 16}, "size would .* rasterizer that is found"),
-        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "cell would .* these are objects"),
+        ([sample(table, 500, seed) for seed in (1, 2)], {"cell": 0.1}, "; leave it out or give shape='sheets'$"),
+        ([sample(table, 500, 1)], {"cell": 1, "channels": [], "shape": "objects"}, "of sheets.*; leave them out$"),
     ):
         with pytest.raises(InputError, match=told):
             SurfaceModel.fit(good, **how)

@@ -294,7 +294,8 @@ def test_a_source_has_one_place(registry: Registry, changes: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["http://lab.org/m.pt", "file:///etc/passwd", "m.pt", "https:///m.pt", "https://[x/m.pt"]
+    "url",
+    ["http://lab.org/m.pt", "file:///etc/passwd", "ftp://lab.org/m.pt", "m.pt", "https:///m.pt", "https://[x/m.pt"],
 )
 def test_addresses_are_https(registry: Registry, url: str) -> None:
     address = {"source.repo": ..., "source.file": ..., "source.url": url}

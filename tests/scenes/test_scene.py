@@ -30,6 +30,7 @@ def test_points_are_double_and_rows_are_taken_together() -> None:
         ({"points": [[0, 0, 0], [1, 1]]}, "points in rows of different lengths"),
         ({"points": np.zeros((1, 3)), "labels": ["chair"]}, "labels of type <U5; expected numbers"),
         ({"points": np.zeros((1, 3)), "labels": [1.5]}, "labels holds other than whole numbers"),
+        ({"points": np.zeros((1, 3)), "labels": np.array([2**63], np.uint64)}, "labels holds other than whole numbers"),
         ({"points": np.zeros((1, 3)), "instances": [np.nan]}, "instances holds other than whole numbers"),
     ],
 )

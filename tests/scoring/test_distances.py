@@ -468,7 +468,7 @@ def test_an_unknown_metric(metric: Any) -> None:
 @pytest.mark.parametrize(
     "labels, message",
     [
-        (LABELS[1:], r"shape \(70,\) for 71 examples"),
+        (LABELS[1:], r"shape \(70,\) for 71 rows"),
         (LABELS[:, None], r"shape \(71, 1\) for 71"),
         (np.where(LABELS == 0, np.nan, 1), "labels hold NaN"),
         ([None, *"a" * 70], "labels are of several types"),

@@ -111,6 +111,7 @@ def test_jitters_are_seeded() -> None:
 
 def test_presets_by_name() -> None:
     assert tiling.find_preset("ours") == Preset(jitters=5, flip=True)
+    assert Preset(scales=[[1, 1], [2, 3]]) == Preset(scales=((1, 1), (2, 3)))
     assert tiling.find_preset("quick", legacy=True).legacy == "height"
     with pytest.raises(UnknownNameError, match="unknown preset 'best'; known: ours, chefer_et_al, quick"):
         tiling.find_preset("best")
@@ -124,6 +125,7 @@ def test_presets_by_name() -> None:
         ({"scales": ((0, 1),)}, "from 1/16 to 1"),
         ({"scales": ((1, 17),)}, "from 1/16 to 1"),
         ({"scales": (1,)}, "such as"),
+        ({"scales": 5}, "scales are 5"),
         ({"jitters": -1}, "jitters is -1"),
         ({"legacy": "width"}, "unknown legacy 'width'"),
     ],

@@ -20,8 +20,8 @@ JITTER, HUE = 0.6, 0.1  # of brightness, contrast and saturation; of hue
 Fraction = tuple[int, int]
 
 
-def _fits(scale: Any) -> bool:
-    whole = isinstance(scale, tuple) and len(scale) == 2 and all(type(one) is int for one in scale)
+def _fits(scale: tuple[Any, ...]) -> bool:
+    whole = len(scale) == 2 and all(type(one) is int for one in scale)
     return whole and 0 < scale[0] <= scale[1] <= LEAST_SIDE * scale[0]
 
 
@@ -52,8 +52,13 @@ class Preset:
     def __post_init__(self) -> None:
         check_whole(self.jitters, "jitters", 0)
         check_choice(self.legacy, "legacy", ("", "height", "shorter"))
-        if not self.scales or not all(map(_fits, self.scales)):
+        try:
+            scales = tuple(tuple(pair) for pair in self.scales)
+        except TypeError:  # no pairs
+            scales = ()
+        if not scales or not all(map(_fits, scales)):
             raise InputError(f"scales are {self.scales!r:.80}; expected pairs such as (2, 3), from 1/{LEAST_SIDE} to 1")
+        object.__setattr__(self, "scales", scales)
 
 
 PRESETS = {
