@@ -136,9 +136,7 @@ def score(
                 )
     if folder is None:
         print_note(f"no DIR: learning {GOOD} generated roads, which are sound")
-        how: dict[str, Any] = {} if asked.device is None else {"device": asked.device}
-        roads = _roads(asked.seed, [""] * GOOD)
-        model = SurfaceModel.fit(roads, seed=asked.seed, progress=sys.stderr.isatty(), **how)
+        model = SurfaceModel.fit(_roads(asked.seed, [""] * GOOD), seed=asked.seed, progress=sys.stderr.isatty())
     else:
         model = SurfaceModel.load(folder, device=asked.device)
     sources = list_sources(files) if files else _to_be_scored(model, asked.seed)
