@@ -45,21 +45,19 @@ def read_obj(data: bytes, side: SideFiles) -> Geometry:
 
 def read_off(data: bytes, side: SideFiles) -> Geometry:
     """A mesh, or a cloud where the file counts no faces."""
-    import trimesh
+    from trimesh import PointCloud
 
     guards.check_off(data)
-    scene = _parse(data, "off", side)
+    scene, rgb = _parse(data, "off", side), None
     mesh: Any = next(iter(scene.geometry.values()), None)
-    painted = None
     if data.lstrip().startswith(b"COFF"):
         # trimesh leaves out the vertex colors, which follow the coordinates in a vertex's line
         lines = (line.partition(b"#")[0].split() for line in data.partition(b"COFF")[2].splitlines())
         rows = [words for words in lines if words][1 : len(mesh.vertices) + 1]
-        if all(len(row) >= 6 for row in rows):
-            rgb = np.array([row[3:6] for row in rows], dtype=np.float64)
-            mesh.visual.vertex_colors = painted = unit_colors(rgb, "its colors")
-    bare = mesh is not None and not len(mesh.faces)
-    return trimesh.PointCloud(mesh.vertices, painted) if bare else scene
+        if rows and all(len(row) >= 6 for row in rows):
+            rgb = unit_colors(np.array([row[3:6] for row in rows], dtype=np.float64), "its colors")
+            mesh.visual.vertex_colors = rgb
+    return scene if mesh is None or len(mesh.faces) else PointCloud(mesh.vertices, rgb)
 
 
 def read_stl(data: bytes, side: SideFiles) -> Trimesh:

@@ -606,6 +606,8 @@ class TestNothingToSample:
     def test_no_faces(self, tmp_path: Path) -> None:
         with refused("no faces and no points"):
             load_shape(write(tmp_path / "none.stl", bytes(84)))
+        with refused("c.off has no faces and no points"):
+            load_shape(write(tmp_path / "c.off", "COFF\n0 0 0\n"))
         with refused("empty.glb has no faces and no points"):
             load_shape(write(tmp_path / "empty.glb", glb({"asset": {"version": "2.0"}, "scenes": [{}], "scene": 0})))
         with pytest.raises(CloudError, match="it has no faces and no points"):
