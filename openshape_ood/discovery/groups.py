@@ -94,7 +94,8 @@ def discover(
     >>> [(group.names[0].name, len(group)) for group in found.groups]
     [('car', 8), ('guitar', 8)]
     """
-    check_seed(seed), check_whole(min_size, "min_size", 2)
+    check_seed(seed)
+    check_whole(min_size, "min_size", 2)
     grouped = find_grouping(grouping)
     novel = _novel(judgement, embeddings, threshold)
     nearest = np.asarray(getattr(judgement, "nearest", ()))

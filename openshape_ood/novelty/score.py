@@ -107,7 +107,8 @@ def score_novelty(
     np.str_('chair')
     """
     check_choice(errors, "errors", ("raise", "skip"))
-    check_seed(seed), check_whole(num_samples, "num_samples")
+    check_seed(seed)
+    check_whole(num_samples, "num_samples")
     queries = Queries.of(shapes, up, errors)
     kind = how_known(known)
     if method is None:
@@ -124,8 +125,8 @@ def score_novelty(
     check_encoders(encoder, text)
     if threshold is not None:
         check_threshold(threshold)
-    if threshold is not None and calibration is not None:
-        raise InputError("threshold and calibration were both given; expected one of them")
+        if calibration is not None:
+            raise InputError("threshold and calibration were both given; expected one of them")
     if groups is not None and calibration is None:
         raise InputError("groups are given and no calibration; expected the object of each calibration shape")
     calibrating = None if calibration is None else Calibration.of(calibration, coverage, groups, up, known)
