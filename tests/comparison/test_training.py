@@ -182,8 +182,9 @@ def test_what_cannot_be_learned_from() -> None:
             fit_comparator(BASE, family, **{setting: value})
     with pytest.raises(InputError, match="recipe and folder are for family 'relation', not 'whitened'"):
         fit_comparator(BASE, "whitened", recipe=SHORT, folder="x")
+    examples: Any = {"chair": [[1.0, 0.0]]}
     with pytest.raises(InputError, match="base is a dict; expected KnownClasses"):
-        fit_comparator({"chair": [[1.0, 0.0]]}, "whitened")  # type: ignore[arg-type]
+        fit_comparator(examples, "whitened")
     with pytest.raises(ClassNamesError, match=r"evaluation is the string 'base 001'; expected .*\['base 001'\]"):
         fit_comparator(BASE, "whitened", evaluation="base 001")
     with pytest.raises(InputError, match="no pairs can be drawn"):

@@ -182,8 +182,9 @@ def test_rows_of_another_encoder_or_without_a_threshold_are_refused(monkeypatch:
             discover(plain, Embeddings(ALL, ME))
     with pytest.raises(InputError, match="expected what score_novelty gave"):
         discover(ALL, Embeddings(ALL, ME))
+    number: Any = 0.5
     with pytest.raises(InputError, match=r"threshold is 0\.5; expected a Threshold"):
-        discover(result, result.embeddings, threshold=0.5)  # type: ignore[arg-type]
+        discover(result, result.embeddings, threshold=number)
     one = found(ALL)
     for names in ({4: "car"}, {0: "car"}):
         with pytest.raises(InputError, match="a number from 1 to 3"):

@@ -364,8 +364,9 @@ def known_chairs() -> KnownClasses:
 
 
 def test_a_threshold_is_no_bare_number() -> None:
+    number: Any = 0.5
     with pytest.raises(InputError, match=r"threshold is 0\.5; expected a Threshold"):
-        known_chairs().with_threshold(0.5)  # type: ignore[arg-type]
+        known_chairs().with_threshold(number)
 
 
 def test_other_classes_have_no_threshold() -> None:
