@@ -16,6 +16,9 @@ from openshape_ood.errors import ClassNamesError, InputError, MixedEncodersError
 
 # bounds what is held at once beside input and output: 2^21 float64 are 16 MiB
 BLOCK_ELEMENTS = 1 << 21
+UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, well packed clouds up to 20
+SLACK = 96 * 2**20  # small files may legitimately repeat themselves many times over
+WHOLE_SLACK = 256 * 2**20  # the same, where every copy that is made on the way is counted
 
 
 def to_numpy(value: Any) -> Any:
@@ -128,6 +131,19 @@ def check_choice(value: Any, what: str, choices: tuple[str, ...]) -> None:
     """Raises `UnknownNameError` for a value that is none of `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise UnknownNameError(f"unknown {what} {value!r}; known: {', '.join(choices)}")
+
+
+def require_memory(needed: int, held: int, what: str, *, unfold: int = UNFOLD, free: int = SLACK) -> None:
+    """Refuse to make `needed` bytes from a file of `held` bytes. To be called before the bytes are made.
+
+    A file may take `unfold` bytes of memory per byte, and `free` bytes more, however small it is. Give
+    free=WHOLE_SLACK where `needed` counts every copy. Readers add the name of the file. Raises `InputError`.
+    """
+    if needed > unfold * held + free:
+        raise InputError(
+            f"{what} would take {needed:,} bytes of memory, and the file has {held:,} bytes. A file of this size may "
+            f"take {unfold * held + free:,}; it is refused as a bomb. If it is sound, make what it holds smaller"
+        )
 
 
 def check_settings(given: Iterable[str], known: Sequence[str], what: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood.checks import check_choice, check_positive, check_seed, given_path
-from openshape_ood.errors import CloudError, InputError, ShapeFileError
+from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.scenes.scene import Scene, whole_numbers
 from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis
 from openshape_ood.shapes import ply, reading, tables
@@ -167,10 +167,7 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
     color = None if name.endswith(LABELS_BESIDE) else tables.named_color(columns)
     whole = (_whole(columns, names) for names in (LABELS, INSTANCES))
     labels, instances = (None if found is None or not found.any() else found for found in whole)
-    try:
-        return Scene(points, color, labels, instances, name=name)
-    except InputError as error:  # what `parsing` takes for an accident of the parser
-        raise CloudError(str(error)) from error
+    return Scene(points, color, labels, instances, name=name)
 
 
 def _is_model(data: bytes, columns: Columns, labelled: bool) -> bool:

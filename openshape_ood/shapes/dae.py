@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from openshape_ood.checks import require_memory
 from openshape_ood.errors import ShapeFileError
-from openshape_ood.shapes.guards import NODE, PART, SideFiles, require_memory
+from openshape_ood.shapes.guards import NODE, PART, SideFiles
 
 if TYPE_CHECKING:
     from trimesh import Scene

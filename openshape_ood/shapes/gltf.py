@@ -9,8 +9,9 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from openshape_ood.checks import require_memory
 from openshape_ood.errors import ShapeFileError
-from openshape_ood.shapes.guards import NODE, PART, SideFiles, require_bytes, require_memory
+from openshape_ood.shapes.guards import NODE, PART, SideFiles, require_bytes
 
 if TYPE_CHECKING:
     from trimesh import Scene

@@ -13,8 +13,6 @@ from urllib.parse import unquote
 from openshape_ood.errors import ShapeFileError
 
 MAX_BYTES = 2 * 2**30
-UNFOLD = 32  # bytes of memory per byte of file: the shortest rows of numbers take 16, well packed clouds up to 20
-SLACK = 96 * 2**20  # small files may legitimately repeat themselves many times over
 POINT = 48  # bytes of a point with color in memory
 PART = 8 * 2**10  # bytes of a mesh of its own, however small; a second of CPU is about 100 MiB of them
 NODE = 2 * 2**10  # and of a place for one
@@ -32,12 +30,6 @@ def require_bytes(needed: int, held: int, what: str) -> None:
     """Refuse a header that promises more than the file holds."""
     if needed < 0 or needed > held:
         raise ShapeFileError(f"{what} would take {needed:,} bytes, but the file has {held:,} for it; is it cut off?")
-
-
-def require_memory(needed: int, held: int, what: str) -> None:
-    """Refuse a file of `held` bytes that unfolds into far more, being packed or referring to itself time and again."""
-    if needed > UNFOLD * held + SLACK:
-        raise ShapeFileError(f"{what} would take {needed:,} bytes of memory, from {held:,} of file; refused as a bomb")
 
 
 class SideFiles:

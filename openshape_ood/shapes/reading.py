@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openshape_ood.checks import given_path
-from openshape_ood.errors import CloudError, MissingPackageError, NoSuchShapeError, ShapeFileError
+from openshape_ood.errors import MissingPackageError, NoSuchShapeError, OpenShapeError, ShapeFileError
 from openshape_ood.shapes import dae, gltf, meshes, ply, scanned, tables
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
 from openshape_ood.shapes.meshes import check_draw, sample_mesh
@@ -218,7 +218,7 @@ def parsing(path: Path) -> Iterator[None]:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         reason = str(error)
-        if not isinstance(error, (CloudError, ShapeFileError)):  # ours say what to do
+        if not isinstance(error, OpenShapeError):  # ours say what to do
             told = " ".join(reason.split())[:300] or "no reason given"
             reason = f"{told} ({type(error).__name__}); is the file whole, and of the kind its suffix says?"
         raise ShapeFileError(f"cannot read {path} as {kind}: {reason}") from error

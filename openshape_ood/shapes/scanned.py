@@ -10,8 +10,9 @@ from typing import IO
 
 import numpy as np
 
+from openshape_ood.checks import require_memory
 from openshape_ood.errors import CloudError
-from openshape_ood.shapes.guards import POINT, check_las, require_bytes, require_memory
+from openshape_ood.shapes.guards import POINT, check_las, require_bytes
 from openshape_ood.shapes.tables import require_xyz
 
 SURVEYED = (".las", ".laz")

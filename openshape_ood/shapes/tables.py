@@ -17,9 +17,9 @@ from typing import IO
 
 import numpy as np
 
-from openshape_ood.checks import given_path
+from openshape_ood.checks import given_path, require_memory
 from openshape_ood.errors import CloudError, FileError
-from openshape_ood.shapes.guards import POINT, require_bytes, require_memory
+from openshape_ood.shapes.guards import POINT, require_bytes
 from openshape_ood.shapes.points import check_cloud, unit_colors
 from openshape_ood.storage import DAMAGE
 

@@ -13,7 +13,8 @@ import hostile_shapes
 import numpy as np
 import pytest
 
-from openshape_ood.errors import ShapeFileError
+from openshape_ood.checks import SLACK, UNFOLD, require_memory
+from openshape_ood.errors import InputError, ShapeFileError
 from openshape_ood.shapes import guards, meshes, reading
 from openshape_ood.shapes.gltf import split_glb
 from openshape_ood.shapes.guards import (
@@ -22,15 +23,12 @@ from openshape_ood.shapes.guards import (
     NODE,
     PART,
     POINT,
-    SLACK,
-    UNFOLD,
     Images,
     SideFiles,
     check_las,
     check_off,
     check_pixels,
     require_bytes,
-    require_memory,
 )
 from openshape_ood.shapes.reading import load_shape
 
@@ -48,8 +46,11 @@ def test_bytes(needed: int, fits: bool) -> None:
 @pytest.mark.parametrize("held", [0, 1, 10**6])
 def test_memory(held: int) -> None:
     require_memory(UNFOLD * held + SLACK, held, "it")
-    with refused(True, "it would take .* refused as a bomb"):
+    with pytest.raises(InputError, match=r"it would take .* refused as a bomb"):
         require_memory(UNFOLD * held + SLACK + 1, held, "it")
+    require_memory(2 * held + 7, held, "it", unfold=2, free=7)
+    with pytest.raises(InputError, match=f"may take {2 * held + 7:,};"):
+        require_memory(2 * held + 8, held, "it", unfold=2, free=7)
 
 
 @pytest.mark.parametrize("width, fits", [(MAX_PIXELS // 4096, True), (MAX_PIXELS // 4096 + 1, False)])
@@ -135,8 +136,7 @@ def test_the_size_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mos
 
 def free(monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
     """As much memory for a file, however large it is."""
-    monkeypatch.setattr(guards, "UNFOLD", 0)
-    monkeypatch.setattr(guards, "SLACK", memory)
+    monkeypatch.setattr(require_memory, "__kwdefaults__", {"unfold": 0, "free": memory})
 
 
 def pcd(folder: Path) -> tuple[bytes, int]:
