@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint types check docs notebooks build clean
+.PHONY: demo test slow portable lint types check docs notebooks build clean
 
 demo: $(VENV)/.installed  ## the main job on the embedded default: a table and a picture
 	$(BIN)/python -m benchmarks.sr1 --model tiny
@@ -14,6 +14,9 @@ test: $(VENV)/.installed  ## the default tests: offline, about four minutes on t
 
 slow: $(VENV)/.installed  ## the slow tests too
 	$(BIN)/python -m pytest -m "not network"
+
+portable: $(VENV)/.installed  ## the default tests under settings of other processors and thread counts: about 40 minutes
+	$(BIN)/python -m tests.portable
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -27,7 +27,7 @@ from PIL import Image
 FOLDER = Path(__file__).resolve().parent
 NOTEBOOKS = tuple(sorted(path.stem for path in FOLDER.glob("[0-9]*.ipynb")))
 SECONDS = 300  # for one cell
-ALIKE = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
+ALIKE = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -70,7 +70,7 @@ async def _execute(notebook: NotebookNode, own: str) -> None:
 
 
 def _environment(own: str) -> dict[str, str]:
-    """This checkout's library before an installed one; one thread of the CPU, for `tiny` the quickest."""
+    """This checkout's library before an installed one; one thread, the quickest for `tiny`, unless OMP_NUM_THREADS is set."""
     paths = [str(FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": own, **ALIKE}
 

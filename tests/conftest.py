@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from benchmarks.threedos.data.download import Archive
     from openshape_ood import ShapeEncoder
 
+# The tests and their child processes use one thread, unless the environment says otherwise: the networks are small, and
+# threads cost more than they give. Child processes inherit it, and torch reads it on import.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Files are handed out in the order of the next hook, not those of most tests first."""
@@ -23,14 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file first, so that no process is left alone with it at the end; other long ones follow soon."""
     items.sort(key=lambda item: item.path.name != "test_docs.py")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """For networks this small threads cost more than they give, and much more on a busy machine."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from printed import alike
 
 from notebooks.execute import FOLDER, METADATA, NOTEBOOKS, execute
 
@@ -24,7 +25,6 @@ NAMES = (
     "09_where_a_surface_is_damaged",
 )
 LARGEST = 1_600_000  # bytes, all of them together
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def committed(name: str) -> NotebookNode:
@@ -44,17 +44,6 @@ def kinds(cell: NotebookNode) -> list[str]:
 
 def words(cell: NotebookNode) -> str:
     return "".join(o.text if o.output_type == "stream" else o.data["text/plain"] for o in cell.outputs)
-
-
-def alike(ours: str, theirs: str) -> bool:
-    """The same words, and numbers that differ by two in the last place at most, as computers round differently."""
-
-    def close(one: str, other: str) -> bool:
-        decimals = len(one.partition(".")[2])
-        return len(other.partition(".")[2]) == decimals and abs(float(one) - float(other)) <= 2.01 * 10**-decimals
-
-    plain = [re.sub(r"\s+", " ", NUMBER.sub("#", text)) for text in (ours, theirs)]
-    return plain[0] == plain[1] and all(map(close, NUMBER.findall(ours), NUMBER.findall(theirs)))
 
 
 def files() -> set[Path]:

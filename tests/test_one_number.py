@@ -114,14 +114,14 @@ def test_one_number(
     known = KnownClasses.from_examples(clouds, tiny)
     ready = score_novelty(result.embeddings, known, method=method)
     detector = NoveltyDetector(method).fit(known.examples, [NAMES[i] for i in known.labels])
-    assert ready.novelty[0] == pytest.approx(expected, rel=1e-6)
-    assert detector.novelty_score(result.embeddings.vectors)[0] == pytest.approx(expected, rel=1e-6)
+    assert ready.novelty[0] == pytest.approx(expected, rel=1e-5)
+    assert detector.novelty_score(result.embeddings.vectors)[0] == pytest.approx(expected, rel=1e-5)
     # from the files of the store, whose embeddings are float32
-    assert by_store(folder, known, method, tmp_path / store) == pytest.approx(expected, rel=1e-6)
+    assert by_store(folder, known, method, tmp_path / store) == pytest.approx(expected, rel=1e-5)
     capsys.readouterr()
-    assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-6)
+    assert by_command_line(folder, method, capsys) == pytest.approx(expected, rel=1e-5)
     # the page keeps examples about their own middle
-    assert by_page(judge, clouds, query, method) == pytest.approx(expected, rel=1e-6)
+    assert by_page(judge, clouds, query, method) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_method_object_is_its_name(

@@ -7,6 +7,8 @@ import io
 import re
 from pathlib import Path
 
+from printed import alike
+
 from openshape_ood import NoveltyMap, NoveltyResult
 
 README = Path(__file__).parents[1] / "README.md"
@@ -21,7 +23,7 @@ def test_the_examples_run_one_after_the_other_and_print_what_is_shown() -> None:
     for code, shown in examples:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(code, str(README), "exec"), names)
-        assert printed.getvalue() == shown
+        assert alike(printed.getvalue(), shown), f"now\n{printed.getvalue()}\nshown\n{shown}"
     why = names["why"]
     assert isinstance(why, NoveltyMap)
     assert len(why) == 2048 and why.is_novel.any()

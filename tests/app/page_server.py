@@ -32,7 +32,7 @@ class Server:
 def serving(temp: Path, **arguments: Any) -> Iterator[Server]:
     """`serve` in a process of its own, as the command line would start it."""
     code = f"from openshape_ood.app import serve; serve(port=0, **{arguments!r})"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TMPDIR": str(temp)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temp)}
     environment.pop("HF_TOKEN", None)
     log = temp / "server.log"
     with (

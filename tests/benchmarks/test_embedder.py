@@ -37,8 +37,8 @@ def raw(objects: Objects, seed: int) -> np.ndarray:
 def test_sets_come_back_apart_for_every_seed() -> None:
     found = embedder().embed({"a": A, "b": B, "nothing": Objects(), "a again": A}, RECIPE, [1, 41], num_samples=1)
     for seed, sets in zip([1, 41], found, strict=True):
-        np.testing.assert_allclose(sets["a"], raw(A, seed), rtol=1e-6)
-        np.testing.assert_allclose(sets["b"], raw(B, seed), rtol=1e-6)
+        np.testing.assert_allclose(sets["a"], raw(A, seed), rtol=1e-5)
+        np.testing.assert_allclose(sets["b"], raw(B, seed), rtol=1e-5)
         assert sets["nothing"].shape == (0, 12)
         assert sets["a again"] is not sets["b"] and (sets["a again"] == sets["a"]).all()
 
@@ -61,7 +61,7 @@ def test_views_are_averaged_as_directions() -> None:
     for i in range(len(A)):
         direction = sum(v[i] / np.sqrt((v[i] ** 2).sum()) for v in num_samples)
         cosine = found["a"][i] @ direction / np.linalg.norm(found["a"][i]) / np.linalg.norm(direction)
-        assert cosine == pytest.approx(1, abs=1e-6)
+        assert cosine == pytest.approx(1, abs=1e-5)
         assert np.linalg.norm(found["a"][i]) == pytest.approx(
             np.mean([np.linalg.norm(v[i]) for v in num_samples]), rel=1e-5
         )

@@ -17,7 +17,7 @@ from openshape_ood.cli import console
 from openshape_ood.cli.commands import app
 
 PROGRAM = [sys.executable, "-m", "openshape_ood"]
-ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent), "OMP_NUM_THREADS": "1"}
+ENV = {**os.environ, "PYTHONPATH": str(Path(openshape_ood.__file__).parent.parent)}
 PATIENCE = 300  # seconds, on a machine that is very busy
 COMMANDS = ["score", "embed", "localize", "discover", "known", "checkpoints", "doctor", "demo", "serve"]
 

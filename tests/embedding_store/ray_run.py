@@ -9,8 +9,10 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from openshape_ood.cli.inputs import list_items
 from openshape_ood.embedding_store import Header
@@ -19,7 +21,7 @@ from openshape_ood.embedding_store.jobs import Cluster, Item, Settings, embed, o
 POISON = "chair/4.obj"
 
 
-embed_shard = on_ray.embed_shard
+embed_shard, make_folder = on_ray.embed_shard, tempfile.mkdtemp
 
 
 def poisoned(items: Sequence[Item], settings: Settings, header: Header, out: Path) -> int:
@@ -32,6 +34,13 @@ def main(shapes: str, out: str, mode: str) -> None:
     if mode == "poison":
         on_ray.embed_shard = poisoned
     workers: list[int] = []
+    folders: list[str] = []
+
+    def noted(*given: Any, **more: Any) -> str:
+        folders.append(make_folder(*given, **more))
+        return folders[-1]
+
+    tempfile.mkdtemp = noted
 
     def step(count: int, process: int) -> None:
         if mode == "kill" and not workers:
@@ -42,7 +51,8 @@ def main(shapes: str, out: str, mode: str) -> None:
     cluster = Cluster(workers=2, store_bytes=100 * 2**20)
     done = embed(list_items([shapes]).items, out, settings, engine="ray", cluster=cluster, step=step)
     failed = {one.id: one.error for one in done.failed}
-    print(json.dumps({"rows": done.rows, "failed": failed, "given": done.given, "workers": workers}))
+    own = [folder for folder in folders if "openshape-ray-" in folder]
+    print(json.dumps({"rows": done.rows, "failed": failed, "given": done.given, "workers": workers, "folders": own}))
 
 
 if __name__ == "__main__":

@@ -65,10 +65,10 @@ def test_a_cosine_is_the_mean_of_those_of_the_members(
 ) -> None:
     z, each = both.encode(QUERIES, up="y"), [one.encode(QUERIES, up="y") for one in alone]
     assert z.shape == (3, both.dim) == (3, 384) and z.dtype == np.float32
-    np.testing.assert_allclose(z, np.concatenate(each, axis=1) / np.sqrt(2), atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(z, np.concatenate(each, axis=1) / np.sqrt(2), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-5)
     text, each_text = words.encode(NAMES), [one.encode(NAMES) for one in words.members]
-    np.testing.assert_allclose(z @ text.T, (each[0] @ each_text[0].T + each[1] @ each_text[1].T) / 2, atol=1e-6)
+    np.testing.assert_allclose(z @ text.T, (each[0] @ each_text[0].T + each[1] @ each_text[1].T) / 2, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["neglabel", "prototype_distance", "vote_entropy"])
@@ -88,7 +88,7 @@ def test_one_number_at_every_door(both: ShapeEncoder, words: TextEnsemble, tmp_p
     assert result.provenance.identity == both.identity
     known = KnownClasses.load(KnownClasses.from_names(NAMES, words).save(tmp_path / "known.safetensors"))
     rows = ShapeEmbedder("tiny-b+tiny", up="y", device="cpu").transform(QUERIES)
-    np.testing.assert_allclose(score_novelty(Embeddings(rows, both.identity), known).novelty, result.novelty, atol=1e-6)
+    np.testing.assert_allclose(score_novelty(Embeddings(rows, both.identity), known).novelty, result.novelty, atol=1e-5)
     header = Settings("tiny-b+tiny").header()
     assert (header.identity, header.dim) == (both.identity, both.dim)
 

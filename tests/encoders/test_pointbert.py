@@ -138,8 +138,8 @@ def test_a_cloud_is_the_same_alone_as_in_a_batch() -> None:
     network, points = small(13).prepare(), cloud(6)
     together = network(points)
     alone = torch.cat([network(one[None]) for one in points])
-    assert relative(together, alone) <= 1e-6
-    assert relative(network(points.flip(0)).flip(0), together) <= 1e-6
+    assert relative(together, alone) <= 1e-5
+    assert relative(network(points.flip(0)).flip(0), together) <= 1e-5
 
 
 @pytest.mark.parametrize("rows, clouds, tokens", [(1, 1, 1), (20, 2, 17), (10**6, 10**6, 10**6)])
@@ -151,7 +151,7 @@ def test_how_much_goes_through_at_once(rows: int, clouds: int, tokens: int, monk
     monkeypatch.setattr(staged, "TOKENS", tokens)
     for found, whole in zip(network(points, patches=True), expected, strict=True):
         assert found.shape == whole.shape
-        assert relative(found, whole) <= 1e-6
+        assert relative(found, whole) <= 1e-5
 
 
 def test_the_stages_in_turn_are_the_whole() -> None:

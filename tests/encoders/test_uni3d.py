@@ -149,7 +149,7 @@ def test_against_a_plain_network(block: str, prepared: bool) -> None:
     for i, one in enumerate(points.double().numpy()):
         expected = reference(weights, one, block)
         for ours, own in zip((embedding[i], tokens[i], local[i]), expected, strict=True):
-            assert relative(ours, own) <= 3e-6
+            assert relative(ours, own) <= 1e-5
         offsets = np.linalg.norm(one[None, :, :3] - centers[i].double().numpy()[:, None], axis=-1)
         assert float(radii[i]) == pytest.approx(np.sort(offsets)[:, SMALL["patch_points"] - 1].mean(), rel=1e-5)
 
@@ -164,7 +164,7 @@ def test_in_float64_it_is_the_plain_network(block: str) -> None:
 def test_a_cloud_is_the_same_alone_as_in_a_batch() -> None:
     network, points = small().prepare(), cloud(6)
     together = network(points)
-    assert relative(torch.cat([network(one[None]) for one in points]), together) <= 1e-6
+    assert relative(torch.cat([network(one[None]) for one in points]), together) <= 1e-5
     assert torch.equal(together, network(points, patches=True)[0])
 
 
@@ -175,7 +175,7 @@ def test_how_much_goes_through_at_once(rows: int, tokens: int, monkeypatch: pyte
     monkeypatch.setattr(uni3d, "ROWS", rows)
     monkeypatch.setattr(staged, "TOKENS", tokens)
     for found, whole in zip(network(points, patches=True), expected, strict=True):
-        assert relative(found, whole) <= 1e-6
+        assert relative(found, whole) <= 1e-5
 
 
 @pytest.mark.parametrize("dtype, limit", [(torch.bfloat16, 0.06), (torch.float16, 0.008)])

@@ -39,7 +39,7 @@ def test_the_result_says_what_and_whose_it_is() -> None:
     assert {result.nearest.dtype.kind, result.classes.dtype.kind} == {"U"}
     assert (result.shapes, result.up) == (("shape 0", "shape 1", "shape 2"), ("y", "y", "y"))
     assert result.provenance == Provenance(FakeEncoder().identity, "max_cosine", "file", 0, 1, __version__)
-    np.testing.assert_allclose(result.novelty[:2], 0, atol=1e-6)
+    np.testing.assert_allclose(result.novelty[:2], 0, atol=1e-5)
     assert result.novelty[2] > 0.1
 
 
@@ -278,8 +278,8 @@ def test_up_is_an_argument_and_is_echoed() -> None:
 
 def test_known_up_is_that_of_the_examples() -> None:
     lying = {"pole": POLE[:, [0, 2, 1]], "plate": PLATE[:, [0, 2, 1]]}
-    assert by_example(POLE, lying, known_up="z").novelty[0] == pytest.approx(0, abs=1e-6)
-    assert by_example(POLE[:, [0, 2, 1]], lying, up="z").novelty[0] == pytest.approx(0, abs=1e-6)
+    assert by_example(POLE, lying, known_up="z").novelty[0] == pytest.approx(0, abs=1e-5)
+    assert by_example(POLE[:, [0, 2, 1]], lying, up="z").novelty[0] == pytest.approx(0, abs=1e-5)
     with pytest.raises(InputError, match="say with known_up"):
         by_example([POLE], lying, up=["z"])
     assert by_name([POLE], up=["y"]).up == ("y",)
@@ -454,7 +454,7 @@ def test_tiny_by_the_votes_of_patches(tests: list[np.ndarray], tiny: ShapeEncode
     assert result.novelty[10:].mean() > result.novelty[:10].mean()
     bank = KnownClasses.from_examples(known, tiny, patches="tokens")
     again = score_novelty(tests, bank, encoder=tiny, method="vote_entropy")
-    np.testing.assert_allclose(again.novelty, result.novelty, atol=1e-6)
+    np.testing.assert_allclose(again.novelty, result.novelty, atol=1e-5)
 
 
 def test_tiny_from_several_views(tests: list[np.ndarray], tiny: ShapeEncoder) -> None:

@@ -179,7 +179,7 @@ def test_a_large_file_is_scored_in_blocks_with_the_same_numbers(of_sheets, tmp_p
     path.write_bytes(ply_bytes(rows))
     whole = of_sheets.score(path)
     found = of_sheets.score_file(path, tmp_path / "out.ply", block_points=2000)
-    assert found.novelty == pytest.approx(whole.novelty, rel=1e-6)
+    assert found.novelty == pytest.approx(whole.novelty, rel=1e-5)
     np.testing.assert_allclose(found.map.novelty, whole.map.novelty, rtol=1e-5)
     (source,) = list_sources(path)
     first = of_sheets.data.tiles(source)
@@ -187,7 +187,7 @@ def test_a_large_file_is_scored_in_blocks_with_the_same_numbers(of_sheets, tmp_p
     assert source.is_large and kind_of_clouds([source], None, None, 16, None) == of_sheets.data
     second = of_sheets.data.tiles(source)
     order = [np.lexsort(tiles.grid.T) for tiles in (first, second)]
-    np.testing.assert_allclose(first.tiles[order[0]], second.tiles[order[1]], atol=1e-6)
+    np.testing.assert_allclose(first.tiles[order[0]], second.tiles[order[1]], atol=1e-5)
 
 
 def test_objects_are_seen_from_all_around(tmp_path):

@@ -122,8 +122,8 @@ def test_clouds_of_at_most_so_many_points(encoder: ShapeEncoder) -> None:
     shapes = [sample("chair", n, seed=1) for n in (250, 900, 120, 250)]
     together = encoder.encode(shapes)
     alone = np.concatenate([encoder.encode(shape) for shape in shapes])
-    np.testing.assert_allclose(together, alone, atol=1e-6)
-    np.testing.assert_allclose(encoder.encode(shapes, batch_size=2), together, atol=1e-6)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode(shapes, batch_size=2), together, atol=1e-5)
     sizes = list[int]()
     hook = encoder.network.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[1]))
     encoder.encode(shapes)
@@ -145,7 +145,7 @@ def test_known_classes_and_where_a_shape_is_novel(encoder: ShapeEncoder) -> None
     assert patches.features.shape == (2, 20, 12) and isinstance(patches.radius, np.ndarray)
     own = encoder.encode_patches(shapes[1:], stage="projected")
     np.testing.assert_allclose(own.features[0], patches.features[1], atol=1e-5)
-    np.testing.assert_allclose(own.radius, patches.radius[1:], rtol=1e-6)
+    np.testing.assert_allclose(own.radius, patches.radius[1:], rtol=1e-5)
     assert patches.radius[1] > patches.radius[0]  # fewer points lie farther apart
 
 
@@ -204,7 +204,7 @@ def test_tamm_is_the_weighted_sum_of_its_unit_branches(tmp_path: Path) -> None:
     assert torch.equal(text, adapters.text[-1](adapters.text[:-1](body.flatten(0, 1)))) and (text >= -0.18).all()
     found = adapters(body).flatten(0, 1)
     unit = torch.nn.functional.normalize
-    assert torch.allclose(found, unit(text, dim=-1) + 0.5 * unit(image, dim=-1), atol=1e-6)
+    assert torch.allclose(found, unit(text, dim=-1) + 0.5 * unit(image, dim=-1), atol=1e-5)
     raw = encoder.encode(sample("chair", 400, seed=1), normalize=False)
     assert 0.5 < np.linalg.norm(raw) < 1.5 and raw.shape == (1, 12)
     assert encoder.encode_patches(sample("chair", 400, seed=1), stage="projected").features.shape == (1, 4, 12)

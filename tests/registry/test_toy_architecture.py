@@ -138,10 +138,10 @@ def test_it_encodes(toy: ShapeEncoder) -> None:
     shapes = [sample("chair", 700, seed=1), sample("lamp", 300, seed=1)]
     embeddings = toy.encode(shapes, num_samples=2)
     assert embeddings.shape == (2, 192)
-    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(toy.encode(shapes[1:], num_samples=2), embeddings[1:], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(toy.encode(shapes[1:], num_samples=2), embeddings[1:], atol=1e-5)
     mean, spread = toy.encode_with_spread(shapes, num_samples=2)
-    np.testing.assert_allclose(mean, embeddings, atol=1e-6)
+    np.testing.assert_allclose(mean, embeddings, atol=1e-5)
     assert spread.shape == (2,)
     patches = toy.encode_patches(shapes, stage="projected")
     assert patches.features.shape == (2, 27, 192) and patches.centers.shape == (2, 27, 3)

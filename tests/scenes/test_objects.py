@@ -100,8 +100,8 @@ def test_the_same_scan_has_the_same_objects(scan):
     turned = scored(replace(scan, points=scan.points @ turn.T))
     assert told(moved) == told(turned) == told(first)
     for one, other, third in zip(first, moved, turned, strict=True):
-        np.testing.assert_allclose(one.box.center + [100, -50, 0], other.box.center, atol=1e-6)
-        np.testing.assert_allclose(turn @ one.box.center, third.box.center, atol=1e-6)
+        np.testing.assert_allclose(one.box.center + [100, -50, 0], other.box.center, atol=1e-5)
+        np.testing.assert_allclose(turn @ one.box.center, third.box.center, atol=1e-5)
         corners = sorted(map(tuple, (one.box.corners() @ turn.T).round(4)))
         np.testing.assert_allclose(corners, sorted(map(tuple, third.box.corners())), atol=1e-3)
 
@@ -214,6 +214,6 @@ def test_choice_and_boxes():
     c, s = np.cos(turn), np.sin(turn)
     points = box([-1, -0.5, 0], [1, 0.5, 0.3]) @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
     found = Box.around(points)
-    np.testing.assert_allclose(found.size, [2, 1, 0.3], atol=1e-6)
+    np.testing.assert_allclose(found.size, [2, 1, 0.3], atol=1e-5)
     assert found.yaw % np.pi == pytest.approx(turn)
     assert Box.around(np.array([[0.0, 0, 0], [1, 1, 0]])).size[0] == pytest.approx(2**0.5)

@@ -103,7 +103,7 @@ def text(path: Path) -> Path:
 def test_columns_are_read_by_name(tmp_path: Path, write: Any, suffix: str, labels: Any, objects: Any) -> None:
     scene = load_scene(write(tmp_path / f"room{suffix}"))
     assert scene.name == f"room{suffix}"
-    np.testing.assert_allclose(scene.points, POINTS, atol=1e-6)
+    np.testing.assert_allclose(scene.points, POINTS, atol=1e-5)
     assert scene.color is not None and scene.labels is not None
     np.testing.assert_array_equal(np.rint(scene.color * 255), RGB)
     np.testing.assert_array_equal(scene.labels, labels)

@@ -54,18 +54,18 @@ def test_embeddings_are_those_of_the_encoder(embeddings: np.ndarray, files: list
     for shapes in (CLOUDS, tuple(CLOUDS), as_objects(CLOUDS), files, np.array([str(p) for p in files])):
         found = tiny_embedder().fit(shapes).transform(shapes)
         assert found.dtype == np.float32
-        np.testing.assert_allclose(found, embeddings, atol=1e-6)
-    np.testing.assert_allclose(tiny_embedder().transform(CLOUDS[:1]), embeddings[:1], atol=1e-6)  # without fit
+        np.testing.assert_allclose(found, embeddings, atol=1e-5)
+    np.testing.assert_allclose(tiny_embedder().transform(CLOUDS[:1]), embeddings[:1], atol=1e-5)  # without fit
     stack = np.stack([cloud[:500] for cloud in CLOUDS[:2]])
-    np.testing.assert_allclose(tiny_embedder().fit_transform(stack), tiny_embedder().transform(list(stack)), atol=1e-6)
+    np.testing.assert_allclose(tiny_embedder().fit_transform(stack), tiny_embedder().transform(list(stack)), atol=1e-5)
 
 
 def test_settings_reach_the_encoder(tiny: ShapeEncoder) -> None:
     turned = [cloud[:, [0, 2, 1, *range(3, cloud.shape[1])]] for cloud in CLOUDS[:2]]
     found = tiny_embedder(up="z", seed=7, batch_size=1).transform(turned)
-    np.testing.assert_allclose(found, tiny.encode(turned, up="z", seed=7), atol=1e-6)
+    np.testing.assert_allclose(found, tiny.encode(turned, up="z", seed=7), atol=1e-5)
     found = tiny_embedder(num_samples=2).transform(CLOUDS[:2])
-    np.testing.assert_allclose(found, tiny.encode(CLOUDS[:2], num_samples=2), atol=1e-6)
+    np.testing.assert_allclose(found, tiny.encode(CLOUDS[:2], num_samples=2), atol=1e-5)
 
 
 def test_the_encoder_is_loaded_when_needed_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_search_over_the_detector_with_a_memory(tmp_path: Path, embeddings: np
 @pytest.mark.slow
 def test_processes_of_joblib(embeddings: np.ndarray) -> None:
     parts = joblib.Parallel(n_jobs=2)(joblib.delayed(tiny_embedder().transform)(CLOUDS[i : i + 6]) for i in (0, 6))
-    np.testing.assert_allclose(np.concatenate(parts), embeddings, atol=1e-6)
+    np.testing.assert_allclose(np.concatenate(parts), embeddings, atol=1e-5)
 
 
 def test_names_of_the_outputs_and_containers() -> None:

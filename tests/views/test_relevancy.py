@@ -45,7 +45,7 @@ def test_the_fast_way_agrees_with_the_general_one(custom: bool, monkeypatch: pyt
     monkeypatch.setattr(Tower, "last_block", Tower.rollout)
     general = tower.relevancy(images, text)
     assert fast.shape == (3, 4, 4, 4)
-    assert (fast - general).abs().max() < 1e-6 * general.abs().max()
+    assert (fast - general).abs().max() < 1e-5 * general.abs().max()
 
 
 def test_the_rollout_agrees_with_attention_of_torch_itself() -> None:
@@ -86,9 +86,10 @@ def test_a_mirrored_picture_has_the_mirrored_relevancy(encoder: RelevancyEncoder
 
 def test_another_name_changes_nothing(encoder: RelevancyEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = encoder.encode_image(PICTURE, ["chair"], preset=ONE)
-    assert np.abs(alone.values).max() > 0
+    apart = 1e-5 * np.abs(alone.values).max()
+    assert apart > 0
     several = encoder.encode_image(PICTURE, ["lamp", "chair", "Wall"], preset=ONE)
-    np.testing.assert_array_equal(several["chair"], alone["chair"])
+    np.testing.assert_allclose(several["chair"], alone["chair"], rtol=0, atol=apart)
     monkeypatch.setattr(relevancy, "HELD", 1)  # a name after the other, as hundreds of them
     said: list[tuple[int, int]] = []
 
@@ -97,7 +98,7 @@ def test_another_name_changes_nothing(encoder: RelevancyEncoder, monkeypatch: py
 
     parts = encoder.encode_image(PICTURE, ["lamp", "chair", "Wall"], preset=ONE, progress=step)
     assert said == [(i + 1, len(said)) for i in range(len(said))] and len(said) >= 8  # and the background
-    np.testing.assert_array_equal(parts.values, several.values)
+    np.testing.assert_allclose(parts.values, several.values, rtol=0, atol=1e-5 * np.abs(several.values).max())
 
 
 def test_the_background_is_subtracted(encoder: RelevancyEncoder) -> None:
@@ -105,15 +106,15 @@ def test_the_background_is_subtracted(encoder: RelevancyEncoder) -> None:
     found = encoder.encode_image(PICTURE, ["chair"], preset=ONE, background=["wall", "floor"]).values
     np.testing.assert_allclose(found[0], raw[0] - raw[1:].mean(axis=0), atol=1e-5)
     # as published: the mean over the names asked for, so that one alone gives nothing
-    assert np.abs(encoder.encode_image(PICTURE, ["chair"], preset=ONE, legacy=True).values).max() < 1e-6
+    assert np.abs(encoder.encode_image(PICTURE, ["chair"], preset=ONE, legacy=True).values).max() < 1e-5
 
 
 def test_text_is_of_length_one_but_as_published() -> None:
     made = RelevancyEncoder(clip(), templates=["a {}.", "one {} in a big room"], device="cpu", cache=False)
     ours, published = (made.encode_text(["chair", "lamp"], legacy=legacy) for legacy in (False, True))
-    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
     assert (np.linalg.norm(published, axis=1) < 0.999999).all()
-    np.testing.assert_allclose(published / np.linalg.norm(published, axis=1, keepdims=True), ours, atol=1e-6)
+    np.testing.assert_allclose(published / np.linalg.norm(published, axis=1, keepdims=True), ours, atol=1e-5)
 
 
 def test_relevancies_are_kept_by_image_model_name_preset_and_seed(folder: Path, monkeypatch: Any) -> None:

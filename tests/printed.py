@@ -1,0 +1,18 @@
+"""Comparison of printed text that holds computed numbers."""
+
+from __future__ import annotations
+
+import re
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def alike(ours: str, theirs: str) -> bool:
+    """Same words, and numbers that differ by at most two in the last place, as processors round differently."""
+
+    def close(one: str, other: str) -> bool:
+        decimals = len(one.partition(".")[2])
+        return len(other.partition(".")[2]) == decimals and abs(float(one) - float(other)) <= 2.01 * 10**-decimals
+
+    plain = [re.sub(r"\s+", " ", NUMBER.sub("#", text)) for text in (ours, theirs)]
+    return plain[0] == plain[1] and all(map(close, NUMBER.findall(ours), NUMBER.findall(theirs)))
