@@ -85,29 +85,28 @@ def examined(room: Room, way: str, encoder: ShapeEncoder, names: Names, **how: A
         return Case(titles, foreign, overlap)
     result = score_scene(scene, names.known, encoder, proposals=found, **how)
     titled = called(result, names.vocabulary, **how)
-    place = {id(one.rows): i for i, one in enumerate(result)}
-    order = np.array([place[id(rows)] for rows in found.rows])  # of the objects, most novel first, to the proposals
-    novelty, nearest = result.result.novelty[order], [names.known.names.index(one.nearest) for one in result]
+    nearest = np.array([names.known.names.index(name) for name in result.result.nearest])
     table = painted(room, result, titled, names.vocabulary.names)
-    return Case(titles, foreign, overlap, novelty, titled[order], np.array(nearest)[order], table)
+    return Case(titles, foreign, overlap, result.result.novelty, titled, nearest, table)
 
 
 def called(result: SceneResult, vocabulary: KnownClasses, method: Any = None, size_weight: float = 0.0) -> np.ndarray:
-    """Which name of a larger vocabulary (p,) each object has, without encoding it again."""
+    """Which name of a larger vocabulary (p,) each proposal has, without encoding it again."""
     assert result.result.embeddings is not None  # score_scene has made them
     told = score_novelty(result.result.embeddings, vocabulary, method=method)
     if not size_weight:
         return np.array([vocabulary.names.index(one) for one in told.nearest])
-    sizes = size_likelihood([one.box for one in result], list(vocabulary.names), None)
+    boxes = [one.box for one in sorted(result, key=lambda one: one.proposal)]
+    sizes = size_likelihood(boxes, list(vocabulary.names), None)
     best: np.ndarray = (told.similarity + size_weight * sizes).argmax(axis=1)
     return best
 
 
 def painted(room: Room, result: SceneResult, titled: np.ndarray, vocabulary: Sequence[str]) -> np.ndarray:
-    """Confusion of points whose objects are painted with their names, given by their place in the vocabulary."""
+    """Confusion of points whose objects are painted with their names; titled: of each proposal, as in `called`."""
     place = {name: i + 1 for i, name in enumerate(vocabulary)}
     # by the number of the object: 0 left over, the last one layout
-    guess = np.array([0, *(titled + 1), 0])[result.numbers]
+    guess = np.array([0, *(titled[one.proposal] + 1 for one in result), 0])[result.numbers]
     truth = np.array([-1, *(place.get(name, 0) for name in room.names[1:])])[room.scene.labels]
     return metrics.confusion(truth, guess, len(vocabulary))
 

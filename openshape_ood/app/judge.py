@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from openshape_ood import __version__
-from openshape_ood.app.rooms import Room, shapes
+from openshape_ood.app.rooms import Room, ranked, shapes
 from openshape_ood.app.session import Calibration, Example, Session, Shape, parse_names
 from openshape_ood.app.verdicts import (
     BY_OBJECT,
@@ -109,7 +109,7 @@ class Judge:
         how: dict[str, Any] = {"method": found, "threshold": basis.threshold, "proposals": room.proposals}
         scene = score_scene(room.scene, known, encoder, **how)
         objects, said = session.with_shapes(shapes(scene)), (*room.remarks, *remarks)
-        return RoomVerdict(objects, scene.result, BY_OBJECT, basis, origin=SCAN, remarks=said, scene=scene)
+        return RoomVerdict(objects, ranked(scene), BY_OBJECT, basis, origin=SCAN, remarks=said, scene=scene)
 
     def _settled(
         self, session: Session, model: str, method: str, origin: str

@@ -15,6 +15,7 @@ from openshape_ood.app.quotas import MAX_ROOM_POINTS, ROOM_SECONDS
 from openshape_ood.app.session import Shape
 from openshape_ood.app.turns import Visitor
 from openshape_ood.app.uploads import NOBODY, kept_rows, read_sealed
+from openshape_ood.novelty import NoveltyResult
 from openshape_ood.scenes import Proposals, Scene, SceneResult, find_objects, load_scene
 from openshape_ood.scenes.proposals.layout import Plane
 
@@ -58,6 +59,13 @@ def shapes(result: SceneResult) -> list[Shape]:
     return [
         Shape(f"object {one.number}", points[one.rows], f"{len(one.rows):,} points, z is up", "z") for one in result
     ]
+
+
+def ranked(result: SceneResult) -> NoveltyResult:
+    """What was found of the objects in the order of `shapes`, without their embeddings."""
+    found, rows = result.result, np.array([one.proposal for one in result], dtype=np.int64)
+    arrays = {name: getattr(found, name)[rows] for name in ("novelty", "nearest", "similarity")}
+    return replace(found, **arrays, shapes=tuple(found.shapes[i] for i in rows), embeddings=None)
 
 
 def read_room(path: Path, visitor: Visitor = NOBODY, up: str = "file", unit: str = "file", **bounds: Any) -> Room:

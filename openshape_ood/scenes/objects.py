@@ -70,7 +70,8 @@ def score_scene(
         Beyond it an object is "novel" and has the name "new"; else that of the known classes, if they have one.
     proposals : {"tree", "contact", "density"}, Proposals, NoveltyMap, or sequence of masks or rows
         How objects are found, see `find_objects`; or found ones; or the regions of a map of the points, as
-        `segment_scene` gives it; or masks (n,) or rows (m,) of one's own.
+        `segment_scene` gives it; or masks (n,) or rows (m,) of one's own. Row i of `.result` is proposal i;
+        `SceneObject.proposal` is the same index.
     most : int, optional
         Objects at most; unless given, the best 100 that are found, and all of one's own.
     size_weight : float
@@ -181,21 +182,13 @@ def _result(
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.arange(1, len(order) + 1)
     inside = contained(found.rows, len(scene))
-    names = tuple(f"object {i + 1}" for i in range(len(order)))
-    embeddings = result.embeddings and replace(result.embeddings, vectors=result.embeddings.vectors[order], names=names)
-    ranked = replace(
-        result,
-        novelty=result.novelty[order],
-        nearest=result.nearest[order],
-        similarity=result.similarity[order],
-        shapes=names,
-        up=("z",) * len(order),
-        embeddings=embeddings,
-    )
-    records = ranked.as_json()["shapes"]
+    names = tuple(f"object {one}" for one in number)
+    embeddings = result.embeddings and replace(result.embeddings, names=names)
+    result = replace(result, shapes=names, up=("z",) * len(names), embeddings=embeddings)
+    records = result.as_json()["shapes"]
     objects = []
-    for record, i in zip(records, order.tolist(), strict=True):
-        box, nearest = boxes[i], record["nearest"]
+    for i in order.tolist():
+        record, box, nearest = records[i], boxes[i], records[i]["nearest"]
         turn = frame.outward(np.array([np.cos(box.yaw), np.sin(box.yaw), 0.0]))
         yaw = float((np.arctan2(turn[1], turn[0]) + np.pi / 2) % np.pi - np.pi / 2)
         one = SceneObject(
@@ -208,6 +201,7 @@ def _result(
             novelty=record["novelty"],
             verdict=record["verdict"],
             p_value=record["p_value"],
+            proposal=i,
             part_of=None if inside[i] < 0 else int(number[inside[i]]),
         )
         objects.append(one if points is None else _compared(one, points))
@@ -217,7 +211,7 @@ def _result(
     # the smallest last: what is inside is painted over what it is part of
     for i in sorted(range(len(found)), key=lambda i: -len(found.rows[i])):
         numbers[found.rows[i]] = number[i]
-    return SceneResult(scene, tuple(objects), numbers, found, ranked)
+    return SceneResult(scene, tuple(objects), numbers, found, result)
 
 
 def _compared(one: SceneObject, points: NoveltyMap) -> SceneObject:

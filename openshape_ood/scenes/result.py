@@ -46,6 +46,8 @@ class SceneObject:
     verdict : {"known", "novel"} or None
         None without a threshold.
     p_value : float or None
+    proposal : int
+        Index from 0 into the proposals as they were given or found, and into the rows of `SceneResult.result`.
     part_of : int or None
         Number of the smallest larger object that has four fifths of its points.
     agreement : float or None
@@ -63,6 +65,7 @@ class SceneObject:
     novelty: float
     verdict: str | None
     p_value: float | None
+    proposal: int
     part_of: int | None = None
     agreement: float | None = None
     point_novelty: float | None = None
@@ -74,7 +77,7 @@ class SceneObject:
 
 @dataclass(frozen=True, eq=False)
 class SceneResult:
-    """What `score_scene` found in a scan of n points; iterating gives its objects.
+    """What `score_scene` found in a scan of n points; iterating gives its objects, the most novel first.
 
     Attributes
     ----------
@@ -86,7 +89,8 @@ class SceneResult:
     proposals : Proposals
         With the planes that were taken off as layout.
     result : NoveltyResult
-        Of the objects, in their order.
+        Of the proposals, in their order: row i is proposal i, and its name is "object" with the number of its object.
+        Compare it with labels of your masks; `objects` are sorted by novelty.
     """
 
     scene: Scene

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from openshape_ood import Threshold
+from openshape_ood import Threshold, score_novelty
 from openshape_ood.encoders.protocols import Identity
 from openshape_ood.errors import InputError, MixedEncodersError
 from openshape_ood.scenes import Scene, find_objects, load_names, load_scene, score_scene
@@ -129,6 +129,31 @@ def test_verdict_map_files_and_agreement(scan, tmp_path):
     assert "<table>" in result._repr_html_()
     with pytest.raises(InputError, match="expected one for each"):
         scored(scan, points=scored(scan.take(np.arange(4000))).map)
+
+
+def test_rows_of_the_result_are_the_proposals_as_they_were_given(scan, tmp_path):
+    masks = [scan.instances == number for number in (2, 3, 1)]
+    alone = np.concatenate([scored(scan, proposals=[mask]).result.novelty for mask in masks])
+    assert np.argsort(-alone).tolist() not in ([0, 1, 2], [2, 1, 0])  # else another order could pass for this one
+    result = scored(scan, proposals=masks)
+    np.testing.assert_allclose(result.result.novelty, alone)
+    np.testing.assert_allclose(result.result.similarity.max(axis=1), 1 - alone)
+    assert [one.number for one in result] == [1, 2, 3] == [row["object"] for row in result.rows()]
+    assert [one.proposal for one in result] == np.argsort(-alone).tolist()  # the most novel first
+    for one in result:
+        assert np.array_equal(one.rows, np.flatnonzero(masks[one.proposal]))
+        assert one.novelty == result.result.novelty[one.proposal]
+        assert one.nearest == result.result.nearest[one.proposal]
+        assert result.result.shapes[one.proposal] == result.result.embeddings.names[one.proposal]
+        assert result.result.shapes[one.proposal] == f"object {one.number}"
+    assert [one["proposal"] for one in json.loads(result.save(tmp_path)[0].read_text())["objects"]] == [
+        one.proposal for one in result
+    ]
+    again = score_novelty(result.result.embeddings, KNOWN, encoder=SizeEncoder(), text=SizeNames())
+    np.testing.assert_allclose(again.novelty, alone)
+    given = scored(scan, proposals=find_objects(scan, regions=masks), most=2)
+    assert sorted(one.proposal for one in given) == [0, 1]
+    np.testing.assert_allclose(given.result.novelty, alone[:2])
 
 
 def test_sizes_move_similarity_and_novelty_together(scan):
