@@ -17,6 +17,7 @@ COARSE = 2  # voxels from point to point, where the grid falls apart
 CELL = 0.1  # meters; floors are flat within one
 ROOM = (1.8, 4.5)  # meters a room is high
 LOW = 0.75  # how high it is at most, as a share of how long it is
+CLOSE = 0.9  # of the largest flat layer: an axis whose layer is as large is named too
 
 
 class ScanWarning(UserWarning):
@@ -40,25 +41,29 @@ def check_size(scene: Scene, any_size: bool) -> str | None:
 
 
 def warn_of_axis(points: np.ndarray, up: str, name: str, stacklevel: int = 2) -> None:
-    """Warns where points (n, 3) in meters, taken with `up`, look like a room in which another axis is up.
+    """Warn if points (n, 3) in meters, read with `up`, look like a room with another axis up.
 
-    So it is where one of the others has the height of a room and is well shorter than the one taken, and more of the
-    scan lies flat across it than across the one taken: floors are larger than walls.
+    Such an axis has the height of a room and is well shorter than `up`, and a flat layer across it has more cells than
+    across `up`: floors are larger than walls. The axis with the largest layer is named, and a second one if it is close.
     """
     some = _some(points)
     low, high = np.percentile(some, (0.5, 99.5), axis=0)
     length, taken = high - low, "xyz".index(up[-1])
     flat = [_flat(some, axis) for axis in range(3)]
-    for axis in range(3):
-        height = length[axis]
-        if ROOM[0] <= height <= min(ROOM[1], LOW * length[taken]) and flat[axis] >= flat[taken]:
-            warnings.warn(
-                f"{name} was read with {up} up, but looks like a room with {'xyz'[axis]} up: it is {height:.1f} m high "
-                f"along that, and {length[taken]:.1f} m along {up[-1]}. If so, give up={'xyz'[axis]!r}",
-                AxisWarning,
-                stacklevel=stacklevel + 1,
-            )
-            return
+    highest = min(ROOM[1], LOW * length[taken])
+    rooms = [axis for axis in range(3) if ROOM[0] <= length[axis] <= highest and flat[axis] >= flat[taken]]
+    if not rooms:
+        return
+    least = CLOSE * max(flat[axis] for axis in rooms)
+    rooms = sorted((axis for axis in rooms if flat[axis] >= least), key=lambda axis: -flat[axis])
+    names = ["xyz"[axis] for axis in rooms]
+    heights = ", ".join(f"{length[axis]:.1f} m along {'xyz'[axis]}" for axis in rooms)
+    warnings.warn(
+        f"{name} was read with {up} up, but looks like a room with {' or '.join(names)} up: it is {heights}, and "
+        f"{length[taken]:.1f} m along {up[-1]}. If so, give {' or '.join(f'up={axis!r}' for axis in names)}",
+        AxisWarning,
+        stacklevel=stacklevel + 1,
+    )
 
 
 def warn_if_sparse(scene: Scene, size: float, stacklevel: int = 2) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,24 @@ class TestUnitAndAxis:
             with pytest.warns(AxisWarning, match=r"lying.ply was read with z up, but looks like a room with y up.*'y'"):
                 load_scene(lying)
         assert np.ptp(load_scene(lying, up="y").points, axis=0) == pytest.approx(np.ptp(upright, axis=0))
+
+    @pytest.mark.parametrize(
+        "height, up, columns, named",
+        [
+            (2.6, "y", [0, 2, 1], "y up: .* m along y, and .* give up='y'$"),
+            (2.6, "x", [2, 0, 1], "x up: .* m along x, and .* give up='x'$"),
+            (3.1, "y", [0, 2, 1], "y or x up: .* m along y, .* m along x, and .* give up='y' or up='x'$"),
+        ],
+    )
+    def test_the_axis_across_the_largest_layer_is_named(
+        self, tmp_path: Path, height: float, up: str, columns: list[int], named: str
+    ) -> None:
+        lying = saved(tmp_path / "lying.ply", room(3.3, 5.5, height)[:, columns])  # a wall is as low as a room
+        with pytest.warns(AxisWarning, match=f"looks like a room with {named}"):
+            load_scene(lying)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            load_scene(lying, up=up)
 
     @pytest.mark.parametrize("up", ["x", "y", "z", "-x", "-y", "-z"])
     def test_scans_are_turned_and_never_mirrored(self, tmp_path: Path, up: str) -> None:
