@@ -17,7 +17,7 @@ COLORS = (
     *("vertex_colors", "vertex_colours", "vertex_color", "vertex_colour", "point_colors", "point_colours"),
 )
 LOOKS_LIKE = re.compile(r"rgb|colou?r|^(diffuse_)?(red|green|blue)$")
-SHIFTS = {"red": 16, "green": 8, "blue": 0}  # of PointCloud2 and PCD: 0x00RRGGBB
+SHIFTS = np.array([16, 8, 0], dtype=np.uint32)  # of PointCloud2 and PCD: 0x00RRGGBB
 PLAIN = 1e-3  # the brightest of plain numbers is brighter; bits of colors read as floats are below 1e-37
 
 
@@ -46,8 +46,8 @@ def color_doubt(columns: Mapping[str, Any], name: str) -> str | None:
     if not alike:
         return None
     return (
-        f"{name}: {', '.join(alike[:5])} cannot be used as color, and the cloud has none. Expected red, green and blue, "
-        "an array 'rgb' (n, 3) or (n, 4), or 0x00RRGGBB in 32 bits a point. Rename or convert them, or leave them out"
+        f"{name}: {', '.join(alike[:5])} cannot be used as color, and there is no other. Expected red, green and blue, "
+        "an array 'rgb' (n, 3) or (n, 4), or 0x00RRGGBB in 32 bits a point. Convert them, or leave them out"
     )
 
 
@@ -61,7 +61,7 @@ def _three(given: np.ndarray, count: int) -> np.ndarray | None:
     if given.ndim == 2 and given.shape[1] in (3, 4):
         return given[:, :3]
     bits = _bits(given) if given.ndim == 1 else None
-    return None if bits is None else np.column_stack([bits >> shift & 255 for shift in SHIFTS.values()]).astype(np.uint8)
+    return None if bits is None else (bits[:, None] >> SHIFTS & 255).astype(np.uint8)
 
 
 def _bits(given: np.ndarray) -> np.ndarray | None:
@@ -75,7 +75,7 @@ def _bits(given: np.ndarray) -> np.ndarray | None:
         finite = native[np.isfinite(native)] if native.dtype.kind == "f" else native[:0]
         plain = finite.size and finite.min() >= 0 and PLAIN <= finite.max() <= 255
         return None if plain else native.view(np.uint32)
-    if native.dtype.itemsize != 8 or not np.isfinite(native).all() or not 0 <= native.min(initial=0):
+    if native.dtype.itemsize != 8 or not np.isfinite(native).all() or native.min(initial=0) < 0:
         return None
     most = native.max(initial=0)
     if 255 < most < 2**32 and (native == np.floor(native)).all():

@@ -11,6 +11,7 @@ import pytest
 
 from openshape_ood import load_scene, load_shape
 from openshape_ood.errors import CloudError
+from openshape_ood.scenes.soundness import ScanWarning
 from openshape_ood.shapes.colors import named_color
 from openshape_ood.shapes.columns import cloud_pieces, load_columns
 from openshape_ood.shapes.shape import list_shapes
@@ -135,10 +136,13 @@ def test_what_looks_like_color_and_cannot_be_used_is_warned_of(tmp_path: Path, a
     np.savez(path, points=XYZ, **arrays)
     match = rf"c\.npz: '{next(iter(arrays))}' .* cannot be used as color"
     with pytest.warns(UserWarning, match=match) as said:
-        assert load_shape(path).shape == (N, 3)
-        assert load_scene(path, unit="m", up="z").color is None
-        assert "color" not in load_columns(path)
-    assert len(said) == 3 and {one.filename for one in said} == {__file__}
+        shape = load_shape(path)
+    with pytest.warns(ScanWarning, match=match) as of_scan:
+        scene = load_scene(path, unit="m", up="z")
+    with pytest.warns(UserWarning, match=match) as of_columns:
+        columns = load_columns(path)
+    assert shape.shape == (N, 3) and scene.color is None and "color" not in columns
+    assert [one.filename for one in (*said, *of_scan, *of_columns)] == [__file__] * 3
 
 
 def test_a_field_that_looks_like_color_and_cannot_be_used_is_warned_of() -> None:
