@@ -71,7 +71,7 @@ class Shape:
 def list_shapes(shapes: Any) -> list[Shape]:
     """One shape or many, in any of the accepted forms, as a list; no file is opened.
 
-    A cloud (n, 3|6), or structured (n,) with x, y, z and color, a stack of clouds (b, n, 3|6), a path, a trimesh object,
+    A cloud (n, 3|6), or structured (n,) with x, y, z and color, a stack (b, n, 3|6), a path, a trimesh object,
     or an iterable of these. Raises `CloudError` for anything else, and for an empty list.
     """
     if isinstance(shapes, str | os.PathLike):
