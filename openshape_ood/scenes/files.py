@@ -17,6 +17,7 @@ from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.scenes.scene import Scene, whole_numbers
 from openshape_ood.scenes.soundness import ScanWarning, check_size, warn_of_axis
 from openshape_ood.shapes import ply, reading, tables
+from openshape_ood.shapes.colors import color_doubt, named_color
 from openshape_ood.shapes.columns import WITH_COLUMNS, cloud_columns
 from openshape_ood.shapes.dae import stated_unit
 from openshape_ood.shapes.guards import SideFiles
@@ -94,7 +95,7 @@ def load_scene(
     Warns
     -----
     ScanWarning
-        Where it is more than 100 m across, and no `unit` says so.
+        Where it is more than 100 m across, and no `unit` says so; where columns look like colors and cannot be used.
     AxisWarning
         Where it looks like a room in which another axis is up.
 
@@ -116,11 +117,11 @@ def load_scene(
     beside = _beside(path)
     labelled = labels is not None or beside.is_file()
     with reading.parsing(path):
-        scene = _read(path, unit, square, seed, labelled)
-        doubt = check_size(scene, path.suffix.lower() in SURVEYED) if unit == "file" else None
+        scene, doubt = _read(path, unit, square, seed, labelled)
+        doubts = [doubt, check_size(scene, path.suffix.lower() in SURVEYED) if unit == "file" else None]
     if labels is not None or (scene.labels is None and square is None and labelled):
         scene = _labelled(scene, Path(labels or beside))
-    if doubt:
+    for doubt in filter(None, doubts):
         warnings.warn(doubt, ScanWarning, stacklevel=2)
     warn_if_coarse(scene.points, scene.name, stacklevel=3)
     warn_of_axis(scene.points, own_up, scene.name, stacklevel=3)
@@ -153,8 +154,8 @@ def load_labels(path: str | os.PathLike[str]) -> np.ndarray:
     return found
 
 
-def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> Scene:
-    """In meters, with the axes of the file; labelled: by a file beside it."""
+def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: bool) -> tuple[Scene, str | None]:
+    """In meters, with the axes of the file, and a warning about its colors; labelled: by a file beside it."""
     data, suffix, name = reading.file_bytes(path), path.suffix.lower(), path.name
     meters = UNITS.get(unit) or (stated_unit(data) if suffix == ".dae" else None) or 1.0
     columns = _columns(data, suffix) if suffix in WITH_COLUMNS else {}
@@ -164,10 +165,12 @@ def _read(path: Path, unit: str, spacing: float | None, seed: int, labelled: boo
             columns = tables.plain_columns(sample_spaced(surface, (spacing or SPACING) / meters, seed, name))
     points = _points(columns)
     points *= meters
-    color = None if name.endswith(LABELS_BESIDE) else tables.named_color(columns)
+    of_labels = name.endswith(LABELS_BESIDE)
+    color = None if of_labels else named_color(columns, len(points))
+    doubt = color_doubt(columns, name) if color is None and not of_labels else None
     whole = (_whole(columns, names) for names in (LABELS, INSTANCES))
     labels, instances = (None if found is None or not found.any() else found for found in whole)
-    return Scene(points, color, labels, instances, name=name)
+    return Scene(points, color, labels, instances, name=name), doubt
 
 
 def _is_model(data: bytes, columns: Columns, labelled: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from openshape_ood.checks import given_path
 from openshape_ood.errors import CloudError, ShapeFileError
 from openshape_ood.shapes import ply, reading, scanned, tables
+from openshape_ood.shapes.colors import color_doubt, named_color, stored_color
 from openshape_ood.shapes.guards import require_bytes
 from openshape_ood.shapes.scanned import PIECE, SURVEYED
 
@@ -21,19 +23,25 @@ STRIP = "point_source_id"  # of LAS
 ON_MESHES = 100_000  # points drawn on a mesh
 HEAD = 1 << 20  # bytes that a header may take
 LAYOUTS = {".ply": ply.ply_layout, ".pcd": scanned.pcd_layout}
-COLORED = ("x", "y", "z", "red", "green", "blue")
+RGB = ("red", "green", "blue")
 
 
 def load_columns(path: Path) -> dict[str, np.ndarray]:
     """A cloud's arrays by name: points (n, 3); intensity (n,), color (n, 3) in [0, 1], strips (n,) where it has them.
 
     Points that were never measured (NaN) are left out; a mesh gives points that are drawn on it. Raises
-    `ShapeFileError`.
+    `ShapeFileError`. Warns of columns that look like colors and cannot be used.
     """
-    data, suffix = reading.file_bytes(path), path.suffix.lower()
+    data, suffix, found = reading.file_bytes(path), path.suffix.lower(), {}
     with reading.parsing(path):
         if suffix in WITH_COLUMNS and not (suffix == ".ply" and ply.has_faces(data)):
-            return _named(cloud_columns(data, suffix, ("intensity", STRIP)))
+            columns = cloud_columns(data, suffix, ("intensity", STRIP))
+            found = _named(columns)
+            doubt = None if "color" in found else color_doubt(columns, path.name)
+    if found:
+        if doubt:
+            warnings.warn(doubt, stacklevel=2)
+        return found
     return columns_by_width(reading.load_shape(path, ON_MESHES), str(path))
 
 
@@ -58,7 +66,7 @@ def columns_by_width(table: Any, name: str) -> dict[str, np.ndarray]:
 def _named(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     tables.require_xyz(columns)
     points = np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"])
-    found = {"points": points, "color": tables.named_color(columns)}
+    found = {"points": points, "color": named_color(columns, len(points))}
     found |= {"intensity": columns.get("intensity"), "strips": columns.get(STRIP)}
     measured = np.isfinite(points).all(axis=1)
     if not measured.any():
@@ -99,7 +107,10 @@ def _pieces(path: Path, size: int, others: Collection[str]) -> Iterator[dict[str
                 rows = np.fromfile(file, dtype, min(PIECE, count - first))
                 columns = tables.as_columns({name: rows[name] for name in dtype.names or ()})
                 tables.require_xyz(columns)
-                wanted = [name for name in (*COLORED, *others) if name in columns]
-                yield {name: columns[name].reshape(len(rows), -1)[:, 0] for name in wanted}
+                columns = {name: column.reshape(len(rows), -1)[:, 0] for name, column in columns.items()}
+                rgb = stored_color(columns, len(rows))
+                colored = {} if rgb is None else dict(zip(RGB, rgb.T, strict=True))
+                wanted = [name for name in ("x", "y", "z", *others) if name in columns]
+                yield {name: columns[name] for name in wanted} | colored
         else:
             raise CloudError(f"{suffix!r} files are not read in pieces; expected {', '.join([*SURVEYED, *LAYOUTS])}")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from openshape_ood.errors import CloudError
+from openshape_ood.shapes.colors import named_color
 from openshape_ood.shapes.guards import IMAGE_FORMATS, SideFiles, require_bytes
-from openshape_ood.shapes.tables import named_cloud, named_color
+from openshape_ood.shapes.tables import named_cloud
 
 if TYPE_CHECKING:
     from trimesh import Trimesh
@@ -238,7 +239,7 @@ def _mesh(vertex: Columns, face: Columns, image: Any) -> Trimesh:
         apart = np.arange(triangles.size).reshape(-1, 3)  # a vertex may have another texture coordinate in every face
         visual = TextureVisuals(uv=uv.reshape(-1, 2), image=image)
         return Trimesh(points[triangles.reshape(-1), :3], apart, visual=visual, process=False)
-    painted = named_color({name: column for name, column in face.items() if not isinstance(column, Lists)})
+    painted = named_color(face, len(polygons.counts))
     by_vertex = points[:, 3:] if points.shape[1] == 6 else None
     by_face = None if painted is None or by_vertex is not None else painted[owner]
     return Trimesh(points[:, :3], triangles, vertex_colors=by_vertex, face_colors=by_face, process=False)

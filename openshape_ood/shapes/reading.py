@@ -10,7 +10,7 @@ import os
 import stat
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import numpy as np
 from openshape_ood.checks import given_path
 from openshape_ood.errors import MissingPackageError, NoSuchShapeError, OpenShapeError, ShapeFileError
 from openshape_ood.shapes import dae, gltf, meshes, ply, scanned, tables
+from openshape_ood.shapes.colors import color_doubt
 from openshape_ood.shapes.guards import MAX_BYTES, SideFiles
 from openshape_ood.shapes.meshes import check_draw, sample_mesh
 from openshape_ood.shapes.points import warn_if_coarse
@@ -57,7 +58,9 @@ INSTALL = {"laspy": "pip install 'openshape-ood[las]'", "collada": "pip install 
 def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0) -> np.ndarray:
     """The shape in a file. Meshes are sampled evenly over their surface, clouds come whole.
 
-    Warns where float32 has left few of the digits of its coordinates, so far it lies from the origin.
+    Colors are columns red, green and blue, an array such as "rgb" or "vertex_colors" (n, 3|4), or packed as in PCD
+    files; alpha is dropped. Warns of columns that look like colors and cannot be used, and where float32 has left few
+    of the digits of its coordinates, so far it lies from the origin.
 
     Parameters
     ----------
@@ -90,17 +93,22 @@ def load_shape(path: str | os.PathLike[str], points: int = 10_000, seed: int = 0
     check_draw(points, seed)
     data = file_bytes(path)
     with parsing(path):
-        shape = _read(data, path)
+        table = _read(data, path)
+        shape = tables.named_cloud(table) if isinstance(table, Mapping) else table
         cloud = shape if isinstance(shape, np.ndarray) else sample_mesh(shape, points, seed, path.name)
+        bare = isinstance(table, Mapping) and cloud.shape[1] == 3
+        doubt = color_doubt(tables.as_columns(table), path.name) if bare else None
+    if doubt:
+        warnings.warn(doubt, stacklevel=2)
     warn_if_coarse(shape, path.name, stacklevel=3)
     return cloud
 
 
-def _read(data: bytes, path: Path) -> np.ndarray | Geometry:
+def _read(data: bytes, path: Path) -> tables.Table | Geometry:
     suffix = path.suffix.lower()
-    if suffix in MESHES:
-        return MESHES[suffix](data, SideFiles(path.parent))
-    return tables.as_cloud(CLOUDS[suffix](data))
+    if suffix == ".ply" and not ply.has_faces(data):
+        return ply.ply_columns(data)
+    return MESHES[suffix](data, SideFiles(path.parent)) if suffix in MESHES else CLOUDS[suffix](data)
 
 
 def file_up(path: str | os.PathLike[str]) -> str:

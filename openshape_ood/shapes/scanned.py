@@ -32,12 +32,6 @@ def read_pcd(data: bytes) -> dict[str, np.ndarray]:
     if kind not in decode:
         raise CloudError(f"PCD data of kind {kind!r}, expected one of {', '.join(decode)}")
     columns = decode[kind](body, dtype, count)
-    packed = columns.get("rgb", columns.get("rgba"))
-    if packed is not None and packed.dtype.itemsize == 4:
-        # PCL packs a color into the bits of one number, 0x00RRGGBB, often declared as a float
-        bits = np.ascontiguousarray(packed).view(np.uint32)
-        for name, shift in {"red": 16, "green": 8, "blue": 0}.items():
-            columns[name] = (bits >> shift & 255).astype(np.uint8)
     measured = np.isfinite(np.column_stack([columns[axis] for axis in "xyz"])).all(axis=1)
     if not measured.any():
         raise CloudError("none of its points is finite")

@@ -16,9 +16,11 @@ import numpy as np
 from openshape_ood.checks import to_numpy
 from openshape_ood.errors import CloudError, InputError, ShapeFileError
 from openshape_ood.shapes import CloudSpec
+from openshape_ood.shapes.colors import color_doubt
 from openshape_ood.shapes.meshes import sample_mesh
 from openshape_ood.shapes.points import AxisWarning, check_cloud, check_up, prepare, warn_if_coarse
 from openshape_ood.shapes.reading import load_shape, stated_up
+from openshape_ood.shapes.tables import as_columns, fields_of, named_cloud
 
 # the same words every time, so that Python shows them once
 UNSTATED = (
@@ -30,7 +32,10 @@ SURFACES = (".obj", ".glb", ".gltf", ".off", ".stl", ".dae")
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape, read when it is needed: a path, a trimesh object or an array (n, 3|6), and its name in messages."""
+    """One shape, read when it is needed: a path, a trimesh object or an array (n, 3|6), and its name in messages.
+
+    An array may be structured instead (n,), with fields x, y, z and colors as in a file.
+    """
 
     value: Any
     name: str
@@ -57,7 +62,8 @@ class Shape:
         if not hasattr(self.value, "ndim") and _is_trimesh(self.value):
             warn_if_coarse(self.value, self.name)
             return sample_mesh(self.value, points, seed, self.name)
-        cloud = check_cloud(to_numpy(self.value), self.name)
+        given = to_numpy(self.value)
+        cloud = _of_fields(given, self.name) if _has_fields(given) else check_cloud(given, self.name)
         warn_if_coarse(cloud, self.name)
         return cloud
 
@@ -65,13 +71,13 @@ class Shape:
 def list_shapes(shapes: Any) -> list[Shape]:
     """One shape or many, in any of the accepted forms, as a list; no file is opened.
 
-    A cloud (n, 3|6), a stack of them (b, n, 3|6), a path, a trimesh object, or an iterable of these. Raises
-    `CloudError` for anything else, and for an empty list.
+    A cloud (n, 3|6), or structured (n,) with x, y, z and color, a stack (b, n, 3|6), a path, a trimesh object,
+    or an iterable of these. Raises `CloudError` for anything else, and for an empty list.
     """
     if isinstance(shapes, str | os.PathLike):
         return [Shape(shapes, os.fspath(shapes))]
     given, axes = shapes, getattr(shapes, "ndim", None)
-    if axes == 2:
+    if axes == 2 or (axes == 1 and _has_fields(shapes)):
         return [Shape(shapes, "the shape")]
     # a set has no order for the embeddings to follow
     if isinstance(shapes, Mapping | bytes | set | frozenset) or not isinstance(shapes, Iterable):
@@ -130,6 +136,20 @@ def ready_clouds(jobs: Sequence[tuple[Shape, str, int]], frame: CloudSpec) -> Ge
                 yield prepare(shape.cloud(frame.count, seed), frame, up=up, seed=seed, name=shape.name)
             else:
                 yield next(read)
+
+
+def _has_fields(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.names is not None
+
+
+def _of_fields(given: np.ndarray, name: str) -> np.ndarray:
+    """The cloud (n, 3|6) of a structured array; warns of fields that look like colors and cannot be used."""
+    columns = fields_of(given)
+    cloud = named_cloud(columns, name)
+    doubt = color_doubt(as_columns(columns), name) if cloud.shape[1] == 3 else None
+    if doubt:
+        warnings.warn(doubt, stacklevel=3)
+    return cloud
 
 
 def _stated(shape: Shape) -> str | None:

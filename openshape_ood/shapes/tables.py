@@ -19,15 +19,14 @@ import numpy as np
 
 from openshape_ood.checks import given_path, require_memory
 from openshape_ood.errors import CloudError, FileError
+from openshape_ood.shapes.colors import named_color
 from openshape_ood.shapes.guards import POINT, require_bytes
-from openshape_ood.shapes.points import check_cloud, unit_colors
+from openshape_ood.shapes.points import check_cloud
 from openshape_ood.storage import DAMAGE
 
 Table = Mapping[str, np.ndarray] | np.ndarray
 
-CHANNELS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"))
 COORDINATES = ("points", "xyz", "coords", "point", "coordinates", "pos", "positions", "vertices", "cloud", "pc")
-COLORS = ("rgb", "colors", "colours", "color", "colour")
 MAX_TOP = 100  # lines of comments and names that may stand before the numbers
 
 
@@ -42,28 +41,18 @@ def as_columns(table: Table) -> dict[str, np.ndarray]:
     return {name.lower().removeprefix("scalar_"): column for name, column in table.items()}
 
 
-def named_cloud(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def named_cloud(columns: Mapping[str, np.ndarray], name: str = "it") -> np.ndarray:
     """A cloud from columns by name; those that are neither coordinates nor color (normals, alpha) are left out."""
-    columns = {name.lower(): values for name, values in columns.items()}
+    columns = as_columns(columns)
     require_xyz(columns)
-    cloud = check_cloud(np.column_stack([columns[axis].astype(np.float64) for axis in "xyz"]), "it")
-    rgb = named_color(columns)
-    return cloud if rgb is None or len(rgb) != len(cloud) else np.hstack([cloud, rgb])
+    cloud = check_cloud(np.column_stack([columns[axis] for axis in "xyz"]), name)
+    rgb = named_color(columns, len(cloud))
+    return cloud if rgb is None else np.hstack([cloud, rgb])
 
 
 def require_xyz(columns: Collection[str]) -> None:
     if not {"x", "y", "z"} <= set(columns):
         raise CloudError(f"columns {', '.join(columns)}, expected x, y and z among them")
-
-
-def named_color(columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    channels = next((names for names in CHANNELS if set(names) <= columns.keys()), None)
-    if channels is None:
-        return None
-    rgb = np.column_stack([columns[name] for name in channels])
-    # LAS, and some PLY files, have 16-bit colors
-    wide = rgb.dtype == np.uint16 and rgb.max(initial=0) > 255
-    return unit_colors(rgb / 65535 if wide else rgb, "its colors")
 
 
 def plain_columns(cloud: np.ndarray) -> dict[str, np.ndarray]:
@@ -129,8 +118,13 @@ def _npy(file: IO[bytes], held: int) -> np.ndarray:
 
 
 def _table(array: np.ndarray) -> Table:
-    names = array.dtype.names
-    return {name: array[name] for name in names} if names else check_cloud(array, "it")
+    return fields_of(array) if array.dtype.names else check_cloud(array, "it")
+
+
+def fields_of(array: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of a structured array, also of one with rows and columns as of a picture."""
+    flat = array.reshape(-1)
+    return {name: flat[name] for name in array.dtype.names or ()}
 
 
 def read_npz(data: bytes) -> Table:
@@ -139,24 +133,14 @@ def read_npz(data: bytes) -> Table:
     held = sum(array.nbytes for array in arrays.values())
     rows = max(array.shape[0] if array.ndim else 0 for array in arrays.values())
     require_memory(held + POINT * rows, len(data), f"{rows:,} points")
-    cloud = _npz_cloud(arrays)
-    others = {name: array for name, array in arrays.items() if array.ndim == 1}
-    return others | plain_columns(cloud) if others else cloud
-
-
-def _npz_cloud(arrays: dict[str, np.ndarray]) -> np.ndarray:
     name = next((name for name in COORDINATES if name in arrays), None)
     if name is None and {"x", "y", "z"} <= arrays.keys():
-        return named_cloud(arrays)
+        return arrays
     if name is None and len(arrays) > 1:
         listed = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise CloudError(f"which of its arrays is the cloud? It has {listed}; call one 'points'")
-    cloud = as_cloud(_table(arrays[name or next(iter(arrays))]))
-    painted = (arrays[name] for name in COLORS if name in arrays)
-    rgb = next((colors[:, :3] for colors in painted if colors.ndim == 2 and colors.shape[1] in (3, 4)), None)
-    if cloud.shape[1] == 6 or rgb is None or len(rgb) != len(cloud):
-        return cloud
-    return np.hstack([cloud, unit_colors(rgb, "its colors")])
+    cloud = _table(arrays.pop(name or next(iter(arrays))))
+    return {**arrays, **as_columns(cloud)} if arrays else cloud
 
 
 @contextmanager

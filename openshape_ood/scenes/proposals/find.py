@@ -71,7 +71,7 @@ def find_objects(
     most: int | None = None,
     overlapping: bool = False,
 ) -> Proposals:
-    """Places of a scan that may be objects, from its geometry alone, without classes.
+    """Places of a scan that may be objects, without classes: from its geometry, and its color where it has one.
 
     Floor, ceiling and walls are found and taken off, whole superpoints at a time, and reported as layout. What is left
     is joined again, or grouped; of the overlapping candidates the best are kept.
@@ -79,7 +79,7 @@ def find_objects(
     Parameters
     ----------
     scene : Scene
-        Meters, z up; n points.
+        Meters, z up; n points. Without its color, `replace(scene, color=None)`, other superpoints may be joined.
     by : {"tree", "contact", "density"}
         "tree" joins superpoints two by two and has every step as a candidate; "contact" takes connected pieces and
         "density" DBSCAN clusters: these do not overlap, and things that touch are one.
